@@ -1,0 +1,6 @@
+"""What lamina claims about speed and memory, measured beside its peers.
+
+`python -m benchmarks` runs every claim, `python -m benchmarks seed_model` one of
+them, and `--quick` all of them in under five minutes. Each file here is one claim;
+`peers/` holds the same work written for each library.
+"""

@@ -1,0 +1,93 @@
+"""`python -m benchmarks [claim ...] [--quick] [--device cpu|gpu]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import machine, report
+from benchmarks.claim import load_claim
+from benchmarks.harness import Measured, Verdict, judge, measure
+
+CLAIMS = (
+    "seed_model",
+    "auto_mpg",
+    "mlp512",
+    "predict_one",
+    "predict_memory",
+    "first_epoch",
+    "import_time",
+    "many_models",
+)
+
+
+def main() -> int:
+    arguments = parse(sys.argv[1:])
+    if arguments.device:
+        choose_device(arguments.device)
+    computer = machine.describe()
+    context = {
+        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "quick": arguments.quick,
+        "machine": computer,
+        "versions": machine.versions(),
+        "commit": machine.commit(),
+    }
+    console = Console()
+    introduce(console, context)
+    results: list[tuple[Measured, list[Verdict]]] = []
+    for name in arguments.claims or CLAIMS:
+        with console.status(name) as status:
+            measured = measure(load_claim(name), arguments.quick, status.update)
+        verdicts = judge(measured, str(computer["platform"]))
+        report.show(console, measured, verdicts)
+        stem = machine.slug(computer) + ("-quick" if arguments.quick else "")
+        report.save(measured, verdicts, context, stem)
+        results.append((measured, verdicts))
+    if len(results) > 1:
+        report.overview(console, results)
+    return int(any(measured.failed for measured, _ in results))
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("claims", nargs="*", metavar="claim", help=", ".join(CLAIMS))
+    parser.add_argument("--quick", action="store_true", help="under five minutes")
+    parser.add_argument(
+        "--device", choices=("cpu", "gpu"), help="default: the one that jax chooses"
+    )
+    arguments = parser.parse_args(words)
+    if unknown := set(arguments.claims) - set(CLAIMS):
+        parser.error(f"No claim {', '.join(unknown)}; there are {', '.join(CLAIMS)}.")
+    return arguments
+
+
+def choose_device(device: str) -> None:
+    """Set for this process and, through the environment, for every worker."""
+    os.environ["JAX_PLATFORMS"] = "cpu" if device == "cpu" else "cuda"
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def introduce(console: Console, context: dict[str, Any]) -> None:
+    computer, versions = context["machine"], context["versions"]
+    console.print(", ".join(f"{name} {number}" for name, number in versions.items()))
+    console.print(
+        f"{computer['processor']}, {computer['cores']} cores, device "
+        f"{computer['device']}, commit {context['commit']}"
+    )
+    if computer["load_before"] > 0.25 * computer["cores"]:
+        console.print(
+            f"The machine is busy (load {computer['load_before']}): the spread will "
+            f"be wide, and the ratios are not to be relied on.",
+            style="yellow",
+        )
+    console.print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

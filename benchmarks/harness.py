@@ -1,0 +1,130 @@
+"""Runs a claim: every peer does a round, then every peer the next, in turn."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from benchmarks.claim import Bar, Claim, Peer
+from benchmarks.worker import PeerFailed, PeerMissing, Worker
+
+Say = Callable[[str], object]
+
+
+@dataclass
+class Measured:
+    """What the rounds of one claim gave: `samples[peer][quantity]`, in round order.
+
+    `absent` says of each peer that gave nothing why it did not.
+    """
+
+    claim: Claim
+    samples: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    failed: bool = False
+
+    def add(self, peer: Peer, quantities: dict[str, float]) -> None:
+        of_peer = self.samples.setdefault(peer.name, {})
+        for key, value in quantities.items():
+            of_peer.setdefault(key, []).append(value)
+
+    def drop(self, peer: Peer, reason: Exception) -> None:
+        self.samples.pop(peer.name, None)
+        self.absent[peer.name] = str(reason)
+        self.failed |= isinstance(reason, PeerFailed)
+
+    def median(self, peer: str, quantity: str) -> float | None:
+        samples = self.samples.get(peer, {}).get(quantity)
+        return statistics.median(samples) if samples else None
+
+    def ratio(self, peer: str, quantity: str) -> float | None:
+        """How many times lamina's median goes into the peer's: above 1, lamina wins."""
+        ours, theirs = self.median("lamina", quantity), self.median(peer, quantity)
+        return theirs / ours if ours and theirs is not None else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bar beside what was measured; `met` is None where something is missing."""
+
+    bar: Bar
+    value: float | None
+    limit: float | None
+
+    @property
+    def met(self) -> bool | None:
+        if self.value is None or self.limit is None:
+            return None
+        return self.value <= self.limit
+
+
+def measure(claim: Claim, quick: bool, say: Say) -> Measured:
+    """All rounds of a claim.
+
+    A peer's first round compiles and isn't counted, except where each round is a
+    process of its own. A different peer begins each round.
+    """
+    measured = Measured(claim)
+    rounds = claim.quick_rounds if quick else claim.rounds
+    with ExitStack() as running:
+        workers = {} if claim.fresh else started(claim, quick, measured, running, say)
+        for number in range(rounds):
+            for peer in in_turn(claim, number):
+                if peer.name in measured.absent:
+                    continue
+                say(f"{claim.name}: round {number + 1} of {rounds}, {peer.name}")
+                try:
+                    measured.add(peer, one_round(claim, peer, quick, workers))
+                except (PeerMissing, PeerFailed) as reason:
+                    measured.drop(peer, reason)
+    return measured
+
+
+def started(
+    claim: Claim, quick: bool, measured: Measured, running: ExitStack, say: Say
+) -> dict[str, Worker]:
+    """The workers of the peers that are there, each with its first round behind it."""
+    workers = {}
+    for peer in claim.peers:
+        say(f"{claim.name}: setting up {peer.name}")
+        try:
+            worker = running.enter_context(
+                Worker(claim.name, peer.name, quick, peer.environment)
+            )
+            worker.round()
+            workers[peer.name] = worker
+        except (PeerMissing, PeerFailed) as reason:
+            measured.drop(peer, reason)
+    return workers
+
+
+def in_turn(claim: Claim, number: int) -> Iterator[Peer]:
+    first = number % len(claim.peers)
+    yield from claim.peers[first:] + claim.peers[:first]
+
+
+def one_round(
+    claim: Claim, peer: Peer, quick: bool, workers: dict[str, Worker]
+) -> dict[str, float]:
+    if peer.name in workers:
+        return workers[peer.name].round()
+    with Worker(claim.name, peer.name, quick, peer.environment) as worker:
+        return worker.round()
+
+
+def judge(measured: Measured, platform: str) -> list[Verdict]:
+    """Every bar of the claim that was set for this platform."""
+    bars = (bar for bar in measured.claim.bars if bar.platform == platform)
+    return [
+        Verdict(bar, measured.median("lamina", bar.quantity), limit(bar, measured))
+        for bar in bars
+    ]
+
+
+def limit(bar: Bar, measured: Measured) -> float | None:
+    if bar.peer is None:
+        return bar.plus
+    theirs = measured.median(bar.peer, bar.peer_quantity or bar.quantity)
+    return None if theirs is None else bar.factor * theirs + bar.plus

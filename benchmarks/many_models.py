@@ -1,0 +1,31 @@
+"""Models of one structure built, fitted and deleted in one process."""
+
+from benchmarks.claim import Bar, Claim, Peer, Quantity
+from benchmarks.workload import SEED_SMALL
+
+_TASK = {"training": SEED_SMALL, "models": 200, "quick_models": 30}
+
+CLAIM = Claim(
+    name="many_models",
+    title="784-32-10, 320 rows: 200 models built, fitted, deleted",
+    quantities=(
+        Quantity("memory", "growth of the process a model", "KiB", 1 / 1024),
+        Quantity("compilations", "XLA compilations a model, first left out", "count"),
+        Quantity("seconds", "a model", "s"),
+    ),
+    peers=(
+        Peer("lamina", "keras_api:many_models", {"library": "lamina", **_TASK}),
+        Peer(
+            "Keras-JAX with clear_session",
+            "keras_api:many_models",
+            {"library": "keras", "clear_session": True, **_TASK},
+        ),
+    ),
+    bars=(
+        Bar("grows by less than 50 KiB a model", "memory", plus=50 * 1024),
+        Bar("equal models compile once", "compilations", plus=0),
+    ),
+    rounds=3,
+    quick_rounds=1,
+    fresh=True,
+)

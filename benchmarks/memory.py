@@ -1,0 +1,25 @@
+"""How much memory a process holds, and how it grows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def resident_bytes() -> int:
+    """Bytes of this process that are in memory now (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+
+
+def slope(samples: Sequence[float]) -> float:
+    """Least-squares growth from one sample to the next.
+
+    The first fifth is left out: a process that fills its pools once isn't growing.
+    """
+    settled = np.asarray(samples[len(samples) // 5 :], np.float64)
+    return float(np.polyfit(np.arange(len(settled)), settled, 1)[0])

@@ -1,0 +1,46 @@
+"""What only a whole process shows: starting, importing, the first compilation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from benchmarks.claim import Round
+from benchmarks.worker import Worker
+
+
+def first_epoch(quick: bool, claim: str, peer: str, cache: Mapping[str, str]) -> Round:
+    """From process start to the end of the peer's first round in `claim`, twice.
+
+    `cache` names the environment variables that place the peer's compile cache; each
+    "{folder}" in them becomes a new, empty folder, which the second start finds filled.
+    """
+
+    def seconds(environment: Mapping[str, str]) -> float:
+        start = perf_counter()
+        with Worker(claim, peer, quick, environment) as worker:
+            worker.round()
+            return perf_counter() - start
+
+    def one_round() -> dict[str, float]:
+        with TemporaryDirectory() as folder:
+            environment = {
+                name: value.format(folder=folder) for name, value in cache.items()
+            }
+            return {"first": seconds(environment), "second": seconds(environment)}
+
+    return one_round
+
+
+def start(quick: bool, code: str) -> Round:
+    """A new interpreter that runs `code` and ends."""
+
+    def one_round() -> dict[str, float]:
+        begin = perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return {"start": perf_counter() - begin}
+
+    return one_round

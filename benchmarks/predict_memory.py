@@ -1,0 +1,26 @@
+"""Ten thousand predictions of one row: the process must not grow."""
+
+from benchmarks.claim import Bar, Claim, Peer, Quantity
+from benchmarks.workload import SEED_SMALL
+
+_TASK = {"training": SEED_SMALL, "calls": 10_000, "quick_calls": 3_000}
+
+CLAIM = Claim(
+    name="predict_memory",
+    title="784-32-10, one row, 10,000 calls",
+    quantities=(
+        Quantity("predict", "growth of the process a predict(x)", "bytes"),
+        Quantity("call", "growth of the process a model(x)", "bytes"),
+    ),
+    peers=(
+        Peer("lamina", "keras_api:predict_memory", {"library": "lamina", **_TASK}),
+        Peer("Keras-JAX", "keras_api:predict_memory", {"library": "keras", **_TASK}),
+    ),
+    bars=(
+        Bar("predict is flat: under 50 bytes a call", "predict", plus=50),
+        Bar("model(x) is flat: under 50 bytes a call", "call", plus=50),
+    ),
+    rounds=3,
+    quick_rounds=1,
+    fresh=True,
+)

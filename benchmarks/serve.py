@@ -1,0 +1,53 @@
+"""The inside of a worker process: `python -m benchmarks.serve CLAIM PEER [--quick]`."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import traceback
+from importlib import import_module
+from typing import TextIO
+
+from benchmarks.claim import Peer, Round, load_claim
+from benchmarks.worker import PeerMissing
+
+
+def set_up(peer: Peer, quick: bool) -> Round:
+    module, function = peer.target.split(":")
+    factory = getattr(import_module(f"benchmarks.peers.{module}"), function)
+    return factory(quick=quick, **peer.arguments)
+
+
+def serve(peer: Peer, quick: bool, answers: TextIO) -> None:
+    """Sets up at the first line of standard input, does a round at each other one."""
+
+    def answer(**content: object) -> None:
+        print(json.dumps(content), file=answers, flush=True)
+
+    one_round: Round | None = None
+    for _ in sys.stdin:
+        try:
+            if one_round is None:
+                one_round = set_up(peer, quick)
+                answer(quantities={})
+            else:
+                gc.collect()
+                answer(quantities=one_round())
+        except (ModuleNotFoundError, PeerMissing) as error:
+            answer(missing=str(error))
+        except Exception:
+            answer(failed=traceback.format_exc())
+
+
+def main() -> None:
+    claim, name, *options = sys.argv[1:]
+    # What libraries print must not mix with the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(load_claim(claim).peer(name), "--quick" in options, answers)
+
+
+if __name__ == "__main__":
+    main()

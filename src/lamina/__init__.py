@@ -1,0 +1,79 @@
+"""lamina: deep learning for people who think in layers.
+
+    import lamina
+    from lamina import layers
+
+    model = lamina.Sequential([layers.Input((784,)), layers.Dense(10)])
+    model.compile("adam", "mse")
+    model.fit(x, y, epochs=3)
+
+The names are Keras 3's; the engine is JAX, and training is one compiled program.
+"""
+
+from __future__ import annotations
+
+from lamina import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    saving,
+    utils,
+)
+from lamina.core.dtypes import DTypePolicy
+from lamina.core.stateless import value_and_grad
+from lamina.core.variable import Variable
+from lamina.initializers import Initializer
+from lamina.layers import Input, InputSpec, Layer
+from lamina.losses import Loss
+from lamina.metrics import Metric
+from lamina.models import Functional, Model, Sequential
+from lamina.optimizers import Optimizer
+from lamina.regularizers import Regularizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DTypePolicy",
+    "Functional",
+    "Initializer",
+    "Input",
+    "InputSpec",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Optimizer",
+    "Regularizer",
+    "Sequential",
+    "Variable",
+    "activations",
+    "callbacks",
+    "config",
+    "constraints",
+    "datasets",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "utils",
+    "value_and_grad",
+]

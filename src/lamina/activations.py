@@ -1,0 +1,155 @@
+"""Activation functions, by name or as objects. Most are the ops of the same name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.graph import op
+from lamina.core.registry import Registry, serialize
+from lamina.ops import nn
+from lamina.ops.elementwise import tanh
+from lamina.ops.nn import (
+    celu,
+    elu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh_shrink,
+    threshold,
+)
+from lamina.ops.types import Tensor, float_array
+
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+]
+
+
+@op
+def exponential(x: Tensor) -> jax.Array:
+    """exp(x)."""
+    return jnp.exp(float_array(x))
+
+
+@op
+def gelu(x: Tensor, approximate: bool = False) -> jax.Array:
+    """x * P(X <= x) for a standard normal X, exactly or by a formula with tanh.
+
+    Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
+    """
+    return nn.gelu(x, approximate)
+
+
+def linear(x: Any) -> Any:
+    """x."""
+    return x
+
+
+@op
+def mish(x: Tensor) -> jax.Array:
+    """x * tanh(softplus(x)).
+
+    Reference: Misra 2019, https://arxiv.org/abs/1908.08681
+    """
+    return jax.nn.mish(float_array(x))
+
+
+@op
+def relu(
+    x: Tensor,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> jax.Array:
+    """x where x > threshold, else negative_slope * (x - threshold).
+
+    Args:
+        x: any float array.
+        negative_slope: the slope up to the threshold.
+        max_value: a limit from above, or none.
+        threshold: where the positive part begins.
+
+    Example:
+        >>> relu(jnp.array([-2.0, 1.0, 9.0]), negative_slope=0.5, max_value=6).tolist()
+        [-1.0, 1.0, 6.0]
+    """
+    x = float_array(x)
+    if not (negative_slope or threshold):
+        positive = jax.nn.relu(x)
+    else:
+        positive = jnp.where(x > threshold, x, negative_slope * (x - threshold))
+    return positive if max_value is None else jnp.minimum(positive, max_value)
+
+
+registry = Registry("activation", "keras.activations")
+registry.add(celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu)
+registry.add(hard_tanh, leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6)
+registry.add(selu, sigmoid, silu, soft_shrink, softmax, softplus, softsign, sparse_plus)
+registry.add(sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink, threshold)
+registry.add(swish=silu, hard_swish=hard_silu)
+
+deserialize = registry.deserialize
+
+
+def get(identifier: Any) -> Any:
+    """An activation from a name, a config or a function; `None` is `linear`.
+
+    Raises:
+        UnknownNameError: no activation has that name.
+    """
+    return linear if identifier is None else registry.get(identifier)

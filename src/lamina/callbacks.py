@@ -1,0 +1,6 @@
+"""What `fit` calls as it goes: what `lamina.training.callbacks` defines, for users."""
+
+from __future__ import annotations
+
+from lamina.training.callbacks import *  # noqa: F403
+from lamina.training.callbacks import __all__ as __all__

@@ -1,0 +1,143 @@
+"""Projections of weights, applied after each update.
+
+A constraint is called with a weight and returns the nearest one that is allowed. Its
+limits are numbers of the training state: changing one recompiles nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina import config, ops
+from lamina.core.check import at_least, between
+from lamina.core.module import Module, Number
+from lamina.core.registry import Registry, serialize
+
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "serialize",
+    "unit_norm",
+]
+
+
+class Constraint(Module):
+    """Base class: override `__call__`; constructor arguments become the config.
+
+    Example:
+        >>> class AtMostOne(Constraint):
+        ...     def __call__(self, w):
+        ...         return ops.minimum(w, 1.0)
+        >>> AtMostOne()(ops.array([0.5, 2.0])).tolist()
+        [0.5, 1.0]
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """The weight that is allowed in the place of `w`."""
+        return w
+
+
+def _norms(w: Any, axis: int | Sequence[int]) -> Any:
+    return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
+
+
+class NonNeg(Constraint):
+    """max(w, 0)."""
+
+    def __call__(self, w: Any) -> Any:
+        return ops.maximum(w, 0.0)
+
+
+class UnitNorm(Constraint):
+    """w / norm(w).
+
+    Args:
+        axis: what to measure the norm along: 0 for the inputs of each unit of `Dense`,
+            [0, 1, 2] for each filter of `Conv2D`.
+
+    Example:
+        >>> UnitNorm()(ops.array([[3.0], [4.0]])).round(4).tolist()
+        [[0.6000000238418579], [0.800000011920929]]
+    """
+
+    def __init__(self, axis: int | Sequence[int] = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        return w / (config.epsilon() + _norms(w, self.axis))
+
+
+class MinMaxNorm(Constraint):
+    """w scaled so that its norm lies in [min_value, max_value].
+
+    The norm becomes (1 - rate) * norm + rate * clip(norm, min_value, max_value).
+
+    Args:
+        min_value: the smallest norm.
+        max_value: the largest norm.
+        rate: 1 enforces the limits at once, less moves towards them.
+        axis: what to measure the norm along, as in `UnitNorm`.
+    """
+
+    arguments = {
+        "min_value": at_least(0),
+        "max_value": at_least(0),
+        "rate": between(0, 1),
+    }
+    min_value = Number()
+    max_value = Number()
+    rate = Number()
+
+    def __init__(
+        self,
+        min_value: float = 0.0,
+        max_value: float = 1.0,
+        rate: float = 1.0,
+        axis: int | Sequence[int] = 0,
+    ) -> None:
+        self.min_value, self.max_value, self.rate = min_value, max_value, rate
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        norms = _norms(w, self.axis)
+        clipped = ops.clip(norms, self.min_value, self.max_value)
+        wanted = norms + self.rate * (clipped - norms)
+        return w * (wanted / (config.epsilon() + norms))
+
+
+class MaxNorm(Constraint):
+    """w scaled so that its norm is at most `max_value`.
+
+    Args:
+        max_value: the largest norm.
+        axis: what to measure the norm along, as in `UnitNorm`.
+
+    Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+
+    arguments = {"max_value": at_least(0)}
+    max_value = Number()
+
+    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w: Any) -> Any:
+        norms = _norms(w, self.axis)
+        wanted = ops.minimum(norms, self.max_value)
+        return w * (wanted / (config.epsilon() + norms))
+
+
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+
+registry = Registry("constraint", "keras.constraints")
+registry.add(Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm)
+get, deserialize = registry.get, registry.deserialize

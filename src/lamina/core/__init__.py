@@ -1,0 +1,1 @@
+"""Variables, modules, scopes and the graph: what everything else stands on."""

@@ -1,0 +1,132 @@
+"""Constraints on arguments, as data.
+
+A class lists them in `arguments`; the constructor's values are checked before
+`__init__` runs, and the tests take the bad values from the same list.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lamina.errors import did_you_mean, invalid
+
+__all__ = [
+    "Check",
+    "at_least",
+    "between",
+    "boolean",
+    "check_arguments",
+    "fraction",
+    "one_of",
+    "optional",
+    "positive_int",
+    "positive_number",
+    "sizes",
+]
+
+
+class Check(NamedTuple):
+    """What an argument may be, in words and as a test, with values it may not be."""
+
+    expected: str
+    accepts: Callable[[Any], bool]
+    bad: tuple[Any, ...]
+    options: tuple[str, ...] = ()
+
+
+def is_int(value: Any) -> bool:
+    """Whether a value is a whole number, and not a truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite real number, and not a truth value."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        return False
+    return math.isfinite(value)
+
+
+positive_int = Check(
+    "a positive integer", lambda v: is_int(v) and v > 0, (0, -1, 2.5, "3")
+)
+positive_number = Check(
+    "a number greater than 0", lambda v: is_number(v) and v > 0, (0, -1.0, math.nan)
+)
+boolean = Check(
+    "True or False", lambda v: isinstance(v, (bool, np.bool_)), ("yes", 3, None)
+)
+fraction = Check(
+    "a number from 0 up to, not including, 1",
+    lambda v: is_number(v) and 0 <= v < 1,
+    (-0.1, 1.0, 50, "0.5"),
+)
+
+
+def between(low: float, high: float) -> Check:
+    """A number from `low` to `high`, both included."""
+    return Check(
+        f"a number from {low} to {high}",
+        lambda v: is_number(v) and low <= v <= high,
+        (low - 1, high + 1, "a"),
+    )
+
+
+def at_least(low: float) -> Check:
+    """A number not below `low`."""
+    return Check(
+        f"a number of at least {low}",
+        lambda v: is_number(v) and v >= low,
+        (low - 1, math.nan, "a"),
+    )
+
+
+def one_of(*options: str) -> Check:
+    """One of several strings, in any case of letters."""
+    return Check(
+        "one of " + ", ".join(repr(o) for o in options),
+        lambda v: isinstance(v, str) and v.lower() in options,
+        ("nonsense", 7),
+        options,
+    )
+
+
+def optional(check: Check) -> Check:
+    """The same, or `None`."""
+    bad = tuple(v for v in check.bad if v is not None)
+    return Check(
+        f"{check.expected} or None",
+        lambda v: v is None or check.accepts(v),
+        bad,
+        check.options,
+    )
+
+
+def sizes(rank: int, zero: bool = False) -> Check:
+    """A positive integer, or `rank` of them; with `zero`, 0 is fine too."""
+    low = 0 if zero else 1
+
+    def accepts(value: Any) -> bool:
+        if is_int(value):
+            return value >= low
+        if not isinstance(value, (tuple, list)) or len(value) != rank:
+            return False
+        return all(is_int(n) and n >= low for n in value)
+
+    kind = "non-negative" if zero else "positive"
+    many = f" or {rank} of them" if rank > 1 else ""
+    return Check(f"a {kind} integer{many}", accepts, (-1, (1,) * (rank + 1), "2"))
+
+
+def check_arguments(
+    owner: str, checks: dict[str, Check], values: dict[str, Any]
+) -> None:
+    """Raise for the first value that its check does not accept."""
+    for name, check in checks.items():
+        if name in values and not check.accepts(values[name]):
+            value = values[name]
+            hint = did_you_mean(value, check.options).strip()
+            raise invalid(owner, name, value, check.expected, hint)

@@ -1,0 +1,112 @@
+"""Compiled programs, shared by every model of the same structure.
+
+A program is traced once for each model and set of shapes; XLA compiles it only if no
+program with the same text has been compiled in this process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import jax
+
+
+__all__ = ["Program", "clear_executables", "compile_count"]
+
+_LIMIT = 128
+_executables: OrderedDict[bytes, Any] = OrderedDict()
+_lock = threading.Lock()
+_compiled = [0]
+
+
+def compile_count() -> int:
+    """How many programs XLA has compiled for lamina in this process."""
+    return _compiled[0]
+
+
+def clear_executables() -> None:
+    """Forget all compiled programs."""
+    with _lock:
+        _executables.clear()
+
+
+class Program:
+    """A pure function, compiled for each set of shapes it meets.
+
+    Args:
+        function: takes and returns trees of arrays.
+        donate: positions of arguments whose buffers the result may reuse.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], donate: Sequence[int] = ()
+    ) -> None:
+        self._jitted = jax.jit(function, donate_argnums=tuple(donate))
+        self._ready: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __call__(self, *args: Any) -> Any:
+        return self.executable(*args)(*args)
+
+    def executable(self, *args: Any) -> Any:
+        """The compiled form for arguments of these shapes."""
+        key = _shapes(args)
+        found = self._ready.get(key)
+        if found is None:
+            found = _compile(self._jitted.lower(*args))
+            self._keep(key, found)
+        return found.result() if isinstance(found, Future) else found
+
+    def prepare(self, *args: Any) -> None:
+        """Trace now and compile in a background thread."""
+        key = _shapes(args)
+        if key in self._ready:
+            return
+        lowered = self._jitted.lower(*args)
+        future: Future[Any] = Future()
+        self._keep(key, future)
+
+        def work() -> None:
+            try:
+                future.set_result(_compile(lowered))
+            except BaseException as error:  # reported where the result is asked for
+                future.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+
+    def _keep(self, key: Hashable, value: Any) -> None:
+        self._ready[key] = value
+        if len(self._ready) > _LIMIT:
+            self._ready.popitem(last=False)
+
+
+def _shapes(args: Any) -> Hashable:
+    leaves, structure = jax.tree.flatten(args)
+    return structure, tuple([_aval(leaf) for leaf in leaves])
+
+
+def _aval(leaf: Any) -> Hashable:
+    if isinstance(leaf, (bool, int, float)):
+        return type(leaf)
+    return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)
+
+
+def _compile(lowered: Any) -> Any:
+    key = hashlib.sha256(lowered.as_text().encode()).digest()
+    with _lock:
+        if key in _executables:
+            _executables.move_to_end(key)
+            return _executables[key]
+    compiled = lowered.compile()
+    with _lock:
+        _compiled[0] += 1
+        _executables[key] = compiled
+        if len(_executables) > _LIMIT:
+            _executables.popitem(last=False)
+    return compiled
+
+

@@ -1,0 +1,262 @@
+"""Symbolic tensors, and the graph that operations on them record.
+
+`@op` makes a JAX function into one that also accepts variables and symbolic tensors.
+Shapes come from `jax.eval_shape`: an unknown dimension is evaluated at two sizes, and
+whatever differs in the result is unknown too.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import jax
+
+from lamina.core.dtypes import standardize_dtype
+from lamina.core.scope import StateScope, local
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentTypeError, LaminaError
+
+__all__ = ["Node", "SymbolicTensor", "infer", "is_symbolic", "op", "walk"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Both are divisible by small powers of two, so that pooling, striding and reshaping
+# of an unknown dimension work out as they would for a fitting real one.
+_PROBES = (960, 1920)
+
+
+class SymbolicTensor:
+    """A tensor without values: what `Input` returns and layers are wired with.
+
+    Args:
+        shape: `None` for dimensions not known yet.
+        dtype: element type.
+        name: shown in summaries.
+        node: the operation that makes it; `None` for an input.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: Any = None,
+        name: str | None = None,
+        node: Node | None = None,
+    ) -> None:
+        self.shape = tuple(shape)
+        self.dtype = standardize_dtype(dtype)
+        self.name = name or "tensor"
+        self.node = node
+        self.layer: Any = None  # of an input: the layer that stands for it
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions, the batch included."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return (
+            f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+        )
+
+    def _refuse(self, *_: Any) -> Any:
+        raise ArgumentTypeError(
+            f"{self!r} has no values yet: it stands for data that a model will get. "
+            "Use layers and `lamina.ops` on it, or call a model on real data."
+        )
+
+    # Without `__jax_array__`, a JAX array on the left of an operator leaves it to the
+    # symbolic tensor on the right; the priority says the same to NumPy arrays.
+    __array__ = __bool__ = __float__ = __int__ = __iter__ = __len__ = _refuse
+    __array_priority__ = 1000
+
+
+class Node:
+    """One operation in a graph: what was called on which tensors."""
+
+    def __init__(
+        self,
+        operation: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        self.operation, self.args, self.kwargs = operation, args, kwargs
+        self.inputs = symbolic_leaves((args, kwargs))
+        self.outputs: Any = None
+
+    @property
+    def name(self) -> str:
+        """The name of the layer or function called."""
+        operation = self.operation
+        return getattr(operation, "name", None) or operation.__name__
+
+    def run(self, tensors: dict[int, Any]) -> Any:
+        """Call the operation, each symbolic tensor replaced by its value."""
+        args, kwargs = map_symbolic(
+            lambda t: tensors[id(t)], (self.args, self.kwargs)
+        )
+        return self.operation(*args, **kwargs)
+
+
+def _is_leaf(value: Any) -> bool:
+    return isinstance(value, (SymbolicTensor, Variable))
+
+
+def symbolic_leaves(tree: Any) -> list[SymbolicTensor]:
+    """The symbolic tensors in nested lists, tuples and dictionaries."""
+    leaves = jax.tree.leaves(tree, is_leaf=_is_leaf)
+    return [v for v in leaves if isinstance(v, SymbolicTensor)]
+
+
+def map_symbolic(function: Callable[[SymbolicTensor], Any], tree: Any) -> Any:
+    """The same tree, each symbolic tensor replaced."""
+    return jax.tree.map(
+        lambda v: function(v) if isinstance(v, SymbolicTensor) else v,
+        tree,
+        is_leaf=_is_leaf,
+    )
+
+
+def is_symbolic(args: Iterable[Any]) -> bool:
+    """Whether a symbolic tensor is among arguments or in lists of them."""
+    for value in args:
+        if isinstance(value, SymbolicTensor):
+            return True
+        if isinstance(value, dict):
+            value = value.values()
+        elif not isinstance(value, (list, tuple)):
+            continue
+        if is_symbolic(value):
+            return True
+    return False
+
+
+def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Output shapes and types of a call on symbolic tensors, as symbolic tensors."""
+    unknown = any(None in t.shape for t in symbolic_leaves((args, kwargs)))
+    results = [_evaluate(function, args, kwargs, p) for p in _PROBES[: 1 + unknown]]
+
+    def merge(first: Any, *rest: Any) -> SymbolicTensor:
+        second = rest[0] if rest else first
+        pairs = zip(first.shape, second.shape, strict=True)
+        return SymbolicTensor([a if a == b else None for a, b in pairs], first.dtype)
+
+    return jax.tree.map(merge, *results)
+
+
+def _evaluate(
+    function: Callable[..., Any], args: Any, kwargs: Any, probe: int
+) -> Any:
+    leaves = symbolic_leaves((args, kwargs))
+    specs = [
+        jax.ShapeDtypeStruct([probe if n is None else n for n in t.shape], t.dtype)
+        for t in leaves
+    ]
+
+    def call(values: list[Any]) -> Any:
+        found = {id(t): v for t, v in zip(leaves, values, strict=True)}
+        real_args, real_kwargs = map_symbolic(lambda t: found[id(t)], (args, kwargs))
+        # Whatever the call assigns is forgotten with the scope.
+        with StateScope():
+            return function(*real_args, **real_kwargs)
+
+    before, local.call = local.call, None
+    try:
+        return jax.eval_shape(call, specs)
+    finally:
+        local.call = before
+
+
+def record(
+    operation: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    function: Callable[..., Any] | None = None,
+) -> Any:
+    """Add a call to the graph; returns its symbolic outputs.
+
+    Args:
+        operation: what the node will call when the graph runs.
+        args: positional arguments, symbolic tensors among them.
+        kwargs: keyword arguments.
+        function: what shapes are inferred from, when not `operation`.
+    """
+    node = Node(operation, args, kwargs)
+    outputs = infer(function or operation, args, kwargs)
+    for tensor in symbolic_leaves(outputs):
+        tensor.node, tensor.name = node, node.name
+    node.outputs = outputs
+    return outputs
+
+
+def _array(value: Any) -> Any:
+    return value.value if isinstance(value, Variable) else value
+
+
+def op(function: F) -> F:
+    """Let a JAX function take variables and symbolic tensors as well as arrays.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> @op
+        ... def double(x):
+        ...     return jnp.multiply(x, 2)
+        >>> double(SymbolicTensor((None, 3))).shape
+        (None, 3)
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
+            return record(call, args, kwargs, function=plain)
+        return plain(*args, **kwargs)
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        args = tuple(_flat_array(a) for a in args)
+        return function(*args, **{k: _flat_array(v) for k, v in kwargs.items()})
+
+    return call  # type: ignore[return-value]
+
+
+def _flat_array(value: Any) -> Any:
+    if isinstance(value, Variable):
+        return value.value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_array(v) for v in value) if _plain_sequence(value) else value
+    return value
+
+
+def _plain_sequence(value: Any) -> bool:
+    return type(value) in (list, tuple) and any(isinstance(v, Variable) for v in value)
+
+
+def walk(outputs: Any, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
+    """The nodes between inputs and outputs, in an order they can run in.
+
+    Raises:
+        LaminaError: an output depends on an input that is not among `inputs`.
+    """
+    done = {id(t) for t in inputs}
+    finished: set[int] = set()
+    stack: list[tuple[SymbolicTensor, bool]] = [
+        (t, False) for t in reversed(symbolic_leaves(outputs))
+    ]
+    while stack:
+        tensor, ready = stack.pop()
+        node = tensor.node
+        if id(tensor) in done or (node is not None and id(node) in finished):
+            continue
+        if node is None:
+            raise LaminaError(
+                f"The outputs depend on {tensor!r}, which is not among the model's "
+                "inputs. Add it to `inputs`."
+            )
+        if ready:
+            finished.add(id(node))
+            yield node
+        else:
+            stack.append((tensor, True))
+            stack.extend((t, False) for t in reversed(node.inputs))
+
+

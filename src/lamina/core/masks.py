@@ -1,0 +1,29 @@
+"""Masks that travel with arrays from layer to layer.
+
+JAX arrays take no attributes, so a table by identity holds the mask of each array
+that has one, for as long as the array lives.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+__all__ = ["get_mask", "set_mask"]
+
+_masks: dict[int, tuple[weakref.ref[Any], Any]] = {}
+
+
+def set_mask(array: Any, mask: Any) -> None:
+    """Attach a boolean mask, or `None`, to an array."""
+    key = id(array)
+    if mask is None:
+        _masks.pop(key, None)
+    else:
+        _masks[key] = weakref.ref(array, lambda _: _masks.pop(key, None)), mask
+
+
+def get_mask(array: Any) -> Any:
+    """The mask attached to an array, or `None`."""
+    found = _masks.get(id(array))
+    return found[1] if found is not None and found[0]() is array else None

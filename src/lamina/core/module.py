@@ -1,0 +1,209 @@
+"""`Module`: an object that owns variables; base of Layer, Metric and Optimizer.
+
+Variables and child modules are found by walking attributes, lists, tuples and
+dictionaries, so whatever is assigned to `self` in any style belongs to it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from lamina.core.check import Check, check_arguments
+from lamina.core.registry import deserialize, serialize, snake_case
+from lamina.core.scope import local
+from lamina.core.variable import Variable, touch_structure
+from lamina.errors import ArgumentTypeError, did_you_mean
+
+__all__ = ["Module", "Number", "reset_names", "snake_case", "unique_name"]
+
+_name_counts: dict[str, int] = {}
+
+
+def unique_name(base: str) -> str:
+    """`base`, then `base_1`, `base_2`, ..."""
+    count = _name_counts.get(base, 0)
+    _name_counts[base] = count + 1
+    return base if count == 0 else f"{base}_{count}"
+
+
+def reset_names() -> None:
+    """Let automatic names start over."""
+    _name_counts.clear()
+
+
+class Number:
+    """A hyperparameter that compiled programs take as input instead of baking in.
+
+    Read in a program it is a traced scalar, elsewhere a Python float, so changing it
+    recompiles nothing. `numbers(module)` lists them.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name]
+        scope = local.state
+        if scope is None:
+            return value
+        return scope.numbers.get((id(instance), self.name), value)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self.name] = value
+
+
+@functools.cache
+def number_names(cls: type) -> tuple[str, ...]:
+    """The names of a class's `Number` attributes."""
+    found = {n for base in cls.__mro__ for n, v in vars(base).items()
+             if isinstance(v, Number)}  # fmt: skip
+    return tuple(sorted(found))
+
+
+@functools.cache
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A function's signature, looked up once."""
+    return inspect.signature(function)
+
+
+def accepted_names(cls: type) -> list[str]:
+    """Every keyword a class's constructor takes, its bases' included."""
+    names: list[str] = []
+    for base in cls.__mro__:
+        init = vars(base).get("__init__")
+        if init is None or base is object:
+            continue
+        parameters = signature(init).parameters.values()
+        names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]  # fmt: skip
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return [n for n in dict.fromkeys(names) if n != "self"]
+
+
+def unknown_keywords(cls: type, names: Any) -> ArgumentTypeError:
+    """The error for keywords that a constructor does not take."""
+    first = sorted(names)[0]
+    known = accepted_names(cls)
+    return ArgumentTypeError(
+        f"{cls.__name__} has no argument {first!r}.{did_you_mean(first, known)} "
+        f"It takes: {', '.join(known)}."
+    )
+
+
+class Module:
+    """An object that owns variables and other modules.
+
+    The constructor's arguments are recorded, so that `get_config` needs no code, and
+    checked against `arguments`, a table of `Check` by argument name.
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {}
+    name: str
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = object.__new__(cls)
+        try:
+            bound = signature(cls.__init__).bind(self, *args, **kwargs)
+        except TypeError:
+            unknown = set(kwargs) - set(accepted_names(cls))
+            if unknown:
+                raise unknown_keywords(cls, unknown) from None
+            # Copying makes an object without arguments; other misuse is reported by
+            # Python itself, which calls __init__ next.
+            return self
+        values: dict[str, Any] = {}
+        for name, value in list(bound.arguments.items())[1:]:
+            kind = bound.signature.parameters[name].kind
+            values.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})  # fmt: skip
+        check_arguments(cls.__name__, cls.arguments, values)
+        object.__setattr__(self, "_arguments", _Untracked(values))
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Variable, Module, list, tuple, dict)):
+            touch_structure()
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        touch_structure()
+        object.__delattr__(self, name)
+
+    def _members(self) -> Iterator[tuple[str, Variable | Module]]:
+        for name, value in vars(self).items():
+            yield from _find(name, value)
+
+    def own_variables(self) -> list[Variable]:
+        """The variables of this module itself, without those of its children."""
+        return [v for _, v in self._members() if isinstance(v, Variable)]
+
+    def children(self) -> list[Module]:
+        """The modules held directly by this one, each once."""
+        found = {id(m): m for _, m in self._members() if isinstance(m, Module)}
+        return list(found.values())
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once, parents first."""
+        seen: set[int] = set()
+        stack: list[Module] = [self]
+        while stack:
+            module = stack.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                stack.extend(reversed(module.children()))
+
+    def all_variables(self) -> list[Variable]:
+        """Every variable of this module and the modules below it, each once."""
+        found = {id(v): v for m in self.modules() for v in m.own_variables()}
+        return list(found.values())
+
+    def constructor_arguments(self) -> dict[str, Any]:
+        """The arguments this object was made with, numbers as they are now."""
+        values = dict(self.__dict__.get("_arguments", {}))
+        for name in number_names(type(self)):
+            if name in values:
+                values[name] = self.__dict__[name]
+        return values
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, defaults included, as JSON can hold them."""
+        given = self.constructor_arguments()
+        parameters = signature(type(self).__init__).parameters.values()
+        known = [p for p in parameters if p.name in given or p.default is not p.empty]
+        values = {p.name: p.default for p in known} | given
+        return {name: serialize(value) for name, value in values.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An object made with the arguments that `get_config` returned."""
+        return cls(**{name: deserialize(value) for name, value in config.items()})
+
+    def __repr__(self) -> str:
+        values = self.constructor_arguments()
+        text = ", ".join(f"{k}={_short(v)}" for k, v in values.items())
+        return f"{type(self).__name__}({text})"
+
+
+class _Untracked(dict[str, Any]):
+    """A dictionary whose contents don't count as a module's own."""
+
+
+def _find(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (Variable, Module)):
+        yield path, value
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _find(f"{path}/{i}", item)
+    elif isinstance(value, dict) and not isinstance(value, _Untracked):
+        for key, item in value.items():
+            yield from _find(f"{path}/{key}", item)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"<{type(value).__name__}>"

@@ -1,0 +1,247 @@
+"""Random numbers: seeds, seed generators, and sampling functions.
+
+Inside a compiled training step, a generator's numbers derive from the run's seed,
+the step and the generator's own seed, so they do not depend on how an epoch is cut.
+Elsewhere a generator counts its own draws.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core.dtypes import standardize_dtype
+from lamina.core.module import Module
+from lamina.core.scope import local
+from lamina.core.variable import Variable
+
+__all__ = [
+    "SeedGenerator",
+    "bernoulli_bits",
+    "categorical",
+    "draw_seed",
+    "dropout",
+    "hash_words",
+    "make_seed",
+    "normal",
+    "randint",
+    "set_seed",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
+_process: dict[str, Any] = {"seed": None, "draws": 0, "default": None}
+
+
+def set_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and lamina's random numbers.
+
+    Weights made from now on, shuffling and dropout repeat exactly.
+
+    Args:
+        seed: an integer from 0 to 2**32 - 1.
+    """
+    python_random.seed(seed)
+    np.random.seed(seed)
+    _process.update(seed=int(seed), draws=0, default=None)
+
+
+def make_seed() -> int:
+    """A fresh seed: the next of the sequence `set_seed` began, else from the system."""
+    if _process["seed"] is None:
+        _process["seed"] = int(np.random.SeedSequence().generate_state(1)[0])
+    _process["draws"] += 1
+    words = f"{_process['seed']}/{_process['draws']}"
+    return zlib.crc32(words.encode()) & 0x7FFFFFFF
+
+
+class SeedGenerator(Module):
+    """A source of seeds that never repeats one.
+
+    Args:
+        seed: where to begin; `None` takes a fresh seed.
+        name: shown in paths.
+
+    Example:
+        >>> generator = SeedGenerator(seed=1)
+        >>> first, second = generator.next(), generator.next()
+        >>> bool((first == second).all())
+        False
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        self.name = name or "seed_generator"
+        self.initial_seed = make_seed() if seed is None else int(seed)
+        words = np.array([self.initial_seed & 0xFFFFFFFF, 0], np.uint32)
+        self.state = Variable(
+            words, trainable=False, autocast=False, name="seed_generator_state"
+        )
+
+    def next(self, ordered: bool = True) -> jax.Array:
+        """Two words of key material, uint32 of shape (2,)."""
+        scope = local.state
+        state = self.state.value
+        if scope is None or scope.run is None:
+            self.state.assign(state + np.array([0, 1], np.uint32))
+            return state
+        draw = scope.draws.get(id(self), 0)
+        scope.draws[id(self)] = draw + 1
+        return hash_words(state[0], scope.run.seed, scope.run.step, draw)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"seed": self.initial_seed}
+
+
+def _scramble(word: Any) -> Any:
+    # lowbias32, https://github.com/skeeto/hash-prospector
+    word = (word ^ (word >> 16)) * np.uint32(0x7FEB352D)
+    word = (word ^ (word >> 15)) * np.uint32(0x846CA68B)
+    return word ^ (word >> 16)
+
+
+def hash_words(*words: Any) -> jax.Array:
+    """Two well-mixed uint32 words of any number of integers, traced or not."""
+    high, low = jnp.uint32(0x9E3779B9), jnp.uint32(0x85EBCA6B)
+    for word in words:
+        word = jnp.asarray(word).astype(jnp.uint32)
+        high = _scramble(high ^ word)
+        low = _scramble(low + word * np.uint32(0xC2B2AE35)) ^ high
+    return jnp.stack([high, low])
+
+
+def bernoulli_bits(key: jax.Array, shape: Sequence[int]) -> jax.Array:
+    """Uniform uint32 words from a hash of each element's position.
+
+    A counter hash costs a small part of threefry on a CPU and fuses into what uses
+    it. Good for dropout and noise; samples for users come from `jax.random`.
+    """
+    size = int(np.prod(shape))
+    counter = jax.lax.iota(jnp.uint32, size) * np.uint32(0x9E3779B9)
+    return _scramble(_scramble(counter + key[0]) ^ key[1]).reshape(shape)
+
+
+def draw_seed(seed: Any) -> jax.Array:
+    """Key material, uint32 (2,), from an integer, a `SeedGenerator` or `None`."""
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if seed is None:
+        return _default_generator().next()
+    if isinstance(seed, (int, np.integer)):
+        return jnp.array([int(seed) & 0xFFFFFFFF, 0], jnp.uint32)
+    return jnp.asarray(seed, jnp.uint32)
+
+
+def _default_generator() -> SeedGenerator:
+    if _process["default"] is None:
+        _process["default"] = SeedGenerator()
+    return _process["default"]
+
+
+def normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Samples of the normal distribution."""
+    dtype = standardize_dtype(dtype)
+    sample = jax.random.normal(draw_seed(seed), tuple(shape), dtype)
+    return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
+
+
+def uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Samples of the uniform distribution over [minval, maxval)."""
+    dtype = standardize_dtype(dtype)
+    if jnp.issubdtype(dtype, jnp.integer):
+        return jax.random.randint(draw_seed(seed), tuple(shape), minval, maxval, dtype)
+    return jax.random.uniform(draw_seed(seed), tuple(shape), dtype, minval, maxval)
+
+
+def randint(
+    shape: Sequence[int],
+    minval: int,
+    maxval: int,
+    dtype: Any = "int32",
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Integers uniform over minval, ..., maxval - 1."""
+    key = draw_seed(seed)
+    return jax.random.randint(key, tuple(shape), minval, maxval, dtype)
+
+
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Samples of the normal distribution cut at two standard deviations."""
+    dtype = standardize_dtype(dtype)
+    key = draw_seed(seed)
+    sample = jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype)
+    return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
+
+
+def categorical(
+    logits: Any,
+    num_samples: int,
+    dtype: Any = "int32",
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Class indices drawn by unnormalised log-probabilities, (batch, num_samples)."""
+    logits = jnp.asarray(logits)
+    shape = (num_samples, *logits.shape[:-1])
+    sample = jax.random.categorical(draw_seed(seed), logits, shape=shape)
+    return jnp.moveaxis(sample, 0, -1).astype(dtype)
+
+
+def shuffle(
+    x: Any, axis: int = 0, seed: int | SeedGenerator | None = None
+) -> jax.Array:
+    """The array with its slices along `axis` in random order."""
+    return jax.random.permutation(draw_seed(seed), jnp.asarray(x), axis)
+
+
+def dropout(
+    inputs: Any,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Zero a share `rate` of the elements and scale the rest by 1 / (1 - rate).
+
+    Args:
+        inputs: any float array.
+        rate: share of elements to zero, in [0, 1); may be traced.
+        noise_shape: shape of the mask, `None` entries taken from `inputs`; 1 shares
+            the mask along that axis.
+        seed: an integer, a `SeedGenerator`, or `None`.
+
+    Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+    inputs = jnp.asarray(inputs)
+    shape = inputs.shape
+    if noise_shape is not None:
+        shape = tuple(n or m for n, m in zip(noise_shape, shape, strict=True))
+    bits = bernoulli_bits(draw_seed(seed), shape)
+    # 24 bits are exact in float32, and enough to tell rates apart.
+    uniform_bits = (bits >> 8).astype(jnp.float32) * np.float32(2.0**-24)
+    keep = uniform_bits >= rate
+    scale = jnp.asarray(1.0 / (1.0 - rate), inputs.dtype)
+    return jnp.where(keep, inputs * scale, jnp.zeros((), inputs.dtype))

@@ -1,0 +1,320 @@
+"""Names to objects and back: `"relu"`, `"Adam"`, configs, custom objects.
+
+Every kind of object has one `Registry`. A name from a string or a file resolves only
+through these tables and through objects the user has registered or passed in.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lamina.core.dtypes import DTypePolicy
+from lamina.errors import ArgumentError, FileFormatError, UnknownNameError, did_you_mean
+
+__all__ = [
+    "Registry",
+    "custom_object_scope",
+    "deserialize",
+    "get_registered_name",
+    "get_registered_object",
+    "register_serializable",
+    "serialize",
+]
+
+T = TypeVar("T")
+_registries: dict[str, Registry] = {}
+_custom: dict[str, Any] = {}
+_scopes: list[dict[str, Any]] = []
+
+
+def snake_case(name: str) -> str:
+    """`"MaxPooling2D"` as `"max_pooling2d"`."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class Registry:
+    """The objects of one kind, by name.
+
+    Args:
+        kind: what messages call one of them, such as "activation".
+        module: the module's name in configs, such as "keras.activations".
+    """
+
+    def __init__(self, kind: str, module: str) -> None:
+        self.kind, self.module = kind, module
+        self.objects: dict[str, Any] = {}
+        self.aliases: dict[str, Any] = {}
+        _registries[module] = self
+
+    def add(self, *objects: Any, **aliases: Any) -> None:
+        """Add classes and functions under their names, and further names for some."""
+        for item in objects:
+            self.objects[item.__name__] = item
+            self.aliases.setdefault(snake_case(item.__name__), item)
+        self.aliases.update(aliases)
+
+    def find(self, name: str) -> Any:
+        """The object of that name.
+
+        Raises:
+            UnknownNameError: there is none; the nearest names are offered.
+        """
+        for table in (*reversed(_scopes), _custom, self.objects, self.aliases):
+            if name in table:
+                return table[name]
+        lowered = {k.lower(): v for k, v in (self.objects | self.aliases).items()}
+        if name.lower() in lowered:
+            return lowered[name.lower()]
+        known = [*self.aliases, *self.objects]
+        raise UnknownNameError(
+            f"Unknown {self.kind}: {name!r}.{did_you_mean(name, known)} "
+            f"Known names: {', '.join(sorted(self.aliases))}."
+        )
+
+    def get(self, identifier: Any) -> Any:
+        """An object from a name, a config, a class, or the object itself.
+
+        Raises:
+            ArgumentError: it is none of these.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            identifier = self.find(identifier)
+        elif isinstance(identifier, dict):
+            module = identifier.get("module") or self.module
+            return deserialize({**identifier, "module": module})
+        if inspect.isclass(identifier):
+            return identifier()
+        if callable(identifier):
+            return identifier
+        raise ArgumentError(
+            f"Can't make {_article(self.kind)} {self.kind} of {identifier!r}: give a "
+            "name, an object or a function."
+        )
+
+    def deserialize(
+        self, config: Any, custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """An object from a config or a name, which may refer to `custom_objects`."""
+        with custom_object_scope(custom_objects):
+            return self.get(config)
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
+
+
+def register_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[T], T]:
+    """Decorator: let files and configs refer to a class or function of yours.
+
+    Args:
+        package: the first part of the registered name, `package>name`.
+        name: the second part; the object's own name by default.
+    """
+
+    def register(item: T) -> T:
+        own = name or item.__name__  # type: ignore[attr-defined]
+        if inspect.isclass(item) and not hasattr(item, "get_config"):
+            raise ArgumentError(
+                f"Can't register class {own!r}: it has no `get_config` method."
+            )
+        registered = f"{package}>{own}"
+        _custom[registered] = item
+        item._registered_name = registered  # type: ignore[attr-defined]
+        return item
+
+    return register
+
+
+def get_registered_name(item: Any) -> str:
+    """The name an object was registered under, else its own."""
+    return getattr(item, "_registered_name", None) or item.__name__
+
+
+def get_registered_object(
+    name: str, custom_objects: dict[str, Any] | None = None
+) -> Any:
+    """The object registered or passed in under a name, or `None`."""
+    for table in (custom_objects or {}, *reversed(_scopes), _custom):
+        if name in table:
+            return table[name]
+    return None
+
+
+@contextmanager
+def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
+    """Inside this block, names and configs may refer to `objects`."""
+    _scopes.append(dict(objects or {}))
+    try:
+        yield
+    finally:
+        _scopes.pop()
+
+
+def _home(item: Any) -> str | None:
+    for module, registry in _registries.items():
+        if registry.objects.get(item.__name__) is item:
+            return module
+    return None
+
+
+def _reference(item: Any) -> dict[str, Any]:
+    """The parts of a config that name a class or function."""
+    module = _home(item)
+    registered = None if module else get_registered_name(item)
+    return {
+        "module": module,
+        "class_name": item.__name__,
+        "registered_name": registered,
+    }
+
+
+def serialize(value: Any) -> Any:
+    """A JSON-able form of a value, as Keras writes it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return type(value)([serialize(v) for v in value])
+    if isinstance(value, dict):
+        return {k: serialize(v) for k, v in value.items()}
+    if isinstance(value, DTypePolicy):
+        return {
+            "module": "keras",
+            "class_name": "DTypePolicy",
+            "config": value.get_config(),
+            "registered_name": None,
+        }
+    if hasattr(value, "get_config"):
+        config = {k: serialize(v) for k, v in value.get_config().items()}
+        return {**_reference(type(value)), "config": config}
+    if inspect.isfunction(value):
+        return _serialize_function(value)
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+        config = {"value": array.tolist(), "dtype": array.dtype.name}
+        return {"class_name": "__numpy__", "config": config}
+    raise ArgumentError(
+        f"Can't write {value!r} into a config: give it a `get_config` method, or "
+        "register it with `lamina.saving.register_keras_serializable`."
+    )
+
+
+def _serialize_function(value: Any) -> Any:
+    if _home(value) is not None:
+        return value.__name__
+    if value.__name__ == "<lambda>":
+        return {"class_name": "__lambda__", "config": {"value": "<lambda>"}}
+    reference = _reference(value)
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": reference["registered_name"],
+        "registered_name": reference["registered_name"],
+    }
+
+
+def deserialize(
+    config: Any, custom_objects: dict[str, Any] | None = None
+) -> Any:
+    """The object that a config describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes and functions by the name the config uses.
+
+    Raises:
+        FileFormatError: the config names something that is neither lamina's nor
+            registered nor passed in. Nothing is ever imported by name.
+    """
+    if custom_objects:
+        with custom_object_scope(custom_objects):
+            return deserialize(config)
+    if isinstance(config, (list, tuple)):
+        return type(config)([deserialize(v) for v in config])
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {k: deserialize(v) for k, v in config.items()}
+    special = _SPECIAL.get(config["class_name"])
+    if special is not None:
+        return special(config["config"])
+    return _build(find_class(config), config)
+
+
+def _build(cls: Any, config: dict[str, Any]) -> Any:
+    inner = config["config"] or {}
+    if hasattr(cls, "from_config"):
+        item = cls.from_config(dict(inner))
+    else:
+        item = cls(**{k: deserialize(v) for k, v in inner.items()})
+    build = config.get("build_config")
+    if build and hasattr(item, "build_from_config"):
+        item.build_from_config(build)
+    return item
+
+
+def find_class(config: dict[str, Any]) -> Any:
+    """The class a config names, by the allow-list of registries only."""
+    name = config["class_name"]
+    registered = config.get("registered_name")
+    for key in (registered, name):
+        item = get_registered_object(key) if key else None
+        if item is not None:
+            return item
+    module = config.get("module") or ""
+    home = _registries.get(module)
+    tables = [home] if home else list(_registries.values())
+    for registry in tables:
+        if name in registry.objects:
+            return registry.objects[name]
+    known = [n for r in _registries.values() for n in r.objects]
+    raise FileFormatError(
+        f"The config names {name!r}, which lamina doesn't know."
+        f"{did_you_mean(name, known)} If it is yours, pass it as "
+        f"`custom_objects={{{name!r}: {name}}}` or register it with "
+        "`lamina.saving.register_keras_serializable`."
+    )
+
+
+def _function(name: Any) -> Any:
+    found = get_registered_object(name)
+    if found is not None:
+        return found
+    for registry in _registries.values():
+        item = registry.objects.get(name)
+        if inspect.isfunction(item):
+            return item
+    raise FileFormatError(
+        f"The config names the function {name!r}, which lamina doesn't know. Pass it "
+        f"as `custom_objects={{{name!r}: ...}}`."
+    )
+
+
+def _refuse_lambda(_: Any) -> Any:
+    raise FileFormatError(
+        "The config holds the body of a lambda. lamina never runs code from a file: "
+        "write the function in your program, register it, or pass it in "
+        "`custom_objects`."
+    )
+
+
+_SPECIAL: dict[str, Callable[[Any], Any]] = {
+    "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
+    "__tensor__": lambda c: np.array(c["value"], dtype=c["dtype"]),
+    "__lambda__": _refuse_lambda,
+    "function": _function,
+    "DTypePolicy": DTypePolicy.from_config,
+}

@@ -1,0 +1,138 @@
+"""What is in force while a call runs: bound state, autocasting, the layer call.
+
+Each is a thread-local value set by a `with` block, so that a program can be traced
+in one thread while another one draws progress.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax.numpy as jnp
+
+if TYPE_CHECKING:
+    from lamina.core.variable import Variable
+
+__all__ = ["CallScope", "RunKey", "StateScope", "autocast", "call_scope", "local"]
+
+
+class _Local(threading.local):
+    state: StateScope | None = None
+    call: CallScope | None = None
+    autocast: str | None = None
+
+
+local = _Local()
+
+
+class RunKey(NamedTuple):
+    """Where a run stands: random numbers derive from these and the call site."""
+
+    seed: Any  # uint32 scalar
+    step: Any  # uint32 scalar
+
+
+class StateScope:
+    """Inside this block, variables read and write `values` instead of themselves.
+
+    Args:
+        values: value of each bound variable, by `id`.
+        numbers: traced value of a hyperparameter, by `(id(owner), name)`.
+        run: seed and step that random numbers derive from; `None` lets seed
+            generators count by themselves.
+
+    `assigned` holds the variables written to, `captured` those used without being
+    bound. A nested block reads through to its parent and keeps its own writes.
+    """
+
+    def __init__(
+        self,
+        values: dict[int, Any] | None = None,
+        numbers: Mapping[tuple[int, str], Any] | None = None,
+        run: RunKey | None = None,
+    ) -> None:
+        self.values = {} if values is None else values
+        self.numbers = numbers or {}
+        self.assigned: dict[int, Variable] = {}
+        self.captured: dict[int, Variable] = {}
+        self.run = run
+        self.draws: dict[int, int] = {}
+        self.watched: list[Any] = []
+        self.parent: StateScope | None = None
+
+    def __enter__(self) -> StateScope:
+        self.parent = local.state
+        if self.parent is not None:
+            self.numbers = self.numbers or self.parent.numbers
+            self.run = self.run or self.parent.run
+            self.draws = self.parent.draws
+        local.state = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        local.state = self.parent
+
+    def read(self, variable: Variable) -> Any:
+        scope: StateScope | None = self
+        while scope is not None:
+            value = scope.values.get(id(variable))
+            if value is not None:
+                return value
+            root, scope = scope, scope.parent
+        root.captured[id(variable)] = variable
+        return variable.raw
+
+    def watch(self, *scalars: Any) -> None:
+        """Note numbers that must be finite for the state to be worth keeping."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        scope.watched.extend(scalars)
+
+    def finite(self) -> Any:
+        """Whether everything watched is finite."""
+        total = sum((jnp.sum(w, dtype=jnp.float32) * 0 for w in self.watched), jnp.float32(0))
+        return total == 0
+
+    def write(self, variable: Variable, value: Any) -> None:
+        self.read(variable)
+        self.values[id(variable)] = value
+        self.assigned[id(variable)] = variable
+
+
+class CallScope:
+    """What the outermost layer call shares with the calls inside it."""
+
+    def __init__(self, training: bool | None) -> None:
+        self.training = training
+        self.losses: list[Any] = []
+        self.path: tuple[str, ...] = ()
+
+
+@contextmanager
+def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
+    """Enter a layer's call: join the call in progress, or start one."""
+    outer = local.call
+    scope = CallScope(training) if outer is None else outer
+    path, before = scope.path, scope.training
+    scope.path, scope.training = (*path, name), training
+    local.call = scope
+    try:
+        yield scope
+    finally:
+        scope.path, scope.training = path, before
+        local.call = outer
+
+
+@contextmanager
+def autocast(dtype: str | None) -> Iterator[None]:
+    """Inside this block, float variables read as `dtype`."""
+    before = local.autocast
+    local.autocast = dtype
+    try:
+        yield
+    finally:
+        local.autocast = before

@@ -1,0 +1,207 @@
+"""`Variable`: a named array that a model, metric or optimizer owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core.dtypes import is_float, standardize_dtype
+from lamina.core.scope import local
+from lamina.errors import ArgumentError, ShapeError
+
+__all__ = ["Variable", "structure_version", "touch_structure"]
+
+_version = [0]
+
+
+def structure_version() -> int:
+    """A number that grows whenever a variable or module is made or attached."""
+    return _version[0]
+
+
+def touch_structure() -> None:
+    """Note that a structure has changed."""
+    _version[0] += 1
+
+
+class Variable:
+    """A named array that can be assigned to; what training changes.
+
+    Args:
+        initializer: an array-like, or a function of `(shape, dtype)`.
+        shape: needed when `initializer` is a function.
+        dtype: element type; `None` for the value's own, or `config.floatx()`.
+        trainable: whether `fit` may change it by gradients.
+        autocast: whether a layer's compute type applies when it is read.
+        aggregation: how replicas combine; kept for Keras's files and code.
+        name: shown in paths and summaries.
+
+    Raises:
+        ShapeError: an assigned value has another shape.
+
+    Example:
+        >>> counter = Variable([1.0, 2.0], name="counter")
+        >>> counter.assign_add([1.0, 1.0])
+        Array([2., 3.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> None:
+        self.name = name or "variable"
+        self.path = self.name
+        self.trainable = self.born_trainable = trainable
+        self.autocast = autocast
+        self.aggregation = aggregation
+        self.regularizer: Callable[..., Any] | None = None
+        self.constraint: Callable[..., Any] | None = None
+        # A variable born while a program is traced still needs a real array.
+        with jax.ensure_compile_time_eval():
+            self._value = _first_value(initializer, shape, dtype)
+        self.exposed = False
+        touch_structure()
+
+    @property
+    def raw(self) -> jax.Array:
+        """The stored array, whatever scope is active."""
+        return self._value
+
+    @raw.setter
+    def raw(self, value: jax.Array) -> None:
+        self._value = value
+        self.exposed = False
+
+    @property
+    def value(self) -> jax.Array:
+        """The current array: bound by the active scope, cast to its compute type."""
+        scope = local.state
+        if scope is None:
+            # Training reuses buffers in place; whoever holds this array keeps it.
+            self.exposed = True
+            value = self._value
+        else:
+            value = scope.read(self)
+        cast = local.autocast
+        if cast is not None and self.autocast and is_float(value.dtype):
+            return value.astype(cast)
+        return value
+
+    def assign(self, value: Any) -> jax.Array:
+        """Replace the value; returns the new array."""
+        if isinstance(value, Variable):
+            value = value.value
+        new = jnp.asarray(value, self.dtype)
+        if new.shape != self.shape:
+            raise ShapeError(
+                f"Variable {self.path!r} has shape {self.shape}; "
+                f"a value of shape {new.shape} can't be assigned to it."
+            )
+        if local.state is None:
+            self.raw = new
+            # The caller may hold the very array it handed in.
+            self.exposed = True
+        else:
+            local.state.write(self, new)
+        return new
+
+    def _current(self) -> jax.Array:
+        return self._value if local.state is None else local.state.read(self)
+
+    def assign_add(self, value: Any) -> jax.Array:
+        """Add to the value; returns the new array."""
+        return self.assign(self._current() + _plain(value))
+
+    def assign_sub(self, value: Any) -> jax.Array:
+        """Subtract from the value; returns the new array."""
+        return self.assign(self._current() - _plain(value))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, a tuple."""
+        return self._value.shape
+
+    @property
+    def dtype(self) -> str:
+        """The name of the element type."""
+        return self._value.dtype.name
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._value.size
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the value as a NumPy array."""
+        return np.array(self._current())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._current(), dtype=dtype)
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+    # NumPy arrays on the left of an operator leave it to the variable.
+    __array_priority__ = 1000
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[jax.Array]:
+        return iter(self.value)
+
+    def __float__(self) -> float:
+        return float(self._current())
+
+    def __int__(self) -> int:
+        return int(self._current())
+
+    def __bool__(self) -> bool:
+        return bool(self._current())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Variable) else jnp.asarray(value)
+
+
+def _first_value(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> Any:
+    if not callable(initializer):
+        if dtype is None:
+            array = np.asarray(initializer)
+            dtype = None if array.dtype.kind in "biu" else standardize_dtype(None)
+            dtype = _kept_dtype(initializer, dtype)
+        return jnp.array(initializer, dtype)
+    if shape is None:
+        raise ArgumentError(
+            "Variable: `shape` is needed when `initializer` is a function. "
+            "Received: shape=None."
+        )
+    dims = tuple(int(n) for n in shape)
+    return jnp.asarray(initializer(dims, dtype=standardize_dtype(dtype)))
+
+
+def _kept_dtype(value: Any, default: Any) -> Any:
+    """Arrays keep a 16- or 32-bit float type of their own; the rest is `floatx`."""
+    name = getattr(getattr(value, "dtype", None), "name", "")
+    return name if name in ("float16", "bfloat16", "float32") else default

@@ -1,0 +1,1 @@
+"""From what users have (arrays, frames, generators, loaders) to what `fit` runs on."""

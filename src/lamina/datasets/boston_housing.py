@@ -1,0 +1,51 @@
+"""Boston Housing: 506 districts, 13 measures each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lamina.datasets.fetch import get_file
+from lamina.datasets.split import (
+    KERAS_FILES,
+    Split,
+    check_test_split,
+    shuffle,
+    split_at,
+)
+
+__all__ = ["load_data"]
+
+_SHA256 = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
+
+
+def load_data(
+    path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113
+) -> Split:
+    """Median house values in thousands of dollars, by 13 measures of the district.
+
+    One measure encodes the share of Black residents as if it lowered the value of a
+    house. Use the data to discuss that; to learn regression, use `auto_mpg` or
+    `california_housing`.
+
+    Args:
+        path: name of the file in the cache.
+        test_split: fraction of the rows that is held out.
+        seed: of the shuffle.
+
+    Shape:
+        By default `((404, 13), (404,)), ((102, 13), (102,))`.
+
+    Example:
+        ```python
+        (x_train, y_train), test = lamina.datasets.boston_housing.load_data()
+        ```
+
+    Reference:
+        D. Harrison and D. Rubinfeld (1978), Hedonic Housing Prices and the Demand for
+        Clean Air.
+    """
+    check_test_split("boston_housing.load_data", test_split)
+    file = get_file(path, KERAS_FILES + "boston_housing.npz", file_hash=_SHA256)
+    with np.load(file, allow_pickle=False) as arrays:
+        x, y = shuffle(arrays["x"], arrays["y"], seed)
+    return split_at(x, y, int(len(x) * (1 - test_split)))

@@ -1,0 +1,59 @@
+"""California Housing: 20,640 blocks of the census of 1990, 8 measures each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lamina.datasets.fetch import get_file
+from lamina.datasets.split import (
+    KERAS_FILES,
+    Split,
+    check_test_split,
+    shuffle,
+    split_at,
+)
+from lamina.errors import invalid
+
+__all__ = ["load_data"]
+
+_SHA256 = "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f"
+_ROWS = {"small": 600, "large": None}
+
+
+def load_data(
+    version: str = "large",
+    path: str = "california_housing.npz",
+    test_split: float = 0.2,
+    seed: int = 113,
+) -> Split:
+    """Median house values in dollars, by 8 measures of the census block.
+
+    The columns are median income, house age, average rooms, average bedrooms,
+    population, average occupancy, latitude and longitude.
+
+    Args:
+        version: `"large"` for all rows, `"small"` for the first 600.
+        path: name of the file in the cache.
+        test_split: fraction of the rows that is held out.
+        seed: of the shuffle.
+
+    Shape:
+        By default `((16512, 8), (16512,)), ((4128, 8), (4128,))`.
+
+    Example:
+        ```python
+        (x_train, y_train), test = lamina.datasets.california_housing.load_data()
+        ```
+
+    Reference:
+        R. Pace and R. Barry (1997), Sparse Spatial Autoregressions.
+    """
+    check_test_split("california_housing.load_data", test_split)
+    if version not in _ROWS:
+        expected = "'small' or 'large'"
+        raise invalid("california_housing.load_data", "version", version, expected)
+    file = get_file(path, KERAS_FILES + "california_housing.npz", file_hash=_SHA256)
+    with np.load(file, allow_pickle=False) as arrays:
+        rows = slice(_ROWS[version])
+        x, y = shuffle(arrays["x"][rows], arrays["y"][rows], seed)
+    return split_at(x, y, int(len(x) * (1 - test_split)))

@@ -1,0 +1,96 @@
+"""Reuters: 11,228 newswires of 1987 in 46 topics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lamina.datasets.fetch import get_file
+from lamina.datasets.split import KERAS_FILES, Split, check_test_split, split_at
+from lamina.datasets.word_lists import (
+    Vocabulary,
+    read_lists,
+    read_numbers,
+    read_word_index,
+)
+
+__all__ = ["get_label_names", "get_word_index", "load_data"]
+
+_SHA256 = "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
+_WORDS_MD5 = "4d44cc38712099c9e383dc6e5f11a921"
+_TOPICS = """
+cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade
+reserves ship cotton carcass crude nat-gas cpi money-fx interest gnp meal-feed alum
+oilseed gold tin strategic-metal livestock retail ipi iron-steel rubber heat jobs lei
+bop zinc orange pet-chem dlr gas silver wpi hog lead
+"""
+
+
+def load_data(
+    path: str = "reuters.npz",
+    num_words: int | None = None,
+    skip_top: int = 0,
+    maxlen: int | None = None,
+    test_split: float = 0.2,
+    seed: int = 113,
+    start_char: int | None = 1,
+    oov_char: int | None = 2,
+    index_from: int = 3,
+) -> Split:
+    """Newswires as lists of word numbers, and their topics 0 to 45.
+
+    A word's number is its rank by frequency, plus `index_from`.
+
+    Args:
+        path: name of the file in the cache.
+        num_words: numbers from here on become `oov_char`.
+        skip_top: numbers below this become `oov_char`.
+        maxlen: only newswires shorter than this are kept.
+        test_split: fraction of the newswires that is held out.
+        seed: of the shuffle.
+        start_char: number put before each newswire, or `None`.
+        oov_char: number for words left out, or `None` to drop them.
+        index_from: added to each number.
+
+    Shape:
+        By default `((8982,), (8982,)), ((2246,), (2246,))`, as Python lists.
+
+    Example:
+        ```python
+        (x_train, y_train), test = lamina.datasets.reuters.load_data(num_words=10_000)
+        ```
+
+    Reference:
+        D. Lewis (1997), Reuters-21578 text categorization test collection.
+    """
+    check_test_split("reuters.load_data", test_split)
+    words = Vocabulary(num_words, skip_top, maxlen, start_char, oov_char, index_from)
+    file = get_file(path, KERAS_FILES + "reuters.npz", file_hash=_SHA256)
+    texts, labels = read_lists(file, "x"), read_numbers(file, "y")
+    order = np.random.RandomState(seed).permutation(len(texts))
+    shuffled = words.mark([texts[row] for row in order])
+    kept, labels = words.short(shuffled, labels[order])
+    return split_at(words.cut(kept), labels, int(len(kept) * (1 - test_split)))
+
+
+def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
+    """The rank of each word by frequency; `load_data` adds `index_from` to it.
+
+    Args:
+        path: name of the file in the cache.
+
+    Example:
+        ```python
+        rank = lamina.datasets.reuters.get_word_index()["grain"]
+        ```
+    """
+    return read_word_index(path, "reuters_word_index.json", _WORDS_MD5)
+
+
+def get_label_names() -> tuple[str, ...]:
+    """The names of the topics, in the order of their numbers.
+
+    Example:
+        >>> lamina.datasets.reuters.get_label_names()[3]
+        'earn'
+    """
+    return tuple(_TOPICS.split())

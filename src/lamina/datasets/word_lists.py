@@ -1,0 +1,128 @@
+"""Texts as lists of word numbers: how imdb and reuters are stored and prepared.
+
+The files hold NumPy object arrays, and NumPy writes those as pickles, which could run
+any code. Here every class that a pickle names becomes a stand-in that only remembers
+the values handed to it, so neither NumPy nor anything else runs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lamina.datasets.fetch import get_file
+from lamina.datasets.split import KERAS_FILES
+from lamina.errors import FileFormatError, invalid
+
+Texts = list[list[int]]
+
+_OBJECT_ARRAY_PARTS = frozenset(
+    {
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "_reconstruct"),
+    }
+)
+
+
+class Vocabulary(NamedTuple):
+    """How word numbers are shifted, marked and cut."""
+
+    num_words: int | None
+    skip_top: int
+    maxlen: int | None
+    start_char: int | None
+    oov_char: int | None
+    index_from: int
+
+    def mark(self, texts: Texts) -> Texts:
+        """Shift the numbers and put the start mark before each text."""
+        start = [] if self.start_char is None else [self.start_char]
+        shift = self.index_from
+        return [start + [word + shift for word in text] for text in texts]
+
+    def short(self, texts: Texts, labels: np.ndarray) -> tuple[Texts, np.ndarray]:
+        """Only the texts of fewer than `maxlen` words, as Keras counts."""
+        if not self.maxlen:
+            return texts, labels
+        keep = [len(text) < self.maxlen for text in texts]
+        if not any(keep):
+            expected = "longer than the shortest text"
+            raise invalid("load_data", "maxlen", self.maxlen, expected)
+        kept = [text for text, is_kept in zip(texts, keep, strict=True) if is_kept]
+        return kept, labels[keep]
+
+    def cut(self, texts: Texts) -> np.ndarray:
+        """Replace or drop what is too rare or too frequent."""
+        limit = self.num_words or max(max(text, default=0) for text in texts)
+        known = range(self.skip_top, limit)
+        mark = self.oov_char
+        if mark is None:
+            return _ragged([[w for w in text if w in known] for text in texts])
+        return _ragged([[w if w in known else mark for w in text] for text in texts])
+
+
+def _ragged(texts: Texts) -> np.ndarray:
+    array = np.empty(len(texts), object)
+    array[:] = texts
+    return array
+
+
+class _StandIn:
+    """Any class or function of NumPy's that a pickle calls: keeps, does nothing."""
+
+    def __init__(self, *_: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _ListUnpickler(pickle.Unpickler):
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        if (module_name, global_name) in _OBJECT_ARRAY_PARTS:
+            return _StandIn
+        raise FileFormatError(
+            f"The file names {module_name}.{global_name}, which has no place in lists "
+            f"of numbers. It was not read further, and nothing in it was run."
+        )
+
+
+def read_lists(path: str, name: str) -> Texts:
+    """An object array of lists of integers out of an npz file."""
+    with zipfile.ZipFile(path) as archive:
+        stream = io.BytesIO(archive.read(f"{name}.npy"))
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        np.lib.format.read_array_header_1_0(stream)
+    else:
+        np.lib.format.read_array_header_2_0(stream)
+    array = _ListUnpickler(stream).load()
+    # What NumPy writes: (version, shape, dtype, is_fortran, list of the elements).
+    texts = array.state[-1] if isinstance(array, _StandIn) and array.state else None
+    if not isinstance(texts, list) or not all(map(_is_text, texts)):
+        raise FileFormatError(f"{name!r} in {path} does not hold lists of integers.")
+    return texts
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is list and all(type(word) is int for word in value)
+
+
+def read_numbers(path: str, name: str) -> np.ndarray:
+    """A plain array out of an npz file."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays[name]
+
+
+def read_word_index(path: str, name: str, md5: str) -> dict[str, int]:
+    """The table from words to their numbers, before any shift."""
+    file = get_file(path, KERAS_FILES + name, file_hash=md5)
+    return json.loads(Path(file).read_text(encoding="utf-8"))

@@ -1,0 +1,90 @@
+"""Everything lamina raises.
+
+    LaminaError
+    ├── ArgumentError (ValueError)         an argument's value can't be used
+    │   ├── UnknownNameError               a string names nothing known
+    │   ├── ShapeError                     shapes or ranks do not fit together
+    │   └── DataError                      the data handed to fit, evaluate or predict
+    ├── ArgumentTypeError (TypeError)      a keyword nobody knows, a value of a wrong type
+    ├── StateError (ValueError)            called too early: not built, not compiled
+    ├── FileFormatError (ValueError)       a file that is not what it should be
+    └── DownloadError (OSError)            a file that could not be fetched
+
+A message says what came, what is needed and, where it is known, the line that
+mends it. The built-in parent lets code written for Keras catch what it used to.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "DataError",
+    "DownloadError",
+    "FileFormatError",
+    "LaminaError",
+    "ShapeError",
+    "StateError",
+    "UnknownNameError",
+    "did_you_mean",
+    "invalid",
+]
+
+
+class LaminaError(Exception):
+    """Base of all errors raised by lamina."""
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = "lamina.errors"
+
+
+class ArgumentError(LaminaError, ValueError):
+    """An argument has a value that can't be used."""
+
+
+class UnknownNameError(ArgumentError):
+    """A string names no loss, layer, optimizer or other thing lamina knows."""
+
+
+class ShapeError(ArgumentError):
+    """Shapes or ranks do not fit together."""
+
+
+class DataError(ArgumentError):
+    """The data handed to `fit`, `evaluate` or `predict` can't be used."""
+
+
+class ArgumentTypeError(LaminaError, TypeError):
+    """An unknown keyword, a missing argument or a value of a wrong type."""
+
+
+class StateError(LaminaError, ValueError):
+    """Something was used before it was ready: not built, not compiled."""
+
+
+class FileFormatError(LaminaError, ValueError):
+    """A file is damaged or is not of the expected format."""
+
+
+class DownloadError(LaminaError, OSError):
+    """A file could not be fetched from its address."""
+
+
+def did_you_mean(name: object, options: Iterable[str]) -> str:
+    """A sentence that offers the nearest known names, or an empty string."""
+    known = {option.lower(): option for option in options}
+    near = difflib.get_close_matches(str(name).lower(), known, n=2, cutoff=0.6)
+    if not near:
+        return ""
+    return f" Did you mean {' or '.join(repr(known[n]) for n in near)}?"
+
+
+def invalid(
+    owner: str, argument: str, got: object, expected: str, hint: str = ""
+) -> ArgumentError:
+    """The error for an argument whose value can't be used."""
+    text = f"{owner}: `{argument}` must be {expected}. Received: {argument}={got!r}."
+    return ArgumentError(f"{text} {hint}".rstrip())

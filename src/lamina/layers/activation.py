@@ -1,0 +1,203 @@
+"""Activation functions that have settings or weights, as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.core.check import at_least, optional
+from lamina.core.module import Number
+from lamina.errors import ShapeError
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+
+class ReLU(Layer):
+    """`max(x, 0)`, with a slope below the threshold and a ceiling if wanted.
+
+    `max_value` above it, `x` from `threshold` up to it, and
+    `negative_slope * (x - threshold)` below.
+
+    Args:
+        max_value: the ceiling; none when `None`.
+        negative_slope: slope below the threshold.
+        threshold: where the function begins to rise.
+
+    Example:
+        >>> ReLU(max_value=6.0)(jnp.array([-1.0, 2.0, 9.0]))
+        Array([0., 2., 6.], dtype=float32)
+    """
+
+    supports_masking = True
+    arguments = {
+        "max_value": optional(at_least(0)),
+        "negative_slope": at_least(0),
+        "threshold": at_least(0),
+    }
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_value, self.negative_slope = max_value, negative_slope
+        self.threshold = threshold
+
+    def call(self, inputs: Any) -> Any:
+        return activations.relu(
+            inputs,
+            negative_slope=self.negative_slope,
+            max_value=self.max_value,
+            threshold=self.threshold,
+        )
+
+
+class LeakyReLU(Layer):
+    """`x` where it is positive, `negative_slope * x` elsewhere.
+
+    Args:
+        negative_slope: slope for negative inputs; changing it recompiles nothing.
+
+    Example:
+        >>> LeakyReLU(0.1)(jnp.array([-1.0, 2.0]))
+        Array([-0.1,  2. ], dtype=float32)
+
+    Reference: Maas et al. 2013,
+    https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf
+    """
+
+    supports_masking = True
+    negative_slope = Number()
+    arguments = {"negative_slope": at_least(0)}
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.negative_slope = negative_slope
+
+    def call(self, inputs: Any) -> Any:
+        slope = jnp.asarray(self.negative_slope, inputs.dtype)
+        return jnp.where(inputs >= 0, inputs, inputs * slope)
+
+
+class PReLU(Layer):
+    """`x` where it is positive, `alpha * x` elsewhere, with a learned `alpha`.
+
+    Args:
+        alpha_initializer: initializer of `alpha`.
+        alpha_regularizer: penalty on `alpha`.
+        alpha_constraint: projection of `alpha` after each update.
+        shared_axes: axes along which `alpha` is the same, such as (1, 2) for one
+            `alpha` a channel of images; counted with the batch axis as 0.
+
+    Example:
+        >>> PReLU("ones")(jnp.array([[-1.0, 2.0]]))
+        Array([[-1.,  2.]], dtype=float32)
+
+    Reference: He et al. 2015, https://arxiv.org/abs/1502.01852
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        shared = [shared_axes] if isinstance(shared_axes, int) else shared_axes
+        self.shared_axes = None if shared is None else list(shared)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make `alpha`, one for each element of a row that is not shared."""
+        shared = [axis % len(input_shape) for axis in self.shared_axes or ()]
+        places = range(1, len(input_shape))
+        shape = [1 if i in shared else input_shape[i] for i in places]
+        if None in shape:
+            raise ShapeError(
+                f"Layer {self.name!r} (PReLU) keeps one `alpha` for each element of a "
+                f"row, but rows of shape {tuple(input_shape[1:])} have no fixed size. "
+                "Share it along the axes shown as None, as in "
+                "`PReLU(shared_axes=(1, 2))`."
+            )
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+            name="alpha",
+        )
+        axes = {i: input_shape[i] for i in places if i not in shared}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
+
+    def call(self, inputs: Any) -> Any:
+        positive = jnp.maximum(inputs, 0)
+        return positive + self.alpha.value * jnp.minimum(inputs, 0)
+
+
+class ELU(Layer):
+    """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere.
+
+    Args:
+        alpha: where it goes at minus infinity, without the sign.
+
+    Example:
+        >>> ELU()(jnp.array([-100.0, 2.0]))
+        Array([-1.,  2.], dtype=float32)
+
+    Reference: Clevert et al. 2015, https://arxiv.org/abs/1511.07289
+    """
+
+    supports_masking = True
+    alpha = Number()
+    arguments = {"alpha": at_least(0)}
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def call(self, inputs: Any) -> Any:
+        alpha = jnp.asarray(self.alpha, inputs.dtype)
+        below = alpha * jnp.expm1(jnp.minimum(inputs, 0))
+        return jnp.where(inputs > 0, inputs, below)
+
+
+class Softmax(Layer):
+    """`exp(x) / sum(exp(x))` along an axis, over the elements that no mask hides.
+
+    Args:
+        axis: the axis, or a tuple of axes that are normalized together.
+
+    Example:
+        >>> Softmax()(jnp.array([[0.0, 0.0]]))
+        Array([[0.5, 0.5]], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
+        if mask is None:
+            return jax.nn.softmax(inputs, axis)
+        seen = mask if mask.dtype == bool else mask > 0.5
+        # Finite, so that a row that is hidden everywhere gives no NaN.
+        low = jnp.finfo(inputs.dtype).min / 2
+        return jnp.where(seen, jax.nn.softmax(jnp.where(seen, inputs, low), axis), 0)

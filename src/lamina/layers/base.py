@@ -1,0 +1,600 @@
+"""`Layer`: a module with a `call`, weights made on first use, and a place in a graph."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import constraints, initializers, regularizers
+from lamina.core import registry, stateless
+from lamina.core.dtypes import DTypePolicy, is_float
+from lamina.core.graph import SymbolicTensor, infer, is_symbolic, record, symbolic_leaves
+from lamina.core.masks import get_mask, set_mask
+from lamina.core.module import (
+    Module,
+    accepted_names,
+    signature,
+    snake_case,
+    unique_name,
+)
+from lamina.core.random import SeedGenerator
+from lamina.core.scope import autocast, call_scope, local
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.layers.spec import InputSpec, check_inputs, describe_shapes
+
+__all__ = ["Layer", "layer_registry"]
+
+layer_registry = registry.Registry("layer", "keras.layers")
+
+
+class Layer(Module):
+    """A step of a network: weights and a function of them.
+
+    Override `__init__` for the configuration, `build` for weights whose shape depends
+    on the input (or make them in `__init__`), and `call` for the computation. `call`
+    may take `training` and `mask`; both are filled in by the model.
+
+    Args:
+        trainable: whether `fit` changes the weights.
+        dtype: an element type or a `DTypePolicy`; `None` for the global policy.
+        autocast: whether float inputs are cast to the compute type.
+        name: a unique name; made from the class's name when `None`.
+        activity_regularizer: a penalty on the output.
+        input_shape: the shape of one row, for the first layer of a `Sequential`.
+        batch_input_shape: the same with the batch in front.
+        input_dim: `input_shape=(input_dim,)`.
+
+    Example:
+        >>> class Scale(Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight((input_shape[-1],), "ones")
+        ...
+        ...     def call(self, inputs):
+        ...         return inputs * self.factor
+        >>> Scale()(np.ones((2, 3))).shape
+        (2, 3)
+    """
+
+    supports_masking: bool = False
+    input_spec: InputSpec | Sequence[InputSpec] | None = None
+
+    def __init__(
+        self,
+        *,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        activity_regularizer: Any = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_dim: int | None = None,
+    ) -> None:
+        self.name = str(name) if name else unique_name(snake_case(type(self).__name__))
+        self.dtype_policy = DTypePolicy.get(dtype)
+        self.autocast = autocast
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.built = False
+        self._trainable = bool(trainable)
+        self._nodes: list[Any] = []
+        self._call_losses: list[Any] = []
+        if input_dim is not None:
+            input_shape = (input_dim,)
+        if input_shape is not None:
+            input_shape = (input_shape,) if isinstance(input_shape, int) else input_shape
+            batch_input_shape = (None, *input_shape)
+        self.batch_input_shape = batch_input_shape or batch_shape
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A layer counts as built however its `build` came to run, also when a user
+        # calls it directly or a subclass forgets `super().build`.
+        if "build" in vars(cls):
+            cls.build = _note_built(vars(cls)["build"])
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape; override as needed."""
+        self._remember_build(input_shape)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The computation; every layer overrides it."""
+        raise StateError(f"{type(self).__name__} has no `call` method.")
+
+    def _remember_build(self, *shapes: Any, **named: Any) -> None:
+        self.built = True
+        self._build_shapes = _Frozen(shapes, named)
+
+    # Calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = jax.tree.map(self._convert, (args, kwargs), is_leaf=_is_leaf)
+        if is_symbolic(args) or is_symbolic(kwargs.values()):
+            return self._call_symbolic(args, kwargs)
+        return self._call_arrays(args, kwargs)
+
+    def _call_symbolic(self, args: Any, kwargs: Any) -> Any:
+        with call_scope(self.name, None):
+            self._check_and_build(args, kwargs)
+        outputs = record(self, args, kwargs, self._call_arrays_star)
+        self._nodes.append(symbolic_leaves(outputs)[0].node)
+        return outputs
+
+    def _call_arrays_star(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call_arrays(args, kwargs)
+
+    def _call_arrays(self, args: Any, kwargs: Any) -> Any:
+        training = self._resolve_training(args, kwargs)
+        outermost = local.call is None
+        with call_scope(self.name, training) as scope:
+            self._check_and_build(args, kwargs)
+            self._fill_mask(args, kwargs)
+            cast = self.compute_dtype if self.autocast else None
+            if cast == self.variable_dtype:
+                cast = None
+            with autocast(cast):
+                outputs = self._call_noted(args, kwargs)
+            if self.activity_regularizer is not None:
+                for leaf in jax.tree.leaves(outputs):
+                    scope.losses.append(self.activity_regularizer(leaf))
+            self._attach_mask(args, outputs)
+            if outermost:
+                self._call_losses = scope.losses
+        return outputs
+
+    def _call_noted(self, args: Any, kwargs: Any) -> Any:
+        try:
+            return self.call(*args, **kwargs)
+        except Exception as error:
+            if not getattr(error, "_lamina_noted", False):
+                path = "/".join(local.call.path) if local.call else self.name
+                error.add_note(
+                    f"Raised in layer {path!r} ({type(self).__name__}), called on "
+                    f"{describe_shapes(args)}."
+                )
+                error._lamina_noted = True  # type: ignore[attr-defined]
+            raise
+
+    def _convert(self, value: Any) -> Any:
+        if isinstance(value, SymbolicTensor) or value is None:
+            return value
+        if isinstance(value, Variable):
+            value = value.value
+        if isinstance(value, (np.ndarray, jax.Array)):
+            if value.dtype.kind in "OUS":
+                return value
+            if self.autocast and is_float(value.dtype):
+                return jnp.asarray(value, self.compute_dtype)
+            return jnp.asarray(value)
+        return value
+
+    def _resolve_training(self, args: Any, kwargs: Any) -> bool | None:
+        training = kwargs.get("training")
+        names = _call_names(type(self))
+        if training is None and "training" in names:
+            place = names.index("training")
+            training = args[place] if place < len(args) else None
+        if training is None and local.call is not None:
+            training = local.call.training
+        if "training" in names and names.index("training") >= len(args):
+            if training is None:
+                kwargs.pop("training", None)
+            else:
+                kwargs["training"] = training
+        return training
+
+    def _fill_mask(self, args: Any, kwargs: Any) -> None:
+        names = _call_names(type(self))
+        if not args or "mask" not in names[len(args) :] or "mask" in kwargs:
+            return
+        mask = jax.tree.map(get_mask, args[0], is_leaf=_is_leaf)
+        if jax.tree.leaves(mask):
+            kwargs["mask"] = mask
+
+    def _attach_mask(self, args: Any, outputs: Any) -> None:
+        if not args:
+            return
+        previous = jax.tree.map(get_mask, args[0], is_leaf=_is_leaf)
+        computes = type(self).compute_mask is not Layer.compute_mask
+        if not computes and not jax.tree.leaves(previous):
+            return
+        mask = self.compute_mask(args[0], previous)
+        if mask is None:
+            return
+        leaves = jax.tree.leaves(outputs)
+        masks = mask if isinstance(mask, (list, tuple)) else [mask] * len(leaves)
+        for leaf, leaf_mask in zip(leaves, masks, strict=False):
+            set_mask(leaf, leaf_mask)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output: the input's own, if the layer supports masking."""
+        return previous_mask if self.supports_masking else None
+
+    # Building
+
+    def _check_and_build(self, args: Any, kwargs: Any) -> None:
+        if self.input_spec is not None and args:
+            check_inputs(self, self.input_spec, args[0])
+        if self.built:
+            return
+        shapes = self._shapes_for_build(args, kwargs)
+        # Weights belong to no program being traced and to no compute type.
+        with autocast(None):
+            self.build(**shapes)
+        self.built = True
+        if self.input_spec is not None and args:
+            check_inputs(self, self.input_spec, args[0])
+
+    def _shapes_for_build(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        names = [n for n in signature(type(self).build).parameters if n != "self"]
+        call_names = _call_names(type(self))
+        given = dict(zip(call_names, args, strict=False)) | kwargs
+        if len(names) == 1:
+            first = args[0] if args else next(iter(kwargs.values()), None)
+            return {names[0]: shapes_of(first)}
+        found = {n: given.get(n.removesuffix("_shape")) for n in names}
+        return {n: shapes_of(v) for n, v in found.items() if v is not None}
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | None = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a weight of this layer.
+
+        Args:
+            shape: `()` by default.
+            initializer: a name, an object or a function of `(shape, dtype)`;
+                GlorotUniform for floats, zeros for the rest.
+            dtype: the layer's variable type by default.
+            trainable: whether `fit` changes it.
+            autocast: whether the compute type applies when it is read.
+            regularizer: a penalty added to the loss.
+            constraint: a projection applied after each update.
+            aggregation: kept for Keras's files.
+            name: the last part of its path.
+        """
+        dtype = dtype or self.variable_dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if is_float(dtype) else "zeros"
+        shape = () if shape is None else (shape,) if isinstance(shape, int) else shape
+        if any(n is None for n in shape):
+            raise ShapeError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs a weight of shape "
+                f"{tuple(shape)}, but the dimension shown as None is not known yet. "
+                "Give the model's input a shape with that dimension, as in "
+                "`Input(shape=(..., 3))`."
+            )
+        variable = Variable(
+            initializers.get(initializer), shape, dtype, trainable,
+            autocast, aggregation, name,
+        )  # fmt: skip
+        parents = local.call.path if local.call else (self.name,)
+        variable.path = "/".join((*parents, variable.name))
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self.__dict__.setdefault("_added_weights", []).append(variable)
+        return variable
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar, or several, to what training minimises; use inside `call`."""
+        losses = self._call_losses if local.call is None else local.call.losses
+        losses.extend(jax.tree.leaves(loss))
+
+    # Weights
+
+    def own_weights(self) -> list[Variable]:
+        """This layer's own weights, trainable ones first."""
+        own = self.own_variables()
+        return sorted(own, key=lambda v: not v.born_trainable)
+
+    def sublayers(self) -> list[Layer]:
+        """The layers held directly by this one, each once."""
+        return [m for m in self.children() if isinstance(m, Layer)]
+
+    def all_layers(self) -> Iterator[Layer]:
+        """This layer and all layers below it, each once, parents first."""
+        seen: set[int] = set()
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                stack.extend(reversed(layer.sublayers()))
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: of each layer, trainable ones first, then its sublayers'."""
+        return list({id(v): v for a in self.all_layers() for v in a.own_weights()}.values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, other state of layers, and the states of seed generators."""
+        found = {id(v): v for v in self.weights}
+        for layer in self.all_layers():
+            found.update({id(v): v for v in layer.own_variables()})
+            for child in layer.children():
+                if isinstance(child, SeedGenerator):
+                    found[id(child.state)] = child.state
+        return list(found.values())
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The weights that training changes."""
+        frozen = {
+            id(v)
+            for layer in self.all_layers()
+            if not layer._trainable
+            for v in layer.weights
+        }
+        return [v for v in self.weights if v.trainable and id(v) not in frozen]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All variables that training does not change by gradients."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change by gradients."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes this layer's weights; setting it sets sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.all_layers():
+            layer._trainable = bool(value)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all weights, in the order of `weights`.
+
+        Raises:
+            ArgumentError: there are more or fewer arrays than weights.
+            ShapeError: an array has another shape than its weight.
+        """
+        own = self.weights
+        if len(own) != len(weights):
+            raise ArgumentError(
+                f"Layer {self.name!r} has {len(own)} weights, but `set_weights` got "
+                f"{len(weights)} arrays. The weights are: "
+                f"{', '.join(f'{v.path} {v.shape}' for v in own) or 'none'}."
+            )
+        for variable, value in zip(own, weights, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """The number of weights' elements.
+
+        Raises:
+            StateError: the layer has no weights yet because its input is not known.
+        """
+        if not self.built:
+            raise StateError(
+                f"Layer {self.name!r} has no weights yet: call it on data, or build it "
+                "with `layer.build(input_shape)`."
+            )
+        return sum(v.size for v in self.weights)
+
+    # Penalties
+
+    @property
+    def losses(self) -> list[Any]:
+        """Penalties on weights, and what the last call added with `add_loss`."""
+        return [*self._call_losses, *self.weight_penalties()]
+
+    def weight_penalties(self) -> list[Any]:
+        """What the regularizers of trainable weights give."""
+        weights = [v for v in self.trainable_variables if v.regularizer is not None]
+        return [v.regularizer(v.value) for v in weights if v.regularizer is not None]
+
+    # Types
+
+    @property
+    def dtype(self) -> str:
+        """The type variables are stored in."""
+        return self.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type the layer computes in."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type variables are stored in."""
+        return self.dtype_policy.variable_dtype
+
+    # Shapes and the graph
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Shape and type of the output for symbolic inputs."""
+        return infer(self._call_arrays_star, args, kwargs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for inputs of a shape, `None` for what is unknown."""
+        inputs = jax.tree.map(
+            lambda s: SymbolicTensor(s, self.compute_dtype), input_shape, is_leaf=is_shape
+        )
+        with call_scope(self.name, None):
+            self._check_and_build((inputs,), {})
+        return jax.tree.map(lambda t: t.shape, self.compute_output_spec(inputs))
+
+    def _node(self, what: str) -> Any:
+        if len(self._nodes) == 1:
+            return self._nodes[0]
+        many = "is used in several places, so it has several" if self._nodes else "has not been called on a model's input yet, so it has no"  # fmt: skip
+        raise StateError(f"Layer {self.name!r} {many} {what}.")
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of a layer used in one place of a graph."""
+        inputs = self._node("inputs").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of a layer used in one place of a graph."""
+        return self._node("outputs").outputs
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Call the layer as a pure function of its variables' values.
+
+        Returns:
+            The outputs and the non-trainable variables' values afterwards; with
+            `return_losses`, the list of losses as a third.
+        """
+        trainable, rest = self.trainable_variables, self.non_trainable_variables
+        values = [*trainable_variables, *non_trainable_variables]
+
+        def run() -> Any:
+            outputs = self(*args, **kwargs)
+            return (outputs, self.losses) if return_losses else outputs
+
+        outputs, after = stateless.call(run, [*trainable, *rest], values)
+        after = after[len(trainable) :]
+        return (outputs[0], after, outputs[1]) if return_losses else (outputs, after)
+
+    # Configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """Name, trainability, type and the constructor's arguments."""
+        known = accepted_names(type(self))
+        config = {
+            "name": self.name,
+            "trainable": self._trainable,
+            "dtype": registry.serialize(self.dtype_policy),
+        }
+        config = {k: v for k, v in config.items() if k in known}
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The layer that `get_config` describes."""
+        return super().from_config(config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes the layer was built with."""
+        frozen = self.__dict__.get("_build_shapes")
+        if frozen is None:
+            return None
+        if len(frozen.shapes) == 1 and not frozen.named:
+            return {"input_shape": frozen.shapes[0]}
+        return {"shapes_dict": frozen.named} if frozen.named else None
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build with the shapes that `get_build_config` returned."""
+        if "input_shape" in config and config["input_shape"] is not None:
+            self.build(_tuples(config["input_shape"]))
+        elif "shapes_dict" in config:
+            self.build(**{k: _tuples(v) for k, v in config["shapes_dict"].items()})
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put this layer's own weights into a file's group, by position."""
+        for i, variable in enumerate(self.own_weights()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take this layer's own weights from a file's group."""
+        own = self.own_weights()
+        if len(store) != len(own):
+            raise ArgumentError(
+                f"Layer {self.name!r} has {len(own)} weights, the file has "
+                f"{len(store)} for it."
+            )
+        for i, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(i)]))
+
+    def __repr__(self) -> str:
+        values = {k: v for k, v in self.constructor_arguments().items() if k != "name"}
+        parts = [f"{k}={v!r}" for k, v in values.items() if not isinstance(v, Module)]
+        text = ", ".join([*parts, f"name={self.name!r}"])
+        return f"{type(self).__name__}({text})"
+
+
+class _Frozen:
+    """Shapes kept out of the module's attributes that hold children."""
+
+    def __init__(self, shapes: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self.shapes, self.named = shapes, named
+
+
+def _note_built(build: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(build)
+    def wrapped(self: Layer, *shapes: Any, **named: Any) -> None:
+        # What is built in here gets a path below this layer's, whoever calls `build`.
+        inside = local.call is not None and local.call.path[-1:] == (self.name,)
+        with nullcontext() if inside else call_scope(self.name, None), autocast(None):
+            build(self, *shapes, **named)
+        if len(named) == 1 and not shapes:
+            shapes, named = tuple(named.values()), {}
+        self._remember_build(*shapes, **named)
+
+    return wrapped
+
+
+@functools.cache
+def _call_names(cls: type[Layer]) -> list[str]:
+    kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    parameters = list(signature(cls.call).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind in kinds]
+
+
+def _is_leaf(value: Any) -> bool:
+    return value is None or isinstance(value, (SymbolicTensor, Variable))
+
+
+def is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(
+        n is None or isinstance(n, (int, np.integer)) for n in value
+    )
+
+
+def shapes_of(tree: Any) -> Any:
+    """The shapes of tensors in nested lists, tuples and dictionaries."""
+    return jax.tree.map(lambda t: tuple(np.shape(t) if not hasattr(t, "shape") else t.shape), tree, is_leaf=_is_leaf)  # fmt: skip
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _tuples(v) for k, v in value.items()}
+    if is_shape(value):
+        return tuple(value)
+    return [_tuples(v) for v in value] if isinstance(value, list) else value

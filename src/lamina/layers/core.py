@@ -1,0 +1,360 @@
+"""Inputs, fully connected layers, and layers around a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+
+from lamina import activations, constraints, initializers, ops, regularizers
+from lamina.core.check import Check, boolean, is_int, optional, positive_int
+from lamina.core.dtypes import standardize_dtype
+from lamina.core.graph import SymbolicTensor
+from lamina.core.module import signature
+from lamina.errors import ArgumentError, ShapeError, invalid
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+
+__all__ = [
+    "Activation",
+    "Dense",
+    "Identity",
+    "Input",
+    "InputLayer",
+    "Lambda",
+    "Maxout",
+]
+
+_shape = optional(
+    Check(
+        "a tuple of sizes without the batch axis, None for those that vary, such as "
+        "(28, 28, 1) or (10,)",
+        lambda v: isinstance(v, (tuple, list))
+        and all(n is None or (is_int(n) and n >= 0) for n in v),
+        (10, (-1,), ("3",)),
+    )
+)
+
+
+class InputLayer(Layer):
+    """Where data enters a model.
+
+    Args:
+        shape: sizes of one row, without the batch axis; `None` for one that varies.
+        batch_size: number of rows, if it never changes.
+        dtype: element type; `config.floatx()` by default.
+        sparse: must be false; arrays here are dense.
+        ragged: must be false; arrays here are dense.
+        batch_shape: the sizes with the batch axis, instead of `shape`.
+        input_tensor: a symbolic tensor to take as it is.
+        optional: whether the model may be called with `None` for this input.
+        name: name of the input, by which data in dictionaries finds it.
+
+    Raises:
+        ArgumentError: there is neither a `shape` nor a `batch_shape`, or both.
+    """
+
+    arguments = {
+        "shape": _shape,
+        "batch_shape": _shape,
+        "batch_size": optional(positive_int),
+    }
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: SymbolicTensor | None = None,
+        optional: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        if sparse or ragged:
+            kind = "sparse" if sparse else "ragged"
+            raise invalid("InputLayer", kind, True, "False", "Arrays here are dense.")
+        if input_tensor is not None:
+            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+        elif (shape is None) == (batch_shape is None):
+            raise ArgumentError(
+                "InputLayer: give either `shape`, the sizes of one row such as "
+                "(28, 28, 1), or `batch_shape`, the same with the batch in front. "
+                f"Received: shape={shape}, batch_shape={batch_shape}."
+            )
+        self.batch_shape = tuple(batch_shape or (batch_size, *(shape or ())))
+        self.optional = optional
+        self._tensor = input_tensor or SymbolicTensor(
+            self.batch_shape, standardize_dtype(dtype), self.name
+        )
+        self._tensor.layer = self
+        self.built = True
+
+    @property
+    def dtype(self) -> str:
+        """The element type of the data."""
+        return self._tensor.dtype
+
+    @property
+    def output(self) -> SymbolicTensor:
+        """The symbolic tensor that stands for the data."""
+        return self._tensor
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make the same input."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(  # noqa: N802
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+    tensor: SymbolicTensor | None = None,
+    optional: bool = False,
+) -> SymbolicTensor:
+    """A symbolic tensor that stands for the data a model will get.
+
+    Args:
+        shape: sizes of one row, without the batch axis; `None` for one that varies.
+        batch_size: number of rows, if it never changes.
+        dtype: element type; `config.floatx()` by default.
+        sparse: must be false; arrays here are dense.
+        ragged: must be false; arrays here are dense.
+        batch_shape: the sizes with the batch axis, instead of `shape`.
+        name: name of the input, by which data in dictionaries finds it.
+        tensor: a symbolic tensor to take as it is.
+        optional: whether the model may be called with `None` for this input.
+
+    Example:
+        >>> Input(shape=(784,), name="pixels")
+        <SymbolicTensor shape=(None, 784), dtype=float32, name=pixels>
+    """
+    return InputLayer(
+        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
+    ).output
+
+
+class Dense(Layer):
+    """A fully connected layer: `activation(inputs @ kernel + bias)`.
+
+    Args:
+        units: number of outputs.
+        activation: a name or a function; nothing is applied when `None`.
+        use_bias: whether there is a bias.
+        kernel_initializer: initializer of the kernel, (features, units).
+        bias_initializer: initializer of the bias, (units,).
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: projection of the kernel after each update.
+        bias_constraint: projection of the bias after each update.
+
+    Shape:
+        (batch, ..., features) to (batch, ..., units).
+
+    Example:
+        >>> Dense(4, activation="relu")(jnp.ones((2, 3))).shape
+        (2, 4)
+    """
+
+    supports_masking = True
+    arguments = {"units": positive_int, "use_bias": boolean}
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the kernel and the bias."""
+        features = input_shape[-1]
+        self.kernel = self.add_weight(
+            (features, self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def call(self, inputs: Any) -> Any:
+        outputs = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            outputs = outputs + self.bias.value
+        return self.activation(outputs)
+
+
+class Activation(Layer):
+    """A function of each element, as a layer.
+
+    Args:
+        activation: a name such as `"relu"`, or a function.
+
+    Example:
+        >>> Activation("relu")(jnp.array([-1.0, 2.0]))
+        Array([0., 2.], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+
+class Identity(Layer):
+    """Hands its input on, to give a place in a model a name."""
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Lambda(Layer):
+    """A function as a layer.
+
+    Weights the function uses are not tracked: write a `Layer` for those. A file keeps
+    a function by name only, so saving a model that holds one needs a registered
+    function, and loading it needs that function again.
+
+    Args:
+        function: takes the input, and `mask` or `training` if it names them.
+        output_shape: kept for Keras's files; the shape is found by itself.
+        mask: the output's mask, or a function of `(inputs, mask)` that makes it.
+        arguments: further keyword arguments of the function.
+
+    Example:
+        >>> Lambda(lambda x, power: x**power, arguments={"power": 2})(jnp.array([3.0]))
+        Array([9.], dtype=float32)
+    """
+
+    arguments = {
+        "function": Check("a function", callable, (3, "relu", None)),
+    }
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.function, self.output_shape, self.mask = function, output_shape, mask
+        self.keywords = dict(arguments or {})
+        self.supports_masking = mask is not None
+        names = signature(function).parameters
+        self._extra = [n for n in ("mask", "training") if n in names]
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        given = {"mask": mask, "training": training}
+        extra = {name: given[name] for name in self._extra}
+        return self.function(inputs, **self.keywords, **extra)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """What `mask` says."""
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+
+class Maxout(Layer):
+    """The largest of each group of `pieces` channels: a learned convex activation.
+
+    Behind a layer without an activation it makes that layer a maxout layer, dense or
+    convolutional: each output is the maximum of `pieces` affine maps of the input,
+    `max_j(x @ W[:, j] + b[j])`.
+
+    Args:
+        pieces: how many channels compete for one output.
+        axis: the channel axis.
+
+    Shape:
+        `channels` along the axis becomes `channels // pieces`.
+
+    Raises:
+        ShapeError: the number of channels is no multiple of `pieces`.
+
+    Example:
+        >>> dense, maxout = Dense(3 * 4), Maxout(4)
+        >>> maxout(dense(jnp.ones((2, 5)))).shape
+        (2, 3)
+        >>> Maxout(2)(jnp.array([[1.0, 5.0, 2.0, -3.0]]))
+        Array([[5., 2.]], dtype=float32)
+
+    Reference: Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389
+    """
+
+    arguments = {"pieces": positive_int}
+
+    def __init__(self, pieces: int, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pieces, self.axis = pieces, axis
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Check that the channels can be grouped."""
+        channels = input_shape[self.axis]
+        if channels is not None and channels % self.pieces:
+            raise ShapeError(
+                f"Layer {self.name!r} (Maxout) takes the maximum of {self.pieces} "
+                f"channels, but axis {self.axis} of its input {tuple(input_shape)} has "
+                f"{channels}, which {self.pieces} does not divide. Give the layer "
+                f"before it {self.pieces} times as many units as you want outputs."
+            )
+
+    def call(self, inputs: Any) -> Any:
+        axis = self.axis % inputs.ndim
+        shape = inputs.shape
+        groups = (shape[axis] // self.pieces, self.pieces)
+        grouped = inputs.reshape(*shape[:axis], *groups, *shape[axis + 1 :])
+        return jnp.max(grouped, axis + 1)

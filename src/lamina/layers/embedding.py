@@ -1,0 +1,93 @@
+"""`Embedding`: a learned vector for each index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import constraints, initializers, regularizers
+from lamina.core.check import boolean, positive_int
+from lamina.layers.base import Layer
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Layer):
+    """Turns indices into vectors: row `i` of a table for index `i`.
+
+    An index outside 0, ..., `input_dim - 1` gives a row of NaN, never another index's
+    row, so that a vocabulary that is too small can't pass unseen.
+
+    Args:
+        input_dim: number of indices, the largest plus one.
+        output_dim: length of a vector.
+        embeddings_initializer: initializer of the table, (input_dim, output_dim).
+        embeddings_regularizer: penalty on the table.
+        embeddings_constraint: projection of the table after each update.
+        mask_zero: whether index 0 is padding: layers that know masks skip it.
+        weights: the table's first values.
+
+    Shape:
+        (batch, ...) of integers to (batch, ..., output_dim).
+
+    Example:
+        >>> layer = Embedding(3, 2, weights=[[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
+        >>> layer(jnp.array([[2, 1, 7]]))
+        Array([[[ 3.,  4.],
+                [ 1.,  2.],
+                [nan, nan]]], dtype=float32)
+    """
+
+    arguments = {
+        "input_dim": positive_int,
+        "output_dim": positive_int,
+        "mask_zero": boolean,
+    }
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_dim, self.output_dim = input_dim, output_dim
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = self.supports_masking = mask_zero
+        # The rows are cast after they are taken, which is less work than the table.
+        self.autocast = False
+        # A config describes the layer, not its weights.
+        vars(self)["_arguments"].pop("weights", None)
+        if weights is not None:
+            self.build()
+            table = np.shape(weights) == (input_dim, output_dim)
+            self.set_weights([weights] if table else weights)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the table."""
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="embeddings",
+        )
+
+    def call(self, inputs: Any) -> Any:
+        # An unsigned index can't be negative, which would count from the end.
+        index = jnp.asarray(inputs).astype(jnp.int32).astype(jnp.uint32)
+        rows = self.embeddings.value.at[index].get(mode="fill", fill_value=jnp.nan)
+        return rows.astype(self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Which indices are not 0, with `mask_zero`."""
+        return inputs != 0 if self.mask_zero else None

@@ -1,0 +1,294 @@
+"""Pooling: the maximum or the mean of windows, or of a whole signal or image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from lamina import ops
+from lamina.core.check import Check, boolean, one_of, optional, sizes
+from lamina.layers.spatial import Spatial, data_formats, per_axis
+
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+]
+
+
+def _arguments(rank: int) -> dict[str, Check]:
+    return {
+        "pool_size": sizes(rank),
+        "strides": optional(sizes(rank)),
+        "padding": one_of("valid", "same"),
+        "data_format": data_formats,
+    }
+
+
+class Pooling(Spatial):
+    """One value for each window of each channel.
+
+    Args:
+        pool_size: size of the window along each spatial axis.
+        strides: steps between windows; `pool_size` by default, so that none overlap.
+        padding: `"valid"` for windows inside the input only, `"same"` for windows
+            that may reach over its edge; padded places count for nothing.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Raises:
+        ShapeError: the input has another rank or is smaller than the window.
+    """
+
+    pool: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format, name=name, **kwargs)
+        self.pool_size = per_axis(pool_size, self.rank)
+        self.strides = per_axis(pool_size if strides is None else strides, self.rank)
+        self.padding = padding.lower()
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Check that the window fits."""
+        if self.padding == "valid":
+            self.check_window(input_shape, self.pool_size, "pool")
+
+    def call(self, inputs: Any) -> Any:
+        return type(self).pool(
+            inputs,
+            pool_size=self.pool_size,
+            strides=self.strides,
+            padding=self.padding,
+            data_format=self.data_format,
+        )
+
+
+class MaxPooling1D(Pooling):
+    """The maximum of each window of steps.
+
+    Takes the arguments of `Pooling`.
+
+    Shape:
+        (batch, steps, channels) to (batch, new steps, channels), or with the channels
+        second.
+
+    Example:
+        >>> MaxPooling1D(2)(jnp.array([[[1.0], [3.0], [2.0], [0.0]]]))[0, :, 0]
+        Array([3., 2.], dtype=float32)
+    """
+
+    rank = 1
+    arguments = _arguments(1)
+    pool = staticmethod(ops.max_pool)
+
+
+class MaxPooling2D(Pooling):
+    """The maximum of each window of rows and columns.
+
+    Takes the arguments of `Pooling`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, new rows, new columns, channels),
+        or with the channels second.
+
+    Example:
+        >>> MaxPooling2D()(jnp.ones((2, 28, 28, 8))).shape
+        (2, 14, 14, 8)
+    """
+
+    rank = 2
+    arguments = _arguments(2)
+    pool = staticmethod(ops.max_pool)
+
+
+class MaxPooling3D(Pooling):
+    """The maximum of each window of a volume; takes the arguments of `Pooling`.
+
+    Example:
+        >>> MaxPooling3D()(jnp.ones((2, 4, 6, 8, 3))).shape
+        (2, 2, 3, 4, 3)
+    """
+
+    rank = 3
+    arguments = _arguments(3)
+    pool = staticmethod(ops.max_pool)
+
+
+class AveragePooling1D(Pooling):
+    """The mean of each window of steps.
+
+    Takes the arguments of `Pooling`.
+
+    Shape:
+        (batch, steps, channels) to (batch, new steps, channels), or with the channels
+        second.
+
+    Example:
+        >>> AveragePooling1D(2)(jnp.array([[[1.0], [3.0], [2.0], [0.0]]]))[0, :, 0]
+        Array([2., 1.], dtype=float32)
+    """
+
+    rank = 1
+    arguments = _arguments(1)
+    pool = staticmethod(ops.average_pool)
+
+
+class AveragePooling2D(Pooling):
+    """The mean of each window of rows and columns.
+
+    Takes the arguments of `Pooling`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, new rows, new columns, channels),
+        or with the channels second.
+
+    Example:
+        >>> AveragePooling2D((2, 4))(jnp.ones((2, 28, 28, 8))).shape
+        (2, 14, 7, 8)
+    """
+
+    rank = 2
+    arguments = _arguments(2)
+    pool = staticmethod(ops.average_pool)
+
+
+class AveragePooling3D(Pooling):
+    """The mean of each window of a volume; takes the arguments of `Pooling`.
+
+    Example:
+        >>> AveragePooling3D()(jnp.ones((2, 4, 6, 8, 3))).shape
+        (2, 2, 3, 4, 3)
+    """
+
+    rank = 3
+    arguments = _arguments(3)
+    pool = staticmethod(ops.average_pool)
+
+
+class GlobalPooling(Spatial):
+    """One value for each channel.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`.
+        keepdims: whether the spatial axes stay, with size 1.
+    """
+
+    arguments = {"data_format": data_formats, "keepdims": boolean}
+    reduce: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format, **kwargs)
+        self.keepdims = keepdims
+
+    def call(self, inputs: Any) -> Any:
+        return type(self).reduce(inputs, self.spatial_axes, keepdims=self.keepdims)
+
+
+class GlobalMaxPooling1D(GlobalPooling):
+    """The maximum over all steps; takes the arguments of `GlobalPooling`.
+
+    Example:
+        >>> GlobalMaxPooling1D()(jnp.ones((2, 10, 3))).shape
+        (2, 3)
+    """
+
+    rank = 1
+    reduce = staticmethod(jnp.max)
+
+
+class GlobalMaxPooling2D(GlobalPooling):
+    """The maximum over rows and columns; takes the arguments of `GlobalPooling`.
+
+    Example:
+        >>> GlobalMaxPooling2D(keepdims=True)(jnp.ones((2, 7, 7, 3))).shape
+        (2, 1, 1, 3)
+    """
+
+    rank = 2
+    reduce = staticmethod(jnp.max)
+
+
+class GlobalMaxPooling3D(GlobalPooling):
+    """The maximum over a volume; takes the arguments of `GlobalPooling`.
+
+    Example:
+        >>> GlobalMaxPooling3D()(jnp.ones((2, 4, 5, 6, 3))).shape
+        (2, 3)
+    """
+
+    rank = 3
+    reduce = staticmethod(jnp.max)
+
+
+class GlobalAveragePooling1D(GlobalPooling):
+    """The mean over all steps that no mask hides.
+
+    Takes the arguments of `GlobalPooling`. A row whose steps are all hidden gives
+    zeros.
+
+    Example:
+        >>> mask = jnp.array([[True, True, False]])
+        >>> GlobalAveragePooling1D()(jnp.array([[[1.0], [3.0], [9.0]]]), mask=mask)
+        Array([[2.]], dtype=float32)
+    """
+
+    rank = 1
+    supports_masking = True
+    reduce = staticmethod(jnp.mean)
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return super().call(inputs)
+        seen = jnp.expand_dims(mask.astype(bool), self.channel_axis)
+        total = jnp.sum(
+            jnp.where(seen, inputs, 0), self.spatial_axes, keepdims=self.keepdims
+        )
+        count = jnp.sum(seen, self.spatial_axes, inputs.dtype, keepdims=self.keepdims)
+        return total / jnp.maximum(count, 1)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """None: there are no steps left to hide."""
+
+
+class GlobalAveragePooling2D(GlobalPooling):
+    """The mean over rows and columns; takes the arguments of `GlobalPooling`.
+
+    Example:
+        >>> GlobalAveragePooling2D()(jnp.ones((2, 7, 7, 3))).shape
+        (2, 3)
+    """
+
+    rank = 2
+    reduce = staticmethod(jnp.mean)
+
+
+class GlobalAveragePooling3D(GlobalPooling):
+    """The mean over a volume; takes the arguments of `GlobalPooling`.
+
+    Example:
+        >>> GlobalAveragePooling3D()(jnp.ones((2, 4, 5, 6, 3))).shape
+        (2, 3)
+    """
+
+    rank = 3
+    reduce = staticmethod(jnp.mean)

@@ -1,0 +1,53 @@
+"""What `adapt` accepts: an array, or batches of arrays in any form."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import DataError
+
+__all__ = ["batches_of", "is_batched"]
+
+
+def is_batched(data: Any) -> bool:
+    """Whether data is a series of batches rather than one array of rows."""
+    if isinstance(data, (list, tuple)):
+        return len(data) > 0 and len(getattr(data[0], "shape", ())) > 0
+    return not hasattr(data, "__array__")
+
+
+def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
+    """The arrays in an array, a list of arrays, a generator or a data set.
+
+    A batch that is a tuple, such as (x, y), gives its first element.
+
+    Args:
+        data: what the user passed to `adapt`.
+        steps: how many batches to take at most.
+
+    Raises:
+        DataError: the data holds no batch, or can't be iterated over.
+    """
+    if not is_batched(data):
+        yield np.asarray(data)
+        return
+    if hasattr(data, "__getitem__") and not isinstance(data, (list, tuple)):
+        data = (data[i] for i in range(len(data)))
+    if not isinstance(data, Iterable):
+        raise DataError(
+            f"adapt can't read {type(data).__name__}: give it an array, or something "
+            "to iterate over that yields batches."
+        )
+    empty = True
+    for batch in itertools.islice(data, steps):
+        empty = False
+        yield np.asarray(batch[0] if isinstance(batch, tuple) else batch)
+    if empty:
+        raise DataError(
+            "adapt got no batches: the data is empty, or a generator that has been "
+            "used up already."
+        )

@@ -1,0 +1,40 @@
+"""Category numbers as vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+__all__ = ["encode"]
+
+
+def encode(indices: Any, mode: str, depth: int, dtype: Any, weights: Any = None) -> Any:
+    """Category numbers in one of the forms networks take them in.
+
+    Args:
+        indices: whole numbers from 0 to `depth - 1`; others are left out.
+        mode: `"int"` for the numbers themselves, `"one_hot"` for a vector each,
+            `"multi_hot"` and `"count"` for a vector for each row.
+        depth: number of categories.
+        dtype: element type of the vectors.
+        weights: how much each number counts, in mode `"count"`.
+
+    Shape:
+        (..., n) to itself in mode `"int"`, to (..., n, depth), or (..., depth) when n
+        is 1, in mode `"one_hot"`, and to (..., depth) in the others.
+    """
+    if mode == "int":
+        return indices.astype(jnp.int32)
+    indices = jnp.atleast_1d(indices)
+    if mode == "one_hot" and indices.ndim > 1 and indices.shape[-1] == 1:
+        indices = indices[..., 0]
+    vectors = jax.nn.one_hot(indices, depth, dtype=dtype)
+    if mode == "one_hot":
+        return vectors
+    if mode == "multi_hot":
+        return jnp.max(vectors, -2)
+    if weights is not None:
+        vectors = vectors * weights[..., None].astype(vectors.dtype)
+    return jnp.sum(vectors, -2)

@@ -1,0 +1,309 @@
+"""Scaling, standardizing and binning of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import config
+from lamina.core.check import at_least, boolean, one_of, optional, positive_int
+from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.layers.base import Layer
+from lamina.layers.preprocessing.batches import batches_of
+from lamina.layers.preprocessing.encoding import encode
+
+__all__ = ["Discretization", "Normalization", "Rescaling"]
+
+
+class Rescaling(Layer):
+    """`x * scale + offset`, such as pixels from [0, 255] to [0, 1].
+
+    Args:
+        scale: a number, or one for each channel.
+        offset: a number, or one for each channel.
+
+    Example:
+        >>> Rescaling(1 / 127.5, offset=-1)(jnp.array([0, 255]))
+        Array([-1.,  1.], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale, self.offset = scale, offset
+
+    def call(self, inputs: Any) -> Any:
+        dtype = self.compute_dtype
+        scale, offset = jnp.asarray(self.scale, dtype), jnp.asarray(self.offset, dtype)
+        return inputs.astype(dtype) * self._placed(scale) + self._placed(offset)
+
+    def _placed(self, value: Any) -> Any:
+        """Numbers for each channel, where the channels are."""
+        if value.ndim and config.image_data_format() == "channels_first":
+            return value.reshape(*value.shape, *[1] * (3 - value.ndim))
+        return value
+
+
+class Normalization(Layer):
+    """Shifts and scales each feature to mean 0 and variance 1.
+
+    `(x - mean) / sqrt(variance)`, with the mean and variance of the data that `adapt`
+    has seen, or with given ones.
+
+    Args:
+        axis: the axis or axes that have a mean and variance of their own, in general
+            the features; `None` for one mean and variance of everything.
+        mean: the mean, instead of calling `adapt`.
+        variance: the variance, instead of calling `adapt`.
+        invert: undo a normalization: `x * sqrt(variance) + mean`.
+
+    Raises:
+        ArgumentError: only one of `mean` and `variance` is given, or their shapes
+            differ.
+
+    Example:
+        >>> layer = Normalization()
+        >>> layer.adapt(np.array([[0.0, 10.0], [2.0, 30.0]]))
+        >>> layer(np.array([[2.0, 20.0]]))
+        Array([[1., 0.]], dtype=float32)
+    """
+
+    supports_masking = True
+    arguments = {"invert": boolean}
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = (axis,) if isinstance(axis, int) else tuple(axis or ())
+        self.invert = invert
+        self.input_mean, self.input_variance = mean, variance
+        if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
+            raise ArgumentError(
+                "Normalization: `mean` and `variance` must be given together and have "
+                f"the same shape. Received: mean={mean}, variance={variance}."
+            )
+        if np.ndim(mean) > len(self.axis):
+            raise ArgumentError(
+                f"Normalization: `mean` has {np.ndim(mean)} axes, but `axis` names only "
+                f"{len(self.axis)}: {self.axis}."
+            )
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the weights that hold mean and variance, unless these are given."""
+        rank = len(input_shape)
+        if any(not -rank <= axis < rank for axis in self.axis):
+            raise ShapeError(
+                f"Layer {self.name!r} (Normalization) keeps axes {self.axis}, but its "
+                f"input {tuple(input_shape)} has only {rank} axes."
+            )
+        self._kept = sorted(axis % rank for axis in self.axis)
+        self._sizes = tuple(input_shape[axis] for axis in self._kept)
+        self._rank = rank
+        if self.input_mean is not None:
+            return
+        self.adapt_mean = self.add_weight(
+            self._sizes, "zeros", trainable=False, name="mean"
+        )
+        self.adapt_variance = self.add_weight(
+            self._sizes, "ones", trainable=False, name="variance"
+        )
+        # Nothing reads it; Keras's files hold one.
+        self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
+
+    def adapt(self, data: Any) -> None:
+        """Take mean and variance from data.
+
+        Args:
+            data: an array, or batches: a list of arrays, a generator, a data set.
+
+        Raises:
+            StateError: the layer was made with a `mean` and a `variance`.
+            ShapeError: a batch has another number of features.
+            DataError: there are no batches.
+        """
+        if self.input_mean is not None:
+            raise StateError(
+                f"Layer {self.name!r} (Normalization) was made with a mean and a "
+                "variance, so it has nothing to adapt."
+            )
+        count, mean, scatter = 0, np.zeros(()), np.zeros(())
+        for batch in batches_of(data):
+            batch = batch.astype(np.float64)
+            self._check_batch(batch)
+            rest = tuple(i for i in range(batch.ndim) if i not in self._kept)
+            size = math.prod(batch.shape[i] for i in rest)
+            gap = batch.mean(rest) - mean
+            # Chan et al. 1979: the sums of squares of two samples, merged.
+            scatter = scatter + batch.var(rest) * size
+            scatter = scatter + np.square(gap) * (count * size / (count + size))
+            mean = mean + gap * (size / (count + size))
+            count += size
+        self.adapt_mean.assign(mean)
+        self.adapt_variance.assign(scatter / count)
+
+    def _check_batch(self, batch: np.ndarray) -> None:
+        if not self.built:
+            self.build((None, *batch.shape[1:]))
+        sizes = tuple(batch.shape[axis] for axis in self._kept if axis < batch.ndim)
+        if sizes != self._sizes or batch.ndim != self._rank:
+            raise ShapeError(
+                f"Layer {self.name!r} (Normalization) was built for sizes "
+                f"{self._sizes} along axes {self.axis}; `adapt` got data of shape "
+                f"{batch.shape}."
+            )
+
+    @property
+    def mean(self) -> Any:
+        """The mean, shaped to broadcast against an input."""
+        given = self.input_mean
+        return self._placed(self.adapt_mean.value if given is None else given)
+
+    @property
+    def variance(self) -> Any:
+        """The variance, shaped to broadcast against an input."""
+        given = self.input_variance
+        return self._placed(self.adapt_variance.value if given is None else given)
+
+    def _placed(self, value: Any) -> Any:
+        value = jnp.asarray(value, self.compute_dtype)
+        shape = [1] * self._rank
+        for i in range(1, value.ndim + 1):
+            shape[self._kept[-i]] = value.shape[-i]
+        return value.reshape(shape)
+
+    def call(self, inputs: Any) -> Any:
+        inputs = inputs.astype(self.compute_dtype)
+        deviation = jnp.maximum(jnp.sqrt(self.variance), config.epsilon())
+        if self.invert:
+            return self.mean + inputs * deviation
+        return (inputs - self.mean) / deviation
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        given = {"mean": self.input_mean, "variance": self.input_variance}
+        lists = {k: None if v is None else np.asarray(v).tolist() for k, v in given.items()}
+        return {**super().get_config(), **lists}
+
+
+class Discretization(Layer):
+    """The number of the bin that a value falls into.
+
+    Args:
+        bin_boundaries: where one bin ends and the next begins, ascending; n of them
+            make n + 1 bins.
+        num_bins: number of bins, whose boundaries `adapt` finds, each with about the
+            same share of the data.
+        epsilon: how exact those shares are.
+        output_mode: `"int"` for the number itself, `"one_hot"` for a vector a value,
+            `"multi_hot"` or `"count"` for a vector a row.
+        sparse: must be false; arrays here are dense.
+
+    Raises:
+        ArgumentError: not exactly one of `bin_boundaries` and `num_bins` is given.
+
+    Example:
+        >>> Discretization([0.0, 1.0, 2.0])(np.array([[-1.5, 1.0, 3.4, 0.5]]))
+        Array([[0, 2, 3, 1]], dtype=int32)
+    """
+
+    arguments = {
+        "num_bins": optional(positive_int),
+        "epsilon": at_least(0),
+        "output_mode": one_of("int", "one_hot", "multi_hot", "count"),
+    }
+
+    def __init__(
+        self,
+        bin_boundaries: Sequence[float] | None = None,
+        num_bins: int | None = None,
+        epsilon: float = 0.01,
+        output_mode: str = "int",
+        sparse: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(dtype=dtype, name=name)
+        if (bin_boundaries is None) == (num_bins is None):
+            raise ArgumentError(
+                "Discretization: give either `bin_boundaries`, or `num_bins` and call "
+                f"`adapt`. Received: bin_boundaries={bin_boundaries}, "
+                f"num_bins={num_bins}."
+            )
+        if sparse:
+            raise ArgumentError("Discretization: `sparse` must be False here.")
+        self.bin_boundaries = None if bin_boundaries is None else list(bin_boundaries)
+        self.num_bins, self.epsilon = num_bins, epsilon
+        self.output_mode, self.sparse = output_mode.lower(), sparse
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Choose boundaries so that the bins have equal shares of the data.
+
+        Args:
+            data: an array, or batches: a list of arrays, a generator, a data set.
+            steps: how many batches to take at most.
+
+        Raises:
+            StateError: the layer was made with boundaries.
+        """
+        if self.num_bins is None:
+            raise StateError(
+                f"Layer {self.name!r} (Discretization) was made with `bin_boundaries`; "
+                "to find them in data, make it with `num_bins`."
+            )
+        summary = np.zeros((2, 0), np.float32)
+        for batch in batches_of(data, steps):
+            both = np.concatenate([_summary(batch, self.epsilon), summary], 1)
+            summary = _compressed(both[:, np.argsort(both[0])], self.epsilon)
+        boundaries = _compressed(summary, 1.0 / self.num_bins)[0, :-1]
+        self.bin_boundaries = boundaries.tolist()
+
+    def call(self, inputs: Any) -> Any:
+        if self.bin_boundaries is None:
+            raise StateError(
+                f"Layer {self.name!r} (Discretization) has no boundaries yet: call "
+                "`layer.adapt(data)` first."
+            )
+        boundaries = jnp.asarray(self.bin_boundaries, jnp.float32)
+        bins = jnp.searchsorted(boundaries, inputs, side="right")
+        depth = len(self.bin_boundaries) + 1
+        return encode(bins, self.output_mode, depth, self.compute_dtype)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Discretization:
+        """The layer that `get_config` describes, boundaries found by `adapt` included."""
+        if config.get("num_bins") is None:
+            return super().from_config(config)
+        layer = super().from_config({**config, "bin_boundaries": None})
+        layer.bin_boundaries = config.get("bin_boundaries")
+        return layer
+
+
+def _summary(values: np.ndarray, epsilon: float) -> np.ndarray:
+    """Quantiles of an array, `epsilon` apart, and how many values each stands for."""
+    values = np.sort(values.astype(np.float32), axis=None)
+    step = max(values.size * epsilon, 1.0)
+    quantiles = values[int(step - 1) :: int(step)]
+    return np.stack([quantiles, np.full_like(quantiles, step)])
+
+
+def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:
+    """A summary with quantiles `epsilon` apart, interpolated by cumulative count."""
+    if summary.shape[1] * epsilon < 1:
+        return summary
+    shares = epsilon + np.arange(0.0, 1.0, epsilon)
+    total = summary[1].cumsum()
+    places = total / total[-1]
+    quantiles = np.interp(shares, places, summary[0])
+    counts = np.diff(np.interp(shares, places, total), prepend=0.0)
+    return np.stack([quantiles, counts]).astype(np.float32)

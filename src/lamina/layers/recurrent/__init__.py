@@ -1,0 +1,26 @@
+"""Layers that run along time."""
+
+from __future__ import annotations
+
+from lamina.layers.recurrent.cells import (
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+)
+from lamina.layers.recurrent.rnn import RNN
+from lamina.layers.recurrent.standard import GRU, LSTM, SimpleRNN
+from lamina.layers.recurrent.wrappers import Bidirectional, TimeDistributed
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Bidirectional",
+    "GRUCell",
+    "LSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "StackedRNNCells",
+    "TimeDistributed",
+]

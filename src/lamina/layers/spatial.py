@@ -1,0 +1,66 @@
+"""What layers on signals, images and volumes share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from lamina import config
+from lamina.core.check import one_of, optional
+from lamina.errors import ShapeError
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+
+__all__ = ["Spatial", "per_axis"]
+
+data_formats = optional(one_of("channels_last", "channels_first"))
+
+
+def per_axis(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
+    """One number for each spatial axis, from one for all or one each."""
+    return (value,) * rank if isinstance(value, int) else tuple(value)
+
+
+class Spatial(Layer):
+    """A layer on inputs of a batch axis, `rank` spatial axes and a channel axis.
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+    """
+
+    rank: ClassVar[int]
+    arguments = {"data_format": data_formats}
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = (data_format or config.image_data_format()).lower()
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    @property
+    def channel_axis(self) -> int:
+        """Where the channels are."""
+        return -1 if self.data_format == "channels_last" else 1
+
+    @property
+    def spatial_axes(self) -> tuple[int, ...]:
+        """Where the steps, or rows and columns, are."""
+        first = 1 if self.data_format == "channels_last" else 2
+        return tuple(range(first, first + self.rank))
+
+    def spatial_sizes(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The sizes along the spatial axes."""
+        return tuple(shape[axis] for axis in self.spatial_axes)
+
+    def check_window(
+        self, shape: Sequence[int | None], window: Sequence[int], name: str
+    ) -> None:
+        """Raise `ShapeError` if a window is larger than what it moves over."""
+        sizes = self.spatial_sizes(shape)
+        if any(n is not None and n < w for n, w in zip(sizes, window, strict=True)):
+            raise ShapeError(
+                f"Layer {self.name!r} ({type(self).__name__}): the {name} spans "
+                f"{tuple(window)}, which is more than the input has, {sizes} "
+                f"(input shape {tuple(shape)}, {self.data_format}). Use "
+                f"padding='same', a smaller {name}, or fewer pooling layers before."
+            )

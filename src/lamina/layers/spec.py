@@ -1,0 +1,126 @@
+"""What a layer accepts as input, and the words for what it got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from lamina.core.dtypes import standardize_dtype
+from lamina.errors import ArgumentError, ShapeError
+
+__all__ = ["InputSpec", "check_inputs", "describe_shapes"]
+
+
+class InputSpec:
+    """Rank, shape and type that a layer's input must have; `None` leaves a thing open.
+
+    Args:
+        dtype: element type.
+        shape: full shape, the batch included, `None` for free dimensions.
+        ndim: exact rank.
+        max_ndim: highest rank.
+        min_ndim: lowest rank.
+        axes: size of some axes, such as `{-1: 784}`.
+        allow_last_axis_squeeze: whether a last axis of 1 may be missing or too much.
+        name: name of the input, where inputs come as a dictionary.
+        optional: whether the input may be left out.
+    """
+
+    def __init__(
+        self,
+        dtype: Any = None,
+        shape: Sequence[int | None] | None = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: Mapping[int, int | None] | None = None,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.dtype = None if dtype is None else standardize_dtype(dtype)
+        self.shape = None if shape is None else tuple(shape)
+        self.ndim = len(self.shape) if self.shape is not None else ndim
+        self.max_ndim, self.min_ndim = max_ndim, min_ndim
+        self.axes = {int(k): v for k, v in (axes or {}).items()}
+        self.allow_last_axis_squeeze = allow_last_axis_squeeze
+        self.name, self.optional = name, optional
+
+    def __repr__(self) -> str:
+        parts = {k: v for k, v in vars(self).items() if v}
+        return f"InputSpec({', '.join(f'{k}={v}' for k, v in parts.items())})"
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+        """The spec that `get_config` describes."""
+        return cls(**config)
+
+    def problem(self, shape: tuple[int | None, ...]) -> tuple[str, str] | None:
+        """What is wrong with a shape: what is needed, and a hint; `None` if nothing."""
+        rank = len(shape)
+        if self.ndim is not None and rank != self.ndim:
+            return f"an input of rank {self.ndim}", _rank_hint(rank, self.ndim)
+        if self.max_ndim is not None and rank > self.max_ndim:
+            return f"an input of rank {self.max_ndim} at most", ""
+        if self.min_ndim is not None and rank < self.min_ndim:
+            hint = _rank_hint(rank, self.min_ndim)
+            return f"an input of rank {self.min_ndim} at least", hint
+        for axis, size in self.axes.items():
+            if size is not None and shape[axis] not in (size, None):
+                place = "last axis" if axis in (-1, rank - 1) else f"axis {axis}"
+                return f"an input whose {place} has size {size}", (
+                    f"It was built for that size; this input has {shape[axis]} there."
+                )
+        for wanted, got in zip(self.shape or (), shape, strict=False):
+            if wanted is not None and got not in (wanted, None):
+                return f"an input of shape {self.shape}", ""
+        return None
+
+
+def _rank_hint(rank: int, wanted: int) -> str:
+    if rank == wanted - 1:
+        return (
+            "One axis is missing: images need a channel axis (`x[..., None]`), and a "
+            "single row needs a batch axis (`x[None]`)."
+        )
+    if rank == wanted + 1:
+        return (
+            "There is one axis too many: `Input(shape=...)` and `input_shape` are "
+            "given without the batch axis."
+        )
+    return ""
+
+
+def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
+    """Raise `ShapeError` if an input does not fit the layer's spec."""
+    specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
+    leaves = jax.tree.leaves(inputs, is_leaf=lambda t: hasattr(t, "node"))
+    if len(specs) != len(leaves):
+        raise ArgumentError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) takes {len(specs)} "
+            f"inputs, but got {len(leaves)}: {describe_shapes(inputs)}."
+        )
+    for one, leaf in zip(specs, leaves, strict=True):
+        shape = getattr(leaf, "shape", None)
+        if one is None or shape is None:
+            continue
+        problem = one.problem(tuple(shape))
+        if problem is not None:
+            needed, hint = problem
+            raise ShapeError(
+                f"Layer {layer.name!r} ({type(layer).__name__}) needs {needed}. It got "
+                f"one of shape {tuple(shape)}. {hint}".rstrip()
+            )
+
+
+def describe_shapes(tree: Any) -> str:
+    """The shapes and types in nested arguments, for messages."""
+    leaves = jax.tree.leaves(tree, is_leaf=lambda t: hasattr(t, "node"))
+    shown = [f"{tuple(t.shape)} {t.dtype}" for t in leaves if hasattr(t, "shape")]
+    return ", ".join(shown[:4]) + (", ..." if len(shown) > 4 else "") or "no arrays"

@@ -1,0 +1,178 @@
+"""Losses: what training makes small, as classes and as functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.core import registry
+from lamina.losses.base import Loss, LossFunctionWrapper, loss_registry
+from lamina.losses.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+    binary_crossentropy,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+)
+from lamina.losses.focal import (
+    BinaryFocalCrossentropy,
+    CategoricalFocalCrossentropy,
+    binary_focal_crossentropy,
+    categorical_focal_crossentropy,
+)
+from lamina.losses.hinge import (
+    CategoricalHinge,
+    Hinge,
+    SquaredHinge,
+    categorical_hinge,
+    hinge,
+    squared_hinge,
+)
+from lamina.losses.probabilistic import KLDivergence, Poisson, kl_divergence, poisson
+from lamina.losses.regression import (
+    CosineSimilarity,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    cosine_similarity,
+    huber,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+)
+from lamina.losses.segmentation import Dice, Tversky, dice, tversky
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Dice",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "LossFunctionWrapper",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "Tversky",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "deserialize",
+    "dice",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "tversky",
+]
+
+# Functions first: a name in snake case means the function, as in Keras.
+loss_registry.add(
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    dice,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+    tversky,
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Dice,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    LossFunctionWrapper,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    Tversky,
+    bce=binary_crossentropy,
+    kld=kl_divergence,
+    kullback_leibler_divergence=kl_divergence,
+    logcosh=log_cosh,
+    mae=mean_absolute_error,
+    mape=mean_absolute_percentage_error,
+    mse=mean_squared_error,
+    msle=mean_squared_logarithmic_error,
+)
+
+
+def get(identifier: Any) -> Any:
+    """A loss from a name, a config, a class, a function or a loss.
+
+    Args:
+        identifier: `"mse"` and other function names give the function,
+            `"MeanSquaredError"` and other class names an object.
+
+    Raises:
+        UnknownNameError: the name is unknown; the nearest ones are offered.
+
+    Example:
+        >>> get("mse").__name__
+        'mean_squared_error'
+    """
+    return loss_registry.get(identifier)
+
+
+def serialize(loss: Any) -> Any:
+    """A JSON-able description of a loss."""
+    return registry.serialize(loss)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The loss that a config describes.
+
+    Args:
+        config: what `serialize` returned, or a name.
+        custom_objects: classes and functions of yours, by name.
+    """
+    with registry.custom_object_scope(custom_objects):
+        return loss_registry.get(config)

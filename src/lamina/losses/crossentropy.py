@@ -1,0 +1,298 @@
+"""Crossentropy losses of classifiers: binary, one-hot and by class number."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lamina.config import epsilon
+from lamina.core.check import Check, between, boolean
+from lamina.core.masks import set_mask
+from lamina.errors import ShapeError
+from lamina.losses.base import Loss, aligned, as_float, mismatch
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+]
+
+
+def binary_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> jax.Array:
+    """-mean(y·log(p) + (1 - y)·log(1 - p)) over `axis`.
+
+    Args:
+        y_true: 0 or 1, or a chance.
+        y_pred: the chance of 1, clipped to [ε, 1 - ε], or its logit.
+        from_logits: whether `y_pred` is logits: the model ends without a sigmoid.
+        label_smoothing: moves targets this share of the way to ½.
+        axis: the axis to average over.
+
+    Example:
+        >>> round(float(binary_crossentropy([[1.0, 0.0]], [[0.8, 0.5]])[0]), 4)
+        0.4581
+    """
+    y_true, y_pred = aligned("binary_crossentropy", y_true, y_pred)
+    y_true = smooth_bits(y_true, label_smoothing)
+    return jnp.mean(each_binary(y_true, y_pred, from_logits), axis=axis)
+
+
+def each_binary(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> jax.Array:
+    """The binary crossentropy of each element."""
+    if from_logits:
+        log_p, log_q = jax.nn.log_sigmoid(y_pred), jax.nn.log_sigmoid(-y_pred)
+    else:
+        y_pred = jnp.clip(y_pred, epsilon(), 1.0 - epsilon())
+        log_p, log_q = jnp.log(y_pred), jnp.log(1.0 - y_pred)
+    return -(y_true * log_p + (1.0 - y_true) * log_q)
+
+
+def categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> jax.Array:
+    """-Σ y·log(p) over the classes.
+
+    Args:
+        y_true: one-hot classes, or a distribution over them.
+        y_pred: the chance of each class, made to sum to 1 and clipped to
+            [ε, 1 - ε], or its logit.
+        from_logits: whether `y_pred` is logits: the model ends without a softmax.
+        label_smoothing: moves targets this share of the way to the uniform
+            distribution.
+        axis: the classes' axis.
+
+    Raises:
+        ShapeError: shapes differ, or there is a single class.
+
+    Example:
+        >>> loss = categorical_crossentropy([[0.0, 1.0]], [[0.75, 0.25]])
+        >>> round(float(loss[0]), 4)
+        1.3863
+
+    Reference: label smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567
+    """
+    y_true, y_pred = aligned("categorical_crossentropy", y_true, y_pred)
+    require_classes("categorical_crossentropy", y_pred.shape, axis)
+    y_true = smooth_classes(y_true, label_smoothing, axis)
+    return -jnp.sum(y_true * _log_chances(y_pred, from_logits, axis), axis=axis)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> jax.Array:
+    """-log(p[y]): crossentropy with classes given by number.
+
+    Args:
+        y_true: class numbers from 0, of the predictions' shape without the classes'
+            axis, or with 1 in its place.
+        y_pred: see `categorical_crossentropy`.
+        from_logits: whether `y_pred` is logits: the model ends without a softmax.
+        ignore_class: a class number that marks what does not count.
+        axis: the classes' axis.
+
+    Raises:
+        ShapeError: shapes differ, or there is a single class.
+
+    Example:
+        >>> loss = sparse_categorical_crossentropy([1, 0], [[0.75, 0.25], [0.5, 0.5]])
+        >>> [round(value, 4) for value in loss.tolist()]
+        [1.3863, 0.6931]
+    """
+    y_pred = as_float(y_pred)
+    labels = class_numbers("sparse_categorical_crossentropy", y_true, y_pred, axis)
+    require_classes("sparse_categorical_crossentropy", y_pred.shape, axis)
+    valid = None if ignore_class is None else labels != ignore_class
+    if valid is not None:
+        # Ignored rows may hold anything: they must not reach the gradient.
+        y_pred = jnp.where(jnp.expand_dims(valid, axis), y_pred, 1.0)
+    hit = jax.nn.one_hot(labels, y_pred.shape[axis], axis=axis, dtype=jnp.bool_)
+    log_chances = _log_chances(y_pred, from_logits, axis)
+    values = -jnp.sum(jnp.where(hit, log_chances, 0.0), axis=axis)
+    if valid is not None:
+        values = jnp.where(valid, values, 0.0)
+        set_mask(values, valid)
+    return values
+
+
+def _log_chances(y_pred: jax.Array, from_logits: bool, axis: int) -> jax.Array:
+    if from_logits:
+        return jax.nn.log_softmax(y_pred, axis=axis)
+    y_pred = y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)
+    return jnp.log(jnp.clip(y_pred, epsilon(), 1.0 - epsilon()))
+
+
+def smooth_bits(y_true: jax.Array, share: float) -> jax.Array:
+    """Move 0 and 1 a share of the way to ½."""
+    return y_true * (1.0 - share) + 0.5 * share if share else y_true
+
+
+def smooth_classes(y_true: jax.Array, share: float, axis: int) -> jax.Array:
+    """Move one-hot classes a share of the way to the uniform distribution."""
+    return y_true * (1.0 - share) + share / y_true.shape[axis] if share else y_true
+
+
+def class_numbers(owner: str, y_true: Any, y_pred: jax.Array, axis: int) -> jax.Array:
+    """Class numbers as int32, without an axis of size 1 in the classes' place.
+
+    Raises:
+        ShapeError: they are not one number for each prediction.
+    """
+    labels = jnp.asarray(y_true)
+    place = range(y_pred.ndim)[axis]
+    if labels.ndim == y_pred.ndim and labels.shape[place] == 1:
+        labels = jnp.squeeze(labels, place)
+    if labels.shape == (*y_pred.shape[:place], *y_pred.shape[place + 1 :]):
+        return labels.astype(jnp.int32)
+    if labels.shape == y_pred.shape and y_pred.shape[place] > 1:
+        raise ShapeError(
+            f"{owner}: y_true has shape {labels.shape}, that of y_pred, so it holds "
+            "one-hot classes; this needs class numbers. Use 'categorical_crossentropy'"
+            " (or its accuracy), or give `y_true.argmax(-1)`."
+        )
+    raise mismatch(owner, jnp.shape(y_true), y_pred.shape)
+
+
+def require_classes(owner: str, shape: tuple[int, ...], axis: int) -> None:
+    """Refuse a single class: its chance is always 1 and the loss always 0."""
+    if shape[axis] == 1:
+        raise ShapeError(
+            f"{owner}: y_pred has shape {shape}, a single class, and nothing can be "
+            "learned from that. For two classes and one output use "
+            "'binary_crossentropy'; else end the model with one unit for each class."
+        )
+
+
+class BinaryCrossentropy(Loss):
+    """-(y·log(p) + (1 - y)·log(1 - p)) for yes-or-no targets.
+
+    Args:
+        from_logits: whether predictions are logits: the model ends without a sigmoid.
+        label_smoothing: moves targets this share of the way to ½.
+        axis: the axis to average over.
+        reduction: see `Loss`.
+        name: see `Loss`.
+        dtype: see `Loss`.
+
+    Example:
+        >>> round(float(BinaryCrossentropy()([[1.0], [0.0]], [[0.8], [0.5]])), 4)
+        0.4581
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        **Loss.arguments,
+        "from_logits": boolean,
+        "label_smoothing": between(0, 1),
+    }
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        self.axis = axis
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return binary_crossentropy(
+            y_true, y_pred, self.from_logits, self.label_smoothing, self.axis
+        )
+
+
+class CategoricalCrossentropy(Loss):
+    """-Σ y·log(p) for one-hot targets, see `categorical_crossentropy`.
+
+    Args:
+        from_logits: whether predictions are logits: the model ends without a softmax.
+        label_smoothing: moves targets this share of the way to uniform.
+        axis: the classes' axis.
+        reduction: see `Loss`.
+        name: see `Loss`.
+        dtype: see `Loss`.
+
+    Example:
+        >>> loss = CategoricalCrossentropy()
+        >>> round(float(loss([[0.0, 1.0]], [[0.75, 0.25]])), 4)
+        1.3863
+    """
+
+    arguments: ClassVar[dict[str, Check]] = BinaryCrossentropy.arguments
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        self.axis = axis
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return categorical_crossentropy(
+            y_true, y_pred, self.from_logits, self.label_smoothing, self.axis
+        )
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """-log(p[y]) for targets that are class numbers.
+
+    Args:
+        from_logits: whether predictions are logits: the model ends without a softmax.
+        ignore_class: a class number that marks what does not count.
+        reduction: see `Loss`.
+        axis: the classes' axis.
+        name: see `Loss`.
+        dtype: see `Loss`.
+
+    Example:
+        >>> loss = SparseCategoricalCrossentropy(ignore_class=-1)
+        >>> round(float(loss([1, -1], [[0.75, 0.25], [0.5, 0.5]])), 4)
+        1.3863
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {**Loss.arguments, "from_logits": boolean}
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.from_logits, self.ignore_class = from_logits, ignore_class
+        self.axis = axis
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return sparse_categorical_crossentropy(
+            y_true, y_pred, self.from_logits, self.ignore_class, self.axis
+        )

@@ -1,0 +1,206 @@
+"""Focal losses: crossentropy that looks away from what is already right.
+
+Reference: Lin et al. 2017, https://arxiv.org/abs/1708.02002
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lamina.config import epsilon
+from lamina.core.check import Check, boolean
+from lamina.losses.base import Loss, aligned
+from lamina.losses.crossentropy import (
+    BinaryCrossentropy,
+    each_binary,
+    require_classes,
+    smooth_bits,
+    smooth_classes,
+)
+
+__all__ = [
+    "BinaryFocalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+]
+
+
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> jax.Array:
+    """mean((1 - p̂)^γ · crossentropy) over `axis`; p̂ is the chance given to the truth.
+
+    Args:
+        y_true: 0 or 1.
+        y_pred: the chance of 1, or its logit.
+        apply_class_balancing: whether ones weigh α and zeros 1 - α.
+        alpha: the weight of ones.
+        gamma: how little what is right counts; 0 gives plain crossentropy.
+        from_logits: whether `y_pred` is logits.
+        label_smoothing: moves targets this share of the way to ½.
+        axis: the axis to average over.
+
+    Example:
+        >>> round(float(binary_focal_crossentropy([[1.0, 0.0]], [[0.8, 0.5]])[0]), 4)
+        0.0911
+    """
+    y_true, y_pred = aligned("binary_focal_crossentropy", y_true, y_pred)
+    y_true = smooth_bits(y_true, label_smoothing)
+    if from_logits:
+        y_pred = jax.nn.sigmoid(y_pred)
+    chance = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
+    crossentropy = each_binary(y_true, y_pred, from_logits=False)
+    values = jnp.power(1.0 - chance, gamma) * crossentropy
+    if apply_class_balancing:
+        values = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * values
+    return jnp.mean(values, axis=axis)
+
+
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: Any = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> jax.Array:
+    """-Σ α·(1 - p)^γ·y·log(p) over the classes.
+
+    Args:
+        y_true: one-hot classes.
+        y_pred: the chance of each class, or its logit.
+        alpha: the weight of all classes, or a list with one for each.
+        gamma: how little what is right counts.
+        from_logits: whether `y_pred` is logits.
+        label_smoothing: moves targets this share of the way to uniform.
+        axis: the classes' axis.
+
+    Example:
+        >>> loss = categorical_focal_crossentropy([[0.0, 1.0]], [[0.75, 0.25]])
+        >>> round(float(loss[0]), 4)
+        0.1949
+    """
+    y_true, y_pred = aligned("categorical_focal_crossentropy", y_true, y_pred)
+    require_classes("categorical_focal_crossentropy", y_pred.shape, axis)
+    y_true = smooth_classes(y_true, label_smoothing, axis)
+    if from_logits:
+        y_pred = jax.nn.softmax(y_pred, axis=axis)
+    y_pred = y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)
+    chance = jnp.clip(y_pred, epsilon(), 1.0 - epsilon())
+    factor = jnp.power(1.0 - chance, gamma)
+    factor = factor * jnp.broadcast_to(jnp.asarray(alpha, chance.dtype), chance.shape)
+    return jnp.sum(factor * -y_true * jnp.log(chance), axis=axis)
+
+
+class BinaryFocalCrossentropy(Loss):
+    """Binary crossentropy that counts hard cases more.
+
+    Args:
+        apply_class_balancing: whether ones weigh α and zeros 1 - α.
+        alpha: the weight of ones.
+        gamma: how little what is right counts; 0 gives plain crossentropy.
+        from_logits: whether predictions are logits.
+        label_smoothing: moves targets this share of the way to ½.
+        axis: the axis to average over.
+        reduction: see `Loss`.
+        name: see `Loss`.
+        dtype: see `Loss`.
+
+    Example:
+        >>> round(float(BinaryFocalCrossentropy()([[1.0, 0.0]], [[0.8, 0.5]])), 4)
+        0.0911
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        **BinaryCrossentropy.arguments,
+        "apply_class_balancing": boolean,
+    }
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.apply_class_balancing = apply_class_balancing
+        self.alpha, self.gamma, self.axis = alpha, gamma, axis
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return binary_focal_crossentropy(
+            y_true,
+            y_pred,
+            self.apply_class_balancing,
+            self.alpha,
+            self.gamma,
+            self.from_logits,
+            self.label_smoothing,
+            self.axis,
+        )
+
+
+class CategoricalFocalCrossentropy(Loss):
+    """Categorical crossentropy that counts hard cases more.
+
+    Args:
+        alpha: the weight of all classes, or a list with one for each.
+        gamma: how little what is right counts.
+        from_logits: whether predictions are logits.
+        label_smoothing: moves targets this share of the way to uniform.
+        axis: the classes' axis.
+        reduction: see `Loss`.
+        name: see `Loss`.
+        dtype: see `Loss`.
+
+    Example:
+        >>> loss = CategoricalFocalCrossentropy()
+        >>> round(float(loss([[0.0, 1.0]], [[0.75, 0.25]])), 4)
+        0.1949
+    """
+
+    arguments: ClassVar[dict[str, Check]] = BinaryCrossentropy.arguments
+
+    def __init__(
+        self,
+        alpha: Any = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.alpha, self.gamma, self.axis = alpha, gamma, axis
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return categorical_focal_crossentropy(
+            y_true,
+            y_pred,
+            self.alpha,
+            self.gamma,
+            self.from_logits,
+            self.label_smoothing,
+            self.axis,
+        )

@@ -1,0 +1,166 @@
+"""`Metric`: a measure of a model, gathered over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import initializers
+from lamina.config import floatx
+from lamina.core import stateless
+from lamina.core.check import Check, is_int
+from lamina.core.dtypes import DTypePolicy, standardize_dtype
+from lamina.core.module import Module, accepted_names, unique_name
+from lamina.core.registry import Registry, snake_case
+from lamina.core.variable import Variable
+
+__all__ = ["Metric"]
+
+metric_registry = Registry("metric", "keras.metrics")
+
+whole_number = Check(
+    "an integer of at least 0", lambda v: is_int(v) and v >= 0, (-1, 2.5, "3")
+)
+
+
+class Metric(Module):
+    """A measure gathered over batches: `update_state`, `result`, `reset_state`.
+
+    Subclass it: make variables with `add_variable`, assign to them in `update_state`,
+    compute from them in `result`. Both run inside the compiled training step.
+
+    Args:
+        dtype: the type it computes in; `None` for `config.floatx()`, and for float32
+            where that has 16 bits, which can't count past 2,048.
+        name: shown in logs; made from the class's name when `None`.
+
+    Example:
+        >>> class Largest(Metric):
+        ...     def __init__(self, name="largest"):
+        ...         super().__init__(name=name)
+        ...         self.seen = self.add_variable((), "zeros", name="seen")
+        ...
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.seen.assign(jnp.maximum(self.seen.value, jnp.max(y_pred)))
+        ...
+        ...     def result(self):
+        ...         return self.seen.value
+        >>> Largest()([0.0], jnp.array([2.0, 5.0])).item()
+        5.0
+    """
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or unique_name(snake_case(type(self).__name__))
+        dtype = dtype or jnp.promote_types(floatx(), jnp.float32).name
+        self.dtype = DTypePolicy.get(dtype).compute_dtype
+
+    def add_variable(
+        self,
+        shape: Sequence[int],
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that belongs to this metric.
+
+        Args:
+            shape: its shape.
+            initializer: what it holds before the first update; zeros when `None`.
+            dtype: its element type; the metric's when `None`.
+            aggregation: how replicas combine; kept for Keras's code.
+            name: its name.
+        """
+        dtype = standardize_dtype(dtype or self.dtype)
+        if initializer in (None, "zeros"):
+            # Made by NumPy: a program for each shape would have to be compiled.
+            value: Any = np.zeros(tuple(shape), jnp.dtype(dtype))
+        else:
+            value = initializers.get(initializer)
+        variable = Variable(
+            value,
+            shape,
+            dtype,
+            trainable=False,
+            autocast=False,
+            aggregation=aggregation,
+            name=name,
+        )
+        variable.path = f"{self.name}/{variable.name}"
+        return variable
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable, a scalar when no shape is given; see `add_variable`."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The variables of this metric and of the metrics it holds."""
+        return self.all_variables()
+
+    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+        """Make the variables whose shape depends on the data's; most have none."""
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Take in one batch: `(y_true, y_pred, sample_weight=None)`."""
+        raise NotImplementedError(f"{type(self).__name__} must define `update_state`.")
+
+    def result(self) -> Any:
+        """The measure of everything since the last reset."""
+        raise NotImplementedError(f"{type(self).__name__} must define `result`.")
+
+    def reset_state(self) -> None:
+        """Forget every batch: all variables become zero."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape, jnp.dtype(variable.dtype)))
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
+    ) -> list[Any]:
+        """`update_state` as a pure function of the variables' values.
+
+        Returns:
+            The new values.
+        """
+        variables = self.variables
+        return stateless.call(
+            self.update_state, variables, metric_variables, *args, **kwargs
+        )[1]
+
+    def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
+        """`result` as a pure function of the variables' values."""
+        return stateless.call(self.result, self.variables, metric_variables)[0]
+
+    def stateless_reset_state(self) -> list[Any]:
+        """The variables' values after a reset."""
+        values = [v.raw for v in self.variables]
+        return stateless.call(self.reset_state, self.variables, values)[1]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in one batch and give the result so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, name and type as they are now."""
+        now = {"name": self.name, "dtype": self.dtype}
+        known = accepted_names(type(self))
+        return super().get_config() | {k: v for k, v in now.items() if k in known}
+
+    def __repr__(self) -> str:
+        head = f"{type(self).__name__} name={self.name}"
+        try:
+            result = jax.tree.map(lambda v: np.round(v, 4).tolist(), self.result())
+        except Exception:  # whatever a subclass does, showing it must not fail
+            return f"<{head}>"
+        return f"<{head}, result={result}>"

@@ -1,0 +1,152 @@
+"""Crossentropies and other distances between distributions."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lamina.core.check import Check, between, boolean
+from lamina.losses import crossentropy, probabilistic
+from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "KLDivergence",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+]
+
+
+class KLDivergence(FunctionMetric):
+    """The mean of Σ y·log(y / ŷ).
+
+    Example:
+        >>> round(float(KLDivergence()([[0.5, 0.5]], [[0.25, 0.75]])), 4)
+        0.1438
+    """
+
+    function = staticmethod(probabilistic.kl_divergence)
+
+
+class Poisson(FunctionMetric):
+    """The mean of ŷ - y·log(ŷ).
+
+    Example:
+        >>> round(float(Poisson()([[2.0], [0.0]], [[1.0], [1.0]])), 4)
+        1.0
+    """
+
+    function = staticmethod(probabilistic.poisson)
+
+
+class BinaryCrossentropy(MeanMetricWrapper):
+    """The mean of -(y·log(p) + (1 - y)·log(1 - p)).
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+        from_logits: whether predictions are logits.
+        label_smoothing: moves targets this share of the way to ½.
+
+    Example:
+        >>> round(float(BinaryCrossentropy()([[1.0], [0.0]], [[0.8], [0.5]])), 4)
+        0.4581
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        "from_logits": boolean,
+        "label_smoothing": between(0, 1),
+    }
+
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        super().__init__(
+            crossentropy.binary_crossentropy,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+        )
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+
+
+class CategoricalCrossentropy(MeanMetricWrapper):
+    """The mean of -Σ y·log(p), with one-hot targets.
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+        from_logits: whether predictions are logits.
+        label_smoothing: moves targets this share of the way to uniform.
+        axis: the classes' axis.
+
+    Example:
+        >>> metric = CategoricalCrossentropy()
+        >>> round(float(metric([[0.0, 1.0]], [[0.75, 0.25]])), 4)
+        1.3863
+    """
+
+    arguments: ClassVar[dict[str, Check]] = BinaryCrossentropy.arguments
+
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            crossentropy.categorical_crossentropy,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+        self.axis = axis
+
+
+class SparseCategoricalCrossentropy(MeanMetricWrapper):
+    """The mean of -log(p[y]), with class numbers.
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+        from_logits: whether predictions are logits.
+        ignore_class: a class number whose loss is 0; with weights, as in Keras, it
+            does not count at all.
+        axis: the classes' axis.
+
+    Example:
+        >>> metric = SparseCategoricalCrossentropy()
+        >>> round(float(metric([1, 0], [[0.75, 0.25], [0.5, 0.5]])), 4)
+        1.0397
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {"from_logits": boolean}
+
+    def __init__(
+        self,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            crossentropy.sparse_categorical_crossentropy,
+            name,
+            dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
+        self.from_logits, self.ignore_class = from_logits, ignore_class
+        self.axis = axis

@@ -1,0 +1,160 @@
+"""Sums and means over batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.dtypes import is_float
+from lamina.core.masks import get_mask
+from lamina.losses.base import fit_weights, function_config, safe_divide
+from lamina.metrics.base import Metric
+
+__all__ = ["Mean", "MeanMetricWrapper", "Sum"]
+
+
+def masked_weights(weights: Any, mask: Any, dtype: Any) -> Any:
+    """Weights that are zero where the mask is false."""
+    if mask is None:
+        return weights
+    mask = jnp.asarray(mask, dtype)
+    if weights is None:
+        return mask
+    return mask * fit_weights(jnp.asarray(weights, dtype), mask.shape)
+
+
+class Sum(Metric):
+    """The sum of all values, or of values times weights.
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Example:
+        >>> float(Sum()([1.0, 3.0, 5.0]))
+        9.0
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Take in some values."""
+        values = jnp.asarray(values, self.dtype)
+        if sample_weight is not None:
+            weights = jnp.asarray(sample_weight, self.dtype)
+            values = values * fit_weights(weights, values.shape)
+        self.total.assign_add(jnp.sum(values))
+
+    def result(self) -> jax.Array:
+        """The sum so far."""
+        return self.total.value
+
+
+class Mean(Metric):
+    """The mean over rows, each row being the mean of what it holds.
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 2.0, 6.0])
+        >>> mean.update_state([7.0], sample_weight=[3.0])
+        >>> float(mean.result())
+        5.0
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), name="total")
+        self.count = self.add_variable((), name="count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Take in some values, one row for each sample."""
+        mask = get_mask(values)
+        values = jnp.asarray(values, self.dtype)
+        # As in Keras, the mask that `ignore_class` puts on values counts only where
+        # there are weights.
+        if sample_weight is None:
+            count: Any = values.shape[0] if values.ndim else 1
+        else:
+            weights = masked_weights(sample_weight, mask, self.dtype)
+            weights = jnp.asarray(weights, self.dtype)
+            if values.ndim == 0:
+                values = jnp.broadcast_to(values, weights.shape)
+            weights = fit_weights(weights, values.shape)
+            values = values * weights
+            count = jnp.sum(weights) / math.prod(values.shape[1:])
+        self.total.assign_add(jnp.sum(values) / math.prod(values.shape[1:]))
+        self.count.assign_add(count)
+
+    def result(self) -> jax.Array:
+        """The mean so far, 0 before the first value."""
+        return safe_divide(self.total.value, self.count.value)
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function of truth and prediction.
+
+    Args:
+        fn: a function of `(y_true, y_pred)`; a value for each row or element.
+        name: see `Metric`.
+        dtype: see `Metric`.
+        **kwargs: further arguments of `fn`.
+
+    Example:
+        >>> def farthest(y_true, y_pred):
+        ...     return jnp.max(jnp.abs(y_true - y_pred), axis=-1)
+        >>> metric = MeanMetricWrapper(farthest, name="farthest")
+        >>> float(metric(jnp.zeros((2, 2)), jnp.array([[1.0, 3.0], [5.0, 0.0]])))
+        4.0
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.fn = fn
+        self.options = kwargs
+
+    def update_state(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
+        """Take in one batch."""
+        mask = get_mask(y_pred)
+        y_pred = jnp.asarray(y_pred)
+        if is_float(y_pred.dtype):
+            y_pred = y_pred.astype(self.dtype)
+        values = self.fn(jnp.asarray(y_true), y_pred, **self.options)
+        super().update_state(values, masked_weights(sample_weight, mask, self.dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if "fn" in config:
+            config["fn"] = function_config(self.fn)
+        return config
+
+
+class FunctionMetric(MeanMetricWrapper):
+    """Base of the metrics that are the mean of one function without options.
+
+    Args:
+        name: shown in logs; the function's name when `None`.
+        dtype: see `Metric`.
+    """
+
+    function: ClassVar[Callable[[Any, Any], jax.Array]]
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(self.function, name or self.function.__name__, dtype)

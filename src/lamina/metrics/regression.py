@@ -1,0 +1,239 @@
+"""Errors and agreement of predicted numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.check import Check, one_of, optional
+from lamina.errors import ShapeError
+from lamina.losses import regression
+from lamina.losses.base import aligned, fit_weights
+from lamina.metrics.base import Metric, whole_number
+from lamina.metrics.reduction import FunctionMetric, Mean, MeanMetricWrapper
+
+__all__ = [
+    "CosineSimilarity",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "R2Score",
+    "RootMeanSquaredError",
+]
+
+
+class MeanSquaredError(FunctionMetric):
+    """The mean of (y - ŷ)².
+
+    Example:
+        >>> float(MeanSquaredError()([[0.0], [1.0]], [[1.0], [1.0]]))
+        0.5
+    """
+
+    function = staticmethod(regression.mean_squared_error)
+
+
+class MeanAbsoluteError(FunctionMetric):
+    """The mean of |y - ŷ|.
+
+    Example:
+        >>> float(MeanAbsoluteError()([[0.0], [1.0]], [[3.0], [1.0]]))
+        1.5
+    """
+
+    function = staticmethod(regression.mean_absolute_error)
+
+
+class MeanAbsolutePercentageError(FunctionMetric):
+    """The mean of 100 |y - ŷ| / |y|.
+
+    Example:
+        >>> float(MeanAbsolutePercentageError()([[2.0], [4.0]], [[1.0], [4.0]]))
+        25.0
+    """
+
+    function = staticmethod(regression.mean_absolute_percentage_error)
+
+
+class MeanSquaredLogarithmicError(FunctionMetric):
+    """The mean of (log(y + 1) - log(ŷ + 1))².
+
+    Example:
+        >>> metric = MeanSquaredLogarithmicError()
+        >>> round(float(metric([[0.0], [1.0]], [[1.0], [1.0]])), 4)
+        0.2402
+    """
+
+    function = staticmethod(regression.mean_squared_logarithmic_error)
+
+
+class LogCoshError(MeanMetricWrapper):
+    """The mean of log(cosh(ŷ - y)).
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Example:
+        >>> round(float(LogCoshError()([[0.0], [0.0]], [[0.0], [1.0]])), 4)
+        0.2169
+    """
+
+    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+        super().__init__(regression.log_cosh, name, dtype)
+
+
+class RootMeanSquaredError(Mean):
+    """The square root of the mean of (y - ŷ)² over everything seen.
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Example:
+        >>> float(RootMeanSquaredError()([[0.0], [0.0]], [[1.0], [7.0]]))
+        5.0
+    """
+
+    def __init__(
+        self, name: str | None = "root_mean_squared_error", dtype: Any = None
+    ) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
+        """Take in one batch."""
+        y_pred = jnp.asarray(y_pred, self.dtype)
+        y_true, y_pred = aligned("RootMeanSquaredError", y_true, y_pred)
+        super().update_state(jnp.square(y_pred - y_true), sample_weight)
+
+    def result(self) -> jax.Array:
+        """The root of the mean so far."""
+        return jnp.sqrt(super().result())
+
+
+def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
+    return -regression.cosine_similarity(y_true, y_pred, axis)
+
+
+class CosineSimilarity(MeanMetricWrapper):
+    """The mean cosine between truth and prediction: 1 for the same direction.
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+        axis: the vectors' axis.
+
+    Example:
+        >>> float(CosineSimilarity()([[0.0, 2.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]))
+        0.5
+    """
+
+    def __init__(
+        self,
+        name: str | None = "cosine_similarity",
+        dtype: Any = None,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(_cosine, name, dtype, axis=axis)
+        self.axis = axis
+
+
+class R2Score(Metric):
+    """1 - Σ(y - ŷ)² / Σ(y - ȳ)²: the share of the variance that is explained.
+
+    Args:
+        class_aggregation: `"uniform_average"` or `"variance_weighted_average"` of the
+            outputs' scores, or `None` for one score each.
+        num_regressors: the number p of inputs, for the adjusted score
+            1 - (1 - R²)(n - 1) / (n - p - 1); 0 for the plain one.
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Example:
+        >>> float(R2Score()([[1.0], [2.0], [3.0]], [[1.0], [2.0], [2.0]]))
+        0.5
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        "class_aggregation": optional(
+            one_of("uniform_average", "variance_weighted_average")
+        ),
+        "num_regressors": whole_number,
+    }
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.class_aggregation = class_aggregation and class_aggregation.lower()
+        self.num_regressors = num_regressors
+        self.num_samples = self.add_variable((), name="num_samples")
+        self.built = False
+
+    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+        """Make a sum of each kind for every output."""
+        if self.built:
+            return
+        if not 1 <= len(y_pred_shape) <= 2:
+            raise ShapeError(
+                "R2Score needs predictions of shape (rows, outputs). Received shape "
+                f"{tuple(y_pred_shape)}. Flatten them, or choose another metric."
+            )
+        outputs = tuple(y_pred_shape[1:]) or (1,)
+        self.squared_sum = self.add_variable(outputs, name="squared_sum")
+        self.sum = self.add_variable(outputs, name="sum")
+        self.total_mse = self.add_variable(outputs, name="residual")
+        self.count = self.add_variable(outputs, name="count")
+        self.built = True
+
+    def update_state(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
+        """Take in one batch."""
+        y_pred = jnp.asarray(y_pred, self.dtype)
+        y_true, y_pred = aligned("R2Score", y_true, y_pred)
+        self.build(y_true.shape, y_pred.shape)
+        rows = y_pred.shape[0]
+        y_true, y_pred = y_true.reshape(rows, -1), y_pred.reshape(rows, -1)
+        if sample_weight is None:
+            weights = jnp.ones_like(y_true)
+        else:
+            weights = jnp.asarray(sample_weight, self.dtype)
+            weights = fit_weights(weights, y_true.shape)
+        weighted = y_true * weights
+        self.sum.assign_add(jnp.sum(weighted, axis=0))
+        self.squared_sum.assign_add(jnp.sum(y_true * weighted, axis=0))
+        error = jnp.square(y_true - y_pred) * weights
+        self.total_mse.assign_add(jnp.sum(error, axis=0))
+        self.count.assign_add(jnp.sum(weights, axis=0))
+        self.num_samples.assign_add(math.prod(y_true.shape))
+
+    def result(self) -> jax.Array:
+        """The score so far; not a number while all targets are equal."""
+        total = self.sum.value
+        variance = self.squared_sum.value - total * (total / self.count.value)
+        scores = 1.0 - self.total_mse.value / variance
+        scores = jnp.where(jnp.isinf(scores), 0.0, scores)
+        if self.class_aggregation == "uniform_average":
+            scores = jnp.mean(scores)
+        elif self.class_aggregation == "variance_weighted_average":
+            scores = jnp.sum(variance * scores) / jnp.sum(variance)
+        if not self.num_regressors:
+            return scores
+        n = self.num_samples.value
+        freedom = n - self.num_regressors - 1.0
+        adjusted = 1.0 - (1.0 - scores) * (n - 1.0) / jnp.maximum(freedom, 1.0)
+        # With no more samples than inputs there is nothing to adjust by.
+        return jnp.where(freedom > 0, adjusted, scores)

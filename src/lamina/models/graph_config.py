@@ -1,0 +1,187 @@
+"""A graph as a config and back, in Keras's layout.
+
+Each layer lists the calls made on it; a tensor is named by the layer, the number of
+the call, and the number of the output. A function of `lamina.ops` in a graph is
+written like a layer of class `Op`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from lamina import ops
+from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
+from lamina.core.registry import deserialize, serialize
+from lamina.errors import ArgumentError, FileFormatError
+from lamina.layers import InputLayer, Layer
+from lamina.models.graph import Graph, input_layer
+
+__all__ = ["graph_config", "graph_from_config"]
+
+
+def graph_config(graph: Graph) -> dict[str, Any]:
+    """The layers, their calls, and which tensors go in and come out."""
+    names, calls = _number_calls(graph)
+    address: dict[int, list[Any]] = {
+        id(t): [input_layer(t).name, 0, 0] for t in graph.input_leaves
+    }
+    for node in graph.nodes:
+        name, number = names[id(node)]
+        for i, tensor in enumerate(symbolic_leaves(node.outputs)):
+            address[id(tensor)] = [name, number, i]
+
+    def entry(name: str, item: dict[str, Any], nodes: list[Node]) -> dict[str, Any]:
+        inbound = [_call_config(n, address) for n in nodes]
+        return {**item, "name": name, "inbound_nodes": inbound}
+
+    entries = [
+        entry(layer.name, serialize(layer), calls.pop(layer.name, []))
+        for layer in graph.layers
+    ]
+    entries += [
+        entry(name, _op_config(name, nodes[0].operation), nodes)
+        for name, nodes in calls.items()
+    ]
+
+    def place(tensor: SymbolicTensor) -> list[Any]:
+        return list(address[id(tensor)])
+
+    return {
+        "layers": entries,
+        "input_layers": map_symbolic(place, graph.inputs),
+        "output_layers": map_symbolic(place, graph.outputs),
+    }
+
+
+def _number_calls(
+    graph: Graph,
+) -> tuple[dict[int, tuple[str, int]], dict[str, list[Node]]]:
+    """A name and number for each node, and the nodes of each name."""
+    taken = {layer.name for layer in graph.layers}
+    names: dict[int, tuple[str, int]] = {}
+    calls: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        name = node.name
+        if not isinstance(node.operation, Layer):
+            count = 0
+            while name in taken:
+                count += 1
+                name = f"{node.name}_{count}"
+            taken.add(name)
+        calls.setdefault(name, []).append(node)
+        names[id(node)] = name, len(calls[name]) - 1
+    return names, calls
+
+
+def _op_config(name: str, operation: Any) -> dict[str, Any]:
+    if getattr(ops, operation.__name__, None) is not operation:
+        raise ArgumentError(
+            f"The graph calls {operation.__name__!r}, which is no function of "
+            "`lamina.ops`, so it can't be written to a config. Put it into a layer."
+        )
+    config = {"name": name, "function": operation.__name__}
+    return {
+        "module": "lamina.ops",
+        "class_name": "Op",
+        "config": config,
+        "registered_name": None,
+    }
+
+
+def _call_config(node: Node, address: dict[int, list[Any]]) -> dict[str, Any]:
+    def tensor(value: SymbolicTensor) -> dict[str, Any]:
+        config = {
+            "shape": list(value.shape),
+            "dtype": value.dtype,
+            "keras_history": address[id(value)],
+        }
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    def plain(value: Any) -> Any:
+        return tensor(value) if isinstance(value, SymbolicTensor) else serialize(value)
+
+    args, kwargs = jax.tree.map(
+        plain,
+        (list(node.args), node.kwargs),
+        is_leaf=lambda v: v is None or isinstance(v, SymbolicTensor),
+    )
+    return {"args": args, "kwargs": kwargs}
+
+
+def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
+    """The symbolic inputs and outputs that `graph_config` describes.
+
+    Raises:
+        FileFormatError: a call depends on a tensor that nothing makes, or on itself.
+    """
+    tensors: dict[tuple[str, int, int], SymbolicTensor] = {}
+    waiting: list[tuple[str, Any, int, dict[str, Any]]] = []
+    for entry in config["layers"]:
+        layer = _operation(entry)
+        if isinstance(layer, InputLayer):
+            tensors[entry["name"], 0, 0] = layer.output
+        for number, call in enumerate(entry["inbound_nodes"]):
+            waiting.append((entry["name"], layer, number, call))
+    while waiting:
+        blocked = [item for item in waiting if not _run_call(item, tensors)]
+        if len(blocked) == len(waiting):
+            raise FileFormatError(
+                "The model's graph can't be built: the calls of "
+                f"{sorted({name for name, *_ in blocked})} depend on tensors that "
+                "nothing makes, or on themselves."
+            )
+        waiting = blocked
+    return (
+        _tensors_at(config["input_layers"], tensors),
+        _tensors_at(config["output_layers"], tensors),
+    )
+
+
+def _operation(entry: dict[str, Any]) -> Any:
+    if entry["class_name"] == "Op":
+        name = entry["config"]["function"]
+        if name not in ops.__all__:
+            raise FileFormatError(f"The file names {name!r}, which is no lamina op.")
+        return getattr(ops, name)
+    return deserialize({k: v for k, v in entry.items() if k != "inbound_nodes"})
+
+
+def _run_call(
+    item: tuple[str, Any, int, dict[str, Any]],
+    tensors: dict[tuple[str, int, int], SymbolicTensor],
+) -> bool:
+    """Make a call if all its inputs are there; returns whether it was made."""
+    name, operation, number, call = item
+    try:
+        args, kwargs = _restore((call["args"], call["kwargs"]), tensors)
+    except KeyError:
+        return False
+    outputs = operation(*args, **kwargs)
+    for i, tensor in enumerate(symbolic_leaves(outputs)):
+        tensors[name, number, i] = tensor
+    return True
+
+
+def _restore(value: Any, tensors: dict[tuple[str, int, int], SymbolicTensor]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)([_restore(v, tensors) for v in value])
+    if not isinstance(value, dict):
+        return value
+    if value.get("class_name") == "__keras_tensor__":
+        name, number, place = value["config"]["keras_history"]
+        return tensors[name, number, place]
+    if "class_name" in value:
+        return deserialize(value)
+    return {k: _restore(v, tensors) for k, v in value.items()}
+
+
+def _tensors_at(
+    places: Any, tensors: dict[tuple[str, int, int], SymbolicTensor]
+) -> Any:
+    if isinstance(places, dict):
+        return {k: _tensors_at(v, tensors) for k, v in places.items()}
+    if len(places) == 3 and isinstance(places[0], str):
+        return tensors[places[0], places[1], places[2]]
+    return [_tensors_at(p, tensors) for p in places]

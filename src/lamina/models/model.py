@@ -1,0 +1,323 @@
+"""`Model`: layers that are compiled, fitted, evaluated, used and saved together."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+from lamina.core.compiled import CompiledFunction
+from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
+from lamina.core.registry import custom_object_scope, serialize
+from lamina.core.scope import local
+from lamina.core.variable import structure_version
+from lamina.data.arrays import as_arrays
+from lamina.errors import ArgumentError, StateError, did_you_mean
+from lamina.layers import Layer
+from lamina.layers.base import is_shape
+from lamina.models.graph import Graph
+from lamina.models.graph_config import graph_config, graph_from_config
+from lamina.saving import load_weights, save_model, save_weights
+from lamina.training.trainer import Trainer
+from lamina.viz.summary import notebook_table, print_summary
+
+__all__ = ["Functional", "Model", "clone_model"]
+
+
+class Model(Trainer, Layer):
+    """Layers with one purpose, in one of three styles.
+
+    Wire layers between `Input` tensors and pass both ends, or subclass and write
+    `call`, or use `Sequential` for a plain stack.
+
+    Args:
+        inputs: tensors made by `Input`: one, a list or a dictionary.
+        outputs: tensors computed from them.
+        name: a unique name; made from the class's name when `None`.
+        trainable: whether `fit` changes the weights.
+        dtype: an element type or a `DTypePolicy`.
+
+    Example:
+        >>> from lamina import Input, Model, layers
+        >>> inputs = Input((4,))
+        >>> hidden = layers.Dense(8, activation="relu")(inputs)
+        >>> model = Model(inputs, layers.Dense(3)(hidden))
+        >>> model.output_shape
+        (None, 3)
+    """
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype, **kwargs)
+        self._graph: Graph | None = None
+        self._compiled_call: CompiledFunction | None = None
+        self._built_version = -1
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError("Model: give both `inputs` and `outputs`, or neither.")
+        if inputs is not None:
+            self._set_graph(inputs, outputs)
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        self._graph = Graph(inputs, outputs)
+        self._graph_layers = self._graph.layers
+        _refuse_equal_names(self._graph_layers)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The computation: the graph's, or what a subclass writes here."""
+        if self._graph is None:
+            raise StateError(
+                f"Model {self.name!r} has no `call`: write one in your subclass, or "
+                "make the model from `inputs` and `outputs`."
+            )
+        return self._graph.run(inputs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if local.state is not None or not _all_concrete(args, kwargs):
+            return super().__call__(*args, **kwargs)
+        return self._forward(args, kwargs)
+
+    def _forward(self, args: Any, kwargs: Any) -> Any:
+        """Call through one compiled program for each set of shapes and flags."""
+        static = {k: v for k, v in kwargs.items() if v is None or isinstance(v, bool)}
+        arrays = {k: v for k, v in kwargs.items() if k not in static}
+        args = tuple(as_arrays(a, "the input") for a in args)
+        if not self._fully_built():
+            self._build_for(args, kwargs)
+        if self._compiled_call is None:
+            self._compiled_call = CompiledFunction(
+                self._call_with_losses, self, lambda: self.variables
+            )
+        outputs, self._call_losses = self._compiled_call(args, arrays, **static)
+        return outputs
+
+    def _call_with_losses(self, args: Any, kwargs: Any, **static: Any) -> Any:
+        outputs = super().__call__(*args, **kwargs, **static)
+        return outputs, self._call_losses
+
+    def _fully_built(self) -> bool:
+        if self._built_version != structure_version():
+            built = all(layer.built for layer in self.all_layers())
+            self._built_version = structure_version() if built else -1
+        return self._built_version != -1
+
+    def _build_for(self, args: Any, kwargs: Any) -> None:
+        """Make all weights, so that none is born inside a compiled program."""
+        specs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype.name), args)
+        infer(super().__call__, specs, kwargs)
+
+    # Structure
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly in this model, from its inputs on."""
+        if self._graph is not None:
+            return list(self._graph.layers)
+        return self.sublayers()
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or its place.
+
+        Raises:
+            ArgumentError: there is no such layer.
+        """
+        found = self.layers
+        if index is not None:
+            if not -len(found) <= index < len(found):
+                raise ArgumentError(
+                    f"Model {self.name!r} has {len(found)} layers; there is none at "
+                    f"index {index}."
+                )
+            return found[index]
+        for layer in found:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in found]
+        raise ArgumentError(
+            f"Model {self.name!r} has no layer {name!r}.{did_you_mean(name, names)} "
+            f"Its layers are: {', '.join(names)}."
+        )
+
+    def _known_graph(self, what: str) -> Graph:
+        if self._graph is None:
+            raise StateError(
+                f"Model {self.name!r} has no {what} yet: it is known when the model is "
+                "made from `Input` tensors, or once a Sequential has been built."
+            )
+        return self._graph
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The input tensors of the graph."""
+        return self._known_graph("inputs").input_leaves
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The output tensors of the graph."""
+        return symbolic_leaves(self._known_graph("outputs").outputs)
+
+    @property
+    def input(self) -> Any:
+        """The input tensors, as a tree like the one given."""
+        return self._known_graph("input").inputs
+
+    @property
+    def output(self) -> Any:
+        """The output tensors, as a tree like the one given."""
+        return self._known_graph("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return jax.tree.map(lambda t: t.shape, self.input, is_leaf=_is_tensor)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return jax.tree.map(lambda t: t.shape, self.output, is_leaf=_is_tensor)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return self._known_graph("inputs").input_names
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the outputs; `None` for a model without a graph."""
+        return None if self._graph is None else self._graph.output_names
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights for inputs of a shape, the batch in front."""
+        if self._graph is None and input_shape is not None:
+            specs = jax.tree.map(
+                lambda s: SymbolicTensor(s, self.compute_dtype),
+                input_shape,
+                is_leaf=is_shape,
+            )
+            infer(super().__call__, (specs,), {})
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], None] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print a table of layers, output shapes and numbers of parameters.
+
+        Args:
+            line_length: width of the table; the terminal's by default.
+            positions: accepted for Keras's signature; widths follow the content.
+            print_fn: called with the text instead of printing it.
+            expand_nested: whether to show the layers of models inside.
+            show_trainable: whether to show which layers are trained.
+            layer_range: names of the first and the last layer to show.
+        """
+        print_summary(
+            self, line_length, print_fn, expand_nested, show_trainable, layer_range
+        )
+
+    def _repr_html_(self) -> str:
+        return notebook_table(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": notebook_table(self), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # Configuration and files
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph as Keras writes it, or the constructor's arguments."""
+        if self._graph is None or type(self) not in (Model, Functional):
+            return super().get_config()
+        head = {"name": self.name, "trainable": self.trainable}
+        return {**head, **graph_config(self._graph)}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """The model that `get_config` describes."""
+        with custom_object_scope(custom_objects):
+            if "input_layers" not in config:
+                return super().from_config(config)
+            inputs, outputs = graph_from_config(config)
+            model = cls(inputs, outputs, name=config.get("name"))
+            model.trainable = config.get("trainable", True)
+            return model
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as a JSON text; `kwargs` go to `json.dumps`."""
+        return json.dumps(serialize(self), **kwargs)
+
+    def save(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any
+    ) -> None:
+        """Write architecture, weights, compile arguments and optimizer to a file.
+
+        Args:
+            filepath: a path that ends in `.keras`.
+            overwrite: whether an existing file may be replaced.
+        """
+        save_model(self, filepath, overwrite=overwrite, **kwargs)
+
+    def save_weights(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True
+    ) -> None:
+        """Write all weights to a file that ends in `.weights.h5`."""
+        save_weights(self, filepath, overwrite=overwrite)
+
+    def load_weights(
+        self, filepath: str | os.PathLike[str], **kwargs: Any
+    ) -> None:
+        """Read all weights from a file that `save_weights` or `save` wrote."""
+        load_weights(self, filepath, **kwargs)
+
+
+class Functional(Model):
+    """A model made of `inputs` and `outputs`; `Model(inputs, outputs)` is one too."""
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:  # fmt: skip
+        super().__init__(inputs, outputs, name=name, **kwargs)
+
+
+def clone_model(model: Model) -> Model:
+    """A model of the same architecture with weights of its own."""
+    return type(model).from_config(model.get_config())
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, SymbolicTensor)
+
+
+def _all_concrete(args: Any, kwargs: Any) -> bool:
+    leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_tensor)
+    return not any(isinstance(v, (SymbolicTensor, jax.core.Tracer)) for v in leaves)
+
+
+def _refuse_equal_names(layers: Sequence[Layer]) -> None:
+    seen: dict[str, Layer] = {}
+    for layer in layers:
+        other = seen.setdefault(layer.name, layer)
+        if other is not layer:
+            raise ArgumentError(
+                f"Two layers are named {layer.name!r} ({type(other).__name__} and "
+                f"{type(layer).__name__}). Layers of one model need different names: "
+                f"give one of them another, as in {type(layer).__name__}(..., "
+                f"name={layer.name + '_2'!r})."
+            )

@@ -1,0 +1,186 @@
+"""`Sequential`: a plain stack of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+from lamina.core.graph import SymbolicTensor
+from lamina.core.registry import custom_object_scope, deserialize, serialize
+from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.layers import InputLayer, Layer
+from lamina.models.graph import input_layer
+from lamina.models.model import Model
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Model):
+    """Layers one after the other, each with one input and one output.
+
+    With an `Input` first, or `input_shape=` on the first layer, weights are made at
+    once; otherwise on the first data.
+
+    Args:
+        layers: the layers, in order.
+        trainable: whether `fit` changes the weights.
+        name: a unique name; made from the class's name when `None`.
+
+    Example:
+        >>> from lamina import Sequential, layers
+        >>> model = Sequential([layers.Input((784,)), layers.Dense(10)])
+        >>> model.count_params()
+        7850
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, **kwargs)
+        self._stack: list[Layer] = []
+        self._input_layer: InputLayer | None = None
+        for layer in layers or ():
+            self._append(layer)
+        self._rebuild()
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer on top of the stack.
+
+        Raises:
+            ArgumentError: a layer of that name is in the stack already, or an input
+                is not the first.
+            ArgumentTypeError: it is no layer.
+        """
+        self._append(layer)
+        if rebuild:
+            self._rebuild()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer off the stack and return it."""
+        if not self._stack:
+            raise ArgumentError(f"Sequential {self.name!r} has no layers to pop.")
+        layer = self._stack.pop()
+        if rebuild:
+            self._rebuild()
+        return layer
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, SymbolicTensor) and layer.node is None:
+            layer = input_layer(layer)
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise ArgumentTypeError(
+                f"Sequential: got the class {layer.__name__}; make a layer of it, as "
+                f"in {layer.__name__}(...)."
+            )
+        if not isinstance(layer, Layer):
+            layer = _as_layer(layer)
+        if isinstance(layer, InputLayer):
+            if self._stack or self._input_layer is not None:
+                raise ArgumentError(
+                    f"Sequential {self.name!r} has an input or layers already, so "
+                    f"{layer.name!r} can't be its input: put `Input` first."
+                )
+            self._input_layer = layer
+            return
+        if any(layer.name == other.name for other in self._stack):
+            raise ArgumentError(
+                f"Sequential {self.name!r} has a layer named {layer.name!r} already. "
+                "Layers of one model need different names: give it another with "
+                "`name=`."
+            )
+        if not self._stack and self._input_layer is None:
+            self._input_layer = _declared_input(layer)
+        self._stack = [*self._stack, layer]
+
+    def _rebuild(self) -> None:
+        """Wire the stack into a graph, if its input is known."""
+        self._graph, self.built = None, False
+        self._compiled_call = None
+        if self._input_layer is None or not self._stack:
+            return
+        for layer in self._stack:
+            layer._nodes.clear()
+        tensor = inputs = self._input_layer.output
+        for layer in self._stack:
+            tensor = layer(tensor)
+        self._set_graph(inputs, tensor)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights for inputs of a shape, the batch in front."""
+        if self._graph is None and input_shape is not None and self._stack:
+            self._input_layer = InputLayer(batch_shape=tuple(input_shape))
+            self._rebuild()
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Call the layers one after the other."""
+        if self._graph is not None:
+            return self._graph.run(inputs)
+        for layer in self._stack:
+            inputs = layer(inputs)
+        return inputs
+
+    def _check_and_build(self, args: Any, kwargs: Any) -> None:
+        if not self.built and args and hasattr(args[0], "shape"):
+            shape = (None, *args[0].shape[1:])
+            self._input_layer = InputLayer(batch_shape=shape, dtype=_input_dtype(args[0]))
+            self._rebuild()
+        super()._check_and_build(args, kwargs)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the input."""
+        return list(self._stack)
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers' configs, the input's first."""
+        layers = [self._input_layer] if self._input_layer is not None else []
+        config = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": serialize(self.dtype_policy),
+            "layers": [serialize(layer) for layer in (*layers, *self._stack)],
+        }
+        if self.built and self._input_layer is not None:
+            config["build_input_shape"] = self._input_layer.batch_shape
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
+        """The model that `get_config` describes."""
+        with custom_object_scope(custom_objects):
+            layers = [deserialize(layer) for layer in config["layers"]]
+            shape = config.get("build_input_shape")
+            model = cls(layers, name=config.get("name"))
+            if shape is not None and not model.built:
+                model.build(tuple(shape))
+            return model
+
+
+def _declared_input(layer: Layer) -> InputLayer | None:
+    """The input that a first layer was given with `input_shape` and the like."""
+    if isinstance(layer, Model):
+        known = layer._graph is not None and not isinstance(layer.input, (list, dict))
+        return InputLayer(batch_shape=layer.input_shape) if known else None
+    if layer.batch_input_shape is None:
+        return None
+    return InputLayer(batch_shape=tuple(layer.batch_input_shape))
+
+
+def _as_layer(value: Any) -> Layer:
+    raise ArgumentTypeError(
+        f"Sequential takes layers. Received: {value!r} of type {type(value).__name__}."
+    )
+
+
+
+
+def _input_dtype(array: Any) -> str | None:
+    """Numbers come in as the default float type; text stays text."""
+    return "string" if array.dtype == "string" else None

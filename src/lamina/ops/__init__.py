@@ -1,0 +1,52 @@
+"""Functions on arrays, variables and symbolic tensors, named as in `keras.ops`.
+
+An op is a short function of JAX arrays in the file of its family, under `@op`, which
+lets it take variables and record itself on symbolic tensors, shapes included. To add
+one: write it, add its name to the file's `__all__`, and give it a case in the tests.
+Element types mix as in `jax.numpy`. A form that is faster on one platform goes into
+`kernels`.
+"""
+
+from __future__ import annotations
+
+from lamina.ops import (
+    control,
+    convolution,
+    create,
+    elementwise,
+    index,
+    linalg,
+    logic,
+    nn,
+    operators,
+    pooling,
+    reduce,
+    shapes,
+)
+from lamina.ops.control import *  # noqa: F403
+from lamina.ops.convolution import *  # noqa: F403
+from lamina.ops.create import *  # noqa: F403
+from lamina.ops.elementwise import *  # noqa: F403
+from lamina.ops.index import *  # noqa: F403
+from lamina.ops.linalg import *  # noqa: F403
+from lamina.ops.logic import *  # noqa: F403
+from lamina.ops.nn import *  # noqa: F403
+from lamina.ops.pooling import *  # noqa: F403
+from lamina.ops.reduce import *  # noqa: F403
+from lamina.ops.shapes import *  # noqa: F403
+
+__all__ = ["linalg", "nn"]
+__all__ += control.__all__
+__all__ += convolution.__all__
+__all__ += create.__all__
+__all__ += elementwise.__all__
+__all__ += index.__all__
+__all__ += linalg.__all__
+__all__ += logic.__all__
+__all__ += nn.__all__
+__all__ += pooling.__all__
+__all__ += reduce.__all__
+__all__ += shapes.__all__
+__all__.sort()  # pyright: ignore[reportUnsupportedDunderAll]
+
+operators.attach()

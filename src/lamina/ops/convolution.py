@@ -1,0 +1,261 @@
+"""Convolutions over one, two or three spatial axes.
+
+Inside, channels are the last axis and kernels are (*window, in, out). The reference
+form is `lax.conv_general_dilated`; `kernels` may know a faster one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+from jax import lax
+
+from lamina.core.graph import op
+from lamina.errors import ShapeError
+from lamina.ops import kernels
+from lamina.ops.types import Tensor, array_of
+from lamina.ops.windows import (
+    Sizes,
+    borders,
+    from_channels_last,
+    per_axis,
+    to_channels_last,
+)
+
+__all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
+
+
+def _dimensions(rank: int) -> lax.ConvDimensionNumbers:
+    space = tuple(range(rank))
+    data = (0, rank + 1, *[i + 1 for i in space])
+    return lax.ConvDimensionNumbers(data, (rank + 1, rank, *space), data)
+
+
+def _reference(
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: tuple[int, ...],
+    padding: list[tuple[int, int]],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> jax.Array:
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        strides,
+        padding,
+        rhs_dilation=dilation,
+        dimension_numbers=_dimensions(len(strides)),
+        feature_group_count=groups,
+    )
+
+
+def _convolve(
+    owner: str,
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Sizes,
+    padding: str,
+    dilation_rate: Sizes,
+    groups: int,
+) -> jax.Array:
+    rank = kernel.ndim - 2
+    steps = per_axis(owner, "strides", strides, rank)
+    dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
+    window = kernel.shape[:-2]
+    extent = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
+    pads = borders(owner, padding, x.shape[1:-1], extent, steps, causal=rank == 1)
+    for length, size, (before, after) in zip(x.shape[1:-1], extent, pads, strict=True):
+        if length + before + after < size:
+            raise ShapeError(
+                f"{owner}: a window of {tuple(extent)} does not fit into an input of "
+                f"{x.shape[1:-1]} with padding={padding!r}. Use a smaller kernel, a "
+                "smaller dilation or padding='same'."
+            )
+    run = kernels.find("conv", x, kernel, steps, pads, dilation, groups) or _reference
+    return run(x, kernel, steps, pads, dilation, groups)
+
+
+@op
+def conv(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """Slide a kernel over one, two or three axes (cross-correlation).
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        kernel: (*window, channels / groups, filters).
+        strides: step of the window, one for each axis or for all.
+        padding: "valid", "same" or, along one axis, "causal".
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+
+    Raises:
+        ShapeError: the channels do not fit, or the window is larger than the input.
+
+    Example:
+        >>> x = [[[1.0], [2.0], [4.0], [7.0]]]
+        >>> conv(x, [[[-1.0]], [[1.0]]]).ravel().tolist()
+        [1.0, 2.0, 3.0]
+    """
+    kernel = array_of(kernel)
+    x = to_channels_last("conv", array_of(inputs).astype(kernel.dtype), data_format)
+    _check_rank("conv", x, kernel)
+    channels, depth, filters = x.shape[-1], *kernel.shape[-2:]
+    if channels % depth or filters % (channels // depth):
+        raise ShapeError(
+            f"conv: {channels} input channels and {filters} filters can't be split "
+            f"into groups of {depth} channels, the kernel's depth. The kernel has "
+            f"shape {kernel.shape}."
+        )
+    groups = channels // depth
+    y = _convolve("conv", x, kernel, strides, padding, dilation_rate, groups)
+    return from_channels_last("conv", y, data_format)
+
+
+@op
+def depthwise_conv(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """A convolution of each channel by itself.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        kernel: (*window, channels, multiplier); the result has
+            `channels * multiplier` channels.
+        strides: step of the window.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+
+    Raises:
+        ShapeError: the channels do not fit, or the window is larger than the input.
+    """
+    owner, kernel = "depthwise_conv", array_of(kernel)
+    x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
+    _check_rank(owner, x, kernel)
+    channels = x.shape[-1]
+    if kernel.shape[-2] != channels:
+        raise ShapeError(
+            f"depthwise_conv: the input has {channels} channels, the kernel of shape "
+            f"{kernel.shape} is for {kernel.shape[-2]}."
+        )
+    flat = kernel.reshape(*kernel.shape[:-2], 1, channels * kernel.shape[-1])
+    y = _convolve(owner, x, flat, strides, padding, dilation_rate, channels)
+    return from_channels_last(owner, y, data_format)
+
+
+@op
+def separable_conv(
+    inputs: Tensor,
+    depthwise_kernel: Tensor,
+    pointwise_kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """A depthwise convolution, then one with a window of a single element.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        depthwise_kernel: (*window, channels, multiplier).
+        pointwise_kernel: (*ones, channels * multiplier, filters).
+        strides: step of the window.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+    """
+    depthwise = depthwise_conv(
+        inputs, depthwise_kernel, strides, padding, data_format, dilation_rate
+    )
+    return conv(depthwise, pointwise_kernel, data_format=data_format)
+
+
+@op
+def conv_transpose(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    output_padding: Sizes | None = None,
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """The transpose of `conv`: what gives an input of `conv` from its output.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        kernel: (*window, filters, channels).
+        strides: how many elements of the result one of the input spans.
+        padding: "valid", or "same" for results of `length * stride`.
+        output_padding: what the result is longer than the shortest possible; `None`
+            lets `padding` decide.
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+
+    Raises:
+        ShapeError: the channels do not fit.
+    """
+    owner, kernel = "conv_transpose", array_of(kernel)
+    x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
+    _check_rank(owner, x, kernel)
+    if kernel.shape[-1] != x.shape[-1]:
+        raise ShapeError(
+            f"conv_transpose: the input has {x.shape[-1]} channels, the kernel of "
+            f"shape {kernel.shape} is for {kernel.shape[-1]}."
+        )
+    rank = kernel.ndim - 2
+    steps = per_axis(owner, "strides", strides, rank)
+    dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
+    extra: Sequence[int | None] = (None,) * rank
+    if output_padding is not None:
+        one = isinstance(output_padding, int)
+        extra = (output_padding,) * rank if one else tuple(output_padding)
+    pads = [
+        _transposed_borders(padding, (k - 1) * d + 1, s, e)
+        for k, d, s, e in zip(kernel.shape[:-2], dilation, steps, extra, strict=True)
+    ]
+    y = lax.conv_transpose(
+        x,
+        kernel,
+        steps,
+        pads,
+        rhs_dilation=dilation,
+        dimension_numbers=_dimensions(rank),
+        transpose_kernel=True,
+    )
+    return from_channels_last(owner, y, data_format)
+
+
+def _transposed_borders(
+    padding: str, window: int, stride: int, extra: int | None
+) -> tuple[int, int]:
+    """How much the spread-out input is padded, so that lengths come out as Keras's."""
+    if padding.lower() == "valid":
+        extra = max(stride - window, 0) if extra is None else extra
+        return window - 1, window - 1 + extra
+    borders("conv_transpose", padding, (), (), ())
+    total = stride if extra is None else window % 2 + extra
+    total += window - 2
+    before = min(total - total // 2, window - 1)
+    return before, total - before
+
+
+def _check_rank(owner: str, x: jax.Array, kernel: jax.Array) -> None:
+    if x.ndim != kernel.ndim:
+        raise ShapeError(
+            f"{owner}: an input of shape {x.shape} and a kernel of shape "
+            f"{kernel.shape} differ in rank. The input is (batch, *space, channels)."
+        )

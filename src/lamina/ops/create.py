@@ -1,0 +1,277 @@
+"""New arrays, conversions between kinds and types, and facts about arrays."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import config
+from lamina.core.dtypes import standardize_dtype
+from lamina.core.graph import op
+from lamina.errors import ArgumentError
+from lamina.ops.types import Shape, Tensor, array_of
+
+__all__ = [
+    "arange",
+    "array",
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "copy",
+    "dtype",
+    "empty",
+    "empty_like",
+    "eye",
+    "full",
+    "full_like",
+    "identity",
+    "is_tensor",
+    "linspace",
+    "logspace",
+    "meshgrid",
+    "multi_hot",
+    "ndim",
+    "one_hot",
+    "ones",
+    "ones_like",
+    "shape",
+    "size",
+    "tri",
+    "zeros",
+    "zeros_like",
+]
+
+
+def _named(dtype: Any) -> str | None:
+    return None if dtype is None else standardize_dtype(dtype)
+
+
+@op
+def arange(
+    start: float, stop: float | None = None, step: float = 1, dtype: Any = None
+) -> jax.Array:
+    """start, start + step, ... below `stop`; of one argument, 0, 1, ... below it."""
+    if dtype is None:
+        numbers = [n for n in (start, stop, step) if n is not None]
+        dtype = jnp.result_type(*numbers)
+        dtype = config.floatx() if jnp.issubdtype(dtype, jnp.floating) else dtype
+    return jnp.arange(start, stop, step, standardize_dtype(dtype))
+
+
+@op
+def array(x: Tensor, dtype: Any = None) -> jax.Array:
+    """A new array of the same values."""
+    return jnp.array(x, _named(dtype))
+
+
+@op
+def cast(x: Tensor, dtype: Any) -> jax.Array:
+    """x as another element type."""
+    return array_of(x).astype(standardize_dtype(dtype))
+
+
+def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
+    """A NumPy array of the same values."""
+    return np.array(x)
+
+
+@op
+def convert_to_tensor(x: Tensor, dtype: Any = None) -> jax.Array:
+    """An array of a number, a list, a NumPy array or a variable."""
+    x = array_of(x)
+    return x if dtype is None else x.astype(standardize_dtype(dtype))
+
+
+@op
+def copy(x: Tensor) -> jax.Array:
+    """A new array of the same values."""
+    return jnp.copy(array_of(x))
+
+
+def dtype(x: Any) -> str:
+    """The name of an array's element type."""
+    return standardize_dtype(x.dtype)
+
+
+def empty(shape: Shape, dtype: Any = None) -> jax.Array:
+    """An array to be filled: zeros, as JAX has no arrays without values."""
+    return jnp.zeros(shape, standardize_dtype(dtype))
+
+
+@op
+def empty_like(x: Tensor, dtype: Any = None) -> jax.Array:
+    """An array to be filled, of the shape and type of x."""
+    return jnp.zeros_like(array_of(x), _named(dtype))
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
+    """Ones on a diagonal, zeros elsewhere.
+
+    Args:
+        N: how many rows.
+        M: how many columns; `None` for as many.
+        k: which diagonal: 0 is the main one, positive ones lie above it.
+        dtype: `None` for `config.floatx()`.
+    """
+    return jnp.eye(N, M, k, standardize_dtype(dtype))
+
+
+@op
+def full(shape: Shape, fill_value: Tensor, dtype: Any = None) -> jax.Array:
+    """An array in which every element is `fill_value`."""
+    return jnp.full(shape, array_of(fill_value), standardize_dtype(dtype))
+
+
+@op
+def full_like(x: Tensor, fill_value: Tensor, dtype: Any = None) -> jax.Array:
+    """`fill_value` everywhere, in the shape and type of x."""
+    return jnp.full_like(array_of(x), array_of(fill_value), _named(dtype))
+
+
+def identity(n: int, dtype: Any = None) -> jax.Array:
+    """The identity matrix of n rows."""
+    return jnp.eye(n, dtype=standardize_dtype(dtype))
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether x is a JAX array, concrete or traced."""
+    return isinstance(x, jax.Array)
+
+
+@op
+def linspace(
+    start: Tensor,
+    stop: Tensor,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
+    """`num` evenly spaced numbers from `start` to `stop`.
+
+    Args:
+        start: the first number.
+        stop: the last one.
+        num: how many.
+        endpoint: whether `stop` itself is among them.
+        retstep: whether to return the spacing too.
+        dtype: element type.
+        axis: where the numbers go, when `start` and `stop` are arrays.
+    """
+    first, last = array_of(start), array_of(stop)
+    name = _named(dtype)
+    return jnp.linspace(first, last, num, endpoint, retstep, name, axis)
+
+
+@op
+def logspace(
+    start: Tensor,
+    stop: Tensor,
+    num: int = 50,
+    endpoint: bool = True,
+    base: float = 10,
+    dtype: Any = None,
+    axis: int = 0,
+) -> jax.Array:
+    """`base` to the power of each number of `linspace(start, stop)`."""
+    first, last = array_of(start), array_of(stop)
+    return jnp.logspace(first, last, num, endpoint, base, _named(dtype), axis)
+
+
+@op
+def meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
+    """The coordinates of a grid, one array for each axis.
+
+    Args:
+        x: the coordinates along each axis.
+        indexing: "xy" lets the first axis of the results follow the second argument,
+            as in pictures; "ij" the first, as in matrices.
+    """
+    return jnp.meshgrid(*[array_of(v) for v in x], indexing=indexing)
+
+
+@op
+def multi_hot(
+    inputs: Tensor, num_classes: int, axis: int = -1, dtype: Any = None
+) -> jax.Array:
+    """1 for each class that is among a row's labels, 0 for the others.
+
+    Example:
+        >>> multi_hot([[0, 2], [1, 1]], num_classes=3).tolist()
+        [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    labels = array_of(inputs)
+    encoded = jax.nn.one_hot(
+        labels, num_classes, axis=axis, dtype=standardize_dtype(dtype)
+    )
+    return jnp.max(encoded, axis=1 if labels.ndim > 1 else 0)
+
+
+def ndim(x: Tensor) -> int:
+    """How many dimensions x has."""
+    return len(shape(x))
+
+
+@op
+def one_hot(
+    x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None
+) -> jax.Array:
+    """1 at the place of each label, 0 elsewhere; all 0 for a label out of range.
+
+    Args:
+        x: integers in [0, num_classes).
+        num_classes: length of the new axis.
+        axis: where the new axis goes.
+        dtype: `None` for `config.floatx()`.
+    """
+    labels = array_of(x)
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ArgumentError(
+            f"one_hot: `x` must hold integers. Received: dtype={labels.dtype}. "
+            "Cast it first: `ops.cast(x, 'int32')`."
+        )
+    name = standardize_dtype(dtype)
+    return jax.nn.one_hot(labels, num_classes, axis=axis, dtype=name)
+
+
+def ones(shape: Shape, dtype: Any = None) -> jax.Array:
+    """An array of ones."""
+    return jnp.ones(shape, standardize_dtype(dtype))
+
+
+@op
+def ones_like(x: Tensor, dtype: Any = None) -> jax.Array:
+    """Ones, in the shape and type of x."""
+    return jnp.ones_like(array_of(x), _named(dtype))
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The shape, a tuple; of a symbolic tensor, with `None` where it is unknown."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def size(x: Any) -> int | None:
+    """How many elements x has; `None` where that is unknown."""
+    lengths = shape(x)
+    return None if None in lengths else math.prod(lengths)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
+    """Ones on and below a diagonal, zeros above; arguments as in `eye`."""
+    return jnp.tri(N, M, k, standardize_dtype(dtype))
+
+
+def zeros(shape: Shape, dtype: Any = None) -> jax.Array:
+    """An array of zeros."""
+    return jnp.zeros(shape, standardize_dtype(dtype))
+
+
+@op
+def zeros_like(x: Tensor, dtype: Any = None) -> jax.Array:
+    """Zeros, in the shape and type of x."""
+    return jnp.zeros_like(array_of(x), _named(dtype))

@@ -1,0 +1,313 @@
+"""Elements picked, placed, sorted and looked up."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.core import Tracer
+
+from lamina.core.graph import op
+from lamina.errors import ArgumentError, invalid
+from lamina.ops.types import Tensor, array_of
+
+__all__ = [
+    "argsort",
+    "bincount",
+    "digitize",
+    "get_item",
+    "in_top_k",
+    "nonzero",
+    "scatter",
+    "scatter_update",
+    "searchsorted",
+    "segment_max",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
+    "select",
+    "slice",
+    "slice_update",
+    "sort",
+    "take",
+    "take_along_axis",
+    "top_k",
+    "where",
+]
+
+
+@op
+def argsort(x: Tensor, axis: int = -1) -> jax.Array:
+    """The indices that would sort x."""
+    x = array_of(x)
+    return jnp.argsort(x, axis if x.ndim else None)
+
+
+@op
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> jax.Array:
+    """How often each integer occurs, or the sum of its weights.
+
+    Args:
+        x: non-negative integers, one row or a batch of rows.
+        weights: what an occurrence counts, in the shape of x.
+        minlength: the length of the result at least; inside a compiled function,
+            where x is not known, its exact length.
+    """
+    x = array_of(x)
+    weights = None if weights is None else array_of(weights)
+    length = minlength
+    if not isinstance(x, Tracer) and x.size:
+        length = builtins.max(minlength, int(x.max()) + 1)
+
+    def count(row: jax.Array, weight: jax.Array | None) -> jax.Array:
+        return jnp.bincount(row, weight, length=length)
+
+    return count(x, weights) if x.ndim == 1 else jax.vmap(count)(x, weights)
+
+
+@op
+def digitize(x: Tensor, bins: Sequence[float]) -> jax.Array:
+    """How many of the increasing `bins` lie at or below each element."""
+    return jnp.digitize(array_of(x), jnp.asarray(bins))
+
+
+@op
+def get_item(x: Tensor, key: Any) -> jax.Array:
+    """x[key]."""
+    return array_of(x)[tuple(key) if isinstance(key, list) else key]
+
+
+@op
+def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
+    """Whether each row's target is among its k highest predictions, ties included.
+
+    Example:
+        >>> in_top_k([2, 0], [[0.1, 0.5, 0.4], [0.2, 0.5, 0.3]], k=2).tolist()
+        [True, False]
+    """
+    targets, predictions = array_of(targets), array_of(predictions)
+    chosen = jnp.take_along_axis(predictions, targets[..., None], axis=-1)
+    higher = jnp.sum(predictions > chosen, axis=-1)
+    return (higher < k) & ~jnp.isnan(chosen[..., 0])
+
+
+@op
+def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
+    """The indices of all elements that are not 0, an array for each axis.
+
+    How many there are depends on the values, so this does not work inside compiled
+    functions; `where` does.
+    """
+    return jnp.nonzero(array_of(x))
+
+
+@op
+def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> jax.Array:
+    """Zeros with values added at indices.
+
+    Args:
+        indices: (n, k) integers; each row points into the first k axes.
+        values: (n, ...), one for each row.
+        shape: shape of the result.
+
+    Example:
+        >>> scatter([[0], [2], [2]], [1.0, 2.0, 3.0], (4,)).tolist()
+        [1.0, 0.0, 5.0, 0.0]
+    """
+    values = array_of(values)
+    return jnp.zeros(shape, values.dtype).at[_places(indices)].add(values)
+
+
+@op
+def scatter_update(
+    inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None
+) -> jax.Array:
+    """A copy of `inputs` with updates at indices.
+
+    Args:
+        inputs: any array.
+        indices: (n, k) integers; each row points into the first k axes.
+        updates: (n, ...), one for each row.
+        reduction: "add", "max", "min" or "mul" combines with what is there; `None`
+            replaces it.
+    """
+    target, new = array_of(inputs).at[_places(indices)], array_of(updates)
+    methods = {
+        None: target.set,
+        "add": target.add,
+        "max": target.max,
+        "min": target.min,
+        "mul": target.multiply,
+    }
+    if reduction not in methods:
+        expected = "None, 'add', 'max', 'min' or 'mul'"
+        raise invalid("scatter_update", "reduction", reduction, expected)
+    return methods[reduction](new)
+
+
+def _places(indices: Tensor) -> tuple[jax.Array, ...]:
+    return tuple(jnp.moveaxis(array_of(indices), -1, 0))
+
+
+@op
+def searchsorted(
+    sorted_sequence: Tensor, values: Tensor, side: str = "left"
+) -> jax.Array:
+    """Where each value would go into a sorted row, before or after its equals.
+
+    Args:
+        sorted_sequence: one row in increasing order.
+        values: any array.
+        side: "left" for before, "right" for after.
+    """
+    return jnp.searchsorted(array_of(sorted_sequence), array_of(values), side)
+
+
+def _segments(
+    function: Callable[..., jax.Array],
+    data: Tensor,
+    segment_ids: Tensor,
+    number: int | None,
+    is_sorted: bool,
+) -> jax.Array:
+    ids = array_of(segment_ids)
+    if number is None:
+        if isinstance(ids, Tracer):
+            raise ArgumentError(
+                f"{function.__name__}: `num_segments` is needed inside compiled "
+                "functions, where the segments can't be counted."
+            )
+        number = int(ids.max()) + 1
+    return function(array_of(data), ids, number, indices_are_sorted=is_sorted)
+
+
+@op
+def segment_max(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> jax.Array:
+    """The maximum of each segment; arguments as in `segment_sum`."""
+    return _segments(jax.ops.segment_max, data, segment_ids, num_segments, sorted)
+
+
+@op
+def segment_min(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> jax.Array:
+    """The minimum of each segment; arguments as in `segment_sum`."""
+    return _segments(jax.ops.segment_min, data, segment_ids, num_segments, sorted)
+
+
+@op
+def segment_prod(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> jax.Array:
+    """The product of each segment; arguments as in `segment_sum`."""
+    return _segments(jax.ops.segment_prod, data, segment_ids, num_segments, sorted)
+
+
+@op
+def segment_sum(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> jax.Array:
+    """The sum of each segment.
+
+    Args:
+        data: rows along the first axis.
+        segment_ids: the segment of each row, from 0.
+        num_segments: how many there are; `None` counts them, outside compiled
+            functions.
+        sorted: promises that `segment_ids` is in increasing order; may be faster.
+
+    Example:
+        >>> segment_sum([1.0, 2.0, 3.0], [0, 0, 1]).tolist()
+        [3.0, 3.0]
+    """
+    return _segments(jax.ops.segment_sum, data, segment_ids, num_segments, sorted)
+
+
+@op
+def select(
+    condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Tensor = 0
+) -> jax.Array:
+    """The element of the first choice whose condition is true, else `default`."""
+    conditions = [array_of(c) for c in condlist]
+    choices = [array_of(c) for c in choicelist]
+    return jnp.select(conditions, choices, array_of(default))
+
+
+@op
+def slice(inputs: Tensor, start_indices: Any, shape: Sequence[int]) -> jax.Array:
+    """The block of a shape that begins at `start_indices`.
+
+    Args:
+        inputs: any array.
+        start_indices: an index for each axis; may be computed on the device.
+        shape: length along each axis, known beforehand; -1 for all that remains.
+    """
+    x = array_of(inputs)
+    lengths = [
+        x.shape[i] - int(start_indices[i]) if length == -1 else length
+        for i, length in enumerate(shape)
+    ]
+    return lax.dynamic_slice(x, list(start_indices), lengths)
+
+
+@op
+def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> jax.Array:
+    """A copy of `inputs` with the block that begins at `start_indices` replaced."""
+    x = array_of(inputs)
+    new = array_of(updates).astype(x.dtype)
+    return lax.dynamic_update_slice(x, new, list(start_indices))
+
+
+@op
+def sort(x: Tensor, axis: int = -1) -> jax.Array:
+    """x in increasing order along an axis."""
+    return jnp.sort(array_of(x), axis)
+
+
+@op
+def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
+    """The slices at indices along an axis or, flattened, along none.
+
+    Negative indices count from the end; others out of range give NaN, or the
+    smallest integer.
+    """
+    return jnp.take(array_of(x), array_of(indices), axis)
+
+
+@op
+def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
+    """For each place, the element at an index of its own along an axis."""
+    return jnp.take_along_axis(array_of(x), array_of(indices), axis)
+
+
+@op
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
+    """The k largest along the last axis and their indices, largest first."""
+    values, indices = lax.top_k(array_of(x), k)
+    return values, indices
+
+
+@op
+def where(condition: Tensor, x1: Tensor | None = None, x2: Tensor | None = None) -> Any:
+    """x1 where the condition is true, else x2; without them, as `nonzero`."""
+    if x1 is None or x2 is None:
+        return jnp.nonzero(array_of(condition))
+    return jnp.where(array_of(condition), array_of(x1), array_of(x2))

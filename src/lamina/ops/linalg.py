@@ -1,0 +1,171 @@
+"""Products of matrices, norms, decompositions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy import linalg
+
+from lamina.core.graph import op
+from lamina.ops.types import Axis, Tensor, array_of, float_array
+
+__all__ = [
+    "cholesky",
+    "cross",
+    "det",
+    "dot",
+    "eigh",
+    "einsum",
+    "inner",
+    "inv",
+    "kron",
+    "matmul",
+    "norm",
+    "outer",
+    "qr",
+    "solve",
+    "solve_triangular",
+    "svd",
+    "tensordot",
+    "trace",
+    "vdot",
+]
+
+
+@op
+def cholesky(x: Tensor, upper: bool = False) -> jax.Array:
+    """The triangular L with L L^T = x, or its transpose with `upper`."""
+    return jnp.linalg.cholesky(float_array(x), upper=upper)
+
+
+@op
+def cross(
+    x1: Tensor,
+    x2: Tensor,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+) -> jax.Array:
+    """The cross product of vectors of 3 along an axis."""
+    return jnp.cross(array_of(x1), array_of(x2), axisa, axisb, axisc, axis)
+
+
+@op
+def det(x: Tensor) -> jax.Array:
+    """The determinant."""
+    return jnp.linalg.det(float_array(x))
+
+
+@op
+def dot(x1: Tensor, x2: Tensor) -> jax.Array:
+    """The sum of products over the last axis of x1 and the second to last of x2."""
+    return jnp.dot(array_of(x1), array_of(x2))
+
+
+@op
+def eigh(x: Tensor) -> tuple[jax.Array, jax.Array]:
+    """Eigenvalues, increasing, and eigenvectors of a symmetric matrix."""
+    values, vectors = jnp.linalg.eigh(float_array(x))
+    return values, vectors
+
+
+@op
+def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
+    """A sum of products written as indices, such as "bij,bjk->bik"."""
+    return jnp.einsum(subscripts, *[array_of(v) for v in operands], **kwargs)
+
+
+@op
+def inner(x1: Tensor, x2: Tensor) -> jax.Array:
+    """The sum of products over the last axes."""
+    return jnp.inner(array_of(x1), array_of(x2))
+
+
+@op
+def inv(x: Tensor) -> jax.Array:
+    """The inverse matrix."""
+    return jnp.linalg.inv(float_array(x))
+
+
+@op
+def kron(x1: Tensor, x2: Tensor) -> jax.Array:
+    """x1 with each element replaced by its product with the whole of x2."""
+    return jnp.kron(array_of(x1), array_of(x2))
+
+
+@op
+def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
+    """The matrix product, over batches of matrices too."""
+    return jnp.matmul(array_of(x1), array_of(x2))
+
+
+@op
+def norm(
+    x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False
+) -> jax.Array:
+    """The length of vectors or size of matrices.
+
+    Args:
+        x: any array.
+        ord: the order, such as 1, 2, `inf`, "fro" or "nuc"; `None` is Euclidean.
+        axis: one axis for vectors, two for matrices, `None` for the whole array.
+        keepdims: whether reduced axes stay with length 1.
+    """
+    axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
+    return jnp.linalg.norm(float_array(x), ord, axes, keepdims)
+
+
+@op
+def outer(x1: Tensor, x2: Tensor) -> jax.Array:
+    """Every product of an element of x1 and one of x2, both flattened."""
+    return jnp.outer(array_of(x1), array_of(x2))
+
+
+@op
+def qr(x: Tensor, mode: str = "reduced") -> tuple[jax.Array, jax.Array]:
+    """q with orthonormal columns and upper triangular r, with q r = x."""
+    q, r = jnp.linalg.qr(float_array(x), mode)
+    return q, r
+
+
+@op
+def solve(a: Tensor, b: Tensor) -> jax.Array:
+    """The x with a x = b."""
+    return jnp.linalg.solve(float_array(a), float_array(b))
+
+
+@op
+def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> jax.Array:
+    """The x with a x = b, for an upper or lower triangular matrix."""
+    return linalg.solve_triangular(float_array(a), float_array(b), lower=lower)
+
+
+@op
+def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """u, s, v with u diag(s) v = x; with `compute_uv=False`, s alone."""
+    result = jnp.linalg.svd(float_array(x), full_matrices, compute_uv)
+    return tuple(result) if compute_uv else result
+
+
+@op
+def tensordot(
+    x1: Tensor, x2: Tensor, axes: int | Sequence[int] | Sequence[Sequence[int]] = 2
+) -> jax.Array:
+    """The sum of products over the last `axes` of x1 and the first of x2, or pairs."""
+    return jnp.tensordot(array_of(x1), array_of(x2), axes)
+
+
+@op
+def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
+    """The sum of a diagonal."""
+    return jnp.trace(array_of(x), offset, axis1, axis2)
+
+
+@op
+def vdot(x1: Tensor, x2: Tensor) -> jax.Array:
+    """The sum of all products, x1 conjugated."""
+    return jnp.vdot(array_of(x1), array_of(x2))

@@ -1,0 +1,199 @@
+"""Comparisons, truth values and bits, element by element."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.graph import op
+from lamina.ops.types import Tensor, array_of
+
+__all__ = [
+    "allclose",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "equal",
+    "greater",
+    "greater_equal",
+    "isclose",
+    "isfinite",
+    "isin",
+    "isinf",
+    "isnan",
+    "left_shift",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "not_equal",
+    "right_shift",
+]
+
+
+@op
+def allclose(
+    x1: Tensor,
+    x2: Tensor,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> jax.Array:
+    """Whether `isclose` holds everywhere."""
+    return jnp.allclose(array_of(x1), array_of(x2), rtol, atol, equal_nan)
+
+
+@op
+def bitwise_and(x: Tensor, y: Tensor) -> jax.Array:
+    """The bits that are set in both."""
+    return jnp.bitwise_and(array_of(x), array_of(y))
+
+
+@op
+def bitwise_not(x: Tensor) -> jax.Array:
+    """The bits that are not set."""
+    return jnp.bitwise_not(array_of(x))
+
+
+bitwise_invert = bitwise_not
+
+
+@op
+def bitwise_left_shift(x: Tensor, y: Tensor) -> jax.Array:
+    """The bits of x, moved y places up."""
+    return jnp.left_shift(array_of(x), array_of(y))
+
+
+left_shift = bitwise_left_shift
+
+
+@op
+def bitwise_or(x: Tensor, y: Tensor) -> jax.Array:
+    """The bits that are set in one or both."""
+    return jnp.bitwise_or(array_of(x), array_of(y))
+
+
+@op
+def bitwise_right_shift(x: Tensor, y: Tensor) -> jax.Array:
+    """The bits of x, moved y places down."""
+    return jnp.right_shift(array_of(x), array_of(y))
+
+
+right_shift = bitwise_right_shift
+
+
+@op
+def bitwise_xor(x: Tensor, y: Tensor) -> jax.Array:
+    """The bits that are set in one of the two."""
+    return jnp.bitwise_xor(array_of(x), array_of(y))
+
+
+@op
+def equal(x1: Tensor, x2: Tensor) -> jax.Array:
+    """x1 == x2."""
+    return jnp.equal(array_of(x1), array_of(x2))
+
+
+@op
+def greater(x1: Tensor, x2: Tensor) -> jax.Array:
+    """x1 > x2."""
+    return jnp.greater(array_of(x1), array_of(x2))
+
+
+@op
+def greater_equal(x1: Tensor, x2: Tensor) -> jax.Array:
+    """x1 >= x2."""
+    return jnp.greater_equal(array_of(x1), array_of(x2))
+
+
+@op
+def isclose(
+    x1: Tensor,
+    x2: Tensor,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> jax.Array:
+    """|x1 - x2| <= atol + rtol * |x2|."""
+    return jnp.isclose(array_of(x1), array_of(x2), rtol, atol, equal_nan)
+
+
+@op
+def isfinite(x: Tensor) -> jax.Array:
+    """Whether x is neither infinite nor NaN."""
+    return jnp.isfinite(array_of(x))
+
+
+@op
+def isin(
+    x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = False
+) -> jax.Array:
+    """Whether each element of x1 is among those of x2.
+
+    Args:
+        x1: the elements asked about.
+        x2: the elements to look among.
+        assume_unique: promises that neither has an element twice; may be faster.
+        invert: asks whether it is not among them.
+    """
+    return jnp.isin(array_of(x1), array_of(x2), assume_unique, invert)
+
+
+@op
+def isinf(x: Tensor) -> jax.Array:
+    """Whether x is infinite."""
+    return jnp.isinf(array_of(x))
+
+
+@op
+def isnan(x: Tensor) -> jax.Array:
+    """Whether x is NaN."""
+    return jnp.isnan(array_of(x))
+
+
+@op
+def less(x1: Tensor, x2: Tensor) -> jax.Array:
+    """x1 < x2."""
+    return jnp.less(array_of(x1), array_of(x2))
+
+
+@op
+def less_equal(x1: Tensor, x2: Tensor) -> jax.Array:
+    """x1 <= x2."""
+    return jnp.less_equal(array_of(x1), array_of(x2))
+
+
+@op
+def logical_and(x1: Tensor, x2: Tensor) -> jax.Array:
+    """Whether both are true."""
+    return jnp.logical_and(array_of(x1), array_of(x2))
+
+
+@op
+def logical_not(x: Tensor) -> jax.Array:
+    """Whether x is false."""
+    return jnp.logical_not(array_of(x))
+
+
+@op
+def logical_or(x1: Tensor, x2: Tensor) -> jax.Array:
+    """Whether one or both are true."""
+    return jnp.logical_or(array_of(x1), array_of(x2))
+
+
+@op
+def logical_xor(x1: Tensor, x2: Tensor) -> jax.Array:
+    """Whether one of the two is true."""
+    return jnp.logical_xor(array_of(x1), array_of(x2))
+
+
+@op
+def not_equal(x1: Tensor, x2: Tensor) -> jax.Array:
+    """x1 != x2."""
+    return jnp.not_equal(array_of(x1), array_of(x2))

@@ -1,0 +1,33 @@
+"""What ops take: anything that can become an array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from lamina import config
+from lamina.core.graph import SymbolicTensor
+from lamina.core.variable import Variable
+
+__all__ = ["Axis", "Shape", "Tensor", "array_of", "float_array"]
+
+Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
+Axis: TypeAlias = int | Sequence[int] | None
+Shape: TypeAlias = int | Sequence[Any]
+
+
+def array_of(x: Any) -> jax.Array:
+    """A JAX array of a number, a list, a NumPy array, a variable or an array."""
+    return x if isinstance(x, jax.Array) else jnp.asarray(x)
+
+
+def float_array(x: Any) -> jax.Array:
+    """The same, and integers and truth values become `config.floatx()`."""
+    x = array_of(x)
+    if jnp.issubdtype(x.dtype, jnp.inexact):
+        return x
+    return x.astype(config.floatx())

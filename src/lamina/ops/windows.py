@@ -1,0 +1,78 @@
+"""Arguments that convolution and pooling share: sizes, layouts and borders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from lamina import config
+from lamina.errors import invalid
+
+__all__ = ["Sizes", "borders", "from_channels_last", "per_axis", "to_channels_last"]
+
+Sizes = int | Sequence[int]
+Borders = list[tuple[int, int]]
+
+
+def per_axis(owner: str, argument: str, value: Sizes, rank: int) -> tuple[int, ...]:
+    """One positive integer for each spatial axis, from one for all or a list."""
+    sizes = (value,) * rank if isinstance(value, int) else tuple(value)
+    if len(sizes) != rank or min(sizes) < 1:
+        expected = f"a positive integer or {rank} of them"
+        raise invalid(owner, argument, value, expected)
+    return sizes
+
+
+def borders(
+    owner: str,
+    padding: str,
+    lengths: Sequence[int],
+    windows: Sequence[int],
+    strides: Sequence[int],
+    causal: bool = False,
+) -> Borders:
+    """How much each spatial axis is padded, before and after.
+
+    Args:
+        owner: the function's name, for messages.
+        padding: "valid" pads nothing; "same" so that there are `length / stride`
+            windows, rounded up; "causal" so that none looks ahead.
+        lengths: length of each axis.
+        windows: extent of the window along each axis, dilation included.
+        strides: step of the window along each axis.
+        causal: whether "causal" is allowed.
+    """
+    kind = padding.lower()
+    if kind == "valid":
+        return [(0, 0)] * len(lengths)
+    if kind == "causal" and causal:
+        return [(window - 1, 0) for window in windows]
+    if kind != "same":
+        options = "'valid', 'same' or 'causal'" if causal else "'valid' or 'same'"
+        raise invalid(owner, "padding", padding, options)
+    pairs: Borders = []
+    for length, window, stride in zip(lengths, windows, strides, strict=True):
+        last = (-(-length // stride) - 1) * stride
+        total = max(last + window - length, 0)
+        pairs.append((total // 2, total - total // 2))
+    return pairs
+
+
+def _is_last(owner: str, data_format: str | None) -> bool:
+    layout = config.image_data_format() if data_format is None else data_format
+    if layout not in ("channels_last", "channels_first"):
+        expected = "'channels_last', 'channels_first' or None"
+        raise invalid(owner, "data_format", data_format, expected)
+    return layout == "channels_last"
+
+
+def to_channels_last(owner: str, x: jax.Array, data_format: str | None) -> jax.Array:
+    """x with its channels as the last axis."""
+    return x if _is_last(owner, data_format) else jnp.moveaxis(x, 1, -1)
+
+
+def from_channels_last(owner: str, x: jax.Array, data_format: str | None) -> jax.Array:
+    """The inverse of `to_channels_last`."""
+    return x if _is_last(owner, data_format) else jnp.moveaxis(x, -1, 1)

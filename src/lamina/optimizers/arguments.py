@@ -1,0 +1,125 @@
+"""The arguments that optimizers share: their names, checks and kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+import jax
+import numpy as np
+
+from lamina.core.check import (
+    Check,
+    at_least,
+    between,
+    boolean,
+    is_int,
+    is_number,
+    optional,
+    positive_int,
+    positive_number,
+)
+from lamina.core.module import Number, unknown_keywords
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentTypeError, StateError
+
+__all__ = [
+    "CHECKS",
+    "CommonArguments",
+    "Complement",
+    "SharedArguments",
+    "SlotNumber",
+    "unknown_arguments",
+]
+
+
+class CommonArguments(TypedDict, total=False):
+    """What every optimizer takes besides its own arguments; see `Optimizer`."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+class SharedArguments(CommonArguments, total=False):
+    """The same, for rules whose weight decay is off by default."""
+
+    weight_decay: float | None
+
+
+def _is_rate(value: Any) -> bool:
+    if callable(value):
+        return True
+    if isinstance(value, (Variable, jax.Array, np.ndarray)):
+        return value.shape == ()
+    return is_number(value) and value >= 0
+
+
+CHECKS = {
+    "learning_rate": Check(
+        "a number of at least 0, a schedule, or a function of the step",
+        _is_rate,
+        ("0.1", -0.1, None, float("nan")),
+    ),
+    "weight_decay": optional(at_least(0)),
+    "clipnorm": optional(positive_number),
+    "clipvalue": optional(positive_number),
+    "global_clipnorm": optional(positive_number),
+    "use_ema": boolean,
+    "ema_momentum": between(0, 1),
+    "ema_overwrite_frequency": optional(positive_int),
+    "loss_scale_factor": optional(positive_number),
+    "gradient_accumulation_steps": optional(
+        Check("an integer of at least 2", lambda v: is_int(v) and v > 1, (1, 2.5))
+    ),
+}
+
+_OLD_NAMES = {
+    "lr": "Write `learning_rate`.",
+    "decay": "Give a schedule as the learning rate: "
+    "`learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)`.",
+}
+
+
+def unknown_arguments(cls: type, names: Iterable[str]) -> ArgumentTypeError:
+    """The error for keywords that an optimizer does not take."""
+    error = unknown_keywords(cls, names)
+    hints = [_OLD_NAMES[name] for name in names if name in _OLD_NAMES]
+    return ArgumentTypeError(" ".join([str(error), *hints]))
+
+
+class SlotNumber(Number):
+    """A `Number` whose slot exists only if it is not 0 when the optimizer is built."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        before = instance.__dict__.get(self.name)
+        if getattr(instance, "built", False) and (before == 0) != (value == 0):
+            raise StateError(
+                f"{type(instance).__name__}: `{self.name}` can't go from {before} to "
+                f"{value} once the optimizer is built, because its state has a part "
+                "for it or has none. Make a new optimizer."
+            )
+        super().__set__(instance, value)
+
+
+class Complement(Number):
+    """A `Number` that keeps 1 minus itself under another name.
+
+    Programs take numbers as float32, where 1 - 0.999 is wrong in its fifth digit.
+
+    Args:
+        other: the attribute, a `Number`, that holds 1 minus the value.
+    """
+
+    def __init__(self, other: str) -> None:
+        self.other = other
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        super().__set__(instance, value)
+        setattr(instance, self.other, 1 - value)

@@ -1,0 +1,502 @@
+"""`Optimizer`: new values for variables from their gradients.
+
+A rule is two pure functions, `slots` and `update`; this file does everything else.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, MutableMapping, Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import config
+from lamina.core import stateless
+from lamina.core.check import Check, check_arguments
+from lamina.core.module import (
+    Module,
+    Number,
+    accepted_names,
+    snake_case,
+    unique_name,
+)
+from lamina.core.registry import Registry, serialize
+from lamina.core.variable import Variable
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    FileFormatError,
+    StateError,
+)
+from lamina.optimizers.arguments import CHECKS, unknown_arguments
+from lamina.optimizers.gradients import choose, clip, global_clip, matched, wide
+from lamina.optimizers.schedules import LearningRateSchedule
+
+__all__ = ["Optimizer", "Slots", "optimizer_registry", "zeros"]
+
+optimizer_registry = Registry("optimizer", "keras.optimizers")
+
+Slots = dict[str, Any]
+
+
+def zeros(variable: Variable) -> np.ndarray:
+    """Zeros for a slot, made on the host so that nothing is compiled for them."""
+    return np.zeros(variable.shape, variable.dtype)
+
+
+class Optimizer(Module):
+    """Base of optimizers: override `slots` and `update`.
+
+    A step does the following, in this order: divide the gradients by
+    `loss_scale_factor`, accumulate them, decay the weights, clip the gradients, call
+    `update`, take averages, apply the variables' constraints.
+
+    Args:
+        learning_rate: a number, a schedule, or a function of nothing or of the step.
+        weight_decay: share of each weight, times the learning rate, taken off it.
+        clipnorm: longest norm of each gradient.
+        clipvalue: largest absolute value in a gradient.
+        global_clipnorm: longest norm of all gradients together.
+        use_ema: whether to average the weights over time, and to end training with
+            the averages: average = momentum * average + (1 - momentum) * weight.
+        ema_momentum: the momentum of the averages.
+        ema_overwrite_frequency: after how many updates the averages replace the
+            weights; `None` for the end of training only.
+        loss_scale_factor: the loss is multiplied by it, the gradients divided.
+        gradient_accumulation_steps: of how many batches the mean gradient is taken
+            for one update.
+        name: a unique name; made from the class's name when `None`.
+
+    Example:
+        >>> class SignDescent(Optimizer):
+        ...     def update(self, gradient, value, slots, step, learning_rate):
+        ...         return value - learning_rate * jnp.sign(gradient), slots
+        >>> weight = Variable([1.0, 2.0])
+        >>> SignDescent(0.5).apply([np.array([3.0, -4.0])], [weight])
+        >>> weight.numpy()
+        array([0.5, 2.5], dtype=float32)
+    """
+
+    arguments: ClassVar[dict[str, Check]] = CHECKS
+    weight_decay, clipnorm, clipvalue = Number(), Number(), Number()
+    global_clipnorm, ema_momentum, loss_scale_factor = Number(), Number(), Number()
+
+    # In Keras's files the slots of one variable stand together, those of the next
+    # follow; only the slots named here stand apart, at the end, for all variables.
+    slots_apart: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs:
+            raise unknown_arguments(type(self), kwargs)
+        self.name = name or unique_name(snake_case(type(self).__name__))
+        self.built = False
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._check_combinations()
+        # What is in an attribute's values is the optimizer's own; the model's
+        # variables are only keys. The rest stands in the order of Keras's files.
+        self._positions: dict[Variable, int] = {}
+        self._undecayed: set[Variable] = set()
+        self._undecayed_names: tuple[str, ...] = ()
+        self._iterations = self._own(np.int32(0), "iteration")
+        self._learning_rate = self._rate(learning_rate)
+        self._averages: list[Variable] = []
+        self._accumulators: list[Variable] = []
+        self._slots: dict[tuple[str, int], Variable] = {}
+        self._slot_names: tuple[str, ...] = ()
+
+    def _check_combinations(self) -> None:
+        clips = ("clipnorm", "clipvalue", "global_clipnorm")
+        given = [name for name in clips if getattr(self, name) is not None]
+        if len(given) > 1:
+            received = ", ".join(f"{name}={getattr(self, name)}" for name in given)
+            raise ArgumentError(
+                f"{type(self).__name__}: give only one of `clipnorm`, `clipvalue` and "
+                f"`global_clipnorm`. Received: {received}."
+            )
+        if self.ema_overwrite_frequency is not None and not self.use_ema:
+            raise ArgumentError(
+                f"{type(self).__name__}: `ema_overwrite_frequency` has no effect "
+                "without `use_ema=True`."
+            )
+
+    # The rule
+
+    def slots(self, variable: Variable) -> Slots:
+        """Initial values of what the rule remembers of a variable, by name."""
+        return {}
+
+    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> Any:
+        """What `update` gets as its learning rate, computed once for all variables.
+
+        Args:
+            step: the number of this update, a float that starts at 1.
+            learning_rate: the current learning rate.
+        """
+        return learning_rate
+
+    def update(
+        self,
+        gradient: jax.Array,
+        value: jax.Array,
+        slots: Slots,
+        step: jax.Array,
+        learning_rate: Any,
+    ) -> tuple[jax.Array, Slots]:
+        """A variable's new value and slots: a pure function.
+
+        Args:
+            gradient: the loss's gradient by the variable.
+            value: the variable's value.
+            slots: what the rule remembers of it.
+            step: the number of this update, a float that starts at 1.
+            learning_rate: what `prepare` returned.
+        """
+        raise StateError(f"{type(self).__name__} has no `update` method: define one.")
+
+    def decay_of(self, variable: Variable) -> Any:
+        """The weight decay of a variable, or `None`."""
+        return None if variable in self._undecayed else self.weight_decay
+
+    # State
+
+    def _own(self, value: Any, name: str) -> Variable:
+        variable = Variable(
+            value, dtype=value.dtype, trainable=False, autocast=False, name=name
+        )
+        variable.path = f"{self.name}/{name}"
+        return variable
+
+    def _own_for(self, variable: Variable, value: Any, name: str) -> Variable:
+        return self._own(value, f"{variable.path.replace('/', '_')}_{name}")
+
+    def build(self, variables: Iterable[Variable]) -> None:
+        """Make the state for these variables, in this order.
+
+        Raises:
+            StateError: the optimizer was built for other ones.
+        """
+        variables = list(variables)
+        if self.built:
+            self._require_known(variables)
+            return
+        self._positions = {variable: i for i, variable in enumerate(variables)}
+        self._undecayed |= {v for v in variables if self._has_undecayed_name(v)}
+        if self.use_ema:
+            self._averages = [self._own_for(v, zeros(v), "average") for v in variables]
+        if self.gradient_accumulation_steps is not None:
+            name = "gradient_accumulator"
+            self._accumulators = [self._own_for(v, zeros(v), name) for v in variables]
+        self._slots = self._make_slots()
+        self._slot_names = tuple(dict.fromkeys(name for name, _ in self._slots))
+        self.built = True
+
+    def _make_slots(self) -> dict[tuple[str, int], Variable]:
+        wanted = [(v, i, self.slots(v)) for v, i in self._positions.items()]
+        names = {name for _, _, slots in wanted for name in slots}
+        groups = [names.difference(self.slots_apart), *({n} for n in self.slots_apart)]
+        return {
+            (name, i): self._own_for(variable, value, name)
+            for group in groups
+            for variable, i, slots in wanted
+            for name, value in slots.items()
+            if name in group
+        }
+
+    def _require_known(self, variables: Iterable[Variable]) -> None:
+        unknown = [v.path for v in variables if v not in self._positions]
+        if unknown:
+            raise StateError(
+                f"{type(self).__name__} {self.name!r} was built for other variables "
+                f"and does not know {', '.join(unknown)}. Make a new optimizer for "
+                "them."
+            )
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The optimizer's own variables, in the order of Keras's files."""
+        return self.all_variables()
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates have been made."""
+        if self.gradient_accumulation_steps is None:
+            return self._iterations
+        return self._iterations.value // self.gradient_accumulation_steps
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate: a `Variable`, or a schedule's value for this step.
+
+        Assign a number, a schedule or a function to change it.
+        """
+        held = self._learning_rate
+        if isinstance(held, Variable):
+            return held
+        if isinstance(held, LearningRateSchedule) or inspect.signature(held).parameters:
+            return held(self._iterations.value)
+        return held()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        check = {"learning_rate": CHECKS["learning_rate"]}
+        check_arguments(type(self).__name__, check, {"learning_rate": value})
+        if callable(value):
+            self._learning_rate = value
+        elif isinstance(self._learning_rate, Variable):
+            self._learning_rate.assign(value)
+        else:
+            raise ArgumentTypeError(
+                f"{type(self).__name__}: the learning rate follows "
+                f"{self._learning_rate!r}, so it can't be set to {value!r}. Make the "
+                "optimizer with a number as `learning_rate`, or assign a schedule."
+            )
+
+    def _rate(self, value: Any) -> Any:
+        if callable(value):
+            return value
+        dtype = jnp.promote_types(config.floatx(), "float32")
+        return self._own(np.asarray(value, dtype), "learning_rate")
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Iterable[Variable] | None = None,
+        var_names: Iterable[str] | None = None,
+    ) -> None:
+        """Keep weight decay off some variables; call it before `build`.
+
+        Args:
+            var_list: the variables.
+            var_names: patterns found in the names of the variables, such as "bias".
+        """
+        if self.built:
+            raise StateError(
+                f"{type(self).__name__} is built already: call "
+                "`exclude_from_weight_decay` before the optimizer is used."
+            )
+        self._undecayed = set(var_list or ())
+        self._undecayed_names = tuple(var_names or ())
+
+    def _has_undecayed_name(self, variable: Variable) -> bool:
+        return any(re.search(name, variable.name) for name in self._undecayed_names)
+
+    # One step
+
+    def apply(
+        self,
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Variable] | None = None,
+    ) -> None:
+        """Change variables by their gradients.
+
+        Args:
+            grads: one gradient for each variable; `None` leaves a variable alone.
+            trainable_variables: the variables; `None` for those of `build`.
+
+        Raises:
+            StateError: not built, or built for other variables.
+            ArgumentError: no gradient at all, or another number of them.
+        """
+        if len(grads) == 0:
+            return
+        targets = self._targets(trainable_variables)
+        gradients, variables = matched(type(self).__name__, grads, targets)
+        if self.loss_scale_factor is not None:
+            gradients = [gradient / self.loss_scale_factor for gradient in gradients]
+        if self.gradient_accumulation_steps is None:
+            self._update(gradients, variables)
+        else:
+            self._accumulate(gradients, variables, self.gradient_accumulation_steps)
+        if self.use_ema:
+            self._average()
+        for variable in variables:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
+        self._iterations.assign_add(1)
+
+    def _targets(self, variables: Sequence[Variable] | None) -> list[Variable]:
+        if variables is not None:
+            self.build(variables)
+            return list(variables)
+        if not self.built:
+            raise StateError(
+                f"{type(self).__name__} does not know its variables yet: call "
+                "`optimizer.build(trainable_variables)`, or pass them to `apply`."
+            )
+        return list(self._positions)
+
+    def _update(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
+        learning_rate = self.learning_rate
+        if isinstance(learning_rate, Variable):
+            learning_rate = learning_rate.value
+        for variable in variables:
+            decay = self.decay_of(variable)
+            if decay is not None:
+                value = wide(variable.value)
+                variable.assign(value - value * decay * learning_rate)
+        self._descend(self._clip(gradients), variables, jnp.asarray(learning_rate))
+
+    def _descend(
+        self,
+        gradients: list[jax.Array],
+        variables: list[Variable],
+        learning_rate: jax.Array,
+    ) -> None:
+        step = (self._updates() + 1).astype(jnp.float32)
+        prepared = self.prepare(step, learning_rate)
+        for gradient, variable in zip(gradients, variables, strict=True):
+            i = self._positions[variable]
+            names = [name for name in self._slot_names if (name, i) in self._slots]
+            slots = {name: wide(self._slots[name, i].value) for name in names}
+            value, slots = self.update(
+                wide(gradient), wide(variable.value), slots, step, prepared
+            )
+            variable.assign(value)
+            for name in names:
+                self._slots[name, i].assign(slots[name])
+
+    def _updates(self) -> jax.Array:
+        done = self.iterations
+        return done.value if isinstance(done, Variable) else done
+
+    def _clip(self, gradients: list[jax.Array]) -> list[jax.Array]:
+        if self.clipnorm is not None:
+            return [clip(gradient, self.clipnorm) for gradient in gradients]
+        if self.clipvalue is not None:
+            most = self.clipvalue
+            return [jnp.clip(gradient, -most, most) for gradient in gradients]
+        if self.global_clipnorm is not None:
+            return global_clip(gradients, self.global_clipnorm)
+        return gradients
+
+    def _accumulate(
+        self, gradients: list[jax.Array], variables: list[Variable], steps: int
+    ) -> None:
+        sums = [self._accumulators[self._positions[v]] for v in variables]
+        for gradient, total in zip(gradients, sums, strict=True):
+            total.assign_add(gradient)
+
+        def update() -> None:
+            self._update([total.value / steps for total in sums], variables)
+            for total in sums:
+                total.assign(jnp.zeros_like(total.value))
+
+        full = (self._iterations.value + 1) % steps == 0
+        choose(full, update, lambda: None, [*self._positions, *self.variables])
+
+    def _average(self) -> None:
+        updates = self._updates()
+        # The first average is the first weight.
+        momentum = jnp.where(updates == 0, 0.0, self.ema_momentum)
+        for variable, average in zip(self._positions, self._averages, strict=True):
+            value = wide(variable.value)
+            mean = momentum * wide(average.value) + (1.0 - momentum) * value
+            average.assign(mean)
+            if self.ema_overwrite_frequency is not None:
+                due = (updates + 1) % self.ema_overwrite_frequency == 0
+                variable.assign(jnp.where(due, mean, value))
+
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Any, Variable]]
+    ) -> Variable:
+        """Change variables by pairs of gradient and variable; returns the step."""
+        grads, variables = zip(*grads_and_vars, strict=True)
+        self.apply(grads, variables)
+        return self._iterations
+
+    def stateless_apply(
+        self,
+        optimizer_variables: Sequence[Any],
+        grads: Sequence[Any],
+        trainable_variables: Sequence[Any],
+    ) -> tuple[list[jax.Array], list[jax.Array]]:
+        """`apply` as a pure function of values.
+
+        Args:
+            optimizer_variables: values of `variables`.
+            grads: one gradient for each variable.
+            trainable_variables: values of the variables of `build`.
+
+        Returns:
+            The new values of the trainable variables, and of the optimizer's.
+        """
+        targets = self._targets(None)
+        _, values = stateless.call(
+            self.apply,
+            [*targets, *self.variables],
+            [*trainable_variables, *optimizer_variables],
+            grads,
+        )
+        return values[: len(targets)], values[len(targets) :]
+
+    def scale_loss(self, loss: jax.Array) -> jax.Array:
+        """The loss to differentiate: multiplied by `loss_scale_factor`, if any."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """End training: with `use_ema`, the averages become the variables' values."""
+        if not self.use_ema or int(self._iterations) == 0:
+            return
+        var_list = list(var_list)
+        self._require_known(var_list)
+        for variable in var_list:
+            variable.assign(self._averages[self._positions[variable]])
+
+    # Files
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the state into a mapping, under "0", "1", ..."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Take the state from a mapping that `save_own_variables` has filled.
+
+        Raises:
+            FileFormatError: the mapping is of another optimizer.
+        """
+        if len(store) != len(self.variables):
+            raise FileFormatError(
+                f"The state of {type(self).__name__} has {len(self.variables)} "
+                f"variables, that in the file {len(store)}. The model, the optimizer "
+                "and its options must be those that were saved, and the optimizer "
+                "built, before its state is loaded."
+            )
+        for i, variable in enumerate(self.variables):
+            variable.assign(np.asarray(store[str(i)]))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, with numbers as they are now."""
+        names = [n for n in accepted_names(type(self)) if hasattr(self, n)]
+        values = {name: getattr(self, name) for name in names}
+        rate = self._learning_rate
+        if "learning_rate" in values:
+            numeric = isinstance(rate, Variable)
+            values["learning_rate"] = float(rate) if numeric else rate
+        written = {name: serialize(value) for name, value in values.items()}
+        return {**super().get_config(), **written}

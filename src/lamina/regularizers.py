@@ -1,0 +1,145 @@
+"""Penalties on weights or outputs, added to the loss.
+
+A regularizer is called with an array and returns a number. Its factors are numbers of
+the training state: changing one recompiles nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import ops
+from lamina.core.check import Check, at_least, one_of, optional
+from lamina.core.module import Module, Number
+from lamina.core.registry import Registry, serialize
+from lamina.errors import ShapeError
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
+
+_factor: Check = optional(at_least(0))
+
+
+class Regularizer(Module):
+    """Base class: override `__call__`; constructor arguments become the config.
+
+    Example:
+        >>> class Cubic(Regularizer):
+        ...     def __call__(self, x):
+        ...         return ops.sum(ops.absolute(x) ** 3)
+        >>> float(Cubic()(ops.array([1.0, -2.0])))
+        9.0
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty for an array."""
+        return 0.0
+
+
+class L1(Regularizer):
+    """l1 * sum(|x|).
+
+    Args:
+        l1: the factor.
+    """
+
+    arguments = {"l1": _factor}
+    l1 = Number()
+
+    def __init__(self, l1: float = 0.01) -> None:
+        self.l1 = 0.01 if l1 is None else l1
+
+    def __call__(self, x: Any) -> Any:
+        return ops.cast(self.l1, x.dtype) * ops.sum(ops.absolute(x))
+
+
+class L2(Regularizer):
+    """l2 * sum(x**2).
+
+    Args:
+        l2: the factor.
+
+    Example:
+        >>> float(L2(0.5)(ops.array([1.0, 3.0])))
+        5.0
+    """
+
+    arguments = {"l2": _factor}
+    l2 = Number()
+
+    def __init__(self, l2: float = 0.01) -> None:
+        self.l2 = 0.01 if l2 is None else l2
+
+    def __call__(self, x: Any) -> Any:
+        return ops.cast(self.l2, x.dtype) * ops.sum(ops.square(x))
+
+
+class L1L2(Regularizer):
+    """l1 * sum(|x|) + l2 * sum(x**2).
+
+    Args:
+        l1: the factor of absolute values.
+        l2: the factor of squares.
+    """
+
+    arguments = {"l1": _factor, "l2": _factor}
+    l1 = Number()
+    l2 = Number()
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = l1 or 0.0, l2 or 0.0
+
+    def __call__(self, x: Any) -> Any:
+        absolute = ops.cast(self.l1, x.dtype) * ops.sum(ops.absolute(x))
+        return absolute + ops.cast(self.l2, x.dtype) * ops.sum(ops.square(x))
+
+
+class OrthogonalRegularizer(Regularizer):
+    """factor * the mean |cosine| between different rows, or columns, of a matrix.
+
+    Args:
+        factor: the factor.
+        mode: "rows" or "columns".
+
+    Raises:
+        ShapeError: the array is not a matrix.
+    """
+
+    arguments = {"factor": at_least(0), "mode": one_of("rows", "columns")}
+    factor = Number()
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor, self.mode = factor, mode.lower()
+
+    def __call__(self, inputs: Any) -> Any:
+        if len(inputs.shape) != 2:
+            raise ShapeError(
+                "OrthogonalRegularizer works on matrices. Received an array of shape "
+                f"{tuple(inputs.shape)}."
+            )
+        vectors = inputs if self.mode == "rows" else ops.transpose(inputs)
+        vectors = ops.normalize(vectors, axis=1)
+        count = vectors.shape[0]
+        cosines = ops.matmul(vectors, ops.transpose(vectors))
+        others = ops.absolute(cosines) * (1.0 - ops.eye(count, dtype=cosines.dtype))
+        pairs = count * (count - 1) / 2
+        return ops.cast(self.factor, cosines.dtype) * 0.5 * ops.sum(others) / pairs
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+registry = Registry("regularizer", "keras.regularizers")
+registry.add(L1, L1L2, L2, OrthogonalRegularizer, Regularizer, l1_l2=L1L2)
+get, deserialize = registry.get, registry.deserialize

@@ -1,0 +1,1 @@
+"""The training engine: plan, steps, the compiled loop, the loop around it."""

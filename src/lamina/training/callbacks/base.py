@@ -1,0 +1,276 @@
+"""`Callback`, and the list that calls many of them in order."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.core.module import Module
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentTypeError
+
+__all__ = ["Callback", "CallbackList"]
+
+_TRAIN_BATCH = (
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_batch_begin",
+    "on_batch_end",
+)
+_TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
+_PREDICT_BATCH = ("on_predict_batch_begin", "on_predict_batch_end")
+
+
+class Callback:
+    """Something that `fit`, `evaluate` and `predict` call as they go.
+
+    Override any of the methods. `self.model` is the model, `self.params` holds
+    `epochs`, `steps` and `verbose`.
+
+    Epoch methods cost nothing. Batch methods get every batch in order, with that
+    batch's logs; how training is cut for them is what `needs` says:
+
+    - `"epochs"`: no batch methods.
+    - `"batches"`: batch methods that only look at `batch` and `logs`. They are called
+      for many batches at once, after those have run.
+    - `"model"`: batch methods that look at the model or change it. Training then
+      pauses at every batch, which is slow for small models.
+
+    `None`, the default, lets lamina find out: a batch method whose code mentions a
+    model, or reaches outside in a way that can't be seen through, needs the model.
+
+    Example:
+        >>> class Losses(Callback):
+        ...     def on_train_batch_end(self, batch, logs=None):
+        ...         print(batch, logs["loss"])
+        >>> Losses().batch_needs("train")
+        'batches'
+    """
+
+    needs: str | None = None
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self.params: dict[str, Any] = {}
+        self.validation_data = None
+
+    @property
+    def model(self) -> Any:
+        """The model that is trained, evaluated or used."""
+        return getattr(self, "_model", None)
+
+    def set_model(self, model: Any) -> None:
+        """Called with the model before anything else."""
+        self._model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called with epochs, steps and verbosity before anything else."""
+        self.params = params
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Called before an epoch."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Called after an epoch, with its metrics and those of validation."""
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Called before a training batch."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Called after a training batch, with the metrics so far in the epoch."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """An older name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """An older name of `on_train_batch_end`."""
+
+    def on_test_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Called before a batch of `evaluate` or validation."""
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Called after a batch of `evaluate` or validation."""
+
+    def on_predict_batch_begin(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Called before a batch of `predict`."""
+
+    def on_predict_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Called after a batch of `predict`, with its outputs."""
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Called once, before training."""
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Called once, after training, with the last epoch's logs."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Called before `evaluate` or validation."""
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Called after `evaluate` or validation."""
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Called before `predict`."""
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Called after `predict`."""
+
+    def on_progress(self, kind: str, done: int, logs: Any) -> None:
+        """Called about ten times a second with the number of batches done.
+
+        Args:
+            kind: `"train"`, `"test"` or `"predict"`.
+            done: batches done in this epoch.
+            logs: metrics so far, as device arrays that are ready to be read.
+        """
+
+    def batch_needs(self, kind: str) -> str:
+        """Whether the batch methods of a kind need `"epochs"`, `"batches"`, `"model"`."""
+        names = {"train": _TRAIN_BATCH, "test": _TEST_BATCH, "predict": _PREDICT_BATCH}
+        hooks = [n for n in names[kind] if _overridden(self, n)]
+        if not hooks:
+            return "epochs"
+        if self.needs in ("batches", "model"):
+            return self.needs
+        sees = any(_sees_model(self, name) for name in hooks)
+        return "model" if sees else "batches"
+
+
+def _overridden(callback: Any, name: str) -> bool:
+    own = getattr(callback, name, None)
+    base = getattr(Callback, name)
+    return own is not None and getattr(own, "__func__", own) is not base
+
+
+def _sees_model(callback: Any, name: str) -> bool:
+    """Whether a method, or one it calls on itself, may reach a model."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        function = getattr(callback, current, None)
+        function = getattr(function, "__func__", function)
+        if not isinstance(function, types.FunctionType):
+            if current == name or callable(function):
+                return True
+            continue
+        seen.add(current)
+        if _reaches_model(function):
+            return True
+        own = [n for n in _names(function.__code__) if hasattr(callback, n)]
+        waiting += [
+            n for n in own if n not in seen and callable(getattr(callback, n, None))
+        ]
+    return False
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Attributes and globals a piece of code mentions, inner functions included."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*(_names(c) for c in inner))
+
+
+def _reaches_model(function: types.FunctionType) -> bool:
+    names = _names(function.__code__)
+    if names & {"model", "_model", "set_model"}:
+        return True
+    held = [c.cell_contents for c in function.__closure__ or ()]
+    held += [function.__globals__[n] for n in names if n in function.__globals__]
+    return any(_holds_state(v) for v in held)
+
+
+def _holds_state(value: Any) -> bool:
+    """Whether a value from outside is, or may hold, something that training changes."""
+    plain = (types.ModuleType, type, types.BuiltinFunctionType, str, int, float, bool)
+    if isinstance(value, (Module, Variable)):
+        return True
+    if value is None or isinstance(value, plain):
+        return False
+    if isinstance(value, types.FunctionType):
+        return bool(_names(value.__code__) & {"model", "_model"})
+    if isinstance(value, (list, tuple, set)):
+        return any(_holds_state(v) for v in value)
+    if isinstance(value, dict):
+        return any(_holds_state(v) for v in value.values())
+    return type(value).__module__.split(".")[0] not in ("numpy", "io", "_io", "jax")
+
+
+class CallbackList(Callback):
+    """Calls several callbacks in order, each only for what it overrides."""
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
+        self.callbacks = _flat(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+        self._model, self.params = model, params
+
+    def find(self, kind: type) -> Any:
+        """The first callback of a class, or `None`."""
+        return next((c for c in self.callbacks if isinstance(c, kind)), None)
+
+    def batch_needs(self, kind: str) -> str:
+        """The strongest need among the callbacks."""
+        needs = {c.batch_needs(kind) for c in self.callbacks}
+        return next((n for n in ("model", "batches") if n in needs), "epochs")
+
+    def append(self, callback: Any) -> None:
+        """Add a callback at the end."""
+        self.callbacks.append(callback)
+
+
+def _flat(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, CallbackList):
+        return list(callbacks.callbacks)
+    given: Sequence[Any] = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]  # fmt: skip
+    flat: list[Any] = []
+    for callback in given:
+        if isinstance(callback, (list, tuple)):
+            flat += _flat(callback)
+        elif hasattr(callback, "set_model"):
+            flat.append(callback)
+        else:
+            raise ArgumentTypeError(
+                f"`callbacks` takes Callback objects. Received: {callback!r}."
+                + (" Make an object of the class with ()." if inspect.isclass(callback) else "")  # fmt: skip
+            )
+    return flat
+
+
+def _forward(name: str) -> Any:
+    base = getattr(Callback, name)
+
+    @functools.wraps(base)
+    def call(self: CallbackList, *args: Any, **kwargs: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, name)(*args, **kwargs)
+
+    return call
+
+
+for _name in vars(Callback):
+    if _name.startswith("on_"):
+        setattr(CallbackList, _name, _forward(_name))

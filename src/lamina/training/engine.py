@@ -1,0 +1,162 @@
+"""Dispatching compiled loops: gather the model's state, run, put the new state back."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core import stateless
+from lamina.core.module import Module
+from lamina.core.scope import RunKey, StateScope
+from lamina.data.feeds import Batches, Segment
+from lamina.training.program import Clock, Step, loop_program, trace_step
+
+__all__ = ["Engine", "Runner"]
+
+_LIMIT = 32
+
+
+class Engine:
+    """The compiled loops of one model for one kind of step.
+
+    Args:
+        step: takes a batch, reads and assigns variables, returns logs.
+        modules: gives the modules it uses: model, optimizer, metrics.
+        fresh: resets the metrics.
+        results: logs as a function of the state; `None` if the step returns them.
+        guard: whether to stop before a step that is not finite.
+        eager: whether to run steps one by one without compiling them.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[Any], Any],
+        modules: Callable[[], Sequence[Module]],
+        fresh: Callable[[], None],
+        results: Callable[[], Any] | None,
+        guard: bool,
+        eager: bool = False,
+    ) -> None:
+        self.step, self.modules = step, modules
+        self.fresh, self.results = fresh, results
+        self.guard, self.eager = guard, eager
+        self._runners: OrderedDict[Hashable, Runner] = OrderedDict()
+
+    def runner(self, batches: Batches, data: Any, history: int = 0) -> Runner:
+        """The compiled loop for batches of this kind; traced if it is new."""
+        modules = list(self.modules())
+        variables = [v for m in modules for v in m.all_variables()]
+        numbers = stateless.numbers_of(modules)
+        spec = batches.spec(data)
+        key = (
+            batches,
+            tuple((a.shape, a.dtype) for a in jax.tree.leaves(spec)),
+            jax.tree.structure(spec),
+            tuple((id(v), v.trainable) for v in variables),
+            tuple(getattr(m, "trainable", None) for r in modules for m in r.modules()),
+            tuple((k, v == 0) for k, v in numbers.items()),
+            history,
+        )
+        found = self._runners.get(key)
+        if found is None:
+            if self.eager:
+                found = EagerRunner(self, batches)
+            else:
+                step = trace_step(self.step, variables, numbers, spec, self.guard)
+                found = Runner(self, step, batches, history)
+            self._runners[key] = found
+            if len(self._runners) > _LIMIT:
+                self._runners.popitem(last=False)
+        found.numbers = list(numbers.values())
+        return found
+
+
+class Runner:
+    """One compiled loop, and the variables it runs on."""
+
+    def __init__(
+        self, engine: Engine, step: Step, batches: Batches, history: int
+    ) -> None:
+        self.changed, self.fixed = step.changed, step.fixed
+        self.numbers: list[float] = []
+        self.history = history
+        self._program = loop_program(
+            step, batches, engine.fresh, engine.results, history
+        )
+        self._executable: Any = None
+        self._shapes: Any = None
+
+    def prepare(self, data: Any) -> None:
+        """Begin to compile in the background."""
+        self._program.prepare(*self._arguments(data, clock_of(0, 0, 0, 1)))
+
+    def run(self, data: Any, clock: Clock) -> dict[str, Any]:
+        """Run a stretch of batches; the variables then hold the new state."""
+        arguments = self._arguments(data, clock)
+        shapes = jax.tree.structure(data)
+        leaves = tuple([(a.shape, a.dtype) for a in jax.tree.leaves(data)])
+        if self._executable is None or self._shapes != (shapes, leaves):
+            self._executable = self._program.executable(*arguments)
+            self._shapes = shapes, leaves
+        values, out = self._executable(*arguments)
+        for variable, value in zip(self.changed, values, strict=True):
+            variable.raw = value
+        return out
+
+    def _arguments(self, data: Any, clock: Clock) -> tuple[Any, ...]:
+        # The program writes its result over these buffers, so an array that
+        # somebody else may hold goes in as a copy.
+        changed = [jnp.copy(v.raw) if v.exposed else v.raw for v in self.changed]
+        return changed, [v.raw for v in self.fixed], self.numbers, data, clock
+
+
+class EagerRunner:
+    """The same contract, step by step in Python."""
+
+    def __init__(self, engine: Engine, batches: Batches) -> None:
+        self._engine, self._batches = engine, batches
+        self.numbers: list[float] = []
+        self.history = 0
+
+    def prepare(self, data: Any) -> None:
+        """Nothing is compiled."""
+
+    def run(self, data: Any, clock: Clock) -> dict[str, Any]:
+        """Run a stretch of batches; the variables then hold the new state."""
+        if clock.fresh:
+            self._engine.fresh()
+        logs: Any = None
+        bad = int(clock.bad)
+        for i in range(int(clock.first), int(clock.last)):
+            batch = self._batches.take(data, i, int(clock.first))
+            run = RunKey(jnp.uint32(clock.seed), jnp.uint32(int(clock.step) + i))
+            with StateScope(run=run) as scope:
+                logs = self._engine.step(batch)
+                finite = bool(scope.finite()) if self._engine.guard else True
+            if not finite:
+                bad = i
+                break
+            for key, variable in scope.assigned.items():
+                variable.raw = scope.values[key]
+        results = self._engine.results
+        logs = results() if results is not None else logs
+        return {"logs": logs, "bad": bad, "history": {}}
+
+
+def clock_of(
+    seed: int, step: int, first: int, last: int, fresh: bool = False, bad: Any = -1
+) -> Clock:
+    """A clock with the types that programs are compiled for."""
+    return Clock(
+        np.uint32(seed & 0xFFFFFFFF),
+        np.uint32(step & 0xFFFFFFFF),
+        np.int32(first),
+        np.int32(last),
+        np.bool_(fresh),
+        np.int32(bad) if isinstance(bad, int) else bad,
+    )

@@ -1,0 +1,214 @@
+"""The one Python loop: dispatch a stretch of batches, draw progress, call callbacks."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
+from lamina.training.callbacks.base import CallbackList
+from lamina.training.engine import Engine, Runner, clock_of
+
+__all__ = ["EpochLoop", "Interrupt", "NonFiniteWarning", "host_logs"]
+
+_WAKE_SECONDS = 0.1
+_HISTORY_STEPS = 32
+
+
+class NonFiniteWarning(RuntimeWarning):
+    """A loss or gradient was infinite or not a number; training stopped before it."""
+
+
+class Interrupt:
+    """While this block runs, the first Ctrl-C only raises a flag; the second is real."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.getsignal(signal.SIGINT)
+            if self._before is signal.default_int_handler:
+                signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, *_: object) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+class Pacer:
+    """How many steps to dispatch at once, so that Python wakes ten times a second."""
+
+    def __init__(self) -> None:
+        self.chunk = 1
+        self._last = 0.0
+
+    def start(self) -> None:
+        """A dispatch was made after a pause."""
+        self._last = time.perf_counter()
+
+    def note(self, steps: int) -> None:
+        """`steps` more steps are done."""
+        now = time.perf_counter()
+        per_step = max((now - self._last) / steps, 1e-7)
+        self._last = now
+        # Growing in bounds, since a first step may be far from typical.
+        self.chunk = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
+
+
+def host_logs(logs: Any) -> dict[str, Any]:
+    """Logs as Python floats, or NumPy arrays where a metric is one."""
+    fetched = jax.device_get(logs)
+    return {k: float(v) if np.ndim(v) == 0 else v for k, v in fetched.items()}
+
+
+class EpochLoop:
+    """Runs epochs of one kind of step for one feed.
+
+    Args:
+        kind: `"train"` or `"test"`, which names the callbacks' methods.
+        engine: compiles and dispatches.
+        feed: the data.
+        callbacks: what to call.
+        seed: what random numbers derive from.
+        stopped: whether somebody asked to stop.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        engine: Engine,
+        feed: ArrayFeed | StreamFeed,
+        callbacks: CallbackList,
+        seed: int,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.kind, self.engine, self.feed = kind, engine, feed
+        self.callbacks, self.seed, self.stopped = callbacks, seed, stopped
+        self.needs = callbacks.batch_needs(kind)
+        self.pacer = Pacer()
+        self.interrupted = False
+        self._begin = getattr(callbacks, f"on_{kind}_batch_begin")
+        self._end = getattr(callbacks, f"on_{kind}_batch_end")
+
+    def epoch(self, number: int, step: int) -> tuple[dict[str, Any], int]:
+        """Run one epoch.
+
+        Args:
+            number: the epoch, which the order of rows derives from.
+            step: steps of training before it.
+
+        Returns:
+            Its logs, and how many steps it had.
+        """
+        self._fresh, self._bad, self._step = True, -1, step
+        self._out: dict[str, Any] | None = None
+        done = 0
+        segments = self.feed.segments(number)
+        try:
+            for segment in segments:
+                done = self._segment(segment)
+                if self._should_stop():
+                    break
+        finally:
+            segments.close()  # type: ignore[attr-defined]
+        if self._out is None:
+            return {}, 0
+        logs = host_logs(self._out["logs"])
+        return self._check_finite(logs), done
+
+    def prepare(self) -> None:
+        """Trace every kind of batch; compile all but the first in the background."""
+        if isinstance(self.feed, ArrayFeed) and not self.engine.eager:
+            segments = list(self.feed.segments(0))
+            for segment in segments[1:]:
+                self._runner(segment).prepare(segment.data)
+
+    def _runner(self, segment: Segment) -> Runner:
+        history = _HISTORY_STEPS if self.needs == "batches" else 0
+        return self.engine.runner(segment.batches, segment.data, history)
+
+    def _segment(self, segment: Segment) -> int:
+        runner = self._runner(segment)
+        first, pending = segment.first, None
+        while first < segment.last and not self._should_stop():
+            last = min(segment.last, first + self._limit(runner))
+            if self.needs == "model":
+                self._begin(first)
+                runner = self._runner(segment)
+            if pending is None:
+                self.pacer.start()
+            out = self._dispatch(runner, segment, first, last)
+            if self.needs != "epochs":
+                self._report_batches(out, first, last, runner.history)
+            if pending is not None:
+                self._settle(*pending)
+            pending = out, last - first, last
+            first = last
+        if pending is not None:
+            self._settle(*pending)
+        return first
+
+    def _limit(self, runner: Runner) -> int:
+        if self.needs == "model":
+            return 1
+        chunk = self.pacer.chunk
+        return min(chunk, runner.history) if runner.history else chunk
+
+    def _dispatch(
+        self, runner: Runner, segment: Segment, first: int, last: int
+    ) -> dict[str, Any]:
+        clock = clock_of(self.seed, self._step, first, last, self._fresh, self._bad)
+        self._out = runner.run(segment.data, clock)
+        self._bad, self._fresh = self._out["bad"], False
+        return self._out
+
+    def _settle(self, out: dict[str, Any], steps: int, done: int) -> None:
+        """Wait for a dispatch whose successor is already under way."""
+        jax.block_until_ready(out["logs"])
+        self.pacer.note(steps)
+        self.callbacks.on_progress(self.kind, done, out["logs"])
+
+    def _report_batches(
+        self, out: dict[str, Any], first: int, last: int, history: int
+    ) -> None:
+        if not history:
+            self._end(first, host_logs(out["logs"]))
+            return
+        rows = jax.device_get(out["history"])
+        for i in range(last - first):
+            self._begin(first + i)
+            self._end(first + i, host_logs({k: v[i] for k, v in rows.items()}))
+
+    def _should_stop(self) -> bool:
+        return self.interrupted or self.stopped()
+
+    def _check_finite(self, logs: dict[str, Any]) -> dict[str, Any]:
+        bad = int(self._bad)
+        if bad < 0:
+            return logs
+        self.interrupted = True
+        warnings.warn(
+            f"The loss or a gradient was not finite in batch {bad} of this epoch. "
+            "Training stopped before that batch's update, so the weights are the last "
+            "finite ones. Usual causes: a learning rate that is too high, a division "
+            "by zero or logarithm of zero in a custom loss, values in the data that "
+            "are not normalised.",
+            NonFiniteWarning,
+            stacklevel=4,
+        )
+        return {**logs, "loss": float("nan")}

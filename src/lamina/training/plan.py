@@ -1,0 +1,315 @@
+"""What `compile` was told, resolved once against the model's outputs.
+
+Outputs and labels may be one array, a list or a dictionary; here they become flat
+lists in one order, with a name for each output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lamina import losses, metrics
+from lamina.core.masks import get_mask
+from lamina.core.module import Module, Number
+from lamina.errors import ArgumentError, DataError, did_you_mean
+
+__all__ = ["OutputPlan", "Plan", "flatten_by_names", "output_names_of"]
+
+
+class OutputPlan(Module):
+    """Loss, weight and metrics of one output."""
+
+    loss_weight = Number()
+
+    def __init__(
+        self,
+        name: str | None,
+        loss: Any,
+        loss_weight: float | None,
+        metrics: Sequence[Any],
+        weighted_metrics: Sequence[Any],
+        tracker: Any,
+    ) -> None:
+        self.name = name or ""
+        self.loss = loss
+        self.loss_weight = loss_weight
+        self.metrics = list(metrics)
+        self.weighted_metrics = list(weighted_metrics)
+        self.tracker = tracker
+
+
+class Compiled(NamedTuple):
+    """The arguments of `compile`, as given."""
+
+    loss: Any = None
+    loss_weights: Any = None
+    metrics: Any = None
+    weighted_metrics: Any = None
+
+
+class Plan(Module):
+    """Losses and metrics of a compiled model, made when its outputs are known.
+
+    Args:
+        compiled: what `compile` was given.
+        names: the outputs' names, `None` where they have none.
+        y_true: labels' shapes, in the outputs' order; `None` where there are none.
+        y_pred: outputs' shapes.
+    """
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        names: Sequence[str | None],
+        y_true: Sequence[Any],
+        y_pred: Sequence[Any],
+    ) -> None:
+        self.names = list(names)
+        several = len(self.names) > 1
+        chosen = _per_output(compiled.loss, self.names, "loss", spread=True)
+        weights = _per_output(compiled.loss_weights, self.names, "loss_weights")
+        plain = _per_output(compiled.metrics, self.names, "metrics", many=True)
+        weighted = _per_output(
+            compiled.weighted_metrics, self.names, "weighted_metrics", many=True
+        )
+        tracked = several and sum(c is not None for c in chosen) > 1
+        self.outputs = [
+            OutputPlan(
+                name,
+                None if loss is None else resolve_loss(loss, t, p),
+                weight,
+                [resolve_metric(m, t, p) for m in _listed(plain_metrics)],
+                [resolve_metric(m, t, p) for m in _listed(weighted_metrics)],
+                metrics.Mean(f"{name}_loss") if tracked and loss is not None else None,
+            )
+            for name, loss, weight, plain_metrics, weighted_metrics, t, p in zip(
+                self.names, chosen, weights, plain, weighted, y_true, y_pred, strict=True
+            )
+        ]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Every metric, losses' trackers first."""
+        trackers = [o.tracker for o in self.outputs if o.tracker is not None]
+        plain = [m for o in self.outputs for m in o.metrics]
+        weighted = [m for o in self.outputs for m in o.weighted_metrics]
+        return [*trackers, *plain, *weighted]
+
+    def loss(
+        self, y_true: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]
+    ) -> Any:
+        """The weighted sum of the outputs' losses."""
+        total: Any = None
+        for out, t, p, w in zip(self.outputs, y_true, y_pred, weights, strict=True):
+            if out.loss is None or t is None:
+                continue
+            value = out.loss(t, p, _with_mask(w, p))
+            if out.tracker is not None:
+                out.tracker.update_state(value, sample_weight=p.shape[0])
+            if out.loss_weight is not None:
+                value = value * out.loss_weight
+            total = value if total is None else total + value
+        return total
+
+    def update(
+        self, y_true: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]
+    ) -> None:
+        """Feed one batch to the metrics."""
+        for out, t, p, w in zip(self.outputs, y_true, y_pred, weights, strict=True):
+            if t is None:
+                continue
+            mask = get_mask(p)
+            for metric in out.metrics:
+                metric.update_state(t, p, _mask_weight(None, mask))
+            for metric in out.weighted_metrics:
+                metric.update_state(t, p, _mask_weight(w, mask))
+
+    def results(self) -> dict[str, Any]:
+        """Every metric's result, by the name shown in logs."""
+        logs: dict[str, Any] = {}
+        several = len(self.outputs) > 1
+        for out in self.outputs:
+            if out.tracker is not None:
+                logs[out.tracker.name] = out.tracker.result()
+        for weighted in (False, True):
+            for out in self.outputs:
+                for metric in out.weighted_metrics if weighted else out.metrics:
+                    prefix = f"{out.name}_" if several and out.name else ""
+                    name = _free_name(logs, prefix, metric.name, weighted)
+                    _put(logs, name, metric.result())
+        return logs
+
+
+def _put(logs: dict[str, Any], name: str, result: Any) -> None:
+    logs.update(result if isinstance(result, dict) else {name: result})
+
+
+def _free_name(
+    logs: dict[str, Any], prefix: str, name: str, weighted: bool
+) -> str:
+    if weighted and prefix + name in logs:
+        prefix += "weighted_"
+    full, count = prefix + name, 1
+    while full in logs:
+        full, count = f"{prefix}{name}_{count}", count + 1
+    return full
+
+
+def _with_mask(weight: Any, y_pred: Any) -> Any:
+    """Weights that leave masked steps out of the mean, as the loss expects them."""
+    mask = get_mask(y_pred)
+    if mask is None:
+        return weight
+    mask = mask.astype(jnp.float32)
+    # The mean runs over all steps, so kept ones are scaled up to it.
+    mask = mask * (mask.size / jnp.maximum(mask.sum(), 1e-7))
+    return _mask_weight(weight, mask)
+
+
+def _mask_weight(weight: Any, mask: Any) -> Any:
+    if mask is None:
+        return weight
+    mask = mask.astype(jnp.float32)
+    if weight is None:
+        return mask
+    weight = jnp.asarray(weight)
+    return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _per_output(
+    value: Any,
+    names: Sequence[str | None],
+    argument: str,
+    spread: bool = False,
+    many: bool = False,
+) -> list[Any]:
+    """One entry for each output, from a value, a list or a dictionary by name.
+
+    Args:
+        value: what `compile` was given.
+        names: the outputs' names.
+        argument: its name, for messages.
+        spread: whether a single value serves every output.
+        many: whether one output may have a list of them.
+    """
+    count = len(names)
+    if value is None:
+        return [None] * count
+    if isinstance(value, dict):
+        unknown = [k for k in value if k not in names]
+        if unknown:
+            known = [n for n in names if n]
+            raise ArgumentError(
+                f"compile: `{argument}` names the output {unknown[0]!r}, which the "
+                f"model doesn't have.{did_you_mean(unknown[0], known)} Its outputs "
+                f"are: {known}."
+            )
+        return [value.get(n) for n in names]
+    if isinstance(value, (list, tuple)):
+        if count == 1 and many:
+            return [_flat(value)]
+        if len(value) == count:
+            return list(value)
+        raise ArgumentError(
+            f"compile: `{argument}` has {len(value)} entries for {count} outputs "
+            f"({list(names)}). Give one for each output, or a dictionary by name."
+        )
+    if count == 1 or spread:
+        return [value] * count
+    raise ArgumentError(
+        f"compile: the model has {count} outputs ({list(names)}), so `{argument}` "
+        f"must be a list or a dictionary. Received: {value!r}."
+    )
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        return [item for v in value for item in _flat(v)]
+    return [value]
+
+
+def _kind(y_true: Any, y_pred: Any) -> str:
+    """Which form of accuracy or crossentropy labels and predictions call for."""
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if pred and pred[-1] == 1:
+        return "binary"
+    if len(true) < len(pred) or (true and true[-1] == 1 and pred[-1] > 1):
+        return "sparse_categorical"
+    return "categorical"
+
+
+def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+    """A loss object from what `compile` was given for one output."""
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        identifier = f"{_kind(y_true, y_pred)}_crossentropy"
+    found = losses.get(identifier)
+    if isinstance(found, losses.Loss):
+        return found
+    return losses.LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
+
+
+def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+    """A metric object from what `compile` was given for one output."""
+    name = identifier if isinstance(identifier, str) else None
+    if name in ("accuracy", "acc", "Accuracy", "crossentropy", "ce"):
+        wanted = "accuracy" if name.lower() in ("accuracy", "acc") else "crossentropy"
+        identifier = f"{_kind(y_true, y_pred)}_{wanted}"
+    found = metrics.get(identifier)
+    if not isinstance(found, metrics.Metric):
+        found = metrics.MeanMetricWrapper(found, name=name or found.__name__)
+    if name:
+        found.name = name
+    return found
+
+
+def output_names_of(model: Any, y_pred: Any) -> list[str | None]:
+    """A name for each output: keys of a dictionary, or the names a graph gives."""
+    if isinstance(y_pred, dict):
+        return sorted(y_pred)
+    names = getattr(model, "output_names", None)
+    count = len(jax.tree.leaves(y_pred))
+    if names and len(names) == count:
+        return list(names)
+    if count == 1:
+        return [None]
+    return [f"output_{i + 1}" for i in range(count)]
+
+
+def flatten_by_names(
+    tree: Any, names: Sequence[str | None], what: str
+) -> list[Any]:
+    """Labels, weights or outputs as a flat list in the outputs' order.
+
+    Raises:
+        DataError: there are more or fewer than outputs, or other names.
+    """
+    count = len(names)
+    if tree is None:
+        return [None] * count
+    if isinstance(tree, dict):
+        unknown = [k for k in tree if k not in names]
+        if unknown:
+            raise DataError(
+                f"{what} has the key {unknown[0]!r}, but the model's outputs are "
+                f"{list(names)}."
+            )
+        return [tree.get(n) for n in names]
+    leaves = jax.tree.leaves(tree, is_leaf=lambda v: v is None)
+    if len(leaves) == 1 and what == "sample_weight":
+        return leaves * count
+    if len(leaves) != count:
+        raise DataError(
+            f"{what} has {len(leaves)} arrays, but the model has {count} outputs "
+            f"({list(names)}). Give one for each, or a dictionary by name."
+        )
+    return leaves

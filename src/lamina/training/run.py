@@ -1,0 +1,307 @@
+"""Whole runs: `fit`, `evaluate`, `predict` and their one-batch forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+
+from lamina.core.compiled import CompiledFunction
+from lamina.core.module import signature
+from lamina.core.random import make_seed
+from lamina.core.scope import local
+from lamina.data.adapt import adapt, is_array_data, split_validation, unpack_x_y_sample_weight
+from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
+from lamina.errors import ArgumentError
+from lamina.training.callbacks import CallbackList, History, ProgbarLogger
+from lamina.training.engine import clock_of
+from lamina.training.loop import EpochLoop, Interrupt, host_logs
+from lamina.training.preflight import check_data
+
+__all__ = ["evaluate", "fit", "on_batch", "predict", "predict_on_batch", "step_function"]
+
+
+def fit(
+    model: Any, x: Any, y: Any, batch_size: int | None, epochs: int,
+    verbose: int | str, callbacks: Any, validation_split: float,
+    validation_data: Any, shuffle: bool | str,
+    class_weight: Mapping[int, float] | None, sample_weight: Any,
+    initial_epoch: int, steps_per_epoch: int | None, validation_steps: int | None,
+    validation_batch_size: int | None, validation_freq: int | Sequence[int],
+    seed: int | None, check: bool,
+) -> Any:  # fmt: skip
+    """See `Trainer.fit`."""
+    if validation_split and validation_data is None:
+        (x, y, sample_weight), validation_data = split_validation(
+            (x, y, sample_weight), validation_split
+        )
+    seed = make_seed() if seed is None else seed
+    chosen = callbacks_for(model, callbacks, verbose, epochs)
+    most = 1 if chosen.batch_needs("train") == "model" else None
+    feed = adapt(
+        x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, seed, most
+    )  # fmt: skip
+    chosen.params["steps"] = feed.steps
+    get_ready(model, feed, check)
+    validate = _validation(
+        model, validation_data, validation_batch_size or batch_size, validation_steps, chosen
+    )  # fmt: skip
+    loop = EpochLoop(
+        "train", model._engine("train"), feed, chosen, seed, lambda: model.stop_training
+    )
+    model.stop_training = False
+    chosen.on_train_begin()
+    logs: dict[str, Any] = {}
+    with Interrupt() as interrupt:
+        loop.stopped = lambda: model.stop_training or interrupt.requested
+        for epoch in range(initial_epoch, epochs):
+            chosen.on_epoch_begin(epoch)
+            logs, steps = loop.epoch(epoch, model._steps_done)
+            model._steps_done += steps
+            if validate is not None and _is_due(epoch, validation_freq):
+                logs.update({f"val_{k}": v for k, v in validate().items()})
+            chosen.on_epoch_end(epoch, logs)
+            if model.stop_training or interrupt.requested or loop.interrupted:
+                break
+    finish(model)
+    chosen.on_train_end(logs)
+    return model.history
+
+
+def finish(model: Any) -> None:
+    """Let the optimizer put its averages into the weights, if it keeps any."""
+    if hasattr(model.optimizer, "finalize_variable_values"):
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def callbacks_for(
+    model: Any, callbacks: Any, verbose: int | str, epochs: int
+) -> CallbackList:
+    """The user's callbacks, after a progress bar and before a history."""
+    if isinstance(callbacks, CallbackList):
+        chosen = callbacks
+    else:
+        verbose = 1 if verbose == "auto" else int(verbose)
+        chosen = CallbackList(callbacks, model, epochs=epochs, verbose=verbose, steps=None)  # fmt: skip
+        if verbose and chosen.find(ProgbarLogger) is None:
+            bar = ProgbarLogger()
+            bar.set_model(model)
+            bar.set_params(chosen.params)
+            chosen.callbacks.insert(0, bar)
+    history = chosen.find(History)
+    if history is None:
+        history = History()
+        history.set_model(model)
+        chosen.append(history)
+    model.history = history
+    return chosen
+
+
+def get_ready(model: Any, feed: ArrayFeed | StreamFeed, check: bool) -> None:
+    """Build what is not built, and look for mistakes in the data."""
+    true, pred = model._make_ready(_specs(feed.example()))
+    if isinstance(feed, ArrayFeed) and check:
+        labels: Any = true
+        if model._plan is not None:
+            labels = jax.tree.leaves(feed.arrays[1])
+            if len(labels) != len(pred):
+                labels = [None] * len(pred)
+        check_data(feed.arrays, model._plan, labels, pred)
+
+
+def _specs(batch: Any) -> Any:
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
+
+
+def _validation(
+    model: Any, data: Any, batch_size: int | None, steps: int | None,
+    callbacks: CallbackList,
+) -> Callable[[], dict[str, Any]] | None:  # fmt: skip
+    if data is None:
+        return None
+    parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)  # fmt: skip
+    size = batch_size if is_array_data(parts[0]) else None
+    feed = adapt(*parts, size, steps)
+    loop = EpochLoop(
+        "test", model._engine("test"), feed, callbacks, 0, lambda: model.stop_evaluating
+    )
+    model._make_ready(_specs(feed.example()))
+
+    def validate() -> dict[str, Any]:
+        model.stop_evaluating = False
+        callbacks.on_test_begin()
+        logs, _ = loop.epoch(0, 0)
+        callbacks.on_test_end(logs)
+        return logs
+
+    return validate
+
+
+def evaluate(
+    model: Any, x: Any, y: Any, batch_size: int | None, verbose: int | str,
+    sample_weight: Any, steps: int | None, callbacks: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """See `Trainer.evaluate`."""
+    feed = adapt(x, y, sample_weight, batch_size, steps)
+    chosen = callbacks_for_test(model, callbacks, verbose, feed.steps)
+    get_ready(model, feed, check=False)
+    model.stop_evaluating = False
+    with Interrupt() as interrupt:
+        loop = EpochLoop(
+            "test", model._engine("test"), feed, chosen, 0,
+            lambda: model.stop_evaluating or interrupt.requested,
+        )  # fmt: skip
+        chosen.on_test_begin()
+        logs, _ = loop.epoch(0, 0)
+        chosen.on_test_end(logs)
+    if interrupt.requested:
+        raise KeyboardInterrupt
+    return logs
+
+
+def callbacks_for_test(
+    model: Any, callbacks: Any, verbose: int | str, steps: int | None
+) -> CallbackList:
+    """The user's callbacks, after a progress bar."""
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    verbose = 1 if verbose == "auto" else int(verbose)
+    chosen = CallbackList(callbacks, model, epochs=1, verbose=verbose, steps=steps)
+    if verbose and chosen.find(ProgbarLogger) is None:
+        bar = ProgbarLogger()
+        bar.set_model(model)
+        bar.set_params(chosen.params)
+        chosen.callbacks.insert(0, bar)
+    return chosen
+
+
+def predict(
+    model: Any, x: Any, batch_size: int | None, verbose: int | str, steps: int | None,
+    callbacks: Any,
+) -> Any:  # fmt: skip
+    """See `Trainer.predict`."""
+    feed = adapt(x, None, None, batch_size, steps)
+    forward = predictor(model)
+    quiet = verbose == "auto" and (feed.steps or 0) < 100
+    chosen = callbacks_for_test(model, callbacks, 0 if quiet else verbose, feed.steps)
+    chosen.on_predict_begin()
+    pieces: list[Any] = []
+    model.stop_predicting = False
+    for batch in _single_batches(feed):
+        if model.stop_predicting:
+            break
+        chosen.on_predict_batch_begin(len(pieces))
+        pieces.append(forward(batch))
+        if chosen.batch_needs("predict") != "epochs":
+            outputs = jax.tree.map(np.asarray, pieces[-1])
+            chosen.on_predict_batch_end(len(pieces) - 1, {"outputs": outputs})
+        # Outputs go to the host while later batches run, so the device holds few.
+        if len(pieces) > 8:
+            pieces[-8] = jax.tree.map(np.asarray, pieces[-8])
+            chosen.on_progress("predict", len(pieces), {})
+    outputs = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *pieces)  # fmt: skip
+    chosen.on_predict_end({"outputs": outputs})
+    return outputs
+
+
+def _single_batches(feed: ArrayFeed | StreamFeed) -> Any:
+    """The feed's batches, one by one."""
+    for segment in feed.segments(0):
+        if isinstance(feed, StreamFeed):
+            for i in range(segment.last - segment.first):
+                yield jax.tree.map(lambda a, i=i: a[i], segment.data)
+            continue
+        arrays, size = segment.data[0], segment.batches.size
+        for i in range(segment.first, segment.last):
+            start = i * segment.batches.stride
+            yield jax.tree.map(lambda a, s=start: a[s : s + size], arrays)
+
+
+def predictor(model: Any) -> Callable[[Any], Any]:
+    """The compiled `predict_step` of a model."""
+    found = model.__dict__.get("_predictor")
+    if found is None:
+
+        def step(batch: Any) -> Any:
+            return model.predict_step(batch)
+
+        found = CompiledFunction(step, model, lambda: model.variables)
+        model._predictor = found
+    return found
+
+
+def predict_on_batch(model: Any, x: Any) -> Any:
+    """See `Trainer.predict_on_batch`."""
+    return predict(model, x, batch_size=2**31 - 1, verbose=0, steps=None, callbacks=None)
+
+
+def on_batch(
+    model: Any,
+    kind: str,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Mapping[int, float] | None = None,
+) -> dict[str, Any]:
+    """See `Trainer.train_on_batch` and `test_on_batch`."""
+    feed = adapt(x, y, sample_weight, 2**31 - 1, class_weight=class_weight)
+    get_ready(model, feed, check=False)
+    segment: Segment = next(iter(feed.segments(0)))
+    runner = model._engine(kind).runner(segment.batches, segment.data)
+    if model.__dict__.get("_batch_seed") is None:
+        model._batch_seed = make_seed()
+    out = runner.run(segment.data, clock_of(model._batch_seed, model._steps_done, 0, 1))
+    if kind == "train":
+        model._steps_done += 1
+    return host_logs(out["logs"])
+
+
+def step_function(model: Any, name: str) -> Callable[[Any], dict[str, Any]]:
+    """A model's `train_step` or `test_step` as a function of a batch alone."""
+    method = getattr(model, name)
+    parameters = list(signature(method.__func__).parameters)[1:]
+    if len(parameters) == 1:
+        return lambda batch: method(_trimmed(batch))
+    if len(parameters) == 2:
+        return lambda batch: _with_state(model, name, method, batch)
+    raise ArgumentError(
+        f"{type(model).__name__}.{name} must take `data`, or `state` and `data`. It "
+        f"takes {parameters}."
+    )
+
+
+def _trimmed(batch: Any) -> Any:
+    """A batch as users know it: without trailing parts that are not there."""
+    x, y, weight = batch
+    if weight is not None:
+        return x, y, weight
+    return (x, y) if y is not None else (x,)
+
+
+def _with_state(model: Any, name: str, method: Any, batch: Any) -> dict[str, Any]:
+    """Call a step in Keras's stateless form, on lists of variables' values."""
+    groups = [model.trainable_variables, model.non_trainable_variables]
+    if name == "train_step":
+        groups.append(list(model.optimizer.variables))
+    groups.append(model.metrics_variables)
+    scope = local.state
+    assert scope is not None
+    state = tuple([scope.read(v) for v in group] for group in groups)
+    logs, after = method(state, _trimmed(batch))
+    for group, values in zip(groups, after, strict=True):
+        for variable, value in zip(group, values, strict=True):
+            variable.assign(value)
+    if "loss" in logs and name == "train_step":
+        scope.watch(logs["loss"])
+    return logs
+
+

@@ -1,0 +1,478 @@
+"""`compile`, `fit`, `evaluate`, `predict` and the steps they run: a mixin for Model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from lamina import metrics as metrics_module
+from lamina import optimizers
+from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
+from lamina.core.masks import get_mask, set_mask
+from lamina.core.module import Module
+from lamina.core.scope import local
+from lamina.core.stateless import value_and_grad
+from lamina.data.adapt import unpack_x_y_sample_weight
+from lamina.errors import StateError
+from lamina.training import run
+from lamina.training.engine import Engine
+from lamina.training.plan import Compiled, Plan, flatten_by_names, output_names_of
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """The part of a model that learns."""
+
+    optimizer: Any = None
+    stop_training = False
+    stop_evaluating = False
+    stop_predicting = False
+    history: Any = None
+    run_eagerly = False
+    jit_compile: Any = "auto"
+    steps_per_execution = 1
+    auto_scale_loss = True
+    _compiled: Compiled | None = None
+    _plan: Plan | None = None
+    _steps_done = 0
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Choose how the model learns.
+
+        Args:
+            optimizer: a name, an optimizer or an Optax transformation.
+            loss: a name, a loss or a function of `(y_true, y_pred)`; for several
+                outputs, a list or a dictionary by output name.
+            loss_weights: a factor for each output's loss.
+            metrics: names, metrics or functions; for several outputs, a list or a
+                dictionary by output name.
+            weighted_metrics: the same, weighted by sample and class weights.
+            run_eagerly: whether steps run op by op, uncompiled, for debugging.
+            steps_per_execution: accepted for Keras's signature; lamina chooses.
+            jit_compile: accepted for Keras's signature; training is always compiled
+                unless `run_eagerly`.
+            auto_scale_loss: whether a `mixed_float16` model gets a loss scale.
+        """
+        optimizer = optimizers.get(optimizer)
+        half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        scaled = isinstance(optimizer, optimizers.LossScaleOptimizer)
+        if auto_scale_loss and half and optimizer is not None and not scaled:
+            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")  # fmt: skip
+        self.optimizer = optimizer
+        self._compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
+        self._plan = None
+        self._loss_tracker = metrics_module.Mean(name="loss")
+        self.run_eagerly = run_eagerly
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
+        self.auto_scale_loss = auto_scale_loss
+        self.stop_training = False
+        self._engines: Any = _Engines()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._compiled is not None
+
+    @property
+    def loss(self) -> Any:
+        """The loss that `compile` was given."""
+        return self._compiled.loss if self._compiled else None
+
+    def _require_compiled(self, method: str) -> None:
+        if self._compiled is None:
+            raise StateError(
+                f"Call `compile()` before `{method}()`, for example: "
+                "model.compile(optimizer='adam', loss='mse')."
+            )
+
+    # One step
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of training on one batch; override for a step of your own.
+
+        Runs inside the compiled loop: read and assign variables as usual, and take
+        gradients with `lamina.value_and_grad(function, variables)`. Keras's form for
+        JAX, `train_step(self, state, data)`, works too.
+
+        Args:
+            data: a batch, `(x, y, sample_weight)`.
+
+        Returns:
+            What to show as logs.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        optimizer = self.optimizer
+        scaled = isinstance(optimizer, optimizers.LossScaleOptimizer)
+
+        def loss_of_batch() -> Any:
+            y_pred = self(x, training=True)  # type: ignore[operator]
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            masks = jax.tree.map(get_mask, y_pred)
+            return optimizer.scale_loss(loss), (loss, y_pred, masks)
+
+        variables = self.trainable_variables  # type: ignore[attr-defined]
+        # Scaled gradients may overflow; that step is skipped by the optimizer.
+        (_, (loss, y_pred, masks)), gradients = value_and_grad(
+            loss_of_batch, variables, has_aux=True, watch=not scaled
+        )
+        jax.tree.map(set_mask, y_pred, masks)
+        if scaled and local.state is not None:
+            local.state.watch(loss)
+        optimizer.apply(gradients, variables)
+        self._track_loss(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One step of evaluation on one batch; override for a step of your own."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)  # type: ignore[operator]
+        if self._has_loss():
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+            self._track_loss(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """Outputs for one batch; override for a step of your own."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)  # type: ignore[operator]
+
+    def _has_loss(self) -> bool:
+        return self.loss is not None or bool(self.losses)  # type: ignore[attr-defined]
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        rows = jax.tree.leaves(x)[0].shape[0]
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The loss of one batch, penalties and `add_loss` included.
+
+        Raises:
+            StateError: neither `compile` nor a layer gives a loss.
+        """
+        extra = self.losses  # type: ignore[attr-defined]
+        loss: Any = None
+        if self._plan is not None:
+            names = self._plan.names
+            loss = self._plan.loss(
+                flatten_by_names(y, names, "y"),
+                flatten_by_names(y_pred, names, "y_pred"),
+                flatten_by_names(sample_weight, names, "sample_weight"),
+            )
+        for value in extra:
+            loss = value if loss is None else loss + value
+        if loss is None:
+            raise StateError(
+                "There is no loss to minimise: pass `loss=` to `compile()`, or call "
+                "`add_loss` in a layer. If a loss was given, pass labels `y` to `fit`."
+            )
+        return loss
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Feed one batch to the metrics; returns their results."""
+        if self._plan is not None:
+            names = self._plan.names
+            self._plan.update(
+                flatten_by_names(y, names, "y"),
+                flatten_by_names(y_pred, names, "y_pred"),
+                flatten_by_names(sample_weight, names, "sample_weight"),
+            )
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Every metric's result, by name."""
+        logs = {"loss": self._loss_tracker.result()} if self.compiled else {}
+        if self._plan is not None:
+            logs.update(self._plan.results())
+        for metric in self._own_metrics():
+            result = metric.result()
+            logs.update(result if isinstance(result, dict) else {metric.name: result})
+        return logs
+
+    # Metrics
+
+    def _own_metrics(self) -> list[Any]:
+        """Metrics that are attributes of the model or of its layers."""
+        compiled = {id(m) for m in self._compile_metrics()}
+        found = {
+            id(m): m
+            for layer in self.all_layers()  # type: ignore[attr-defined]
+            for m in layer.children()
+            if isinstance(m, metrics_module.Metric) and id(m) not in compiled
+        }
+        return list(found.values())
+
+    def _compile_metrics(self) -> list[Any]:
+        if self._compiled is None:
+            return []
+        return [self._loss_tracker, *(self._plan.metrics if self._plan else [])]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss's mean, the metrics of `compile`, those of the model and layers."""
+        return [*self._compile_metrics(), *self._own_metrics()]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The metrics' names, in the order `evaluate` returns them."""
+        return [m.name for m in self.metrics]
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of all metrics."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def reset_metrics(self) -> None:
+        """Let every metric start over."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # Whole runs
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        *,
+        seed: int | None = None,
+        check_data: bool = True,
+    ) -> Any:
+        """Train for a number of epochs.
+
+        Args:
+            x: arrays, frames or tensors, alone or in lists and dictionaries by input
+                name; or a generator, `PyDataset`, torch `DataLoader`,
+                `tf.data.Dataset` or other iterable of batches.
+            y: labels, for array data.
+            batch_size: rows a step, 32 by default.
+            epochs: the number of the last epoch.
+            verbose: 0 silent, 1 progress bar, 2 a line an epoch; "auto" is 1.
+            callbacks: `Callback` objects.
+            validation_split: share of the last rows to evaluate on after each epoch.
+            validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of
+                batches, to evaluate on after each epoch.
+            shuffle: whether array data comes in a new order each epoch.
+            class_weight: a weight for each class index.
+            sample_weight: a weight for each row.
+            initial_epoch: the epoch to begin with.
+            steps_per_epoch: batches in an epoch, if not all of the data.
+            validation_steps: batches of validation, if not all of the data.
+            validation_batch_size: rows a step in validation; `batch_size` by default.
+            validation_freq: validate every so many epochs, or after those listed.
+            seed: what shuffling and dropout derive from; a fresh one by default,
+                which follows from `lamina.random.set_seed` if that was called.
+            check_data: whether to look for values that are not finite and for labels
+                without a class before training.
+
+        Returns:
+            A `History`, whose `history` has a list for each metric.
+
+        Raises:
+            StateError: the model is not compiled.
+            DataError: the data is empty or its parts do not fit together.
+        """
+        self._require_compiled("fit")
+        return run.fit(
+            self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
+            validation_data, shuffle, class_weight, sample_weight, initial_epoch,
+            steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
+            seed, check_data,
+        )  # fmt: skip
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and metrics on data, in inference mode.
+
+        Args:
+            x: data, as for `fit`.
+            y: labels, for array data.
+            batch_size: rows a step, 32 by default.
+            verbose: 0 silent, 1 progress bar, 2 a line.
+            sample_weight: a weight for each row.
+            steps: batches, if not all of the data.
+            callbacks: `Callback` objects.
+            return_dict: whether to return a dictionary instead of a list.
+
+        Returns:
+            A number if there is only a loss, else a list in the order of
+            `metrics_names`, or a dictionary.
+        """
+        self._require_compiled("evaluate")
+        logs = run.evaluate(
+            self, x, y, batch_size, verbose, sample_weight, steps, callbacks
+        )
+        return logs if return_dict else self._in_order(logs)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """Outputs for data, in inference mode, as NumPy arrays.
+
+        Args:
+            x: data, as for `fit`; labels are not needed.
+            batch_size: rows a step, 32 by default.
+            verbose: 0 silent, 1 progress bar, 2 a line; "auto" shows a bar only for
+                data of many batches.
+            steps: batches, if not all of the data.
+            callbacks: `Callback` objects.
+        """
+        return run.predict(self, x, batch_size, verbose, steps, callbacks)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step of training on one batch; metrics go on from the last call."""
+        self._require_compiled("train_on_batch")
+        logs = run.on_batch(self, "train", x, y, sample_weight, class_weight)
+        return logs if return_dict else self._in_order(logs)
+
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step of evaluation on one batch; metrics go on from the last call."""
+        self._require_compiled("test_on_batch")
+        logs = run.on_batch(self, "test", x, y, sample_weight)
+        return logs if return_dict else self._in_order(logs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch, as NumPy arrays."""
+        return run.predict_on_batch(self, x)
+
+    def _in_order(self, logs: dict[str, Any]) -> Any:
+        names = [n for n in dict.fromkeys(self.metrics_names) if n in logs]
+        names += sorted(n for n in logs if n not in names)
+        values = [logs[n] for n in names]
+        return values[0] if len(values) == 1 else values
+
+    # Getting ready
+
+    def _modules(self) -> list[Module]:
+        """Everything whose state a step may change."""
+        optimizer = self.optimizer
+        own = [optimizer] if isinstance(optimizer, Module) else []
+        plan = [self._plan] if self._plan is not None else []
+        return [self, *own, self._loss_tracker, *plan]  # type: ignore[list-item]
+
+    def _make_ready(self, batch: Any) -> tuple[list[Any], list[Any]]:
+        """Build weights, losses, metrics and optimizer slots for such batches.
+
+        Returns:
+            Shapes of labels and outputs, flat, in the outputs' order.
+        """
+        x, y, _ = batch
+        y_pred = self._output_specs(x)
+        names = output_names_of(self, y_pred)
+        pred = flatten_by_names(y_pred, names, "y_pred")
+        true = flatten_by_names(y, names, "y") if y is not None else [None] * len(names)
+        if self._plan is None and self._compiled is not None and y is not None:
+            self._plan = Plan(self._compiled, names, true, pred)
+        if hasattr(self.optimizer, "build"):
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        return true, pred
+
+    def _output_specs(self, x: Any) -> Any:
+        """Build the model for such inputs; returns its outputs' shapes."""
+        spec = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype.name), x)
+        if getattr(self, "_graph", None) is None:
+            self._build_for((spec,), {})  # type: ignore[attr-defined]
+        if getattr(self, "_graph", None) is not None:
+            self._graph.match(x)  # type: ignore[attr-defined]
+            return self.output  # type: ignore[attr-defined]
+        shapes = tuple((t.shape, t.dtype) for t in symbolic_leaves(spec))
+        known = self._engines.outputs.get(shapes)
+        if known is None:
+            known = infer(self._call_arrays_star, (spec,), {})  # type: ignore[attr-defined]
+            self._engines.outputs[shapes] = known
+        return known
+
+    def _engine(self, kind: str) -> Engine:
+        engines = self._engines.by_kind
+        key = kind, self.run_eagerly
+        if key not in engines:
+            engines[key] = self._make_engine(kind)
+        return engines[key]
+
+    def _make_engine(self, kind: str) -> Engine:
+        name = f"{kind}_step"
+        own = getattr(type(self), name) is getattr(Trainer, name)
+        plain = type(self).compute_metrics is Trainer.compute_metrics
+        # Only a step of the user's own may return logs that the state can't tell.
+        results = self.get_metrics_result if own and plain else None
+        return Engine(
+            run.step_function(self, name),
+            self._modules,
+            self.reset_metrics,
+            results,
+            guard=kind == "train",
+            eager=self.run_eagerly,
+        )
+
+
+class _Engines:
+    """What `compile` starts anew: compiled loops and known output shapes."""
+
+    def __init__(self) -> None:
+        self.by_kind: dict[Any, Engine] = {}
+        self.outputs: dict[Any, Any] = {}
+
+

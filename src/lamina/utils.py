@@ -1,0 +1,102 @@
+"""Helpers around models: label encoding, seeds, data sets made of batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina.core.module import reset_names
+from lamina.core.random import set_seed as set_random_seed
+from lamina.core.registry import (
+    custom_object_scope,
+    get_registered_name,
+    get_registered_object,
+)
+from lamina.core.registry import deserialize as deserialize_keras_object
+from lamina.core.registry import register_serializable as register_keras_serializable
+from lamina.core.registry import serialize as serialize_keras_object
+from lamina.data.adapt import unpack_x_y_sample_weight
+from lamina.data.dataset import PyDataset
+from lamina.datasets.fetch import get_file
+from lamina.errors import ArgumentError
+
+__all__ = [
+    "PyDataset",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_file",
+    "get_registered_name",
+    "get_registered_object",
+    "normalize",
+    "pack_x_y_sample_weight",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "to_categorical",
+    "unpack_x_y_sample_weight",
+]
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+    """Class indices as rows with a one in the class's column.
+
+    Args:
+        x: integers of any shape; a last axis of 1 is dropped.
+        num_classes: number of columns; the highest index plus one by default.
+
+    Returns:
+        An array of floats, shape `x.shape + (num_classes,)`.
+
+    Raises:
+        ArgumentError: an index is negative or too high.
+
+    Example:
+        >>> to_categorical([0, 2])
+        array([[1., 0., 0.],
+               [0., 0., 1.]])
+    """
+    labels = np.asarray(x).astype("int64")
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    count = int(labels.max()) + 1 if num_classes is None else num_classes
+    if labels.size and (labels.min() < 0 or labels.max() >= count):
+        raise ArgumentError(
+            f"to_categorical: class indices must be 0 to {count - 1}. They go from "
+            f"{labels.min()} to {labels.max()}."
+        )
+    return np.eye(count)[labels]
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+    """Scale vectors along an axis to a norm of 1; zero vectors stay.
+
+    Args:
+        x: an array.
+        axis: the axis the vectors lie along.
+        order: order of the norm, such as 2 for the Euclidean one.
+
+    Example:
+        >>> normalize([[3.0, 4.0]])
+        array([[0.6, 0.8]])
+    """
+    array = np.atleast_1d(np.asarray(x, dtype=float))
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return array / np.where(norm == 0, 1.0, norm)
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """A batch as users pass it: x alone, (x, y), or all three."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    return (x, y) if y is not None else (x if not isinstance(x, tuple) else (x,))
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Let automatic layer names start over.
+
+    lamina keeps no list of models, so nothing else has to be cleared; `free_memory`
+    is accepted for Keras's signature.
+    """
+    reset_names()

@@ -1,0 +1,36 @@
+"""Every test starts from the same state, whatever ran before it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Set before lamina is imported: it reads the variable then. Programs compiled by one
+# run are there for the next; deleting the folder only costs time.
+CACHE = Path(__file__).parents[1] / ".pytest_cache" / "xla"
+os.environ.setdefault("LAMINA_COMPILE_CACHE", str(CACHE))
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+from lamina import config  # noqa: E402
+from lamina.core import dtypes, module, random, registry  # noqa: E402
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and jax.default_backend() != "gpu":
+        pytest.skip("needs a GPU")
+
+
+@pytest.fixture(autouse=True)
+def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Automatic names, seeds, settings and registered objects as in a new process."""
+    monkeypatch.setattr(config, "_settings", dict(config._settings))
+    monkeypatch.setattr(registry, "_custom", dict(registry._custom))
+    dtypes.set_dtype_policy(None)
+    module.reset_names()
+    random.set_seed(0)

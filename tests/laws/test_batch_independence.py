@@ -1,0 +1,35 @@
+"""A row's output does not depend on the other rows of its batch."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+import lamina
+from tests.laws.close import assert_close
+from tests.oracles.observe import ready
+from tests.tables.cases import named
+from tests.tables.layers import LAYERS
+
+CASES = named(LAYERS, without={"couples rows"})
+
+
+def only_first_row_kept(x):
+    """The same array with every row but the first replaced."""
+    other = x[::-1].copy()
+    other[-1], other[0] = other[0], x[0]
+    return other
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_first_row_does_not_see_the_others(case):
+    layer, twin = ready(lamina, case), ready(lamina, case)
+    changed = case._replace(inputs=tuple(map(only_first_row_kept, case.inputs)))
+    one = jax.tree.leaves(layer(case.argument, **case.call))
+    other = jax.tree.leaves(twin(changed.argument, **case.call))
+    for left, right in zip(one, other, strict=True):
+        if np.asarray(left).dtype.kind in "US":
+            assert list(left[0]) == list(right[0])
+        else:
+            assert_close(left[0], right[0])

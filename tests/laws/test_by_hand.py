@@ -1,0 +1,33 @@
+"""Where Keras is no oracle: it lacks the thing, cannot run it, or is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lamina
+from tests.laws.close import assert_close
+from tests.tables.activations import SPARSEMAX, on_simplex
+from tests.tables.arrays import floats
+from tests.tables.cases import named
+from tests.tables.layers import BY_HAND
+
+
+@pytest.mark.parametrize("case", named(BY_HAND))
+def test_output_is_as_worked_out(case):
+    layer = case.make(lamina)
+    case.prepare(layer)
+    output = np.asarray(layer(case.argument, **case.call))
+    assert output.shape == case.expected.shape
+    if case.expected.dtype.kind == "U":
+        assert output.tolist() == case.expected.tolist()
+    else:
+        assert_close(output, case.expected)
+
+
+@pytest.mark.parametrize("case", named(SPARSEMAX))
+def test_sparsemax_is_the_nearest_point_of_the_simplex(case):
+    x = floats(5, 6, low=-1, high=2)
+    columns = case.name.endswith("axis")
+    desired = on_simplex(x.T).T if columns else on_simplex(x)
+    assert_close(case.make(lamina)(x), desired)

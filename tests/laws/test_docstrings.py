@@ -1,0 +1,70 @@
+"""Docstrings run, and name the arguments that exist."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+
+import lamina
+from tools.api_snapshot import public_names
+
+MODULES = [
+    module.name for module in pkgutil.walk_packages(lamina.__path__, "lamina.")
+]
+CALLABLES = [
+    pytest.param(value, id=name)
+    for name, value in public_names()
+    if inspect.isclass(value) or inspect.isfunction(value)
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_run(module):
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    result = doctest.testmod(importlib.import_module(module), optionflags=options)
+    assert result.failed == 0
+
+
+def documented(value) -> list[str]:
+    """The names in the `Args:` section."""
+    text = inspect.cleandoc(value.__doc__ or "")
+    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)+)", text, re.MULTILINE)
+    names = re.findall(r"^ {4}(\*{0,2}\w+(?:, \w+)*):", section[1] if section else "", re.M)
+    return [name for group in names for name in group.replace("*", "").split(", ")]
+
+
+def accepted(value) -> list[str]:
+    """Arguments of a function, or of a class's constructor and its bases'."""
+    owners = inspect.getmro(value) if inspect.isclass(value) else [value]
+    names = []
+    for owner in owners:
+        function = vars(owner).get("__init__") if inspect.isclass(owner) else owner
+        if inspect.isfunction(function):
+            names += inspect.signature(function).parameters
+    return names
+
+
+@pytest.mark.parametrize("value", CALLABLES)
+def test_documented_arguments_exist(value):
+    unknown = set(documented(value)) - set(accepted(value))
+    assert unknown == set()
+
+
+def undocumented(value) -> set[str]:
+    function = vars(value).get("__init__") if inspect.isclass(value) else value
+    if not inspect.isfunction(function):
+        return set()
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(function).parameters.values()
+    own = {p.name for p in parameters if p.kind not in kinds} - {"self", "name", "dtype"}
+    return own - set(documented(value))
+
+
+@pytest.mark.parametrize("value", CALLABLES)
+def test_arguments_are_documented(value):
+    assert undocumented(value) == set()

@@ -1,0 +1,52 @@
+"""Initializers draw from the distributions they name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lamina
+from tests.tables.cases import named
+from tests.tables.initializers import ORTHOGONAL, RANDOM
+
+DEVIATIONS = 4.5  # how far an honest draw may stray
+
+
+@pytest.mark.parametrize("case", named(RANDOM))
+def test_moments_and_bounds(case):
+    values = np.asarray(case.make(lamina)(case.shape), "float64")
+    assert values.shape == case.shape
+    step = DEVIATIONS / np.sqrt(values.size)
+    centred = (values - case.mean) / case.deviation
+    assert abs(centred.mean()) < step
+    assert abs(centred.std() - 1) < step
+    assert abs((centred**4).mean() / case.kurtosis - 1) < 4 * step
+    assert np.abs(values - case.mean).max() <= case.bound * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("case", named([*RANDOM, *ORTHOGONAL]))
+def test_seeds_repeat(case):
+    first = np.asarray(case.make(lamina)((4, 3)))
+    np.testing.assert_array_equal(first, case.make(lamina)((4, 3)))
+
+
+@pytest.mark.parametrize("case", named([*RANDOM, *ORTHOGONAL]))
+def test_types(case):
+    initializer = case.make(lamina)
+    assert initializer((4, 3)).dtype == "float32"
+    assert initializer((4, 3), dtype="bfloat16").dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (2, 3, 4), (5, 5)])
+@pytest.mark.parametrize("case", named(ORTHOGONAL))
+def test_orthogonal(case, shape):
+    initializer = case.make(lamina)
+    matrix = np.asarray(initializer(shape), "float64").reshape(-1, shape[-1])
+    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    product = tall.T @ tall / initializer.gain**2
+    np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-6)
+
+
+def test_unseeded_initializers_differ():
+    one, other = lamina.initializers.HeNormal(), lamina.initializers.HeNormal()
+    assert not np.array_equal(one((4, 3)), other((4, 3)))

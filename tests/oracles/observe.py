@@ -1,0 +1,261 @@
+"""What is recorded of a case. The same functions observe Keras when an oracle is
+recorded and lamina when a law compares, so the two cannot drift apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tests.tables.arrays import floats
+from tests.tables.cases import (
+    ActivationCase,
+    LayerCase,
+    LossCase,
+    MetricCase,
+    ModelCase,
+    OptimizerCase,
+    SmallCase,
+)
+from tests.tables.masks import STEPS as MASKED_STEPS
+from tests.tables.schedules import STEPS
+
+Observed = dict[str, np.ndarray]
+MATRIX = floats(4, 3)
+EXTREMES = np.array([[-100.0, -30.0, 0.0, 1e-4, 30.0, 100.0]], "float32")
+
+
+def is_float(array: Any) -> bool:
+    return jnp.issubdtype(array.dtype, jnp.floating)
+
+
+def numbered(name: str, tree: Any) -> Observed:
+    """The leaves of a tree under `name.0`, `name.1`, ..."""
+    leaves = jax.tree.leaves(tree)
+    return {f"{name}.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+
+
+def weights_like(variables: list) -> list[np.ndarray]:
+    """Values to set: drawn in order, positive where a variance is meant."""
+    values = []
+    for seed, variable in enumerate(variables):
+        value = floats(*variable.shape, low=-0.7, high=0.7, seed=100 + seed)
+        positive = "variance" in variable.name
+        values.append(np.abs(value) + 0.3 if positive else value)
+    return values
+
+
+def placeholders(k: Any, case: LayerCase, batch: int | None) -> Any:
+    """Symbolic tensors shaped as the case's inputs, of that many rows."""
+    tensors = [
+        k.Input(
+            batch_shape=(batch, *x.shape[1:]),
+            dtype="string" if x.dtype.kind == "U" else x.dtype.name,
+        )
+        for x in case.inputs
+    ]
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def ready(k: Any, case: LayerCase) -> Any:
+    """A built layer with known weights."""
+    layer = case.make(k)
+    case.prepare(layer)
+    layer(placeholders(k, case, case.inputs[0].shape[0]), **case.call)
+    if not any("count" in weight.name for weight in layer.weights):
+        layer.set_weights(weights_like(layer.weights))
+    return layer
+
+
+def values(variables: list) -> list[jax.Array]:
+    return [variable.value for variable in variables]
+
+
+def scalar_of(layer: Any, case: LayerCase) -> Any:
+    """A pure function of trainable values and inputs: a number whose gradient meets
+    every output and penalty; with it the outputs, the new state and the penalties."""
+    state = values(layer.non_trainable_variables)
+
+    def scalar(trainable: list, inputs: Any) -> tuple:
+        outputs, new_state, losses = layer.stateless_call(
+            trainable, state, inputs, return_losses=True, **case.call
+        )
+        total = sum((jnp.sum(loss) for loss in losses), jnp.float32(0.0))
+        for seed, output in enumerate(jax.tree.leaves(outputs)):
+            if is_float(output):
+                cotangent = floats(*output.shape, seed=200 + seed)
+                total += jnp.sum(output * cotangent)
+        return total, (outputs, new_state, losses)
+
+    return scalar
+
+
+def layer(k: Any, case: LayerCase) -> Observed:
+    subject = ready(k, case)
+    observed = numbered("weight", values(subject.weights))
+    if case.calls > 1:
+        for call in range(case.calls):
+            outputs = subject(case.argument, **case.call)
+            observed |= numbered(f"call{call}.output", outputs)
+        return observed
+    differentiable = (0, 1) if is_float(case.inputs[0]) else 0
+    differentiate = jax.value_and_grad(
+        scalar_of(subject, case), argnums=differentiable, has_aux=True
+    )
+    (_, (outputs, state, losses)), gradients = jax.jit(differentiate)(
+        values(subject.trainable_variables), case.argument
+    )
+    return {
+        **observed,
+        **numbered("output", outputs),
+        **numbered("gradient", gradients),
+        **numbered("state", [value for value in state if is_float(value)]),
+        **numbered("penalty", losses),
+    }
+
+
+def mask(k: Any, case: SmallCase) -> Observed:
+    """The output of a layer behind `Masking`, and the mask that comes after it: minus
+    one where there is none."""
+
+    class Probe(k.layers.Layer):
+        supports_masking = True
+
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            return jnp.float32(-1.0) if mask is None else k.ops.cast(mask, "float32")
+
+    x = k.Input(MASKED_STEPS.shape[1:])
+    output = case.make(k)(k.layers.Masking()(x), x)
+    model = k.Model(x, output)
+    model.set_weights(weights_like(model.weights))
+    found = k.Model(x, [output, Probe()(output)])(MASKED_STEPS)
+    return {"output": np.asarray(found[0]), "mask": np.asarray(found[1])}
+
+
+def activation(k: Any, case: ActivationCase) -> Observed:
+    function = case.make(k)
+    x = np.concatenate([floats(5, 6, low=-4, high=4), EXTREMES])
+    cotangent = floats(6, 6, seed=1)
+
+    def scalar(x: jax.Array) -> tuple:
+        y = function(x)
+        return jnp.sum(y * cotangent[: y.shape[0], : y.shape[1]]), y
+
+    (_, y), gradient = jax.value_and_grad(scalar, has_aux=True)(x)
+    return {"output": np.asarray(y), "gradient": np.asarray(gradient)}
+
+
+def regularizer(k: Any, case: SmallCase) -> Observed:
+    penalty, gradient = jax.value_and_grad(case.make(k))(jnp.asarray(MATRIX))
+    return {"penalty": np.asarray(penalty), "gradient": np.asarray(gradient)}
+
+
+def constraint(k: Any, case: SmallCase) -> Observed:
+    return {"projected": np.asarray(case.make(k)(jnp.asarray(MATRIX)))}
+
+
+def initializer(k: Any, case: SmallCase) -> Observed:
+    return {"value": np.asarray(case.make(k)((4, 4)))}
+
+
+def spectrum(k: Any, case: SmallCase) -> Observed:
+    return {"value": np.asarray(case.make(k)((8, 2, 5)))}
+
+
+def schedule(k: Any, case: SmallCase) -> Observed:
+    rate = case.make(k)
+    return {"rates": np.array([rate(step) for step in STEPS], "float32")}
+
+
+def loss(k: Any, case: LossCase) -> Observed:
+    subject = case.make(k)
+
+    def scalar(y_pred: jax.Array) -> tuple:
+        value = subject(case.y_true, y_pred, sample_weight=case.sample_weight)
+        return jnp.sum(value), value
+
+    y_pred = jnp.asarray(case.y_pred)
+    (_, value), gradient = jax.value_and_grad(scalar, has_aux=True)(y_pred)
+    observed = {"value": np.asarray(value), "gradient": np.asarray(gradient)}
+    if case.function:
+        observed["each"] = np.asarray(case.function(k)(case.y_true, y_pred))
+    return observed
+
+
+def metric(k: Any, case: MetricCase) -> Observed:
+    subject = case.make(k)
+    observed = {}
+    for i, update in enumerate(case.updates):
+        subject.update_state(*update.arguments, sample_weight=update.sample_weight)
+        observed[f"result{i}"] = np.asarray(subject.result())
+    subject.reset_state()
+    first = case.updates[0]
+    subject.update_state(*first.arguments, sample_weight=first.sample_weight)
+    observed["after_reset"] = np.asarray(subject.result())
+    return observed
+
+
+def optimizer(k: Any, case: OptimizerCase) -> Observed:
+    """Ten steps with drawn gradients; the sixth is not finite if they are scaled."""
+    subject = case.make(k)
+    case.prepare(subject)
+    variables = [
+        k.Variable(floats(3, 2, seed=1), name="kernel"),
+        k.Variable(floats(2, seed=2), name="bias"),
+    ]
+    subject.build(variables)
+    apply = jax.jit(subject.stateless_apply)
+    state, current = values(subject.variables), values(variables)
+    path = []
+    for step in range(10):
+        scale = np.float32(case.gradient_scale if step == 5 else 1.0)
+        with np.errstate(over="ignore"):
+            gradients = [
+                floats(*v.shape, seed=30 + 2 * step + i) * scale * 10
+                for i, v in enumerate(variables)
+            ]
+        current, state = apply(state, gradients, current)
+        path.append([np.asarray(value) for value in current])
+    for variable, value in zip(
+        [*subject.variables, *variables], [*state, *current], strict=True
+    ):
+        variable.assign(value)
+    subject.finalize_variable_values(variables)
+    return {
+        "kernel": np.stack([kernel for kernel, _ in path]),
+        "bias": np.stack([bias for _, bias in path]),
+        **numbered("final", values(variables)),
+        **numbered("slot", slots(subject)),
+    }
+
+
+def slots(optimizer: Any) -> list:
+    """The arrays an optimizer remembers for its variables, in order."""
+    return [v.value for v in optimizer.variables if is_float(v) and v.shape]
+
+
+def model(k: Any, case: ModelCase) -> Observed:
+    """Ten steps of training from known weights, then evaluation and prediction."""
+    subject = case.make(k)
+    if not any("count" in weight.name for weight in subject.weights):
+        subject.set_weights(weights_like(subject.weights))
+    subject.compile(**case.compile(k))
+    steps = []
+    keep = k.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: steps.append(dict(logs))
+    )
+    options = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0}
+    history = subject.fit(case.x, case.y, callbacks=[keep], **options, **case.fit)
+    results = subject.evaluate(
+        case.x, case.y, batch_size=8, verbose=0, return_dict=True
+    )
+    return {
+        "logs": np.array(list(history.history)),
+        "steps": np.array([list(logs.values()) for logs in steps], "float32"),
+        "epochs": np.array(list(history.history.values()), "float32"),
+        **{f"evaluated.{name}": np.float32(value) for name, value in results.items()},
+        **numbered("weight", subject.get_weights()),
+        **numbered("predicted", subject.predict(case.x, batch_size=8, verbose=0)),
+    }

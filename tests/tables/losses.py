@@ -1,0 +1,230 @@
+"""Every loss with its options, weights, reductions and shapes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from tests.tables.arrays import floats, ints, one_hot, probabilities
+from tests.tables.cases import LossCase
+
+TARGETS = floats(4, 3, low=-2, high=2, seed=1)
+OUTPUTS = floats(4, 3, low=-2, high=2, seed=2)
+POSITIVE = (floats(4, 3, low=0.1, high=4, seed=1), floats(4, 3, low=0.1, high=4))
+CHANCES = (probabilities(4, 3, seed=1), probabilities(4, 3, seed=2))
+SIGNS = np.where(floats(4, 3, seed=3) > 0, 1.0, -1.0).astype("float32")
+BITS = (SIGNS + 1) / 2
+LIKELY = floats(4, 3, low=0.02, high=0.98, seed=4)
+CLASSES = one_hot(4, 3, seed=5)
+SCORES = floats(4, 3, low=-3, high=3, seed=6)
+INDICES = ints(4, below=3, seed=5)
+ROW_WEIGHTS = floats(4, low=0, high=2, seed=7)
+STEPS = (floats(4, 5, 3, seed=1), floats(4, 5, 3, seed=2))
+STEP_WEIGHTS = floats(4, 5, low=0, high=2, seed=7)
+
+
+def pair(name, kind, function, y_true, y_pred, **options):
+    """A class and the function behind it, with the same options."""
+    return LossCase(
+        name,
+        lambda k: getattr(k.losses, kind)(**options),
+        y_true,
+        y_pred,
+        function=lambda k: partial(getattr(k.losses, function), **options),
+    )
+
+
+def weighted(name, kind, y_true, y_pred, sample_weight, **options):
+    return LossCase(
+        name,
+        lambda k: getattr(k.losses, kind)(**options),
+        y_true,
+        y_pred,
+        sample_weight,
+    )
+
+
+REGRESSION = [
+    pair("mse", "MeanSquaredError", "mean_squared_error", TARGETS, OUTPUTS),
+    pair("mae", "MeanAbsoluteError", "mean_absolute_error", TARGETS, OUTPUTS),
+    pair(
+        "mape",
+        "MeanAbsolutePercentageError",
+        "mean_absolute_percentage_error",
+        TARGETS,
+        OUTPUTS,
+    ),
+    pair(
+        "mape_of_zero",
+        "MeanAbsolutePercentageError",
+        "mean_absolute_percentage_error",
+        np.zeros((2, 2), "float32"),
+        floats(2, 2),
+    ),
+    pair(
+        "msle",
+        "MeanSquaredLogarithmicError",
+        "mean_squared_logarithmic_error",
+        *POSITIVE,
+    ),
+    pair(
+        "msle_of_negatives",
+        "MeanSquaredLogarithmicError",
+        "mean_squared_logarithmic_error",
+        TARGETS,
+        OUTPUTS,
+    ),
+    pair("huber", "Huber", "huber", TARGETS, OUTPUTS),
+    pair("huber_delta", "Huber", "huber", TARGETS, OUTPUTS, delta=0.5),
+    pair("log_cosh", "LogCosh", "log_cosh", TARGETS, OUTPUTS),
+    pair("log_cosh_far", "LogCosh", "log_cosh", TARGETS * 100, OUTPUTS),
+    pair("cosine", "CosineSimilarity", "cosine_similarity", TARGETS, OUTPUTS),
+    pair(
+        "cosine_axis", "CosineSimilarity", "cosine_similarity", TARGETS, OUTPUTS, axis=0
+    ),
+    pair("poisson", "Poisson", "poisson", *POSITIVE),
+    pair("kl", "KLDivergence", "kl_divergence", *CHANCES),
+    pair("kl_of_zero", "KLDivergence", "kl_divergence", CLASSES, CHANCES[1]),
+    pair("mse_steps", "MeanSquaredError", "mean_squared_error", *STEPS),
+    pair(
+        "mse_column_against_row",
+        "MeanSquaredError",
+        "mean_squared_error",
+        TARGETS[:, 0],
+        OUTPUTS[:, :1],
+    ),
+    pair(
+        "mse_row_against_column",
+        "MeanSquaredError",
+        "mean_squared_error",
+        TARGETS[:, :1],
+        OUTPUTS[:, 0],
+    ),
+    pair(
+        "mse_integers",
+        "MeanSquaredError",
+        "mean_squared_error",
+        ints(4, 3, below=4),
+        OUTPUTS,
+    ),
+]
+
+HINGES = [
+    pair("hinge", "Hinge", "hinge", SIGNS, OUTPUTS),
+    pair("hinge_of_bits", "Hinge", "hinge", BITS, OUTPUTS),
+    pair("squared_hinge", "SquaredHinge", "squared_hinge", SIGNS, OUTPUTS),
+    pair("squared_hinge_of_bits", "SquaredHinge", "squared_hinge", BITS, OUTPUTS),
+    pair(
+        "categorical_hinge", "CategoricalHinge", "categorical_hinge", CLASSES, OUTPUTS
+    ),
+]
+
+
+def binary(name, y_pred=LIKELY, y_true=BITS, **options):
+    return pair(
+        f"binary_{name}",
+        "BinaryCrossentropy",
+        "binary_crossentropy",
+        y_true,
+        y_pred,
+        **options,
+    )
+
+
+def categorical(name, y_pred, y_true=CLASSES, **options):
+    return pair(
+        f"categorical_{name}",
+        "CategoricalCrossentropy",
+        "categorical_crossentropy",
+        y_true,
+        y_pred,
+        **options,
+    )
+
+
+def sparse(name, y_pred, y_true=INDICES, **options):
+    return pair(
+        f"sparse_{name}",
+        "SparseCategoricalCrossentropy",
+        "sparse_categorical_crossentropy",
+        y_true,
+        y_pred,
+        **options,
+    )
+
+
+SURE = np.eye(3, dtype="float32")[[0, 1, 2, 0]]
+CROSSENTROPY = [
+    binary("probabilities"),
+    binary("logits", SCORES, from_logits=True),
+    binary("logits_extreme", SCORES * 50, from_logits=True),
+    binary("smoothed", label_smoothing=0.2),
+    binary("smoothed_logits", SCORES, from_logits=True, label_smoothing=0.2),
+    binary("sure", BITS[::-1].copy()),
+    binary("axis", axis=0),
+    categorical("probabilities", CHANCES[1]),
+    categorical("unscaled", LIKELY),
+    categorical("logits", SCORES, from_logits=True),
+    categorical("logits_extreme", SCORES * 50, from_logits=True),
+    categorical("soft", CHANCES[1], CHANCES[0]),
+    categorical("smoothed", CHANCES[1], label_smoothing=0.1),
+    categorical("smoothed_logits", SCORES, from_logits=True, label_smoothing=0.1),
+    categorical("sure", SURE),
+    categorical("axis", probabilities(4, 3).T.copy(), CLASSES.T.copy(), axis=0),
+    categorical("steps", probabilities(4, 5, 3), one_hot(4, 5, 3)),
+    sparse("probabilities", CHANCES[1]),
+    sparse("logits", SCORES, from_logits=True),
+    sparse("logits_extreme", SCORES * 50, from_logits=True),
+    sparse("column", CHANCES[1], INDICES[:, None]),
+    sparse("float_labels", CHANCES[1], INDICES.astype("float32")),
+    sparse("ignored", CHANCES[1], ignore_class=1),
+    sparse("ignored_logits", SCORES, from_logits=True, ignore_class=-1),
+    sparse("sure", SURE),
+    sparse("steps", probabilities(4, 5, 3), ints(4, 5, below=3)),
+]
+
+REDUCTIONS = [
+    weighted(
+        f"mse_{reduction}", "MeanSquaredError", *STEPS, STEP_WEIGHTS, reduction=reduce
+    )
+    for reduction, reduce in (
+        ("sum", "sum"),
+        ("unreduced", None),
+        ("mean", "mean"),
+        ("mean_by_weight", "mean_with_sample_weight"),
+    )
+]
+
+WEIGHTED = [
+    weighted("mse_weighted_rows", "MeanSquaredError", TARGETS, OUTPUTS, ROW_WEIGHTS),
+    weighted(
+        "mse_weighted_column",
+        "MeanSquaredError",
+        TARGETS,
+        OUTPUTS,
+        ROW_WEIGHTS[:, None],
+    ),
+    weighted("mae_weighted_steps", "MeanAbsoluteError", *STEPS, STEP_WEIGHTS),
+    weighted("binary_column", "BinaryCrossentropy", BITS[:, 0], LIKELY[:, :1], None),
+    weighted("binary_weighted", "BinaryCrossentropy", BITS, LIKELY, ROW_WEIGHTS),
+    weighted(
+        "categorical_weighted_sum",
+        "CategoricalCrossentropy",
+        CLASSES,
+        SCORES,
+        ROW_WEIGHTS,
+        from_logits=True,
+        reduction="sum",
+    ),
+    weighted(
+        "sparse_weighted_ignored",
+        "SparseCategoricalCrossentropy",
+        INDICES,
+        CHANCES[1],
+        ROW_WEIGHTS,
+        ignore_class=0,
+    ),
+]
+
+LOSSES = [*REGRESSION, *HINGES, *CROSSENTROPY, *REDUCTIONS, *WEIGHTED]

@@ -1,0 +1,32 @@
+"""How close to the oracle is the same: the only place where tolerances live."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Tolerance(NamedTuple):
+    relative: float
+    absolute: float
+
+
+FLOAT32 = Tolerance(1e-5, 2e-6)
+
+# Keyed by a family or by `family/case`; each wider bound with its reason.
+WIDER: dict[str, Tolerance] = {
+    # Ten steps amplify the last bit.
+    "models": Tolerance(2e-4, 2e-5),
+    "optimizers": Tolerance(2e-5, 2e-6),
+}
+
+# A unit in the last place of the type, times the few roundings of a layer.
+POLICIES = {
+    "bfloat16": Tolerance(5e-2, 5e-2),
+    "mixed_bfloat16": Tolerance(5e-2, 5e-2),
+    "float16": Tolerance(1e-2, 1e-2),
+    "mixed_float16": Tolerance(1e-2, 1e-2),
+}
+
+
+def tolerance(family: str, case: str) -> Tolerance:
+    return WIDER.get(f"{family}/{case}", WIDER.get(family, FLOAT32))

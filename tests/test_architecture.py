@@ -1,0 +1,220 @@
+"""The shape of the code: who imports whom, how big things are, what is public."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import inspect
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.api_snapshot import SNAPSHOT, public_names, snapshot
+from tools.size import ROOT, SOURCES, measure, python_files
+
+# A package may import itself and those before it.
+ORDER = (
+    "errors",
+    "config",
+    "core",
+    "ops",
+    "distribution",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "data",
+    "training",
+    "saving",
+    "export",
+    "viz",
+    "models",
+    "adapters",
+    "datasets",
+    "compat",
+    "cli",
+)
+PACKAGE = ROOT / "src" / "lamina"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+TREES = {
+    module_name(path): ast.parse(path.read_text(encoding="utf-8"))
+    for path in python_files("src")
+}
+
+
+def imported(statement: ast.AST) -> Iterator[str]:
+    """The modules of lamina that a statement imports."""
+    if isinstance(statement, ast.Import):
+        yield from (alias.name for alias in statement.names)
+    elif isinstance(statement, ast.ImportFrom):
+        module = "." * statement.level + (statement.module or "")
+        for alias in statement.names:
+            inner = f"{module}.{alias.name}"
+            yield inner if inner in TREES else module
+
+
+def internal_imports(*nodes: ast.AST) -> set[str]:
+    below = [inner for node in nodes for inner in ast.walk(node)]
+    names = {name for node in below for name in imported(node)}
+    return {name for name in names if re.match(r"\.|lamina\b", name)}
+
+
+def is_for_types(node: ast.AST) -> bool:
+    """Whether only a type checker reads this block."""
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+IMPORTS = {module: internal_imports(tree) for module, tree in TREES.items()}
+
+
+def place(module: str) -> int:
+    """A module's package as a number in ORDER; the root package comes last."""
+    package = module.split(".")[1:2]
+    return ORDER.index(package[0]) if package else len(ORDER)
+
+
+def test_every_package_has_its_place():
+    packages = {module.split(".")[1] for module in TREES if "." in module}
+    assert packages - set(ORDER) == set(), "name the new package in ORDER"
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_imports_go_to_earlier_packages(module):
+    relative = {name for name in IMPORTS[module] if name.startswith(".")}
+    assert relative == set(), "write absolute imports"
+    late = {name for name in IMPORTS[module] if place(name) > place(module)}
+    assert late == set()
+
+
+def test_imports_have_no_cycle():
+    run = {
+        module: internal_imports(*(n for n in tree.body if not is_for_types(n)))
+        for module, tree in TREES.items()
+    }
+    graphlib.TopologicalSorter(run).prepare()
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_functions_import_nothing_of_lamina(module):
+    functions = [node for node in ast.walk(TREES[module]) if isinstance(node, Function)]
+    assert [f.name for f in functions if internal_imports(f)] == []
+
+
+def test_nothing_is_too_big():
+    sizes = [measure(path) for path in python_files(*SOURCES)]
+    assert [text for size in sizes for text in size.too_big()] == []
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Top-level modules in a fresh Python that are not part of Python."""
+    code = f"{statement}; import json, sys; print(json.dumps(list(sys.modules)))"
+    output = subprocess.check_output([sys.executable, "-c", code], text=True)
+    names = {name.partition(".")[0] for name in json.loads(output)}
+    return names - sys.stdlib_module_names
+
+
+def test_import_lamina_loads_only_jax_and_numpy():
+    extra = loaded_after("import lamina") - loaded_after("import jax, numpy")
+    assert extra == {"lamina"}
+
+
+def test_public_names_are_those_of_the_snapshot():
+    assert snapshot() == SNAPSHOT.read_text(encoding="utf-8"), (
+        "the public interface changed; if it should, run python -m tools.api_snapshot"
+    )
+
+
+def public_methods(value: type) -> Iterator[str]:
+    for name in vars(value):
+        if not name.startswith("_") and callable(getattr(value, name)):
+            yield name
+
+
+@pytest.mark.parametrize(("name", "value"), list(public_names()))
+def test_public_names_have_docstrings(name, value):
+    if inspect.ismodule(value) or callable(value):
+        assert value.__doc__, name
+    if inspect.isclass(value):
+        methods = public_methods(value)
+        assert [m for m in methods if not inspect.getdoc(getattr(value, m))] == []
+
+
+def public_functions(tree: ast.Module) -> Iterator[Function]:
+    """Functions and methods without an underscore, in classes without one."""
+    for node in tree.body:
+        body = node.body if isinstance(node, ast.ClassDef) else [node]
+        if isinstance(node, ast.ClassDef) and node.name.startswith("_"):
+            continue
+        for item in body:
+            is_function = isinstance(item, Function)
+            if is_function and (item.name == "__init__" or item.name[0] != "_"):
+                yield item
+
+
+def bare_arguments(function: Function) -> list[str]:
+    named = function.args
+    arguments = [*named.posonlyargs, *named.args, *named.kwonlyargs]
+    arguments += [argument for argument in (named.vararg, named.kwarg) if argument]
+    return [
+        f"{function.lineno} {function.name}: {argument.arg}"
+        for argument in arguments
+        if argument.annotation is None and argument.arg not in ("self", "cls")
+    ]
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_arguments_of_public_functions_are_annotated(module):
+    functions = public_functions(TREES[module])
+    assert [argument for f in functions for argument in bare_arguments(f)] == []
+
+
+def project_texts() -> list[Path]:
+    suffixes = {".py", ".md", ".toml", ".sh", ".txt"}
+    below = [path for name in (*SOURCES, "docs") for path in (ROOT / name).rglob("*")]
+    paths = [*below, *ROOT.glob("*"), *(ROOT / ".ci").glob("*")]
+    texts = {".ci", "tools"}
+    return [
+        path
+        for path in paths
+        if path.suffix in suffixes
+        or (path.is_file() and not path.suffix and path.parent.name in texts)
+    ]
+
+
+# Split, so that this file does not find itself.
+UNWANTED = {
+    "a part of JAX that is not public": r"\bjax\._" + r"src\b",
+    "a folder of somebody's machine": r"(?<![\w./-])/(wo"
+    + r"rk|op"
+    + r"t|ro"
+    + r"ot|tm"
+    + r"p)/",
+    "an unfinished place": r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b",
+}
+
+
+@pytest.mark.parametrize("what", UNWANTED)
+def test_no_file_holds(what):
+    pattern = re.compile(UNWANTED[what])
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in project_texts()
+        for match in pattern.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

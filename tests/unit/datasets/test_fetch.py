@@ -1,0 +1,177 @@
+"""Downloads are whole and checked or not there; archives stay in their folder."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lamina.datasets.fetch import get_file
+from lamina.errors import ArgumentError, DownloadError, FileFormatError
+
+
+def tar_of(*members: tuple[tarfile.TarInfo | str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for member, content in members:
+            info = tarfile.TarInfo(member) if isinstance(member, str) else member
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def zip_of(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return buffer.getvalue()
+
+
+def everything_below(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_file_is_downloaded_once(web, tmp_path):
+    sha256 = web.put("cars.csv", b"1,2\n")
+    for _ in range(2):
+        path = get_file(origin=web.address + "cars.csv", file_hash=sha256)
+    assert Path(path) == tmp_path / "cache" / "lamina" / "datasets" / "cars.csv"
+    assert Path(path).read_bytes() == b"1,2\n"
+    assert web.requests == ["/cars.csv"]
+
+
+def test_the_name_leaves_out_the_query(web):
+    web.put("cars.csv", b"1")
+    assert Path(get_file(origin=web.address + "cars.csv?v=2")).name == "cars.csv"
+
+
+def test_force_download_downloads_again(web):
+    web.put("a", b"old")
+    get_file(origin=web.address + "a")
+    web.put("a", b"new")
+    assert Path(get_file(origin=web.address + "a")).read_bytes() == b"old"
+    forced = get_file(origin=web.address + "a", force_download=True)
+    assert Path(forced).read_bytes() == b"new"
+
+
+def test_a_damaged_file_in_the_cache_is_replaced(web):
+    sha256 = web.put("a", b"right")
+    path = Path(get_file(origin=web.address + "a", file_hash=sha256))
+    path.write_bytes(b"wrong")
+    get_file(origin=web.address + "a", file_hash=sha256)
+    assert path.read_bytes() == b"right"
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256"])
+def test_both_hashes_are_told_apart_by_length(web, algorithm):
+    web.put("a", b"content")
+    digest = hashlib.new(algorithm, b"content").hexdigest().upper()
+    assert get_file(origin=web.address + "a", file_hash=digest)
+
+
+@pytest.mark.parametrize("length", [32, 64])
+def test_a_wrong_hash_leaves_nothing_behind(web, tmp_path, length):
+    web.put("a", b"content")
+    with pytest.raises(FileFormatError, match="is not the expected one"):
+        get_file(origin=web.address + "a", file_hash="0" * length)
+    assert everything_below(tmp_path / "cache") == set()
+
+
+def test_a_download_that_breaks_off_leaves_nothing_behind(web, tmp_path):
+    with pytest.raises(DownloadError, match="after 9 of 1,000 bytes"):
+        get_file(origin=web.address + "cut-short")
+    assert everything_below(tmp_path / "cache") == set()
+
+
+def test_an_address_that_fails_is_named_with_the_way_out(web, tmp_path):
+    with pytest.raises(DownloadError) as caught:
+        get_file(origin=web.address + "nowhere.npz")
+    assert "404" in str(caught.value)
+    expected = tmp_path / "cache" / "lamina" / "datasets" / "nowhere.npz"
+    assert f"put it at {expected}" in str(caught.value)
+    assert isinstance(caught.value, OSError)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"origin": "file:///etc/hostname"},
+        {"origin": "http://127.0.0.1/"},
+        {"origin": "http://127.0.0.1/a", "fname": "../a"},
+        {"origin": "http://127.0.0.1/a", "fname": os.path.join("b", "a")},
+        {"origin": "http://127.0.0.1/a", "hash_algorithm": "crc32"},
+    ],
+)
+def test_bad_arguments(web, arguments):
+    with pytest.raises(ArgumentError, match="get_file: "):
+        get_file(**arguments)
+    assert web.requests == []
+
+
+def test_a_tar_is_unpacked_once(web):
+    web.put("pack.tar.gz", tar_of(("one/a.txt", b"a"), ("b.txt", b"b")))
+    origin = web.address + "pack.tar.gz"
+    folder = Path(get_file(origin=origin, extract=True))
+    assert (folder / "one" / "a.txt").read_bytes() == b"a"
+    assert (folder / "b.txt").read_bytes() == b"b"
+    (folder / "mine").write_bytes(b"")
+    assert Path(get_file(origin=origin, extract=True)) == folder
+    assert (folder / "mine").exists()
+
+
+def test_a_zip_is_unpacked_to_the_name_keras_gives(web):
+    web.put("pack.zip", zip_of(one__a=b"a", b=b"b"))
+    folder = Path(get_file("pack.zip", web.address + "pack.zip", extract=True))
+    assert folder.name == "pack_extracted"
+    assert (folder / "one" / "a").read_bytes() == b"a"
+
+
+def link(kind: bytes, target: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo("link")
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "../outside",
+        "inside/../../outside",
+        "/outside",
+        "..\\outside",
+        "C:outside",
+        link(tarfile.SYMTYPE, "../outside"),
+        link(tarfile.LNKTYPE, "../outside"),
+        link(tarfile.CHRTYPE, ""),
+    ],
+    ids=["up", "inside up", "root", "backslash", "drive", "symlink", "link", "device"],
+)
+def test_a_tar_that_reaches_out_is_refused_whole(web, tmp_path, member):
+    web.put("pack.tar.gz", tar_of(("first", b"good"), (member, b"")))
+    with pytest.raises(FileFormatError, match="not unpacked"):
+        get_file(origin=web.address + "pack.tar.gz", extract=True)
+    assert everything_below(tmp_path / "cache") == {"pack.tar.gz_archive"}
+    assert not list(tmp_path.rglob("outside"))
+
+
+def test_a_zip_that_reaches_out_is_refused_whole(web, tmp_path):
+    web.put("pack.zip", zip_of(first=b"good", **{"..__outside": b"bad"}))
+    with pytest.raises(FileFormatError, match="leads out of the folder"):
+        get_file(origin=web.address + "pack.zip", extract=True)
+    assert everything_below(tmp_path / "cache") == {"pack.zip_archive"}
+
+
+def test_a_file_that_is_no_archive_is_said_to_be_none(web):
+    web.put("pack.zip", b"not a zip")
+    with pytest.raises(FileFormatError, match="no archive"):
+        get_file(origin=web.address + "pack.zip", extract=True)
+    web.put("pack.zip", zip_of(a=b"a"))
+    with pytest.raises(FileFormatError, match=r"allowed here \(tar\)"):
+        get_file(origin=web.address + "pack.zip", untar=True, force_download=True)

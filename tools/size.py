@@ -1,0 +1,88 @@
+"""Sizes of files and functions, and the limits that keep each of them one idea.
+
+python -m tools.size      a line a package; fails when something is too big
+"""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("src", "tests", "tools", "benchmarks", "examples")
+FILE_LIMIT = 500
+FUNCTION_LIMIT = 50
+
+
+class Size(NamedTuple):
+    path: Path
+    lines: int
+    functions: dict[str, int]  # body lines without the docstring, by name and line
+
+    def too_big(self) -> Iterator[str]:
+        where = self.path.relative_to(ROOT)
+        if self.lines > FILE_LIMIT:
+            yield f"{where}: {self.lines} lines, at most {FILE_LIMIT}"
+        for name, lines in self.functions.items():
+            if lines > FUNCTION_LIMIT:
+                yield f"{where}:{name}: {lines} lines, at most {FUNCTION_LIMIT}"
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(path for name in folders for path in (ROOT / name).rglob("*.py"))
+
+
+def measure(path: Path) -> Size:
+    source = path.read_text(encoding="utf-8")
+    functions = {
+        f"{node.lineno} {node.name}": body_lines(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    return Size(path, len(source.splitlines()), functions)
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    has_docstring = ast.get_docstring(function, clean=False) is not None
+    body = function.body[has_docstring:]
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def package(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[2] if parts[0] == "src" else parts[0]
+
+
+def report(sizes: list[Size]) -> str:
+    by_package = defaultdict(list)
+    for size in sizes:
+        by_package[package(size.path)].append(size)
+    heading = (
+        f"{'':16}{'files':>6}{'lines':>8}{'longest':>9}   functions: median, longest"
+    )
+    return "\n".join([heading, *(line(name, by_package[name]) for name in by_package)])
+
+
+def line(name: str, sizes: list[Size]) -> str:
+    bodies = [lines for size in sizes for lines in size.functions.values()] or [0]
+    lines = [size.lines for size in sizes]
+    return (
+        f"{name:16}{len(sizes):6}{sum(lines):8,}{max(lines):9}"
+        f"{len(bodies):12}{statistics.median(bodies):8g}{max(bodies):9}"
+    )
+
+
+def main() -> None:
+    sizes = [measure(path) for path in python_files(*SOURCES)]
+    print(report(sizes))
+    if complaints := [text for size in sizes for text in size.too_big()]:
+        sys.exit("\n".join(["", *complaints]))
+
+
+if __name__ == "__main__":
+    main()
