@@ -65,8 +65,8 @@ class UnitNorm(Constraint):
             [0, 1, 2] for each filter of `Conv2D`.
 
     Example:
-        >>> UnitNorm()(ops.array([[3.0], [4.0]])).round(4).tolist()
-        [[0.6000000238418579], [0.800000011920929]]
+        >>> [round(w, 3) for w in UnitNorm()(ops.array([3.0, 4.0])).tolist()]
+        [0.6, 0.8]
     """
 
     def __init__(self, axis: int | Sequence[int] = 0) -> None:

@@ -151,7 +151,7 @@ class Identity(Initializer):
                 f"Identity: a weight of shape {tuple(shape)} is not a matrix. Use "
                 "another initializer for it."
             )
-        return _array(self.gain * np.eye(*shape), dtype)
+        return _array(self.gain * np.eye(shape[0], shape[1]), dtype)
 
 
 seed_check = Check(

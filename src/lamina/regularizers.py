@@ -52,13 +52,13 @@ class L1(Regularizer):
     """l1 * sum(|x|).
 
     Args:
-        l1: the factor.
+        l1: the factor; `None` for 0.01.
     """
 
     arguments = {"l1": _factor}
     l1 = Number()
 
-    def __init__(self, l1: float = 0.01) -> None:
+    def __init__(self, l1: float | None = 0.01) -> None:
         self.l1 = 0.01 if l1 is None else l1
 
     def __call__(self, x: Any) -> Any:
@@ -69,7 +69,7 @@ class L2(Regularizer):
     """l2 * sum(x**2).
 
     Args:
-        l2: the factor.
+        l2: the factor; `None` for 0.01.
 
     Example:
         >>> float(L2(0.5)(ops.array([1.0, 3.0])))
@@ -79,7 +79,7 @@ class L2(Regularizer):
     arguments = {"l2": _factor}
     l2 = Number()
 
-    def __init__(self, l2: float = 0.01) -> None:
+    def __init__(self, l2: float | None = 0.01) -> None:
         self.l2 = 0.01 if l2 is None else l2
 
     def __call__(self, x: Any) -> Any:
@@ -98,7 +98,7 @@ class L1L2(Regularizer):
     l1 = Number()
     l2 = Number()
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1, self.l2 = l1 or 0.0, l2 or 0.0
 
     def __call__(self, x: Any) -> Any:

@@ -15,7 +15,13 @@ import numpy as np
 from lamina import constraints, initializers, regularizers
 from lamina.core import registry, stateless
 from lamina.core.dtypes import DTypePolicy, is_float
-from lamina.core.graph import SymbolicTensor, infer, is_symbolic, record, symbolic_leaves
+from lamina.core.graph import (
+    SymbolicTensor,
+    infer,
+    is_symbolic,
+    record,
+    symbolic_leaves,
+)
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import (
     Module,
@@ -23,6 +29,7 @@ from lamina.core.module import (
     signature,
     snake_case,
     unique_name,
+    unknown_keywords,
 )
 from lamina.core.random import SeedGenerator
 from lamina.core.scope import autocast, call_scope, local
@@ -78,7 +85,10 @@ class Layer(Module):
         batch_input_shape: Sequence[int | None] | None = None,
         batch_shape: Sequence[int | None] | None = None,
         input_dim: int | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise unknown_keywords(type(self), unknown)
         self.name = str(name) if name else unique_name(snake_case(type(self).__name__))
         self.dtype_policy = DTypePolicy.get(dtype)
         self.autocast = autocast
@@ -172,7 +182,10 @@ class Layer(Module):
             if value.dtype.kind in "OUS":
                 return value
             if self.autocast and is_float(value.dtype):
-                return jnp.asarray(value, self.compute_dtype)
+                cast = jnp.asarray(value, self.compute_dtype)
+                if cast is not value:
+                    set_mask(cast, get_mask(value))
+                return cast
             return jnp.asarray(value)
         return value
 
@@ -503,11 +516,20 @@ class Layer(Module):
             "dtype": registry.serialize(self.dtype_policy),
         }
         config = {k: v for k, v in config.items() if k in known}
-        return {**super().get_config(), **config}
+        given = super().get_config()
+        if layer_registry.objects.get(type(self).__name__) is type(self):
+            # The library's layers keep an argument in the attribute of its name, where
+            # a user may have replaced it since.
+            now = {k: registry.serialize(vars(self)[k]) for k in given if k in vars(self)}
+            given |= now
+        return {**given, **config}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer that `get_config` describes."""
+        if config.get("quantization_config", False) is None:
+            # Keras writes this into the configs of layers that it can quantize.
+            config = {k: v for k, v in config.items() if k != "quantization_config"}
         return super().from_config(config)
 
     def get_build_config(self) -> dict[str, Any] | None:

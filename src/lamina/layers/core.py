@@ -30,8 +30,10 @@ _shape = optional(
     Check(
         "a tuple of sizes without the batch axis, None for those that vary, such as "
         "(28, 28, 1) or (10,)",
-        lambda v: isinstance(v, (tuple, list))
-        and all(n is None or (is_int(n) and n >= 0) for n in v),
+        lambda v: (
+            isinstance(v, (tuple, list))
+            and all(n is None or (is_int(n) and n >= 0) for n in v)
+        ),
         (10, (-1,), ("3",)),
     )
 )

@@ -51,14 +51,12 @@ class Merge(Layer):
         several = isinstance(input_shape, (list, tuple)) and all(
             isinstance(shape, (list, tuple)) for shape in input_shape
         )
-        many = f"a list of {self.count or 'one or more'} tensors"
         if not several or not input_shape or self.count not in (0, len(input_shape)):
+            got = f"{len(input_shape)}" if several else f"one of shape {input_shape}"
             raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) must be called on {many}, "
-                f"as in `layer([a, b])`. It got one of shape {input_shape}."
-                if not several
-                else f"Layer {self.name!r} ({type(self).__name__}) must be called on "
-                f"{many}. It got {len(input_shape)}."
+                f"Layer {self.name!r} ({type(self).__name__}) must be called on a list "
+                f"of {self.count or 'one or more'} tensors, as in `layer([a, b])`. It "
+                f"got {got}."
             )
         if not self._fit(input_shape):
             shapes = " and ".join(str(tuple(shape)) for shape in input_shape)
@@ -71,7 +69,9 @@ class Merge(Layer):
         """Whether the shapes broadcast against each other."""
         rank = max(map(len, shapes))
         lined = [(*s[:1], *[1] * (rank - len(s)), *s[1:]) for s in shapes]
-        return all(len({*column} - {None, 1}) <= 1 for column in zip(*lined, strict=True))
+        return all(
+            len({*column} - {None, 1}) <= 1 for column in zip(*lined, strict=True)
+        )
 
     def _rule(self) -> str:
         return "sizes must be equal, or 1, axis by axis"
@@ -164,7 +164,9 @@ class Multiply(Elementwise):
     def call(self, inputs: Any) -> Any:
         masks = [_mask_like(x) for x in inputs]
         pairs = zip(inputs, masks, strict=True)
-        product = super().call([x if m is None else jnp.where(m, x, 1) for x, m in pairs])
+        product = super().call(
+            [x if m is None else jnp.where(m, x, 1) for x, m in pairs]
+        )
         if any(m is None for m in masks):
             return product
         return jnp.where(functools.reduce(jnp.logical_or, masks), product, 0)
@@ -273,11 +275,13 @@ class Dot(Merge):
     arguments = {
         "axes": Check(
             "an axis other than 0, or a pair of them",
-            lambda v: (is_int(v) and v != 0)
-            or (
-                isinstance(v, (tuple, list))
-                and len(v) == 2
-                and all(is_int(n) and n != 0 for n in v)
+            lambda v: (
+                (is_int(v) and v != 0)
+                or (
+                    isinstance(v, (tuple, list))
+                    and len(v) == 2
+                    and all(is_int(n) and n != 0 for n in v)
+                )
             ),
             (0, (1,), "1", (0, 1)),
         ),

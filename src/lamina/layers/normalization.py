@@ -35,8 +35,10 @@ __all__ = [
 _one_axis = Check("an integer", is_int, ("1", 1.5, None))
 _axes = Check(
     "an integer or a tuple of integers",
-    lambda v: is_int(v)
-    or (isinstance(v, (tuple, list)) and len(v) > 0 and all(is_int(n) for n in v)),
+    lambda v: (
+        is_int(v)
+        or (isinstance(v, (tuple, list)) and len(v) > 0 and all(is_int(n) for n in v))
+    ),
     ("1", 1.5, (), None),
 )
 
@@ -501,7 +503,9 @@ class GroupNormalization(Affine):
         def each(statistic: jax.Array) -> jax.Array:
             """A group's statistic for each of its channels."""
             repeated = jnp.repeat(statistic, split[1], axis + 1)
-            return repeated.reshape(*repeated.shape[:axis], -1, *[1] * (x.ndim - axis - 1))
+            return repeated.reshape(
+                *repeated.shape[:axis], -1, *[1] * (x.ndim - axis - 1)
+            )
 
         return self.normalized(x, each(mean), each(variance), [axis])
 

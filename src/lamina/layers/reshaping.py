@@ -63,9 +63,11 @@ class Flatten(Layer):
 
 _target = Check(
     "a tuple of sizes, one of which may be -1",
-    lambda v: isinstance(v, (tuple, list))
-    and all(is_int(n) and n >= -1 for n in v)
-    and list(v).count(-1) <= 1,
+    lambda v: (
+        isinstance(v, (tuple, list))
+        and all(is_int(n) and n >= -1 for n in v)
+        and list(v).count(-1) <= 1
+    ),
     (3, (-1, -1), (-2,), ("3",)),
 )
 
@@ -123,9 +125,11 @@ class Permute(Layer):
     arguments = {
         "dims": Check(
             "the numbers 1, 2, ... in some order",
-            lambda v: isinstance(v, (tuple, list))
-            and all(is_int(n) for n in v)
-            and sorted(v) == list(range(1, len(v) + 1)),
+            lambda v: (
+                isinstance(v, (tuple, list))
+                and all(is_int(n) for n in v)
+                and sorted(v) == list(range(1, len(v) + 1))
+            ),
             ((0, 1), (1, 1), (2, 3), 3),
         )
     }
@@ -284,8 +288,12 @@ def _borders(rank: int) -> Check:
         sides = [n for v in value for n in (v if _is_pair(v) else [v])]
         return all(is_int(n) and n >= 0 for n in sides)
 
-    each = "(before, after)" if rank == 1 else f"{rank} of them, or {rank} pairs of them"
-    return Check(f"a non-negative integer or {each}", fits, (-1, (1,) * (rank + 2), "1"))
+    each = (
+        "(before, after)" if rank == 1 else f"{rank} of them, or {rank} pairs of them"
+    )
+    return Check(
+        f"a non-negative integer or {each}", fits, (-1, (1,) * (rank + 2), "1")
+    )
 
 
 def _sides(borders: Borders, rank: int) -> tuple[Any, ...]:
@@ -412,9 +420,7 @@ class Cropping1D(Cropping):
     rank = 1
     arguments = {"cropping": _borders(1)}
 
-    def __init__(
-        self, cropping: int | Sequence[int] = (1, 1), **kwargs: Any
-    ) -> None:
+    def __init__(self, cropping: int | Sequence[int] = (1, 1), **kwargs: Any) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.losses import hinge
+from lamina.losses.hinge import categorical_hinge, hinge, squared_hinge
 from lamina.metrics.reduction import FunctionMetric
 
 __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge"]
@@ -16,7 +16,7 @@ class Hinge(FunctionMetric):
         0.75
     """
 
-    function = staticmethod(hinge.hinge)
+    function = staticmethod(hinge)
 
 
 class SquaredHinge(FunctionMetric):
@@ -27,7 +27,7 @@ class SquaredHinge(FunctionMetric):
         2.0
     """
 
-    function = staticmethod(hinge.squared_hinge)
+    function = staticmethod(squared_hinge)
 
 
 class CategoricalHinge(FunctionMetric):
@@ -38,4 +38,4 @@ class CategoricalHinge(FunctionMetric):
         1.25
     """
 
-    function = staticmethod(hinge.categorical_hinge)
+    function = staticmethod(categorical_hinge)

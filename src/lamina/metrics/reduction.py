@@ -128,9 +128,7 @@ class MeanMetricWrapper(Mean):
         self.fn = fn
         self.options = kwargs
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
         mask = get_mask(y_pred)
         y_pred = jnp.asarray(y_pred)

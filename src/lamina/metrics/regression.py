@@ -106,9 +106,7 @@ class RootMeanSquaredError(Mean):
     ) -> None:
         super().__init__(name, dtype)
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = aligned("RootMeanSquaredError", y_true, y_pred)
@@ -132,8 +130,8 @@ class CosineSimilarity(MeanMetricWrapper):
         axis: the vectors' axis.
 
     Example:
-        >>> float(CosineSimilarity()([[0.0, 2.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]))
-        0.5
+        >>> float(CosineSimilarity()([[0.0, 2.0]], [[0.0, 1.0]]))
+        1.0
     """
 
     def __init__(
@@ -198,9 +196,7 @@ class R2Score(Metric):
         self.count = self.add_variable(outputs, name="count")
         self.built = True
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = aligned("R2Score", y_true, y_pred)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Unpack
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.core.check import Check, at_least, between
 from lamina.core.module import Number
@@ -56,7 +57,8 @@ class Adagrad(Optimizer):
 
     def slots(self, variable: Variable) -> Slots:
         """The sum of squares."""
-        return {"accumulator": zeros(variable) + self.initial_accumulator_value}
+        first = self.initial_accumulator_value
+        return {"accumulator": np.full(variable.shape, first, variable.dtype)}
 
     def update(
         self,

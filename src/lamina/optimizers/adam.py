@@ -214,7 +214,9 @@ class Adamax(Optimizer):
 class _NadamRates(NamedTuple):
     momentum: jax.Array
     gradient: jax.Array
-    velocity: jax.Array
+    gain_1: jax.Array
+    gain_2: jax.Array
+    correction: jax.Array
 
 
 class Nadam(Optimizer):
@@ -241,8 +243,7 @@ class Nadam(Optimizer):
     """
 
     arguments: ClassVar[dict[str, Check]] = _CHECKS
-    beta_1, beta_2 = Complement("gain_1"), Complement("gain_2")
-    gain_1, gain_2, epsilon = Number(), Number(), Number()
+    beta_1, beta_2, epsilon = Number(), Number(), Number()
 
     def __init__(
         self,
@@ -269,15 +270,19 @@ class Nadam(Optimizer):
         return {"momentum": zeros(variable), "velocity": zeros(variable)}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _NadamRates:
-        """The factors of momentum and gradient, and the correction of v."""
-        now = self.beta_1 * (1.0 - 0.5 * jnp.power(0.96, step))
-        after = self.beta_1 * (1.0 - 0.5 * jnp.power(0.96, step + 1.0))
+        """Every number of the formula that is the same for all variables."""
+        beta_1 = jnp.asarray(self.beta_1, jnp.float32)
+        beta_2 = jnp.asarray(self.beta_2, jnp.float32)
+        now = beta_1 * (1.0 - 0.5 * jnp.power(0.96, step))
+        after = beta_1 * (1.0 - 0.5 * jnp.power(0.96, step + 1.0))
         product = self._product.value * now
         self._product.assign(product)
         return _NadamRates(
             momentum=learning_rate * after / (1.0 - product * after),
             gradient=learning_rate * (1.0 - now) / (1.0 - product),
-            velocity=1.0 - jnp.power(self.beta_2, step),
+            gain_1=1.0 - beta_1,
+            gain_2=1.0 - beta_2,
+            correction=1.0 - jnp.power(beta_2, step),
         )
 
     def update(
@@ -289,9 +294,9 @@ class Nadam(Optimizer):
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
         """A variable's new value and slots."""
-        m, v = slots["momentum"], slots["velocity"]
-        m = m + (gradient - m) * self.gain_1
-        v = v + (jnp.square(gradient) - v) * self.gain_2
-        move = learning_rate.momentum * m + learning_rate.gradient * gradient
-        value = value - move / (jnp.sqrt(v / learning_rate.velocity) + self.epsilon)
+        m, v, rates = slots["momentum"], slots["velocity"], learning_rate
+        m = m + (gradient - m) * rates.gain_1
+        v = v + (jnp.square(gradient) - v) * rates.gain_2
+        move = rates.momentum * m + rates.gradient * gradient
+        value = value - move / (jnp.sqrt(v / rates.correction) + self.epsilon)
         return value, {"momentum": m, "velocity": v}

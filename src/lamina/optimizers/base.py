@@ -492,11 +492,14 @@ class Optimizer(Module):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, with numbers as they are now."""
-        names = [n for n in accepted_names(type(self)) if hasattr(self, n)]
-        values = {name: getattr(self, name) for name in names}
-        rate = self._learning_rate
-        if "learning_rate" in values:
+        known = accepted_names(type(self))
+        values = {
+            name: serialize(getattr(self, name))
+            for name in known
+            if name != "learning_rate" and hasattr(self, name)
+        }
+        if "learning_rate" in known:
+            rate = self._learning_rate
             numeric = isinstance(rate, Variable)
-            values["learning_rate"] = float(rate) if numeric else rate
-        written = {name: serialize(value) for name, value in values.items()}
-        return {**super().get_config(), **written}
+            values["learning_rate"] = float(rate) if numeric else serialize(rate)
+        return {**super().get_config(), **values}

@@ -369,9 +369,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         """The learning rate of a step."""
         waves, share = self._place(_float(step) / self.first_decay_steps)
         height = jnp.power(self.m_mul, waves) * _cosine(share)
-        return self.initial_learning_rate * (
-            (1.0 - self.alpha) * height + self.alpha
-        )
+        return self.initial_learning_rate * ((1.0 - self.alpha) * height + self.alpha)
 
     def _place(self, time: jax.Array) -> tuple[jax.Array, jax.Array]:
         """How many waves are over, and the share of the current one."""

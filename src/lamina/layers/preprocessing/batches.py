@@ -33,8 +33,7 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
         DataError: the data holds no batch, or can't be iterated over.
     """
     if not is_batched(data):
-        yield np.asarray(data)
-        return
+        data = [np.asarray(data)]
     if hasattr(data, "__getitem__") and not isinstance(data, (list, tuple)):
         data = (data[i] for i in range(len(data)))
     if not isinstance(data, Iterable):
@@ -42,12 +41,13 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
             f"adapt can't read {type(data).__name__}: give it an array, or something "
             "to iterate over that yields batches."
         )
-    empty = True
-    for batch in itertools.islice(data, steps):
-        empty = False
-        yield np.asarray(batch[0] if isinstance(batch, tuple) else batch)
-    if empty:
+    size = 0
+    for item in itertools.islice(data, steps):
+        batch = np.asarray(item[0] if isinstance(item, tuple) else item)
+        size += batch.size
+        yield batch
+    if not size:
         raise DataError(
-            "adapt got no batches: the data is empty, or a generator that has been "
-            "used up already."
+            "adapt got no values: the data is empty, or a generator that has been used "
+            "up already."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
-from lamina.core.check import Check, at_least, boolean, is_int, one_of, optional
-from lamina.core.check import positive_int
+from lamina.core.check import (
+    Check,
+    boolean,
+    is_int,
+    one_of,
+    optional,
+    positive_int,
+)
 from lamina.core.graph import Node, SymbolicTensor, is_symbolic
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.layers.base import Layer
@@ -286,7 +291,9 @@ class Lookup(Layer):
         for special in (self.mask_token, self.oov_token):
             counts.pop(special, None)
         ordered = sorted(counts, key=lambda v: (counts[v], v), reverse=True)
-        room = None if self.max_tokens is None else self.max_tokens - len(self._specials())
+        room = (
+            None if self.max_tokens is None else self.max_tokens - len(self._specials())
+        )
         weights = [np.log(1 + rows / (1 + documents[v])) for v in ordered[:room]]
         tfidf = self.output_mode == "tf_idf"
         self.set_vocabulary(ordered[:room], weights if tfidf else None)

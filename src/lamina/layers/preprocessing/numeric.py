@@ -95,8 +95,8 @@ class Normalization(Layer):
             )
         if np.ndim(mean) > len(self.axis):
             raise ArgumentError(
-                f"Normalization: `mean` has {np.ndim(mean)} axes, but `axis` names only "
-                f"{len(self.axis)}: {self.axis}."
+                f"Normalization: `mean` has {np.ndim(mean)} axes, but `axis` names "
+                f"only {len(self.axis)}: {self.axis}."
             )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -112,6 +112,13 @@ class Normalization(Layer):
         self._rank = rank
         if self.input_mean is not None:
             return
+        if None in self._sizes:
+            raise ShapeError(
+                f"Layer {self.name!r} (Normalization) keeps a mean for each place along "
+                f"axes {self.axis}, but their sizes in {tuple(input_shape)} are not "
+                "fixed. Choose the axis of the features, or axis=None for one mean and "
+                "variance of everything."
+            )
         self.adapt_mean = self.add_weight(
             self._sizes, "zeros", trainable=False, name="mean"
         )
@@ -119,7 +126,9 @@ class Normalization(Layer):
             self._sizes, "ones", trainable=False, name="variance"
         )
         # Nothing reads it; Keras's files hold one.
-        self.count = self.add_weight((), "zeros", "int32", trainable=False, name="count")
+        self.count = self.add_weight(
+            (), "zeros", "int32", trainable=False, name="count"
+        )
 
     def adapt(self, data: Any) -> None:
         """Take mean and variance from data.
@@ -192,7 +201,9 @@ class Normalization(Layer):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         given = {"mean": self.input_mean, "variance": self.input_variance}
-        lists = {k: None if v is None else np.asarray(v).tolist() for k, v in given.items()}
+        lists = {
+            k: None if v is None else np.asarray(v).tolist() for k, v in given.items()
+        }
         return {**super().get_config(), **lists}
 
 
@@ -281,7 +292,7 @@ class Discretization(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Discretization:
-        """The layer that `get_config` describes, boundaries found by `adapt` included."""
+        """The layer that `get_config` describes, adapted if that one was."""
         if config.get("num_bins") is None:
             return super().from_config(config)
         layer = super().from_config({**config, "bin_boundaries": None})

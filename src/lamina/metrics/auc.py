@@ -1,0 +1,179 @@
+"""`AUC`: the area under the curve that all thresholds draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.config import epsilon
+from lamina.core.check import Check, boolean, is_int, one_of, optional, positive_int
+from lamina.errors import ArgumentError, ShapeError
+from lamina.losses.base import safe_divide
+from lamina.metrics.confusion import OutcomeMetric, count_outcomes, thresholds_check
+
+__all__ = ["AUC"]
+
+
+class AUC(OutcomeMetric):
+    """The area under the ROC or the precision-recall curve, by a Riemann sum.
+
+    Args:
+        num_thresholds: how many thresholds draw the curve, at least 2.
+        curve: `"ROC"` (recall over false positive rate), `"PR"` (precision over
+            recall) or `"PRGAIN"` (their gains over calling everything positive).
+        summation_method: `"interpolation"` (trapezoids; for PR the form of Davis and
+            Goadrich), `"minoring"` or `"majoring"` (the lower or the higher of two
+            points).
+        name: see `Metric`.
+        dtype: see `Metric`.
+        thresholds: further thresholds between 0 and 1, in place of even ones.
+        multi_label: whether each column has a curve of its own, and the result is
+            the mean of their areas.
+        num_labels: the number of columns, if `multi_label`; found at the first batch
+            when `None`.
+        label_weights: a weight for each column.
+        from_logits: whether predictions are logits.
+
+    Raises:
+        ArgumentError: `num_labels` without `multi_label`.
+        ShapeError: `multi_label` with predictions that are not (rows, labels).
+
+    Example:
+        >>> metric = AUC(num_thresholds=3)
+        >>> float(metric([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
+        0.75
+
+    Reference: Davis & Goadrich 2006, https://doi.org/10.1145/1143844.1143874;
+    Flach & Kull 2015, https://papers.nips.cc/paper/5867
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        "num_thresholds": Check(
+            "an integer greater than 1", lambda v: is_int(v) and v > 1, (1, 0, 2.5)
+        ),
+        "curve": one_of("roc", "pr", "prgain"),
+        "summation_method": one_of("interpolation", "minoring", "majoring"),
+        "thresholds": optional(thresholds_check),
+        "multi_label": boolean,
+        "num_labels": optional(positive_int),
+        "from_logits": boolean,
+    }
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        super().__init__(name, dtype)
+        if num_labels and not multi_label:
+            raise ArgumentError(
+                "AUC: `num_labels` is for `multi_label=True`. Received: "
+                f"num_labels={num_labels} without it."
+            )
+        self.curve = curve.upper()
+        self.summation_method = summation_method.lower()
+        self.multi_label, self.from_logits = multi_label, from_logits
+        self.label_weights = None if label_weights is None else np.array(label_weights)
+        if thresholds is None:
+            inner = np.linspace(0, 1, num_thresholds)[1:-1]
+        else:
+            inner = np.sort(np.asarray(thresholds, float))
+        # Beyond the ends, so that chances of exactly 0 and 1 count too.
+        self._levels = np.array([-epsilon(), *inner, 1 + epsilon()])
+        self.num_thresholds = len(self._levels)
+        self.built = False
+        if num_labels or not multi_label:
+            self.build((), (None, num_labels))
+
+    def build(
+        self, y_true_shape: Sequence[int | None], y_pred_shape: Sequence[int | None]
+    ) -> None:
+        """Make the counts: with `multi_label`, one column for each label."""
+        if self.built:
+            return
+        if self.multi_label and len(y_pred_shape) != 2:
+            raise ShapeError(
+                "AUC: with multi_label=True predictions must have shape (rows, "
+                f"labels). Received shape {tuple(y_pred_shape)}."
+            )
+        self.keep(self._levels, tuple(y_pred_shape[1:]) if self.multi_label else ())
+        self.built = True
+
+    def count(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> None:
+        """Add the outcomes of a batch; all three are of one shape."""
+        self.build(y_true.shape, y_pred.shape)
+        if self.from_logits:
+            y_pred = jax.nn.sigmoid(y_pred)
+        if self.label_weights is not None and not self.multi_label:
+            columns = jnp.asarray(self.label_weights, self.dtype)[None]
+            weights = weights * jnp.broadcast_to(columns, weights.shape)
+        self.add(
+            count_outcomes(y_true, y_pred, weights, self._levels, self.multi_label)
+        )
+
+    def result(self) -> jax.Array:
+        """The area so far."""
+        tp, fp, tn, fn = self.kept_values()
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            areas = _interpolated(tp, fp, fn)
+        else:
+            areas = self._riemann(*_curve(self.curve, tp, fp, tn, fn))
+        if not self.multi_label:
+            return areas
+        if self.label_weights is None:
+            return jnp.mean(areas)
+        weights = jnp.asarray(self.label_weights, areas.dtype)
+        return safe_divide(jnp.sum(areas * weights), jnp.sum(weights))
+
+    def _riemann(self, x: jax.Array, y: jax.Array) -> jax.Array:
+        if self.summation_method == "minoring":
+            heights = jnp.minimum(y[:-1], y[1:])
+        elif self.summation_method == "majoring":
+            heights = jnp.maximum(y[:-1], y[1:])
+        else:
+            heights = (y[:-1] + y[1:]) / 2.0
+        return jnp.sum((x[:-1] - x[1:]) * heights, axis=0)
+
+
+def _curve(
+    curve: str, tp: jax.Array, fp: jax.Array, tn: jax.Array, fn: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Abscissa and ordinate at each threshold."""
+    recall = safe_divide(tp, tp + fn)
+    if curve == "ROC":
+        return safe_divide(fp, fp + tn), recall
+    if curve == "PR":
+        return recall, safe_divide(tp, tp + fp)
+    odds = safe_divide(tp + fn, tn + fp)
+    recall_gain = jnp.where(tp == 0, 0.0, 1.0 - odds * safe_divide(fn, tp))
+    precision_gain = jnp.where(tp == 0, 1.0, 1.0 - odds * safe_divide(fp, tp))
+    return jnp.maximum(recall_gain, 0.0), precision_gain
+
+
+def _interpolated(tp: jax.Array, fp: jax.Array, fn: jax.Array) -> jax.Array:
+    """Area under precision and recall, true positives linear in all positives.
+
+    Between two thresholds TP = slope·P + intercept, so the precision TP / P adds
+    slope·(ΔTP + intercept·log(P₁ / P₂)) / (TP + FN).
+    """
+    called = tp + fp
+    first, last = called[:-1], called[1:]
+    gained = tp[:-1] - tp[1:]
+    slope = safe_divide(gained, jnp.maximum(first - last, 0.0))
+    intercept = tp[1:] - slope * last
+    usable = (first > 0) & (last > 0)
+    ratio = jnp.where(usable, safe_divide(first, jnp.maximum(last, 0.0)), 1.0)
+    areas = slope * (gained + intercept * jnp.log(ratio))
+    return jnp.sum(safe_divide(areas, jnp.maximum(tp[1:] + fn[1:], 0.0)), axis=0)

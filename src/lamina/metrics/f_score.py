@@ -1,0 +1,143 @@
+"""Means of precision and recall."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lamina.config import epsilon
+from lamina.core.check import Check, is_number, one_of, optional, positive_number
+from lamina.errors import ShapeError
+from lamina.losses.base import aligned, fit_weights
+from lamina.metrics.base import Metric
+
+__all__ = ["F1Score", "FBetaScore"]
+
+
+class FBetaScore(Metric):
+    """(1 + β²)·precision·recall / (β²·precision + recall), of each class.
+
+    Args:
+        average: `None` for a score of each class, `"macro"` for their mean,
+            `"weighted"` for their mean by number of positives, `"micro"` to count
+            all classes together.
+        beta: how many times more recall counts than precision.
+        threshold: what a prediction must exceed to be positive; `None` calls the
+            largest prediction of each row positive.
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Raises:
+        ShapeError: predictions are not (rows, classes).
+
+    Example:
+        >>> metric = FBetaScore(beta=2.0, threshold=0.5)
+        >>> y_true = [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
+        >>> y_pred = [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]]
+        >>> [round(score, 4) for score in metric(y_true, y_pred).tolist()]
+        [0.3846, 0.9091, 0.8333]
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        "average": optional(one_of("micro", "macro", "weighted")),
+        "beta": positive_number,
+        "threshold": Check(
+            "a number above 0 and up to 1, or None",
+            lambda v: v is None or (is_number(v) and 0 < v <= 1),
+            (0.0, 1.5, "half"),
+        ),
+    }
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.average = average and average.lower()
+        self.beta, self.threshold = beta, threshold
+        self.axis = None if self.average == "micro" else 0
+        self.built = False
+
+    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+        """Make the counts, one for each class unless classes are counted together."""
+        if self.built:
+            return
+        if len(y_pred_shape) != 2:
+            raise ShapeError(
+                f"{type(self).__name__} needs predictions of shape (rows, classes). "
+                f"Received shape {tuple(y_pred_shape)}."
+            )
+        shape = () if self.average == "micro" else (y_pred_shape[1],)
+        self.true_positives = self.add_variable(shape, name="true_positives")
+        self.false_positives = self.add_variable(shape, name="false_positives")
+        self.false_negatives = self.add_variable(shape, name="false_negatives")
+        self.intermediate_weights = self.add_variable(
+            shape, name="intermediate_weights"
+        )
+        self.built = True
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch."""
+        y_pred = jnp.asarray(y_pred, self.dtype)
+        y_true, y_pred = aligned(type(self).__name__, y_true, y_pred)
+        self.build(y_true.shape, y_pred.shape)
+        if self.threshold is None:
+            largest = jnp.max(y_pred, axis=-1, keepdims=True)
+            said = (y_pred >= largest) & (jnp.abs(y_pred) > 1e-9)
+        else:
+            said = y_pred > self.threshold
+        said = said.astype(self.dtype)
+        weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
+        weights = fit_weights(weights, y_pred.shape)
+        for variable, chosen in (
+            (self.true_positives, said * y_true),
+            (self.false_positives, said * (1 - y_true)),
+            (self.false_negatives, (1 - said) * y_true),
+            (self.intermediate_weights, y_true),
+        ):
+            variable.assign_add(jnp.sum(chosen * weights, axis=self.axis))
+
+    def result(self) -> jax.Array:
+        """The score so far, of each class unless averaged."""
+        found = self.true_positives.value
+        precision = found / (found + self.false_positives.value + epsilon())
+        recall = found / (found + self.false_negatives.value + epsilon())
+        square = self.beta**2
+        scores = precision * recall / (square * precision + recall + epsilon())
+        scores = scores * (1 + square)
+        if self.average == "weighted":
+            weights = self.intermediate_weights.value
+            return jnp.sum(scores * (weights / (jnp.sum(weights) + epsilon())))
+        return scores if self.average is None else jnp.mean(scores)
+
+
+class F1Score(FBetaScore):
+    """2·precision·recall / (precision + recall), of each class.
+
+    Args:
+        average: see `FBetaScore`.
+        threshold: see `FBetaScore`.
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Example:
+        >>> metric = F1Score(average="macro", threshold=0.5)
+        >>> round(float(metric([[1, 0], [1, 1]], [[0.9, 0.8], [0.1, 0.7]])), 4)
+        0.6667
+    """
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = "f1_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)

@@ -1,0 +1,256 @@
+"""Intersection over union, for images cut into classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lamina.config import epsilon
+from lamina.core.check import Check, boolean, positive_int
+from lamina.errors import ShapeError, invalid
+from lamina.losses.base import fit_weights
+from lamina.metrics.base import Metric
+
+__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
+
+
+class _Overlap(Metric):
+    """A confusion matrix of classes, and the overlap computed from it."""
+
+    arguments: ClassVar[dict[str, Check]] = {
+        "num_classes": positive_int,
+        "sparse_y_true": boolean,
+        "sparse_y_pred": boolean,
+    }
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(dtype or "int32", name)
+        if not all(0 <= c < num_classes for c in target_class_ids):
+            expected = f"class numbers from 0 to {num_classes - 1}"
+            kind = type(self).__name__
+            raise invalid(kind, "target_class_ids", target_class_ids, expected)
+        self.num_classes, self.target_class_ids = num_classes, list(target_class_ids)
+        self.ignore_class, self.axis = ignore_class, axis
+        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
+        shape = (num_classes, num_classes)
+        self.total_cm = self.add_variable(shape, name="total_confusion_matrix")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch."""
+        y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
+        if not self.sparse_y_true:
+            y_true = jnp.argmax(y_true, axis=self.axis)
+        if not self.sparse_y_pred:
+            y_pred = jnp.argmax(y_pred, axis=self.axis)
+        self._count(y_true, y_pred, sample_weight)
+
+    def _count(self, y_true: jax.Array, y_pred: jax.Array, sample_weight: Any) -> None:
+        weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
+        weights = fit_weights(weights, y_true.shape).reshape(-1)
+        if y_true.size != y_pred.size:
+            raise ShapeError(
+                f"{type(self).__name__}: y_true holds {y_true.size} classes (shape "
+                f"{y_true.shape}) and y_pred {y_pred.size} (shape {y_pred.shape}). "
+                "Give one class for each prediction; scores need "
+                "`sparse_y_pred=False`, one-hot targets `sparse_y_true=False`."
+            )
+        true = y_true.reshape(-1).astype(jnp.int32)
+        pred = y_pred.reshape(-1).astype(jnp.int32)
+        known = (true >= 0) & (true < self.num_classes)
+        known &= (pred >= 0) & (pred < self.num_classes)
+        if self.ignore_class is not None:
+            known &= true != self.ignore_class
+        weights = jnp.where(known, weights, 0)
+        counts = jnp.zeros(self.total_cm.shape, self.dtype)
+        where = (jnp.where(known, true, 0), jnp.where(known, pred, 0))
+        self.total_cm.assign_add(counts.at[where].add(weights))
+
+    def result(self) -> jax.Array:
+        """The mean of the classes' overlaps so far; unseen classes don't count."""
+        matrix = self.total_cm.value
+        both = jnp.diagonal(matrix)
+        either = jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - both
+        classes = jnp.asarray(self.target_class_ids)
+        both, either = (n[classes].astype(jnp.float32) for n in (both, either))
+        seen = either > 1e-9
+        overlaps = jnp.where(seen, both / (either + epsilon()), 0.0)
+        return jnp.sum(overlaps) / (jnp.sum(seen) + epsilon())
+
+
+class IoU(_Overlap):
+    """TP / (TP + FP + FN) of some classes, averaged.
+
+    Args:
+        num_classes: how many classes there are.
+        target_class_ids: the classes to average over.
+        name: see `Metric`.
+        dtype: the counts' type, int32 when `None`.
+        ignore_class: a class number in the targets that marks what does not count.
+        sparse_y_true: whether targets are class numbers, not one-hot.
+        sparse_y_pred: whether predictions are class numbers, not scores.
+        axis: the classes' axis of one-hot targets and scores.
+
+    Example:
+        >>> round(float(IoU(2, [0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+        0.3333
+    """
+
+
+class BinaryIoU(_Overlap):
+    """TP / (TP + FP + FN) of chances cut at a threshold.
+
+    Args:
+        target_class_ids: `[0]`, `[1]` or both: the classes to average over.
+        threshold: from where on a chance means 1.
+        name: see `Metric`.
+        dtype: the counts' type, int32 when `None`.
+
+    Example:
+        >>> metric = BinaryIoU(threshold=0.3)
+        >>> round(float(metric([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 4)
+        0.3333
+    """
+
+    def __init__(
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(2, target_class_ids, name, dtype)
+        self.threshold = threshold
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch."""
+        said = jnp.asarray(y_pred, jnp.float32) >= self.threshold
+        self._count(jnp.asarray(y_true), said, sample_weight)
+
+
+class MeanIoU(_Overlap):
+    """TP / (TP + FP + FN), averaged over all classes.
+
+    Args:
+        num_classes: how many classes there are.
+        name: see `Metric`.
+        dtype: the counts' type, int32 when `None`.
+        ignore_class: a class number in the targets that marks what does not count.
+        sparse_y_true: whether targets are class numbers, not one-hot.
+        sparse_y_pred: whether predictions are class numbers, not scores.
+        axis: the classes' axis of one-hot targets and scores.
+
+    Example:
+        >>> round(float(MeanIoU(2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+        0.3333
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            range(num_classes),
+            name,
+            dtype,
+            ignore_class,
+            sparse_y_true,
+            sparse_y_pred,
+            axis,
+        )
+
+
+class OneHotIoU(_Overlap):
+    """`IoU` for one-hot targets.
+
+    Args:
+        num_classes: how many classes there are.
+        target_class_ids: the classes to average over.
+        name: see `Metric`.
+        dtype: the counts' type, int32 when `None`.
+        ignore_class: a class number that marks what does not count.
+        sparse_y_pred: whether predictions are class numbers, not scores.
+        axis: the classes' axis.
+
+    Example:
+        >>> metric = OneHotIoU(2, [0])
+        >>> float(metric([[1, 0], [0, 1]], [[0.8, 0.2], [0.6, 0.4]]))
+        0.5
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        target_class_ids: Sequence[int],
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            target_class_ids,
+            name,
+            dtype,
+            ignore_class,
+            False,
+            sparse_y_pred,
+            axis,
+        )
+
+
+class OneHotMeanIoU(_Overlap):
+    """`MeanIoU` for one-hot targets.
+
+    Args:
+        num_classes: how many classes there are.
+        name: see `Metric`.
+        dtype: the counts' type, int32 when `None`.
+        ignore_class: a class number that marks what does not count.
+        sparse_y_pred: whether predictions are class numbers, not scores.
+        axis: the classes' axis.
+
+    Example:
+        >>> float(OneHotMeanIoU(2)([[1, 0], [0, 1]], [[0.8, 0.2], [0.4, 0.6]]))
+        1.0
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
+        sparse_y_pred: bool = False,
+        axis: int = -1,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            range(num_classes),
+            name,
+            dtype,
+            ignore_class,
+            False,
+            sparse_y_pred,
+            axis,
+        )

@@ -1,0 +1,115 @@
+"""Optimizers: how variables follow their gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.core import registry
+from lamina.errors import ArgumentError
+from lamina.optimizers import schedules
+from lamina.optimizers.adafactor import Adafactor
+from lamina.optimizers.adagrad import Adadelta, Adagrad
+from lamina.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from lamina.optimizers.base import Optimizer, optimizer_registry
+from lamina.optimizers.ftrl import Ftrl
+from lamina.optimizers.lamb import Lamb
+from lamina.optimizers.lion import Lion
+from lamina.optimizers.loss_scale import LossScaleOptimizer
+from lamina.optimizers.muon import Muon
+from lamina.optimizers.optax import OptaxOptimizer, is_transformation
+from lamina.optimizers.rmsprop import RMSprop
+from lamina.optimizers.sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "Muon",
+    "Nadam",
+    "OptaxOptimizer",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+_CLASSES = (
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    Adamax,
+    Ftrl,
+    Lamb,
+    Lion,
+    LossScaleOptimizer,
+    Muon,
+    Nadam,
+    RMSprop,
+)
+optimizer_registry.objects.update({cls.__name__: cls for cls in _CLASSES})
+optimizer_registry.aliases.update({cls.__name__.lower(): cls for cls in _CLASSES})
+
+
+def get(identifier: Any) -> Any:
+    """An optimizer from a name, a config, a class, an Optax transformation, or itself.
+
+    Raises:
+        UnknownNameError: no optimizer has that name; the nearest ones are offered.
+        ArgumentError: the identifier is something else.
+
+    Example:
+        >>> get("rmsprop"), get(SGD(momentum=0.5))
+        (RMSprop(), SGD(momentum=0.5))
+    """
+    if identifier is None or isinstance(identifier, Optimizer):
+        return identifier
+    if is_transformation(identifier):
+        return OptaxOptimizer(identifier)
+    if isinstance(identifier, dict):
+        found = deserialize(identifier)
+    else:
+        found = optimizer_registry.get(identifier)
+    if isinstance(found, Optimizer):
+        return found
+    raise ArgumentError(
+        f"Can't make an optimizer of {identifier!r}: give a name such as 'adam', or an "
+        "optimizer of lamina or Optax."
+    )
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer's config, as files hold it."""
+    return registry.serialize(optimizer)
+
+
+def deserialize(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> Optimizer:
+    """The optimizer that a config describes, without its state.
+
+    Args:
+        config: what `serialize` returned; the class may be in small letters.
+        custom_objects: classes by the name the config uses.
+
+    Example:
+        >>> deserialize({"class_name": "sgd", "config": {"learning_rate": 0.5}})
+        SGD(learning_rate=0.5)
+    """
+    name = config.get("class_name")
+    known = optimizer_registry.aliases.get(name)
+    if known is not None:
+        config = {**config, "class_name": known.__name__}
+    return registry.deserialize(config, custom_objects)

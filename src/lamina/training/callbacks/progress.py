@@ -1,0 +1,214 @@
+"""`ProgbarLogger`: a moving bar where one can move, a line an epoch everywhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from lamina.training.callbacks.base import Callback
+
+__all__ = ["ProgbarLogger"]
+
+_INTERVAL = 0.1
+
+
+class ProgbarLogger(Callback):
+    """Shows how far training, evaluation or prediction has come, with the metrics.
+
+    In a terminal or a notebook a bar moves while an epoch runs. The finished epoch
+    leaves one line, which is all that is written where nothing can move, and with
+    `verbose=2`.
+    """
+
+    needs = "epochs"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_fit = False
+        self._bar: _TerminalBar | _NotebookBar | None = None
+        self._flushed = 0.0
+        self._start("")
+
+    def _start(self, title: str) -> None:
+        self._title = title
+        self._began = self._drawn = time.perf_counter()
+        self._first = self._last = 0, self._began
+
+    # What is shown when
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Validation is a part of its epoch from here on."""
+        self._in_fit = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Write out what is still buffered."""
+        self._in_fit = False
+        sys.stdout.flush()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start an epoch's line."""
+        first = not self._title
+        self._start(f"Epoch {epoch + 1}/{self.params.get('epochs', 1)}")
+        if first:
+            # The first batch may have to wait for a compilation.
+            self._draw(0, {})
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start a line for `evaluate`."""
+        if not self._in_fit:
+            self._start("Evaluate")
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start a line for `predict`."""
+        self._start("Predict")
+
+    def on_progress(self, kind: str, done: int, logs: Any) -> None:
+        """Move the bar, if one is due."""
+        now = time.perf_counter()
+        validating = kind == "test" and self._in_fit
+        if not validating:
+            self._last = done, now
+            if self._first[0] == 0:
+                self._first = self._last
+        if now - self._drawn >= _INTERVAL:
+            self._drawn = now
+            self._draw(done, logs, validating)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Finish an epoch's line."""
+        self._finish(logs)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Finish the line of `evaluate`."""
+        if not self._in_fit:
+            self._finish(logs)
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Finish the line of `predict`."""
+        self._finish({})
+
+    # How it is shown
+
+    def _seconds_per_step(self) -> float:
+        done, at = self._last
+        # A stretch that begins with a single step began with a compilation.
+        if self._first[0] == 1 and done > 1:
+            return (at - self._first[1]) / (done - 1)
+        return (at - self._began) / max(done, 1)
+
+    def _draw(self, done: int, logs: Any, validating: bool = False) -> None:
+        if self.params.get("verbose") != 1:
+            return
+        steps = self.params.get("steps")
+        if self._bar is None:
+            self._bar = _bar(self._title, steps)
+        if self._bar is None:
+            return
+        if validating:
+            self._bar.draw(steps or self._last[0], f"validating: batch {done}")
+            return
+        text = f"{done}/{'?' if steps is None else steps}"
+        if done:
+            each = self._seconds_per_step()
+            text += f" - {_duration(each)}/step"
+            if steps is not None:
+                text += f" - {_duration(each * (steps - done))} left"
+        self._bar.draw(done, text + _metrics(logs))
+
+    def _finish(self, logs: dict[str, Any] | None) -> None:
+        now = time.perf_counter()
+        bar, self._bar = self._bar, None
+        if not self.params.get("verbose", 1):
+            return
+        text = f"{self._title} - {_duration(now - self._began)}"
+        if self._last[0]:
+            text += f" - {_duration(self._seconds_per_step())}/step"
+        text += _metrics(logs or {})
+        if bar is not None and bar.finish(text):
+            return
+        sys.stdout.write(text + "\n")
+        if now - self._flushed >= _INTERVAL or not self._in_fit:
+            sys.stdout.flush()
+            self._flushed = now
+
+
+def _duration(seconds: float) -> str:
+    """A time with the digits that matter: 107us, 1.37ms, 2.4s, 3m05s."""
+    if seconds >= 60:
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+    if seconds >= 0.1:
+        return f"{seconds:.1f}s"
+    value, unit = (seconds * 1e3, "ms") if seconds >= 1e-3 else (seconds * 1e6, "us")
+    return f"{value:.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
+
+
+def _metrics(logs: dict[str, Any]) -> str:
+    return "".join([f" - {name}: {_number(value)}" for name, value in logs.items()])
+
+
+def _number(value: Any) -> str:
+    if not isinstance(value, float):
+        value = float(np.mean(np.asarray(value)))
+    return f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
+
+
+def _bar(title: str, steps: int | None) -> _TerminalBar | _NotebookBar | None:
+    """Something that moves, if the output is a place where things can."""
+    if "ipykernel" in sys.modules and "IPython" in sys.modules:
+        return _NotebookBar(title, steps)
+    return _TerminalBar(title, steps) if sys.stdout.isatty() else None
+
+
+class _TerminalBar:
+    """A bar below everything that is printed meanwhile; it leaves nothing behind."""
+
+    def __init__(self, title: str, steps: int | None) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[text]}", markup=False),
+            auto_refresh=False,
+            transient=True,
+        )
+        self._task = self._progress.add_task(title, total=steps, text="")
+        self._show()
+
+    def _show(self) -> None:
+        self._progress.start()
+
+    def draw(self, done: int, text: str) -> None:
+        """Show a number of batches and a text."""
+        self._progress.update(self._task, completed=done, text=text)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._progress.refresh()
+
+    def finish(self, text: str) -> bool:
+        """Make way for a last line; whether that line is shown already."""
+        self._progress.stop()
+        return False
+
+
+class _NotebookBar(_TerminalBar):
+    """A bar in an output of its own, which ends as the last line."""
+
+    def _show(self) -> None:
+        from IPython.display import display
+
+        self._handle = display(self._progress.get_renderable(), display_id=True)
+
+    def _refresh(self) -> None:
+        self._handle.update(self._progress.get_renderable())
+
+    def finish(self, text: str) -> bool:
+        """Turn into a last line; whether that line is shown already."""
+        self._handle.update({"text/plain": text}, raw=True)
+        return True

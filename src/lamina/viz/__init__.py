@@ -1,0 +1,7 @@
+"""Models in words and pictures."""
+
+from __future__ import annotations
+
+from lamina.viz.summary import notebook_table, print_summary
+
+__all__ = ["notebook_table", "print_summary"]

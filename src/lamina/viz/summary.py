@@ -1,0 +1,262 @@
+"""A model as a table: layers, output shapes, numbers of parameters, connections."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
+from lamina.errors import ArgumentError, did_you_mean, invalid
+
+__all__ = ["notebook_table", "print_summary"]
+
+_WIDEST = 120
+
+
+class Row(NamedTuple):
+    """One line of the table: a layer, or a function in a graph."""
+
+    name: str
+    kind: str
+    shape: str
+    params: str
+    connected: str
+    trainable: str
+    level: int = 0
+
+
+def print_summary(
+    model: Any,
+    line_length: int | None = None,
+    print_fn: Callable[[str], None] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> None:
+    """Print a model's table, or hand its text to `print_fn`.
+
+    Args:
+        model: a built or unbuilt model.
+        line_length: width of the table; the terminal's by default.
+        print_fn: called once with the whole text instead of printing it.
+        expand_nested: whether to show the layers of models inside.
+        show_trainable: whether to show which layers are trained.
+        layer_range: names, or regular expressions for names, of the first and the
+            last layer to show.
+
+    Raises:
+        ArgumentError: `layer_range` names no layer, or the table can't be so narrow.
+    """
+    if line_length is not None and line_length < 40:
+        raise invalid("summary", "line_length", line_length, "at least 40")
+    rows = list(_rows(model, expand_nested))
+    rows = _between(rows, layer_range)
+    width = line_length or min(_WIDEST, shutil.get_terminal_size().columns)
+    _print(model, rows, width, show_trainable, print_fn)
+
+
+# What the table says
+
+
+def _rows(model: Any, expand: bool, level: int = 0) -> Iterator[Row]:
+    graph = getattr(model, "_graph", None)
+    nodes = [] if graph is None else graph.nodes
+    inputs = [] if graph is None else graph.input_leaves
+    branched = _is_branched(nodes, inputs)
+    for item in _in_order(model, nodes):
+        own = [item] if isinstance(item, Node) else [n for n in nodes if n.operation is item]  # fmt: skip
+        connected = ", ".join(t.name for n in own for t in n.inputs) or "-"
+        yield _row(item, own, connected if branched else "", level)
+        if expand and getattr(item, "layers", None):
+            yield from _rows(item, expand, level + 1)
+
+
+def _row(item: Any, nodes: list[Node], connected: str, level: int) -> Row:
+    if isinstance(item, Node):
+        kind = "function"
+        return Row(item.name, kind, _node_shape(item), "0", connected, "-", level)
+    params = f"{item.count_params():,}" if item.built else "0 (unbuilt)"
+    trainable = "-" if not item.weights else "Y" if item.trainable else "N"
+    shapes = dict.fromkeys(_node_shape(n) for n in nodes)
+    shape = ", ".join(shapes) or _known_shape(item)
+    return Row(item.name, type(item).__name__, shape, params, connected, trainable, level)  # fmt: skip
+
+
+def _node_shape(node: Node) -> str:
+    return _shape_text([t.shape for t in symbolic_leaves(node.outputs)])
+
+
+def _shape_text(shapes: list[Any]) -> str:
+    return ", ".join(str(tuple(shape)) for shape in shapes)
+
+
+def _known_shape(layer: Any) -> str:
+    """The output shape of a layer in no graph, as far as it can be told."""
+    if getattr(layer, "batch_shape", None) is not None:
+        return str(tuple(layer.batch_shape))
+    graph = getattr(layer, "_graph", None)
+    if graph is not None:
+        return _shape_text([t.shape for t in symbolic_leaves(graph.outputs)])
+    config = layer.get_build_config()
+    if not layer.built or not config or config.get("input_shape") is None:
+        return "?"
+    try:
+        shape = layer.compute_output_shape(config["input_shape"])
+    # A layer of the user's own may raise anything when it is called on its own.
+    except Exception:
+        return "?"
+    is_shape = lambda s: isinstance(s, tuple) and not any(isinstance(n, tuple) for n in s)  # noqa: E731, E501 # fmt: skip
+    return _shape_text(jax.tree.leaves(shape, is_leaf=is_shape))
+
+
+def _in_order(model: Any, nodes: Sequence[Node]) -> Iterator[Any]:
+    """The model's layers, and the functions between them just before they are used."""
+    functions = [n for n in nodes if n.operation not in model.layers]
+    shown: set[int] = set()
+
+    def before(node: Node) -> Iterator[Node]:
+        for tensor in node.inputs:
+            made = tensor.node
+            if made in functions and id(made) not in shown:
+                yield from before(made)
+                shown.add(id(made))
+                yield made
+
+    for layer in model.layers:
+        for node in nodes:
+            if node.operation is layer:
+                yield from before(node)
+        yield layer
+    for node in functions:
+        if id(node) not in shown:
+            yield from before(node)
+            shown.add(id(node))
+            yield node
+
+
+def _is_branched(nodes: Sequence[Node], inputs: Sequence[SymbolicTensor]) -> bool:
+    """Whether data goes another way than from each row to the next."""
+    tensors = [t for n in nodes for t in n.inputs]
+    shared = len({id(n.operation) for n in nodes}) < len(nodes)
+    split = len({id(t) for t in tensors}) < len(tensors)
+    return shared or split or len(inputs) > 1 or any(len(n.inputs) > 1 for n in nodes)
+
+
+def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
+    if names is None:
+        return rows
+    if len(names) != 2 or not all(isinstance(n, str) for n in names):
+        raise invalid("summary", "layer_range", names, "two layer names")
+    places = []
+    for name in names:
+        found = [
+            i for i, r in enumerate(rows) if r.level == 0 and re.match(name, r.name)
+        ]
+        if not found:
+            known = [r.name for r in rows if r.level == 0]
+            raise ArgumentError(
+                f"summary: `layer_range` names {name!r}, which no layer matches."
+                f"{did_you_mean(name, known)} The layers are: {', '.join(known)}."
+            )
+        places.append(found)
+    first, last = min(places[0]), max(places[1])
+    if first > last:
+        first, last = min(places[1]), max(places[0])
+    inner = next(
+        (i for i in range(last + 1, len(rows)) if rows[i].level == 0), len(rows)
+    )
+    return rows[first:inner]
+
+
+def _totals(model: Any) -> list[tuple[str, str]]:
+    trainable, frozen = model.trainable_weights, model.non_trainable_weights
+    optimizer = getattr(model, "optimizer", None)
+    own = optimizer.variables if getattr(optimizer, "built", False) else []
+    groups = [
+        ("Total params", [*trainable, *frozen, *own]),
+        ("Trainable params", trainable),
+        ("Non-trainable params", frozen),
+    ]
+    if own:
+        groups.append(("Optimizer params", own))
+    return [(name, _size_text(variables)) for name, variables in groups]
+
+
+def _size_text(variables: Sequence[Any]) -> str:
+    count = sum(v.size for v in variables)
+    size = float(sum(v.size * v.raw.dtype.itemsize for v in variables))
+    unit = 0
+    while size >= 1024 and unit < 4:
+        size, unit = size / 1024, unit + 1
+    return f"{count:,} ({size:.2f} {('B', 'KB', 'MB', 'GB', 'TB')[unit]})"
+
+
+# How it is drawn
+
+
+def _columns(rows: Sequence[Row], show_trainable: bool) -> list[tuple[str, str, list[str]]]:  # fmt: skip
+    """Header, side and cells of each column."""
+    names = [("   " * r.level + "└ " if r.level else "") + f"{r.name} ({r.kind})" for r in rows]  # fmt: skip
+    columns = [
+        ("Layer (type)", "left", names),
+        ("Output Shape", "left", [r.shape for r in rows]),
+        ("Param #", "right", [r.params for r in rows]),
+    ]
+    if any(r.connected for r in rows):
+        columns.append(("Connected to", "left", [r.connected or "-" for r in rows]))
+    if show_trainable:
+        columns.append(("Trainable", "center", [r.trainable for r in rows]))
+    return columns
+
+
+def _print(
+    model: Any,
+    rows: Sequence[Row],
+    width: int,
+    show_trainable: bool,
+    print_fn: Callable[[str], None] | None,
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_lines=True)
+    columns = _columns(rows, show_trainable)
+    for header, side, _ in columns:
+        table.add_column(header, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for cells in zip(*(c for _, _, c in columns), strict=True):
+        table.add_row(*(Text(cell) for cell in cells))
+    out = sys.stdout if print_fn is None else io.StringIO()
+    console = Console(file=out, width=width, highlight=print_fn is None)
+    console.print(Text(f'Model: "{model.name}"', "bold"))
+    console.print(table)
+    for name, size in _totals(model):
+        console.print(Text(f" {name}: ", "bold") + size)
+    if print_fn is not None:
+        print_fn(out.getvalue())  # type: ignore[union-attr]
+
+
+def notebook_table(model: Any) -> str:
+    """A model's table as HTML that stands alone, for notebooks."""
+    columns = _columns(list(_rows(model, expand=False)), show_trainable=False)
+    sides = [f' style="text-align:{side}"' for _, side, _ in columns]
+    head = "".join(f"<th{s}>{html.escape(h)}</th>" for s, (h, _, _) in zip(sides, columns, strict=True))  # fmt: skip
+    lines = [
+        "".join(
+            f"<td{s}>{html.escape(c)}</td>" for s, c in zip(sides, cells, strict=True)
+        )
+        for cells in zip(*(c for _, _, c in columns), strict=True)
+    ]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    totals = "<br>".join(f"{name}: {size}" for name, size in _totals(model))
+    return (
+        f"<b>Model: {html.escape(model.name)}</b>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{totals}"
+    )
