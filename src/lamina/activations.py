@@ -129,10 +129,12 @@ def relu(
         [-1.0, 1.0, 6.0]
     """
     x = float_array(x)
-    if not (negative_slope or threshold):
-        positive = jax.nn.relu(x)
-    else:
+    if threshold:
         positive = jnp.where(x > threshold, x, negative_slope * (x - threshold))
+    elif negative_slope:
+        positive = jax.nn.leaky_relu(x, negative_slope)
+    else:
+        positive = jax.nn.relu(x)
     return positive if max_value is None else jnp.minimum(positive, max_value)
 
 

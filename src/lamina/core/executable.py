@@ -19,7 +19,7 @@ import jax
 __all__ = ["Program", "clear_executables", "compile_count"]
 
 _LIMIT = 128
-_executables: OrderedDict[bytes, Any] = OrderedDict()
+_executables: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
 _compiled = [0]
 
@@ -46,7 +46,10 @@ class Program:
     def __init__(
         self, function: Callable[..., Any], donate: Sequence[int] = ()
     ) -> None:
-        self._jitted = jax.jit(function, donate_argnums=tuple(donate))
+        # With unused arguments kept, the program's text tells its whole signature.
+        self._jitted = jax.jit(
+            function, donate_argnums=tuple(donate), keep_unused=True
+        )
         self._ready: OrderedDict[Hashable, Any] = OrderedDict()
 
     def __call__(self, *args: Any) -> Any:
@@ -96,7 +99,8 @@ def _aval(leaf: Any) -> Hashable:
 
 
 def _compile(lowered: Any) -> Any:
-    key = hashlib.sha256(lowered.as_text().encode()).digest()
+    text = hashlib.sha256(lowered.as_text().encode()).digest()
+    key = text, lowered.in_tree, lowered.out_tree
     with _lock:
         if key in _executables:
             _executables.move_to_end(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from lamina.core.check import Check, check_arguments
@@ -95,6 +95,35 @@ def unknown_keywords(cls: type, names: Any) -> ArgumentTypeError:
     )
 
 
+def checked_arguments(
+    cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """A constructor's arguments by name, checked against the class's `arguments`.
+
+    Returns:
+        `None` if they don't fit the constructor, which Python itself reports when it
+        is called; copying makes an object without calling it.
+
+    Raises:
+        ArgumentTypeError: a keyword is unknown; the nearest one is offered.
+        ArgumentError: a value can't be used.
+    """
+    try:
+        bound = signature(cls.__init__).bind(None, *args, **kwargs)
+    except TypeError:
+        unknown = set(kwargs) - set(accepted_names(cls))
+        if unknown:
+            raise unknown_keywords(cls, unknown) from None
+        return None
+    values: dict[str, Any] = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        more = kind is inspect.Parameter.VAR_KEYWORD
+        values.update(value if more else {name: value})
+    check_arguments(cls.__name__, cls.arguments, values)
+    return values
+
+
 class Module:
     """An object that owns variables and other modules.
 
@@ -107,21 +136,9 @@ class Module:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
-        try:
-            bound = signature(cls.__init__).bind(self, *args, **kwargs)
-        except TypeError:
-            unknown = set(kwargs) - set(accepted_names(cls))
-            if unknown:
-                raise unknown_keywords(cls, unknown) from None
-            # Copying makes an object without arguments; other misuse is reported by
-            # Python itself, which calls __init__ next.
-            return self
-        values: dict[str, Any] = {}
-        for name, value in list(bound.arguments.items())[1:]:
-            kind = bound.signature.parameters[name].kind
-            values.update(value if kind is inspect.Parameter.VAR_KEYWORD else {name: value})  # fmt: skip
-        check_arguments(cls.__name__, cls.arguments, values)
-        object.__setattr__(self, "_arguments", _Untracked(values))
+        values = checked_arguments(cls, args, kwargs)
+        if values is not None:
+            object.__setattr__(self, "_arguments", _Untracked(values))
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:

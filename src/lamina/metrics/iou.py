@@ -193,7 +193,7 @@ class OneHotIoU(_Overlap):
 
     Example:
         >>> metric = OneHotIoU(2, [0])
-        >>> float(metric([[1, 0], [0, 1]], [[0.8, 0.2], [0.6, 0.4]]))
+        >>> round(float(metric([[1, 0], [0, 1]], [[0.8, 0.2], [0.6, 0.4]])), 4)
         0.5
     """
 
@@ -231,7 +231,8 @@ class OneHotMeanIoU(_Overlap):
         axis: the classes' axis.
 
     Example:
-        >>> float(OneHotMeanIoU(2)([[1, 0], [0, 1]], [[0.8, 0.2], [0.4, 0.6]]))
+        >>> metric = OneHotMeanIoU(2)
+        >>> round(float(metric([[1, 0], [0, 1]], [[0.8, 0.2], [0.4, 0.6]])), 4)
         1.0
     """
 

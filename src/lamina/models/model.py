@@ -114,7 +114,7 @@ class Model(Trainer, Layer):
 
     def _build_for(self, args: Any, kwargs: Any) -> None:
         """Make all weights, so that none is born inside a compiled program."""
-        specs = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype.name), args)
+        specs = jax.tree.map(_symbol_of, args, is_leaf=_is_tensor)
         infer(super().__call__, specs, kwargs)
 
     # Structure
@@ -206,6 +206,12 @@ class Model(Trainer, Layer):
                 is_leaf=is_shape,
             )
             infer(super().__call__, (specs,), {})
+
+    def _check_and_build(self, args: Any, kwargs: Any) -> None:
+        if type(self).build is Model.build and not self.built:
+            # The call that is under way makes the weights of the layers it meets.
+            self._remember_build(**self._shapes_for_build(args, kwargs))
+        super()._check_and_build(args, kwargs)
 
     def summary(
         self,
@@ -299,6 +305,10 @@ class Functional(Model):
 def clone_model(model: Model) -> Model:
     """A model of the same architecture with weights of its own."""
     return type(model).from_config(model.get_config())
+
+
+def _symbol_of(array: Any) -> SymbolicTensor:
+    return SymbolicTensor(array.shape, str(array.dtype))
 
 
 def _is_tensor(value: Any) -> bool:

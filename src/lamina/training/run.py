@@ -16,7 +16,7 @@ from lamina.core.scope import local
 from lamina.data.adapt import adapt, is_array_data, split_validation, unpack_x_y_sample_weight
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.errors import ArgumentError
-from lamina.training.callbacks import CallbackList, History, ProgbarLogger
+from lamina.training.callbacks import CallbackList, History
 from lamina.training.engine import clock_of
 from lamina.training.loop import EpochLoop, Interrupt, host_logs
 from lamina.training.preflight import check_data
@@ -39,7 +39,7 @@ def fit(
             (x, y, sample_weight), validation_split
         )
     seed = make_seed() if seed is None else seed
-    chosen = callbacks_for(model, callbacks, verbose, epochs)
+    chosen = callbacks_for(model, callbacks, verbose, epochs, history=True)
     most = 1 if chosen.batch_needs("train") == "model" else None
     feed = adapt(
         x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, seed, most
@@ -53,9 +53,10 @@ def fit(
         "train", model._engine("train"), feed, chosen, seed, lambda: model.stop_training
     )
     model.stop_training = False
-    chosen.on_train_begin()
+    loop.prepare()
     logs: dict[str, Any] = {}
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, chosen:
+        chosen.on_train_begin()
         loop.stopped = lambda: model.stop_training or interrupt.requested
         for epoch in range(initial_epoch, epochs):
             chosen.on_epoch_begin(epoch)
@@ -66,8 +67,8 @@ def fit(
             chosen.on_epoch_end(epoch, logs)
             if model.stop_training or interrupt.requested or loop.interrupted:
                 break
-    finish(model)
-    chosen.on_train_end(logs)
+        finish(model)
+        chosen.on_train_end(logs)
     return model.history
 
 
@@ -84,26 +85,23 @@ def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
 
 
 def callbacks_for(
-    model: Any, callbacks: Any, verbose: int | str, epochs: int
+    model: Any,
+    callbacks: Any,
+    verbose: int | str,
+    epochs: int = 1,
+    steps: int | None = None,
+    history: bool = False,
 ) -> CallbackList:
-    """The user's callbacks, after a progress bar and before a history."""
+    """The user's callbacks, then a history if wanted, then a progress bar."""
     if isinstance(callbacks, CallbackList):
-        chosen = callbacks
-    else:
-        verbose = 1 if verbose == "auto" else int(verbose)
-        chosen = CallbackList(callbacks, model, epochs=epochs, verbose=verbose, steps=None)  # fmt: skip
-        if verbose and chosen.find(ProgbarLogger) is None:
-            bar = ProgbarLogger()
-            bar.set_model(model)
-            bar.set_params(chosen.params)
-            chosen.callbacks.insert(0, bar)
-    history = chosen.find(History)
-    if history is None:
-        history = History()
-        history.set_model(model)
-        chosen.append(history)
-    model.history = history
-    return chosen
+        if history and callbacks.find(History) is None:
+            callbacks.append(History())
+            callbacks.set_model(model)
+        return callbacks
+    verbose = 1 if verbose == "auto" else int(verbose)
+    return CallbackList(
+        callbacks, history, verbose > 0, model, verbose=verbose, epochs=epochs, steps=steps
+    )  # fmt: skip
 
 
 def get_ready(model: Any, feed: ArrayFeed | StreamFeed, check: bool) -> None:
@@ -152,10 +150,10 @@ def evaluate(
 ) -> dict[str, Any]:  # fmt: skip
     """See `Trainer.evaluate`."""
     feed = adapt(x, y, sample_weight, batch_size, steps)
-    chosen = callbacks_for_test(model, callbacks, verbose, feed.steps)
+    chosen = callbacks_for(model, callbacks, verbose, steps=feed.steps)
     get_ready(model, feed, check=False)
     model.stop_evaluating = False
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, chosen:
         loop = EpochLoop(
             "test", model._engine("test"), feed, chosen, 0,
             lambda: model.stop_evaluating or interrupt.requested,
@@ -168,22 +166,6 @@ def evaluate(
     return logs
 
 
-def callbacks_for_test(
-    model: Any, callbacks: Any, verbose: int | str, steps: int | None
-) -> CallbackList:
-    """The user's callbacks, after a progress bar."""
-    if isinstance(callbacks, CallbackList):
-        return callbacks
-    verbose = 1 if verbose == "auto" else int(verbose)
-    chosen = CallbackList(callbacks, model, epochs=1, verbose=verbose, steps=steps)
-    if verbose and chosen.find(ProgbarLogger) is None:
-        bar = ProgbarLogger()
-        bar.set_model(model)
-        bar.set_params(chosen.params)
-        chosen.callbacks.insert(0, bar)
-    return chosen
-
-
 def predict(
     model: Any, x: Any, batch_size: int | None, verbose: int | str, steps: int | None,
     callbacks: Any,
@@ -192,24 +174,26 @@ def predict(
     feed = adapt(x, None, None, batch_size, steps)
     forward = predictor(model)
     quiet = verbose == "auto" and (feed.steps or 0) < 100
-    chosen = callbacks_for_test(model, callbacks, 0 if quiet else verbose, feed.steps)
-    chosen.on_predict_begin()
+    chosen = callbacks_for(model, callbacks, 0 if quiet else verbose, steps=feed.steps)
+    shown = chosen.batch_needs("predict") != "epochs"
     pieces: list[Any] = []
     model.stop_predicting = False
-    for batch in _single_batches(feed):
-        if model.stop_predicting:
-            break
-        chosen.on_predict_batch_begin(len(pieces))
-        pieces.append(forward(batch))
-        if chosen.batch_needs("predict") != "epochs":
-            outputs = jax.tree.map(np.asarray, pieces[-1])
-            chosen.on_predict_batch_end(len(pieces) - 1, {"outputs": outputs})
-        # Outputs go to the host while later batches run, so the device holds few.
-        if len(pieces) > 8:
-            pieces[-8] = jax.tree.map(np.asarray, pieces[-8])
-            chosen.on_progress("predict", len(pieces), {})
-    outputs = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *pieces)  # fmt: skip
-    chosen.on_predict_end({"outputs": outputs})
+    with chosen:
+        chosen.on_predict_begin()
+        for number, batch in enumerate(_single_batches(feed)):
+            if model.stop_predicting:
+                break
+            chosen.on_predict_batch_begin(number)
+            pieces.append(forward(batch))
+            if shown:
+                outputs = jax.tree.map(np.asarray, pieces[-1])
+                chosen.on_predict_batch_end(number, {"outputs": outputs})
+            # Outputs go to the host while later batches run: the device holds few.
+            if number >= 8:
+                pieces[-8] = jax.tree.map(np.asarray, pieces[-8])
+            chosen.on_progress("predict", number + 1, {})
+        outputs = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *pieces)  # fmt: skip
+        chosen.on_predict_end()
     return outputs
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lamina.training.callbacks.base import Callback, CallbackList
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.progress import ProgbarLogger
 

@@ -1,18 +1,18 @@
-"""`Callback`, and the list that calls many of them in order."""
+"""`Callback`: what `fit`, `evaluate` and `predict` call, and what it needs of them."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import types
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from lamina.core.module import Module
+from lamina.core.check import Check
+from lamina.core.module import Module, checked_arguments
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError
 
-__all__ = ["Callback", "CallbackList"]
+__all__ = ["Callback"]
+
+_NEVER = 2**31 - 1
 
 _TRAIN_BATCH = (
     "on_train_batch_begin",
@@ -51,6 +51,17 @@ class Callback:
     """
 
     needs: str | None = None
+    arguments: ClassVar[dict[str, Check]] = {}
+    # Keywords of older versions of Keras, and what to write instead.
+    former: ClassVar[dict[str, str]] = {}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        for name in cls.former.keys() & kwargs.keys():
+            raise ArgumentTypeError(
+                f"{cls.__name__} has no argument {name!r} any more. {cls.former[name]}"
+            )
+        checked_arguments(cls, args, kwargs)
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self._model: Any = None
@@ -139,13 +150,25 @@ class Callback:
             logs: metrics so far, as device arrays that are ready to be read.
         """
 
+    def close(self) -> None:
+        """Called last of all, also when an error ended the run: let go of what is open."""
+
+    def batches_to_pause(self) -> int:
+        """How many batches of training may run before `on_train_batch_end` must see.
+
+        A callback that uses the model now and then, but not after every batch, sets
+        `needs = "batches"` and tells here when the next time is. The method is then
+        called for that batch with the model as that batch left it.
+        """
+        return _NEVER
+
     def batch_needs(self, kind: str) -> str:
-        """Whether the batch methods of a kind need `"epochs"`, `"batches"`, `"model"`."""
+        """What the batch methods of a kind need: one of the values of `needs`."""
         names = {"train": _TRAIN_BATCH, "test": _TEST_BATCH, "predict": _PREDICT_BATCH}
         hooks = [n for n in names[kind] if _overridden(self, n)]
         if not hooks:
             return "epochs"
-        if self.needs in ("batches", "model"):
+        if self.needs is not None:
             return self.needs
         sees = any(_sees_model(self, name) for name in hooks)
         return "model" if sees else "batches"
@@ -208,69 +231,3 @@ def _holds_state(value: Any) -> bool:
     if isinstance(value, dict):
         return any(_holds_state(v) for v in value.values())
     return type(value).__module__.split(".")[0] not in ("numpy", "io", "_io", "jax")
-
-
-class CallbackList(Callback):
-    """Calls several callbacks in order, each only for what it overrides."""
-
-    def __init__(
-        self,
-        callbacks: Any = None,
-        model: Any = None,
-        **params: Any,
-    ) -> None:
-        super().__init__()
-        self.callbacks = _flat(callbacks)
-        for callback in self.callbacks:
-            callback.set_model(model)
-            callback.set_params(params)
-        self._model, self.params = model, params
-
-    def find(self, kind: type) -> Any:
-        """The first callback of a class, or `None`."""
-        return next((c for c in self.callbacks if isinstance(c, kind)), None)
-
-    def batch_needs(self, kind: str) -> str:
-        """The strongest need among the callbacks."""
-        needs = {c.batch_needs(kind) for c in self.callbacks}
-        return next((n for n in ("model", "batches") if n in needs), "epochs")
-
-    def append(self, callback: Any) -> None:
-        """Add a callback at the end."""
-        self.callbacks.append(callback)
-
-
-def _flat(callbacks: Any) -> list[Any]:
-    if callbacks is None:
-        return []
-    if isinstance(callbacks, CallbackList):
-        return list(callbacks.callbacks)
-    given: Sequence[Any] = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]  # fmt: skip
-    flat: list[Any] = []
-    for callback in given:
-        if isinstance(callback, (list, tuple)):
-            flat += _flat(callback)
-        elif hasattr(callback, "set_model"):
-            flat.append(callback)
-        else:
-            raise ArgumentTypeError(
-                f"`callbacks` takes Callback objects. Received: {callback!r}."
-                + (" Make an object of the class with ()." if inspect.isclass(callback) else "")  # fmt: skip
-            )
-    return flat
-
-
-def _forward(name: str) -> Any:
-    base = getattr(Callback, name)
-
-    @functools.wraps(base)
-    def call(self: CallbackList, *args: Any, **kwargs: Any) -> None:
-        for callback in self.callbacks:
-            getattr(callback, name)(*args, **kwargs)
-
-    return call
-
-
-for _name in vars(Callback):
-    if _name.startswith("on_"):
-        setattr(CallbackList, _name, _forward(_name))

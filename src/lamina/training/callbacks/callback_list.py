@@ -1,0 +1,137 @@
+"""`CallbackList`: several callbacks that are called in order, as one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from lamina.errors import ArgumentTypeError
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.history import History
+from lamina.training.callbacks.progress import ProgbarLogger
+
+__all__ = ["CallbackList"]
+
+
+class CallbackList(Callback):
+    """Calls several callbacks in order; as a context, closes them at the end.
+
+    Args:
+        callbacks: one, or several in lists.
+        add_history: whether to put a `History` after them, if there is none.
+        add_progbar: whether to put a `ProgbarLogger` last, if there is none.
+        model: the model they are told.
+        **params: what they find in `params`: epochs, steps, verbose.
+
+    Raises:
+        ArgumentTypeError: something among them is no callback.
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
+        self.callbacks = list(_flat(callbacks))
+        if add_history and self.find(History) is None:
+            self.callbacks.append(History())
+        if add_progbar and self.find(ProgbarLogger) is None:
+            self.callbacks.append(ProgbarLogger())
+        bar = self.find(ProgbarLogger)
+        if bar is not None:
+            bar.others = self.callbacks
+        self.set_model(model)
+        self.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        """Tell all of them the model, and the model its history."""
+        self._model = model
+        if model is None:
+            return
+        history = self.find(History)
+        if history is not None:
+            model.history = history
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Tell all of them epochs, steps and verbosity."""
+        self.params = params
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def find(self, kind: type) -> Any:
+        """The first callback of a class, or `None`."""
+        return next((c for c in self.callbacks if isinstance(c, kind)), None)
+
+    def append(self, callback: Callback) -> None:
+        """Add a callback at the end."""
+        self.callbacks.append(callback)
+
+    def on_progress(self, kind: str, done: int, logs: Any) -> None:
+        """Pass on how far a run has come."""
+        for callback in self.callbacks:
+            callback.on_progress(kind, done, logs)
+
+    def batch_needs(self, kind: str) -> str:
+        """The strongest need among the callbacks."""
+        needs = {c.batch_needs(kind) for c in self.callbacks}
+        return next((n for n in ("model", "batches") if n in needs), "epochs")
+
+    def batches_to_pause(self) -> int:
+        """The fewest that any of the callbacks allows."""
+        counts = [c.batches_to_pause() for c in self.callbacks]
+        return min(counts, default=super().batches_to_pause())
+
+    def close(self) -> None:
+        """Close all of them."""
+        for callback in self.callbacks:
+            callback.close()
+
+    def __enter__(self) -> CallbackList:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _flat(callbacks: Any) -> list[Callback]:
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, (list, tuple)):
+        return [one for item in callbacks for one in _flat(item)]
+    if isinstance(callbacks, CallbackList):
+        return callbacks.callbacks
+    if isinstance(callbacks, Callback):
+        return [callbacks]
+    hint = "Make an object of the class with ()." if inspect.isclass(callbacks) else ""
+    raise ArgumentTypeError(
+        "`callbacks` takes objects of classes that derive from "
+        f"`lamina.callbacks.Callback`. Received: {callbacks!r}. {hint}".rstrip()
+    )
+
+
+def _forward(name: str) -> Callable[..., None]:
+    method = getattr(Callback, name)
+    count = len(inspect.signature(method).parameters) - 1
+
+    @functools.wraps(method)
+    def call(self: CallbackList, *args: Any) -> None:
+        *position, logs = args if len(args) == count else (*args, None)
+        # One dictionary for all: what a callback adds, those after it see.
+        logs = dict(logs or {})
+        for callback in self.callbacks:
+            getattr(callback, name)(*position, logs)
+
+    return call
+
+
+for _name in vars(Callback):
+    if _name.startswith("on_") and _name not in vars(CallbackList):
+        setattr(CallbackList, _name, _forward(_name))
