@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from tests.tables.layers_by_hand import MAXOUT, STRING_LOOKUP
 from tests.tables.layers_core import CORE
+from tests.tables.layers_more import MORE
 from tests.tables.layers_recurrent import RECURRENT
 from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
 
-WITH_ORACLE = [*CORE, *SPATIAL, *RECURRENT, *STATISTICS]
+WITH_ORACLE = [*CORE, *SPATIAL, *RECURRENT, *STATISTICS, *MORE]
 BY_HAND = [*MAXOUT, *STRING_LOOKUP]
 LAYERS = [*WITH_ORACLE, *BY_HAND]

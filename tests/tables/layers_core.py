@@ -33,7 +33,6 @@ DENSE = [
             4,
             kernel_regularizer=k.regularizers.L1L2(0.01, 0.02),
             bias_regularizer="l2",
-            activity_regularizer=k.regularizers.L2(0.03),
         ),
         (ROWS,),
     ),

@@ -79,7 +79,7 @@ CONV2D = [
     images(
         "conv2d_penalised",
         lambda k: k.layers.Conv2D(
-            2, 2, bias_regularizer="l1", activity_regularizer="l2"
+            2, 2, bias_regularizer="l1", kernel_constraint="max_norm"
         ),
     ),
 ]

@@ -184,6 +184,46 @@ CROSSENTROPY = [
     sparse("steps", probabilities(4, 5, 3), ints(4, 5, below=3)),
 ]
 
+
+
+def focal(name, y_pred, **options):
+    return pair(
+        f"binary_focal{name}",
+        "BinaryFocalCrossentropy",
+        "binary_focal_crossentropy",
+        BITS,
+        y_pred,
+        **options,
+    )
+
+
+def categorical_focal(name, y_pred, **options):
+    return pair(
+        f"categorical_focal{name}",
+        "CategoricalFocalCrossentropy",
+        "categorical_focal_crossentropy",
+        CLASSES,
+        y_pred,
+        **options,
+    )
+
+
+FOCAL = [
+    focal("", LIKELY),
+    focal("_balanced", LIKELY, apply_class_balancing=True, alpha=0.3, gamma=1.5),
+    focal("_logits", SCORES, from_logits=True, label_smoothing=0.1),
+    categorical_focal("", CHANCES[1]),
+    categorical_focal("_logits", SCORES, from_logits=True, label_smoothing=0.1),
+    categorical_focal("_options", CHANCES[1], alpha=0.4, gamma=1.0),
+]
+
+REGIONS = [
+    pair("dice", "Dice", "dice", BITS, LIKELY),
+    pair("dice_axis", "Dice", "dice", BITS, LIKELY, axis=(1,)),
+    pair("tversky", "Tversky", "tversky", BITS, LIKELY),
+    pair("tversky_options", "Tversky", "tversky", BITS, LIKELY, alpha=0.2, beta=0.7),
+]
+
 REDUCTIONS = [
     weighted(
         f"mse_{reduction}", "MeanSquaredError", *STEPS, STEP_WEIGHTS, reduction=reduce
@@ -227,4 +267,12 @@ WEIGHTED = [
     ),
 ]
 
-LOSSES = [*REGRESSION, *HINGES, *CROSSENTROPY, *REDUCTIONS, *WEIGHTED]
+LOSSES = [
+    *REGRESSION,
+    *HINGES,
+    *CROSSENTROPY,
+    *FOCAL,
+    *REGIONS,
+    *REDUCTIONS,
+    *WEIGHTED,
+]

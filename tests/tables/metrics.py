@@ -184,4 +184,49 @@ AREAS = [
     ),
 ]
 
-METRICS = [*MEANS, *ACCURACIES, *CONFUSIONS, *AREAS]
+INDEXED = twice(
+    lambda seed: (ints(9, 2, below=3, seed=seed), ints(9, 2, below=3, seed=seed + 1)),
+    floats(9, 2, low=0, high=2, seed=7),
+)
+HOT = twice(lambda seed: (one_hot(9, 4, seed=seed), probabilities(9, 4, seed=seed)))
+
+OVERLAPS = [
+    case("iou", "IoU", INDEXED, num_classes=3, target_class_ids=[0, 2]),
+    case("iou_ignored", "IoU", INDEXED, num_classes=3, target_class_ids=[1], ignore_class=0),
+    case("mean_iou", "MeanIoU", INDEXED, num_classes=3),
+    case(
+        "mean_iou_scores",
+        "MeanIoU",
+        SPARSE,
+        num_classes=4,
+        sparse_y_pred=False,
+    ),
+    case("binary_iou", "BinaryIoU", BITS, threshold=0.4),
+    case("binary_iou_class", "BinaryIoU", BITS, target_class_ids=[1]),
+    case("one_hot_iou", "OneHotIoU", HOT, num_classes=4, target_class_ids=[0, 3]),
+    case("one_hot_mean_iou", "OneHotMeanIoU", HOT, num_classes=4),
+]
+
+CORRELATIONS = [
+    case("pearson", "PearsonCorrelation", REALS),
+    case("concordance", "ConcordanceCorrelation", REALS),
+]
+
+TRADEOFFS = [
+    case("precision_at_recall", "PrecisionAtRecall", BITS, recall=0.6),
+    case("recall_at_precision", "RecallAtPrecision", BITS, precision=0.6),
+    case("sensitivity", "SensitivityAtSpecificity", BITS, specificity=0.4),
+    case(
+        "specificity", "SpecificityAtSensitivity", BITS, sensitivity=0.5, num_thresholds=9
+    ),
+]
+
+METRICS = [
+    *MEANS,
+    *ACCURACIES,
+    *CONFUSIONS,
+    *AREAS,
+    *OVERLAPS,
+    *CORRELATIONS,
+    *TRADEOFFS,
+]

@@ -49,6 +49,24 @@ RULES = [
     case("nadam_options", "Nadam", learning_rate=0.1, beta_1=0.8, beta_2=0.9),
     case("lion", "Lion"),
     case("lion_options", "Lion", learning_rate=0.1, beta_1=0.5, beta_2=0.7),
+    case("ftrl", "Ftrl"),
+    case(
+        "ftrl_options",
+        "Ftrl",
+        learning_rate=0.1,
+        learning_rate_power=-0.7,
+        l1_regularization_strength=0.1,
+        l2_regularization_strength=0.2,
+        l2_shrinkage_regularization_strength=0.3,
+        beta=0.4,
+    ),
+    case("lamb", "Lamb"),
+    case("lamb_options", "Lamb", learning_rate=0.1, beta_1=0.8, weight_decay=0.1),
+    case("adafactor", "Adafactor"),
+    case("adafactor_absolute", "Adafactor", learning_rate=0.1, relative_step=False),
+    case("muon", "Muon"),
+    case("muon_options", "Muon", learning_rate=0.1, nesterov=False, rms_rate=None),
+    case("muon_excluding", "Muon", learning_rate=0.1, exclude_layers=["kernel"]),
 ]
 
 SHARED = [

@@ -67,7 +67,7 @@ class Registry:
         Raises:
             UnknownNameError: there is none; the nearest names are offered.
         """
-        for table in (*reversed(_scopes), _custom, self.objects, self.aliases):
+        for table in (*reversed(_scopes), _custom, self.aliases, self.objects):
             if name in table:
                 return table[name]
         lowered = {k.lower(): v for k, v in (self.objects | self.aliases).items()}

@@ -154,7 +154,8 @@ class Layer(Module):
                 outputs = self._call_noted(args, kwargs)
             if self.activity_regularizer is not None:
                 for leaf in jax.tree.leaves(outputs):
-                    scope.losses.append(self.activity_regularizer(leaf))
+                    rows = max(leaf.shape[0], 1) if leaf.ndim else 1
+                    scope.losses.append(self.activity_regularizer(leaf) / rows)
             self._attach_mask(args, outputs)
             if outermost:
                 self._call_losses = scope.losses

@@ -60,7 +60,6 @@ __all__ = [
     "KLDivergence",
     "LogCosh",
     "Loss",
-    "LossFunctionWrapper",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
@@ -163,7 +162,11 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(loss: Any) -> Any:
-    """A JSON-able description of a loss."""
+    """A JSON-able description of a loss.
+
+    Args:
+        loss: a loss or a function.
+    """
     return registry.serialize(loss)
 
 
@@ -174,5 +177,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         config: what `serialize` returned, or a name.
         custom_objects: classes and functions of yours, by name.
     """
-    with registry.custom_object_scope(custom_objects):
-        return loss_registry.get(config)
+    return loss_registry.deserialize(config, custom_objects)

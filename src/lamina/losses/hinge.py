@@ -28,6 +28,10 @@ def _signs(y_true: jax.Array) -> jax.Array:
 def hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(max(1 - y·ŷ, 0)) over the last axis, with y of -1 and 1 (or of 0 and 1).
 
+    Args:
+        y_true: the right signs.
+        y_pred: the predicted scores.
+
     Example:
         >>> hinge([[-1.0, 1.0]], [[0.5, 2.0]]).tolist()
         [0.75]
@@ -38,6 +42,10 @@ def hinge(y_true: Any, y_pred: Any) -> jax.Array:
 
 def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(max(1 - y·ŷ, 0)²) over the last axis, with y of -1 and 1 (or of 0 and 1).
+
+    Args:
+        y_true: the right signs.
+        y_pred: the predicted scores.
 
     Example:
         >>> squared_hinge([[-1.0, 1.0]], [[1.0, 2.0]]).tolist()
@@ -50,6 +58,10 @@ def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """max(max((1 - y)·ŷ) - Σ y·ŷ + 1, 0) over the last axis, with y one-hot.
+
+    Args:
+        y_true: one-hot classes.
+        y_pred: a score for each class.
 
     Example:
         >>> categorical_hinge([[0.0, 1.0]], [[0.5, 0.25]]).tolist()

@@ -16,6 +16,10 @@ __all__ = ["KLDivergence", "Poisson", "kl_divergence", "poisson"]
 def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
     """Σ y·log(y / ŷ) over the last axis, both clipped to [ε, 1].
 
+    Args:
+        y_true: the right distributions.
+        y_pred: the predicted distributions.
+
     Example:
         >>> round(float(kl_divergence([[0.5, 0.5]], [[0.25, 0.75]])[0]), 4)
         0.1438
@@ -30,6 +34,10 @@ def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
 
 def poisson(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(ŷ - y·log(ŷ + ε)) over the last axis: counts y of expected number ŷ.
+
+    Args:
+        y_true: the right counts.
+        y_pred: the expected counts predicted.
 
     Example:
         >>> round(float(poisson([[2.0, 0.0]], [[1.0, 1.0]])[0]), 4)

@@ -32,6 +32,10 @@ __all__ = [
 def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
     """mean((y - ŷ)²) over the last axis.
 
+    Args:
+        y_true: the right values.
+        y_pred: the predicted values.
+
     Example:
         >>> mean_squared_error([[0.0, 2.0]], [[1.0, 2.0]]).tolist()
         [0.5]
@@ -42,6 +46,10 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(|y - ŷ|) over the last axis.
+
+    Args:
+        y_true: the right values.
+        y_pred: the predicted values.
 
     Example:
         >>> mean_absolute_error([[0.0, 2.0]], [[3.0, 2.0]]).tolist()
@@ -54,6 +62,10 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
     """100 · mean(|y - ŷ| / max(|y|, ε)) over the last axis.
 
+    Args:
+        y_true: the right values.
+        y_pred: the predicted values.
+
     Example:
         >>> mean_absolute_percentage_error([[2.0, 4.0]], [[1.0, 4.0]]).tolist()
         [25.0]
@@ -65,6 +77,10 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
     """mean((log(y + 1) - log(ŷ + 1))²) over the last axis, values raised to ε first.
+
+    Args:
+        y_true: the right values.
+        y_pred: the predicted values.
 
     Example:
         >>> loss = mean_squared_logarithmic_error([[0.0, 1.0]], [[1.0, 1.0]])
@@ -100,6 +116,10 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
 
 def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(log(cosh(ŷ - y))) over the last axis: square near 0, linear far from it.
+
+    Args:
+        y_true: the right values.
+        y_pred: the predicted values.
 
     Example:
         >>> round(float(log_cosh([[0.0, 0.0]], [[0.0, 1.0]])[0]), 4)

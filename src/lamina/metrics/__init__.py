@@ -155,6 +155,7 @@ __all__ = [
     "top_k_categorical_accuracy",
 ]
 
+# Classes first: a name in snake case means the class, as in Keras.
 metric_registry.add(
     AUC,
     Accuracy,
@@ -201,6 +202,13 @@ metric_registry.add(
     TopKCategoricalAccuracy,
     TrueNegatives,
     TruePositives,
+    binary_accuracy,
+    categorical_accuracy,
+    concordance_correlation,
+    pearson_correlation,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
     acc=Accuracy,
     bce=BinaryCrossentropy,
     fbeta_score=FBetaScore,
@@ -233,7 +241,11 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(metric: Any) -> Any:
-    """A JSON-able description of a metric."""
+    """A JSON-able description of a metric.
+
+    Args:
+        metric: a metric or a function.
+    """
     return registry.serialize(metric)
 
 
@@ -244,5 +256,4 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         config: what `serialize` returned, or a name.
         custom_objects: classes and functions of yours, by name.
     """
-    with registry.custom_object_scope(custom_objects):
-        return metric_registry.get(config)
+    return metric_registry.deserialize(config, custom_objects)

@@ -62,6 +62,10 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Arr
 def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     """1 where the largest prediction is at the largest target, else 0.
 
+    Args:
+        y_true: one-hot classes.
+        y_pred: a score for each class.
+
     Example:
         >>> categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).tolist()
         [1.0, 0.0]
@@ -73,6 +77,10 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     """1 where the largest prediction is at the class of that number, else 0.
+
+    Args:
+        y_true: class numbers.
+        y_pred: a score for each class.
 
     Example:
         >>> sparse_categorical_accuracy([1, 0], [[0.2, 0.8], [0.3, 0.7]]).tolist()

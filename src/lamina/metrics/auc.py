@@ -93,22 +93,22 @@ class AUC(OutcomeMetric):
         # Beyond the ends, so that chances of exactly 0 and 1 count too.
         self._levels = np.array([-epsilon(), *inner, 1 + epsilon()])
         self.num_thresholds = len(self._levels)
-        self.built = False
-        if num_labels or not multi_label:
-            self.build((), (None, num_labels))
+        self.built = not multi_label
+        if not multi_label:
+            self.keep(self._levels)
+        elif num_labels:
+            self.build((), (1, num_labels))
 
-    def build(
-        self, y_true_shape: Sequence[int | None], y_pred_shape: Sequence[int | None]
-    ) -> None:
-        """Make the counts: with `multi_label`, one column for each label."""
+    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+        """With `multi_label`, make the counts, one column for each label."""
         if self.built:
             return
-        if self.multi_label and len(y_pred_shape) != 2:
+        if len(y_pred_shape) != 2:
             raise ShapeError(
                 "AUC: with multi_label=True predictions must have shape (rows, "
                 f"labels). Received shape {tuple(y_pred_shape)}."
             )
-        self.keep(self._levels, tuple(y_pred_shape[1:]) if self.multi_label else ())
+        self.keep(self._levels, (y_pred_shape[1],))
         self.built = True
 
     def count(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> None:

@@ -27,6 +27,11 @@ whole_number = Check(
 )
 
 
+def _zeros(shape: Sequence[int], dtype: str) -> np.ndarray:
+    # By NumPy: with JAX, each shape would have a program to compile.
+    return np.zeros(shape, jnp.dtype(dtype))
+
+
 class Metric(Module):
     """A measure gathered over batches: `update_state`, `result`, `reset_state`.
 
@@ -75,16 +80,11 @@ class Metric(Module):
             aggregation: how replicas combine; kept for Keras's code.
             name: its name.
         """
-        dtype = standardize_dtype(dtype or self.dtype)
-        if initializer in (None, "zeros"):
-            # Made by NumPy: a program for each shape would have to be compiled.
-            value: Any = np.zeros(tuple(shape), jnp.dtype(dtype))
-        else:
-            value = initializers.get(initializer)
+        plain = initializer in (None, "zeros")
         variable = Variable(
-            value,
+            _zeros if plain else initializers.get(initializer),
             shape,
-            dtype,
+            standardize_dtype(dtype or self.dtype),
             trainable=False,
             autocast=False,
             aggregation=aggregation,
@@ -122,7 +122,7 @@ class Metric(Module):
     def reset_state(self) -> None:
         """Forget every batch: all variables become zero."""
         for variable in self.variables:
-            variable.assign(np.zeros(variable.shape, jnp.dtype(variable.dtype)))
+            variable.assign(_zeros(variable.shape, variable.dtype))
 
     def stateless_update_state(
         self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any

@@ -146,7 +146,9 @@ class OutcomeMetric(Metric):
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(dtype, name)
 
-    def keep(self, thresholds: Sequence[float], columns: tuple[int, ...] = ()) -> None:
+    def keep(
+        self, thresholds: Sequence[float] | np.ndarray, columns: tuple[int, ...] = ()
+    ) -> None:
         """Make a variable for each kept outcome, at each threshold."""
         self._thresholds = np.asarray(thresholds)
         for name in self.kept:

@@ -56,28 +56,21 @@ class Sum(Metric):
         return self.total.value
 
 
-class Mean(Metric):
-    """The mean over rows, each row being the mean of what it holds.
+class Average(Metric):
+    """Base of the metrics that are a mean: the sum of what counts, and its number.
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
-
-    Example:
-        >>> mean = Mean()
-        >>> mean.update_state([1.0, 2.0, 6.0])
-        >>> mean.update_state([7.0], sample_weight=[3.0])
-        >>> float(mean.result())
-        5.0
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
         self.count = self.add_variable((), name="count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Take in some values, one row for each sample."""
+    def add(self, values: Any, sample_weight: Any = None) -> None:
+        """Add rows, each counting as the mean of what it holds."""
         mask = get_mask(values)
         values = jnp.asarray(values, self.dtype)
         # As in Keras, the mask that `ignore_class` puts on values counts only where
@@ -100,7 +93,30 @@ class Mean(Metric):
         return safe_divide(self.total.value, self.count.value)
 
 
-class MeanMetricWrapper(Mean):
+class Mean(Average):
+    """The mean over rows, each row being the mean of what it holds.
+
+    Args:
+        name: see `Metric`.
+        dtype: see `Metric`.
+
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 2.0, 6.0])
+        >>> mean.update_state([7.0], sample_weight=[3.0])
+        >>> float(mean.result())
+        5.0
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Take in some values, one row for each sample."""
+        self.add(values, sample_weight)
+
+
+class MeanMetricWrapper(Average):
     """The mean of a function of truth and prediction.
 
     Args:
@@ -135,7 +151,7 @@ class MeanMetricWrapper(Mean):
         if is_float(y_pred.dtype):
             y_pred = y_pred.astype(self.dtype)
         values = self.fn(jnp.asarray(y_true), y_pred, **self.options)
-        super().update_state(values, masked_weights(sample_weight, mask, self.dtype))
+        self.add(values, masked_weights(sample_weight, mask, self.dtype))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

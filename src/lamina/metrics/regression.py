@@ -14,7 +14,7 @@ from lamina.errors import ShapeError
 from lamina.losses import regression
 from lamina.losses.base import aligned, fit_weights
 from lamina.metrics.base import Metric, whole_number
-from lamina.metrics.reduction import FunctionMetric, Mean, MeanMetricWrapper
+from lamina.metrics.reduction import Average, FunctionMetric, MeanMetricWrapper
 
 __all__ = [
     "CosineSimilarity",
@@ -89,7 +89,7 @@ class LogCoshError(MeanMetricWrapper):
         super().__init__(regression.log_cosh, name, dtype)
 
 
-class RootMeanSquaredError(Mean):
+class RootMeanSquaredError(Average):
     """The square root of the mean of (y - ŷ)² over everything seen.
 
     Args:
@@ -110,7 +110,7 @@ class RootMeanSquaredError(Mean):
         """Take in one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = aligned("RootMeanSquaredError", y_true, y_pred)
-        super().update_state(jnp.square(y_pred - y_true), sample_weight)
+        self.add(jnp.square(y_pred - y_true), sample_weight)
 
     def result(self) -> jax.Array:
         """The root of the mean so far."""

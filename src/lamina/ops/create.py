@@ -13,7 +13,7 @@ from lamina import config
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
 from lamina.errors import ArgumentError
-from lamina.ops.types import Shape, Tensor, array_of
+from lamina.ops.types import Shape, Tensor, array_of, operand
 
 __all__ = [
     "arange",
@@ -126,13 +126,13 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Arra
 @op
 def full(shape: Shape, fill_value: Tensor, dtype: Any = None) -> jax.Array:
     """An array in which every element is `fill_value`."""
-    return jnp.full(shape, array_of(fill_value), standardize_dtype(dtype))
+    return jnp.full(shape, operand(fill_value), standardize_dtype(dtype))
 
 
 @op
 def full_like(x: Tensor, fill_value: Tensor, dtype: Any = None) -> jax.Array:
     """`fill_value` everywhere, in the shape and type of x."""
-    return jnp.full_like(array_of(x), array_of(fill_value), _named(dtype))
+    return jnp.full_like(array_of(x), operand(fill_value), _named(dtype))
 
 
 def identity(n: int, dtype: Any = None) -> jax.Array:
@@ -166,7 +166,7 @@ def linspace(
         dtype: element type.
         axis: where the numbers go, when `start` and `stop` are arrays.
     """
-    first, last = array_of(start), array_of(stop)
+    first, last = operand(start), operand(stop)
     name = _named(dtype)
     return jnp.linspace(first, last, num, endpoint, retstep, name, axis)
 
@@ -182,7 +182,7 @@ def logspace(
     axis: int = 0,
 ) -> jax.Array:
     """`base` to the power of each number of `linspace(start, stop)`."""
-    first, last = array_of(start), array_of(stop)
+    first, last = operand(start), operand(stop)
     return jnp.logspace(first, last, num, endpoint, base, _named(dtype), axis)
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from lamina.core.graph import op
-from lamina.ops.types import Tensor, array_of, float_array
+from lamina.ops.types import Tensor, array_of, float_array, operand
 
 __all__ = [
     "abs",
@@ -85,7 +85,7 @@ abs = absolute
 @op
 def add(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 + x2."""
-    return jnp.add(array_of(x1), array_of(x2))
+    return jnp.add(operand(x1), operand(x2))
 
 
 @op
@@ -127,7 +127,7 @@ def arctan(x: Tensor) -> jax.Array:
 @op
 def arctan2(x1: Tensor, x2: Tensor) -> jax.Array:
     """The angle of the point (x2, x1), in [-pi, pi]."""
-    return jnp.arctan2(array_of(x1), array_of(x2))
+    return jnp.arctan2(operand(x1), operand(x2))
 
 
 @op
@@ -154,8 +154,8 @@ def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> jax.Array:
     x = array_of(x)
     if x.dtype == bool:
         x = x.astype("int32")
-    low = None if x_min is None else array_of(x_min)
-    high = None if x_max is None else array_of(x_max)
+    low = None if x_min is None else operand(x_min)
+    high = None if x_max is None else operand(x_max)
     return jnp.clip(x, low, high)
 
 
@@ -189,7 +189,7 @@ def deg2rad(x: Tensor) -> jax.Array:
 @op
 def divide(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 / x2."""
-    return jnp.divide(array_of(x1), array_of(x2))
+    return jnp.divide(operand(x1), operand(x2))
 
 
 true_divide = divide
@@ -249,25 +249,25 @@ def floor(x: Tensor) -> jax.Array:
 @op
 def floor_divide(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 / x2, rounded down."""
-    return jnp.floor_divide(array_of(x1), array_of(x2))
+    return jnp.floor_divide(operand(x1), operand(x2))
 
 
 @op
 def fmod(x1: Tensor, x2: Tensor) -> jax.Array:
     """The remainder of x1 / x2, with the sign of x1."""
-    return jnp.fmod(array_of(x1), array_of(x2))
+    return jnp.fmod(operand(x1), operand(x2))
 
 
 @op
 def heaviside(x1: Tensor, x2: Tensor) -> jax.Array:
     """0 where x1 < 0, x2 where it is 0, 1 where x1 > 0."""
-    return jnp.heaviside(array_of(x1), array_of(x2))
+    return jnp.heaviside(operand(x1), operand(x2))
 
 
 @op
 def hypot(x1: Tensor, x2: Tensor) -> jax.Array:
     """sqrt(x1**2 + x2**2), without overflow."""
-    return jnp.hypot(array_of(x1), array_of(x2))
+    return jnp.hypot(operand(x1), operand(x2))
 
 
 @op
@@ -303,31 +303,31 @@ def log2(x: Tensor) -> jax.Array:
 @op
 def logaddexp(x1: Tensor, x2: Tensor) -> jax.Array:
     """log(exp(x1) + exp(x2)), without overflow."""
-    return jnp.logaddexp(array_of(x1), array_of(x2))
+    return jnp.logaddexp(operand(x1), operand(x2))
 
 
 @op
 def maximum(x1: Tensor, x2: Tensor) -> jax.Array:
     """The larger of two."""
-    return jnp.maximum(array_of(x1), array_of(x2))
+    return jnp.maximum(operand(x1), operand(x2))
 
 
 @op
 def minimum(x1: Tensor, x2: Tensor) -> jax.Array:
     """The smaller of two."""
-    return jnp.minimum(array_of(x1), array_of(x2))
+    return jnp.minimum(operand(x1), operand(x2))
 
 
 @op
 def mod(x1: Tensor, x2: Tensor) -> jax.Array:
     """The remainder of x1 / x2, with the sign of x2."""
-    return jnp.mod(array_of(x1), array_of(x2))
+    return jnp.mod(operand(x1), operand(x2))
 
 
 @op
 def multiply(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 * x2."""
-    return jnp.multiply(array_of(x1), array_of(x2))
+    return jnp.multiply(operand(x1), operand(x2))
 
 
 @op
@@ -357,7 +357,7 @@ def negative(x: Tensor) -> jax.Array:
 @op
 def power(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 to the power x2."""
-    return jnp.power(array_of(x1), x2 if isinstance(x2, int) else array_of(x2))
+    return jnp.power(operand(x1), operand(x2))
 
 
 @op
@@ -423,7 +423,7 @@ def square(x: Tensor) -> jax.Array:
 @op
 def subtract(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 - x2."""
-    return jnp.subtract(array_of(x1), array_of(x2))
+    return jnp.subtract(operand(x1), operand(x2))
 
 
 @op

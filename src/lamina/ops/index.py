@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, invalid
-from lamina.ops.types import Tensor, array_of
+from lamina.ops.types import Tensor, array_of, operand
 
 __all__ = [
     "argsort",
@@ -248,7 +248,7 @@ def select(
     """The element of the first choice whose condition is true, else `default`."""
     conditions = [array_of(c) for c in condlist]
     choices = [array_of(c) for c in choicelist]
-    return jnp.select(conditions, choices, array_of(default))
+    return jnp.select(conditions, choices, operand(default))
 
 
 @op
@@ -310,4 +310,4 @@ def where(condition: Tensor, x1: Tensor | None = None, x2: Tensor | None = None)
     """x1 where the condition is true, else x2; without them, as `nonzero`."""
     if x1 is None or x2 is None:
         return jnp.nonzero(array_of(condition))
-    return jnp.where(array_of(condition), array_of(x1), array_of(x2))
+    return jnp.where(array_of(condition), operand(x1), operand(x2))

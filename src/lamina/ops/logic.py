@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
-from lamina.ops.types import Tensor, array_of
+from lamina.ops.types import Tensor, array_of, operand
 
 __all__ = [
     "allclose",
@@ -46,13 +46,13 @@ def allclose(
     equal_nan: bool = False,
 ) -> jax.Array:
     """Whether `isclose` holds everywhere."""
-    return jnp.allclose(array_of(x1), array_of(x2), rtol, atol, equal_nan)
+    return jnp.allclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
 @op
 def bitwise_and(x: Tensor, y: Tensor) -> jax.Array:
     """The bits that are set in both."""
-    return jnp.bitwise_and(array_of(x), array_of(y))
+    return jnp.bitwise_and(operand(x), operand(y))
 
 
 @op
@@ -67,7 +67,7 @@ bitwise_invert = bitwise_not
 @op
 def bitwise_left_shift(x: Tensor, y: Tensor) -> jax.Array:
     """The bits of x, moved y places up."""
-    return jnp.left_shift(array_of(x), array_of(y))
+    return jnp.left_shift(operand(x), operand(y))
 
 
 left_shift = bitwise_left_shift
@@ -76,13 +76,13 @@ left_shift = bitwise_left_shift
 @op
 def bitwise_or(x: Tensor, y: Tensor) -> jax.Array:
     """The bits that are set in one or both."""
-    return jnp.bitwise_or(array_of(x), array_of(y))
+    return jnp.bitwise_or(operand(x), operand(y))
 
 
 @op
 def bitwise_right_shift(x: Tensor, y: Tensor) -> jax.Array:
     """The bits of x, moved y places down."""
-    return jnp.right_shift(array_of(x), array_of(y))
+    return jnp.right_shift(operand(x), operand(y))
 
 
 right_shift = bitwise_right_shift
@@ -91,25 +91,25 @@ right_shift = bitwise_right_shift
 @op
 def bitwise_xor(x: Tensor, y: Tensor) -> jax.Array:
     """The bits that are set in one of the two."""
-    return jnp.bitwise_xor(array_of(x), array_of(y))
+    return jnp.bitwise_xor(operand(x), operand(y))
 
 
 @op
 def equal(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 == x2."""
-    return jnp.equal(array_of(x1), array_of(x2))
+    return jnp.equal(operand(x1), operand(x2))
 
 
 @op
 def greater(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 > x2."""
-    return jnp.greater(array_of(x1), array_of(x2))
+    return jnp.greater(operand(x1), operand(x2))
 
 
 @op
 def greater_equal(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 >= x2."""
-    return jnp.greater_equal(array_of(x1), array_of(x2))
+    return jnp.greater_equal(operand(x1), operand(x2))
 
 
 @op
@@ -121,7 +121,7 @@ def isclose(
     equal_nan: bool = False,
 ) -> jax.Array:
     """|x1 - x2| <= atol + rtol * |x2|."""
-    return jnp.isclose(array_of(x1), array_of(x2), rtol, atol, equal_nan)
+    return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
 @op
@@ -142,7 +142,7 @@ def isin(
         assume_unique: promises that neither has an element twice; may be faster.
         invert: asks whether it is not among them.
     """
-    return jnp.isin(array_of(x1), array_of(x2), assume_unique, invert)
+    return jnp.isin(operand(x1), operand(x2), assume_unique, invert)
 
 
 @op
@@ -160,19 +160,19 @@ def isnan(x: Tensor) -> jax.Array:
 @op
 def less(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 < x2."""
-    return jnp.less(array_of(x1), array_of(x2))
+    return jnp.less(operand(x1), operand(x2))
 
 
 @op
 def less_equal(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 <= x2."""
-    return jnp.less_equal(array_of(x1), array_of(x2))
+    return jnp.less_equal(operand(x1), operand(x2))
 
 
 @op
 def logical_and(x1: Tensor, x2: Tensor) -> jax.Array:
     """Whether both are true."""
-    return jnp.logical_and(array_of(x1), array_of(x2))
+    return jnp.logical_and(operand(x1), operand(x2))
 
 
 @op
@@ -184,16 +184,16 @@ def logical_not(x: Tensor) -> jax.Array:
 @op
 def logical_or(x1: Tensor, x2: Tensor) -> jax.Array:
     """Whether one or both are true."""
-    return jnp.logical_or(array_of(x1), array_of(x2))
+    return jnp.logical_or(operand(x1), operand(x2))
 
 
 @op
 def logical_xor(x1: Tensor, x2: Tensor) -> jax.Array:
     """Whether one of the two is true."""
-    return jnp.logical_xor(array_of(x1), array_of(x2))
+    return jnp.logical_xor(operand(x1), operand(x2))
 
 
 @op
 def not_equal(x1: Tensor, x2: Tensor) -> jax.Array:
     """x1 != x2."""
-    return jnp.not_equal(array_of(x1), array_of(x2))
+    return jnp.not_equal(operand(x1), operand(x2))

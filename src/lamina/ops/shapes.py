@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.errors import ArgumentError
-from lamina.ops.types import Axis, Shape, Tensor, array_of
+from lamina.ops.types import Axis, Shape, Tensor, array_of, operand
 
 __all__ = [
     "append",
@@ -133,7 +133,9 @@ def pad(
             f"pad: `constant_values` works with mode='constant' only. Received: "
             f"mode={mode!r}."
         )
-    return jnp.pad(array_of(x), pad_width, mode, constant_values=constant_values)
+    return jnp.pad(
+        array_of(x), pad_width, mode, constant_values=operand(constant_values)
+    )
 
 
 @op
@@ -143,11 +145,9 @@ def ravel(x: Tensor) -> jax.Array:
 
 
 @op
-def repeat(
-    x: Tensor, repeats: int | Sequence[int], axis: int | None = None
-) -> jax.Array:
+def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> jax.Array:
     """Each element `repeats` times in a row, along an axis or, flattened, none."""
-    return jnp.repeat(array_of(x), array_of(repeats), axis)
+    return jnp.repeat(array_of(x), operand(repeats), axis)
 
 
 @op

@@ -7,17 +7,29 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from lamina import config
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 
-__all__ = ["Axis", "Shape", "Tensor", "array_of", "float_array"]
+__all__ = ["Axis", "Shape", "Tensor", "array_of", "float_array", "operand"]
 
 Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 Shape: TypeAlias = int | Sequence[Any]
+
+_OPERANDS = (jax.Array, np.ndarray, np.generic, int, float, complex)
+
+
+def operand(x: Any) -> ArrayLike:
+    """x as functions of JAX take it.
+
+    Numbers stay Python's: their types give way to those of arrays, and compiled
+    programs know them as constants.
+    """
+    return x if isinstance(x, _OPERANDS) else jnp.asarray(x)
 
 
 def array_of(x: Any) -> jax.Array:

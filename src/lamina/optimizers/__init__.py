@@ -108,8 +108,7 @@ def deserialize(
         >>> deserialize({"class_name": "sgd", "config": {"learning_rate": 0.5}})
         SGD(learning_rate=0.5)
     """
-    name = config.get("class_name")
-    known = optimizer_registry.aliases.get(name)
+    known = optimizer_registry.aliases.get(str(config.get("class_name")))
     if known is not None:
         config = {**config, "class_name": known.__name__}
     return registry.deserialize(config, custom_objects)

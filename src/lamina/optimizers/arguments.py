@@ -21,7 +21,7 @@ from lamina.core.check import (
 )
 from lamina.core.module import Number, unknown_keywords
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, StateError
+from lamina.errors import ArgumentError, ArgumentTypeError, StateError
 
 __all__ = [
     "CHECKS",
@@ -29,6 +29,7 @@ __all__ = [
     "Complement",
     "SharedArguments",
     "SlotNumber",
+    "check_combinations",
     "unknown_arguments",
 ]
 
@@ -92,6 +93,23 @@ def unknown_arguments(cls: type, names: Iterable[str]) -> ArgumentTypeError:
     error = unknown_keywords(cls, names)
     hints = [_OLD_NAMES[name] for name in names if name in _OLD_NAMES]
     return ArgumentTypeError(" ".join([str(error), *hints]))
+
+
+def check_combinations(optimizer: Any) -> None:
+    """Raise for arguments of which one leaves the other without effect."""
+    owner = type(optimizer).__name__
+    clips = [(n, getattr(optimizer, n)) for n in CHECKS if "clip" in n]
+    given = [f"{name}={value}" for name, value in clips if value is not None]
+    if len(given) > 1:
+        raise ArgumentError(
+            f"{owner}: give only one of `clipnorm`, `clipvalue` and `global_clipnorm`. "
+            f"Received: {', '.join(given)}."
+        )
+    if optimizer.ema_overwrite_frequency is not None and not optimizer.use_ema:
+        raise ArgumentError(
+            f"{owner}: `ema_overwrite_frequency` has no effect without `use_ema=True`. "
+            f"Received: ema_overwrite_frequency={optimizer.ema_overwrite_frequency}."
+        )
 
 
 class SlotNumber(Number):

@@ -26,13 +26,8 @@ from lamina.core.module import (
 )
 from lamina.core.registry import Registry, serialize
 from lamina.core.variable import Variable
-from lamina.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    FileFormatError,
-    StateError,
-)
-from lamina.optimizers.arguments import CHECKS, unknown_arguments
+from lamina.errors import ArgumentTypeError, FileFormatError, StateError
+from lamina.optimizers.arguments import CHECKS, check_combinations, unknown_arguments
 from lamina.optimizers.gradients import choose, clip, global_clip, matched, wide
 from lamina.optimizers.schedules import LearningRateSchedule
 
@@ -117,7 +112,7 @@ class Optimizer(Module):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self._check_combinations()
+        check_combinations(self)
         # What is in an attribute's values is the optimizer's own; the model's
         # variables are only keys. The rest stands in the order of Keras's files.
         self._positions: dict[Variable, int] = {}
@@ -129,21 +124,6 @@ class Optimizer(Module):
         self._accumulators: list[Variable] = []
         self._slots: dict[tuple[str, int], Variable] = {}
         self._slot_names: tuple[str, ...] = ()
-
-    def _check_combinations(self) -> None:
-        clips = ("clipnorm", "clipvalue", "global_clipnorm")
-        given = [name for name in clips if getattr(self, name) is not None]
-        if len(given) > 1:
-            received = ", ".join(f"{name}={getattr(self, name)}" for name in given)
-            raise ArgumentError(
-                f"{type(self).__name__}: give only one of `clipnorm`, `clipvalue` and "
-                f"`global_clipnorm`. Received: {received}."
-            )
-        if self.ema_overwrite_frequency is not None and not self.use_ema:
-            raise ArgumentError(
-                f"{type(self).__name__}: `ema_overwrite_frequency` has no effect "
-                "without `use_ema=True`."
-            )
 
     # The rule
 

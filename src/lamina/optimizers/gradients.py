@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from lamina.core import stateless
 from lamina.core.variable import Variable
@@ -83,7 +84,7 @@ def choose(
     variables: Sequence[Variable],
 ) -> None:
     """Call one of two functions that assign to `variables`, by a traced condition."""
-    if not isinstance(condition, jax.core.Tracer):
+    if not isinstance(condition, Tracer):
         (change if condition else otherwise)()
         return
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina import losses, metrics
+from lamina.core.check import is_number
 from lamina.core.masks import get_mask
 from lamina.core.module import Module, Number
 from lamina.errors import ArgumentError, DataError, did_you_mean
@@ -72,6 +73,7 @@ class Plan(Module):
         several = len(self.names) > 1
         chosen = _per_output(compiled.loss, self.names, "loss", spread=True)
         weights = _per_output(compiled.loss_weights, self.names, "loss_weights")
+        _check_weights(weights)
         plain = _per_output(compiled.metrics, self.names, "metrics", many=True)
         weighted = _per_output(
             compiled.weighted_metrics, self.names, "weighted_metrics", many=True
@@ -178,6 +180,15 @@ def _mask_weight(weight: Any, mask: Any) -> Any:
         return mask
     weight = jnp.asarray(weight)
     return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
+
+
+def _check_weights(weights: Sequence[Any]) -> None:
+    for weight in weights:
+        if weight is not None and not is_number(weight):
+            raise ArgumentError(
+                "compile: `loss_weights` takes numbers, one for each output. "
+                f"Received: {weight!r}. Metrics are passed as `metrics=`."
+            )
 
 
 def _listed(value: Any) -> list[Any]:

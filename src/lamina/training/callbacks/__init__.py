@@ -4,7 +4,32 @@ from __future__ import annotations
 
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.callback_list import CallbackList
+from lamina.training.callbacks.csv_logger import CSVLogger
+from lamina.training.callbacks.early_stopping import EarlyStopping
 from lamina.training.callbacks.history import History
+from lamina.training.callbacks.lambda_callback import LambdaCallback
+from lamina.training.callbacks.learning_rate import (
+    LearningRateScheduler,
+    ReduceLROnPlateau,
+)
+from lamina.training.callbacks.model_checkpoint import ModelCheckpoint
 from lamina.training.callbacks.progress import ProgbarLogger
+from lamina.training.callbacks.swap_ema_weights import SwapEMAWeights
+from lamina.training.callbacks.tensorboard import TensorBoard
+from lamina.training.callbacks.terminate_on_nan import TerminateOnNaN
 
-__all__ = ["Callback", "CallbackList", "History", "ProgbarLogger"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "SwapEMAWeights",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ class ProgbarLogger(Callback):
 
     def __init__(self) -> None:
         super().__init__()
+        self.others: Sequence[Callback] = ()
         self._in_fit = False
         self._bar: _TerminalBar | _NotebookBar | None = None
         self._flushed = 0.0
@@ -40,12 +42,20 @@ class ProgbarLogger(Callback):
     # What is shown when
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Validation is a part of its epoch from here on."""
+        """Say who slows training down, if somebody does."""
         self._in_fit = True
+        slow = [c for c in self.others if c.batch_needs("train") == "model"]
+        if slow and self.params.get("verbose", 1):
+            names = ", ".join(dict.fromkeys(type(c).__name__ for c in slow))
+            sys.stdout.write(
+                f"Training pauses at every batch, where {names} may look at the model; "
+                "`needs = 'batches'` in that class promises it does not.\n"
+            )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Write out what is still buffered."""
         self._in_fit = False
+        self._title = ""
         sys.stdout.flush()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -89,6 +99,12 @@ class ProgbarLogger(Callback):
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """Finish the line of `predict`."""
         self._finish({})
+
+    def close(self) -> None:
+        """Take away a bar that an error has left."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
     # How it is shown
 
@@ -193,8 +209,12 @@ class _TerminalBar:
 
     def finish(self, text: str) -> bool:
         """Make way for a last line; whether that line is shown already."""
-        self._progress.stop()
+        self.close()
         return False
+
+    def close(self) -> None:
+        """Vanish."""
+        self._progress.stop()
 
 
 class _NotebookBar(_TerminalBar):

@@ -1,0 +1,104 @@
+"""`CSVLogger`: a line of numbers an epoch."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from lamina.core.check import Check
+from lamina.training.callbacks.base import Callback
+
+__all__ = ["CSVLogger"]
+
+
+class CSVLogger(Callback):
+    """Writes every epoch's logs to a file of comma-separated values.
+
+    Args:
+        filename: where to.
+        separator: what stands between the values.
+        append: whether to go on at the end of a file that is there already.
+
+    Example:
+        >>> import os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "log.csv")
+        >>> logger = CSVLogger(path)
+        >>> logger.on_train_begin()
+        >>> logger.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.75})
+        >>> logger.on_train_end()
+        >>> print(open(path).read())
+        epoch,loss,val_loss
+        0,0.5,0.75
+        <BLANKLINE>
+    """
+
+    arguments = {
+        "filename": Check(
+            "a path", lambda v: isinstance(v, (str, os.PathLike)), (None, 3)
+        ),
+        "separator": Check(
+            "one character", lambda v: isinstance(v, str) and len(v) == 1, ("", 1, ", ")
+        ),
+    }
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str],
+        separator: str = ",",
+        append: bool = False,
+    ) -> None:
+        super().__init__()
+        self.filename = os.fspath(filename)
+        self.sep, self.append = separator, append
+        self.keys: list[str] | None = None
+        self._file: TextIO | None = None
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Open the file."""
+        self.close()
+        self.keys = None
+        self._file = open(  # noqa: SIM115, closed by `close`
+            self.filename, "a" if self.append else "w", newline="", encoding="utf-8"
+        )
+        self._writer = csv.writer(self._file, delimiter=self.sep)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write a line; before the first one, the names."""
+        logs = logs or {}
+        if self.keys is None:
+            self.keys = _names(logs)
+            if Path(self.filename).stat().st_size == 0:
+                self._writer.writerow(["epoch", *self.keys])
+        values = [_text(logs.get(key, "NA")) for key in self.keys]
+        self._writer.writerow([epoch, *values])
+        assert self._file is not None
+        self._file.flush()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _names(logs: dict[str, Any]) -> list[str]:
+    names = sorted(logs)
+    # The first epoch may come without validation, which later ones have.
+    if not any(name.startswith("val_") for name in names):
+        names += [f"val_{name}" for name in names]
+    return names
+
+
+def _text(value: Any) -> Any:
+    if np.ndim(value) == 0:
+        return value
+    return f'"[{", ".join(map(str, value))}]"'

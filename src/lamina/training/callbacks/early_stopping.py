@@ -1,0 +1,103 @@
+"""`EarlyStopping`: no more epochs once a metric has stopped improving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina.core.check import at_least
+from lamina.errors import StateError
+from lamina.training.callbacks.monitor import MonitorCallback
+
+__all__ = ["EarlyStopping"]
+
+
+class EarlyStopping(MonitorCallback):
+    """Ends training when a metric hasn't improved for some epochs.
+
+    The weights of the best epoch are kept in `best_weights`, and `restore()` puts them
+    back, whether or not `restore_best_weights` does so by itself.
+
+    Args:
+        monitor: the metric's name in the logs.
+        min_delta: by how much it must be better to count.
+        patience: epochs without improvement before training ends.
+        verbose: 1 to say when it acts.
+        mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
+        baseline: training also ends if no epoch gets better than this.
+        restore_best_weights: whether training ends with the best epoch's weights.
+        start_from_epoch: epochs to let pass before watching.
+
+    Example:
+        >>> stopper = EarlyStopping("loss", patience=2)
+        >>> stopper.wait, stopper.best_weights
+        (0, None)
+    """
+
+    arguments = {**MonitorCallback.arguments, "start_from_epoch": at_least(0)}
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta=min_delta)
+        self.patience, self.verbose = patience, verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best_weights: list[np.ndarray] | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Forget the last run."""
+        super().on_train_begin(logs)
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.best_weights = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the metric, and stop if it has not improved for too long."""
+        current = self.value_of(logs)
+        if current is None or epoch < self.start_from_epoch:
+            return
+        better = self.is_better(current, self.best)
+        if better or self.best_weights is None:
+            self.best_weights = self.model.get_weights()
+            self.best_epoch = epoch
+        self.wait += 1
+        if better:
+            self.best = current
+            if self.baseline is None or self.is_better(current, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Put the best weights back, if that was asked for."""
+        if self.stopped_epoch > 0 and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                print(f"Restoring the weights of the best epoch: {self.best_epoch + 1}")
+            self.restore()
+
+    def restore(self) -> None:
+        """Give the model the weights of the best epoch.
+
+        Raises:
+            StateError: no epoch has been watched.
+        """
+        if self.best_weights is None:
+            raise StateError(
+                "EarlyStopping has no weights to restore: no epoch of `fit` had the "
+                f"metric {self.monitor!r}."
+            )
+        self.model.set_weights(self.best_weights)

@@ -1,0 +1,174 @@
+"""Callbacks that change the learning rate: on a schedule, or on a plateau."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina.core.check import Check, at_least, fraction
+from lamina.errors import ArgumentTypeError, StateError
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.monitor import MonitorCallback
+
+__all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
+
+
+def rate_of(model: Any) -> float:
+    """The learning rate of a model's optimizer.
+
+    Raises:
+        StateError: the optimizer has none.
+    """
+    rate = getattr(model.optimizer, "learning_rate", None)
+    if rate is None:
+        raise StateError(
+            f"The optimizer {model.optimizer!r} has no `learning_rate` to look at."
+        )
+    return float(rate)
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate at the beginning of each epoch.
+
+    Args:
+        schedule: a function of the epoch's number, counted from 0, and the current
+            rate, or of the number alone, that returns the rate.
+        verbose: 1 to say what it sets.
+
+    Raises:
+        ArgumentTypeError: `schedule` takes other arguments, or returns no number.
+
+    Example:
+        >>> slower = LearningRateScheduler(lambda epoch, rate: rate * 0.9)
+        >>> slower.schedule(0, 0.1)
+        0.09000000000000001
+    """
+
+    arguments = {"schedule": Check("a function", callable, (0.1, None))}
+
+    def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
+        super().__init__()
+        self.schedule, self.verbose = schedule, verbose
+        self._sees_rate = _takes_two(schedule)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the learning rate."""
+        given = (epoch, rate_of(self.model)) if self._sees_rate else (epoch,)
+        result = self.schedule(*given)
+        try:
+            rate = float(result)
+        except (TypeError, ValueError):
+            raise ArgumentTypeError(
+                "LearningRateScheduler: `schedule` must return a number. For epoch "
+                f"{epoch} it returned {result!r}."
+            ) from None
+        self.model.optimizer.learning_rate = rate
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: setting the learning rate to {rate:g}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the learning rate in the logs."""
+        if logs is not None:
+            logs["learning_rate"] = rate_of(self.model)
+
+
+def _takes_two(schedule: Callable[..., Any]) -> bool:
+    """Whether a schedule takes the current rate as well as the epoch."""
+    try:
+        parameters = inspect.signature(schedule)
+    except (TypeError, ValueError):  # a function written in C
+        return True
+    for count in (2, 1):
+        try:
+            parameters.bind(*range(count))
+        except TypeError:
+            continue
+        return count == 2
+    raise ArgumentTypeError(
+        "LearningRateScheduler: `schedule` must take `(epoch, learning_rate)` or "
+        f"`(epoch)`. Received: {schedule!r}, which takes {parameters}."
+    )
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Lowers the learning rate when a metric hasn't improved for some epochs.
+
+    new rate = max(rate * factor, min_lr)
+
+    Args:
+        monitor: the metric's name in the logs.
+        factor: what the learning rate is multiplied by, below 1.
+        patience: epochs without improvement before it is.
+        verbose: 1 to say when it is.
+        mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
+        min_delta: by how much the metric must be better to count.
+        cooldown: epochs after a reduction in which nothing is counted.
+        min_lr: the lowest learning rate.
+
+    Example:
+        >>> slower = ReduceLROnPlateau("loss", factor=0.5, patience=3)
+        >>> slower.in_cooldown()
+        False
+    """
+
+    arguments = {
+        **MonitorCallback.arguments,
+        "factor": fraction,
+        "cooldown": at_least(0),
+        "min_lr": at_least(0),
+    }
+    former = {"epsilon": "It is called `min_delta` now."}
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta=min_delta)
+        self.factor, self.patience, self.verbose = factor, patience, verbose
+        self.cooldown, self.min_lr = cooldown, min_lr
+        self.wait = self.cooldown_counter = 0
+
+    def in_cooldown(self) -> bool:
+        """Whether the last reduction was only just now."""
+        return self.cooldown_counter > 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Forget the last run."""
+        super().on_train_begin(logs)
+        self.best = None
+        self.wait = self.cooldown_counter = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the metric, and lower the rate if it stands still for too long."""
+        rate = rate_of(self.model)
+        if logs is not None:
+            logs["learning_rate"] = rate
+        current = self.value_of(logs)
+        if current is None:
+            return
+        if self.in_cooldown():
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.is_better(current, self.best):
+            self.best, self.wait = current, 0
+        elif not self.in_cooldown():
+            self.wait += 1
+            # The rate is stored in 32 bits, so the bound is compared as it would be.
+            if self.wait >= self.patience and rate > np.float32(self.min_lr):
+                self._reduce(epoch, max(rate * self.factor, self.min_lr))
+
+    def _reduce(self, epoch: int, rate: float) -> None:
+        self.model.optimizer.learning_rate = rate
+        self.cooldown_counter, self.wait = self.cooldown, 0
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: reducing the learning rate to {rate:g}")

@@ -1,0 +1,156 @@
+"""`ModelCheckpoint`: the model in a file, again and again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from lamina.core.check import Check, is_int
+from lamina.errors import ArgumentError, did_you_mean
+from lamina.training.callbacks.monitor import MonitorCallback
+
+__all__ = ["ModelCheckpoint"]
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Saves the model, or its weights, after each epoch or after some batches.
+
+    Args:
+        filepath: where to; `{epoch}`, `{batch}` and names of metrics in braces are
+            filled in, as in `"{epoch:02d}-{val_loss:.2f}.keras"`.
+        monitor: the metric's name in the logs, for `save_best_only`.
+        verbose: 1 to say when it saves.
+        save_best_only: whether to save only when the metric is better than ever.
+        save_weights_only: whether to write weights, to a `.weights.h5` file, instead of
+            the whole model, to a `.keras` file.
+        mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
+        save_freq: `"epoch"`, or a number of batches.
+        initial_value_threshold: the value to be better than at first.
+
+    Raises:
+        ArgumentError: the file's ending is another, or a name in braces is unknown.
+
+    Example:
+        >>> best = ModelCheckpoint("best.keras", save_best_only=True)
+        >>> best.monitor, best.needs
+        ('val_loss', 'epochs')
+    """
+
+    arguments = {
+        **MonitorCallback.arguments,
+        "filepath": Check(
+            "a path", lambda v: isinstance(v, (str, os.PathLike)), (None, 3)
+        ),
+        "save_freq": Check(
+            "'epoch' or a positive number of batches",
+            lambda v: v == "epoch" or (is_int(v) and v > 0),
+            ("batch", 0, 2.5),
+        ),
+    }
+    former = {
+        "period": "Use save_freq='epoch', or a number of batches as `save_freq`.",
+    }
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        self.needs = "epochs" if save_freq == "epoch" else "batches"
+        self._epoch = self._batches = 0
+        _check_ending(self.filepath, save_weights_only)
+
+    def _is_higher_better(self) -> bool:
+        return self.save_best_only and super()._is_higher_better()
+
+    def batches_to_pause(self) -> int:
+        """How many batches are left until the next one to save after."""
+        if isinstance(self.save_freq, str):
+            return super().batches_to_pause()
+        return self.save_freq - self._batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch, for the file's name."""
+        self._epoch = epoch
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Save, if it is time."""
+        if isinstance(self.save_freq, str):
+            return
+        self._batches += 1
+        if self._batches >= self.save_freq:
+            self._batches = 0
+            self._save({**(logs or {}), "batch": batch + 1})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save, if it is time."""
+        if self.save_freq == "epoch":
+            self._save(logs or {})
+
+    def _save(self, logs: dict[str, Any]) -> None:
+        reason = self._reason(logs)
+        if reason is None:
+            return
+        path = self._path(logs)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        save = self.model.save_weights if self.save_weights_only else self.model.save
+        save(path, overwrite=True)
+        if self.verbose:
+            print(f"Epoch {self._epoch + 1}: {reason}saved to {path}")
+
+    def _reason(self, logs: dict[str, Any]) -> str | None:
+        """Why to save now, in words; `None` not to."""
+        if not self.save_best_only:
+            return ""
+        current = self.value_of(logs)
+        if current is None:
+            # Better one file too many than none at all.
+            return ""
+        before = "" if self.best is None else f" from {self.best:.5f}"
+        if self.is_better(current, self.best):
+            self.best = current
+            return f"{self.monitor} improved{before} to {current:.5f}, "
+        if self.verbose:
+            print(f"Epoch {self._epoch + 1}: {self.monitor} did not improve{before}")
+        return None
+
+    def _path(self, logs: dict[str, Any]) -> str:
+        values = {**logs, "epoch": self._epoch + 1}
+        try:
+            return self.filepath.format(**values)
+        except KeyError as error:
+            name = error.args[0]
+            raise ArgumentError(
+                f"ModelCheckpoint: `filepath` has {{{name}}}, which is not known."
+                f"{did_you_mean(name, values)} Known are: {', '.join(values)}. "
+                f"Received: filepath={self.filepath!r}."
+            ) from None
+
+
+def _check_ending(path: str, weights_only: bool) -> None:
+    if weights_only and not path.endswith(".weights.h5"):
+        raise ArgumentError(
+            "ModelCheckpoint: with `save_weights_only=True`, `filepath` must end in "
+            f"`.weights.h5`. Received: filepath={path!r}."
+        )
+    if not weights_only and not path.endswith(".keras"):
+        raise ArgumentError(
+            "ModelCheckpoint: `filepath` must end in `.keras`; for weights alone, pass "
+            "`save_weights_only=True` and end it in `.weights.h5`. Received: "
+            f"filepath={path!r}."
+        )

@@ -1,0 +1,140 @@
+"""`MonitorCallback`: watching whether a metric gets better."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from lamina.core.check import Check, at_least, is_number, one_of
+from lamina.errors import ArgumentError, did_you_mean
+from lamina.training.callbacks.base import Callback
+
+__all__ = ["MonitorCallback"]
+
+_HIGHER = (
+    "acc",
+    "accuracy",
+    "auc",
+    "correlation",
+    "iou",
+    "precision",
+    "recall",
+    "score",
+    "sensitivity",
+    "similarity",
+    "specificity",
+)
+_LOWER = (
+    "crossentropy",
+    "divergence",
+    "error",
+    "hinge",
+    "loss",
+    "mae",
+    "mape",
+    "mse",
+    "msle",
+    "poisson",
+    "rmse",
+)
+
+
+class MonitorCallback(Callback):
+    """Base of callbacks that act when a metric gets better or stops doing so.
+
+    Args:
+        monitor: the metric's name in the logs.
+        mode: `"min"` if lower is better, `"max"` if higher is; `"auto"` tells by the
+            metric.
+        baseline: the value to be better than at first.
+        min_delta: by how much a value must be better to count.
+    """
+
+    arguments = {
+        "monitor": Check("a metric's name", lambda v: isinstance(v, str), (3, None)),
+        "mode": one_of("auto", "min", "max"),
+        "min_delta": Check("a number", is_number, ("a", None, math.nan)),
+        "patience": at_least(0),
+    }
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        mode: str = "auto",
+        baseline: float | None = None,
+        min_delta: float = 0,
+    ) -> None:
+        super().__init__()
+        self.monitor, self.mode = monitor, mode.lower()
+        self.best = baseline
+        self.min_delta = abs(min_delta)
+        self._higher: bool | None = None
+        self._warned = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Find out which direction is better.
+
+        Raises:
+            ArgumentError: `mode` is `"auto"` and the metric doesn't tell.
+        """
+        self._warned = False
+        self._higher = self._is_higher_better()
+
+    def _is_higher_better(self) -> bool:
+        if self.mode != "auto":
+            return self.mode == "max"
+        name = self.monitor.removeprefix("val_")
+        # A metric may have a name of the user's, so its class is asked first.
+        metrics = getattr(self.model, "metrics", ())
+        kinds = [
+            type(m).__name__.lower()
+            for m in metrics
+            if name == m.name or name.endswith(f"_{m.name}")
+        ]
+        for text in (*kinds, name.lower()):
+            if text.endswith(_HIGHER):
+                return True
+            if text.endswith(_LOWER):
+                return False
+        known = [prefix + m.name for m in metrics for prefix in ("", "val_")]
+        raise ArgumentError(
+            f"{type(self).__name__}: whether {self.monitor!r} is better when it is "
+            "higher or lower can't be told from its name. Pass mode='max' or "
+            f"mode='min'.{did_you_mean(self.monitor, known)}"
+        )
+
+    def value_of(self, logs: dict[str, Any] | None) -> float | None:
+        """The monitored value; warns once, and returns `None`, where there is none."""
+        logs = logs or {}
+        value = logs.get(self.monitor)
+        if value is not None and np.ndim(value) == 0:
+            return float(value)
+        if not self._warned:
+            self._warned = True
+            warnings.warn(self._problem(value, logs), stacklevel=2)
+        return None
+
+    def _problem(self, value: Any, logs: dict[str, Any]) -> str:
+        start = f"{type(self).__name__} monitors {self.monitor!r}, which "
+        if value is not None:
+            return f"{start}has several values: {value}. Monitor a single one."
+        other = self.monitor.replace("accuracy", "acc")
+        if other == self.monitor:
+            other = self.monitor.replace("acc", "accuracy")
+        hint = f" Did you mean {other!r}?" if other in logs else ""
+        hint = hint or did_you_mean(self.monitor, logs)
+        if not hint and self.monitor.startswith("val_"):
+            hint = " Pass `validation_data` or `validation_split` to `fit`."
+        return f"{start}is not available.{hint} Available: {', '.join(logs)}."
+
+    def is_better(self, value: float, than: float | None) -> bool:
+        """Whether a value is better than another by more than `min_delta`."""
+        if than is None or math.isnan(than):
+            return not math.isnan(value)
+        # In 32 bits, as logs are, so that a gain of exactly `min_delta` is none.
+        if self._higher:
+            return bool(np.float32(value - self.min_delta) > np.float32(than))
+        return bool(np.float32(value + self.min_delta) < np.float32(than))

@@ -1,0 +1,139 @@
+"""Which methods are called, in what order, with which logs: as in Keras 3.15.1."""
+
+from __future__ import annotations
+
+import pytest
+
+from lamina.training.callbacks import (
+    Callback,
+    LambdaCallback,
+    LearningRateScheduler,
+    ReduceLROnPlateau,
+)
+from tests.unit.callbacks.helpers import X, Y, small_model
+
+METRICS = ["loss", "mae"]
+ALL = [*METRICS, "val_loss", "val_mae"]
+
+
+def batches(kind, count, names):
+    for i in range(count):
+        yield f"on_{kind}_batch_begin", i, []
+        yield f"on_{kind}_batch_end", i, names
+
+
+def an_epoch(number):
+    yield "on_epoch_begin", number, []
+    yield from batches("train", 3, METRICS)
+    yield "on_test_begin", []
+    yield from batches("test", 2, METRICS)
+    yield "on_test_end", METRICS
+    yield "on_epoch_end", number, ALL
+
+
+# Recorded from Keras 3.15.1 on JAX with the calls of `RUNS`.
+RECORDED = {
+    "fit": [
+        ("on_train_begin", []),
+        *an_epoch(0),
+        *an_epoch(1),
+        ("on_train_end", ALL),
+    ],
+    "evaluate": [
+        ("on_test_begin", []),
+        *batches("test", 3, METRICS),
+        ("on_test_end", METRICS),
+    ],
+    "predict": [
+        ("on_predict_begin", []),
+        *batches("predict", 3, ["outputs"]),
+        ("on_predict_end", []),
+    ],
+}
+RUNS = {
+    "fit": lambda model, callbacks: model.fit(
+        X, Y, batch_size=4, epochs=2, verbose=0, callbacks=callbacks,
+        validation_data=(X[:6], Y[:6]), validation_batch_size=4,
+    ),
+    "evaluate": lambda model, callbacks: model.evaluate(
+        X, Y, batch_size=4, verbose=0, callbacks=callbacks
+    ),
+    "predict": lambda model, callbacks: model.predict(
+        X, batch_size=4, verbose=0, callbacks=callbacks
+    ),
+}  # fmt: skip
+HOOKS = {name for calls in RECORDED.values() for name, *_ in calls}
+
+
+def recorder(calls, needs):
+    """A callback that notes every call, with the names in place of the logs."""
+
+    def note(name):
+        def call(*arguments):
+            *position, logs = arguments
+            calls.append((name, *position, list(logs)))
+
+        return call
+
+    callback = LambdaCallback(**{name: note(name) for name in HOOKS})
+    callback.needs = needs
+    return callback
+
+
+@pytest.mark.parametrize("needs", ["batches", "model"])
+@pytest.mark.parametrize("run", RECORDED)
+def test_order_is_that_of_keras(run, needs):
+    calls = []
+    RUNS[run](small_model(), [recorder(calls, needs)])
+    assert calls == RECORDED[run]
+
+
+def test_older_names_of_batch_methods_are_called():
+    class Older(Callback):
+        seen = []
+
+        def on_batch_begin(self, batch, logs=None):
+            self.seen.append(("begin", batch))
+
+        def on_batch_end(self, batch, logs=None):
+            self.seen.append(("end", batch))
+
+    small_model().fit(X, Y, batch_size=5, verbose=0, callbacks=[Older()])
+    assert Older.seen == [("begin", 0), ("end", 0), ("begin", 1), ("end", 1)]
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [ReduceLROnPlateau("loss"), LearningRateScheduler(lambda epoch, rate: rate)],
+    ids=lambda c: type(c).__name__,
+)
+def test_what_one_adds_to_the_logs_later_ones_see(middle):
+    seen = []
+
+    def look(when):
+        return lambda *position: seen.append((when, list(position[-1])))
+
+    def watcher():
+        return LambdaCallback(on_epoch_end=look("epoch"), on_train_end=look("train"))
+
+    history = small_model(metrics=None).fit(
+        X, Y, verbose=0, callbacks=[watcher(), middle, watcher()]
+    )
+    # Recorded from Keras 3.15.1.
+    assert seen == [
+        ("epoch", ["loss"]),
+        ("epoch", ["loss", "learning_rate"]),
+        ("train", ["loss"]),
+        ("train", ["loss"]),
+    ]
+    assert list(history.history) == ["loss", "learning_rate"]
+
+
+def test_logs_of_batches_are_means_over_the_epoch_so_far():
+    losses = []
+    look = LambdaCallback(on_train_batch_end=lambda _, logs: losses.append(logs["mae"]))
+    model = small_model(optimizer="sgd")
+    model.optimizer.learning_rate = 0.0
+    model.fit(X, Y, batch_size=5, shuffle=False, verbose=0, callbacks=[look])
+    expected = [abs(Y[:5]).mean(), abs(Y).mean()]
+    assert losses == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,88 @@
+"""Laws that every op of the table obeys."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from lamina import ops
+from lamina.core.graph import SymbolicTensor
+from lamina.core.variable import Variable
+from tests.unit.ops.table import CASES, ELSEWHERE
+
+APPROXIMATE = {"gelu": 1e-3}  # the default is the formula with tanh
+HOST_ONLY = {"bincount", "convert_to_numpy", "nonzero", "unstack"}
+
+cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+
+
+def is_array(value):
+    return isinstance(value, np.ndarray)
+
+
+def with_arrays(args, convert):
+    return jax.tree.map(lambda v: convert(v) if is_array(v) else v, args)
+
+
+def call(case, convert=lambda v: v):
+    function = getattr(ops, case.name)
+    return function(*with_arrays(case.args, convert), **case.kwargs)
+
+
+@cases
+def test_equals_its_formula(case):
+    wide = with_arrays(
+        case.args, lambda v: v.astype("float64") if v.dtype == "float32" else v
+    )
+    expected = case.oracle(*wide)
+    got = call(case)
+    tolerance = APPROXIMATE.get(case.name, 2e-5)
+    pairs = zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True)
+    for value, formula in pairs if is_nested(got) else [(got, expected)]:
+        assert np.shape(value) == np.shape(formula)
+        np.testing.assert_allclose(value, formula, rtol=tolerance, atol=tolerance)
+
+
+def is_nested(value):
+    return isinstance(value, (list, tuple))
+
+
+@cases
+def test_takes_variables(case):
+    if not any(map(is_array, jax.tree.leaves(case.args))):
+        pytest.skip("takes no arrays")
+    function = getattr(ops, case.name)
+    args = jax.tree.map(
+        lambda v: Variable(v) if is_array(v) and v.dtype.kind in "fi" else v, case.args
+    )
+    got, expected = function(*args, **case.kwargs), call(case)
+    jax.tree.map(np.testing.assert_array_equal, got, expected)
+
+
+@cases
+def test_knows_shapes_and_types_beforehand(case):
+    if case.name in HOST_ONLY or not any(map(is_array, jax.tree.leaves(case.args))):
+        pytest.skip("its shape depends on values, or it takes no arrays")
+    symbolic = call(
+        case, lambda v: SymbolicTensor(v.shape, jax.dtypes.canonicalize_dtype(v.dtype))
+    )
+    real = call(case)
+    if case.name in ("shape", "ndim", "size"):
+        assert symbolic == real
+        return
+    pairs = zip(jax.tree.leaves(symbolic), jax.tree.leaves(real), strict=True)
+    for promised, value in pairs:
+        assert promised.shape == value.shape
+        assert promised.dtype == value.dtype
+
+
+def test_every_op_has_a_case():
+    tested = {case.name for case in CASES}
+    tested.update(*(names.split() for names in ELSEWHERE.values()))
+    modules = {"linalg", "nn"}
+    assert tested | modules == set(ops.__all__)
+
+
+def test_names_are_sorted_and_unique():
+    assert ops.__all__ == sorted(set(ops.__all__))

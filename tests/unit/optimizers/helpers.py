@@ -1,0 +1,59 @@
+"""Steps of an optimizer on fixed gradients, eagerly and inside a device loop."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core import stateless
+from lamina.core.variable import Variable
+from lamina.optimizers import Optimizer
+from tests.tables.arrays import floats
+
+SHAPES = {"kernel": (4, 3), "bias": (3,), "filters": (2, 3, 4)}
+GRADIENTS = [
+    [floats(*shape, seed=10 * step + i) for i, shape in enumerate(SHAPES.values())]
+    for step in range(6)
+]
+
+
+def weights() -> list[Variable]:
+    named = enumerate(SHAPES.items())
+    return [Variable(floats(*s, seed=i), name=name) for i, (name, s) in named]
+
+
+def step_eagerly(optimizer: Optimizer, variables: list[Variable]) -> None:
+    for gradients in GRADIENTS:
+        optimizer.apply(gradients, variables)
+
+
+class DeviceLoop:
+    """All steps as one program, with hyperparameters and their count as inputs."""
+
+    def __init__(self, optimizer: Optimizer, variables: list[Variable]) -> None:
+        optimizer.build(variables)
+        self.optimizer, self.variables = optimizer, variables
+        self.traces = 0
+        self.program = jax.jit(self.trace)
+
+    def trace(self, values: list, numbers: dict, data: list, steps: int) -> list:
+        self.traces += 1
+        held = [*self.variables, *self.optimizer.variables]
+        names = list(stateless.numbers_of([self.optimizer]))
+        bound = dict(zip(names, numbers, strict=True))
+
+        def body(i: jax.Array, values: list) -> list:
+            with stateless.bind(held, values, bound) as scope:
+                self.optimizer.apply([array[i] for array in data], self.variables)
+            return [scope.values[id(v)] for v in held]
+
+        return jax.lax.fori_loop(0, steps, body, values)
+
+    def run(self) -> list[np.ndarray]:
+        """The variables' values after all steps; nothing is assigned."""
+        held = [*self.variables, *self.optimizer.variables]
+        numbers = list(stateless.numbers_of([self.optimizer]).values())
+        data = [jnp.stack(arrays) for arrays in zip(*GRADIENTS, strict=True)]
+        new = self.program([v.raw for v in held], numbers, data, len(GRADIENTS))
+        return [np.asarray(value) for value in new[: len(self.variables)]]

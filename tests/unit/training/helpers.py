@@ -1,0 +1,51 @@
+"""Small models and data that the training tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import lamina
+from lamina import layers
+
+
+def blobs(rows: int = 100, features: int = 8, classes: int = 3) -> tuple[Any, Any]:
+    """Rows around one centre a class, and the class indices."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, classes, rows)
+    centres = generator.normal(size=(classes, features))
+    x = centres[labels] + 0.3 * generator.normal(size=(rows, features))
+    return x.astype("float32"), labels.astype("int32")
+
+
+def classifier(seed: int = 0, compile: bool = True) -> lamina.Model:
+    """A stack with everything that has state of its own in training."""
+    lamina.random.set_seed(seed)
+    model = lamina.Sequential(
+        [
+            layers.Input((8,)),
+            layers.Dense(16, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.GaussianNoise(0.1),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    if compile:
+        loss = "sparse_categorical_crossentropy"
+        model.compile("adam", loss, metrics=["accuracy"])
+    return model
+
+
+def state_of(model: lamina.Model) -> list[np.ndarray]:
+    """Every number that training changes."""
+    variables = [*model.variables, *model.optimizer.variables]
+    return [v.numpy() for v in variables]
+
+
+def assert_same_bits(first: list[np.ndarray], second: list[np.ndarray]) -> None:
+    """Equal to the last bit."""
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,180 @@
+"""The compiled loop: same bits however it is cut, compiled once, stopped in time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import callbacks, layers
+from lamina.core import executable
+from lamina.training import loop, program
+
+from .helpers import assert_same_bits, blobs, classifier, state_of
+
+
+def trained(cut: Any = None, monkeypatch: Any = None, **fit: Any) -> Any:
+    model = classifier()
+    if cut is not None:
+        sizes = iter(cut * 100)
+
+        class Cutter(loop.Pacer):
+            chunk = property(lambda _: next(sizes), lambda *_: None)
+
+        monkeypatch.setattr(loop, "Pacer", Cutter)
+    x, y = blobs()
+    options = {"epochs": 2, "batch_size": 8, "verbose": 0, "seed": 5, **fit}
+    history = model.fit(x, y, **options)
+    return state_of(model), history.history
+
+
+@pytest.mark.parametrize("cut", [[1], [2, 3], [12], [5, 7], [1, 11], [3, 9, 1]], ids=str)
+def test_any_cut_of_an_epoch_gives_the_same_bits(cut: Any, monkeypatch: Any) -> None:
+    whole, logs = trained()
+    pieces, cut_logs = trained(cut, monkeypatch)
+    assert_same_bits(whole, pieces)
+    assert logs == cut_logs
+
+
+class EveryBatch(callbacks.Callback):
+    """Looks at logs only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Any] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seen.append((batch, logs))
+
+
+class EveryModel(EveryBatch):
+    """Looks at the model, so that training must pause for it."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        weights = self.model.get_weights()
+        self.seen.append((batch, logs, weights))
+
+
+def test_batch_callbacks_see_what_one_step_at_a_time_would_show() -> None:
+    quick, slow = EveryBatch(), EveryModel()
+    first, _ = trained(callbacks=[quick])
+    second, _ = trained(callbacks=[slow])
+    assert (quick.batch_needs("train"), slow.batch_needs("train")) == ("batches", "model")
+    assert_same_bits(first, second)
+    assert [s[:2] for s in slow.seen] == quick.seen
+    assert [batch for batch, _ in quick.seen] == [*range(13)] * 2
+    kernels = [s[2][0] for s in slow.seen]
+    assert all((a != b).any() for a, b in zip(kernels, kernels[1:], strict=False))
+
+
+def test_seed_and_order_are_the_only_chance() -> None:
+    first, _ = trained()
+    second, _ = trained()
+    other, _ = trained(seed=6)
+    assert_same_bits(first, second)
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))
+
+
+def test_a_second_fit_traces_and_compiles_nothing(monkeypatch: Any) -> None:
+    model, (x, y) = classifier(), blobs()
+    model.fit(x, y, verbose=0, validation_split=0.2)
+    count, traces = executable.compile_count(), []
+    trace = program._trace
+    monkeypatch.setattr(
+        program, "_trace", lambda *a: traces.append(1) or trace(*a)
+    )
+    model.optimizer.learning_rate = 0.5
+    model.layers[2].rate = 0.1
+    model.fit(x, y, epochs=3, verbose=0, validation_split=0.2)
+    assert executable.compile_count() == count
+    assert not traces
+
+
+def test_equal_models_share_their_programs() -> None:
+    x, y = blobs()
+    classifier(1).fit(x, y, verbose=0)
+    count = executable.compile_count()
+    other = classifier(2)
+    other.fit(x, y, verbose=0)
+    other.evaluate(x, y, verbose=0)
+    count_with_evaluate = executable.compile_count()
+    third = classifier(3)
+    third.fit(x, y, verbose=0)
+    third.evaluate(x, y, verbose=0)
+    assert executable.compile_count() == count_with_evaluate
+    assert count_with_evaluate - count <= 2
+
+
+def test_freezing_takes_effect_at_the_next_fit() -> None:
+    model, (x, y) = classifier(), blobs()
+    model.fit(x, y, verbose=0)
+    model.layers[0].trainable = False
+    before = model.layers[0].get_weights()
+    last = model.layers[-1].get_weights()
+    model.fit(x, y, verbose=0)
+    assert_same_bits(before, model.layers[0].get_weights())
+    assert (last[0] != model.layers[-1].get_weights()[0]).any()
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_training_stops_before_the_first_step_that_is_not_finite(where: str) -> None:
+    x = np.ones((64, 1), "float32")
+    x[40:48] = 1e30 if where == "loss" else 0.0
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        if where == "loss":
+            return y_pred**2
+        return (y_pred - y_pred * 0.5) ** 0.5  # an infinite slope at zero
+
+    model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.compile("sgd", loss)
+    model.layers[0].set_weights([[[1.0]]])
+    log = EveryBatch()
+    with pytest.warns(loop.NonFiniteWarning, match="batch 5"):
+        history = model.fit(
+            x, x, batch_size=8, epochs=3, shuffle=False, verbose=0, callbacks=[log]
+        )
+    assert np.isnan(history.history["loss"]).tolist() == [True]
+    assert int(model.optimizer.iterations) == 5
+    assert np.isfinite(model.get_weights()[0]).all()
+
+
+def test_arrays_that_somebody_holds_outlive_training() -> None:
+    model, (x, y) = classifier(), blobs()
+    model.fit(x, y, verbose=0)
+    held = model.layers[0].kernel.value
+    copy = np.array(held)
+    model.fit(x, y, verbose=0)
+    np.testing.assert_array_equal(np.asarray(held), copy)
+
+
+def test_ctrl_c_ends_fit_with_history_and_weights() -> None:
+    model, (x, y) = classifier(), blobs()
+
+    class Press(callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+
+    ended: list[Any] = []
+    after = callbacks.LambdaCallback(on_train_end=lambda logs: ended.append(logs))
+    history = model.fit(x, y, epochs=1000, verbose=0, callbacks=[Press(), after])
+    assert 2 <= len(history.epoch) <= 3
+    assert len(ended) == 1
+    assert np.isfinite(model.evaluate(x, y, verbose=0)).all()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_fit_works_in_a_thread_of_its_own() -> None:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(trained()))
+    thread.start()
+    thread.join(120)
+    assert_same_bits(results[0][0], trained()[0])

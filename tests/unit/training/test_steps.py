@@ -1,0 +1,149 @@
+"""Steps of the user's own, in each style, against the built-in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import lamina
+from lamina import layers
+from lamina.data.feeds import permutation
+
+from .helpers import assert_same_bits, blobs, state_of
+
+
+class Plain(lamina.Model):
+    """The built-in step."""
+
+
+class ObjectStyle(lamina.Model):
+    """Variables read and assigned as objects."""
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+
+        def loss_of_batch() -> Any:
+            y_pred = self(x, training=True)
+            return self.compute_loss(x, y, y_pred), y_pred
+
+        (loss, y_pred), gradients = lamina.value_and_grad(
+            loss_of_batch, self.trainable_variables, has_aux=True
+        )
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.metrics[0].update_state(loss, sample_weight=len(x))
+        return self.compute_metrics(x, y, y_pred)
+
+
+class StateStyle(lamina.Model):
+    """Keras's form for JAX: lists of values in, lists of values out."""
+
+    def loss_and_updates(
+        self, trainable: Any, rest: Any, x: Any, y: Any, training: bool = False
+    ) -> Any:
+        y_pred, rest = self.stateless_call(trainable, rest, x, training=training)
+        return self.compute_loss(x, y, y_pred), (y_pred, rest)
+
+    def train_step(self, state: Any, data: Any) -> Any:
+        trainable, rest, slots, sums = state
+        x, y = data
+        slope = jax.value_and_grad(self.loss_and_updates, has_aux=True)
+        (loss, (y_pred, rest)), gradients = slope(trainable, rest, x, y, training=True)
+        trainable, slots = self.optimizer.stateless_apply(slots, gradients, trainable)
+        new: list[Any] = []
+        logs = {}
+        for metric in self.metrics:
+            held = sums[len(new) : len(new) + len(metric.variables)]
+            if metric.name == "loss":
+                held = metric.stateless_update_state(held, loss, len(x))
+            else:
+                held = metric.stateless_update_state(held, y, y_pred)
+            logs[metric.name] = metric.stateless_result(held)
+            new += held
+        return logs, (trainable, rest, slots, new)
+
+
+def trained(style: type[lamina.Model], **compile: Any) -> Any:
+    lamina.random.set_seed(3)
+    inputs = layers.Input((8,))
+    hidden = layers.BatchNormalization()(layers.Dense(16, activation="relu")(inputs))
+    model = style(inputs, layers.Dense(3, activation="softmax")(hidden))
+    loss = "sparse_categorical_crossentropy"
+    model.compile("adam", loss, metrics=["accuracy"], **compile)
+    x, y = blobs()
+    history = model.fit(x, y, batch_size=16, epochs=2, verbose=0, seed=1)
+    return state_of(model), history.history
+
+
+@pytest.mark.parametrize("style", [ObjectStyle, StateStyle])
+def test_own_steps_train_like_the_built_in_one(style: type[lamina.Model]) -> None:
+    expected, expected_logs = trained(Plain)
+    got, logs = trained(style)
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert logs.keys() == expected_logs.keys()
+    for name, values in logs.items():
+        np.testing.assert_allclose(values, expected_logs[name], rtol=1e-5)
+
+
+def test_running_eagerly_gives_the_same_numbers() -> None:
+    expected, expected_logs = trained(Plain)
+    got, logs = trained(Plain, run_eagerly=True)
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    assert logs["accuracy"] == expected_logs["accuracy"]
+
+
+def test_a_step_may_return_any_logs() -> None:
+    class Own(lamina.Model):
+        def train_step(self, data: Any) -> Any:
+            x, y = data
+            loss, gradients = lamina.value_and_grad(
+                lambda: ((self(x, training=True) - y) ** 2).mean(),
+                self.trainable_variables,
+            )
+            self.optimizer.apply(gradients, self.trainable_variables)
+            return {"mine": loss}
+
+    inputs = layers.Input((8,))
+    model = Own(inputs, layers.Dense(1)(inputs))
+    model.compile("sgd")
+    x, _ = blobs()
+    logs = model.fit(x, x[:, :1], batch_size=100, epochs=3, verbose=0).history
+    assert list(logs) == ["mine"]
+    assert logs["mine"][2] < logs["mine"][0]
+
+
+def test_a_variable_that_the_model_does_not_own_is_still_trained_on() -> None:
+    outside = lamina.Variable(2.0, trainable=False, name="outside")
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        return (y_pred - outside.value * y_true) ** 2
+
+    model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.compile(lamina.optimizers.SGD(0.1), loss)
+    x = np.ones((32, 1), "float32")
+    model.fit(x, x, epochs=50, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], [[2.0]], rtol=1e-3)
+    outside.assign(5.0)
+    model.fit(x, x, epochs=50, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], [[5.0]], rtol=1e-3)
+
+
+def test_one_batch_at_a_time_trains_like_fit() -> None:
+    expected, _ = trained(Plain)
+    lamina.random.set_seed(3)
+    inputs = layers.Input((8,))
+    hidden = layers.BatchNormalization()(layers.Dense(16, activation="relu")(inputs))
+    model = Plain(inputs, layers.Dense(3, activation="softmax")(hidden))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = blobs()
+    for epoch in range(2):
+        order = permutation(1, epoch, len(x))
+        for start in range(0, len(x), 16):
+            rows = order[start : start + 16]
+            logs = model.train_on_batch(x[rows], y[rows], return_dict=True)
+    assert set(logs) == {"loss", "accuracy"}
+    assert_same_bits(expected, state_of(model))
