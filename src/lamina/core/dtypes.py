@@ -13,10 +13,28 @@ from lamina.errors import ArgumentError, did_you_mean
 __all__ = ["DTypePolicy", "dtype_policy", "set_dtype_policy", "standardize_dtype"]
 
 _PYTHON_TYPES = {int: "int32", bool: "bool", str: "string"}
-_KNOWN = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 "
-    "float64 complex64 complex128 float8_e4m3fn float8_e5m2 string int4 uint4"
-).split()
+_KNOWN = [
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "complex64",
+    "complex128",
+    "float8_e4m3fn",
+    "float8_e5m2",
+    "string",
+    "int4",
+    "uint4",
+]
 
 
 def standardize_dtype(dtype: Any) -> str:

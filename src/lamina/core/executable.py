@@ -15,7 +15,6 @@ from typing import Any
 
 import jax
 
-
 __all__ = ["Program", "clear_executables", "compile_count"]
 
 _LIMIT = 128
@@ -47,9 +46,7 @@ class Program:
         self, function: Callable[..., Any], donate: Sequence[int] = ()
     ) -> None:
         # With unused arguments kept, the program's text tells its whole signature.
-        self._jitted = jax.jit(
-            function, donate_argnums=tuple(donate), keep_unused=True
-        )
+        self._jitted = jax.jit(function, donate_argnums=tuple(donate), keep_unused=True)
         self._ready: OrderedDict[Hashable, Any] = OrderedDict()
 
     def __call__(self, *args: Any) -> Any:
@@ -112,5 +109,3 @@ def _compile(lowered: Any) -> Any:
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)
     return compiled
-
-

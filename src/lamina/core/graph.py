@@ -93,9 +93,7 @@ class Node:
 
     def run(self, tensors: dict[int, Any]) -> Any:
         """Call the operation, each symbolic tensor replaced by its value."""
-        args, kwargs = map_symbolic(
-            lambda t: tensors[id(t)], (self.args, self.kwargs)
-        )
+        args, kwargs = map_symbolic(lambda t: tensors[id(t)], (self.args, self.kwargs))
         return self.operation(*args, **kwargs)
 
 
@@ -145,9 +143,7 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return jax.tree.map(merge, *results)
 
 
-def _evaluate(
-    function: Callable[..., Any], args: Any, kwargs: Any, probe: int
-) -> Any:
+def _evaluate(function: Callable[..., Any], args: Any, kwargs: Any, probe: int) -> Any:
     leaves = symbolic_leaves((args, kwargs))
     specs = [
         jax.ShapeDtypeStruct([probe if n is None else n for n in t.shape], t.dtype)
@@ -223,7 +219,9 @@ def _flat_array(value: Any) -> Any:
     if isinstance(value, Variable):
         return value.value
     if isinstance(value, (list, tuple)):
-        return type(value)(_array(v) for v in value) if _plain_sequence(value) else value
+        return (
+            type(value)(_array(v) for v in value) if _plain_sequence(value) else value
+        )
     return value
 
 
@@ -258,5 +256,3 @@ def walk(outputs: Any, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
         else:
             stack.append((tensor, True))
             stack.extend((t, False) for t in reversed(node.inputs))
-
-

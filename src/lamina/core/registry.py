@@ -226,9 +226,7 @@ def _serialize_function(value: Any) -> Any:
     }
 
 
-def deserialize(
-    config: Any, custom_objects: dict[str, Any] | None = None
-) -> Any:
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The object that a config describes.
 
     Args:

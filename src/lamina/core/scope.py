@@ -94,7 +94,9 @@ class StateScope:
 
     def finite(self) -> Any:
         """Whether everything watched is finite."""
-        total = sum((jnp.sum(w, dtype=jnp.float32) * 0 for w in self.watched), jnp.float32(0))
+        total = sum(
+            (jnp.sum(w, dtype=jnp.float32) * 0 for w in self.watched), jnp.float32(0)
+        )
         return total == 0
 
     def write(self, variable: Variable, value: Any) -> None:

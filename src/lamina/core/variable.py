@@ -200,7 +200,9 @@ def _first_value(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> A
     dims = tuple(int(n) for n in shape)
     value = initializer(dims, dtype=standardize_dtype(dtype))
     # `jnp.asarray` compiles a program for each new shape of a NumPy array.
-    return jax.device_put(value) if isinstance(value, np.ndarray) else jnp.asarray(value)
+    return (
+        jax.device_put(value) if isinstance(value, np.ndarray) else jnp.asarray(value)
+    )
 
 
 def _kept_dtype(value: Any, default: Any) -> Any:

@@ -185,9 +185,7 @@ class StreamFeed:
 
     def _batches(self, epoch: int) -> Iterator[Any]:
         held, self._held = self._held, []
-        if held:
-            iterator = self._iterator
-        elif self.endless and self._iterator is not None:
+        if held or self.endless and self._iterator is not None:
             iterator = self._iterator
         else:
             iterator = iter(self._start(epoch))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import constraints, initializers, regularizers
-from lamina.core import registry, stateless
+from lamina.core import registry
 from lamina.core.dtypes import DTypePolicy, is_float
 from lamina.core.graph import (
     SymbolicTensor,
@@ -31,18 +31,18 @@ from lamina.core.module import (
     unique_name,
     unknown_keywords,
 )
-from lamina.core.random import SeedGenerator
 from lamina.core.scope import autocast, call_scope, local
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.errors import ShapeError, StateError
 from lamina.layers.spec import InputSpec, check_inputs, describe_shapes
+from lamina.layers.weights import WeightOwner
 
 __all__ = ["Layer", "layer_registry"]
 
 layer_registry = registry.Registry("layer", "keras.layers")
 
 
-class Layer(Module):
+class Layer(WeightOwner):
     """A step of a network: weights and a function of them.
 
     Override `__init__` for the configuration, `build` for weights whose shape depends
@@ -100,7 +100,9 @@ class Layer(Module):
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is not None:
-            input_shape = (input_shape,) if isinstance(input_shape, int) else input_shape
+            input_shape = (
+                (input_shape,) if isinstance(input_shape, int) else input_shape
+            )
             batch_input_shape = (None, *input_shape)
         self.batch_input_shape = batch_input_shape or batch_shape
 
@@ -310,128 +312,6 @@ class Layer(Module):
         losses = self._call_losses if local.call is None else local.call.losses
         losses.extend(jax.tree.leaves(loss))
 
-    # Weights
-
-    def own_weights(self) -> list[Variable]:
-        """This layer's own weights, trainable ones first."""
-        own = self.own_variables()
-        return sorted(own, key=lambda v: not v.born_trainable)
-
-    def sublayers(self) -> list[Layer]:
-        """The layers held directly by this one, each once."""
-        return [m for m in self.children() if isinstance(m, Layer)]
-
-    def all_layers(self) -> Iterator[Layer]:
-        """This layer and all layers below it, each once, parents first."""
-        seen: set[int] = set()
-        stack: list[Layer] = [self]
-        while stack:
-            layer = stack.pop()
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-                stack.extend(reversed(layer.sublayers()))
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights: of each layer, trainable ones first, then its sublayers'."""
-        return list({id(v): v for a in self.all_layers() for v in a.own_weights()}.values())
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All weights, other state of layers, and the states of seed generators."""
-        found = {id(v): v for v in self.weights}
-        for layer in self.all_layers():
-            found.update({id(v): v for v in layer.own_variables()})
-            for child in layer.children():
-                if isinstance(child, SeedGenerator):
-                    found[id(child.state)] = child.state
-        return list(found.values())
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The weights that training changes."""
-        frozen = {
-            id(v)
-            for layer in self.all_layers()
-            if not layer._trainable
-            for v in layer.weights
-        }
-        return [v for v in self.weights if v.trainable and id(v) not in frozen]
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """All variables that training does not change by gradients."""
-        trainable = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trainable]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        return self.trainable_variables
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training does not change by gradients."""
-        trainable = {id(v) for v in self.trainable_variables}
-        return [v for v in self.weights if id(v) not in trainable]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes this layer's weights; setting it sets sublayers."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self.all_layers():
-            layer._trainable = bool(value)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in the order of `weights`."""
-        return [v.numpy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all weights, in the order of `weights`.
-
-        Raises:
-            ArgumentError: there are more or fewer arrays than weights.
-            ShapeError: an array has another shape than its weight.
-        """
-        own = self.weights
-        if len(own) != len(weights):
-            raise ArgumentError(
-                f"Layer {self.name!r} has {len(own)} weights, but `set_weights` got "
-                f"{len(weights)} arrays. The weights are: "
-                f"{', '.join(f'{v.path} {v.shape}' for v in own) or 'none'}."
-            )
-        for variable, value in zip(own, weights, strict=True):
-            variable.assign(value)
-
-    def count_params(self) -> int:
-        """The number of weights' elements.
-
-        Raises:
-            StateError: the layer has no weights yet because its input is not known.
-        """
-        if not self.built:
-            raise StateError(
-                f"Layer {self.name!r} has no weights yet: call it on data, or build it "
-                "with `layer.build(input_shape)`."
-            )
-        return sum(v.size for v in self.weights)
-
-    # Penalties
-
-    @property
-    def losses(self) -> list[Any]:
-        """Penalties on weights, and what the last call added with `add_loss`."""
-        return [*self._call_losses, *self.weight_penalties()]
-
-    def weight_penalties(self) -> list[Any]:
-        """What the regularizers of trainable weights give."""
-        weights = [v for v in self.trainable_variables if v.regularizer is not None]
-        return [v.regularizer(v.value) for v in weights if v.regularizer is not None]
-
     # Types
 
     @property
@@ -458,7 +338,9 @@ class Layer(Module):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for inputs of a shape, `None` for what is unknown."""
         inputs = jax.tree.map(
-            lambda s: SymbolicTensor(s, self.compute_dtype), input_shape, is_leaf=is_shape
+            lambda s: SymbolicTensor(s, self.compute_dtype),
+            input_shape,
+            is_leaf=is_shape,
         )
         with call_scope(self.name, None):
             self._check_and_build((inputs,), {})
@@ -481,31 +363,6 @@ class Layer(Module):
         """The symbolic output of a layer used in one place of a graph."""
         return self._node("outputs").outputs
 
-    def stateless_call(
-        self,
-        trainable_variables: Sequence[Any],
-        non_trainable_variables: Sequence[Any],
-        *args: Any,
-        return_losses: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        """Call the layer as a pure function of its variables' values.
-
-        Returns:
-            The outputs and the non-trainable variables' values afterwards; with
-            `return_losses`, the list of losses as a third.
-        """
-        trainable, rest = self.trainable_variables, self.non_trainable_variables
-        values = [*trainable_variables, *non_trainable_variables]
-
-        def run() -> Any:
-            outputs = self(*args, **kwargs)
-            return (outputs, self.losses) if return_losses else outputs
-
-        outputs, after = stateless.call(run, [*trainable, *rest], values)
-        after = after[len(trainable) :]
-        return (outputs[0], after, outputs[1]) if return_losses else (outputs, after)
-
     # Configuration
 
     def get_config(self) -> dict[str, Any]:
@@ -521,7 +378,9 @@ class Layer(Module):
         if layer_registry.objects.get(type(self).__name__) is type(self):
             # The library's layers keep an argument in the attribute of its name, where
             # a user may have replaced it since.
-            now = {k: registry.serialize(vars(self)[k]) for k in given if k in vars(self)}
+            now = {
+                k: registry.serialize(vars(self)[k]) for k in given if k in vars(self)
+            }
             given |= now
         return {**given, **config}
 
@@ -548,22 +407,6 @@ class Layer(Module):
             self.build(_tuples(config["input_shape"]))
         elif "shapes_dict" in config:
             self.build(**{k: _tuples(v) for k, v in config["shapes_dict"].items()})
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Put this layer's own weights into a file's group, by position."""
-        for i, variable in enumerate(self.own_weights()):
-            store[str(i)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Take this layer's own weights from a file's group."""
-        own = self.own_weights()
-        if len(store) != len(own):
-            raise ArgumentError(
-                f"Layer {self.name!r} has {len(own)} weights, the file has "
-                f"{len(store)} for it."
-            )
-        for i, variable in enumerate(own):
-            variable.assign(np.asarray(store[str(i)]))
 
     def __repr__(self) -> str:
         values = {k: v for k, v in self.constructor_arguments().items() if k != "name"}

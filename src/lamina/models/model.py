@@ -288,9 +288,7 @@ class Model(Trainer, Layer):
         """Write all weights to a file that ends in `.weights.h5`."""
         save_weights(self, filepath, overwrite=overwrite)
 
-    def load_weights(
-        self, filepath: str | os.PathLike[str], **kwargs: Any
-    ) -> None:
+    def load_weights(self, filepath: str | os.PathLike[str], **kwargs: Any) -> None:
         """Read all weights from a file that `save_weights` or `save` wrote."""
         load_weights(self, filepath, **kwargs)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-
 from lamina.core.graph import SymbolicTensor
 from lamina.core.registry import custom_object_scope, deserialize, serialize
 from lamina.errors import ArgumentError, ArgumentTypeError
@@ -127,7 +126,9 @@ class Sequential(Model):
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if not self.built and args and hasattr(args[0], "shape"):
             shape = (None, *args[0].shape[1:])
-            self._input_layer = InputLayer(batch_shape=shape, dtype=_input_dtype(args[0]))
+            self._input_layer = InputLayer(
+                batch_shape=shape, dtype=_input_dtype(args[0])
+            )
             self._rebuild()
         super()._check_and_build(args, kwargs)
 
@@ -177,8 +178,6 @@ def _as_layer(value: Any) -> Layer:
     raise ArgumentTypeError(
         f"Sequential takes layers. Received: {value!r} of type {type(value).__name__}."
     )
-
-
 
 
 def _input_dtype(array: Any) -> str | None:

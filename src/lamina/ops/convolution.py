@@ -32,7 +32,7 @@ def _dimensions(rank: int) -> lax.ConvDimensionNumbers:
     return lax.ConvDimensionNumbers(data, (rank + 1, rank, *space), data)
 
 
-def _reference(
+def reference(
     x: jax.Array,
     kernel: jax.Array,
     strides: tuple[int, ...],
@@ -73,7 +73,7 @@ def _convolve(
                 f"{x.shape[1:-1]} with padding={padding!r}. Use a smaller kernel, a "
                 "smaller dilation or padding='same'."
             )
-    run = kernels.find("conv", x, kernel, steps, pads, dilation, groups) or _reference
+    run = kernels.find("conv", x, kernel, steps, pads, dilation, groups) or reference
     return run(x, kernel, steps, pads, dilation, groups)
 
 

@@ -20,7 +20,7 @@ Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 Shape: TypeAlias = int | Sequence[Any]
 
-_OPERANDS = (jax.Array, np.ndarray, np.generic, int, float, complex)
+_OPERANDS = (jax.Array, np.ndarray, np.number, np.bool, int, float, complex)
 
 
 def operand(x: Any) -> ArrayLike:

@@ -260,7 +260,7 @@ class Optimizer(Module):
     def _rate(self, value: Any) -> Any:
         if callable(value):
             return value
-        dtype = jnp.promote_types(config.floatx(), "float32")
+        dtype = "float64" if config.floatx() == "float64" else "float32"
         return self._own(np.asarray(value, dtype), "learning_rate")
 
     def exclude_from_weight_decay(

@@ -19,7 +19,7 @@ __all__ = ["choose", "clip", "global_clip", "matched", "wide"]
 
 def wide(array: jax.Array) -> jax.Array:
     """The array in 32 bits at least: rules do not compute in 16."""
-    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
+    return array.astype(jnp.float32) if array.dtype.itemsize < 4 else array
 
 
 def matched(

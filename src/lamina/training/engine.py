@@ -13,7 +13,7 @@ import numpy as np
 from lamina.core import stateless
 from lamina.core.module import Module
 from lamina.core.scope import RunKey, StateScope
-from lamina.data.feeds import Batches, Segment
+from lamina.data.feeds import Batches
 from lamina.training.program import Clock, Step, loop_program, trace_step
 
 __all__ = ["Engine", "Runner"]

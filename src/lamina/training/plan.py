@@ -89,7 +89,14 @@ class Plan(Module):
                 metrics.Mean(f"{name}_loss") if tracked and loss is not None else None,
             )
             for name, loss, weight, plain_metrics, weighted_metrics, t, p in zip(
-                self.names, chosen, weights, plain, weighted, y_true, y_pred, strict=True
+                self.names,
+                chosen,
+                weights,
+                plain,
+                weighted,
+                y_true,
+                y_pred,
+                strict=True,
             )
         ]
 
@@ -150,9 +157,7 @@ def _put(logs: dict[str, Any], name: str, result: Any) -> None:
     logs.update(result if isinstance(result, dict) else {name: result})
 
 
-def _free_name(
-    logs: dict[str, Any], prefix: str, name: str, weighted: bool
-) -> str:
+def _free_name(logs: dict[str, Any], prefix: str, name: str, weighted: bool) -> str:
     if weighted and prefix + name in logs:
         prefix += "weighted_"
     full, count = prefix + name, 1
@@ -296,9 +301,7 @@ def output_names_of(model: Any, y_pred: Any) -> list[str | None]:
     return [f"output_{i + 1}" for i in range(count)]
 
 
-def flatten_by_names(
-    tree: Any, names: Sequence[str | None], what: str
-) -> list[Any]:
+def flatten_by_names(tree: Any, names: Sequence[str | None], what: str) -> list[Any]:
     """Labels, weights or outputs as a flat list in the outputs' order.
 
     Raises:

@@ -8,12 +8,16 @@ from typing import Any
 import jax
 import numpy as np
 
-
 from lamina.core.compiled import CompiledFunction
 from lamina.core.module import signature
 from lamina.core.random import make_seed
 from lamina.core.scope import local
-from lamina.data.adapt import adapt, is_array_data, split_validation, unpack_x_y_sample_weight
+from lamina.data.adapt import (
+    adapt,
+    is_array_data,
+    split_validation,
+    unpack_x_y_sample_weight,
+)
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.errors import ArgumentError
 from lamina.training.callbacks import CallbackList, History
@@ -21,7 +25,14 @@ from lamina.training.engine import clock_of
 from lamina.training.loop import EpochLoop, Interrupt, host_logs
 from lamina.training.preflight import check_data
 
-__all__ = ["evaluate", "fit", "on_batch", "predict", "predict_on_batch", "step_function"]
+__all__ = [
+    "evaluate",
+    "fit",
+    "on_batch",
+    "predict",
+    "predict_on_batch",
+    "step_function",
+]
 
 
 def fit(
@@ -225,7 +236,9 @@ def predictor(model: Any) -> Callable[[Any], Any]:
 
 def predict_on_batch(model: Any, x: Any) -> Any:
     """See `Trainer.predict_on_batch`."""
-    return predict(model, x, batch_size=2**31 - 1, verbose=0, steps=None, callbacks=None)
+    return predict(
+        model, x, batch_size=2**31 - 1, verbose=0, steps=None, callbacks=None
+    )
 
 
 def on_batch(
@@ -287,5 +300,3 @@ def _with_state(model: Any, name: str, method: Any, batch: Any) -> dict[str, Any
     if "loss" in logs and name == "train_step":
         scope.watch(logs["loss"])
     return logs
-
-

@@ -474,5 +474,3 @@ class _Engines:
     def __init__(self) -> None:
         self.by_kind: dict[Any, Engine] = {}
         self.outputs: dict[Any, Any] = {}
-
-

@@ -240,7 +240,7 @@ def test_optimizers_by_name(identifier, expected):
 
 def test_identifiers_of_nothing():
     assert optimizers.get(None) is None
-    with pytest.raises(UnknownNameError, match="Did you mean 'adam'"):
+    with pytest.raises(UnknownNameError, match="Did you mean 'Adam'"):
         optimizers.get("adm")
     with pytest.raises(ArgumentError, match="optimizer"):
         optimizers.get(len)

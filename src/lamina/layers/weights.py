@@ -1,0 +1,185 @@
+"""The weights of a layer and of all layers below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.core import stateless
+from lamina.core.module import Module
+from lamina.core.random import SeedGenerator
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentError, StateError
+
+__all__ = ["WeightOwner"]
+
+
+class WeightOwner(Module):
+    """A module whose variables are weights, some of them trained; base of Layer."""
+
+    built: bool
+    _trainable: bool
+    _call_losses: list[Any]
+
+    def own_weights(self) -> list[Variable]:
+        """This layer's own weights, trainable ones first."""
+        own = self.own_variables()
+        return sorted(own, key=lambda v: not v.born_trainable)
+
+    def sublayers(self) -> list[WeightOwner]:
+        """The layers held directly by this one, each once."""
+        return [m for m in self.children() if isinstance(m, WeightOwner)]
+
+    def all_layers(self) -> Iterator[WeightOwner]:
+        """This layer and all layers below it, each once, parents first."""
+        seen: set[int] = set()
+        stack: list[WeightOwner] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                stack.extend(reversed(layer.sublayers()))
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: of each layer, trainable ones first, then its sublayers'."""
+        return list(
+            {id(v): v for a in self.all_layers() for v in a.own_weights()}.values()
+        )
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, other state of layers, and the states of seed generators."""
+        found = {id(v): v for v in self.weights}
+        for layer in self.all_layers():
+            found.update({id(v): v for v in layer.own_variables()})
+            for child in layer.children():
+                if isinstance(child, SeedGenerator):
+                    found[id(child.state)] = child.state
+        return list(found.values())
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The weights that training changes."""
+        frozen = {
+            id(v)
+            for layer in self.all_layers()
+            if not layer._trainable
+            for v in layer.weights
+        }
+        return [v for v in self.weights if v.trainable and id(v) not in frozen]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All variables that training does not change by gradients."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes."""
+        return self.trainable_variables
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change by gradients."""
+        trainable = {id(v) for v in self.trainable_variables}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes this layer's weights; setting it sets sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.all_layers():
+            layer._trainable = bool(value)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of `weights`."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set all weights, in the order of `weights`.
+
+        Raises:
+            ArgumentError: there are more or fewer arrays than weights.
+            ShapeError: an array has another shape than its weight.
+        """
+        own = self.weights
+        if len(own) != len(weights):
+            raise ArgumentError(
+                f"Layer {self.name!r} has {len(own)} weights, but `set_weights` got "
+                f"{len(weights)} arrays. The weights are: "
+                f"{', '.join(f'{v.path} {v.shape}' for v in own) or 'none'}."
+            )
+        for variable, value in zip(own, weights, strict=True):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """The number of weights' elements.
+
+        Raises:
+            StateError: the layer has no weights yet because its input is not known.
+        """
+        if not self.built:
+            raise StateError(
+                f"Layer {self.name!r} has no weights yet: call it on data, or build it "
+                "with `layer.build(input_shape)`."
+            )
+        return sum(v.size for v in self.weights)
+
+    @property
+    def losses(self) -> list[Any]:
+        """Penalties on weights, and what the last call added with `add_loss`."""
+        return [*self._call_losses, *self.weight_penalties()]
+
+    def weight_penalties(self) -> list[Any]:
+        """What the regularizers of trainable weights give."""
+        weights = [v for v in self.trainable_variables if v.regularizer is not None]
+        return [v.regularizer(v.value) for v in weights if v.regularizer is not None]
+
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Call the layer as a pure function of its variables' values.
+
+        Returns:
+            The outputs and the non-trainable variables' values afterwards; with
+            `return_losses`, the list of losses as a third.
+        """
+        trainable, rest = self.trainable_variables, self.non_trainable_variables
+        values = [*trainable_variables, *non_trainable_variables]
+
+        def run() -> Any:
+            outputs = self(*args, **kwargs)
+            return (outputs, self.losses) if return_losses else outputs
+
+        outputs, after = stateless.call(run, [*trainable, *rest], values)
+        after = after[len(trainable) :]
+        return (outputs[0], after, outputs[1]) if return_losses else (outputs, after)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put this layer's own weights into a file's group, by position."""
+        for i, variable in enumerate(self.own_weights()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take this layer's own weights from a file's group."""
+        own = self.own_weights()
+        if len(store) != len(own):
+            raise ArgumentError(
+                f"Layer {self.name!r} has {len(own)} weights, the file has "
+                f"{len(store)} for it."
+            )
+        for i, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(i)]))

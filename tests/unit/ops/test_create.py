@@ -1,0 +1,65 @@
+"""Element types, and conversions at the border."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from lamina import config, ops
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentError
+
+
+@pytest.mark.parametrize("name", ["zeros", "ones", "empty"])
+def test_new_arrays_are_floatx(name):
+    make = getattr(ops, name)
+    assert make((2,)).dtype == "float32"
+    config.set_floatx("bfloat16")
+    assert make((2,)).dtype == "bfloat16"
+    assert make((2,), "int8").dtype == "int8"
+
+
+def test_arange_follows_its_arguments():
+    assert ops.arange(3).dtype == "int32"
+    assert ops.arange(3.0).dtype == "float32"
+    assert ops.arange(0, 1, 0.5).tolist() == [0.0, 0.5]
+    assert ops.arange(3, dtype="float32").tolist() == [0.0, 1.0, 2.0]
+
+
+def test_lists_and_whole_numbers_become_floats():
+    assert ops.sigmoid([0, 0]).tolist() == [0.5, 0.5]
+    assert ops.mean([1, 2]).dtype == "float32"
+    assert ops.sum([True, True]).dtype == "int32"
+
+
+def test_python_numbers_keep_the_type_of_arrays():
+    half = ops.cast([1.0], "bfloat16")
+    assert (half * 2.5).dtype == ops.add(half, 1).dtype == "bfloat16"
+    assert ops.where([True], half, 0.0).dtype == "bfloat16"
+    assert jax.jit(lambda x: ops.maximum(x, 0.5))(half).dtype == "bfloat16"
+
+
+def test_half_precision_means_do_not_overflow():
+    x = ops.full((4096,), 60000.0, "float16")
+    assert float(ops.mean(x)) == 60000
+    assert [float(v) for v in ops.moments(x, 0)] == [60000, 0]
+
+
+def test_conversions():
+    variable = Variable([1.0, 2.0])
+    assert isinstance(ops.convert_to_numpy(variable), np.ndarray)
+    assert ops.convert_to_tensor([1, 2], "float16").dtype == "float16"
+    assert ops.dtype(variable) == ops.dtype(np.ones(1, "float32")) == "float32"
+    assert ops.is_tensor(variable.value) and not ops.is_tensor([1.0])
+
+
+def test_one_hot_leaves_strangers_out():
+    assert ops.one_hot([-1, 1, 5], 3).tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    with pytest.raises(ArgumentError, match="must hold integers"):
+        ops.one_hot([0.0], 3)
+
+
+def test_pad_refuses_values_without_a_constant_border():
+    with pytest.raises(ArgumentError, match="mode='constant' only"):
+        ops.pad([1.0, 2.0], 1, "reflect", constant_values=1)

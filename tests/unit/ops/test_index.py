@@ -1,0 +1,77 @@
+"""Placing and looking up, where one line of NumPy does not say it."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from lamina import ops
+from lamina.errors import ArgumentError
+from tests.tables.arrays import floats, ints
+
+
+def test_in_top_k_counts_ties_in():
+    rows = [[0.1, 0.3, 0.3], [0.5, 0.2, np.nan], [0.5, 0.2, 0.1]]
+    assert ops.in_top_k([1, 2, 1], rows, k=1).tolist() == [True, False, False]
+    assert ops.in_top_k([2, 0, 1], rows, k=2).tolist() == [True, True, True]
+
+
+def test_scatter_adds_up():
+    indices, values = ints(6, 2, below=3), floats(6, 4)
+    expected = np.zeros((3, 3, 4), "float32")
+    np.add.at(expected, tuple(indices.T), values)
+    got = ops.scatter(indices, values, (3, 3, 4))
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "reduction, function",
+    [
+        (None, lambda old, new: new),
+        ("add", np.add),
+        ("max", np.maximum),
+        ("min", np.minimum),
+        ("mul", np.multiply),
+    ],
+)
+def test_scatter_update(reduction, function):
+    x, new = floats(5, 2), floats(2, 2, seed=1)
+    expected = x.copy()
+    expected[[1, 3]] = function(x[[1, 3]], new)
+    got = ops.scatter_update(x, [[1], [3]], new, reduction)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_scatter_update_refuses_unknown_reductions():
+    with pytest.raises(ArgumentError, match="`reduction` must be None, 'add'"):
+        ops.scatter_update([1.0], [[0]], [2.0], "mean")
+
+
+def test_slice_update():
+    x = floats(4, 5)
+    expected = x.copy()
+    expected[1:3, 2:4] = 7
+    got = ops.slice_update(x, [1, 2], np.full((2, 2), 7))
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_slices_may_begin_anywhere_on_the_device():
+    x = floats(4, 5)
+    cut = jax.jit(lambda i: ops.slice(x, (i, 0), (2, 5)))
+    np.testing.assert_array_equal(cut(1), x[1:3])
+
+
+def test_counts_are_needed_when_compiled():
+    with pytest.raises(ArgumentError, match="segment_sum: `num_segments` is needed"):
+        jax.jit(lambda ids: ops.segment_sum(np.ones(3), ids))(np.array([0, 1, 1]))
+    assert ops.segment_sum(np.ones(3), np.array([0, 1, 1])).tolist() == [1, 2]
+
+
+def test_bincount():
+    x, weights = ints(2, 9, below=4), floats(2, 9)
+    got = ops.bincount(x, weights, minlength=6)
+    expected = [np.bincount(a, w, 6) for a, w in zip(x, weights, strict=True)]
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    compiled = jax.jit(lambda x: ops.bincount(x, minlength=4))(x[0])
+    assert compiled.tolist() == np.bincount(x[0], minlength=4).tolist()

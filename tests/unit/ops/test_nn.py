@@ -1,0 +1,86 @@
+"""Edges of activations, crossentropies and normalisations."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from lamina import ops
+from lamina.errors import ShapeError
+from tests.tables.arrays import floats
+
+
+def test_sparsemax_is_the_nearest_point_of_the_simplex():
+    x = floats(6, 5, low=-2.0, high=2.0)
+    for axis in (0, 1):
+        p = np.asarray(ops.sparsemax(x, axis=axis))
+        np.testing.assert_allclose(p.sum(axis), 1, rtol=1e-6)
+        # What is left of x is the same wherever p is positive, and less elsewhere.
+        rest = x - p
+        limit = rest.max(axis, keepdims=True)
+        assert np.all((p >= 0) & (np.isclose(rest, limit, atol=1e-6) | (p == 0)))
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+@pytest.mark.parametrize("logit", [-200.0, 200.0])
+def test_crossentropy_of_extreme_logits_is_finite(target, logit):
+    def loss(x):
+        return ops.binary_crossentropy([target], x, from_logits=True).sum()
+
+    value, slope = jax.value_and_grad(loss)(np.array([logit], "float32"))
+    np.testing.assert_allclose(value, 0 if (logit > 0) == target else 200)
+    np.testing.assert_allclose(slope, [float(logit > 0) - target])
+
+
+def test_crossentropy_of_certain_mistakes_is_finite():
+    certain = np.array([[0.0, 1.0]], "float32")
+    for value in (
+        ops.binary_crossentropy(1 - certain, certain),
+        ops.categorical_crossentropy(1 - certain, certain),
+        ops.sparse_categorical_crossentropy([0], certain),
+    ):
+        np.testing.assert_allclose(value, -np.log(1e-7), rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.binary_crossentropy(np.ones((3, 1)), np.ones(3)),
+        lambda: ops.categorical_crossentropy(np.ones((3, 2)), np.ones((3, 4))),
+        lambda: ops.sparse_categorical_crossentropy(np.ones((3, 4)), np.ones((3, 4))),
+    ],
+)
+def test_misfits_are_named(call):
+    with pytest.raises(ShapeError, match=r"crossentropy: `target` has shape \(3, "):
+        call()
+
+
+def test_norm_of_nothing_has_a_gradient():
+    slope = jax.grad(lambda x: ops.normalize(x).sum())(np.zeros((1, 3), "float32"))
+    assert np.isfinite(slope).all()
+
+
+def test_division_by_nothing_has_a_gradient():
+    slope = jax.grad(lambda x, y: ops.divide_no_nan(x, y).sum(), argnums=(0, 1))
+    assert [v.tolist() for v in slope(np.ones(1), np.zeros(1))] == [[0.0], [0.0]]
+
+
+def test_half_precision_is_normalised_in_single():
+    x = 100 * floats(4, 64)
+    for function in (ops.layer_normalization, ops.rms_normalization):
+        half = function(ops.cast(x, "float16"))
+        assert half.dtype == "float16"
+        np.testing.assert_allclose(half, function(x), atol=2e-3)
+
+
+@pytest.mark.parametrize("axis", [1, (1, 2), -2])
+def test_scales_follow_the_normalised_axes(axis):
+    x = floats(2, 3, 4)
+    axes = (axis,) if isinstance(axis, int) else axis
+    shape = [x.shape[a] for a in sorted(a % 3 for a in axes)]
+    gamma = floats(*shape, seed=1)
+    plain = ops.layer_normalization(x, axis=axis)
+    spread = gamma[..., None] if len(axes) == 1 else gamma
+    got = ops.layer_normalization(x, gamma, axis=axis)
+    np.testing.assert_allclose(got, plain * spread, rtol=1e-5, atol=1e-6)
