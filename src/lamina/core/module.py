@@ -156,7 +156,8 @@ class Module:
 
     def own_variables(self) -> list[Variable]:
         """The variables of this module itself, without those of its children."""
-        return [v for _, v in self._members() if isinstance(v, Variable)]
+        found = {id(v): v for _, v in self._members() if isinstance(v, Variable)}
+        return list(found.values())
 
     def children(self) -> list[Module]:
         """The modules held directly by this one, each once."""

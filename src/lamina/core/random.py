@@ -99,6 +99,15 @@ class SeedGenerator(Module):
         """The constructor's arguments."""
         return {"seed": self.initial_seed}
 
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put the state into a file's group."""
+        store["0"] = self.state.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the state from a file's group; Keras's files have none."""
+        if "0" in store:
+            self.state.assign(store["0"])
+
 
 def _scramble(word: Any) -> Any:
     # lowbias32, https://github.com/skeeto/hash-prospector
@@ -228,7 +237,7 @@ def dropout(
 
     Args:
         inputs: any float array.
-        rate: share of elements to zero, in [0, 1); may be traced.
+        rate: share of elements to zero, in [0, 1]; may be traced.
         noise_shape: shape of the mask, `None` entries taken from `inputs`; 1 shares
             the mask along that axis.
         seed: an integer, a `SeedGenerator`, or `None`.
@@ -243,5 +252,6 @@ def dropout(
     # 24 bits are exact in float32, and enough to tell rates apart.
     uniform_bits = (bits >> 8).astype(jnp.float32) * np.float32(2.0**-24)
     keep = uniform_bits >= rate
-    scale = jnp.asarray(1.0 / (1.0 - rate), inputs.dtype)
+    kept = 1.0 - rate
+    scale = jnp.asarray(1.0 / jnp.where(kept > 0, kept, 1.0), inputs.dtype)
     return jnp.where(keep, inputs * scale, jnp.zeros((), inputs.dtype))

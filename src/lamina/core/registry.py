@@ -199,7 +199,7 @@ def serialize(value: Any) -> Any:
         }
     if hasattr(value, "get_config"):
         config = {k: serialize(v) for k, v in value.get_config().items()}
-        return {**_reference(type(value)), "config": config}
+        return {**_reference(type(value)), "config": config, **_extra_configs(value)}
     if inspect.isfunction(value):
         return _serialize_function(value)
     if hasattr(value, "__array__"):
@@ -210,6 +210,17 @@ def serialize(value: Any) -> Any:
         f"Can't write {value!r} into a config: give it a `get_config` method, or "
         "register it with `lamina.saving.register_keras_serializable`."
     )
+
+
+def _extra_configs(value: Any) -> dict[str, Any]:
+    """How a layer was built and a model was compiled, where that is known."""
+    found: dict[str, Any] = {}
+    for name in ("build_config", "compile_config"):
+        get = getattr(value, f"get_{name}", None)
+        config = get() if get is not None else None
+        if config is not None:
+            found[name] = serialize(config)
+    return found
 
 
 def _serialize_function(value: Any) -> Any:

@@ -382,6 +382,11 @@ class Layer(WeightOwner):
                 k: registry.serialize(vars(self)[k]) for k in given if k in vars(self)
             }
             given |= now
+        # What every layer takes is left out where it says nothing, as Keras does.
+        plain = signature(Layer.__init__).parameters
+        given = {
+            k: v for k, v in given.items() if k not in plain or v != plain[k].default
+        }
         return {**given, **config}
 
     @classmethod

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lamina import config
 from lamina.core import random
-from lamina.core.check import at_least, fraction
+from lamina.core.check import at_least, between, fraction
 from lamina.core.module import Number
 from lamina.layers.base import Layer
 from lamina.layers.spatial import data_formats
@@ -60,7 +60,7 @@ class Dropout(Noise):
     expectation. Changing `rate` later recompiles nothing.
 
     Args:
-        rate: the share to zero, from 0 up to, not including, 1.
+        rate: the share to zero, from 0 to 1.
         noise_shape: shape of the random mask, `None` for the input's own size; a 1
             shares the mask along that axis.
         seed: where the random numbers begin; a fresh one by default.
@@ -77,7 +77,7 @@ class Dropout(Noise):
     """
 
     rate = Number()
-    arguments = {"rate": fraction}
+    arguments = {"rate": between(0, 1)}
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class SpatialDropout(Noise):
     rank: ClassVar[int]
     data_format = "channels_last"
     rate = Number()
-    arguments = {"rate": fraction, "data_format": data_formats}
+    arguments = {"rate": between(0, 1), "data_format": data_formats}
 
     def __init__(
         self,

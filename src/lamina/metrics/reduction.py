@@ -11,7 +11,12 @@ import jax.numpy as jnp
 
 from lamina.core.dtypes import is_float
 from lamina.core.masks import get_mask
-from lamina.losses.base import fit_weights, function_config, safe_divide
+from lamina.losses.base import (
+    fit_weights,
+    function_config,
+    safe_divide,
+    same_rank,
+)
 from lamina.metrics.base import Metric
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
@@ -149,8 +154,9 @@ class MeanMetricWrapper(Average):
         mask = get_mask(y_pred)
         y_pred = jnp.asarray(y_pred)
         if is_float(y_pred.dtype):
-            y_pred = y_pred.astype(self.dtype)
-        values = self.fn(jnp.asarray(y_true), y_pred, **self.options)
+            y_pred = y_pred.astype(jnp.promote_types(y_pred.dtype, self.dtype))
+        pair = same_rank(jnp.asarray(y_true), y_pred)
+        values = self.fn(*pair, **self.options)
         self.add(values, masked_weights(sample_weight, mask, self.dtype))
 
     def get_config(self) -> dict[str, Any]:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from lamina.core.registry import Registry
 from lamina.models.model import Functional, Model, clone_model
 from lamina.models.sequential import Sequential
+from lamina.saving import load_model, save_model
 
-__all__ = ["Functional", "Model", "Sequential", "clone_model"]
+__all__ = [
+    "Functional",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "save_model",
+]
+
+registry = Registry("model", "keras")
+registry.add(Functional, Model, Sequential)

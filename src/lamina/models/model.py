@@ -68,6 +68,10 @@ class Model(Trainer, Layer):
         if inputs is not None:
             self._set_graph(inputs, outputs)
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        wired = len(args) > 1 or "outputs" in kwargs
+        return super().__new__(Functional if cls is Model and wired else cls, *args, **kwargs)  # fmt: skip
+
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         self._graph = Graph(inputs, outputs)
         self._graph_layers = self._graph.layers
@@ -249,7 +253,8 @@ class Model(Trainer, Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The graph as Keras writes it, or the constructor's arguments."""
-        if self._graph is None or type(self) not in (Model, Functional):
+        own_init = type(self).__init__ not in (Model.__init__, Functional.__init__)
+        if self._graph is None or own_init:
             return super().get_config()
         head = {"name": self.name, "trainable": self.trainable}
         return {**head, **graph_config(self._graph)}

@@ -19,17 +19,12 @@ from lamina.ops.windows import (
     Sizes,
     borders,
     from_channels_last,
+    layout,
     per_axis,
     to_channels_last,
 )
 
 __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
-
-
-def _dimensions(rank: int) -> lax.ConvDimensionNumbers:
-    space = tuple(range(rank))
-    data = (0, rank + 1, *[i + 1 for i in space])
-    return lax.ConvDimensionNumbers(data, (rank + 1, rank, *space), data)
 
 
 def reference(
@@ -40,13 +35,14 @@ def reference(
     dilation: tuple[int, ...],
     groups: int,
 ) -> jax.Array:
+    """The convolution of (batch, *space, in) with (*window, in / groups, out)."""
     return lax.conv_general_dilated(
         x,
         kernel,
         strides,
         padding,
         rhs_dilation=dilation,
-        dimension_numbers=_dimensions(len(strides)),
+        dimension_numbers=layout(len(strides)),
         feature_group_count=groups,
     )
 
@@ -233,7 +229,7 @@ def conv_transpose(
         steps,
         pads,
         rhs_dilation=dilation,
-        dimension_numbers=_dimensions(rank),
+        dimension_numbers=layout(rank),
         transpose_kernel=True,
     )
     return from_channels_last(owner, y, data_format)

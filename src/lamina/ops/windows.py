@@ -6,14 +6,29 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from lamina import config
 from lamina.errors import invalid
 
-__all__ = ["Sizes", "borders", "from_channels_last", "per_axis", "to_channels_last"]
+__all__ = [
+    "Sizes",
+    "borders",
+    "from_channels_last",
+    "layout",
+    "per_axis",
+    "to_channels_last",
+]
 
 Sizes = int | Sequence[int]
 Borders = list[tuple[int, int]]
+
+
+def layout(rank: int) -> lax.ConvDimensionNumbers:
+    """Channels last in inputs and results; (*window, in, out) in kernels."""
+    space = range(rank)
+    data = (0, rank + 1, *[i + 1 for i in space])
+    return lax.ConvDimensionNumbers(data, (rank + 1, rank, *space), data)
 
 
 def per_axis(owner: str, argument: str, value: Sizes, rank: int) -> tuple[int, ...]:

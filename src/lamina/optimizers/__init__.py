@@ -64,7 +64,11 @@ optimizer_registry.aliases.update({cls.__name__.lower(): cls for cls in _CLASSES
 
 
 def get(identifier: Any) -> Any:
-    """An optimizer from a name, a config, a class, an Optax transformation, or itself.
+    """An optimizer from whatever `compile` takes for one.
+
+    Args:
+        identifier: a name, a config, a class, an Optax transformation, an optimizer,
+            or `None`.
 
     Raises:
         UnknownNameError: no optimizer has that name; the nearest ones are offered.
@@ -91,7 +95,11 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """An optimizer's config, as files hold it."""
+    """An optimizer's config, as files hold it.
+
+    Args:
+        optimizer: any optimizer but one made of an Optax transformation.
+    """
     return registry.serialize(optimizer)
 
 

@@ -354,7 +354,7 @@ class Optimizer(Module):
             names = [name for name in self._slot_names if (name, i) in self._slots]
             slots = {name: wide(self._slots[name, i].value) for name in names}
             value, slots = self.update(
-                wide(gradient), wide(variable.value), slots, step, prepared
+                gradient, wide(variable.value), slots, step, prepared
             )
             variable.assign(value)
             for name in names:
@@ -379,10 +379,10 @@ class Optimizer(Module):
     ) -> None:
         sums = [self._accumulators[self._positions[v]] for v in variables]
         for gradient, total in zip(gradients, sums, strict=True):
-            total.assign_add(gradient)
+            total.assign(wide(total.value) + gradient)
 
         def update() -> None:
-            self._update([total.value / steps for total in sums], variables)
+            self._update([wide(total.value) / steps for total in sums], variables)
             for total in sums:
                 total.assign(jnp.zeros_like(total.value))
 

@@ -25,7 +25,7 @@ def wide(array: jax.Array) -> jax.Array:
 def matched(
     owner: str, gradients: Sequence[Any], variables: Sequence[Variable]
 ) -> tuple[list[jax.Array], list[Variable]]:
-    """The gradients that are not `None`, as arrays, and their variables.
+    """The gradients that are not `None`, in 32 bits, and their variables.
 
     Raises:
         ArgumentError: another number of gradients than of variables, or none at all.
@@ -37,7 +37,7 @@ def matched(
             f"gradients for {len(variables)} variables."
         )
     pairs = list(zip(gradients, variables, strict=True))
-    found = [(jnp.asarray(g), v) for g, v in pairs if g is not None]
+    found = [(wide(jnp.asarray(g)), v) for g, v in pairs if g is not None]
     missing = [v.path for g, v in pairs if g is None]
     if not found:
         raise ArgumentError(

@@ -13,6 +13,7 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.optimizers.arguments import SharedArguments
 from lamina.optimizers.base import Optimizer
+from lamina.optimizers.gradients import wide
 
 __all__ = ["OptaxOptimizer", "is_transformation"]
 
@@ -96,7 +97,8 @@ class OptaxOptimizer(Optimizer):
         )
         for variable, path in zip(values, self._paths, strict=True):
             if variable in given:
-                variable.assign_add(learning_rate * updates[path])
+                move = learning_rate * wide(updates[path])
+                variable.assign(wide(values[variable]) + move)
         for held, leaf in zip(self._state, jax.tree.leaves(state), strict=True):
             held.assign(leaf)
 

@@ -395,7 +395,11 @@ schedule_registry.add(
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """A schedule's config, as files hold it."""
+    """A schedule's config, as files hold it.
+
+    Args:
+        learning_rate_schedule: any schedule.
+    """
     return registry.serialize(learning_rate_schedule)
 
 

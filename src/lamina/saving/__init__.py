@@ -1,6 +1,28 @@
-"""Model files."""
+"""Model files: whole models in `.keras`, weights in `.weights.h5`."""
 
+from __future__ import annotations
 
-def save_model(*a, **k): ...
-def save_weights(*a, **k): ...
-def load_weights(*a, **k): ...
+from lamina.core.registry import (
+    custom_object_scope,
+    get_registered_name,
+    get_registered_object,
+)
+from lamina.core.registry import custom_object_scope as CustomObjectScope  # noqa: N812
+from lamina.core.registry import deserialize as deserialize_keras_object
+from lamina.core.registry import register_serializable as register_keras_serializable
+from lamina.core.registry import serialize as serialize_keras_object
+from lamina.saving.keras_zip import load_model, load_weights, save_model, save_weights
+
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_registered_name",
+    "get_registered_object",
+    "load_model",
+    "load_weights",
+    "register_keras_serializable",
+    "save_model",
+    "save_weights",
+    "serialize_keras_object",
+]

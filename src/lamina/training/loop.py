@@ -100,6 +100,9 @@ class EpochLoop:
         self.kind, self.engine, self.feed = kind, engine, feed
         self.callbacks, self.seed, self.stopped = callbacks, seed, stopped
         self.needs = callbacks.batch_needs(kind)
+        if engine.eager and self.needs == "batches":
+            # Only a compiled program keeps the logs of batches gone by.
+            self.needs = "model"
         self.pacer = Pacer()
         self.interrupted = False
         self._begin = getattr(callbacks, f"on_{kind}_batch_begin")
@@ -181,18 +184,26 @@ class EpochLoop:
         """Wait for a dispatch whose successor is already under way."""
         jax.block_until_ready(out["logs"])
         self.pacer.note(steps)
+        if int(out["bad"]) >= 0:
+            self.interrupted = True
         self.callbacks.on_progress(self.kind, done, out["logs"])
 
     def _report_batches(
         self, out: dict[str, Any], first: int, last: int, history: int
     ) -> None:
-        if not history:
-            self._end(first, host_logs(out["logs"]))
-            return
+        bad = int(out["bad"])
         rows = jax.device_get(out["history"])
-        for i in range(last - first):
-            self._begin(first + i)
-            self._end(first + i, host_logs({k: v[i] for k, v in rows.items()}))
+        for i in range(first, last):
+            if history:
+                self._begin(i)
+                logs = host_logs({k: v[i - first] for k, v in rows.items()})
+            else:
+                logs = host_logs(out["logs"])
+            if i == bad:
+                self.interrupted = True
+                self._end(i, {**logs, "loss": float("nan")})
+                return
+            self._end(i, logs)
 
     def _should_stop(self) -> bool:
         return self.interrupted or self.stopped()

@@ -116,7 +116,7 @@ class Plan(Module):
         for out, t, p, w in zip(self.outputs, y_true, y_pred, weights, strict=True):
             if out.loss is None or t is None:
                 continue
-            value = out.loss(t, p, _with_mask(w, p))
+            value = out.loss(t, p, w)
             if out.tracker is not None:
                 out.tracker.update_state(value, sample_weight=p.shape[0])
             if out.loss_weight is not None:
@@ -164,17 +164,6 @@ def _free_name(logs: dict[str, Any], prefix: str, name: str, weighted: bool) -> 
     while full in logs:
         full, count = f"{prefix}{name}_{count}", count + 1
     return full
-
-
-def _with_mask(weight: Any, y_pred: Any) -> Any:
-    """Weights that leave masked steps out of the mean, as the loss expects them."""
-    mask = get_mask(y_pred)
-    if mask is None:
-        return weight
-    mask = mask.astype(jnp.float32)
-    # The mean runs over all steps, so kept ones are scaled up to it.
-    mask = mask * (mask.size / jnp.maximum(mask.sum(), 1e-7))
-    return _mask_weight(weight, mask)
 
 
 def _mask_weight(weight: Any, mask: Any) -> Any:

@@ -73,7 +73,8 @@ def fit(
             chosen.on_epoch_begin(epoch)
             logs, steps = loop.epoch(epoch, model._steps_done)
             model._steps_done += steps
-            if validate is not None and _is_due(epoch, validation_freq):
+            due = _is_due(epoch, validation_freq) and not interrupt.requested
+            if validate is not None and due:
                 logs.update({f"val_{k}": v for k, v in validate().items()})
             chosen.on_epoch_end(epoch, logs)
             if model.stop_training or interrupt.requested or loop.interrupted:

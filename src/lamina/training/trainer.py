@@ -12,6 +12,7 @@ from lamina import optimizers
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module
+from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.core.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
@@ -87,6 +88,28 @@ class Trainer:
     def compiled(self) -> bool:
         """Whether `compile` was called."""
         return self._compiled is not None
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """The arguments of `compile`, as a file holds them; `None` before it."""
+        if self._compiled is None:
+            return None
+        given = {"optimizer": self.optimizer, **self._compiled._asdict()}
+        flags = {
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_compile,
+        }
+        return {k: serialize(v) for k, v in (given | flags).items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with the arguments that `get_compile_config` returned."""
+        self.compile(**{k: deserialize(v) for k, v in config.items()})
+        if hasattr(self.optimizer, "build"):
+            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    def continue_from(self, steps: Any) -> None:
+        """Let random numbers go on as after so many steps of training."""
+        self._steps_done = int(steps)
 
     @property
     def loss(self) -> Any:

@@ -80,11 +80,12 @@ def recorder(calls, needs):
     return callback
 
 
+@pytest.mark.parametrize("eagerly", [False, True])
 @pytest.mark.parametrize("needs", ["batches", "model"])
 @pytest.mark.parametrize("run", RECORDED)
-def test_order_is_that_of_keras(run, needs):
+def test_order_is_that_of_keras(run, needs, eagerly):
     calls = []
-    RUNS[run](small_model(), [recorder(calls, needs)])
+    RUNS[run](small_model(run_eagerly=eagerly), [recorder(calls, needs)])
     assert calls == RECORDED[run]
 
 

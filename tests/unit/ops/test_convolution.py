@@ -126,6 +126,9 @@ def test_mixed_types_take_the_type_of_the_kernel():
     assert y.dtype == "bfloat16"
 
 
+WINDOW = np.ones((3, 3, 3, 4))
+
+
 @pytest.mark.parametrize(
     "error, call",
     [
@@ -134,13 +137,13 @@ def test_mixed_types_take_the_type_of_the_kernel():
         (ShapeError, lambda x: ops.conv(x, np.ones((3, 3, 4)))),
         (ShapeError, lambda x: ops.depthwise_conv(x, np.ones((3, 3, 2, 1)))),
         (ShapeError, lambda x: ops.conv_transpose(x, np.ones((3, 3, 4, 2)))),
-        (ArgumentError, lambda x: ops.conv(x, np.ones((3, 3, 3, 4)), padding="half")),
-        (ArgumentError, lambda x: ops.conv(x, np.ones((3, 3, 3, 4)), padding="causal")),
-        (ArgumentError, lambda x: ops.conv(x, np.ones((3, 3, 3, 4)), strides=0)),
-        (ArgumentError, lambda x: ops.conv(x, np.ones((3, 3, 3, 4)), strides=(1, 2, 1))),
-        (ArgumentError, lambda x: ops.conv(x, np.ones((3, 3, 3, 4)), data_format="x")),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, padding="half")),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, padding="causal")),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, strides=0)),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, strides=(1, 2, 1))),
+        (ArgumentError, lambda x: ops.conv(x, WINDOW, data_format="x")),
     ],
-)  # fmt: skip
+)
 def test_misfits_are_named(error, call):
     with pytest.raises(error, match=r"^(conv|depthwise_conv|conv_transpose): "):
         call(floats(2, 6, 5, 3))

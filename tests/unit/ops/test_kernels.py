@@ -29,7 +29,7 @@ def convolutions(draw):
 
 
 @given(convolutions(), st.integers(0, 99))
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_cpu_conv_equals_reference(case, seed):
     x_shape, w_shape, strides, padding, dilation = case
     random = np.random.RandomState(seed)

@@ -11,10 +11,10 @@ from lamina.core.variable import Variable
 from lamina.optimizers import Optimizer
 from tests.tables.arrays import floats
 
-SHAPES = {"kernel": (4, 3), "bias": (3,), "filters": (2, 3, 4)}
+SHAPES = {"kernel": (4, 3), "bias": (3,)}
 GRADIENTS = [
     [floats(*shape, seed=10 * step + i) for i, shape in enumerate(SHAPES.values())]
-    for step in range(6)
+    for step in range(4)
 ]
 
 

@@ -33,10 +33,10 @@ def expected(transformation: optax.GradientTransformation) -> list[np.ndarray]:
     params = {v.path: v.raw for v in weights()}
     state = transformation.init(params)
     for gradients in GRADIENTS:
-        named = dict(zip(params, gradients, strict=True))
+        named = dict(zip(SHAPES, gradients, strict=True))
         updates, state = transformation.update(named, state, params)
         params = optax.apply_updates(params, updates)
-    return [np.asarray(value) for value in params.values()]
+    return [np.asarray(params[name]) for name in SHAPES]
 
 
 @every_transformation
@@ -77,7 +77,7 @@ def test_a_variable_without_gradient_stays():
     optimizer = OptaxOptimizer(optax.add_decayed_weights(0.5))
     before = variables[1].numpy()
     with pytest.warns(UserWarning, match="bias"):
-        optimizer.apply([GRADIENTS[0][0], None, GRADIENTS[0][2]], variables)
+        optimizer.apply([GRADIENTS[0][0], None], variables)
     np.testing.assert_array_equal(variables[1].numpy(), before)
 
 

@@ -14,10 +14,15 @@ __all__ = ["batches_of", "is_batched"]
 
 
 def is_batched(data: Any) -> bool:
-    """Whether data is a series of batches rather than one array of rows."""
-    if isinstance(data, (list, tuple)):
-        return len(data) > 0 and len(getattr(data[0], "shape", ())) > 0
-    return not hasattr(data, "__array__")
+    """Whether data is a series of batches rather than one array of rows.
+
+    Lists of unequal lengths are a batch each.
+    """
+    if not isinstance(data, (list, tuple)):
+        return not hasattr(data, "__array__")
+    arrays = any(len(getattr(item, "shape", ())) > 0 for item in data[:1])
+    lengths = {len(item) for item in data if isinstance(item, (list, tuple))}
+    return arrays or len(lengths) > 1
 
 
 def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:

@@ -25,8 +25,9 @@ def encode(indices: Any, mode: str, depth: int, dtype: Any, weights: Any = None)
         (..., n) to itself in mode `"int"`, to (..., n, depth), or (..., depth) when n
         is 1, in mode `"one_hot"`, and to (..., depth) in the others.
     """
+    indices = indices.astype(jnp.int32)
     if mode == "int":
-        return indices.astype(jnp.int32)
+        return indices
     indices = jnp.atleast_1d(indices)
     if mode == "one_hot" and indices.ndim > 1 and indices.shape[-1] == 1:
         indices = indices[..., 0]

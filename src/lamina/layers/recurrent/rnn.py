@@ -21,7 +21,7 @@ from lamina.layers.recurrent.cells import (
     first_states,
     is_cell,
 )
-from lamina.layers.recurrent.scan import Loop, Run, run_states, stateful_scan
+from lamina.layers.recurrent.scan import Loop, Run, rehearse, run_states, stateful_scan
 
 __all__ = ["RNN"]
 
@@ -279,10 +279,10 @@ def _run_any(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:
         return [output, jax.tree.map(lambda n, o: n.astype(o.dtype), new, old)]
 
     # The output need not be among such a cell's states, so it is carried as one.
-    shapes, _ = jax.eval_shape(lambda: call(inputs[0], states))
+    (like, _), _ = rehearse(call, inputs[0], states)
     first = jax.tree.leaves(states)[0]
-    output = first if first.shape == shapes.shape else jnp.zeros(shapes.shape)
-    begin = [output.astype(shapes.dtype), states]
+    output = first if first.shape == like.shape else jnp.zeros(like.shape)
+    begin = [output.astype(like.dtype), states]
     run = run_states(advance, begin, inputs, loop, stateful_scan)
     return run._replace(states=run.states[1])
 

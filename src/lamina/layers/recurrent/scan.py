@@ -13,7 +13,7 @@ from lamina.core.scope import StateScope, local
 from lamina.core.stateless import bind
 from lamina.core.variable import Variable
 
-__all__ = ["Loop", "Run", "assigned_by", "run_states", "stateful_scan"]
+__all__ = ["Loop", "Run", "rehearse", "run_states", "stateful_scan"]
 
 
 class Loop(NamedTuple):
@@ -83,11 +83,13 @@ def _choose(keep: Any, new: Any, old: Any) -> Any:
     return jnp.where(keep.reshape(keep.shape + (1,) * (new.ndim - keep.ndim)), new, old)
 
 
-def assigned_by(function: Callable[..., Any], *args: Any) -> list[Variable]:
-    """The variables that a call on such arguments would assign."""
+def rehearse(function: Callable[..., Any], *args: Any) -> tuple[Any, list[Variable]]:
+    """What a call would return, as shapes, and the variables it would assign."""
     with StateScope() as scope:
-        jax.eval_shape(lambda *values: _call_apart(function, *values), *args)
-    return list(scope.assigned.values())
+        result, _ = jax.eval_shape(
+            lambda *values: _call_apart(function, *values), *args
+        )
+    return result, list(scope.assigned.values())
 
 
 def stateful_scan(
@@ -102,7 +104,7 @@ def stateful_scan(
     Variables pass from step to step; losses are summed over time.
     """
     first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), xs)
-    written = assigned_by(step, carry, first)
+    _, written = rehearse(step, carry, first)
 
     def pure(before: Any, x: Any) -> tuple[Any, Any]:
         old, values = before

@@ -14,7 +14,7 @@ from lamina.core.random import SeedGenerator
 from lamina.core.registry import serialize
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base import Layer
-from lamina.layers.recurrent.scan import assigned_by, stateful_scan
+from lamina.layers.recurrent.scan import rehearse, stateful_scan
 from lamina.layers.spec import InputSpec
 
 __all__ = ["Bidirectional", "TimeDistributed"]
@@ -245,7 +245,8 @@ class TimeDistributed(Layer):
         if all(id(v) in seeds for v in self.layer.non_trainable_variables):
             return False
         first = jax.tree.map(lambda a: a[:, 0], (inputs, mask))
-        return any(id(v) not in seeds for v in assigned_by(self._on_step, *first))
+        _, written = rehearse(self._on_step, *first)
+        return any(id(v) not in seeds for v in written)
 
     def _step_by_step(self, inputs: Any, mask: Any) -> Any:
         steps = jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), (inputs, mask))

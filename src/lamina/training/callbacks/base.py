@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import types
 from typing import Any, ClassVar
 
@@ -151,7 +152,7 @@ class Callback:
         """
 
     def close(self) -> None:
-        """Called last of all, also when an error ended the run: let go of what is open."""
+        """Called last, also after an error: let go of what is open."""
 
     def batches_to_pause(self) -> int:
         """How many batches of training may run before `on_train_batch_end` must see.
@@ -193,12 +194,27 @@ def _sees_model(callback: Any, name: str) -> bool:
                 return True
             continue
         seen.add(current)
-        if _reaches_model(function):
+        names = _names(function.__code__)
+        if _reaches_model(function) or _gets_model(callback, names):
             return True
-        own = [n for n in _names(function.__code__) if hasattr(callback, n)]
-        waiting += [
-            n for n in own if n not in seen and callable(getattr(callback, n, None))
-        ]
+        own = {n: getattr(callback, n) for n in names - seen if hasattr(callback, n)}
+        methods = [n for n, value in own.items() if callable(value)]
+        if any(_holds_state(own[n]) for n in own.keys() - methods):
+            return True
+        waiting += methods
+    return False
+
+
+def _gets_model(callback: Any, names: set[str]) -> bool:
+    """Whether an attribute is set only later, by a method that mentions the model."""
+    missing = {n for n in names if not hasattr(callback, n)}
+    for cls in type(callback).__mro__:
+        functions = vars(cls).values() if cls is not Callback else ()
+        for function in functions:
+            if isinstance(function, types.FunctionType) and _reaches_model(function):
+                code = dis.get_instructions(function)
+                if missing & {i.argval for i in code if i.opname == "STORE_ATTR"}:
+                    return True
     return False
 
 

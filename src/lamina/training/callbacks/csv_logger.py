@@ -99,6 +99,4 @@ def _names(logs: dict[str, Any]) -> list[str]:
 
 
 def _text(value: Any) -> Any:
-    if np.ndim(value) == 0:
-        return value
-    return f'"[{", ".join(map(str, value))}]"'
+    return value if np.ndim(value) == 0 else f"[{', '.join(map(str, value))}]"

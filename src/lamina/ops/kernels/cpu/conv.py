@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lamina.ops.windows import layout
+
 __all__ = ["conv", "fits"]
 
 Pairs = tuple[tuple[int, int], ...]
@@ -48,12 +50,9 @@ def _forward_conv(
     spread: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> jax.Array:
-    rank = len(strides)
-    space = tuple(range(rank))
-    data = (0, rank + 1, *[i + 1 for i in space])
-    layout = lax.ConvDimensionNumbers(data, (rank + 1, rank, *space), data)
+    numbers = layout(len(strides))
     return lax.conv_general_dilated(
-        x, kernel, strides, padding, spread, dilation, dimension_numbers=layout
+        x, kernel, strides, padding, spread, dilation, dimension_numbers=numbers
     )
 
 

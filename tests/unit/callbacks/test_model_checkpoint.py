@@ -1,0 +1,192 @@
+"""`ModelCheckpoint`: when, what and where it saves."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from lamina.errors import ArgumentError
+from lamina.models import Sequential
+from lamina.saving import load_model
+from lamina.training.callbacks import Callback, ModelCheckpoint
+from tests.unit.callbacks.helpers import X, Y, Pretender, small_model
+
+
+class Saving(Pretender):
+    """Notes what is saved instead of saving it."""
+
+    def __init__(self):
+        super().__init__()
+        self.saved = []
+
+    def save(self, path, overwrite):
+        self.saved.append(path)
+
+    def save_weights(self, path, overwrite):
+        self.saved.append(f"weights: {path}")
+
+
+def saved(callback, losses):
+    model = Saving()
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, loss in enumerate(losses):
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, {"loss": loss, "val_acc": 1 - loss})
+    return model.saved
+
+
+LOSSES = [0.5, 0.25, 0.375, 0.125]
+BEST = {"save_best_only": True}
+# File, arguments, what is saved. Recorded from Keras 3.15.1.
+SAVES = [
+    ("a.keras", {}, ["a.keras"] * 4),
+    ("{epoch}.keras", {}, ["1.keras", "2.keras", "3.keras", "4.keras"]),
+    (
+        "{epoch:02d}-{loss:.2f}.keras",
+        {},
+        ["01-0.50.keras", "02-0.25.keras", "03-0.38.keras", "04-0.12.keras"],
+    ),
+    (
+        "{epoch}.weights.h5",
+        {"save_weights_only": True},
+        [f"weights: {i}.weights.h5" for i in (1, 2, 3, 4)],
+    ),
+    (
+        "{epoch}.keras",
+        {**BEST, "monitor": "loss"},
+        ["1.keras", "2.keras", "4.keras"],
+    ),
+    (
+        "{epoch}.keras",
+        {**BEST, "monitor": "val_acc", "mode": "max"},
+        ["1.keras", "2.keras", "4.keras"],
+    ),
+    (
+        "{epoch}.keras",
+        {**BEST, "monitor": "val_acc", "mode": "min"},
+        ["1.keras"],
+    ),
+    (
+        "{epoch}.keras",
+        {**BEST, "monitor": "loss", "initial_value_threshold": 0.3},
+        ["2.keras", "4.keras"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "arguments", "expected"), SAVES)
+def test_saves_what_keras_saves(tmp_path, monkeypatch, path, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    assert saved(ModelCheckpoint(path, **arguments), LOSSES) == expected
+
+
+def test_messages(tmp_path, capsys):
+    path = f"{tmp_path}/{{epoch}}.keras"
+    saved(ModelCheckpoint(path, "loss", verbose=1, **BEST), [0.5, 0.25, 0.375])
+    assert capsys.readouterr().out.replace(str(tmp_path), "") == (
+        "Epoch 1: loss improved to 0.50000, saved to /1.keras\n"
+        "Epoch 2: loss improved from 0.50000 to 0.25000, saved to /2.keras\n"
+        "Epoch 3: loss did not improve from 0.25000\n"
+    )
+
+
+def test_folders_are_made(tmp_path):
+    saved(ModelCheckpoint(tmp_path / "deep" / "{epoch}" / "a.keras"), [0.5])
+    assert (tmp_path / "deep" / "1").is_dir()
+
+
+def test_without_the_metric_every_epoch_is_saved():
+    callback = ModelCheckpoint("a.keras", "reward", mode="max", **BEST)
+    with pytest.warns(UserWarning, match="'reward', which is not available"):
+        assert saved(callback, [0.5, 0.75]) == ["a.keras"] * 2
+
+
+def test_a_plain_checkpoint_asks_for_no_direction():
+    assert saved(ModelCheckpoint("a.keras", "reward"), [0.5]) == ["a.keras"]
+
+
+def test_an_unknown_name_in_the_path_is_named():
+    callback = ModelCheckpoint("{epoch}-{val_accuracy:.2f}.keras")
+    with pytest.raises(ArgumentError, match="'val_acc'"):
+        saved(callback, [0.5])
+
+
+@pytest.mark.parametrize(
+    ("path", "weights_only", "words"),
+    [
+        ("a.hdf5", False, "must end in `.keras`"),
+        ("a.weights.h5", False, "save_weights_only=True"),
+        ("a.keras", True, "must end in `.weights.h5`"),
+    ],
+)
+def test_another_ending_is_refused(path, weights_only, words):
+    with pytest.raises(ArgumentError, match=re.escape(words)):
+        ModelCheckpoint(path, save_weights_only=weights_only)
+
+
+# Batches between saves, files; five batches an epoch. Recorded from Keras 3.15.1.
+FREQUENCIES = [
+    (1, [f"{e}-{b}" for e in (1, 2, 3) for b in (1, 2, 3, 4, 5)]),
+    (3, ["1-3", "2-1", "2-4", "3-2", "3-5"]),
+    (4, ["1-4", "2-3", "3-2"]),
+    (5, ["1-5", "2-5", "3-5"]),
+    (7, ["2-2", "3-4"]),
+]
+
+
+class Snapshots(Callback):
+    """The weights after every batch, which training pauses for."""
+
+    def __init__(self):
+        super().__init__()
+        self.after = {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch + 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.after[f"{self.epoch}-{batch + 1}"] = self.model.get_weights()[0]
+
+
+class Recording(Sequential):
+    """Keeps its weights instead of writing them."""
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        self.saved[filepath.removesuffix(".keras")] = self.get_weights()[0]
+
+
+def fit_recording(callback):
+    model = small_model()
+    model = Recording(model.layers)
+    model.compile("sgd", "mse")
+    model.__dict__["saved"] = {}
+    model.build((None, 3))
+    model.set_weights([np.zeros((3, 1)), np.zeros(1)])
+    model.fit(X, Y, batch_size=2, epochs=3, verbose=0, seed=1, callbacks=[callback])
+    return model.saved
+
+
+@pytest.mark.parametrize(("frequency", "files"), FREQUENCIES)
+def test_saves_after_a_number_of_batches(tmp_path, monkeypatch, frequency, files):
+    monkeypatch.chdir(tmp_path)
+    checkpoint = ModelCheckpoint("{epoch}-{batch}.keras", save_freq=frequency)
+    found = fit_recording(checkpoint)
+    assert list(found) == files
+    snapshots = Snapshots()
+    fit_recording(snapshots)
+    for name, weights in found.items():
+        np.testing.assert_array_equal(weights, snapshots.after[name], err_msg=name)
+
+
+def test_a_checkpoint_can_be_loaded(tmp_path):
+    model = small_model()
+    path = tmp_path / "best.keras"
+    checkpoint = ModelCheckpoint(path, "loss", **BEST)
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[checkpoint])
+    loaded = load_model(path)
+    np.testing.assert_array_equal(
+        loaded.predict(X, verbose=0), model.predict(X, verbose=0)
+    )

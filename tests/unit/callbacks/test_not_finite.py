@@ -1,0 +1,83 @@
+"""What callbacks see of a loss that is not finite; `TerminateOnNaN`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from lamina.training.callbacks import Callback, LambdaCallback, TerminateOnNaN
+from lamina.training.loop import NonFiniteWarning
+from tests.unit.callbacks.helpers import X, Y, Pretender, small_model
+
+BAD = Y.copy()
+BAD[5] = np.inf
+
+
+def fit(**arguments):
+    model = small_model(metrics=None)
+    with pytest.warns(NonFiniteWarning):
+        history = model.fit(
+            X, BAD, batch_size=2, shuffle=False, epochs=3, verbose=0, check_data=False,
+            **arguments,
+        )  # fmt: skip
+    return model, history
+
+
+@pytest.mark.parametrize("needs", ["batches", "model"])
+def test_batch_methods_end_with_the_bad_batch(needs):
+    seen = []
+    look = LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append((batch, logs["loss"]))
+    )
+    look.needs = needs
+    fit(callbacks=[look])
+    assert [batch for batch, _ in seen] == [0, 1, 2]
+    assert [math.isfinite(loss) for _, loss in seen] == [True, True, False]
+
+
+def test_training_ends_with_that_epoch_and_finite_weights():
+    model, history = fit()
+    assert history.epoch == [0]
+    assert math.isnan(history.history["loss"][0])
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_terminate_says_so(capsys):
+    fit(callbacks=[TerminateOnNaN()])
+    assert "invalid loss, terminating training" in capsys.readouterr().out
+
+
+def test_terminate_raises_if_asked_to():
+    with pytest.raises(RuntimeError, match="the loss is nan"):
+        fit(callbacks=[TerminateOnNaN(raise_error=True)])
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, np.float32("nan")])
+def test_terminate_watches_a_long_epoch(loss, capsys):
+    callback = TerminateOnNaN()
+    callback.set_model(Pretender())
+    callback.on_progress("train", 1, {"loss": 0.5})
+    callback.on_progress("test", 2, {"loss": loss})
+    assert not callback.model.stop_training
+    callback.on_progress("train", 3, {"loss": loss})
+    assert callback.model.stop_training
+    assert capsys.readouterr().out.startswith("Batch 3: ")
+
+
+def test_terminate_leaves_other_logs_alone():
+    callback = TerminateOnNaN()
+    callback.set_model(Pretender())
+    callback.on_progress("train", 1, {"reward": math.nan})
+    callback.on_epoch_end(0, {"reward": math.nan})
+    assert not callback.model.stop_training
+
+
+def test_a_step_that_raises_reaches_the_user():
+    class Fails(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        small_model().fit(X, Y, verbose=0, callbacks=[Fails()])

@@ -1,0 +1,290 @@
+"""What metrics do beyond their formulas: as pure functions, in loops, on odd input."""
+
+from __future__ import annotations
+
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lamina import metrics
+from lamina.core.masks import set_mask
+from lamina.core.scope import StateScope
+from lamina.errors import ArgumentError, ShapeError, UnknownNameError
+from lamina.metrics.base import metric_registry
+from lamina.metrics.confusion import count_outcomes
+from tests.tables.arrays import floats, ints, one_hot, probabilities
+
+CLASSES = [c for c in metric_registry.objects.values() if isinstance(c, type)]
+NEEDED = {
+    "IoU": {"num_classes": 3, "target_class_ids": [0, 2]},
+    "OneHotIoU": {"num_classes": 3, "target_class_ids": [1]},
+    "MeanIoU": {"num_classes": 3},
+    "OneHotMeanIoU": {"num_classes": 3},
+    "MeanMetricWrapper": {"fn": metrics.mean_absolute_error},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+    "SpecificityAtSensitivity": {"sensitivity": 0.5},
+    "PrecisionAtRecall": {"recall": 0.5},
+    "RecallAtPrecision": {"precision": 0.5},
+}
+by_name = pytest.mark.parametrize("kind", CLASSES, ids=lambda c: c.__name__)
+
+
+def make(kind, **options):
+    return kind(**NEEDED.get(kind.__name__, {}), **options)
+
+
+def data_for(kind):
+    """Four batches that the metric can take."""
+    name = kind.__name__
+    if name in ("Mean", "Sum"):
+        return (floats(4, 6),)
+    if name == "Accuracy" or name in ("IoU", "MeanIoU"):
+        return ints(4, 6, below=3), ints(4, 6, below=3, seed=1)
+    if name.startswith("Sparse"):
+        return ints(4, 6, below=3), probabilities(4, 6, 3)
+    return one_hot(4, 6, 3), probabilities(4, 6, 3)
+
+
+@by_name
+def test_a_loop_on_the_device_gathers_the_same(kind):
+    batches = [jnp.asarray(x) for x in data_for(kind)]
+    metric = make(kind)
+    metric.build(batches[0].shape[1:], batches[-1].shape[1:])
+    start = [v.value for v in metric.variables]
+
+    @jax.jit
+    def gather(count, values):
+        def body(i, values):
+            return metric.stateless_update_state(values, *(x[i] for x in batches))
+
+        return metric.stateless_result(jax.lax.fori_loop(0, count, body, values))
+
+    looped = gather(3, start)
+    assert all((v.numpy() == 0).all() for v in metric.variables)
+    for i in range(3):
+        metric.update_state(*(x[i] for x in batches))
+    np.testing.assert_allclose(looped, metric.result(), rtol=1e-5, atol=1e-6)
+
+
+@by_name
+def test_config_round_trip(kind):
+    metric = make(kind, name="mine")
+    again = metrics.deserialize(metrics.serialize(metric))
+    assert type(again) is kind
+    assert again.get_config() == metric.get_config()
+    assert again.get_config()["name"] == "mine"
+
+
+@by_name
+def test_bad_arguments_are_refused_by_name(kind):
+    for argument, check in kind.arguments.items():
+        if argument not in kind.__init__.__code__.co_varnames:
+            continue
+        for bad in check.bad:
+            with pytest.raises(ArgumentError, match=argument):
+                kind(**NEEDED.get(kind.__name__, {}) | {argument: bad})
+
+
+@by_name
+def test_reset_forgets_everything(kind):
+    batch = [x[0] for x in data_for(kind)]
+    metric = make(kind)
+    first = metric(*batch)
+    metric(*(x[1] for x in data_for(kind)))
+    metric.reset_state()
+    assert all((v.numpy() == 0).all() for v in metric.variables)
+    np.testing.assert_array_equal(metric(*batch), first)
+    values = metric.stateless_reset_state()
+    assert all((v == 0).all() for v in values)
+    np.testing.assert_array_equal(metric.result(), first)
+
+
+def test_making_metrics_compiles_nothing(caplog):
+    jax.config.update("jax_log_compiles", True)
+    try:
+        with caplog.at_level(logging.WARNING, "jax"):
+            metrics.Mean()
+            metrics.AUC(num_thresholds=77)
+            metrics.F1Score().build((4, 9), (4, 9))
+    finally:
+        jax.config.update("jax_log_compiles", False)
+    assert "Compiling" not in caplog.text
+
+
+def test_variables_made_while_tracing_hold_arrays():
+    metric = metrics.F1Score()
+
+    def step(y_true, y_pred):
+        with StateScope():
+            metric.update_state(y_true, y_pred)
+
+    jax.eval_shape(step, one_hot(4, 3), probabilities(4, 3))
+    assert [v.numpy().tolist() for v in metric.variables] == [[0.0] * 3] * 4
+
+
+def test_short_floats_are_measured_in_float32():
+    scores = jnp.asarray(np.eye(300)[[299, 257]], jnp.bfloat16)
+    accuracy = metrics.SparseCategoricalAccuracy()
+    assert float(accuracy([299, 256], scores)) == 0.5
+    error = metrics.MeanAbsoluteError()
+    for _ in range(300):
+        error.update_state(jnp.zeros((1, 1)), jnp.ones((1, 1), jnp.bfloat16))
+    assert float(error.count.value) == 300.0
+    assert error.result().dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+    ("kind", "true", "pred"),
+    [
+        ("MeanSquaredError", (4,), (4, 2)),
+        ("RootMeanSquaredError", (4, 1), (4, 2)),
+        ("BinaryAccuracy", (4,), (4, 2)),
+        ("CategoricalAccuracy", (4, 1), (4, 2)),
+        ("SparseCategoricalAccuracy", (4, 2), (4, 2)),
+        ("TopKCategoricalAccuracy", (4, 1), (4, 2)),
+        ("SparseTopKCategoricalAccuracy", (3,), (4, 2)),
+        ("Precision", (4,), (4, 2)),
+        ("AUC", (4, 1), (4, 2)),
+        ("F1Score", (4, 3), (4, 2)),
+        ("R2Score", (4, 3), (4, 2)),
+        ("PearsonCorrelation", (4, 3), (4, 2)),
+    ],
+)
+def test_shapes_are_never_broadcast(kind, true, pred):
+    with pytest.raises(ShapeError) as caught:
+        getattr(metrics, kind)().update_state(np.ones(true), np.ones(pred))
+    assert str(true) in str(caught.value)
+    assert str(pred) in str(caught.value)
+
+
+def test_a_function_sees_targets_of_the_predictions_rank():
+    def distance(y_true, y_pred):
+        return abs(y_true - y_pred)
+
+    metric = metrics.MeanMetricWrapper(distance)
+    assert float(metric(np.array([0.0, 1.0]), np.array([[0.0], [3.0]]))) == 1.0
+
+
+def test_masked_steps_do_not_count():
+    labels, scores = ints(2, 3, below=4), jnp.asarray(probabilities(2, 3, 4))
+    mask = np.array([[True, True, False], [True, False, False]])
+    set_mask(scores, jnp.asarray(mask))
+    right = labels == np.argmax(scores, -1)
+    accuracy = metrics.SparseCategoricalAccuracy()
+    assert np.isclose(accuracy(labels, scores), right[mask].mean())
+    accuracy.reset_state()
+    rows = np.array([1.0, 3.0])
+    weights = mask * rows[:, None]
+    expected = (right * weights).sum() / weights.sum()
+    assert np.isclose(accuracy(labels, scores, rows), expected)
+
+
+def test_a_metric_owns_the_metrics_it_holds():
+    class Spread(metrics.Metric):
+        def __init__(self, name="spread"):
+            super().__init__(name=name)
+            self.seen = self.add_weight(initializer="ones", name="seen")
+            self.mean = metrics.Mean()
+
+        def update_state(self, values, sample_weight=None):
+            self.seen.assign_add(1)
+            self.mean.update_state(values, sample_weight)
+
+        def result(self):
+            return {"mean": self.mean.result(), "seen": self.seen.value}
+
+    metric = Spread()
+    assert [v.path for v in metric.variables] == [
+        "spread/seen",
+        "mean/total",
+        "mean/count",
+    ]
+    assert metric([1.0, 3.0])["mean"] == 2.0
+    assert repr(metric) == "<Spread name=spread, result={'mean': 2.0, 'seen': 2.0}>"
+    assert metric.get_config() == {"name": "spread"}
+    metric.reset_state()
+    assert float(metric.result()["seen"]) == 0.0
+
+
+def test_names():
+    for name in ("mae", "MAE", "mean_absolute_error", "MeanAbsoluteError"):
+        assert isinstance(metrics.get(name), metrics.MeanAbsoluteError)
+    assert isinstance(metrics.get("binary_accuracy"), metrics.BinaryAccuracy)
+    assert metrics.serialize(metrics.binary_accuracy) == "binary_accuracy"
+    first, second = metrics.AUC(), metrics.AUC()
+    assert (first.name, second.name) == ("auc", "auc_1")
+    with pytest.raises(UnknownNameError, match="Did you mean 'Accuracy'"):
+        metrics.get("accurcy")
+
+
+@pytest.mark.parametrize("by_label", [False, True])
+def test_buckets_count_what_comparison_counts(by_label):
+    grid = np.linspace(0, 1, 11)
+    y_pred = np.concatenate([floats(30, 2, low=0), [[0, 1], [1, 0]]]).astype("float32")
+    y_true, weights = ints(32, 2, below=2), floats(32, 2, low=0, seed=3)
+    bucketed = count_outcomes(y_true, y_pred, weights, grid, by_label)
+    # A further threshold makes the grid uneven, and so each one is compared with.
+    compared = count_outcomes(y_true, y_pred, weights, np.append(grid, 2.0), by_label)
+    for fast, plain in zip(bucketed, compared, strict=True):
+        np.testing.assert_allclose(fast, plain[:-1], atol=1e-5)
+
+
+def test_tradeoffs_by_their_definition():
+    y_true, y_pred = ints(60, below=2), floats(60, low=0, seed=1)
+    points = []
+    for threshold in np.linspace(0, 1, 50):
+        said = y_pred > threshold
+        tp, fp = (said & (y_true == 1)).sum(), (said & (y_true == 0)).sum()
+        recall = tp / (y_true == 1).sum()
+        specificity = 1 - fp / (y_true == 0).sum()
+        points.append((recall, specificity, tp / max(tp + fp, 1)))
+    recall, specificity, precision = np.array(points).T
+    for kind, held, wanted in (
+        ("SensitivityAtSpecificity", specificity, recall),
+        ("SpecificityAtSensitivity", recall, specificity),
+        ("PrecisionAtRecall", recall, precision),
+        ("RecallAtPrecision", precision, recall),
+    ):
+        metric = getattr(metrics, kind)(0.55, num_thresholds=50)
+        expected = wanted[held >= 0.55].max()
+        np.testing.assert_allclose(metric(y_true, y_pred), expected, rtol=1e-6)
+
+
+def test_gains_of_a_perfect_classifier():
+    metric = metrics.AUC(curve="PRGAIN")
+    assert np.isclose(metric([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), 1.0)
+
+
+def test_overlaps_by_their_definition():
+    y_true, y_pred = ints(5, 6, below=3), ints(5, 6, below=3, seed=1)
+    overlaps = [
+        ((y_true == c) & (y_pred == c)).sum() / ((y_true == c) | (y_pred == c)).sum()
+        for c in range(3)
+    ]
+    assert np.isclose(metrics.MeanIoU(3)(y_true, y_pred), np.mean(overlaps))
+    some = metrics.IoU(3, [0, 2])(y_true, y_pred)
+    assert np.isclose(some, np.mean([overlaps[0], overlaps[2]]))
+    hot = metrics.OneHotMeanIoU(3)(np.eye(3)[y_true], np.eye(3)[y_pred])
+    assert np.isclose(hot, np.mean(overlaps))
+    kept = y_true != 1
+    ignoring = metrics.IoU(3, [0], ignore_class=1)(y_true, y_pred)
+    union = ((y_true == 0) | (y_pred == 0)) & kept
+    assert np.isclose(ignoring, ((y_true == 0) & (y_pred == 0)).sum() / union.sum())
+    with pytest.raises(ArgumentError, match="target_class_ids"):
+        metrics.IoU(3, [3])
+
+
+def test_correlations_by_numpy():
+    y_true, y_pred = floats(20, 1), floats(20, 1, seed=1)
+    pearson = np.corrcoef(y_true[:, 0], y_pred[:, 0])[0, 1]
+    metric = metrics.PearsonCorrelation(axis=0)
+    np.testing.assert_allclose(metric(y_true, y_pred), pearson, rtol=1e-4)
+    mean_gap = (y_true.mean() - y_pred.mean()) ** 2
+    spread = y_true.var() + y_pred.var() + mean_gap
+    covariance = pearson * y_true.std() * y_pred.std()
+    metric = metrics.ConcordanceCorrelation(axis=0)
+    expected = 2 * covariance / spread
+    np.testing.assert_allclose(metric(y_true, y_pred), expected, rtol=1e-4)
