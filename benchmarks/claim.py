@@ -27,12 +27,16 @@ class Peer:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that every round returns under `key`; shown as value * scale unit."""
+    """A number that every round returns under `key`; shown as value * scale unit.
+
+    `ratios` is off for growth and counts: how many times zero says nothing.
+    """
 
     key: str
     label: str
     unit: str
     scale: float = 1.0
+    ratios: bool = True
 
 
 @dataclass(frozen=True)

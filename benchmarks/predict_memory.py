@@ -9,8 +9,8 @@ CLAIM = Claim(
     name="predict_memory",
     title="784-32-10, one row, 10,000 calls",
     quantities=(
-        Quantity("predict", "growth of the process a predict(x)", "bytes"),
-        Quantity("call", "growth of the process a model(x)", "bytes"),
+        Quantity("predict", "growth a predict(x)", "bytes", ratios=False),
+        Quantity("call", "growth a model(x)", "bytes", ratios=False),
     ),
     peers=(
         Peer("lamina", "keras_api:predict_memory", {"library": "lamina", **_TASK}),

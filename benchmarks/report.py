@@ -43,7 +43,7 @@ def quantity_table(measured: Measured, quantity: Quantity) -> Table:
     for peer in measured.claim.peers:
         samples = measured.samples.get(peer.name, {}).get(quantity.key)
         if samples:
-            ratio = measured.ratio(peer.name, quantity.key)
+            ratio = ratio_of(measured, peer.name, quantity)
             table.add_row(
                 peer.name,
                 "-" if ratio is None else f"{ratio:.2f}",
@@ -51,6 +51,10 @@ def quantity_table(measured: Measured, quantity: Quantity) -> Table:
                 str(len(samples)),
             )
     return table
+
+
+def ratio_of(measured: Measured, peer: str, quantity: Quantity) -> float | None:
+    return measured.ratio(peer, quantity.key) if quantity.ratios else None
 
 
 def summary(samples: Sequence[float]) -> tuple[float, float, float]:
@@ -126,7 +130,7 @@ def statistics_of(
     samples = measured.samples[peer][quantity.key]
     median, lowest, highest = summary(samples)
     return {
-        "ratio_to_lamina": measured.ratio(peer, quantity.key),
+        "ratio_to_lamina": ratio_of(measured, peer, quantity),
         "median": median,
         "min": lowest,
         "max": highest,

@@ -22,6 +22,12 @@ ENVIRONMENT = {
 }
 
 
+def _inherited() -> dict[str, str]:
+    """This process's environment, but bytecode is kept as it is once pip installed."""
+    ignored = "PYTHONDONTWRITEBYTECODE"
+    return {name: value for name, value in os.environ.items() if name != ignored}
+
+
 class PeerMissing(Exception):
     """The peer's library is not installed."""
 
@@ -40,7 +46,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.serve", claim, peer, *options],
             cwd=Path(__file__).parents[1],
-            env=os.environ | ENVIRONMENT | dict(environment),
+            env=_inherited() | ENVIRONMENT | dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -153,7 +153,7 @@ def counted_compilations() -> Iterator[list[str]]:
     """Collects an entry for each program that XLA was asked to compile."""
     compilations: list[str] = []
 
-    def listen(event: str, duration: float, **_: object) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
             compilations.append(event)
 

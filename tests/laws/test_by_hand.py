@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 import lamina
@@ -17,12 +16,7 @@ from tests.tables.layers import BY_HAND
 def test_output_is_as_worked_out(case):
     layer = case.make(lamina)
     case.prepare(layer)
-    output = np.asarray(layer(case.argument, **case.call))
-    assert output.shape == case.expected.shape
-    if case.expected.dtype.kind == "U":
-        assert output.tolist() == case.expected.tolist()
-    else:
-        assert_close(output, case.expected)
+    assert_close(layer(case.argument, **case.call), case.expected)
 
 
 @pytest.mark.parametrize("case", named(SPARSEMAX))

@@ -8,7 +8,7 @@ import pytest
 
 import lamina
 from tests.tables.activations import ACTIVATIONS, SPARSEMAX
-from tests.tables.initializers import CONSTANT, ORTHOGONAL, RANDOM, SPECTRAL
+from tests.tables.initializers import INITIALIZERS
 from tests.tables.layers import LAYERS
 from tests.tables.losses import LOSSES
 from tests.tables.metrics import METRICS
@@ -16,10 +16,12 @@ from tests.tables.optimizers import OPTIMIZERS
 from tests.tables.penalties import CONSTRAINTS, REGULARIZERS
 from tests.tables.schedules import SCHEDULES
 
-# Bases that users extend, and what is no layer of its own.
+# Bases that users extend, what is no layer of its own, and what wraps another
+# library's optimizer.
 BASES = {
     *("Layer", "Loss", "Metric", "Optimizer", "LearningRateSchedule"),
-    *("Initializer", "Regularizer", "Constraint", "InputLayer"),
+    *("Initializer", "Regularizer", "Constraint", "InputLayer", "InputSpec"),
+    "OptaxOptimizer",
 }
 TABLES = {
     "layers": LAYERS,
@@ -27,7 +29,7 @@ TABLES = {
     "metrics": METRICS,
     "optimizers": OPTIMIZERS,
     "optimizers.schedules": SCHEDULES,
-    "initializers": [*CONSTANT, *SPECTRAL, *RANDOM, *ORTHOGONAL],
+    "initializers": INITIALIZERS,
     "regularizers": REGULARIZERS,
     "constraints": CONSTRAINTS,
 }
@@ -37,7 +39,11 @@ def public(module, is_kind):
     found = lamina
     for part in module.split("."):
         found = getattr(found, part)
-    return {name: getattr(found, name) for name in found.__all__ if is_kind(getattr(found, name))}
+    return {
+        name: getattr(found, name)
+        for name in found.__all__
+        if is_kind(getattr(found, name))
+    }
 
 
 @pytest.mark.parametrize("module", TABLES)

@@ -8,41 +8,62 @@ import numpy as np
 import pytest
 
 import lamina
+from lamina.core.dtypes import set_dtype_policy
 from tests.laws.close import assert_close
-from tests.oracles.observe import is_float, ready
-from tests.tables.cases import named
-from tests.tables.layers import LAYERS
+from tests.oracles.families import recorded
+from tests.oracles.observe import is_float, numbered, ready
+from tests.tables.layers import LAYERS, WITH_ORACLE, one_of_each
 from tests.tables.tolerances import POLICIES
 
-WHOLE = {"random", "host"}
-SAMPLE = {
-    *("dense_relu", "embedding", "conv2d_same", "max_pooling2d", "lstm_sequences"),
-    *("batch_norm_training", "layer_norm", "normalization_adapted", "dot", "prelu"),
-}
-CASES = [
-    pytest.param(case, policy, id=f"{policy}-{case.name}")
-    for policy in POLICIES
-    for case in LAYERS
-    if WHOLE.isdisjoint(case.traits)
-    and (policy == "mixed_bfloat16" or case.name in SAMPLE)
-]
+EACH = [case.name for case in one_of_each(lamina)]
 VARIABLES = {"bfloat16": "bfloat16", "float16": "float16"}
 
 
-def run(case):
+def under(policies, cases):
+    return [
+        pytest.param(case, policy, id=f"{policy}-{case.name}")
+        for policy in policies
+        for case in cases
+        if case.traits.isdisjoint({"random", "host"})
+    ]
+
+
+MIXED, *OTHERS = POLICIES
+ALL_TYPES = [
+    *under([MIXED], LAYERS),
+    *under(OTHERS, [case for case in LAYERS if case.name in EACH]),
+]
+SAME = under([MIXED], [case for case in WITH_ORACLE if case.name in EACH])
+
+
+def traced(case):
+    """A layer, and the shapes and types of its outputs."""
     layer = ready(lamina, case)
-    outputs = jax.jit(lambda x: layer(x, **case.call))(case.argument)
+    outputs = jax.eval_shape(lambda x: layer(x, **case.call), case.argument)
     return layer, jax.tree.leaves(outputs)
 
 
-@pytest.mark.parametrize(("case", "policy"), CASES)
-def test_types_under_a_policy(case, policy):
-    _, exact = run(case)
-    lamina.config.set_dtype_policy(policy)
-    layer, outputs = run(case)
-    floats = [w for w in layer.weights if is_float(w)]
-    assert {str(w.dtype) for w in floats} <= {VARIABLES.get(policy, "float32")}
+@pytest.mark.parametrize(("case", "policy"), ALL_TYPES)
+def test_types_of_variables_and_outputs(case, policy):
+    _, exact = traced(case)
+    set_dtype_policy(policy)
+    layer, outputs = traced(case)
+    weights = [str(w.dtype) for w in layer.weights if is_float(w)]
+    assert set(weights) <= {VARIABLES.get(policy, "float32")}
     for output, desired in zip(outputs, exact, strict=True):
         if is_float(desired):
             assert output.dtype == policy.removeprefix("mixed_")
-        assert_close(np.asarray(output, "float32"), desired, POLICIES[policy])
+        else:
+            assert output.dtype == desired.dtype
+
+
+@pytest.mark.parametrize(("case", "policy"), SAME)
+def test_outputs_are_close_to_those_in_float32(case, policy):
+    set_dtype_policy(policy)
+    layer = ready(lamina, case)
+    outputs = numbered(
+        "output", jax.jit(lambda x: layer(x, **case.call))(case.argument)
+    )
+    for name, output in outputs.items():
+        desired = recorded("layers")[case.name][name]
+        assert_close(np.asarray(output, "float32"), desired, POLICIES[policy], name)

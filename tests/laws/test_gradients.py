@@ -8,23 +8,26 @@ import pytest
 from jax.test_util import check_grads
 
 import lamina
+from lamina.core.dtypes import set_dtype_policy
 from tests.oracles.observe import is_float, ready, values
 from tests.tables.arrays import floats
 from tests.tables.cases import named
-from tests.tables.layers import LAYERS
+from tests.tables.layers import one_of_each
 
-SMOOTH = {"random", "host", "remembers"}
-
-
-def in_float64(tree):
-    return jax.tree.map(lambda a: np.asarray(a, "float64") if is_float(a) else a, tree)
+CASES = named(one_of_each(lamina), without={"random", "host", "remembers", "jumps"})
 
 
-@pytest.mark.parametrize("case", named(LAYERS, without=SMOOTH))
+def widened(leaf):
+    is_wide = isinstance(leaf, np.ndarray) and is_float(leaf)
+    return leaf.astype("float64") if is_wide else leaf
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_gradient_is_the_slope(case):
     with jax.enable_x64(True):
-        lamina.config.set_dtype_policy("float64")
-        case = case._replace(inputs=in_float64(case.inputs), call=in_float64(case.call))
+        set_dtype_policy("float64")
+        inputs, call = jax.tree.map(widened, (case.inputs, dict(case.call)))
+        case = case._replace(inputs=inputs, call=call)
         layer = ready(lamina, case)
         state = values(layer.non_trainable_variables)
 

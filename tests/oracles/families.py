@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from tests.oracles import observe
 from tests.tables import (
@@ -18,12 +24,31 @@ from tests.tables import (
     penalties,
     schedules,
 )
+from tests.tables.cases import SmallCase
+
+ORACLES = Path(__file__).parent
 
 
 class Family(NamedTuple):
     observe: Callable[[Any, Any], observe.Observed]
     cases: Sequence[Any]
 
+
+WITH_CONFIG = {
+    "layers": [c for c in layers.WITH_ORACLE if "code" not in c.traits],
+    "losses": losses.LOSSES,
+    "metrics": metrics.METRICS,
+    "optimizers": optimizers.OPTIMIZERS,
+    "optimizers.schedules": schedules.SCHEDULES,
+    "initializers": initializers.INITIALIZERS,
+    "regularizers": penalties.REGULARIZERS,
+    "constraints": penalties.CONSTRAINTS,
+}
+CONFIGS = [
+    case._replace(name=f"{kind}.{case.name}")
+    for kind, cases in WITH_CONFIG.items()
+    for case in cases
+]
 
 FAMILIES = {
     "activations": Family(observe.activation, activations.ACTIVATIONS),
@@ -39,3 +64,23 @@ FAMILIES = {
     "schedules": Family(observe.schedule, schedules.SCHEDULES),
     "spectral_initializers": Family(observe.spectrum, initializers.SPECTRAL),
 }
+
+# What Keras writes into files and reads from them.
+FORMATS = {
+    "configs": Family(observe.config, CONFIGS),
+    "signatures": Family(
+        observe.accepted,
+        [SmallCase(kind, operator.attrgetter(kind)) for kind in WITH_CONFIG],
+    ),
+}
+
+
+@functools.cache
+def recorded(family: str) -> dict[str, dict[str, np.ndarray]]:
+    """What Keras did, by case and by what was observed."""
+    by_case: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    with np.load(ORACLES / f"{family}.npz") as archive:
+        for key in archive.files:
+            case, _, observed = key.partition("/")
+            by_case[case][observed] = archive[key]
+    return by_case

@@ -3,6 +3,8 @@ recorded and lamina when a law compares, so the two cannot drift apart."""
 
 from __future__ import annotations
 
+import inspect
+import json
 from typing import Any
 
 import jax
@@ -37,14 +39,15 @@ def numbered(name: str, tree: Any) -> Observed:
     return {f"{name}.{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
 
 
-def weights_like(variables: list) -> list[np.ndarray]:
-    """Values to set: drawn in order, positive where a variance is meant."""
-    values = []
-    for seed, variable in enumerate(variables):
+def draw_weights(owner: Any) -> None:
+    """Set weights to known values, positive where a variance is meant; what `adapt`
+    found stays."""
+    for seed, variable in enumerate(owner.weights):
+        if variable.name in ("mean", "variance", "count"):
+            continue
         value = floats(*variable.shape, low=-0.7, high=0.7, seed=100 + seed)
         positive = "variance" in variable.name
-        values.append(np.abs(value) + 0.3 if positive else value)
-    return values
+        variable.assign(np.abs(value) + 0.3 if positive else value)
 
 
 def placeholders(k: Any, case: LayerCase, batch: int | None) -> Any:
@@ -64,8 +67,7 @@ def ready(k: Any, case: LayerCase) -> Any:
     layer = case.make(k)
     case.prepare(layer)
     layer(placeholders(k, case, case.inputs[0].shape[0]), **case.call)
-    if not any("count" in weight.name for weight in layer.weights):
-        layer.set_weights(weights_like(layer.weights))
+    draw_weights(layer)
     return layer
 
 
@@ -116,6 +118,23 @@ def layer(k: Any, case: LayerCase) -> Observed:
     }
 
 
+def config(k: Any, case: Any) -> Observed:
+    """How a file describes an object."""
+    text = json.dumps(k.saving.serialize_keras_object(case.make(k)))
+    return {"file": np.array(text.encode())}
+
+
+def accepted(k: Any, case: SmallCase) -> Observed:
+    """The arguments that the constructors of a module's classes take."""
+
+    def arguments(cls: type) -> set[str]:
+        owners = [owner for owner in cls.__mro__ if "__init__" in vars(owner)]
+        return {n for c in owners for n in inspect.signature(c.__init__).parameters}
+
+    classes = {n: c for n, c in vars(case.make(k)).items() if inspect.isclass(c)}
+    return {name: np.array(sorted(arguments(c))) for name, c in classes.items()}
+
+
 def mask(k: Any, case: SmallCase) -> Observed:
     """The output of a layer behind `Masking`, and the mask that comes after it: minus
     one where there is none."""
@@ -129,7 +148,7 @@ def mask(k: Any, case: SmallCase) -> Observed:
     x = k.Input(MASKED_STEPS.shape[1:])
     output = case.make(k)(k.layers.Masking()(x), x)
     model = k.Model(x, output)
-    model.set_weights(weights_like(model.weights))
+    draw_weights(model)
     found = k.Model(x, [output, Probe()(output)])(MASKED_STEPS)
     return {"output": np.asarray(found[0]), "mask": np.asarray(found[1])}
 
@@ -239,8 +258,7 @@ def slots(optimizer: Any) -> list:
 def model(k: Any, case: ModelCase) -> Observed:
     """Ten steps of training from known weights, then evaluation and prediction."""
     subject = case.make(k)
-    if not any("count" in weight.name for weight in subject.weights):
-        subject.set_weights(weights_like(subject.weights))
+    draw_weights(subject)
     subject.compile(**case.compile(k))
     steps = []
     keep = k.callbacks.LambdaCallback(

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -14,22 +13,22 @@ os.environ["KERAS_BACKEND"] = "jax"
 
 import keras  # noqa: E402
 
-from tests.oracles.families import FAMILIES  # noqa: E402
+from tests.oracles.families import FAMILIES, FORMATS, ORACLES  # noqa: E402
 
-HERE = Path(__file__).parent
+ALL = FAMILIES | FORMATS
 
 
 def record(name: str) -> None:
-    family = FAMILIES[name]
+    family = ALL[name]
     arrays = {
         f"{case.name}/{key}": value
         for case in family.cases
         for key, value in family.observe(keras, case).items()
     }
-    np.savez_compressed(HERE / f"{name}.npz", **arrays)
+    np.savez_compressed(ORACLES / f"{name}.npz", **arrays)
     print(f"{name}: {len(family.cases)} cases, {len(arrays)} arrays")
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or FAMILIES:
+    for name in sys.argv[1:] or ALL:
         record(name)

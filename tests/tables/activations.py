@@ -19,12 +19,38 @@ def bound(name: str, suffix: str, **options):
     )
 
 
-PLAIN = """
-    celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish
-    hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid
-    silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid squareplus
-    swish tanh tanh_shrink
-""".split()
+PLAIN = [
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+]
 
 ACTIVATIONS = [
     *map(plain, PLAIN),

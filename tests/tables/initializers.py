@@ -115,3 +115,5 @@ ORTHOGONAL = [
     SmallCase("orthogonal", lambda k: k.initializers.Orthogonal(seed=3)),
     SmallCase("orthogonal_gain", lambda k: k.initializers.Orthogonal(2.0, seed=3)),
 ]
+
+INITIALIZERS = [*CONSTANT, *SPECTRAL, *RANDOM, *ORTHOGONAL]

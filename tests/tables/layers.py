@@ -1,11 +1,19 @@
 """Every layer case. Traits: a case `couples rows` when an output row depends on other
 rows of the batch, is `random` when a training call draws numbers, `remembers` between
-calls, holds `code` that no config can carry, and is a `host` case when it cannot run
-inside a compiled program."""
+calls, `jumps` where it has no slope, holds `code` that no config can carry, and is a
+`host` case when it cannot run inside a compiled program."""
 
 from __future__ import annotations
 
-from tests.tables.layers_by_hand import MAXOUT, STRING_LOOKUP
+from typing import Any
+
+from tests.tables.cases import LayerCase
+from tests.tables.layers_by_hand import (
+    DISCRETIZATION,
+    INTEGER_LOOKUP,
+    MAXOUT,
+    STRING_LOOKUP,
+)
 from tests.tables.layers_core import CORE
 from tests.tables.layers_more import MORE
 from tests.tables.layers_recurrent import RECURRENT
@@ -13,5 +21,10 @@ from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
 
 WITH_ORACLE = [*CORE, *SPATIAL, *RECURRENT, *STATISTICS, *MORE]
-BY_HAND = [*MAXOUT, *STRING_LOOKUP]
+BY_HAND = [*MAXOUT, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]
 LAYERS = [*WITH_ORACLE, *BY_HAND]
+
+
+def one_of_each(k: Any) -> list[LayerCase]:
+    """The first case of each class, for laws that cost a compilation."""
+    return list({type(case.make(k)): case for case in reversed(LAYERS)}.values())

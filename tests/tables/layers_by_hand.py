@@ -1,4 +1,4 @@
-"""Layers that no oracle can speak for: Keras has no Maxout, and its StringLookup needs
+"""Layers that no oracle can speak for: Keras has no Maxout, and its lookups need
 TensorFlow. The expected outputs are worked out by hand."""
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ MAXOUT = [
         (IMAGES_FIRST,),
         expected=np.maximum(IMAGES_FIRST[:, ::2], IMAGES_FIRST[:, 1::2]),
     ),
-    LayerCase(
-        "maxout_of_one", lambda k: k.layers.Maxout(1), (ROWS,), expected=ROWS
-    ),
+    LayerCase("maxout_of_one", lambda k: k.layers.Maxout(1), (ROWS,), expected=ROWS),
 ]
 
 LETTERS = np.array([["a", "c", "d", "d"], ["d", "z", "b", "z"]])
@@ -121,5 +119,42 @@ STRING_LOOKUP = [
         [[0, 0, 2, 2], [2, 1, 0, 1]],
         prepare=lambda layer: layer.adapt([["a", "c", "d"], ["d", "z", "b"], ["z"]]),
         max_tokens=3,
+    ),
+]
+
+NUMBERS = np.array([[12, 1138, 42], [42, 1000, 36]])
+
+
+def integers(name, expected, numbers=NUMBERS, **options):
+    return LayerCase(
+        f"integer_lookup{name}",
+        lambda k: k.layers.IntegerLookup(vocabulary=[12, 36, 1138, 42], **options),
+        (numbers,),
+        traits=frozenset({"host"}),
+        expected=np.array(expected),
+    )
+
+
+INTEGER_LOOKUP = [
+    integers("", [[1, 3, 4], [4, 0, 2]]),
+    integers("_masked", [[2, 4, 5], [5, 1, 3]], mask_token=0),
+    integers("_multi_hot", [[0, 1, 0, 1, 1], [1, 0, 1, 0, 1]], output_mode="multi_hot"),
+    integers(
+        "_inverted",
+        [[12, 1138], [42, -1]],
+        np.array([[1, 3], [4, 0]]),
+        invert=True,
+    ),
+]
+
+# Quarters of one to eight end at two, four and six.
+DISCRETIZATION = [
+    LayerCase(
+        "discretization_adapted",
+        lambda k: k.layers.Discretization(num_bins=4),
+        (np.array([[1.5, 2.0], [4.5, 9.0]], "float32"),),
+        prepare=lambda layer: layer.adapt(np.arange(1.0, 9.0)),
+        traits=frozenset({"jumps"}),
+        expected=np.array([[0, 1], [2, 3]]),
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.tables.arrays import bools, floats, ints, lengths_mask
+from tests.tables.arrays import floats, ints, lengths_mask
 from tests.tables.cases import LayerCase
 
 ROWS = floats(5, 3)
@@ -50,9 +50,7 @@ DENSE = [
 ]
 
 EMBEDDING = [
-    LayerCase(
-        "embedding", lambda k: k.layers.Embedding(7, 3), (ints(4, 5, below=7),)
-    ),
+    LayerCase("embedding", lambda k: k.layers.Embedding(7, 3), (ints(4, 5, below=7),)),
     LayerCase(
         "embedding_mask_zero",
         lambda k: k.layers.Embedding(4, 3, mask_zero=True),
@@ -77,12 +75,15 @@ PADDED[0, 3:] = 0.0
 PADDED[2, 1] = 0.0
 PADDED[3] = 0.0
 
+JUMPS = frozenset({"jumps"})
+
 MASKING = [
-    LayerCase("masking", lambda k: k.layers.Masking(), (PADDED,)),
+    LayerCase("masking", lambda k: k.layers.Masking(), (PADDED,), traits=JUMPS),
     LayerCase(
         "masking_value",
         lambda k: k.layers.Masking(mask_value=-1.0),
         (np.where(PADDED == 0.0, -1.0, PADDED).astype("float32"),),
+        traits=JUMPS,
     ),
 ]
 

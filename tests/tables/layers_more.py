@@ -46,7 +46,9 @@ VOLUMES = [
         lambda k: k.layers.GlobalAveragePooling3D(data_format=FIRST, keepdims=True),
     ),
     volume("up_sampling3d", lambda k: k.layers.UpSampling3D((2, 1, 3))),
-    volume("zero_padding3d", lambda k: k.layers.ZeroPadding3D(((1, 0), (0, 2), (1, 1)))),
+    volume(
+        "zero_padding3d", lambda k: k.layers.ZeroPadding3D(((1, 0), (0, 2), (1, 1)))
+    ),
     volume(
         "zero_padding3d_channels_first",
         lambda k: k.layers.ZeroPadding3D(1, data_format=FIRST),
@@ -110,47 +112,27 @@ NOISE = [
 
 BINS = np.array([[-1.5, 1.0, 3.4, 0.5], [0.0, 3.0, 1.3, 0.49]], "float32")
 
+
+def binned(name, x=BINS, **options):
+    return LayerCase(
+        f"discretization{name}",
+        lambda k: k.layers.Discretization(**options),
+        (x,),
+        traits=frozenset({"jumps"}),
+    )
+
+
 PREPROCESSING = [
     volume("identity", lambda k: k.layers.Identity(), SEQUENCE),
-    volume(
-        "discretization",
-        lambda k: k.layers.Discretization(bin_boundaries=[0.0, 1.0, 2.0]),
-        BINS,
-    ),
-    LayerCase(
-        "discretization_adapted",
-        lambda k: k.layers.Discretization(num_bins=4, epsilon=0.01),
-        (BINS,),
-        prepare=lambda layer: layer.adapt(floats(50, low=-2, high=4)),
-    ),
-    volume(
-        "discretization_one_hot",
-        lambda k: k.layers.Discretization(
-            bin_boundaries=[0.0, 1.0], output_mode="one_hot"
-        ),
-        BINS[:, :1],
-    ),
-    volume(
-        "discretization_multi_hot",
-        lambda k: k.layers.Discretization(
-            bin_boundaries=[0.0, 1.0], output_mode="multi_hot"
-        ),
-        BINS,
-    ),
-    volume(
-        "discretization_count",
-        lambda k: k.layers.Discretization(
-            bin_boundaries=[0.0, 1.0], output_mode="count"
-        ),
-        BINS,
-    ),
+    binned("", bin_boundaries=[0.0, 1.0, 2.0]),
+    binned("_one_hot", BINS[:, :1], bin_boundaries=[0.0, 1.0], output_mode="one_hot"),
+    binned("_multi_hot", bin_boundaries=[0.0, 1.0], output_mode="multi_hot"),
+    binned("_count", bin_boundaries=[0.0, 1.0], output_mode="count"),
 ]
 
 
 def cell(name, make, state_count):
-    return LayerCase(
-        name, make, (floats(4, 3),), call={"states": states(state_count)}
-    )
+    return LayerCase(name, make, (floats(4, 3),), call={"states": states(state_count)})
 
 
 CELLS = [
@@ -182,9 +164,7 @@ CELLS = [
     LayerCase(
         "rnn_of_stacked_cells",
         lambda k: k.layers.RNN(
-            k.layers.StackedRNNCells(
-                [k.layers.SimpleRNNCell(2), k.layers.GRUCell(2)]
-            )
+            k.layers.StackedRNNCells([k.layers.SimpleRNNCell(2), k.layers.GRUCell(2)])
         ),
         (SEQUENCE,),
     ),

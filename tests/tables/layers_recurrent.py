@@ -126,9 +126,7 @@ BIDIRECTIONAL = [
     both_ways("last_step", lambda k: k.layers.Bidirectional(k.layers.LSTM(2))),
     both_ways(
         "simple",
-        lambda k: k.layers.Bidirectional(
-            k.layers.SimpleRNN(2, return_sequences=True)
-        ),
+        lambda k: k.layers.Bidirectional(k.layers.SimpleRNN(2, return_sequences=True)),
     ),
     both_ways(
         "state",

@@ -185,7 +185,6 @@ CROSSENTROPY = [
 ]
 
 
-
 def focal(name, y_pred, **options):
     return pair(
         f"binary_focal{name}",

@@ -49,9 +49,7 @@ LAYERS = [
         "both_ways_sequences",
         lambda k: k.layers.Bidirectional(k.layers.GRU(2, return_sequences=True)),
     ),
-    through(
-        "time_distributed", lambda k: k.layers.TimeDistributed(k.layers.Dense(2))
-    ),
+    through("time_distributed", lambda k: k.layers.TimeDistributed(k.layers.Dense(2))),
     through("flatten", lambda k: k.layers.Flatten()),
     through("reshape", lambda k: k.layers.Reshape((3, 5))),
     through("permute", lambda k: k.layers.Permute((2, 1))),

@@ -19,7 +19,10 @@ def twice(make_pair, weights=WEIGHTS):
 REALS = twice(lambda seed: (floats(9, 3, seed=seed), floats(9, 3, seed=seed + 10)))
 COLUMNS = twice(lambda seed: (floats(9, 1, seed=seed), floats(9, 1, seed=seed + 10)))
 POSITIVES = twice(
-    lambda seed: (floats(9, 3, low=0.1, seed=seed), floats(9, 3, low=0.1, seed=seed + 9))
+    lambda seed: (
+        floats(9, 3, low=0.1, seed=seed),
+        floats(9, 3, low=0.1, seed=seed + 9),
+    )
 )
 CLASSES = twice(lambda seed: (one_hot(9, 4, seed=seed), probabilities(9, 4, seed=seed)))
 SPARSE = twice(
@@ -46,7 +49,10 @@ LOGITS = twice(
 EQUALS = twice(
     lambda seed: (ints(9, below=3, seed=seed), ints(9, below=3, seed=seed + 1))
 )
-HINGED = (Update((SIGNS, floats(4, 3))), Update((SIGNS * -1, floats(4, 3)), WEIGHTS[:4]))
+HINGED = (
+    Update((SIGNS, floats(4, 3))),
+    Update((SIGNS * -1, floats(4, 3)), WEIGHTS[:4]),
+)
 VALUES = (
     Update((floats(5),)),
     Update((floats(2, 3),), np.array([0.5, 2.0], "float32")),
@@ -107,7 +113,10 @@ MEANS = [
     case("r2", "R2Score", REALS),
     case("r2_unaggregated", "R2Score", REALS, class_aggregation=None),
     case(
-        "r2_by_variance", "R2Score", REALS, class_aggregation="variance_weighted_average"
+        "r2_by_variance",
+        "R2Score",
+        REALS,
+        class_aggregation="variance_weighted_average",
     ),
     case("r2_adjusted", "R2Score", COLUMNS, num_regressors=2),
 ]
@@ -192,7 +201,14 @@ HOT = twice(lambda seed: (one_hot(9, 4, seed=seed), probabilities(9, 4, seed=see
 
 OVERLAPS = [
     case("iou", "IoU", INDEXED, num_classes=3, target_class_ids=[0, 2]),
-    case("iou_ignored", "IoU", INDEXED, num_classes=3, target_class_ids=[1], ignore_class=0),
+    case(
+        "iou_ignored",
+        "IoU",
+        INDEXED,
+        num_classes=3,
+        target_class_ids=[1],
+        ignore_class=0,
+    ),
     case("mean_iou", "MeanIoU", INDEXED, num_classes=3),
     case(
         "mean_iou_scores",
@@ -217,7 +233,11 @@ TRADEOFFS = [
     case("recall_at_precision", "RecallAtPrecision", BITS, precision=0.6),
     case("sensitivity", "SensitivityAtSpecificity", BITS, specificity=0.4),
     case(
-        "specificity", "SpecificityAtSensitivity", BITS, sensitivity=0.5, num_thresholds=9
+        "specificity",
+        "SpecificityAtSensitivity",
+        BITS,
+        sensitivity=0.5,
+        num_thresholds=9,
     ),
 ]
 

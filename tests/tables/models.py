@@ -1,21 +1,19 @@
-"""Small models that take ten training steps: two epochs of five batches, the last of
-which is smaller when there are 36 rows."""
+"""Small models that take ten training steps: two epochs of five batches. Where 36 rows
+are used instead of 40, the last batch is a smaller one."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from tests.tables.arrays import floats, ints, one_hot
 from tests.tables.cases import ModelCase
 
-ROWS = floats(36, 3, seed=1)
+ROWS = floats(40, 3, seed=1)
 REALS = (ROWS @ [[1.0], [-2.0], [0.5]] + 0.3).astype("float32")
-LABELS = ints(36, below=3, seed=2)
+LABELS = ints(40, below=3, seed=2)
 BITS = (ROWS.sum(-1) > 0).astype("int32")
-ROW_WEIGHTS = floats(36, low=0, high=2, seed=3)
-WORDS = ints(36, 5, below=6, seed=4)
-PICTURES = floats(36, 6, 6, 1, seed=5)
-SEQUENCES = floats(36, 4, 3, seed=6) * (floats(36, 4, 1, seed=7) > -0.4)
+ROW_WEIGHTS = floats(40, low=0, high=2, seed=3)
+WORDS = ints(40, 5, below=6, seed=4)
+PICTURES = floats(40, 6, 6, 1, seed=5)
+SEQUENCES = floats(40, 4, 3, seed=6) * (floats(40, 4, 1, seed=7) > -0.4)
 
 
 def perceptron(k, units=1, activation=None, **options):
@@ -110,8 +108,8 @@ SINGLE = [
         "regression",
         perceptron,
         lambda k: {"optimizer": "rmsprop", "loss": "mse", "metrics": ["mae", "mse"]},
-        ROWS,
-        REALS,
+        ROWS[:36],
+        REALS[:36],
     ),
     ModelCase(
         "flat_targets",
@@ -128,8 +126,8 @@ SINGLE = [
             "loss": "sparse_categorical_crossentropy",
             "metrics": ["accuracy"],
         },
-        ROWS,
-        LABELS,
+        ROWS[:36],
+        LABELS[:36],
     ),
     ModelCase(
         "logits",
@@ -142,7 +140,7 @@ SINGLE = [
             "metrics": ["acc", k.metrics.TopKCategoricalAccuracy(2, name="top")],
         },
         ROWS,
-        one_hot(36, 3, seed=2),
+        one_hot(40, 3, seed=2),
     ),
     ModelCase(
         "penalised",
@@ -183,7 +181,7 @@ SINGLE = [
         tagger,
         lambda k: {"optimizer": k.optimizers.Adam(0.05), "loss": "mse"},
         SEQUENCES.astype("float32"),
-        floats(36, 4, 1, seed=8),
+        floats(40, 4, 1, seed=8),
     ),
     ModelCase(
         "normalised",
@@ -232,9 +230,9 @@ WEIGHTED = [
             "metrics": ["mae"],
             "weighted_metrics": ["mse"],
         },
-        ROWS,
-        REALS,
-        {"sample_weight": ROW_WEIGHTS},
+        ROWS[:36],
+        REALS[:36],
+        {"sample_weight": ROW_WEIGHTS[:36]},
     ),
     ModelCase(
         "class_weights",
@@ -257,8 +255,8 @@ WEIGHTED = [
             "loss": "binary_crossentropy",
             "metrics": ["accuracy", "Recall"],
         },
-        ROWS,
-        BITS,
+        ROWS[:36],
+        BITS[:36],
         {"validation_data": (floats(11, 3, seed=11), ints(11, below=2, seed=11))},
     ),
 ]

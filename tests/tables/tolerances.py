@@ -21,8 +21,8 @@ WIDER: dict[str, Tolerance] = {
 
 # A unit in the last place of the type, times the few roundings of a layer.
 POLICIES = {
-    "bfloat16": Tolerance(5e-2, 5e-2),
     "mixed_bfloat16": Tolerance(5e-2, 5e-2),
+    "bfloat16": Tolerance(5e-2, 5e-2),
     "float16": Tolerance(1e-2, 1e-2),
     "mixed_float16": Tolerance(1e-2, 1e-2),
 }

@@ -55,6 +55,12 @@ def test_a_seed_generator_stays_out_of_the_weights():
     assert owner.all_variables() == []
 
 
+def test_a_seed_generator_comes_back_from_the_config():
+    initializer = initializers.HeNormal(seed=SeedGenerator(3))
+    restored = initializers.deserialize(initializers.serialize(initializer))
+    np.testing.assert_array_equal(restored((3, 4)), initializer((3, 4)))
+
+
 def test_values_are_those_of_jax_for_the_seed():
     key = np.array([1337, 0], np.uint32)
     limit = np.sqrt(6 / 7)

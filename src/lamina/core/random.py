@@ -18,6 +18,7 @@ import numpy as np
 
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.module import Module
+from lamina.core.registry import Registry
 from lamina.core.scope import local
 from lamina.core.variable import Variable
 
@@ -107,6 +108,9 @@ class SeedGenerator(Module):
         """Take the state from a file's group; Keras's files have none."""
         if "0" in store:
             self.state.assign(store["0"])
+
+
+Registry("seed generator", "keras.random").add(SeedGenerator)
 
 
 def _scramble(word: Any) -> Any:

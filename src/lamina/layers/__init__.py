@@ -5,6 +5,7 @@ from __future__ import annotations
 from lamina.core.registry import deserialize, serialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lamina.layers.base import Layer, layer_registry
+from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.convolution import Conv1D, Conv2D, Conv3D
 from lamina.layers.core import (
     Activation,
@@ -45,7 +46,6 @@ from lamina.layers.merging import (
     subtract,
 )
 from lamina.layers.normalization import (
-    BatchNormalization,
     GroupNormalization,
     LayerNormalization,
     RMSNormalization,
@@ -65,11 +65,8 @@ from lamina.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from lamina.layers.preprocessing.categorical import (
-    CategoryEncoding,
-    IntegerLookup,
-    StringLookup,
-)
+from lamina.layers.preprocessing.categorical import CategoryEncoding
+from lamina.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from lamina.layers.preprocessing.numeric import (
     Discretization,
     Normalization,

@@ -145,8 +145,8 @@ class PReLU(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
 
     def call(self, inputs: Any) -> Any:
-        positive = jnp.maximum(inputs, 0)
-        return positive + self.alpha.value * jnp.minimum(inputs, 0)
+        below = self.alpha.value * jax.nn.relu(-inputs)
+        return jax.nn.relu(inputs) - below
 
 
 class ELU(Layer):
@@ -172,7 +172,8 @@ class ELU(Layer):
 
     def call(self, inputs: Any) -> Any:
         alpha = jnp.asarray(self.alpha, inputs.dtype)
-        below = alpha * jnp.expm1(jnp.minimum(inputs, 0))
+        # The inner choice keeps the unused branch, and its gradient, from overflowing.
+        below = alpha * jnp.expm1(jnp.where(inputs > 0, 0, inputs))
         return jnp.where(inputs > 0, inputs, below)
 
 

@@ -57,6 +57,7 @@ class Layer(WeightOwner):
         activity_regularizer: a penalty on the output.
         input_shape: the shape of one row, for the first layer of a `Sequential`.
         batch_input_shape: the same with the batch in front.
+        batch_shape: another name for `batch_input_shape`.
         input_dim: `input_shape=(input_dim,)`.
 
     Example:
@@ -261,7 +262,7 @@ class Layer(WeightOwner):
 
     def add_weight(
         self,
-        shape: Sequence[int] | None = None,
+        shape: Sequence[int | None] | None = None,
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
@@ -289,7 +290,8 @@ class Layer(WeightOwner):
         if initializer is None:
             initializer = "glorot_uniform" if is_float(dtype) else "zeros"
         shape = () if shape is None else (shape,) if isinstance(shape, int) else shape
-        if any(n is None for n in shape):
+        sizes = [n for n in shape if n is not None]
+        if len(sizes) < len(shape):
             raise ShapeError(
                 f"Layer {self.name!r} ({type(self).__name__}) needs a weight of shape "
                 f"{tuple(shape)}, but the dimension shown as None is not known yet. "
@@ -297,7 +299,7 @@ class Layer(WeightOwner):
                 "`Input(shape=(..., 3))`."
             )
         variable = Variable(
-            initializers.get(initializer), shape, dtype, trainable,
+            initializers.get(initializer), sizes, dtype, trainable,
             autocast, aggregation, name,
         )  # fmt: skip
         parents = local.call.path if local.call else (self.name,)

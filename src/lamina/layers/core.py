@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,6 @@ from lamina import activations, constraints, initializers, ops, regularizers
 from lamina.core.check import Check, boolean, is_int, optional, positive_int
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
-from lamina.core.module import signature
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
@@ -263,6 +263,13 @@ class Identity(Layer):
         return inputs
 
 
+def _named_arguments(function: Callable[..., Any]) -> set[str]:
+    try:
+        return set(inspect.signature(function).parameters)
+    except ValueError:  # some functions written in C have no signature
+        return set()
+
+
 class Lambda(Layer):
     """A function as a layer.
 
@@ -297,8 +304,7 @@ class Lambda(Layer):
         self.function, self.output_shape, self.mask = function, output_shape, mask
         self.keywords = dict(arguments or {})
         self.supports_masking = mask is not None
-        names = signature(function).parameters
-        self._extra = [n for n in ("mask", "training") if n in names]
+        self._extra = _named_arguments(function) & {"mask", "training"}
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         given = {"mask": mask, "training": training}

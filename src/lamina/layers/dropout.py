@@ -105,7 +105,7 @@ class SpatialDropout(Noise):
     rank: ClassVar[int]
     data_format = "channels_last"
     rate = Number()
-    arguments = {"rate": between(0, 1), "data_format": data_formats}
+    arguments = {"rate": between(0, 1)}
 
     def __init__(
         self,
@@ -154,6 +154,8 @@ class ImageDropout(SpatialDropout):
         data_format: `"channels_last"` or `"channels_first"`.
         seed: where the random numbers begin; a fresh one by default.
     """
+
+    arguments = {"rate": between(0, 1), "data_format": data_formats}
 
     def __init__(
         self,
@@ -259,7 +261,7 @@ class GaussianDropout(Noise):
 
     def noisy(self, inputs: jax.Array) -> jax.Array:
         """The input times noise."""
-        stddev = jnp.sqrt(self.rate / (1.0 - self.rate))
+        stddev: Any = jnp.sqrt(self.rate / (1.0 - self.rate))
         dtype = inputs.dtype
         return inputs * random.normal(
             inputs.shape, 1.0, stddev, dtype, self.seed_generator
@@ -305,7 +307,7 @@ class AlphaDropout(Noise):
 
     def noisy(self, inputs: jax.Array) -> jax.Array:
         """Some elements at SELU's lowest value, all rescaled."""
-        rate = jnp.asarray(self.rate, jnp.float32)
+        rate: Any = jnp.asarray(self.rate, jnp.float32)
         scale = jax.lax.rsqrt((1.0 - rate) * (1.0 + rate * _DROPPED**2))
         shift = -scale * _DROPPED * rate
         ones = jnp.ones(inputs.shape, jnp.float32)

@@ -331,40 +331,82 @@ def _unit(x: jax.Array, axis: int) -> jax.Array:
 
 
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Add(**kwargs)(inputs)`."""
+    """The sum of tensors, element by element.
+
+    Args:
+        inputs: a list of the tensors.
+        **kwargs: arguments of `Add`.
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Subtract(**kwargs)(inputs)`."""
+    """The first of two tensors minus the second, element by element.
+
+    Args:
+        inputs: a list of two tensors.
+        **kwargs: arguments of `Subtract`.
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Multiply(**kwargs)(inputs)`."""
+    """The product of tensors, element by element.
+
+    Args:
+        inputs: a list of the tensors.
+        **kwargs: arguments of `Multiply`.
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Average(**kwargs)(inputs)`."""
+    """The mean of tensors, element by element.
+
+    Args:
+        inputs: a list of the tensors.
+        **kwargs: arguments of `Average`.
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Maximum(**kwargs)(inputs)`."""
+    """The largest of tensors, element by element.
+
+    Args:
+        inputs: a list of the tensors.
+        **kwargs: arguments of `Maximum`.
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """`Minimum(**kwargs)(inputs)`."""
+    """The smallest of tensors, element by element.
+
+    Args:
+        inputs: a list of the tensors.
+        **kwargs: arguments of `Minimum`.
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """`Concatenate(axis, **kwargs)(inputs)`."""
+    """Tensors joined along an axis.
+
+    Args:
+        inputs: a list of the tensors.
+        axis: the axis; all others must be equal.
+        **kwargs: arguments of `Concatenate`.
+    """
     return Concatenate(axis, **kwargs)(inputs)
 
 
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """`Dot(axes, **kwargs)(inputs)`."""
+    """Row by row, the product of two tensors summed along one axis of each.
+
+    Args:
+        inputs: a list of two tensors.
+        axes: the axis to sum along: one for both, or a pair.
+        **kwargs: arguments of `Dot`.
+    """
     return Dot(axes, **kwargs)(inputs)

@@ -427,7 +427,10 @@ class Cropping1D(Cropping):
 class Cropping2D(Cropping):
     """Cuts rows and columns off an image.
 
-    Takes the arguments of `Cropping`; nothing is cut by default.
+    Args:
+        cropping: how much, nothing by default: one width for all sides, one for rows
+            and one for columns, or a pair (before, after) for each.
+        data_format: `"channels_last"` or `"channels_first"`.
 
     Example:
         >>> Cropping2D(((1, 1), (0, 2)))(jnp.ones((1, 5, 5, 3))).shape

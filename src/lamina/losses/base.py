@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import Check, one_of, optional
@@ -282,7 +283,7 @@ def aligned(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]
     y_pred = as_float(y_pred)
     truth, prediction = same_rank(jnp.asarray(y_true, y_pred.dtype), y_pred)
     if truth.shape != prediction.shape:
-        raise mismatch(owner, jnp.shape(y_true), y_pred.shape)
+        raise mismatch(owner, np.shape(y_true), y_pred.shape)
     return truth, prediction
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import Check, between, boolean
@@ -168,7 +169,7 @@ def class_numbers(owner: str, y_true: Any, y_pred: jax.Array, axis: int) -> jax.
             "one-hot classes; this needs class numbers. Use 'categorical_crossentropy'"
             " (or its accuracy), or give `y_true.argmax(-1)`."
         )
-    raise mismatch(owner, jnp.shape(y_true), y_pred.shape)
+    raise mismatch(owner, np.shape(y_true), y_pred.shape)
 
 
 def require_classes(owner: str, shape: tuple[int, ...], axis: int) -> None:

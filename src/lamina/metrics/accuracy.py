@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import Check, boolean, positive_int
@@ -32,7 +33,7 @@ def _matched(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array
     """Two arrays of one shape, each in its own type."""
     truth, prediction = same_rank(jnp.asarray(y_true), jnp.asarray(y_pred))
     if truth.shape != prediction.shape:
-        raise mismatch(owner, jnp.shape(y_true), jnp.shape(y_pred))
+        raise mismatch(owner, np.shape(y_true), jnp.shape(y_pred))
     return truth, prediction
 
 
@@ -132,7 +133,7 @@ def sparse_top_k_categorical_accuracy(
         found = jnp.any(labels[..., None] == guesses, axis=-1).astype(floatx())
     else:
         found = _in_top(labels, as_float(y_pred), k)
-    return found.reshape(jnp.shape(y_true))
+    return found.reshape(np.shape(y_true))
 
 
 def _in_top(labels: jax.Array, y_pred: jax.Array, k: int) -> jax.Array:

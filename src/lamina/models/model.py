@@ -268,9 +268,9 @@ class Model(Trainer, Layer):
             if "input_layers" not in config:
                 return super().from_config(config)
             inputs, outputs = graph_from_config(config)
-            model = cls(inputs, outputs, name=config.get("name"))
-            model.trainable = config.get("trainable", True)
-            return model
+            # Setting the attribute instead would thaw the layers that are frozen.
+            trainable = config.get("trainable", True)
+            return cls(inputs, outputs, name=config.get("name"), trainable=trainable)
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as a JSON text; `kwargs` go to `json.dumps`."""
@@ -299,7 +299,12 @@ class Model(Trainer, Layer):
 
 
 class Functional(Model):
-    """A model made of `inputs` and `outputs`; `Model(inputs, outputs)` is one too."""
+    """A model made of `inputs` and `outputs`; `Model(inputs, outputs)` is one too.
+
+    Args:
+        inputs: symbolic tensors: one, or a list or dictionary of them.
+        outputs: what layers made of them, in any of these forms.
+    """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:  # fmt: skip
         super().__init__(inputs, outputs, name=name, **kwargs)

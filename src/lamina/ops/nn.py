@@ -12,7 +12,7 @@ from lamina import config
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.reduce import moments
-from lamina.ops.types import Tensor, array_of, float_array
+from lamina.ops.types import Tensor, array_of, float_array, widened
 
 __all__ = [
     "batch_normalization",
@@ -413,7 +413,7 @@ def layer_normalization(
     Reference: Ba et al. 2016, https://arxiv.org/abs/1607.06450
     """
     x = float_array(x)
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = widened(x)
     mean, variance = moments(wide, axis, keepdims=True)
     factor = lax.rsqrt(variance + _epsilon(epsilon))
     if gamma is not None:
@@ -436,7 +436,7 @@ def rms_normalization(
     Reference: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467
     """
     x = float_array(x)
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = widened(x)
     power = jnp.mean(jnp.square(wide), _axes(axis), keepdims=True)
     result = wide * lax.rsqrt(power + _epsilon(epsilon))
     if scale is not None:

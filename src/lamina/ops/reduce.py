@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.scipy import special
 
 from lamina.core.graph import op
-from lamina.ops.types import Axis, Tensor, array_of, float_array
+from lamina.ops.types import Axis, Tensor, array_of, float_array, widened
 
 __all__ = [
     "all",
@@ -156,7 +156,7 @@ def moments(
         ([2.0, 5.0], [1.0, 0.0])
     """
     x = float_array(x)
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    wide = widened(x)
     axis = _axes(axes)
     centre = jnp.mean(wide, axis, keepdims=True)
     variance = jnp.mean(jnp.square(wide - centre), axis, keepdims=keepdims)

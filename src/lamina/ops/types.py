@@ -14,7 +14,7 @@ from lamina import config
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 
-__all__ = ["Axis", "Shape", "Tensor", "array_of", "float_array", "operand"]
+__all__ = ["Axis", "Shape", "Tensor", "array_of", "float_array", "operand", "widened"]
 
 Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
@@ -34,7 +34,13 @@ def operand(x: Any) -> ArrayLike:
 
 def array_of(x: Any) -> jax.Array:
     """A JAX array of a number, a list, a NumPy array, a variable or an array."""
-    return x if isinstance(x, jax.Array) else jnp.asarray(x)
+    if isinstance(x, jax.Array):
+        return x
+    if isinstance(x, np.ndarray):
+        # `jnp.asarray` would compile a program for every new shape. The copy is
+        # ours: the caller may write to its own array later.
+        return jax.device_put(np.array(x))
+    return jnp.asarray(x)
 
 
 def float_array(x: Any) -> jax.Array:
@@ -43,3 +49,8 @@ def float_array(x: Any) -> jax.Array:
     if jnp.issubdtype(x.dtype, jnp.inexact):
         return x
     return x.astype(config.floatx())
+
+
+def widened(x: jax.Array) -> jax.Array:
+    """16-bit numbers in 32 bits, for sums that would overflow or lose digits."""
+    return x.astype("float32") if x.dtype.itemsize < 4 else x

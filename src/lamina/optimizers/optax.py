@@ -25,6 +25,16 @@ def is_transformation(value: Any) -> bool:
     )
 
 
+def _key_kind(leaf: Any) -> Any:
+    """The kind of a random key, which an array of numbers does not tell, or `None`."""
+    is_key = jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key)
+    return jax.random.key_impl(leaf) if is_key else None
+
+
+def _data(leaf: Any) -> jax.Array:
+    return jnp.asarray(leaf) if _key_kind(leaf) is None else jax.random.key_data(leaf)
+
+
 class OptaxOptimizer(Optimizer):
     """An Optax transformation, such as `optax.adamw(1e-3)`, as an optimizer.
 
@@ -74,9 +84,9 @@ class OptaxOptimizer(Optimizer):
             with jax.ensure_compile_time_eval():
                 state = self.transformation.init(self._by_path(values))
             leaves, self._structure = jax.tree.flatten(state)
+            self._key_kinds = [_key_kind(leaf) for leaf in leaves]
             self._state = [
-                self._own(jnp.asarray(leaf), f"state_{i}")
-                for i, leaf in enumerate(leaves)
+                self._own(_data(leaf), f"state_{i}") for i, leaf in enumerate(leaves)
             ]
 
     def _by_path(self, values: Iterable[jax.Array]) -> dict[str, jax.Array]:
@@ -91,16 +101,24 @@ class OptaxOptimizer(Optimizer):
         given = dict(zip(variables, gradients, strict=True))
         values = {v: v.value for v in self._positions}
         full = [given.get(v, jnp.zeros_like(value)) for v, value in values.items()]
-        state = jax.tree.unflatten(self._structure, [s.value for s in self._state])
         updates, state = self.transformation.update(
-            self._by_path(full), state, self._by_path(values.values())
+            self._by_path(full), self._state_tree(), self._by_path(values.values())
         )
         for variable, path in zip(values, self._paths, strict=True):
             if variable in given:
                 move = learning_rate * wide(updates[path])
                 variable.assign(wide(values[variable]) + move)
         for held, leaf in zip(self._state, jax.tree.leaves(state), strict=True):
-            held.assign(leaf)
+            held.assign(_data(leaf))
+
+    def _state_tree(self) -> Any:
+        leaves = [
+            held.value
+            if kind is None
+            else jax.random.wrap_key_data(held.value, impl=kind)
+            for held, kind in zip(self._state, self._key_kinds, strict=True)
+        ]
+        return jax.tree.unflatten(self._structure, leaves)
 
     def get_config(self) -> dict[str, Any]:
         """Raises: a transformation consists of functions, which files can't hold."""

@@ -72,8 +72,11 @@ class Pacer:
 
 def host_logs(logs: Any) -> dict[str, Any]:
     """Logs as Python floats, or NumPy arrays where a metric is one."""
-    fetched = jax.device_get(logs)
-    return {k: float(v) if np.ndim(v) == 0 else v for k, v in fetched.items()}
+    return _plain(jax.device_get(logs))
+
+
+def _plain(logs: dict[str, Any]) -> dict[str, Any]:
+    return {k: float(v) if np.ndim(v) == 0 else v for k, v in logs.items()}
 
 
 class EpochLoop:
@@ -196,7 +199,7 @@ class EpochLoop:
         for i in range(first, last):
             if history:
                 self._begin(i)
-                logs = host_logs({k: v[i - first] for k, v in rows.items()})
+                logs = _plain({k: v[i - first] for k, v in rows.items()})
             else:
                 logs = host_logs(out["logs"])
             if i == bad:

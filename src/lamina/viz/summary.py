@@ -6,12 +6,12 @@ import html
 import io
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 
+from lamina.core.check import is_int
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, did_you_mean, invalid
 
@@ -70,23 +70,38 @@ def _rows(model: Any, expand: bool, level: int = 0) -> Iterator[Row]:
     nodes = [] if graph is None else graph.nodes
     inputs = [] if graph is None else graph.input_leaves
     branched = _is_branched(nodes, inputs)
+    names = _function_names(model, nodes)
     for item in _in_order(model, nodes):
-        own = [item] if isinstance(item, Node) else [n for n in nodes if n.operation is item]  # fmt: skip
-        connected = ", ".join(t.name for n in own for t in n.inputs) or "-"
-        yield _row(item, own, connected if branched else "", level)
+        own = [n for n in nodes if item in (n, n.operation)]
+        sources = [names.get(id(t.node)) or t.name for n in own for t in n.inputs]
+        connected = ", ".join(sources) or "-"
+        name = names.get(id(item)) or item.name
+        yield _row(name, item, own, connected if branched else "", level)
         if expand and getattr(item, "layers", None):
             yield from _rows(item, expand, level + 1)
 
 
-def _row(item: Any, nodes: list[Node], connected: str, level: int) -> Row:
+def _function_names(model: Any, nodes: Sequence[Node]) -> dict[int, str]:
+    """Names for functions in the graph, each its own, by the node's identity."""
+    counts = {layer.name: 1 for layer in model.layers}
+    names: dict[int, str] = {}
+    for node in nodes:
+        if node.operation not in model.layers:
+            count = counts.get(node.name, 0)
+            names[id(node)] = f"{node.name}_{count}" if count else node.name
+            counts[node.name] = count + 1
+    return names
+
+
+def _row(name: str, item: Any, nodes: list[Node], connected: str, level: int) -> Row:
     if isinstance(item, Node):
-        kind = "function"
-        return Row(item.name, kind, _node_shape(item), "0", connected, "-", level)
+        return Row(name, "function", _node_shape(item), "0", connected, "-", level)
     params = f"{item.count_params():,}" if item.built else "0 (unbuilt)"
     trainable = "-" if not item.weights else "Y" if item.trainable else "N"
     shapes = dict.fromkeys(_node_shape(n) for n in nodes)
     shape = ", ".join(shapes) or _known_shape(item)
-    return Row(item.name, type(item).__name__, shape, params, connected, trainable, level)  # fmt: skip
+    kind = type(item).__name__
+    return Row(name, kind, shape, params, connected, trainable, level)
 
 
 def _node_shape(node: Node) -> str:
@@ -112,8 +127,11 @@ def _known_shape(layer: Any) -> str:
     # A layer of the user's own may raise anything when it is called on its own.
     except Exception:
         return "?"
-    is_shape = lambda s: isinstance(s, tuple) and not any(isinstance(n, tuple) for n in s)  # noqa: E731, E501 # fmt: skip
-    return _shape_text(jax.tree.leaves(shape, is_leaf=is_shape))
+    return _shape_text(jax.tree.leaves(shape, is_leaf=_is_shape))
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(n is None or is_int(n) for n in value)
 
 
 def _in_order(model: Any, nodes: Sequence[Node]) -> Iterator[Any]:
@@ -152,7 +170,7 @@ def _is_branched(nodes: Sequence[Node], inputs: Sequence[SymbolicTensor]) -> boo
 def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
     if names is None:
         return rows
-    if len(names) != 2 or not all(isinstance(n, str) for n in names):
+    if isinstance(names, str) or len(names) != 2:
         raise invalid("summary", "layer_range", names, "two layer names")
     places = []
     for name in names:
@@ -177,8 +195,9 @@ def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
 
 def _totals(model: Any) -> list[tuple[str, str]]:
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
-    optimizer = getattr(model, "optimizer", None)
-    own = optimizer.variables if getattr(optimizer, "built", False) else []
+    optimizer: Any = getattr(model, "optimizer", None)
+    built = getattr(optimizer, "built", False)
+    own: list[Any] = optimizer.variables if built else []
     groups = [
         ("Total params", [*trainable, *frozen, *own]),
         ("Trainable params", trainable),
@@ -187,6 +206,12 @@ def _totals(model: Any) -> list[tuple[str, str]]:
     if own:
         groups.append(("Optimizer params", own))
     return [(name, _size_text(variables)) for name, variables in groups]
+
+
+def _notes(model: Any) -> list[str]:
+    if model.built:
+        return []
+    return ["Not built: shapes and weights follow from `Input` or from the first data."]
 
 
 def _size_text(variables: Sequence[Any]) -> str:
@@ -201,18 +226,27 @@ def _size_text(variables: Sequence[Any]) -> str:
 # How it is drawn
 
 
-def _columns(rows: Sequence[Row], show_trainable: bool) -> list[tuple[str, str, list[str]]]:  # fmt: skip
-    """Header, side and cells of each column."""
-    names = [("   " * r.level + "└ " if r.level else "") + f"{r.name} ({r.kind})" for r in rows]  # fmt: skip
+class Column(NamedTuple):
+    """One column of the table."""
+
+    header: str
+    side: Literal["left", "center", "right"]
+    cells: list[str]
+
+
+def _columns(rows: Sequence[Row], show_trainable: bool) -> list[Column]:
+    indents = ["   " * r.level + "└ " if r.level else "" for r in rows]
+    names = [f"{i}{r.name} ({r.kind})" for i, r in zip(indents, rows, strict=True)]
     columns = [
-        ("Layer (type)", "left", names),
-        ("Output Shape", "left", [r.shape for r in rows]),
-        ("Param #", "right", [r.params for r in rows]),
+        Column("Layer (type)", "left", names),
+        Column("Output Shape", "left", [r.shape for r in rows]),
+        Column("Param #", "right", [r.params for r in rows]),
     ]
     if any(r.connected for r in rows):
-        columns.append(("Connected to", "left", [r.connected or "-" for r in rows]))
+        cells = [r.connected or "-" for r in rows]
+        columns.append(Column("Connected to", "left", cells))
     if show_trainable:
-        columns.append(("Trainable", "center", [r.trainable for r in rows]))
+        columns.append(Column("Trainable", "center", [r.trainable for r in rows]))
     return columns
 
 
@@ -223,40 +257,46 @@ def _print(
     show_trainable: bool,
     print_fn: Callable[[str], None] | None,
 ) -> None:
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.table import Table
     from rich.text import Text
 
     table = Table(show_lines=True)
     columns = _columns(rows, show_trainable)
     for header, side, _ in columns:
-        table.add_column(header, justify=side, overflow="fold")  # type: ignore[arg-type]
-    for cells in zip(*(c for _, _, c in columns), strict=True):
+        table.add_column(header, justify=side, overflow="fold")
+    for cells in zip(*(c.cells for c in columns), strict=True):
         table.add_row(*(Text(cell) for cell in cells))
-    out = sys.stdout if print_fn is None else io.StringIO()
-    console = Console(file=out, width=width, highlight=print_fn is None)
-    console.print(Text(f'Model: "{model.name}"', "bold"))
-    console.print(table)
-    for name, size in _totals(model):
-        console.print(Text(f" {name}: ", "bold") + size)
-    if print_fn is not None:
-        print_fn(out.getvalue())  # type: ignore[union-attr]
+    head = Text(f'Model: "{model.name}"', "bold")
+    totals = [Text.assemble((f" {n}: ", "bold"), size) for n, size in _totals(model)]
+    notes = [Text(f" {note}") for note in _notes(model)]
+    whole = Group(head, table, *totals, *notes)
+    if print_fn is None:
+        Console(width=width).print(whole)
+        return
+    text = io.StringIO()
+    Console(file=text, width=width, color_system=None, force_jupyter=False).print(whole)
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    print_fn("\n".join(lines))
 
 
 def notebook_table(model: Any) -> str:
     """A model's table as HTML that stands alone, for notebooks."""
     columns = _columns(list(_rows(model, expand=False)), show_trainable=False)
-    sides = [f' style="text-align:{side}"' for _, side, _ in columns]
-    head = "".join(f"<th{s}>{html.escape(h)}</th>" for s, (h, _, _) in zip(sides, columns, strict=True))  # fmt: skip
-    lines = [
-        "".join(
-            f"<td{s}>{html.escape(c)}</td>" for s, c in zip(sides, cells, strict=True)
-        )
-        for cells in zip(*(c for _, _, c in columns), strict=True)
+    styles = [f' style="text-align:{c.side}"' for c in columns]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        pairs = zip(styles, cells, strict=True)
+        inside = [f"<{tag}{s}>{html.escape(c)}</{tag}>" for s, c in pairs]
+        return f"<tr>{''.join(inside)}</tr>"
+
+    head = line("th", [c.header for c in columns])
+    body = [
+        line("td", cells) for cells in zip(*(c.cells for c in columns), strict=True)
     ]
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    totals = "<br>".join(f"{name}: {size}" for name, size in _totals(model))
+    below = [f"{name}: {size}" for name, size in _totals(model)] + _notes(model)
     return (
         f"<b>Model: {html.escape(model.name)}</b>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{totals}"
+        f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+        f"{'<br>'.join(html.escape(text) for text in below)}"
     )

@@ -22,7 +22,8 @@ from lamina.training.callbacks import (
 from tests.unit.callbacks.helpers import X, Y, small_model
 
 NONE, NEEDED = None, inspect.Parameter.empty
-# Recorded from Keras 3.15.1.
+# Recorded from Keras 3.15.1, but for the `**kwargs` of ReduceLROnPlateau, which take in
+# whatever is misspelt.
 SIGNATURES = {
     "CSVLogger": {"filename": NEEDED, "separator": ",", "append": False},
     "Callback": {},

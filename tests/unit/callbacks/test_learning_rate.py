@@ -8,7 +8,7 @@ from lamina.errors import ArgumentTypeError
 from lamina.optimizers import SGD
 from lamina.optimizers.schedules import ExponentialDecay
 from lamina.training.callbacks import LearningRateScheduler, ReduceLROnPlateau
-from tests.unit.callbacks.helpers import X, Y, Pretender, small_model
+from tests.unit.callbacks.helpers import Pretender, X, Y, small_model
 from tests.unit.callbacks.test_early_stopping import CURVES
 
 # Curve, arguments, the rate after each epoch. Recorded from Keras 3.15.1.
@@ -69,7 +69,9 @@ def test_rates_are_those_of_keras(curve, arguments, expected):
 def test_a_plateau_in_training_lowers_the_rate(capsys):
     model = small_model(optimizer=SGD(0.0))
     model.optimizer.learning_rate = 1e-9
-    callback = ReduceLROnPlateau("loss", factor=0.1, patience=1, verbose=1, min_lr=2e-11)
+    callback = ReduceLROnPlateau(
+        "loss", factor=0.1, patience=1, verbose=1, min_lr=2e-11
+    )
     run = model.fit(X, Y, epochs=4, verbose=0, callbacks=callback)
     assert run.history["learning_rate"] == pytest.approx([1e-9, 1e-9, 1e-10, 2e-11])
     assert capsys.readouterr().out == (
@@ -116,9 +118,7 @@ def test_scheduler_says_what_it_sets(capsys):
 
 def refuses(schedule, words):
     with pytest.raises(ArgumentTypeError, match=words):
-        small_model().fit(
-            X, Y, verbose=0, callbacks=[LearningRateScheduler(schedule)]
-        )
+        small_model().fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(schedule)])
 
 
 def test_a_schedule_must_return_a_number():

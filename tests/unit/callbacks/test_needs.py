@@ -149,7 +149,9 @@ def test_a_rate_set_at_each_batch_holds_for_that_batch():
             weights.append(self.model.get_weights()[0])
 
     small_model().fit(X, Y, batch_size=2, verbose=0, callbacks=[Sets()])
-    moved = [not np.array_equal(a, b) for a, b in zip(weights, weights[1:], strict=False)]
+    moved = [
+        not np.array_equal(a, b) for a, b in zip(weights, weights[1:], strict=False)
+    ]
     assert moved == [False, False, True, False]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lamina.training.callbacks import Callback, LambdaCallback, TerminateOnNaN
 from lamina.training.loop import NonFiniteWarning
-from tests.unit.callbacks.helpers import X, Y, Pretender, small_model
+from tests.unit.callbacks.helpers import Pretender, X, Y, small_model
 
 BAD = Y.copy()
 BAD[5] = np.inf

@@ -61,9 +61,7 @@ def test_where_the_averages_are(swap_on_epoch):
     np.testing.assert_allclose(seen["epoch begins"][1:], OWN[:-1], rtol=1e-5)
     at_end = expected if swap_on_epoch else OWN
     np.testing.assert_allclose(seen["epoch ends"], at_end, rtol=1e-5)
-    np.testing.assert_allclose(
-        model.get_weights()[0].ravel(), expected[-1], rtol=1e-5
-    )
+    np.testing.assert_allclose(model.get_weights()[0].ravel(), expected[-1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("run", ["evaluate", "predict"])

@@ -22,6 +22,9 @@ TRANSFORMATIONS = {
     "chain": lambda: optax.chain(optax.clip_by_global_norm(0.5), optax.adam(0.05)),
     "schedule": lambda: optax.adam(optax.exponential_decay(0.1, 2, 0.5)),
     "injected": lambda: optax.inject_hyperparams(optax.adam)(learning_rate=0.05),
+    "random": lambda: optax.chain(
+        optax.add_noise(0.1, 0.5, key=jax.random.key(3)), optax.sgd(0.1)
+    ),
     "masked": lambda: optax.masked(optax.adam(0.1), {n: n == "bias" for n in SHAPES}),
 }
 every_transformation = pytest.mark.parametrize(

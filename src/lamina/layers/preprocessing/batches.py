@@ -37,22 +37,27 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
     Raises:
         DataError: the data holds no batch, or can't be iterated over.
     """
+    found = False
+    for item in itertools.islice(_items(data), steps):
+        batch = np.asarray(item[0] if isinstance(item, tuple) else item)
+        if batch.size:
+            found = True
+            yield batch
+    if not found:
+        raise DataError(
+            "adapt got no values: the data is empty, or a generator that has been used "
+            "up already."
+        )
+
+
+def _items(data: Any) -> Iterable[Any]:
     if not is_batched(data):
-        data = [np.asarray(data)]
+        return [np.asarray(data)]
     if hasattr(data, "__getitem__") and not isinstance(data, (list, tuple)):
-        data = (data[i] for i in range(len(data)))
+        return (data[i] for i in range(len(data)))
     if not isinstance(data, Iterable):
         raise DataError(
             f"adapt can't read {type(data).__name__}: give it an array, or something "
             "to iterate over that yields batches."
         )
-    size = 0
-    for item in itertools.islice(data, steps):
-        batch = np.asarray(item[0] if isinstance(item, tuple) else item)
-        size += batch.size
-        yield batch
-    if not size:
-        raise DataError(
-            "adapt got no values: the data is empty, or a generator that has been used "
-            "up already."
-        )
+    return data

@@ -114,10 +114,10 @@ class Normalization(Layer):
             return
         if None in self._sizes:
             raise ShapeError(
-                f"Layer {self.name!r} (Normalization) keeps a mean for each place along "
-                f"axes {self.axis}, but their sizes in {tuple(input_shape)} are not "
-                "fixed. Choose the axis of the features, or axis=None for one mean and "
-                "variance of everything."
+                f"Layer {self.name!r} (Normalization) keeps a mean for each place "
+                f"along axes {self.axis}, but their sizes in {tuple(input_shape)} are "
+                "not fixed. Choose the axis of the features, or axis=None for one mean "
+                "and variance of everything."
             )
         self.adapt_mean = self.add_weight(
             self._sizes, "zeros", trainable=False, name="mean"

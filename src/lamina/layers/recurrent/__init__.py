@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from lamina.layers.recurrent.cells import (
-    GRUCell,
-    LSTMCell,
-    SimpleRNNCell,
-    StackedRNNCells,
-)
+from lamina.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from lamina.layers.recurrent.rnn import RNN
+from lamina.layers.recurrent.stack import StackedRNNCells
 from lamina.layers.recurrent.standard import GRU, LSTM, SimpleRNN
 from lamina.layers.recurrent.wrappers import Bidirectional, TimeDistributed
 

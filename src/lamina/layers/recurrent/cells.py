@@ -9,25 +9,13 @@ import jax.numpy as jnp
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.core import random
-from lamina.core.check import Check, boolean, fraction, positive_int
+from lamina.core.check import boolean, fraction, positive_int
 from lamina.core.module import Number
 from lamina.core.random import SeedGenerator
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
 
-__all__ = [
-    "GRUCell",
-    "LSTMCell",
-    "RecurrentCell",
-    "SimpleRNNCell",
-    "StackedRNNCells",
-    "is_cell",
-]
-
-
-def is_cell(value: Any) -> bool:
-    """Whether an object can be the cell of an `RNN`."""
-    return hasattr(value, "call") and hasattr(value, "state_size")
+__all__ = ["GRUCell", "LSTMCell", "RecurrentCell", "SimpleRNNCell", "zero_states"]
 
 
 class RecurrentCell(Layer):
@@ -121,9 +109,11 @@ class RecurrentCell(Layer):
         """The bias before training."""
         return self.bias_initializer(shape, dtype=dtype)
 
-    def input_bias(self) -> Any:
-        """What is added to the projected input."""
-        return 0 if self.bias is None else self.bias.value
+    def input_bias(self) -> list[Any]:
+        """What is added to the projected input of each gate."""
+        if self.bias is None:
+            return [0] * self.gates
+        return jnp.split(self.bias.value, self.gates)
 
     def noise(self, rate: str, like: Any, training: bool | None) -> list[Any]:
         """Dropout masks for one step: none, one, or one for each gate."""
@@ -141,12 +131,15 @@ class RecurrentCell(Layer):
         """Dropout masks for the output that is fed back."""
         return self.noise("recurrent_dropout", states[0], training)
 
-    def project(self, inputs: Any, training: bool | None = None) -> Any:
-        """The input's part of all gates, for one step or for many in front."""
+    def project(self, inputs: Any, training: bool | None = None) -> list[Any]:
+        """The input's part of each gate, for one step or for many in front."""
         noise = self.noise("dropout", inputs, training)
-        return by_gate(inputs, self.kernel.value, noise) + self.input_bias()
+        projected = by_gate(inputs, self.kernel.value, noise, self.gates)
+        return [x + b for x, b in zip(projected, self.input_bias(), strict=True)]
 
-    def advance(self, projected: Any, states: list[Any], noise: list[Any]) -> list[Any]:
+    def advance(
+        self, projected: list[Any], states: list[Any], noise: list[Any]
+    ) -> list[Any]:
         """The states after a step, the output first."""
         raise NotImplementedError
 
@@ -168,13 +161,20 @@ def zero_states(state_size: Any, batch_size: int, dtype: Any) -> list[Any]:
     return [jnp.zeros((batch_size, size), dtype) for size in sizes]
 
 
-def by_gate(inputs: Any, kernel: Any, noise: Sequence[Any]) -> Any:
-    """`inputs @ kernel`, the inputs dropped out alike for all gates or for each."""
-    if not noise:
-        return inputs @ kernel
-    parts = jnp.split(kernel, len(noise), axis=-1)
-    products = [(inputs * mask) @ part for mask, part in zip(noise, parts, strict=True)]
-    return jnp.concatenate(products, -1)
+def by_gate(inputs: Any, kernel: Any, noise: Sequence[Any], gates: int) -> list[Any]:
+    """`inputs @ kernel`, cut into gates, with one dropout mask for all or one each."""
+    # Gates that lie apart make the loop's elementwise part a third faster on a CPU.
+    if len(noise) <= 1:
+        product = _product(inputs * noise[0] if noise else inputs, kernel)
+        return jnp.split(product, gates, axis=-1)
+    parts = zip(noise, jnp.split(kernel, gates, axis=-1), strict=True)
+    return [_product(inputs * mask, part) for mask, part in parts]
+
+
+def _product(inputs: Any, kernel: Any) -> Any:
+    # As one matrix: XLA's gradient of a batch of products takes a tenth longer.
+    flat = inputs.reshape(-1, inputs.shape[-1]) @ kernel
+    return flat.reshape(*inputs.shape[:-1], kernel.shape[-1])
 
 
 class SimpleRNNCell(RecurrentCell):
@@ -208,8 +208,8 @@ class SimpleRNNCell(RecurrentCell):
 
     def advance(self, projected: Any, states: list[Any], noise: list[Any]) -> list[Any]:
         """The states after a step, the output first."""
-        fed_back = by_gate(states[0], self.recurrent_kernel.value, noise)
-        return [self.activation(projected + fed_back)]
+        (fed_back,) = by_gate(states[0], self.recurrent_kernel.value, noise, 1)
+        return [self.activation(projected[0] + fed_back)]
 
 
 class LSTMCell(RecurrentCell):
@@ -298,8 +298,8 @@ class LSTMCell(RecurrentCell):
     def advance(self, projected: Any, states: list[Any], noise: list[Any]) -> list[Any]:
         """The states after a step, the output first."""
         h, c = states
-        z = projected + by_gate(h, self.recurrent_kernel.value, noise)
-        i, f, g, o = jnp.split(z, 4, axis=-1)
+        fed_back = by_gate(h, self.recurrent_kernel.value, noise, 4)
+        i, f, g, o = (x + y for x, y in zip(projected, fed_back, strict=True))
         gate, squash = self.recurrent_activation, self.activation
         c = gate(f) * c + gate(i) * squash(g)
         return [gate(o) * squash(c), c]
@@ -384,102 +384,30 @@ class GRUCell(RecurrentCell):
         width = 3 * self.units
         return (2, width) if self.reset_after else (width,)
 
-    def input_bias(self) -> Any:
-        """What is added to the projected input."""
-        bias = super().input_bias()
-        return bias[0] if self.use_bias and self.reset_after else bias
+    def input_bias(self) -> list[Any]:
+        """What is added to the projected input of each gate."""
+        if self.bias is None or not self.reset_after:
+            return super().input_bias()
+        return jnp.split(self.bias.value[0], 3)
 
-    def advance(self, projected: Any, states: list[Any], noise: list[Any]) -> list[Any]:
+    def advance(
+        self, projected: list[Any], states: list[Any], noise: list[Any]
+    ) -> list[Any]:
         """The states after a step, the output first."""
-        h = states[0]
+        x_z, x_r, x_n = projected
+        h, kernel = states[0], self.recurrent_kernel.value
         gate = self.recurrent_activation
-        x_z, x_r, x_n = jnp.split(projected, 3, axis=-1)
-        kernel = self.recurrent_kernel.value
         if self.reset_after:
-            fed_back = by_gate(h, kernel, noise)
+            h_z, h_r, h_n = by_gate(h, kernel, noise, 3)
             if self.bias is not None:
-                fed_back = fed_back + self.bias.value[1]
-            h_z, h_r, h_n = jnp.split(fed_back, 3, axis=-1)
+                b_z, b_r, b_n = jnp.split(self.bias.value[1], 3)
+                h_z, h_r, h_n = h_z + b_z, h_r + b_r, h_n + b_n
             z, r = gate(x_z + h_z), gate(x_r + h_r)
             candidate = self.activation(x_n + r * h_n)
         else:
             to_gates, to_candidate = jnp.split(kernel, [2 * self.units], axis=-1)
-            h_z, h_r = jnp.split(by_gate(h, to_gates, noise[:2]), 2, axis=-1)
+            h_z, h_r = by_gate(h, to_gates, noise[:2], 2)
             z, r = gate(x_z + h_z), gate(x_r + h_r)
-            candidate = self.activation(x_n + by_gate(r * h, to_candidate, noise[2:]))
+            (h_n,) = by_gate(r * h, to_candidate, noise[2:], 1)
+            candidate = self.activation(x_n + h_n)
         return [z * h + (1 - z) * candidate]
-
-
-class StackedRNNCells(Layer):
-    """Several cells as one: each takes the output of the one before.
-
-    Args:
-        cells: the cells, the one next to the input first.
-
-    Example:
-        >>> stack = StackedRNNCells([LSTMCell(4), GRUCell(2)])
-        >>> stack.state_size
-        [[4, 4], 2]
-
-    Raises:
-        ArgumentError: there are no cells, or something else is among them.
-    """
-
-    arguments = {
-        "cells": Check(
-            "a list of cells, objects with `call` and `state_size`",
-            lambda v: (
-                isinstance(v, (list, tuple)) and len(v) > 0 and all(map(is_cell, v))
-            ),
-            (3, (), ("LSTMCell",)),
-        )
-    }
-
-    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cells = list(cells)
-
-    @property
-    def state_size(self) -> list[Any]:
-        """The sizes of each cell's states."""
-        return [cell.state_size for cell in self.cells]
-
-    @property
-    def output_size(self) -> int:
-        """The size of the last cell's output."""
-        return output_size_of(self.cells[-1])
-
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        """Build the cells."""
-        for cell in self.cells:
-            if isinstance(cell, Layer) and not cell.built:
-                cell.build(input_shape)
-            input_shape = (input_shape[0], output_size_of(cell))
-
-    def get_initial_state(self, batch_size: int) -> list[Any]:
-        """Where each cell begins."""
-        return [
-            first_states(cell, batch_size, self.compute_dtype) for cell in self.cells
-        ]
-
-    def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
-        new_states = []
-        for cell, old in zip(self.cells, states, strict=True):
-            run = cell if callable(cell) else cell.call
-            inputs, new = run(inputs, old)
-            new_states.append(new)
-        return inputs, new_states
-
-
-def output_size_of(cell: Any) -> int:
-    """The size of a cell's output: that of its first state unless it says another."""
-    size = getattr(cell, "output_size", None) or cell.state_size
-    return size[0] if isinstance(size, (list, tuple)) else size
-
-
-def first_states(cell: Any, batch_size: int, dtype: Any) -> list[Any]:
-    """Where a cell begins: what it says itself, else zeros."""
-    if not hasattr(cell, "get_initial_state"):
-        return zero_states(cell.state_size, batch_size, dtype)
-    states = cell.get_initial_state(batch_size=batch_size)
-    return list(states) if isinstance(states, (list, tuple)) else [states]

@@ -11,17 +11,13 @@ import jax.numpy as jnp
 from lamina.core.check import Check, boolean
 from lamina.core.module import accepted_names
 from lamina.core.registry import serialize
-from lamina.core.scope import autocast
+from lamina.core.scope import autocast, local
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer
-from lamina.layers.recurrent.cells import (
-    RecurrentCell,
-    StackedRNNCells,
-    first_states,
-    is_cell,
-)
+from lamina.layers.recurrent.cells import RecurrentCell
 from lamina.layers.recurrent.scan import Loop, Run, rehearse, run_states, stateful_scan
+from lamina.layers.recurrent.stack import StackedRNNCells, first_states, is_cell
 
 __all__ = ["RNN"]
 
@@ -99,7 +95,9 @@ class RNN(Layer):
         self.state_size = list(size) if isinstance(size, (list, tuple)) else [size]
         self.states: list[Any] | None = None
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, sequences_shape: Any, initial_state_shape: Any = None
+    ) -> None:
         """Build the cell, and make the states that pass from batch to batch."""
         batch, steps, *features = sequences_shape
         if self.unroll and steps is None:
@@ -120,12 +118,16 @@ class RNN(Layer):
                 "keeps a state for each row, so it needs a known batch size. Give it, "
                 "as in `Input(shape=(10, 3), batch_size=32)`."
             )
-        values, structure = jax.tree.flatten(self.get_initial_state(batch_size))
+        # Also while a program is traced, a variable begins with a real array.
+        with jax.ensure_compile_time_eval():
+            first = self.get_initial_state(batch_size)
+        values, structure = jax.tree.flatten(first)
+        parents = local.call.path if local.call else (self.name,)
         made = []
         for i, value in enumerate(values):
             name = f"rnn_state_{i}" if i else "rnn_state"
             state = Variable(value, None, self.variable_dtype, False, name=name)
-            state.path = f"{self.name}/{name}"
+            state.path = "/".join((*parents, name))
             made.append(state)
         return jax.tree.unflatten(structure, made)
 
@@ -270,7 +272,7 @@ def _run_projected(
 
 
 def _run_any(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:
-    call = cell if callable(cell) else cell.call
+    call: Any = cell if callable(cell) else cell.call
 
     def advance(before: list[Any], x: Any) -> list[Any]:
         old = before[1]

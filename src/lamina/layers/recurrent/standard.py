@@ -64,11 +64,12 @@ class _Standard(RNN):
         self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, dropout as it is now."""
+        """The constructor's arguments, those of the cell as they are now."""
         config = super().get_config()
         config.pop("use_cudnn", None)
-        rates = {k: v for k, v in self.cell.get_config().items() if "dropout" in k}
-        return config | {k: v for k, v in rates.items() if k in config}
+        own = {"name", "dtype", "trainable"}
+        shared = {k: v for k, v in self.cell.get_config().items() if k not in own}
+        return config | {k: v for k, v in shared.items() if k in config}
 
 
 def _for_cell(options: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +109,8 @@ class SimpleRNN(_Standard):
         `return_sequences`.
 
     Example:
-        >>> SimpleRNN(4)(jnp.ones((2, 5, 3))).shape
+        >>> import numpy as np
+        >>> SimpleRNN(4)(np.ones((2, 5, 3))).shape
         (2, 4)
     """
 
@@ -190,8 +192,9 @@ class LSTM(_Standard):
         `return_sequences`.
 
     Example:
+        >>> import numpy as np
         >>> sequences, h, c = LSTM(4, return_sequences=True, return_state=True)(
-        ...     jnp.ones((2, 5, 3))
+        ...     np.ones((2, 5, 3))
         ... )
         >>> sequences.shape, h.shape, c.shape
         ((2, 5, 4), (2, 4), (2, 4))
@@ -287,7 +290,8 @@ class GRU(_Standard):
         `return_sequences`.
 
     Example:
-        >>> GRU(4, return_sequences=True)(jnp.ones((2, 5, 3))).shape
+        >>> import numpy as np
+        >>> GRU(4, return_sequences=True)(np.ones((2, 5, 3))).shape
         (2, 5, 4)
 
     Reference: Cho et al. 2014, https://arxiv.org/abs/1406.1078

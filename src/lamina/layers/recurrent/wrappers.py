@@ -61,6 +61,7 @@ class Bidirectional(Layer):
         ArgumentError: the layer is not recurrent, or the two do not match.
 
     Example:
+        >>> from lamina.layers import LSTM
         >>> Bidirectional(LSTM(4, return_sequences=True))(jnp.ones((2, 5, 3))).shape
         (2, 5, 8)
 
@@ -89,8 +90,8 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         if not hasattr(layer, "go_backwards"):
             raise invalid("Bidirectional", "layer", layer, "a recurrent layer")
-        self.forward_layer = _copy(layer, "forward_")
-        self.backward_layer = backward_layer or _copy(
+        self.forward_layer: Any = _copy(layer, "forward_")
+        self.backward_layer: Any = backward_layer or _copy(
             layer, "backward_", go_backwards=True
         )
         self._check_match()
@@ -122,7 +123,9 @@ class Bidirectional(Layer):
                     f"{getattr(backward, name)}."
                 )
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, sequences_shape: Any, initial_state_shape: Any = None
+    ) -> None:
         """Build both layers."""
         for layer in (self.forward_layer, self.backward_layer):
             if not layer.built:
@@ -202,6 +205,7 @@ class TimeDistributed(Layer):
         ShapeError: the input has no time axis, or the mask does not fit it.
 
     Example:
+        >>> from lamina.layers import Conv2D
         >>> frames = jnp.ones((2, 5, 8, 8, 3))
         >>> TimeDistributed(Conv2D(4, 3))(frames).shape
         (2, 5, 6, 6, 4)

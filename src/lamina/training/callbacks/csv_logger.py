@@ -24,13 +24,13 @@ class CSVLogger(Callback):
         append: whether to go on at the end of a file that is there already.
 
     Example:
-        >>> import os, tempfile
-        >>> path = os.path.join(tempfile.mkdtemp(), "log.csv")
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "log.csv")
         >>> logger = CSVLogger(path)
         >>> logger.on_train_begin()
         >>> logger.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.75})
         >>> logger.on_train_end()
-        >>> print(open(path).read())
+        >>> print(path.read_text())
         epoch,loss,val_loss
         0,0.5,0.75
         <BLANKLINE>

@@ -69,7 +69,7 @@ class MonitorCallback(Callback):
     ) -> None:
         super().__init__()
         self.monitor, self.mode = monitor, mode.lower()
-        self.best = baseline
+        self.best: float | None = baseline
         self.min_delta = abs(min_delta)
         self._higher: bool | None = None
         self._warned = False

@@ -14,6 +14,7 @@ from lamina.training.callbacks.base import Callback
 __all__ = ["ProgbarLogger"]
 
 _INTERVAL = 0.1
+_BAR_WIDTH = 12
 
 
 class ProgbarLogger(Callback):
@@ -98,6 +99,8 @@ class ProgbarLogger(Callback):
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """Finish the line of `predict`."""
+        # Batches are counted when they set out; by now their outputs are there.
+        self._last = self._last[0], time.perf_counter()
         self._finish({})
 
     def close(self) -> None:
@@ -129,9 +132,9 @@ class ProgbarLogger(Callback):
         text = f"{done}/{'?' if steps is None else steps}"
         if done:
             each = self._seconds_per_step()
-            text += f" - {_duration(each)}/step"
             if steps is not None:
-                text += f" - {_duration(each * (steps - done))} left"
+                text += f", {_duration(each * max(steps - done, 0))} left"
+            text += f" - {_duration(each)}/step"
         self._bar.draw(done, text + _metrics(logs))
 
     def _finish(self, logs: dict[str, Any] | None) -> None:
@@ -175,7 +178,8 @@ def _number(value: Any) -> str:
 
 def _bar(title: str, steps: int | None) -> _TerminalBar | _NotebookBar | None:
     """Something that moves, if the output is a place where things can."""
-    if "ipykernel" in sys.modules and "IPython" in sys.modules:
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
         return _NotebookBar(title, steps)
     return _TerminalBar(title, steps) if sys.stdout.isatty() else None
 
@@ -185,10 +189,13 @@ class _TerminalBar:
 
     def __init__(self, title: str, steps: int | None) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
+        # Where it is narrow, the text is cut, not the bar.
+        width = Column(min_width=_BAR_WIDTH)
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(_BAR_WIDTH, table_column=width),
             TextColumn("{task.fields[text]}", markup=False),
             auto_refresh=False,
             transient=True,
@@ -221,12 +228,15 @@ class _NotebookBar(_TerminalBar):
     """A bar in an output of its own, which ends as the last line."""
 
     def _show(self) -> None:
-        from IPython.display import display
+        from IPython.display import display  # pyright: ignore[reportMissingImports]
 
-        self._handle = display(self._progress.get_renderable(), display_id=True)
+        self._handle: Any = display(self._table(), display_id=True)
 
     def _refresh(self) -> None:
-        self._handle.update(self._progress.get_renderable())
+        self._handle.update(self._table())
+
+    def _table(self) -> Any:
+        return self._progress.make_tasks_table(self._progress.tasks)
 
     def finish(self, text: str) -> bool:
         """Turn into a last line; whether that line is shown already."""

@@ -1,9 +1,4 @@
-"""First values of weights.
-
-An initializer is called with a shape and an element type. With a seed, or with a
-fresh one of its own, it gives the same values at every call of the same shape; a
-`SeedGenerator` as the seed makes every call different.
-"""
+"""Random values, scaled to the shape of the weights."""
 
 from __future__ import annotations
 
@@ -13,148 +8,31 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import host_random
-from lamina.core.check import Check, one_of, optional, positive_number
-from lamina.core.dtypes import standardize_dtype
-from lamina.core.module import Module
+from lamina.core.check import Check, one_of, positive_number
 from lamina.core.random import SeedGenerator, draw_seed, make_seed
-from lamina.core.registry import Registry, serialize
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ShapeError
+from lamina.initializers.base import Initializer, to_array
 
 __all__ = [
-    "Constant",
     "GlorotNormal",
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
-    "Identity",
-    "IdentityInitializer",
-    "Initializer",
     "LecunNormal",
     "LecunUniform",
-    "Ones",
     "Orthogonal",
-    "OrthogonalInitializer",
     "RandomNormal",
     "RandomUniform",
-    "STFT",
-    "STFTInitializer",
     "TruncatedNormal",
     "VarianceScaling",
-    "Zeros",
-    "constant",
-    "deserialize",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "identity",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "serialize",
-    "stft",
-    "truncated_normal",
-    "variance_scaling",
-    "zeros",
 ]
 
 Seed = int | SeedGenerator | None
 
-
-def _array(values: Any, dtype: Any) -> jax.Array:
-    # NumPy fills and converts; JAX would compile a program for every shape.
-    return jnp.array(np.asarray(values).astype(jnp.dtype(standardize_dtype(dtype))))
-
-
-class Initializer(Module):
-    """Base class: override `__call__`; constructor arguments become the config.
-
-    Example:
-        >>> class Halves(Initializer):
-        ...     def __call__(self, shape, dtype=None):
-        ...         return jax.numpy.full(shape, 0.5, dtype)
-        >>> Halves()((2,)).tolist()
-        [0.5, 0.5]
-    """
-
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """Values of a shape and element type; `None` for `config.floatx()`."""
-        raise NotImplementedError(f"{type(self).__name__} does not define `__call__`.")
-
-    def clone(self) -> Any:
-        """A new initializer with the same arguments."""
-        return type(self).from_config(self.get_config())
-
-
-class Zeros(Initializer):
-    """0 everywhere."""
-
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
-        return _array(np.zeros(shape), dtype)
-
-
-class Ones(Initializer):
-    """1 everywhere."""
-
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
-        return _array(np.ones(shape), dtype)
-
-
-class Constant(Initializer):
-    """One value everywhere, or the values of an array.
-
-    Args:
-        value: a number, or an array that broadcasts to the shape asked for.
-
-    Raises:
-        ShapeError: the array does not fit the shape.
-    """
-
-    def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
-
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
-        value = np.asarray(self.value)
-        try:
-            return _array(np.broadcast_to(value, tuple(shape)), dtype)
-        except ValueError:
-            raise ShapeError(
-                f"Constant: values of shape {value.shape} can't fill a weight of "
-                f"shape {tuple(shape)}."
-            ) from None
-
-
-class Identity(Initializer):
-    """The identity matrix times `gain`.
-
-    Args:
-        gain: the number on the diagonal.
-
-    Raises:
-        ShapeError: the shape is not that of a matrix.
-    """
-
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
-
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
-        if len(shape) != 2:
-            raise ShapeError(
-                f"Identity: a weight of shape {tuple(shape)} is not a matrix. Use "
-                "another initializer for it."
-            )
-        return _array(self.gain * np.eye(shape[0], shape[1]), dtype)
-
-
-seed_check = Check(
+_seed_check = Check(
     "an integer, a SeedGenerator or None",
     lambda v: v is None or isinstance(v, (int, np.integer, SeedGenerator)),
     ("42", 1.5),
@@ -162,7 +40,7 @@ seed_check = Check(
 
 
 class _Random(Initializer):
-    arguments = {"seed": seed_check}
+    arguments = {"seed": _seed_check}
 
     def __init__(self, seed: Seed = None) -> None:
         # In a partial, a seed generator of the user's is not taken for a part of
@@ -198,7 +76,7 @@ class RandomNormal(_Random):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
         sample = host_random.normal(self._key(), tuple(shape))
-        return _array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
+        return to_array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
 
 
 class TruncatedNormal(_Random):
@@ -218,7 +96,7 @@ class TruncatedNormal(_Random):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
         sample = host_random.truncated_normal(self._key(), tuple(shape))
-        return _array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
+        return to_array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
 
 
 class RandomUniform(_Random):
@@ -240,7 +118,7 @@ class RandomUniform(_Random):
         sample = host_random.uniform(
             self._key(), tuple(shape), self.minval, self.maxval
         )
-        return _array(sample, dtype)
+        return to_array(sample, dtype)
 
 
 class VarianceScaling(_Random):
@@ -262,7 +140,7 @@ class VarianceScaling(_Random):
         "distribution": one_of(
             "truncated_normal", "untruncated_normal", "uniform", "normal"
         ),
-        "seed": seed_check,
+        "seed": _seed_check,
     }
 
     def __init__(
@@ -286,14 +164,14 @@ class VarianceScaling(_Random):
         key, shape = self._key(), tuple(shape)
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return _array(host_random.uniform(key, shape, -limit, limit), dtype)
+            return to_array(host_random.uniform(key, shape, -limit, limit), dtype)
         if self.distribution == "untruncated_normal":
             sample = host_random.normal(key, shape)
-            return _array(sample * np.float32(math.sqrt(variance)), dtype)
+            return to_array(sample * np.float32(math.sqrt(variance)), dtype)
         # The cut at two standard deviations leaves this much of one.
         stddev = math.sqrt(variance) / 0.87962566103423978
         sample = host_random.truncated_normal(key, shape)
-        return _array(sample * np.float32(stddev), dtype)
+        return to_array(sample * np.float32(stddev), dtype)
 
 
 def _fans(
@@ -444,117 +322,4 @@ class Orthogonal(_Random):
         # With r's diagonal made positive, q is uniform among orthogonal matrices.
         q = q * np.sign(np.diag(r))
         q = q.T if rows < columns else q
-        return _array(self.gain * q.reshape(tuple(shape)), dtype)
-
-
-# A window is a sum of cosines: these are its coefficients.
-_WINDOWS = {
-    "blackman": (0.42, -0.5, 0.08),
-    "boxcar": (1.0,),
-    "hamming": (0.54, -0.46),
-    "hann": (0.5, -0.5),
-}
-
-
-class STFT(Initializer):
-    """Kernel of a 1-D convolution that takes short-time Fourier transforms.
-
-    The shape is (window length, 1, n // 2 + 1), n being the transform's length.
-
-    Args:
-        side: "real" or "imag", the part that the kernel gives.
-        window: "hann", "hamming", "blackman", "boxcar", an array, or `None` for none.
-        scaling: "density" or "spectrum" divides by the window's L2 or L1 norm.
-        periodic: whether the window is that of a periodic signal.
-
-    Raises:
-        ShapeError: the window's length is not that of the kernel.
-    """
-
-    arguments = {
-        "side": one_of("real", "imag"),
-        "scaling": optional(one_of("density", "spectrum")),
-    }
-
-    def __init__(
-        self,
-        side: str = "real",
-        window: Any = "hann",
-        scaling: str | None = "density",
-        periodic: bool = False,
-    ) -> None:
-        if isinstance(window, str) and window not in _WINDOWS:
-            raise ArgumentError(
-                f"STFT: unknown window {window!r}. Use one of {list(_WINDOWS)}, an "
-                "array, or None."
-            )
-        self.side, self.window = side.lower(), window
-        self.scaling = scaling.lower() if scaling else None
-        self.periodic = periodic
-
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
-        length, _, frequencies = shape
-        time = np.arange(length)[:, None, None]
-        frequency = np.arange(frequencies) / (2 * (frequencies - 1))
-        angle = -2 * np.pi * time * frequency
-        kernel = np.cos(angle) if self.side == "real" else np.sin(angle)
-        if self.window is not None:
-            kernel = kernel * self._window_values(length)[:, None, None]
-        return _array(kernel, dtype)
-
-    def _window_values(self, length: int) -> Any:
-        if isinstance(self.window, str):
-            angle = 2 * np.pi * np.arange(length) / (length - (not self.periodic))
-            terms = enumerate(_WINDOWS[self.window])
-            values = sum(a * np.cos(k * angle) for k, a in terms)
-        else:
-            values = np.asarray(self.window)
-        values = np.asarray(values)
-        if values.shape != (length,):
-            raise ShapeError(
-                f"STFT: a window of shape {values.shape} does not fit a kernel of "
-                f"length {length}."
-            )
-        if self.scaling is None:
-            return values
-        density = self.scaling == "density"
-        return values / (
-            np.sqrt(np.sum(values**2)) if density else np.abs(values).sum()
-        )
-
-
-IdentityInitializer = identity = Identity
-OrthogonalInitializer = orthogonal = Orthogonal
-STFTInitializer = stft = STFT
-constant, ones, zeros = Constant, Ones, Zeros
-glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
-he_normal, he_uniform = HeNormal, HeUniform
-lecun_normal, lecun_uniform = LecunNormal, LecunUniform
-random_normal, random_uniform = RandomNormal, RandomUniform
-truncated_normal, variance_scaling = TruncatedNormal, VarianceScaling
-
-registry = Registry("initializer", "keras.initializers")
-registry.add(Constant, Identity, Initializer, Ones, Orthogonal, STFT, Zeros)
-registry.add(GlorotNormal, GlorotUniform, HeNormal, HeUniform)
-registry.add(LecunNormal, LecunUniform)
-registry.add(RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling)
-registry.add(normal=RandomNormal, uniform=RandomUniform, one=Ones, zero=Zeros)
-registry.add(
-    IdentityInitializer=Identity,
-    OrthogonalInitializer=Orthogonal,
-    STFTInitializer=STFT,
-)
-
-
-def get(identifier: Any) -> Any:
-    """An initializer from a name, a config, a class, a function or an array.
-
-    Raises:
-        ArgumentError: it is none of these.
-    """
-    if isinstance(identifier, (np.ndarray, np.generic, jax.Array)):
-        return Constant(identifier)
-    return registry.get(identifier)
-
-
-deserialize = registry.deserialize
+        return to_array(self.gain * q.reshape(tuple(shape)), dtype)

@@ -1,0 +1,108 @@
+"""First values of weights.
+
+An initializer is called with a shape and an element type. With a seed, or with a
+fresh one of its own, it gives the same values at every call of the same shape; a
+`SeedGenerator` as the seed makes every call different.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from lamina.core.registry import Registry, serialize
+from lamina.initializers.base import Initializer
+from lamina.initializers.constant import STFT, Constant, Identity, Ones, Zeros
+from lamina.initializers.random import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "IdentityInitializer",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
+    "RandomNormal",
+    "RandomUniform",
+    "STFT",
+    "STFTInitializer",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "constant",
+    "deserialize",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "serialize",
+    "stft",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
+
+IdentityInitializer = identity = Identity
+OrthogonalInitializer = orthogonal = Orthogonal
+STFTInitializer = stft = STFT
+constant, ones, zeros = Constant, Ones, Zeros
+glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+random_normal, random_uniform = RandomNormal, RandomUniform
+truncated_normal, variance_scaling = TruncatedNormal, VarianceScaling
+
+registry = Registry("initializer", "keras.initializers")
+registry.add(Constant, Identity, Initializer, Ones, Orthogonal, STFT, Zeros)
+registry.add(GlorotNormal, GlorotUniform, HeNormal, HeUniform)
+registry.add(LecunNormal, LecunUniform)
+registry.add(RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling)
+registry.add(normal=RandomNormal, uniform=RandomUniform, one=Ones, zero=Zeros)
+registry.add(
+    IdentityInitializer=Identity,
+    OrthogonalInitializer=Orthogonal,
+    STFTInitializer=STFT,
+)
+
+
+def get(identifier: Any) -> Any:
+    """An initializer from a name, a config, a class, a function or an array.
+
+    Raises:
+        ArgumentError: it is none of these.
+    """
+    if isinstance(identifier, (np.ndarray, np.generic, jax.Array)):
+        return Constant(identifier)
+    return registry.get(identifier)
+
+
+deserialize = registry.deserialize

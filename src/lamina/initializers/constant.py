@@ -1,0 +1,151 @@
+"""Values that are not random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from lamina.core.check import one_of, optional
+from lamina.errors import ArgumentError, ShapeError
+from lamina.initializers.base import Initializer, to_array
+
+__all__ = ["Constant", "Identity", "Ones", "STFT", "Zeros"]
+
+
+class Zeros(Initializer):
+    """0 everywhere."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+        return to_array(np.zeros(shape), dtype)
+
+
+class Ones(Initializer):
+    """1 everywhere."""
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+        return to_array(np.ones(shape), dtype)
+
+
+class Constant(Initializer):
+    """One value everywhere, or the values of an array.
+
+    Args:
+        value: a number, or an array that broadcasts to the shape asked for.
+
+    Raises:
+        ShapeError: the array does not fit the shape.
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+        value = np.asarray(self.value)
+        try:
+            return to_array(np.broadcast_to(value, tuple(shape)), dtype)
+        except ValueError:
+            raise ShapeError(
+                f"Constant: values of shape {value.shape} can't fill a weight of "
+                f"shape {tuple(shape)}."
+            ) from None
+
+
+class Identity(Initializer):
+    """The identity matrix times `gain`.
+
+    Args:
+        gain: the number on the diagonal.
+
+    Raises:
+        ShapeError: the shape is not that of a matrix.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+        if len(shape) != 2:
+            raise ShapeError(
+                f"Identity: a weight of shape {tuple(shape)} is not a matrix. Use "
+                "another initializer for it."
+            )
+        return to_array(self.gain * np.eye(shape[0], shape[1]), dtype)
+
+
+# A window is a sum of cosines: these are its coefficients.
+_WINDOWS = {
+    "blackman": (0.42, -0.5, 0.08),
+    "boxcar": (1.0,),
+    "hamming": (0.54, -0.46),
+    "hann": (0.5, -0.5),
+}
+
+
+class STFT(Initializer):
+    """Kernel of a 1-D convolution that takes short-time Fourier transforms.
+
+    The shape is (window length, 1, n // 2 + 1), n being the transform's length.
+
+    Args:
+        side: "real" or "imag", the part that the kernel gives.
+        window: "hann", "hamming", "blackman", "boxcar", an array, or `None` for none.
+        scaling: "density" or "spectrum" divides by the window's L2 or L1 norm.
+        periodic: whether the window is that of a periodic signal.
+
+    Raises:
+        ShapeError: the window's length is not that of the kernel.
+    """
+
+    arguments = {
+        "side": one_of("real", "imag"),
+        "scaling": optional(one_of("density", "spectrum")),
+    }
+
+    def __init__(
+        self,
+        side: str = "real",
+        window: Any = "hann",
+        scaling: str | None = "density",
+        periodic: bool = False,
+    ) -> None:
+        if isinstance(window, str) and window not in _WINDOWS:
+            raise ArgumentError(
+                f"STFT: unknown window {window!r}. Use one of {list(_WINDOWS)}, an "
+                "array, or None."
+            )
+        self.side, self.window = side.lower(), window
+        self.scaling = scaling.lower() if scaling else None
+        self.periodic = periodic
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+        length, _, frequencies = shape
+        time = np.arange(length)[:, None, None]
+        frequency = np.arange(frequencies) / (2 * (frequencies - 1))
+        angle = -2 * np.pi * time * frequency
+        kernel = np.cos(angle) if self.side == "real" else np.sin(angle)
+        if self.window is not None:
+            kernel = kernel * self._window_values(length)[:, None, None]
+        return to_array(kernel, dtype)
+
+    def _window_values(self, length: int) -> Any:
+        if isinstance(self.window, str):
+            angle = 2 * np.pi * np.arange(length) / (length - (not self.periodic))
+            terms = enumerate(_WINDOWS[self.window])
+            values = sum(a * np.cos(k * angle) for k, a in terms)
+        else:
+            values = np.asarray(self.window)
+        values = np.asarray(values)
+        if values.shape != (length,):
+            raise ShapeError(
+                f"STFT: a window of shape {values.shape} does not fit a kernel of "
+                f"length {length}."
+            )
+        if self.scaling is None:
+            return values
+        density = self.scaling == "density"
+        return values / (
+            np.sqrt(np.sum(values**2)) if density else np.abs(values).sum()
+        )

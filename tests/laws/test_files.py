@@ -1,0 +1,44 @@
+"""Every layer, inside a model, survives a file."""
+
+from __future__ import annotations
+
+import pytest
+
+import lamina
+from tests.laws.close import assert_close, assert_trees_close, program
+from tests.oracles.observe import draw_weights, placeholders
+from tests.tables.cases import named
+from tests.tables.layers import LAYERS
+
+# A cell is called by its layer, with states.
+CASES = [case for case in LAYERS if "states" not in case.call]
+
+
+@pytest.mark.parametrize("case", named(CASES, without={"code"}))
+def test_layer_survives_a_file(case, tmp_path):
+    layer = case.make(lamina)
+    case.prepare(layer)
+    batch = case.inputs[0].shape[0] if "remembers" in case.traits else None
+    inputs = placeholders(lamina, case, batch)
+    model = lamina.Model(inputs, layer(inputs))
+    draw_weights(model)
+    model.save(tmp_path / "model.keras")
+    twin = lamina.models.load_model(tmp_path / "model.keras")
+    assert [w.name for w in twin.weights] == [w.name for w in model.weights]
+    assert_trees_close(twin.get_weights(), model.get_weights())
+    if "host" in case.traits:
+        assert_close(twin.layers[-1](case.argument), case.expected)
+    else:
+        bare = case._replace(call={})
+        assert program(twin.layers[-1], bare) == program(layer, bare)
+
+
+@pytest.mark.parametrize(
+    "case", named(case for case in LAYERS if "code" in case.traits)
+)
+def test_code_comes_from_the_caller(case, tmp_path):
+    x = placeholders(lamina, case, None)
+    model = lamina.Model(x, case.make(lamina)(x))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(lamina.errors.LaminaError):
+        lamina.models.load_model(tmp_path / "model.keras")

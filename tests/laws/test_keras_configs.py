@@ -1,0 +1,63 @@
+"""Configs pass between Keras's files and lamina's objects, both ways."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import lamina
+from tests.oracles.families import CONFIGS, recorded
+from tests.tables.cases import named
+
+# Keras forgets these when it writes a file, or writes what follows from the rest.
+LOST = {
+    "losses.huber_delta": "delta",
+    "losses.cosine_axis": "axis",
+    "metrics.cosine_axis": "axis",
+    "metrics.auc_thresholds": "num_thresholds",
+    "initializers.identity_gain": "gain",
+}
+# Passes what else it is given on to its function.
+WITH_FIXED_ARGUMENTS = [c for c in CONFIGS if c.name != "metrics.wrapped"]
+
+
+def config(item):
+    """The config by way of JSON, without names, which are automatic, and the shapes
+    that layers inside happen to be built for; arrays as lists."""
+
+    def kept(config):
+        if config.get("class_name") == "__numpy__":
+            return config["config"]["value"]
+        left_out = ("name", "build_config")
+        return {k: v for k, v in config.items() if k not in left_out}
+
+    return json.loads(json.dumps(item.get_config()), object_hook=kept)
+
+
+def rounded(value):
+    """Keras writes some numbers as the nearest float32."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+@pytest.mark.parametrize("case", named(CONFIGS))
+def test_keras_config_makes_the_same_object(case):
+    file = json.loads(recorded("configs")[case.name]["file"].item())
+    item = lamina.saving.deserialize_keras_object(file)
+    own = case.make(lamina)
+    assert type(item) is type(own)
+    found, expected = rounded(config(item)), rounded(config(own))
+    if case.name in LOST:
+        del found[LOST[case.name]], expected[LOST[case.name]]
+    assert found == expected
+
+
+@pytest.mark.parametrize("case", named(WITH_FIXED_ARGUMENTS))
+def test_keras_accepts_what_lamina_writes(case):
+    module, item = case.name.rpartition(".")[0], case.make(lamina)
+    accepted = recorded("signatures")[module][type(item).__name__]
+    assert set(item.get_config()) <= set(accepted)

@@ -1,0 +1,332 @@
+"""What `ProgbarLogger` writes: plain lines, a bar in a terminal, one in a notebook."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lamina.training.callbacks import Callback, CallbackList, ProgbarLogger, progress
+from tests.unit.callbacks.helpers import X, Y, small_model
+
+TIME = r"[\d.]+(us|ms|s)"
+LOGS = {"accuracy": 0.9, "loss": 0.25}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only tests move."""
+    found = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(
+        progress, "time", SimpleNamespace(perf_counter=lambda: found.now)
+    )
+    return found
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def open_terminal(monkeypatch):
+    """Puts a terminal in the place of the standard output, which pytest has in use."""
+
+    def put():
+        found = Terminal()
+        monkeypatch.setattr(sys, "stdout", found)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("COLUMNS", "100")
+        return found
+
+    return put
+
+
+@pytest.fixture
+def outputs(monkeypatch):
+    """A notebook: each of its outputs with all it has shown."""
+    found = []
+
+    def display(first, display_id):
+        assert display_id is True
+        shown = [first]
+        found.append(shown)
+        return SimpleNamespace(update=lambda what, raw=False: shown.append(what))
+
+    ipython = ModuleType("IPython")
+    ipython.get_ipython = lambda: SimpleNamespace(kernel=object())
+    ipython.display = ModuleType("IPython.display")
+    ipython.display.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", ipython.display)
+    return found
+
+
+def started(verbose=1, steps=100, epochs=3):
+    """A bar at the beginning of training."""
+    bar = CallbackList(
+        None, add_progbar=True, verbose=verbose, epochs=epochs, steps=steps
+    )
+    bar.on_train_begin()
+    return bar
+
+
+def an_epoch(bar, clock, number, seconds, updates):
+    bar.on_epoch_begin(number)
+    for i in range(updates):
+        clock.now += seconds / updates
+        bar.on_progress("train", 100 * (i + 1) // updates, LOGS)
+    bar.on_epoch_end(number, LOGS)
+
+
+def without_codes(text):
+    return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", text)
+
+
+# Lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0us"), (1.07e-4, "107us"), (9.996e-4, "1000us"), (1.372e-3, "1.37ms"),
+        (0.0999, "99.9ms"), (0.1, "0.1s"), (2.44, "2.4s"), (59.9, "59.9s"),
+        (185, "3m05s"), (7380, "2h03m"),
+    ],
+)  # fmt: skip
+def test_durations(seconds, text):
+    assert progress._duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.0000"), (0.93, "0.9300"), (1234.5, "1234.5000"), (-0.5, "-0.5000"),
+        (2e-4, "2.0000e-04"), (float("nan"), "nan"), (np.float32(0.5), "0.5000"),
+        (np.array([0.25, 0.75]), "0.5000"), (3, "3.0000"),
+    ],
+)  # fmt: skip
+def test_numbers_are_those_of_keras(value, text):
+    assert progress._number(value) == text
+
+
+FIT = rf"Epoch \d/3 - {TIME} - {TIME}/step - loss: \S+ - mae: \S+"
+
+
+@pytest.mark.parametrize(
+    ("run", "pattern"),
+    [
+        (lambda m, v: m.fit(X, Y, epochs=3, verbose=v), FIT),
+        (
+            lambda m, v: m.fit(
+                X, Y, epochs=3, verbose=v, validation_data=(X, Y), batch_size=2
+            ),
+            rf"{FIT} - val_loss: \S+ - val_mae: \S+",
+        ),
+        (
+            lambda m, v: m.evaluate(X, Y, verbose=v),
+            rf"Evaluate - {TIME} - {TIME}/step - loss: \S+ - mae: \S+",
+        ),
+        (
+            lambda m, v: m.predict(X, verbose=v),
+            rf"Predict - {TIME} - {TIME}/step",
+        ),
+    ],
+    ids=["fit", "fit with validation", "evaluate", "predict"],
+)
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_plain_lines(run, pattern, verbose, capsys):
+    run(small_model(), verbose)
+    lines = capsys.readouterr().out.splitlines()
+    count = (3 if "Epoch" in pattern else 1) if verbose else 0
+    assert len(lines) == count
+    for line in lines:
+        assert re.fullmatch(pattern, line)
+
+
+def test_numbers_are_those_of_the_history(capsys):
+    run = small_model().fit(X, Y, epochs=2, verbose=2)
+    printed = re.findall(r"mae: (\S+)", capsys.readouterr().out)
+    assert printed == [f"{value:.4f}" for value in run.history["mae"]]
+
+
+def test_time_of_a_step_leaves_out_a_first_one_that_compiles(clock, capsys):
+    bar = started()
+    bar.on_epoch_begin(0)
+    for seconds, done in ((5.0, 1), (0.099, 100)):
+        clock.now += seconds
+        bar.on_progress("train", done, LOGS)
+    clock.now += 2.0
+    bar.on_progress("test", 10, LOGS)
+    bar.on_epoch_end(0, LOGS)
+    assert capsys.readouterr().out == (
+        "Epoch 1/3 - 7.1s - 1ms/step - accuracy: 0.9000 - loss: 0.2500\n"
+    )
+
+
+def test_lines_are_flushed_but_not_each(clock, monkeypatch):
+    flushed = []
+    out = io.StringIO()
+    out.flush = lambda: flushed.append(clock.now)
+    monkeypatch.setattr(sys, "stdout", out)
+    bar = started(epochs=100)
+    for epoch in range(100):
+        an_epoch(bar, clock, epoch, 0.01, 1)
+    assert out.getvalue().count("\n") == 100
+    assert 9 <= len(flushed) <= 12
+    bar.on_train_end()
+    assert flushed[-1] == clock.now
+
+
+def test_logs_are_read_only_when_they_are_drawn(clock, open_terminal):
+    open_terminal()
+
+    class Untouchable:
+        def __array__(self, *_, **__):
+            raise AssertionError("read")
+
+    bar = started()
+    an_epoch(bar, clock, 0, 0.01, 1)
+    bar.on_epoch_begin(1)
+    clock.now += 0.09
+    bar.on_progress("train", 1, {"loss": Untouchable()})
+    clock.now += 0.02
+    with pytest.raises(AssertionError, match="read"):
+        bar.on_progress("train", 2, {"loss": Untouchable()})
+    bar.close()
+
+
+# A terminal
+
+
+def test_a_bar_moves_and_leaves_a_line(clock, open_terminal):
+    terminal = open_terminal()
+    bar = started()
+    an_epoch(bar, clock, 0, 2.0, 4)
+    text = without_codes(terminal.getvalue())
+    for drawn in ("0/100", "25/100, 1.5s left - 20ms/step", "75/100, 0.5s left"):
+        assert drawn in text
+    assert "━" in text
+    assert "accuracy: 0.9000" in text
+    last = text.split("\n")[-2].split("\r")[-1]
+    assert last == "Epoch 1/3 - 2.0s - 20ms/step - accuracy: 0.9000 - loss: 0.2500"
+    # The cursor is back.
+    assert terminal.getvalue().rindex("\x1b[?25h") > terminal.getvalue().rindex("25l")
+
+
+def test_at_most_ten_drawings_a_second(clock, open_terminal):
+    terminal = open_terminal()
+    bar = started()
+    an_epoch(bar, clock, 0, 3.0, 1000)
+    drawn = terminal.getvalue().count("/100, ")
+    assert 25 <= drawn <= 32
+
+
+def test_short_epochs_draw_no_bar(clock, open_terminal):
+    terminal = open_terminal()
+    bar = started(epochs=50)
+    an_epoch(bar, clock, 0, 0.01, 1)
+    before = len(terminal.getvalue())
+    for epoch in range(1, 50):
+        an_epoch(bar, clock, epoch, 0.01, 1)
+    after = terminal.getvalue()[before:]
+    assert "\x1b" not in after
+    assert after.count("\n") == 49
+
+
+def test_verbose_2_draws_no_bar(clock, open_terminal):
+    terminal = open_terminal()
+    an_epoch(started(verbose=2), clock, 0, 3.0, 10)
+    assert "\x1b" not in terminal.getvalue()
+
+
+def test_the_bar_shows_validation(clock, open_terminal):
+    terminal = open_terminal()
+    bar = started()
+    bar.on_epoch_begin(0)
+    clock.now += 1
+    bar.on_progress("train", 100, LOGS)
+    clock.now += 1
+    bar.on_test_begin()
+    bar.on_progress("test", 7, LOGS)
+    bar.on_test_end(LOGS)
+    bar.on_epoch_end(0, LOGS)
+    text = without_codes(terminal.getvalue())
+    assert "validating: batch 7" in text
+    assert text.count("\n") == 2  # the bar's own, which it takes back, and the line
+
+
+def test_an_unknown_number_of_batches(clock, open_terminal):
+    terminal = open_terminal()
+    bar = started(steps=None)
+    bar.on_epoch_begin(0)
+    clock.now += 1
+    bar.on_progress("train", 50, LOGS)
+    bar.close()
+    assert "50/? - 20ms/step" in without_codes(terminal.getvalue())
+
+
+def test_what_others_print_stands_alone(clock, open_terminal):
+    terminal = open_terminal()
+    bar = started()
+    bar.on_epoch_begin(0)
+    clock.now += 1
+    bar.on_progress("train", 50, LOGS)
+    print("hello")
+    bar.on_epoch_end(0, LOGS)
+    lines = without_codes(terminal.getvalue()).replace("\r", "\n").split("\n")
+    assert "hello" in [line.rstrip() for line in lines]
+
+
+def test_an_error_takes_the_bar_away(open_terminal):
+    terminal = open_terminal()
+
+    class Fails(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyError
+
+    out = sys.stdout
+    with pytest.raises(KeyError):
+        small_model().fit(X, Y, verbose=1, callbacks=[Fails()])
+    assert sys.stdout is out
+    codes = re.findall(r"\x1b\[\?25[hl]", terminal.getvalue())
+    assert codes[-1] == "\x1b[?25h"
+
+
+# A notebook
+
+
+def test_a_notebook_output_ends_as_a_line(clock, outputs, capsys):
+    bar = started()
+    an_epoch(bar, clock, 0, 1.0, 5)
+    [shown] = outputs
+    assert len(shown) == 8  # empty twice, five updates and the line
+    line = "Epoch 1/3 - 1.0s - 10ms/step - accuracy: 0.9000 - loss: 0.2500"
+    assert shown[-1] == {"text/plain": line}
+    assert all(hasattr(what, "_repr_mimebundle_") for what in shown[:-1])
+    assert capsys.readouterr().out == ""
+
+
+def test_short_epochs_in_a_notebook_are_lines(clock, outputs, capsys):
+    bar = started()
+    an_epoch(bar, clock, 0, 0.01, 1)
+    an_epoch(bar, clock, 1, 0.01, 1)
+    assert len(outputs) == 1
+    assert capsys.readouterr().out.startswith("Epoch 2/3 - 10ms")
+
+
+def test_ipython_without_a_notebook_is_no_notebook(clock, outputs, capsys):
+    sys.modules["IPython"].get_ipython = lambda: None
+    an_epoch(started(), clock, 0, 1.0, 5)
+    assert outputs == []
+    assert capsys.readouterr().out.startswith("Epoch 1/3")
+
+
+def test_the_users_own_bar_is_used(capsys):
+    bar = ProgbarLogger()
+    small_model().fit(X, Y, epochs=2, verbose=2, callbacks=[bar])
+    assert len(capsys.readouterr().out.splitlines()) == 2

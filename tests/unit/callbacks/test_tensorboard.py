@@ -1,0 +1,94 @@
+"""What `TensorBoard` writes, read back from its files."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from lamina.training.callbacks import LambdaCallback, TensorBoard
+from tests.unit.callbacks.helpers import X, Y, small_model
+
+event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
+EPOCH = {"epoch_loss", "epoch_mae"}
+TRAIN = {*EPOCH, "epoch_learning_rate"}
+EVALUATION = {"evaluation_loss_vs_iterations", "evaluation_mae_vs_iterations"}
+
+
+def events(folder):
+    """Tag, step and value of everything in a folder's event files."""
+    for path in folder.glob("events*"):
+        data = path.read_bytes()
+        while data:
+            (length,) = struct.unpack("<Q", data[:8])
+            event = event_pb2.Event.FromString(data[12 : 12 + length])
+            data = data[16 + length :]
+            for value in event.summary.value:
+                yield value.tag, event.step, value
+
+
+def fit(folder, callbacks=(), **arguments):
+    board = TensorBoard(folder, **{"write_graph": False, **arguments})
+    return small_model().fit(
+        X, Y, batch_size=2, epochs=2, verbose=0, callbacks=[board, *callbacks],
+        validation_data=(X, Y),
+    )  # fmt: skip
+
+
+def test_metrics_of_epochs(tmp_path):
+    run = fit(tmp_path)
+    train = {(t, s): v.simple_value for t, s, v in events(tmp_path / "train")}
+    assert set(train) == {(tag, step) for tag in TRAIN for step in (0, 1)}
+    assert train["epoch_learning_rate", 0] == pytest.approx(0.01)
+    validation = {(t, s): v.simple_value for t, s, v in events(tmp_path / "validation")}
+    assert set(validation) == {
+        *((tag, step) for tag in EPOCH for step in (0, 1)),
+        *((tag, step) for tag in EVALUATION for step in (5, 10)),
+    }
+    for step in (0, 1):
+        assert train["epoch_loss", step] == pytest.approx(run.history["loss"][step])
+        expected = run.history["val_mae"][step]
+        assert validation["epoch_mae", step] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "steps"), [("batch", range(1, 11)), (3, [3, 6, 9]), (7, [7])]
+)
+def test_metrics_of_batches(tmp_path, frequency, steps):
+    seen = []
+    look = LambdaCallback(on_train_batch_end=lambda _, logs: seen.append(logs["loss"]))
+    fit(tmp_path, [look], update_freq=frequency)
+    found = {
+        s: v.simple_value for t, s, v in events(tmp_path / "train") if t == "batch_loss"
+    }
+    assert sorted(found) == list(steps)
+    for step, value in found.items():
+        assert value == pytest.approx(seen[step - 1])
+
+
+def test_histograms(tmp_path):
+    fit(tmp_path, histogram_freq=2)
+    found = {(t, s) for t, s, v in events(tmp_path / "train") if v.HasField("histo")}
+    assert {step for _, step in found} == {0}
+    names = sorted(tag.split("/")[-2] for tag, _ in found)
+    assert names == ["bias", "kernel"]
+
+
+def test_summary_and_speed(tmp_path):
+    fit(tmp_path, write_graph=True, write_steps_per_second=True)
+    found = {t: v for t, s, v in events(tmp_path / "train")}
+    [text] = found["model/text_summary"].tensor.string_val
+    assert "Trainable params: 4" in text.decode()
+    assert found["epoch_steps_per_second"].simple_value > 0
+
+
+@pytest.mark.parametrize("batches", [1, (2, 4)])
+def test_profile(tmp_path, batches):
+    fit(tmp_path, profile_batch=batches)
+    assert list(tmp_path.rglob("*.xplane.pb"))
+
+
+def test_nothing_is_written_for_what_is_not_asked(tmp_path):
+    fit(tmp_path, update_freq=100)
+    tags = {tag for tag, *_ in events(tmp_path / "train")}
+    assert tags == TRAIN

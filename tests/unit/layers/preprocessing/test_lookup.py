@@ -1,0 +1,118 @@
+"""Vocabularies: learning, keeping and using them."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from lamina import layers
+from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
+
+TEXTS = [["a", "c", "d"], ["d", "z", "b"]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TEXTS,
+        np.array(TEXTS),
+        np.array(TEXTS, object),
+        np.array(TEXTS, "S"),
+        [np.array(TEXTS[0]), np.array(TEXTS[1])],
+        [["a", "c", "d", "d"], ["z", "b"]],
+    ],
+    ids=["lists", "unicode", "objects", "bytes", "batches", "unequal"],
+)
+def test_vocabulary_is_by_frequency_then_backwards(data):
+    layer = layers.StringLookup()
+    layer.adapt(data)
+    assert layer.get_vocabulary() == ["[UNK]", "d", "z", "c", "b", "a"]
+    assert layer.vocabulary_size() == 6
+    assert layer.get_vocabulary(include_special_tokens=False)[0] == "d"
+
+
+def test_rare_words_are_cut_and_special_ones_skipped():
+    layer = layers.StringLookup(max_tokens=4, mask_token="")
+    layer.adapt([["b", "b", "a", "a", "a", "c", "", "[UNK]"]])
+    assert layer.get_vocabulary() == ["", "[UNK]", "a", "b"]
+    np.testing.assert_array_equal(layer(["", "c", "a"]), [0, 1, 2])
+
+
+def test_weights_of_documents():
+    layer = layers.StringLookup(output_mode="tf_idf")
+    layer.adapt([["a", "b"], ["a", "c"]])
+    common, rare = np.log(1 + 2 / 3), np.log(1 + 2 / 2)
+    unknown = (common + 2 * rare) / 3
+    expected = [[unknown, 2 * common, 0, 0], [0, common, rare, 0]]
+    np.testing.assert_allclose(
+        layer([["a", "a", "q"], ["a", "c", "c"]])[0], expected[0]
+    )
+    copy = layers.StringLookup.from_config(layer.get_config())
+    np.testing.assert_allclose(copy([["a", "c"]]), expected[1:], rtol=1e-6)
+
+
+def test_large_integers_are_told_apart():
+    layer = layers.IntegerLookup(vocabulary=[2**40, 2**40 + 1])
+    np.testing.assert_array_equal(layer(np.array([2**40 + 1, 2**40, 0])), [2, 1, 0])
+    back = layers.IntegerLookup(vocabulary=[2**40, 2**40 + 1], invert=True)
+    np.testing.assert_array_equal(back(np.array([1, 0])), [2**40, -1])
+
+
+@pytest.mark.parametrize("options", [{}, {"oov_method": "farmhash"}, {"salt": 5}])
+def test_unknown_values_share_their_numbers(options):
+    layer = layers.IntegerLookup(vocabulary=[1], num_oov_indices=3, **options)
+    numbers = np.asarray(layer(np.arange(2, 400)))
+    assert set(numbers) == {0, 1, 2}
+
+
+def test_a_vocabulary_from_a_file(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("a\nb\n", "utf-8")
+    layer = layers.StringLookup(vocabulary=str(path))
+    assert layer.get_vocabulary() == ["[UNK]", "a", "b"]
+    assert layer.get_config()["vocabulary"] == ["a", "b"]
+
+
+def test_a_config_can_not_open_a_file(tmp_path):
+    config = {**layers.StringLookup().get_config(), "vocabulary": str(tmp_path / "x")}
+    with pytest.raises(FileFormatError, match="opens no path"):
+        layers.StringLookup.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"vocabulary": []}, "empty"),
+        ({"vocabulary": ["a", "b", "a"]}, "'a'"),
+        ({"vocabulary": ["a", "b"], "max_tokens": 2}, "max_tokens=2"),
+        ({"vocabulary": ["a", "[UNK]"], "invert": True}, "UNK"),
+        ({"vocabulary": ["a", ""], "mask_token": ""}, "beginning"),
+        ({"vocabulary": ["a"], "output_mode": "tf_idf"}, "idf_weights"),
+        ({"invert": True, "output_mode": "count"}, "invert"),
+        ({"sparse": True}, "sparse"),
+        ({"pad_to_max_tokens": True}, "max_tokens"),
+    ],
+)
+def test_what_a_lookup_refuses(options, words):
+    with pytest.raises(ArgumentError, match=words):
+        layers.StringLookup(**options)
+
+
+def test_unknown_words_can_be_errors():
+    layer = layers.StringLookup(vocabulary=["a"], num_oov_indices=0)
+    with pytest.raises(DataError, match="'q'"):
+        layer(["a", "q"])
+
+
+def test_a_compiled_program_is_refused():
+    layer = layers.IntegerLookup(vocabulary=[1, 2])
+    with pytest.raises(StateError, match="before `fit`"):
+        jax.jit(layer)(np.array([1]))
+
+
+def test_a_place_in_a_graph():
+    words = layers.Input((3,), dtype="string")
+    assert layers.StringLookup(vocabulary=["a"])(words).shape == (None, 3)
+    layer = layers.StringLookup(vocabulary=["a"], output_mode="count")
+    assert layer(words).shape == (None, 2)
