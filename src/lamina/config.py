@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 _FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
-_settings = {
+_settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
@@ -83,7 +84,8 @@ def _cache_folder() -> Path | None:
 
 def _enable_compile_cache() -> None:
     folder = _cache_folder()
-    if folder is None or jax.config.jax_compilation_cache_dir:
+    settings: Any = jax.config
+    if folder is None or settings.jax_compilation_cache_dir:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # JAX's defaults skip programs that compile in under a second: most of ours.

@@ -72,9 +72,7 @@ def fuel_consumption(folder: Path) -> None:
     model = build()
     model.summary()
     began = time.perf_counter()
-    history = model.fit(
-        x_train, y_train, epochs=1000, validation_split=0.2, verbose=0
-    )
+    history = model.fit(x_train, y_train, epochs=1000, validation_split=0.2, verbose=0)
     seconds = time.perf_counter() - began
     curve = folder / "auto_mpg_overfitting.png"
     plot_history(history, curve, skip=20)
@@ -91,7 +89,7 @@ def fuel_consumption(folder: Path) -> None:
         x_train, y_train, epochs=1000, validation_split=0.2, verbose=0, callbacks=[stop]
     )
     plot_history(history, folder / "auto_mpg_early_stopping.png", skip=20)
-    loss, mae, mse = model.evaluate(x_test, y_test, verbose=0)
+    _, mae, _ = model.evaluate(x_test, y_test, verbose=0)
     print(f"With early stopping, training ended after epoch {len(history.epoch)}.")
     print(f"Mean absolute error on the test set: {mae:5.2f} MPG\n")
     predictions = model.predict(x_test).flatten()
@@ -138,7 +136,10 @@ def handwritten_digits(folder: Path) -> None:
         picture,
         marked=list(wrong[order]),
     )
-    print(f"{picture.name} shows predictions (and truth), the {wrong.sum()} wrong ones first.")  # fmt: skip
+    print(
+        f"{picture.name} shows predictions (and truth), the {wrong.sum()} wrong ones "
+        "first."
+    )
     save_and_reload(model, x_test, folder / "digits.keras")
 
 

@@ -5,7 +5,7 @@
     │   ├── UnknownNameError               a string names nothing known
     │   ├── ShapeError                     shapes or ranks do not fit together
     │   └── DataError                      the data handed to fit, evaluate or predict
-    ├── ArgumentTypeError (TypeError)      a keyword nobody knows, a value of a wrong type
+    ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
     ├── StateError (ValueError)            called too early: not built, not compiled
     ├── FileFormatError (ValueError)       a file that is not what it should be
     └── DownloadError (OSError)            a file that could not be fetched

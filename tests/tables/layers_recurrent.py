@@ -14,6 +14,14 @@ WITH_GAPS = np.array(
 )
 NEVER = np.array([[1] * 5, [0] * 5, [1] * 5, [0] * 5], bool)
 REMEMBERS = frozenset({"remembers"})
+PENALTIES = {
+    "kernel_regularizer": "l2",
+    "recurrent_regularizer": "l1",
+    "bias_regularizer": "l2",
+    "kernel_constraint": "max_norm",
+    "recurrent_constraint": "unit_norm",
+    "bias_constraint": "non_neg",
+}
 
 
 def states(count: int):
@@ -62,17 +70,7 @@ def common(name: str, kind: str, state_count: int):
             traits=REMEMBERS,
             calls=2,
         ),
-        case(
-            "_penalised",
-            {
-                "kernel_regularizer": "l2",
-                "recurrent_regularizer": "l1",
-                "bias_regularizer": "l2",
-                "kernel_constraint": "max_norm",
-                "recurrent_constraint": "unit_norm",
-                "bias_constraint": "non_neg",
-            },
-        ),
+        case("_penalised", PENALTIES),
         case("_relu", {"activation": "relu"}),
     ]
 

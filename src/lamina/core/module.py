@@ -79,7 +79,8 @@ def accepted_names(cls: type) -> list[str]:
         if init is None or base is object:
             continue
         parameters = signature(init).parameters.values()
-        names += [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]  # fmt: skip
+        named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+        names += [p.name for p in parameters if p.kind in named]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return [n for n in dict.fromkeys(names) if n != "self"]

@@ -76,6 +76,7 @@ class StateScope:
         local.state = self.parent
 
     def read(self, variable: Variable) -> Any:
+        root = self
         scope: StateScope | None = self
         while scope is not None:
             value = scope.values.get(id(variable))

@@ -63,8 +63,7 @@ def value_and_grad(
             scalar and anything else with `has_aux`.
         variables: what to differentiate by.
         has_aux: whether `function` returns a pair.
-        watch: whether `fit` stops before a step in which the value or a gradient is
-            not finite.
+        watch: whether `fit` stops before a step in which the value is not finite.
 
     Returns:
         The function's result, and one gradient for each variable.
@@ -89,7 +88,7 @@ def value_and_grad(
     for variable, value in zip(written, values, strict=True):
         variable.assign(value)
     if watch and local.state is not None:
-        local.state.watch(loss, *gradients)
+        local.state.watch(loss)
     return ((loss, aux) if has_aux else loss), gradients
 
 

@@ -61,7 +61,7 @@ class Variable:
     ) -> None:
         self.name = name or "variable"
         self.path = self.name
-        self.trainable = self.born_trainable = trainable
+        self._trainable = self.born_trainable = trainable
         self.autocast = autocast
         self.aggregation = aggregation
         self.regularizer: Callable[..., Any] | None = None
@@ -70,6 +70,16 @@ class Variable:
         with jax.ensure_compile_time_eval():
             self._value = _first_value(initializer, shape, dtype)
         self.exposed = False
+        touch_structure()
+
+    @property
+    def trainable(self) -> bool:
+        """Whether `fit` may change it by gradients."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
         touch_structure()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -135,6 +136,7 @@ def _fits_device(parts: Any) -> bool:
     return size < limit * RESIDENT_SHARE
 
 
+@functools.cache
 def _host_memory() -> int:
     try:
         with open("/proc/meminfo") as file:

@@ -21,6 +21,10 @@ from lamina.errors import DataError
 
 __all__ = ["ArrayFeed", "Batches", "Segment", "StreamFeed", "permutation"]
 
+# Batches that are gathered together, and checked together for being finite.
+STRETCH = 25
+_BLOCK_BYTES = 16 * 2**20
+_ALIGNMENT = 64
 _STACK_BYTES = 16 * 2**20
 _STACK_STEPS = 64
 _STACK_SECONDS = 0.1
@@ -40,22 +44,36 @@ class Batches(NamedTuple):
     size: int = 0
     stride: int = 0
 
-    def take(self, data: Any, i: Any, first: Any) -> Any:
+    def block(self, data: Any, first: Any) -> Any:
+        """The rows of `STRETCH` batches from `first` on, gathered at once.
+
+        One large gather is far cheaper than many small ones. `None` where there is
+        nothing to gather, or too much for a cache.
+        """
+        if self.kind == "stack" or data[1] is None or self.size != self.stride:
+            return None
+        arrays, order = data
+        wanted = STRETCH * self.size
+        size = sum(a.nbytes // a.shape[0] for a in jax.tree.leaves(arrays)) * wanted
+        if wanted > order.shape[0] or size > _BLOCK_BYTES:
+            return None
+        start = jnp.minimum(first * self.size, order.shape[0] - wanted)
+        return start, _gather(arrays, order, start, wanted)
+
+    def take(self, data: Any, i: Any, first: Any, block: Any = None) -> Any:
         """Batch `i` of a dispatch that began with batch `first`."""
         if self.kind == "stack":
             return jax.tree.map(lambda a: a[i - first], data)
         arrays, order = data
         start = i * self.stride
+        if block is not None:
+            begin, arrays = block
+            order, start = None, start - begin
         if order is None:
             return jax.tree.map(
                 lambda a: jax.lax.dynamic_slice_in_dim(a, start, self.size), arrays
             )
-        rows = jax.lax.dynamic_slice_in_dim(order, start, self.size)
-        # The order is a permutation, so no index needs checking.
-        return jax.tree.map(
-            lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=True),
-            arrays,
-        )
+        return _gather(arrays, order, start, self.size)
 
     def spec(self, data: Any) -> Any:
         """The shapes of one batch."""
@@ -81,6 +99,31 @@ def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
     """The order of rows in an epoch: a function of seed and epoch alone."""
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     return generator.permutation(np.arange(rows, dtype=np.int32))
+
+
+def _gather(arrays: Any, order: Any, start: Any, count: int) -> Any:
+    rows = jax.lax.dynamic_slice_in_dim(order, start, count)
+    # The order is a permutation, so no index needs checking.
+    return jax.tree.map(
+        lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=True), arrays
+    )
+
+
+def _on_device(array: Any) -> jax.Array:
+    """A copy on the device that nobody else holds.
+
+    Memory that is aligned as JAX wants it is taken over; `jnp.asarray` would copy it
+    a second time.
+    """
+    if isinstance(array, jax.Array):
+        return array
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+    size = array.size * dtype.itemsize
+    buffer = np.empty(size + _ALIGNMENT, np.uint8)
+    offset = -buffer.ctypes.data % _ALIGNMENT
+    aligned = buffer[offset : offset + size].view(dtype).reshape(array.shape)
+    np.copyto(aligned, array, casting="unsafe")
+    return jax.device_put(aligned)
 
 
 class ArrayFeed:
@@ -109,7 +152,7 @@ class ArrayFeed:
         self.steps = self.full + (self.rest > 0)
         if steps is not None and steps < self.steps:
             self.steps, self.full, self.rest = steps, min(steps, self.full), 0
-        self.arrays = jax.tree.map(jnp.asarray, arrays)
+        self.arrays = jax.tree.map(_on_device, arrays)
 
     def plan(self) -> list[Batches]:
         """The kinds of batches in an epoch, the remainder last."""
@@ -121,7 +164,7 @@ class ArrayFeed:
         """An epoch's full batches, then the remainder."""
         order = None
         if self.shuffle:
-            order = jnp.asarray(permutation(self.seed, epoch, self.rows))
+            order = permutation(self.seed, epoch, self.rows)
         data, first = (self.arrays, order), 0
         for batches in self.plan():
             last = self.full if batches.size == batches.stride else self.steps
@@ -207,7 +250,7 @@ def _stacks(batches: Iterator[Any], most: int) -> Iterator[tuple[Any, int]]:
     """Stacks of equally shaped batches, cut by number, bytes and time."""
     held: list[Any] = []
     shape: Any = None
-    began = 0.0
+    began, room = 0.0, most
     for batch in batches:
         new = jax.tree.map(lambda a: (a.shape, a.dtype), batch)
         if held and new != shape:

@@ -1,4 +1,4 @@
-"""`Layer`: a module with a `call`, weights made on first use, and a place in a graph."""
+"""`Layer`: a module with a `call`, weights made on first use, a place in a graph."""
 
 from __future__ import annotations
 
@@ -351,8 +351,11 @@ class Layer(WeightOwner):
     def _node(self, what: str) -> Any:
         if len(self._nodes) == 1:
             return self._nodes[0]
-        many = "is used in several places, so it has several" if self._nodes else "has not been called on a model's input yet, so it has no"  # fmt: skip
-        raise StateError(f"Layer {self.name!r} {many} {what}.")
+        if self._nodes:
+            why = "is used in several places, so it has several"
+        else:
+            why = "has not been called on a model's input yet, so it has no"
+        raise StateError(f"Layer {self.name!r} {why} {what}.")
 
     @property
     def input(self) -> Any:
@@ -431,7 +434,7 @@ class _Frozen:
 
 def _note_built(build: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(build)
-    def wrapped(self: Layer, *shapes: Any, **named: Any) -> None:
+    def wrapped(self: Any, *shapes: Any, **named: Any) -> None:
         # What is built in here gets a path below this layer's, whoever calls `build`.
         inside = local.call is not None and local.call.path[-1:] == (self.name,)
         with nullcontext() if inside else call_scope(self.name, None), autocast(None):
@@ -462,7 +465,11 @@ def is_shape(value: Any) -> bool:
 
 def shapes_of(tree: Any) -> Any:
     """The shapes of tensors in nested lists, tuples and dictionaries."""
-    return jax.tree.map(lambda t: tuple(np.shape(t) if not hasattr(t, "shape") else t.shape), tree, is_leaf=_is_leaf)  # fmt: skip
+    return jax.tree.map(
+        lambda t: tuple(t.shape if hasattr(t, "shape") else np.shape(t)),
+        tree,
+        is_leaf=_is_leaf,
+    )
 
 
 def _tuples(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from lamina.core import stateless
 from lamina.core.module import Module
 from lamina.core.random import SeedGenerator
-from lamina.core.variable import Variable
+from lamina.core.variable import Variable, touch_structure
 from lamina.errors import ArgumentError, StateError
 
 __all__ = ["WeightOwner"]
@@ -22,6 +22,7 @@ class WeightOwner(Module):
     built: bool
     _trainable: bool
     _call_losses: list[Any]
+    __call__: Callable[..., Any]
 
     def own_weights(self) -> list[Variable]:
         """This layer's own weights, trainable ones first."""
@@ -96,6 +97,7 @@ class WeightOwner(Module):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        touch_structure()
         for layer in self.all_layers():
             layer._trainable = bool(value)
 

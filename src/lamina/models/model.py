@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+from jax.core import Tracer
 
 from lamina.core.compiled import CompiledFunction
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
@@ -70,7 +71,8 @@ class Model(Trainer, Layer):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         wired = len(args) > 1 or "outputs" in kwargs
-        return super().__new__(Functional if cls is Model and wired else cls, *args, **kwargs)  # fmt: skip
+        kind: Any = Functional if cls is Model and wired else cls
+        return super().__new__(kind, *args, **kwargs)
 
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         self._graph = Graph(inputs, outputs)
@@ -103,7 +105,9 @@ class Model(Trainer, Layer):
             self._compiled_call = CompiledFunction(
                 self._call_with_losses, self, lambda: self.variables
             )
-        outputs, self._call_losses = self._compiled_call(args, arrays, **static)
+        outputs, losses = self._compiled_call(args, arrays, **static)
+        if losses or self._call_losses:
+            self._call_losses = losses
         return outputs
 
     def _call_with_losses(self, args: Any, kwargs: Any, **static: Any) -> Any:
@@ -128,7 +132,7 @@ class Model(Trainer, Layer):
         """The layers directly in this model, from its inputs on."""
         if self._graph is not None:
             return list(self._graph.layers)
-        return self.sublayers()
+        return [m for m in self.children() if isinstance(m, Layer)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place.
@@ -306,7 +310,9 @@ class Functional(Model):
         outputs: what layers made of them, in any of these forms.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:  # fmt: skip
+    def __init__(
+        self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
 
 
@@ -325,7 +331,7 @@ def _is_tensor(value: Any) -> bool:
 
 def _all_concrete(args: Any, kwargs: Any) -> bool:
     leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_tensor)
-    return not any(isinstance(v, (SymbolicTensor, jax.core.Tracer)) for v in leaves)
+    return not any(isinstance(v, (SymbolicTensor, Tracer)) for v in leaves)
 
 
 def _refuse_equal_names(layers: Sequence[Layer]) -> None:

@@ -167,7 +167,9 @@ class Sequential(Model):
 def _declared_input(layer: Layer) -> InputLayer | None:
     """The input that a first layer was given with `input_shape` and the like."""
     if isinstance(layer, Model):
-        known = layer._graph is not None and not isinstance(layer.input, (list, dict))
+        known = layer.output_names is not None and not isinstance(
+            layer.input, (list, dict)
+        )
         return InputLayer(batch_shape=layer.input_shape) if known else None
     if layer.batch_input_shape is None:
         return None

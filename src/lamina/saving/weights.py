@@ -49,7 +49,8 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
                 continue
             count = counts.get(base, 0)
             counts[base] = count + 1
-            yield from visit(f"{path}/{base}_{count}" if count else f"{path}/{base}", item)  # fmt: skip
+            name = f"{base}_{count}" if count else base
+            yield from visit(f"{path}/{name}", item)
 
     yield from visit("", root)
 
@@ -86,7 +87,9 @@ def _storable(value: np.ndarray) -> np.ndarray:
     return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
 
 
-def read_weights(root: Module, data: bytes | str, skip: frozenset[str] = frozenset()) -> None:  # fmt: skip
+def read_weights(
+    root: Module, data: bytes | str, skip: frozenset[str] = frozenset()
+) -> None:
     """Read all variables of a module and of those below it.
 
     Args:
@@ -108,8 +111,8 @@ def read_weights(root: Module, data: bytes | str, skip: frozenset[str] = frozens
             if path in skip or not hasattr(module, "load_own_variables"):
                 continue
             place = f"{path}/vars".lstrip("/")
-            found = h5.get(place)
-            values = {} if found is None else {k: _restored(v) for k, v in found.items()}  # fmt: skip
+            found: Any = h5.get(place, {})
+            values = {k: _restored(v) for k, v in found.items()}
             if not isinstance(module, SeedGenerator):
                 expected: dict[str, np.ndarray] = {}
                 module.save_own_variables(expected)

@@ -13,6 +13,7 @@ import numpy as np
 from lamina.core import stateless
 from lamina.core.module import Module
 from lamina.core.scope import RunKey, StateScope
+from lamina.core.variable import structure_version
 from lamina.data.feeds import Batches
 from lamina.training.program import Clock, Step, loop_program, trace_step
 
@@ -46,37 +47,73 @@ class Engine:
         self.fresh, self.results = fresh, results
         self.guard, self.eager = guard, eager
         self._runners: OrderedDict[Hashable, Runner] = OrderedDict()
+        self._recent: dict[Hashable, _Recent] = {}
 
     def runner(self, batches: Batches, data: Any, history: int = 0) -> Runner:
         """The compiled loop for batches of this kind; traced if it is new."""
+        spec = batches.spec(data)
+        shapes = tuple([(a.shape, a.dtype) for a in jax.tree.leaves(spec)])
+        kind = batches, shapes, jax.tree.structure(spec), history
+        known = self._recent.get(kind)
+        if known is None or not known.is_current():
+            self._recent[kind] = known = _Recent(self._look_up(kind, spec), self)
+        known.runner.numbers = known.read_numbers()
+        return known.runner
+
+    def _look_up(self, kind: tuple[Any, ...], spec: Any) -> Runner:
+        """The runner for the modules as they are now: variables, what is trained."""
         modules = list(self.modules())
         variables = [v for m in modules for v in m.all_variables()]
         numbers = stateless.numbers_of(modules)
-        spec = batches.spec(data)
         key = (
-            batches,
-            tuple((a.shape, a.dtype) for a in jax.tree.leaves(spec)),
-            jax.tree.structure(spec),
+            kind,
             tuple((id(v), v.trainable) for v in variables),
             tuple(getattr(m, "trainable", None) for r in modules for m in r.modules()),
             tuple((k, v == 0) for k, v in numbers.items()),
-            history,
         )
         found = self._runners.get(key)
         if found is None:
+            batches, history = kind[0], kind[-1]
             if self.eager:
                 found = EagerRunner(self, batches)
             else:
                 step = trace_step(self.step, variables, numbers, spec, self.guard)
-                found = Runner(self, step, batches, history)
+                found = CompiledRunner(self, step, batches, history)
             self._runners[key] = found
             if len(self._runners) > _LIMIT:
                 self._runners.popitem(last=False)
-        found.numbers = list(numbers.values())
         return found
 
 
-class Runner:
+class _Recent:
+    """A runner, and what tells whether the modules are still as it was chosen for.
+
+    Walking all modules takes longer than a short epoch, so that it is done only
+    when a module was made or attached or frozen, or a number became zero or stopped
+    being it.
+    """
+
+    def __init__(self, runner: Runner, engine: Engine) -> None:
+        self.runner = runner
+        roots = engine.modules()
+        owners = {id(m): m for root in roots for m in root.modules()}
+        numbers = stateless.numbers_of(roots)
+        self._places = [(owners[owner], name) for owner, name in numbers]
+        self._zeros = [v == 0 for v in numbers.values()]
+        self._version = structure_version()
+
+    def is_current(self) -> bool:
+        """Whether the runner still fits."""
+        if self._version != structure_version():
+            return False
+        return [v == 0 for v in self.read_numbers()] == self._zeros
+
+    def read_numbers(self) -> list[float]:
+        """The hyperparameters as they are now."""
+        return [float(m.__dict__[name]) for m, name in self._places]
+
+
+class CompiledRunner:
     """One compiled loop, and the variables it runs on."""
 
     def __init__(
@@ -86,7 +123,7 @@ class Runner:
         self.numbers: list[float] = []
         self.history = history
         self._program = loop_program(
-            step, batches, engine.fresh, engine.results, history
+            step, batches, engine.fresh, engine.results, history, engine.guard
         )
         self._executable: Any = None
         self._shapes: Any = None
@@ -98,8 +135,8 @@ class Runner:
     def run(self, data: Any, clock: Clock) -> dict[str, Any]:
         """Run a stretch of batches; the variables then hold the new state."""
         arguments = self._arguments(data, clock)
-        shapes = jax.tree.structure(data)
-        leaves = tuple([(a.shape, a.dtype) for a in jax.tree.leaves(data)])
+        flat, shapes = jax.tree.flatten(data)
+        leaves = [(a.shape, a.dtype) for a in flat]
         if self._executable is None or self._shapes != (shapes, leaves):
             self._executable = self._program.executable(*arguments)
             self._shapes = shapes, leaves
@@ -146,6 +183,9 @@ class EagerRunner:
         results = self._engine.results
         logs = results() if results is not None else logs
         return {"logs": logs, "bad": bad, "history": {}}
+
+
+Runner = CompiledRunner | EagerRunner
 
 
 def clock_of(

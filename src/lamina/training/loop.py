@@ -27,7 +27,7 @@ class NonFiniteWarning(RuntimeWarning):
 
 
 class Interrupt:
-    """While this block runs, the first Ctrl-C only raises a flag; the second is real."""
+    """In this block the first Ctrl-C only raises a flag; the second is real."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -72,7 +72,8 @@ class Pacer:
 
 def host_logs(logs: Any) -> dict[str, Any]:
     """Logs as Python floats, or NumPy arrays where a metric is one."""
-    return _plain(jax.device_get(logs))
+    # For a few scalars this is several times quicker than `jax.device_get`.
+    return _plain({k: np.asarray(v) for k, v in logs.items()})
 
 
 def _plain(logs: dict[str, Any]) -> dict[str, Any]:
@@ -212,7 +213,7 @@ class EpochLoop:
         return self.interrupted or self.stopped()
 
     def _check_finite(self, logs: dict[str, Any]) -> dict[str, Any]:
-        bad = int(self._bad)
+        bad = int(np.asarray(self._bad))
         if bad < 0:
             return logs
         self.interrupted = True

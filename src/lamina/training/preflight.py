@@ -71,16 +71,16 @@ def _check_class_indices(true: Any, pred: Any, out: Any) -> None:
     labels = np.asarray(true)
     low, high = labels.min(), labels.max()
     name = f" of output {out.name!r}" if out.name else ""
-    if classes is not None and classes > 1 and labels.ndim == len(pred.shape):
-        if labels.shape[-1] == classes and labels.shape[-1] > 1:
-            raise ShapeError(
-                f"The labels{name} have shape (batch, {classes}), which looks like one "
-                f"column a class, but {_CLASS_INDEX!r} takes class indices. Use "
-                "loss='categorical_crossentropy', or pass `y.argmax(-1)`."
-            )
-    if classes is None or (low >= 0 and high < classes):
+    if classes is None:
         return
-    if ignored is not None and set(np.unique(labels[(labels < 0) | (labels >= classes)])) <= {ignored}:  # fmt: skip
+    if classes > 1 and labels.ndim == len(pred.shape) and labels.shape[-1] == classes:
+        raise ShapeError(
+            f"The labels{name} have shape (batch, {classes}), which looks like one "
+            f"column a class, but {_CLASS_INDEX!r} takes class indices. Use "
+            "loss='categorical_crossentropy', or pass `y.argmax(-1)`."
+        )
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if outside.size == 0 or (ignored is not None and (outside == ignored).all()):
         return
     raise DataError(
         f"The labels{name} go from {low} to {high}, but the model has {classes} "

@@ -19,7 +19,7 @@ from lamina.core import stateless
 from lamina.core.executable import Program
 from lamina.core.scope import RunKey
 from lamina.core.variable import Variable
-from lamina.data.feeds import Batches
+from lamina.data.feeds import STRETCH, Batches
 
 __all__ = ["Clock", "Step", "loop_program", "trace_step"]
 
@@ -125,6 +125,7 @@ def loop_program(
     fresh: Callable[[], Any],
     results: Callable[[], Any] | None,
     history: int = 0,
+    guard: bool = True,
 ) -> Program:
     """The program that runs a step over a stretch of batches.
 
@@ -135,6 +136,7 @@ def loop_program(
         results: logs as a function of the state after the last step; `None` if they
             are what the last step returned.
         history: for how many steps a dispatch also returns each one's logs.
+        guard: whether to stop before a step that leaves something not finite.
 
     Returns:
         A program of `(changed, fixed, numbers, data, clock)` that returns the changed
@@ -142,43 +144,101 @@ def loop_program(
     """
     everything = [*step.changed, *step.fixed]
 
-    def logs_of(changed: Any, fixed: Any, numbers: Any, last: Any) -> Any:
-        if results is None:
-            return last
-        bound = dict(zip(step.numbers, numbers, strict=True))
-        with stateless.bind(everything, [*changed, *fixed], bound):
-            return results()
-
     def run(changed: Any, fixed: Any, numbers: Any, data: Any, clock: Clock) -> Any:
+        loop = _Loop(step, batches, results, history, fixed, numbers, data, clock)
         changed = _start(step, everything, changed, fixed, fresh, clock.fresh)
         empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), step.logs)
-        last = None if results is not None else empty
-        shapes = jax.eval_shape(logs_of, changed, fixed, numbers, empty)
+        shapes = jax.eval_shape(loop.logs_of, changed, empty)
         rows = jax.tree.map(lambda s: jnp.zeros((history, *s.shape), s.dtype), shapes)
-
-        def body(i: Any, carry: Any) -> Any:
-            changed, last, rows, bad = carry
-            key = RunKey(clock.seed, clock.step + i.astype(jnp.uint32))
-            batch = batches.take(data, i, clock.first)
-            new, logs, finite = step(changed, fixed, numbers, key, batch)
-            keep = finite & (bad < 0)
-            new = [jnp.where(keep, n, o) for n, o in zip(new, changed, strict=True)]
-            bad = jnp.where((bad < 0) & ~finite, i, bad)
-            last = None if last is None else logs
-            if history:
-                row = logs_of(new, fixed, numbers, logs)
-                put = lambda a, v: a.at[i - clock.first].set(v)  # noqa: E731
-                rows = jax.tree.map(put, rows, row)
-            return new, last, rows, bad
-
-        carry = changed, last, rows, clock.bad
-        changed, last, rows, bad = jax.lax.fori_loop(
-            clock.first, clock.last, body, carry
+        state = changed, None if results is not None else empty, rows
+        limit = jnp.where(clock.bad < 0, clock.last, clock.first)
+        end = jnp.minimum(clock.first + STRETCH, limit)
+        advance = loop.guarded if guard else loop.unguarded
+        *_, (changed, last, rows), bad = jax.lax.while_loop(
+            lambda carry: carry[0] < carry[2],
+            advance,
+            (clock.first, end, limit, state, clock.bad),
         )
-        logs = logs_of(changed, fixed, numbers, last)
-        return changed, {"logs": logs, "bad": bad, "history": rows}
+        return changed, {
+            "logs": loop.logs_of(changed, last),
+            "bad": bad,
+            "history": rows,
+        }
 
     return Program(run, donate=(0,))
+
+
+class _Loop(NamedTuple):
+    """One dispatch while it is traced.
+
+    It goes by stretches of a few steps: rows are gathered and the state is checked
+    once for each, which costs a small part of doing so at every step. A carry is
+    `(first, end, limit, state, bad)`: the stretch to run, where to stop, what has
+    been reached.
+    """
+
+    step: Step
+    batches: Batches
+    results: Callable[[], Any] | None
+    history: int
+    fixed: Any
+    numbers: Any
+    data: Any
+    clock: Clock
+
+    def logs_of(self, changed: Any, last: Any) -> Any:
+        """Logs as a function of the state, or as the last step returned them."""
+        if self.results is None:
+            return last
+        step = self.step
+        bound = dict(zip(step.numbers, self.numbers, strict=True))
+        values = [*changed, *self.fixed]
+        with stateless.bind([*step.changed, *step.fixed], values, bound):
+            return self.results()
+
+    def stretch(self, first: Any, end: Any, state: Any) -> tuple[Any, Any]:
+        """Run batches `first` to `end`; the new state, whether losses are finite."""
+        clock = self.clock
+        block = self.batches.block(self.data, first)
+
+        def body(i: Any, carry: Any) -> Any:
+            changed, last, rows, fine = carry
+            key = RunKey(clock.seed, clock.step + i.astype(jnp.uint32))
+            batch = self.batches.take(self.data, i, clock.first, block)
+            changed, logs, finite = self.step(
+                changed, self.fixed, self.numbers, key, batch
+            )
+            if self.history:
+                place = i - clock.first
+                row = self.logs_of(changed, logs)
+                rows = jax.tree.map(lambda a, v: a.at[place].set(v), rows, row)
+            return changed, None if last is None else logs, rows, fine & finite
+
+        *after, fine = jax.lax.fori_loop(first, end, body, (*state, jnp.bool_(True)))
+        return tuple(after), fine
+
+    def unguarded(self, carry: Any) -> Any:
+        """Run the next stretch."""
+        first, end, limit, state, bad = carry
+        state, _ = self.stretch(first, end, state)
+        return end, jnp.minimum(end + STRETCH, limit), limit, state, bad
+
+    def guarded(self, carry: Any) -> Any:
+        """Run the next stretch; if it fails, go back and try its first half.
+
+        A single step that fails is the one to stop before.
+        """
+        first, end, limit, state, bad = carry
+        after, fine = self.stretch(first, end, state)
+        good = fine & _still_finite(after[0], state[0])
+        found = ~good & (end - first == 1)
+        state = jax.tree.map(lambda n, o: jnp.where(good, n, o), after, state)
+        bad = jnp.where(found, first, bad)
+        limit = jnp.where(found, first, limit)
+        half = first + (end - first + 1) // 2
+        begin = jnp.where(good, end, first)
+        end = jnp.where(good, jnp.minimum(end + STRETCH, limit), half)
+        return begin, end, limit, state, bad
 
 
 def _start(
@@ -195,3 +255,13 @@ def _start(
         jnp.where(flag, scope.values[id(v)], value)
         for v, value in zip(step.changed, changed, strict=True)
     ]
+
+
+def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:
+    """Whether all that was finite still is; a metric may be infinite by itself."""
+    good = jnp.bool_(True)
+    for after, before in zip(new, old, strict=True):
+        if jnp.issubdtype(after.dtype, jnp.floating):
+            total, earlier = jnp.sum(after), jnp.sum(before)
+            good &= jnp.isfinite(total) | ~jnp.isfinite(earlier)
+    return good

@@ -18,6 +18,7 @@ from lamina.data.adapt import (
     split_validation,
     unpack_x_y_sample_weight,
 )
+from lamina.data.arrays import as_arrays
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.errors import ArgumentError
 from lamina.training.callbacks import CallbackList, History
@@ -53,12 +54,14 @@ def fit(
     chosen = callbacks_for(model, callbacks, verbose, epochs, history=True)
     most = 1 if chosen.batch_needs("train") == "model" else None
     feed = adapt(
-        x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, seed, most
+        x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, seed,
+        most,
     )  # fmt: skip
     chosen.params["steps"] = feed.steps
     get_ready(model, feed, check)
     validate = _validation(
-        model, validation_data, validation_batch_size or batch_size, validation_steps, chosen
+        model, validation_data, validation_batch_size or batch_size, validation_steps,
+        chosen,
     )  # fmt: skip
     loop = EpochLoop(
         "train", model._engine("train"), feed, chosen, seed, lambda: model.stop_training
@@ -112,8 +115,14 @@ def callbacks_for(
         return callbacks
     verbose = 1 if verbose == "auto" else int(verbose)
     return CallbackList(
-        callbacks, history, verbose > 0, model, verbose=verbose, epochs=epochs, steps=steps
-    )  # fmt: skip
+        callbacks,
+        history,
+        verbose > 0,
+        model,
+        verbose=verbose,
+        epochs=epochs,
+        steps=steps,
+    )
 
 
 def get_ready(model: Any, feed: ArrayFeed | StreamFeed, check: bool) -> None:
@@ -138,7 +147,8 @@ def _validation(
 ) -> Callable[[], dict[str, Any]] | None:  # fmt: skip
     if data is None:
         return None
-    parts = unpack_x_y_sample_weight(data) if isinstance(data, (tuple, list)) else (data, None, None)  # fmt: skip
+    alone = not isinstance(data, (tuple, list))
+    parts = (data, None, None) if alone else unpack_x_y_sample_weight(data)
     size = batch_size if is_array_data(parts[0]) else None
     feed = adapt(*parts, size, steps)
     loop = EpochLoop(
@@ -183,6 +193,13 @@ def predict(
     callbacks: Any,
 ) -> Any:  # fmt: skip
     """See `Trainer.predict`."""
+    few = isinstance(x, np.ndarray) and 0 < (len(x) if x.ndim else 0) <= (
+        batch_size or 32
+    )
+    if few and callbacks is None and steps is None and verbose in (0, "auto"):
+        # Calls on a few rows come in loops, where any preparation would show.
+        batch = as_arrays(x, "x"), None, None
+        return jax.tree.map(np.asarray, predictor(model)(batch))
     feed = adapt(x, None, None, batch_size, steps)
     forward = predictor(model)
     quiet = verbose == "auto" and (feed.steps or 0) < 100
@@ -204,9 +221,13 @@ def predict(
             if number >= 8:
                 pieces[-8] = jax.tree.map(np.asarray, pieces[-8])
             chosen.on_progress("predict", number + 1, {})
-        outputs = jax.tree.map(lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *pieces)  # fmt: skip
+        outputs = jax.tree.map(_joined, *pieces)
         chosen.on_predict_end()
     return outputs
+
+
+def _joined(*parts: Any) -> np.ndarray:
+    return np.concatenate([np.asarray(part) for part in parts])
 
 
 def _single_batches(feed: ArrayFeed | StreamFeed) -> Any:
@@ -219,7 +240,7 @@ def _single_batches(feed: ArrayFeed | StreamFeed) -> Any:
         arrays, size = segment.data[0], segment.batches.size
         for i in range(segment.first, segment.last):
             start = i * segment.batches.stride
-            yield jax.tree.map(lambda a, s=start: a[s : s + size], arrays)
+            yield jax.tree.map(lambda a, s=start, n=size: a[s : s + n], arrays)
 
 
 def predictor(model: Any) -> Callable[[Any], Any]:

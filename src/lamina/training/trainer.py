@@ -72,7 +72,8 @@ class Trainer:
         half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
         scaled = isinstance(optimizer, optimizers.LossScaleOptimizer)
         if auto_scale_loss and half and optimizer is not None and not scaled:
-            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")  # fmt: skip
+            name = "loss_scale_optimizer"
+            optimizer = optimizers.LossScaleOptimizer(optimizer, name=name)
         self.optimizer = optimizer
         self._compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
         self._plan = None

@@ -20,7 +20,9 @@ from lamina.errors import (
 from lamina.losses.base import loss_registry, reduce_weighted
 from tests.tables.arrays import floats, one_hot, probabilities
 
-CLASSES = {c for c in loss_registry.objects.values() if isinstance(c, type)}
+CLASSES = list(
+    dict.fromkeys(c for c in loss_registry.objects.values() if isinstance(c, type))
+)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,9 @@ def trained(cut: Any = None, monkeypatch: Any = None, **fit: Any) -> Any:
     return state_of(model), history.history
 
 
-@pytest.mark.parametrize("cut", [[1], [2, 3], [12], [5, 7], [1, 11], [3, 9, 1]], ids=str)
+@pytest.mark.parametrize(
+    "cut", [[1], [2, 3], [12], [5, 7], [1, 11], [3, 9, 1]], ids=str
+)
 def test_any_cut_of_an_epoch_gives_the_same_bits(cut: Any, monkeypatch: Any) -> None:
     whole, logs = trained()
     pieces, cut_logs = trained(cut, monkeypatch)
@@ -65,7 +67,10 @@ def test_batch_callbacks_see_what_one_step_at_a_time_would_show() -> None:
     quick, slow = EveryBatch(), EveryModel()
     first, _ = trained(callbacks=[quick])
     second, _ = trained(callbacks=[slow])
-    assert (quick.batch_needs("train"), slow.batch_needs("train")) == ("batches", "model")
+    assert (quick.batch_needs("train"), slow.batch_needs("train")) == (
+        "batches",
+        "model",
+    )
     assert_same_bits(first, second)
     assert [s[:2] for s in slow.seen] == quick.seen
     assert [batch for batch, _ in quick.seen] == [*range(13)] * 2
@@ -86,9 +91,7 @@ def test_a_second_fit_traces_and_compiles_nothing(monkeypatch: Any) -> None:
     model.fit(x, y, verbose=0, validation_split=0.2)
     count, traces = executable.compile_count(), []
     trace = program._trace
-    monkeypatch.setattr(
-        program, "_trace", lambda *a: traces.append(1) or trace(*a)
-    )
+    monkeypatch.setattr(program, "_trace", lambda *a: traces.append(1) or trace(*a))
     model.optimizer.learning_rate = 0.5
     model.layers[2].rate = 0.1
     model.fit(x, y, epochs=3, verbose=0, validation_split=0.2)
