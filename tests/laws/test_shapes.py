@@ -7,21 +7,13 @@ import jax
 import pytest
 
 import lamina
-from tests.oracles.families import recorded
+from tests.oracles.families import outputs_of
 from tests.oracles.observe import placeholders
 from tests.tables.cases import named
 from tests.tables.layers import LAYERS
 
 # A cell's shapes depend on its states' as well.
 WITHOUT_STATES = [case for case in LAYERS if "states" not in case.call]
-
-
-def outputs_of(case):
-    if case.expected is not None:
-        return [case.expected]
-    by_name = recorded("layers")[case.name]
-    first = "call0.output." if case.calls > 1 else "output."
-    return [value for name, value in by_name.items() if name.startswith(first)]
 
 
 def has_arrays(case):

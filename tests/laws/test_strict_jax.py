@@ -8,19 +8,30 @@ import pytest
 import lamina
 from tests.oracles.observe import ready, values
 from tests.tables.cases import named
-from tests.tables.layers import LAYERS
+from tests.tables.layers import LAYERS, one_of_each
+
+# What a user's own function does is the user's.
+WITHOUT = {"host", "code"}
 
 
-@pytest.mark.parametrize("case", named(LAYERS, without={"host", "code"}))
-def test_layer_is_strict(case):
+def trace(layer, case):
+    jax.eval_shape(
+        lambda *args: layer.stateless_call(*args, **case.call),
+        values(layer.trainable_variables),
+        values(layer.non_trainable_variables),
+        case.argument,
+    )
+
+
+@pytest.mark.parametrize("case", named(LAYERS, WITHOUT))
+def test_types_are_not_promoted_by_accident(case):
     layer = ready(lamina, case)
-    with (
-        jax.checking_leaks(),
-        jax.numpy_dtype_promotion("strict"),
-    ):
-        jax.eval_shape(
-            lambda *args: layer.stateless_call(*args, **case.call),
-            values(layer.trainable_variables),
-            values(layer.non_trainable_variables),
-            case.argument,
-        )
+    with jax.numpy_dtype_promotion("strict"):
+        trace(layer, case)
+
+
+@pytest.mark.parametrize("case", named(one_of_each(lamina), WITHOUT))
+def test_tracers_do_not_leak(case):
+    layer = ready(lamina, case)
+    with jax.checking_leaks():
+        trace(layer, case)

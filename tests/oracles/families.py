@@ -24,7 +24,7 @@ from tests.tables import (
     penalties,
     schedules,
 )
-from tests.tables.cases import SmallCase
+from tests.tables.cases import LayerCase, SmallCase
 
 ORACLES = Path(__file__).parent
 
@@ -84,3 +84,12 @@ def recorded(family: str) -> dict[str, dict[str, np.ndarray]]:
             case, _, observed = key.partition("/")
             by_case[case][observed] = archive[key]
     return by_case
+
+
+def outputs_of(case: LayerCase) -> list[np.ndarray]:
+    """What a layer returns when the case calls it for the first time."""
+    if case.expected is not None:
+        return [case.expected]
+    first = "call0.output." if case.calls > 1 else "output."
+    by_name = recorded("layers")[case.name]
+    return [value for name, value in by_name.items() if name.startswith(first)]

@@ -56,7 +56,7 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(module: Module) -> Iterator[tuple[str, Any]]:
-    """A module's attributes, the layers of a stack or graph first, private ones last."""
+    """A module's attributes: a stack's or graph's layers first, private ones last."""
     if getattr(module, "_graph", None) is not None or hasattr(module, "_stack"):
         yield "layers", module.layers  # type: ignore[attr-defined]
     names = [n for n in vars(module) if n not in _SKIPPED]

@@ -85,7 +85,8 @@ class TensorBoard(Callback):
 
     def _writer(self, name: str) -> Any:
         if name not in self._writers:
-            from tensorboardX import SummaryWriter
+            # An extra: the types are checked without it too.
+            from tensorboardX import SummaryWriter  # type: ignore[import-not-found]
 
             self._writers[name] = SummaryWriter(str(Path(self.log_dir, name)))
         return self._writers[name]
