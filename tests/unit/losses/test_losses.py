@@ -188,9 +188,7 @@ def test_a_function_becomes_a_loss_with_options():
     assert again.fn is power
 
 
-@pytest.mark.parametrize(
-    "kind", CLASSES, ids=lambda c: c.__name__
-)
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda c: c.__name__)
 def test_config_round_trip(kind):
     loss = kind(reduction="sum", name="mine")
     again = losses.deserialize(losses.serialize(loss))
@@ -199,9 +197,7 @@ def test_config_round_trip(kind):
     assert again.get_config()["reduction"] == "sum"
 
 
-@pytest.mark.parametrize(
-    "kind", CLASSES, ids=lambda c: c.__name__
-)
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda c: c.__name__)
 def test_bad_arguments_are_refused_by_name(kind):
     for argument, check in kind.arguments.items():
         for bad in check.bad:
