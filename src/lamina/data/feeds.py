@@ -254,7 +254,7 @@ def _stacks(batches: Iterator[Any], most: int) -> Iterator[tuple[Any, int]]:
     for batch in batches:
         new = jax.tree.map(lambda a: (a.shape, a.dtype), batch)
         if held and new != shape:
-            yield _stack(held, most), len(held)
+            yield _stack(held, room), len(held)
             held = []
         if not held:
             shape, began = new, time.monotonic()

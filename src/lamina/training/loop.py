@@ -136,7 +136,8 @@ class EpochLoop:
         if self._out is None:
             return {}, 0
         logs = host_logs(self._out["logs"])
-        return self._check_finite(logs), done
+        bad = int(np.asarray(self._bad))
+        return (logs, done) if bad < 0 else (self._not_finite(logs, bad), bad)
 
     def prepare(self) -> None:
         """Trace every kind of batch; compile all but the first in the background."""
@@ -212,10 +213,8 @@ class EpochLoop:
     def _should_stop(self) -> bool:
         return self.interrupted or self.stopped()
 
-    def _check_finite(self, logs: dict[str, Any]) -> dict[str, Any]:
-        bad = int(np.asarray(self._bad))
-        if bad < 0:
-            return logs
+    def _not_finite(self, logs: dict[str, Any], bad: int) -> dict[str, Any]:
+        """Stop, say where, and show it in the logs."""
         self.interrupted = True
         warnings.warn(
             f"The loss or a gradient was not finite in batch {bad} of this epoch. "
