@@ -23,6 +23,7 @@ ORDER = (
     "config",
     "core",
     "random",
+    "mixed_precision",
     "ops",
     "distribution",
     "initializers",

@@ -34,9 +34,22 @@ class CompiledFunction:
         self._variables: list[Variable] = []
         self._numbers: dict[tuple[int, str], float] = {}
         self._extra: dict[int, Variable] = {}
+        self._met: dict[int, Variable] = {}
         self._programs: dict[Hashable, tuple[Program, list[int]]] = {}
 
     def __call__(self, *args: Any, **static: Any) -> Any:
+        for _ in range(stateless.ATTEMPTS):
+            outputs, changed, assigned = self._run(args, static)
+            if not self._met:
+                for i, value in zip(assigned, changed, strict=True):
+                    self._variables[i].raw = value
+                return outputs
+            # Tracing met variables that were not bound: bind them and start over.
+            self._extra |= self._met
+            met, self._met, self._version = self._met, {}, -1
+        raise stateless.new_each_time(met)
+
+    def _run(self, args: Any, static: dict[str, Any]) -> tuple[Any, Any, list[int]]:
         if self._version != structure_version():
             self._look_again()
         key = tuple(sorted(static.items()))
@@ -45,9 +58,7 @@ class CompiledFunction:
         program, assigned = self._programs[key]
         values = [v.raw for v in self._variables]
         outputs, changed = program(values, list(self._numbers.values()), args)
-        for i, value in zip(assigned, changed, strict=False):
-            self._variables[i].raw = value
-        return outputs
+        return outputs, changed, assigned
 
     def _look_again(self) -> None:
         """Start over if variables were added or frozen since the last call."""
@@ -67,6 +78,7 @@ class CompiledFunction:
             bound = dict(zip(names, numbers, strict=True))
             with stateless.bind(variables, values, bound) as scope:
                 outputs = self._function(*args, **static)
+            self._met.update(scope.captured)
             written = scope.assigned
             assigned[:] = [i for i, v in enumerate(variables) if id(v) in written]
             return outputs, [scope.values[id(variables[i])] for i in assigned]

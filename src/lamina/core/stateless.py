@@ -11,9 +11,20 @@ import jax.numpy as jnp
 from lamina.core.module import Module, number_names
 from lamina.core.scope import RunKey, StateScope, local
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, StateError
 
-__all__ = ["bind", "call", "numbers_of", "value_and_grad"]
+__all__ = [
+    "ATTEMPTS",
+    "bind",
+    "call",
+    "new_each_time",
+    "numbers_of",
+    "value_and_grad",
+]
+
+# A trace may meet variables that were not bound, and so may the next one, of layers
+# that the first one built. After that they are being made anew.
+ATTEMPTS = 4
 
 
 def bind(
@@ -90,6 +101,16 @@ def value_and_grad(
     if watch and local.state is not None:
         local.state.watch(loss)
     return ((loss, aux) if has_aux else loss), gradients
+
+
+def new_each_time(met: Mapping[int, Variable]) -> StateError:
+    """The error for a function in which each trace meets variables not seen before."""
+    path = next(iter(met.values())).path
+    return StateError(
+        f"Variable {path!r} is made anew each time the step or call runs, so nothing "
+        "can be kept in it. Make layers, metrics and variables once, in `__init__` or "
+        "`build`."
+    )
 
 
 def numbers_of(modules: Sequence[Module]) -> dict[tuple[int, str], float]:

@@ -74,6 +74,11 @@ def _as_array(value: Any, what: str) -> Any:
         raise DataError(f"{what} can't be made into one array: {error}.") from None
     if array.dtype == object:
         array = _from_objects(array, what)
+    if array.dtype.kind in "SU":
+        raise DataError(
+            f"{what} holds text, such as {array.flat[0]!r}, and a model takes numbers. "
+            f"Turn it into numbers first, as in `lookup({what})` with a `StringLookup`."
+        )
     if array.dtype == np.float64:
         return array.astype(config.floatx())
     return array
@@ -81,8 +86,6 @@ def _as_array(value: Any, what: str) -> Any:
 
 def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
     """Frames of mixed columns come as objects although every cell is a number."""
-    if array.size and all(isinstance(v, str) for v in array.flat[:100]):
-        return array.astype(str)
     try:
         return array.astype(config.floatx())
     except (TypeError, ValueError):

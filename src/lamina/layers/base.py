@@ -206,6 +206,9 @@ class Layer(WeightOwner):
                 kwargs.pop("training", None)
             else:
                 kwargs["training"] = training
+        elif "training" not in names and not _takes_any(type(self)):
+            # A model is always told; what is inside it learns from the scope.
+            kwargs.pop("training", None)
         return training
 
     def _fill_mask(self, args: Any, kwargs: Any) -> None:
@@ -451,6 +454,12 @@ def _call_names(cls: type[Layer]) -> list[str]:
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = list(signature(cls.call).parameters.values())[1:]
     return [p.name for p in parameters if p.kind in kinds]
+
+
+@functools.cache
+def _takes_any(cls: type[Layer]) -> bool:
+    parameters = signature(cls.call).parameters.values()
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
 
 
 def _is_leaf(value: Any) -> bool:

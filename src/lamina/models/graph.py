@@ -117,8 +117,10 @@ def _fit_input(value: Any, tensor: SymbolicTensor) -> Any:
             f"Input {tensor.name!r} takes arrays of shape {wanted}, None standing for "
             f"any size. It got one of shape {tuple(array.shape)}."
         )
-    if array.dtype != tensor.dtype:
-        array = array.astype(tensor.dtype)
+    # 64-bit types are 32-bit ones unless JAX is told otherwise.
+    dtype = jax.dtypes.canonicalize_dtype(tensor.dtype)
+    if array.dtype != dtype:
+        array = array.astype(dtype)
     if mask is not None:
         set_mask(array, mask)
     return array

@@ -69,11 +69,13 @@ def trace_step(
         guard: whether to check that losses and gradients are finite.
     """
     known = {id(v): v for v in variables}
-    while True:
+    missing: dict[int, Variable] = {}
+    for _ in range(stateless.ATTEMPTS):
+        known.update(missing)
         step, missing = _trace(function, list(known.values()), numbers, batch, guard)
         if not missing:
             return step
-        known.update(missing)
+    raise stateless.new_each_time(missing)
 
 
 def _trace(

@@ -59,19 +59,21 @@ def fit(
     )  # fmt: skip
     chosen.params["steps"] = feed.steps
     get_ready(model, feed, check)
+    interrupt = Interrupt()
     validate = _validation(
         model, validation_data, validation_batch_size or batch_size, validation_steps,
-        chosen,
+        chosen, interrupt,
     )  # fmt: skip
-    loop = EpochLoop(
-        "train", model._engine("train"), feed, chosen, seed, lambda: model.stop_training
-    )
+
+    def stopped() -> bool:
+        return model.stop_training or interrupt.requested
+
+    loop = EpochLoop("train", model._engine("train"), feed, chosen, seed, stopped)
     model.stop_training = False
     loop.prepare()
     logs: dict[str, Any] = {}
-    with Interrupt() as interrupt, chosen:
+    with interrupt, chosen:
         chosen.on_train_begin()
-        loop.stopped = lambda: model.stop_training or interrupt.requested
         for epoch in range(initial_epoch, epochs):
             chosen.on_epoch_begin(epoch)
             logs, steps = loop.epoch(epoch, model._steps_done)
@@ -80,7 +82,7 @@ def fit(
             if validate is not None and due:
                 logs.update({f"val_{k}": v for k, v in validate().items()})
             chosen.on_epoch_end(epoch, logs)
-            if model.stop_training or interrupt.requested or loop.interrupted:
+            if stopped() or loop.interrupted:
                 break
         finish(model)
         chosen.on_train_end(logs)
@@ -143,7 +145,7 @@ def _specs(batch: Any) -> Any:
 
 def _validation(
     model: Any, data: Any, batch_size: int | None, steps: int | None,
-    callbacks: CallbackList,
+    callbacks: CallbackList, interrupt: Interrupt,
 ) -> Callable[[], dict[str, Any]] | None:  # fmt: skip
     if data is None:
         return None
@@ -152,8 +154,9 @@ def _validation(
     size = batch_size if is_array_data(parts[0]) else None
     feed = adapt(*parts, size, steps)
     loop = EpochLoop(
-        "test", model._engine("test"), feed, callbacks, 0, lambda: model.stop_evaluating
-    )
+        "test", model._engine("test"), feed, callbacks, 0,
+        lambda: model.stop_evaluating or interrupt.requested,
+    )  # fmt: skip
     model._make_ready(_specs(feed.example()))
 
     def validate() -> dict[str, Any]:

@@ -147,3 +147,22 @@ def test_one_batch_at_a_time_trains_like_fit() -> None:
             logs = model.train_on_batch(x[rows], y[rows], return_dict=True)
     assert set(logs) == {"loss", "accuracy"}
     assert_same_bits(expected, state_of(model))
+
+
+def test_a_call_need_not_take_training() -> None:
+    class Simple(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drop = layers.Dropout(0.5)
+            self.head = layers.Dense(1)
+
+        def call(self, inputs: Any) -> Any:
+            return self.head(self.drop(inputs))
+
+    model = Simple()
+    model.compile("sgd", "mse")
+    x, _ = blobs()
+    model.fit(x, x[:, :1], verbose=0)
+    x = x[:4]
+    np.testing.assert_array_equal(model.predict(x), model(x, training=False))
+    assert (np.asarray(model(x, training=True)) != model.predict(x)).any()
