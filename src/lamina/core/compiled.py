@@ -38,6 +38,7 @@ class CompiledFunction:
         self._programs: dict[Hashable, tuple[Program, list[int]]] = {}
 
     def __call__(self, *args: Any, **static: Any) -> Any:
+        met: dict[int, Variable] = {}
         for _ in range(stateless.ATTEMPTS):
             outputs, changed, assigned = self._run(args, static)
             if not self._met:
