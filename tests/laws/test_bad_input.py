@@ -1,0 +1,23 @@
+"""A mistake is explained before the first step, in the words that mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+from lamina.training import engine
+from tests.tables.bad_input import CASES, BadInput
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_a_mistake_is_explained(
+    case: BadInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object) -> None:
+        raise AssertionError("a training step ran")
+
+    monkeypatch.setattr(engine.CompiledRunner, "run", run)
+    with pytest.raises(case.error) as caught:
+        case.call()
+    message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+    for word in case.words:
+        assert word in message
