@@ -34,8 +34,9 @@ class Batches(NamedTuple):
     """How a program finds batch `i` in a segment's data.
 
     Args:
-        kind: `"rows"`: whole arrays and an order of rows, or `None` for their own;
-            `"stack"`: batches stacked along a first axis.
+        kind: what the data is. `"rows"`: whole arrays, and an order of rows or `None`
+            for their own; `"stack"`: batches stacked along a first axis, and the
+            number of the first one.
         size: rows in each of these batches.
         stride: rows in a full batch, which the place of batch `i` is counted in.
     """
@@ -60,10 +61,11 @@ class Batches(NamedTuple):
         start = jnp.minimum(first * self.size, order.shape[0] - wanted)
         return start, _gather(arrays, order, start, wanted)
 
-    def take(self, data: Any, i: Any, first: Any, block: Any = None) -> Any:
-        """Batch `i` of a dispatch that began with batch `first`."""
+    def take(self, data: Any, i: Any, block: Any = None) -> Any:
+        """Batch `i` of the epoch."""
         if self.kind == "stack":
-            return jax.tree.map(lambda a: a[i - first], data)
+            stack, first = data
+            return jax.tree.map(lambda a: a[i - first], stack)
         arrays, order = data
         start = i * self.stride
         if block is not None:
@@ -83,7 +85,7 @@ class Batches(NamedTuple):
             shape = rest if self.kind == "stack" else (self.size, *rest)
             return jax.ShapeDtypeStruct(shape, array.dtype)
 
-        return jax.tree.map(one, data if self.kind == "stack" else data[0])
+        return jax.tree.map(one, data[0])
 
 
 class Segment(NamedTuple):
@@ -223,7 +225,8 @@ class StreamFeed:
         source = self._batches(epoch)
         first = 0
         for stack, count in _ahead(lambda: _stacks(source, self.most)):
-            yield Segment(stack, Batches("stack"), first, first + count)
+            data = stack, np.int32(first)
+            yield Segment(data, Batches("stack"), first, first + count)
             first += count
 
     def _batches(self, epoch: int) -> Iterator[Any]:

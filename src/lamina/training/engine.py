@@ -170,7 +170,7 @@ class EagerRunner:
         logs: Any = None
         bad = int(clock.bad)
         for i in range(int(clock.first), int(clock.last)):
-            batch = self._batches.take(data, i, int(clock.first))
+            batch = self._batches.take(data, i)
             run = RunKey(jnp.uint32(clock.seed), jnp.uint32(int(clock.step) + i))
             with StateScope(run=run) as scope:
                 logs = self._engine.step(batch)

@@ -206,7 +206,7 @@ class _Loop(NamedTuple):
         def body(i: Any, carry: Any) -> Any:
             changed, last, rows, fine = carry
             key = RunKey(clock.seed, clock.step + i.astype(jnp.uint32))
-            batch = self.batches.take(self.data, i, clock.first, block)
+            batch = self.batches.take(self.data, i, block)
             changed, logs, finite = self.step(
                 changed, self.fixed, self.numbers, key, batch
             )

@@ -238,7 +238,7 @@ def _single_batches(feed: ArrayFeed | StreamFeed) -> Any:
     for segment in feed.segments(0):
         if isinstance(feed, StreamFeed):
             for i in range(segment.last - segment.first):
-                yield jax.tree.map(lambda a, i=i: a[i], segment.data)
+                yield jax.tree.map(lambda a, i=i: a[i], segment.data[0])
             continue
         arrays, size = segment.data[0], segment.batches.size
         for i in range(segment.first, segment.last):
