@@ -124,6 +124,7 @@ class EpochLoop:
         """
         self._fresh, self._bad, self._step = True, -1, step
         self._out: dict[str, Any] | None = None
+        self._pending: tuple[dict[str, Any], int, int] | None = None
         done = 0
         segments = self.feed.segments(number)
         try:
@@ -133,6 +134,7 @@ class EpochLoop:
                     break
         finally:
             segments.close()  # type: ignore[attr-defined]
+        self._settle()
         if self._out is None:
             return {}, 0
         logs = host_logs(self._out["logs"])
@@ -152,23 +154,20 @@ class EpochLoop:
 
     def _segment(self, segment: Segment) -> int:
         runner = self._runner(segment)
-        first, pending = segment.first, None
+        first = segment.first
         while first < segment.last and not self._should_stop():
             last = min(segment.last, first + self._limit(runner))
             if self.needs == "model":
                 self._begin(first)
                 runner = self._runner(segment)
-            if pending is None:
+            if self._pending is None:
                 self.pacer.start()
             out = self._dispatch(runner, segment, first, last)
             if self.needs != "epochs":
                 self._report_batches(out, first, last, runner.history)
-            if pending is not None:
-                self._settle(*pending)
-            pending = out, last - first, last
+            self._settle()
+            self._pending = out, last - first, last
             first = last
-        if pending is not None:
-            self._settle(*pending)
         return first
 
     def _limit(self, runner: Runner) -> int:
@@ -185,8 +184,11 @@ class EpochLoop:
         self._bad, self._fresh = self._out["bad"], False
         return self._out
 
-    def _settle(self, out: dict[str, Any], steps: int, done: int) -> None:
-        """Wait for a dispatch whose successor is already under way."""
+    def _settle(self) -> None:
+        """Wait for the dispatch before the one that is under way."""
+        if self._pending is None:
+            return
+        (out, steps, done), self._pending = self._pending, None
         jax.block_until_ready(out["logs"])
         self.pacer.note(steps)
         if int(out["bad"]) >= 0:
