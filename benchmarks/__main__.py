@@ -22,6 +22,7 @@ CLAIMS = (
     "first_epoch",
     "import_time",
     "many_models",
+    "checkpoint_cost",
 )
 
 

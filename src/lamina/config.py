@@ -6,7 +6,9 @@ cache folder, unless one is configured already or `LAMINA_COMPILE_CACHE=off` is 
 
 from __future__ import annotations
 
+import functools
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,13 @@ __all__ = [
     "epsilon",
     "floatx",
     "image_data_format",
+    "kernel",
+    "memory_limit",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_kernel",
+    "set_memory_limit",
 ]
 
 _FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
@@ -29,6 +35,8 @@ _settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
+    "memory_limit": None,
+    "kernels": {},
 }
 
 
@@ -70,6 +78,60 @@ def set_image_data_format(data_format: str) -> None:
         expected = "'channels_last' or 'channels_first'"
         raise invalid("set_image_data_format", "data_format", data_format, expected)
     _settings["image_data_format"] = data_format
+
+
+def kernel(op: str) -> str | None:
+    """The form that an op is made to take, `None` for the one that suits it."""
+    return _settings["kernels"].get(op)
+
+
+def set_kernel(op: str, form: str | None) -> None:
+    """Make an op take one form wherever that can run; `None` to end it.
+
+    Holds for what is traced from then on, not for programs that are compiled already.
+
+    Args:
+        op: a name of `lamina.kernels.forms()`, such as `"conv"`.
+        form: one of its forms there; `"reference"` is plain JAX.
+
+    Example:
+        >>> set_kernel("conv", "reference")
+        >>> kernel("conv")
+        'reference'
+        >>> set_kernel("conv", None)
+    """
+    others = {k: v for k, v in _settings["kernels"].items() if k != op}
+    _settings["kernels"] = others if form is None else {**others, op: form}
+
+
+def memory_limit() -> int:
+    """How many bytes a variable, or all of a config's, may take: the machine's memory.
+
+    What asks for more is refused in words, instead of ending the process.
+    """
+    return _settings["memory_limit"] or _memory_of_machine()
+
+
+def set_memory_limit(size: int) -> None:
+    """Set the value of `memory_limit()`, in bytes.
+
+    A server that makes models of strangers' configs wants a low one.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        raise invalid("set_memory_limit", "size", size, "a positive number of bytes")
+    _settings["memory_limit"] = size
+
+
+@functools.cache
+def _memory_of_machine() -> int:
+    sizes = [2**40]
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    # In a container the machine has more memory than the process may use.
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            sizes.append(int((Path("/sys/fs/cgroup") / name).read_text()))
+    return min(sizes)
 
 
 def _cache_folder() -> Path | None:

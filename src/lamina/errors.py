@@ -8,7 +8,8 @@
     ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
     ├── StateError (ValueError)            called too early: not built, not compiled
     ├── FileFormatError (ValueError)       a file that is not what it should be
-    └── DownloadError (OSError)            a file that could not be fetched
+    ├── DownloadError (OSError)            a file that could not be fetched
+    └── SaveError (OSError)                a file that could not be written
 
 A message says what came, what is needed and, where it is known, the line that
 mends it. The built-in parent lets code written for Keras catch what it used to.
@@ -26,6 +27,7 @@ __all__ = [
     "DownloadError",
     "FileFormatError",
     "LaminaError",
+    "SaveError",
     "ShapeError",
     "StateError",
     "UnknownNameError",
@@ -71,6 +73,10 @@ class FileFormatError(LaminaError, ValueError):
 
 class DownloadError(LaminaError, OSError):
     """A file could not be fetched from its address."""
+
+
+class SaveError(LaminaError, OSError):
+    """A file could not be written: no space, no rights; the old one is untouched."""
 
 
 def did_you_mean(name: object, options: Iterable[str]) -> str:

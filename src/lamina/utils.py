@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from lamina.core.registry import (
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import register_serializable as register_keras_serializable
 from lamina.core.registry import serialize as serialize_keras_object
-from lamina.data.adapt import unpack_x_y_sample_weight
+from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from lamina.data.dataset import PyDataset
 from lamina.datasets.fetch import get_file
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, invalid
 
 __all__ = [
     "PyDataset",
@@ -31,6 +32,7 @@ __all__ = [
     "get_registered_object",
     "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
@@ -86,11 +88,56 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     return array / np.where(norm == 0, 1.0, norm)
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """A batch as users pass it: x alone, (x, y), or all three."""
-    if sample_weight is not None:
-        return x, y, sample_weight
-    return (x, y) if y is not None else (x if not isinstance(x, tuple) else (x,))
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float = 0.0,
+) -> np.ndarray:
+    """Sequences of different lengths as one array.
+
+    Args:
+        sequences: lists of numbers, or of vectors of one length.
+        maxlen: the common length; that of the longest sequence by default.
+        dtype: type of the array.
+        padding: `"pre"` to fill up in front, `"post"` at the end.
+        truncating: `"pre"` to cut what is too long in front, `"post"` at the end.
+        value: what to fill up with.
+
+    Shape:
+        `(len(sequences), maxlen)`, and the vectors' length if there are any.
+
+    Raises:
+        ArgumentError: a sequence is no list of numbers or of equal vectors, or
+            `padding` or `truncating` is unknown.
+
+    Example:
+        >>> pad_sequences([[1], [2, 3, 4]], maxlen=2)
+        array([[0, 1],
+               [3, 4]], dtype=int32)
+    """
+    for name, side in (("padding", padding), ("truncating", truncating)):
+        if side not in ("pre", "post"):
+            raise invalid("pad_sequences", name, side, "'pre' or 'post'")
+    arrays = [np.asarray(sequence) for sequence in sequences]
+    shapes = {array.shape[1:] for array in arrays if array.size}
+    if len(shapes) > 1 or any(array.ndim == 0 for array in arrays):
+        raise ArgumentError(
+            "pad_sequences: each sequence must be a list of numbers, or of vectors of "
+            f"one length. Received elements of the shapes {sorted(shapes)}."
+        )
+    length = max(map(len, arrays), default=0) if maxlen is None else maxlen
+    rest = next(iter(shapes), ())
+    padded = np.full((len(arrays), length, *rest), value, dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        kept = array[-length:] if truncating == "pre" else array[:length]
+        if length and kept.size:
+            row[slice(len(kept)) if padding == "post" else slice(-len(kept), None)] = (
+                kept
+            )
+    return padded
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -27,6 +27,13 @@ POLICIES = {
     "mixed_float16": Tolerance(1e-2, 1e-2),
 }
 
+# A form of an op against its reference form in float64.
+KERNELS = {
+    "float64": Tolerance(1e-11, 1e-11),
+    "float32": Tolerance(1e-4, 1e-5),
+    "bfloat16": Tolerance(5e-2, 5e-2),
+}
+
 
 def tolerance(family: str, case: str) -> Tolerance:
     return WIDER.get(f"{family}/{case}", WIDER.get(family, FLOAT32))

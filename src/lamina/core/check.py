@@ -20,7 +20,9 @@ __all__ = [
     "between",
     "boolean",
     "check_arguments",
+    "check_name",
     "fraction",
+    "integer",
     "one_of",
     "optional",
     "positive_int",
@@ -84,6 +86,15 @@ def at_least(low: float) -> Check:
     )
 
 
+def integer(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`, both included."""
+    return Check(
+        f"an integer from {low:,} to {high:,}",
+        lambda v: is_int(v) and low <= v <= high,
+        (low - 1, high + 1, low + 0.5),
+    )
+
+
 def one_of(*options: str) -> Check:
     """One of several strings, in any case of letters."""
     return Check(
@@ -130,3 +141,16 @@ def check_arguments(
             value = values[name]
             hint = did_you_mean(value, check.options).strip()
             raise invalid(owner, name, value, check.expected, hint)
+
+
+def check_name(owner: str, name: Any) -> None:
+    """Refuse a name that would be more than one part of a path, or unreadable.
+
+    Raises:
+        ArgumentError: it holds a slash or control characters, or is very long.
+    """
+    text = str(name)
+    if "/" in text or not text.isprintable() or len(text) > 255 or text in (".", ".."):
+        raise invalid(
+            owner, "name", text[:300], "at most 255 printable characters without '/'"
+        )

@@ -10,10 +10,16 @@ import numpy as np
 from lamina import config
 from lamina.errors import ArgumentError, did_you_mean
 
-__all__ = ["DTypePolicy", "dtype_policy", "set_dtype_policy", "standardize_dtype"]
+__all__ = [
+    "KNOWN_DTYPES",
+    "DTypePolicy",
+    "dtype_policy",
+    "set_dtype_policy",
+    "standardize_dtype",
+]
 
 _PYTHON_TYPES = {int: "int32", bool: "bool", str: "string"}
-_KNOWN = [
+KNOWN_DTYPES = [
     "bool",
     "int8",
     "int16",
@@ -54,11 +60,11 @@ def standardize_dtype(dtype: Any) -> str:
     name = dtype if isinstance(dtype, str) else str(dtype)
     if name.startswith("torch."):
         name = name.removeprefix("torch.")
-    if name not in _KNOWN:
+    if name not in KNOWN_DTYPES:
         try:
             name = jnp.dtype(dtype).name
         except TypeError:
-            hint = did_you_mean(name, _KNOWN)
+            hint = did_you_mean(name, KNOWN_DTYPES)
             raise ArgumentError(f"Unknown dtype: {dtype!r}.{hint}") from None
     return name
 

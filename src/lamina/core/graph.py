@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 
 from lamina.core.dtypes import standardize_dtype
+from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import StateScope, local
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, LaminaError
@@ -49,6 +51,7 @@ class SymbolicTensor:
         self.name = name or "tensor"
         self.node = node
         self.layer: Any = None  # of an input: the layer that stands for it
+        self.mask: tuple[int | None, ...] | None = None  # the shape of its mask
 
     @property
     def ndim(self) -> int:
@@ -134,31 +137,44 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Output shapes and types of a call on symbolic tensors, as symbolic tensors."""
     unknown = any(None in t.shape for t in symbolic_leaves((args, kwargs)))
     results = [_evaluate(function, args, kwargs, p) for p in _PROBES[: 1 + unknown]]
+    specs, masks = zip(*results, strict=True)
+    outputs = jax.tree.map(
+        lambda *some: SymbolicTensor(_merged(some), some[0].dtype), *specs
+    )
+    for tensor, *some in zip(symbolic_leaves(outputs), *masks, strict=True):
+        tensor.mask = None if some[0] is None else _merged(some)
+    return outputs
 
-    def merge(first: Any, *rest: Any) -> SymbolicTensor:
-        second = rest[0] if rest else first
-        pairs = zip(first.shape, second.shape, strict=True)
-        return SymbolicTensor([a if a == b else None for a, b in pairs], first.dtype)
 
-    return jax.tree.map(merge, *results)
+def _merged(specs: Sequence[Any]) -> tuple[int | None, ...]:
+    """The shape that evaluations at different sizes have in common."""
+    sizes = zip(*(spec.shape for spec in specs), strict=True)
+    return tuple(some[0] if len(set(some)) == 1 else None for some in sizes)
 
 
-def _evaluate(function: Callable[..., Any], args: Any, kwargs: Any, probe: int) -> Any:
+def _evaluate(
+    function: Callable[..., Any], args: Any, kwargs: Any, probe: int
+) -> tuple[Any, list[Any]]:
+    """The output's shapes for a size of unknown dimensions, and those of masks."""
     leaves = symbolic_leaves((args, kwargs))
-    specs = [
-        jax.ShapeDtypeStruct([probe if n is None else n for n in t.shape], t.dtype)
-        for t in leaves
-    ]
+
+    def known(shape: Sequence[int | None]) -> list[int]:
+        return [probe if n is None else n for n in shape]
 
     def call(values: list[Any]) -> Any:
         found = {id(t): v for t, v in zip(leaves, values, strict=True)}
+        for tensor in leaves:
+            if tensor.mask is not None:
+                set_mask(found[id(tensor)], jnp.ones(known(tensor.mask), bool))
         real_args, real_kwargs = map_symbolic(lambda t: found[id(t)], (args, kwargs))
         # Whatever the call assigns is forgotten with the scope.
         with StateScope():
-            return function(*real_args, **real_kwargs)
+            outputs = function(*real_args, **real_kwargs)
+        return outputs, [get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
     before, local.call = local.call, None
     try:
+        specs = [jax.ShapeDtypeStruct(known(t.shape), t.dtype) for t in leaves]
         return jax.eval_shape(call, specs)
     finally:
         local.call = before

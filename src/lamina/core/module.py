@@ -11,13 +11,21 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from lamina.core.check import Check, check_arguments
+from lamina.core.check import Check, check_arguments, check_name
+from lamina.core.limits import reading
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
 from lamina.core.variable import Variable, touch_structure
 from lamina.errors import ArgumentTypeError, did_you_mean
 
-__all__ = ["Module", "Number", "reset_names", "snake_case", "unique_name"]
+__all__ = [
+    "Module",
+    "Number",
+    "name_for",
+    "reset_names",
+    "snake_case",
+    "unique_name",
+]
 
 _name_counts: dict[str, int] = {}
 
@@ -27,6 +35,14 @@ def unique_name(base: str) -> str:
     count = _name_counts.get(base, 0)
     _name_counts[base] = count + 1
     return base if count == 0 else f"{base}_{count}"
+
+
+def name_for(cls: type, name: Any) -> str:
+    """The name an object was given, found to be fit for paths, or one of its own."""
+    if not name:
+        return unique_name(snake_case(cls.__name__))
+    check_name(cls.__name__, name)
+    return str(name)
 
 
 def reset_names() -> None:
@@ -109,6 +125,8 @@ def checked_arguments(
         ArgumentTypeError: a keyword is unknown; the nearest one is offered.
         ArgumentError: a value can't be used.
     """
+    if kwargs and cls.__init__ is object.__init__:
+        raise unknown_keywords(cls, kwargs)
     try:
         bound = signature(cls.__init__).bind(None, *args, **kwargs)
     except TypeError:
@@ -200,7 +218,12 @@ class Module:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An object made with the arguments that `get_config` returned."""
-        return cls(**{name: deserialize(value) for name, value in config.items()})
+        with reading(config, f"The config of {cls.__name__}"):
+            values = {name: deserialize(value) for name, value in config.items()}
+            if values.get("quantization_config", False) is None:
+                # Keras writes this into the configs of layers that it can quantize.
+                del values["quantization_config"]
+            return cls(**values)
 
     def __repr__(self) -> str:
         values = self.constructor_arguments()

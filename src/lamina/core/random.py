@@ -102,7 +102,7 @@ class SeedGenerator(Module):
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Put the state into a file's group."""
-        store["0"] = self.state.numpy()
+        store["0"] = self.state
 
     def load_own_variables(self, store: Any) -> None:
         """Take the state from a file's group; Keras's files have none."""

@@ -1,20 +1,23 @@
 """Names to objects and back: `"relu"`, `"Adam"`, configs, custom objects.
 
 Every kind of object has one `Registry`. A name from a string or a file resolves only
-through these tables and through objects the user has registered or passed in.
+through these tables and through objects the user has registered or passed in: nothing
+is imported by name, and nothing a file can say makes it so.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import KNOWN_DTYPES, DTypePolicy
+from lamina.core.limits import reading
 from lamina.errors import ArgumentError, FileFormatError, UnknownNameError, did_you_mean
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "deserialize",
     "get_registered_name",
     "get_registered_object",
+    "refuse_code",
     "register_serializable",
     "serialize",
 ]
@@ -46,10 +50,11 @@ class Registry:
     Args:
         kind: what messages call one of them, such as "activation".
         module: the module's name in configs, such as "keras.activations".
+        takes: modules of other kinds that can stand in for this one.
     """
 
-    def __init__(self, kind: str, module: str) -> None:
-        self.kind, self.module = kind, module
+    def __init__(self, kind: str, module: str, takes: Sequence[str] = ()) -> None:
+        self.kind, self.module, self.takes = kind, module, takes
         self.objects: dict[str, Any] = {}
         self.aliases: dict[str, Any] = {}
         _registries[module] = self
@@ -85,21 +90,27 @@ class Registry:
         Raises:
             ArgumentError: it is none of these.
         """
-        if identifier is None:
-            return None
+        found = identifier
         if isinstance(identifier, str):
-            identifier = self.find(identifier)
+            found = self.find(identifier)
         elif isinstance(identifier, dict):
             module = identifier.get("module") or self.module
-            return deserialize({**identifier, "module": module})
-        if inspect.isclass(identifier):
-            return identifier()
-        if callable(identifier):
-            return identifier
+            found = deserialize({**identifier, "module": module})
+        if inspect.isclass(found):
+            found = found()
+        if found is None or self._fits(found, identifier):
+            return found
         raise ArgumentError(
             f"Can't make {_article(self.kind)} {self.kind} of {identifier!r}: give a "
             "name, an object or a function."
         )
+
+    def _fits(self, found: Any, identifier: Any) -> bool:
+        """Whether an object is of this kind, as far as can be told."""
+        if _home(type(found)) not in (None, self.module, *self.takes):
+            return False
+        described = isinstance(identifier, (str, dict)) or inspect.isclass(identifier)
+        return callable(found) or (described and not isinstance(found, dict))
 
     def deserialize(
         self, config: Any, custom_objects: dict[str, Any] | None = None
@@ -139,7 +150,8 @@ def register_serializable(
 
 def get_registered_name(item: Any) -> str:
     """The name an object was registered under, else its own."""
-    return getattr(item, "_registered_name", None) or item.__name__
+    # Looked up in the object itself: a subclass is registered under its own name.
+    return vars(item).get("_registered_name") or item.__name__
 
 
 def get_registered_object(
@@ -246,17 +258,25 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
     Raises:
         FileFormatError: the config names something that is neither lamina's nor
-            registered nor passed in. Nothing is ever imported by name.
+            registered nor passed in, or its parts don't fit. Nothing is ever imported
+            by name.
     """
-    if custom_objects:
-        with custom_object_scope(custom_objects):
-            return deserialize(config)
+    with custom_object_scope(custom_objects), reading(config):
+        return _object(config)
+
+
+def _object(config: Any) -> Any:
     if isinstance(config, (list, tuple)):
-        return type(config)([deserialize(v) for v in config])
+        return type(config)([_object(v) for v in config])
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
-        return {k: deserialize(v) for k, v in config.items()}
+        return {k: _object(v) for k, v in config.items()}
+    for key in ("class_name", "module", "registered_name"):
+        if not isinstance(config.get(key), (str, type(None))):
+            raise FileFormatError(
+                f"The config of an object has {key}={config[key]!r}, which is no text."
+            )
     special = _SPECIAL.get(config["class_name"])
     if special is not None:
         return special(config["config"])
@@ -268,30 +288,40 @@ def _build(cls: Any, config: dict[str, Any]) -> Any:
     if hasattr(cls, "from_config"):
         item = cls.from_config(dict(inner))
     else:
-        item = cls(**{k: deserialize(v) for k, v in inner.items()})
+        item = cls(**{k: _object(v) for k, v in inner.items()})
     build = config.get("build_config")
     if build and hasattr(item, "build_from_config"):
         item.build_from_config(build)
     return item
 
 
+# Where Keras's files, old and new, say that classes come from; its ops, which are no
+# classes here, have names that layers have too.
+_KERAS = re.compile(r"(keras|keras_core|tf_keras|tensorflow|lamina)(?!\.(src\.)?ops)\b")
+
+
 def find_class(config: dict[str, Any]) -> Any:
-    """The class a config names, by the allow-list of registries only."""
-    name = config["class_name"]
-    registered = config.get("registered_name")
-    for key in (registered, name):
+    """The class a config names, by the allow-list of registries only.
+
+    A class of lamina's is found by its module and name; the name it is registered
+    under can't put another in its place. A class of another module is the user's.
+    """
+    name, module = config["class_name"], config.get("module")
+    own = None
+    if module is None or module in _registries or _KERAS.match(module):
+        home = _registries.get(module or "")
+        tables = [home] if home else list(_registries.values())
+        own = next((r.objects[name] for r in tables if name in r.objects), None)
+    keys = [name] if own and module else [config.get("registered_name"), name]
+    for key in keys:
         item = get_registered_object(key) if key else None
         if item is not None:
             return item
-    module = config.get("module") or ""
-    home = _registries.get(module)
-    tables = [home] if home else list(_registries.values())
-    for registry in tables:
-        if name in registry.objects:
-            return registry.objects[name]
-    known = [n for r in _registries.values() for n in r.objects]
+    if own is not None:
+        return own
+    known = [n for r in _registries.values() for n in r.objects if n != name]
     raise FileFormatError(
-        f"The config names {name!r}, which lamina doesn't know."
+        f"The config names {name!r} of module {module!r}, which lamina doesn't know."
         f"{did_you_mean(name, known)} If it is yours, pass it as "
         f"`custom_objects={{{name!r}: {name}}}` or register it with "
         "`lamina.saving.register_keras_serializable`."
@@ -299,6 +329,8 @@ def find_class(config: dict[str, Any]) -> Any:
 
 
 def _function(name: Any) -> Any:
+    if not isinstance(name, str):
+        raise FileFormatError(f"The config names the function {name!r}: no text.")
     found = get_registered_object(name)
     if found is not None:
         return found
@@ -312,7 +344,8 @@ def _function(name: Any) -> Any:
     )
 
 
-def _refuse_lambda(_: Any) -> Any:
+def refuse_code(_: Any) -> Any:
+    """Raise the error for the body of a function."""
     raise FileFormatError(
         "The config holds the body of a lambda. lamina never runs code from a file: "
         "write the function in your program, register it, or pass it in "
@@ -320,10 +353,20 @@ def _refuse_lambda(_: Any) -> Any:
     )
 
 
+def _array(config: dict[str, Any]) -> np.ndarray:
+    # NumPy's own names of types could ask for objects, or for an array an element.
+    if config["dtype"] not in KNOWN_DTYPES or config["dtype"] == "string":
+        raise FileFormatError(f"The config holds an array of {config['dtype']!r}.")
+    return np.array(config["value"], jnp.dtype(config["dtype"]))
+
+
 _SPECIAL: dict[str, Callable[[Any], Any]] = {
-    "__numpy__": lambda c: np.array(c["value"], dtype=c["dtype"]),
-    "__tensor__": lambda c: np.array(c["value"], dtype=c["dtype"]),
-    "__lambda__": _refuse_lambda,
+    "__numpy__": _array,
+    "__tensor__": _array,
+    "__bytes__": lambda c: c["value"].encode(),
+    "__slice__": lambda c: slice(c["start"], c["stop"], c["step"]),
+    "__ellipsis__": lambda c: ...,
+    "__lambda__": refuse_code,
     "function": _function,
     "DTypePolicy": DTypePolicy.from_config,
 }

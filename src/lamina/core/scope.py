@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax.numpy as jnp
 
 if TYPE_CHECKING:
+    from lamina.core.limits import Budget
     from lamina.core.variable import Variable
 
 __all__ = ["CallScope", "RunKey", "StateScope", "autocast", "call_scope", "local"]
@@ -23,6 +24,8 @@ class _Local(threading.local):
     state: StateScope | None = None
     call: CallScope | None = None
     autocast: str | None = None
+    budget: Budget | None = None
+    awaiting: list[Any] | None = None
 
 
 local = _Local()
@@ -118,6 +121,8 @@ class CallScope:
 @contextmanager
 def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
     """Enter a layer's call: join the call in progress, or start one."""
+    if local.budget is not None:
+        local.budget.take_call()
     outer = local.call
     scope = CallScope(training) if outer is None else outer
     path, before = scope.path, scope.training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -10,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.dtypes import is_float, standardize_dtype
+from lamina.core.limits import check_size
 from lamina.core.scope import local
 from lamina.errors import ArgumentError, ShapeError
 
-__all__ = ["Variable", "structure_version", "touch_structure"]
+__all__ = ["Variable", "awaiting_values", "structure_version", "touch_structure"]
 
 _version = [0]
 
@@ -68,9 +70,33 @@ class Variable:
         self.constraint: Callable[..., Any] | None = None
         # A variable born while a program is traced still needs a real array.
         with jax.ensure_compile_time_eval():
-            self._value = _first_value(initializer, shape, dtype)
+            self._value = self._first_value(initializer, shape, dtype)
         self.exposed = False
         touch_structure()
+
+    def _first_value(
+        self, initializer: Any, shape: Sequence[int] | None, dtype: Any
+    ) -> Any:
+        if not callable(initializer):
+            if dtype is None:
+                array = np.asarray(initializer)
+                dtype = None if array.dtype.kind in "biu" else standardize_dtype(None)
+                dtype = _kept_dtype(initializer, dtype)
+            return jnp.array(initializer, dtype)
+        if shape is None:
+            raise ArgumentError(
+                "Variable: `shape` is needed when `initializer` is a function. "
+                "Received: shape=None."
+            )
+        dims, dtype = tuple(int(n) for n in shape), standardize_dtype(dtype)
+        check_size(self.name, dims, dtype)
+        if local.awaiting is not None:
+            local.awaiting.append((self, initializer))
+            return np.broadcast_to(np.zeros((), jnp.dtype(dtype)), dims)
+        return _on_device(initializer(dims, dtype=dtype))
+
+    def _awaits_value(self) -> bool:
+        return isinstance(self._value, np.ndarray)
 
     @property
     def trainable(self) -> bool:
@@ -85,6 +111,9 @@ class Variable:
     @property
     def raw(self) -> jax.Array:
         """The stored array, whatever scope is active."""
+        if local.awaiting is not None and self._awaits_value():
+            # Shapes are being inferred: nothing is computed of these zeros.
+            return jnp.zeros(self.shape, self._value.dtype)
         return self._value
 
     @raw.setter
@@ -195,27 +224,32 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else jnp.asarray(value)
 
 
-def _first_value(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> Any:
-    if not callable(initializer):
-        if dtype is None:
-            array = np.asarray(initializer)
-            dtype = None if array.dtype.kind in "biu" else standardize_dtype(None)
-            dtype = _kept_dtype(initializer, dtype)
-        return jnp.array(initializer, dtype)
-    if shape is None:
-        raise ArgumentError(
-            "Variable: `shape` is needed when `initializer` is a function. "
-            "Received: shape=None."
-        )
-    dims = tuple(int(n) for n in shape)
-    value = initializer(dims, dtype=standardize_dtype(dtype))
+def _kept_dtype(value: Any, default: Any) -> Any:
+    """Arrays keep a 16- or 32-bit float type of their own; the rest is `floatx`."""
+    name = getattr(getattr(value, "dtype", None), "name", "")
+    return name if name in ("float16", "bfloat16", "float32") else default
+
+
+def _on_device(value: Any) -> jax.Array:
     # `jnp.asarray` compiles a program for each new shape of a NumPy array.
     return (
         jax.device_put(value) if isinstance(value, np.ndarray) else jnp.asarray(value)
     )
 
 
-def _kept_dtype(value: Any, default: Any) -> Any:
-    """Arrays keep a 16- or 32-bit float type of their own; the rest is `floatx`."""
-    name = getattr(getattr(value, "dtype", None), "name", "")
-    return name if name in ("float16", "bfloat16", "float32") else default
+@contextmanager
+def awaiting_values() -> Iterator[None]:
+    """Inside this block, values of variables come from a file, not from initializers.
+
+    Until then a variable has a shape and a type, but takes no memory. Those that the
+    file has nothing for are initialized at the end.
+    """
+    local.awaiting = []
+    try:
+        yield
+        for variable, initializer in local.awaiting:
+            if variable._awaits_value():
+                first = initializer(variable.shape, dtype=variable.dtype)
+                variable.raw = _on_device(first)
+    finally:
+        local.awaiting = None

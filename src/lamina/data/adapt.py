@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from lamina.data.arrays import as_arrays, is_array_like, map_arrays, num_rows
-from lamina.data.dataset import PyDataset
-from lamina.data.feeds import ArrayFeed, StreamFeed, permutation
+from lamina.data.feeds import STACK_STEPS, ArrayFeed, StreamFeed
+from lamina.data.shuffle import permutation
+from lamina.data.streams import Epochs
 from lamina.errors import ArgumentError, DataError
 
 __all__ = [
     "adapt",
+    "pack_x_y_sample_weight",
     "split_validation",
     "unpack_x_y_sample_weight",
 ]
@@ -38,6 +40,16 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
         )
     x, y, weight = (*data, None, None)[:3]
     return x, y, weight
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """A batch as users pass it: x alone, (x, y), or all three."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    # A list alone would be taken for x and y.
+    return (x,) if isinstance(x, (list, tuple)) else x
 
 
 def adapt(
@@ -78,7 +90,9 @@ def adapt(
         )
     if not is_array_data(x):
         _refuse_for_streams(x, y, sample_weight, batch_size)
-        return _stream(x, steps, class_weight, most)
+        epochs = Epochs(x, steps, bool(shuffle), seed)
+        most = min(most or STACK_STEPS, epochs.steps or STACK_STEPS)
+        return StreamFeed(_Weighted(epochs, class_weight), most)
     if batch_size is not None and (
         not isinstance(batch_size, (int, np.integer)) or batch_size < 1
     ):
@@ -92,9 +106,7 @@ def adapt(
 
 def is_array_data(x: Any) -> bool:
     """Whether data is arrays, as opposed to something that yields batches."""
-    if isinstance(x, (list, tuple, dict)):
-        return True
-    return is_array_like(x) and not hasattr(x, "element_spec")
+    return isinstance(x, (list, tuple, Mapping)) or is_array_like(x)
 
 
 def _arrays(
@@ -113,7 +125,7 @@ def _arrays(
                 stacklevel=5,
             )
         return feed
-    return _host_stream(parts, batch_size, steps, shuffle, seed)
+    return StreamFeed(_HostRows(parts, batch_size, steps, shuffle, seed))
 
 
 def check_rows(x: Any, y: Any, weight: Any) -> None:
@@ -145,20 +157,35 @@ def _host_memory() -> int:
         return 8 * 2**30
 
 
-def _host_stream(
-    parts: Any, batch_size: int, steps: int | None, shuffle: bool, seed: int
-) -> StreamFeed:
-    rows = num_rows(parts, "x")
-    total = -(-rows // batch_size)
+class _HostRows:
+    """Batches of arrays that are too large for the device."""
 
-    def start(epoch: int) -> Iterator[Any]:
-        order = permutation(seed, epoch, rows) if shuffle else np.arange(rows)
-        for i in range(total):
+    def __init__(
+        self, parts: Any, batch_size: int, steps: int | None, shuffle: bool, seed: int
+    ) -> None:
+        self._parts, self._size = parts, batch_size
+        self._shuffle, self._seed = shuffle, seed
+        self._rows = num_rows(parts, "x")
+        total = -(-self._rows // batch_size)
+        self.steps: int | None = min(steps or total, total)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
+        """The batches of an epoch, from batch `first` on."""
+        order = np.arange(self._rows)
+        if self._shuffle:
+            order = permutation(self._seed, epoch, self._rows)
+        for i in range(first, self.steps or 0):
             # Sorted, so that a memory-mapped file is read forwards.
-            taken = np.sort(order[i * batch_size : (i + 1) * batch_size])
-            yield jax.tree.map(lambda a, t=taken: np.asarray(a[t]), parts)
+            taken = np.sort(order[i * self._size : (i + 1) * self._size])
+            batch = jax.tree.map(lambda a, t=taken: np.asarray(a[t]), self._parts)
+            yield as_arrays(batch, "the data")
 
-    return StreamFeed(start, min(steps or total, total))
+    def state(self) -> None:
+        """Nothing: an epoch's order is a function of seed and epoch."""
+
+    def go_to(self, epoch: int, state: Any) -> bool:
+        """Any epoch can be begun at once."""
+        return True
 
 
 def with_class_weight(parts: Any, class_weight: Mapping[int, float] | None) -> Any:
@@ -195,31 +222,26 @@ def with_class_weight(parts: Any, class_weight: Mapping[int, float] | None) -> A
 def _refuse_for_streams(x: Any, y: Any, weight: Any, batch_size: Any) -> None:
     given = {"y": y, "sample_weight": weight, "batch_size": batch_size}
     for name, value in given.items():
-        if value is not None and not (name == "batch_size" and _has_length(x)):
+        if value is not None and not (name == "batch_size" and hasattr(x, "__len__")):
             raise ArgumentError(
                 f"`{name}` can't be given when x is a {type(x).__name__}: it yields "
                 "whole batches, (x, y) or (x, y, sample_weight)."
             )
 
 
-def _has_length(x: Any) -> bool:
-    return hasattr(x, "__len__")
+class _Weighted:
+    """A stream's batches as (x, y, weight), with class weights in the weight."""
 
+    def __init__(
+        self, epochs: Epochs, class_weight: Mapping[int, float] | None
+    ) -> None:
+        self._epochs, self._class_weight = epochs, class_weight
+        self.steps, self.state, self.go_to = epochs.steps, epochs.state, epochs.go_to
 
-def _stream(
-    x: Any,
-    steps: int | None,
-    class_weight: Mapping[int, float] | None,
-    most: int | None,
-) -> StreamFeed:
-    start, length, endless = _source(x)
-    steps = steps if steps is not None else length
-
-    def batches(epoch: int) -> Iterator[Any]:
-        for batch in start(epoch):
-            yield with_class_weight(_batch(batch), class_weight)
-
-    return StreamFeed(batches, steps, endless, min(most or 64, steps or 64))
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
+        """The batches of an epoch, from batch `first` on."""
+        for batch in self._epochs.batches(epoch, first):
+            yield with_class_weight(_batch(batch), self._class_weight)
 
 
 def _batch(batch: Any) -> Any:
@@ -227,28 +249,6 @@ def _batch(batch: Any) -> Any:
     parts = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(weight, "sample_weight")
     check_rows(*parts)
     return parts
-
-
-def _source(x: Any) -> tuple[Callable[[int], Iterable[Any]], int | None, bool]:
-    """How to start an epoch's iterator, its length, whether it can't start anew."""
-    if isinstance(x, PyDataset):
-        return x.epoch, x.num_batches, False
-    if not isinstance(x, Iterable):
-        raise DataError(
-            f"x is a {type(x).__name__}, which is neither arrays nor iterable. Give "
-            "arrays, a generator of batches, a PyDataset or a data loader."
-        )
-    if isinstance(x, Iterator):
-        return (lambda _: x), None, True
-    return (lambda _: iter(x)), _length(x), False
-
-
-def _length(x: Any) -> int | None:
-    try:
-        length = len(x)
-    except TypeError:
-        return None
-    return length if length >= 0 else None
 
 
 def split_validation(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date, time, timedelta
 from typing import Any
 
 import jax
@@ -13,18 +14,14 @@ from lamina.errors import DataError
 
 __all__ = ["as_arrays", "is_array_like", "map_arrays", "num_rows"]
 
+_INT32 = np.iinfo(np.int32)
+
 
 def is_array_like(value: Any) -> bool:
     """Whether a value is an array, a frame, or something with an array inside."""
     if isinstance(value, (np.ndarray, jax.Array)):
         return True
-    return hasattr(value, "__array__") or hasattr(value, "to_numpy")
-
-
-def _is_leaf(value: Any) -> bool:
-    if value is None or is_array_like(value):
-        return True
-    return isinstance(value, (list, tuple)) and _is_numeric(value)
+    return any(hasattr(value, n) for n in ("__array__", "to_numpy", "toarray"))
 
 
 def _is_numeric(value: Any) -> bool:
@@ -38,11 +35,11 @@ def _is_numeric(value: Any) -> bool:
 
 def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
     """Apply a function to each array in nested lists, tuples and dictionaries."""
-    if tree is None or _is_leaf(tree):
-        return None if tree is None else function(tree)
-    if isinstance(tree, dict):
+    if tree is None:
+        return None
+    if isinstance(tree, Mapping):
         return {k: map_arrays(function, v) for k, v in tree.items()}
-    if isinstance(tree, (list, tuple)):
+    if isinstance(tree, (list, tuple)) and not _is_numeric(tree):
         return [map_arrays(function, v) for v in tree]
     return function(tree)
 
@@ -50,13 +47,15 @@ def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
 def as_arrays(tree: Any, what: str) -> Any:
     """The same tree with NumPy or JAX arrays as leaves.
 
+    Memory-mapped files stay on the disk.
+
     Args:
         tree: arrays, lists of numbers, frames, torch or TensorFlow tensors, or nested
             lists and dictionaries of them.
         what: `"x"`, `"y"` or `"sample_weight"`, for messages.
 
     Raises:
-        DataError: a leaf is no array, or holds objects.
+        DataError: a leaf is no array, or holds something else than numbers.
     """
     return map_arrays(lambda v: _as_array(v, what), tree)
 
@@ -64,36 +63,115 @@ def as_arrays(tree: Any, what: str) -> Any:
 def _as_array(value: Any, what: str) -> Any:
     if isinstance(value, jax.Array):
         return value
-    if hasattr(value, "detach"):  # torch
-        value = value.detach().cpu().numpy()
-    elif hasattr(value, "to_numpy"):  # pandas, polars
-        value = value.to_numpy()
-    try:
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    except ValueError as error:
-        raise DataError(f"{what} can't be made into one array: {error}.") from None
+    if hasattr(value, "to_numpy") and hasattr(value, "columns"):
+        return _from_frame(value, what)
+    if hasattr(value, "toarray"):
+        raise DataError(
+            f"{what} is a sparse matrix, and a model takes dense arrays: pass "
+            f"`{what}.toarray()`, or batches of it from a generator."
+        )
+    array = _to_numpy(value, what)
     if array.dtype == object:
         array = _from_objects(array, what)
-    if array.dtype.kind in "SU":
+    if array.dtype.names:
         raise DataError(
-            f"{what} holds text, such as {array.flat[0]!r}, and a model takes numbers. "
-            f"Turn it into numbers first, as in `lookup({what})` with a `StringLookup`."
+            f"{what} holds records with the fields {', '.join(array.dtype.names)}. "
+            "Pass the fields as separate arrays."
         )
-    if array.dtype == np.float64:
+    if array.dtype.kind in "SUmM":
+        first = array.flat[0]
+        raise _no_numbers(first.item() if array.dtype.kind in "SU" else first, what)
+    if array.dtype == np.float64 and not isinstance(array, np.memmap):
+        return array.astype(config.floatx())
+    if array.dtype.name in ("int64", "uint64") and not _fits_32_bits(array):
         return array.astype(config.floatx())
     return array
 
 
-def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
-    """Frames of mixed columns come as objects although every cell is a number."""
+def _to_numpy(value: Any, what: str) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        return np.ma.filled(value.astype(config.floatx()), np.nan)
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "detach"):  # torch
+        value = value.detach().cpu()
+        # NumPy knows no bfloat16.
+        return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    if hasattr(value, "to_numpy"):  # a column of pandas or polars
+        array = value.to_numpy()
+        missing = array.dtype == object and hasattr(value, "isna")
+        return np.where(value.isna(), np.nan, array) if missing else array
     try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise DataError(
+            f"{what} can't be made into one array. Rows of different lengths must be "
+            f"padded to one length. ({error})"
+        ) from None
+
+
+def _from_frame(frame: Any, what: str) -> np.ndarray:
+    """A frame's columns side by side, in the one type that holds them all."""
+    if _is_plain(frame):
+        return _as_array(frame.to_numpy(), what)
+    if hasattr(frame, "items"):  # pandas, where two columns may have one name
+        columns = list(frame.items())
+    else:
+        columns = list(zip(frame.columns, frame.get_columns(), strict=True))
+    arrays = [_as_array(c, f"Column {name!r} of {what}") for name, c in columns]
+    return _as_array(np.stack(arrays, axis=1), what)
+
+
+def _is_plain(frame: Any) -> bool:
+    """Whether all columns hold numbers, and none in pandas's form with a mask."""
+    kinds = {str(d).rstrip("0123456789") for d in frame.dtypes}
+    capital = {"Float", "Int", "UInt"} if not hasattr(frame, "iloc") else set[str]()
+    return kinds <= {"float", "int", "uint", *capital}
+
+
+def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
+    """Numbers, or lists of them, that came as Python objects."""
+    try:
+        if array.ndim == 1 and array.size and np.ndim(array[0]):
+            array = np.array(array.tolist())
         return array.astype(config.floatx())
     except (TypeError, ValueError):
-        raise DataError(
-            f"{what} holds Python objects, such as {array.flat[0]!r}, that are not "
-            "numbers. Rows of different lengths must be padded to one length; text "
-            "must be turned into numbers, with `StringLookup` for example."
-        ) from None
+        wrong = next(v for v in array.flat if not _is_number(v))
+        raise _no_numbers(wrong, what) from None
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _no_numbers(example: Any, what: str) -> DataError:
+    """The error for data that isn't numbers, given an element of it."""
+    if isinstance(example, (str, bytes)):
+        kind = "text"
+        mend = "Turn it into numbers first, with a `StringLookup` for example."
+    elif isinstance(example, (np.datetime64, np.timedelta64, date, time, timedelta)):
+        kind, example = "dates or times", str(example)
+        mend = (
+            "Turn them into numbers that matter for the task: years, days of the week, "
+            "or days since a first date."
+        )
+    else:
+        kind = "Python objects"
+        mend = "Rows of different lengths must be padded to one length."
+    return DataError(
+        f"{what} holds {kind}, such as {example!r}, and a model takes numbers. {mend}"
+    )
+
+
+def _fits_32_bits(array: np.ndarray) -> bool:
+    """Whether JAX, which has 32-bit integers by default, can hold whole numbers."""
+    if jax.config.jax_enable_x64 or not array.size:  # type: ignore[attr-defined]
+        return True
+    return array.min() >= _INT32.min and array.max() <= _INT32.max
 
 
 def num_rows(tree: Any, what: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from lamina.errors import StateError
@@ -15,7 +17,8 @@ class PyDataset:
     """Base for data sets that make a batch from its number.
 
     Override `__getitem__(index)`, which returns `(x, y)` or `(x, y, sample_weight)`,
-    and `__len__` (or `num_batches`); optionally `on_epoch_end`.
+    and `__len__` (or `num_batches`); optionally `on_epoch_begin` and `on_epoch_end`.
+    `fit` takes the batches in a new order each epoch unless told `shuffle=False`.
 
     Args:
         workers: threads that make batches ahead.
@@ -32,9 +35,14 @@ class PyDataset:
         ...     def __getitem__(self, index):
         ...         x = np.arange(4.0)[:, None] + 4 * index
         ...         return x, x**2
-        >>> Squares().num_batches
-        3
+        >>> [len(x) for x, y in Squares()]
+        [4, 4, 4]
     """
+
+    # Also there for a subclass that doesn't call this constructor.
+    workers = 1
+    use_multiprocessing = False
+    max_queue_size = 10
 
     def __init__(
         self,
@@ -50,6 +58,12 @@ class PyDataset:
         """Batch `index`."""
         raise StateError(f"{type(self).__name__} has no `__getitem__` method.")
 
+    def __iter__(self) -> Iterator[Any]:
+        """All batches in order, made one by one."""
+        count = self.num_batches
+        for index in itertools.count() if count is None else range(count):
+            yield self[index]
+
     @property
     def num_batches(self) -> int | None:
         """The number of batches in an epoch; `None` for no end."""
@@ -60,20 +74,19 @@ class PyDataset:
         """Called before each epoch."""
 
     def on_epoch_end(self) -> None:
-        """Called after each epoch."""
+        """Called when the last batch of an epoch has been made."""
 
-    def epoch(self, number: int) -> Iterator[Any]:
-        """The batches of one epoch, in order."""
-        self.on_epoch_begin()
-        workers = max(1, getattr(self, "workers", 1))
-        ahead = max(1, min(getattr(self, "max_queue_size", 10), 4 * workers))
-        total = self.num_batches
-        with ThreadPoolExecutor(workers) as pool:
-            waiting = []
-            index = 0
-            while waiting or total is None or index < total:
-                while len(waiting) < ahead and (total is None or index < total):
-                    waiting.append(pool.submit(self.__getitem__, index))
-                    index += 1
-                yield waiting.pop(0).result()
-        self.on_epoch_end()
+    def batches(self, numbers: Iterable[int]) -> Iterator[Any]:
+        """The batches with these numbers, made ahead by threads."""
+        workers = max(1, self.workers)
+        ahead = max(1, min(self.max_queue_size, 4 * workers))
+        pool = ThreadPoolExecutor(workers)
+        coming = (pool.submit(self.__getitem__, n) for n in numbers)
+        made: deque[Future[Any]] = deque(itertools.islice(coming, ahead))
+        try:
+            while made:
+                batch = made.popleft().result()
+                made.extend(itertools.islice(coming, 1))
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)

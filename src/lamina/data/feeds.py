@@ -6,86 +6,120 @@ in it; the loop may run it in as many dispatches as it likes.
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.data.arrays import num_rows
+from lamina.data.shuffle import shuffled
 from lamina.errors import DataError
 
-__all__ = ["ArrayFeed", "Batches", "Segment", "StreamFeed", "permutation"]
+__all__ = [
+    "STACK_STEPS",
+    "STRETCH",
+    "ArrayFeed",
+    "Batches",
+    "Segment",
+    "Source",
+    "StreamFeed",
+]
+
+# The seed and the epoch, which an order of rows derives from.
+Run = tuple[Any, Any]
 
 # Batches that are gathered together, and checked together for being finite.
 STRETCH = 25
-_BLOCK_BYTES = 16 * 2**20
+_BLOCK = 16 * 2**20  # bytes
+_LARGE = 16 * 2**20
+# An epoch of so few batches goes to the device in one piece, remainder and all.
+_SHORT = 4 * STRETCH
 _ALIGNMENT = 64
 _STACK_BYTES = 16 * 2**20
-_STACK_STEPS = 64
+# Batches of a stream that go to the device together, at most.
+STACK_STEPS = 64
 _STACK_SECONDS = 0.1
 
 
 class Batches(NamedTuple):
-    """How a program finds batch `i` in a segment's data.
+    """How a program finds batch `i` of an epoch in a segment's data.
 
     Args:
-        kind: what the data is. `"rows"`: whole arrays, and an order of rows or `None`
-            for their own; `"stack"`: batches stacked along a first axis, and the
-            number of the first one.
+        kind: what the data is. `"rows"`: whole arrays; `"stack"`: batches stacked along
+            a first axis, and the number of the first one.
         size: rows in each of these batches.
         stride: rows in a full batch, which the place of batch `i` is counted in.
+        rest: rows in a last, smaller batch that the same program takes, or 0.
+        shuffled: whether the rows of an epoch come in an order of its own.
     """
 
     kind: str
     size: int = 0
     stride: int = 0
+    rest: int = 0
+    shuffled: bool = False
 
-    def block(self, data: Any, first: Any) -> Any:
+    def block(self, data: Any, run: Run, first: Any) -> Any:
         """The rows of `STRETCH` batches from `first` on, gathered at once.
 
         One large gather is far cheaper than many small ones. `None` where there is
         nothing to gather, or too much for a cache.
         """
-        if self.kind == "stack" or data[1] is None or self.size != self.stride:
+        if not self.shuffled or self.size != self.stride:
             return None
-        arrays, order = data
-        wanted = STRETCH * self.size
-        size = sum(a.nbytes // a.shape[0] for a in jax.tree.leaves(arrays)) * wanted
-        if wanted > order.shape[0] or size > _BLOCK_BYTES:
+        arrays = data[0]
+        rows = _rows(arrays)
+        wanted = min(STRETCH * self.size, rows)
+        if wanted * sum(a.nbytes // rows for a in jax.tree.leaves(arrays)) > _BLOCK:
             return None
-        start = jnp.minimum(first * self.size, order.shape[0] - wanted)
-        return start, _gather(arrays, order, start, wanted)
+        start = jnp.minimum(first * self.size, rows - wanted)
+        return start, _gather(arrays, run, start, wanted)
 
-    def take(self, data: Any, i: Any, block: Any = None) -> Any:
+    def take(self, data: Any, run: Run, i: Any, block: Any = None) -> Any:
         """Batch `i` of the epoch."""
         if self.kind == "stack":
             stack, first = data
             return jax.tree.map(lambda a: a[i - first], stack)
-        arrays, order = data
-        start = i * self.stride
-        if block is not None:
-            begin, arrays = block
-            order, start = None, start - begin
-        if order is None:
-            return jax.tree.map(
-                lambda a: jax.lax.dynamic_slice_in_dim(a, start, self.size), arrays
-            )
-        return _gather(arrays, order, start, self.size)
+        if block is None:
+            return self._rows(data, run, i * self.stride, self.size)
+        begin, arrays = block
+        return _slice(arrays, i * self.stride - begin, self.size)
 
-    def spec(self, data: Any) -> Any:
-        """The shapes of one batch."""
+    def take_rest(self, data: Any, run: Run) -> Any:
+        """The last, smaller batch of the epoch."""
+        start = _rows(data[0]) - self.rest
+        return self._rows(data, run, start, self.rest)
 
-        def one(array: Any) -> jax.ShapeDtypeStruct:
-            rest = array.shape[1:]
-            shape = rest if self.kind == "stack" else (self.size, *rest)
-            return jax.ShapeDtypeStruct(shape, array.dtype)
+    def _rows(self, data: Any, run: Run, start: Any, count: int) -> Any:
+        if self.shuffled:
+            return _gather(data[0], run, start, count)
+        return _slice(data[0], start, count)
 
-        return jax.tree.map(one, data[0])
+    def full(self, data: Any) -> int:
+        """How many batches of an epoch come before the smaller one."""
+        return _rows(data[0]) // self.size
+
+    def specs(self, data: Any) -> list[Any]:
+        """The shapes of one batch, and those of the smaller one if there is one."""
+        stacked = self.kind == "stack"
+
+        def spec(size: int) -> Any:
+            def one(a: Any) -> jax.ShapeDtypeStruct:
+                shape = a.shape[1:] if stacked else (size, *a.shape[1:])
+                return jax.ShapeDtypeStruct(shape, a.dtype)
+
+            return jax.tree.map(one, data[0])
+
+        return [spec(size) for size in (self.size, self.rest) if size or stacked]
 
 
 class Segment(NamedTuple):
@@ -95,20 +129,25 @@ class Segment(NamedTuple):
     batches: Batches
     first: int
     last: int
+    short: bool = False  # whether it is all of an epoch of few batches
+    after: Any = None  # the state that a stream has after its last batch
 
 
-def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
-    """The order of rows in an epoch: a function of seed and epoch alone."""
-    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    return generator.permutation(np.arange(rows, dtype=np.int32))
+def _rows(arrays: Any) -> int:
+    return jax.tree.leaves(arrays)[0].shape[0]
 
 
-def _gather(arrays: Any, order: Any, start: Any, count: int) -> Any:
-    rows = jax.lax.dynamic_slice_in_dim(order, start, count)
+def _gather(arrays: Any, run: Run, start: Any, count: int) -> Any:
+    places = start + jnp.arange(count)
+    rows = shuffled(places, _rows(arrays), *run)
     # The order is a permutation, so no index needs checking.
     return jax.tree.map(
         lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=True), arrays
     )
+
+
+def _slice(arrays: Any, start: Any, count: int) -> Any:
+    return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, count), arrays)
 
 
 def _on_device(array: Any) -> jax.Array:
@@ -124,8 +163,37 @@ def _on_device(array: Any) -> jax.Array:
     buffer = np.empty(size + _ALIGNMENT, np.uint8)
     offset = -buffer.ctypes.data % _ALIGNMENT
     aligned = buffer[offset : offset + size].view(dtype).reshape(array.shape)
-    np.copyto(aligned, array, casting="unsafe")
+    _copy(aligned, array)
     return jax.device_put(aligned)
+
+
+def _copy(target: np.ndarray, source: Any) -> None:
+    """Copy an array; a large one by two threads, since new memory is slow at first."""
+    if target.nbytes < _LARGE:
+        np.copyto(target, source, casting="unsafe")
+        return
+    half = len(target) // 2
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(np.copyto, target[:half], source[:half], casting="unsafe")
+        np.copyto(target[half:], source[half:], casting="unsafe")
+
+
+class Source(Protocol):
+    """The batches of a stream, epoch by epoch."""
+
+    steps: int | None
+
+    def batches(self, epoch: int, first: int = 0) -> Iterable[Any]:
+        """The batches of an epoch, from batch `first` on."""
+        ...
+
+    def state(self) -> Any:
+        """What `go_to` needs to know about the place after the last batch, if any."""
+        ...
+
+    def go_to(self, epoch: int, state: Any) -> bool:
+        """Let the next epoch be this one; `False` if all before it has to be read."""
+        ...
 
 
 class ArrayFeed:
@@ -156,51 +224,46 @@ class ArrayFeed:
             self.steps, self.full, self.rest = steps, min(steps, self.full), 0
         self.arrays = jax.tree.map(_on_device, arrays)
 
-    def plan(self) -> list[Batches]:
-        """The kinds of batches in an epoch, the remainder last."""
-        size = self.batch_size
-        kinds = [Batches("rows", size, size)] if self.full else []
-        return [*kinds, Batches("rows", self.rest, size)] if self.rest else kinds
+    def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
+        """An epoch's full batches, then the remainder.
 
-    def segments(self, epoch: int) -> Iterator[Segment]:
-        """An epoch's full batches, then the remainder."""
-        order = None
-        if self.shuffle:
-            order = permutation(self.seed, epoch, self.rows)
-        data, first = (self.arrays, order), 0
-        for batches in self.plan():
-            last = self.full if batches.size == batches.stride else self.steps
-            if batches.size == self.rest:
-                first, last = self.steps - 1, self.steps
-            yield Segment(data, batches, first, last)
-            first = last
+        Args:
+            epoch: the epoch; for arrays, all are alike.
+            join: whether the remainder of a short epoch may be in one segment with
+                the full batches.
+        """
+        data, size, full = (self.arrays, None), self.batch_size, self.full
+        batches, short = (
+            Batches("rows", size, size, 0, self.shuffle),
+            self.steps <= _SHORT,
+        )
+        if not self.rest:
+            yield Segment(data, batches, 0, self.steps, short)
+        elif short and join:
+            yield Segment(data, batches._replace(rest=self.rest), 0, self.steps, True)
+        else:
+            yield Segment(data, batches, 0, full)
+            yield Segment(data, batches._replace(size=self.rest), full, self.steps)
 
     def example(self) -> Any:
         """The shapes of a full batch."""
-        kinds = self.plan()
-        return kinds[0].spec((self.arrays, None))
+        return next(self.segments(0)).batches.specs((self.arrays, None))[0]
 
 
 class StreamFeed:
     """Batches from an iterable, stacked a few at a time and put on the device ahead.
 
     Args:
-        start: makes the iterator of one epoch's batches, given the epoch.
-        steps: batches in an epoch; `None` if it ends when the data ends.
-        endless: whether an iterator goes on over epochs instead of starting anew.
+        source: makes the iterator of one epoch's batches.
         most: batches in a stack at most.
     """
 
-    def __init__(
-        self,
-        start: Callable[[int], Iterable[Any]],
-        steps: int | None = None,
-        endless: bool = False,
-        most: int = _STACK_STEPS,
-    ) -> None:
-        self._start, self.steps, self.endless, self.most = start, steps, endless, most
-        self._iterator: Iterator[Any] | None = None
+    def __init__(self, source: Source, most: int = STACK_STEPS) -> None:
+        self._source, self.steps, self.most = source, source.steps, most
+        self.keeps_states = False  # whether segments tell the stream's state
+        self._iterator: Iterator[Any] = iter(())
         self._held: list[Any] = []
+        self._first = 0
 
     def example(self) -> Any:
         """The first batch; it is not lost, but comes again when the epoch runs.
@@ -209,66 +272,84 @@ class StreamFeed:
             DataError: the iterable yields nothing.
         """
         if not self._held:
-            iterator = iter(self._start(0))
-            try:
-                self._held.append(next(iterator))
-            except StopIteration:
+            self._iterator = iter(self._source.batches(0))
+            self._held = list(itertools.islice(self._iterator, 1))
+            if not self._held:
                 raise DataError(
                     "The data yielded no batch. A generator can be used up only once: "
                     "pass a fresh one, or an object that can be iterated again."
-                ) from None
-            self._iterator = iterator
+                )
         return self._held[0]
 
-    def segments(self, epoch: int) -> Iterator[Segment]:
+    def go_to(self, epoch: int, first: int, state: Any) -> None:
+        """Let the next epoch be this one, from batch `first` on.
+
+        Args:
+            epoch: the epoch.
+            first: how many of its batches are left out.
+            state: what the stream said its state is there; `None` if it said nothing.
+        """
+        if self._source.go_to(epoch, state):
+            self._held = []
+        else:
+            warnings.warn(
+                f"The data is read again from its beginning up to batch {first} of "
+                f"epoch {epoch + 1}, which takes time and is right only if it yields "
+                "the same again. Iterators with `get_state` and `set_state` are taken "
+                "up at once.",
+                stacklevel=5,
+            )
+            for earlier in range(epoch):
+                deque(self._batches(earlier), maxlen=0)
+        self._first = first
+
+    def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """The epoch's batches in stacks, made by a thread while the device works."""
-        source = self._batches(epoch)
-        first = 0
-        for stack, count in _ahead(lambda: _stacks(source, self.most)):
-            data = stack, np.int32(first)
-            yield Segment(data, Batches("stack"), first, first + count)
+        first = self._first
+        source = self._with_states(epoch)
+        for stack, count, state in _ahead(lambda: _stacks(source, self.most)):
+            data, batches = (stack, np.int32(first)), Batches("stack")
+            yield Segment(data, batches, first, first + count, False, state)
             first += count
 
+    def _with_states(self, epoch: int) -> Iterator[tuple[Any, Any]]:
+        for batch in self._batches(epoch):
+            yield batch, self._source.state() if self.keeps_states else None
+
     def _batches(self, epoch: int) -> Iterator[Any]:
+        first, self._first = self._first, 0
         held, self._held = self._held, []
-        if held or self.endless and self._iterator is not None:
-            iterator = self._iterator
+        if held:
+            yield from itertools.islice(held, first, None)
+            yield from itertools.islice(self._iterator, max(first - 1, 0), None)
         else:
-            iterator = iter(self._start(epoch))
-        self._iterator = iterator
-        count = 0
-        for batch in held:
-            count += 1
-            yield batch
-        while self.steps is None or count < self.steps:
-            try:
-                batch = next(iterator)  # type: ignore[arg-type]
-            except StopIteration:
-                return
-            count += 1
-            yield batch
+            yield from self._source.batches(epoch, first)
 
 
-def _stacks(batches: Iterator[Any], most: int) -> Iterator[tuple[Any, int]]:
+def _stacks(
+    batches: Iterator[tuple[Any, Any]], most: int
+) -> Iterator[tuple[Any, int, Any]]:
     """Stacks of equally shaped batches, cut by number, bytes and time."""
     held: list[Any] = []
     shape: Any = None
+    after: Any = None
     began, room = 0.0, most
-    for batch in batches:
+    for batch, state in batches:
         new = jax.tree.map(lambda a: (a.shape, a.dtype), batch)
         if held and new != shape:
-            yield _stack(held, room), len(held)
+            yield _stack(held, room), len(held), after
             held = []
         if not held:
             shape, began = new, time.monotonic()
             size = sum(a.nbytes for a in jax.tree.leaves(batch))
             room = max(1, min(most, _STACK_BYTES // max(size, 1)))
         held.append(batch)
+        after = state
         if len(held) == room or time.monotonic() - began > _STACK_SECONDS:
-            yield _stack(held, room), len(held)
+            yield _stack(held, room), len(held), after
             held = []
     if held:
-        yield _stack(held, room), len(held)
+        yield _stack(held, room), len(held), after
 
 
 def _stack(batches: list[Any], room: int) -> Any:

@@ -26,9 +26,8 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import (
     Module,
     accepted_names,
+    name_for,
     signature,
-    snake_case,
-    unique_name,
     unknown_keywords,
 )
 from lamina.core.scope import autocast, call_scope, local
@@ -90,7 +89,7 @@ class Layer(WeightOwner):
     ) -> None:
         if unknown:
             raise unknown_keywords(type(self), unknown)
-        self.name = str(name) if name else unique_name(snake_case(type(self).__name__))
+        self.name = name_for(type(self), name)
         self.dtype_policy = DTypePolicy.get(dtype)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -397,14 +396,6 @@ class Layer(WeightOwner):
         }
         return {**given, **config}
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The layer that `get_config` describes."""
-        if config.get("quantization_config", False) is None:
-            # Keras writes this into the configs of layers that it can quantize.
-            config = {k: v for k, v in config.items() if k != "quantization_config"}
-        return super().from_config(config)
-
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes the layer was built with."""
         frozen = self.__dict__.get("_build_shapes")
@@ -442,11 +433,22 @@ def _note_built(build: Callable[..., None]) -> Callable[..., None]:
         inside = local.call is not None and local.call.path[-1:] == (self.name,)
         with nullcontext() if inside else call_scope(self.name, None), autocast(None):
             build(self, *shapes, **named)
+            _adopt(self)
         if len(named) == 1 and not shapes:
             shapes, named = tuple(named.values()), {}
         self._remember_build(*shapes, **named)
 
     return wrapped
+
+
+def _adopt(layer: Layer) -> None:
+    """Put layers that were built alone, as when a file is read, below this one."""
+    prefix = "/".join(local.call.path) if local.call else layer.name
+    for inner in layer.sublayers():
+        for weight in inner.weights:
+            alone = weight.path.startswith(f"{inner.name}/")
+            if alone and not weight.path.startswith(f"{prefix}/"):
+                weight.path = f"{prefix}/{weight.path}"
 
 
 @functools.cache

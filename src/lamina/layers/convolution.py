@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
-
 from lamina import activations, constraints, initializers, ops, regularizers
 from lamina.core.check import Check, boolean, one_of, positive_int, sizes
 from lamina.errors import ArgumentError, ShapeError
@@ -16,20 +14,107 @@ from lamina.layers.spec import InputSpec
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
 
-def _arguments(rank: int, *paddings: str) -> dict[str, Check]:
+def window_arguments(rank: int, *paddings: str) -> dict[str, Check]:
+    """The checks that all convolutions of a rank share."""
     return {
-        "filters": positive_int,
         "kernel_size": sizes(rank),
         "strides": sizes(rank),
         "padding": one_of(*paddings),
         "data_format": data_formats,
         "dilation_rate": sizes(rank),
-        "groups": positive_int,
         "use_bias": boolean,
     }
 
 
-class Conv(Spatial):
+def _arguments(rank: int, *paddings: str) -> dict[str, Check]:
+    return {
+        **window_arguments(rank, *paddings),
+        "filters": positive_int,
+        "groups": positive_int,
+    }
+
+
+class Convolution(Spatial):
+    """What convolutions share: a sliding window, a bias, an activation.
+
+    Args:
+        kernel_size: size of the window along each spatial axis.
+        strides: steps between windows.
+        padding: `"valid"` for windows inside the input only, `"same"` for as many
+            outputs as inputs (at stride 1).
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance between the elements a window takes.
+        activation: a name or a function; nothing is applied when `None`.
+        use_bias: whether there is a bias.
+        bias_initializer: initializer of the bias, one number a channel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        bias_constraint: projection of the bias after each update.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int],
+        padding: str,
+        data_format: str | None,
+        dilation_rate: int | Sequence[int],
+        activation: Any,
+        use_bias: bool,
+        bias_initializer: Any,
+        bias_regularizer: Any,
+        activity_regularizer: Any,
+        bias_constraint: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            data_format, activity_regularizer=activity_regularizer, **kwargs
+        )
+        self.kernel_size = per_axis(kernel_size, self.rank)
+        self.strides = per_axis(strides, self.rank)
+        self.dilation_rate = per_axis(dilation_rate, self.rank)
+        self.padding = padding.lower()
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def channels_of(self, input_shape: Sequence[int | None]) -> int | None:
+        """The number of channels, which inputs must have from now on."""
+        channels = input_shape[self.channel_axis]
+        axes = {self.channel_axis: channels}
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes=axes)
+        return channels
+
+    def add_bias(self, channels: int) -> None:
+        """Make the bias, if there is to be one."""
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (channels,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    def finish(self, outputs: Any) -> Any:
+        """Add the bias and apply the activation."""
+        if self.bias is not None:
+            shape = [1] * outputs.ndim
+            shape[self.channel_axis] = -1
+            outputs = outputs + self.bias.value.reshape(shape)
+        return self.activation(outputs)
+
+    @property
+    def spans(self) -> list[int]:
+        """How far the kernel reaches along each axis, dilation included."""
+        pairs = zip(self.kernel_size, self.dilation_rate, strict=True)
+        return [(size - 1) * rate + 1 for size, rate in pairs]
+
+
+class Conv(Convolution):
     """A convolution: `activation(conv(inputs, kernel) + bias)`.
 
     The kernel slides over the spatial axes; like everywhere in deep learning it is
@@ -83,21 +168,14 @@ class Conv(Spatial):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            data_format, activity_regularizer=activity_regularizer, **kwargs
-        )
+            kernel_size, strides, padding, data_format, dilation_rate, activation,
+            use_bias, bias_initializer, bias_regularizer, activity_regularizer,
+            bias_constraint, **kwargs,
+        )  # fmt: skip
         self.filters, self.groups = filters, groups
-        self.kernel_size = per_axis(kernel_size, self.rank)
-        self.strides = per_axis(strides, self.rank)
-        self.dilation_rate = per_axis(dilation_rate, self.rank)
-        self.padding = padding.lower()
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
         if filters % groups:
             raise ArgumentError(
                 f"{type(self).__name__}: `filters` must be a multiple of `groups`. "
@@ -106,9 +184,9 @@ class Conv(Spatial):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the kernel and the bias."""
-        channels = input_shape[self.channel_axis]
+        channels = self.channels_of(input_shape)
         if self.padding == "valid":
-            self.check_window(input_shape, self._spans(), "kernel")
+            self.check_window(input_shape, self.spans, "kernel")
         if channels is not None and channels % self.groups:
             raise ShapeError(
                 f"Layer {self.name!r} ({type(self).__name__}) divides channels into "
@@ -123,46 +201,18 @@ class Conv(Spatial):
             constraint=self.kernel_constraint,
             name="kernel",
         )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
-        axes = {self.channel_axis: channels}
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes=axes)
-
-    def _spans(self) -> list[int]:
-        """How far the kernel reaches along each axis, dilation included."""
-        pairs = zip(self.kernel_size, self.dilation_rate, strict=True)
-        return [(size - 1) * rate + 1 for size, rate in pairs]
+        self.add_bias(self.filters)
 
     def call(self, inputs: Any) -> Any:
-        padding = self.padding
-        if padding == "causal":
-            inputs, padding = self._pad_before(inputs), "valid"
         outputs = ops.conv(
             inputs,
             self.kernel,
             strides=self.strides,
-            padding=padding,
+            padding=self.padding,
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
-        if self.bias is not None:
-            shape = [1] * outputs.ndim
-            shape[self.channel_axis] = self.filters
-            outputs = outputs + self.bias.value.reshape(shape)
-        return self.activation(outputs)
-
-    def _pad_before(self, inputs: Any) -> Any:
-        widths = [(0, 0)] * inputs.ndim
-        for axis, span in zip(self.spatial_axes, self._spans(), strict=True):
-            widths[axis] = (span - 1, 0)
-        return jnp.pad(inputs, widths)
+        return self.finish(outputs)
 
 
 class Conv1D(Conv):

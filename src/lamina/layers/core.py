@@ -12,6 +12,8 @@ from lamina import activations, constraints, initializers, ops, regularizers
 from lamina.core.check import Check, boolean, is_int, optional, positive_int
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
+from lamina.core.limits import reading
+from lamina.core.registry import refuse_code
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
@@ -314,6 +316,14 @@ class Lambda(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """What `mask` says."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The layer that `get_config` describes."""
+        with reading(config, f"The config of {cls.__name__}"):
+            if isinstance(config.get("function"), (list, tuple)):
+                refuse_code(config)  # bytecode, as Keras used to write it
+            return super().from_config(config)
 
 
 class Maxout(Layer):

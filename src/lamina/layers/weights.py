@@ -173,7 +173,7 @@ class WeightOwner(Module):
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Put this layer's own weights into a file's group, by position."""
         for i, variable in enumerate(self.own_weights()):
-            store[str(i)] = variable.numpy()
+            store[str(i)] = variable
 
     def load_own_variables(self, store: Any) -> None:
         """Take this layer's own weights from a file's group."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.config import epsilon
-from lamina.core.check import Check, boolean, is_int, one_of, optional, positive_int
+from lamina.core.check import Check, boolean, integer, one_of, optional, positive_int
 from lamina.errors import ArgumentError, ShapeError
 from lamina.losses.base import safe_divide
 from lamina.metrics.confusion import OutcomeMetric, count_outcomes, thresholds_check
@@ -52,9 +52,7 @@ class AUC(OutcomeMetric):
     """
 
     arguments: ClassVar[dict[str, Check]] = {
-        "num_thresholds": Check(
-            "an integer greater than 1", lambda v: is_int(v) and v > 1, (1, 0, 2.5)
-        ),
+        "num_thresholds": integer(2, 10**6),
         "curve": one_of("roc", "pr", "prgain"),
         "summation_method": one_of("interpolation", "minoring", "majoring"),
         "thresholds": optional(thresholds_check),

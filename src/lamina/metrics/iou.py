@@ -168,15 +168,9 @@ class MeanIoU(_Overlap):
         axis: int = -1,
     ) -> None:
         super().__init__(
-            num_classes,
-            range(num_classes),
-            name,
-            dtype,
-            ignore_class,
-            sparse_y_true,
-            sparse_y_pred,
-            axis,
-        )
+            num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true,
+            sparse_y_pred, axis,
+        )  # fmt: skip
 
 
 class OneHotIoU(_Overlap):
@@ -208,15 +202,9 @@ class OneHotIoU(_Overlap):
         axis: int = -1,
     ) -> None:
         super().__init__(
-            num_classes,
-            target_class_ids,
-            name,
-            dtype,
-            ignore_class,
-            False,
-            sparse_y_pred,
-            axis,
-        )
+            num_classes, target_class_ids, name, dtype, ignore_class, False,
+            sparse_y_pred, axis,
+        )  # fmt: skip
 
 
 class OneHotMeanIoU(_Overlap):
@@ -246,12 +234,6 @@ class OneHotMeanIoU(_Overlap):
         axis: int = -1,
     ) -> None:
         super().__init__(
-            num_classes,
-            range(num_classes),
-            name,
-            dtype,
-            ignore_class,
-            False,
-            sparse_y_pred,
-            axis,
-        )
+            num_classes, range(num_classes), name, dtype, ignore_class, False,
+            sparse_y_pred, axis,
+        )  # fmt: skip

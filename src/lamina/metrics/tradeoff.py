@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.check import Check, between, optional, positive_int
+from lamina.core.check import Check, between, integer, optional
 from lamina.losses.base import safe_divide
 from lamina.metrics.base import whole_number
 from lamina.metrics.confusion import OutcomeMetric
@@ -25,7 +25,7 @@ class _BestAt(OutcomeMetric):
     """The best of one rate at the thresholds where another one is high enough."""
 
     arguments: ClassVar[dict[str, Check]] = {
-        "num_thresholds": positive_int,
+        "num_thresholds": integer(1, 10**6),
         "class_id": optional(whole_number),
         **dict.fromkeys(
             ("specificity", "sensitivity", "recall", "precision"), between(0, 1)

@@ -16,5 +16,7 @@ __all__ = [
     "save_model",
 ]
 
+# Keras's files name the class `Functional` by where it is defined.
+Registry("model", "keras.src.models.functional").add(Functional)
 registry = Registry("model", "keras")
 registry.add(Functional, Model, Sequential)

@@ -38,6 +38,8 @@ class Graph:
                     f"return. Received: {got!r}."
                 )
         self.inputs, self.outputs = inputs, outputs
+        # Whether arrays must have the sizes that the inputs show, not only the rank.
+        self.exact = True
         self.input_leaves = symbolic_leaves(inputs)
         self.nodes = list(walk(outputs, self.input_leaves))
         self.layers = _ordered_layers(self.nodes, self.input_leaves, outputs)
@@ -56,7 +58,7 @@ class Graph:
         """Call every node on real arrays; returns the outputs' tree."""
         leaves = self.match(inputs)
         tensors = {
-            id(t): _fit_input(v, t)
+            id(t): _fit_input(v, t, self.exact)
             for t, v in zip(self.input_leaves, leaves, strict=True)
         }
         for node in self.nodes:
@@ -69,38 +71,59 @@ class Graph:
         )
 
     def match(self, inputs: Any) -> list[Any]:
-        """The arrays in the order of the graph's inputs."""
-        names = self.input_names
+        """The arrays in the order of the graph's inputs.
+
+        Raises:
+            ArgumentError: an input is missing, or a list is given for a dictionary.
+        """
         if isinstance(inputs, dict):
-            keys = self._input_keys()
-            missing = [k for k in keys if k not in inputs]
-            if missing:
-                raise ArgumentError(
-                    f"The model's inputs are {keys}; {missing[0]!r} is missing from "
-                    f"the dictionary, which has {sorted(inputs)}."
-                )
-            return [inputs[k] for k in keys]
+            wanted: Any = self.inputs
+            if not isinstance(wanted, dict):
+                wanted = dict(zip(self.input_names, self.input_leaves, strict=True))
+            found: dict[int, Any] = {}
+            _pair(wanted, inputs, found)
+            return [found[id(t)] for t in self.input_leaves]
         leaves = jax.tree.leaves(inputs)
+        names = self.input_names
         if len(leaves) != len(names):
             raise ArgumentError(
                 f"The model has {len(names)} inputs ({names}), but got {len(leaves)} "
                 "arrays."
             )
+        if isinstance(self.inputs, dict) and len(leaves) > 1:
+            raise ArgumentError(
+                "The model's inputs are a dictionary with the keys "
+                f"{list(self.inputs)}, so pass one, not a {type(inputs).__name__}."
+            )
         return leaves
 
-    def _input_keys(self) -> list[str]:
-        """Names to find inputs by: the user's own keys, or the tensors' names."""
-        if isinstance(self.inputs, dict):
-            by_id = {id(t): k for k, t in self.inputs.items()}
-            return [by_id[id(t)] for t in self.input_leaves]
-        return self.input_names
+
+def _pair(wanted: Any, given: Any, found: dict[int, Any]) -> None:
+    """Put into `found` what is given for each tensor, by the tensor's `id`."""
+    if isinstance(wanted, SymbolicTensor):
+        found[id(wanted)] = given
+        return
+    wanted, given = _by_key(wanted), _by_key(given)
+    for key, part in wanted.items():
+        if key not in given:
+            raise ArgumentError(
+                f"The model's inputs are {list(wanted)}; {key!r} is missing from what "
+                f"is given, which has {list(given)}."
+            )
+        _pair(part, given[key], found)
+
+
+def _by_key(tree: Any) -> dict[Any, Any]:
+    if isinstance(tree, (list, tuple)):
+        return dict(enumerate(tree))
+    return tree if isinstance(tree, dict) else {}
 
 
 def _is_symbolic(value: Any) -> bool:
     return isinstance(value, SymbolicTensor)
 
 
-def _fit_input(value: Any, tensor: SymbolicTensor) -> Any:
+def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
     """Cast to the input's type; mend a last axis of one that is missing or too much."""
     mask = get_mask(value)
     array = jnp.asarray(value)
@@ -109,10 +132,9 @@ def _fit_input(value: Any, tensor: SymbolicTensor) -> Any:
         array = array[..., None]
     elif array.ndim == len(wanted) + 1 and array.shape[-1] == 1:
         array = array[..., 0]
-    fits = array.ndim == len(wanted) and all(
-        w is None or w == g for w, g in zip(wanted, array.shape, strict=True)
-    )
-    if not fits:
+    sizes = zip(wanted, array.shape, strict=False)
+    equal = not exact or all(w is None or w == got for w, got in sizes)
+    if array.ndim != len(wanted) or not equal:
         raise ShapeError(
             f"Input {tensor.name!r} takes arrays of shape {wanted}, None standing for "
             f"any size. It got one of shape {tuple(array.shape)}."
@@ -143,25 +165,35 @@ def _ordered_layers(
 ) -> list[Layer]:
     """Layers from the inputs on, those of equal depth as the outputs reach them."""
     depths = _depths(nodes)
-    place: dict[int, tuple[int, int, Layer]] = {}
-
-    def note(layer: Layer, depth: int) -> None:
-        before = place.get(id(layer))
-        number = before[1] if before else len(place)
-        depth = max(depth, before[0] if before else 0)
-        place[id(layer)] = depth, number, layer
-
+    deepest: dict[int, int] = {}
     for node in nodes:
-        for tensor in node.inputs:
-            if tensor.node is None:
-                note(input_layer(tensor), depths[id(node)] + 1)
-        if isinstance(node.operation, Layer):
-            note(node.operation, depths[id(node)])
-    for tensor in (*inputs, *symbolic_leaves(outputs)):
-        if tensor.node is None:
-            note(input_layer(tensor), 0)
-    found = sorted(place.values(), key=lambda p: (-p[0], p[1]))
-    return [layer for _, _, layer in found]
+        depth = depths[id(node)]
+        starts = [(input_layer(t), depth + 1) for t in node.inputs if t.node is None]
+        for operation, deep in ((node.operation, depth), *starts):
+            deepest[id(operation)] = max(deep, deepest.get(id(operation), 0))
+    reached = _reached(nodes, outputs)
+    ends = [input_layer(t) for t in inputs if t.node is None]
+    unused = [layer for layer in ends if id(layer) not in deepest]
+    layers = {id(layer): layer for layer in (*unused, *reached)}
+    return sorted(layers.values(), key=lambda layer: -deepest.get(id(layer), 0))
+
+
+def _reached(nodes: Sequence[Node], outputs: Any) -> list[Layer]:
+    """The layers, in the order in which a walk back from the outputs meets them."""
+    ahead = {id(node) for node in nodes}
+    found: list[Layer] = []
+    stack = symbolic_leaves(outputs)[::-1]
+    while stack:
+        tensor = stack.pop()
+        node = tensor.node
+        if node is None:
+            found.append(input_layer(tensor))
+        elif id(node) in ahead:
+            ahead.remove(id(node))
+            if isinstance(node.operation, Layer):
+                found.append(node.operation)
+            stack.extend(reversed(node.inputs))
+    return found
 
 
 def input_layer(tensor: SymbolicTensor) -> InputLayer:

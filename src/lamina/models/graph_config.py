@@ -7,6 +7,9 @@ written like a layer of class `Op`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from inspect import isfunction
 from typing import Any
 
 import jax
@@ -19,6 +22,9 @@ from lamina.layers import InputLayer, Layer
 from lamina.models.graph import Graph, input_layer
 
 __all__ = ["graph_config", "graph_from_config"]
+
+# The layer's name, the number of the call, the number of the output.
+Place = tuple[str, int, int]
 
 
 def graph_config(graph: Graph) -> dict[str, Any]:
@@ -116,23 +122,18 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
     Raises:
         FileFormatError: a call depends on a tensor that nothing makes, or on itself.
     """
-    tensors: dict[tuple[str, int, int], SymbolicTensor] = {}
-    waiting: list[tuple[str, Any, int, dict[str, Any]]] = []
+    tensors: dict[Place, SymbolicTensor] = {}
+    calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
     for entry in config["layers"]:
-        layer = _operation(entry)
-        if isinstance(layer, InputLayer):
-            tensors[entry["name"], 0, 0] = layer.output
+        name, operation = entry["name"], _operation(entry)
+        if isinstance(operation, InputLayer):
+            tensors[name, 0, 0] = operation.output
         for number, call in enumerate(entry["inbound_nodes"]):
-            waiting.append((entry["name"], layer, number, call))
-    while waiting:
-        blocked = [item for item in waiting if not _run_call(item, tensors)]
-        if len(blocked) == len(waiting):
-            raise FileFormatError(
-                "The model's graph can't be built: the calls of "
-                f"{sorted({name for name, *_ in blocked})} depend on tensors that "
-                "nothing makes, or on themselves."
-            )
-        waiting = blocked
+            calls[name, number] = operation, call
+    for name, number in _in_order(calls):
+        outputs = _call(*calls[name, number], name, tensors)
+        for i, tensor in enumerate(symbolic_leaves(outputs)):
+            tensors[name, number, i] = tensor
     return (
         _tensors_at(config["input_layers"], tensors),
         _tensors_at(config["output_layers"], tensors),
@@ -142,46 +143,84 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
 def _operation(entry: dict[str, Any]) -> Any:
     if entry["class_name"] == "Op":
         name = entry["config"]["function"]
-        if name not in ops.__all__:
+        function = getattr(ops, name, None) if name in ops.__all__ else None
+        if not isfunction(function):
             raise FileFormatError(f"The file names {name!r}, which is no lamina op.")
-        return getattr(ops, name)
+        return function
     return deserialize({k: v for k, v in entry.items() if k != "inbound_nodes"})
 
 
-def _run_call(
-    item: tuple[str, Any, int, dict[str, Any]],
-    tensors: dict[tuple[str, int, int], SymbolicTensor],
-) -> bool:
-    """Make a call if all its inputs are there; returns whether it was made."""
-    name, operation, number, call = item
+def _in_order(
+    calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]],
+) -> list[tuple[str, int]]:
+    """The calls, each after those whose results it takes."""
+    before = {key: {p[:2] for p in _places(call)} for key, (_, call) in calls.items()}
+    known = {key: needed & calls.keys() for key, needed in before.items()}
     try:
-        args, kwargs = _restore((call["args"], call["kwargs"]), tensors)
-    except KeyError:
-        return False
-    outputs = operation(*args, **kwargs)
-    for i, tensor in enumerate(symbolic_leaves(outputs)):
-        tensors[name, number, i] = tensor
-    return True
+        return list(TopologicalSorter(known).static_order())
+    except CycleError as error:
+        names = sorted({name for name, _ in error.args[1]})
+        raise FileFormatError(
+            f"The model's graph can't be built: the calls of {names} depend on their "
+            "own results."
+        ) from None
 
 
-def _restore(value: Any, tensors: dict[tuple[str, int, int], SymbolicTensor]) -> Any:
+def _places(value: Any) -> Iterator[Place]:
+    """Where the tensors in the arguments of a call come from."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _places(item)
+    elif isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            yield _place(value)
+        else:
+            yield from _places(list(value.values()))
+
+
+def _place(tensor: dict[str, Any]) -> Place:
+    name, number, place = tensor["config"]["keras_history"]
+    return name, number, place
+
+
+def _call(
+    operation: Any,
+    call: dict[str, Any],
+    name: str,
+    tensors: dict[Place, SymbolicTensor],
+) -> Any:
+    args, kwargs = _restore((call["args"], call["kwargs"]), tensors)
+    if not symbolic_leaves((args, kwargs)):
+        raise FileFormatError(
+            f"The model's graph can't be built: {name!r} is called on no tensor of it."
+        )
+    return operation(*args, **kwargs)
+
+
+def _restore(value: Any, tensors: dict[Place, SymbolicTensor]) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)([_restore(v, tensors) for v in value])
     if not isinstance(value, dict):
         return value
     if value.get("class_name") == "__keras_tensor__":
-        name, number, place = value["config"]["keras_history"]
-        return tensors[name, number, place]
+        return _found(_place(value), tensors)
     if "class_name" in value:
         return deserialize(value)
     return {k: _restore(v, tensors) for k, v in value.items()}
 
 
-def _tensors_at(
-    places: Any, tensors: dict[tuple[str, int, int], SymbolicTensor]
-) -> Any:
+def _found(place: Place, tensors: dict[Place, SymbolicTensor]) -> SymbolicTensor:
+    if place not in tensors:
+        raise FileFormatError(
+            f"The model's graph can't be built: nothing makes output {place[2]} of "
+            f"call {place[1]} of {place[0]!r}."
+        )
+    return tensors[place]
+
+
+def _tensors_at(places: Any, tensors: dict[Place, SymbolicTensor]) -> Any:
     if isinstance(places, dict):
         return {k: _tensors_at(v, tensors) for k, v in places.items()}
     if len(places) == 3 and isinstance(places[0], str):
-        return tensors[places[0], places[1], places[2]]
+        return _found((places[0], places[1], places[2]), tensors)
     return [_tensors_at(p, tensors) for p in places]

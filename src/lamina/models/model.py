@@ -12,16 +12,18 @@ from jax.core import Tracer
 
 from lamina.core.compiled import CompiledFunction
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
+from lamina.core.limits import reading
+from lamina.core.module import signature
 from lamina.core.registry import custom_object_scope, serialize
 from lamina.core.scope import local
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
 from lamina.errors import ArgumentError, StateError, did_you_mean
 from lamina.layers import Layer
-from lamina.layers.base import is_shape
+from lamina.layers.base import is_shape, shapes_of
 from lamina.models.graph import Graph
 from lamina.models.graph_config import graph_config, graph_from_config
-from lamina.saving import load_weights, save_model, save_weights
+from lamina.saving import LoadReport, load_weights, save_model, save_weights
 from lamina.training.trainer import Trainer
 from lamina.viz.summary import notebook_table, print_summary
 
@@ -205,15 +207,29 @@ class Model(Trainer, Layer):
         """The names of the outputs; `None` for a model without a graph."""
         return None if self._graph is None else self._graph.output_names
 
-    def build(self, input_shape: Any = None) -> None:
-        """Make all weights for inputs of a shape, the batch in front."""
-        if self._graph is None and input_shape is not None:
+    def build(self, input_shape: Any = None, **shapes: Any) -> None:
+        """Make all weights for inputs of a shape, the batch in front.
+
+        Args:
+            input_shape: the shape, or a tree of them, of the only input.
+            shapes: for a `call` of several, the shape of each, as `mask_shape=...`.
+        """
+        if self._graph is None and (shapes or input_shape is not None):
             specs = jax.tree.map(
                 lambda s: SymbolicTensor(s, self.compute_dtype),
-                input_shape,
+                {k.removesuffix("_shape"): s for k, s in shapes.items()} or input_shape,
                 is_leaf=is_shape,
             )
-            infer(super().__call__, (specs,), {})
+            args, kwargs = ((), specs) if shapes else ((specs,), {})
+            infer(super().__call__, args, kwargs)
+
+    def _shapes_for_build(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        names = list(signature(type(self).call).parameters)[1:]
+        given = dict(zip(names, args, strict=False)) | kwargs
+        tensors = {k: v for k, v in given.items() if jax.tree.leaves(shapes_of(v))}
+        if len(tensors) > 1 and type(self).build is Model.build:
+            return {f"{name}_shape": shapes_of(v) for name, v in tensors.items()}
+        return super()._shapes_for_build(args, kwargs)
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if type(self).build is Model.build and not self.built:
@@ -268,7 +284,10 @@ class Model(Trainer, Layer):
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Any:
         """The model that `get_config` describes."""
-        with custom_object_scope(custom_objects):
+        with (
+            custom_object_scope(custom_objects),
+            reading(config, f"The config of {cls.__name__}"),
+        ):
             if "input_layers" not in config:
                 return super().from_config(config)
             inputs, outputs = graph_from_config(config)
@@ -297,9 +316,24 @@ class Model(Trainer, Layer):
         """Write all weights to a file that ends in `.weights.h5`."""
         save_weights(self, filepath, overwrite=overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], **kwargs: Any) -> None:
-        """Read all weights from a file that `save_weights` or `save` wrote."""
-        load_weights(self, filepath, **kwargs)
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        strict: bool = True,
+    ) -> LoadReport:
+        """Read all weights from a file that `save_weights` or `save` wrote.
+
+        Args:
+            filepath: the file.
+            skip_mismatch: whether variables of another shape in the file, and those
+                that only one side has, are left as they are.
+            strict: whether a variable that only one side has is an error.
+
+        Returns:
+            What was loaded, and what was not.
+        """
+        return load_weights(self, filepath, skip_mismatch, strict)
 
 
 class Functional(Model):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lamina.core.graph import SymbolicTensor
+from lamina.core.limits import reading
 from lamina.core.registry import custom_object_scope, deserialize, serialize
 from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.layers import InputLayer, Layer
@@ -43,6 +44,7 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
+        self._input_inferred = False
         for layer in layers or ():
             self._append(layer)
         self._rebuild()
@@ -108,12 +110,18 @@ class Sequential(Model):
         for layer in self._stack:
             tensor = layer(tensor)
         self._set_graph(inputs, tensor)
+        # Sizes seen in data are what the layers were built for, not all they take.
+        self._graph.exact = not self._input_inferred  # type: ignore[union-attr]
+
+    def _infer_input(self, shape: Sequence[int | None], dtype: str | None) -> None:
+        self._input_layer = InputLayer(batch_shape=tuple(shape), dtype=dtype)
+        self._input_inferred = True
+        self._rebuild()
 
     def build(self, input_shape: Any = None) -> None:
         """Make all weights for inputs of a shape, the batch in front."""
         if self._graph is None and input_shape is not None and self._stack:
-            self._input_layer = InputLayer(batch_shape=tuple(input_shape))
-            self._rebuild()
+            self._infer_input(input_shape, None)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Call the layers one after the other."""
@@ -126,10 +134,7 @@ class Sequential(Model):
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if not self.built and args and hasattr(args[0], "shape"):
             shape = (None, *args[0].shape[1:])
-            self._input_layer = InputLayer(
-                batch_shape=shape, dtype=_input_dtype(args[0])
-            )
-            self._rebuild()
+            self._infer_input(shape, _input_dtype(args[0]))
         super()._check_and_build(args, kwargs)
 
     @property
@@ -155,7 +160,10 @@ class Sequential(Model):
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Any:
         """The model that `get_config` describes."""
-        with custom_object_scope(custom_objects):
+        with (
+            custom_object_scope(custom_objects),
+            reading(config, f"The config of {cls.__name__}"),
+        ):
             layers = [deserialize(layer) for layer in config["layers"]]
             shape = config.get("build_input_shape")
             model = cls(layers, name=config.get("name"))

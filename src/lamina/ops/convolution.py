@@ -13,10 +13,11 @@ from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops import kernels
+from lamina.ops.kernels import call, reference
 from lamina.ops.types import Tensor, array_of
 from lamina.ops.windows import (
     Sizes,
+    Sliding,
     borders,
     from_channels_last,
     layout,
@@ -27,23 +28,36 @@ from lamina.ops.windows import (
 __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 
-def reference(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: tuple[int, ...],
-    padding: list[tuple[int, int]],
-    dilation: tuple[int, ...],
-    groups: int,
-) -> jax.Array:
+@reference("conv")
+def reference_conv(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     """The convolution of (batch, *space, in) with (*window, in / groups, out)."""
     return lax.conv_general_dilated(
         x,
         kernel,
-        strides,
-        padding,
-        rhs_dilation=dilation,
-        dimension_numbers=layout(len(strides)),
-        feature_group_count=groups,
+        sliding.strides,
+        sliding.padding,
+        rhs_dilation=sliding.dilation,
+        dimension_numbers=layout(kernel.ndim - 2),
+        feature_group_count=sliding.groups,
+    )
+
+
+@reference("conv_transpose")
+def reference_conv_transpose(
+    x: jax.Array, kernel: jax.Array, sliding: Sliding
+) -> jax.Array:
+    """The transpose of the convolution by a kernel of shape (*window, out, in)."""
+    spans = zip(kernel.shape, sliding.dilation, strict=False)
+    reach = [(k - 1) * d for k, d in spans]
+    pairs = zip(reach, sliding.padding, strict=True)
+    return lax.conv_transpose(
+        x,
+        kernel,
+        sliding.strides,
+        [(far - before, far - after) for far, (before, after) in pairs],
+        rhs_dilation=sliding.dilation,
+        dimension_numbers=layout(kernel.ndim - 2),
+        transpose_kernel=True,
     )
 
 
@@ -69,8 +83,7 @@ def _convolve(
                 f"{x.shape[1:-1]} with padding={padding!r}. Use a smaller kernel, a "
                 "smaller dilation or padding='same'."
             )
-    run = kernels.find("conv", x, kernel, steps, pads, dilation, groups) or reference
-    return run(x, kernel, steps, pads, dilation, groups)
+    return call("conv", x, kernel, Sliding(steps, pads, dilation, groups))
 
 
 @op
@@ -219,34 +232,25 @@ def conv_transpose(
     if output_padding is not None:
         one = isinstance(output_padding, int)
         extra = (output_padding,) * rank if one else tuple(output_padding)
-    pads = [
-        _transposed_borders(padding, (k - 1) * d + 1, s, e)
+    pads = tuple(
+        _transposed_borders(padding, (k - 1) * d, s, e)
         for k, d, s, e in zip(kernel.shape[:-2], dilation, steps, extra, strict=True)
-    ]
-    y = lax.conv_transpose(
-        x,
-        kernel,
-        steps,
-        pads,
-        rhs_dilation=dilation,
-        dimension_numbers=layout(rank),
-        transpose_kernel=True,
     )
+    y = call("conv_transpose", x, kernel, Sliding(steps, pads, dilation))
     return from_channels_last(owner, y, data_format)
 
 
 def _transposed_borders(
-    padding: str, window: int, stride: int, extra: int | None
+    padding: str, reach: int, stride: int, extra: int | None
 ) -> tuple[int, int]:
-    """How much the spread-out input is padded, so that lengths come out as Keras's."""
+    """How much the convolution pads whose transpose has Keras's lengths."""
     if padding.lower() == "valid":
-        extra = max(stride - window, 0) if extra is None else extra
-        return window - 1, window - 1 + extra
+        return 0, -(max(stride - reach - 1, 0) if extra is None else extra)
     borders("conv_transpose", padding, (), (), ())
-    total = stride if extra is None else window % 2 + extra
-    total += window - 2
-    before = min(total - total // 2, window - 1)
-    return before, total - before
+    total = stride if extra is None else (reach + 1) % 2 + extra
+    total += reach - 1
+    before = min(total - total // 2, reach)
+    return reach - before, reach - (total - before)
 
 
 def _check_rank(owner: str, x: jax.Array, kernel: jax.Array) -> None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
+from lamina.ops.kernels import call, reference
 from lamina.ops.types import Tensor, array_of
 from lamina.ops.windows import (
     Sizes,
+    Sliding,
     borders,
     from_channels_last,
+    inside,
+    lowest,
     per_axis,
     to_channels_last,
 )
@@ -24,28 +26,45 @@ from lamina.ops.windows import (
 __all__ = ["average_pool", "max_pool"]
 
 
-class _Windows:
-    """Windows over the spatial axes of an array whose channels are last."""
+def _windows(
+    owner: str, x: jax.Array, pool_size: Sizes, strides: Any, padding: str
+) -> tuple[tuple[int, ...], Sliding]:
+    """The window over x, whose channels are last, and how it moves."""
+    rank = x.ndim - 2
+    size = per_axis(owner, "pool_size", pool_size, rank)
+    steps = size if strides is None else per_axis(owner, "strides", strides, rank)
+    pads = borders(owner, padding, x.shape[1:-1], size, steps)
+    if padding.lower() == "valid" and any(
+        n < k for n, k in zip(x.shape[1:-1], size, strict=True)
+    ):
+        raise ShapeError(
+            f"{owner}: a window of {size} does not fit into an input of "
+            f"{x.shape[1:-1]}. Use a smaller `pool_size` or padding='same'."
+        )
+    return size, Sliding(steps, pads, (1,) * rank)
 
-    def __init__(
-        self, owner: str, x: jax.Array, pool_size: Sizes, strides: Any, padding: str
-    ) -> None:
-        rank = x.ndim - 2
-        size = per_axis(owner, "pool_size", pool_size, rank)
-        steps = size if strides is None else per_axis(owner, "strides", strides, rank)
-        pads = borders(owner, padding, x.shape[1:-1], size, steps)
-        if padding.lower() == "valid" and any(
-            n < k for n, k in zip(x.shape[1:-1], size, strict=True)
-        ):
-            raise ShapeError(
-                f"{owner}: a window of {size} does not fit into an input of "
-                f"{x.shape[1:-1]}. Use a smaller `pool_size` or padding='same'."
-            )
-        self.size, self.steps = (1, *size, 1), (1, *steps, 1)
-        self.pads = [(0, 0), *pads, (0, 0)]
 
-    def reduce(self, x: jax.Array, function: Any, initial: Any) -> jax.Array:
-        return lax.reduce_window(x, initial, function, self.size, self.steps, self.pads)
+def _reduced(
+    x: jax.Array, function: Any, start: Any, window: tuple[int, ...], sliding: Sliding
+) -> jax.Array:
+    padding = [(0, 0), *sliding.padding, (0, 0)]
+    strides = (1, *sliding.strides, 1)
+    return lax.reduce_window(x, start, function, (1, *window, 1), strides, padding)
+
+
+@reference("max_pool")
+def reference_max(x: jax.Array, window: tuple[int, ...], sliding: Sliding) -> jax.Array:
+    """The maximum of each window; the first of equal ones gets the gradient."""
+    return _reduced(x, lax.max, lowest(x.dtype), window, sliding)
+
+
+@reference("average_pool")
+def reference_average(
+    x: jax.Array, window: tuple[int, ...], sliding: Sliding
+) -> jax.Array:
+    """The mean of what of each window lies inside the input."""
+    total = _reduced(x, lax.add, np.zeros((), x.dtype), window, sliding)
+    return total / inside(x.shape[1:-1], window, sliding).astype(x.dtype)
 
 
 @op
@@ -70,10 +89,8 @@ def max_pool(
         [5.0, 3.0]
     """
     x = to_channels_last("max_pool", array_of(inputs), data_format)
-    windows = _Windows("max_pool", x, pool_size, strides, padding)
-    floating = jnp.issubdtype(x.dtype, jnp.floating)
-    lowest = -np.inf if floating else jnp.iinfo(x.dtype).min
-    y = windows.reduce(x, lax.max, np.array(lowest, x.dtype))
+    window, sliding = _windows("max_pool", x, pool_size, strides, padding)
+    y = call("max_pool", x, window, sliding)
     return from_channels_last("max_pool", y, data_format)
 
 
@@ -99,11 +116,6 @@ def average_pool(
         [3.0, 2.0]
     """
     x = to_channels_last("average_pool", array_of(inputs), data_format)
-    windows = _Windows("average_pool", x, pool_size, strides, padding)
-    total = windows.reduce(x, lax.add, np.zeros((), x.dtype))
-    if padding.lower() == "valid":
-        count = math.prod(windows.size)
-    else:
-        inside = jnp.ones((1, *x.shape[1:-1], 1), x.dtype)
-        count = windows.reduce(inside, lax.add, np.zeros((), x.dtype))
-    return from_channels_last("average_pool", total / count, data_format)
+    window, sliding = _windows("average_pool", x, pool_size, strides, padding)
+    y = call("average_pool", x, window, sliding)
+    return from_channels_last("average_pool", y, data_format)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from lamina import config
@@ -13,15 +15,27 @@ from lamina.errors import invalid
 
 __all__ = [
     "Sizes",
+    "Sliding",
     "borders",
     "from_channels_last",
+    "inside",
     "layout",
+    "lowest",
     "per_axis",
     "to_channels_last",
 ]
 
 Sizes = int | Sequence[int]
-Borders = list[tuple[int, int]]
+Borders = tuple[tuple[int, int], ...]
+
+
+class Sliding(NamedTuple):
+    """How a window moves over the spatial axes: one entry for each of them."""
+
+    strides: tuple[int, ...]
+    padding: Borders
+    dilation: tuple[int, ...]
+    groups: int = 1
 
 
 def layout(rank: int) -> lax.ConvDimensionNumbers:
@@ -61,18 +75,37 @@ def borders(
     """
     kind = padding.lower()
     if kind == "valid":
-        return [(0, 0)] * len(lengths)
+        return ((0, 0),) * len(lengths)
     if kind == "causal" and causal:
-        return [(window - 1, 0) for window in windows]
+        return tuple((window - 1, 0) for window in windows)
     if kind != "same":
         options = "'valid', 'same' or 'causal'" if causal else "'valid' or 'same'"
         raise invalid(owner, "padding", padding, options)
-    pairs: Borders = []
+    pairs: list[tuple[int, int]] = []
     for length, window, stride in zip(lengths, windows, strides, strict=True):
         last = (-(-length // stride) - 1) * stride
         total = max(last + window - length, 0)
         pairs.append((total // 2, total - total // 2))
-    return pairs
+    return tuple(pairs)
+
+
+def inside(
+    lengths: Sequence[int], window: Sequence[int], sliding: Sliding
+) -> np.ndarray:
+    """How many elements of each window are no padding, with an axis for channels."""
+    counts = np.ones((), int)
+    axes = zip(lengths, window, sliding.strides, sliding.padding, strict=True)
+    for length, size, stride, (before, after) in axes:
+        first = np.arange(0, before + length + after - size + 1, stride) - before
+        seen = np.minimum(first + size, length) - np.maximum(first, 0)
+        counts = np.multiply.outer(counts, seen)
+    return counts[..., None]
+
+
+def lowest(dtype: Any) -> np.ndarray:
+    """What no number of a type is below."""
+    floating = jnp.issubdtype(dtype, jnp.floating)
+    return np.array(-np.inf if floating else jnp.iinfo(dtype).min, dtype)
 
 
 def _is_last(owner: str, data_format: str | None) -> bool:

@@ -18,7 +18,6 @@ from lamina import config
 from lamina.core import stateless
 from lamina.core.check import Check, check_arguments
 from lamina.core.module import (
-    Module,
     Number,
     accepted_names,
     snake_case,
@@ -29,6 +28,7 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, FileFormatError, StateError
 from lamina.optimizers.arguments import CHECKS, check_combinations, unknown_arguments
 from lamina.optimizers.gradients import choose, clip, global_clip, matched, wide
+from lamina.optimizers.owned import VariableMaker
 from lamina.optimizers.schedules import LearningRateSchedule
 
 __all__ = ["Optimizer", "Slots", "optimizer_registry", "zeros"]
@@ -43,8 +43,11 @@ def zeros(variable: Variable) -> np.ndarray:
     return np.zeros(variable.shape, variable.dtype)
 
 
-class Optimizer(Module):
+class Optimizer(VariableMaker):
     """Base of optimizers: override `slots` and `update`.
+
+    Or write a rule as for Keras: make variables in `build` with
+    `add_optimizer_variables`, and change them in `update_step`.
 
     A step does the following, in this order: divide the gradients by
     `loss_scale_factor`, accumulate them, decay the weights, clip the gradients, call
@@ -124,6 +127,7 @@ class Optimizer(Module):
         self._accumulators: list[Variable] = []
         self._slots: dict[tuple[str, int], Variable] = {}
         self._slot_names: tuple[str, ...] = ()
+        self._added = []
 
     # The rule
 
@@ -164,16 +168,6 @@ class Optimizer(Module):
         return None if variable in self._undecayed else self.weight_decay
 
     # State
-
-    def _own(self, value: Any, name: str) -> Variable:
-        variable = Variable(
-            value, dtype=value.dtype, trainable=False, autocast=False, name=name
-        )
-        variable.path = f"{self.name}/{name}"
-        return variable
-
-    def _own_for(self, variable: Variable, value: Any, name: str) -> Variable:
-        return self._own(value, f"{variable.path.replace('/', '_')}_{name}")
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the state for these variables, in this order.
@@ -347,18 +341,30 @@ class Optimizer(Module):
         variables: list[Variable],
         learning_rate: jax.Array,
     ) -> None:
-        step = (self._updates() + 1).astype(jnp.float32)
-        prepared = self.prepare(step, learning_rate)
+        prepared = self.prepare(self._step(), learning_rate)
         for gradient, variable in zip(gradients, variables, strict=True):
-            i = self._positions[variable]
-            names = [name for name in self._slot_names if (name, i) in self._slots]
-            slots = {name: wide(self._slots[name, i].value) for name in names}
-            value, slots = self.update(
-                gradient, wide(variable.value), slots, step, prepared
-            )
-            variable.assign(value)
-            for name in names:
-                self._slots[name, i].assign(slots[name])
+            self.update_step(gradient, variable, prepared)
+
+    def update_step(
+        self, gradient: jax.Array, variable: Variable, learning_rate: Any
+    ) -> None:
+        """Change one variable and what is remembered of it, with `update`."""
+        i = self._positions[variable]
+        names = [name for name in self._slot_names if (name, i) in self._slots]
+        slots = {name: wide(self._slots[name, i].value) for name in names}
+        value, slots = self.update(
+            gradient, wide(variable.value), slots, self._step(), learning_rate
+        )
+        variable.assign(value)
+        for name in names:
+            self._slots[name, i].assign(slots[name])
+
+    def _step(self) -> jax.Array:
+        return (self._updates() + 1).astype(jnp.float32)
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        """A variable's place among those of `build`, under Keras's name."""
+        return self._positions[variable]
 
     def _updates(self) -> jax.Array:
         done = self.iterations
@@ -452,7 +458,7 @@ class Optimizer(Module):
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the state into a mapping, under "0", "1", ..."""
         for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
+            store[str(i)] = variable
 
     def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Take the state from a mapping that `save_own_variables` has filled.

@@ -11,10 +11,12 @@ from lamina.core.registry import custom_object_scope as CustomObjectScope  # noq
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import register_serializable as register_keras_serializable
 from lamina.core.registry import serialize as serialize_keras_object
+from lamina.core.report import LoadReport
 from lamina.saving.keras_zip import load_model, load_weights, save_model, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "LoadReport",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_registered_name",

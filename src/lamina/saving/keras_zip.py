@@ -1,25 +1,43 @@
-"""Whole models in a `.keras` file: a zip of configuration and weights."""
+"""Whole models in `.keras` files, weights in `.weights.h5`; both are Keras's too."""
 
 from __future__ import annotations
 
 import datetime
-import io
+import hashlib
 import json
 import os
-import tempfile
+import time
 import zipfile
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from lamina.core.files import open_file, replacing, target
+from lamina.core.limits import reading
 from lamina.core.registry import custom_object_scope, deserialize, serialize
+from lamina.core.report import LoadReport
+from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
-from lamina.saving.weights import read_weights, write_weights
+from lamina.saving import archive, hdf5
+from lamina.saving.archive import CONFIG, METADATA, WEIGHTS, Archive
+from lamina.saving.hdf5 import Group, read_hdf5
+from lamina.saving.region import Region
+from lamina.saving.weights import (
+    build_configs,
+    build_from,
+    read_weights,
+    weights_file,
+)
+from lamina.training.trainer import Trainer
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
-_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 # The release whose layout is written, for Keras to read.
 _KERAS_VERSION = "3.15.1"
+
+# What a model may need besides the weights in its file: the sums of its metrics.
+_UNSAVED_BYTES = 2**26
+_LARGEST_ITEM = 8
 
 
 def save_model(
@@ -27,8 +45,8 @@ def save_model(
 ) -> None:
     """Write architecture, weights, compile arguments and optimizer to a file.
 
-    The file is written beside its place and then moved there, so that a crash leaves
-    the old one.
+    Whatever happens meanwhile, the path holds the old file or the whole new one. With
+    each member goes its SHA-256 checksum.
 
     Args:
         model: a model whose weights exist.
@@ -37,20 +55,37 @@ def save_model(
 
     Raises:
         ArgumentError: the path has another ending, or exists without `overwrite`.
+        SaveError: the disk is full, or the folder can't be written to.
     """
-    path = _checked(filepath, ".keras", overwrite)
-    weights = io.BytesIO()
-    write_weights(model, weights)
-    metadata = {
-        "keras_version": _KERAS_VERSION,
-        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-    }
-    contents = io.BytesIO()
-    with zipfile.ZipFile(contents, "w") as archive:
-        archive.writestr(_METADATA, json.dumps(metadata))
-        archive.writestr(_CONFIG, json.dumps(serialize(model)))
-        archive.writestr(_WEIGHTS, weights.getvalue())
-    _write_atomically(path, contents.getvalue())
+    path = target(filepath, [".keras"], overwrite)
+    config = json.dumps(serialize(model)).encode()
+    weights = weights_file(model)
+    size = weights.size + len(config)
+    with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:
+        hashes = {
+            CONFIG: _add(contents, CONFIG, [config], len(config)),
+            WEIGHTS: _add(contents, WEIGHTS, weights, weights.size),
+        }
+        metadata = {
+            "keras_version": _KERAS_VERSION,
+            "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+            "sha256": hashes,
+            "build_configs": build_configs(model),
+        }
+        text = json.dumps(metadata).encode()
+        _add(contents, METADATA, [text], len(text))
+
+
+def _add(contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int) -> str:
+    """Add a member of known size; returns its checksum."""
+    digest = hashlib.sha256()
+    info = zipfile.ZipInfo(name, time.localtime()[:6])
+    info.file_size = size
+    with contents.open(info, "w") as member:
+        for piece in pieces:
+            digest.update(piece)
+            member.write(piece)
+    return digest.hexdigest()
 
 
 def save_weights(
@@ -65,43 +100,13 @@ def save_weights(
 
     Raises:
         ArgumentError: the path has another ending, or exists without `overwrite`.
+        SaveError: the disk is full, or the folder can't be written to.
     """
-    path = _checked(filepath, ".weights.h5", overwrite)
-    weights = io.BytesIO()
-    write_weights(model, weights)
-    _write_atomically(path, weights.getvalue())
-
-
-def _checked(filepath: str | os.PathLike[str], suffix: str, overwrite: bool) -> Path:
-    path = Path(filepath)
-    if not path.name.endswith(suffix):
-        raise ArgumentError(
-            f"The file's name must end in {suffix!r}. Received: {str(path)!r}."
-        )
-    if path.exists() and not overwrite:
-        raise ArgumentError(
-            f"{str(path)!r} exists already. Pass overwrite=True to replace it."
-        )
-    return path
-
-
-def _write_atomically(path: Path, contents: bytes) -> None:
-    folder = path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(contents)
-            file.flush()
-            os.fsync(file.fileno())
-        # A temporary file is the owner's alone; a model is like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    path = target(filepath, [".weights.h5"], overwrite)
+    weights = weights_file(model, checksum=True)
+    with replacing(path, weights.size) as file:
+        for piece in weights:
+            file.write(piece)
 
 
 def load_model(
@@ -127,49 +132,75 @@ def load_model(
             "There is no unsafe mode: lamina never runs code from a file. Pass the "
             "functions that the model needs in `custom_objects`."
         )
-    members = _members(Path(filepath))
-    try:
-        config = json.loads(members[_CONFIG])
-    except ValueError as error:
-        raise FileFormatError(f"{_CONFIG} in {filepath} is damaged: {error}.") from None
-    with custom_object_scope(custom_objects):
-        model = deserialize({k: v for k, v in config.items() if k != "compile_config"})
-        compiled = config.get("compile_config")
-        if compile and compiled:
-            model.compile_from_config(compiled)
-    ignored = frozenset() if compile else frozenset(["optimizer"])
-    read_weights(model, members[_WEIGHTS], ignored)
+    with open_file(filepath) as file:
+        contents = Archive(file)
+        config = contents.json(CONFIG)
+        weights = read_hdf5(contents.region(WEIGHTS))
+        stored = sum(_LARGEST_ITEM * d.size for _, d in weights.datasets())
+        with (
+            reading(
+                config, f"The model in {contents.what}", stored + _UNSAVED_BYTES,
+                "its file holds weights for",
+            ),
+            custom_object_scope(custom_objects),
+            awaiting_values(),
+        ):  # fmt: skip
+            shapes = contents.metadata.get("build_configs", {})
+            return _rebuilt(config, shapes, weights, compile)
+
+
+def _rebuilt(
+    config: dict[str, Any], shapes: dict[str, Any], weights: Group, compile: bool
+) -> Any:
+    compiled = config.pop("compile_config", None)
+    built = config.pop("build_config", None)
+    model = deserialize(config)
+    if not isinstance(model, Trainer):
+        raise FileFormatError(f"The file holds a {type(model).__name__}, no model.")
+    # Keras's files know only the shapes of the model as a whole.
+    build_from(model, shapes or {"": built})
+    if compile and compiled:
+        model.compile_from_config(compiled)
+    read_weights(model, weights, None if compile else "optimizer")
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return model
 
 
-def _members(path: Path) -> dict[str, bytes]:
-    if not path.exists():
-        raise ArgumentError(f"There is no file {str(path)!r}.")
-    if not zipfile.is_zipfile(path):
-        raise FileFormatError(f"{str(path)!r} is no `.keras` file: it is not a zip.")
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        missing = {_CONFIG, _WEIGHTS} - set(names)
-        if missing:
-            raise FileFormatError(
-                f"{str(path)!r} is no model file: {sorted(missing)} are not in it."
-            )
-        return {name: archive.read(name) for name in (_CONFIG, _WEIGHTS)}
-
-
-def load_weights(model: Any, filepath: str | os.PathLike[str]) -> None:
+def load_weights(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    strict: bool = True,
+) -> LoadReport:
     """Read all weights of a model from a `.weights.h5` or `.keras` file.
 
     Args:
         model: a model whose weights exist.
         filepath: the file.
+        skip_mismatch: whether variables of another shape in the file, and those that
+            only one side has, are left as they are.
+        strict: whether a variable that only one side has is an error.
+
+    Returns:
+        What was loaded, and what was not.
 
     Raises:
         FileFormatError: the file's variables are not the model's.
     """
-    path = Path(filepath)
-    if not path.exists():
-        raise ArgumentError(f"There is no file {str(path)!r}.")
-    data = _members(path)[_WEIGHTS] if zipfile.is_zipfile(path) else str(path)
-    read_weights(model, data, frozenset(["optimizer"]))
+    with _stored_weights(filepath) as weights:
+        return read_weights(model, weights, "optimizer", skip_mismatch, strict)
+
+
+@contextmanager
+def _stored_weights(filepath: str | os.PathLike[str]) -> Iterator[Group]:
+    with open_file(filepath) as file:
+        first = file.read(8)
+        if first.startswith(archive.SIGNATURE):
+            yield read_hdf5(Archive(file).region(WEIGHTS))
+        elif first == hdf5.SIGNATURE:
+            yield read_hdf5(Region(file, repr(file.name)))
+        else:
+            raise FileFormatError(
+                f"{file.name!r} holds no weights: it is neither a `.weights.h5` file "
+                "nor a `.keras` file."
+            )

@@ -1,4 +1,4 @@
-"""Every module's variables as groups of an HDF5 file, laid out as Keras does.
+"""Every module's variables as groups of arrays, laid out as Keras does.
 
 A module's own variables stand in `path/vars/0`, `path/vars/1`, ...; below it come the
 modules it holds, by attribute, and inside lists by class: `layers/dense_1`.
@@ -6,17 +6,27 @@ modules it holds, by attribute, and inside lists by class: `layers/dense_1`.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from typing import IO, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from lamina.core.module import Module, snake_case
 from lamina.core.random import SeedGenerator
-from lamina.errors import FileFormatError
+from lamina.core.registry import serialize
+from lamina.core.report import LoadReport, Mismatch
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentError
+from lamina.saving.hdf5 import Dataset, Group
+from lamina.saving.hdf5_write import CHECKSUM, HDF5File
 
-__all__ = ["read_weights", "saved_modules", "write_weights"]
+__all__ = [
+    "build_configs",
+    "build_from",
+    "read_weights",
+    "saved_modules",
+    "weights_file",
+]
 
 # Held by models, layers and optimizers for their own bookkeeping.
 _SKIPPED = frozenset(
@@ -64,85 +74,159 @@ def _attributes(module: Module) -> Iterator[tuple[str, Any]]:
         yield name, vars(module)[name]
 
 
-def write_weights(root: Module, file: IO[bytes] | str) -> None:
-    """Write all variables of a module and of those below it."""
-    import h5py
+def build_configs(root: Module) -> dict[str, Any]:
+    """The shapes that each module was built for, by its path."""
+    found: dict[str, Any] = {}
+    for path, module in saved_modules(root):
+        get = getattr(module, "get_build_config", None)
+        shapes = get() if get else None
+        if shapes is not None:
+            found[path] = serialize(shapes)
+    return found
 
-    with h5py.File(file, "w") as h5:
-        for path, module in saved_modules(root):
-            if not hasattr(module, "save_own_variables"):
-                continue
-            group = h5.create_group(f"{path}/vars".lstrip("/"))
-            group.attrs["name"] = getattr(module, "name", "")
-            values: dict[str, np.ndarray] = {}
+
+def build_from(root: Module, configs: dict[str, Any]) -> None:
+    """Build modules for the shapes that `build_configs` returned.
+
+    What is inside is built first, so that it has the shapes that it had, whatever the
+    module around it would call it with. Building can bring forth further modules.
+    """
+    before, modules = 0, list(saved_modules(root))
+    while len(modules) > before:
+        for path, module in reversed(modules):
+            if configs.get(path) and getattr(module, "built", True) is False:
+                module.build_from_config(configs[path])
+        before, modules = len(modules), list(saved_modules(root))
+
+
+def _owners(root: Module) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Each module that keeps variables, with its place and what it keeps there."""
+    for path, module in saved_modules(root):
+        if hasattr(module, "save_own_variables"):
+            values: dict[str, Any] = {}
             module.save_own_variables(values)
-            for key, value in values.items():
-                group[key] = _storable(value)
-                if value.dtype.name == "bfloat16":
-                    group[key].attrs["dtype"] = "bfloat16"
+            yield f"{path}/vars".lstrip("/"), module, values
 
 
-def _storable(value: np.ndarray) -> np.ndarray:
-    """HDF5 has no bfloat16; its bits are kept as they are."""
-    return value.view(np.uint16) if value.dtype.name == "bfloat16" else value
+def weights_file(root: Module, checksum: bool = False) -> HDF5File:
+    """The file of all variables of a module and of those below it.
+
+    It refers to the variables' arrays and copies none.
+
+    Args:
+        root: the module.
+        checksum: whether the file itself holds one, as one that stands alone should.
+
+    Raises:
+        ArgumentError: a module names a variable in a way that files can't.
+    """
+    groups: dict[str, dict[str, Any]] = {}
+    attributes: dict[str, dict[str, str]] = {"": {"sha256": CHECKSUM}}
+    for place, module, values in _owners(root):
+        wrong = [key for key in values if not isinstance(key, str) or "/" in key]
+        if wrong:
+            raise ArgumentError(
+                f"{type(module).__name__}.save_own_variables stores something as "
+                f"{wrong[0]!r}. Use strings without '/' as names."
+            )
+        groups[place] = {key: _array(value) for key, value in values.items()}
+        attributes[place] = {"name": str(getattr(module, "name", ""))}
+    if not checksum:
+        del attributes[""]
+    return HDF5File(groups, attributes)
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, Variable):
+        return value.raw
+    return value if hasattr(value, "dtype") else np.asarray(value)
+
+
+class _Stored(Mapping[str, np.ndarray]):
+    """The arrays of one module, each read when it is asked for."""
+
+    def __init__(self, datasets: dict[str, Dataset]) -> None:
+        self.datasets = datasets
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return self.datasets[key].read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.datasets)
+
+    def __len__(self) -> int:
+        return len(self.datasets)
 
 
 def read_weights(
-    root: Module, data: bytes | str, skip: frozenset[str] = frozenset()
-) -> None:
+    root: Module,
+    file: Group,
+    skip: str | None = None,
+    skip_mismatch: bool = False,
+    strict: bool = True,
+) -> LoadReport:
     """Read all variables of a module and of those below it.
+
+    Everything is compared before anything is changed.
 
     Args:
         root: a module whose variables exist.
-        data: the file's path or contents.
-        skip: paths of modules to leave as they are.
+        file: what a file holds.
+        skip: name of an attribute to leave as it is.
+        skip_mismatch: whether variables that don't fit are left as they are.
+        strict: whether variables that only one side has are an error.
 
     Raises:
-        FileFormatError: the file lacks a module that has variables, or is no HDF5.
+        FileFormatError: the file's variables are not the module's.
     """
-    import h5py
-
-    try:
-        h5 = h5py.File(io.BytesIO(data) if isinstance(data, bytes) else data, "r")
-    except OSError as error:
-        raise FileFormatError(f"The weights can't be read: {error}.") from None
-    with h5:
-        for path, module in saved_modules(root):
-            if path in skip or not hasattr(module, "load_own_variables"):
-                continue
-            place = f"{path}/vars".lstrip("/")
-            found: Any = h5.get(place, {})
-            values = {k: _restored(v) for k, v in found.items()}
-            if not isinstance(module, SeedGenerator):
-                expected: dict[str, np.ndarray] = {}
-                module.save_own_variables(expected)
-                _check_fit(place, values, expected)
-            if values:
-                module.load_own_variables(values)
+    wanted = [item for item in _owners(root) if item[0].split("/")[0] != skip]
+    stored = {place: _datasets(file.group(place)) for place, _, _ in wanted}
+    report = LoadReport([], [])
+    for place, module, values in wanted:
+        found = stored[place]
+        # Keras's files have no states of seed generators.
+        if found or not isinstance(module, SeedGenerator):
+            _compare(place, values, found, report)
+    known = {f"{place}/{key}" for place, found in stored.items() for key in found}
+    for path, dataset in file.datasets():
+        if path not in known and path.split("/")[0] != skip:
+            report.mismatches.append(Mismatch(path, None, dataset.shape))
+    report.require(skip_mismatch, strict)
+    for place, module, values in wanted:
+        _load(module, values, stored[place])
+    return report
 
 
-def _restored(dataset: Any) -> np.ndarray:
-    value = np.asarray(dataset)
-    if dataset.attrs.get("dtype") == "bfloat16":
-        import ml_dtypes
-
-        return value.view(ml_dtypes.bfloat16)
-    return value
+def _datasets(group: Group | None) -> dict[str, Dataset]:
+    members = group.members if group else {}
+    return {k: v for k, v in members.items() if isinstance(v, Dataset)}
 
 
-def _check_fit(
-    place: str, values: dict[str, np.ndarray], expected: dict[str, np.ndarray]
+def _compare(
+    place: str, values: dict[str, Any], found: dict[str, Dataset], report: LoadReport
 ) -> None:
-    missing = [k for k in expected if k not in values]
-    if missing or len(values) > len(expected):
-        raise FileFormatError(
-            f"The model has {len(expected)} variables at {place!r}, the file has "
-            f"{len(values)}. They are of different architectures."
-        )
-    for key, value in expected.items():
-        if values[key].shape != value.shape:
-            raise FileFormatError(
-                f"The variable {place}/{key} has shape {value.shape} in the model and "
-                f"{values[key].shape} in the file. They are of different "
-                "architectures."
-            )
+    for key in {**values, **found}:
+        value = values.get(key)
+        path = value.path if isinstance(value, Variable) else f"{place}/{key}"
+        in_model = None if value is None else tuple(np.shape(value))
+        in_file = found[key].shape if key in found else None
+        if in_model == in_file:
+            report.loaded.append(path)
+        else:
+            report.mismatches.append(Mismatch(path, in_model, in_file))
+
+
+def _load(module: Any, values: dict[str, Any], found: dict[str, Dataset]) -> None:
+    fitting = {
+        key: dataset
+        for key, dataset in found.items()
+        if key in values and np.shape(values[key]) == dataset.shape
+    }
+    if not fitting:
+        return
+    if len(fitting) == len(values) == len(found):
+        module.load_own_variables(_Stored(fitting))
+        return
+    for key, dataset in fitting.items():
+        if isinstance(values[key], Variable):
+            values[key].assign(dataset.read())

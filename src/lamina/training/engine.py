@@ -14,12 +14,22 @@ from lamina.core import stateless
 from lamina.core.module import Module
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.variable import structure_version
-from lamina.data.feeds import Batches
-from lamina.training.program import Clock, Step, loop_program, trace_step
+from lamina.data.feeds import Batches, Segment
+from lamina.training.program import (
+    NOTHING,
+    Clock,
+    Record,
+    Step,
+    loop_program,
+    packed,
+    trace_step,
+)
 
-__all__ = ["Engine", "Runner"]
+__all__ = ["Engine", "Engines", "Runner", "clock_of"]
 
 _LIMIT = 32
+# Batches in an epoch of unknown length.
+_ENDLESS = 2**31 - 1
 
 
 class Engine:
@@ -49,18 +59,19 @@ class Engine:
         self._runners: OrderedDict[Hashable, Runner] = OrderedDict()
         self._recent: dict[Hashable, _Recent] = {}
 
-    def runner(self, batches: Batches, data: Any, history: int = 0) -> Runner:
-        """The compiled loop for batches of this kind; traced if it is new."""
-        spec = batches.spec(data)
-        shapes = tuple([(a.shape, a.dtype) for a in jax.tree.leaves(spec)])
-        kind = batches, shapes, jax.tree.structure(spec), history
+    def runner(self, segment: Segment, record: Record = NOTHING) -> Runner:
+        """The compiled loop for data of this kind; traced if it is new."""
+        leaves, structure = jax.tree.flatten(segment.data)
+        shapes = tuple([(a.shape, a.dtype) for a in leaves])
+        kind = segment.batches, record, structure, shapes
         known = self._recent.get(kind)
         if known is None or not known.is_current():
-            self._recent[kind] = known = _Recent(self._look_up(kind, spec), self)
+            known = _Recent(self._look_up(kind, segment, record), self)
+            self._recent[kind] = known
         known.runner.numbers = known.read_numbers()
         return known.runner
 
-    def _look_up(self, kind: tuple[Any, ...], spec: Any) -> Runner:
+    def _look_up(self, kind: Hashable, segment: Segment, record: Record) -> Runner:
         """The runner for the modules as they are now: variables, what is trained."""
         modules = list(self.modules())
         variables = [v for m in modules for v in m.all_variables()]
@@ -73,16 +84,24 @@ class Engine:
         )
         found = self._runners.get(key)
         if found is None:
-            batches, history = kind[0], kind[-1]
             if self.eager:
-                found = EagerRunner(self, batches)
+                found = EagerRunner(self, segment.batches)
             else:
-                step = trace_step(self.step, variables, numbers, spec, self.guard)
-                found = CompiledRunner(self, step, batches, history)
+                specs = segment.batches.specs(segment.data)
+                step = trace_step(self.step, variables, numbers, specs, self.guard)
+                found = CompiledRunner(self, step, segment.batches, record)
             self._runners[key] = found
             if len(self._runners) > _LIMIT:
                 self._runners.popitem(last=False)
         return found
+
+
+class Engines:
+    """What `compile` starts anew: compiled loops and known output shapes."""
+
+    def __init__(self) -> None:
+        self.by_kind: dict[Any, Engine] = {}
+        self.outputs: dict[Any, Any] = {}
 
 
 class _Recent:
@@ -117,16 +136,15 @@ class CompiledRunner:
     """One compiled loop, and the variables it runs on."""
 
     def __init__(
-        self, engine: Engine, step: Step, batches: Batches, history: int
+        self, engine: Engine, step: Step, batches: Batches, record: Record
     ) -> None:
         self.changed, self.fixed = step.changed, step.fixed
         self.numbers: list[float] = []
-        self.history = history
+        self.record = record
         self._program = loop_program(
-            step, batches, engine.fresh, engine.results, history, engine.guard
+            step, batches, engine.fresh, engine.results, record, engine.guard
         )
         self._executable: Any = None
-        self._shapes: Any = None
 
     def prepare(self, data: Any) -> None:
         """Begin to compile in the background."""
@@ -135,11 +153,8 @@ class CompiledRunner:
     def run(self, data: Any, clock: Clock) -> dict[str, Any]:
         """Run a stretch of batches; the variables then hold the new state."""
         arguments = self._arguments(data, clock)
-        flat, shapes = jax.tree.flatten(data)
-        leaves = [(a.shape, a.dtype) for a in flat]
-        if self._executable is None or self._shapes != (shapes, leaves):
+        if self._executable is None:
             self._executable = self._program.executable(*arguments)
-            self._shapes = shapes, leaves
         values, out = self._executable(*arguments)
         for variable, value in zip(self.changed, values, strict=True):
             variable.raw = value
@@ -149,7 +164,8 @@ class CompiledRunner:
         # The program writes its result over these buffers, so an array that
         # somebody else may hold goes in as a copy.
         changed = [jnp.copy(v.raw) if v.exposed else v.raw for v in self.changed]
-        return changed, [v.raw for v in self.fixed], self.numbers, data, clock
+        numbers = np.array(self.numbers, jax.dtypes.canonicalize_dtype(float))
+        return changed, [v.raw for v in self.fixed], numbers, data, *packed(clock)
 
 
 class EagerRunner:
@@ -158,45 +174,49 @@ class EagerRunner:
     def __init__(self, engine: Engine, batches: Batches) -> None:
         self._engine, self._batches = engine, batches
         self.numbers: list[float] = []
-        self.history = 0
+        self.record = NOTHING
 
     def prepare(self, data: Any) -> None:
         """Nothing is compiled."""
 
     def run(self, data: Any, clock: Clock) -> dict[str, Any]:
         """Run a stretch of batches; the variables then hold the new state."""
-        if clock.fresh:
-            self._engine.fresh()
         logs: Any = None
         bad = int(clock.bad)
-        for i in range(int(clock.first), int(clock.last)):
-            batch = self._batches.take(data, i)
-            run = RunKey(jnp.uint32(clock.seed), jnp.uint32(int(clock.step) + i))
+        for n in range(clock.first, clock.last):
+            epochs, number = divmod(n, clock.steps)
+            if clock.fresh and number == 0:
+                self._engine.fresh()
+            order = clock.seed, clock.epoch + epochs
+            batch = self._batches.take(data, order, number)
+            run = RunKey(jnp.uint32(clock.seed), jnp.uint32(clock.step + n))
             with StateScope(run=run) as scope:
                 logs = self._engine.step(batch)
                 finite = bool(scope.finite()) if self._engine.guard else True
             if not finite:
-                bad = i
+                bad = n
                 break
             for key, variable in scope.assigned.items():
                 variable.raw = scope.values[key]
         results = self._engine.results
         logs = results() if results is not None else logs
-        return {"logs": logs, "bad": bad, "history": {}}
+        return {"logs": logs, "bad": bad, "rows": {}}
 
 
 Runner = CompiledRunner | EagerRunner
 
 
 def clock_of(
-    seed: int, step: int, first: int, last: int, fresh: bool = False, bad: Any = -1
+    seed: int,
+    step: int,
+    first: int,
+    last: int,
+    epoch: int = 0,
+    steps: int | None = None,
+    fresh: bool = False,
+    bad: Any = -1,
 ) -> Clock:
-    """A clock with the types that programs are compiled for."""
-    return Clock(
-        np.uint32(seed & 0xFFFFFFFF),
-        np.uint32(step & 0xFFFFFFFF),
-        np.int32(first),
-        np.int32(last),
-        np.bool_(fresh),
-        np.int32(bad) if isinstance(bad, int) else bad,
-    )
+    """A clock; numbers that have no end are kept to 32 bits."""
+    steps = _ENDLESS if steps is None else steps
+    seed, step = seed & 0xFFFFFFFF, step & 0xFFFFFFFF
+    return Clock(seed, step, epoch, steps, first, last, fresh, bad)

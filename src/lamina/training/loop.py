@@ -6,8 +6,8 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,11 +15,11 @@ import numpy as np
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.engine import Engine, Runner, clock_of
+from lamina.training.program import BATCHES, EPOCHS, NOTHING, Record
 
-__all__ = ["EpochLoop", "Interrupt", "NonFiniteWarning", "host_logs"]
+__all__ = ["EpochLoop", "Finished", "Interrupt", "NonFiniteWarning", "host_logs"]
 
 _WAKE_SECONDS = 0.1
-_HISTORY_STEPS = 32
 
 
 class NonFiniteWarning(RuntimeWarning):
@@ -80,6 +80,13 @@ def _plain(logs: dict[str, Any]) -> dict[str, Any]:
     return {k: float(v) if np.ndim(v) == 0 else v for k, v in logs.items()}
 
 
+class Finished(NamedTuple):
+    """What an epoch came to."""
+
+    logs: dict[str, Any]
+    steps: int
+
+
 class EpochLoop:
     """Runs epochs of one kind of step for one feed.
 
@@ -90,6 +97,8 @@ class EpochLoop:
         callbacks: what to call.
         seed: what random numbers derive from.
         stopped: whether somebody asked to stop.
+        pause: called between two dispatches of an epoch, with the number of the next
+            batch, the one that was not finite, and the stream's own state.
     """
 
     def __init__(
@@ -100,63 +109,119 @@ class EpochLoop:
         callbacks: CallbackList,
         seed: int,
         stopped: Callable[[], bool],
+        pause: Callable[[int, Any, Any], None] | None = None,
     ) -> None:
         self.kind, self.engine, self.feed = kind, engine, feed
         self.callbacks, self.seed, self.stopped = callbacks, seed, stopped
+        self._pause = pause or (lambda *_: None)
         self.needs = callbacks.batch_needs(kind)
         if engine.eager and self.needs == "batches":
             # Only a compiled program keeps the logs of batches gone by.
             self.needs = "model"
+        # A program for batches of two shapes needs logs that are alike in both.
+        alike = engine.results is not None and not engine.eager
+        self._resident = isinstance(feed, ArrayFeed)
+        self._join = alike and self._resident
         self.pacer = Pacer()
         self.interrupted = False
+        self.stream_state: Any = None  # after the batches that are done
         self._begin = getattr(callbacks, f"on_{kind}_batch_begin")
         self._end = getattr(callbacks, f"on_{kind}_batch_end")
 
-    def epoch(self, number: int, step: int) -> tuple[dict[str, Any], int]:
-        """Run one epoch.
+    def epochs(
+        self, number: int, most: int, step: int, first: int = 0
+    ) -> list[Finished]:
+        """Run the next epoch, or as many short ones as fit one dispatch.
 
         Args:
             number: the epoch, which the order of rows derives from.
+            most: how many epochs may run before their callbacks are called.
             step: steps of training before it.
-
-        Returns:
-            Its logs, and how many steps it had.
+            first: the batch to begin with.
         """
-        self._fresh, self._bad, self._step = True, -1, step
+        if most > 1 and first == 0 and self._join and self.needs == "epochs":
+            segment = next(self._segments(number))
+            count = min(most, EPOCHS.rows, self.pacer.chunk // segment.last)
+            if count > 1 and self._record(segment) == EPOCHS:
+                return self._together(segment, number, count, step)
+        return [self._epoch(number, step, first)]
+
+    def _epoch(self, number: int, step: int, first: int) -> Finished:
+        self._number, self._step, self._first = number, step, first
+        self._steps = self.feed.steps
+        self._bad: Any = -1
         self._out: dict[str, Any] | None = None
         self._pending: tuple[dict[str, Any], int, int] | None = None
         done = 0
-        segments = self.feed.segments(number)
+        segments = self._segments(number)
         try:
             for segment in segments:
                 done = self._segment(segment)
+                self.stream_state = segment.after
                 if self._should_stop():
+                    if self._resident and done < segment.last:
+                        self._pause(done, self._bad, None)
                     break
         finally:
-            segments.close()  # type: ignore[attr-defined]
+            segments.close()
         self._settle()
         if self._out is None:
-            return {}, 0
+            return Finished({}, 0)
         logs = host_logs(self._out["logs"])
         bad = int(np.asarray(self._bad))
-        return (logs, done) if bad < 0 else (self._not_finite(logs, bad), bad)
+        if bad < 0:
+            return Finished(logs, done)
+        return Finished(self._not_finite(logs, bad), bad)
+
+    def _together(
+        self, segment: Segment, number: int, count: int, step: int
+    ) -> list[Finished]:
+        """Run several epochs of arrays in one dispatch."""
+        steps = segment.last
+        runner = self._runner(segment)
+        self.pacer.start()
+        out = runner.run(
+            segment.data,
+            clock_of(self.seed, step, 0, count * steps, number, steps, fresh=True),
+        )
+        rows = jax.device_get(out["rows"])
+        self.pacer.note(count * steps)
+        bad = int(out["bad"])
+        complete = count if bad < 0 else bad // steps
+        finished = [
+            Finished(_plain({k: v[i] for k, v in rows.items()}), steps)
+            for i in range(complete)
+        ]
+        if bad >= 0:
+            logs, place = host_logs(out["logs"]), bad % steps
+            finished.append(Finished(self._not_finite(logs, place), place))
+        return finished
 
     def prepare(self) -> None:
         """Trace every kind of batch; compile all but the first in the background."""
         if isinstance(self.feed, ArrayFeed) and not self.engine.eager:
-            segments = list(self.feed.segments(0))
-            for segment in segments[1:]:
+            for segment in list(self._segments(0))[1:]:
                 self._runner(segment).prepare(segment.data)
 
+    def _segments(self, number: int) -> Generator[Segment]:
+        return self.feed.segments(number, self._join)
+
+    def _record(self, segment: Segment) -> Record:
+        if self.needs == "batches":
+            return BATCHES
+        together = segment.short and self._join and self.kind == "train"
+        return EPOCHS if together else NOTHING
+
     def _runner(self, segment: Segment) -> Runner:
-        history = _HISTORY_STEPS if self.needs == "batches" else 0
-        return self.engine.runner(segment.batches, segment.data, history)
+        return self.engine.runner(segment, self._record(segment))
 
     def _segment(self, segment: Segment) -> int:
         runner = self._runner(segment)
-        first = segment.first
+        first = max(segment.first, self._first)
         while first < segment.last and not self._should_stop():
-            last = min(segment.last, first + self._limit(runner))
+            if first > self._first and (self._resident or first == segment.first):
+                self._pause(first, self._bad, self.stream_state)
+            last = min(segment.last, first + self._limit())
             if self.needs == "model":
                 self._begin(first)
                 runner = self._runner(segment)
@@ -164,24 +229,27 @@ class EpochLoop:
                 self.pacer.start()
             out = self._dispatch(runner, segment, first, last)
             if self.needs != "epochs":
-                self._report_batches(out, first, last, runner.history)
+                self._report_batches(out, first, last)
             self._settle()
             self._pending = out, last - first, last
             first = last
         return first
 
-    def _limit(self, runner: Runner) -> int:
+    def _limit(self) -> int:
         if self.needs == "model":
             return 1
-        chunk = min(self.pacer.chunk, self.callbacks.batches_to_pause())
-        return min(chunk, runner.history) if runner.history else chunk
+        most = BATCHES.rows if self.needs == "batches" else self.pacer.chunk
+        return min(most, self.pacer.chunk, self.callbacks.batches_to_pause())
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
     ) -> dict[str, Any]:
-        clock = clock_of(self.seed, self._step, first, last, self._fresh, self._bad)
+        clock = clock_of(
+            self.seed, self._step, first, last, self._number, self._steps, True,
+            self._bad,
+        )  # fmt: skip
         self._out = runner.run(segment.data, clock)
-        self._bad, self._fresh = self._out["bad"], False
+        self._bad = self._out["bad"]
         return self._out
 
     def _settle(self) -> None:
@@ -195,13 +263,11 @@ class EpochLoop:
             self.interrupted = True
         self.callbacks.on_progress(self.kind, done, out["logs"])
 
-    def _report_batches(
-        self, out: dict[str, Any], first: int, last: int, history: int
-    ) -> None:
+    def _report_batches(self, out: dict[str, Any], first: int, last: int) -> None:
         bad = int(out["bad"])
-        rows = jax.device_get(out["history"])
+        rows = jax.device_get(out["rows"])
         for i in range(first, last):
-            if history:
+            if self.needs == "batches":
                 self._begin(i)
                 logs = _plain({k: v[i - first] for k, v in rows.items()})
             else:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.extend.core
 import jax.numpy as jnp
+import numpy as np
 
 from lamina.core import stateless
 from lamina.core.executable import Program
@@ -21,61 +22,114 @@ from lamina.core.scope import RunKey
 from lamina.core.variable import Variable
 from lamina.data.feeds import STRETCH, Batches
 
-__all__ = ["Clock", "Step", "loop_program", "trace_step"]
+__all__ = [
+    "BATCHES",
+    "EPOCHS",
+    "NOTHING",
+    "Clock",
+    "Record",
+    "Step",
+    "loop_program",
+    "packed",
+    "trace_step",
+]
+
+
+class Record(NamedTuple):
+    """Whose logs a dispatch keeps, and of how many at most."""
+
+    of: str
+    rows: int
+
+
+NOTHING = Record("nothing", 0)
+BATCHES = Record("batches", 32)
+EPOCHS = Record("epochs", 128)
 
 
 class Clock(NamedTuple):
-    """Where a dispatch stands in a run; all scalars."""
+    """Where a dispatch stands in a run; all scalars.
+
+    Batches are counted from the start of an epoch, on into the epochs after it.
+    """
 
     seed: Any  # uint32
     step: Any  # uint32: training steps before this epoch
+    epoch: Any  # uint32: which epoch it is
+    steps: Any  # int32: batches in an epoch
     first: Any  # int32: first batch of this dispatch
     last: Any  # int32: one past its last batch
-    fresh: Any  # bool: whether metrics start over
+    fresh: Any  # int32: 1 if metrics start over with each epoch
     bad: Any  # int32: batch whose loss or gradients were not finite, else -1
+
+
+def packed(clock: Clock) -> tuple[np.ndarray, Any]:
+    """A clock as one array and `bad`, which may be on the device.
+
+    Each argument of a program costs microseconds, more than a number is worth.
+    """
+    *fields, bad = clock
+    array = np.array([int(f) & 0xFFFFFFFF for f in fields], np.uint32)
+    return array, np.int32(bad) if isinstance(bad, int) else bad
+
+
+def unpacked(array: Any, bad: Any) -> Clock:
+    """The clock that `packed` made an array of."""
+    seed, step, epoch, *counts = list(array)
+    steps, first, last, fresh = [c.astype(jnp.int32) for c in counts]
+    return Clock(seed, step, epoch, steps, first, last, fresh, bad)
 
 
 class Step(NamedTuple):
     """A traced step: a pure function, and the variables it is a function of."""
 
-    run: Callable[..., Any]
+    runs: list[Callable[..., Any]]  # one for each shape of a batch
     changed: list[Variable]  # what it assigns to
     fixed: list[Variable]  # what it only reads
     numbers: list[tuple[int, str]]
     logs: Any  # shapes of what it returns
 
     def __call__(
-        self, changed: Any, fixed: Any, numbers: Any, run: RunKey, batch: Any
+        self, which: int, changed: Any, fixed: Any, numbers: Any, key: Any, batch: Any
     ) -> Any:
         """New values of `changed`, the step's logs, whether all was finite."""
-        flat = jax.tree.leaves((changed, fixed, numbers, run, batch))
-        return self.run(flat)
+        flat = jax.tree.leaves((changed, fixed, numbers, key, batch))
+        return self.runs[which](flat)
 
 
 def trace_step(
     function: Callable[[Any], Any],
     variables: Sequence[Variable],
     numbers: dict[tuple[int, str], float],
-    batch: Any,
+    batches: Sequence[Any],
     guard: bool = False,
 ) -> Step:
-    """Trace a step for batches of one shape.
+    """Trace a step for batches of one or a few shapes.
 
     Args:
         function: takes a batch, reads and assigns variables, returns logs.
         variables: what it is expected to use; others that it meets are added.
         numbers: hyperparameters, by owner and name.
-        batch: the shapes of one batch.
+        batches: the shapes of a batch, for each of its kinds.
         guard: whether to check that losses and gradients are finite.
     """
     known = {id(v): v for v in variables}
     missing: dict[int, Variable] = {}
     for _ in range(stateless.ATTEMPTS):
         known.update(missing)
-        step, missing = _trace(function, list(known.values()), numbers, batch, guard)
+        bound = list(known.values())
+        traces = [_trace(function, bound, numbers, batch, guard) for batch in batches]
+        missing = {k: v for trace in traces for k, v in trace.captured.items()}
         if not missing:
-            return step
+            return _step(traces, bound, numbers)
     raise stateless.new_each_time(missing)
+
+
+class _Trace(NamedTuple):
+    run: Callable[..., Any]  # values of all variables, other arguments -> see `Step`
+    assigned: list[int]
+    captured: dict[int, Variable]
+    logs: Any
 
 
 def _trace(
@@ -84,7 +138,7 @@ def _trace(
     numbers: dict[tuple[int, str], float],
     batch: Any,
     guard: bool,
-) -> tuple[Step, dict[int, Variable]]:
+) -> _Trace:
     assigned: list[int] = []
     captured: dict[int, Variable] = {}
 
@@ -101,24 +155,42 @@ def _trace(
     values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in variables]
     args = values, list(numbers.values()), run, batch
     closed, shapes = jax.make_jaxpr(pure, return_shape=True)(*args)
-    fixed = [i for i in range(len(variables)) if i not in assigned]
     structure = jax.tree.structure(shapes)
-    order = [*assigned, *fixed]
-    place = {i: n for n, i in enumerate(order)}
     flat_run = jax.extend.core.jaxpr_as_fun(closed)
 
-    def run_flat(flat: list[Any]) -> Any:
-        held = [flat[place[i]] for i in range(len(variables))]
-        return jax.tree.unflatten(structure, flat_run(*held, *flat[len(variables) :]))
+    def run_flat(values: list[Any], rest: list[Any]) -> Any:
+        return jax.tree.unflatten(structure, flat_run(*values, *rest))
 
-    step = Step(
-        run_flat,
-        [variables[i] for i in assigned],
-        [variables[i] for i in fixed],
+    return _Trace(run_flat, assigned, captured, shapes[1])
+
+
+def _step(
+    traces: list[_Trace],
+    variables: list[Variable],
+    numbers: dict[tuple[int, str], float],
+) -> Step:
+    """Traces for several shapes as functions of the same variables."""
+    assigned = sorted({i for trace in traces for i in trace.assigned})
+    order = [*assigned, *(i for i in range(len(variables)) if i not in assigned)]
+    place = {i: n for n, i in enumerate(order)}
+
+    def make(trace: _Trace) -> Callable[..., Any]:
+        def run(flat: list[Any]) -> Any:
+            held = [flat[place[i]] for i in range(len(variables))]
+            new, logs, finite = trace.run(held, flat[len(variables) :])
+            after = dict(zip(trace.assigned, new, strict=True))
+            return [after.get(i, held[i]) for i in assigned], logs, finite
+
+        return run
+
+    count = len(assigned)
+    return Step(
+        [make(trace) for trace in traces],
+        [variables[i] for i in order[:count]],
+        [variables[i] for i in order[count:]],
         list(numbers),
-        shapes[1],
+        traces[0].logs,
     )
-    return step, captured
 
 
 def loop_program(
@@ -126,7 +198,7 @@ def loop_program(
     batches: Batches,
     fresh: Callable[[], Any],
     results: Callable[[], Any] | None,
-    history: int = 0,
+    record: Record = NOTHING,
     guard: bool = True,
 ) -> Program:
     """The program that runs a step over a stretch of batches.
@@ -134,38 +206,39 @@ def loop_program(
     Args:
         step: the traced step.
         batches: how it finds its batches.
-        fresh: resets the metrics; applied when `clock.fresh`.
+        fresh: resets the metrics; applied where an epoch starts, if `clock.fresh`.
         results: logs as a function of the state after the last step; `None` if they
             are what the last step returned.
-        history: for how many steps a dispatch also returns each one's logs.
+        record: whose logs a dispatch also returns.
         guard: whether to stop before a step that leaves something not finite.
 
     Returns:
-        A program of `(changed, fixed, numbers, data, clock)` that returns the changed
-        variables' values and a dictionary: `logs`, `bad`, and `history`.
+        A program of `(changed, fixed, numbers, data, clock, bad)` that returns the
+        changed variables' values and a dictionary: `logs`, `bad`, and `rows`, the
+        logs that were recorded. `numbers` and `clock` are arrays; see `packed`.
     """
-    everything = [*step.changed, *step.fixed]
 
-    def run(changed: Any, fixed: Any, numbers: Any, data: Any, clock: Clock) -> Any:
-        loop = _Loop(step, batches, results, history, fixed, numbers, data, clock)
-        changed = _start(step, everything, changed, fixed, fresh, clock.fresh)
+    def run(
+        changed: Any, fixed: Any, numbers: Any, data: Any, clock: Any, bad: Any
+    ) -> Any:
+        numbers, clock = list(numbers), unpacked(clock, bad)
+        loop = _Loop(step, batches, fresh, results, record, fixed, numbers, data, clock)
         empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), step.logs)
         shapes = jax.eval_shape(loop.logs_of, changed, empty)
-        rows = jax.tree.map(lambda s: jnp.zeros((history, *s.shape), s.dtype), shapes)
+        rows = jax.tree.map(
+            lambda s: jnp.zeros((record.rows, *s.shape), s.dtype), shapes
+        )
         state = changed, None if results is not None else empty, rows
         limit = jnp.where(clock.bad < 0, clock.last, clock.first)
-        end = jnp.minimum(clock.first + STRETCH, limit)
+        end = loop.end(clock.first, limit)
         advance = loop.guarded if guard else loop.unguarded
         *_, (changed, last, rows), bad = jax.lax.while_loop(
             lambda carry: carry[0] < carry[2],
             advance,
             (clock.first, end, limit, state, clock.bad),
         )
-        return changed, {
-            "logs": loop.logs_of(changed, last),
-            "bad": bad,
-            "history": rows,
-        }
+        logs = loop.logs_of(changed, last)
+        return changed, {"logs": logs, "bad": bad, "rows": rows}
 
     return Program(run, donate=(0,))
 
@@ -173,20 +246,31 @@ def loop_program(
 class _Loop(NamedTuple):
     """One dispatch while it is traced.
 
-    It goes by stretches of a few steps: rows are gathered and the state is checked
-    once for each, which costs a small part of doing so at every step. A carry is
-    `(first, end, limit, state, bad)`: the stretch to run, where to stop, what has
-    been reached.
+    It goes by stretches of a few steps of one epoch: rows are gathered and the state
+    is checked once for each, which costs a small part of doing so at every step. A
+    carry is `(first, end, limit, state, bad)`: the stretch to run, where to stop,
+    what has been reached.
     """
 
     step: Step
     batches: Batches
+    fresh: Callable[[], Any]
     results: Callable[[], Any] | None
-    history: int
+    record: Record
     fixed: Any
     numbers: Any
     data: Any
     clock: Clock
+
+    def end(self, first: Any, limit: Any) -> Any:
+        """Where the stretch that begins at a batch ends."""
+        steps = self.clock.steps
+        number = first % steps
+        edge = steps
+        if self.batches.rest:
+            full = self.batches.full(self.data)
+            edge = jnp.where(number < full, full, steps)
+        return jnp.minimum(jnp.minimum(first + STRETCH, limit), first - number + edge)
 
     def logs_of(self, changed: Any, last: Any) -> Any:
         """Logs as a function of the state, or as the last step returned them."""
@@ -200,30 +284,84 @@ class _Loop(NamedTuple):
 
     def stretch(self, first: Any, end: Any, state: Any) -> tuple[Any, Any]:
         """Run batches `first` to `end`; the new state, whether losses are finite."""
-        clock = self.clock
-        block = self.batches.block(self.data, first)
-
-        def body(i: Any, carry: Any) -> Any:
-            changed, last, rows, fine = carry
-            key = RunKey(clock.seed, clock.step + i.astype(jnp.uint32))
-            batch = self.batches.take(self.data, i, block)
-            changed, logs, finite = self.step(
-                changed, self.fixed, self.numbers, key, batch
-            )
-            if self.history:
-                place = i - clock.first
-                row = self.logs_of(changed, logs)
-                rows = jax.tree.map(lambda a, v: a.at[place].set(v), rows, row)
-            return changed, None if last is None else logs, rows, fine & finite
-
-        *after, fine = jax.lax.fori_loop(first, end, body, (*state, jnp.bool_(True)))
+        changed, last, rows = state
+        epochs, number = first // self.clock.steps, first % self.clock.steps
+        changed = self._started(changed, (number == 0) & (self.clock.fresh > 0))
+        place = first, end, first - number, epochs, (changed, last, rows)
+        if self.batches.rest:
+            is_full = number < self.batches.full(self.data)
+            *after, fine = jax.lax.cond(is_full, self._full, self._rest, place)
+        else:
+            *after, fine = self._full(place)
+        if self.record.of == "epochs":
+            changed, last, rows = after
+            done = end % self.clock.steps == 0
+            row = epochs - self.clock.first // self.clock.steps
+            after = changed, last, self._write(rows, row, changed, last, done)
         return tuple(after), fine
+
+    def _started(self, changed: Any, flag: Any) -> list[Any]:
+        """The state with its metrics reset, where an epoch starts."""
+        variables = [*self.step.changed, *self.step.fixed]
+        with stateless.bind(variables, [*changed, *self.fixed]) as scope:
+            self.fresh()
+        return [
+            jnp.where(flag, scope.values[id(v)], value)
+            if id(v) in scope.assigned
+            else value
+            for v, value in zip(self.step.changed, changed, strict=True)
+        ]
+
+    def _full(self, place: Any) -> Any:
+        first, end, begin, epochs, state = place
+        clock, run = self.clock, (self.clock.seed, self._epoch(epochs))
+        block = self.batches.block(self.data, run, first - begin)
+
+        def body(n: Any, carry: Any) -> Any:
+            batch = self.batches.take(self.data, run, n - begin, block)
+            changed, last, rows, fine = carry
+            changed, last, finite = self._one(0, n, changed, last, batch)
+            if self.record.of == "batches":
+                rows = self._write(rows, n - clock.first, changed, last)
+            return changed, last, rows, fine & finite
+
+        return jax.lax.fori_loop(first, end, body, (*state, jnp.bool_(True)))
+
+    def _rest(self, place: Any) -> Any:
+        first, _, _, epochs, (changed, last, rows) = place
+        run = self.clock.seed, self._epoch(epochs)
+        batch = self.batches.take_rest(self.data, run)
+        changed, last, finite = self._one(1, first, changed, last, batch)
+        if self.record.of == "batches":
+            rows = self._write(rows, first - self.clock.first, changed, last)
+        return changed, last, rows, finite
+
+    def _epoch(self, epochs: Any) -> Any:
+        return self.clock.epoch + epochs.astype(jnp.uint32)
+
+    def _one(self, which: int, n: Any, changed: Any, last: Any, batch: Any) -> Any:
+        key = RunKey(self.clock.seed, self.clock.step + n.astype(jnp.uint32))
+        changed, logs, finite = self.step(
+            which, changed, self.fixed, self.numbers, key, batch
+        )
+        return changed, None if last is None else logs, finite
+
+    def _write(
+        self, rows: Any, row: Any, changed: Any, last: Any, when: Any = True
+    ) -> Any:
+        """Record the logs in a row, if it is the time for it."""
+
+        def put(all_rows: jax.Array, value: jax.Array) -> jax.Array:
+            value = jnp.where(when, value, all_rows[row])
+            return jax.lax.dynamic_update_index_in_dim(all_rows, value, row, 0)
+
+        return jax.tree.map(put, rows, self.logs_of(changed, last))
 
     def unguarded(self, carry: Any) -> Any:
         """Run the next stretch."""
         first, end, limit, state, bad = carry
         state, _ = self.stretch(first, end, state)
-        return end, jnp.minimum(end + STRETCH, limit), limit, state, bad
+        return end, self.end(end, limit), limit, state, bad
 
     def guarded(self, carry: Any) -> Any:
         """Run the next stretch; if it fails, go back and try its first half.
@@ -239,24 +377,8 @@ class _Loop(NamedTuple):
         limit = jnp.where(found, first, limit)
         half = first + (end - first + 1) // 2
         begin = jnp.where(good, end, first)
-        end = jnp.where(good, jnp.minimum(end + STRETCH, limit), half)
+        end = jnp.where(good, self.end(end, limit), half)
         return begin, end, limit, state, bad
-
-
-def _start(
-    step: Step,
-    everything: list[Variable],
-    changed: Any,
-    fixed: Any,
-    fresh: Callable[[], Any],
-    flag: Any,
-) -> list[Any]:
-    with stateless.bind(everything, [*changed, *fixed]) as scope:
-        fresh()
-    return [
-        jnp.where(flag, scope.values[id(v)], value)
-        for v, value in zip(step.changed, changed, strict=True)
-    ]
 
 
 def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:

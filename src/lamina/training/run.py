@@ -23,8 +23,10 @@ from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.errors import ArgumentError
 from lamina.training.callbacks import CallbackList, History
 from lamina.training.engine import clock_of
-from lamina.training.loop import EpochLoop, Interrupt, host_logs
+from lamina.training.keeper import Keeper
+from lamina.training.loop import EpochLoop, Finished, Interrupt, host_logs
 from lamina.training.preflight import check_data
+from lamina.training.run_state import Place
 
 __all__ = [
     "evaluate",
@@ -43,15 +45,16 @@ def fit(
     class_weight: Mapping[int, float] | None, sample_weight: Any,
     initial_epoch: int, steps_per_epoch: int | None, validation_steps: int | None,
     validation_batch_size: int | None, validation_freq: int | Sequence[int],
-    seed: int | None, check: bool,
+    seed: int | None, check: bool, resume: Any,
 ) -> Any:  # fmt: skip
     """See `Trainer.fit`."""
     if validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = split_validation(
             (x, y, sample_weight), validation_split
         )
-    seed = make_seed() if seed is None else seed
     chosen = callbacks_for(model, callbacks, verbose, epochs, history=True)
+    keeper = Keeper(model, chosen, resume)
+    seed = keeper.seed(seed)
     most = 1 if chosen.batch_needs("train") == "model" else None
     feed = adapt(
         x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, seed,
@@ -64,29 +67,84 @@ def fit(
         model, validation_data, validation_batch_size or batch_size, validation_steps,
         chosen, interrupt,
     )  # fmt: skip
-
-    def stopped() -> bool:
-        return model.stop_training or interrupt.requested
-
-    loop = EpochLoop("train", model._engine("train"), feed, chosen, seed, stopped)
-    model.stop_training = False
-    loop.prepare()
-    logs: dict[str, Any] = {}
-    with interrupt, chosen:
+    training = _Training(model, feed, chosen, seed, interrupt, keeper)
+    training.validate, training.validation_freq = validate, validation_freq
+    record = {
+        "seed": seed, "batch_size": batch_size, "shuffle": shuffle,
+        "steps_per_epoch": steps_per_epoch, "class_weight": class_weight,
+    }  # fmt: skip
+    with interrupt, chosen, keeper:
         chosen.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
-            chosen.on_epoch_begin(epoch)
-            logs, steps = loop.epoch(epoch, model._steps_done)
-            model._steps_done += steps
-            due = _is_due(epoch, validation_freq) and not interrupt.requested
-            if validate is not None and due:
-                logs.update({f"val_{k}": v for k, v in validate().items()})
-            chosen.on_epoch_end(epoch, logs)
-            if stopped() or loop.interrupted:
-                break
+        start = Place(initial_epoch, 0, model._steps_done)
+        logs = training.run(keeper.begin(feed, start, **record), epochs)
         finish(model)
         chosen.on_train_end(logs)
+        keeper.complete = not interrupt.requested
     return model.history
+
+
+class _Training:
+    """The epochs of one `fit`."""
+
+    validate: Callable[[], dict[str, Any]] | None = None
+    validation_freq: int | Sequence[int] = 1
+
+    def __init__(
+        self, model: Any, feed: ArrayFeed | StreamFeed, callbacks: CallbackList,
+        seed: int, interrupt: Interrupt, keeper: Keeper,
+    ) -> None:  # fmt: skip
+        self._model, self._callbacks, self._keeper = model, callbacks, keeper
+        self._interrupt = interrupt
+        engine = model._engine("train")
+        self._loop = EpochLoop(
+            "train", engine, feed, callbacks, seed, self._stopped, self._pause
+        )
+        self._loop.prepare()
+        self._epoch = 0
+        model.stop_training = False
+
+    def run(self, place: Place, epochs: int) -> dict[str, Any]:
+        """Train from a place on; the last epoch's logs."""
+        model, callbacks, loop = self._model, self._callbacks, self._loop
+        together = self.validate is None and callbacks.lets_epochs_run()
+        self._epoch, first = place.epoch, place.batch
+        logs: dict[str, Any] = {}
+        while self._epoch < epochs and not (self._stopped() or loop.interrupted):
+            if first == 0:
+                callbacks.on_epoch_begin(self._epoch)
+            most = epochs - self._epoch if together else 1
+            for i, done in enumerate(
+                loop.epochs(self._epoch, most, model._steps_done, first)
+            ):
+                if i > 0:
+                    callbacks.on_epoch_begin(self._epoch)
+                logs = self._end_epoch(done)
+            first = 0
+            # An epoch that was broken off is gone on with, not counted as one.
+            if not (self._interrupt.requested or loop.interrupted):
+                last = self._epoch == epochs or model.stop_training
+                place = Place(self._epoch, 0, model._steps_done)
+                self._keeper.epoch_ended(place, loop.stream_state, last)
+        if loop.interrupted:
+            self._keeper.diverged()
+        return logs
+
+    def _end_epoch(self, done: Finished) -> dict[str, Any]:
+        logs = done.logs
+        self._model._steps_done += done.steps
+        due = _is_due(self._epoch, self.validation_freq)
+        if self.validate is not None and due and not self._interrupt.requested:
+            logs.update({f"val_{k}": v for k, v in self.validate().items()})
+        self._callbacks.on_epoch_end(self._epoch, logs)
+        self._epoch += 1
+        return logs
+
+    def _stopped(self) -> bool:
+        return self._model.stop_training or self._interrupt.requested
+
+    def _pause(self, batch: int, bad: Any, stream: Any) -> None:
+        place = Place(self._epoch, batch, self._model._steps_done)
+        self._keeper.pause(place, bad, stream, self._interrupt.requested)
 
 
 def finish(model: Any) -> None:
@@ -162,7 +220,7 @@ def _validation(
     def validate() -> dict[str, Any]:
         model.stop_evaluating = False
         callbacks.on_test_begin()
-        logs, _ = loop.epoch(0, 0)
+        logs = loop.epochs(0, 1, 0)[0].logs
         callbacks.on_test_end(logs)
         return logs
 
@@ -184,7 +242,7 @@ def evaluate(
             lambda: model.stop_evaluating or interrupt.requested,
         )  # fmt: skip
         chosen.on_test_begin()
-        logs, _ = loop.epoch(0, 0)
+        logs = loop.epochs(0, 1, 0)[0].logs
         chosen.on_test_end(logs)
     if interrupt.requested:
         raise KeyboardInterrupt
@@ -278,7 +336,7 @@ def on_batch(
     feed = adapt(x, y, sample_weight, 2**31 - 1, class_weight=class_weight)
     get_ready(model, feed, check=False)
     segment: Segment = next(iter(feed.segments(0)))
-    runner = model._engine(kind).runner(segment.batches, segment.data)
+    runner = model._engine(kind).runner(segment)
     if model.__dict__.get("_batch_seed") is None:
         model._batch_seed = make_seed()
     out = runner.run(segment.data, clock_of(model._batch_seed, model._steps_done, 0, 1))

@@ -18,7 +18,7 @@ from lamina.core.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
 from lamina.training import run
-from lamina.training.engine import Engine
+from lamina.training.engine import Engine, Engines
 from lamina.training.plan import Compiled, Plan, flatten_by_names, output_names_of
 
 __all__ = ["Trainer"]
@@ -83,7 +83,7 @@ class Trainer:
         self.jit_compile = jit_compile
         self.auto_scale_loss = auto_scale_loss
         self.stop_training = False
-        self._engines: Any = _Engines()
+        self._engines: Any = Engines()
 
     @property
     def compiled(self) -> bool:
@@ -297,6 +297,7 @@ class Trainer:
         *,
         seed: int | None = None,
         check_data: bool = True,
+        resume: Any = None,
     ) -> Any:
         """Train for a number of epochs.
 
@@ -324,6 +325,8 @@ class Trainer:
                 which follows from `lamina.random.set_seed` if that was called.
             check_data: whether to look for values that are not finite and for labels
                 without a class before training.
+            resume: a folder, or `Checkpoints`, to keep the run in. Started again with
+                the same call, `fit` goes on where it was and ends with the same bits.
 
         Returns:
             A `History`, whose `history` has a list for each metric.
@@ -337,7 +340,7 @@ class Trainer:
             self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
             validation_data, shuffle, class_weight, sample_weight, initial_epoch,
             steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
-            seed, check_data,
+            seed, check_data, resume,
         )  # fmt: skip
 
     def evaluate(
@@ -490,11 +493,3 @@ class Trainer:
             guard=kind == "train",
             eager=self.run_eagerly,
         )
-
-
-class _Engines:
-    """What `compile` starts anew: compiled loops and known output shapes."""
-
-    def __init__(self) -> None:
-        self.by_kind: dict[Any, Engine] = {}
-        self.outputs: dict[Any, Any] = {}

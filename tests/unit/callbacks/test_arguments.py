@@ -106,7 +106,7 @@ def test_an_unknown_keyword_is_refused(cls):
         (lambda: ModelCheckpoint("a.keras", period=5), "Use save_freq"),
         (lambda: LambdaCallback(on_epoch_ends=print), "Did you mean 'on_epoch_end'"),
         (lambda: TensorBoard(write_grads=True), "no argument 'write_grads'"),
-        (lambda: TensorBoard(embeddings_freq=1), "`embeddings_freq` is not supported"),
+        (lambda: TensorBoard(embeddings_freq=-1), "`embeddings_freq` must be"),
         (lambda: TensorBoard(profile_batch=(5, 2)), "`profile_batch` must be"),
         (lambda: CallbackList([EarlyStopping]), r"Make an object of the class"),
         (lambda: CallbackList([print]), "takes objects of classes that derive"),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
+import numpy as np
 import pytest
 
+import lamina
+from lamina import layers
 from lamina.training.callbacks import LambdaCallback, TensorBoard
 from tests.unit.callbacks.helpers import X, Y, small_model
 
@@ -92,3 +96,54 @@ def test_nothing_is_written_for_what_is_not_asked(tmp_path):
     fit(tmp_path, update_freq=100)
     tags = {tag for tag, *_ in events(tmp_path / "train")}
     assert tags == TRAIN
+
+
+def test_weights_as_images(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    convolution = layers.Conv2D(5, (2, 3), name="conv")
+    model = lamina.Sequential([layers.Input((4, 4, 2)), convolution, layers.Flatten()])
+    model.compile("sgd", "mse")
+    board = TensorBoard(tmp_path, histogram_freq=1, write_images=True)
+    x, y = np.ones((2, 4, 4, 2), "float32"), np.ones((2, 30), "float32")
+    model.fit(x, y, verbose=0, callbacks=[board])
+    sizes = {}
+    for tag, _, value in events(tmp_path / "train"):
+        if value.HasField("image"):
+            drawn = image.open(io.BytesIO(value.image.encoded_image_string))
+            sizes[tag] = drawn.size
+            assert drawn.convert("L").getextrema() in [(0, 255), (0, 0)]
+    assert sizes == {"conv/kernel/image": (5 * 3, 2 * 2), "conv/bias/image": (5, 1)}
+
+
+def embedded(folder, metadata):
+    words = layers.Embedding(3, 2, name="words")
+    model = lamina.Sequential([layers.Input((4,)), words, layers.Flatten()])
+    model.compile("sgd", "mse")
+    board = TensorBoard(folder, embeddings_freq=1, embeddings_metadata=metadata)
+    x, y = np.ones((2, 4), "int32"), np.ones((2, 8), "float32")
+    model.fit(x, y, verbose=0, callbacks=[board])
+    return words.embeddings.numpy()
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_tables_for_the_projector(tmp_path, by_name):
+    path = tmp_path / "names.txt"
+    path.write_text("red\ngreen\nblue\n")
+    table = embedded(tmp_path / "logs", {"words": path} if by_name else path)
+    (written,) = (tmp_path / "logs").rglob("tensors.tsv")
+    np.testing.assert_allclose(np.loadtxt(written), table, rtol=1e-6)
+    assert written.with_name("metadata.tsv").read_text().split() == [
+        "red", "green", "blue",
+    ]  # fmt: skip
+    assert "words" in (tmp_path / "logs/train/projector_config.pbtxt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lines", "name", "words"),
+    [(2, "words", "has 2 lines"), (3, "wrods", "Did you mean 'words'")],
+)
+def test_names_that_do_not_fit_a_table(tmp_path, lines, name, words):
+    path = tmp_path / "names.txt"
+    path.write_text("red\n" * lines)
+    with pytest.raises(lamina.errors.ArgumentError, match=words):
+        embedded(tmp_path / "logs", {name: path})

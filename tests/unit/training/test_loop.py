@@ -28,7 +28,7 @@ def trained(cut: Any = None, monkeypatch: Any = None, **fit: Any) -> Any:
             chunk = property(lambda _: next(sizes), lambda *_: None)
 
         monkeypatch.setattr(loop, "Pacer", Cutter)
-    x, y = blobs()
+    x, y = blobs(fit.pop("rows", 100))
     options = {"epochs": 2, "batch_size": 8, "verbose": 0, "seed": 5, **fit}
     history = model.fit(x, y, **options)
     return state_of(model), history.history
@@ -42,6 +42,47 @@ def test_any_cut_of_an_epoch_gives_the_same_bits(cut: Any, monkeypatch: Any) -> 
     pieces, cut_logs = trained(cut, monkeypatch)
     assert_same_bits(whole, pieces)
     assert logs == cut_logs
+
+
+@pytest.mark.parametrize("rows", [100, 96, 7], ids=str)
+@pytest.mark.parametrize("cut", [[27], [13, 40], [1000], [1, 90, 3]], ids=str)
+def test_short_epochs_in_one_dispatch_give_the_same_bits(
+    cut: Any, rows: int, monkeypatch: Any
+) -> None:
+    class Look(callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.epoch = epoch
+
+    data = {"rows": rows, "epochs": 9}
+    one_by_one, logs = trained(callbacks=[Look()], **data)
+    pieces, cut_logs = trained(cut, monkeypatch, **data)
+    assert_same_bits(one_by_one, pieces)
+    assert logs == cut_logs
+    assert len(logs["loss"]) == 9
+
+
+def test_epochs_run_together_only_for_callbacks_that_let_them(tmp_path: Any) -> None:
+    class Mine(callbacks.History):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.model.get_weights()
+
+    log = callbacks.CSVLogger(tmp_path / "log.csv")
+    assert callbacks.CallbackList([log], add_history=True).lets_epochs_run()
+    for other in [callbacks.EarlyStopping(), callbacks.LambdaCallback(), Mine()]:
+        assert not callbacks.CallbackList([log, other]).lets_epochs_run()
+
+
+def test_epochs_that_run_together_stop_at_the_last_finite_step() -> None:
+    model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.compile(lamina.optimizers.SGD(3.0), "mse")
+    x = np.ones((20, 1), "float32")
+    with pytest.warns(loop.NonFiniteWarning):
+        history = model.fit(x, 2 * x, batch_size=8, epochs=500, verbose=0)
+    losses = history.history["loss"]
+    steps = int(model.optimizer.iterations)
+    assert np.isfinite(losses[:-1]).all() and np.isnan(losses[-1])
+    assert len(losses) == steps // 3 + 1 < 500
+    assert np.isfinite(model.get_weights()[0]).all()
 
 
 class EveryBatch(callbacks.Callback):

@@ -10,7 +10,7 @@ import pytest
 
 import lamina
 from lamina import layers
-from lamina.data.feeds import permutation
+from lamina.data.shuffle import permutation
 
 from .helpers import assert_same_bits, blobs, state_of
 

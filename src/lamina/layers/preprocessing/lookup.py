@@ -14,6 +14,7 @@ from jax.core import Tracer
 from lamina import config
 from lamina.core.check import Check, boolean, is_int, one_of, optional
 from lamina.core.graph import Node, SymbolicTensor, is_symbolic
+from lamina.core.limits import reading
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.layers.base import Layer
 from lamina.layers.preprocessing.batches import batches_of, is_batched
@@ -317,13 +318,14 @@ class Lookup(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer that `get_config` describes."""
-        if isinstance(config.get("vocabulary"), str):
-            raise FileFormatError(
-                f"The config of a {cls.__name__} names a file, "
-                f"{config['vocabulary']!r}, as its vocabulary. lamina opens no path "
-                "that a file names: read it and call `layer.set_vocabulary`."
-            )
-        return super().from_config(config)
+        with reading(config, f"The config of {cls.__name__}"):
+            if isinstance(config.get("vocabulary"), str):
+                raise FileFormatError(
+                    f"The config of a {cls.__name__} names a file, "
+                    f"{config['vocabulary']!r}, as its vocabulary. lamina opens no "
+                    "path that a file names: read it and call `layer.set_vocabulary`."
+                )
+            return super().from_config(config)
 
 
 class StringLookup(Lookup):
@@ -382,20 +384,10 @@ class StringLookup(Lookup):
     ) -> None:
         self.encoding = encoding
         super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            salt,
-            name=name,
-            **kwargs,
-        )
+            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary,
+            idf_weights, invert, output_mode, pad_to_max_tokens, sparse, salt,
+            name=name, **kwargs,
+        )  # fmt: skip
 
     def _cleaned(self, values: np.ndarray) -> np.ndarray:
         if values.dtype.kind == "S":
@@ -467,21 +459,10 @@ class IntegerLookup(Lookup):
     ) -> None:
         self.vocabulary_dtype = vocabulary_dtype
         super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            pad_to_max_tokens,
-            sparse,
-            salt,
-            oov_method,
-            name=name,
-            **kwargs,
-        )
+            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary,
+            idf_weights, invert, output_mode, pad_to_max_tokens, sparse, salt,
+            oov_method, name=name, **kwargs,
+        )  # fmt: skip
 
     def _cleaned(self, values: np.ndarray) -> np.ndarray:
         return values.astype(np.int64)

@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import at_least, boolean, one_of, optional, positive_int
+from lamina.core.limits import reading
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base import Layer
 from lamina.layers.preprocessing.batches import batches_of
@@ -293,11 +294,12 @@ class Discretization(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Discretization:
         """The layer that `get_config` describes, adapted if that one was."""
-        if config.get("num_bins") is None:
-            return super().from_config(config)
-        layer = super().from_config({**config, "bin_boundaries": None})
-        layer.bin_boundaries = config.get("bin_boundaries")
-        return layer
+        with reading(config, f"The config of {cls.__name__}"):
+            if config.get("num_bins") is None:
+                return super().from_config(config)
+            layer = super().from_config({**config, "bin_boundaries": None})
+            layer.bin_boundaries = config.get("bin_boundaries")
+            return layer
 
 
 def _summary(values: np.ndarray, epsilon: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from lamina.core.module import Number
 from lamina.core.random import SeedGenerator
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
+from lamina.ops.cells import Rule, Weights, by_gate
 
 __all__ = ["GRUCell", "LSTMCell", "RecurrentCell", "SimpleRNNCell", "zero_states"]
 
@@ -22,10 +23,10 @@ class RecurrentCell(Layer):
     """A cell whose gates are affine in the input and in the state.
 
     The input's part, `project`, does not depend on the state, so a layer computes it
-    for all steps at once; `advance` is what is left for each step.
+    for all steps at once; `rule` and `fed_back` say what is left for each step.
     """
 
-    gates: ClassVar[int] = 1
+    kind: ClassVar[str]
     dropout = Number()
     recurrent_dropout = Number()
     arguments = {
@@ -109,11 +110,24 @@ class RecurrentCell(Layer):
         """The bias before training."""
         return self.bias_initializer(shape, dtype=dtype)
 
-    def input_bias(self) -> list[Any]:
-        """What is added to the projected input of each gate."""
-        if self.bias is None:
-            return [0] * self.gates
-        return jnp.split(self.bias.value, self.gates)
+    @property
+    def rule(self) -> Rule:
+        """What the cell does, apart from its weights."""
+        activation = self.activation
+        gate = getattr(self, "recurrent_activation", activations.sigmoid)
+        standard = activation is activations.tanh and gate is activations.sigmoid
+        return Rule(self.kind, activation, gate, standard)
+
+    @property
+    def gates(self) -> int:
+        """How many gates the cell has, the candidate included."""
+        return self.rule.gates
+
+    @property
+    def fed_back(self) -> Weights:
+        """The weights that are used at every step."""
+        bias = None if self.bias is None else self.bias.value
+        return Weights(self.recurrent_kernel.value, bias)
 
     def noise(self, rate: str, like: Any, training: bool | None) -> list[Any]:
         """Dropout masks for one step: none, one, or one for each gate."""
@@ -131,23 +145,17 @@ class RecurrentCell(Layer):
         """Dropout masks for the output that is fed back."""
         return self.noise("recurrent_dropout", states[0], training)
 
-    def project(self, inputs: Any, training: bool | None = None) -> list[Any]:
-        """The input's part of each gate, for one step or for many in front."""
+    def project(self, inputs: Any, training: bool | None = None) -> Any:
+        """The input's part of the gates, for one step or for many in front."""
         noise = self.noise("dropout", inputs, training)
-        projected = by_gate(inputs, self.kernel.value, noise, self.gates)
-        return [x + b for x, b in zip(projected, self.input_bias(), strict=True)]
-
-    def advance(
-        self, projected: list[Any], states: list[Any], noise: list[Any]
-    ) -> list[Any]:
-        """The states after a step, the output first."""
-        raise NotImplementedError
+        return by_gate(inputs, self.kernel.value, noise, self.gates)
 
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
         nested = isinstance(states, (list, tuple))
         old = list(states) if nested else [states]
         noise = self.recurrent_noise(old, training)
-        new = self.advance(self.project(inputs, training), old, noise)
+        projected = self.project(inputs, training)
+        new = self.fed_back.advance(self.rule, projected, old, noise)
         return new[0], (new if nested else new[0])
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
@@ -159,22 +167,6 @@ def zero_states(state_size: Any, batch_size: int, dtype: Any) -> list[Any]:
     """Zeros for states of these sizes."""
     sizes = state_size if isinstance(state_size, (list, tuple)) else [state_size]
     return [jnp.zeros((batch_size, size), dtype) for size in sizes]
-
-
-def by_gate(inputs: Any, kernel: Any, noise: Sequence[Any], gates: int) -> list[Any]:
-    """`inputs @ kernel`, cut into gates, with one dropout mask for all or one each."""
-    # Gates that lie apart make the loop's elementwise part a third faster on a CPU.
-    if len(noise) <= 1:
-        product = _product(inputs * noise[0] if noise else inputs, kernel)
-        return jnp.split(product, gates, axis=-1)
-    parts = zip(noise, jnp.split(kernel, gates, axis=-1), strict=True)
-    return [_product(inputs * mask, part) for mask, part in parts]
-
-
-def _product(inputs: Any, kernel: Any) -> Any:
-    # As one matrix: XLA's gradient of a batch of products takes a tenth longer.
-    flat = inputs.reshape(-1, inputs.shape[-1]) @ kernel
-    return flat.reshape(*inputs.shape[:-1], kernel.shape[-1])
 
 
 class SimpleRNNCell(RecurrentCell):
@@ -206,10 +198,7 @@ class SimpleRNNCell(RecurrentCell):
         (2, 4)
     """
 
-    def advance(self, projected: Any, states: list[Any], noise: list[Any]) -> list[Any]:
-        """The states after a step, the output first."""
-        (fed_back,) = by_gate(states[0], self.recurrent_kernel.value, noise, 1)
-        return [self.activation(projected[0] + fed_back)]
+    kind = "simple"
 
 
 class LSTMCell(RecurrentCell):
@@ -251,7 +240,7 @@ class LSTMCell(RecurrentCell):
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
 
-    gates = 4
+    kind = "lstm"
     arguments = {**RecurrentCell.arguments, "unit_forget_bias": boolean}
 
     def __init__(
@@ -295,15 +284,6 @@ class LSTMCell(RecurrentCell):
         rest = self.bias_initializer((2 * self.units,), dtype=dtype)
         return jnp.concatenate([self.bias_initializer(one, dtype=dtype), forget, rest])
 
-    def advance(self, projected: Any, states: list[Any], noise: list[Any]) -> list[Any]:
-        """The states after a step, the output first."""
-        h, c = states
-        fed_back = by_gate(h, self.recurrent_kernel.value, noise, 4)
-        i, f, g, o = (x + y for x, y in zip(projected, fed_back, strict=True))
-        gate, squash = self.recurrent_activation, self.activation
-        c = gate(f) * c + gate(i) * squash(g)
-        return [gate(o) * squash(c), c]
-
 
 class GRUCell(RecurrentCell):
     """One step of a gated recurrent unit.
@@ -344,7 +324,6 @@ class GRUCell(RecurrentCell):
     Reference: Cho et al. 2014, https://arxiv.org/abs/1406.1078
     """
 
-    gates = 3
     arguments = {**RecurrentCell.arguments, "reset_after": boolean}
 
     def __init__(
@@ -379,35 +358,12 @@ class GRUCell(RecurrentCell):
         self.reset_after = reset_after
 
     @property
+    def kind(self) -> str:  # type: ignore[override]
+        """Which of the two the cell is."""
+        return "gru" if self.reset_after else "gru_reset_before"
+
+    @property
     def bias_shape(self) -> tuple[int, ...]:
         """One row for the input's part, and one for the state's with `reset_after`."""
         width = 3 * self.units
         return (2, width) if self.reset_after else (width,)
-
-    def input_bias(self) -> list[Any]:
-        """What is added to the projected input of each gate."""
-        if self.bias is None or not self.reset_after:
-            return super().input_bias()
-        return jnp.split(self.bias.value[0], 3)
-
-    def advance(
-        self, projected: list[Any], states: list[Any], noise: list[Any]
-    ) -> list[Any]:
-        """The states after a step, the output first."""
-        x_z, x_r, x_n = projected
-        h, kernel = states[0], self.recurrent_kernel.value
-        gate = self.recurrent_activation
-        if self.reset_after:
-            h_z, h_r, h_n = by_gate(h, kernel, noise, 3)
-            if self.bias is not None:
-                b_z, b_r, b_n = jnp.split(self.bias.value[1], 3)
-                h_z, h_r, h_n = h_z + b_z, h_r + b_r, h_n + b_n
-            z, r = gate(x_z + h_z), gate(x_r + h_r)
-            candidate = self.activation(x_n + r * h_n)
-        else:
-            to_gates, to_candidate = jnp.split(kernel, [2 * self.units], axis=-1)
-            h_z, h_r = by_gate(h, to_gates, noise[:2], 2)
-            z, r = gate(x_z + h_z), gate(x_r + h_r)
-            (h_n,) = by_gate(r * h, to_candidate, noise[2:], 1)
-            candidate = self.activation(x_n + h_n)
-        return [z * h + (1 - z) * candidate]

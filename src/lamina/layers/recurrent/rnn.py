@@ -16,8 +16,10 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer
 from lamina.layers.recurrent.cells import RecurrentCell
-from lamina.layers.recurrent.scan import Loop, Run, rehearse, run_states, stateful_scan
+from lamina.layers.recurrent.scan import rehearse, stateful_scan
 from lamina.layers.recurrent.stack import StackedRNNCells, first_states, is_cell
+from lamina.ops.cells import Loop, Run, run_states
+from lamina.ops.recurrent import recurrence
 
 __all__ = ["RNN"]
 
@@ -268,7 +270,7 @@ def _run_projected(
     with autocast(cell.compute_dtype):
         inputs = cell.project(inputs.astype(cell.compute_dtype), training)
         noise = cell.recurrent_noise(states, training)
-        return run_states(lambda s, x: cell.advance(x, s, noise), states, inputs, loop)
+        return recurrence(cell.rule, inputs, states, cell.fed_back, noise, loop)
 
 
 def _run_any(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:

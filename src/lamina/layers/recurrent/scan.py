@@ -1,9 +1,9 @@
-"""Loops over time, compiled as `lax.scan`."""
+"""Loops whose steps may change what lies outside them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,74 +13,7 @@ from lamina.core.scope import StateScope, local
 from lamina.core.stateless import bind
 from lamina.core.variable import Variable
 
-__all__ = ["Loop", "Run", "rehearse", "run_states", "stateful_scan"]
-
-
-class Loop(NamedTuple):
-    """How a recurrence goes along time.
-
-    Args:
-        mask: (time, batch) truth values; where false, a row keeps its states.
-        reverse: whether to go from the last step to the first.
-        unroll: whether to write the loop out, step after step.
-        zero_masked: whether masked steps output zeros instead of the kept state.
-        keep_outputs: whether the output of each step is wanted.
-    """
-
-    mask: Any = None
-    reverse: bool = False
-    unroll: bool = False
-    zero_masked: bool = False
-    keep_outputs: bool = True
-
-
-class Run(NamedTuple):
-    """What a recurrence gave."""
-
-    outputs: Any  # (time, batch, ...) in the order of the inputs; None if not kept
-    last: Any  # the output of the step computed last
-    states: Any
-
-
-def run_states(
-    advance: Callable[[list[Any], Any], list[Any]],
-    states: list[Any],
-    inputs: Any,
-    loop: Loop,
-    scan: Callable[..., Any] = lax.scan,
-) -> Run:
-    """Advance states along time; the first of the states is the output.
-
-    Args:
-        advance: takes the states and the inputs of one step, returns the new states.
-        states: where to begin.
-        inputs: (time, batch, ...).
-        loop: how to go.
-        scan: `stateful_scan` if steps assign variables or add losses.
-    """
-
-    def visible(output: Any, keep: Any) -> Any:
-        if keep is None or not loop.zero_masked:
-            return output
-        return _choose(keep, output, jnp.zeros_like(output))
-
-    def body(old: list[Any], step: Any) -> tuple[list[Any], Any]:
-        step_inputs, keep = step
-        new = advance(old, step_inputs)
-        if keep is not None:
-            new = jax.tree.map(lambda n, o: _choose(keep, n, o), new, old)
-        return new, (visible(new[0], keep) if loop.keep_outputs else None)
-
-    states, outputs = scan(
-        body, states, (inputs, loop.mask), reverse=loop.reverse, unroll=loop.unroll
-    )
-    end = 0 if loop.reverse else -1
-    last_mask = None if loop.mask is None else loop.mask[end]
-    return Run(outputs, visible(states[0], last_mask), states)
-
-
-def _choose(keep: Any, new: Any, old: Any) -> Any:
-    return jnp.where(keep.reshape(keep.shape + (1,) * (new.ndim - keep.ndim)), new, old)
+__all__ = ["rehearse", "stateful_scan"]
 
 
 def rehearse(function: Callable[..., Any], *args: Any) -> tuple[Any, list[Variable]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lamina.training.callbacks.backup_and_restore import BackupAndRestore
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.callbacks.csv_logger import CSVLogger
@@ -19,6 +20,7 @@ from lamina.training.callbacks.tensorboard import TensorBoard
 from lamina.training.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

@@ -52,6 +52,12 @@ class Callback:
     """
 
     needs: str | None = None
+    # A class whose epoch methods only look at `epoch` and `logs` sets this to true;
+    # they are then called for many short epochs at once, after those have run.
+    epochs_may_wait = False
+    # Attributes that change while training goes on, and that a run which is taken up
+    # again must have as they were.
+    state_names: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[dict[str, Check]] = {}
     # Keywords of older versions of Keras, and what to write instead.
     former: ClassVar[dict[str, str]] = {}
@@ -153,6 +159,18 @@ class Callback:
 
     def close(self) -> None:
         """Called last, also after an error: let go of what is open."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `fit(resume=...)` keeps of this callback: plain data and arrays.
+
+        By default the attributes listed in `state_names`.
+        """
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Be as `state_dict` was; called after `on_train_begin`."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def batches_to_pause(self) -> int:
         """How many batches of training may run before `on_train_batch_end` must see.

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from lamina.errors import ArgumentTypeError
+from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.progress import ProgbarLogger
@@ -84,10 +84,38 @@ class CallbackList(Callback):
         needs = {c.batch_needs(kind) for c in self.callbacks}
         return next((n for n in ("model", "batches") if n in needs), "epochs")
 
+    def lets_epochs_run(self) -> bool:
+        """Whether all of them may be called for several epochs at once."""
+        # Said by the class itself: what derives from it may look at more.
+        return all(vars(type(c)).get("epochs_may_wait") for c in self.callbacks)
+
     def batches_to_pause(self) -> int:
         """The fewest that any of the callbacks allows."""
         counts = [c.batches_to_pause() for c in self.callbacks]
         return min(counts, default=super().batches_to_pause())
+
+    def state_dict(self) -> list[tuple[str, dict[str, Any]]]:  # type: ignore[override]
+        """The state of each that has one, by class."""
+        states = [(type(c).__name__, c.state_dict()) for c in self.callbacks]
+        return [(name, state) for name, state in states if state]
+
+    def load_state_dict(self, state: list[tuple[str, dict[str, Any]]]) -> None:  # type: ignore[override]
+        """Give each its state back.
+
+        Raises:
+            ArgumentError: one that has a state is not among the callbacks now.
+        """
+        waiting = list(self.callbacks)
+        for name, own in state:
+            found = next((c for c in waiting if type(c).__name__ == name), None)
+            if found is None:
+                raise ArgumentError(
+                    f"The run was started with a callback {name}, which is not among "
+                    "the callbacks now. Pass the same ones, or give `resume` another "
+                    "folder."
+                )
+            waiting.remove(found)
+            found.load_state_dict(own)
 
     def close(self) -> None:
         """Close all of them."""

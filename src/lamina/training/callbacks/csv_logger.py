@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -36,6 +35,9 @@ class CSVLogger(Callback):
         <BLANKLINE>
     """
 
+    epochs_may_wait = True
+    # What a killed run has written after its last checkpoint is cut off.
+    state_names = ("keys", "_size")
     arguments = {
         "filename": Check(
             "a path", lambda v: isinstance(v, (str, os.PathLike)), (None, 3)
@@ -57,30 +59,36 @@ class CSVLogger(Callback):
         self.keys: list[str] | None = None
         self._file: TextIO | None = None
         self._writer: Any = None
+        self._size = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Open the file."""
+        """Open the file; it is emptied with the first line that is written."""
         self.close()
         self.keys = None
         self._file = open(  # noqa: SIM115, closed by `close`
-            self.filename, "a" if self.append else "w", newline="", encoding="utf-8"
+            self.filename, "a", newline="", encoding="utf-8"
         )
+        self._size = self._file.tell() if self.append else 0
         self._writer = csv.writer(self._file, delimiter=self.sep)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write a line; before the first one, the names."""
         logs = logs or {}
+        assert self._file is not None
+        self._file.truncate(self._size)
         if self.keys is None:
             self.keys = _names(logs)
-            if Path(self.filename).stat().st_size == 0:
+            if self._size == 0:
                 self._writer.writerow(["epoch", *self.keys])
         values = [_text(logs.get(key, "NA")) for key in self.keys]
         self._writer.writerow([epoch, *values])
-        assert self._file is not None
         self._file.flush()
+        self._size = self._file.tell()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the file."""
+        if self._file is not None:
+            self._file.truncate(self._size)
         self.close()
 
     def close(self) -> None:

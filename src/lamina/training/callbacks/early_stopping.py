@@ -35,6 +35,7 @@ class EarlyStopping(MonitorCallback):
         (0, None)
     """
 
+    state_names = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
     arguments = {**MonitorCallback.arguments, "start_from_epoch": at_least(0)}
 
     def __init__(

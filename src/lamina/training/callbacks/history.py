@@ -22,6 +22,9 @@ class History(Callback):
         ([0], {'loss': [0.5]})
     """
 
+    epochs_may_wait = True
+    state_names = ("epoch", "history")
+
     def __init__(self) -> None:
         super().__init__()
         self.epoch: list[int] = []

@@ -120,6 +120,7 @@ class ReduceLROnPlateau(MonitorCallback):
         "cooldown": at_least(0),
         "min_lr": at_least(0),
     }
+    state_names = ("best", "wait", "cooldown_counter")
     former = {"epsilon": "It is called `min_delta` now."}
 
     def __init__(

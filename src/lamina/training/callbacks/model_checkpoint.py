@@ -48,6 +48,7 @@ class ModelCheckpoint(MonitorCallback):
             ("batch", 0, 2.5),
         ),
     }
+    state_names = ("best", "_epoch", "_batches")
     former = {
         "period": "Use save_freq='epoch', or a number of batches as `save_freq`.",
     }

@@ -30,6 +30,7 @@ class SwapEMAWeights(Callback):
         True
     """
 
+    state_names = ("_own",)
     arguments = {"swap_on_epoch": boolean}
 
     def __init__(self, swap_on_epoch: bool = False) -> None:

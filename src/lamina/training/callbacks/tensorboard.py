@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from lamina.core.check import Check, at_least, boolean, is_int
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, did_you_mean
+from lamina.layers import Embedding
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rate_of
 
@@ -25,17 +28,21 @@ class TensorBoard(Callback):
         histogram_freq: epochs from one histogram of all weights to the next; 0 for
             none.
         write_graph: whether to write the model's summary, as a text.
-        write_images: must be false.
+        write_images: whether to write weights as images too, from black for the
+            smallest to white for the largest; needs `lamina[images]`.
         write_steps_per_second: whether to write the speed.
         update_freq: `"epoch"`, or a number of batches after which to write metrics as
             well; `"batch"` is 1.
         profile_batch: a batch, or the first and last of several, counted from 1, to
             record a profile of; 0 for none.
-        embeddings_freq: must be 0.
-        embeddings_metadata: must be `None`.
+        embeddings_freq: epochs from one copy of the tables of all Embeddings to the
+            next, for the projector; 0 for none.
+        embeddings_metadata: the path of a text file with a name for each index, on a
+            line each; or several, by the Embeddings' names.
 
     Raises:
-        ArgumentError: one of the last two or `write_images` is asked for.
+        ArgumentError: `embeddings_metadata` names a layer that is no Embedding, or a
+            file has another number of lines than the table has rows.
         ModuleNotFoundError: tensorboardX is not installed.
 
     Example:
@@ -46,7 +53,9 @@ class TensorBoard(Callback):
 
     arguments = {
         "histogram_freq": at_least(0),
+        "write_images": boolean,
         "write_steps_per_second": boolean,
+        "embeddings_freq": at_least(0),
         "update_freq": Check(
             "'epoch', 'batch' or a positive number of batches",
             lambda v: v in ("epoch", "batch") or (is_int(v) and v > 0),
@@ -67,12 +76,12 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ) -> None:
         super().__init__()
-        _refuse("write_images", write_images)
-        _refuse("embeddings_freq", embeddings_freq)
-        _refuse("embeddings_metadata", embeddings_metadata)
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
+        self.write_images = write_images
+        self.embeddings_freq = embeddings_freq
+        self.embeddings_metadata = embeddings_metadata
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self.profile_batch = _range(profile_batch)
@@ -98,6 +107,8 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Write the model's summary."""
+        if self.embeddings_freq:
+            self._names = {e.name: self._names_of(e) for e in self._embeddings()}
         self._batches = 0
         self._profile()
         if self.write_graph:
@@ -167,9 +178,48 @@ class TensorBoard(Callback):
         self._scalars("train", train, epoch)
         self._scalars("validation", validation, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
-            for weight in self.model.weights:
-                name = f"{weight.path}/histogram"
-                self._writer("train").add_histogram(name, weight.numpy(), epoch)
+            self._write_weights(epoch)
+        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+            for layer in self._embeddings():
+                table, names = layer.embeddings.numpy(), self._names[layer.name]
+                self._writer("train").add_embedding(
+                    table, names, None, epoch, layer.name
+                )
+
+    def _write_weights(self, epoch: int) -> None:
+        writer = self._writer("train")
+        for weight in self.model.weights:
+            array = weight.numpy()
+            writer.add_histogram(f"{weight.path}/histogram", array, epoch)
+            image = _as_image(array) if self.write_images else None
+            if image is not None:
+                writer.add_image(f"{weight.path}/image", image, epoch, dataformats="HW")
+
+    def _embeddings(self) -> Iterator[Embedding]:
+        return (a for a in self.model.all_layers() if isinstance(a, Embedding))
+
+    def _names_of(self, layer: Embedding) -> list[str] | None:
+        """The names of an Embedding's indices, if a file with them was given."""
+        path = self.embeddings_metadata
+        if isinstance(path, Mapping):
+            known = [layer.name for layer in self._embeddings()]
+            for name in path:
+                if name not in known:
+                    raise ArgumentError(
+                        f"TensorBoard: `embeddings_metadata` has {name!r}, but no "
+                        f"Embedding has that name.{did_you_mean(name, known)}"
+                    )
+            path = path.get(layer.name)
+        if path is None:
+            return None
+        names = Path(path).read_text("utf-8").splitlines()
+        if len(names) != layer.input_dim:
+            raise ArgumentError(
+                f"TensorBoard: {os.fspath(path)!r} has {len(names)} lines, but the "
+                f"Embedding {layer.name!r} has {layer.input_dim} rows. Give a name for "
+                "each, on a line of its own."
+            )
+        return names
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the files."""
@@ -184,12 +234,18 @@ class TensorBoard(Callback):
         self._writers = {}
 
 
-def _refuse(argument: str, value: Any) -> None:
-    if value:
-        raise ArgumentError(
-            f"TensorBoard: `{argument}` is not supported; leave it out. Received: "
-            f"{argument}={value!r}."
-        )
+def _as_image(weight: np.ndarray) -> np.ndarray | None:
+    """A weight as rows and columns from 0 to 1; of a convolution, filter by filter."""
+    if not 1 <= weight.ndim <= 4:
+        return None
+    if weight.ndim <= 2:
+        image = np.atleast_2d(weight)
+    else:
+        height, width, channels, filters = (1, *weight.shape)[-4:]
+        kernels = weight.reshape(height, width, channels, filters)
+        image = kernels.transpose(2, 0, 3, 1).reshape(channels * height, -1)
+    low, high = image.min(), image.max()
+    return (image - low) / (high - low if high > low else 1)
 
 
 def _range(profile_batch: Any) -> tuple[int, int] | None:

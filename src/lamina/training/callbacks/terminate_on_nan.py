@@ -22,9 +22,12 @@ class TerminateOnNaN(Callback):
 
     Args:
         raise_error: whether to raise instead of ending `fit` in good order.
+        rollback: whether the model then goes back to the last checkpoint of
+            `fit(resume=...)`, since a run often goes wrong some time before it shows.
 
     Raises:
         RuntimeError: the loss is not finite, and `raise_error` is set.
+        StateError: `rollback` is set, and `fit` keeps no checkpoints.
 
     Example:
         >>> strict = TerminateOnNaN(raise_error=True)
@@ -34,11 +37,12 @@ class TerminateOnNaN(Callback):
         RuntimeError: Epoch 5: the loss is nan. Training ends here.
     """
 
-    arguments = {"raise_error": boolean}
+    arguments = {"raise_error": boolean, "rollback": boolean}
+    state_names = ("_epoch",)
 
-    def __init__(self, raise_error: bool = False) -> None:
+    def __init__(self, raise_error: bool = False, rollback: bool = False) -> None:
         super().__init__()
-        self.raise_error = raise_error
+        self.raise_error, self.rollback = raise_error, rollback
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from lamina.core.scope import call_scope, local
 from lamina.core.variable import Variable
-from lamina.layers.recurrent.scan import Loop, run_states, stateful_scan
+from lamina.layers.recurrent.scan import stateful_scan
+from lamina.ops.cells import Loop, run_states
 
 STEPS = jnp.arange(1.0, 5.0)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lamina import layers
+from lamina.core import registry
 from lamina.core.masks import get_mask
 from lamina.errors import ArgumentError, ShapeError
 from tests.tables.arrays import floats
@@ -148,3 +149,22 @@ def test_a_mask_that_does_not_fit_is_refused():
     layer = layers.TimeDistributed(layers.Dense(2))
     with pytest.raises(ShapeError, match="one truth value for each row and step"):
         layer(X, mask=GAPS[:, :4])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.TimeDistributed(layers.Dense(2)),
+        lambda: layers.Bidirectional(layers.LSTM(2)),
+        lambda: layers.RNN([layers.LSTMCell(2), layers.GRUCell(2)]),
+    ],
+    ids=["TimeDistributed", "Bidirectional", "RNN"],
+)
+def test_paths_of_weights_are_the_same_after_a_config(make):
+    layer = make()
+    layer(X)
+    config = registry.serialize(layer)
+    again = registry.deserialize(config)
+    paths = [weight.path for weight in layer.weights]
+    assert [weight.path for weight in again.weights] == paths
+    assert all(path.startswith(f"{layer.name}/") for path in paths)

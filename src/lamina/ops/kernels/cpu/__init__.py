@@ -1,1 +1,7 @@
-"""Forms for CPUs."""
+"""Forms for CPUs; importing a file puts its forms into the table."""
+
+from __future__ import annotations
+
+from lamina.ops.kernels.cpu import conv, conv_transpose, depthwise, pool, recurrent
+
+__all__ = ["conv", "conv_transpose", "depthwise", "pool", "recurrent"]

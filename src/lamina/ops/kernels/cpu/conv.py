@@ -1,113 +1,132 @@
-"""Convolution with gradients that XLA's CPU backend runs fast.
-
-JAX writes the gradients of a convolution as convolutions over permuted dimensions,
-which XLA:CPU leaves to a naive loop. Here both are ordinary forward convolutions of
-transposed arrays, 4 to 120 times faster. As every `custom_vjp`, it has no
-forward-mode derivative.
-"""
+"""Forms of the convolution for CPUs."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from lamina.ops.windows import layout
+from lamina.ops.kernels.cpu.slide import input_gradient, kernel_gradient, slide
+from lamina.ops.kernels.cpu.taps import taps, widened
+from lamina.ops.kernels.table import call, lowering
+from lamina.ops.windows import Sliding
 
-__all__ = ["conv", "fits"]
+__all__ = [
+    "depth_in_channels",
+    "forward_convolutions",
+    "one_product",
+    "patches",
+    "per_group",
+]
 
-Pairs = tuple[tuple[int, int], ...]
+Saved = tuple[jax.Array, jax.Array]
+
+_SMALL = 36  # elements of a 3x3 window over 4 channels
 
 
-def fits(
-    x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: int
-) -> bool:
-    """Whether the channels form one group."""
-    return groups == 1
+def _is_single(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """a window of one element"""
+    unpadded = not any(map(any, sliding.padding))
+    return math.prod(kernel.shape[:-2]) == 1 and unpadded and sliding.groups == 1
 
 
-def conv(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: tuple[int, ...],
-    padding: list[tuple[int, int]],
-    dilation: tuple[int, ...],
-    groups: int,
+def _is_volume(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """three axes, of which XLA's fast convolutions take two"""
+    return len(sliding.strides) == 3 and sliding.groups == 1
+
+
+def _is_grouped(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """groups of several channels"""
+    return 1 < sliding.groups < x.shape[-1]
+
+
+def _is_small(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """windows that are small or do not overlap much"""
+    return math.prod(kernel.shape[:-1]) <= _SMALL or max(sliding.strides) > 1
+
+
+def _is_whole(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """windows that overlap"""
+    return sliding.groups == 1
+
+
+@lowering("conv", "cpu", when=_is_single, can=_is_single)
+def one_product(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """A matrix product of the channels."""
+    (places,) = taps(x, kernel.shape[:-2], sliding)
+    return _product(places, kernel)
+
+
+@lowering("conv", "cpu", when=_is_volume, can=_is_volume)
+def depth_in_channels(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """A 2D convolution of each slice, the slices near it as more channels."""
+    strides, padding, dilation, _ = sliding
+    x = jnp.pad(x, [(0, 0), padding[0], *[(0, 0)] * 3])
+    along = Sliding((strides[0], 1, 1), (), (dilation[0], 1, 1))
+    x = jnp.concatenate(taps(x, (kernel.shape[0], 1, 1), along), -1)
+    kernel = jnp.moveaxis(kernel, 0, 2)
+    kernel = kernel.reshape(*kernel.shape[:2], -1, kernel.shape[-1])
+    across = Sliding(strides[1:], padding[1:], dilation[1:])
+    y = call("conv", x.reshape(-1, *x.shape[2:]), kernel, across)
+    return y.reshape(*x.shape[:2], *y.shape[1:])
+
+
+@lowering("conv", "cpu", when=_is_grouped)
+def per_group(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """Each group by itself."""
+    alone = sliding._replace(groups=1)
+    xs, kernels = (jnp.split(a, sliding.groups, -1) for a in (x, kernel))
+    pairs = zip(xs, kernels, strict=True)
+    return jnp.concatenate([call("conv", *pair, alone) for pair in pairs], -1)
+
+
+@lowering("conv", "cpu", when=_is_small, can=_is_whole)
+def patches(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """A matrix product, with every window a row of one matrix."""
+    wide = jnp.pad(widened(x), [(0, 0), *sliding.padding, (0, 0)])
+    rows = jnp.concatenate(taps(wide, kernel.shape[:-2], sliding), -1)
+    return _product(rows, widened(kernel)).astype(x.dtype)
+
+
+def _product(rows: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Every place's channels times the kernel as a matrix.
+
+    As two dimensions: with more, XLA transposes them for the gradients.
+    """
+    *places, channels = rows.shape
+    flat = rows.reshape(math.prod(places), channels)
+    y = flat @ kernel.reshape(channels, kernel.shape[-1])
+    return y.reshape(*places, kernel.shape[-1])
+
+
+@lowering("conv", "cpu", when=_is_whole, can=_is_whole)
+def forward_convolutions(
+    x: jax.Array, kernel: jax.Array, sliding: Sliding
 ) -> jax.Array:
-    """The convolution of (batch, *space, in) with (*window, in, out)."""
-    del groups
-    return _conv(x, kernel, strides, tuple(padding), dilation)
+    """A convolution whose gradients are written as convolutions of the same kind.
+
+    As every `custom_vjp`, it has no forward-mode derivative.
+    """
+    return _conv(x, kernel, sliding)
 
 
-def _forward_conv(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: tuple[int, ...],
-    padding: Pairs,
-    spread: tuple[int, ...],
-    dilation: tuple[int, ...],
-) -> jax.Array:
-    numbers = layout(len(strides))
-    return lax.conv_general_dilated(
-        x, kernel, strides, padding, spread, dilation, dimension_numbers=numbers
-    )
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _conv(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: tuple[int, ...],
-    padding: Pairs,
-    dilation: tuple[int, ...],
-) -> jax.Array:
-    ones = (1,) * len(strides)
-    return _forward_conv(x, kernel, strides, padding, ones, dilation)
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _conv(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    return slide(x, kernel, sliding)
 
 
 def _forward(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: tuple[int, ...],
-    padding: Pairs,
-    dilation: tuple[int, ...],
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _conv(x, kernel, strides, padding, dilation), (x, kernel)
+    x: jax.Array, kernel: jax.Array, sliding: Sliding
+) -> tuple[jax.Array, Saved]:
+    return slide(x, kernel, sliding), (x, kernel)
 
 
-def _backward(
-    strides: tuple[int, ...],
-    padding: Pairs,
-    dilation: tuple[int, ...],
-    saved: tuple[jax.Array, jax.Array],
-    dy: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
+def _backward(sliding: Sliding, saved: Saved, dy: jax.Array) -> Saved:
     x, kernel = saved
-    rank = len(strides)
-    ones = (1,) * rank
-    input_pads: list[tuple[int, int]] = []
-    kernel_pads: list[tuple[int, int]] = []
-    for i, (before, _) in enumerate(padding):
-        length, reach = x.shape[i + 1], (kernel.shape[i] - 1) * dilation[i]
-        covered = (dy.shape[i + 1] - 1) * strides[i] + 1
-        low = reach - before
-        input_pads.append((low, length + reach - covered - low))
-        kernel_pads.append((before, covered + reach - length - before))
-    turned = jnp.flip(kernel, range(rank)).swapaxes(-1, -2)
-    dx = _forward_conv(dy, turned, ones, tuple(input_pads), strides, dilation)
-    # The batch becomes the channels, and dy slides over x as a kernel.
-    dkernel = _forward_conv(
-        jnp.swapaxes(x, 0, -1),
-        jnp.moveaxis(dy, 0, rank),
-        dilation,
-        tuple(kernel_pads),
-        ones,
-        strides,
-    )
-    return dx, jnp.moveaxis(dkernel, 0, rank)
+    dx = input_gradient(dy, kernel, sliding, x.shape[1:-1])
+    return dx, kernel_gradient(x, dy, kernel, sliding)
 
 
 _conv.defvjp(_forward, _backward)

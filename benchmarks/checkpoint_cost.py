@@ -1,0 +1,28 @@
+"""What keeping a run costs: the same `fit` with a checkpoint each 10 s, and without."""
+
+from benchmarks.claim import Bar, Claim, Peer, Quantity
+
+CLAIM = Claim(
+    name="checkpoint_cost",
+    title="fit(resume=folder), a checkpoint each 10 s",
+    quantities=(
+        Quantity("dense", "784-32-10, batch 32: a step", "us", 1e6),
+        Quantity("convolutional", "the demo's digits, batch 32: a step", "us", 1e6),
+    ),
+    peers=(
+        Peer("lamina", "kept_run:fit", {"keep": True}),
+        Peer("without checkpoints", "kept_run:fit", {"keep": False}),
+    ),
+    bars=(
+        Bar("under 3 % of a dense step", "dense", "without checkpoints", 1.03),
+        Bar(
+            "under 3 % of a convolutional step",
+            "convolutional",
+            "without checkpoints",
+            1.03,
+        ),
+    ),
+    rounds=5,
+    quick_rounds=2,
+    notes=("A round trains for 25 seconds each, or 12 with --quick.",),
+)

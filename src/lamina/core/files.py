@@ -1,0 +1,135 @@
+"""Opening files, and replacing them whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BufferedReader, BufferedWriter
+from pathlib import Path
+from typing import Any
+
+from lamina.core.limits import readable_size
+from lamina.errors import ArgumentError, FileFormatError, SaveError
+
+__all__ = ["open_file", "replacing", "target"]
+
+# What is left to others on a disk.
+_SPARE = 2**20
+
+
+def _path(filepath: Any) -> Path:
+    try:
+        return Path(filepath)
+    except TypeError:
+        raise ArgumentError(
+            "A file is given by its path, a string or a `pathlib.Path`. Received: "
+            f"{filepath!r}."
+        ) from None
+
+
+@contextmanager
+def open_file(filepath: Any) -> Iterator[BufferedReader]:
+    """A file of this machine, open for reading.
+
+    Raises:
+        ArgumentError: there is no such file.
+        FileFormatError: it can't be read.
+    """
+    path = _path(filepath)
+    if not path.is_file():
+        what = "a folder, no file" if path.is_dir() else "no file of this machine"
+        raise ArgumentError(f"{str(path)!r} is {what}.")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise FileFormatError(
+            f"{str(path)!r} can't be opened: {error.strerror}."
+        ) from error
+    with file:
+        yield file
+
+
+def target(filepath: Any, endings: Sequence[str], overwrite: bool) -> Path:
+    """The path of a file that may be written.
+
+    Raises:
+        ArgumentError: it has another ending, or exists without `overwrite`.
+    """
+    path = _path(filepath)
+    if not path.name.endswith(tuple(endings)):
+        raise ArgumentError(
+            f"The file's name must end in {' or '.join(map(repr, endings))}. "
+            f"Received: {str(path)!r}."
+        )
+    if path.exists() and not overwrite:
+        raise ArgumentError(
+            f"{str(path)!r} exists already. Pass overwrite=True to replace it."
+        )
+    return path
+
+
+@contextmanager
+def replacing(path: Path, size: int) -> Iterator[BufferedWriter]:
+    """A file to write, which takes the place of `path` when the block ends.
+
+    It is written in the same folder and reaches the disk before it is moved, so that
+    whatever happens, even a loss of power, `path` is the old file or the new one.
+
+    Args:
+        path: what to replace, or make.
+        size: how many bytes will be written.
+
+    Raises:
+        SaveError: the folder or the disk can't take the file; the old one is there.
+    """
+    # The file that a link leads to is meant, not the link.
+    path = Path(os.path.realpath(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        if free < size + _SPARE:
+            raise SaveError(
+                f"{str(path)!r} was not written: it takes {readable_size(size)}, and "
+                f"the disk has {readable_size(free)} left. What was there before is "
+                "still there. Free some space, or choose another folder."
+            )
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            _share(temporary)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        _sync(path.parent)
+    except OSError as error:
+        if isinstance(error, SaveError):
+            raise
+        raise SaveError(
+            f"{str(path)!r} was not written: {error.strerror or error}. What was there "
+            "before is still there."
+        ) from error
+
+
+def _share(path: str) -> None:
+    """Give a file the rights of any new file; a temporary one is its owner's alone."""
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(path, 0o666 & ~umask)
+
+
+def _sync(folder: Path) -> None:
+    """Let a file's new name reach the disk; Windows does it by itself."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

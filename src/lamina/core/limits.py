@@ -1,0 +1,174 @@
+"""What data written by others may ask for, refused before anything is made of it.
+
+Whoever turns a config into objects does it inside `reading`, which looks the config
+over first, counts what building from it costs, and makes every failure an error of
+lamina's, since nothing is known of what a damaged config does to a constructor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import jax.numpy as jnp
+
+from lamina import config as settings
+from lamina.core.scope import local
+from lamina.errors import FileFormatError, LaminaError, ShapeError
+
+__all__ = ["Budget", "check_config", "check_size", "readable_size", "reading"]
+
+# Far above what models need: the largest of Keras's applications have 1,200 layers,
+# nested three deep, and the longest vocabularies a million words.
+MAX_DEPTH = 100
+MAX_VALUES = 4_000_000
+MAX_OBJECTS = 100_000
+MAX_INTEGER = 2**64
+
+# How often building a model calls layers: twice for each place of a graph, again for
+# each model around it. Models nested to call each other at an exponential rate are
+# stopped here.
+_CALLS_PER_OBJECT = 20
+_CALLS_AT_LEAST = 1000
+
+
+def readable_size(size: int) -> str:
+    """A number of bytes as people say it: `"1.5 GiB"`."""
+    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >= 2**power:
+            return f"{size / 2**power:,.1f} {unit}"
+    return f"{size} bytes"
+
+
+def size_of(shape: Sequence[int], dtype: Any) -> int:
+    """How many bytes an array takes."""
+    return math.prod(int(n) for n in shape) * jnp.dtype(dtype).itemsize
+
+
+def check_size(name: str, shape: Sequence[int], dtype: Any) -> None:
+    """Refuse a variable that the machine has no memory for, before it is made.
+
+    Raises:
+        ShapeError: it is larger than `config.memory_limit()`, or, while a config is
+            read, than what is left of its budget.
+    """
+    size = size_of(shape, dtype)
+    if local.call is not None:
+        name = "/".join((*local.call.path, name))
+    if size > settings.memory_limit():
+        raise ShapeError(
+            f"Variable {name!r} of shape {tuple(shape)} would take "
+            f"{readable_size(size)}, and the limit is "
+            f"{readable_size(settings.memory_limit())}, the memory of this machine. "
+            "Is one of the sizes a mistake? If not, and there is room, call "
+            "`lamina.config.set_memory_limit(bytes)`."
+        )
+    if local.budget is not None:
+        local.budget.take(name, size)
+
+
+class Budget:
+    """What building from a config may still cost.
+
+    Args:
+        size: bytes of all variables together.
+        calls: calls of layers.
+        reason: where `size` comes from, for the message.
+    """
+
+    def __init__(self, size: int, calls: int, reason: str) -> None:
+        self.size, self.calls, self.reason = size, calls, reason
+
+    def take(self, name: str, size: int) -> None:
+        """Count a variable."""
+        self.size -= size
+        if self.size < 0:
+            raise FileFormatError(
+                f"The config asks for too large a model: with variable {name!r} of "
+                f"{readable_size(size)} it takes more than {self.reason}."
+            )
+
+    def take_call(self) -> None:
+        """Count a layer's call."""
+        self.calls -= 1
+        if self.calls < 0:
+            raise FileFormatError(
+                "The config describes a model that calls its layers far more often "
+                "than it has layers: models inside it call each other again and again."
+            )
+
+
+@contextmanager
+def reading(
+    config: Any, what: str = "The config", size: int | None = None, reason: str = ""
+) -> Iterator[None]:
+    """Inside this block, objects are made of a config that nobody has looked into.
+
+    A block inside another one is part of it.
+
+    Args:
+        config: the whole config.
+        what: the beginning of messages.
+        size: bytes that variables may take, by default `config.memory_limit()`.
+        reason: where `size` comes from.
+
+    Raises:
+        FileFormatError: the config is out of bounds, or making objects of it failed
+            with an error that is not lamina's own.
+    """
+    if local.budget is not None:
+        yield
+        return
+    calls = _CALLS_AT_LEAST + _CALLS_PER_OBJECT * check_config(config, what)
+    if size is None:
+        size = settings.memory_limit()
+        reason = f"the limit of {readable_size(size)}, the memory of this machine"
+    local.budget = Budget(size, calls, reason)
+    try:
+        yield
+    except LaminaError:
+        raise
+    except Exception as error:
+        raise FileFormatError(
+            f"{what} can't be used: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        local.budget = None
+
+
+def check_config(config: Any, what: str = "The config") -> int:
+    """Refuse a config that is too deep or too large; returns its number of objects.
+
+    Raises:
+        FileFormatError: it is out of bounds, or contains itself.
+    """
+    values = objects = 0
+    level = [config]
+    depth = 0
+    while level:
+        values += len(level)
+        depth += 1
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                objects += "class_name" in value
+                inner.extend(value.values())
+            elif isinstance(value, (list, tuple)):
+                inner.extend(value)
+            elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+                raise FileFormatError(f"{what} holds an integer above 2**64.")
+            if values + len(inner) > MAX_VALUES:
+                raise FileFormatError(f"{what} holds more than {MAX_VALUES:,} values.")
+        if inner and depth == MAX_DEPTH:
+            raise FileFormatError(
+                f"{what} has lists and dictionaries in each other more than "
+                f"{MAX_DEPTH} deep, or one that contains itself."
+            )
+        level = inner
+    if objects > MAX_OBJECTS:
+        raise FileFormatError(
+            f"{what} describes {objects:,} objects; at most {MAX_OBJECTS:,} are read."
+        )
+    return objects

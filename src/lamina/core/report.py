@@ -1,0 +1,94 @@
+"""What loading weights did, as a table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lamina.errors import FileFormatError
+
+__all__ = ["LoadReport", "Mismatch"]
+
+_MOST_LINES = 20
+
+
+class Mismatch(NamedTuple):
+    """A variable that model and file do not agree on."""
+
+    path: str
+    in_model: tuple[int, ...] | None
+    in_file: tuple[int, ...] | None
+
+    @property
+    def kind(self) -> str:
+        """What is the matter with it."""
+        if self.in_file is None:
+            return "missing in the file"
+        return "unexpected" if self.in_model is None else "wrong shape"
+
+
+class LoadReport:
+    """What was loaded, and what was not.
+
+    Args:
+        loaded: paths of the variables that have the file's values now.
+        mismatches: the variables that model and file do not agree on.
+
+    Example:
+        >>> LoadReport(["dense/kernel"], [Mismatch("dense/bias", (3,), (4,))])
+        1 variable loaded, 1 not:
+          variable    model  file  what
+          dense/bias  (3,)   (4,)  wrong shape
+    """
+
+    def __init__(self, loaded: list[str], mismatches: list[Mismatch]) -> None:
+        self.loaded, self.mismatches = loaded, mismatches
+
+    @property
+    def missing(self) -> list[str]:
+        """Paths of variables that the file has nothing for."""
+        return [m.path for m in self.mismatches if m.in_file is None]
+
+    @property
+    def unexpected(self) -> list[str]:
+        """Paths of variables in the file that the model has no place for."""
+        return [m.path for m in self.mismatches if m.in_model is None]
+
+    @property
+    def wrong_shape(self) -> list[str]:
+        """Paths of variables that have another shape in the file."""
+        return [m.path for m in self.mismatches if m.kind == "wrong shape"]
+
+    def require(self, skip_mismatch: bool, strict: bool) -> None:
+        """Refuse a mismatch that the caller has not allowed.
+
+        Raises:
+            FileFormatError: there is one; the message has the table.
+        """
+        if skip_mismatch or not (self.wrong_shape or strict and self.mismatches):
+            return
+        raise FileFormatError(
+            "The file's weights are not those of this model. If you mean to load only "
+            "those that fit, pass skip_mismatch=True; strict=False allows variables "
+            f"that only one side has.\n{self._table()}"
+        )
+
+    def _table(self) -> str:
+        rows = [("variable", "model", "file", "what")]
+        for m in self.mismatches[:_MOST_LINES]:
+            sizes = ["-" if s is None else str(s) for s in (m.in_model, m.in_file)]
+            rows.append((m.path, *sizes, m.kind))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = [
+            "  " + "  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True))
+            for row in rows
+        ]
+        rest = len(self.mismatches) - _MOST_LINES
+        lines += [f"  and {rest} more"] if rest > 0 else []
+        return "\n".join(line.rstrip() for line in lines)
+
+    def __repr__(self) -> str:
+        count = len(self.loaded)
+        text = f"{count} variable{'' if count == 1 else 's'} loaded"
+        if not self.mismatches:
+            return f"{text}, all that model and file have"
+        return f"{text}, {len(self.mismatches)} not:\n{self._table()}"

@@ -1,0 +1,84 @@
+"""Orders of rows that are computed where they are used, instead of being stored.
+
+An order is a bijection of 0, ..., rows - 1: any part of it can be had without the
+rest, so that shuffling ten million rows costs neither memory nor a sort.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+__all__ = ["permutation", "shuffled"]
+
+# Of both halves. Chi-square and correlation tests stop improving at three.
+_ROUNDS = 4
+
+
+@functools.partial(jax.jit, static_argnums=1, inline=True)
+def shuffled(positions: Any, rows: int, seed: Any, epoch: Any) -> jax.Array:
+    """The rows that stand at some positions of an epoch's order.
+
+    A Feistel network over pairs (a, b) with a * b >= rows permutes the pairs; rows
+    beyond the last are sent through it again until they are inside, which happens to
+    fewer than one in sqrt(rows).
+
+    Args:
+        positions: whole numbers below `rows`, of any shape.
+        rows: how many rows there are.
+        seed: what the orders derive from.
+        epoch: which of them.
+
+    Reference:
+        Black and Rogaway 2002, "Ciphers with arbitrary finite domains"; Mitchell et
+        al. 2021, "Bandwidth-optimal random shuffling for GPUs".
+    """
+    a = math.isqrt(rows - 1) + 1
+    b = -(-rows // a)
+    base = _mix(_mix(jnp.uint32(seed)) + jnp.uint32(epoch) * np.uint32(0x9E3779B9))
+    keys = [_mix(base + np.uint32(i + 1)) for i in range(2 * _ROUNDS)]
+
+    def permute(x: jax.Array) -> jax.Array:
+        left, right = x // b, x % b
+        for i in range(0, 2 * _ROUNDS, 2):
+            left = _add(left, _mix(right + keys[i]), a)
+            right = _add(right, _mix(left + keys[i + 1]), b)
+        return left * b + right
+
+    def outside(x: jax.Array) -> jax.Array:
+        return jnp.any(x >= rows)
+
+    def again(x: jax.Array) -> jax.Array:
+        return jnp.where(x >= rows, permute(x), x)
+
+    x = permute(jnp.asarray(positions, jnp.uint32))
+    if a * b > rows:
+        x = jax.lax.while_loop(outside, again, x)
+    return x.astype(jnp.int32)
+
+
+def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
+    """The order of all rows in an epoch: a function of seed and epoch alone."""
+    return np.asarray(shuffled(jnp.arange(rows), rows, seed, epoch))
+
+
+def _add(x: Any, y: Any, limit: int) -> Any:
+    """x + y modulo `limit`, for x below it."""
+    total = x + y % limit
+    return jnp.where(total >= limit, total - limit, total)
+
+
+def _mix(x: Any) -> Any:
+    """A hash of 32 bits: each bit of the result depends on all of the number's.
+
+    Reference:
+        Ellis 2018, "Prospecting for hash functions" (lowbias32).
+    """
+    x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D)
+    x = (x ^ (x >> 15)) * np.uint32(0x846CA68B)
+    return x ^ (x >> 16)

@@ -1,0 +1,147 @@
+"""A convolution and its two gradients, each as convolutions that XLA:CPU runs fast.
+
+JAX writes the gradients as convolutions over permuted dimensions, which XLA:CPU leaves
+to a naive loop. Here they are convolutions of arrays that were transposed before, 4 to
+120 times faster. All three take one group of channels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from lamina.ops.kernels.cpu.taps import interleaved, padded, taps
+from lamina.ops.windows import Sliding, layout
+
+__all__ = ["input_gradient", "kernel_gradient", "slide"]
+
+# With fewer channels, XLA's matrix products are too thin to keep the CPU busy.
+_THIN = 16
+_STEPS = Sliding((1, 1), (), (1, 1))
+
+
+def slide(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """The convolution of (batch, *space, in) with (*window, in, out)."""
+    if _is_plain(kernel, sliding) and kernel.shape[-1] <= _THIN < 2 * kernel.shape[-1]:
+        return _slide_pairs(x, kernel, sliding)
+    return _slide(x, kernel, sliding)
+
+
+def _slide(
+    x: jax.Array,
+    kernel: jax.Array,
+    sliding: Sliding,
+    spread: tuple[int, ...] | None = None,
+) -> jax.Array:
+    """XLA's convolution of x, its elements moved apart by `spread` first."""
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        sliding.strides,
+        sliding.padding,
+        spread,
+        sliding.dilation,
+        dimension_numbers=layout(len(sliding.strides)),
+    )
+
+
+def _is_plain(kernel: jax.Array, sliding: Sliding) -> bool:
+    """Whether a 2D window moves by single steps, and no further out than its size."""
+    steps = (*sliding.strides, *sliding.dilation)
+    borders = zip(sliding.padding, kernel.shape, strict=False)
+    near = all(max(border) < size for border, size in borders)
+    return kernel.ndim == 4 and kernel.shape[1] > 1 and max(steps) == 1 and near
+
+
+def _slide_pairs(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """Two neighbouring columns of the result at once, as twice as many filters."""
+    rows, (before, after) = sliding.padding
+    width = x.shape[2] + before + after - kernel.shape[1] + 1
+    still = [(0, 0)] * 2
+    both = [jnp.pad(kernel, [(0, 0), shift, *still]) for shift in ((0, 1), (1, 0))]
+    moves = Sliding((1, 2), (rows, (before, after + width % 2)), (1, 1))
+    y = _slide(x, jnp.concatenate(both, -1), moves)
+    y = y.reshape(*y.shape[:2], 2 * y.shape[2], kernel.shape[-1])
+    return y[:, :, :width]
+
+
+def input_gradient(
+    dy: jax.Array, kernel: jax.Array, sliding: Sliding, space: tuple[int, ...]
+) -> jax.Array:
+    """The gradient by an input of these lengths: a transposed convolution."""
+    rank = len(space)
+    if max(sliding.strides) > 1 and max(sliding.dilation) == 1:
+        return _by_phases(dy, kernel, sliding, space)
+    padding: list[tuple[int, int]] = []
+    for i, (before, _) in enumerate(sliding.padding):
+        reach = (kernel.shape[i] - 1) * sliding.dilation[i]
+        covered = (dy.shape[i + 1] - 1) * sliding.strides[i] + 1
+        padding.append((reach - before, space[i] + before - covered))
+    moves = Sliding((1,) * rank, tuple(padding), sliding.dilation)
+    turned = jnp.flip(kernel, range(rank)).swapaxes(-1, -2)
+    if max(sliding.strides) == 1:
+        return slide(dy, turned, moves)
+    return _slide(dy, turned, moves, spread=sliding.strides)
+
+
+def _by_phases(
+    dy: jax.Array, kernel: jax.Array, sliding: Sliding, space: tuple[int, ...]
+) -> jax.Array:
+    """The elements between two strides as channels of one convolution of dy.
+
+    Spreading dy out by the strides would multiply mostly zeros.
+    """
+    rank, strides, channels = len(space), sliding.strides, kernel.shape[-2]
+    axes, between = range(rank), math.prod(strides)
+    sizes = [-(-k // s) for k, s in zip(kernel.shape, strides, strict=False)]
+    extra = [b * s - k for b, s, k in zip(sizes, strides, kernel.shape, strict=False)]
+    kernel = jnp.pad(kernel, [*((0, e) for e in extra), (0, 0), (0, 0)])
+    split = [n for pair in zip(sizes, strides, strict=True) for n in pair]
+    kernel = kernel.reshape(*split, *kernel.shape[-2:])
+    order = [*(2 * i for i in axes), 2 * rank + 1, *(2 * i + 1 for i in axes), 2 * rank]
+    kernel = jnp.flip(kernel.transpose(order), axes)
+    kernel = kernel.reshape(*sizes, dy.shape[-1], between * channels)
+    moves = Sliding((1,) * rank, tuple((b - 1, b - 1) for b in sizes), (1,) * rank)
+    y = slide(dy, kernel, moves)
+    before = [border[0] for border in sliding.padding]
+    ends = [n + b for n, b in zip(space, before, strict=True)]
+    y = y.reshape(*y.shape[:-1], between, channels)
+    y = interleaved(y, strides, ends)
+    return lax.slice(y, (0, *before, 0), (y.shape[0], *ends, y.shape[-1]))
+
+
+def kernel_gradient(
+    x: jax.Array, dy: jax.Array, kernel: jax.Array, sliding: Sliding
+) -> jax.Array:
+    """The gradient by the kernel: dy slides over x, the batch as channels."""
+    if _is_plain(kernel, sliding) and max(kernel.shape[-2:]) <= _THIN:
+        return _rows_by_columns(x, dy, kernel, sliding)
+    rank = len(sliding.strides)
+    padding: list[tuple[int, int]] = []
+    for i, (before, _) in enumerate(sliding.padding):
+        reach = (kernel.shape[i] - 1) * sliding.dilation[i]
+        covered = (dy.shape[i + 1] - 1) * sliding.strides[i] + 1
+        padding.append((before, covered + reach - x.shape[i + 1] - before))
+    moves = Sliding(sliding.dilation, tuple(padding), sliding.strides)
+    gradient = _slide(jnp.swapaxes(x, 0, -1), jnp.moveaxis(dy, 0, rank), moves)
+    return jnp.moveaxis(gradient, 0, rank)
+
+
+def _rows_by_columns(
+    x: jax.Array, dy: jax.Array, kernel: jax.Array, sliding: Sliding
+) -> jax.Array:
+    """One product of x at all shifts of columns with dy at all shifts of rows."""
+    rows, columns, channels, filters = kernel.shape
+    (before, _), across = sliding.padding
+    after = x.shape[1] - dy.shape[1] + before
+    x = padded(x, [(0, 0), across])
+    dy = padded(dy, [(rows - 1 - before, after), (0, 0)])
+    left = jnp.concatenate(taps(x, (1, columns), _STEPS), -1)
+    right = jnp.concatenate(taps(dy, (rows, 1), _STEPS), -1)
+    every = tuple(range(3))
+    product = lax.dot_general(left, right, ((every, every), ((), ())))
+    product = product.reshape(columns, channels, rows, filters)
+    return jnp.flip(product.transpose(2, 0, 1, 3), 0)

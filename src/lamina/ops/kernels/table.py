@@ -1,0 +1,162 @@
+"""The table of forms: which one of an op runs, by platform, shapes and parameters.
+
+Every op in the table has one reference form, written in plain JAX beside the op. A
+faster form is a function of the same arguments under `@lowering`, in a file of its
+platform's folder; `tests/laws/test_kernels.py` compares each with its reference. An op
+asks `call` for the form to run, at trace time: a compiled program holds the form
+itself, and choosing costs it nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+
+from lamina import config
+from lamina.core.scope import local
+from lamina.errors import ArgumentError, did_you_mean
+
+__all__ = [
+    "Choice",
+    "Form",
+    "call",
+    "forms",
+    "lowering",
+    "ops",
+    "recording",
+    "reference",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Form(NamedTuple):
+    """One way to compute an op."""
+
+    op: str
+    name: str
+    platform: str | None  # None: every platform
+    run: Callable[..., Any]
+    can: Callable[..., bool]
+    when: Callable[..., bool]
+
+    @property
+    def reason(self) -> str:
+        """When the form is worth it, in words: what `when` is documented as."""
+        return inspect.cleandoc(self.when.__doc__ or "").rstrip(".")
+
+
+class Choice(NamedTuple):
+    """Which form a call got, and why."""
+
+    path: tuple[str, ...]  # of the layer that called the op
+    op: str
+    form: str
+    reason: str
+
+
+_table: dict[str, list[Form]] = {}
+_choices: ContextVar[list[Choice] | None] = ContextVar("choices", default=None)
+
+
+def _always(*_: Any) -> bool:
+    """no faster form is known for these shapes"""
+    return True
+
+
+def reference(op: str) -> Callable[[F], F]:
+    """Make a function the form of an op that every platform and argument can use."""
+
+    def register(function: F) -> F:
+        form = Form(op, "reference", None, function, _always, _always)
+        _table.setdefault(op, []).append(form)
+        return function
+
+    return register
+
+
+def lowering(
+    op: str,
+    platform: str,
+    when: Callable[..., bool],
+    can: Callable[..., bool] = _always,
+) -> Callable[[F], F]:
+    """Add a form of an op; the first that can run and is worth it is chosen.
+
+    Args:
+        op: the op's name in the table.
+        platform: a JAX backend, such as "cpu".
+        when: whether the form is worth it for the op's arguments; its docstring is
+            the reason that users read.
+        can: whether the form gives the right result for them at all.
+    """
+
+    def register(function: F) -> F:
+        name = function.__name__
+        _table.setdefault(op, []).append(Form(op, name, platform, function, can, when))
+        return function
+
+    return register
+
+
+def ops() -> list[str]:
+    """The ops in the table."""
+    return sorted(_table)
+
+
+def forms(op: str) -> list[Form]:
+    """An op's forms in the order in which they are considered, the reference last."""
+    return sorted(_table[op], key=lambda form: form.platform is None)
+
+
+def call(op: str, *args: Any) -> Any:
+    """The op's result for these arguments, in the form that suits them."""
+    form, reason = _choose(op, args)
+    choices = _choices.get()
+    if choices is not None:
+        path = local.call.path if local.call else ()
+        choices.append(Choice(path, op, form.name, reason))
+    return form.run(*args)
+
+
+def _choose(op: str, args: tuple[Any, ...]) -> tuple[Form, str]:
+    forced = config.kernel(op)
+    if forced is not None:
+        form = _named(op, forced)
+        if form.can(*args):
+            return form, "forced by config.set_kernel"
+        return forms(op)[-1], f"{forced!r} can't run on these arguments"
+    here = None, jax.default_backend()
+    suited = (
+        form
+        for form in forms(op)
+        if form.platform in here and form.can(*args) and form.when(*args)
+    )
+    form = next(suited)
+    return form, form.reason
+
+
+def _named(op: str, name: str) -> Form:
+    known = {form.name: form for form in forms(op)}
+    if name not in known:
+        raise ArgumentError(
+            f"config.set_kernel: {op!r} has no form {name!r}."
+            f"{did_you_mean(name, known)} Its forms are: {', '.join(known)}."
+        )
+    return known[name]
+
+
+@contextmanager
+def recording() -> Iterator[list[Choice]]:
+    """Collect which forms are chosen by what is traced inside the block."""
+    choices: list[Choice] = []
+    token = _choices.set(choices)
+    try:
+        yield choices
+    finally:
+        _choices.reset(token)

@@ -1,0 +1,117 @@
+"""A run in a file: arrays and plain data, with a checksum over all of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core.files import replacing
+from lamina.errors import FileFormatError
+
+__all__ = ["read_run", "write_run"]
+
+_FACTS, _DIGEST = "run", "sha256"
+
+
+def write_run(path: Path, facts: dict[str, Any]) -> None:
+    """Write a tree of plain data and arrays to a file, whole or not at all.
+
+    Args:
+        path: where to.
+        facts: dictionaries, lists, tuples, strings, bytes, numbers and arrays.
+
+    Raises:
+        TypeError: something else is in it.
+        SaveError: the disk can't take the file.
+    """
+    from safetensors.numpy import save
+
+    arrays: dict[str, np.ndarray] = {}
+    text = json.dumps(_plain(facts, arrays))
+    metadata = {_FACTS: text, _DIGEST: _digest(text, arrays)}
+    contents = save(arrays, metadata)
+    with replacing(path, len(contents)) as file:
+        file.write(contents)
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The tree in a file.
+
+    Raises:
+        FileFormatError: the file is damaged or is something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(os.fspath(path), framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        text = metadata[_FACTS]
+        if _digest(text, arrays) != metadata[_DIGEST]:
+            raise FileFormatError(f"{str(path)!r} is damaged: its checksum is wrong.")
+        return _restored(json.loads(text), arrays)
+    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        raise FileFormatError(f"{str(path)!r} can't be read: {error}.") from None
+
+
+def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for key in sorted(arrays):
+        digest.update(key.encode())
+        digest.update(np.ascontiguousarray(arrays[key]).data)
+    return digest.hexdigest()
+
+
+# What JSON has no form for is an object with one key that says what it is. An array
+# is kept under its place in the tree, so that other programs can read it by name.
+
+
+def _plain(value: Any, arrays: dict[str, np.ndarray], place: str = "") -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {
+            "dict": [
+                [_plain(k, arrays), _plain(v, arrays, f"{place}/{k}")]
+                for k, v in value.items()
+            ]
+        }
+    if isinstance(value, (list, tuple)):
+        items = [_plain(v, arrays, f"{place}/{i}") for i, v in enumerate(value)]
+        return {"tuple": items} if isinstance(value, tuple) else items
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if not hasattr(value, "__array__"):
+        raise TypeError(f"a {type(value).__name__} can't be kept in a file")
+    array = np.ascontiguousarray(value).reshape(np.shape(value))
+    if array.dtype.kind in "OUSMm":
+        raise TypeError(f"an array of {array.dtype} can't be kept in a file")
+    key = place.lstrip("/")
+    # NumPy alone does not know bfloat16 and the like.
+    arrays[key] = array.view(f"u{array.itemsize}") if array.dtype.kind == "V" else array
+    return {"array": [key, array.dtype.name]}
+
+
+def _restored(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, list):
+        return [_restored(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, held),) = value.items()
+    if kind == "dict":
+        return {_restored(k, arrays): _restored(v, arrays) for k, v in held}
+    if kind == "tuple":
+        return tuple(_restored(v, arrays) for v in held)
+    if kind == "bytes":
+        return base64.b64decode(held)
+    key, name = held
+    return arrays[key].view(jnp.dtype(name))

@@ -1,0 +1,203 @@
+"""Everything a run stands on, as one tree, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core import stateless
+from lamina.core.report import LoadReport, Mismatch
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentError, FileFormatError
+
+__all__ = [
+    "Place",
+    "capture",
+    "fingerprint",
+    "require_same",
+    "restore",
+    "restore_model",
+    "versions",
+]
+
+_COUNT = re.compile(r"_\d+(?=[_/]|$)")
+# How many rows a fingerprint looks at.
+_ROWS = 1000
+
+
+class Place(NamedTuple):
+    """Where a run stands: the next batch of an epoch, the steps before the epoch."""
+
+    epoch: int
+    batch: int
+    step: int
+
+
+def capture(
+    model: Any, callbacks: Any, place: Place, bad: Any = None, **more: Any
+) -> Callable[[], dict[str, Any] | None]:
+    """Take a snapshot of a run.
+
+    The variables are copied on the device, in its turn; the rest is copied here.
+
+    Args:
+        model: the model in training.
+        callbacks: their list.
+        place: where the run stands.
+        bad: the number of a batch that was not finite, or a negative one.
+        **more: what else to keep.
+
+    Returns:
+        A function that waits for the device and returns the tree, or `None` if a
+        batch was not finite: training stops at a place of its own then.
+    """
+    variables = {k: jnp.copy(v.raw) for k, v in _variables(model).items()}
+    facts = {
+        "place": tuple(place),
+        "stop": bool(model.stop_training),
+        "numbers": _numbers(model),
+        "callbacks": callbacks.state_dict(),
+        **more,
+    }
+    # What callbacks go on changing is written later.
+    facts = _copied(facts)
+
+    def finished() -> dict[str, Any] | None:
+        if bad is not None and int(bad) >= 0:
+            return None
+        values = {k: np.asarray(v) for k, v in variables.items()}
+        return {**facts, "variables": values}
+
+    return finished
+
+
+def _copied(value: Any) -> Any:
+    """A copy of a tree's dictionaries, lists and tuples; the arrays are shared."""
+    if isinstance(value, dict):
+        return {k: _copied(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([_copied(v) for v in value])
+    return value
+
+
+def restore(model: Any, callbacks: Any, saved: dict[str, Any]) -> Place:
+    """Put a run back as it was; returns where it stands.
+
+    Raises:
+        FileFormatError: the variables are not those of the model.
+    """
+    restore_model(model, saved)
+    callbacks.load_state_dict(saved["callbacks"])
+    model.stop_training = saved["stop"]
+    return Place(*saved["place"])
+
+
+def restore_model(model: Any, saved: dict[str, Any]) -> None:
+    """Put back what a step changes: weights, optimizer, metrics, hyperparameters.
+
+    Raises:
+        FileFormatError: the variables are not those of the model.
+    """
+    variables, values = _variables(model), saved["variables"]
+    mismatches = [
+        Mismatch(
+            path,
+            tuple(variables[path].shape) if path in variables else None,
+            tuple(values[path].shape) if path in values else None,
+        )
+        for path in {**variables, **values}
+    ]
+    differing = [m for m in mismatches if m.in_model != m.in_file]
+    if differing:
+        raise FileFormatError(
+            "The checkpoint is one of another model. Give `resume` another folder, or "
+            f"build the model as before.\n{LoadReport([], differing)}"
+        )
+    for path, variable in variables.items():
+        variable.assign(values[path])
+    _set_numbers(model, saved["numbers"])
+    model.continue_from(Place(*saved["place"]).step)
+
+
+def _variables(model: Any) -> dict[str, Variable]:
+    """Each variable that a step may change, by a path of its own."""
+    found: dict[int, Variable] = {}
+    for module in model._modules():
+        found.update({id(v): v for v in module.all_variables()})
+    by_path: dict[str, Variable] = {}
+    for variable in found.values():
+        # Names made by counting differ from one process to another.
+        base = path = _COUNT.sub("", variable.path)
+        count = 1
+        while path in by_path:
+            path, count = f"{base}:{count}", count + 1
+        by_path[path] = variable
+    return by_path
+
+
+def _numbers(model: Any) -> list[tuple[str, str, float]]:
+    """The hyperparameters as they are: class, name, value."""
+    return [(type(m).__name__, name, v) for m, name, v in _owned_numbers(model)]
+
+
+def _set_numbers(model: Any, saved: list[tuple[str, str, float]]) -> None:
+    owned = _owned_numbers(model)
+    if [(type(m).__name__, name) for m, name, _ in owned] != [n[:2] for n in saved]:
+        raise ArgumentError(
+            "The run was started with another optimizer or with other layers. Compile "
+            "the model as before, or give `resume` another folder."
+        )
+    for (module, name, _), (*_, value) in zip(owned, saved, strict=True):
+        setattr(module, name, value)
+
+
+def _owned_numbers(model: Any) -> list[tuple[Any, str, float]]:
+    roots = model._modules()
+    owners = {id(m): m for root in roots for m in root.modules()}
+    numbers = stateless.numbers_of(roots)
+    return [(owners[owner], name, v) for (owner, name), v in numbers.items()]
+
+
+def fingerprint(arrays: Any) -> str:
+    """A hash of the shapes of arrays and of rows spread evenly over them."""
+    digest = hashlib.sha256()
+    for array in jax.tree.leaves(arrays):
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        rows = np.linspace(0, len(array) - 1, min(len(array), _ROWS)).astype(int)
+        digest.update(np.ascontiguousarray(array[rows]).tobytes())
+    return digest.hexdigest()
+
+
+def require_same(saved: dict[str, Any], now: dict[str, Any], where: Any) -> None:
+    """Refuse to go on with a run that was started in another way.
+
+    Raises:
+        ArgumentError: the arguments or the data differ.
+    """
+    names = [n for n in now if saved.get(n) != now[n]]
+    if names:
+        lines = [f"{n} was {saved.get(n)!r} and is now {now[n]!r}" for n in names]
+        raise ArgumentError(
+            f"The run in {str(where)!r} was started in another way: "
+            f"{'; '.join(lines)}. Start it as before, or give `resume` another folder."
+        )
+
+
+def versions() -> dict[str, str]:
+    """What a run's bits depend on besides its own state."""
+    device = jax.devices()[0]
+    return {
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "platform": sys.platform,
+        "device": f"{device.platform} {device.device_kind}",
+    }

@@ -1,0 +1,94 @@
+"""Watching what Python does while a hostile file is read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jax
+import pytest
+
+import lamina
+from lamina import config
+from lamina.errors import LaminaError
+
+# Names of audit events, https://docs.python.org/3/library/audit_events.html, that a
+# loader has no business with: running code, starting programs, the network, changes
+# to the file system.
+FORBIDDEN = (
+    "code.",
+    "compile",
+    "ctypes.",
+    "exec",
+    "ftplib.",
+    "http.",
+    "marshal.",
+    "os.",
+    "pickle.",
+    "pty.",
+    "shutil.",
+    "socket.",
+    "subprocess.",
+    "tempfile.",
+    "urllib.",
+    "webbrowser.",
+)
+MOST_MEMORY = 100 * 2**20
+
+# XLA keeps the programs it has compiled, and JAX looks errors up in the sources.
+USUAL = (
+    str(jax.config.jax_compilation_cache_dir),
+    str(Path(jax.__file__).parents[1]),
+    str(Path(lamina.__file__).parent),
+    str(Path(__file__).parent),
+)
+
+_events: list[tuple[str, tuple]] | None = None
+
+
+def _note(event: str, arguments: tuple) -> None:
+    if _events is not None and (event == "open" or event.startswith(FORBIDDEN)):
+        _events.append((event, arguments))
+
+
+sys.addaudithook(_note)
+config.memory_limit()  # found out once, from files of the system
+
+
+def _peak_memory() -> int:
+    """The most memory this process had since it was last asked; 0 if not known."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0
+    line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+    Path("/proc/self/clear_refs").write_text("5")
+    return 1024 * int(line.split()[1])
+
+
+@contextmanager
+def harmless(*files: Path) -> Iterator[None]:
+    """Nothing but these files is opened in this block, nothing run, little taken."""
+    global _events
+    _peak_memory()
+    before = _peak_memory()
+    events: list[tuple[str, tuple]] = []
+    _events = events
+    try:
+        yield
+    finally:
+        _events = None
+    taken = _peak_memory() - before
+    allowed = [("open", str(file), "r") for file in files]
+    found = [(e, *map(str, a[:2])) for e, a in events]
+    unwanted = [e for e in found if e not in allowed and not e[1].startswith(USUAL)]
+    assert not unwanted, unwanted
+    assert taken < MOST_MEMORY, f"{taken:,} bytes of memory"
+
+
+@contextmanager
+def refused(reason: str, *files: Path) -> Iterator[None]:
+    """What the block does ends with an error of lamina's that says why, and no harm."""
+    with harmless(*files), pytest.raises(LaminaError, match=reason):
+        yield

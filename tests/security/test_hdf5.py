@@ -1,0 +1,251 @@
+"""HDF5 files that reach out, or say what is not so."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import pytest
+
+import lamina
+from lamina.saving.hdf5 import read_hdf5
+from lamina.saving.region import Region
+from tests.security.harmless import refused
+from tests.security.hostile import good_weights, keras_file, small_model
+from tests.tables.cases import named
+
+KERNEL = "layers/dense/vars/0"
+
+
+class Row(NamedTuple):
+    """A file that does harm where it works, and why it is refused."""
+
+    name: str
+    make: Callable[[str], bytes]
+    reason: str
+
+
+def edited(change: Callable[[h5py.File, str], None]) -> Callable[[str], bytes]:
+    """The good file's weights, copied by h5py and then changed; gets a secret file."""
+
+    def make(secret: str) -> bytes:
+        buffer = io.BytesIO()
+        with (
+            h5py.File(io.BytesIO(good_weights())) as old,
+            h5py.File(buffer, "w") as new,
+        ):
+            for path, _ in read_hdf5(Region(io.BytesIO(good_weights()), "")).datasets():
+                new[path] = old[path][()]
+            change(new, secret)
+        return buffer.getvalue()
+
+    return make
+
+
+def external_storage(file: h5py.File, secret: str) -> None:
+    del file[KERNEL]
+    file.create_dataset(KERNEL, (4, 3), "f4", external=[(secret, 0, 48)])
+
+
+def external_link(file: h5py.File, secret: str) -> None:
+    del file["layers/dense/vars"]
+    file["layers/dense/vars"] = h5py.ExternalLink(secret, "/vars")
+
+
+def soft_link(file: h5py.File, secret: str) -> None:
+    del file[KERNEL]
+    file[KERNEL] = h5py.SoftLink("/layers/dense_1/vars/0")
+
+
+def hard_link(file: h5py.File, secret: str) -> None:
+    file["layers/dense/vars/2"] = file[KERNEL]
+
+
+def cycle(file: h5py.File, secret: str) -> None:
+    file["layers/dense/again"] = file["layers"]
+
+
+def virtual(file: h5py.File, secret: str) -> None:
+    del file[KERNEL]
+    layout = h5py.VirtualLayout((4, 3), "f4")
+    layout[:] = h5py.VirtualSource(secret, "values", (4, 3))
+    file.create_virtual_dataset(KERNEL, layout)
+
+
+def replaced(value: object, **options: object) -> Callable[[str], bytes]:
+    def change(file: h5py.File, secret: str) -> None:
+        del file[KERNEL]
+        file.create_dataset(KERNEL, data=value, **options)
+
+    return edited(change)
+
+
+def giant(file: h5py.File, secret: str) -> None:
+    """CVE-2026-0897: a shape of terabytes with nothing stored."""
+    del file[KERNEL]
+    file.create_dataset(KERNEL, (10**7, 10**7), "f4")
+
+
+def giant_in_chunks(file: h5py.File, secret: str) -> None:
+    del file[KERNEL]
+    file.create_dataset(KERNEL, (10**7, 10**7), "f4", chunks=(10, 10))
+
+
+def attribute(value: object, **options: object) -> Callable[[str], bytes]:
+    def change(file: h5py.File, secret: str) -> None:
+        file[KERNEL].attrs.create("note", value, **options)
+
+    return edited(change)
+
+
+def newest_layout(secret: str) -> bytes:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver="latest") as file:
+        file["a"] = 1.0
+    return buffer.getvalue()
+
+
+def claims(shape: tuple[int, int]) -> Callable[[str], bytes]:
+    """The kernel's own header says another shape than its values fill."""
+
+    def make(secret: str) -> bytes:
+        old, new = struct.pack("<2Q", 4, 3), struct.pack("<2Q", *shape)
+        return good_weights().replace(old, new, 1)
+
+    return make
+
+
+def patched(old: bytes, new: bytes) -> Callable[[str], bytes]:
+    def make(secret: str) -> bytes:
+        assert old in good_weights()
+        return good_weights().replace(old, new)
+
+    return make
+
+
+def shared_bytes(secret: str) -> bytes:
+    """Fifty arrays that are the same bytes."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for i in range(50):
+            file[str(i)] = np.full(1000, i, "f4")
+        places = [file[str(i)].id.get_offset() for i in range(50)]
+    data = buffer.getvalue()
+    for place in places[1:]:
+        data = data.replace(
+            struct.pack("<2Q", place, 4000), struct.pack("<2Q", places[0], 4000)
+        )
+    return data[: places[-1]]
+
+
+ROWS = [
+    Row("external_storage", edited(external_storage), "in another file"),
+    Row("external_link", edited(external_link), "leads to another place"),
+    Row("soft_link", edited(soft_link), "leads to another place"),
+    Row("hard_link", edited(hard_link), "has two places"),
+    Row("cycle", edited(cycle), "has two places, or holds itself"),
+    Row("virtual", edited(virtual), "a virtual dataset"),
+    Row("giant", edited(giant), "claims to have shape"),
+    Row("giant_in_chunks", edited(giant_in_chunks), "in chunks"),
+    Row("giant_claim", claims((10**6, 10**6)), "but 48 are stored"),
+    Row("endless_claim", claims((2**40, 2**40)), "claims to have shape"),
+    Row("overflowing_claim", claims((2**32, 2**32)), "claims to have shape"),
+    Row("smaller_claim", claims((2, 3)), "but 48 are stored"),
+    Row("compressed", replaced(np.zeros(3), compression="gzip"), "compressed"),
+    Row("filtered", replaced(np.zeros(3), fletcher32=True), "compressed"),
+    Row("text", replaced("harm"), "where numbers"),
+    Row("texts", replaced(["harm"] * 12), "where numbers"),
+    Row("bytes", replaced(np.array([b"harm"] * 12)), "where numbers"),
+    Row("references", replaced(None, shape=(3,), dtype=h5py.ref_dtype), "a reference"),
+    Row("ragged", replaced(None, shape=(3,), dtype=h5py.vlen_dtype("f4")), "variable"),
+    Row("compound", replaced(np.zeros(3, "f4,i4")), "a compound type"),
+    Row("opaque", replaced(np.zeros(3, "V3")), "an opaque type"),
+    Row("empty", replaced(h5py.Empty("f4")), "no shape"),
+    Row("noted", attribute(None, shape=(1,), dtype=h5py.ref_dtype), "a reference"),
+    Row("newest_layout", newest_layout, "newer layout"),
+    Row("shared_bytes", shared_bytes, "cut short|but .* stored|two places"),
+    Row("names_up", patched(b"\5\0dense", b"\5\0../.."), "has the name"),
+    Row("float_layout", patched(struct.pack("<4BI", 23, 8, 0, 23, 127),
+        struct.pack("<4BI", 7, 24, 0, 7, 127)), "an uncommon float"),
+    Row("cut_short", lambda _: good_weights()[:-1], "is cut short: "),
+    Row("header_only", lambda _: good_weights()[:64], "is cut short or damaged"),
+    Row("no_hdf5", lambda _: b"no HDF5 at all, but long enough", "is no HDF5 file"),
+    Row("nothing", lambda _: b"", "is cut short or damaged"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A file that no loader has any business with."""
+    path = tmp_path / "secret.h5"
+    with h5py.File(path, "w") as file:
+        file["values"] = np.arange(12, dtype="f4").reshape(4, 3)
+        file["vars/0"] = file["values"][:]
+        file["vars/1"] = np.ones(3, "f4")
+    return str(path)
+
+
+@pytest.mark.parametrize("row", named(ROWS))
+def test_a_model_with_hostile_weights_is_refused(row, tmp_path, secret):
+    path = keras_file(tmp_path / "harm.keras", weights=row.make(secret))
+    with refused(row.reason, path):
+        lamina.models.load_model(path)
+
+
+@pytest.mark.parametrize("row", named(ROWS))
+def test_hostile_weights_are_refused(row, tmp_path, secret):
+    path = tmp_path / "harm.weights.h5"
+    path.write_bytes(row.make(secret))
+    model = small_model()
+    before = model.get_weights()
+    with refused(f"{row.reason}|holds no weights", path):
+        model.load_weights(path)
+    for old, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+
+
+def test_state_of_an_optimizer_is_held_to_the_models_shapes(tmp_path):
+    """Slots of another shape than their weights, though their bytes are there."""
+
+    def change(file: h5py.File, secret: str) -> None:
+        del file["optimizer/vars/2"]
+        file["optimizer/vars/2"] = np.zeros((400, 300), "f4")
+
+    path = keras_file(tmp_path / "harm.keras", weights=edited(change)(""))
+    with refused(r"momentum +\(4, 3\) +\(400, 300\) +wrong shape", path):
+        lamina.models.load_model(path)
+
+
+def test_a_file_cut_short_while_it_is_read_is_an_error(tmp_path):
+    """A mapped file would end the process."""
+    path = tmp_path / "model.weights.h5"
+    path.write_bytes(good_weights())
+    with path.open("rb", buffering=0) as raw, io.BufferedReader(raw, 1) as file:
+        group = read_hdf5(Region(file, "the file"))
+        path.write_bytes(b"")
+        with pytest.raises(lamina.errors.FileFormatError, match="cut short"):
+            group.members["layers"].members["dense"].members["vars"].members["0"].read()
+
+
+def test_a_checksum_in_the_file_is_compared(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    model = small_model()
+    model.save_weights(path)
+    data = path.read_bytes()
+    kernel = model.layers[1].get_weights()[0].tobytes()
+    path.write_bytes(data.replace(kernel, bytes(len(kernel))))
+    with refused("checksum is not the one noted", path):
+        model.load_weights(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i4", "u8", "?"])
+def test_other_types_and_byte_orders_are_numbers_like_any(kind, order, tmp_path):
+    values = np.arange(12).reshape(4, 3).astype(order + kind if kind != "?" else kind)
+    path = keras_file(tmp_path / "odd.keras", weights=replaced(values)(""))
+    kernel = lamina.models.load_model(path).layers[1].kernel
+    np.testing.assert_array_equal(kernel.numpy(), values.astype("f4"))

@@ -1,0 +1,149 @@
+"""Where the epochs of a stream begin and end."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import errors, layers
+from lamina.data.streams import Epochs
+
+
+class Numbers(lamina.utils.PyDataset):
+    """Batches that are their own number, and a list of what was called."""
+
+    def __init__(self, count: int | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.count, self.calls = count, list[str]()
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    def on_epoch_begin(self) -> None:
+        self.calls.append("begin")
+
+    def on_epoch_end(self) -> None:
+        self.calls.append("end")
+
+
+class Endless:
+    """A length like grain's, whose `repeat()` is as long as numbers go."""
+
+    def __len__(self) -> int:
+        return 2**62
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count()
+
+
+def epochs(stream: Any, count: int, steps: int | None = None, **more: Any) -> Any:
+    """The batches of some epochs, taken as a feed takes them: no more than needed."""
+    cut = Epochs(stream, steps, **more)
+    return [[*itertools.islice(cut.batches(i), cut.steps)] for i in range(count)]
+
+
+def test_an_epoch_is_the_whole_stream() -> None:
+    assert epochs(range(3), 2) == [[0, 1, 2], [0, 1, 2]]
+    assert epochs(Numbers(3), 2) == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_epochs_of_some_steps_go_on() -> None:
+    assert epochs(range(6), 3, steps=2) == [[0, 1], [2, 3], [4, 5]]
+    assert epochs(Numbers(None), 2, steps=3) == [[0, 1, 2], [3, 4, 5]]
+    assert epochs(iter(range(9)), 2, steps=2) == [[0, 1], [2, 3]]
+
+
+def test_a_stream_that_ends_with_an_epoch_begins_anew() -> None:
+    assert epochs(range(4), 3, steps=2) == [[0, 1], [2, 3], [0, 1]]
+
+
+def test_an_epoch_ends_with_the_data() -> None:
+    with pytest.warns(UserWarning, match="after 1 batches of epoch 2"):
+        assert epochs(range(3), 3, steps=2) == [[0, 1], [2], [0, 1]]
+
+
+def test_a_generator_that_is_used_up() -> None:
+    with pytest.warns(UserWarning, match="after 0 batches of epoch 2"):
+        assert epochs(iter(range(3)), 2) == [[0, 1, 2], []]
+
+
+def test_epoch_0_is_the_beginning() -> None:
+    cut = Epochs(range(6), 2)
+    assert [*cut.batches(0)] == [*cut.batches(0)] == [0, 1]
+
+
+def test_data_sets_come_in_a_new_order_each_time() -> None:
+    first, second = epochs(Numbers(20), 2, shuffle=True, seed=5)
+    assert sorted(first) == sorted(second) == [*range(20)]
+    assert first != second
+    assert epochs(Numbers(20, workers=3), 2, shuffle=True, seed=5) == [first, second]
+
+
+@pytest.mark.parametrize("steps", [None, 2])
+def test_hooks_of_data_sets(steps: int | None) -> None:
+    dataset = Numbers(4)
+    epochs(dataset, 3, steps=steps)
+    assert dataset.calls == ["begin", "end"] * 3
+
+
+def test_hooks_where_the_data_ends_early() -> None:
+    dataset = Numbers(3)
+    with pytest.warns(UserWarning, match="ended"):
+        epochs(dataset, 2, steps=2)
+    assert dataset.calls == ["begin", "end"] * 2
+
+
+def test_data_sets_can_be_gone_through() -> None:
+    assert [*Numbers(3)] == [0, 1, 2]
+    assert [*itertools.islice(Numbers(None), 2)] == [0, 1]
+
+
+def test_a_data_set_that_skips_the_constructor() -> None:
+    class Bare(lamina.utils.PyDataset):
+        def __init__(self) -> None:
+            pass
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> int:
+            return index
+
+    assert epochs(Bare(), 1) == [[0, 1]]
+
+
+@pytest.mark.parametrize("stream", [Endless(), Numbers(None)], ids=["long", "no end"])
+def test_what_has_no_end_needs_a_number_of_steps(stream: Any) -> None:
+    with pytest.raises(errors.DataError, match="steps_per_epoch"):
+        Epochs(stream, None)
+
+
+def test_fit_goes_on_and_validation_does_not() -> None:
+    def batch(i: int) -> Any:
+        return np.full((2, 1), i, "float32"), np.zeros((2, 1), "float32")
+
+    class Batches:
+        def __iter__(self) -> Iterator[Any]:
+            return map(batch, itertools.count())
+
+    model = lamina.Sequential([layers.Input((1,)), layers.Dense(1, use_bias=False)])
+    model.set_weights([np.ones((1, 1))])
+    model.compile(lamina.optimizers.SGD(0.0), "mse")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        history = model.fit(
+            Batches(), steps_per_epoch=2, epochs=2, verbose=0,
+            validation_data=Batches(), validation_steps=3,
+        ).history  # fmt: skip
+    assert history["loss"] == [(0 + 1) / 2, (4 + 9) / 2]
+    assert history["val_loss"] == pytest.approx([(0 + 1 + 4) / 3] * 2)

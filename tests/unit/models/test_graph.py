@@ -1,0 +1,102 @@
+"""Graphs: the order of layers, and inputs in lists and dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import errors, layers
+
+X = np.random.default_rng(0).normal(size=(6, 2)).astype("float32")
+
+
+def inputs(*names: str) -> list[Any]:
+    return [layers.Input((2,), name=name) for name in names]
+
+
+def two_ends(first: str, second: str) -> lamina.Model:
+    """Three inputs, a layer that both ends need, and one that joins three depths."""
+    a, b, c = inputs("a", "b", "c")
+    x = layers.Dense(2, name="x")(a)
+    y = layers.Dense(2, name="y")(x)
+    ends = {
+        "o1": layers.Dense(1, name="o1")(layers.Concatenate(name="join")([b, y, x])),
+        "o2": layers.Dense(1, name="o2")(layers.Add(name="add")([y, c])),
+    }
+    return lamina.Model([a, b, c], [ends[first], ends[second]])
+
+
+def shared() -> lamina.Model:
+    a, b = inputs("a", "b")
+    twice = layers.Dense(2, name="twice")
+    return lamina.Model([a, b], layers.Add(name="add")([twice(twice(a)), twice(b)]))
+
+
+def encoder_decoder() -> lamina.Model:
+    e, d = layers.Input((None, 2), name="e"), layers.Input((None, 2), name="d")
+    _, *state = layers.LSTM(3, return_state=True, name="encoder")(e)
+    decoded = layers.LSTM(3, name="decoder")(d, initial_state=state)
+    return lamina.Model([e, d], layers.Dense(1, name="head")(decoded))
+
+
+def unused() -> lamina.Model:
+    a, b = inputs("a", "b")
+    return lamina.Model([a, b], layers.Dense(1, name="head")(b))
+
+
+# As Keras 3.15.1 orders them, which is also the order of `get_weights`.
+ORDERS: dict[str, tuple[Callable[[], lamina.Model], str]] = {
+    "two ends": (lambda: two_ends("o1", "o2"), "a x b y c join add o1 o2"),
+    "the other way": (lambda: two_ends("o2", "o1"), "a x y c b add join o2 o1"),
+    "shared": (shared, "a twice b add"),
+    "encoder and decoder": (encoder_decoder, "e d encoder decoder head"),
+    "unused input": (unused, "b a head"),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_layers_are_in_order(name: str) -> None:
+    make, names = ORDERS[name]
+    assert " ".join(layer.name for layer in make().layers) == names
+
+
+def nested() -> lamina.Model:
+    a, b, c = inputs("a", "b", "c")
+    total = layers.Dense(1)(layers.Concatenate()([a, b, c]))
+    return lamina.Model({"z": a, "rest": {"y": b, "list": [c]}}, total)
+
+
+def flat() -> lamina.Model:
+    a, b, c = inputs("a", "b", "c")
+    return lamina.Model([a, b, c], layers.Dense(1)(layers.Concatenate()([a, b, c])))
+
+
+def test_inputs_in_nested_dictionaries() -> None:
+    model, plain = nested(), flat()
+    plain.set_weights(model.get_weights())
+    data = {"rest": {"list": [3 * X], "y": 2 * X}, "z": X}
+    expected = plain.predict([X, 2 * X, 3 * X], verbose=0)
+    np.testing.assert_array_equal(model.predict(data, verbose=0), expected)
+    by_name = {"c": 3 * X, "a": X, "b": 2 * X, "more": X}
+    np.testing.assert_array_equal(plain.predict(by_name, verbose=0), expected)
+    model.compile("sgd", "mse")
+    model.fit(data, expected, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ([X, X, X], ("dictionary", "'z', 'rest'", "not a list")),
+        ({"z": X, "rest": {"y": X}}, ("['y', 'list']", "'list' is missing")),
+        ({"z": X, "rest": X}, ("'y' is missing",)),
+    ],
+    ids=["list", "missing", "flat"],
+)
+def test_inputs_that_are_not_as_the_model_has_them(data: Any, words: Any) -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        nested().predict(data, verbose=0)
+    assert [word for word in words if word not in str(caught.value)] == []

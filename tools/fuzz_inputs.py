@@ -1,0 +1,326 @@
+"""The formats that `tools.fuzz` damages: valid inputs, how to damage and to load them.
+
+A new format is one more entry of `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+__all__ = ["FORMATS", "Format"]
+
+
+class Format(NamedTuple):
+    """One kind of input."""
+
+    name: str
+    inputs: Callable[[], list[Any]]
+    mutate: Callable[[Random, Any], Any]
+    run: Callable[[Any, Path], None]
+
+
+# Values that have broken loaders.
+INTERESTING: list[Any] = [
+    None, True, False, 0, 1, -1, 2, 3, 255, 256, 2**31 - 1, 2**31, -(2**31), 2**63,
+    2**64, 10**6, 10**9, 10**12, -(10**12), 0.0, -0.0, 0.5, 1.5, 1e-300, 1e308,
+    float("nan"), float("inf"), -float("inf"),
+    "", "a", "/", "../x", "\0", "x" * 300, "relu", "softmax", "same", "valid", "causal",
+    "channels_first", "channels_last", "float16", "int32", "string", "mixed_float16",
+    "linear", "zeros", "int", "one_hot", "__class__", "mse", "accuracy", "adam",
+    [], {}, [None], [1], [1, 2], [[1]], [[[]]], [-1], [10**9, 10**9], {"a": 1},
+    {"class_name": "Dense"},
+    {"class_name": "__numpy__", "config": {"value": [1.0, 2.0], "dtype": "float32"}},
+    {"class_name": "__lambda__", "config": {"value": ["x", None, None]}},
+    {"class_name": "function", "module": "builtins", "config": "relu",
+     "registered_name": "relu"},
+    {"class_name": "function", "module": "os", "config": "system",
+     "registered_name": "system"},
+    {"class_name": "DTypePolicy", "module": "keras", "config": {"name": "float16"},
+     "registered_name": None},
+    {"class_name": "Zeros", "module": "keras.initializers", "config": {},
+     "registered_name": None},
+]  # fmt: skip
+NUMBERS = [0, 1, 2, 3, 4, 8, 255, 256, 2**16, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
+
+
+# Damage
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container and key in a config."""
+    found: list[tuple[Any, Any]] = []
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            keys: Any = list(item)
+        elif isinstance(item, list):
+            keys = range(len(item))
+        else:
+            continue
+        for key in keys:
+            found.append((item, key))
+            stack.append(item[key])
+    return found
+
+
+def changed_value(random: Random, value: Any, others: list[tuple[Any, Any]]) -> Any:
+    """Something else in place of a value."""
+    choice = random.random()
+    if (
+        choice < 0.25
+        and isinstance(value, (int, float))
+        and not isinstance(value, bool)
+    ):
+        return random.choice([value + 1, value - 1, -value, value * 1000, value / 2])
+    if choice < 0.35 and isinstance(value, str) and value:
+        at = random.randrange(len(value))
+        return value[:at] + random.choice(["", "/", "\0", "9", "A"]) + value[at + 1 :]
+    if choice < 0.55:
+        container, key = random.choice(others)
+        return container[key]
+    if choice < 0.65:
+        return random.choice([[value], {"a": value}, [value, value], [[value]]])
+    return random.choice(INTERESTING)
+
+
+def mutate_config(random: Random, text: str) -> Any:
+    """A config with one to four changes."""
+    config = json.loads(text)
+    for _ in range(random.randint(1, 4)):
+        known = places(config)
+        if not known:
+            break
+        container, key = random.choice(known)
+        choice = random.random()
+        if choice < 0.12:
+            del container[key]
+        elif choice < 0.2 and isinstance(container, list):
+            container.insert(random.randrange(len(container) + 1), container[key])
+        elif choice < 0.25 and isinstance(container, dict):
+            _, other = random.choice(known)
+            container[str(other)] = container.pop(key)
+        else:
+            container[key] = changed_value(random, container[key], known)
+    # A tree again: what was put in two places, or into itself, is copied once.
+    return _copied(config, 60)
+
+
+def _copied(value: Any, depth: int) -> Any:
+    if depth == 0:
+        return None
+    if isinstance(value, dict):
+        return {k: _copied(v, depth - 1) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_copied(v, depth - 1) for v in value]
+    return value
+
+
+def mutate_bytes(random: Random, data: bytes) -> bytes:
+    """Bytes with one to eight changes."""
+    found = bytearray(data)
+    for _ in range(random.choice([1, 1, 2, 3, 8])):
+        if not found:
+            break
+        at = random.randrange(len(found))
+        choice = random.random()
+        if choice < 0.35:
+            found[at] = random.randrange(256)
+        elif choice < 0.45:
+            found[at] ^= 1 << random.randrange(8)
+        elif choice < 0.75:
+            # Numbers stand at multiples of their size.
+            size = random.choice([1, 2, 4, 8])
+            at -= at % size
+            number = random.choice([*NUMBERS, random.randrange(len(found))])
+            found[at : at + size] = (number % 2 ** (8 * size)).to_bytes(size, "little")
+        elif choice < 0.9:
+            size = random.choice([1, 8, 16, 40, 64])
+            source = random.randrange(len(found))
+            found[at : at + size] = found[source : source + size]
+        elif choice < 0.95:
+            del found[at : at + random.choice([1, 8, 100])]
+        else:
+            del found[at:]
+    return bytes(found)
+
+
+def mutate_text(random: Random, text: str) -> bytes:
+    """JSON with changes of letters."""
+    return mutate_bytes(random, text.encode())
+
+
+def mutate_archive(random: Random, data: bytes) -> bytes:
+    """A `.keras` file with a changed member, or with changed bytes of its own."""
+    if random.random() < 0.15:
+        return mutate_bytes(random, data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    if random.random() < 0.9:
+        members["metadata.json"] = b"{}"  # no checksums
+    name = random.choice(list(members))
+    if name.endswith(".json") and random.random() < 0.8:
+        config = mutate_config(random, members[name].decode())
+        members[name] = json.dumps(config).encode()
+    else:
+        members[name] = mutate_bytes(random, members[name])
+    buffer = io.BytesIO()
+    kind = random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    with zipfile.ZipFile(buffer, "w", kind) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return buffer.getvalue()
+
+
+# Valid inputs
+
+
+@cache
+def models() -> list[Any]:
+    """Small models of every form, and of layers of every kind."""
+    import lamina
+    from lamina import layers, optimizers
+
+    lamina.utils.clear_session()
+    lamina.utils.set_random_seed(1)
+    x = lamina.Input((4,), name="x")
+    shared = layers.Dense(4, name="shared")
+    wired = lamina.Model(x, layers.Add()([shared(shared(x)), x]), name="wired")
+    wired.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
+    picture = lamina.Sequential(
+        [
+            layers.Input((6, 6, 2)),
+            layers.Conv2D(3, 2, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(2, kernel_regularizer="l2"),
+        ]
+    )
+    picture.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    words = lamina.Sequential(
+        [
+            layers.Input((5,), dtype="int32"),
+            layers.Embedding(7, 3, mask_zero=True),
+            layers.Bidirectional(layers.LSTM(2, return_sequences=True)),
+            layers.TimeDistributed(layers.Dense(2)),
+            layers.GRU(2),
+        ]
+    )
+    other = lamina.Input((4,), name="other")
+    nested = lamina.Model([x, other], {"sum": wired(x) + other, "dense": shared(other)})
+    made = [wired, picture, words, nested]
+    for model in made:
+        if model.compiled:
+            model.optimizer.build(model.trainable_variables)
+    return made
+
+
+@cache
+def model_configs() -> list[str]:
+    """The models' configs."""
+    from lamina import saving
+
+    return [json.dumps(saving.serialize_keras_object(m)) for m in models()]
+
+
+@cache
+def object_configs() -> list[str]:
+    """Configs of every layer, loss, metric, optimizer and the like of the tests."""
+    import lamina
+    from lamina import saving
+    from tests.oracles.families import CONFIGS
+    from tests.tables.layers import LAYERS
+
+    made = [c.make(lamina) for c in [*LAYERS, *CONFIGS] if "code" not in traits(c)]
+    return [json.dumps(saving.serialize_keras_object(item)) for item in made]
+
+
+def traits(case: Any) -> Any:
+    """What is special about a case."""
+    return getattr(case, "traits", ())
+
+
+def _saved(save: str, name: str) -> list[bytes]:
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for model in models():
+            path = Path(folder) / name
+            getattr(model, save)(path)
+            found.append(path.read_bytes())
+    return found
+
+
+@cache
+def archives() -> list[bytes]:
+    """The models' `.keras` files."""
+    return _saved("save", "model.keras")
+
+
+@cache
+def weight_files() -> list[bytes]:
+    """Weights of the first model, as lamina and as h5py write them."""
+    import h5py
+
+    own = _saved("save_weights", "model.weights.h5")[0]
+    buffer = io.BytesIO()
+    with h5py.File(io.BytesIO(own)) as old, h5py.File(buffer, "w") as new:
+        groups: list[str] = []
+        old.visit(groups.append)
+        for path in groups:
+            if isinstance(old[path], h5py.Dataset):
+                new[path] = old[path][()]
+            else:
+                new.require_group(path).attrs["name"] = path
+    return [own, buffer.getvalue()]
+
+
+# Loading
+
+
+def run_config(config: Any, folder: Path) -> None:
+    from lamina import saving
+
+    saving.deserialize_keras_object(config)
+
+
+def run_text(text: bytes, folder: Path) -> None:
+    from lamina import saving
+    from lamina.saving.bounded_json import read_json
+
+    saving.deserialize_keras_object(read_json(text, "the text"))
+
+
+def run_archive(data: bytes, folder: Path) -> None:
+    import lamina
+
+    path = folder / "model.keras"
+    path.write_bytes(data)
+    lamina.models.load_model(path)
+
+
+def run_weights(data: bytes, folder: Path) -> None:
+    path = folder / "model.weights.h5"
+    path.write_bytes(data)
+    models()[0].load_weights(path, skip_mismatch=len(data) % 2 == 0)
+
+
+FORMATS = {
+    form.name: form
+    for form in (
+        Format("object", object_configs, mutate_config, run_config),
+        Format("config", model_configs, mutate_config, run_config),
+        Format("text", model_configs, mutate_text, run_text),
+        Format("weights", weight_files, mutate_bytes, run_weights),
+        Format("keras", archives, mutate_archive, run_archive),
+    )
+}
