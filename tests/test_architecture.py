@@ -31,6 +31,7 @@ ORDER = (
     "constraints",
     "activations",
     "layers",
+    "kernels",
     "losses",
     "metrics",
     "optimizers",

@@ -82,17 +82,18 @@ def execute(form: Format, number: int, folder: Path) -> tuple[str, str]:
 
 
 def _judge(error: Exception) -> tuple[str, str]:
+    """How an error of lamina's is counted: with the error behind it, if any."""
     cause: Any = error
     while cause is not None:
         if isinstance(cause, MemoryError):
             return "memory", traceback.format_exc(limit=-20)
-        cause = cause.__cause__
-    return "refused", ""
+        last, cause = cause, cause.__cause__
+    return "refused" if last is error else f"refused by {type(last).__name__}", ""
 
 
 def is_finding(end: str) -> bool:
     """Whether an execution ended as it should not."""
-    return end not in ("loaded", "refused")
+    return end != "loaded" and not end.startswith("refused")
 
 
 def _most_memory() -> int:
@@ -101,6 +102,12 @@ def _most_memory() -> int:
 
 def _on_alarm(*_: Any) -> None:
     raise _Hang
+
+
+def _bound_memory() -> None:
+    """Let what asks for far too much fail at once, before the machine feels it."""
+    used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_DATA, (used + 3 * MEMORY,) * 2)
 
 
 def work(name: str, numbers: range, current: Any, results: Any) -> None:
@@ -113,6 +120,7 @@ def work(name: str, numbers: range, current: Any, results: Any) -> None:
     form = FORMATS[name]
     ends: Counter[str] = Counter()
     form.inputs()
+    _bound_memory()
     with tempfile.TemporaryDirectory() as folder:
         for number in numbers:
             current.value = number

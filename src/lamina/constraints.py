@@ -51,7 +51,12 @@ def _norms(w: Any, axis: int | Sequence[int]) -> Any:
 
 
 class NonNeg(Constraint):
-    """max(w, 0)."""
+    """max(w, 0).
+
+    Example:
+        >>> NonNeg()(ops.array([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
 
     def __call__(self, w: Any) -> Any:
         return ops.maximum(w, 0.0)
@@ -86,6 +91,11 @@ class MinMaxNorm(Constraint):
         max_value: the largest norm.
         rate: 1 enforces the limits at once, less moves towards them.
         axis: what to measure the norm along, as in `UnitNorm`.
+
+    Example:
+        >>> half_way = MinMaxNorm(max_value=1.0, rate=0.5)
+        >>> [round(w, 3) for w in half_way(ops.array([3.0, 4.0])).tolist()]
+        [1.8, 2.4]
     """
 
     arguments = {
@@ -120,6 +130,10 @@ class MaxNorm(Constraint):
     Args:
         max_value: the largest norm.
         axis: what to measure the norm along, as in `UnitNorm`.
+
+    Example:
+        >>> [round(w, 3) for w in MaxNorm(2.5)(ops.array([3.0, 4.0])).tolist()]
+        [1.5, 2.0]
 
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """

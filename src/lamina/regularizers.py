@@ -53,6 +53,10 @@ class L1(Regularizer):
 
     Args:
         l1: the factor; `None` for 0.01.
+
+    Example:
+        >>> float(L1(0.5)(ops.array([1.0, -3.0])))
+        2.0
     """
 
     arguments = {"l1": _factor}
@@ -92,6 +96,10 @@ class L1L2(Regularizer):
     Args:
         l1: the factor of absolute values.
         l2: the factor of squares.
+
+    Example:
+        >>> float(L1L2(l1=1.0, l2=0.5)(ops.array([1.0, -3.0])))
+        9.0
     """
 
     arguments = {"l1": _factor, "l2": _factor}
@@ -115,6 +123,13 @@ class OrthogonalRegularizer(Regularizer):
 
     Raises:
         ShapeError: the array is not a matrix.
+
+    Example:
+        >>> penalty = OrthogonalRegularizer(factor=1.0)
+        >>> float(penalty(ops.array([[1.0, 0.0], [0.0, 2.0]])))
+        0.0
+        >>> round(float(penalty(ops.array([[1.0, 0.0], [1.0, 0.0]]))), 3)
+        1.0
     """
 
     arguments = {"factor": at_least(0), "mode": one_of("rows", "columns")}

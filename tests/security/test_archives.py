@@ -227,7 +227,7 @@ NO_PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", NO_PATHS, ids=repr)
+@pytest.mark.parametrize("path", NO_PATHS, ids=lambda p: repr(p)[:15])
 def test_what_is_no_path_of_a_file_is_said_to_be_none(path):
     with refused("is given by its path|no file of this machine|is a folder"):
         lamina.models.load_model(path)

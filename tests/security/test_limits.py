@@ -100,7 +100,7 @@ ROWS = [
     Row("thresholds", changed(good_config(), "compile_config", "metrics",
         to=[config_of("AUC", "keras.metrics", num_thresholds=10**9)]), "."),
     Row("classes", changed(good_config(), "compile_config", "metrics",
-        to=[config_of("MeanIoU", "keras.metrics", num_classes=10**6)]), TOO_LARGE),
+        to=[config_of("MeanIoU", "keras.metrics", num_classes=10**5)]), TOO_LARGE),
     Row("no_config", {"class_name": "Sequential", "config": None}, "can't be used"),
     Row("a_layer_alone", config_of("Dense", units=1), "holds a Dense, no model"),
     Row("no_class", {"config": {}}, "holds a dict, no model"),

@@ -60,10 +60,17 @@ def pools(draw):
     return ((draw(BATCH), *space, draw(SMALL)),), with_last(window, sliding)
 
 
+@st.composite
+def biases(draw):
+    x = draw(st.lists(BATCH, min_size=1, max_size=3)), draw(SMALL)
+    return ((*x[0], x[1]), (x[1],)), with_last()
+
+
 THIN_CONVOLUTIONS = convolutions(
     st.just(2), channels=THIN, filters=THIN, dilations=ONE, strides=ONE
 )
 CASES = {
+    ("add_bias", "gradient_by_product"): biases(),
     ("conv", "one_product"): convolutions(largest=1),
     ("conv", "depth_in_channels"): convolutions(ranks=st.just(3)),
     ("conv", "per_group"): convolutions(groups=st.integers(2, 3)),

@@ -14,13 +14,14 @@ from tests.tables.layers_by_hand import (
     MAXOUT,
     STRING_LOOKUP,
 )
+from tests.tables.layers_convolution import CONVOLUTION
 from tests.tables.layers_core import CORE
 from tests.tables.layers_more import MORE
 from tests.tables.layers_recurrent import RECURRENT
 from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
 
-WITH_ORACLE = [*CORE, *SPATIAL, *RECURRENT, *STATISTICS, *MORE]
+WITH_ORACLE = [*CORE, *SPATIAL, *CONVOLUTION, *RECURRENT, *STATISTICS, *MORE]
 BY_HAND = [*MAXOUT, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]
 LAYERS = [*WITH_ORACLE, *BY_HAND]
 

@@ -112,7 +112,7 @@ class DTypePolicy:
         if value is None:
             return dtype_policy()
         if isinstance(value, dict):
-            return cls(value.get("config", value)["name"])
+            return cls.from_config(value.get("config", value))
         if isinstance(value, str) and value.startswith("mixed_"):
             return cls(value)
         return cls(standardize_dtype(value))
@@ -124,7 +124,12 @@ class DTypePolicy:
     @classmethod
     def from_config(cls, config: dict[str, str]) -> DTypePolicy:
         """The policy that `get_config` describes."""
-        return cls(**config)
+        name = config.get("name") if isinstance(config, dict) else None
+        if not isinstance(name, str):
+            raise ArgumentError(
+                f"The config of a dtype policy has no name: {config!r}."
+            )
+        return cls(name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DTypePolicy) and other.name == self.name

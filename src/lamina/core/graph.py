@@ -8,6 +8,7 @@ whatever differs in the result is unknown too.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -176,8 +177,23 @@ def _evaluate(
     try:
         specs = [jax.ShapeDtypeStruct(known(t.shape), t.dtype) for t in leaves]
         return jax.eval_shape(call, specs)
+    except Exception as error:
+        _show_unknown(error, probe)
+        raise
     finally:
         local.call = before
+
+
+def _show_unknown(error: Exception, probe: int) -> None:
+    """Write `None` in an error's text for sizes that nobody gave."""
+
+    def shown(value: Any) -> Any:
+        text = isinstance(value, str)
+        return re.sub(rf"\b{probe}\b", "None", value) if text else value
+
+    error.args = tuple(map(shown, error.args))
+    if hasattr(error, "__notes__"):
+        error.__notes__ = list(map(shown, error.__notes__))
 
 
 def record(

@@ -80,6 +80,8 @@ class Budget:
 
     def __init__(self, size: int, calls: int, reason: str) -> None:
         self.size, self.calls, self.reason = size, calls, reason
+        # What stands in the config several times, by its number there.
+        self.shared: dict[int, Any] = {}
 
     def take(self, name: str, size: int) -> None:
         """Count a variable."""
@@ -132,7 +134,8 @@ def reading(
         raise
     except Exception as error:
         raise FileFormatError(
-            f"{what} can't be used: {type(error).__name__}: {error}"
+            f"{what} can't be used; it is damaged, or needs something that is not "
+            f"here. Making objects of it ended with {type(error).__name__}: {error}"
         ) from error
     finally:
         local.budget = None

@@ -24,12 +24,14 @@ from lamina.core.variable import Variable
 
 __all__ = [
     "SeedGenerator",
-    "bernoulli_bits",
     "categorical",
     "draw_seed",
     "dropout",
     "hash_words",
+    "keep",
     "make_seed",
+    "noise",
+    "noise_bits",
     "normal",
     "randint",
     "set_seed",
@@ -113,9 +115,9 @@ class SeedGenerator(Module):
 Registry("seed generator", "keras.random").add(SeedGenerator)
 
 
-def _scramble(word: Any) -> Any:
+def _scramble(word: Any, key: Any = 0) -> Any:
     # lowbias32, https://github.com/skeeto/hash-prospector
-    word = (word ^ (word >> 16)) * np.uint32(0x7FEB352D)
+    word = (word ^ (word >> 16)) * np.uint32(0x7FEB352D) ^ key
     word = (word ^ (word >> 15)) * np.uint32(0x846CA68B)
     return word ^ (word >> 16)
 
@@ -130,15 +132,33 @@ def hash_words(*words: Any) -> jax.Array:
     return jnp.stack([high, low])
 
 
-def bernoulli_bits(key: jax.Array, shape: Sequence[int]) -> jax.Array:
+def noise_bits(key: jax.Array, shape: Sequence[int]) -> jax.Array:
     """Uniform uint32 words from a hash of each element's position.
 
-    A counter hash costs a small part of threefry on a CPU and fuses into what uses
-    it. Good for dropout and noise; samples for users come from `jax.random`.
+    A counter hash costs a twentieth of threefry on a CPU and fuses into what uses it,
+    with the same bits on every device. Good for dropout and noise; samples for users
+    come from `jax.random`.
     """
     size = int(np.prod(shape))
     counter = jax.lax.iota(jnp.uint32, size) * np.uint32(0x9E3779B9)
-    return _scramble(_scramble(counter + key[0]) ^ key[1]).reshape(shape)
+    # The first word of the key moves the counter. Without the second, two keys would
+    # give the same words at different positions.
+    return _scramble(counter + key[0], key[1]).reshape(shape)
+
+
+def noise(shape: Sequence[int], dtype: Any, seed: Any) -> jax.Array:
+    """Samples of the standard normal distribution, from `noise_bits`."""
+    bits = noise_bits(draw_seed(seed), shape) >> 9
+    # The middles of 2**23 equal parts of (-1, 1), all exact in float32.
+    uniform = (bits.astype(jnp.float32) + 0.5) * np.float32(2.0**-22) - 1.0
+    return (jax.lax.erf_inv(uniform) * np.float32(2.0**0.5)).astype(dtype)
+
+
+def keep(shape: Sequence[int], rate: Any, seed: Any) -> jax.Array:
+    """Truth values, a random share `rate` of them false; `rate` may be traced."""
+    bits = noise_bits(draw_seed(seed), shape)
+    # As integers: the comparison is then half the cost. 24 bits tell rates apart.
+    return (bits >> 8).astype(jnp.int32) >= jnp.round(rate * 2.0**24).astype(jnp.int32)
 
 
 def draw_seed(seed: Any) -> jax.Array:
@@ -252,10 +272,7 @@ def dropout(
     shape = inputs.shape
     if noise_shape is not None:
         shape = tuple(n or m for n, m in zip(noise_shape, shape, strict=True))
-    bits = bernoulli_bits(draw_seed(seed), shape)
-    # 24 bits are exact in float32, and enough to tell rates apart.
-    uniform_bits = (bits >> 8).astype(jnp.float32) * np.float32(2.0**-24)
-    keep = uniform_bits >= rate
-    kept = 1.0 - rate
-    scale = jnp.asarray(1.0 / jnp.where(kept > 0, kept, 1.0), inputs.dtype)
-    return jnp.where(keep, inputs * scale, jnp.zeros((), inputs.dtype))
+    share = 1.0 - rate
+    scale = jnp.asarray(1.0 / jnp.where(share > 0, share, 1.0), inputs.dtype)
+    kept = keep(shape, rate, seed)
+    return jnp.where(kept, inputs * scale, jnp.zeros((), inputs.dtype))

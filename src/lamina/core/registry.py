@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ import numpy as np
 
 from lamina.core.dtypes import KNOWN_DTYPES, DTypePolicy
 from lamina.core.limits import reading
+from lamina.core.scope import local
 from lamina.errors import ArgumentError, FileFormatError, UnknownNameError, did_you_mean
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "refuse_code",
     "register_serializable",
     "serialize",
+    "serialize_once",
 ]
 
 T = TypeVar("T")
@@ -210,8 +213,10 @@ def serialize(value: Any) -> Any:
             "registered_name": None,
         }
     if hasattr(value, "get_config"):
-        config = {k: serialize(v) for k, v in value.get_config().items()}
-        return {**_reference(type(value)), "config": config, **_extra_configs(value)}
+        inner = {k: serialize(v) for k, v in value.get_config().items()}
+        config = {**_reference(type(value)), "config": inner, **_extra_configs(value)}
+        number = local.serialized(value) if local.serialized else None
+        return config if number is None else {**config, "shared_object_id": number}
     if inspect.isfunction(value):
         return _serialize_function(value)
     if hasattr(value, "__array__"):
@@ -222,6 +227,26 @@ def serialize(value: Any) -> Any:
         f"Can't write {value!r} into a config: give it a `get_config` method, or "
         "register it with `lamina.saving.register_keras_serializable`."
     )
+
+
+def serialize_once(value: Any) -> Any:
+    """Like `serialize`, with a number on whatever stands in several places.
+
+    By that number it is one object again when the config is read.
+    """
+    # Objects that come up are kept, so that no two have the same `id`.
+    met: list[Any] = []
+    local.serialized = met.append
+    try:
+        config = serialize(value)
+        counts = Counter(id(item) for item in met)
+        numbers = {key: i for i, key in enumerate(counts) if counts[key] > 1}
+        if numbers:
+            local.serialized = lambda item: numbers.get(id(item))
+            config = serialize(value)
+        return config
+    finally:
+        local.serialized = None
 
 
 def _extra_configs(value: Any) -> dict[str, Any]:
@@ -280,11 +305,21 @@ def _object(config: Any) -> Any:
     special = _SPECIAL.get(config["class_name"])
     if special is not None:
         return special(config["config"])
-    return _build(find_class(config), config)
+    number = config.get("shared_object_id")
+    if not isinstance(number, int) or local.budget is None:
+        return _build(find_class(config), config)
+    if number not in local.budget.shared:
+        local.budget.shared[number] = _build(find_class(config), config)
+    return local.budget.shared[number]
 
 
 def _build(cls: Any, config: dict[str, Any]) -> Any:
     inner = config["config"] or {}
+    if not isinstance(inner, dict):
+        raise FileFormatError(
+            f"The config of {config['class_name']!r} must be a dictionary of its "
+            f"arguments. Received: {inner!r}."
+        )
     if hasattr(cls, "from_config"):
         item = cls.from_config(dict(inner))
     else:

@@ -7,7 +7,7 @@ in one thread while another one draws progress.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,7 @@ class _Local(threading.local):
     autocast: str | None = None
     budget: Budget | None = None
     awaiting: list[Any] | None = None
+    serialized: Callable[[Any], int | None] | None = None
 
 
 local = _Local()

@@ -152,7 +152,10 @@ def _no_numbers(example: Any, what: str) -> DataError:
     """The error for data that isn't numbers, given an element of it."""
     if isinstance(example, (str, bytes)):
         kind = "text"
-        mend = "Turn it into numbers first, with a `StringLookup` for example."
+        mend = (
+            "Turn it into numbers before the model gets it, as in `lookup(x)` with a "
+            "`StringLookup`: inside a model, which is compiled, it can't look up text."
+        )
     elif isinstance(example, (np.datetime64, np.timedelta64, date, time, timedelta)):
         kind, example = "dates or times", str(example)
         mend = (

@@ -16,14 +16,24 @@ __all__ = ["Constant", "Identity", "Ones", "STFT", "Zeros"]
 
 
 class Zeros(Initializer):
-    """0 everywhere."""
+    """0 everywhere.
+
+    Example:
+        >>> Zeros()((2,)).tolist()
+        [0.0, 0.0]
+    """
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
         return to_array(np.zeros(shape), dtype)
 
 
 class Ones(Initializer):
-    """1 everywhere."""
+    """1 everywhere.
+
+    Example:
+        >>> Ones()((2,), dtype="int32").tolist()
+        [1, 1]
+    """
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
         return to_array(np.ones(shape), dtype)
@@ -37,6 +47,10 @@ class Constant(Initializer):
 
     Raises:
         ShapeError: the array does not fit the shape.
+
+    Example:
+        >>> Constant([1.0, 2.0])((2, 2)).tolist()
+        [[1.0, 2.0], [1.0, 2.0]]
     """
 
     def __init__(self, value: Any = 0.0) -> None:
@@ -61,6 +75,10 @@ class Identity(Initializer):
 
     Raises:
         ShapeError: the shape is not that of a matrix.
+
+    Example:
+        >>> lamina.initializers.Identity(gain=3.0)((2, 2)).tolist()
+        [[3.0, 0.0], [0.0, 3.0]]
     """
 
     def __init__(self, gain: float = 1.0) -> None:
@@ -96,7 +114,13 @@ class STFT(Initializer):
         periodic: whether the window is that of a periodic signal.
 
     Raises:
+        ArgumentError: the window's name is unknown.
         ShapeError: the window's length is not that of the kernel.
+
+    Example:
+        >>> highest = STFT(window=None)((4, 1, 3))[:, 0, -1]
+        >>> highest.round().tolist()
+        [1.0, -1.0, 1.0, -1.0]
     """
 
     arguments = {

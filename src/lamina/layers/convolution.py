@@ -10,6 +10,7 @@ from lamina.core.check import Check, boolean, one_of, positive_int, sizes
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 from lamina.layers.spec import InputSpec
+from lamina.ops.convolution import add_bias
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
@@ -102,9 +103,7 @@ class Convolution(Spatial):
     def finish(self, outputs: Any) -> Any:
         """Add the bias and apply the activation."""
         if self.bias is not None:
-            shape = [1] * outputs.ndim
-            shape[self.channel_axis] = -1
-            outputs = outputs + self.bias.value.reshape(shape)
+            outputs = add_bias(outputs, self.bias.value, self.data_format)
         return self.activation(outputs)
 
     @property

@@ -84,9 +84,8 @@ class ConvTranspose(Convolution):
             bias_constraint, **kwargs,
         )  # fmt: skip
         self.filters = filters
-        self.output_padding = output_padding
-        if output_padding is not None:
-            self.output_padding = per_axis(output_padding, self.rank)
+        extra = None if output_padding is None else per_axis(output_padding, self.rank)
+        self.output_padding = extra
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
@@ -169,8 +168,29 @@ class Conv2DTranspose(ConvTranspose):
 class Conv3DTranspose(ConvTranspose):
     """Transposed convolution over a volume.
 
-    Takes the arguments of `ConvTranspose`; as in Keras, `data_format` comes before
-    `output_padding` here.
+    Takes the arguments of `ConvTranspose`, but, as in Keras, `data_format` before
+    `output_padding`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window along each spatial axis.
+        strides: how many elements of the output one of the input spans.
+        padding: `"valid"` for all that windows reach, `"same"` for `strides` times
+            as many outputs as inputs.
+        data_format: `"channels_last"` or `"channels_first"`.
+        output_padding: what the output is longer than the shortest possible; `None`
+            lets `padding` decide.
+        dilation_rate: distance between the elements of a window.
+        activation: a name or a function; nothing is applied when `None`.
+        use_bias: whether there is a bias.
+        kernel_initializer: initializer of the kernel, (*kernel_size, filters,
+            channels).
+        bias_initializer: initializer of the bias, (filters,).
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: projection of the kernel after each update.
+        bias_constraint: projection of the bias after each update.
 
     Shape:
         (batch, depth, rows, columns, channels) to (batch, new depth, new rows, new

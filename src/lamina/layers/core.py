@@ -57,6 +57,10 @@ class InputLayer(Layer):
 
     Raises:
         ArgumentError: there is neither a `shape` nor a `batch_shape`, or both.
+
+    Example:
+        >>> InputLayer((28, 28, 1), name="pixels").output.shape
+        (None, 28, 28, 1)
     """
 
     arguments = {
@@ -257,7 +261,12 @@ class Activation(Layer):
 
 
 class Identity(Layer):
-    """Hands its input on, to give a place in a model a name."""
+    """Hands its input on, to give a place in a model a name.
+
+    Example:
+        >>> Identity(name="features")(jnp.array([1.0, 2.0]))
+        Array([1., 2.], dtype=float32)
+    """
 
     supports_masking = True
 

@@ -228,10 +228,8 @@ class GaussianNoise(Noise):
 
     def noisy(self, inputs: jax.Array) -> jax.Array:
         """The input plus noise."""
-        noise = random.normal(
-            inputs.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator
-        )
-        return inputs + noise
+        sample = random.noise(inputs.shape, inputs.dtype, self.seed_generator)
+        return inputs + sample * jnp.asarray(self.stddev, inputs.dtype)
 
 
 class GaussianDropout(Noise):
@@ -262,10 +260,8 @@ class GaussianDropout(Noise):
     def noisy(self, inputs: jax.Array) -> jax.Array:
         """The input times noise."""
         stddev: Any = jnp.sqrt(self.rate / (1.0 - self.rate))
-        dtype = inputs.dtype
-        return inputs * random.normal(
-            inputs.shape, 1.0, stddev, dtype, self.seed_generator
-        )
+        sample = random.noise(inputs.shape, inputs.dtype, self.seed_generator)
+        return inputs * (1 + sample * jnp.asarray(stddev, inputs.dtype))
 
 
 _DROPPED = -1.0507009873554805 * 1.6732632423543772  # where SELU goes at minus infinity
@@ -310,8 +306,11 @@ class AlphaDropout(Noise):
         rate: Any = jnp.asarray(self.rate, jnp.float32)
         scale = jax.lax.rsqrt((1.0 - rate) * (1.0 + rate * _DROPPED**2))
         shift = -scale * _DROPPED * rate
-        ones = jnp.ones(inputs.shape, jnp.float32)
-        kept = random.dropout(ones, rate, self.noise_shape, self.seed_generator) > 0
+        shape = inputs.shape
+        if self.noise_shape is not None:
+            pairs = zip(self.noise_shape, shape, strict=True)
+            shape = tuple(n or m for n, m in pairs)
+        kept = random.keep(shape, rate, self.seed_generator)
         dropped = jnp.asarray(_DROPPED, inputs.dtype)
         mixed = jnp.where(kept, inputs, dropped)
         return mixed * scale.astype(inputs.dtype) + shift.astype(inputs.dtype)

@@ -26,6 +26,10 @@ class InputSpec:
         allow_last_axis_squeeze: whether a last axis of 1 may be missing or too much.
         name: name of the input, where inputs come as a dictionary.
         optional: whether the input may be left out.
+
+    Example:
+        >>> InputSpec(min_ndim=2, axes={-1: 784})
+        InputSpec(min_ndim=2, axes={-1: 784})
     """
 
     def __init__(

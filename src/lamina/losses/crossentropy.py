@@ -13,6 +13,7 @@ from lamina.core.check import Check, between, boolean
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import Loss, aligned, as_float, mismatch
+from lamina.ops.crossentropy import by_class, by_distribution
 
 __all__ = [
     "BinaryCrossentropy",
@@ -90,7 +91,8 @@ def categorical_crossentropy(
     y_true, y_pred = aligned("categorical_crossentropy", y_true, y_pred)
     require_classes("categorical_crossentropy", y_pred.shape, axis)
     y_true = smooth_classes(y_true, label_smoothing, axis)
-    return -jnp.sum(y_true * _log_chances(y_pred, from_logits, axis), axis=axis)
+    y_pred, y_true = (jnp.moveaxis(a, axis, -1) for a in (y_pred, y_true))
+    return by_distribution(y_pred, y_true, from_logits)
 
 
 def sparse_categorical_crossentropy(
@@ -125,20 +127,11 @@ def sparse_categorical_crossentropy(
     if valid is not None:
         # Ignored rows may hold anything: they must not reach the gradient.
         y_pred = jnp.where(jnp.expand_dims(valid, axis), y_pred, 1.0)
-    hit = jax.nn.one_hot(labels, y_pred.shape[axis], axis=axis, dtype=jnp.bool_)
-    log_chances = _log_chances(y_pred, from_logits, axis)
-    values = -jnp.sum(jnp.where(hit, log_chances, 0.0), axis=axis)
+    values = by_class(jnp.moveaxis(y_pred, axis, -1), labels, from_logits)
     if valid is not None:
         values = jnp.where(valid, values, 0.0)
         set_mask(values, valid)
     return values
-
-
-def _log_chances(y_pred: jax.Array, from_logits: bool, axis: int) -> jax.Array:
-    if from_logits:
-        return jax.nn.log_softmax(y_pred, axis=axis)
-    y_pred = y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)
-    return jnp.log(jnp.clip(y_pred, epsilon(), 1.0 - epsilon()))
 
 
 def smooth_bits(y_true: jax.Array, share: float) -> jax.Array:

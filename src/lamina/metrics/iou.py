@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
-from lamina.core.check import Check, boolean, positive_int
+from lamina.core.check import Check, boolean, integer
 from lamina.errors import ShapeError, invalid
 from lamina.losses.base import fit_weights
 from lamina.metrics.base import Metric
@@ -21,7 +21,7 @@ class _Overlap(Metric):
     """A confusion matrix of classes, and the overlap computed from it."""
 
     arguments: ClassVar[dict[str, Check]] = {
-        "num_classes": positive_int,
+        "num_classes": integer(1, 10**5),
         "sparse_y_true": boolean,
         "sparse_y_pred": boolean,
     }

@@ -221,6 +221,8 @@ def _found(place: Place, tensors: dict[Place, SymbolicTensor]) -> SymbolicTensor
 def _tensors_at(places: Any, tensors: dict[Place, SymbolicTensor]) -> Any:
     if isinstance(places, dict):
         return {k: _tensors_at(v, tensors) for k, v in places.items()}
+    if not isinstance(places, (list, tuple)):
+        raise FileFormatError(f"The model's graph has no tensor at {places!r}.")
     if len(places) == 3 and isinstance(places[0], str):
         return _found((places[0], places[1], places[2]), tensors)
     return [_tensors_at(p, tensors) for p in places]

@@ -14,7 +14,7 @@ from lamina.core.compiled import CompiledFunction
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.limits import reading
 from lamina.core.module import signature
-from lamina.core.registry import custom_object_scope, serialize
+from lamina.core.registry import custom_object_scope, serialize_once
 from lamina.core.scope import local
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
@@ -227,9 +227,11 @@ class Model(Trainer, Layer):
         names = list(signature(type(self).call).parameters)[1:]
         given = dict(zip(names, args, strict=False)) | kwargs
         tensors = {k: v for k, v in given.items() if jax.tree.leaves(shapes_of(v))}
-        if len(tensors) > 1 and type(self).build is Model.build:
+        if type(self).build is not Model.build:
+            return super()._shapes_for_build(args, kwargs)
+        if len(tensors) > 1:
             return {f"{name}_shape": shapes_of(v) for name, v in tensors.items()}
-        return super()._shapes_for_build(args, kwargs)
+        return {"input_shape": shapes_of(v) for v in tensors.values()}
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if type(self).build is Model.build and not self.built:
@@ -245,6 +247,7 @@ class Model(Trainer, Layer):
         expand_nested: bool = False,
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
+        kernels: bool = False,
     ) -> None:
         """Print a table of layers, output shapes and numbers of parameters.
 
@@ -255,10 +258,12 @@ class Model(Trainer, Layer):
             expand_nested: whether to show the layers of models inside.
             show_trainable: whether to show which layers are trained.
             layer_range: names of the first and the last layer to show.
+            kernels: whether to show the forms that the layers' ops take here.
         """
         print_summary(
-            self, line_length, print_fn, expand_nested, show_trainable, layer_range
-        )
+            self, line_length, print_fn, expand_nested, show_trainable, layer_range,
+            kernels,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         return notebook_table(self)
@@ -297,7 +302,7 @@ class Model(Trainer, Layer):
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as a JSON text; `kwargs` go to `json.dumps`."""
-        return json.dumps(serialize(self), **kwargs)
+        return json.dumps(serialize_once(self), **kwargs)
 
     def save(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any

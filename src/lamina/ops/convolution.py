@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from lamina.core.graph import op
@@ -251,6 +252,19 @@ def _transposed_borders(
     total += reach - 1
     before = min(total - total // 2, reach)
     return reach - before, reach - (total - before)
+
+
+def add_bias(outputs: jax.Array, bias: jax.Array, data_format: str) -> jax.Array:
+    """The outputs of a convolution plus a number for each channel."""
+    if data_format == "channels_last":
+        return call("add_bias", outputs, bias)
+    return outputs + jnp.expand_dims(bias, range(1, outputs.ndim - 1))
+
+
+@reference("add_bias")
+def reference_add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
+    """The sum."""
+    return x + bias
 
 
 def _check_rank(owner: str, x: jax.Array, kernel: jax.Array) -> None:

@@ -11,6 +11,7 @@ from jax import lax, nn
 from lamina import config
 from lamina.core.graph import op
 from lamina.errors import ShapeError
+from lamina.ops import crossentropy
 from lamina.ops.reduce import moments
 from lamina.ops.types import Tensor, array_of, float_array, widened
 
@@ -288,7 +289,7 @@ def binary_crossentropy(
     if from_logits:
         positive, negative = nn.log_sigmoid(output), nn.log_sigmoid(-output)
     else:
-        output = _inside(output)
+        output = crossentropy.inside(output)
         positive, negative = jnp.log(output), jnp.log(1.0 - output)
     target = target.astype(output.dtype)
     return -target * positive - (1.0 - target) * negative
@@ -311,8 +312,10 @@ def categorical_crossentropy(
     """
     target, output = array_of(target), float_array(output)
     _same_shape("categorical_crossentropy", target.shape, output.shape)
-    log_prob = _log_probabilities(output, from_logits, axis)
-    return -jnp.sum(target.astype(output.dtype) * log_prob, axis=axis)
+    target, output = (
+        jnp.moveaxis(a, axis, -1) for a in (target.astype(output.dtype), output)
+    )
+    return crossentropy.by_distribution(output, target, from_logits)
 
 
 @op
@@ -337,19 +340,7 @@ def sparse_categorical_crossentropy(
     rows = list(output.shape)
     del rows[axis]
     _same_shape("sparse_categorical_crossentropy", target.shape, tuple(rows))
-    log_prob = _log_probabilities(output, from_logits, axis)
-    chosen = nn.one_hot(target, output.shape[axis], axis=axis, dtype=output.dtype)
-    return -jnp.sum(chosen * log_prob, axis=axis)
-
-
-def _inside(probability: jax.Array) -> jax.Array:
-    return jnp.clip(probability, config.epsilon(), 1.0 - config.epsilon())
-
-
-def _log_probabilities(output: jax.Array, from_logits: bool, axis: int) -> jax.Array:
-    if from_logits:
-        return nn.log_softmax(output, axis)
-    return jnp.log(_inside(output / jnp.sum(output, axis, keepdims=True)))
+    return crossentropy.by_class(jnp.moveaxis(output, axis, -1), target, from_logits)
 
 
 def _same_shape(name: str, target: tuple[int, ...], output: tuple[int, ...]) -> None:

@@ -14,7 +14,11 @@ from typing import Any
 
 from lamina.core.files import open_file, replacing, target
 from lamina.core.limits import reading
-from lamina.core.registry import custom_object_scope, deserialize, serialize
+from lamina.core.registry import (
+    custom_object_scope,
+    deserialize,
+    serialize_once,
+)
 from lamina.core.report import LoadReport
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
@@ -58,7 +62,7 @@ def save_model(
         SaveError: the disk is full, or the folder can't be written to.
     """
     path = target(filepath, [".keras"], overwrite)
-    config = json.dumps(serialize(model)).encode()
+    config = json.dumps(serialize_once(model)).encode()
     weights = weights_file(model)
     size = weights.size + len(config)
     with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:

@@ -45,7 +45,9 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
             seen.add(id(value))
             yield path, value
             for name, child in _attributes(value):
-                yield from visit(f"{path}/{name}".lstrip("/"), child)
+                # Models inside a model are not trained by their own optimizers.
+                if not (path and name == "optimizer"):
+                    yield from visit(f"{path}/{name}".lstrip("/"), child)
 
     def visit_each(path: str, container: Any) -> Iterator[tuple[str, Any]]:
         items = container.values() if isinstance(container, dict) else container
@@ -189,7 +191,8 @@ def read_weights(
             _compare(place, values, found, report)
     known = {f"{place}/{key}" for place, found in stored.items() for key in found}
     for path, dataset in file.datasets():
-        if path not in known and path.split("/")[0] != skip:
+        inner = "/optimizer/" in path
+        if path not in known and path.split("/")[0] != skip and not inner:
             report.mismatches.append(Mismatch(path, None, dataset.shape))
     report.require(skip_mismatch, strict)
     for place, module, values in wanted:

@@ -14,6 +14,7 @@ import jax
 from lamina.core.check import is_int
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, did_you_mean, invalid
+from lamina.kernels import Choice, choices
 
 __all__ = ["notebook_table", "print_summary"]
 
@@ -29,6 +30,7 @@ class Row(NamedTuple):
     params: str
     connected: str
     trainable: str
+    forms: str = ""
     level: int = 0
 
 
@@ -39,6 +41,7 @@ def print_summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    kernels: bool = False,
 ) -> None:
     """Print a model's table, or hand its text to `print_fn`.
 
@@ -50,13 +53,15 @@ def print_summary(
         show_trainable: whether to show which layers are trained.
         layer_range: names, or regular expressions for names, of the first and the
             last layer to show.
+        kernels: whether to show the forms that the layers' ops take here.
 
     Raises:
         ArgumentError: `layer_range` names no layer, or the table can't be so narrow.
     """
     if line_length is not None and line_length < 40:
         raise invalid("summary", "line_length", line_length, "at least 40")
-    rows = list(_rows(model, expand_nested))
+    found = choices(model) if kernels else []
+    rows = list(_rows(model, expand_nested, found))
     rows = _between(rows, layer_range)
     width = line_length or min(_WIDEST, shutil.get_terminal_size().columns)
     _print(model, rows, width, show_trainable, print_fn)
@@ -65,7 +70,9 @@ def print_summary(
 # What the table says
 
 
-def _rows(model: Any, expand: bool, level: int = 0) -> Iterator[Row]:
+def _rows(
+    model: Any, expand: bool, found: Sequence[Choice] = (), level: int = 0
+) -> Iterator[Row]:
     graph = getattr(model, "_graph", None)
     nodes = [] if graph is None else graph.nodes
     inputs = [] if graph is None else graph.input_leaves
@@ -76,9 +83,11 @@ def _rows(model: Any, expand: bool, level: int = 0) -> Iterator[Row]:
         sources = [names.get(id(t.node)) or t.name for n in own for t in n.inputs]
         connected = ", ".join(sources) or "-"
         name = names.get(id(item)) or item.name
-        yield _row(name, item, own, connected if branched else "", level)
+        row = _row(name, item, own, connected if branched else "", level)
+        inside = [c for c in found if c.path[level + 1 : level + 2] == (item.name,)]
+        yield row._replace(forms=", ".join(dict.fromkeys(c.form for c in inside)))
         if expand and getattr(item, "layers", None):
-            yield from _rows(item, expand, level + 1)
+            yield from _rows(item, expand, inside, level + 1)
 
 
 def _function_names(model: Any, nodes: Sequence[Node]) -> dict[int, str]:
@@ -95,13 +104,14 @@ def _function_names(model: Any, nodes: Sequence[Node]) -> dict[int, str]:
 
 def _row(name: str, item: Any, nodes: list[Node], connected: str, level: int) -> Row:
     if isinstance(item, Node):
-        return Row(name, "function", _node_shape(item), "0", connected, "-", level)
+        shape = _node_shape(item)
+        return Row(name, "function", shape, "0", connected, "-", level=level)
     params = f"{item.count_params():,}" if item.built else "0 (unbuilt)"
     trainable = "-" if not item.weights else "Y" if item.trainable else "N"
     shapes = dict.fromkeys(_node_shape(n) for n in nodes)
     shape = ", ".join(shapes) or _known_shape(item)
     kind = type(item).__name__
-    return Row(name, kind, shape, params, connected, trainable, level)
+    return Row(name, kind, shape, params, connected, trainable, level=level)
 
 
 def _node_shape(node: Node) -> str:
@@ -245,6 +255,8 @@ def _columns(rows: Sequence[Row], show_trainable: bool) -> list[Column]:
     if any(r.connected for r in rows):
         cells = [r.connected or "-" for r in rows]
         columns.append(Column("Connected to", "left", cells))
+    if any(r.forms for r in rows):
+        columns.append(Column("Kernels", "left", [r.forms or "-" for r in rows]))
     if show_trainable:
         columns.append(Column("Trainable", "center", [r.trainable for r in rows]))
     return columns

@@ -18,16 +18,6 @@ def get_uncompiled_model():
     return keras.Model(inputs=inputs, outputs=outputs)
 
 
-def get_compiled_model():
-    model = get_uncompiled_model()
-    model.compile(
-        optimizer="rmsprop",
-        loss="sparse_categorical_crossentropy",
-        metrics=["sparse_categorical_accuracy"],
-    )
-    return model
-
-
 class CustomMSE(keras.losses.Loss):
     def __init__(self, regularization_factor=0.1, name="custom_mse"):
         super().__init__(name=name)
@@ -112,19 +102,6 @@ class ExampleDataset(keras.utils.PyDataset):
         return self.x[rows], self.y[rows]
 
 
-model = get_compiled_model()
-model.fit(
-    ExampleDataset(x_train, y_train, batch_size=32, workers=2),
-    validation_data=ExampleDataset(x_val, y_val, batch_size=32),
-    verbose=0,
-)
-
-model.fit(x_train, y_train, class_weight={5: 2.0}, batch_size=64, verbose=0)
-sample_weight = np.where(y_train == 5, 2.0, 1.0)
-model.fit(x_train, y_train, sample_weight=sample_weight, batch_size=64, verbose=0)
-model.fit(x_train, y_train, validation_data=(x_val, y_val, np.ones(16)), verbose=0)
-
-
 class LossHistory(keras.callbacks.Callback):
     def on_train_begin(self, logs):
         self.per_batch_losses = []
@@ -137,8 +114,12 @@ losses = LossHistory()
 stop = keras.callbacks.EarlyStopping(
     monitor="val_loss", min_delta=1e-2, patience=2, verbose=0
 )
+model = get_uncompiled_model()
+model.compile("rmsprop", "sparse_categorical_crossentropy", weighted_metrics=["acc"])
 history = model.fit(
-    x_train, y_train, epochs=20, batch_size=64, callbacks=[stop, losses],
-    validation_split=0.2, verbose=0,
+    ExampleDataset(x_train, y_train, batch_size=40, workers=2),
+    validation_data=ExampleDataset(x_val, y_val, batch_size=16),
+    class_weight={5: 2.0}, epochs=20, callbacks=[stop, losses], verbose=0,
 )  # fmt: skip
-assert len(losses.per_batch_losses) == len(history.epoch)
+assert len(losses.per_batch_losses) == 2 * len(history.epoch)
+assert set(history.history) == {"loss", "acc", "val_loss", "val_acc"}

@@ -1,80 +1,101 @@
-"""Faster forms against reference forms, values and gradients."""
+"""Which forms convolutions and pooling take on a CPU, and what one may do with them."""
 
 from __future__ import annotations
 
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from lamina.ops import convolution, kernels
-from lamina.ops.kernels.cpu import conv
+from lamina import ops
+from lamina.ops.kernels import table
+from lamina.ops.kernels.cpu.conv import forward_convolutions
+from lamina.ops.windows import Sliding
+from tests.tables.arrays import floats
 
-
-@st.composite
-def convolutions(draw):
-    rank = draw(st.integers(1, 3))
-    kernel = [draw(st.integers(1, 3)) for _ in range(rank)]
-    dilation = tuple(draw(st.integers(1, 2)) for _ in range(rank))
-    strides = tuple(draw(st.integers(1, 3)) for _ in range(rank))
-    space = [
-        (k - 1) * d + draw(st.integers(1, 4))
-        for k, d in zip(kernel, dilation, strict=True)
-    ]
-    padding = [(draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(rank)]
-    batch, inputs, outputs = (draw(st.integers(1, 3)) for _ in range(3))
-    x_shape, w_shape = (batch, *space, inputs), (*kernel, inputs, outputs)
-    return x_shape, w_shape, strides, padding, dilation
+IMAGE = np.ones((2, 8, 8, 16), "float32")
+VOLUME = np.ones((2, 5, 5, 5, 8), "float32")
+ON_CPU = pytest.mark.skipif(
+    jax.default_backend() != "cpu", reason="about the CPU's forms"
+)
 
 
-@given(convolutions(), st.integers(0, 99))
-@settings(max_examples=12)
-def test_cpu_conv_equals_reference(case, seed):
-    x_shape, w_shape, strides, padding, dilation = case
-    random = np.random.RandomState(seed)
-    x, w = (random.normal(size=s).astype("float32") for s in (x_shape, w_shape))
-    assert conv.fits(x, w, strides, padding, dilation, 1)
-    expected, pull = jax.vjp(
-        lambda x, w: convolution.reference(x, w, strides, padding, dilation, 1), x, w
-    )
-    y, fast_pull = jax.vjp(
-        lambda x, w: conv.conv(x, w, strides, padding, dilation, 1), x, w
-    )
-    np.testing.assert_array_equal(y, expected)
-    dy = random.normal(size=y.shape).astype("float32")
-    for got, wanted in zip(fast_pull(dy), pull(dy), strict=True):
-        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+@ON_CPU
+@pytest.mark.parametrize(
+    "forms, call",
+    [
+        (["forward_convolutions"], lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 4)))),
+        (["patches"], lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 4)), strides=2)),
+        (["patches"], lambda: ops.conv(IMAGE[..., :3], np.ones((3, 3, 3, 4)))),
+        (["one_product"], lambda: ops.conv(IMAGE, np.ones((1, 1, 16, 4)), strides=2)),
+        (
+            ["per_group", *["forward_convolutions"] * 2],
+            lambda: ops.conv(IMAGE, np.ones((3, 3, 8, 4))),
+        ),
+        (
+            ["depth_in_channels", "forward_convolutions"],
+            lambda: ops.conv(VOLUME, np.ones((3, 3, 3, 8, 4))),
+        ),
+        (["shifted_products"], lambda: ops.conv(IMAGE, np.ones((3, 3, 1, 16)))),
+        (
+            ["shifted_products"],
+            lambda: ops.depthwise_conv(IMAGE, np.ones((3, 3, 16, 2))),
+        ),
+        (
+            ["stride_phases"],
+            lambda: ops.conv_transpose(IMAGE, np.ones((3, 3, 4, 16)), 2),
+        ),
+        (["maxima"], lambda: ops.max_pool(IMAGE, 3, 2)),
+        (["maxima_by_axis"], lambda: ops.max_pool(IMAGE, 5, 1)),
+        (["reference"], lambda: ops.max_pool(np.ones((1, 40, 2)), 20)),
+        (["sums_by_axis"], lambda: ops.average_pool(IMAGE, 2)),
+        (["reference"], lambda: ops.average_pool(np.ones((1, 9, 2), int), 2)),
+    ],
+)
+def test_shapes_get_their_form(forms, call):
+    with table.recording() as found:
+        jax.eval_shape(call)
+    assert [choice.form for choice in found] == forms
 
 
-def test_cpu_conv_differentiates_twice():
+def test_convolutions_differentiate_twice():
     x = np.linspace(-1, 1, 40, dtype="float32").reshape(1, 5, 4, 2)
     w = np.linspace(-1, 1, 36, dtype="float32").reshape(3, 3, 2, 2)
-    args = (1, 1), [(1, 1), (1, 1)], (1, 1), 1
+    sliding = Sliding((1, 1), ((1, 1), (1, 1)), (1, 1))
 
     def penalty(function):
         def slope(w):
-            return jax.grad(lambda x: (function(x, w, *args) ** 2).sum())(x)
+            return jax.grad(lambda x: (function(x, w, sliding) ** 2).sum())(x)
 
         return jax.grad(lambda w: (slope(w) ** 2).sum())(w)
 
-    wanted = penalty(convolution.reference)
-    np.testing.assert_allclose(penalty(conv.conv), wanted, rtol=1e-3)
+    wanted = penalty(table.forms("conv")[-1].run)
+    np.testing.assert_allclose(penalty(forward_convolutions), wanted, rtol=1e-3)
 
 
-def test_cpu_conv_maps_over_batches():
-    x, w = np.ones((3, 2, 6, 4), "float32"), np.ones((3, 3, 4, 5), "float32")
-    args = (1,), [(1, 1)], (1,), 1
-    loss = jax.grad(lambda x, w: conv.conv(x, w, *args).sum(), argnums=(0, 1))
-    mapped = jax.vmap(loss)(x, w)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: ops.conv(x, floats(3, 3, 2, 4), padding="same"),
+        lambda x: ops.depthwise_conv(x, floats(3, 3, 2, 2), strides=2),
+        lambda x: ops.conv_transpose(x, floats(3, 3, 4, 2), strides=2),
+        lambda x: ops.max_pool(x, 3, 2, padding="same"),
+        lambda x: ops.average_pool(x, 2),
+    ],
+)
+def test_forms_map_over_batches(call):
+    slope = jax.grad(lambda x: (call(x) ** 2).sum())
+    x = floats(3, 2, 6, 5, 2)
+    mapped = jax.vmap(slope)(x)
     for i in range(3):
-        for got, wanted in zip(mapped, loss(x[i], w[i]), strict=True):
-            np.testing.assert_allclose(got[i], wanted, rtol=1e-5)
+        np.testing.assert_allclose(mapped[i], slope(x[i]), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="about the CPU's forms")
-def test_find():
-    args = None, None, (1,), [(0, 0)], (1,)
-    assert kernels.find("conv", *args, 1) is conv.conv
-    assert kernels.find("conv", *args, 2) is None
-    assert kernels.find("no such op") is None
+def test_the_first_of_equal_maxima_gets_the_gradient():
+    x = np.zeros((1, 4, 4, 1), "float32")
+    slope = jax.grad(lambda x: ops.max_pool(x, 2).sum())(x)
+    assert slope[0, :, :, 0].tolist() == [[1, 0, 1, 0], [0] * 4] * 2
+
+
+def test_not_a_number_is_passed_on():
+    x = np.array([[[1.0], [np.nan], [3.0], [2.0]]], "float32")
+    np.testing.assert_array_equal(ops.max_pool(x, 2).ravel(), [np.nan, 3.0])

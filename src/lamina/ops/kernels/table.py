@@ -65,7 +65,7 @@ _choices: ContextVar[list[Choice] | None] = ContextVar("choices", default=None)
 
 
 def _always(*_: Any) -> bool:
-    """no faster form is known for these shapes"""
+    """no faster form is known for these arguments"""
     return True
 
 

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+import lamina
 from lamina import layers
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 
@@ -116,3 +117,47 @@ def test_a_place_in_a_graph():
     assert layers.StringLookup(vocabulary=["a"])(words).shape == (None, 3)
     layer = layers.StringLookup(vocabulary=["a"], output_mode="count")
     assert layer(words).shape == (None, 2)
+
+
+COLOURS = np.array([["red"], ["blue"], ["red"]])
+
+
+def colours_model() -> lamina.Model:
+    colour = layers.Input((1,), dtype="string")
+    vector = layers.StringLookup(
+        vocabulary=["red", "green"], output_mode="one_hot", name="colours"
+    )(colour)
+    model = lamina.Model(colour, layers.Dense(1)(vector))
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: model(COLOURS),
+        lambda model: model.predict(COLOURS),
+        lambda model: model.fit(COLOURS, np.zeros((3, 1)), verbose=0),
+        lambda model: model.evaluate(iter([(COLOURS, np.zeros((3, 1)))]), verbose=0),
+    ],
+    ids=["call", "predict", "fit", "stream"],
+)
+def test_text_is_looked_up_before_a_model(use):
+    with pytest.raises(DataError, match="'red'.*before the model.*`lookup"):
+        use(colours_model())
+
+
+def test_what_was_looked_up_before_is_trained_on():
+    inside = colours_model()
+    lookup, head = inside.get_layer("colours"), inside.layers[-1]
+    model = lamina.Sequential([layers.Input((3,)), head])
+    model.compile("sgd", "mse")
+    model.fit(lookup(COLOURS), np.zeros((3, 1)), verbose=0)
+    assert model.predict(lookup(COLOURS)).shape == (3, 1)
+
+
+def test_numbers_are_looked_up_before_a_model():
+    lookup = layers.IntegerLookup(vocabulary=[5, 7])
+    model = lamina.Sequential([layers.Input((1,), dtype="int32"), lookup])
+    with pytest.raises(StateError, match="'integer_lookup'.*x = layer"):
+        model.predict(np.array([[5], [9]]))

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from lamina.ops.kernels.cpu import conv, conv_transpose, depthwise, pool, recurrent
+from lamina.ops.kernels.cpu import (
+    bias,
+    conv,
+    conv_transpose,
+    depthwise,
+    pool,
+    recurrent,
+)
 
-__all__ = ["conv", "conv_transpose", "depthwise", "pool", "recurrent"]
+__all__ = ["bias", "conv", "conv_transpose", "depthwise", "pool", "recurrent"]

@@ -23,32 +23,37 @@ __all__ = [
 
 Saved = tuple[jax.Array, jax.Array]
 
-_SMALL = 36  # elements of a 3x3 window over 4 channels
+# Elements of a 3x3 window over 4 channels.
+_SMALL = 36
+# How many times as large as the input the windows of strided kernels may be together.
+_COPIES = 4
 
 
 def _is_single(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
-    """a window of one element"""
+    """the window is one element: this is a matrix product"""
     unpadded = not any(map(any, sliding.padding))
     return math.prod(kernel.shape[:-2]) == 1 and unpadded and sliding.groups == 1
 
 
 def _is_volume(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
-    """three axes, of which XLA's fast convolutions take two"""
+    """XLA's fast convolutions have two axes"""
     return len(sliding.strides) == 3 and sliding.groups == 1
 
 
 def _is_grouped(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
-    """groups of several channels"""
+    """XLA is slow at groups of channels"""
     return 1 < sliding.groups < x.shape[-1]
 
 
 def _is_small(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
-    """windows that are small or do not overlap much"""
-    return math.prod(kernel.shape[:-1]) <= _SMALL or max(sliding.strides) > 1
+    """windows have few elements or strides: one matrix can hold them all"""
+    strides = math.prod(sliding.strides)
+    copies = math.prod(kernel.shape[:-2]) / strides
+    return math.prod(kernel.shape[:-1]) <= _SMALL or (strides > 1 and copies <= _COPIES)
 
 
 def _is_whole(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
-    """windows that overlap"""
+    """XLA is slow at the gradients that JAX derives"""
     return sliding.groups == 1
 
 

@@ -20,7 +20,7 @@ Saved = tuple[jax.Array, jax.Array]
 
 
 def _is_any(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
-    """what lies between two strides can be channels of one convolution"""
+    """XLA would multiply the zeros between strides"""
     return True
 
 

@@ -24,22 +24,29 @@ __all__ = ["shifted_products"]
 
 Saved = tuple[jax.Array, jax.Array]
 
+# Every place in the window is code of its own: larger ones take long to compile.
+_LONGEST = 128
 # Elements that a step of the sum over images should have, to be worth its start.
 _ENOUGH = 2**17
 
 
 def _is_depthwise(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
-    """groups of one channel"""
     return sliding.groups == x.shape[-1] > 1
 
 
-@lowering("conv", "cpu", when=_is_depthwise, can=_is_depthwise)
+def _is_short(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """XLA is slow at groups of one channel"""
+    return math.prod(kernel.shape[:-2]) <= _LONGEST
+
+
+@lowering("conv", "cpu", when=_is_short, can=_is_depthwise)
 def shifted_products(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     """A sum of products, one for each place in the window."""
     channels = kernel.shape[-1]
     wide = jnp.repeat(widened(x), channels // x.shape[-1], -1)
     kernel = widened(kernel).reshape(*kernel.shape[:-2], channels)
-    return _products(wide, kernel, sliding).astype(x.dtype)
+    y: jax.Array = _products(wide, kernel, sliding)
+    return y.astype(x.dtype)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -83,8 +90,8 @@ def _kernel_gradient(
         return [s + t * dy for s, t in zip(sums, found, strict=True)], None
 
     zeros = [jnp.zeros((few, *image), dy.dtype)] * math.prod(kernel.shape[:-1])
-    stacks = [a.reshape(batch // few, few, *a.shape[1:]) for a in (x, dy)]
-    sums, _ = lax.scan(add, zeros, stacks)
+    x, dy = (a.reshape(batch // few, few, *a.shape[1:]) for a in (x, dy))
+    sums, _ = lax.scan(add, zeros, (x, dy))
     # A product with ones is a sum in vector steps.
     ones = jnp.ones((1, few * math.prod(image[:-1])), dy.dtype)
     totals = [ones @ s.reshape(-1, image[-1]) for s in sums]

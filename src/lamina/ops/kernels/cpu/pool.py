@@ -24,7 +24,7 @@ _LONGEST = 16
 
 
 def _is_small(x: jax.Array, window: Window, sliding: Sliding) -> bool:
-    """few elements in a window"""
+    """windows have few elements"""
     return math.prod(window) <= 9
 
 

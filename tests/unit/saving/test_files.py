@@ -1,0 +1,165 @@
+"""A file is replaced whole or not at all, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina.core import files
+from lamina.core.files import replacing
+from lamina.errors import ArgumentError, SaveError
+
+
+def model(units: int = 3) -> lamina.Model:
+    return lamina.Sequential([lamina.Input((4,)), lamina.layers.Dense(units)])
+
+
+@pytest.fixture(params=["model.keras", "model.weights.h5"])
+def saved(request, tmp_path):
+    """A file, and a function that writes another model over it."""
+    path = tmp_path / request.param
+    method = "save" if path.suffix == ".keras" else "save_weights"
+    getattr(model(), method)(path)
+    return path, lambda: getattr(model(5), method)(path)
+
+
+def assert_untouched(path: Path, before: bytes) -> None:
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_failure_half_way_leaves_the_old_file(saved, monkeypatch):
+    path, save = saved
+    before = path.read_bytes()
+
+    def fail(self):
+        yield b"a beginning"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lamina.saving.hdf5_write.HDF5File, "__iter__", fail)
+    with pytest.raises(SaveError, match="No space left on device") as caught:
+        save()
+    assert "still there" in str(caught.value) and isinstance(caught.value, OSError)
+    assert_untouched(path, before)
+
+
+def test_a_full_disk_is_noticed_before_writing(saved, monkeypatch):
+    path, save = saved
+    before = path.read_bytes()
+    little = shutil.disk_usage(path)._replace(free=2000)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: little)
+    with pytest.raises(SaveError, match="the disk has 2.0 KiB left"):
+        save()
+    assert_untouched(path, before)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupt_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(error), replacing(path, 3) as file:
+        file.write(b"new")
+        raise error
+    assert_untouched(path, b"old")
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    code = f"""
+        import os, signal
+        from pathlib import Path
+        from lamina.core.files import replacing
+        with replacing(Path({str(path)!r}), 3) as file:
+            file.write(b"new")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_can_not_be_written_to(saved):
+    path, save = saved
+    path.parent.chmod(0o500)
+    try:
+        with pytest.raises(SaveError, match="Permission denied"):
+            save()
+    finally:
+        path.parent.chmod(0o700)
+
+
+def test_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SaveError, match="was not written"):
+        model().save(tmp_path / "file" / "model.keras")
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+    target = tmp_path / "runs" / "model.keras"
+    model().save(target)
+    (tmp_path / "latest.keras").symlink_to(target)
+    model(5).save(tmp_path / "latest.keras")
+    assert (tmp_path / "latest.keras").is_symlink()
+    assert lamina.models.load_model(target).output_shape == (None, 5)
+
+
+def test_a_new_file_has_the_rights_of_any_new_file(tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    model().save(tmp_path / "model.keras")
+    modes = [(tmp_path / n).stat().st_mode for n in ("plain", "model.keras")]
+    assert modes[0] == modes[1]
+
+
+def test_overwriting_can_be_refused(saved):
+    path, _ = saved
+    save = model().save if path.suffix == ".keras" else model().save_weights
+    before = path.read_bytes()
+    with pytest.raises(ArgumentError, match="exists already"):
+        save(path, overwrite=False)
+    assert_untouched(path, before)
+
+
+@pytest.mark.parametrize("path", ["model.h5", "model", "model.keras.txt", 3, None])
+def test_the_ending_says_the_format(path, tmp_path):
+    with pytest.raises(ArgumentError, match="must end in|given by its path"):
+        model().save(path if not isinstance(path, str) else tmp_path / path)
+
+
+def test_saving_takes_no_copy_of_the_weights(tmp_path):
+    """The most memory while saving, in a process of its own."""
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("needs Linux")
+    code = f"""
+        import pathlib, re, lamina
+        def memory(kind):
+            text = pathlib.Path("/proc/self/status").read_text()
+            return 1024 * int(re.search(kind + r":\\s+(\\d+)", text)[1])
+        dense = [lamina.layers.Dense(3000) for _ in range(2)]
+        model = lamina.Sequential([lamina.Input((3000,)), *dense])
+        pathlib.Path("/proc/self/clear_refs").write_text("5")
+        before = memory("VmRSS")
+        model.save({str(tmp_path / "large.keras")!r})
+        print((memory("VmHWM") - before) / (4 * model.count_params()))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert float(subprocess.check_output(command, text=True)) < 0.5
+
+
+def test_equal_models_make_equal_weight_files(tmp_path):
+    for name in ("a", "b"):
+        lamina.utils.set_random_seed(1)
+        lamina.utils.clear_session()
+        model().save_weights(tmp_path / f"{name}.weights.h5")
+    read = [(tmp_path / f"{name}.weights.h5").read_bytes() for name in "ab"]
+    assert read[0] == read[1]
+    assert np.frombuffer(read[0][:8], "u1").tolist() == list(b"\x89HDF\r\n\x1a\n")

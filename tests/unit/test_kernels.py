@@ -1,0 +1,126 @@
+"""Which form each op of a model takes, and how that is shown and changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import config, kernels, layers
+from lamina.errors import ArgumentError, StateError
+from lamina.ops.kernels import table
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """An op of two forms, of which one is for an even number on this platform."""
+    monkeypatch.setattr(table, "_table", {})
+    monkeypatch.setattr(table.jax, "default_backend", lambda: "abacus")
+
+    def is_even(number):
+        """the number is even"""
+        return number % 2 == 0
+
+    @table.reference("half")
+    def reference(number):
+        return f"{number} / 2"
+
+    @table.lowering("half", "abacus", when=is_even, can=lambda n: n < 100)
+    def shift(number):
+        return f"{number} >> 1"
+
+    @table.lowering("half", "slide rule", when=is_even)
+    def slip(number):
+        return "about half"
+
+
+def taken(number):
+    with table.recording() as found:
+        result = table.call("half", number)
+    return result, found[0].form, found[0].reason
+
+
+def test_the_first_form_that_fits_is_taken(toy):
+    assert taken(4) == ("4 >> 1", "shift", "the number is even")
+    none = "no faster form is known for these arguments"
+    assert taken(3) == ("3 / 2", "reference", none)
+    assert taken(400) == ("400 / 2", "reference", none)
+
+
+def test_a_form_can_be_forced(toy):
+    config.set_kernel("half", "slip")
+    assert taken(3) == ("about half", "slip", "forced by config.set_kernel")
+    config.set_kernel("half", "shift")
+    assert taken(300)[1:] == ("reference", "'shift' can't run on these arguments")
+    config.set_kernel("half", None)
+    assert taken(4)[1] == "shift"
+
+
+def test_unknown_forms_are_refused(toy):
+    config.set_kernel("half", "shfit")
+    with pytest.raises(ArgumentError, match="Did you mean 'shift'"):
+        table.call("half", 4)
+
+
+def test_forms_are_listed(toy):
+    assert kernels.forms() == {"half": ["shift", "slip", "reference"]}
+
+
+def net():
+    inner = [layers.Input((6, 6, 8)), layers.AveragePooling2D(name="pool")]
+    return lamina.Sequential(
+        [
+            layers.Input((8, 8, 1)),
+            layers.Conv2D(8, 3, name="conv"),
+            lamina.Sequential(inner, name="inner"),
+            layers.Flatten(),
+            layers.Dense(2, name="head"),
+        ],
+        name="net",
+    )
+
+
+def test_choices_name_the_layer():
+    config.set_kernel("conv", "reference")
+    found = {choice.path: choice for choice in kernels.choices(net())}
+    assert found["net", "conv"].form == "reference"
+    assert found["net", "inner", "pool"].op == "average_pool"
+    assert len(found) == 2
+
+
+def test_explain_prints_a_line_for_each_choice():
+    text = []
+    config.set_kernel("conv", "reference")
+    kernels.explain(net(), print_fn=text.append)
+    head, conv, pool = text[0].splitlines()
+    assert head.split() == ["layer", "op", "form", "why"]
+    assert conv.split()[:3] == ["conv", "conv", "reference"]
+    assert conv.endswith("forced by config.set_kernel")
+    assert pool.startswith("inner/pool  average_pool")
+
+
+def test_subclassed_models_are_explained():
+    class Net(lamina.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = layers.Conv1D(2, 3, name="conv")
+
+        def call(self, inputs):
+            return self.conv(inputs)
+
+    model = Net()
+    with pytest.raises(StateError, match="are not known"):
+        kernels.choices(model)
+    model(np.ones((2, 9, 3), "float32"))
+    assert [c.path[1:] for c in kernels.choices(model)] == [("conv",)]
+
+
+def test_summary_has_a_column():
+    text = []
+    config.set_kernel("conv", "reference")
+    net().summary(kernels=True, print_fn=text.append, line_length=100)
+    rows = [line for line in text[0].splitlines() if "(Conv2D)" in line]
+    assert "Kernels" in text[0]
+    assert "reference" in rows[0]
+    net().summary(print_fn=text.append)
+    assert "Kernels" not in text[1]
