@@ -71,7 +71,7 @@ def net():
     return lamina.Sequential(
         [
             layers.Input((8, 8, 1)),
-            layers.Conv2D(8, 3, name="conv"),
+            layers.Conv2D(8, 3, use_bias=False, name="conv"),
             lamina.Sequential(inner, name="inner"),
             layers.Flatten(),
             layers.Dense(2, name="head"),
@@ -103,7 +103,7 @@ def test_subclassed_models_are_explained():
     class Net(lamina.Model):
         def __init__(self):
             super().__init__()
-            self.conv = layers.Conv1D(2, 3, name="conv")
+            self.conv = layers.Conv1D(2, 3, use_bias=False, name="conv")
 
         def call(self, inputs):
             return self.conv(inputs)

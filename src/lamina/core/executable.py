@@ -6,6 +6,7 @@ program with the same text has been compiled in this process.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections import OrderedDict
@@ -21,6 +22,11 @@ _LIMIT = 128
 _executables: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
 _compiled = [0]
+# XLA's default library for convolutions without padding is up to 2.5 times slower than
+# the one it had before; that for matrix products is the faster one.
+_OPTIONS: dict[str, str | bool] = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
+}
 
 
 def compile_count() -> int:
@@ -96,16 +102,29 @@ def _aval(leaf: Any) -> Hashable:
 
 
 def _compile(lowered: Any) -> Any:
-    text = hashlib.sha256(lowered.as_text().encode()).digest()
-    key = text, lowered.in_tree, lowered.out_tree
+    text = lowered.as_text()
+    key = hashlib.sha256(text.encode()).digest(), lowered.in_tree, lowered.out_tree
     with _lock:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    compiled = lowered.compile()
+    convolves = "stablehlo.convolution" in text
+    compiled = lowered.compile(_fast_convolutions() if convolves else None)
     with _lock:
         _compiled[0] += 1
         _executables[key] = compiled
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)
     return compiled
+
+
+@functools.cache
+def _fast_convolutions() -> dict[str, str | bool] | None:
+    """The compiler's options for programs with convolutions, if it knows them."""
+    if jax.default_backend() != "cpu":
+        return None
+    try:
+        jax.jit(lambda x: x + 1).lower(0.0).compile(_OPTIONS)
+    except jax.errors.JaxRuntimeError:
+        return None
+    return _OPTIONS

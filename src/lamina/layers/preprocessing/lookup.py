@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from lamina import config
-from lamina.core.check import Check, boolean, is_int, one_of, optional
+from lamina.core.check import boolean, integer, is_int, one_of, optional
 from lamina.core.graph import Node, SymbolicTensor, is_symbolic
 from lamina.core.limits import reading
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
@@ -37,12 +37,8 @@ class Lookup(Layer):
 
     kind: ClassVar[str]
     arguments = {
-        "max_tokens": optional(
-            Check("an integer above 1", lambda v: is_int(v) and v > 1, (1, 0, 2.5))
-        ),
-        "num_oov_indices": Check(
-            "a non-negative integer", lambda v: is_int(v) and v >= 0, (-1, 1.5)
-        ),
+        "max_tokens": optional(integer(2, 10**7)),
+        "num_oov_indices": integer(0, 10**6),
         "invert": boolean,
         "output_mode": one_of("int", "one_hot", "multi_hot", "count", "tf_idf"),
         "pad_to_max_tokens": boolean,
