@@ -24,6 +24,7 @@ from lamina.layers.base import is_shape, shapes_of
 from lamina.models.graph import Graph
 from lamina.models.graph_config import graph_config, graph_from_config
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
+from lamina.saving.named_weights import NameMap
 from lamina.training.trainer import Trainer
 from lamina.viz.summary import notebook_table, print_summary
 
@@ -231,7 +232,8 @@ class Model(Trainer, Layer):
             return super()._shapes_for_build(args, kwargs)
         if len(tensors) > 1:
             return {f"{name}_shape": shapes_of(v) for name, v in tensors.items()}
-        return {"input_shape": shapes_of(v) for v in tensors.values()}
+        values = list(tensors.values())
+        return {"input_shape": shapes_of(values[0])} if values else {}
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if type(self).build is Model.build and not self.built:
@@ -318,7 +320,13 @@ class Model(Trainer, Layer):
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True
     ) -> None:
-        """Write all weights to a file that ends in `.weights.h5`."""
+        """Write all weights to a file.
+
+        Args:
+            filepath: a path that ends in `.weights.h5`, or in `.safetensors` for
+                weights without the optimizer's state, each under its path.
+            overwrite: whether an existing file may be replaced.
+        """
         save_weights(self, filepath, overwrite=overwrite)
 
     def load_weights(
@@ -326,6 +334,7 @@ class Model(Trainer, Layer):
         filepath: str | os.PathLike[str],
         skip_mismatch: bool = False,
         strict: bool = True,
+        name_map: NameMap | None = None,
     ) -> LoadReport:
         """Read all weights from a file that `save_weights` or `save` wrote.
 
@@ -334,11 +343,14 @@ class Model(Trainer, Layer):
             skip_mismatch: whether variables of another shape in the file, and those
                 that only one side has, are left as they are.
             strict: whether a variable that only one side has is an error.
+            name_map: for a `.safetensors` file of another program: what its names are
+                in this model, as a dictionary or a function. In place of a path,
+                `(path, axes)` reorders an array's axes, and `None` leaves it out.
 
         Returns:
             What was loaded, and what was not.
         """
-        return load_weights(self, filepath, skip_mismatch, strict)
+        return load_weights(self, filepath, skip_mismatch, strict, name_map)
 
 
 class Functional(Model):

@@ -1,4 +1,4 @@
-"""Model files: whole models in `.keras`, weights in `.weights.h5`."""
+"""Model files: whole models in `.keras`, weights in `.weights.h5`, `.safetensors`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import register_serializable as register_keras_serializable
 from lamina.core.registry import serialize as serialize_keras_object
 from lamina.core.report import LoadReport
-from lamina.saving.keras_zip import load_model, load_weights, save_model, save_weights
+from lamina.saving.keras_zip import load_model, save_model
+from lamina.saving.weight_files import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",

@@ -14,7 +14,7 @@ TEXT = np.dtype(object)
 BFLOAT16 = np.dtype(jnp.bfloat16)
 
 # Bits of the sign, the exponent's place and length, the mantissa's, and the bias.
-FLOATS = {
+FLOATS: dict[tuple[int, ...], np.dtype] = {
     (15, 10, 5, 0, 10, 15): np.dtype("f2"),
     (31, 23, 8, 0, 23, 127): np.dtype("f4"),
     (63, 52, 11, 0, 52, 1023): np.dtype("f8"),

@@ -15,6 +15,7 @@ import hashlib
 import math
 import struct
 from collections.abc import Iterator
+from io import BufferedWriter
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,11 @@ class HDF5File:
             if isinstance(header, list):
                 header = _heap([known.get(text, text) for text in header])
             yield header
+
+    def write(self, file: BufferedWriter) -> None:
+        """Write all bytes to a file."""
+        for piece in self:
+            file.write(piece)
 
     def _first_bytes(self) -> bytes:
         return SIGNATURE + struct.pack(

@@ -1,4 +1,4 @@
-"""Whole models in `.keras` files, weights in `.weights.h5`; both are Keras's too."""
+"""Whole models in `.keras` files, which are Keras's too."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from lamina.core.files import open_file, replacing, target
@@ -19,13 +18,10 @@ from lamina.core.registry import (
     deserialize,
     serialize_once,
 )
-from lamina.core.report import LoadReport
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
-from lamina.saving import archive, hdf5
 from lamina.saving.archive import CONFIG, METADATA, WEIGHTS, Archive
 from lamina.saving.hdf5 import Group, read_hdf5
-from lamina.saving.region import Region
 from lamina.saving.weights import (
     build_configs,
     build_from,
@@ -34,7 +30,7 @@ from lamina.saving.weights import (
 )
 from lamina.training.trainer import Trainer
 
-__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
+__all__ = ["load_model", "save_model"]
 
 # The release whose layout is written, for Keras to read.
 _KERAS_VERSION = "3.15.1"
@@ -92,27 +88,6 @@ def _add(contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int)
     return digest.hexdigest()
 
 
-def save_weights(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
-) -> None:
-    """Write all weights, and the optimizer's state, to a file.
-
-    Args:
-        model: a model whose weights exist.
-        filepath: a path that ends in `.weights.h5`.
-        overwrite: whether an existing file may be replaced.
-
-    Raises:
-        ArgumentError: the path has another ending, or exists without `overwrite`.
-        SaveError: the disk is full, or the folder can't be written to.
-    """
-    path = target(filepath, [".weights.h5"], overwrite)
-    weights = weights_file(model, checksum=True)
-    with replacing(path, weights.size) as file:
-        for piece in weights:
-            file.write(piece)
-
-
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: dict[str, Any] | None = None,
@@ -159,8 +134,7 @@ def _rebuilt(
     compiled = config.pop("compile_config", None)
     built = config.pop("build_config", None)
     model = deserialize(config)
-    if not isinstance(model, Trainer):
-        raise FileFormatError(f"The file holds a {type(model).__name__}, no model.")
+    _require_model(model)
     # Keras's files know only the shapes of the model as a whole.
     build_from(model, shapes or {"": built})
     if compile and compiled:
@@ -170,41 +144,6 @@ def _rebuilt(
     return model
 
 
-def load_weights(
-    model: Any,
-    filepath: str | os.PathLike[str],
-    skip_mismatch: bool = False,
-    strict: bool = True,
-) -> LoadReport:
-    """Read all weights of a model from a `.weights.h5` or `.keras` file.
-
-    Args:
-        model: a model whose weights exist.
-        filepath: the file.
-        skip_mismatch: whether variables of another shape in the file, and those that
-            only one side has, are left as they are.
-        strict: whether a variable that only one side has is an error.
-
-    Returns:
-        What was loaded, and what was not.
-
-    Raises:
-        FileFormatError: the file's variables are not the model's.
-    """
-    with _stored_weights(filepath) as weights:
-        return read_weights(model, weights, "optimizer", skip_mismatch, strict)
-
-
-@contextmanager
-def _stored_weights(filepath: str | os.PathLike[str]) -> Iterator[Group]:
-    with open_file(filepath) as file:
-        first = file.read(8)
-        if first.startswith(archive.SIGNATURE):
-            yield read_hdf5(Archive(file).region(WEIGHTS))
-        elif first == hdf5.SIGNATURE:
-            yield read_hdf5(Region(file, repr(file.name)))
-        else:
-            raise FileFormatError(
-                f"{file.name!r} holds no weights: it is neither a `.weights.h5` file "
-                "nor a `.keras` file."
-            )
+def _require_model(value: Any) -> None:
+    if not isinstance(value, Trainer):
+        raise FileFormatError(f"The file holds a {type(value).__name__}, no model.")

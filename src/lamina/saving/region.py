@@ -62,7 +62,7 @@ class Region:
         size = math.prod(shape) * dtype.itemsize
         self._go_to(offset, size)
         flat = np.empty(size, np.uint8)
-        self._require(self.file.readinto(flat) == size, offset, size)
+        self._require(self.file.readinto(flat.data) == size, offset, size)
         return flat.view(dtype).reshape(shape)
 
     def chunks(self) -> Iterator[bytes]:

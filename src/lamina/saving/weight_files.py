@@ -1,0 +1,109 @@
+"""Weights alone: `.weights.h5` files, which are Keras's too, and `.safetensors`."""
+
+from __future__ import annotations
+
+import os
+from io import BufferedReader
+from typing import Any
+
+from lamina.core.files import open_file, replacing, target
+from lamina.core.report import LoadReport
+from lamina.errors import ArgumentError, FileFormatError
+from lamina.saving import archive, hdf5
+from lamina.saving.archive import WEIGHTS, Archive
+from lamina.saving.hdf5 import read_hdf5
+from lamina.saving.named_weights import NameMap, named_weights, read_named
+from lamina.saving.region import Region
+from lamina.saving.safetensors import (
+    SafetensorsFile,
+    is_safetensors,
+    read_safetensors,
+)
+from lamina.saving.weights import read_weights, weights_file
+
+__all__ = ["load_weights", "save_weights"]
+
+_HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
+
+
+def save_weights(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
+) -> None:
+    """Write all weights to a file.
+
+    A `.weights.h5` file, which Keras reads too, holds the optimizer's state with them.
+    A `.safetensors` file holds weights alone, each under its path, such as
+    `"dense/kernel"`.
+
+    Args:
+        model: a model whose weights exist.
+        filepath: a path that ends in `.weights.h5` or `.safetensors`.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        ArgumentError: the path has another ending, or exists without `overwrite`.
+        SaveError: the disk is full, or the folder can't be written to.
+    """
+    path = target(filepath, [_HDF5, _SAFETENSORS], overwrite)
+    if path.name.endswith(_SAFETENSORS):
+        arrays = {name: v.raw for name, v in named_weights(model).items()}
+        contents = SafetensorsFile(arrays, {"format": "lamina"})
+    else:
+        contents = weights_file(model, checksum=True)
+    with replacing(path, contents.size) as file:
+        contents.write(file)
+
+
+def load_weights(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    strict: bool = True,
+    name_map: NameMap | None = None,
+) -> LoadReport:
+    """Read all weights of a model from a file that holds them.
+
+    Args:
+        model: a model whose weights exist.
+        filepath: a `.weights.h5`, `.keras` or `.safetensors` file; its content, not its
+            name, says which it is.
+        skip_mismatch: whether variables of another shape in the file, and those that
+            only one side has, are left as they are.
+        strict: whether a variable that only one side has is an error.
+        name_map: for a `.safetensors` file that another program wrote: a dictionary,
+            or a function, from names in the file to paths of weights. In place of a
+            path stands `(path, axes)` to reorder an array's axes, such as
+            `("dense/kernel", (1, 0))` for a transposed kernel, and `None` for an array
+            that is not wanted.
+
+    Returns:
+        What was loaded, and what was not.
+
+    Raises:
+        FileFormatError: the file's variables are not the model's.
+        ArgumentError: `name_map` leads to no weight of the model.
+    """
+    with open_file(filepath) as file:
+        first = file.read(9)
+        if is_safetensors(first):
+            arrays = read_safetensors(Region(file, repr(file.name))).arrays
+            return read_named(model, arrays, name_map, skip_mismatch, strict)
+        if name_map is not None:
+            raise ArgumentError(
+                "`name_map` is for `.safetensors` files, whose weights have names. "
+                f"{file.name!r} is another kind of file, whose weights go by the place "
+                "of their layer in the model."
+            )
+        return read_weights(model, _stored(file, first), "optimizer", skip_mismatch,
+                            strict)  # fmt: skip
+
+
+def _stored(file: BufferedReader, first: bytes) -> hdf5.Group:
+    if first.startswith(archive.SIGNATURE):
+        return read_hdf5(Archive(file).region(WEIGHTS))
+    if first.startswith(hdf5.SIGNATURE):
+        return read_hdf5(Region(file, repr(file.name)))
+    raise FileFormatError(
+        f"{file.name!r} holds no weights: it is neither a `.weights.h5` file nor a "
+        "`.keras` or `.safetensors` file."
+    )
