@@ -1,4 +1,4 @@
-"""`python -m benchmarks [claim ...] [--quick] [--device cpu|gpu]`."""
+"""`python -m benchmarks [claim ...] [--quick | --full] [--device cpu|gpu]`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import machine, report
-from benchmarks.claim import load_claim
+from benchmarks.claim import Level, load_claim
 from benchmarks.harness import Measured, Verdict, judge, measure
 
 CLAIMS = (
     "seed_model",
     "auto_mpg",
     "mlp512",
+    "mnist_cnn",
+    "vgg",
+    "resnet20",
+    "separable",
+    "autoencoder",
+    "lstm",
+    "gru",
+    "transformer",
+    "tabular",
     "predict_one",
     "predict_memory",
     "first_epoch",
@@ -30,10 +39,11 @@ def main() -> int:
     arguments = parse(sys.argv[1:])
     if arguments.device:
         choose_device(arguments.device)
+    level: Level = arguments.level
     computer = machine.describe()
     context = {
         "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
-        "quick": arguments.quick,
+        "level": level.name.lower(),
         "machine": computer,
         "versions": machine.versions(),
         "commit": machine.commit(),
@@ -41,12 +51,12 @@ def main() -> int:
     console = Console()
     introduce(console, context)
     results: list[tuple[Measured, list[Verdict]]] = []
-    for name in arguments.claims or CLAIMS:
+    for name in arguments.claims or [n for n in CLAIMS if load_claim(n).level <= level]:
         with console.status(name) as status:
-            measured = measure(load_claim(name), arguments.quick, status.update)
+            measured = measure(load_claim(name), level, status.update)
         verdicts = judge(measured, str(computer["platform"]))
         report.show(console, measured, verdicts)
-        stem = machine.slug(computer) + ("-quick" if arguments.quick else "")
+        stem = machine.slug(computer) + ("-quick" if level is Level.QUICK else "")
         report.save(measured, verdicts, context, stem)
         results.append((measured, verdicts))
     if len(results) > 1:
@@ -57,7 +67,22 @@ def main() -> int:
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("claims", nargs="*", metavar="claim", help=", ".join(CLAIMS))
-    parser.add_argument("--quick", action="store_true", help="under five minutes")
+    parser.add_argument(
+        "--quick",
+        dest="level",
+        action="store_const",
+        const=Level.QUICK,
+        default=Level.DEFAULT,
+        help="under five minutes",
+    )
+    parser.add_argument(
+        "--full",
+        dest="level",
+        action="store_const",
+        const=Level.FULL,
+        help="also torch.compile, and Keras on torch and TensorFlow, which is "
+        "installed into an environment in the user's cache folder",
+    )
     parser.add_argument(
         "--device", choices=("cpu", "gpu"), help="default: the one that jax chooses"
     )

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from importlib import import_module
+from typing import Self
 
 Round = Callable[[], Mapping[str, float]]
 """Does one round of a peer's work; returns quantities, in seconds where they are."""
+
+
+class Level(IntEnum):
+    """How much is measured: what has a level is left out below it."""
+
+    QUICK = 0
+    DEFAULT = 1
+    FULL = 2
 
 
 @dataclass(frozen=True)
@@ -16,18 +26,27 @@ class Peer:
 
     The function is called as `function(quick=..., **arguments)` in a process of its
     own and returns a `Round`. The harness never imports a peer, so that a library
-    that is not installed is one row of the report, not a crash.
+    that is not installed is one row of the report, not a crash. `packages` are those
+    of an environment of the peer's own, where they can't live beside the others. A
+    `bound` is no contestant: its time is what no library can go below.
     """
 
     name: str
     target: str
     arguments: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    level: Level = Level.QUICK
+    bound: bool = False
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that every round returns under `key`; shown as value * scale unit.
+    """A number that rounds return under `key`; shown as value * scale unit.
+
+    Two keys come from the harness, for peers that stay from round to round:
+    "first_round", the seconds from the start of a peer's process to the end of its
+    first round, and "peak_memory" of that process in bytes.
 
     `ratios` is off for growth and counts: how many times zero says nothing.
     """
@@ -41,7 +60,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Bar:
-    """lamina's median must be at most `factor` x `peer`'s median + `plus`.
+    """lamina's median must be at most `factor` x the least of the peers' + `plus`.
 
     `plus` is in the unit in which rounds return the quantity (seconds for times).
     `platform` is the jax platform the bar was set for.
@@ -49,7 +68,7 @@ class Bar:
 
     text: str
     quantity: str
-    peer: str | None = None
+    peers: tuple[str, ...] = ()
     factor: float = 0.0
     plus: float = 0.0
     peer_quantity: str | None = None
@@ -72,10 +91,16 @@ class Claim:
     rounds: int = 7
     quick_rounds: int = 3
     fresh: bool = False
+    level: Level = Level.QUICK
     notes: tuple[str, ...] = ()
 
     def peer(self, name: str) -> Peer:
         return next(peer for peer in self.peers if peer.name == name)
+
+    def at(self, level: Level) -> Self:
+        """The claim without the peers that are left out at this level."""
+        peers = tuple(peer for peer in self.peers if peer.level <= level)
+        return replace(self, peers=peers)
 
 
 def load_claim(name: str) -> Claim:

@@ -31,8 +31,8 @@ CLAIM = Claim(
         _peer("torch eager", "torch eager"),
     ),
     bars=(
-        Bar("faster than Keras-JAX with an empty cache", "first", "Keras-JAX", 1),
-        Bar("half of Keras-JAX with a warm cache", "second", "Keras-JAX", 0.5),
+        Bar("faster than Keras-JAX with an empty cache", "first", ("Keras-JAX",), 1),
+        Bar("half of Keras-JAX with a warm cache", "second", ("Keras-JAX",), 0.5),
     ),
     rounds=5,
     quick_rounds=2,

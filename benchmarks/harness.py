@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from time import perf_counter
 
-from benchmarks.claim import Bar, Claim, Peer
+from benchmarks.claim import Bar, Claim, Level, Peer
 from benchmarks.worker import PeerFailed, PeerMissing, Worker
 
 Say = Callable[[str], object]
@@ -17,18 +18,30 @@ Say = Callable[[str], object]
 class Measured:
     """What the rounds of one claim gave: `samples[peer][quantity]`, in round order.
 
-    `absent` says of each peer that gave nothing why it did not.
+    `absent` says of each peer that gave nothing why it did not. Peers that train count
+    their trained numbers, which must be as many in all: `parameters`.
     """
 
     claim: Claim
     samples: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    parameters: float | None = None
     failed: bool = False
+
+    def check(self, quantities: dict[str, float]) -> None:
+        """Refuses a peer that doesn't train the network that the first one does."""
+        count = quantities.get("parameters")
+        self.parameters = self.parameters or count
+        if count and count != self.parameters:
+            raise PeerFailed(
+                f"Trains {count:,.0f} numbers where {self.parameters:,.0f} are trained."
+            )
 
     def add(self, peer: Peer, quantities: dict[str, float]) -> None:
         of_peer = self.samples.setdefault(peer.name, {})
         for key, value in quantities.items():
-            of_peer.setdefault(key, []).append(value)
+            if not (peer.bound and key == "peak_memory"):
+                of_peer.setdefault(key, []).append(value)
 
     def drop(self, peer: Peer, reason: Exception) -> None:
         self.samples.pop(peer.name, None)
@@ -60,12 +73,13 @@ class Verdict:
         return self.value <= self.limit
 
 
-def measure(claim: Claim, quick: bool, say: Say) -> Measured:
+def measure(claim: Claim, level: Level, say: Say) -> Measured:
     """All rounds of a claim.
 
     A peer's first round compiles and isn't counted, except where each round is a
     process of its own. A different peer begins each round.
     """
+    claim, quick = claim.at(level), level is Level.QUICK
     measured = Measured(claim)
     rounds = claim.quick_rounds if quick else claim.rounds
     with ExitStack() as running:
@@ -90,10 +104,12 @@ def started(
     for peer in claim.peers:
         say(f"{claim.name}: setting up {peer.name}")
         try:
-            worker = running.enter_context(
-                Worker(claim.name, peer.name, quick, peer.environment)
-            )
-            worker.round()
+            worker = running.enter_context(Worker(claim.name, peer, quick))
+            quantities = worker.round()
+            seconds = perf_counter() - worker.started
+            measured.check(quantities)
+            if not peer.bound:
+                measured.add(peer, {"first_round": seconds})
             workers[peer.name] = worker
         except (PeerMissing, PeerFailed) as reason:
             measured.drop(peer, reason)
@@ -110,7 +126,7 @@ def one_round(
 ) -> dict[str, float]:
     if peer.name in workers:
         return workers[peer.name].round()
-    with Worker(claim.name, peer.name, quick, peer.environment) as worker:
+    with Worker(claim.name, peer, quick) as worker:
         return worker.round()
 
 
@@ -124,7 +140,10 @@ def judge(measured: Measured, platform: str) -> list[Verdict]:
 
 
 def limit(bar: Bar, measured: Measured) -> float | None:
-    if bar.peer is None:
+    """The most that the bar allows; None if none of its peers was measured."""
+    if not bar.peers:
         return bar.plus
-    theirs = measured.median(bar.peer, bar.peer_quantity or bar.quantity)
-    return None if theirs is None else bar.factor * theirs + bar.plus
+    quantity = bar.peer_quantity or bar.quantity
+    theirs = [measured.median(peer, quantity) for peer in bar.peers]
+    there = [median for median in theirs if median is not None]
+    return bar.factor * min(there) + bar.plus if there else None

@@ -13,7 +13,7 @@ CLAIM = Claim(
         Peer("torch", "process:start", {"code": "import torch"}),
         Peer("nothing", "process:start", {"code": ""}),
     ),
-    bars=(Bar("at most import jax + 0.15 s", "start", "jax", factor=1, plus=0.15),),
+    bars=(Bar("at most import jax + 0.15 s", "start", ("jax",), factor=1, plus=0.15),),
     rounds=9,
     quick_rounds=5,
 )

@@ -14,10 +14,10 @@ CLAIM = Claim(
         Quantity("compilations", "compilations a model", "XLA", ratios=False),
     ),
     peers=(
-        Peer("lamina", "keras_api:many_models", {"library": "lamina", **_TASK}),
+        Peer("lamina", "many:many_models", {"library": "lamina", **_TASK}),
         Peer(
             "Keras-JAX with clear_session",
-            "keras_api:many_models",
+            "many:many_models",
             {"library": "keras", "clear_session": True, **_TASK},
         ),
     ),

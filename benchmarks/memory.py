@@ -16,6 +16,12 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
+def peak_bytes() -> int:
+    """The most bytes that this process ever had in memory (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 def slope(samples: Sequence[float]) -> float:
     """Least-squares growth from one sample to the next.
 

@@ -19,8 +19,10 @@ CLAIM = Claim(
         Peer("torch eager", "torch_loop:predict", _TASK),
     ),
     bars=(
-        Bar("predict in 0.2 of Keras-JAX's time", "predict", "Keras-JAX", factor=0.2),
-        Bar("model(x) in 0.2 of Keras-JAX's time", "call", "Keras-JAX", factor=0.2),
+        Bar(
+            "predict in 0.2 of Keras-JAX's time", "predict", ("Keras-JAX",), factor=0.2
+        ),
+        Bar("model(x) in 0.2 of Keras-JAX's time", "call", ("Keras-JAX",), factor=0.2),
     ),
     rounds=15,
     quick_rounds=5,

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TextIO
 
 from benchmarks.claim import Peer, Round, load_claim
+from benchmarks.memory import peak_bytes
 from benchmarks.worker import PeerMissing
 
 
@@ -34,7 +35,7 @@ def serve(peer: Peer, quick: bool, answers: TextIO) -> None:
                 answer(quantities={})
             else:
                 gc.collect()
-                answer(quantities=one_round())
+                answer(quantities={**one_round(), "peak_memory": peak_bytes()})
         except (ModuleNotFoundError, PeerMissing) as error:
             answer(missing=str(error))
         except Exception:

@@ -10,9 +10,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Self
+
+from benchmarks.claim import Peer
+from benchmarks.environments import EnvironmentMissing, python_with
 
 ENVIRONMENT = {
     "KERAS_BACKEND": "jax",
@@ -22,14 +26,19 @@ ENVIRONMENT = {
 }
 
 
-def _inherited() -> dict[str, str]:
-    """This process's environment, but bytecode is kept as it is once pip installed."""
+def _environment(peer: Peer, caches: str) -> dict[str, str]:
+    """This process's environment, but with empty compile caches.
+
+    Bytecode is kept, as it is once pip has installed a package.
+    """
     ignored = "PYTHONDONTWRITEBYTECODE"
-    return {name: value for name, value in os.environ.items() if name != ignored}
+    inherited = {name: value for name, value in os.environ.items() if name != ignored}
+    own = {"XDG_CACHE_HOME": caches, "TORCHINDUCTOR_CACHE_DIR": caches}
+    return inherited | ENVIRONMENT | own | dict(peer.environment)
 
 
 class PeerMissing(Exception):
-    """The peer's library is not installed."""
+    """The peer's library, or something that it needs, is not installed."""
 
 
 class PeerFailed(Exception):
@@ -37,16 +46,23 @@ class PeerFailed(Exception):
 
 
 class Worker:
-    """A running peer, set up; raises PeerMissing or PeerFailed if it can't be."""
+    """A running peer, set up; raises PeerMissing or PeerFailed if it can't be.
 
-    def __init__(
-        self, claim: str, peer: str, quick: bool, environment: Mapping[str, str]
-    ) -> None:
+    `started` is when its process was.
+    """
+
+    def __init__(self, claim: str, peer: Peer, quick: bool) -> None:
+        try:
+            python = python_with(peer.packages) if peer.packages else sys.executable
+        except EnvironmentMissing as error:
+            raise PeerMissing(str(error)) from error
         options = ["--quick"] if quick else []
+        self._caches = TemporaryDirectory(prefix="benchmarks-")
+        self.started = perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.serve", claim, peer, *options],
+            [python, "-m", "benchmarks.serve", claim, peer.name, *options],
             cwd=Path(__file__).parents[1],
-            env=_inherited() | ENVIRONMENT | dict(environment),
+            env=_environment(peer, self._caches.name),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -62,6 +78,7 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
+        self._caches.cleanup()
 
     def round(self) -> dict[str, float]:
         """Has the peer do a round; returns its quantities."""

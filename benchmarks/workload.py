@@ -5,45 +5,112 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from io import BytesIO
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = tuple[NDArray[np.float32], NDArray[np.float32] | NDArray[np.int32]]
+Array = NDArray[np.float32] | NDArray[np.int32]
+Rows = tuple[tuple[Array, ...], Array]
+"""The network's inputs, and the truth."""
+
+CLASSES = "sparse_categorical_crossentropy"
+BINARY = "binary_crossentropy"
 
 
 @dataclass(frozen=True)
 class Training:
-    """A stack of dense layers (relu between them) and how one `fit` trains it."""
+    """A network and how one `fit` trains it.
 
-    widths: tuple[int, ...]
+    `network` names a function of `peers.keras_networks` and of `peers.torch_networks`,
+    for some also of `peers.jax_networks`, and `options` are that function's arguments.
+    `data` makes so many rows. The quick version has fewer rows or epochs.
+    """
+
+    network: str
+    data: Callable[[int], Rows]
     batch: int
     rows: int
-    epochs: int
-    optimizer: str
-    loss: str
-    metrics: tuple[str, ...]
-    data: Callable[[Training], Rows]
+    epochs: int = 1
+    optimizer: str = "adam"
+    loss: str = CLASSES
+    metrics: tuple[str, ...] = ("accuracy",)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    quick_rows: int | None = None
+    quick_epochs: int | None = None
 
     @property
     def steps(self) -> int:
         """Optimizer steps of one `fit`, the smaller last batch of an epoch included."""
         return self.epochs * math.ceil(self.rows / self.batch)
 
-    @property
-    def is_classifier(self) -> bool:
-        return self.loss == "sparse_categorical_crossentropy"
+    def at(self, quick: bool) -> Self:
+        """This training, or its quick version."""
+        if not quick:
+            return self
+        return replace(
+            self,
+            rows=self.quick_rows or self.rows,
+            epochs=self.quick_epochs or self.epochs,
+        )
+
+    def times(self, seconds: float) -> dict[str, float]:
+        """What a `fit` that took so long says of a step and of an epoch."""
+        return {"step": seconds / self.steps, "epoch": seconds / self.epochs}
 
 
-def random_images(training: Training) -> Rows:
-    """Noise of MNIST's shape and range: the time of a step doesn't depend on it."""
+def images(rows: int, shape: tuple[int, ...]) -> Array:
+    """Noise in the range of pixels: the time of a step doesn't depend on it."""
+    pixels = np.random.default_rng(0).integers(0, 256, (rows, *shape), np.uint8)
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def labelled_images(rows: int, shape: tuple[int, ...], classes: int = 10) -> Rows:
+    labels = np.random.default_rng(1).integers(0, classes, rows, np.int32)
+    return (images(rows, shape),), labels
+
+
+def images_twice(rows: int, shape: tuple[int, ...]) -> Rows:
+    """What an autoencoder learns: its own input."""
+    pixels = images(rows, shape)
+    return (pixels,), pixels
+
+
+def words(rows: int, length: int, vocabulary: int) -> Array:
     rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (training.rows, training.widths[0]), np.uint8)
-    labels = rng.integers(0, training.widths[-1], training.rows, np.int32)
-    return pixels.astype(np.float32) / np.float32(255), labels
+    return rng.integers(0, vocabulary, (rows, length), np.int32)
+
+
+def yes_or_no(rows: int) -> Array:
+    answers = np.random.default_rng(1).integers(0, 2, (rows, 1))
+    return answers.astype(np.float32)
+
+
+def judged_texts(rows: int, length: int, vocabulary: int) -> Rows:
+    return (words(rows, length, vocabulary),), yes_or_no(rows)
+
+
+def continued_texts(rows: int, length: int, vocabulary: int) -> Rows:
+    """Texts, and for each place the word that comes next."""
+    text = words(rows, length + 1, vocabulary)
+    return (text[:, :-1].copy(),), text[:, 1:].copy()
+
+
+def table_rows(rows: int, columns: int, vocabulary: int, numbers: int) -> Rows:
+    """Columns of categories, and a few of numbers."""
+    values = np.random.default_rng(2).normal(size=(rows, numbers))
+    inputs = words(rows, columns, vocabulary), values.astype(np.float32)
+    return inputs, yes_or_no(rows)
+
+
+def random_table(rows: int, columns: int) -> Rows:
+    values = np.random.default_rng(0).normal(size=(rows, columns + 1))
+    x, y = values[:, :-1].astype(np.float32), values[:, -1:].astype(np.float32)
+    return (x,), y
 
 
 _AUTO_MPG = """
@@ -55,7 +122,7 @@ numpy.savez(sys.stdout.buffer, x=x, y=y)
 """
 
 
-def auto_mpg_rows(training: Training) -> Rows:
+def auto_mpg_rows(rows: int) -> Rows:
     """The Auto MPG training rows, normalised.
 
     A process of its own reads them from lamina: a peer's process must not be changed
@@ -64,30 +131,97 @@ def auto_mpg_rows(training: Training) -> Rows:
     command = [sys.executable, "-c", _AUTO_MPG]
     file = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     table = np.load(BytesIO(file))
-    x, y = table["x"][: training.rows], table["y"][: training.rows]
+    x, y = table["x"][:rows], table["y"][:rows]
     x = (x - x.mean(axis=0)) / x.std(axis=0)
-    return x.astype(np.float32), y.astype(np.float32).reshape(-1, 1)
+    return (x.astype(np.float32),), y.astype(np.float32).reshape(-1, 1)
 
 
 SEED = Training(
-    widths=(784, 32, 10),
+    network="dense",
+    options={"widths": (784, 32, 10), "last": "softmax"},
+    data=partial(labelled_images, shape=(784,)),
     batch=32,
     rows=60_000,
-    epochs=1,
-    optimizer="adam",
-    loss="sparse_categorical_crossentropy",
-    metrics=("accuracy",),
-    data=random_images,
 )
 SEED_SMALL = replace(SEED, rows=320)
-MLP512 = replace(SEED, widths=(784, 512, 512, 10), batch=128)
+MLP512 = replace(
+    SEED, options={"widths": (784, 512, 512, 10), "last": "softmax"}, batch=128
+)
 AUTO_MPG = Training(
-    widths=(9, 64, 64, 1),
+    network="dense",
+    options={"widths": (9, 64, 64, 1)},
+    data=auto_mpg_rows,
     batch=32,
     rows=314,
     epochs=1_000,
+    quick_epochs=200,
     optimizer="rmsprop",
     loss="mse",
     metrics=("mae", "mse"),
-    data=auto_mpg_rows,
+)
+
+# Keras on JAX takes up to seconds for a step of convolutions: the epochs are short.
+MNIST_CNN = Training(
+    network="mnist_cnn",
+    data=partial(labelled_images, shape=(28, 28, 1)),
+    batch=128,
+    rows=128 * 12,
+    quick_rows=128 * 4,
+)
+VGG = Training(
+    network="vgg",
+    data=partial(labelled_images, shape=(32, 32, 3)),
+    batch=32,
+    rows=32 * 30,
+    quick_rows=32 * 10,
+)
+RESNET20 = Training(
+    network="resnet20",
+    data=partial(labelled_images, shape=(32, 32, 3)),
+    batch=128,
+    rows=128 * 4,
+    quick_rows=128 * 2,
+)
+SEPARABLE = Training(
+    network="separable",
+    data=partial(labelled_images, shape=(32, 32, 3)),
+    batch=32,
+    rows=32 * 4,
+    quick_rows=32 * 2,
+)
+AUTOENCODER = Training(
+    network="autoencoder",
+    data=partial(images_twice, shape=(28, 28, 1)),
+    batch=128,
+    rows=128 * 8,
+    quick_rows=128 * 4,
+    loss=BINARY,
+    metrics=(),
+)
+LSTM = Training(
+    network="recurrent",
+    options={"layer": "LSTM", "vocabulary": 20_000, "width": 128, "length": 80},
+    data=partial(judged_texts, length=80, vocabulary=20_000),
+    batch=32,
+    rows=32 * 50,
+    quick_rows=32 * 20,
+    loss=BINARY,
+)
+GRU = replace(LSTM, options={**LSTM.options, "layer": "GRU"})
+TRANSFORMER = Training(
+    network="transformer",
+    options={"vocabulary": 256, "length": 128, "width": 128, "heads": 4, "blocks": 2},
+    data=partial(continued_texts, length=128, vocabulary=256),
+    batch=32,
+    rows=32 * 20,
+    quick_rows=32 * 10,
+)
+TABULAR = Training(
+    network="tabular",
+    options={"columns": 16, "vocabulary": 10_000, "width": 16, "numbers": 8},
+    data=partial(table_rows, columns=16, vocabulary=10_000, numbers=8),
+    batch=256,
+    rows=256 * 100,
+    quick_rows=256 * 40,
+    loss=BINARY,
 )

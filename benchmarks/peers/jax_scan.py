@@ -7,7 +7,6 @@ the device, weights donated, and the cheapest shuffle, a permutation that NumPy 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -17,38 +16,41 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.claim import Round
-from benchmarks.workload import Training
+from benchmarks.peers.jax_networks import build
+from benchmarks.workload import BINARY, CLASSES, Training
 
 Tree = Any
 
 
-def fit(quick: bool, training: Training, quick_epochs: int | None = None) -> Round:
+def fit(quick: bool, training: Training) -> Round:
     """A whole `fit` a round."""
-    if quick and quick_epochs:
-        training = replace(training, epochs=quick_epochs)
+    training = training.at(quick)
     rng = np.random.default_rng(0)
-    x, y = (jnp.asarray(array) for array in training.data(training))
-    weights = initial_weights(training, rng)
+    inputs, truth = jax.device_put(training.data(training.rows))
+    weights, forward = build(training)
+    size = sum(leaf.size for leaf in jax.tree.leaves(weights))
     zeros = jax.tree.map(np.zeros_like, weights)
     state = jax.device_put((weights, (zeros, zeros), np.float32(0)))
-    run = jax.jit(partial(run_epochs, training), donate_argnums=0)
+    run = jax.jit(partial(run_epochs, training, forward), donate_argnums=0)
 
     def one_round() -> dict[str, float]:
         nonlocal state
         start = perf_counter()
         orders = np.tile(np.arange(training.rows, dtype=np.int32), (training.epochs, 1))
-        state, logs = run(state, x, y, rng.permuted(orders, axis=1, out=orders))
-        jax.device_get(logs)
-        seconds = perf_counter() - start
-        return {"step": seconds / training.steps, "epoch": seconds / training.epochs}
+        orders = rng.permuted(orders, axis=1, out=orders)
+        state, logs = run(state, inputs, truth, orders)
+        loss = float(jax.device_get(logs)["loss"][-1])
+        times = training.times(perf_counter() - start)
+        return {**times, "parameters": size, "loss": loss}
 
     return one_round
 
 
 def predict(quick: bool, training: Training, calls: int) -> Round:
     """One row through the jitted network, from NumPy and back."""
-    weights = jax.device_put(initial_weights(training, np.random.default_rng(0)))
-    row = training.data(training)[0][:1]
+    weights, forward = build(training)
+    weights = jax.device_put(weights)
+    row = training.data(training.rows)[0][0][:1]
     network = jax.jit(lambda weights, x: jax.nn.softmax(forward(weights, x)))
 
     def one_round() -> dict[str, float]:
@@ -61,36 +63,27 @@ def predict(quick: bool, training: Training, calls: int) -> Round:
     return one_round
 
 
-def initial_weights(training: Training, rng: np.random.Generator) -> Tree:
-    """Glorot uniform kernels and zero biases."""
-
-    def dense(inputs: int, outputs: int) -> Tree:
-        limit = (6 / (inputs + outputs)) ** 0.5
-        kernel = rng.uniform(-limit, limit, (inputs, outputs)).astype(np.float32)
-        return kernel, np.zeros(outputs, np.float32)
-
-    pairs = zip(training.widths[:-1], training.widths[1:], strict=True)
-    return [dense(inputs, outputs) for inputs, outputs in pairs]
+def loss_of(training: Training, outputs: jax.Array, truth: jax.Array) -> jax.Array:
+    if training.loss == CLASSES:
+        logs = jax.nn.log_softmax(outputs)
+        return -jnp.take_along_axis(logs, truth[..., None], axis=-1).mean()
+    if training.loss == BINARY:
+        return (jax.nn.softplus(outputs) - truth * outputs).mean()
+    return jnp.square(outputs - truth).mean()
 
 
-def forward(weights: Tree, x: jax.Array) -> jax.Array:
-    *hidden, (kernel, bias) = weights
-    for hidden_kernel, hidden_bias in hidden:
-        x = jax.nn.relu(x @ hidden_kernel + hidden_bias)
-    return x @ kernel + bias
-
-
-def classifier_loss(weights: Tree, x: jax.Array, y: jax.Array) -> Tree:
-    """Mean crossentropy and the number of rows that were right."""
-    logits = forward(weights, x)
-    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)
-    return -chosen.mean(), {"accuracy": jnp.sum(logits.argmax(axis=1) == y)}
-
-
-def regression_loss(weights: Tree, x: jax.Array, y: jax.Array) -> Tree:
-    error = forward(weights, x) - y
-    square = jnp.square(error)
-    return square.mean(), {"mae": jnp.abs(error).sum(), "mse": square.sum()}
+def measures(training: Training, outputs: jax.Array, truth: jax.Array) -> Tree:
+    """The metrics' sums over rows."""
+    forms: dict[str, Callable[[], jax.Array]] = {
+        "accuracy": lambda: jnp.sum(
+            outputs.argmax(axis=-1) == truth
+            if training.loss == CLASSES
+            else (outputs > 0) == (truth > 0.5)
+        ),
+        "mae": lambda: jnp.abs(outputs - truth).sum(),
+        "mse": lambda: jnp.square(outputs - truth).sum(),
+    }
+    return {name: forms[name]() for name in training.metrics}
 
 
 def adam(weights: Tree, gradients: Tree, slots: Tree, step: jax.Array) -> Tree:
@@ -113,24 +106,37 @@ def rmsprop(weights: Tree, gradients: Tree, slots: Tree, step: jax.Array) -> Tre
     return weights, (unused, square)
 
 
-def train_step(training: Training, state: Tree, x: jax.Array, y: jax.Array) -> Tree:
+def train_step(
+    training: Training, forward: Callable[..., jax.Array], state: Tree, rows: Tree
+) -> Tree:
     """One optimizer step; the logs are sums over rows."""
+    inputs, truth = rows
+
+    def loss_fn(weights: Tree) -> Tree:
+        outputs = forward(weights, *inputs)
+        return loss_of(training, outputs, truth), measures(training, outputs, truth)
+
     weights, slots, step = state
-    loss_fn = classifier_loss if training.is_classifier else regression_loss
     update: Callable[..., Tree] = adam if training.optimizer == "adam" else rmsprop
-    (loss, logs), gradients = jax.value_and_grad(loss_fn, has_aux=True)(weights, x, y)
+    (loss, logs), gradients = jax.value_and_grad(loss_fn, has_aux=True)(weights)
     weights, slots = update(weights, gradients, slots, step + 1)
-    return (weights, slots, step + 1), logs | {"loss": loss * len(x)}
+    return (weights, slots, step + 1), logs | {"loss": loss * len(truth)}
 
 
 def run_epochs(
-    training: Training, state: Tree, x: jax.Array, y: jax.Array, orders: jax.Array
+    training: Training,
+    forward: Callable[..., jax.Array],
+    state: Tree,
+    inputs: Tree,
+    truth: jax.Array,
+    orders: jax.Array,
 ) -> Tree:
     """Every epoch of one `fit`: each takes its batches in the order of its row."""
     whole = training.rows // training.batch * training.batch
 
     def step(state: Tree, index: jax.Array) -> Tree:
-        return train_step(training, state, x[index], y[index])
+        rows = jax.tree.map(lambda array: array[index], (inputs, truth))
+        return train_step(training, forward, state, rows)
 
     def epoch(state: Tree, order: jax.Array) -> Tree:
         state, logs = jax.lax.scan(

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+import math
+from collections.abc import Callable
 from importlib import import_module
 from time import perf_counter
 from types import ModuleType
 from typing import Any
 
-import jax
 import numpy as np
 
 from benchmarks.claim import Round
 from benchmarks.memory import resident_bytes, slope
-from benchmarks.workload import Training
-
-
-def sequential(api: ModuleType, training: Training) -> Any:
-    """The training's stack of layers as a `Sequential` of `api`."""
-    *hidden, outputs = training.widths[1:]
-    last = "softmax" if training.is_classifier else None
-    return api.Sequential(
-        [
-            api.Input((training.widths[0],)),
-            *(api.layers.Dense(units, activation="relu") for units in hidden),
-            api.layers.Dense(outputs, activation=last),
-        ]
-    )
+from benchmarks.peers.keras_networks import build
+from benchmarks.workload import Array, Training
 
 
 def compiled(api: ModuleType, training: Training, **arguments: Any) -> Any:
-    model = sequential(api, training)
+    model = build(api, training)
     model.compile(
         optimizer=training.optimizer,
         loss=training.loss,
@@ -43,32 +28,51 @@ def compiled(api: ModuleType, training: Training, **arguments: Any) -> Any:
     return model
 
 
+def alone_or_together(inputs: tuple[Array, ...]) -> Any:
+    """What `fit` wants as `x`: an array, or a list for a model of several inputs."""
+    return list(inputs) if len(inputs) > 1 else inputs[0]
+
+
 def fit(
     quick: bool,
     library: str,
     training: Training,
-    quick_epochs: int | None = None,
+    callbacks: int = 0,
     **compile_arguments: Any,
 ) -> Round:
-    """A whole `fit` a round."""
-    if quick and quick_epochs:
-        training = replace(training, epochs=quick_epochs)
-    model = compiled(import_module(library), training, **compile_arguments)
-    x, y = training.data(training)
+    """A whole `fit` a round, with so many callbacks that look at each epoch."""
+    training = training.at(quick)
+    api = import_module(library)
+    model = compiled(api, training, **compile_arguments)
+    inputs, y = training.data(training.rows)
+    x = alone_or_together(inputs)
+    size = sum(math.prod(v.shape) for v in model.trainable_variables)
+
+    class Watch(api.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.seen = logs
 
     def one_round() -> dict[str, float]:
+        watchers = [Watch() for _ in range(callbacks)]
         start = perf_counter()
-        model.fit(x, y, batch_size=training.batch, epochs=training.epochs, verbose=0)
-        seconds = perf_counter() - start
-        return {"step": seconds / training.steps, "epoch": seconds / training.epochs}
+        history = model.fit(
+            x,
+            y,
+            batch_size=training.batch,
+            epochs=training.epochs,
+            verbose=0,
+            callbacks=watchers,
+        )
+        times = training.times(perf_counter() - start)
+        return {**times, "parameters": size, "loss": float(history.history["loss"][-1])}
 
     return one_round
 
 
 def predict(quick: bool, library: str, training: Training, calls: int) -> Round:
     """`predict` and `model(x)` on one row, the result as a NumPy array."""
-    model = sequential(import_module(library), training)
-    row = training.data(training)[0][:1]
+    model = build(import_module(library), training)
+    row = training.data(training.rows)[0][0][:1]
 
     def one_round() -> dict[str, float]:
         return {
@@ -90,8 +94,8 @@ def predict_memory(
     quick: bool, library: str, training: Training, calls: int, quick_calls: int
 ) -> Round:
     """Growth of the process while one row is predicted thousands of times."""
-    model = sequential(import_module(library), training)
-    row = training.data(training)[0][:1]
+    model = build(import_module(library), training)
+    row = training.data(training.rows)[0][0][:1]
     count = quick_calls if quick else calls
 
     def growth(call: Callable[[], object]) -> float:
@@ -109,56 +113,3 @@ def predict_memory(
         }
 
     return one_round
-
-
-def many_models(
-    quick: bool,
-    library: str,
-    training: Training,
-    models: int,
-    quick_models: int,
-    clear_session: bool = False,
-) -> Round:
-    """Models of one structure built, fitted and deleted, one after the other."""
-    api = import_module(library)
-    x, y = training.data(training)
-    count = quick_models if quick else models
-
-    def one_model() -> None:
-        model = compiled(api, training)
-        model.fit(x, y, batch_size=training.batch, epochs=1, verbose=0)
-
-    def one_round() -> dict[str, float]:
-        samples = []
-        one_model()
-        start = perf_counter()
-        with counted_compilations() as compilations:
-            for _ in range(count - 1):
-                one_model()
-                if clear_session:
-                    api.utils.clear_session()
-                gc.collect()
-                samples.append(resident_bytes())
-        return {
-            "memory": slope(samples),
-            "compilations": len(compilations) / (count - 1),
-            "seconds": (perf_counter() - start) / (count - 1),
-        }
-
-    return one_round
-
-
-@contextmanager
-def counted_compilations() -> Iterator[list[str]]:
-    """Collects an entry for each program that XLA was asked to compile."""
-    compilations: list[str] = []
-
-    def listen(event: str, duration_secs: float, **_: str | int) -> None:
-        if event == "/jax/core/compile/backend_compile_duration":
-            compilations.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    try:
-        yield compilations
-    finally:
-        jax.monitoring.unregister_event_duration_listener(listen)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from benchmarks.claim import Round
+from benchmarks.claim import Round, load_claim
 from benchmarks.worker import Worker
 
 
@@ -20,10 +21,10 @@ def first_epoch(quick: bool, claim: str, peer: str, cache: Mapping[str, str]) ->
     """
 
     def seconds(environment: Mapping[str, str]) -> float:
-        start = perf_counter()
-        with Worker(claim, peer, quick, environment) as worker:
+        contestant = replace(load_claim(claim).peer(peer), environment=environment)
+        with Worker(claim, contestant, quick) as worker:
             worker.round()
-            return perf_counter() - start
+            return perf_counter() - worker.started
 
     def one_round() -> dict[str, float]:
         with TemporaryDirectory() as folder:

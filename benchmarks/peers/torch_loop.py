@@ -1,85 +1,134 @@
-"""The usual eager torch loop: tensors on the device, fused optimizer, no syncs."""
+"""The usual torch loop: tensors on the device, fused optimizer, no syncs."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shutil
+from collections.abc import Callable
 from time import perf_counter
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.claim import Round
-from benchmarks.workload import Training
+from benchmarks.peers.torch_networks import build
+from benchmarks.worker import PeerMissing
+from benchmarks.workload import BINARY, CLASSES, Array, Training
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+Step = Callable[[list[Tensor], Tensor], list[Tensor]]
 
 
-def fit(quick: bool, training: Training, quick_epochs: int | None = None) -> Round:
+def fit(
+    quick: bool,
+    training: Training,
+    channels_last: bool = False,
+    compiled: bool = False,
+) -> Round:
     """All epochs of one `fit` a round."""
-    if quick and quick_epochs:
-        training = replace(training, epochs=quick_epochs)
-    x, y = (torch.from_numpy(array).to(DEVICE) for array in training.data(training))
-    if training.is_classifier:
-        y = y.long()
-    model = network(training)
-    parameters = model.parameters()
-    optimizer = (
-        torch.optim.Adam(parameters, eps=1e-7, fused=True)
-        if training.optimizer == "adam"
-        else torch.optim.RMSprop(parameters, lr=1e-3, alpha=0.9, eps=1e-7, foreach=True)
-    )
+    training = training.at(quick)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    arrays, truth = training.data(training.rows)
+    inputs = [on_device(array, layout) for array in arrays]
+    targets = on_device(truth, layout)
+    if training.loss == CLASSES:
+        targets = targets.long()
+    model = build(training).to(DEVICE, memory_format=layout)
+    step = training_step(training, model, compiled)
+    size = sum(p.numel() for p in model.parameters() if p.requires_grad)
 
     def one_round() -> dict[str, float]:
         start = perf_counter()
         for _ in range(training.epochs):
-            [total.item() for total in epoch(training, model, optimizer, x, y)]
-        seconds = perf_counter() - start
-        return {"step": seconds / training.steps, "epoch": seconds / training.epochs}
+            loss, *_ = (
+                total.item() for total in epoch(training, step, inputs, targets)
+            )
+        times = training.times(perf_counter() - start)
+        return {**times, "parameters": size, "loss": loss / training.rows}
 
     return one_round
 
 
-def network(training: Training) -> torch.nn.Sequential:
-    layers: list[torch.nn.Module] = []
-    for inputs, outputs in zip(training.widths[:-1], training.widths[1:], strict=True):
-        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
-    return torch.nn.Sequential(*layers[:-1]).to(DEVICE)
+def on_device(array: Array, layout: torch.memory_format) -> Tensor:
+    """Images get their channels in front, and the layout; other arrays stay."""
+    tensor = torch.from_numpy(array).to(DEVICE)
+    if tensor.ndim != 4:
+        return tensor
+    return tensor.permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
 
-def epoch(
-    training: Training,
-    model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    x: torch.Tensor,
-    y: torch.Tensor,
-) -> list[torch.Tensor]:
-    """One epoch; returns the sums of loss and metrics, still on the device."""
-    count = 2 if training.is_classifier else 3
-    totals = [torch.zeros((), device=DEVICE) for _ in range(count)]
-    for index in torch.randperm(len(x), device=DEVICE).split(training.batch):
-        rows, targets = x[index], y[index]
-        outputs = model(rows)
-        if training.is_classifier:
-            loss = functional.cross_entropy(outputs, targets)
-        else:
-            loss = functional.mse_loss(outputs, targets)
+def training_step(training: Training, model: nn.Module, compiled: bool) -> Step:
+    """One optimizer step on some rows; returns sums of loss and metrics."""
+    optimizer = optimizer_of(training, model)
+
+    def evaluate(inputs: list[Tensor], targets: Tensor) -> tuple[Tensor, list[Tensor]]:
+        outputs = model(*inputs)
+        return loss_of(training, outputs, targets), measures(training, outputs, targets)
+
+    if compiled:
+        if DEVICE == "cpu" and not (shutil.which("g++") or shutil.which("clang++")):
+            raise PeerMissing("torch.compile needs a C++ compiler")
+        mode = "reduce-overhead" if DEVICE == "cuda" else "default"
+        evaluate = torch.compile(evaluate, mode=mode)
+
+    def step(inputs: list[Tensor], targets: Tensor) -> list[Tensor]:
+        loss, sums = evaluate(inputs, targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        with torch.no_grad():
-            totals[0] += loss * len(rows)
-            if training.is_classifier:
-                totals[1] += (outputs.argmax(dim=1) == targets).sum()
-            else:
-                totals[1] += (outputs - targets).abs().sum()
-                totals[2] += (outputs - targets).square().sum()
+        return [loss.detach() * len(targets), *sums]
+
+    return step
+
+
+def optimizer_of(training: Training, model: nn.Module) -> torch.optim.Optimizer:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if training.optimizer == "adam":
+        return torch.optim.Adam(parameters, eps=1e-7, fused=True)
+    return torch.optim.RMSprop(parameters, lr=1e-3, alpha=0.9, eps=1e-7, foreach=True)
+
+
+def loss_of(training: Training, outputs: Tensor, targets: Tensor) -> Tensor:
+    if training.loss == CLASSES:
+        return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+    if training.loss == BINARY:
+        return functional.binary_cross_entropy_with_logits(outputs, targets)
+    return functional.mse_loss(outputs, targets)
+
+
+@torch.no_grad()
+def measures(training: Training, outputs: Tensor, targets: Tensor) -> list[Tensor]:
+    """The metrics' sums over rows."""
+
+    def accuracy() -> Tensor:
+        if training.loss == CLASSES:
+            return (outputs.argmax(dim=-1) == targets).sum()
+        return ((outputs > 0) == (targets > 0.5)).sum()
+
+    forms = {
+        "accuracy": accuracy,
+        "mae": lambda: (outputs - targets).abs().sum(),
+        "mse": lambda: (outputs - targets).square().sum(),
+    }
+    return [forms[name]() for name in training.metrics]
+
+
+def epoch(
+    training: Training, step: Step, inputs: list[Tensor], targets: Tensor
+) -> list[Tensor]:
+    """One epoch; returns the sums of loss and metrics, still on the device."""
+    totals = [torch.zeros((), device=DEVICE) for _ in range(1 + len(training.metrics))]
+    for index in torch.randperm(training.rows, device=DEVICE).split(training.batch):
+        sums = step([rows[index] for rows in inputs], targets[index])
+        for total, part in zip(totals, sums, strict=True):
+            total += part
     return totals
 
 
 def predict(quick: bool, training: Training, calls: int) -> Round:
     """One row from NumPy through the network and back, without gradients."""
-    model = network(training).eval()
-    row = training.data(training)[0][:1]
+    model = build(training).to(DEVICE).eval()
+    row = training.data(training.rows)[0][0][:1]
 
     @torch.inference_mode()
     def one_round() -> dict[str, float]:

@@ -1,0 +1,83 @@
+"""What the claims about training whole networks share: quantities, peers, bars."""
+
+from __future__ import annotations
+
+from benchmarks.claim import Bar, Level, Peer, Quantity
+from benchmarks.workload import Training
+
+KERAS = "Keras-JAX"
+TORCH = ("torch eager", "torch channels_last")
+PEAK = "matrix products alone, at NumPy's speed"
+
+QUANTITIES = (
+    Quantity("step", "a step of fit", "ms", 1e3),
+    Quantity("first_round", "process start to end of first epoch", "s"),
+    Quantity("peak_memory", "peak memory of the process", "MiB", 1 / 2**20),
+)
+
+
+def peers(
+    training: Training, images: bool = False, by_hand: bool = False
+) -> tuple[Peer, ...]:
+    """lamina and whoever can train the same network; lamina comes first."""
+    task = {"training": training}
+    found = [
+        Peer("lamina", "keras_api:fit", {"library": "lamina", **task}),
+        Peer(KERAS, "keras_api:fit", {"library": "keras", **task}),
+        Peer(TORCH[0], "torch_loop:fit", task),
+    ]
+    if images:
+        layout = {"channels_last": True}
+        found += [
+            Peer(TORCH[1], "torch_loop:fit", {**layout, **task}),
+            Peer(PEAK, "peak:multiply", task, bound=True),
+        ]
+    else:
+        layout = {}
+    if by_hand:
+        found.append(Peer("JAX scan", "jax_scan:fit", task, level=Level.DEFAULT))
+    return (
+        *found,
+        Peer(
+            "torch.compile",
+            "torch_loop:fit",
+            {"compiled": True, **layout, **task},
+            level=Level.FULL,
+        ),
+        *other_keras(task),
+    )
+
+
+def other_keras(task: dict[str, object]) -> tuple[Peer, ...]:
+    """Keras on the other engines."""
+    arguments = {"library": "keras", **task}
+    return (
+        Peer(
+            "Keras-torch",
+            "keras_api:fit",
+            arguments,
+            environment={"KERAS_BACKEND": "torch"},
+            level=Level.FULL,
+        ),
+        Peer(
+            "Keras-TensorFlow",
+            "keras_api:fit",
+            arguments,
+            environment={"KERAS_BACKEND": "tensorflow"},
+            packages=("tensorflow-cpu>=2.19", "keras==3.15.1"),
+            level=Level.FULL,
+        ),
+    )
+
+
+def bars(keras: float, torch: float, share: float | None = None) -> tuple[Bar, ...]:
+    """At least so many times faster than Keras-JAX, than the better torch; the peak."""
+    found = [
+        Bar(f"{keras:g} times faster than Keras-JAX", "step", (KERAS,), 1 / keras),
+        Bar(f"{torch:g} of torch's better speed", "step", TORCH, 1 / torch),
+        Bar("at most 1.2 of Keras-JAX's memory", "peak_memory", (KERAS,), 1.2),
+    ]
+    if share:
+        text = f"products at {share:.0%} of the machine's peak"
+        found.append(Bar(text, "step", (PEAK,), 1 / share))
+    return tuple(found)

@@ -1,0 +1,44 @@
+"""Environments of their own for peers that can't live beside the others.
+
+Made once, in the user's cache folder, by Python's venv and pip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+
+class EnvironmentMissing(Exception):
+    """The packages could not be installed; the message has pip's last line."""
+
+
+def python_with(packages: tuple[str, ...]) -> str:
+    """The interpreter of an environment that has these packages, made if need be."""
+    name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
+    folder = cache_folder() / f"{packages[0].partition('=')[0]}-{name}"
+    if not folder.exists():
+        unfinished = folder.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        install(unfinished, packages)
+        unfinished.rename(folder)
+    return str(folder / "bin" / "python")
+
+
+def cache_folder() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "lamina" / "benchmarks" / f"python{sys.version_info.minor}"
+
+
+def install(folder: Path, packages: tuple[str, ...]) -> None:
+    venv.create(folder, with_pip=True)
+    command = [folder / "bin" / "python", "-m", "pip", "install", "-q", *packages]
+    finished = subprocess.run(command, capture_output=True, text=True)
+    if finished.returncode:
+        lines = finished.stderr.strip().splitlines() or ["pip failed"]
+        raise EnvironmentMissing(lines[-1])

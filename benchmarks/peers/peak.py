@@ -1,0 +1,55 @@
+"""The least time of a step: its products at the speed of one large product."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import lamina
+from benchmarks.claim import Round
+from benchmarks.peers.keras_networks import build
+from benchmarks.workload import Training
+
+SIZE = 2048
+REPEATS = 5
+
+
+def multiply(quick: bool, training: Training) -> Round:
+    """How long a step would take if NumPy's product of two matrices were all of it."""
+    operations = training.batch * operations_per_row(build(lamina, training))
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, SIZE, SIZE)).astype(np.float32)
+    a @ b
+
+    def one_round() -> dict[str, float]:
+        start = perf_counter()
+        for _ in range(REPEATS):
+            a @ b
+        rate = REPEATS * 2 * SIZE**3 / (perf_counter() - start)
+        return {"step": operations / rate}
+
+    return one_round
+
+
+def operations_per_row(model: Any) -> int:
+    """Floating-point operations of products in a step: outputs and two gradients.
+
+    The first layer needs no gradient of its inputs.
+    """
+    first, *others = products(model)
+    return 2 * first + 3 * sum(others)
+
+
+def products(model: Any) -> Iterator[int]:
+    """Additions and multiplications of one row through each layer with a kernel."""
+    for layer in model.layers:
+        kernels = [w for w in layer.trainable_variables if len(w.shape) > 1]
+        transposed = "Transpose" in type(layer).__name__
+        positions = (layer.input if transposed else layer.output).shape[1:-1]
+        if kernels:
+            size = sum(math.prod(kernel.shape) for kernel in kernels)
+            yield 2 * size * math.prod(positions)
