@@ -9,6 +9,8 @@ from pathlib import Path
 # run are there for the next; deleting the folder only costs time.
 CACHE = Path(__file__).parents[1] / ".pytest_cache" / "xla"
 os.environ.setdefault("LAMINA_COMPILE_CACHE", str(CACHE))
+# What is timed may come out another way the next time.
+os.environ["LAMINA_AUTOTUNE"] = "off"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

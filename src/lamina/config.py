@@ -17,12 +17,15 @@ import jax
 from lamina.errors import invalid
 
 __all__ = [
+    "autotune",
     "backend",
+    "cache_folder",
     "epsilon",
     "floatx",
     "image_data_format",
     "kernel",
     "memory_limit",
+    "set_autotune",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -37,6 +40,7 @@ _settings: dict[str, Any] = {
     "image_data_format": "channels_last",
     "memory_limit": None,
     "kernels": {},
+    "autotune": os.environ.get("LAMINA_AUTOTUNE", "").lower() not in ("off", "0"),
 }
 
 
@@ -104,6 +108,22 @@ def set_kernel(op: str, form: str | None) -> None:
     _settings["kernels"] = others if form is None else {**others, op: form}
 
 
+def autotune() -> bool:
+    """Whether close forms of an op may be timed, at first `True`."""
+    return _settings["autotune"]
+
+
+def set_autotune(enabled: bool) -> None:
+    """Let close forms of an op be timed once on this machine, or choose by rules only.
+
+    Timing takes at most a few hundredths of the first epoch, and its answers are kept
+    beside the compile cache. Two machines, or one before and after, may then differ
+    in the last bits of their results; a run that is kept with `fit(resume=...)` keeps
+    its choices. The environment variable `LAMINA_AUTOTUNE=off` turns it off as well.
+    """
+    _settings["autotune"] = bool(enabled)
+
+
 def memory_limit() -> int:
     """How many bytes a variable, or all of a config's, may take: the machine's memory.
 
@@ -134,7 +154,8 @@ def _memory_of_machine() -> int:
     return min(sizes)
 
 
-def _cache_folder() -> Path | None:
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept, `None` if they are not."""
     choice = os.environ.get("LAMINA_COMPILE_CACHE", "")
     if choice.lower() in ("off", "0", "none"):
         return None
@@ -145,7 +166,7 @@ def _cache_folder() -> Path | None:
 
 
 def _enable_compile_cache() -> None:
-    folder = _cache_folder()
+    folder = cache_folder()
     settings: Any = jax.config
     if folder is None or settings.jax_compilation_cache_dir:
         return

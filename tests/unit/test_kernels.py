@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import lamina
 from lamina import config, kernels, layers
 from lamina.errors import ArgumentError, StateError
-from lamina.ops.kernels import table
+from lamina.ops.kernels import table, tuning
 
 
 @pytest.fixture
@@ -124,3 +126,75 @@ def test_summary_has_a_column():
     assert "reference" in rows[0]
     net().summary(print_fn=text.append)
     assert "Kernels" not in text[1]
+
+
+@pytest.fixture
+def sums(monkeypatch, tmp_path):
+    """An op of two close forms, the rule's first, and a cache of its own."""
+    monkeypatch.setattr(table, "_table", {})
+    monkeypatch.setattr(tuning, "_answers", tuning._Answers())
+    monkeypatch.setenv("LAMINA_COMPILE_CACHE", str(tmp_path))
+    monkeypatch.setattr(tuning, "_SECONDS", 0.0)
+    config.set_autotune(True)
+
+    def always(x):
+        """the rule says so"""
+        return True
+
+    platform = jax.default_backend()
+    table.reference("sum")(jnp.sum)
+
+    @table.lowering("sum", platform, when=always, close=True)
+    def slow(x):
+        return jax.lax.fori_loop(0, 300, lambda i, y: y + jnp.sum(jnp.sin(x + y)), 0.0)
+
+    @table.lowering("sum", platform, when=always, close=True)
+    def quick(x):
+        return jnp.sum(x)
+
+    return lambda: table._choose("sum", (jnp.ones(999),))[0].name
+
+
+def test_close_forms_are_timed_once(sums, monkeypatch):
+    assert sums() == "slow"  # nothing pays for measuring
+    with tuning.measuring(10**6):
+        assert sums() == "quick"
+    assert list(tuning.choices().values()) == ["quick"]
+    monkeypatch.setattr(tuning, "_measure", None)
+    assert sums() == "quick"
+    monkeypatch.setattr(tuning, "_answers", tuning._Answers())
+    assert sums() == "quick"  # from the file
+    config.set_autotune(False)
+    assert sums() == "slow"
+
+
+def test_timing_inside_a_trace(sums):
+    with tuning.measuring(10**6):
+        total = jax.jit(lambda x: table.call("sum", x) * 2)(jnp.ones(999))
+    assert (float(total), list(tuning.choices().values())) == (1998, ["quick"])
+
+
+def test_short_epochs_are_not_delayed(sums, monkeypatch):
+    monkeypatch.setattr(tuning, "_SECONDS", 0.6)
+    with tuning.measuring(100):
+        assert sums() == "slow"
+    assert tuning.choices() == {}
+
+
+def test_a_run_keeps_its_choices(sums):
+    with tuning.measuring(10**6):
+        sums()
+    chosen = tuning.choices()
+    tuning._answers = tuning._Answers()
+    config.set_autotune(False)
+    assert sums() == "slow"
+    tuning.keep(chosen)
+    assert sums() == "quick"
+
+
+def test_a_damaged_file_of_answers_is_ignored(sums, tmp_path):
+    (tmp_path / "kernels.json").write_text('{"a": 1, "b": [')
+    assert sums() == "slow"
+    with tuning.measuring(10**6):
+        assert sums() == "quick"
+    assert "quick" in (tmp_path / "kernels.json").read_text()

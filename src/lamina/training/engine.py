@@ -15,6 +15,7 @@ from lamina.core.module import Module
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.variable import structure_version
 from lamina.data.feeds import Batches, Segment
+from lamina.ops.kernels import tuning
 from lamina.training.program import (
     NOTHING,
     Clock,
@@ -88,7 +89,9 @@ class Engine:
                 found = EagerRunner(self, segment.batches)
             else:
                 specs = segment.batches.specs(segment.data)
-                step = trace_step(self.step, variables, numbers, specs, self.guard)
+                # Forms are timed with their gradients, so not for an evaluation.
+                with tuning.measuring(segment.last if self.guard else 0):
+                    step = trace_step(self.step, variables, numbers, specs, self.guard)
                 found = CompiledRunner(self, step, segment.batches, record)
             self._runners[key] = found
             if len(self._runners) > _LIMIT:

@@ -20,6 +20,7 @@ import jax
 from lamina import config
 from lamina.core.scope import local
 from lamina.errors import ArgumentError, did_you_mean
+from lamina.ops.kernels import tuning
 
 __all__ = [
     "Choice",
@@ -44,6 +45,7 @@ class Form(NamedTuple):
     run: Callable[..., Any]
     can: Callable[..., bool]
     when: Callable[..., bool]
+    close: bool = False
 
     @property
     def reason(self) -> str:
@@ -85,6 +87,7 @@ def lowering(
     platform: str,
     when: Callable[..., bool],
     can: Callable[..., bool] = _always,
+    close: bool = False,
 ) -> Callable[[F], F]:
     """Add a form of an op; the first that can run and is worth it is chosen.
 
@@ -94,11 +97,14 @@ def lowering(
         when: whether the form is worth it for the op's arguments; its docstring is
             the reason that users read.
         can: whether the form gives the right result for them at all.
+        close: whether it is to be timed against the op's other close forms, where
+            the rules choose one of them.
     """
 
     def register(function: F) -> F:
         name = function.__name__
-        _table.setdefault(op, []).append(Form(op, name, platform, function, can, when))
+        form = Form(op, name, platform, function, can, when, close)
+        _table.setdefault(op, []).append(form)
         return function
 
     return register
@@ -132,12 +138,13 @@ def _choose(op: str, args: tuple[Any, ...]) -> tuple[Form, str]:
             return form, "forced by config.set_kernel"
         return forms(op)[-1], f"{forced!r} can't run on these arguments"
     here = None, jax.default_backend()
-    suited = (
-        form
-        for form in forms(op)
-        if form.platform in here and form.can(*args) and form.when(*args)
-    )
-    form = next(suited)
+    able = [f for f in forms(op) if f.platform in here and f.can(*args)]
+    form = next(f for f in able if f.when(*args))
+    rivals = [f for f in able if f.close and f is not form] if form.close else []
+    if rivals:
+        name = tuning.fastest(op, [form, *rivals], args)
+        if name is not None:
+            return _named(op, name), "the fastest when timed on this machine"
     return form, form.reason
 
 
