@@ -92,7 +92,7 @@ def fastest(op: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
         name = _answers.kept.get(key)
         if name is None and config.autotune():
             name = _answer(key, forms, args)
-        if name not in names:
+        if name is None or name not in names:
             return None
         _answers.used[key] = name
     return name
