@@ -23,7 +23,7 @@ from tests.unit.callbacks.helpers import X, Y, small_model
 
 NONE, NEEDED = None, inspect.Parameter.empty
 # Recorded from Keras 3.15.1, but for the `**kwargs` of ReduceLROnPlateau, which take in
-# whatever is misspelt.
+# whatever is misspelt, and for `rollback`, which Keras has not.
 SIGNATURES = {
     "CSVLogger": {"filename": NEEDED, "separator": ",", "append": False},
     "Callback": {},
@@ -56,7 +56,7 @@ SIGNATURES = {
         "update_freq": "epoch", "profile_batch": 0, "embeddings_freq": 0,
         "embeddings_metadata": NONE,
     },
-    "TerminateOnNaN": {"raise_error": False},
+    "TerminateOnNaN": {"raise_error": False, "rollback": False},
 }  # fmt: skip
 
 
