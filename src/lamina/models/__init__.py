@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lamina.core.registry import Registry
-from lamina.models.model import Functional, Model, clone_model
+from lamina.models.cloning import clone_model
+from lamina.models.model import Functional, Model, model_from_json
 from lamina.models.sequential import Sequential
 from lamina.saving import load_model, save_model
 
@@ -13,6 +14,7 @@ __all__ = [
     "Sequential",
     "clone_model",
     "load_model",
+    "model_from_json",
     "save_model",
 ]
 

@@ -14,21 +14,28 @@ from lamina.core.compiled import CompiledFunction
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.limits import reading
 from lamina.core.module import signature
-from lamina.core.registry import custom_object_scope, serialize_once
+from lamina.core.registry import custom_object_scope, deserialize, serialize_once
 from lamina.core.scope import local
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
-from lamina.errors import ArgumentError, StateError, did_you_mean
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    FileFormatError,
+    StateError,
+    did_you_mean,
+)
 from lamina.layers import Layer
 from lamina.layers.base import is_shape, shapes_of
 from lamina.models.graph import Graph
 from lamina.models.graph_config import graph_config, graph_from_config
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
+from lamina.saving.bounded_json import read_json
 from lamina.saving.named_weights import NameMap
 from lamina.training.trainer import Trainer
 from lamina.viz.summary import notebook_table, print_summary
 
-__all__ = ["Functional", "Model", "clone_model"]
+__all__ = ["Functional", "Model", "model_from_json"]
 
 
 class Model(Trainer, Layer):
@@ -307,15 +314,22 @@ class Model(Trainer, Layer):
         return json.dumps(serialize_once(self), **kwargs)
 
     def save(
-        self, filepath: str | os.PathLike[str], overwrite: bool = True, **kwargs: Any
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        include_optimizer: bool = True,
     ) -> None:
         """Write architecture, weights, compile arguments and optimizer to a file.
 
         Args:
             filepath: a path that ends in `.keras`.
             overwrite: whether an existing file may be replaced.
+            zipped: must not be false: a model is one file.
+            include_optimizer: whether the file says how the model was compiled and
+                holds the optimizer's state; without, it is for predicting.
         """
-        save_model(self, filepath, overwrite=overwrite, **kwargs)
+        save_model(self, filepath, overwrite, zipped, include_optimizer)
 
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True
@@ -367,9 +381,38 @@ class Functional(Model):
         super().__init__(inputs, outputs, name=name, **kwargs)
 
 
-def clone_model(model: Model) -> Model:
-    """A model of the same architecture with weights of its own."""
-    return type(model).from_config(model.get_config())
+def model_from_json(
+    json_string: str, custom_objects: dict[str, Any] | None = None
+) -> Any:
+    """The model, without weights of its own to load, that `to_json` described.
+
+    Args:
+        json_string: the text.
+        custom_objects: classes and functions of yours by the name the text uses.
+
+    Raises:
+        FileFormatError: the text is no JSON, describes no model, or names something
+            that is neither lamina's nor in `custom_objects`.
+
+    Example:
+        >>> from lamina import Sequential, layers
+        >>> text = Sequential([layers.Input((4,)), layers.Dense(2)]).to_json()
+        >>> model_from_json(text).count_params()
+        10
+    """
+    if not isinstance(json_string, (str, bytes)):
+        raise ArgumentTypeError(
+            "model_from_json takes the text that `to_json` returned. Received: "
+            f"{type(json_string).__name__}."
+        )
+    config = read_json(json_string, "The JSON text")
+    config.pop("compile_config", None)
+    model = deserialize(config, custom_objects)
+    if not isinstance(model, Model):
+        raise FileFormatError(
+            f"The JSON text describes a {type(model).__name__}, no model."
+        )
+    return model
 
 
 def _symbol_of(array: Any) -> SymbolicTensor:

@@ -118,7 +118,7 @@ class Sequential(Model):
         self._input_inferred = True
         self._rebuild()
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any = None) -> None:  # type: ignore[override]
         """Make all weights for inputs of a shape, the batch in front."""
         if self._graph is None and input_shape is not None and self._stack:
             self._infer_input(input_shape, None)

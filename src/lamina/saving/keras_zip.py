@@ -9,6 +9,7 @@ import os
 import time
 import zipfile
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any
 
 from lamina.core.files import open_file, replacing, target
@@ -26,6 +27,7 @@ from lamina.saving.weights import (
     build_configs,
     build_from,
     read_weights,
+    variable_records,
     weights_file,
 )
 from lamina.training.trainer import Trainer
@@ -41,7 +43,11 @@ _LARGEST_ITEM = 8
 
 
 def save_model(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
+    model: Any,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    include_optimizer: bool = True,
 ) -> None:
     """Write architecture, weights, compile arguments and optimizer to a file.
 
@@ -52,14 +58,24 @@ def save_model(
         model: a model whose weights exist.
         filepath: a path that ends in `.keras`.
         overwrite: whether an existing file may be replaced.
+        zipped: must not be false: a model is one file, written whole or not at all.
+        include_optimizer: whether the file says how the model was compiled and holds
+            the optimizer's state; without, it is for predicting.
 
     Raises:
         ArgumentError: the path has another ending, or exists without `overwrite`.
         SaveError: the disk is full, or the folder can't be written to.
     """
+    if zipped is False:
+        raise ArgumentError(
+            "lamina writes a model as one file, which is there whole or not at all; a "
+            "folder can't be replaced in one go. Leave out `zipped`; `unzip` shows "
+            "what is inside."
+        )
     path = target(filepath, [".keras"], overwrite)
-    config = json.dumps(serialize_once(model)).encode()
-    weights = weights_file(model)
+    skip = None if include_optimizer else "optimizer"
+    config = json.dumps(_config(model, include_optimizer)).encode()
+    weights = weights_file(model, skip=skip)
     size = weights.size + len(config)
     with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:
         hashes = {
@@ -68,12 +84,27 @@ def save_model(
         }
         metadata = {
             "keras_version": _KERAS_VERSION,
+            "lamina_version": version("lamina"),
             "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
             "sha256": hashes,
             "build_configs": build_configs(model),
+            "variables": variable_records(model, skip),
         }
         text = json.dumps(metadata).encode()
         _add(contents, METADATA, [text], len(text))
+
+
+def _config(model: Any, include_optimizer: bool) -> dict[str, Any]:
+    if include_optimizer:
+        return serialize_once(model)
+    # Asked for, an optimizer may have to say that it can't be written.
+    compiled, model._compiled = model._compiled, None
+    try:
+        config = serialize_once(model)
+    finally:
+        model._compiled = compiled
+    config.pop("compile_config", None)
+    return config
 
 
 def _add(contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "build_from",
     "read_weights",
     "saved_modules",
+    "variable_records",
     "weights_file",
 ]
 
@@ -101,16 +102,20 @@ def build_from(root: Module, configs: dict[str, Any]) -> None:
         before, modules = len(modules), list(saved_modules(root))
 
 
-def _owners(root: Module) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+def _owners(
+    root: Module, skip: str | None = None
+) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Each module that keeps variables, with its place and what it keeps there."""
     for path, module in saved_modules(root):
-        if hasattr(module, "save_own_variables"):
+        if hasattr(module, "save_own_variables") and path.split("/")[0] != skip:
             values: dict[str, Any] = {}
             module.save_own_variables(values)
             yield f"{path}/vars".lstrip("/"), module, values
 
 
-def weights_file(root: Module, checksum: bool = False) -> HDF5File:
+def weights_file(
+    root: Module, checksum: bool = False, skip: str | None = None
+) -> HDF5File:
     """The file of all variables of a module and of those below it.
 
     It refers to the variables' arrays and copies none.
@@ -118,13 +123,14 @@ def weights_file(root: Module, checksum: bool = False) -> HDF5File:
     Args:
         root: the module.
         checksum: whether the file itself holds one, as one that stands alone should.
+        skip: name of an attribute to leave out.
 
     Raises:
         ArgumentError: a module names a variable in a way that files can't.
     """
     groups: dict[str, dict[str, Any]] = {}
     attributes: dict[str, dict[str, str]] = {"": {"sha256": CHECKSUM}}
-    for place, module, values in _owners(root):
+    for place, module, values in _owners(root, skip):
         wrong = [key for key in values if not isinstance(key, str) or "/" in key]
         if wrong:
             raise ArgumentError(
@@ -136,6 +142,24 @@ def weights_file(root: Module, checksum: bool = False) -> HDF5File:
     if not checksum:
         del attributes[""]
     return HDF5File(groups, attributes)
+
+
+def variable_records(root: Module, skip: str | None = None) -> dict[str, Any]:
+    """Path, shape and type of each variable, by its place in the file.
+
+    Args:
+        root: the module.
+        skip: name of an attribute to leave out.
+    """
+    return {
+        f"{place}/{key}": {
+            "path": value.path if isinstance(value, Variable) else f"{place}/{key}",
+            "shape": list(np.shape(value)),
+            "dtype": str(_array(value).dtype),
+        }
+        for place, _, values in _owners(root, skip)
+        for key, value in values.items()
+    }
 
 
 def _array(value: Any) -> Any:
@@ -181,7 +205,7 @@ def read_weights(
     Raises:
         FileFormatError: the file's variables are not the module's.
     """
-    wanted = [item for item in _owners(root) if item[0].split("/")[0] != skip]
+    wanted = list(_owners(root, skip))
     stored = {place: _datasets(file.group(place)) for place, _, _ in wanted}
     report = LoadReport([], [])
     for place, module, values in wanted:
