@@ -27,11 +27,18 @@ CLAIMS = (
     "transformer",
     "tabular",
     "predict_one",
+    "predict_rows",
     "predict_memory",
     "first_epoch",
     "import_time",
     "many_models",
     "checkpoint_cost",
+    "scale_rows",
+    "scale_epochs",
+    "scale_callbacks",
+    "scale_batch",
+    "scale_depth",
+    "depth_start",
 )
 
 

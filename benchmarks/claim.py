@@ -39,6 +39,12 @@ class Peer:
     level: Level = Level.QUICK
     bound: bool = False
 
+    def set_up(self, quick: bool) -> Round:
+        """Imports the peer's library and makes it ready for its first round."""
+        module, function = self.target.split(":")
+        factory = getattr(import_module(f"benchmarks.peers.{module}"), function)
+        return factory(quick=quick, **self.arguments)
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -48,7 +54,9 @@ class Quantity:
     "first_round", the seconds from the start of a peer's process to the end of its
     first round, and "peak_memory" of that process in bytes.
 
-    `ratios` is off for growth and counts: how many times zero says nothing.
+    `ratios` is off for growth and counts: how many times zero says nothing. A `series`
+    is what quantities have in common that differ by what their keys begin with, a
+    number.
     """
 
     key: str
@@ -56,6 +64,7 @@ class Quantity:
     unit: str
     scale: float = 1.0
     ratios: bool = True
+    series: str = ""
 
 
 @dataclass(frozen=True)

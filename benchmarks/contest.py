@@ -9,11 +9,12 @@ KERAS = "Keras-JAX"
 TORCH = ("torch eager", "torch channels_last")
 PEAK = "matrix products alone, at NumPy's speed"
 
-QUANTITIES = (
-    Quantity("step", "a step of fit", "ms", 1e3),
+START_AND_MEMORY = (
     Quantity("first_round", "process start to end of first epoch", "s"),
     Quantity("peak_memory", "peak memory of the process", "MiB", 1 / 2**20),
 )
+QUANTITIES = (Quantity("step", "a step of fit", "ms", 1e3), *START_AND_MEMORY)
+MEMORY = Bar("at most 1.2 of Keras-JAX's memory", "peak_memory", (KERAS,), 1.2)
 
 
 def peers(
@@ -75,7 +76,7 @@ def bars(keras: float, torch: float, share: float | None = None) -> tuple[Bar, .
     found = [
         Bar(f"{keras:g} times faster than Keras-JAX", "step", (KERAS,), 1 / keras),
         Bar(f"{torch:g} of torch's better speed", "step", TORCH, 1 / torch),
-        Bar("at most 1.2 of Keras-JAX's memory", "peak_memory", (KERAS,), 1.2),
+        MEMORY,
     ]
     if share:
         text = f"products at {share:.0%} of the machine's peak"

@@ -1,12 +1,13 @@
 """A network whose steps are long enough for arithmetic to matter."""
 
 from benchmarks.claim import Bar, Claim, Peer, Quantity
+from benchmarks.contest import MEMORY, START_AND_MEMORY
 from benchmarks.workload import MLP512
 
 CLAIM = Claim(
     name="mlp512",
     title="784-512-512-10, batch 128, 60,000 rows, Adam",
-    quantities=(Quantity("step", "a step of fit", "us", 1e6),),
+    quantities=(Quantity("step", "a step of fit", "us", 1e6), *START_AND_MEMORY),
     peers=(
         Peer("lamina", "keras_api:fit", {"library": "lamina", "training": MLP512}),
         Peer("JAX scan", "jax_scan:fit", {"training": MLP512}),
@@ -20,6 +21,7 @@ CLAIM = Claim(
     ),
     bars=(
         Bar("not slower than Keras-JAX", "step", ("Keras-JAX",), factor=1),
+        MEMORY,
         Bar("within 1.1 of the hand-written scan", "step", ("JAX scan",), factor=1.1),
     ),
     rounds=5,

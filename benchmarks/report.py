@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def show(console: Console, measured: Measured, verdicts: Sequence[Verdict]) -> N
     """Prints a claim's tables, absent peers, bars and notes."""
     console.print(f"{measured.claim.name}: {measured.claim.title}", style="bold")
     for quantity in measured.claim.quantities:
-        if measured.samples:
+        if any(quantity.key in samples for samples in measured.samples.values()):
             console.print(quantity_table(measured, quantity))
     for peer, reason in measured.absent.items():
         last_line = reason.strip().splitlines()[-1]
@@ -100,11 +101,17 @@ def save(
         "title": claim.title,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **context,
+        "parameters": measured.parameters,
+        "quantities": [asdict(quantity) for quantity in claim.quantities],
         "peers": {
-            peer.name: measured.samples.get(peer.name)
-            and {q.key: statistics_of(measured, peer.name, q) for q in claim.quantities}
-            for peer in claim.peers
+            name: {
+                q.key: statistics_of(measured, name, q)
+                for q in claim.quantities
+                if q.key in samples
+            }
+            for name, samples in measured.samples.items()
         },
+        "bounds": [peer.name for peer in claim.peers if peer.bound],
         "absent": measured.absent,
         "bars": [
             {

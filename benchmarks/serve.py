@@ -7,18 +7,11 @@ import json
 import os
 import sys
 import traceback
-from importlib import import_module
 from typing import TextIO
 
 from benchmarks.claim import Peer, Round, load_claim
 from benchmarks.memory import peak_bytes
 from benchmarks.worker import PeerMissing
-
-
-def set_up(peer: Peer, quick: bool) -> Round:
-    module, function = peer.target.split(":")
-    factory = getattr(import_module(f"benchmarks.peers.{module}"), function)
-    return factory(quick=quick, **peer.arguments)
 
 
 def serve(peer: Peer, quick: bool, answers: TextIO) -> None:
@@ -31,7 +24,7 @@ def serve(peer: Peer, quick: bool, answers: TextIO) -> None:
     for _ in sys.stdin:
         try:
             if one_round is None:
-                one_round = set_up(peer, quick)
+                one_round = peer.set_up(quick)
                 answer(quantities={})
             else:
                 gc.collect()

@@ -159,6 +159,22 @@ AUTO_MPG = Training(
     loss="mse",
     metrics=("mae", "mse"),
 )
+TABLE = Training(
+    network="dense",
+    options={"widths": (20, 32, 1)},
+    data=partial(random_table, columns=20),
+    batch=128,
+    rows=1_000,
+    loss="mse",
+    metrics=(),
+)
+
+
+def deep(layers: int) -> Training:
+    """A stack of so many dense layers, all narrow."""
+    widths = (20, *(64 for _ in range(layers - 1)), 1)
+    return replace(TABLE, options={"widths": widths}, batch=32, rows=3_200)
+
 
 # Keras on JAX takes up to seconds for a step of convolutions: the epochs are short.
 MNIST_CNN = Training(

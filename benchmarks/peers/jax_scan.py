@@ -50,7 +50,7 @@ def predict(quick: bool, training: Training, calls: int) -> Round:
     """One row through the jitted network, from NumPy and back."""
     weights, forward = build(training)
     weights = jax.device_put(weights)
-    row = training.data(training.rows)[0][0][:1]
+    row = training.data(1)[0][0]
     network = jax.jit(lambda weights, x: jax.nn.softmax(forward(weights, x)))
 
     def one_round() -> dict[str, float]:

@@ -38,9 +38,10 @@ def fit(
     library: str,
     training: Training,
     callbacks: int = 0,
+    at_batches: bool = False,
     **compile_arguments: Any,
 ) -> Round:
-    """A whole `fit` a round, with so many callbacks that look at each epoch."""
+    """A whole `fit` a round, with so many callbacks that look at epochs or batches."""
     training = training.at(quick)
     api = import_module(library)
     model = compiled(api, training, **compile_arguments)
@@ -48,12 +49,10 @@ def fit(
     x = alone_or_together(inputs)
     size = sum(math.prod(v.shape) for v in model.trainable_variables)
 
-    class Watch(api.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.seen = logs
+    watcher = watcher_of(api, at_batches)
 
     def one_round() -> dict[str, float]:
-        watchers = [Watch() for _ in range(callbacks)]
+        watchers = [watcher() for _ in range(callbacks)]
         start = perf_counter()
         history = model.fit(
             x,
@@ -69,16 +68,57 @@ def fit(
     return one_round
 
 
+def watcher_of(api: ModuleType, at_batches: bool) -> type:
+    """A callback that keeps the logs of each epoch, or of each batch."""
+
+    class AtEpochs(api.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.seen = logs
+
+    class AtBatches(api.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.seen = logs
+
+    return AtBatches if at_batches else AtEpochs
+
+
+def first_step(quick: bool, library: str, training: Training) -> Round:
+    """A model built, compiled and trained for one step: once, in a new process."""
+    api = import_module(library)
+    (inputs,), y = training.data(training.rows)
+
+    def one_round() -> dict[str, float]:
+        start = perf_counter()
+        model = compiled(api, training)
+        model.fit(inputs, y, batch_size=training.batch, epochs=1, verbose=0)
+        return {"step": perf_counter() - start}
+
+    return one_round
+
+
 def predict(quick: bool, library: str, training: Training, calls: int) -> Round:
     """`predict` and `model(x)` on one row, the result as a NumPy array."""
     model = build(import_module(library), training)
-    row = training.data(training.rows)[0][0][:1]
+    row = training.data(1)[0][0]
 
     def one_round() -> dict[str, float]:
         return {
             "predict": seconds_per_call(calls, lambda: model.predict(row, verbose=0)),
             "call": seconds_per_call(calls, lambda: np.asarray(model(row))),
         }
+
+    return one_round
+
+
+def predict_rows(
+    quick: bool, library: str, training: Training, rows: int, calls: int
+) -> Round:
+    """`predict` with its default batch of 32."""
+    model = build(import_module(library), training)
+    x = training.data(rows)[0][0]
+
+    def one_round() -> dict[str, float]:
+        return {"predict": seconds_per_call(calls, lambda: model.predict(x, verbose=0))}
 
     return one_round
 
@@ -95,7 +135,7 @@ def predict_memory(
 ) -> Round:
     """Growth of the process while one row is predicted thousands of times."""
     model = build(import_module(library), training)
-    row = training.data(training.rows)[0][0][:1]
+    row = training.data(1)[0][0]
     count = quick_calls if quick else calls
 
     def growth(call: Callable[[], object]) -> float:

@@ -1,0 +1,28 @@
+"""Variants of one work in one process, as for what grows from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.claim import Peer, Round
+
+
+def each(
+    quick: bool, target: str, of: str, variants: Mapping[str, Mapping[str, Any]]
+) -> Round:
+    """A round of every variant: the arguments of `target`, whose quantity `of` counts.
+
+    A variant is set up when its turn comes first, so that first uses can be timed.
+    """
+    rounds: dict[str, Round] = {}
+
+    def one_round() -> dict[str, float]:
+        values = {}
+        for key, arguments in variants.items():
+            if key not in rounds:
+                rounds[key] = Peer(key, target, arguments).set_up(quick)
+            values[key] = rounds[key]()[of]
+        return values
+
+    return one_round
