@@ -16,8 +16,7 @@ from rich.table import Table
 
 from benchmarks.claim import Quantity
 from benchmarks.harness import Measured, Verdict
-
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.results import RESULTS
 
 
 def show(console: Console, measured: Measured, verdicts: Sequence[Verdict]) -> None:

@@ -1,0 +1,134 @@
+"""The pictures of docs/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from benchmarks.results import US, Result
+
+COLOURS = {
+    US: "#d1495b",
+    "Keras-JAX": "#30638e",
+    "torch eager": "#edae49",
+    "torch channels_last": "#c98b1b",
+    "JAX scan": "#7a7a7a",
+}
+STYLE = {
+    "svg.fonttype": "none",
+    # The same numbers give the same file.
+    "svg.hashsalt": "lamina",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def training(results: Sequence[Result], path: Path) -> None:
+    """How many times faster lamina trains than each main peer, a row a network."""
+    peers = [p for p in COLOURS if any(p in result.rivals() for result in results)]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.5, 0.5 * len(results) + 1))
+        axes = figure.subplots()
+        height = 0.8 / len(peers)
+        for index, peer in enumerate(peers):
+            ratios = [r.ratio(peer, r.quantities[0]["key"]) for r in results]
+            rows = [
+                row + (index - (len(peers) - 1) / 2) * height
+                for row, ratio in enumerate(ratios)
+                if ratio
+            ]
+            lengths = [ratio - 1 for ratio in ratios if ratio]
+            axes.barh(rows, lengths, height, 1, color=COLOURS[peer], label=peer)
+        axes.set_yticks(range(len(results)), [result.name for result in results])
+        axes.invert_yaxis()
+        axes.set_xscale("log")
+        axes.axvline(1, color="black", linewidth=0.8)
+        plain_ticks(axes)
+        axes.set_xlabel(
+            "the peer's time for a step / lamina's; right of 1: lamina wins"
+        )
+        axes.legend(frameon=False)
+        save(figure, path)
+
+
+def memory(results: Sequence[Result], path: Path) -> None:
+    """Peak memory of lamina and the main peers, a group a network."""
+    peers = [p for p in COLOURS if any(r.median(p, "peak_memory") for r in results)]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(7.5, 0.5 * len(results) + 1))
+        axes = figure.subplots()
+        height = 0.8 / len(peers)
+        for index, peer in enumerate(peers):
+            values = [(r.median(peer, "peak_memory") or 0) / 2**20 for r in results]
+            offset = (index - (len(peers) - 1) / 2) * height
+            rows = [row + offset for row in range(len(results))]
+            axes.barh(rows, values, height, color=COLOURS[peer], label=peer)
+        axes.set_yticks(range(len(results)), [result.name for result in results])
+        axes.invert_yaxis()
+        axes.set_xlabel("peak memory of the process, MiB")
+        axes.legend(frameon=False)
+        save(figure, path)
+
+
+def growth(results: Sequence[Result], path: Path) -> None:
+    """A panel for each series: a quantity against what grows."""
+    panels = [
+        (result, title, quantities)
+        for result in results
+        for title, quantities in result.series.items()
+    ]
+    rows = (len(panels) + 1) // 2
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.7 * rows))
+        grid = figure.subplots(rows, 2, squeeze=False)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_visible(False)
+        for axes, (result, title, quantities) in zip(grid.flat, panels, strict=False):
+            panel(axes, result, title, quantities)
+        save(figure, path)
+
+
+def panel(
+    axes: Axes, result: Result, title: str, quantities: Sequence[dict[str, object]]
+) -> None:
+    counts = [number(str(quantity["key"])) for quantity in quantities]
+    for peer in [US, *result.rivals()]:
+        values = [
+            (result.median(peer, str(q["key"])) or float("nan"))
+            * float(str(q["scale"]))
+            for q in quantities
+        ]
+        colour = COLOURS.get(peer, "#9a9a9a")
+        axes.plot(counts, values, marker="o", markersize=3, color=colour, label=peer)
+    axes.set_xscale("symlog" if 0 in counts else "log")
+    axes.set_yscale("log")
+    axes.set_xticks(counts, [f"{count:,}" for count in counts])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel(str(quantities[0]["key"]).partition(" ")[2].partition(",")[0])
+    axes.set_title(f"{title}, {quantities[0]['unit']}", fontsize=9, loc="left")
+    axes.legend(frameon=False, fontsize=7)
+
+
+def number(key: str) -> int:
+    return int(key.split()[0].replace(",", ""))
+
+
+def plain_ticks(axes: Axes) -> None:
+    """1, 2, 5, 10 in place of powers."""
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def save(figure: Figure, path: Path) -> None:
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})

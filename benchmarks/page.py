@@ -1,0 +1,213 @@
+"""`python -m benchmarks.page`: docs/performance.md and its charts, from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import charts
+from benchmarks.__main__ import CLAIMS
+from benchmarks.results import US, Result, load
+
+DOCS = Path(__file__).parents[1] / "docs"
+Quantity = dict[str, Any]
+
+INTRODUCTION = """\
+# How fast lamina is, and where it is not
+
+Written by `python -m benchmarks.page` from the files in `benchmarks/results`; nothing
+here is typed by hand. Each claim is a file in `benchmarks`, where the networks and what
+every library does with them can be read; `python -m benchmarks` measures them on your
+machine.
+
+- The peers do the same work in turn, each in a process of its own, and a different one
+  begins each round. The first round, which compiles, is not counted. Figures are
+  medians over rounds, with the lowest and the highest.
+- A ratio is the peer's median divided by lamina's. **Above 1, lamina needs less.**
+- Each trains the same network (the counts of trained numbers are compared), with the
+  same batch, optimizer and settings, from the same data in memory. lamina and Keras run
+  the very same lines, with their default settings. torch has its tensors ready on the
+  device, its fused optimizer, and reads its logs once an epoch.
+- "JAX scan" is one program written by hand for one network, without what makes a `fit`
+  usable. It is a measure of what `fit` costs.
+- Start and memory count the whole process, with empty compile caches. The start is
+  measured once, and includes reading the libraries' files.
+"""
+
+
+def main() -> None:
+    parts = [INTRODUCTION]
+    for slug, results in load(CLAIMS).items():
+        parts += machine(slug, results)
+    path = DOCS / "performance.md"
+    path.write_text("\n".join(parts))
+    print(path)
+
+
+def machine(slug: str, results: Sequence[Result]) -> Iterator[str]:
+    """Everything that was measured on one machine."""
+    yield heading(results)
+    training = [result for result in results if result.trains]
+    growing = [result for result in results if result.series]
+    if training:
+        yield "### Training\n"
+        yield picture(slug, "training", "How many times faster lamina trains")
+        charts.training(training, DOCS / f"performance-{slug}-training.svg")
+        yield ratio_table(training)
+    yield "### Where lamina loses\n"
+    yield from lost(results)
+    yield bar_table(results)
+    if training:
+        yield "### Start and memory\n"
+        yield picture(slug, "memory", "Peak memory of the process")
+        charts.memory(training, DOCS / f"performance-{slug}-memory.svg")
+        yield whole_process_table(training)
+    if growing:
+        yield "### What grows\n"
+        yield picture(slug, "growth", "Cost against rows, epochs, callbacks, depth")
+        charts.growth(growing, DOCS / f"performance-{slug}-growth.svg")
+    yield "### Every figure\n"
+    for result in results:
+        yield from details(result)
+
+
+def heading(results: Sequence[Result]) -> str:
+    newest = max(results, key=lambda result: result.content["date"]).content
+    computer, versions = newest["machine"], newest["versions"]
+    dates = sorted(result.content["date"][:10] for result in results)
+    commits = ", ".join(sorted({result.content["commit"] for result in results}))
+    on_gpu = computer["platform"] == "gpu"
+    name = computer["device"] if on_gpu else computer["processor"]
+    numbers = ", ".join(f"{package} {number}" for package, number in versions.items())
+    period = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+    return (
+        f"## {name}, {computer['cores']} cores\n\n"
+        f"{computer['memory_gib']} GiB, {computer['system']}; {numbers}; "
+        f"commit {commits}; {period}.\n"
+    )
+
+
+def picture(slug: str, kind: str, text: str) -> str:
+    return f"![{text}](performance-{slug}-{kind}.svg)\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def ratio_table(results: Sequence[Result]) -> str:
+    """A row a network, a column a peer: how many times faster lamina is."""
+    peers = list(dict.fromkeys(peer for r in results for peer in plain_rivals(r)))
+    bounds = {bound for r in results for bound in r.content["bounds"]}
+    head = ["a step of `fit`", US, *peers, *(["share of peak"] if bounds else [])]
+    return table(head, (ratio_row(result, peers, bool(bounds)) for result in results))
+
+
+def plain_rivals(result: Result) -> Iterator[str]:
+    """Without the peers of a single claim, such as other settings of Keras."""
+    return (peer for peer in result.rivals() if "," not in peer)
+
+
+def ratio_row(result: Result, peers: Sequence[str], with_share: bool) -> list[str]:
+    quantity = result.quantities[0]
+    ratios = [result.ratio(peer, quantity["key"]) for peer in peers]
+    row = [result.name, shown(result.median(US, quantity["key"]), quantity)]
+    row += ["" if ratio is None else marked(ratio) for ratio in ratios]
+    if with_share:
+        shares = [result.ratio(b, quantity["key"]) for b in result.content["bounds"]]
+        row += [f"{share:.0%}" for share in shares if share] or [""]
+    return row
+
+
+def marked(ratio: float) -> str:
+    """Losses stand out."""
+    return f"{ratio:.2f}" if ratio >= 1 else f"**{ratio:.2f}**"
+
+
+def shown(value: float | None, quantity: Quantity) -> str:
+    if value is None:
+        return ""
+    return f"{value * quantity['scale']:,.4g} {quantity['unit']}"
+
+
+def lost(results: Sequence[Result]) -> Iterator[str]:
+    """In words: everything in which a peer needs less than lamina."""
+    lines = [
+        f"- {result.name}, {quantity['label']}: {peer} needs {ratio:.2f} of lamina's "
+        f"({shown(result.median(peer, quantity['key']), quantity)}, lamina "
+        f"{shown(result.median(US, quantity['key']), quantity)})."
+        for result in results
+        for quantity in result.quantities
+        for peer in result.rivals()
+        if (ratio := result.ratio(peer, quantity["key"])) is not None and ratio < 1
+    ]
+    yield "Wherever a peer needs less than lamina:\n" if lines else "Nowhere.\n"
+    yield "\n".join(lines) + "\n"
+
+
+def bar_table(results: Sequence[Result]) -> str:
+    """The bars that were set before measuring; the missed ones first."""
+    words = {True: "met", False: "**not met**", None: "not measured"}
+    rows = []
+    for result in results:
+        quantities = {quantity["key"]: quantity for quantity in result.quantities}
+        for bar in result.content["bars"]:
+            quantity = quantities[bar["quantity"]]
+            values = [shown(bar[name], quantity) for name in ("lamina", "limit")]
+            rows.append([result.name, bar["bar"], words[bar["met"]], *values])
+    rows.sort(key=lambda row: list(words.values()).index(row[2]) != 1)
+    head = ["claim", "bar", "", US, "at most"]
+    return f"The bars that are set:\n\n{table(head, rows)}"
+
+
+def whole_process_table(results: Sequence[Result]) -> str:
+    peers = list(dict.fromkeys(peer for r in results for peer in plain_rivals(r)))
+
+    def row(result: Result, quantity: Quantity) -> list[str]:
+        medians = [result.median(peer, quantity["key"]) for peer in [US, *peers]]
+        return [result.name, *(shown(median, quantity) for median in medians)]
+
+    tables = [
+        table(
+            [quantity["label"], US, *peers],
+            (row(result, quantity) for result in results),
+        )
+        for quantity in results[0].quantities
+        if quantity["key"] in ("first_round", "peak_memory")
+    ]
+    return "\n".join(tables)
+
+
+def details(result: Result) -> Iterator[str]:
+    """All that was measured for one claim."""
+    yield f"#### {result.name}: {result.content['title']}\n"
+    for quantity in result.quantities:
+        yield quantity_table(result, quantity)
+    for peer, reason in result.content["absent"].items():
+        yield f"{peer} was not measured: {reason.strip().splitlines()[-1]}\n"
+    yield from (f"{note}\n" for note in result.content["notes"])
+
+
+def quantity_table(result: Result, quantity: Quantity) -> str:
+    def row(peer: str, numbers: dict[str, Any]) -> list[str]:
+        ratio = numbers["ratio_to_lamina"]
+        values = [numbers[name] for name in ("median", "min", "max")]
+        return [
+            peer,
+            "" if ratio is None else marked(ratio),
+            *(f"{value * quantity['scale']:,.4g}" for value in values),
+            str(len(numbers["samples"])),
+        ]
+
+    measured = [
+        (peer, result.statistics(peer, quantity["key"])) for peer in result.peers
+    ]
+    rows = [row(peer, numbers) for peer, numbers in measured if numbers]
+    head = [f"{quantity['label']}, {quantity['unit']}", "times lamina's", "median"]
+    return table([*head, "lowest", "highest", "rounds"], rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The benchmarks themselves: every claim loads, and lamina's side of it runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import lamina
+from benchmarks import machine, page, report, results, workload
+from benchmarks.__main__ import CLAIMS
+from benchmarks.claim import Bar, Claim, Peer, Quantity, load_claim
+from benchmarks.harness import Measured, judge
+from benchmarks.peers import keras_api, peak
+from benchmarks.peers.keras_networks import build
+from benchmarks.worker import PeerFailed
+from benchmarks.workload import Training
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims_are_whole(name: str):
+    claim = load_claim(name)
+    assert claim.name == name
+    quick, full = claim.peers[0], {peer.name for peer in claim.peers}
+    assert (quick.name, quick.level) == ("lamina", 0)
+    keys = {quantity.key for quantity in claim.quantities}
+    for bar in claim.bars:
+        assert {bar.quantity, bar.peer_quantity or bar.quantity} <= keys
+        assert not bar.peers or set(bar.peers) & full
+    for quantity in claim.quantities:
+        assert not quantity.series or int(quantity.key.split()[0].replace(",", "")) >= 0
+
+
+SMALL = {
+    "table": replace(workload.TABLE, rows=40, batch=16, epochs=2),
+    "autoencoder": replace(workload.AUTOENCODER, rows=4, batch=2),
+    "gru": replace(
+        workload.GRU,
+        options={"layer": "GRU", "vocabulary": 50, "width": 4, "length": 6},
+        data=partial(workload.judged_texts, length=6, vocabulary=50),
+        rows=8,
+        batch=4,
+    ),
+}
+# By hand: kernels, biases, tables.
+NUMBERS = {
+    "table": 20 * 32 + 32 + 32 + 1,
+    "autoencoder": (9 + 1) * 32
+    + (9 * 32 + 1) * 64
+    + (9 * 64 + 1) * 64
+    + (9 * 64 + 1) * 32
+    + (9 * 32 + 1),
+    "gru": 50 * 4 + 3 * (4 * 4 + 4 + 4 * 4 + 4) + 4 + 1,
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_fit_runs(name: str):
+    one_round = keras_api.fit(quick=True, library="lamina", training=SMALL[name])
+    first, second = one_round(), one_round()
+    assert first["parameters"] == NUMBERS[name]
+    assert second["loss"] < first["loss"]
+    assert second["epoch"] > second["step"] > 0
+
+
+@pytest.mark.parametrize(
+    ("training", "operations"),
+    [
+        (
+            workload.MNIST_CNN,
+            2 * 26**2 * 9 * 32 * 2
+            + 3 * (24**2 * 9 * 32 * 64 * 2 + 9216 * 128 * 2 + 1280 * 2),
+        ),
+        (
+            workload.AUTOENCODER,
+            2 * 14**2 * 9 * 32 * 2
+            + 3 * (7**2 * 9 * 32 * 64 * 2 + 7**2 * 9 * 64 * 64 * 2)
+            + 3 * (14**2 * 9 * 64 * 32 * 2 + 28**2 * 9 * 32 * 2),
+        ),
+    ],
+    ids=lambda value: value.network if isinstance(value, Training) else "",
+)
+def test_operations_are_counted(training: Training, operations: int):
+    """A convolution makes its product at each output, a transposed at each input."""
+    assert peak.operations_per_row(build(lamina, training)) == operations
+
+
+CLAIM = Claim(
+    name="seed_model",
+    title="a title",
+    quantities=(Quantity("step", "a step", "ms", 1e3),),
+    peers=tuple(Peer(name, "") for name in ("lamina", "slow", "fast", "absent")),
+    bars=(
+        Bar("twice as fast as the best", "step", ("slow", "fast", "absent"), 1 / 2),
+        Bar("as fast as slow", "step", ("slow",), 1),
+        Bar("as fast as nobody", "step", ("absent",), 1),
+        Bar("for another device", "step", plus=1, platform="gpu"),
+    ),
+)
+
+
+def measured() -> Measured:
+    found = Measured(CLAIM)
+    for peer, seconds in zip(CLAIM.peers, (0.3, 0.6, 0.2), strict=False):
+        for factor in (0.5, 1, 9):
+            found.add(peer, {"step": factor * seconds})
+    found.drop(CLAIM.peers[3], PeerFailed("it broke"))
+    return found
+
+
+def test_bars_ask_for_the_best_peer():
+    verdicts = judge(measured(), "cpu")
+    assert [verdict.met for verdict in verdicts] == [False, True, None]
+    assert verdicts[0].limit == pytest.approx(0.1)
+
+
+def test_other_networks_are_refused():
+    found = Measured(CLAIM)
+    found.check({"parameters": 10})
+    found.check({"step": 1.0})
+    with pytest.raises(PeerFailed, match="11 numbers where 10"):
+        found.check({"parameters": 11})
+
+
+def test_page_says_what_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for module, name in ((report, "RESULTS"), (results, "RESULTS"), (page, "DOCS")):
+        monkeypatch.setattr(module, name, tmp_path)
+    computer = machine.processor()
+    context = {
+        "level": "full",
+        "machine": {
+            "processor": computer,
+            "cores": 2,
+            "memory_gib": 3,
+            "system": "Linux",
+            "platform": "cpu",
+        },
+        "versions": {"jax": "0"},
+        "commit": "abc",
+    }
+    found = measured()
+    path = report.save(found, judge(found, "cpu"), context, "here")
+    assert math.isclose(
+        json.loads(path.read_text())["peers"]["fast"]["step"]["median"], 0.2
+    )
+    page.main()
+    text = (tmp_path / "performance.md").read_text()
+    assert (
+        "- seed_model, a step: fast needs 0.67 of lamina's (200 ms, lamina 300 ms)."
+        in text
+    )
+    assert "| seed_model | twice as fast as the best | **not met** |" in text
+    assert "| slow | 2.00 | 600 | 300 | 5,400 | 3 |" in text
+    assert "absent was not measured: it broke" in text
