@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lamina.core.registry import deserialize, serialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from lamina.layers.attention import AdditiveAttention, Attention
 from lamina.layers.base import Layer, layer_registry
 from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.convolution import Conv1D, Conv2D, Conv3D
@@ -36,6 +37,7 @@ from lamina.layers.dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from lamina.layers.einsum_dense import EinsumDense
 from lamina.layers.embedding import Embedding
 from lamina.layers.masking import Masking
 from lamina.layers.merging import (
@@ -55,6 +57,10 @@ from lamina.layers.merging import (
     minimum,
     multiply,
     subtract,
+)
+from lamina.layers.multi_head_attention import (
+    GroupQueryAttention,
+    MultiHeadAttention,
 )
 from lamina.layers.normalization import (
     GroupNormalization,
@@ -125,7 +131,9 @@ GlobalAvgPool3D, GlobalMaxPool3D = GlobalAveragePooling3D, GlobalMaxPooling3D
 __all__ = [
     "Activation",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -159,6 +167,7 @@ __all__ = [
     "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GRU",
@@ -178,6 +187,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -199,6 +209,7 @@ __all__ = [
     "Maximum",
     "Maxout",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",

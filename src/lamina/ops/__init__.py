@@ -10,6 +10,7 @@ Element types mix as in `jax.numpy`. A form that is faster on one platform goes 
 from __future__ import annotations
 
 from lamina.ops import (
+    attention,
     control,
     convolution,
     create,
@@ -23,6 +24,7 @@ from lamina.ops import (
     reduce,
     shapes,
 )
+from lamina.ops.attention import *  # noqa: F403
 from lamina.ops.control import *  # noqa: F403
 from lamina.ops.convolution import *  # noqa: F403
 from lamina.ops.create import *  # noqa: F403
@@ -36,6 +38,7 @@ from lamina.ops.reduce import *  # noqa: F403
 from lamina.ops.shapes import *  # noqa: F403
 
 __all__ = ["linalg", "nn"]
+__all__ += attention.__all__
 __all__ += control.__all__
 __all__ += convolution.__all__
 __all__ += create.__all__

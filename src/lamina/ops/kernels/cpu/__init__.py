@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lamina.ops.kernels.cpu import (
+    attention,
     bias,
     conv,
     conv_transpose,
@@ -11,4 +12,12 @@ from lamina.ops.kernels.cpu import (
     recurrent,
 )
 
-__all__ = ["bias", "conv", "conv_transpose", "depthwise", "pool", "recurrent"]
+__all__ = [
+    "attention",
+    "bias",
+    "conv",
+    "conv_transpose",
+    "depthwise",
+    "pool",
+    "recurrent",
+]

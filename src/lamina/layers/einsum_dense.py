@@ -1,0 +1,188 @@
+"""`EinsumDense`: a dense layer over whichever axes an equation names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.core.check import Check
+from lamina.errors import ShapeError, invalid
+from lamina.initializers import VarianceScaling
+from lamina.layers.base import Layer
+from lamina.layers.spec import InputSpec
+
+__all__ = ["EinsumDense"]
+
+# Free axes on the left, on the right, or all of them with letters.
+_FORMS = [
+    r"(\.\.\.)([a-zA-Z]+)(),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)",
+    r"()([a-zA-Z]+)(\.\.\.),([a-zA-Z]+)->([a-zA-Z]+)\.\.\.",
+    r"()([a-zA-Z]+)(),([a-zA-Z]+)->([a-zA-Z]+)",
+]
+
+
+class _Equation(NamedTuple):
+    """The letters of an equation, and where free axes without letters stand."""
+
+    inputs: str
+    kernel: str
+    outputs: str
+    left: bool
+    right: bool
+
+
+def _parsed(equation: str) -> _Equation | None:
+    for form in _FORMS:
+        found = re.fullmatch(form, equation)
+        if found:
+            left, inputs, right, kernel, outputs = found.groups()
+            return _Equation(inputs, kernel, outputs, bool(left), bool(right))
+    return None
+
+
+class EinsumDense(Layer):
+    """A product with a kernel as `einsum` writes it: `activation(x * kernel + bias)`.
+
+    Args:
+        equation: "inputs,kernel->outputs" with a letter for each axis, such as
+            "abc,cd->abd"; `...` in front, or at the end, of inputs and outputs stands
+            for any number of axes.
+        output_shape: sizes of the outputs' axes behind the batch, those of `...` left
+            out, `None` for sizes that are the input's.
+        activation: a name or a function; nothing is applied when `None`.
+        bias_axes: letters of the outputs' axes that have a bias; no bias when `None`.
+        kernel_initializer: initializer of the kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        kernel_constraint: projection of the kernel after each update.
+        bias_constraint: projection of the bias after each update.
+
+    Example:
+        >>> heads = EinsumDense("abc,cde->abde", (None, 2, 4), bias_axes="de")
+        >>> heads(jnp.ones((5, 7, 3))).shape
+        (5, 7, 2, 4)
+    """
+
+    arguments = {
+        "equation": Check(
+            'an equation such as "abc,cd->abd", "...b,bc->...c" or "ab...,bc->ac..."',
+            lambda v: isinstance(v, str) and _parsed(v) is not None,
+            ("abc,cd", "ab,bc,cd->ad", 3),
+        ),
+    }
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.equation, self.bias_axes = equation, bias_axes
+        single = isinstance(output_shape, int)
+        self.output_shape = (output_shape,) if single else tuple(output_shape)
+        self.activation = activations.get(activation)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the kernel and the bias."""
+        parsed = _parsed(self.equation)
+        assert parsed is not None  # checked with the arguments
+        sizes = self._sizes(parsed, input_shape)
+        self.kernel = self.add_weight(
+            [sizes[letter] for letter in parsed.kernel],
+            self._initializer(parsed),
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.bias = None
+        if self.bias_axes is not None:
+            self.bias = self.add_weight(
+                self._bias_shape(parsed, sizes, input_shape),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.input_spec = InputSpec(ndim=len(input_shape))
+
+    def _sizes(self, parsed: _Equation, shape: Sequence[int | None]) -> dict[str, Any]:
+        """How large the axis of each letter is."""
+        free = len(shape) - len(parsed.inputs)
+        if free < 0 or (free > 0 and not (parsed.left or parsed.right)):
+            raise ShapeError(
+                f"Layer {self.name!r} (EinsumDense) has the equation "
+                f"{self.equation!r}, which does not fit an input of {len(shape)} axes."
+            )
+        lettered = shape[free:] if parsed.left else shape[: len(parsed.inputs)]
+        sizes = dict(zip(parsed.inputs, lettered, strict=True))
+        # The batch has a letter, or it is the first of the free axes.
+        letters = parsed.outputs if parsed.left and free else parsed.outputs[1:]
+        given = zip(letters, self.output_shape, strict=False)
+        for letter, size in given:
+            known = sizes.get(letter)
+            if size is not None and known not in (None, size):
+                raise ShapeError(
+                    f"Layer {self.name!r} (EinsumDense) has outputs of size {size} "
+                    f"along axis {letter!r} of {self.equation!r}, but its input "
+                    f"{tuple(shape)} has {known} there."
+                )
+            sizes[letter] = known if size is None else size
+        unknown = {*parsed.kernel, *parsed.outputs} - {*sizes}
+        if unknown or len(letters) != len(self.output_shape):
+            raise ShapeError(
+                f"Layer {self.name!r} (EinsumDense) can't tell the size of each axis "
+                f"of {self.equation!r} from `output_shape={self.output_shape}`. Give "
+                f"{len(letters)} sizes, one for each of {letters!r}, and use every "
+                "letter of the kernel in the inputs or the outputs."
+            )
+        return sizes
+
+    def _initializer(self, parsed: _Equation) -> Any:
+        """The kernel's initializer, told which axes are inputs and which outputs."""
+        initializer = self.kernel_initializer
+        plain = isinstance(initializer, VarianceScaling)
+        if not plain or None not in (initializer.input_axes, initializer.output_axes):
+            return initializer
+        axes = enumerate(parsed.kernel)
+        outputs = [i for i, letter in axes if letter in parsed.outputs]
+        inputs = [i for i in range(len(parsed.kernel)) if i not in outputs]
+        config = {**initializer.get_config(), "seed": initializer.seed}
+        config |= {"input_axes": inputs, "output_axes": outputs}
+        return type(initializer).from_config(config)
+
+    def _bias_shape(
+        self, parsed: _Equation, sizes: dict[str, Any], shape: Sequence[int | None]
+    ) -> list[Any]:
+        axes = self.bias_axes or ""
+        if not axes or not {*axes} <= {*parsed.outputs}:
+            expected = f"letters of the outputs in {self.equation!r}"
+            raise invalid("EinsumDense", "bias_axes", self.bias_axes, expected)
+        letters = parsed.outputs[min(map(parsed.outputs.index, axes)) :]
+        free = len(shape) - len(parsed.inputs) if parsed.right else 0
+        return [sizes[a] if a in axes else 1 for a in letters] + [1] * free
+
+    def call(self, inputs: Any) -> Any:
+        outputs = jnp.einsum(self.equation, inputs, self.kernel.value)
+        if self.bias is not None:
+            outputs = outputs + self.bias.value
+        return self.activation(outputs)
