@@ -36,8 +36,15 @@ __all__ = [
 ]
 
 
+_LONGEST_MESSAGE = 10_000
+_LONGEST_NAME = 200
+
+
 class LaminaError(Exception):
     """Base of all errors raised by lamina."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_cut(message))
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "lamina.errors"
@@ -79,10 +86,22 @@ class SaveError(LaminaError, OSError):
     """A file could not be written: no space, no rights; the old one is untouched."""
 
 
+def _cut(message: str) -> str:
+    """A message without its middle, if somebody's file made it too long to read."""
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    half = _LONGEST_MESSAGE // 2
+    left_out = len(message) - 2 * half
+    return f"{message[:half]} [... {left_out:,} characters ...] {message[-half:]}"
+
+
 def did_you_mean(name: object, options: Iterable[str]) -> str:
     """A sentence that offers the nearest known names, or an empty string."""
+    text = str(name).lower()
+    if len(text) > _LONGEST_NAME:
+        return ""
     known = {option.lower(): option for option in options}
-    near = difflib.get_close_matches(str(name).lower(), known, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(text, known, n=2, cutoff=0.6)
     if not near:
         return ""
     return f" Did you mean {' or '.join(repr(known[n]) for n in near)}?"

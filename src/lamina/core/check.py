@@ -7,6 +7,7 @@ A class lists them in `arguments`; the constructor's values are checked before
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ __all__ = [
     "integer",
     "one_of",
     "optional",
+    "patterns",
     "positive_int",
     "positive_number",
     "sizes",
@@ -114,6 +116,26 @@ def optional(check: Check) -> Check:
         bad,
         check.options,
     )
+
+
+def _is_plain_pattern(value: Any) -> bool:
+    if not isinstance(value, str) or len(value) > 200:
+        return False
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    repeats = re.findall(r"[*+?{]", value)
+    return len(repeats) <= 2 and not re.search(r"\)[*+?{]", value)
+
+
+# A pattern that repeats what repeats can take for ever, and it may come from a file.
+patterns = Check(
+    "a list of regular expressions of at most 200 characters, in which at most two "
+    "characters and no brackets are repeated",
+    lambda v: isinstance(v, (list, tuple)) and all(map(_is_plain_pattern, v)),
+    (["(a+)+"], ["a*b*c*"], ["("], [7], 3),
+)
 
 
 def sizes(rank: int, zero: bool = False) -> Check:

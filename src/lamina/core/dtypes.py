@@ -61,12 +61,20 @@ def standardize_dtype(dtype: Any) -> str:
     if name.startswith("torch."):
         name = name.removeprefix("torch.")
     if name not in KNOWN_DTYPES:
-        try:
-            name = jnp.dtype(dtype).name
-        except TypeError:
+        known = _name_of(dtype)
+        # NumPy has types, of objects and of any length, that arrays here can't have.
+        if known not in KNOWN_DTYPES and not hasattr(jnp, known):
             hint = did_you_mean(name, KNOWN_DTYPES)
-            raise ArgumentError(f"Unknown dtype: {dtype!r}.{hint}") from None
+            raise ArgumentError(f"Unknown dtype: {dtype!r}.{hint}")
+        name = known
     return name
+
+
+def _name_of(dtype: Any) -> str:
+    try:
+        return jnp.dtype(dtype).name
+    except (TypeError, ValueError):
+        return ""
 
 
 def is_float(dtype: Any) -> bool:

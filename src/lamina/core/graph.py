@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.dtypes import standardize_dtype
+from lamina.core.limits import check_output
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import StateScope, local
 from lamina.core.variable import Variable
@@ -213,6 +214,7 @@ def record(
     node = Node(operation, args, kwargs)
     outputs = infer(function or operation, args, kwargs)
     for tensor in symbolic_leaves(outputs):
+        check_output(node.name, tensor.shape, tensor.dtype)
         tensor.node, tensor.name = node, node.name
     node.outputs = outputs
     return outputs

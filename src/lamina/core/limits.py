@@ -18,7 +18,15 @@ from lamina import config as settings
 from lamina.core.scope import local
 from lamina.errors import FileFormatError, LaminaError, ShapeError
 
-__all__ = ["Budget", "check_config", "check_size", "readable_size", "reading"]
+__all__ = [
+    "Budget",
+    "check_config",
+    "check_count",
+    "check_output",
+    "check_size",
+    "readable_size",
+    "reading",
+]
 
 # Far above what models need: the largest of Keras's applications have 1,200 layers,
 # nested three deep, and the longest vocabularies a million words.
@@ -26,6 +34,8 @@ MAX_DEPTH = 100
 MAX_VALUES = 4_000_000
 MAX_OBJECTS = 100_000
 MAX_INTEGER = 2**64
+# Each output of one call is traced by itself.
+MAX_OUTPUTS = 10_000
 
 # How often building a model calls layers: twice for each place of a graph, again for
 # each model around it. Models nested to call each other at an exponential rate are
@@ -67,6 +77,36 @@ def check_size(name: str, shape: Sequence[int], dtype: Any) -> None:
         )
     if local.budget is not None:
         local.budget.take(name, size)
+
+
+def check_output(name: str, shape: Sequence[int | None], dtype: Any) -> None:
+    """Refuse a call whose result the machine has no memory for, even of one row.
+
+    Raises:
+        ShapeError: it is larger than `config.memory_limit()`.
+    """
+    count = math.prod(1 if n is None else n for n in shape)
+    size = count if dtype == "string" else count * jnp.dtype(dtype).itemsize
+    if size > settings.memory_limit():
+        raise ShapeError(
+            f"{name!r} would be an array of shape {tuple(shape)}: "
+            f"{readable_size(size)}, counting unknown sizes as 1, and the limit is "
+            f"{readable_size(settings.memory_limit())}, the memory of this machine. "
+            "Is one of the sizes a mistake? If not, and there is room, call "
+            "`lamina.config.set_memory_limit(bytes)`."
+        )
+
+
+def check_count(name: str, count: int) -> None:
+    """Refuse a call that would return more arrays than can be handled one by one.
+
+    Raises:
+        ShapeError: there are more than 10,000.
+    """
+    if count > MAX_OUTPUTS:
+        raise ShapeError(
+            f"{name} would return {count:,} arrays; at most {MAX_OUTPUTS:,} are made."
+        )
 
 
 class Budget:

@@ -12,7 +12,7 @@ from lamina import activations, constraints, initializers, ops, regularizers
 from lamina.core.check import Check, boolean, is_int, optional, positive_int
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
-from lamina.core.limits import reading
+from lamina.core.limits import check_output, reading
 from lamina.core.registry import refuse_code
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base import Layer
@@ -98,6 +98,7 @@ class InputLayer(Layer):
         self._tensor = input_tensor or SymbolicTensor(
             self.batch_shape, standardize_dtype(dtype), self.name
         )
+        check_output(self.name, self.batch_shape, self._tensor.dtype)
         self._tensor.layer = self
         self.built = True
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.scipy import special
 
 from lamina.core.graph import op
+from lamina.errors import invalid
 from lamina.ops.types import Axis, Tensor, array_of, float_array, widened
 
 __all__ = [
@@ -37,6 +38,9 @@ __all__ = [
     "sum",
     "var",
 ]
+
+# Each is traced by itself, and of far fewer only noise is left.
+_MOST_DIFFERENCES = 100
 
 
 def _axes(axis: Axis) -> int | tuple[int, ...] | None:
@@ -95,6 +99,8 @@ def cumsum(x: Tensor, axis: int | None = None, dtype: str | None = None) -> jax.
 @op
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
     """The difference of each element and the one before it, `n` times over."""
+    if n > _MOST_DIFFERENCES:
+        raise invalid("diff", "n", n, f"at most {_MOST_DIFFERENCES}")
     return jnp.diff(array_of(a), n, axis)
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
+from lamina.core.limits import check_count
 from lamina.errors import ArgumentError
 from lamina.ops.types import Axis, Shape, Tensor, array_of, operand
 
@@ -44,6 +45,10 @@ __all__ = [
 Parts = int | Sequence[int]
 
 
+def _number_of(parts: Parts) -> int:
+    return parts if isinstance(parts, int) else len(parts) + 1
+
+
 @op
 def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> jax.Array:
     """x2 after x1, along an axis or, both flattened, along none."""
@@ -55,6 +60,7 @@ def array_split(
     x: Tensor, indices_or_sections: Parts, axis: int = 0
 ) -> list[jax.Array]:
     """As `split`; the parts may differ by one in size."""
+    check_count("array_split", _number_of(indices_or_sections))
     return jnp.array_split(array_of(x), indices_or_sections, axis)
 
 
@@ -173,6 +179,7 @@ def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> jax.Arra
 @op
 def split(x: Tensor, indices_or_sections: Parts, axis: int = 0) -> list[jax.Array]:
     """The parts of x: so many equal ones, or those between indices."""
+    check_count("split", _number_of(indices_or_sections))
     return jnp.split(array_of(x), indices_or_sections, axis)
 
 
@@ -228,7 +235,9 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[jax.Array]
         axis: which axis.
     """
     slices = jnp.moveaxis(array_of(x), axis, 0)
-    return [slices[i] for i in range(len(slices) if num is None else num)]
+    count = len(slices) if num is None else num
+    check_count("unstack", count)
+    return [slices[i] for i in range(count)]
 
 
 @op

@@ -91,14 +91,16 @@ def borders(
 
 def inside(
     lengths: Sequence[int], window: Sequence[int], sliding: Sliding
-) -> np.ndarray:
+) -> jax.Array:
     """How many elements of each window are no padding, with an axis for channels."""
-    counts = np.ones((), int)
+    counts = jnp.ones((), int)
     axes = zip(lengths, window, sliding.strides, sliding.padding, strict=True)
+    # Computed where it is used: a table of it can be too large to be kept.
     for length, size, stride, (before, after) in axes:
-        first = np.arange(0, before + length + after - size + 1, stride) - before
-        seen = np.minimum(first + size, length) - np.maximum(first, 0)
-        counts = np.multiply.outer(counts, seen)
+        count = (before + length + after - size) // stride + 1
+        first = jnp.arange(count) * stride - before
+        seen = jnp.minimum(first + size, length) - jnp.maximum(first, 0)
+        counts = counts[..., None] * seen
     return counts[..., None]
 
 

@@ -15,8 +15,9 @@ from lamina.core.check import (
     between,
     boolean,
     fraction,
+    integer,
     optional,
-    positive_int,
+    patterns,
 )
 from lamina.core.module import Number
 from lamina.core.variable import Variable
@@ -45,7 +46,7 @@ class Muon(Optimizer):
         adam_weight_decay: weight decay of the variables that AdamW takes.
         epsilon: `epsilon` of AdamW.
         weight_decay: weight decay of the matrices.
-        exclude_layers: patterns found in the paths of variables left to AdamW.
+        exclude_layers: regular expressions found in the paths of what AdamW is to do.
         exclude_embeddings: whether to leave embeddings to AdamW.
         muon_a: first coefficient of the Newton-Schulz polynomial.
         muon_b: second coefficient.
@@ -76,9 +77,10 @@ class Muon(Optimizer):
         "adam_weight_decay": optional(at_least(0)),
         "epsilon": at_least(0),
         "exclude_embeddings": boolean,
+        "exclude_layers": optional(patterns),
         "adam_lr_ratio": at_least(0),
         "momentum": between(0, 1),
-        "ns_steps": positive_int,
+        "ns_steps": integer(1, 100),
         "nesterov": boolean,
         "rms_rate": optional(at_least(0)),
     }

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import Check, boolean
+from lamina.core.limits import check_size
 from lamina.core.module import accepted_names
 from lamina.core.registry import serialize
 from lamina.core.scope import autocast, local
@@ -120,6 +121,9 @@ class RNN(Layer):
                 "keeps a state for each row, so it needs a known batch size. Give it, "
                 "as in `Input(shape=(10, 3), batch_size=32)`."
             )
+        wanted = jax.eval_shape(lambda: self.get_initial_state(batch_size))
+        for state in jax.tree.leaves(wanted):
+            check_size("rnn_state", state.shape, state.dtype)
         # Also while a program is traced, a variable begins with a real array.
         with jax.ensure_compile_time_eval():
             first = self.get_initial_state(batch_size)

@@ -27,6 +27,8 @@ Saved = tuple[jax.Array, jax.Array]
 _SMALL = 36
 # How many times as large as the input the windows of strided kernels may be together.
 _COPIES = 4
+# Every place in a window, and every group, is code of its own.
+_LONGEST = 512
 
 
 def _is_single(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
@@ -37,19 +39,20 @@ def _is_single(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
 
 def _is_volume(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     """XLA's fast convolutions have two axes"""
-    return len(sliding.strides) == 3 and sliding.groups == 1
+    near = kernel.shape[0] <= _LONGEST
+    return near and len(sliding.strides) == 3 and sliding.groups == 1
 
 
 def _is_grouped(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     """XLA is slow at groups of channels"""
-    return 1 < sliding.groups < x.shape[-1]
+    return 1 < sliding.groups < min(x.shape[-1], _LONGEST)
 
 
 def _is_small(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     """windows have few elements or strides: one matrix can hold them all"""
-    strides = math.prod(sliding.strides)
-    copies = math.prod(kernel.shape[:-2]) / strides
-    return math.prod(kernel.shape[:-1]) <= _SMALL or (strides > 1 and copies <= _COPIES)
+    strides, window = math.prod(sliding.strides), math.prod(kernel.shape[:-2])
+    few = strides > 1 and window <= min(_COPIES * strides, _LONGEST)
+    return few or math.prod(kernel.shape[:-1]) <= _SMALL
 
 
 def _is_whole(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
