@@ -33,8 +33,9 @@ from tools.fuzz_inputs import FORMATS, Format
 
 SECONDS = 5
 MEMORY = 2**30
-# A worker is replaced after so many executions: JAX remembers what it has traced.
-EXECUTIONS_PER_WORKER = 5_000
+EXECUTIONS_PER_WORKER = 20_000
+# JAX remembers what it has traced, until it is told to forget.
+EXECUTIONS_REMEMBERED = 4_000
 # What a worker that answers to no signal has left to notice it.
 GRACE = 10
 
@@ -114,6 +115,8 @@ def work(name: str, numbers: range, current: Any, results: Any) -> None:
     """What a worker does: execute and report."""
     signal.signal(signal.SIGALRM, _on_alarm)
     os.environ["LAMINA_COMPILE_CACHE"] = "off"
+    import jax
+
     import lamina
 
     lamina.config.set_memory_limit(MEMORY // 4)
@@ -124,6 +127,8 @@ def work(name: str, numbers: range, current: Any, results: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number in numbers:
             current.value = number
+            if number % EXECUTIONS_REMEMBERED == 0:
+                jax.clear_caches()
             end, details = execute(form, number, Path(folder))
             ends[end] += 1
             if is_finding(end):

@@ -33,7 +33,8 @@ INTERESTING: list[Any] = [
     None, True, False, 0, 1, -1, 2, 3, 255, 256, 2**31 - 1, 2**31, -(2**31), 2**63,
     2**64, 10**6, 10**9, 10**12, -(10**12), 0.0, -0.0, 0.5, 1.5, 1e-300, 1e308,
     float("nan"), float("inf"), -float("inf"),
-    "", "a", "/", "../x", "\0", "x" * 300, "relu", "softmax", "same", "valid", "causal",
+    "", "a", "/", "../x", "\0", "\ud800", "\u202e", "x" * 300,
+    "relu", "softmax", "same", "valid", "causal",
     "channels_first", "channels_last", "float16", "int32", "string", "mixed_float16",
     "linear", "zeros", "int", "one_hot", "__class__", "mse", "accuracy", "adam",
     [], {}, [None], [1], [1, 2], [[1]], [[[]]], [-1], [10**9, 10**9], {"a": 1},
@@ -171,6 +172,18 @@ def mutate_archive(random: Random, data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def mutate_tensors(random: Random, data: bytes) -> bytes:
+    """A `.safetensors` file with a changed header, or with changed bytes."""
+    if random.random() < 0.3:
+        return mutate_bytes(random, data)
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    if random.random() < 0.9:
+        header.pop("__metadata__", None)  # no checksum
+    text = json.dumps(mutate_config(random, json.dumps(header))).encode()
+    return len(text).to_bytes(8, "little") + text + data[end:]
+
+
 # Valid inputs
 
 
@@ -259,6 +272,12 @@ def archives() -> list[bytes]:
 
 
 @cache
+def tensor_files() -> list[bytes]:
+    """Weights of the first model in the format of other libraries."""
+    return _saved("save_weights", "model.safetensors")[:1]
+
+
+@cache
 def weight_files() -> list[bytes]:
     """Weights of the first model, as lamina and as h5py write them."""
     import h5py
@@ -301,7 +320,7 @@ def run_archive(data: bytes, folder: Path) -> None:
 
 
 def run_weights(data: bytes, folder: Path) -> None:
-    path = folder / "model.weights.h5"
+    path = folder / "weights"
     path.write_bytes(data)
     models()[0].load_weights(path, skip_mismatch=len(data) % 2 == 0)
 
@@ -313,6 +332,7 @@ FORMATS = {
         Format("config", model_configs, mutate_config, run_config),
         Format("text", model_configs, mutate_text, run_text),
         Format("weights", weight_files, mutate_bytes, run_weights),
+        Format("safetensors", tensor_files, mutate_tensors, run_weights),
         Format("keras", archives, mutate_archive, run_archive),
     )
 }

@@ -132,7 +132,7 @@ ROWS = [
     ),
     Row("numbers", config_of("IntegerLookup", vocabulary="/etc/passwd"), "no path"),
     # CVE-2026-1462: a graph of TensorFlow's from a folder.
-    Row("saved_model", config_of("TFSMLayer", filepath="/tmp/harm"), UNKNOWN),
+    Row("saved_model", config_of("TFSMLayer", filepath="/harm/saved_model"), UNKNOWN),
     # CVE-2026-12479: a name that leads out of the folder of assets.
     Row("name_up", config_of("Dense", units=1, name="../../harm"), "without '/'"),
     Row("name_root", config_of("Dense", units=1, name="/harm"), "without '/'"),
