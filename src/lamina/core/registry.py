@@ -205,6 +205,11 @@ def serialize(value: Any) -> Any:
         return type(value)([serialize(v) for v in value])
     if isinstance(value, dict):
         return {k: serialize(v) for k, v in value.items()}
+    if isinstance(value, slice):
+        parts = {k: serialize(getattr(value, k)) for k in ("start", "stop", "step")}
+        return {"class_name": "__slice__", "config": parts}
+    if value is ...:
+        return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(value, DTypePolicy):
         return {
             "module": "keras",

@@ -123,6 +123,8 @@ class Layer(WeightOwner):
 
     def _remember_build(self, *shapes: Any, **named: Any) -> None:
         self.built = True
+        if len(named) == 1 and not shapes:
+            shapes, named = tuple(named.values()), {}
         self._build_shapes = _Frozen(shapes, named)
 
     # Calling
@@ -253,7 +255,7 @@ class Layer(WeightOwner):
             check_inputs(self, self.input_spec, args[0])
 
     def _shapes_for_build(self, args: Any, kwargs: Any) -> dict[str, Any]:
-        names = [n for n in signature(type(self).build).parameters if n != "self"]
+        names = list(signature(type(self).build).parameters)[1:]
         call_names = _call_names(type(self))
         given = dict(zip(call_names, args, strict=False)) | kwargs
         if len(names) == 1:
@@ -351,23 +353,22 @@ class Layer(WeightOwner):
         return jax.tree.map(lambda t: t.shape, self.compute_output_spec(inputs))
 
     def _node(self, what: str) -> Any:
-        if len(self._nodes) == 1:
-            return self._nodes[0]
         if self._nodes:
-            why = "is used in several places, so it has several"
-        else:
-            why = "has not been called on a model's input yet, so it has no"
-        raise StateError(f"Layer {self.name!r} {why} {what}.")
+            return self._nodes[0]
+        raise StateError(
+            f"Layer {self.name!r} has not been called on a model's input yet, so it "
+            f"has no {what}."
+        )
 
     @property
     def input(self) -> Any:
-        """The symbolic input of a layer used in one place of a graph."""
+        """The symbolic input of the first call in a graph."""
         inputs = self._node("inputs").inputs
         return inputs[0] if len(inputs) == 1 else inputs
 
     @property
     def output(self) -> Any:
-        """The symbolic output of a layer used in one place of a graph."""
+        """The symbolic output of the first call in a graph."""
         return self._node("outputs").outputs
 
     # Configuration
@@ -434,8 +435,6 @@ def _note_built(build: Callable[..., None]) -> Callable[..., None]:
         with nullcontext() if inside else call_scope(self.name, None), autocast(None):
             build(self, *shapes, **named)
             _adopt(self)
-        if len(named) == 1 and not shapes:
-            shapes, named = tuple(named.values()), {}
         self._remember_build(*shapes, **named)
 
     return wrapped

@@ -1,25 +1,24 @@
 """A graph as a config and back, in Keras's layout.
 
 Each layer lists the calls made on it; a tensor is named by the layer, the number of
-the call, and the number of the output. A function of `lamina.ops` in a graph is
-written like a layer of class `Op`.
+the call, and the number of the output. A function of `lamina.ops` in a graph stands
+there like a layer; `graph_ops` says how.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from inspect import isfunction
 from typing import Any
 
 import jax
 
-from lamina import ops
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
 from lamina.core.registry import deserialize, serialize
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import FileFormatError
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph import Graph, input_layer
+from lamina.models.graph_ops import Call, is_op, op_config, op_from_config
 
 __all__ = ["graph_config", "graph_from_config"]
 
@@ -38,18 +37,21 @@ def graph_config(graph: Graph) -> dict[str, Any]:
         for i, tensor in enumerate(symbolic_leaves(node.outputs)):
             address[id(tensor)] = [name, number, i]
 
-    def entry(name: str, item: dict[str, Any], nodes: list[Node]) -> dict[str, Any]:
-        inbound = [_call_config(n, address) for n in nodes]
+    def entry(name: str, item: dict[str, Any], calls: list[Call]) -> dict[str, Any]:
+        inbound = [_call_config(call, address) for call in calls]
         return {**item, "name": name, "inbound_nodes": inbound}
 
     entries = [
-        entry(layer.name, serialize(layer), calls.pop(layer.name, []))
+        entry(
+            layer.name,
+            serialize(layer),
+            [(list(n.args), n.kwargs) for n in calls.pop(layer.name, [])],
+        )
         for layer in graph.layers
     ]
-    entries += [
-        entry(name, _op_config(name, nodes[0].operation), nodes)
-        for name, nodes in calls.items()
-    ]
+    for name, (node,) in calls.items():
+        item, call = op_config(name, node.operation, (list(node.args), node.kwargs))
+        entries.append(entry(name, item, [call]))
 
     def place(tensor: SymbolicTensor) -> list[Any]:
         return list(address[id(tensor)])
@@ -81,22 +83,7 @@ def _number_calls(
     return names, calls
 
 
-def _op_config(name: str, operation: Any) -> dict[str, Any]:
-    if getattr(ops, operation.__name__, None) is not operation:
-        raise ArgumentError(
-            f"The graph calls {operation.__name__!r}, which is no function of "
-            "`lamina.ops`, so it can't be written to a config. Put it into a layer."
-        )
-    config = {"name": name, "function": operation.__name__}
-    return {
-        "module": "lamina.ops",
-        "class_name": "Op",
-        "config": config,
-        "registered_name": None,
-    }
-
-
-def _call_config(node: Node, address: dict[int, list[Any]]) -> dict[str, Any]:
+def _call_config(call: Call, address: dict[int, list[Any]]) -> dict[str, Any]:
     def tensor(value: SymbolicTensor) -> dict[str, Any]:
         config = {
             "shape": list(value.shape),
@@ -110,7 +97,7 @@ def _call_config(node: Node, address: dict[int, list[Any]]) -> dict[str, Any]:
 
     args, kwargs = jax.tree.map(
         plain,
-        (list(node.args), node.kwargs),
+        call,
         is_leaf=lambda v: v is None or isinstance(v, SymbolicTensor),
     )
     return {"args": args, "kwargs": kwargs}
@@ -141,12 +128,8 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _operation(entry: dict[str, Any]) -> Any:
-    if entry["class_name"] == "Op":
-        name = entry["config"]["function"]
-        function = getattr(ops, name, None) if name in ops.__all__ else None
-        if not isfunction(function):
-            raise FileFormatError(f"The file names {name!r}, which is no lamina op.")
-        return function
+    if is_op(entry):
+        return op_from_config(entry)
     return deserialize({k: v for k, v in entry.items() if k != "inbound_nodes"})
 
 

@@ -69,12 +69,21 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(module: Module) -> Iterator[tuple[str, Any]]:
-    """A module's attributes: a stack's or graph's layers first, private ones last."""
-    if getattr(module, "_graph", None) is not None or hasattr(module, "_stack"):
-        yield "layers", module.layers  # type: ignore[attr-defined]
-    names = [n for n in vars(module) if n not in _SKIPPED]
-    for name in sorted(names, key=lambda n: (n.startswith("_"), n)):
-        yield name, vars(module)[name]
+    """A module's attributes: a stack's or graph's layers first, private ones last.
+
+    A subclassed model has its layers under this name too, so that Keras's files have
+    those in `layers` whose attributes come later in the alphabet.
+    """
+    known = {
+        name: value for name, value in vars(module).items() if name not in _SKIPPED
+    }
+    if hasattr(module, "_graph"):
+        known["layers"] = module.layers  # type: ignore[attr-defined]
+    own = known.get("_graph") is not None or hasattr(module, "_stack")
+    for name in sorted(
+        known, key=lambda n: (not (own and n == "layers"), n[0] == "_", n)
+    ):
+        yield name, known[name]
 
 
 def build_configs(root: Module) -> dict[str, Any]:

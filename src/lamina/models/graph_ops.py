@@ -1,0 +1,194 @@
+"""Functions of `lamina.ops` in a graph's config, as Keras writes its operations.
+
+Keras has a class for each: `Mean(axis=-1)` stands in the file like a layer, and the
+call on it has what it is called on. The table is also the allow-list of what a file
+can name. What Keras has no class for is written as `Op`, which only lamina reads.
+"""
+
+from __future__ import annotations
+
+from inspect import BoundArguments, Parameter, isfunction
+from typing import Any
+
+from lamina import ops
+from lamina.core.module import signature
+from lamina.core.registry import deserialize, serialize
+from lamina.errors import ArgumentError, FileFormatError, did_you_mean
+
+__all__ = ["Call", "is_op", "op_config", "op_from_config"]
+
+# The functions that take no other function, by the module that Keras has them in.
+_MODULES = {
+    "core": "cast convert_to_tensor scatter scatter_update slice slice_update "
+    "stop_gradient unstack",
+    "linalg": "cholesky det eigh inv norm qr solve solve_triangular svd",
+    "math": "erf erfc erfinv in_top_k logsumexp rsqrt segment_max segment_min "
+    "segment_prod segment_sum top_k",
+    "nn": "average_pool binary_crossentropy categorical_crossentropy celu conv "
+    "conv_transpose depthwise_conv elu gelu glu hard_shrink hard_sigmoid hard_silu "
+    "hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize "
+    "one_hot relu relu6 selu separable_conv sigmoid silu soft_shrink softmax softplus "
+    "softsign sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax "
+    "squareplus tanh_shrink threshold",
+    "numpy": "abs absolute add all allclose amax amin angle any append arange arccos "
+    "arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort array "
+    "array_split average bincount bitwise_and bitwise_invert bitwise_left_shift "
+    "bitwise_not bitwise_or bitwise_right_shift bitwise_xor broadcast_to cbrt ceil "
+    "clip concatenate conj conjugate copy cos cosh count_nonzero cross cumprod cumsum "
+    "deg2rad diag diagonal diff digitize divide divide_no_nan dot einsum empty_like "
+    "equal exp exp2 expand_dims expm1 flip floor floor_divide fmod full full_like "
+    "get_item greater greater_equal heaviside hstack hypot imag inner isclose isfinite "
+    "isin isinf isnan kron left_shift less less_equal linspace log log10 log1p log2 "
+    "logaddexp logical_and logical_not logical_or logical_xor logspace matmul max "
+    "maximum mean median meshgrid min minimum mod moveaxis multiply nan_to_num ndim "
+    "negative nonzero not_equal ones_like outer pad power prod quantile rad2deg ravel "
+    "real reciprocal repeat reshape right_shift roll rot90 round searchsorted select "
+    "sign sin sinh size sort split sqrt square squeeze stack std subtract sum swapaxes "
+    "take take_along_axis tan tanh tensordot tile trace transpose tril triu "
+    "true_divide trunc var vdot vstack where zeros_like",
+}
+_UNUSUAL = {
+    "allclose": "AllClose",
+    "isin": "IsIn",
+    "searchsorted": "SearchSorted",
+    "svd": "SVD",
+}
+_CLASSES = {
+    name: (f"keras.src.ops.{module}", _UNUSUAL.get(name) or name.title())
+    for module, names in _MODULES.items()
+    for name in names.split()
+}
+_CLASSES = {
+    name: (module, c.replace("_", "")) for name, (module, c) in _CLASSES.items()
+}
+_NAMES = {place: name for name, place in _CLASSES.items()}
+
+# What Keras's operations are called on; their other arguments make the operation.
+_OPERANDS = frozenset(
+    ["a", "array", "b", "bins", "choicelist", "condition", "condlist", "constant_values", "data", "default", "depthwise_kernel", "fill_value", "indices", "inputs", "kernel", "key", "operands", "output", "pointwise_kernel", "predictions", "q", "segment_ids", "sorted_sequence", "start", "start_indices", "step", "stop", "target", "targets", "updates", "values", "weights", "x", "x1", "x2", "xs", "y"]
+)
+_NO_OPERANDS = {("bincount", "weights"), ("squareplus", "b")}
+_ALSO_OPERANDS = {("allclose", "rtol"), ("allclose", "atol")}
+
+Call = tuple[list[Any], dict[str, Any]]
+
+
+def is_op(entry: dict[str, Any]) -> bool:
+    """Whether an entry of a graph's config is a function and no layer."""
+    module = entry.get("module")
+    keras = isinstance(module, str) and module.startswith(
+        ("keras.src.ops", "keras.ops")
+    )
+    return keras or entry["class_name"] == "Op"
+
+
+def op_config(name: str, operation: Any, call: Call) -> tuple[dict[str, Any], Call]:
+    """A function's entry in a config, and the arguments that its call keeps.
+
+    Raises:
+        ArgumentError: it is no function of `lamina.ops`.
+    """
+    function = operation.__name__
+    if getattr(ops, function, None) is not operation:
+        raise ArgumentError(
+            f"The graph calls {function!r}, which is no function of `lamina.ops`, so "
+            "it can't be written to a config. Put it into a layer."
+        )
+    if function not in _CLASSES:
+        config = {"name": name, "function": function}
+        return _entry("lamina.ops", "Op", config), call
+    found = signature(operation)
+    given = found.bind(*call[0], **call[1]).arguments
+    args: list[Any] = []
+    options: dict[str, Any] = {}
+    for key, parameter in found.parameters.items():
+        value = given.get(key, parameter.default)
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            args += value
+        elif _is_operand(function, key):
+            args.append(value)
+        elif key in given:
+            options[key] = serialize(value)
+    while args and args[-1] is None:
+        args.pop()
+    return _entry(*_CLASSES[function], {"name": name, **options}), (args, {})
+
+
+def _entry(module: str, cls: str, config: dict[str, Any]) -> dict[str, Any]:
+    registered = None if cls == "Op" else cls
+    return {
+        "module": module,
+        "class_name": cls,
+        "config": config,
+        "registered_name": registered,
+    }
+
+
+def _is_operand(function: str, argument: str) -> bool:
+    pair = function, argument
+    return pair in _ALSO_OPERANDS or argument in _OPERANDS and pair not in _NO_OPERANDS
+
+
+def op_from_config(entry: dict[str, Any]) -> Any:
+    """The function that an entry names, which takes what the call kept.
+
+    Raises:
+        FileFormatError: it is no function that graphs can hold, or has an option
+            that lamina's lacks.
+    """
+    module, name, config = entry.get("module"), entry["class_name"], entry["config"]
+    own = name == "Op"
+    # Keras has had all of them in one module or the other.
+    function = config.get("function") if own else _NAMES.get((module, name))
+    operation = getattr(ops, function, None) if function in ops.__all__ else None
+    if not isfunction(operation):
+        shown = function if own else name
+        hint = did_you_mean(str(shown), ops.__all__)
+        raise FileFormatError(
+            f"The file names {shown!r} of {module!r}, which is no lamina op.{hint}"
+        )
+    if own:
+        return operation
+    return _Configured(operation, _options(operation, config))
+
+
+def _options(operation: Any, config: dict[str, Any]) -> dict[str, Any]:
+    known = signature(operation).parameters
+    options = {k: deserialize(v) for k, v in config.items() if k != "name"}
+    unknown = [k for k, v in options.items() if k not in known and v]
+    if unknown:
+        raise FileFormatError(
+            f"The file gives the op {operation.__name__!r} the option {unknown[0]!r}, "
+            "which lamina's does not have."
+        )
+    return {k: v for k, v in options.items() if k in known}
+
+
+class _Configured:
+    """A function with the options that a file gives it."""
+
+    def __init__(self, operation: Any, options: dict[str, Any]) -> None:
+        self.operation, self.options = operation, options
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        found = signature(self.operation)
+        given = {**self.options, **kwargs}
+        places = [
+            key
+            for key, parameter in found.parameters.items()
+            if key not in given
+            and parameter.kind is not Parameter.VAR_KEYWORD
+            and _is_operand(self.operation.__name__, key)
+        ]
+        for key in places:
+            if found.parameters[key].kind is Parameter.VAR_POSITIONAL:
+                given[key], args = args, ()
+            elif args:
+                given[key], *args = args
+        if args:
+            raise FileFormatError(
+                f"The file calls the op {self.operation.__name__!r} on too many values."
+            )
+        ordered = {k: given.pop(k) for k in found.parameters if k in given}
+        bound = BoundArguments(found, ordered)  # type: ignore[arg-type]
+        return self.operation(*bound.args, **bound.kwargs, **given)

@@ -1,0 +1,308 @@
+"""Files between Keras and lamina, both libraries on the spot.
+
+    KERAS_BACKEND=jax python -m tools.interchange
+    KERAS_BACKEND=jax python -m tools.interchange --family optimizers --case adam
+
+Each case is a model that one library makes, may train, and saves; the other loads the
+file. What the loaded model predicts, evaluates and learns from there on must be what
+the saved one does, in either direction. Needs Keras: `pip install -e '.[oracle]'`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import lamina
+from tests.oracles import observe
+from tests.oracles.families import CONFIGS
+from tests.tables.cases import LayerCase, LossCase, MetricCase
+from tests.tables.layers import LAYERS
+from tests.tables.losses import LOSSES
+from tests.tables.metrics import METRICS
+from tests.tables.models import MODELS, REALS, ROWS, perceptron
+from tests.tables.optimizers import OPTIMIZERS
+from tests.tables.schedules import SCHEDULES
+from tests.tables.graphs import GRAPHS
+
+BATCH = {"batch_size": 8, "verbose": 0}
+# Keras leaves an argument of these out of its files, or can't compute them compiled.
+KERAS_FAILS = {"huber_delta", "cosine_axis", "r2_adjusted"}
+Numbers = list[Any]
+
+
+class Exchange(NamedTuple):
+    """A model to save, and what the saved and the loaded one must agree on."""
+
+    family: str
+    name: str
+    make: Callable[[Any], Any]
+    numbers: Callable[[Any], Numbers]
+
+
+def layer_model(k: Any, case: LayerCase) -> Any:
+    """A model of one layer with known weights."""
+    layer = observe.ready(k, case)
+    # Masks and states among the arguments have a number of rows.
+    inputs = observe.placeholders(k, case, case.inputs[0].shape[0])
+    return k.Model(inputs, layer(inputs, **case.call))
+
+
+def of_layer(case: LayerCase) -> Exchange:
+    return Exchange(
+        "layers",
+        case.name,
+        lambda k: layer_model(k, case),
+        lambda model: [model.predict_on_batch(case.argument), model.get_weights()],
+    )
+
+
+def identity(k: Any, y_pred: np.ndarray, **compile_with: Any) -> Any:
+    """A model that returns what it is given, as a prediction to judge."""
+    inputs = k.Input(y_pred.shape[1:], dtype=y_pred.dtype.name)
+    model = k.Model(inputs, k.layers.Activation("linear")(inputs))
+    model.compile("sgd", **compile_with)
+    return model
+
+
+def judged(x: Any, y: Any, weight: Any = None) -> Callable[[Any], Numbers]:
+    """What evaluating a model on data gives."""
+
+    def numbers(model: Any) -> Numbers:
+        found = model.evaluate(
+            x, y, sample_weight=weight, batch_size=len(x), verbose=0, return_dict=True
+        )
+        return [found[name] for name in sorted(found)]
+
+    return numbers
+
+
+def of_loss(case: LossCase) -> Exchange:
+    return Exchange(
+        "losses",
+        case.name,
+        lambda k: identity(k, case.y_pred, loss=case.make(k)),
+        judged(case.y_pred, case.y_true),
+    )
+
+
+def of_metric(case: MetricCase) -> Exchange:
+    y_true, y_pred = case.updates[0].arguments
+    sparse = y_true.shape != y_pred.shape
+    loss = "sparse_categorical_crossentropy" if sparse else "mse"
+    return Exchange(
+        "metrics",
+        case.name,
+        lambda k: identity(k, y_pred, loss=loss, metrics=[case.make(k)]),
+        judged(y_pred, y_true),
+    )
+
+
+def trained(make: Callable[[Any], Any], x: Any, y: Any, **fit: Any) -> Any:
+    """The maker of a model that has taken a few steps."""
+
+    def started(k: Any) -> Any:
+        model = make(k)
+        model.fit(x, y, shuffle=False, **BATCH, **fit)
+        return model
+
+    return started
+
+
+def going_on(x: Any, y: Any, **fit: Any) -> Callable[[Any], Numbers]:
+    """What a model predicts, and what training on from here leaves."""
+
+    def numbers(model: Any) -> Numbers:
+        predicted = model.predict(x, **BATCH)
+        history = model.fit(x, y, epochs=2, shuffle=False, **BATCH, **fit).history
+        state = [np.asarray(v) for v in model.optimizer.variables]
+        return [predicted, list(history.values()), model.get_weights(), state]
+
+    return numbers
+
+
+def of_optimizer(name: str, make: Callable[[Any], Any], family: str) -> Exchange:
+    def compiled(k: Any) -> Any:
+        model = perceptron(k)
+        observe.draw_weights(model)
+        model.compile(make(k), "mse")
+        return model
+
+    return Exchange(
+        family, name, trained(compiled, ROWS, REALS), going_on(ROWS, REALS)
+    )
+
+
+def of_models() -> Iterable[Exchange]:
+    for case in MODELS:
+
+        def compiled(k: Any, case: Any = case) -> Any:
+            model = case.make(k)
+            observe.draw_weights(model)
+            model.compile(**case.compile(k))
+            return model
+
+        yield Exchange(
+            "models",
+            case.name,
+            trained(compiled, case.x, case.y, **case.fit),
+            going_on(case.x, case.y, **case.fit),
+        )
+
+
+def of_graphs() -> Iterable[Exchange]:
+    for case in GRAPHS:
+
+        def numbers(model: Any, case: Any = case) -> Numbers:
+            return [model.predict_on_batch(case.x), model.get_weights()]
+
+        def make(k: Any, case: Any = case) -> Any:
+            model = case.make(k)
+            model.predict_on_batch(case.x)
+            observe.draw_weights(model)
+            return model
+
+        yield Exchange("graphs", case.name, make, numbers)
+
+
+def is_judge(case: MetricCase) -> bool:
+    """Whether a metric compares truth and prediction."""
+    return len(case.updates[0].arguments) == 2
+
+
+def exchanges() -> list[Exchange]:
+    """All of them."""
+    refused = {"code", "host"}
+    layers = [c for c in LAYERS if c.traits.isdisjoint(refused)]
+    schedules = [
+        (c.name, lambda k, c=c: k.optimizers.SGD(c.make(k), momentum=0.9))
+        for c in SCHEDULES
+    ]
+    return [
+        *[of_layer(case) for case in layers if case.expected is None],
+        *[of_loss(c) for c in LOSSES if c.name not in KERAS_FAILS],
+        *[of_metric(c) for c in METRICS if c.name not in KERAS_FAILS and is_judge(c)],
+        *[of_optimizer(c.name, c.make, "optimizers") for c in OPTIMIZERS],
+        *[of_optimizer(name, make, "schedules") for name, make in schedules],
+        *of_models(),
+        *of_graphs(),
+    ]
+
+
+def load(k: Any, path: Path) -> Any:
+    """The model in a file."""
+    return (k.models if k is lamina else k.saving).load_model(path)
+
+
+def pass_on(case: Exchange, writer: Any, reader: Any, folder: Path) -> None:
+    """Save with one library, load with the other, compare.
+
+    Raises:
+        AssertionError: they differ. Anything else is raised by one of the libraries.
+    """
+    path = folder / "model.keras"
+    model = case.make(writer)
+    model.save(path)
+    if case.family == "graphs":
+        case.make(reader)  # the user's classes are known to both libraries
+    if writer is not lamina:
+        # Averages leave a model that Keras can't go on with: its copy can.
+        model = load(writer, path)
+    twin = load(reader, path)
+    pairs = zip(case.numbers(model), case.numbers(twin), strict=True)
+    for number, (saved, loaded) in enumerate(pairs):
+        left, right = jax.tree.leaves(saved), jax.tree.leaves(loaded)
+        assert len(left) == len(right), f"{len(left)} numbers, {len(right)} loaded"
+        for one, other in zip(left, right, strict=True):
+            np.testing.assert_allclose(
+                np.asarray(one, "float64"),
+                np.asarray(other, "float64"),
+                rtol=2e-4,
+                atol=2e-5,
+                err_msg=f"part {number}",
+            )
+
+
+def objects_read_back(k: Any) -> list[tuple[str, str]]:
+    """Objects whose lamina config Keras does not read as the same object."""
+    failures = []
+    for case in CONFIGS:
+        try:
+            text = json.dumps(lamina.saving.serialize_keras_object(case.make(lamina)))
+            item = k.saving.deserialize_keras_object(json.loads(text))
+            assert type(item) is type(case.make(k)), f"it is a {type(item).__name__}"
+        except Exception as error:
+            failures.append((case.name, short(error)))
+    return failures
+
+
+def short(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines)[:300]}"
+
+
+def tested(cases: Sequence[Exchange], k: Any, verbose: bool) -> None:
+    """Pass every case on in both directions and print the table."""
+    total, passed = Counter(), Counter()
+    failures: list[tuple[str, str, str]] = []
+    ways = {"Keras > lamina": (k, lamina), "lamina > Keras": (lamina, k)}
+    with tempfile.TemporaryDirectory() as folder:
+        for i, case in enumerate(cases):
+            for way, (writer, reader) in ways.items():
+                total[case.family, way] += 1
+                try:
+                    pass_on(case, writer, reader, Path(folder))
+                    passed[case.family, way] += 1
+                except Exception as error:
+                    failures.append((way, f"{case.family}.{case.name}", short(error)))
+                    if verbose:
+                        traceback.print_exc()
+            if i % 25 == 24:
+                k.backend.clear_session()
+                jax.clear_caches()
+                gc.collect()
+    print(f"{'family':<12}" + "".join(f"{way:>20}" for way in ways))
+    for family in dict.fromkeys(case.family for case in cases):
+        counts = [f"{passed[family, w]} of {total[family, w]}" for w in ways]
+        print(f"{family:<12}" + "".join(f"{count:>20}" for count in counts))
+    for way, name, problem in failures:
+        print(f"{way}  {name}  {problem}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--family", help="only this one")
+    parser.add_argument("--case", help="only cases with this in their name")
+    parser.add_argument("--verbose", action="store_true", help="show tracebacks")
+    options = parser.parse_args()
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    print(f"Keras {keras.__version__} on {keras.backend.backend()}, lamina")
+    cases = [
+        case
+        for case in exchanges()
+        if options.family in (None, case.family) and (options.case or "") in case.name
+    ]
+    tested(cases, keras, options.verbose)
+    if options.family in (None, "objects"):
+        failures = objects_read_back(keras)
+        print(f"objects: Keras reads {len(CONFIGS) - len(failures)} of {len(CONFIGS)}")
+        for name, problem in failures:
+            print(f"lamina > Keras  {name}  {problem}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
