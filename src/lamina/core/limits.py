@@ -7,10 +7,11 @@ lamina's, since nothing is known of what a damaged config does to a constructor.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import jax.numpy as jnp
 
@@ -20,6 +21,7 @@ from lamina.errors import FileFormatError, LaminaError, ShapeError
 
 __all__ = [
     "Budget",
+    "SmallReads",
     "check_config",
     "check_count",
     "check_output",
@@ -107,6 +109,49 @@ def check_count(name: str, count: int) -> None:
         raise ShapeError(
             f"{name} would return {count:,} arrays; at most {MAX_OUTPUTS:,} are made."
         )
+
+
+class SmallReads(io.BufferedIOBase):
+    """A file of which nobody takes much at once.
+
+    Python's libraries for archives read a directory or a header whole, of whatever
+    size the file says that it has.
+
+    Args:
+        file: open for reading, in binary.
+        most: how many bytes a reader may ask for.
+    """
+
+    def __init__(self, file: IO[bytes], most: int = 2**22) -> None:
+        self.file, self.most = file, most
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, all of them by default.
+
+        Raises:
+            FileFormatError: there are too many.
+        """
+        too_many = self.most + 1
+        wanted = too_many if size is None or size < 0 else min(size, too_many)
+        data = self.file.read(wanted)
+        if len(data) > self.most:
+            raise FileFormatError(
+                "The archive has a directory, or a header, of more than "
+                f"{readable_size(self.most)}."
+            )
+        return data
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The place."""
+        return self.file.tell()
+
+    def seekable(self) -> bool:
+        """Whether there is a way back."""
+        return True
 
 
 class Budget:

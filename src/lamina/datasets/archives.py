@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import shutil
+import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from lamina.core.limits import SmallReads, readable_size
 from lamina.errors import FileFormatError, invalid
 
 _FORMATS = ("tar", "zip")
+_OPENERS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
+# Text that repeats itself much is packed to a fiftieth.
+_MAX_RATIO = 100
+_RATIO_COUNTS_FROM = 2**26
+_MAX_MEMBERS = 1_000_000
+# What a member takes on a disk beside its bytes.
+_ENTRY = 512
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None:
@@ -24,15 +54,8 @@ def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None
         raise invalid("get_file", "archive_format", unknown.pop(), "'tar' or 'zip'")
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        if "tar" in allowed and tarfile.is_tarfile(archive):
-            _unpack_tar(archive, partial)
-        elif "zip" in allowed and zipfile.is_zipfile(archive):
-            _unpack_zip(archive, partial)
-        else:
-            raise FileFormatError(
-                f"{archive} is no archive of a format that is allowed here "
-                f"({' or '.join(allowed) or 'none'})."
-            )
+        with _said_of(archive):
+            _unpack(archive, partial, allowed)
         if folder.exists():
             shutil.rmtree(folder)
         partial.replace(folder)
@@ -40,44 +63,133 @@ def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _unpack_tar(path: Path, folder: Path) -> None:
-    with tarfile.open(path) as archive:
+@contextmanager
+def _said_of(archive: Path) -> Iterator[None]:
+    """Make whatever goes wrong in this block an error about the archive."""
+    try:
+        yield
+    except FileFormatError as error:
+        raise FileFormatError(f"{archive} was not unpacked: {error}") from None
+    except _BROKEN as error:
+        raise FileFormatError(
+            f"{archive} was not unpacked: it is damaged, or can't be written here "
+            f"({error})."
+        ) from error
+
+
+def _unpack(archive: Path, folder: Path, allowed: tuple[str, ...]) -> None:
+    with archive.open("rb") as file:
+        if "zip" in allowed and zipfile.is_zipfile(SmallReads(file)):
+            _unpack_zip(file, _Target(folder, archive))
+            return
+    with _uncompressed(archive) as file:
+        if "tar" in allowed and _is_tar(file):
+            _unpack_tar(file, _Target(folder, archive))
+            return
+    raise FileFormatError(
+        "it is no archive of a format that is allowed here "
+        f"({' or '.join(allowed) or 'none'})."
+    )
+
+
+def _uncompressed(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        start = file.read(6)
+    for mark, opener in _OPENERS.items():
+        if start.startswith(mark):
+            return opener(path)
+    return path.open("rb")
+
+
+def _is_tar(file: IO[bytes]) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(file.read(512), "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, EOFError, OSError, lzma.LZMAError, zlib.error):
+        return False
+    file.seek(0)
+    return True
+
+
+def _unpack_tar(file: IO[bytes], target: _Target) -> None:
+    with tarfile.open(fileobj=SmallReads(file), mode="r:") as archive:
         for member in archive:
-            inside = _inside(folder, member.name)
-            source = archive.extractfile(member) if member.isreg() else None
+            # Python would keep each, to look it up by name.
+            archive.members = []  # type: ignore[attr-defined]
             if member.isdir():
-                inside.mkdir(parents=True, exist_ok=True)
-            elif source:
-                _write(inside, source)
+                target.make_folder(member.name)
+            elif member.isreg() and (source := archive.extractfile(member)):
+                target.write(member.name, member.size, source)
             else:
                 raise FileFormatError(
-                    f"{path} was not unpacked: its member {member.name!r} is a link or "
-                    f"a device, and only plain files and folders are safe."
+                    f"its member {member.name!r} is a link or a device, and only plain "
+                    "files and folders are safe."
                 )
 
 
-def _unpack_zip(path: Path, folder: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
+def _unpack_zip(file: IO[bytes], target: _Target) -> None:
+    with zipfile.ZipFile(SmallReads(file, 2**26)) as archive:
         for member in archive.infolist():
-            inside = _inside(folder, member.filename)
+            kind = stat.S_IFMT(member.external_attr >> 16)
             if member.is_dir():
-                inside.mkdir(parents=True, exist_ok=True)
+                target.make_folder(member.filename)
+            elif kind in (0, stat.S_IFREG):
+                with archive.open(member) as source:
+                    target.write(member.filename, member.file_size, source)
             else:
-                _write(inside, archive.open(member))
+                raise FileFormatError(
+                    f"its member {member.filename!r} is a link or a device, and only "
+                    "plain files and folders are safe."
+                )
 
 
-def _inside(folder: Path, name: str) -> Path:
-    """Where a member goes. Names are judged by both systems' rules."""
-    parts = name.replace("\\", "/").split("/")
-    if not name or parts[0] == "" or ".." in parts or ":" in parts[0]:
-        raise FileFormatError(
-            f"The archive was not unpacked: the name {name!r} of one of its members "
-            f"leads out of the folder it is unpacked to."
-        )
-    return folder.joinpath(*parts)
+class _Target:
+    """The folder that an archive is unpacked to, and how much may still come.
 
+    Args:
+        folder: the folder.
+        archive: the archive, whose size says how much it may hold.
+    """
 
-def _write(path: Path, source: IO[bytes]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with source, path.open("wb") as out:
-        shutil.copyfileobj(source, out)
+    def __init__(self, folder: Path, archive: Path) -> None:
+        self.folder = folder
+        free = shutil.disk_usage(folder).free
+        most = max(_MAX_RATIO * archive.stat().st_size, _RATIO_COUNTS_FROM)
+        self.size, self.left = most, min(most, free)
+        self.members = 0
+
+    def make_folder(self, name: str) -> None:
+        """Make a folder that is in the archive."""
+        self._take(0)
+        self._inside(name).mkdir(parents=True, exist_ok=True)
+
+    def write(self, name: str, size: int, source: IO[bytes]) -> None:
+        """Write a file that is in the archive, and no more than it is said to have."""
+        self._take(size)
+        path = self._inside(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("xb") as out:
+                shutil.copyfileobj(source, out)
+        except FileExistsError:
+            raise FileFormatError(f"it has two members named {name!r}.") from None
+
+    def _take(self, size: int) -> None:
+        self.left -= size + _ENTRY
+        self.members += 1
+        if size < 0 or self.left < 0 or self.members > _MAX_MEMBERS:
+            raise FileFormatError(
+                f"it holds more than {_MAX_MEMBERS:,} members, more than "
+                f"{_MAX_RATIO} times its size ({readable_size(self.size)}), or more "
+                "than the disk has room for."
+            )
+
+    def _inside(self, name: str) -> Path:
+        """Where a member goes. Names are judged by both systems' rules."""
+        parts = name.replace("\\", "/").split("/")
+        bad = parts[0] == "" or ".." in parts or ":" in parts[0] or "\0" in name
+        if not name or bad:
+            raise FileFormatError(
+                f"the name {name!r} of one of its members leads out of the folder it "
+                "is unpacked to."
+            )
+        return self.folder.joinpath(*parts)

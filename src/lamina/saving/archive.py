@@ -11,7 +11,8 @@ import zlib
 from io import BufferedReader, BytesIO
 from typing import Any
 
-from lamina.core.limits import readable_size
+from lamina import config
+from lamina.core.limits import SmallReads, readable_size
 from lamina.errors import FileFormatError
 from lamina.saving.bounded_json import MAX_BYTES, read_json
 from lamina.saving.region import Region
@@ -54,8 +55,10 @@ class Archive:
         self.file, self.what = file, repr(file.name)
         self.size = Region(file, self.what).size
         try:
-            with zipfile.ZipFile(file) as archive:
+            with zipfile.ZipFile(SmallReads(file)) as archive:
                 infos = archive.infolist()
+        except FileFormatError as error:
+            raise FileFormatError(f"{self.what} was not read. {error}") from None
         except _BROKEN as error:
             raise FileFormatError(
                 f"{self.what} is no `.keras` file: it can't be read as a zip ({error})."
@@ -105,6 +108,15 @@ class Archive:
             raise FileFormatError(f"{self.what} has two members of the same name.")
         if sum(info.compress_size for info in infos) > self.size:
             raise FileFormatError(f"{self.what} is damaged: its members overlap.")
+        packed = [i for i in infos if i.compress_type != zipfile.ZIP_STORED]
+        unpacked = sum(info.file_size for info in packed)
+        if unpacked > config.memory_limit():
+            raise FileFormatError(
+                f"{self.what} would unpack to {readable_size(unpacked)}, and the limit "
+                f"is {readable_size(config.memory_limit())}, the memory of this "
+                "machine. Pack it without compression, or call "
+                "`lamina.config.set_memory_limit(bytes)`."
+            )
         for info in infos:
             problem = _problem(info)
             if problem:
