@@ -33,10 +33,12 @@ __all__ = [
     "UnknownNameError",
     "did_you_mean",
     "invalid",
+    "shown",
 ]
 
 
 _LONGEST_MESSAGE = 10_000
+_LONGEST_VALUE = 1000
 _LONGEST_NAME = 200
 
 
@@ -86,6 +88,12 @@ class SaveError(LaminaError, OSError):
     """A file could not be written: no space, no rights; the old one is untouched."""
 
 
+def shown(value: object) -> str:
+    """The value as code, cut short if it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
+
+
 def _cut(message: str) -> str:
     """A message without its middle, if somebody's file made it too long to read."""
     if len(message) <= _LONGEST_MESSAGE:
@@ -111,5 +119,5 @@ def invalid(
     owner: str, argument: str, got: object, expected: str, hint: str = ""
 ) -> ArgumentError:
     """The error for an argument whose value can't be used."""
-    text = f"{owner}: `{argument}` must be {expected}. Received: {argument}={got!r}."
+    text = f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
     return ArgumentError(f"{text} {hint}".rstrip())

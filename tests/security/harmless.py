@@ -36,6 +36,7 @@ FORBIDDEN = (
     "webbrowser.",
 )
 MOST_MEMORY = 100 * 2**20
+MOST_TEXT = 11_000
 
 # XLA keeps the programs it has compiled, and JAX looks errors up in the sources.
 USUAL = (
@@ -90,5 +91,9 @@ def harmless(*files: Path) -> Iterator[None]:
 @contextmanager
 def refused(reason: str, *files: Path) -> Iterator[None]:
     """What the block does ends with an error of lamina's that says why, and no harm."""
-    with harmless(*files), pytest.raises(LaminaError, match=reason):
+    with harmless(*files), pytest.raises(LaminaError, match=reason) as caught:
         yield
+    # Nor does it fill the screen, or speak to the terminal.
+    text = str(caught.value)
+    assert len(text) < MOST_TEXT
+    assert all(line.isprintable() for line in text.split("\n")), text

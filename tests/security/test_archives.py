@@ -107,37 +107,42 @@ def numpy_weights() -> bytes:
 
 
 ROWS = [
-    Row("duplicate_member", twice, "two members of the same name"),
-    Row("absolute", lambda: with_name("/etc/cron.d/harm"), "leads out"),
-    Row("up", lambda: with_name("assets/../../harm"), "leads out"),
-    Row("dot", lambda: with_name("assets/./harm"), "leads out"),
-    Row("empty_part", lambda: with_name("assets//harm"), "leads out"),
-    Row("drive", lambda: raw_name(b"C:\\Windows\\harm"), "leads out"),
-    Row("backslash", lambda: raw_name(b"assets\\..\\..\\harm"), "leads out"),
-    Row("zero_byte", lambda: raw_name(b"assets/config\0.txt"), "leads out"),
-    Row("unknown_member", lambda: with_name("setup.py"), "no such member"),
-    Row("pickle", lambda: with_name("model.pkl"), "no such member"),
-    Row("symlink", link, "a link or a device"),
-    Row("encrypted", lambda: patched(8, b"\1\0"), "encrypted"),
-    Row("lzma", lambda: patched(10, b"\16\0"), "uncommon way"),
-    Row("bomb_config", lambda: bomb("config.json"), "unpack to 190.7 MiB"),
-    Row("bomb_weights", lambda: bomb("model.weights.h5"), "unpack to 190.7 MiB"),
-    Row("bomb_assets", lambda: bomb("assets/words.txt"), "unpack to 190.7 MiB"),
-    Row("larger_than_said", lambda: lying_size(10), "not what it says"),
-    Row("smaller_than_said", lambda: lying_size(9000), "not what it says"),
-    Row("stored_size", lambda: patched(24, b"\xff\xff\xff\x0f"), "not what it says"),
-    Row("offset", lambda: patched(42, b"\xff\xff\xff\x0f"), "damaged|no `.keras`"),
-    Row("local_name", other_local_name, "two headers disagree"),
-    Row("overlap", overlapping, "overlap"),
-    Row("numpy_weights", numpy_weights, "no such member"),
-    Row("many_members", lambda: zipped(*((f"assets/{i}", b"") for i in range(10001))),
+    Row("duplicates:duplicate_member", twice, "two members of the same name"),
+    Row("archive-names:absolute", lambda: with_name("/etc/cron.d/harm"), "leads out"),
+    Row("archive-names:up", lambda: with_name("assets/../../harm"), "leads out"),
+    Row("archive-names:dot", lambda: with_name("assets/./harm"), "leads out"),
+    Row("archive-names:empty_part", lambda: with_name("assets//harm"), "leads out"),
+    Row("archive-names:drive", lambda: raw_name(b"C:\\Windows\\harm"), "leads out"),
+    Row("archive-names:backslash",
+        lambda: raw_name(b"assets\\..\\..\\harm"), "leads out"),
+    Row("archive-names:zero_byte",
+        lambda: raw_name(b"assets/config\0.txt"), "leads out"),
+    Row("#23016:unknown_member", lambda: with_name("setup.py"), "no such member"),
+    Row("#23016:pickle", lambda: with_name("model.pkl"), "no such member"),
+    Row("symlinks:symlink", link, "a link or a device"),
+    Row("damaged:encrypted", lambda: patched(8, b"\1\0"), "encrypted"),
+    Row("damaged:lzma", lambda: patched(10, b"\16\0"), "uncommon way"),
+    Row("#23010:bomb_config", lambda: bomb("config.json"), "unpack to 190.7 MiB"),
+    Row("#23010:bomb_weights", lambda: bomb("model.weights.h5"), "unpack to 190.7 MiB"),
+    Row("#23010:bomb_assets", lambda: bomb("assets/words.txt"), "unpack to 190.7 MiB"),
+    Row("#23010:larger_than_said", lambda: lying_size(10), "not what it says"),
+    Row("#23010:smaller_than_said", lambda: lying_size(9000), "not what it says"),
+    Row("#23010:stored_size",
+        lambda: patched(24, b"\xff\xff\xff\x0f"), "not what it says"),
+    Row("damaged:offset",
+        lambda: patched(42, b"\xff\xff\xff\x0f"), "damaged|no `.keras`"),
+    Row("damaged:local_name", other_local_name, "two headers disagree"),
+    Row("#23010:overlap", overlapping, "overlap"),
+    Row("#23016:numpy_weights", numpy_weights, "no such member"),
+    Row("#23010:many_members",
+        lambda: zipped(*((f"assets/{i}", b"") for i in range(10001))),
         "10,001 members"),
-    Row("no_config", lambda: zipped(*good()[1:]), "config.json is not in it"),
-    Row("no_weights", lambda: zipped(*[m for m in good() if "h5" not in m[0]]),
+    Row("damaged:no_config", lambda: zipped(*good()[1:]), "config.json is not in it"),
+    Row("damaged:no_weights", lambda: zipped(*[m for m in good() if "h5" not in m[0]]),
         "model.weights.h5 is not in it"),
-    Row("no_zip", lambda: b"PK\3\4 and no more", "can't be read as a zip"),
-    Row("empty", lambda: b"", "no `.keras` file"),
-    Row("cut_short", lambda: zipped(*good())[:-30], "can't be read as a zip"),
+    Row("damaged:no_zip", lambda: b"PK\3\4 and no more", "can't be read as a zip"),
+    Row("damaged:empty", lambda: b"", "no `.keras` file"),
+    Row("damaged:cut_short", lambda: zipped(*good())[:-30], "can't be read as a zip"),
 ]  # fmt: skip
 
 
@@ -150,13 +155,13 @@ def test_a_hostile_archive_is_refused(row, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "row", named(r for r in ROWS if not {"no_config", "bomb_config"} & {r.name})
+    "row", named(r for r in ROWS if not r.name.endswith(("no_config", "bomb_config")))
 )
 def test_weights_are_taken_by_the_same_rules(row, tmp_path):
     path = tmp_path / "harm.keras"
     path.write_bytes(row.make())
     model = small_model()
-    if "said" in row.name or row.name in ("local_name", "offset"):
+    if row.name.endswith(("_said", "local_name", "offset")):
         model.load_weights(path)  # its config, which is the liar, is not read
         return
     with refused(row.reason if path.stat().st_size else "neither", path):

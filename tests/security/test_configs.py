@@ -43,49 +43,75 @@ UNKNOWN = "which lamina doesn't know"
 
 ROWS = [
     # CVE-2024-3660: the body of a function as bytecode.
-    Row("lambda_body", config_of("Lambda", function=LAMBDA), "never runs code"),
     Row(
-        "lambda_body_of_keras_2",
+        "CVE-2024-3660:lambda_body",
+        config_of("Lambda", function=LAMBDA),
+        "never runs code",
+    ),
+    Row(
+        "CVE-2024-3660:lambda_body_of_keras_2",
         config_of("Lambda", function=BODY, function_type="lambda"),
         "never runs code",
     ),
-    Row("lambda_body_alone", config_of("Lambda", function=BODY), "never runs code"),
     Row(
-        "lambda_shape_body",
+        "CVE-2024-3660:lambda_body_alone",
+        config_of("Lambda", function=BODY),
+        "never runs code",
+    ),
+    Row(
+        "CVE-2024-3660:lambda_shape_body",
         config_of("Lambda", function=function("relu"), output_shape=LAMBDA),
         "never runs code",
     ),
     Row(
-        "lambda_mask_body",
+        "CVE-2024-3660:lambda_mask_body",
         config_of("Lambda", function=function("relu"), mask=LAMBDA),
         "never runs code",
     ),
-    Row("body_as_activation", config_of("Dense", units=1, activation=LAMBDA), "never"),
-    # CVE-2025-1550: any module, class and arguments.
-    Row("system", config_of("system", "os", command="touch harm"), UNKNOWN),
-    Row("popen", config_of("Popen", "subprocess", args=["touch", "harm"]), UNKNOWN),
-    Row("exec", config_of("exec", "builtins", source="1 / 0"), UNKNOWN),
-    Row("import", config_of("import_module", "importlib", name="antigravity"), UNKNOWN),
-    Row("system_as_function", function("system", "os"), "the function 'system'"),
-    Row("exec_as_function", function("exec"), "the function 'exec'"),
     Row(
-        "system_by_a_path",
+        "CVE-2024-3660:body_as_activation",
+        config_of("Dense", units=1, activation=LAMBDA),
+        "never",
+    ),
+    # CVE-2025-1550: any module, class and arguments.
+    Row(
+        "CVE-2025-1550:system", config_of("system", "os", command="touch harm"), UNKNOWN
+    ),
+    Row(
+        "CVE-2025-1550:popen",
+        config_of("Popen", "subprocess", args=["touch", "harm"]),
+        UNKNOWN,
+    ),
+    Row("CVE-2025-1550:exec", config_of("exec", "builtins", source="1 / 0"), UNKNOWN),
+    Row(
+        "CVE-2025-1550:import",
+        config_of("import_module", "importlib", name="antigravity"),
+        UNKNOWN,
+    ),
+    Row(
+        "CVE-2025-1550:system_as_function",
+        function("system", "os"),
+        "the function 'system'",
+    ),
+    Row("CVE-2025-1550:exec_as_function", function("exec"), "the function 'exec'"),
+    Row(
+        "CVE-2025-1550:system_by_a_path",
         config_of("Lambda", function=function("os.system")),
         "the function 'os.system'",
     ),
     Row(
-        "system_as_activation",
+        "CVE-2025-1550:system_as_activation",
         config_of("Dense", units=1, activation=config_of("system", "os")),
         UNKNOWN,
     ),
     Row(
-        "system_as_initializer",
+        "CVE-2025-1550:system_as_initializer",
         config_of("Dense", units=1, kernel_initializer=function("system", "os")),
         "the function 'system'",
     ),
     # CVE-2025-8747: a function of the library itself, with arguments of the file's.
     Row(
-        "get_file",
+        "CVE-2025-8747:get_file",
         config_of(
             "Lambda",
             function=function("get_file", "keras.utils"),
@@ -93,23 +119,27 @@ ROWS = [
         ),
         "the function 'get_file'",
     ),
-    Row("get_file_as_class", config_of("get_file", "keras.utils"), UNKNOWN),
     Row(
-        "get_file_inside", config_of("get_file", "keras.src.utils.file_utils"), UNKNOWN
+        "CVE-2025-8747:get_file_as_class", config_of("get_file", "keras.utils"), UNKNOWN
+    ),
+    Row(
+        "CVE-2025-8747:get_file_inside",
+        config_of("get_file", "keras.src.utils.file_utils"),
+        UNKNOWN,
     ),
     # CVE-2025-9906: first a call that turns safety off.
     Row(
-        "enable_unsafe",
+        "CVE-2025-9906:enable_unsafe",
         config_of("enable_unsafe_deserialization", "keras.config"),
         UNKNOWN,
     ),
     Row(
-        "enable_unsafe_as_function",
+        "CVE-2025-9906:enable_unsafe_as_function",
         config_of("Lambda", function=function("enable_unsafe_deserialization")),
         "the function 'enable_unsafe_deserialization'",
     ),
     Row(
-        "load_another",
+        "CVE-2025-9906:load_another",
         config_of(
             "Lambda",
             function=function("load_model", "keras.saving"),
@@ -119,30 +149,64 @@ ROWS = [
     ),
     # CVE-2025-49655: a pickle of torch in a layer's config.
     Row(
-        "torch",
+        "CVE-2025-49655:torch",
         {**config_of("TorchModuleWrapper"), "config": {"module": PICKLE}},
         UNKNOWN,
     ),
     # CVE-2025-12058: a vocabulary read from a path or an address.
-    Row("passwords", config_of("StringLookup", vocabulary="/etc/passwd"), "no path"),
     Row(
-        "internal_address",
+        "CVE-2025-12058:passwords",
+        config_of("StringLookup", vocabulary="/etc/passwd"),
+        "no path",
+    ),
+    Row(
+        "CVE-2025-12058:internal_address",
         config_of("StringLookup", vocabulary="http://169.254.169.254/latest"),
         "no path",
     ),
-    Row("numbers", config_of("IntegerLookup", vocabulary="/etc/passwd"), "no path"),
+    Row(
+        "CVE-2025-12058:numbers",
+        config_of("IntegerLookup", vocabulary="/etc/passwd"),
+        "no path",
+    ),
     # CVE-2026-1462: a graph of TensorFlow's from a folder.
-    Row("saved_model", config_of("TFSMLayer", filepath="/harm/saved_model"), UNKNOWN),
+    Row(
+        "CVE-2026-1462:saved_model",
+        config_of("TFSMLayer", filepath="/harm/saved_model"),
+        UNKNOWN,
+    ),
     # CVE-2026-12479: a name that leads out of the folder of assets.
-    Row("name_up", config_of("Dense", units=1, name="../../harm"), "without '/'"),
-    Row("name_root", config_of("Dense", units=1, name="/harm"), "without '/'"),
-    Row("name_of_parent", config_of("Dense", units=1, name=".."), "without '/'"),
-    Row("name_with_zero", config_of("Dense", units=1, name="a\0b"), "printable"),
-    Row("name_with_escape", config_of("Dense", units=1, name="a\x1b[2J"), "printable"),
-    Row("name_of_a_megabyte", config_of("Dense", units=1, name="a" * 2**20), "255"),
+    Row(
+        "CVE-2026-12479:name_up",
+        config_of("Dense", units=1, name="../../harm"),
+        "without '/'",
+    ),
+    Row(
+        "CVE-2026-12479:name_root",
+        config_of("Dense", units=1, name="/harm"),
+        "without '/'",
+    ),
+    Row(
+        "CVE-2026-12479:name_of_parent",
+        config_of("Dense", units=1, name=".."),
+        "without '/'",
+    ),
+    Row("names:name_with_zero", config_of("Dense", units=1, name="a\0b"), "printable"),
+    Row(
+        "names:name_with_escape",
+        config_of("Dense", units=1, name="a\x1b[2J"),
+        "printable",
+    ),
+    Row(
+        "names:name_of_a_megabyte", config_of("Dense", units=1, name="a" * 2**20), "255"
+    ),
     # #23115: functions of the library that read and write files.
     *(
-        Row(name, config_of("Lambda", function=function(name, "keras.utils")), name)
+        Row(
+            f"#23115:{name}",
+            config_of("Lambda", function=function(name, "keras.utils")),
+            name,
+        )
         for name in (
             "load_img",
             "save_img",
@@ -153,18 +217,26 @@ ROWS = [
         )
     ),
     # A name of Keras's in another place, or of another kind.
-    Row("op_of_keras", config_of("Multiply", "keras.src.ops.numpy"), UNKNOWN),
-    Row("foreign_dense", config_of("Dense", "harm.layers", units=1), UNKNOWN),
-    Row("dunder", config_of("__class__", units=1), UNKNOWN),
-    Row("dunder_argument", config_of("Dense", units=1, __class__="x"), "no argument"),
-    Row("optimizer_as_layer", config_of("Adam", "keras.optimizers"), "takes layers"),
+    Row("shadowing:op_of_keras", config_of("Multiply", "keras.src.ops.numpy"), UNKNOWN),
+    Row("shadowing:foreign_dense", config_of("Dense", "harm.layers", units=1), UNKNOWN),
+    Row("shadowing:dunder", config_of("__class__", units=1), UNKNOWN),
     Row(
-        "layer_as_initializer",
+        "shadowing:dunder_argument",
+        config_of("Dense", units=1, __class__="x"),
+        "no argument",
+    ),
+    Row(
+        "shadowing:optimizer_as_layer",
+        config_of("Adam", "keras.optimizers"),
+        "takes layers",
+    ),
+    Row(
+        "shadowing:layer_as_initializer",
         config_of("Dense", units=1, kernel_initializer=config_of("Dense", units=1)),
         "Can't make an initializer",
     ),
     Row(
-        "loss_as_regularizer",
+        "shadowing:loss_as_regularizer",
         config_of(
             "Dense",
             units=1,
@@ -172,17 +244,21 @@ ROWS = [
         ),
         "Can't make a regularizer",
     ),
-    Row("class_is_no_text", {"class_name": ["Dense"], "config": {}}, "is no text"),
     Row(
-        "module_is_no_text",
+        "shadowing:class_is_no_text",
+        {"class_name": ["Dense"], "config": {}},
+        "is no text",
+    ),
+    Row(
+        "shadowing:module_is_no_text",
         {"class_name": "Dense", "module": {}, "config": {}},
         "is no text",
     ),
-    Row("function_is_no_text", function({"a": 1}), "no text"),
+    Row("shadowing:function_is_no_text", function({"a": 1}), "no text"),
     # Arrays of objects are pickles in disguise; types can hide a size.
     *(
         Row(
-            f"array_of_{dtype}",
+            f"dtypes:array_of_{dtype}",
             config_of(
                 "Dense",
                 units=1,
@@ -202,7 +278,11 @@ ROWS = [
 ]
 
 # These name a layer that exists, of a module that doesn't have it.
-ABOUT_MODULES = {"op_of_keras", "foreign_dense", "module_is_no_text"}
+ABOUT_MODULES = {
+    "shadowing:op_of_keras",
+    "shadowing:foreign_dense",
+    "shadowing:module_is_no_text",
+}
 
 
 @pytest.mark.parametrize("row", named(ROWS))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, NamedTuple
 
 import pytest
 
 import lamina
 from lamina import layers, saving
-from tests.security.harmless import refused
+from tests.security.harmless import harmless, refused
 from tests.security.hostile import changed, good_config, keras_file, model_of
 from tests.security.hostile import layer as config_of
 from tests.tables.cases import named
 
 BIG = 10**12
+SECONDS = 5
 
 
 class Row(NamedTuple):
@@ -57,6 +59,36 @@ def nested(depth: int) -> dict[str, Any]:
     return config
 
 
+def op(function: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """A model that calls a function of the library's on its input of four numbers."""
+    config = graph(("o", "x"))
+    entry = config["config"]["layers"][1]
+    entry |= config_of("Op", "lamina.ops", name="o", function=function)
+    first = entry["inbound_nodes"][0]["args"]
+    entry["inbound_nodes"] = [{"args": [*first, *args], "kwargs": kwargs}]
+    return config
+
+
+def compiled(key: str, value: Any) -> dict[str, Any]:
+    return changed(good_config(), "compile_config", key, to=value)
+
+
+def optimizer(class_name: str, **config: Any) -> dict[str, Any]:
+    return compiled("optimizer", config_of(class_name, "keras.optimizers", **config))
+
+
+def rows_of(batch: int, *layer_configs: dict[str, Any]) -> dict[str, Any]:
+    """A model that takes so many rows at once."""
+    config = model_of(*layer_configs)
+    first = ("config", "layers", 0, "config", "batch_shape")
+    return changed(config, *first, to=[batch, 4, 1])
+
+
+def picture(*layer_configs: dict[str, Any]) -> dict[str, Any]:
+    reshape = config_of("Reshape", target_shape=[2, 2, 1])
+    return model_of(reshape, *layer_configs)
+
+
 def in_each_other(depth: int) -> dict[str, Any]:
     config = config_of("BatchNormalization")
     for _ in range(depth):
@@ -65,45 +97,109 @@ def in_each_other(depth: int) -> dict[str, Any]:
     return model_of(config_of("Reshape", target_shape=[*shape, 4]), config)
 
 
-TOO_LARGE = "too large a model|would take"
+def nested_list(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+TOO_LARGE = "too large a model|would take|would be an array of shape"
 
 ROWS = [
-    Row("units", model_of(config_of("Dense", units=BIG)), TOO_LARGE),
-    Row("units_of_memory", model_of(config_of("Dense", units=10**8)), TOO_LARGE),
-    Row("filters", model_of(config_of("Reshape", target_shape=[4, 1]),
+    Row("integers:units", model_of(config_of("Dense", units=BIG)), TOO_LARGE),
+    Row("integers:units_of_memory",
+        model_of(config_of("Dense", units=10**8)), TOO_LARGE),
+    Row("integers:filters", model_of(config_of("Reshape", target_shape=[4, 1]),
         config_of("Conv1D", filters=BIG, kernel_size=1)), TOO_LARGE),
-    Row("embedding", model_of(config_of("Embedding", input_dim=BIG, output_dim=8)),
+    Row("integers:embedding",
+        model_of(config_of("Embedding", input_dim=BIG, output_dim=8)),
         TOO_LARGE),
-    Row("recurrent", model_of(config_of("Reshape", target_shape=[4, 1]),
+    Row("integers:recurrent", model_of(config_of("Reshape", target_shape=[4, 1]),
         config_of("LSTM", units=10**9)), TOO_LARGE),
-    Row("reshape", model_of(config_of("Reshape", target_shape=[BIG])), "Reshape"),
-    Row("many_layers_of_size", model_of(*[config_of("Dense", units=4000)] * 40),
+    Row("integers:reshape",
+        model_of(config_of("Reshape", target_shape=[BIG])), "Reshape"),
+    Row("integers:many_layers_of_size",
+        model_of(*[config_of("Dense", units=4000)] * 40),
         TOO_LARGE),
-    Row("negative", model_of(config_of("Dense", units=-1)), "positive integer"),
-    Row("not_a_number", model_of(config_of("Dense", units=float("nan"))), "positive"),
-    Row("rate", model_of(config_of("Dropout", rate=float("nan"))), "Dropout"),
-    Row("infinite", model_of(config_of("Dense", units=float("inf"))), "positive"),
-    Row("above_64_bits", model_of(config_of("Dense", units=2**65)), "above 2..64"),
-    Row("bool", model_of(config_of("Dense", units=True)), "positive integer"),
-    Row("text", model_of(config_of("Dense", units="4")), "positive integer"),
-    Row("self", graph(("a", "a")), r"\['a'\] depend on their own results"),
-    Row("ring", graph(("a", "c"), ("b", "a"), ("c", "b")), "own results"),
-    Row("nowhere", graph(("a", "z")), "nothing makes output 0 of call 0 of 'z'"),
-    Row("no_tensor", changed(graph(("a", "x")), "config", "layers", 1,
+    Row("integers:overflow", model_of(config_of("Dense", units=2**62)), TOO_LARGE),
+    Row("integers:rows", rows_of(BIG, config_of("Flatten")), TOO_LARGE),
+    Row("integers:states", rows_of(10**6, config_of("LSTM", units=10**4,
+        stateful=True, recurrent_initializer="zeros")), TOO_LARGE),
+    Row("integers:repeated", model_of(config_of("RepeatVector", n=BIG)), TOO_LARGE),
+    Row("integers:padded", picture(config_of("ZeroPadding2D", padding=10**9)),
+        TOO_LARGE),
+    Row("integers:enlarged", picture(config_of("UpSampling2D", size=10**6,
+        interpolation="bilinear")), TOO_LARGE),
+    Row("integers:strides", picture(config_of("Conv2DTranspose", filters=1,
+        kernel_size=3, strides=10**7)), TOO_LARGE),
+    Row("integers:tokens", model_of(config_of("CategoryEncoding", num_tokens=BIG)),
+        TOO_LARGE),
+    Row("integers:oov", model_of(config_of("StringLookup", num_oov_indices=10**9,
+        vocabulary=["a"])), "an integer from 0 to"),
+    Row("integers:heads", model_of(config_of("Reshape", target_shape=[2, 2]),
+        config_of("GroupQueryAttention", head_dim=4, num_query_heads=BIG,
+        num_key_value_heads=1)), "."),
+    Row("integers:op_repeats", op("repeat", BIG, axis=1), TOO_LARGE),
+    Row("integers:op_tiles", op("tile", [1, BIG]), TOO_LARGE),
+    Row("integers:op_splits", op("array_split", 10**7, axis=1), "10,000,000 arrays"),
+    Row("integers:op_slices", op("unstack", 10**7, axis=1), "10,000,000 arrays"),
+    Row("integers:op_differences", op("diff", 10**9), "at most 100"),
+    Row("integers:op_unknown", op("__import__", "os"), "no lamina op"),
+    Row("integers:op_module", op("nn"), "no lamina op"),
+    Row("integers:steps", optimizer("Muon", ns_steps=10**9), "from 1 to 100"),
+    Row("patterns:repeats", optimizer("Muon", exclude_layers=["(a+)+$"]),
+        "regular expressions"),
+    Row("patterns:broken", optimizer("Muon", exclude_layers=["("]), "regular"),
+    Row("patterns:many", optimizer("Muon", exclude_layers=["a*a*a*a*b"]), "regular"),
+    *(Row(f"dtypes:{dtype[:9]}", model_of(config_of("Dense", units=1, dtype=dtype)),
+        "Unknown dtype")
+        for dtype in ("O", "V1000000000", "(1000,1000)f8", "float128", "mixed_O")),
+    Row("dtypes:of_input", model_of(config_of("InputLayer", batch_shape=[None, 4],
+        dtype="O")), "Unknown dtype"),
+    Row("names:of_a_class", model_of(config_of("A" * 10**7, units=1)), "doesn't know"),
+    Row("names:of_an_argument", model_of(config_of("Dense", **{"k" * 10**6: 1})),
+        "no argument"),
+    Row("names:half_a_letter", model_of(config_of("Dense", units=1, name="\ud800")),
+        "printable"),
+    Row("names:to_the_left", model_of(config_of("Dense", units=1, name="\u202etxt")),
+        "printable"),
+    Row("names:activation", model_of(config_of("Dense", units=1, activation="\x1b[2J")),
+        "Unknown activation"),
+    Row("json:long_text", model_of(config_of("Dense", units="9" * 10**6)), "positive"),
+    Row("json:long_list", model_of({**config_of("Dense"), "config": ["x" * 99] * 999}),
+        "must be a dictionary"),
+    Row("json:deep", model_of(config_of("Dense", units=nested_list(200))), "deep"),
+    Row("integers:negative",
+        model_of(config_of("Dense", units=-1)), "positive integer"),
+    Row("nan:not_a_number",
+        model_of(config_of("Dense", units=float("nan"))), "positive"),
+    Row("nan:rate", model_of(config_of("Dropout", rate=float("nan"))), "Dropout"),
+    Row("nan:infinite", model_of(config_of("Dense", units=float("inf"))), "positive"),
+    Row("integers:above_64_bits",
+        model_of(config_of("Dense", units=2**65)), "above 2..64"),
+    Row("integers:bool", model_of(config_of("Dense", units=True)), "positive integer"),
+    Row("integers:text", model_of(config_of("Dense", units="4")), "positive integer"),
+    Row("cycles:self", graph(("a", "a")), r"\['a'\] depend on their own results"),
+    Row("cycles:ring", graph(("a", "c"), ("b", "a"), ("c", "b")), "own results"),
+    Row("cycles:nowhere", graph(("a", "z")), "nothing makes output 0 of call 0 of 'z'"),
+    Row("cycles:no_tensor", changed(graph(("a", "x")), "config", "layers", 1,
         "inbound_nodes", 0, "args", to=[]), "is called on no tensor"),
-    Row("wrong_place", changed(graph(("a", "x")), "config", "output_layers",
+    Row("cycles:wrong_place", changed(graph(("a", "x")), "config", "output_layers",
         to=[["a", 5, 0]]), "nothing makes output 0 of call 5"),
-    Row("same_name", model_of(*[config_of("Dense", units=1, name="a")] * 2),
+    Row("cycles:same_name", model_of(*[config_of("Dense", units=1, name="a")] * 2),
         "named 'a'"),
-    Row("ten_to_the_eighth_calls", nested(8), "again and again"),
-    Row("layers_in_layers", in_each_other(30), "deep|again"),
-    Row("thresholds", changed(good_config(), "compile_config", "metrics",
+    Row("cycles:ten_to_the_eighth_calls", nested(8), "again and again"),
+    Row("cycles:layers_in_layers", in_each_other(30), "deep|again"),
+    Row("integers:thresholds", changed(good_config(), "compile_config", "metrics",
         to=[config_of("AUC", "keras.metrics", num_thresholds=10**9)]), "."),
-    Row("classes", changed(good_config(), "compile_config", "metrics",
+    Row("integers:classes", changed(good_config(), "compile_config", "metrics",
         to=[config_of("MeanIoU", "keras.metrics", num_classes=10**5)]), TOO_LARGE),
-    Row("no_config", {"class_name": "Sequential", "config": None}, "can't be used"),
-    Row("a_layer_alone", config_of("Dense", units=1), "holds a Dense, no model"),
-    Row("no_class", {"config": {}}, "holds a dict, no model"),
+    Row("damaged:no_config",
+        {"class_name": "Sequential", "config": None}, "can't be used"),
+    Row("damaged:a_layer_alone",
+        config_of("Dense", units=1), "holds a Dense, no model"),
+    Row("damaged:no_class", {"config": {}}, "holds a dict, no model"),
 ]  # fmt: skip
 
 
@@ -120,12 +216,57 @@ def test_a_file_is_refused(row, tmp_path):
 def test_the_config_alone_is_refused(row):
     """Without weights, by the memory there is: here ten megabytes."""
     lamina.config.set_memory_limit(10**7)
-    if row.name not in ("a_layer_alone", "no_class"):
+    if not row.name.endswith(("a_layer_alone", "no_class")):
         with refused(row.reason):
             saving.deserialize_keras_object(row.config)
         cls = getattr(lamina, row.config["class_name"], lamina.Model)
         with refused(row.reason):
             cls.from_config(row.config["config"])
+
+
+SLOW = {
+    "window": picture(
+        config_of("UpSampling2D", size=1000),
+        config_of("Conv2D", filters=1, kernel_size=1000, strides=1000),
+    ),
+    "channels": picture(
+        config_of("UpSampling2D", size=1000),
+        config_of("DepthwiseConv2D", kernel_size=1000, strides=1000),
+    ),
+    "pool": picture(
+        config_of("UpSampling2D", size=1000),
+        config_of("AveragePooling2D", pool_size=999, strides=1),
+    ),
+    "unrolled": model_of(
+        config_of("RepeatVector", n=10**6), config_of("LSTM", units=2, unroll=True)
+    ),
+    "boundaries": optimizer(
+        "SGD",
+        learning_rate=config_of(
+            "PiecewiseConstantDecay",
+            "keras.optimizers.schedules",
+            boundaries=list(range(1, 10**5)),
+            values=[1.0] * 10**5,
+        ),
+    ),
+    "seed": model_of(
+        config_of(
+            "Dense",
+            units=2,
+            kernel_initializer=config_of(
+                "GlorotUniform", "keras.initializers", seed=2**64
+            ),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLOW, ids=lambda name: f"integers:{name}_in_time")
+def test_what_is_within_bounds_takes_no_time(name):
+    started = time.monotonic()
+    with harmless():
+        saving.deserialize_keras_object(SLOW[name])
+    assert time.monotonic() - started < SECONDS
 
 
 TEXTS = [
@@ -144,7 +285,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [t[1:] for t in TEXTS], ids=[t[0] for t in TEXTS]
+    ("text", "reason"), [t[1:] for t in TEXTS], ids=[f"json:{t[0]}" for t in TEXTS]
 )
 def test_a_text_is_refused(text, reason, tmp_path):
     path = keras_file(tmp_path / "harm.keras", **{"config.json": text})

@@ -71,6 +71,9 @@ def standardize_dtype(dtype: Any) -> str:
 
 
 def _name_of(dtype: Any) -> str:
+    # NumPy evaluates what it takes for shapes and lists of fields in a text.
+    if isinstance(dtype, str) and not dtype.lstrip("<>=|").isidentifier():
+        return ""
     try:
         return jnp.dtype(dtype).name
     except (TypeError, ValueError):

@@ -20,7 +20,13 @@ import numpy as np
 from lamina.core.dtypes import KNOWN_DTYPES, DTypePolicy
 from lamina.core.limits import reading
 from lamina.core.scope import local
-from lamina.errors import ArgumentError, FileFormatError, UnknownNameError, did_you_mean
+from lamina.errors import (
+    ArgumentError,
+    FileFormatError,
+    UnknownNameError,
+    did_you_mean,
+    shown,
+)
 
 __all__ = [
     "Registry",
@@ -30,6 +36,7 @@ __all__ = [
     "get_registered_object",
     "refuse_code",
     "register_serializable",
+    "require_safe",
     "serialize",
     "serialize_once",
 ]
@@ -83,7 +90,7 @@ class Registry:
             return lowered[name.lower()]
         known = [*self.aliases, *self.objects]
         raise UnknownNameError(
-            f"Unknown {self.kind}: {name!r}.{did_you_mean(name, known)} "
+            f"Unknown {self.kind}: {shown(name)}.{did_you_mean(name, known)} "
             f"Known names: {', '.join(sorted(self.aliases))}."
         )
 
@@ -104,8 +111,8 @@ class Registry:
         if found is None or self._fits(found, identifier):
             return found
         raise ArgumentError(
-            f"Can't make {_article(self.kind)} {self.kind} of {identifier!r}: give a "
-            "name, an object or a function."
+            f"Can't make {_article(self.kind)} {self.kind} of {shown(identifier)}: "
+            "give a name, an object or a function."
         )
 
     def _fits(self, found: Any, identifier: Any) -> bool:
@@ -279,18 +286,35 @@ def _serialize_function(value: Any) -> Any:
     }
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def require_safe(safe_mode: Any) -> None:
+    """Refuse to turn off what can't be turned off.
+
+    Raises:
+        ArgumentError: `safe_mode` is not true.
+    """
+    if not safe_mode:
+        raise ArgumentError(
+            "There is no unsafe mode: lamina never runs code from a file. Pass the "
+            "functions that the model needs in `custom_objects`."
+        )
+
+
+def deserialize(
+    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True
+) -> Any:
     """The object that a config describes.
 
     Args:
         config: what `serialize` returned.
         custom_objects: classes and functions by the name the config uses.
+        safe_mode: must be true: no config can make lamina run code.
 
     Raises:
         FileFormatError: the config names something that is neither lamina's nor
             registered nor passed in, or its parts don't fit. Nothing is ever imported
             by name.
     """
+    require_safe(safe_mode)
     with custom_object_scope(custom_objects), reading(config):
         return _object(config)
 
@@ -305,7 +329,8 @@ def _object(config: Any) -> Any:
     for key in ("class_name", "module", "registered_name"):
         if not isinstance(config.get(key), (str, type(None))):
             raise FileFormatError(
-                f"The config of an object has {key}={config[key]!r}, which is no text."
+                f"The config of an object has {key}={shown(config[key])}, which is "
+                "no text."
             )
     special = _SPECIAL.get(config["class_name"])
     if special is not None:
@@ -323,7 +348,7 @@ def _build(cls: Any, config: dict[str, Any]) -> Any:
     if not isinstance(inner, dict):
         raise FileFormatError(
             f"The config of {config['class_name']!r} must be a dictionary of its "
-            f"arguments. Received: {inner!r}."
+            f"arguments. Received: {shown(inner)}."
         )
     if hasattr(cls, "from_config"):
         item = cls.from_config(dict(inner))
@@ -361,16 +386,20 @@ def find_class(config: dict[str, Any]) -> Any:
         return own
     known = [n for r in _registries.values() for n in r.objects if n != name]
     raise FileFormatError(
-        f"The config names {name!r} of module {module!r}, which lamina doesn't know."
-        f"{did_you_mean(name, known)} If it is yours, pass it as "
-        f"`custom_objects={{{name!r}: {name}}}` or register it with "
+        f"The config names {shown(name)} of module {shown(module)}, which lamina "
+        f"doesn't know.{did_you_mean(name, known)} If it is yours, pass it as "
+        f"`custom_objects={{{shown(name)}: {_word(name)}}}` or register it with "
         "`lamina.saving.register_keras_serializable`."
     )
 
 
+def _word(name: str) -> str:
+    return name if name.isidentifier() and len(name) < 100 else "..."
+
+
 def _function(name: Any) -> Any:
     if not isinstance(name, str):
-        raise FileFormatError(f"The config names the function {name!r}: no text.")
+        raise FileFormatError(f"The config names the function {shown(name)}: no text.")
     found = get_registered_object(name)
     if found is not None:
         return found
@@ -379,8 +408,8 @@ def _function(name: Any) -> Any:
         if inspect.isfunction(item):
             return item
     raise FileFormatError(
-        f"The config names the function {name!r}, which lamina doesn't know. Pass it "
-        f"as `custom_objects={{{name!r}: ...}}`."
+        f"The config names the function {shown(name)}, which lamina doesn't know. Pass "
+        f"it as `custom_objects={{{shown(name)}: ...}}`."
     )
 
 
@@ -396,7 +425,7 @@ def refuse_code(_: Any) -> Any:
 def _array(config: dict[str, Any]) -> np.ndarray:
     # NumPy's own names of types could ask for objects, or for an array an element.
     if config["dtype"] not in KNOWN_DTYPES or config["dtype"] == "string":
-        raise FileFormatError(f"The config holds an array of {config['dtype']!r}.")
+        raise FileFormatError(f"The config holds an array of {shown(config['dtype'])}.")
     return np.array(config["value"], jnp.dtype(config["dtype"]))
 
 

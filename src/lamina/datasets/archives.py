@@ -127,7 +127,7 @@ def _unpack_tar(file: IO[bytes], target: _Target) -> None:
 
 
 def _unpack_zip(file: IO[bytes], target: _Target) -> None:
-    with zipfile.ZipFile(SmallReads(file, 2**26)) as archive:
+    with zipfile.ZipFile(SmallReads(file, 2**24)) as archive:
         for member in archive.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
             if member.is_dir():

@@ -17,6 +17,7 @@ from lamina.core.limits import reading
 from lamina.core.registry import (
     custom_object_scope,
     deserialize,
+    require_safe,
     serialize_once,
 )
 from lamina.core.variable import awaiting_values
@@ -137,11 +138,7 @@ def load_model(
         FileFormatError: the file is no model file, or names something that is
             neither lamina's nor in `custom_objects`.
     """
-    if not safe_mode:
-        raise ArgumentError(
-            "There is no unsafe mode: lamina never runs code from a file. Pass the "
-            "functions that the model needs in `custom_objects`."
-        )
+    require_safe(safe_mode)
     with open_file(filepath) as file:
         contents = Archive(file)
         config = contents.json(CONFIG)
