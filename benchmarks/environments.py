@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ class EnvironmentMissing(Exception):
 def python_with(packages: tuple[str, ...]) -> str:
     """The interpreter of an environment that has these packages, made if need be."""
     name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
-    folder = cache_folder() / f"{packages[0].partition('=')[0]}-{name}"
+    library = re.split(r"[^\w-]", packages[0])[0]
+    folder = cache_folder() / f"{library}-{name}"
     if not folder.exists():
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)

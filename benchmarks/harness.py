@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from benchmarks import machine
 from benchmarks.claim import Bar, Claim, Level, Peer
 from benchmarks.worker import PeerFailed, PeerMissing, Worker
 
@@ -19,13 +20,15 @@ class Measured:
     """What the rounds of one claim gave: `samples[peer][quantity]`, in round order.
 
     `absent` says of each peer that gave nothing why it did not. Peers that train count
-    their trained numbers, which must be as many in all: `parameters`.
+    their trained numbers, which must be as many in all: `parameters`. `others` is how
+    many processors other programs kept busy during the rounds, on average.
     """
 
     claim: Claim
     samples: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     parameters: float | None = None
+    others: float = 0.0
     failed: bool = False
 
     def check(self, quantities: dict[str, float]) -> None:
@@ -84,16 +87,33 @@ def measure(claim: Claim, level: Level, say: Say) -> Measured:
     rounds = claim.quick_rounds if quick else claim.rounds
     with ExitStack() as running:
         workers = {} if claim.fresh else started(claim, quick, measured, running, say)
+        watch = Watch(workers.values())
         for number in range(rounds):
             for peer in in_turn(claim, number):
                 if peer.name in measured.absent:
                     continue
                 say(f"{claim.name}: round {number + 1} of {rounds}, {peer.name}")
                 try:
-                    measured.add(peer, one_round(claim, peer, quick, workers))
+                    measured.add(peer, one_round(claim, peer, quick, workers, watch))
                 except (PeerMissing, PeerFailed) as reason:
                     measured.drop(peer, reason)
+        measured.others = watch.others()
     return measured
+
+
+class Watch:
+    """Sees how much of the machine was used by programs that aren't measured."""
+
+    def __init__(self, workers: Iterable[Worker]) -> None:
+        self.start, self.busy = perf_counter(), machine.busy_seconds()
+        self.workers = list(workers)
+        self.ours = -sum(worker.processor_seconds for worker in self.workers)
+
+    def others(self) -> float:
+        """Processors that they kept busy, on average since this was made."""
+        ours = self.ours + sum(worker.processor_seconds for worker in self.workers)
+        busy = machine.busy_seconds() - self.busy
+        return max(0.0, busy - ours) / (perf_counter() - self.start)
 
 
 def started(
@@ -122,11 +142,12 @@ def in_turn(claim: Claim, number: int) -> Iterator[Peer]:
 
 
 def one_round(
-    claim: Claim, peer: Peer, quick: bool, workers: dict[str, Worker]
+    claim: Claim, peer: Peer, quick: bool, workers: dict[str, Worker], watch: Watch
 ) -> dict[str, float]:
     if peer.name in workers:
         return workers[peer.name].round()
     with Worker(claim.name, peer, quick) as worker:
+        watch.workers.append(worker)
         return worker.round()
 
 

@@ -34,6 +34,13 @@ def describe() -> dict[str, object]:
     }
 
 
+def busy_seconds() -> float:
+    """Processor time that all processes together used since the machine started."""
+    first = Path("/proc/stat").read_text().partition("\n")[0]
+    user, nice, system = (int(ticks) for ticks in first.split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
 def processor() -> str:
     """The processor's name and, since clouds hide it, its family and model."""
     text = Path("/proc/cpuinfo").read_text()

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks import charts
 from benchmarks.__main__ import CLAIMS
-from benchmarks.results import US, Result, load
+from benchmarks.results import BUSY, US, Result, load
 
 DOCS = Path(__file__).parents[1] / "docs"
 Quantity = dict[str, Any]
@@ -183,6 +183,8 @@ def whole_process_table(results: Sequence[Result]) -> str:
 def details(result: Result) -> Iterator[str]:
     """All that was measured for one claim."""
     yield f"#### {result.name}: {result.content['title']}\n"
+    if (others := result.content["others_busy"]) > BUSY:
+        yield f"Not to be relied on: other programs kept {others} processors busy.\n"
     for quantity in result.quantities:
         yield quantity_table(result, quantity)
     for peer, reason in result.content["absent"].items():

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.claim import Quantity
 from benchmarks.harness import Measured, Verdict
-from benchmarks.results import RESULTS
+from benchmarks.results import BUSY, RESULTS
 
 
 def show(console: Console, measured: Measured, verdicts: Sequence[Verdict]) -> None:
@@ -28,6 +28,12 @@ def show(console: Console, measured: Measured, verdicts: Sequence[Verdict]) -> N
     for peer, reason in measured.absent.items():
         last_line = reason.strip().splitlines()[-1]
         console.print(f"[yellow]{peer} was not measured:[/] {last_line}")
+    if measured.others > BUSY:
+        console.print(
+            f"Other programs kept {measured.others:.1f} processors busy meanwhile: the "
+            f"figures are not to be relied on.",
+            style="yellow",
+        )
     for verdict in verdicts:
         console.print(verdict_line(measured, verdict), highlight=False)
     for note in measured.claim.notes:
@@ -100,6 +106,7 @@ def save(
         "title": claim.title,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **context,
+        "others_busy": round(measured.others, 2),
         "parameters": measured.parameters,
         "quantities": [asdict(quantity) for quantity in claim.quantities],
         "peers": {

@@ -10,6 +10,8 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 US = "lamina"
+# So many processors of other programs make a measurement worthless.
+BUSY = 0.1
 
 
 @dataclass(frozen=True)

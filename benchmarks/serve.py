@@ -28,7 +28,8 @@ def serve(peer: Peer, quick: bool, answers: TextIO) -> None:
                 answer(quantities={})
             else:
                 gc.collect()
-                answer(quantities={**one_round(), "peak_memory": peak_bytes()})
+                quantities = {**one_round(), "peak_memory": peak_bytes()}
+                answer(quantities=quantities, processor_seconds=sum(os.times()[:4]))
         except (ModuleNotFoundError, PeerMissing) as error:
             answer(missing=str(error))
         except Exception:

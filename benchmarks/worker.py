@@ -48,8 +48,11 @@ class PeerFailed(Exception):
 class Worker:
     """A running peer, set up; raises PeerMissing or PeerFailed if it can't be.
 
-    `started` is when its process was.
+    `started` is when its process was; `processor_seconds` is what it and its ended
+    children used up to the end of the last round.
     """
+
+    processor_seconds = 0.0
 
     def __init__(self, claim: str, peer: Peer, quick: bool) -> None:
         try:
@@ -92,4 +95,5 @@ class Worker:
             raise PeerMissing(answer["missing"])
         if "quantities" not in answer:
             raise PeerFailed(answer.get("failed", "The process ended unexpectedly."))
+        self.processor_seconds = answer.get("processor_seconds", 0.0)
         return answer["quantities"]
