@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import (
     KERAS_FILES,
@@ -46,6 +45,6 @@ def load_data(
     """
     check_test_split("boston_housing.load_data", test_split)
     file = get_file(path, KERAS_FILES + "boston_housing.npz", file_hash=_SHA256)
-    with np.load(file, allow_pickle=False) as arrays:
-        x, y = shuffle(arrays["x"], arrays["y"], seed)
+    x, y = read_arrays(file, "x", "y")
+    x, y = shuffle(x, y, seed)
     return split_at(x, y, int(len(x) * (1 - test_split)))

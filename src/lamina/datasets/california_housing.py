@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import (
     KERAS_FILES,
@@ -53,7 +52,7 @@ def load_data(
         expected = "'small' or 'large'"
         raise invalid("california_housing.load_data", "version", version, expected)
     file = get_file(path, KERAS_FILES + "california_housing.npz", file_hash=_SHA256)
-    with np.load(file, allow_pickle=False) as arrays:
-        rows = slice(_ROWS[version])
-        x, y = shuffle(arrays["x"][rows], arrays["y"][rows], seed)
+    rows = slice(_ROWS[version])
+    x, y = (array[rows] for array in read_arrays(file, "x", "y"))
+    x, y = shuffle(x, y, seed)
     return split_at(x, y, int(len(x) * (1 - test_split)))

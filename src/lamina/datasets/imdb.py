@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split
 from lamina.datasets.word_lists import (
     Texts,
     Vocabulary,
     read_lists,
-    read_numbers,
     read_word_index,
 )
 
@@ -67,7 +67,7 @@ def load_data(
 def _part(
     file: str, part: str, random: np.random.RandomState, words: Vocabulary
 ) -> tuple[Texts, np.ndarray]:
-    texts, labels = read_lists(file, f"x_{part}"), read_numbers(file, f"y_{part}")
+    texts, labels = read_lists(file, f"x_{part}"), read_arrays(file, f"y_{part}")[0]
     order = random.permutation(len(texts))
     shuffled = [texts[row] for row in order]
     return words.short(words.mark(shuffled), labels[order])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split
 
@@ -30,6 +29,6 @@ def load_data(path: str = "mnist.npz") -> Split:
         Y. LeCun and C. Cortes, licence CC BY-SA 3.0.
     """
     file = get_file(path, KERAS_FILES + "mnist.npz", file_hash=_SHA256)
-    with np.load(file, allow_pickle=False) as arrays:
-        train = arrays["x_train"], arrays["y_train"]
-        return train, (arrays["x_test"], arrays["y_test"])
+    names = "x_train", "y_train", "x_test", "y_test"
+    x_train, y_train, x_test, y_test = read_arrays(file, *names)
+    return (x_train, y_train), (x_test, y_test)

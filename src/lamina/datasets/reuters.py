@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split, check_test_split, split_at
 from lamina.datasets.word_lists import (
     Vocabulary,
     read_lists,
-    read_numbers,
     read_word_index,
 )
 
@@ -65,7 +65,7 @@ def load_data(
     check_test_split("reuters.load_data", test_split)
     words = Vocabulary(num_words, skip_top, maxlen, start_char, oov_char, index_from)
     file = get_file(path, KERAS_FILES + "reuters.npz", file_hash=_SHA256)
-    texts, labels = read_lists(file, "x"), read_numbers(file, "y")
+    texts, labels = read_lists(file, "x"), read_arrays(file, "y")[0]
     order = np.random.RandomState(seed).permutation(len(texts))
     shuffled = words.mark([texts[row] for row in order])
     kept, labels = words.short(shuffled, labels[order])

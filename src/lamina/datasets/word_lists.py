@@ -10,12 +10,12 @@ from __future__ import annotations
 import io
 import json
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lamina.datasets.arrays import header_of, npy_member
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES
 from lamina.errors import FileFormatError, invalid
@@ -97,29 +97,25 @@ class _ListUnpickler(pickle.Unpickler):
 
 def read_lists(path: str, name: str) -> Texts:
     """An object array of lists of integers out of an npz file."""
-    with zipfile.ZipFile(path) as archive:
-        stream = io.BytesIO(archive.read(f"{name}.npy"))
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        np.lib.format.read_array_header_1_0(stream)
-    else:
-        np.lib.format.read_array_header_2_0(stream)
-    array = _ListUnpickler(stream).load()
+    what = f"{name!r} in {path}"
+    data = npy_member(path, name)
+    *_, start = header_of(data, what)
+    try:
+        array = _ListUnpickler(io.BytesIO(data[start:])).load()
+    except FileFormatError:
+        raise
+    # The bytes of a damaged pickle can ask for any operation on any object.
+    except Exception as error:
+        raise FileFormatError(f"{what} is damaged: {error}") from None
     # What NumPy writes: (version, shape, dtype, is_fortran, list of the elements).
     texts = array.state[-1] if isinstance(array, _StandIn) and array.state else None
     if not isinstance(texts, list) or not all(map(_is_text, texts)):
-        raise FileFormatError(f"{name!r} in {path} does not hold lists of integers.")
+        raise FileFormatError(f"{what} does not hold lists of integers.")
     return texts
 
 
 def _is_text(value: object) -> bool:
     return type(value) is list and all(type(word) is int for word in value)
-
-
-def read_numbers(path: str, name: str) -> np.ndarray:
-    """A plain array out of an npz file."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays[name]
 
 
 def read_word_index(path: str, name: str, md5: str) -> dict[str, int]:
