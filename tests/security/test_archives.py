@@ -56,8 +56,8 @@ def twice() -> bytes:
 
 @cache
 def bomb(name: str) -> bytes:
-    """Two hundred megabytes in two hundred kilobytes."""
-    members = {**good_members(), "metadata.json": b"{}", name: bytes(2 * 10**8)}
+    """A hundred megabytes in a hundred kilobytes."""
+    members = {**good_members(), "metadata.json": b"{}", name: bytes(10**8)}
     return zipped(*members.items(), compression=zipfile.ZIP_DEFLATED)
 
 
@@ -106,7 +106,16 @@ def numpy_weights() -> bytes:
     return zipped(*members, ("model.weights.npz", zipped(("0.npy", stream.getvalue()))))
 
 
+def large_directory() -> bytes:
+    """A directory of half a million members that are not there."""
+    entry = b"PK\1\2" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a"
+    entries = entry * 500_000
+    end = struct.pack("<4H2LH", 0, 0, 65535, 65535, len(entries), 4, 0)
+    return b"PK\3\4" + entries + b"PK\5\6" + end
+
+
 ROWS = [
+    Row("#23010:large_directory", large_directory, "more than 4.0 MiB"),
     Row("duplicates:duplicate_member", twice, "two members of the same name"),
     Row("archive-names:absolute", lambda: with_name("/etc/cron.d/harm"), "leads out"),
     Row("archive-names:up", lambda: with_name("assets/../../harm"), "leads out"),
@@ -122,9 +131,9 @@ ROWS = [
     Row("symlinks:symlink", link, "a link or a device"),
     Row("damaged:encrypted", lambda: patched(8, b"\1\0"), "encrypted"),
     Row("damaged:lzma", lambda: patched(10, b"\16\0"), "uncommon way"),
-    Row("#23010:bomb_config", lambda: bomb("config.json"), "unpack to 190.7 MiB"),
-    Row("#23010:bomb_weights", lambda: bomb("model.weights.h5"), "unpack to 190.7 MiB"),
-    Row("#23010:bomb_assets", lambda: bomb("assets/words.txt"), "unpack to 190.7 MiB"),
+    Row("#23010:bomb_config", lambda: bomb("config.json"), "unpack to 95.4 MiB"),
+    Row("#23010:bomb_weights", lambda: bomb("model.weights.h5"), "unpack to 95.4 MiB"),
+    Row("#23010:bomb_assets", lambda: bomb("assets/words.txt"), "unpack to 95.4 MiB"),
     Row("#23010:larger_than_said", lambda: lying_size(10), "not what it says"),
     Row("#23010:smaller_than_said", lambda: lying_size(9000), "not what it says"),
     Row("#23010:stored_size",
@@ -166,6 +175,19 @@ def test_weights_are_taken_by_the_same_rules(row, tmp_path):
         return
     with refused(row.reason if path.stat().st_size else "neither", path):
         model.load_weights(path)
+
+
+def test_together_members_are_no_larger_than_memory(tmp_path):
+    """#23010: each within the ratio, and too much in all."""
+    lamina.config.set_memory_limit(10**7)
+    noise = np.random.default_rng(0).integers(0, 256, 30_000, np.uint8).tobytes()
+    data = noise + bytes(2 * 10**6)
+    more = {f"assets/{i}": data for i in range(6)}
+    members = {**good_members(), "metadata.json": b"{}", **more}
+    path = tmp_path / "harm.keras"
+    path.write_bytes(zipped(*members.items(), compression=zipfile.ZIP_DEFLATED))
+    with refused("would unpack to 11.6 MiB", path):
+        lamina.models.load_model(path)
 
 
 def test_a_changed_byte_is_noticed(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 import lamina
 from lamina import layers, saving
-from tests.security.harmless import refused
+from tests.security.harmless import harmless, refused
 from tests.security.hostile import changed, function, good_config, keras_file, model_of
 from tests.security.hostile import layer as config_of
 from tests.tables.cases import named
@@ -297,6 +297,8 @@ def test_every_other_entry_refuses_it(row):
     """CVE-2026-12481: entries that forgot about safety."""
     config = model_of(row.config)
     with refused(row.reason):
+        lamina.models.model_from_json(json.dumps(config))
+    with refused(row.reason):
         saving.deserialize_keras_object(config)
     with refused(row.reason):
         lamina.Sequential.from_config(config["config"])
@@ -354,11 +356,71 @@ def test_a_lambda_is_loaded_with_a_function_of_the_callers(tmp_path):
     assert loaded.layers[0].function is double
 
 
-def test_there_is_no_unsafe_mode(tmp_path):
-    path = keras_file(tmp_path / "harm.keras", model_of(ROWS[0].config))
-    for unsafe in (False, 0, None):
-        with refused("pass(.|\n)*custom_objects|Pass(.|\n)*custom_objects", path):
-            lamina.models.load_model(path, safe_mode=unsafe)
+@pytest.mark.parametrize("unsafe", [False, 0, None])
+def test_there_is_no_unsafe_mode(unsafe, tmp_path):
+    config = model_of(ROWS[0].config)
+    path = keras_file(tmp_path / "harm.keras", config)
+    reason = "no unsafe mode(.|\n)*Pass(.|\n)*custom_objects"
+    with refused(reason, path):
+        lamina.models.load_model(path, safe_mode=unsafe)
+    with refused(reason):
+        saving.deserialize_keras_object(config, safe_mode=unsafe)
+
+
+KINDS = {
+    "layers": layers,
+    "losses": lamina.losses,
+    "metrics": lamina.metrics,
+    "optimizers": lamina.optimizers,
+    "schedules": lamina.optimizers.schedules,
+    "activations": lamina.activations,
+    "initializers": lamina.initializers,
+    "regularizers": lamina.regularizers,
+    "constraints": lamina.constraints,
+}
+OF_ANY_KIND = {
+    "CVE-2024-3660:body": LAMBDA,
+    "CVE-2025-1550:class": config_of("Popen", "subprocess", args=["touch", "harm"]),
+    "CVE-2025-1550:without_module": {"class_name": "Popen", "config": {"args": "ls"}},
+    "CVE-2025-1550:function": function("system", "os"),
+    "CVE-2025-8747:get_file": function("get_file", "keras.utils"),
+    "CVE-2025-49655:pickle": config_of("TorchModuleWrapper", module=PICKLE),
+    "#23115:load_img": function("load_img", "keras.utils"),
+}
+
+
+@pytest.mark.parametrize("name", OF_ANY_KIND)
+@pytest.mark.parametrize("kind", KINDS)
+def test_objects_of_every_kind_follow_the_same_rules(kind, name):
+    with refused("never runs code|which lamina doesn't know"):
+        KINDS[kind].deserialize(OF_ANY_KIND[name])
+    if hasattr(KINDS[kind], "get"):
+        with refused("never runs code|which lamina doesn't know"):
+            KINDS[kind].get(OF_ANY_KIND[name])
+
+
+@pytest.mark.parametrize(
+    "name", ["os.system", "builtins>eval", "eval", "__import__", "keras.utils.get_file"]
+)
+@pytest.mark.parametrize("kind", [k for k in KINDS if hasattr(KINDS[k], "get")])
+def test_a_name_is_looked_up_in_tables_only(kind, name):
+    """CVE-2025-1550: a dotted path, or a function of Python's."""
+    with refused("Unknown"):
+        KINDS[kind].deserialize(name)
+
+
+def test_cloning_runs_nothing_but_what_is_there(tmp_path):
+    """CVE-2026-12481: a clone's functions are those of the model, not of a text."""
+
+    def double(x):
+        return 2 * x
+
+    model = lamina.Sequential([layers.Input((4,)), layers.Lambda(double)])
+    with harmless():
+        clone = lamina.models.clone_model(model, clone_function=lambda layer: layer)
+    assert clone.layers[0].function is double
+    with refused("the function 'double'"):
+        layers.Lambda.from_config(model.layers[0].get_config())
 
 
 def test_a_registered_name_takes_no_place_of_the_librarys():

@@ -95,6 +95,19 @@ def giant_in_chunks(file: h5py.File, secret: str) -> None:
     file.create_dataset(KERNEL, (10**7, 10**7), "f4", chunks=(10, 10))
 
 
+def deep(secret: str) -> bytes:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_group("/".join("a" * 200))
+    return buffer.getvalue()
+
+
+def wide(file: h5py.File, secret: str) -> None:
+    for i in range(1000):
+        file.create_group(f"more/{i}")
+        file[f"more/{i}/x"] = 1.0
+
+
 def attribute(value: object, **options: object) -> Callable[[str], bytes]:
     def change(file: h5py.File, secret: str) -> None:
         file[KERNEL].attrs.create("note", value, **options)
@@ -147,6 +160,8 @@ ROWS = [
     Row("CVE-2026-1669:external_link", edited(external_link), "leads to another place"),
     Row("#22900:soft_link", edited(soft_link), "leads to another place"),
     Row("cycles:hard_link", edited(hard_link), "has two places"),
+    Row("integers:deep", deep, "more than 100 deep"),
+    Row("integers:wide", edited(wide), "and [,0-9]+ more"),
     Row("cycles:cycle", edited(cycle), "has two places, or holds itself"),
     Row("#22976:virtual", edited(virtual), "a virtual dataset"),
     Row("CVE-2026-0897:giant", edited(giant), "claims to have shape"),
@@ -215,7 +230,7 @@ def test_hostile_weights_are_refused(row, tmp_path, secret):
 
 
 def test_state_of_an_optimizer_is_held_to_the_models_shapes(tmp_path):
-    """Slots of another shape than their weights, though their bytes are there."""
+    """slots: those of another shape, though their bytes are there."""
 
     def change(file: h5py.File, secret: str) -> None:
         del file["optimizer/vars/2"]

@@ -222,6 +222,8 @@ def test_the_config_alone_is_refused(row):
         cls = getattr(lamina, row.config["class_name"], lamina.Model)
         with refused(row.reason):
             cls.from_config(row.config["config"])
+        with refused(row.reason):
+            lamina.models.model_from_json(json.dumps(row.config))
 
 
 SLOW = {

@@ -43,7 +43,7 @@ MAX_OUTPUTS = 10_000
 # each model around it. Models nested to call each other at an exponential rate are
 # stopped here.
 _CALLS_PER_OBJECT = 20
-_CALLS_AT_LEAST = 1000
+_CALLS_AT_LEAST = 500
 
 
 def readable_size(size: int) -> str:

@@ -116,6 +116,8 @@ def deserialize(
         >>> deserialize({"class_name": "sgd", "config": {"learning_rate": 0.5}})
         SGD(learning_rate=0.5)
     """
+    if not isinstance(config, dict):
+        return optimizer_registry.deserialize(config, custom_objects)
     known = optimizer_registry.aliases.get(str(config.get("class_name")))
     if known is not None:
         config = {**config, "class_name": known.__name__}
