@@ -10,8 +10,8 @@ from tests.oracles.observe import draw_weights, placeholders
 from tests.tables.cases import named
 from tests.tables.layers import LAYERS
 
-# A cell is called by its layer, with states.
-CASES = [case for case in LAYERS if "states" not in case.call]
+# Called with a second array: a cell's states, or the value that a query looks at.
+CASES = [case for case in LAYERS if not {"states", "value"} & {*case.call}]
 
 
 @pytest.mark.parametrize("case", named(CASES, without={"code"}))

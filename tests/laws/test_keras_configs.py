@@ -17,6 +17,7 @@ LOST = {
     "metrics.cosine_axis": "axis",
     "metrics.auc_thresholds": "num_thresholds",
     "initializers.identity_gain": "gain",
+    "layers.multi_head_plain": "flash_attention",
 }
 # Passes what else it is given on to its function.
 WITH_FIXED_ARGUMENTS = [c for c in CONFIGS if c.name != "metrics.wrapped"]

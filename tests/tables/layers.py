@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.tables.cases import LayerCase
+from tests.tables.layers_attention import ATTENTION
 from tests.tables.layers_by_hand import (
     DISCRETIZATION,
     INTEGER_LOOKUP,
@@ -21,7 +22,15 @@ from tests.tables.layers_recurrent import RECURRENT
 from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
 
-WITH_ORACLE = [*CORE, *SPATIAL, *CONVOLUTION, *RECURRENT, *STATISTICS, *MORE]
+WITH_ORACLE = [
+    *CORE,
+    *SPATIAL,
+    *CONVOLUTION,
+    *RECURRENT,
+    *STATISTICS,
+    *ATTENTION,
+    *MORE,
+]
 BY_HAND = [*MAXOUT, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]
 LAYERS = [*WITH_ORACLE, *BY_HAND]
 

@@ -372,7 +372,38 @@ LOSSES_AND_NORMS = [
     ),
 ]
 
+QUERIES, KEYS = floats(2, 3, 4, 5, seed=5), floats(2, 6, 2, 5, seed=6)
+VALUES, PAIRS = floats(2, 6, 2, 3, seed=7), bools(2, 3, 6) | np.eye(3, 6, dtype=bool)
+OFFSETS = floats(4, 1, 6, seed=8)[None]
+
+
+def attended(q, k, v, bias=0.0, seen=True, scale=5**-0.5, cap=np.inf, **_):
+    k, v = np.repeat(k, 2, 2), np.repeat(v, 2, 2)
+    scores = np.einsum("btnh,bsnh->bnts", q, k) * scale
+    scores = scores / (1 + abs(scores) / cap) + bias
+    return np.einsum("bnts,bsnh->btnh", softmax(np.where(seen, scores, -1e30)), v)
+
+
+ATTENTION = [
+    OpCase("dot_product_attention", (QUERIES, KEYS, VALUES, *more), oracle, options)
+    for more, oracle, options in [
+        ((), attended, {}),
+        ((OFFSETS,), attended, {"flash_attention": False}),
+        (
+            (OFFSETS, PAIRS),
+            lambda q, k, v, bias, seen: attended(q, k, v, bias, seen[:, None]),
+            {},
+        ),
+        (
+            (),
+            lambda q, k, v: attended(q, k, v, seen=np.tri(3, 6), scale=2.0, cap=3.0),
+            {"is_causal": True, "scale": 2.0, "attn_logits_soft_cap": 3.0},
+        ),
+    ]
+]
+
 CASES = [
+    *ATTENTION,
     *UNARY,
     *ACTIVATIONS,
     *BINARY,
