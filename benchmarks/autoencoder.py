@@ -1,6 +1,6 @@
 """An autoencoder whose second half is transposed convolutions."""
 
-from benchmarks.claim import Claim
+from benchmarks.claim import Claim, Level
 from benchmarks.contest import QUANTITIES, bars, peers
 from benchmarks.workload import AUTOENCODER
 
@@ -12,4 +12,5 @@ CLAIM = Claim(
     bars=bars(keras=4, torch=0.9),
     rounds=5,
     quick_rounds=2,
+    level=Level.DEFAULT,
 )

@@ -1,6 +1,6 @@
 """What keeping a run costs: the same `fit` with a checkpoint each 10 s, and without."""
 
-from benchmarks.claim import Bar, Claim, Peer, Quantity
+from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 
 CLAIM = Claim(
     name="checkpoint_cost",
@@ -24,5 +24,6 @@ CLAIM = Claim(
     ),
     rounds=5,
     quick_rounds=2,
+    level=Level.DEFAULT,
     notes=("A round trains for 25 seconds each, or 12 with --quick.",),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from benchmarks.claim import Bar, Claim, Peer, Quantity
+from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 
 _JAX_CACHE = {
     "JAX_COMPILATION_CACHE_DIR": "{folder}",
@@ -36,6 +36,7 @@ CLAIM = Claim(
     ),
     rounds=5,
     quick_rounds=2,
+    level=Level.DEFAULT,
     notes=(
         "lamina keeps its compile cache by default. Keras and JAX keep none: their "
         "second start is like their first, unless the user sets one up.",

@@ -1,6 +1,6 @@
 """A GRU that judges texts."""
 
-from benchmarks.claim import Claim
+from benchmarks.claim import Claim, Level
 from benchmarks.contest import QUANTITIES, bars, peers
 from benchmarks.workload import GRU
 
@@ -12,4 +12,5 @@ CLAIM = Claim(
     bars=bars(keras=1.35, torch=1),
     rounds=5,
     quick_rounds=2,
+    level=Level.DEFAULT,
 )

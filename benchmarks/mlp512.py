@@ -1,6 +1,6 @@
 """A network whose steps are long enough for arithmetic to matter."""
 
-from benchmarks.claim import Bar, Claim, Peer, Quantity
+from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 from benchmarks.contest import MEMORY, START_AND_MEMORY
 from benchmarks.workload import MLP512
 
@@ -26,4 +26,5 @@ CLAIM = Claim(
     ),
     rounds=5,
     quick_rounds=2,
+    level=Level.DEFAULT,
 )

@@ -1,6 +1,6 @@
 """Ten thousand predictions of one row: the process must not grow."""
 
-from benchmarks.claim import Bar, Claim, Peer, Quantity
+from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 from benchmarks.workload import SEED_SMALL
 
 _TASK = {"training": SEED_SMALL, "calls": 10_000, "quick_calls": 3_000}
@@ -22,5 +22,6 @@ CLAIM = Claim(
     ),
     rounds=3,
     quick_rounds=1,
+    level=Level.DEFAULT,
     fresh=True,
 )

@@ -1,6 +1,6 @@
 """`predict` of one row, of a batch and of ten thousand rows."""
 
-from benchmarks.claim import Claim
+from benchmarks.claim import Claim, Level
 from benchmarks.scaling import bars, keras_peers, peer, quantities
 from benchmarks.workload import MLP512, MNIST_CNN
 
@@ -29,4 +29,5 @@ CLAIM = Claim(
     bars=bars(_VARIANTS),
     rounds=5,
     quick_rounds=2,
+    level=Level.DEFAULT,
 )

@@ -1,6 +1,6 @@
 """ResNet-20 with batch normalisation."""
 
-from benchmarks.claim import Claim
+from benchmarks.claim import Claim, Level
 from benchmarks.contest import QUANTITIES, bars, peers
 from benchmarks.workload import RESNET20
 
@@ -12,4 +12,5 @@ CLAIM = Claim(
     bars=bars(keras=4, torch=0.85),
     rounds=5,
     quick_rounds=2,
+    level=Level.DEFAULT,
 )
