@@ -184,6 +184,42 @@ def mutate_tensors(random: Random, data: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + data[end:]
 
 
+def mutate_legacy(random: Random, text: str) -> bytes:
+    """An `.h5` file of an older Keras with a changed part, or changed bytes."""
+    parts = json.loads(text)
+    choice = random.random()
+    if choice < 0.4:
+        parts["model"] = mutate_config(random, json.dumps(parts["model"]))
+    elif choice < 0.5:
+        parts["training"] = mutate_config(random, json.dumps(parts["training"]))
+    elif choice < 0.6:
+        number = random.choice(["1.2.2", "2.0", "2.4.0-tf", "3.0", "9" * 5000, "", "x"])
+        parts["attributes"]["keras_version"] = number
+    elif choice < 0.8:
+        mutate_arrays(random, parts["layers"])
+    data = legacy_file(parts)
+    return data if choice < 0.8 else mutate_bytes(random, data)
+
+
+def mutate_arrays(random: Random, layers: dict[str, dict[str, Any]]) -> None:
+    """Other shapes, names and numbers of weights."""
+    layer = random.choice(list(layers))
+    weights = layers[layer]
+    name = random.choice(list(weights))
+    choice = random.random()
+    if choice < 0.4:
+        at = random.randrange(len(weights[name]))
+        weights[name][at] = random.choice([0, 1, 2, 3, 8, 40])
+    elif choice < 0.5:
+        weights[name] = random.choice([[], [1], [2, 2], [16], [1] * 5])
+    elif choice < 0.65:
+        del weights[name]
+    elif choice < 0.8:
+        weights[random.choice(["a", "a/b", "z_W_i:0", "../a"])] = weights.pop(name)
+    else:
+        layers[random.choice(["a", "dense", "model_weights"])] = layers.pop(layer)
+
+
 # Valid inputs
 
 
@@ -277,6 +313,65 @@ def tensor_files() -> list[bytes]:
     return _saved("save_weights", "model.safetensors")[:1]
 
 
+def legacy_file(parts: dict[str, Any]) -> bytes:
+    """An `.h5` file as Keras 1 and 2 wrote them, by what is in it."""
+    import h5py
+    import numpy as np
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["model_config"] = json.dumps(parts["model"])
+        file.attrs["training_config"] = json.dumps(parts["training"])
+        file.attrs.update(parts["attributes"])
+        root = file.create_group("model_weights")
+        root.attrs["layer_names"] = [n.encode() for n in parts["layers"]]
+        for layer, weights in parts["layers"].items():
+            group = root.require_group(layer)
+            group.attrs["weight_names"] = [n.encode() for n in weights]
+            for name, shape in weights.items():
+                if name not in group:
+                    group[name] = np.ones(shape, "f4")
+    return buffer.getvalue()
+
+
+@cache
+def legacy_models() -> list[str]:
+    """Models of Keras 1 and 2, with weights that were laid out in other ways."""
+
+    def model(version: str, backend: str, *layers: Any) -> str:
+        stack = [{"class_name": c, "config": config} for c, config, _ in layers]
+        stack[0]["config"]["batch_input_shape"] = [None, 6, 2]
+        training = {
+            "optimizer_config": {"class_name": "Adam", "config": {"lr": 0.1}},
+            "loss": "mse",
+            "metrics": ["acc"],
+        }
+        parts = {
+            "model": {"class_name": "Sequential", "config": stack},
+            "training": training,
+            "attributes": {"keras_version": version, "backend": backend},
+            "layers": {c["name"]: weights for _, c, weights in layers if weights},
+        }
+        return json.dumps(parts)
+
+    dense = "Dense", {"name": "d", "units": 2}, {"d/k:0": [3, 2], "d/b:0": [2]}
+    gates = {f"l_{m}_{g}": [3] for g in "icfo" for m in "WUb"}
+    gates |= {n: [2 + (n[2] == "U"), 3] for n in gates if n[2] in "WU"}
+    old = "LSTM", {"name": "l", "output_dim": 3, "activation": "tanh"}, gates
+    fused = {"l/k": [2, 12], "l/r": [3, 12], "l/b": [24]}
+    cudnn = "CuDNNLSTM", {"name": "l", "units": 3}, fused
+    window = {"nb_filter": 3, "filter_length": 2, "border_mode": "same", "name": "c"}
+    line = "Convolution1D", window, {"c_W": [3, 2, 2, 1], "c_b": [3]}
+    flat = "GlobalMaxPooling1D", {"name": "g"}, {}
+    return [
+        model("2.2.4", "tensorflow", cudnn, dense),
+        model("1.2.2", "theano", old),
+        model("1.1.0", "theano", line, flat, dense),
+        model("2.1.6", "tensorflow", flat, ("Dense", {"name": "d", "units": 2},
+              {"d/k:0": [2, 2], "d/b:0": [2]})),
+    ]  # fmt: skip
+
+
 @cache
 def weight_files() -> list[bytes]:
     """Weights of the first model, as lamina and as h5py write them."""
@@ -314,7 +409,7 @@ def run_text(text: bytes, folder: Path) -> None:
 def run_archive(data: bytes, folder: Path) -> None:
     import lamina
 
-    path = folder / "model.keras"
+    path = folder / "model"
     path.write_bytes(data)
     lamina.models.load_model(path)
 
@@ -325,6 +420,13 @@ def run_weights(data: bytes, folder: Path) -> None:
     models()[0].load_weights(path, skip_mismatch=len(data) % 2 == 0)
 
 
+def run_legacy(data: bytes, folder: Path) -> None:
+    if len(data) % 3:
+        run_archive(data, folder)
+    else:
+        run_weights(data, folder)
+
+
 FORMATS = {
     form.name: form
     for form in (
@@ -333,6 +435,7 @@ FORMATS = {
         Format("text", model_configs, mutate_text, run_text),
         Format("weights", weight_files, mutate_bytes, run_weights),
         Format("safetensors", tensor_files, mutate_tensors, run_weights),
+        Format("h5", legacy_models, mutate_legacy, run_legacy),
         Format("keras", archives, mutate_archive, run_archive),
     )
 }
