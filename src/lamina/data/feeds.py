@@ -13,7 +13,6 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -21,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.data.arrays import num_rows
+from lamina.data.rows import Rows, cut, gather, map_rows, on_device
 from lamina.data.shuffle import shuffled
 from lamina.errors import DataError
 
@@ -39,11 +39,9 @@ Run = tuple[Any, Any]
 
 # Batches that are gathered together, and checked together for being finite.
 STRETCH = 25
-_BLOCK = 16 * 2**20  # bytes
-_LARGE = 16 * 2**20
+_BLOCK = 4 * 2**20  # bytes
 # An epoch of so few batches goes to the device in one piece, remainder and all.
 _SHORT = 4 * STRETCH
-_ALIGNMENT = 64
 _STACK_BYTES = 16 * 2**20
 # Batches of a stream that go to the device together, at most.
 STACK_STEPS = 64
@@ -72,14 +70,14 @@ class Batches(NamedTuple):
         """The rows of `STRETCH` batches from `first` on, gathered at once.
 
         One large gather is far cheaper than many small ones. `None` where there is
-        nothing to gather, or too much for a cache.
+        nothing to gather, or so much that a dispatch of few steps would wait for it.
         """
         if not self.shuffled or self.size != self.stride:
             return None
         arrays = data[0]
         rows = _rows(arrays)
         wanted = min(STRETCH * self.size, rows)
-        if wanted * sum(a.nbytes // rows for a in jax.tree.leaves(arrays)) > _BLOCK:
+        if wanted * sum(a.nbytes // rows for a in _leaves(arrays)) > _BLOCK:
             return None
         start = jnp.minimum(first * self.size, rows - wanted)
         return start, _gather(arrays, run, start, wanted)
@@ -117,7 +115,7 @@ class Batches(NamedTuple):
                 shape = a.shape[1:] if stacked else (size, *a.shape[1:])
                 return jax.ShapeDtypeStruct(shape, a.dtype)
 
-            return jax.tree.map(one, data[0])
+            return map_rows(one, data[0])
 
         return [spec(size) for size in (self.size, self.rest) if size or stacked]
 
@@ -130,52 +128,27 @@ class Segment(NamedTuple):
     first: int
     last: int
     short: bool = False  # whether it is all of an epoch of few batches
-    after: Any = None  # the state that a stream has after its last batch
+    # Where a stream stands: batches of the epoch, and its own state after them.
+    before: Any = None
+    after: Any = None
 
 
 def _rows(arrays: Any) -> int:
-    return jax.tree.leaves(arrays)[0].shape[0]
+    return _leaves(arrays)[0].shape[0]
+
+
+def _leaves(arrays: Any) -> list[Any]:
+    return jax.tree.leaves(arrays, is_leaf=lambda a: isinstance(a, Rows))
 
 
 def _gather(arrays: Any, run: Run, start: Any, count: int) -> Any:
-    places = start + jnp.arange(count)
-    rows = shuffled(places, _rows(arrays), *run)
-    # The order is a permutation, so no index needs checking.
-    return jax.tree.map(
-        lambda a: a.at[rows].get(mode="promise_in_bounds", unique_indices=True), arrays
-    )
+    # An order is a permutation: no index is too high, and none comes twice.
+    places = shuffled(start + jnp.arange(count), _rows(arrays), *run)
+    return map_rows(lambda a: gather(a, places), arrays)
 
 
 def _slice(arrays: Any, start: Any, count: int) -> Any:
-    return jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, count), arrays)
-
-
-def _on_device(array: Any) -> jax.Array:
-    """A copy on the device that nobody else holds.
-
-    Memory that is aligned as JAX wants it is taken over; `jnp.asarray` would copy it
-    a second time.
-    """
-    if isinstance(array, jax.Array):
-        return array
-    dtype = jax.dtypes.canonicalize_dtype(array.dtype)
-    size = array.size * dtype.itemsize
-    buffer = np.empty(size + _ALIGNMENT, np.uint8)
-    offset = -buffer.ctypes.data % _ALIGNMENT
-    aligned = buffer[offset : offset + size].view(dtype).reshape(array.shape)
-    _copy(aligned, array)
-    return jax.device_put(aligned)
-
-
-def _copy(target: np.ndarray, source: Any) -> None:
-    """Copy an array; a large one by two threads, since new memory is slow at first."""
-    if target.nbytes < _LARGE:
-        np.copyto(target, source, casting="unsafe")
-        return
-    half = len(target) // 2
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(np.copyto, target[:half], source[:half], casting="unsafe")
-        np.copyto(target[half:], source[half:], casting="unsafe")
+    return map_rows(lambda a: cut(a, start, count), arrays)
 
 
 class Source(Protocol):
@@ -191,13 +164,15 @@ class Source(Protocol):
         """What `go_to` needs to know about the place after the last batch, if any."""
         ...
 
-    def go_to(self, epoch: int, state: Any) -> bool:
+    def go_to(self, epoch: int, place: Any) -> bool:
         """Let the next epoch be this one; `False` if all before it has to be read."""
         ...
 
 
 class ArrayFeed:
     """Arrays that stay whole on the device; batches are gathered inside the program.
+
+    `arrays` are those that were given.
 
     Args:
         arrays: a tuple (x, y, sample_weight) of trees of arrays; parts may be `None`.
@@ -222,7 +197,8 @@ class ArrayFeed:
         self.steps = self.full + (self.rest > 0)
         if steps is not None and steps < self.steps:
             self.steps, self.full, self.rest = steps, min(steps, self.full), 0
-        self.arrays = jax.tree.map(_on_device, arrays)
+        self.arrays = arrays
+        self._data = jax.tree.map(on_device, arrays), None
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """An epoch's full batches, then the remainder.
@@ -232,7 +208,7 @@ class ArrayFeed:
             join: whether the remainder of a short epoch may be in one segment with
                 the full batches.
         """
-        data, size, full = (self.arrays, None), self.batch_size, self.full
+        data, size, full = self._data, self.batch_size, self.full
         batches, short = (
             Batches("rows", size, size, 0, self.shuffle),
             self.steps <= _SHORT,
@@ -247,7 +223,7 @@ class ArrayFeed:
 
     def example(self) -> Any:
         """The shapes of a full batch."""
-        return next(self.segments(0)).batches.specs((self.arrays, None))[0]
+        return next(self.segments(0)).batches.specs(self._data)[0]
 
 
 class StreamFeed:
@@ -260,10 +236,12 @@ class StreamFeed:
 
     def __init__(self, source: Source, most: int = STACK_STEPS) -> None:
         self._source, self.steps, self.most = source, source.steps, most
-        self.keeps_states = False  # whether segments tell the stream's state
+        self.keeps_states = False  # whether segments tell where the stream stands
         self._iterator: Iterator[Any] = iter(())
         self._held: list[Any] = []
         self._first = 0
+        self._place: Any = None
+        self.look: Callable[[Any], None] = lambda _: None  # called with each batch
 
     def example(self) -> Any:
         """The first batch; it is not lost, but comes again when the epoch runs.
@@ -287,8 +265,11 @@ class StreamFeed:
         Args:
             epoch: the epoch.
             first: how many of its batches are left out.
-            state: what the stream said its state is there; `None` if it said nothing.
+            state: what the last segment said of where the stream stands.
         """
+        self._place, self._first = state, first
+        if state is not None and state[1] is None:
+            return  # at its beginning, where it is now
         if self._source.go_to(epoch, state):
             self._held = []
         else:
@@ -297,23 +278,29 @@ class StreamFeed:
                 f"epoch {epoch + 1}, which takes time and is right only if it yields "
                 "the same again. Iterators with `get_state` and `set_state` are taken "
                 "up at once.",
-                stacklevel=5,
+                stacklevel=6,
             )
+            self._first = 0
             for earlier in range(epoch):
                 deque(self._batches(earlier), maxlen=0)
-        self._first = first
+            self._first = first
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """The epoch's batches in stacks, made by a thread while the device works."""
-        first = self._first
+        first, before = self._first, self._place
         source = self._with_states(epoch)
         for stack, count, state in _ahead(lambda: _stacks(source, self.most)):
             data, batches = (stack, np.int32(first)), Batches("stack")
-            yield Segment(data, batches, first, first + count, False, state)
-            first += count
+            after = None if state is None else (first + count, state)
+            if before is None and state is not None:
+                before = 0, None
+            yield Segment(data, batches, first, first + count, False, before, after)
+            first, before = first + count, after
+        self._place = before and (0, before[1])
 
     def _with_states(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         for batch in self._batches(epoch):
+            self.look(batch)
             yield batch, self._source.state() if self.keeps_states else None
 
     def _batches(self, epoch: int) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.check import is_int
 from lamina.core.compiled import CompiledFunction
 from lamina.core.module import signature
 from lamina.core.random import make_seed
@@ -20,12 +21,13 @@ from lamina.data.adapt import (
 )
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, LaminaError, invalid
 from lamina.training.callbacks import CallbackList, History
 from lamina.training.engine import clock_of
 from lamina.training.keeper import Keeper
+from lamina.training.lint import check_pairs
 from lamina.training.loop import EpochLoop, Finished, Interrupt, host_logs
-from lamina.training.preflight import check_data
+from lamina.training.preflight import check_class_weight, check_data
 from lamina.training.run_state import Place
 
 __all__ = [
@@ -48,6 +50,7 @@ def fit(
     seed: int | None, check: bool, resume: Any,
 ) -> Any:  # fmt: skip
     """See `Trainer.fit`."""
+    _check_numbers(epochs, initial_epoch, validation_freq)
     if validation_split and validation_data is None:
         (x, y, sample_weight), validation_data = split_validation(
             (x, y, sample_weight), validation_split
@@ -61,25 +64,32 @@ def fit(
         most,
     )  # fmt: skip
     chosen.params["steps"] = feed.steps
-    get_ready(model, feed, check)
+    pred = get_ready(model, feed, check)
+    if model._plan is not None:
+        check_class_weight(class_weight, model._plan, pred)
+        check_pairs(model._plan, _labels(feed), pred)
     interrupt = Interrupt()
-    validate = _validation(
+    held_out, validate = _validation(
         model, validation_data, validation_batch_size or batch_size, validation_steps,
-        chosen, interrupt,
+        chosen, interrupt, check,
     )  # fmt: skip
     training = _Training(model, feed, chosen, seed, interrupt, keeper)
     training.validate, training.validation_freq = validate, validation_freq
-    record = {
+    arguments = {
         "seed": seed, "batch_size": batch_size, "shuffle": shuffle,
         "steps_per_epoch": steps_per_epoch, "class_weight": class_weight,
+        "validation_split": validation_split, "validation_steps": validation_steps,
+        "validation_batch_size": validation_batch_size,
+        "validation_freq": validation_freq, "initial_epoch": initial_epoch,
     }  # fmt: skip
     with interrupt, chosen, keeper:
         chosen.on_train_begin()
-        start = Place(initial_epoch, 0, model._steps_done)
-        logs = training.run(keeper.begin(feed, start, **record), epochs)
+        place = Place(initial_epoch, 0, model._steps_done)
+        place = keeper.begin(feed, held_out, place, epochs, **arguments)
+        logs = training.run(place, epochs)
         finish(model)
         chosen.on_train_end(logs)
-        keeper.complete = not interrupt.requested
+        keeper.complete = training.came_to_end
     return model.history
 
 
@@ -88,6 +98,7 @@ class _Training:
 
     validate: Callable[[], dict[str, Any]] | None = None
     validation_freq: int | Sequence[int] = 1
+    came_to_end = False
 
     def __init__(
         self, model: Any, feed: ArrayFeed | StreamFeed, callbacks: CallbackList,
@@ -113,9 +124,10 @@ class _Training:
             if first == 0:
                 callbacks.on_epoch_begin(self._epoch)
             most = epochs - self._epoch if together else 1
-            for i, done in enumerate(
-                loop.epochs(self._epoch, most, model._steps_done, first)
-            ):
+            finished = [Finished(self._keeper.logs, first)]
+            if not (first > 0 and self._keeper.logs):
+                finished = loop.epochs(self._epoch, most, model._steps_done, first)
+            for i, done in enumerate(finished):
                 if i > 0:
                     callbacks.on_epoch_begin(self._epoch)
                 logs = self._end_epoch(done)
@@ -127,14 +139,19 @@ class _Training:
                 self._keeper.epoch_ended(place, loop.stream_state, last)
         if loop.interrupted:
             self._keeper.diverged()
+        self.came_to_end = not (self._interrupt.requested or loop.interrupted)
         return logs
 
     def _end_epoch(self, done: Finished) -> dict[str, Any]:
-        logs = done.logs
+        logs = dict(done.logs)
         self._model._steps_done += done.steps
         due = _is_due(self._epoch, self.validation_freq)
         if self.validate is not None and due and not self._interrupt.requested:
             logs.update({f"val_{k}": v for k, v in self.validate().items()})
+        if self._interrupt.requested and done.steps == self._loop.feed.steps:
+            step = self._model._steps_done - done.steps
+            place = Place(self._epoch, done.steps, step)
+            self._keeper.pause(place, -1, self._loop.stream_state, True, done.logs)
         self._callbacks.on_epoch_end(self._epoch, logs)
         self._epoch += 1
         return logs
@@ -151,6 +168,16 @@ def finish(model: Any) -> None:
     """Let the optimizer put its averages into the weights, if it keeps any."""
     if hasattr(model.optimizer, "finalize_variable_values"):
         model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def _check_numbers(epochs: Any, initial_epoch: Any, validation_freq: Any) -> None:
+    for name, value in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+        if not is_int(value) or value < 0:
+            raise invalid("fit", name, value, "a whole number of at least 0")
+    listed = isinstance(validation_freq, (list, tuple, set, range))
+    if not listed and (not is_int(validation_freq) or validation_freq < 1):
+        expected = "a positive integer, or a list of epochs counted from 1"
+        raise invalid("fit", "validation_freq", validation_freq, expected)
 
 
 def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
@@ -173,6 +200,8 @@ def callbacks_for(
             callbacks.append(History())
             callbacks.set_model(model)
         return callbacks
+    if verbose not in ("auto", 0, 1, 2):
+        raise invalid("fit and the like", "verbose", verbose, "0, 1, 2 or 'auto'")
     verbose = 1 if verbose == "auto" else int(verbose)
     return CallbackList(
         callbacks,
@@ -185,16 +214,33 @@ def callbacks_for(
     )
 
 
-def get_ready(model: Any, feed: ArrayFeed | StreamFeed, check: bool) -> None:
-    """Build what is not built, and look for mistakes in the data."""
-    true, pred = model._make_ready(_specs(feed.example()))
-    if isinstance(feed, ArrayFeed) and check:
-        labels: Any = true
-        if model._plan is not None:
-            labels = jax.tree.leaves(feed.arrays[1])
-            if len(labels) != len(pred):
-                labels = [None] * len(pred)
-        check_data(feed.arrays, model._plan, labels, pred)
+def get_ready(
+    model: Any, feed: ArrayFeed | StreamFeed, check: bool, finite: bool = True
+) -> list[Any]:
+    """Build what is not built, and look for mistakes in the data.
+
+    Args:
+        model: the model.
+        feed: the data; that of a stream is looked at as it comes.
+        check: whether to look at the data at all.
+        finite: whether to look for values that are not finite.
+
+    Returns:
+        Shapes of the outputs, flat, in the plan's order.
+    """
+    batch = feed.example()
+    pred = model._make_ready(_specs(batch))
+    plan, graph = model._plan, getattr(model, "_graph", None)
+    if check and isinstance(feed, ArrayFeed):
+        check_data(feed.arrays, plan, pred, graph, finite)
+    elif check and isinstance(feed, StreamFeed):
+        feed.look = lambda b: check_data(b, plan, pred, graph, finite=False)
+        feed.look(batch)
+    return pred
+
+
+def _labels(feed: ArrayFeed | StreamFeed) -> Any:
+    return (feed.arrays if isinstance(feed, ArrayFeed) else feed.example())[1]
 
 
 def _specs(batch: Any) -> Any:
@@ -203,10 +249,10 @@ def _specs(batch: Any) -> Any:
 
 def _validation(
     model: Any, data: Any, batch_size: int | None, steps: int | None,
-    callbacks: CallbackList, interrupt: Interrupt,
-) -> Callable[[], dict[str, Any]] | None:  # fmt: skip
+    callbacks: CallbackList, interrupt: Interrupt, check: bool,
+) -> tuple[Any, Callable[[], dict[str, Any]] | None]:  # fmt: skip
     if data is None:
-        return None
+        return None, None
     alone = not isinstance(data, (tuple, list))
     parts = (data, None, None) if alone else unpack_x_y_sample_weight(data)
     size = batch_size if is_array_data(parts[0]) else None
@@ -215,7 +261,13 @@ def _validation(
         "test", model._engine("test"), feed, callbacks, 0,
         lambda: model.stop_evaluating or interrupt.requested,
     )  # fmt: skip
-    model._make_ready(_specs(feed.example()))
+    try:
+        get_ready(model, feed, check)
+        # What would fail after the first epoch fails now.
+        loop.prepare(everything=True)
+    except LaminaError as error:
+        error.add_note("This is about the validation data.")
+        raise
 
     def validate() -> dict[str, Any]:
         model.stop_evaluating = False
@@ -224,7 +276,7 @@ def _validation(
         callbacks.on_test_end(logs)
         return logs
 
-    return validate
+    return feed, validate
 
 
 def evaluate(
@@ -234,7 +286,7 @@ def evaluate(
     """See `Trainer.evaluate`."""
     feed = adapt(x, y, sample_weight, batch_size, steps)
     chosen = callbacks_for(model, callbacks, verbose, steps=feed.steps)
-    get_ready(model, feed, check=False)
+    get_ready(model, feed, check=True, finite=False)
     model.stop_evaluating = False
     with Interrupt() as interrupt, chosen:
         loop = EpochLoop(
@@ -293,15 +345,15 @@ def _joined(*parts: Any) -> np.ndarray:
 
 def _single_batches(feed: ArrayFeed | StreamFeed) -> Any:
     """The feed's batches, one by one."""
-    for segment in feed.segments(0):
-        if isinstance(feed, StreamFeed):
+    if isinstance(feed, StreamFeed):
+        for segment in feed.segments(0):
             for i in range(segment.last - segment.first):
                 yield jax.tree.map(lambda a, i=i: a[i], segment.data[0])
-            continue
-        arrays, size = segment.data[0], segment.batches.size
-        for i in range(segment.first, segment.last):
-            start = i * segment.batches.stride
-            yield jax.tree.map(lambda a, s=start, n=size: a[s : s + n], arrays)
+        return
+    for segment in feed.segments(0):
+        size, stride = segment.batches.size, segment.batches.stride
+        for start in range(segment.first * stride, segment.last * stride, stride):
+            yield jax.tree.map(lambda a, s=start, n=size: a[s : s + n], feed.arrays)
 
 
 def predictor(model: Any) -> Callable[[Any], Any]:
