@@ -99,21 +99,24 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def ratio_table(results: Sequence[Result]) -> str:
     """A row a network, a column a peer: how many times faster lamina is."""
-    peers = list(dict.fromkeys(peer for r in results for peer in plain_rivals(r)))
+    peers = columns(results)
     bounds = {bound for r in results for bound in r.content["bounds"]}
     head = ["a step of `fit`", US, *peers, *(["share of peak"] if bounds else [])]
     return table(head, (ratio_row(result, peers, bool(bounds)) for result in results))
 
 
-def plain_rivals(result: Result) -> Iterator[str]:
-    """Without the peers of a single claim, such as other settings of Keras."""
-    return (peer for peer in result.rivals() if "," not in peer)
+def columns(results: Sequence[Result]) -> list[str]:
+    """Every contestant but other settings of one library, the main ones first."""
+    found = {peer for r in results for peer in r.rivals() if "," not in peer}
+    main = [peer for peer in charts.COLOURS if peer in found]
+    return [*main, *sorted(found - set(main))]
 
 
 def ratio_row(result: Result, peers: Sequence[str], with_share: bool) -> list[str]:
     quantity = result.quantities[0]
     ratios = [result.ratio(peer, quantity["key"]) for peer in peers]
-    row = [result.name, shown(result.median(US, quantity["key"]), quantity)]
+    name = result.name if quantity["key"] == "step" else f"{result.name}, an epoch"
+    row = [name, shown(result.median(US, quantity["key"]), quantity)]
     row += ["" if ratio is None else marked(ratio) for ratio in ratios]
     if with_share:
         shares = [result.ratio(b, quantity["key"]) for b in result.content["bounds"]]
@@ -157,13 +160,14 @@ def bar_table(results: Sequence[Result]) -> str:
             quantity = quantities[bar["quantity"]]
             values = [shown(bar[name], quantity) for name in ("lamina", "limit")]
             rows.append([result.name, bar["bar"], words[bar["met"]], *values])
-    rows.sort(key=lambda row: list(words.values()).index(row[2]) != 1)
+    rows.sort(key=lambda row: row[2] != words[False])
+    met = sum(row[2] == words[True] for row in rows)
     head = ["claim", "bar", "", US, "at most"]
-    return f"The bars that are set:\n\n{table(head, rows)}"
+    return f"Of {len(rows)} bars that are set, {met} are met:\n\n{table(head, rows)}"
 
 
 def whole_process_table(results: Sequence[Result]) -> str:
-    peers = list(dict.fromkeys(peer for r in results for peer in plain_rivals(r)))
+    peers = columns(results)
 
     def row(result: Result, quantity: Quantity) -> list[str]:
         medians = [result.median(peer, quantity["key"]) for peer in [US, *peers]]
