@@ -65,17 +65,17 @@ def other_keras(task: dict[str, object]) -> tuple[Peer, ...]:
             "keras_api:fit",
             arguments,
             environment={"KERAS_BACKEND": "tensorflow"},
-            packages=("tensorflow-cpu>=2.19", "keras==3.15.1"),
+            packages=("tensorflow-cpu==2.21.0", "keras==3.15.1"),
             level=Level.FULL,
         ),
     )
 
 
 def bars(keras: float, torch: float, share: float | None = None) -> tuple[Bar, ...]:
-    """At least so many times faster than Keras-JAX, than the better torch; the peak."""
+    """So many times the speed of Keras-JAX and of the better torch, and of the peak."""
     found = [
-        Bar(f"{keras:g} times faster than Keras-JAX", "step", (KERAS,), 1 / keras),
-        Bar(f"{torch:g} of torch's better speed", "step", TORCH, 1 / torch),
+        Bar(f"{keras:g} times Keras-JAX's speed", "step", (KERAS,), 1 / keras),
+        Bar(f"{torch:g} times torch's speed", "step", TORCH, 1 / torch),
         MEMORY,
     ]
     if share:

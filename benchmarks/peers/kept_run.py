@@ -48,8 +48,9 @@ def digits() -> tuple[Any, np.ndarray, np.ndarray]:
 def fit(quick: bool, keep: bool) -> Round:
     """Both networks for some seconds each."""
     seconds = 12 if quick else 25
+    (images,), labels = SEED.data(SEED.rows)
     tasks = {
-        "dense": (compiled(lamina, SEED), *SEED.data(SEED)),
+        "dense": (compiled(lamina, SEED), images, labels),
         "convolutional": digits(),
     }
 
