@@ -29,13 +29,13 @@ import lamina
 from tests.oracles import observe
 from tests.oracles.families import CONFIGS
 from tests.tables.cases import LayerCase, LossCase, MetricCase
+from tests.tables.graphs import GRAPHS
 from tests.tables.layers import LAYERS
 from tests.tables.losses import LOSSES
 from tests.tables.metrics import METRICS
 from tests.tables.models import MODELS, REALS, ROWS, perceptron
 from tests.tables.optimizers import OPTIMIZERS
 from tests.tables.schedules import SCHEDULES
-from tests.tables.graphs import GRAPHS
 
 BATCH = {"batch_size": 8, "verbose": 0}
 # Keras leaves an argument of these out of its files, or can't compute them compiled.
@@ -140,9 +140,7 @@ def of_optimizer(name: str, make: Callable[[Any], Any], family: str) -> Exchange
         model.compile(make(k), "mse")
         return model
 
-    return Exchange(
-        family, name, trained(compiled, ROWS, REALS), going_on(ROWS, REALS)
-    )
+    return Exchange(family, name, trained(compiled, ROWS, REALS), going_on(ROWS, REALS))
 
 
 def of_models() -> Iterable[Exchange]:

@@ -377,6 +377,8 @@ def find_class(config: dict[str, Any]) -> Any:
         home = _registries.get(module or "")
         tables = [home] if home else list(_registries.values())
         own = next((r.objects[name] for r in tables if name in r.objects), None)
+        if own is None and home is not None:
+            own = home.aliases.get(name)  # what older releases called it
     keys = [name] if own and module else [config.get("registered_name"), name]
     for key in keys:
         item = get_registered_object(key) if key else None

@@ -65,8 +65,15 @@ _NAMES = {place: name for name, place in _CLASSES.items()}
 
 # What Keras's operations are called on; their other arguments make the operation.
 _OPERANDS = frozenset(
-    ["a", "array", "b", "bins", "choicelist", "condition", "condlist", "constant_values", "data", "default", "depthwise_kernel", "fill_value", "indices", "inputs", "kernel", "key", "operands", "output", "pointwise_kernel", "predictions", "q", "segment_ids", "sorted_sequence", "start", "start_indices", "step", "stop", "target", "targets", "updates", "values", "weights", "x", "x1", "x2", "xs", "y"]
-)
+    [
+        "a", "array", "b", "bins", "choicelist", "condition", "condlist",
+        "constant_values", "data", "default", "depthwise_kernel", "fill_value",
+        "indices", "inputs", "kernel", "key", "operands", "output", "pointwise_kernel",
+        "predictions", "q", "segment_ids", "sorted_sequence", "start", "start_indices",
+        "step", "stop", "target", "targets", "updates", "values", "weights", "x", "x1",
+        "x2", "xs", "y",
+    ]
+)  # fmt: skip
 _NO_OPERANDS = {("bincount", "weights"), ("squareplus", "b")}
 _ALSO_OPERANDS = {("allclose", "rtol"), ("allclose", "atol")}
 

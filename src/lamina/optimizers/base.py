@@ -476,6 +476,15 @@ class Optimizer(VariableMaker):
         for i, variable in enumerate(self.variables):
             variable.assign(np.asarray(store[str(i)]))
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An optimizer made with the arguments that `get_config` returned."""
+        if not config.get("use_ema"):
+            # Older files have numbers here that nothing uses.
+            unused = "ema_overwrite_frequency"
+            config = {k: v for k, v in config.items() if k != unused}
+        return super().from_config(config)
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, with numbers as they are now."""
         known = accepted_names(type(self))

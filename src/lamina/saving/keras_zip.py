@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import os
+import re
 import time
 import zipfile
 from collections.abc import Iterable
@@ -23,7 +23,10 @@ from lamina.core.registry import (
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import CONFIG, METADATA, WEIGHTS, Archive
-from lamina.saving.hdf5 import Group, read_hdf5
+from lamina.saving.checksum import Checksum
+from lamina.saving.hdf5 import SIGNATURE, Group, read_hdf5
+from lamina.saving.legacy_h5 import load_legacy_model
+from lamina.saving.region import Region
 from lamina.saving.weights import (
     build_configs,
     build_from,
@@ -110,7 +113,7 @@ def _config(model: Any, include_optimizer: bool) -> dict[str, Any]:
 
 def _add(contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int) -> str:
     """Add a member of known size; returns its checksum."""
-    digest = hashlib.sha256()
+    digest = Checksum()
     info = zipfile.ZipInfo(name, time.localtime()[:6])
     info.file_size = size
     with contents.open(info, "w") as member:
@@ -126,10 +129,10 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """The model in a `.keras` file.
+    """The model in a `.keras` file, or in an `.h5` file of an older Keras.
 
     Args:
-        filepath: the file.
+        filepath: the file; its content, not its name, says which it is.
         custom_objects: classes and functions of yours by the name the file uses.
         compile: whether to compile the model as it was when saved.
         safe_mode: must be true: no file can make lamina run code.
@@ -140,6 +143,11 @@ def load_model(
     """
     require_safe(safe_mode)
     with open_file(filepath) as file:
+        if file.peek(8).startswith(SIGNATURE):
+            region = Region(file, repr(file.name))
+            return load_legacy_model(
+                read_hdf5(region), region.what, custom_objects, compile
+            )
         contents = Archive(file)
         config = contents.json(CONFIG)
         weights = read_hdf5(contents.region(WEIGHTS))
@@ -153,11 +161,16 @@ def load_model(
             awaiting_values(),
         ):  # fmt: skip
             shapes = contents.metadata.get("build_configs", {})
-            return _rebuilt(config, shapes, weights, compile)
+            version = str(contents.metadata.get("keras_version", ""))
+            return _rebuilt(config, shapes, weights, compile, version)
 
 
 def _rebuilt(
-    config: dict[str, Any], shapes: dict[str, Any], weights: Group, compile: bool
+    config: dict[str, Any],
+    shapes: dict[str, Any],
+    weights: Group,
+    compile: bool,
+    version: str,
 ) -> Any:
     compiled = config.pop("compile_config", None)
     built = config.pop("build_config", None)
@@ -167,9 +180,31 @@ def _rebuilt(
     build_from(model, shapes or {"": built})
     if compile and compiled:
         model.compile_from_config(compiled)
+        if re.match(r"3\.\d(\.|$)", version):
+            _part_averages(model.optimizer, weights)
     read_weights(model, weights, None if compile else "optimizer")
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return model
+
+
+def _part_averages(optimizer: Any, weights: Group) -> None:
+    """Put an optimizer's averages before the sums of its gradients.
+
+    Until Keras 3.10 the two stood side by side for each variable of the model.
+    """
+    group = weights.group("optimizer/vars")
+    names = [v.name for v in getattr(optimizer, "variables", ())]
+    averages = [i for i, n in enumerate(names) if n.endswith("_average")]
+    sums = [i for i, n in enumerate(names) if n.endswith("_gradient_accumulator")]
+    if group is None or not averages or not sums:
+        return
+    old = dict(group.members)
+    for k, place in enumerate(
+        [i for pair in zip(averages, sums, strict=True) for i in pair]
+    ):
+        stored = old.get(str(averages[0] + k))
+        if stored is not None:
+            group.members[str(place)] = stored
 
 
 def _require_model(value: Any) -> None:

@@ -12,6 +12,7 @@ from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
 from lamina.saving.hdf5 import read_hdf5
+from lamina.saving.legacy_h5 import is_legacy, load_legacy_weights
 from lamina.saving.named_weights import NameMap, named_weights, read_named
 from lamina.saving.region import Region
 from lamina.saving.safetensors import (
@@ -65,8 +66,8 @@ def load_weights(
 
     Args:
         model: a model whose weights exist.
-        filepath: a `.weights.h5`, `.keras` or `.safetensors` file; its content, not its
-            name, says which it is.
+        filepath: a `.weights.h5`, `.keras` or `.safetensors` file, or an `.h5` file of
+            an older Keras; its content, not its name, says which it is.
         skip_mismatch: whether variables of another shape in the file, and those that
             only one side has, are left as they are.
         strict: whether a variable that only one side has is an error.
@@ -94,8 +95,11 @@ def load_weights(
                 f"{file.name!r} is another kind of file, whose weights go by the place "
                 "of their layer in the model."
             )
-        return read_weights(model, _stored(file, first), "optimizer", skip_mismatch,
-                            strict)  # fmt: skip
+        stored = _stored(file, first)
+        if is_legacy(stored):
+            what = repr(file.name)
+            return load_legacy_weights(model, stored, what, skip_mismatch, strict)
+        return read_weights(model, stored, "optimizer", skip_mismatch, strict)
 
 
 def _stored(file: BufferedReader, first: bytes) -> hdf5.Group:
