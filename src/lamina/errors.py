@@ -46,7 +46,7 @@ class LaminaError(Exception):
     """Base of all errors raised by lamina."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(_cut(message))
+        super().__init__(_readable(_cut(message)))
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "lamina.errors"
@@ -101,6 +101,14 @@ def _cut(message: str) -> str:
     half = _LONGEST_MESSAGE // 2
     left_out = len(message) - 2 * half
     return f"{message[:half]} [... {left_out:,} characters ...] {message[-half:]}"
+
+
+def _readable(message: str) -> str:
+    """A message without what speaks to the terminal instead of the reader."""
+    if message.isprintable():
+        return message
+    kept = (c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)
+    return "".join(kept)
 
 
 def did_you_mean(name: object, options: Iterable[str]) -> str:

@@ -102,6 +102,11 @@ def deep(secret: str) -> bytes:
     return buffer.getvalue()
 
 
+def escape(file: h5py.File, secret: str) -> None:
+    """A name that would clear the screen on which the error is read."""
+    file["\x1b[2J"] = 1.0
+
+
 def wide(file: h5py.File, secret: str) -> None:
     for i in range(1000):
         file.create_group(f"more/{i}")
@@ -160,6 +165,7 @@ ROWS = [
     Row("CVE-2026-1669:external_link", edited(external_link), "leads to another place"),
     Row("#22900:soft_link", edited(soft_link), "leads to another place"),
     Row("cycles:hard_link", edited(hard_link), "has two places"),
+    Row("names:escape", edited(escape), r"\\x1b\[2J"),
     Row("integers:deep", deep, "more than 100 deep"),
     Row("integers:wide", edited(wide), "and [,0-9]+ more"),
     Row("cycles:cycle", edited(cycle), "has two places, or holds itself"),

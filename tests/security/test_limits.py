@@ -145,6 +145,7 @@ ROWS = [
     Row("integers:op_splits", op("array_split", 10**7, axis=1), "10,000,000 arrays"),
     Row("integers:op_slices", op("unstack", 10**7, axis=1), "10,000,000 arrays"),
     Row("integers:op_differences", op("diff", 10**9), "at most 100"),
+    Row("integers:op_values", op("append", [1] * 150_000), "more than 100,000 values"),
     Row("integers:op_unknown", op("__import__", "os"), "no lamina op"),
     Row("integers:op_module", op("nn"), "no lamina op"),
     Row("integers:steps", optimizer("Muon", ns_steps=10**9), "from 1 to 100"),

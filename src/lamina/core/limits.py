@@ -38,6 +38,8 @@ MAX_OBJECTS = 100_000
 MAX_INTEGER = 2**64
 # Each output of one call is traced by itself.
 MAX_OUTPUTS = 10_000
+# JAX makes an array of each number in a list that an op is called with.
+MAX_ARGUMENTS = 100_000
 
 # How often building a model calls layers: twice for each place of a graph, again for
 # each model around it. Models nested to call each other at an exponential rate are

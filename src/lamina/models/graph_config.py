@@ -14,8 +14,9 @@ from typing import Any
 import jax
 
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
+from lamina.core.limits import MAX_ARGUMENTS
 from lamina.core.registry import deserialize, serialize
-from lamina.errors import FileFormatError
+from lamina.errors import FileFormatError, shown
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph import Graph, input_layer
 from lamina.models.graph_ops import Call, is_op, op_config, op_from_config
@@ -112,6 +113,7 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
     tensors: dict[Place, SymbolicTensor] = {}
     calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
     for entry in config["layers"]:
+        _require_few(entry)
         name, operation = entry["name"], _operation(entry)
         if isinstance(operation, InputLayer):
             tensors[name, 0, 0] = operation.output
@@ -125,6 +127,22 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
         _tensors_at(config["input_layers"], tensors),
         _tensors_at(config["output_layers"], tensors),
     )
+
+
+def _require_few(entry: dict[str, Any]) -> None:
+    arguments = [entry["inbound_nodes"], entry["config"] if is_op(entry) else None]
+    if _numbers(arguments) > MAX_ARGUMENTS:
+        raise FileFormatError(
+            f"The model's graph can't be built: {shown(entry['name'])} is called with "
+            f"lists of more than {MAX_ARGUMENTS:,} values."
+        )
+
+
+def _numbers(value: Any) -> int:
+    """How many values stand in lists, those of arrays left out."""
+    if isinstance(value, dict):
+        return 0 if "class_name" in value else _numbers(list(value.values()))
+    return len(value) + sum(map(_numbers, value)) if isinstance(value, list) else 0
 
 
 def _operation(entry: dict[str, Any]) -> Any:
