@@ -45,6 +45,7 @@ ORDER = (
     "adapters",
     "datasets",
     "utils",
+    "backend",
     "demo",
     "compat",
     "cli",

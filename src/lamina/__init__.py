@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from lamina import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -34,6 +35,7 @@ from lamina import (
     utils,
 )
 from lamina.core.dtypes import DTypePolicy
+from lamina.core.graph import SymbolicTensor as KerasTensor
 from lamina.core.stateless import value_and_grad
 from lamina.core.variable import Variable
 from lamina.initializers import Initializer
@@ -52,6 +54,7 @@ __all__ = [
     "Initializer",
     "Input",
     "InputSpec",
+    "KerasTensor",
     "Layer",
     "Loss",
     "Metric",
@@ -61,6 +64,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",

@@ -11,6 +11,8 @@
     ├── DownloadError (OSError)            a file that could not be fetched
     └── SaveError (OSError)                a file that could not be written
 
+    LikelyMistakeWarning (UserWarning)     it runs, but hardly does what was meant
+
 A message says what came, what is needed and, where it is known, the line that
 mends it. The built-in parent lets code written for Keras catch what it used to.
 """
@@ -27,6 +29,7 @@ __all__ = [
     "DownloadError",
     "FileFormatError",
     "LaminaError",
+    "LikelyMistakeWarning",
     "SaveError",
     "ShapeError",
     "StateError",
@@ -88,6 +91,10 @@ class SaveError(LaminaError, OSError):
     """A file could not be written: no space, no rights; the old one is untouched."""
 
 
+class LikelyMistakeWarning(UserWarning):
+    """Something that can be run, but that hardly does what was meant."""
+
+
 def shown(value: object) -> str:
     """The value as code, cut short if it is long."""
     text = repr(value)
@@ -127,5 +134,7 @@ def invalid(
     owner: str, argument: str, got: object, expected: str, hint: str = ""
 ) -> ArgumentError:
     """The error for an argument whose value can't be used."""
-    text = f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
+    text = (
+        f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
+    )
     return ArgumentError(f"{text} {hint}".rstrip())

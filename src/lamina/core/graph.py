@@ -20,7 +20,7 @@ from lamina.core.limits import check_output
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import StateScope, local
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, LaminaError
+from lamina.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["Node", "SymbolicTensor", "infer", "is_symbolic", "op", "walk"]
 
@@ -267,7 +267,7 @@ def walk(outputs: Any, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
     """The nodes between inputs and outputs, in an order they can run in.
 
     Raises:
-        LaminaError: an output depends on an input that is not among `inputs`.
+        ArgumentError: an output depends on an input that is not among `inputs`.
     """
     done = {id(t) for t in inputs}
     finished: set[int] = set()
@@ -280,7 +280,7 @@ def walk(outputs: Any, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
         if id(tensor) in done or (node is not None and id(node) in finished):
             continue
         if node is None:
-            raise LaminaError(
+            raise ArgumentError(
                 f"The outputs depend on {tensor!r}, which is not among the model's "
                 "inputs. Add it to `inputs`."
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from lamina.core.check import Check, check_arguments, check_name
 from lamina.core.limits import reading
@@ -21,11 +21,14 @@ from lamina.errors import ArgumentTypeError, did_you_mean
 __all__ = [
     "Module",
     "Number",
+    "known_keywords",
     "name_for",
     "reset_names",
     "snake_case",
     "unique_name",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _name_counts: dict[str, int] = {}
 
@@ -110,6 +113,27 @@ def unknown_keywords(cls: type, names: Any) -> ArgumentTypeError:
         f"{cls.__name__} has no argument {first!r}.{did_you_mean(first, known)} "
         f"It takes: {', '.join(known)}."
     )
+
+
+def known_keywords(function: F) -> F:
+    """Let a method refuse unknown keywords and offer the nearest names.
+
+    Raises:
+        ArgumentTypeError: the call has a keyword that the method doesn't take.
+    """
+    known = [n for n in inspect.signature(function).parameters if n != "self"]
+
+    @functools.wraps(function)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for name in kwargs:
+            if name not in known:
+                raise ArgumentTypeError(
+                    f"`{function.__name__}` has no argument {name!r}."
+                    f"{did_you_mean(name, known)} It takes: {', '.join(known)}."
+                )
+        return function(self, *args, **kwargs)
+
+    return call  # type: ignore[return-value]
 
 
 def checked_arguments(

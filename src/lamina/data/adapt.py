@@ -10,11 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.check import is_int
 from lamina.data.arrays import as_arrays, is_array_like, map_arrays, num_rows
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, StreamFeed
 from lamina.data.shuffle import permutation
 from lamina.data.streams import Epochs
-from lamina.errors import ArgumentError, DataError
+from lamina.errors import ArgumentError, ArgumentTypeError, DataError
 
 __all__ = [
     "adapt",
@@ -183,7 +184,7 @@ class _HostRows:
     def state(self) -> None:
         """Nothing: an epoch's order is a function of seed and epoch."""
 
-    def go_to(self, epoch: int, state: Any) -> bool:
+    def go_to(self, epoch: int, place: Any) -> bool:
         """Any epoch can be begun at once."""
         return True
 
@@ -193,9 +194,15 @@ def with_class_weight(parts: Any, class_weight: Mapping[int, float] | None) -> A
 
     Raises:
         ArgumentError: a class index is no class of y, or there are several outputs.
+        ArgumentTypeError: the weights are no dictionary by class index.
     """
     if not class_weight:
         return parts
+    if not isinstance(class_weight, Mapping) or not all(map(is_int, class_weight)):
+        raise ArgumentTypeError(
+            "`class_weight` must be a dictionary from class indices to weights, such "
+            f"as {{0: 1.0, 1: 2.5}}. Received: {class_weight!r}."
+        )
     x, y, weight = parts
     labels = jax.tree.leaves(y)
     if len(labels) != 1:

@@ -81,6 +81,8 @@ def _as_array(value: Any, what: str) -> Any:
     if array.dtype.kind in "SUmM":
         first = array.flat[0]
         raise _no_numbers(first.item() if array.dtype.kind in "SU" else first, what)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype == np.float64 and not isinstance(array, np.memmap):
         return array.astype(config.floatx())
     if array.dtype.name in ("int64", "uint64") and not _fits_32_bits(array):

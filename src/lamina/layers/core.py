@@ -54,6 +54,8 @@ class InputLayer(Layer):
         input_tensor: a symbolic tensor to take as it is.
         optional: whether the model may be called with `None` for this input.
         name: name of the input, by which data in dictionaries finds it.
+        input_shape: an older name of `shape`.
+        batch_input_shape: an older name of `batch_shape`.
 
     Raises:
         ArgumentError: there is neither a `shape` nor a `batch_shape`, or both.
@@ -80,8 +82,12 @@ class InputLayer(Layer):
         input_tensor: SymbolicTensor | None = None,
         optional: bool = False,
         name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        batch_input_shape: Sequence[int | None] | None = None,
     ) -> None:
         super().__init__(name=name)
+        shape = input_shape if shape is None else shape
+        batch_shape = batch_input_shape if batch_shape is None else batch_shape
         if sparse or ragged:
             kind = "sparse" if sparse else "ragged"
             raise invalid("InputLayer", kind, True, "False", "Arrays here are dense.")

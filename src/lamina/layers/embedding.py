@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import constraints, initializers, regularizers
-from lamina.core.check import boolean, positive_int
+from lamina.core.check import boolean, optional, positive_int
 from lamina.layers.base import Layer
 
 __all__ = ["Embedding"]
@@ -28,6 +28,7 @@ class Embedding(Layer):
         embeddings_constraint: projection of the table after each update.
         mask_zero: whether index 0 is padding: layers that know masks skip it.
         weights: the table's first values.
+        input_length: an older way to write `input_shape=(input_length,)`.
 
     Shape:
         (batch, ...) of integers to (batch, ..., output_dim).
@@ -44,6 +45,7 @@ class Embedding(Layer):
         "input_dim": positive_int,
         "output_dim": positive_int,
         "mask_zero": boolean,
+        "input_length": optional(positive_int),
     }
 
     def __init__(
@@ -55,8 +57,11 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        input_length: int | None = None,
         **kwargs: Any,
     ) -> None:
+        if input_length is not None:
+            kwargs.setdefault("input_shape", (input_length,))
         super().__init__(**kwargs)
         self.input_dim, self.output_dim = input_dim, output_dim
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -67,6 +72,7 @@ class Embedding(Layer):
         self.autocast = False
         # A config describes the layer, not its weights.
         vars(self)["_arguments"].pop("weights", None)
+        vars(self)["_arguments"].pop("input_length", None)
         if weights is not None:
             self.build()
             table = np.shape(weights) == (input_dim, output_dim)

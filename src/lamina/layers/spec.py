@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from lamina.core.dtypes import standardize_dtype
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 __all__ = ["InputSpec", "check_inputs", "describe_shapes"]
 
@@ -105,22 +105,34 @@ def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
     """Raise `ShapeError` if an input does not fit the layer's spec."""
     specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
     leaves = jax.tree.leaves(inputs, is_leaf=lambda t: hasattr(t, "node"))
+    who = f"Layer {layer.name!r} ({type(layer).__name__})"
+    strange = [leaf for leaf in leaves if not hasattr(leaf, "shape")]
+    if strange:
+        raise ArgumentTypeError(
+            f"{who} takes arrays or symbolic tensors. Received: {strange[0]!r}. "
+            + _type_hint(strange[0])
+        )
     if len(specs) != len(leaves):
         raise ArgumentError(
-            f"Layer {layer.name!r} ({type(layer).__name__}) takes {len(specs)} "
-            f"inputs, but got {len(leaves)}: {describe_shapes(inputs)}."
+            f"{who} takes {len(specs)} inputs, but got {len(leaves)}: "
+            f"{describe_shapes(inputs)}."
         )
     for one, leaf in zip(specs, leaves, strict=True):
-        shape = getattr(leaf, "shape", None)
-        if one is None or shape is None:
+        if one is None:
             continue
-        problem = one.problem(tuple(shape))
+        shape = tuple(leaf.shape)
+        problem = one.problem(shape)
         if problem is not None:
             needed, hint = problem
             raise ShapeError(
-                f"Layer {layer.name!r} ({type(layer).__name__}) needs {needed}. It got "
-                f"one of shape {tuple(shape)}. {hint}".rstrip()
+                f"{who} needs {needed}. It got one of shape {shape}. {hint}".rstrip()
             )
+
+
+def _type_hint(value: Any) -> str:
+    if callable(value):
+        return "Call that layer on an input first, and pass on what it returns."
+    return "Make an array of lists of numbers with `np.array(...)`."
 
 
 def describe_shapes(tree: Any) -> str:

@@ -16,6 +16,10 @@ from lamina.errors import ArgumentError, StateError
 __all__ = ["WeightOwner"]
 
 
+# What a layer is asked for first, if its class never called `super().__init__`.
+_MADE_BY_INIT = ("autocast", "built", "dtype_policy", "name", "_nodes", "_trainable")
+
+
 class WeightOwner(Module):
     """A module whose variables are weights, some of them trained; base of Layer."""
 
@@ -23,6 +27,18 @@ class WeightOwner(Module):
     _trainable: bool
     _call_losses: list[Any]
     __call__: Callable[..., Any]
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked only for what is not there.
+        if "_call_losses" not in vars(self) and name in _MADE_BY_INIT:
+            raise AttributeError(
+                f"{type(self).__name__}.__init__ must begin with "
+                "`super().__init__(**kwargs)`, before it makes layers or weights."
+            )
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name,
+            obj=self,
+        )  # fmt: skip
 
     def own_weights(self) -> list[Variable]:
         """This layer's own weights, trainable ones first."""

@@ -20,7 +20,7 @@ from lamina.core.dtypes import DTypePolicy, is_float
 from lamina.core.masks import get_mask
 from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, serialize, snake_case
-from lamina.errors import ShapeError, invalid
+from lamina.errors import ArgumentTypeError, ShapeError, invalid
 
 __all__ = ["Loss", "LossFunctionWrapper", "reduce_weighted"]
 
@@ -81,6 +81,10 @@ class Loss(Module):
         # Class numbers above 256 do not survive in 16 bits.
         y_true = _cast(y_true, jnp.promote_types(self.dtype, jnp.float32))
         values = self.call(y_true, y_pred)
+        if values is None:
+            raise ArgumentTypeError(
+                f"The loss {self.name!r} returned None: does it end in `return`?"
+            )
         own = get_mask(values)
         if own is not None:
             mask = own if mask is None else mask & own

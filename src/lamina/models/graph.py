@@ -137,7 +137,8 @@ def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
     if array.ndim != len(wanted) or not equal:
         raise ShapeError(
             f"Input {tensor.name!r} takes arrays of shape {wanted}, None standing for "
-            f"any size. It got one of shape {tuple(array.shape)}."
+            f"any size. It got one of shape {tuple(array.shape)}. "
+            + _fit_hint(wanted, tuple(array.shape))
         )
     # 64-bit types are 32-bit ones unless JAX is told otherwise.
     dtype = jax.dtypes.canonicalize_dtype(tensor.dtype)
@@ -146,6 +147,21 @@ def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
     if mask is not None:
         set_mask(array, mask)
     return array
+
+
+def _fit_hint(wanted: Sequence[int | None], shape: tuple[int, ...]) -> str:
+    row = tuple(wanted[1:])
+    if len(shape) == len(wanted):
+        return f"Give data with rows of shape {row}, or the model Input({shape[1:]})."
+    if len(shape) == len(row) and _alike(row, shape):
+        return "A single row needs the batch axis too: `x[None]`."
+    if len(shape) == len(wanted) + 1 and 1 in shape[1:]:
+        return f"Drop the axis of size 1: `np.squeeze(x, {shape.index(1, 1)})`."
+    return f"Each row must have the shape {row}: use `x.reshape(len(x), ...)`."
+
+
+def _alike(wanted: Sequence[int | None], shape: Sequence[int]) -> bool:
+    return all(w in (None, n) for w, n in zip(wanted, shape, strict=True))
 
 
 def _depths(nodes: Sequence[Node]) -> dict[int, int]:

@@ -32,6 +32,7 @@ from lamina.models.graph_config import graph_config, graph_from_config
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
 from lamina.saving.bounded_json import read_json
 from lamina.saving.named_weights import NameMap
+from lamina.training.engine import Engines
 from lamina.training.trainer import Trainer
 from lamina.viz.summary import notebook_table, print_summary
 
@@ -273,6 +274,13 @@ class Model(Trainer, Layer):
             self, line_length, print_fn, expand_nested, show_trainable, layer_range,
             kernels,
         )  # fmt: skip
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Compiled programs belong to this object and this process: a copy makes its
+        # own. Counts of structures are those of this process too.
+        fresh = {"_compiled_call": None, "_built_version": -1, "_engines": Engines()}
+        state = {k: v for k, v in vars(self).items() if k != "_predictor"}
+        return state | {k: v for k, v in fresh.items() if k in state}
 
     def _repr_html_(self) -> str:
         return notebook_table(self)

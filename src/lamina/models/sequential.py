@@ -41,6 +41,8 @@ class Sequential(Model):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(layers, Layer) or not isinstance(trainable, bool):
+            raise ArgumentTypeError("Sequential takes its layers in one list: [...].")
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None

@@ -98,6 +98,14 @@ class Engine:
                 self._runners.popitem(last=False)
         return found
 
+    def trace(self, batch: Any) -> None:
+        """Run the step on shapes alone, so that it raises what it would raise."""
+        modules = list(self.modules())
+        variables = [v for m in modules for v in m.all_variables()]
+        numbers = stateless.numbers_of(modules)
+        specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
+        trace_step(self.step, variables, numbers, [specs], self.guard)
+
 
 class Engines:
     """What `compile` starts anew: compiled loops and known output shapes."""

@@ -124,7 +124,7 @@ class EpochLoop:
         self._join = alike and self._resident
         self.pacer = Pacer()
         self.interrupted = False
-        self.stream_state: Any = None  # after the batches that are done
+        self.stream_state: Any = None  # where the stream stands, or stood a bit before
         self._begin = getattr(callbacks, f"on_{kind}_batch_begin")
         self._end = getattr(callbacks, f"on_{kind}_batch_end")
 
@@ -156,11 +156,13 @@ class EpochLoop:
         segments = self._segments(number)
         try:
             for segment in segments:
+                self.stream_state = segment.before
                 done = self._segment(segment)
-                self.stream_state = segment.after
+                if done == segment.last:
+                    self.stream_state = segment.after
                 if self._should_stop():
-                    if self._resident and done < segment.last:
-                        self._pause(done, self._bad, None)
+                    if done < (self._steps or segment.last):
+                        self._pause(done, self._bad, self.stream_state)
                     break
         finally:
             segments.close()
@@ -197,11 +199,23 @@ class EpochLoop:
             finished.append(Finished(self._not_finite(logs, place), place))
         return finished
 
-    def prepare(self) -> None:
-        """Trace every kind of batch; compile all but the first in the background."""
-        if isinstance(self.feed, ArrayFeed) and not self.engine.eager:
-            for segment in list(self._segments(0))[1:]:
-                self._runner(segment).prepare(segment.data)
+    def prepare(self, everything: bool = False) -> None:
+        """Trace and compile, in the background, all but the first kind of batch.
+
+        Args:
+            everything: whether to trace the first kind too, for mistakes to show.
+        """
+        if self.engine.eager:
+            return
+        if isinstance(self.feed, StreamFeed):
+            if everything:
+                self.engine.trace(self.feed.example())
+            return
+        first, *rest = self._segments(0)
+        if everything:
+            self._runner(first)
+        for segment in rest:
+            self._runner(segment).prepare(segment.data)
 
     def _segments(self, number: int) -> Generator[Segment]:
         return self.feed.segments(number, self._join)
@@ -219,7 +233,7 @@ class EpochLoop:
         runner = self._runner(segment)
         first = max(segment.first, self._first)
         while first < segment.last and not self._should_stop():
-            if first > self._first and (self._resident or first == segment.first):
+            if first > self._first:
                 self._pause(first, self._bad, self.stream_state)
             last = min(segment.last, first + self._limit())
             if self.needs == "model":

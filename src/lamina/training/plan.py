@@ -17,8 +17,14 @@ from lamina.core.check import is_number
 from lamina.core.masks import get_mask
 from lamina.core.module import Module, Number
 from lamina.errors import ArgumentError, DataError, did_you_mean
+from lamina.losses.base import loss_registry
+from lamina.metrics.base import metric_registry
 
 __all__ = ["OutputPlan", "Plan", "flatten_by_names", "output_names_of"]
+
+# Names for the form that fits labels and outputs.
+_ACCURACY = ("accuracy", "acc")
+_CROSSENTROPY = ("crossentropy", "ce")
 
 
 class OutputPlan(Module):
@@ -50,6 +56,23 @@ class Compiled(NamedTuple):
     loss_weights: Any = None
     metrics: Any = None
     weighted_metrics: Any = None
+
+    def check_names(self) -> None:
+        """Raise for a name that no loss or metric has, where it was given.
+
+        Raises:
+            UnknownNameError: the nearest names are offered.
+        """
+        for name in _strings(self.loss):
+            if name.lower() not in _CROSSENTROPY:
+                loss_registry.find(name)
+        for name in (*_strings(self.metrics), *_strings(self.weighted_metrics)):
+            if name.lower() not in (*_ACCURACY, *_CROSSENTROPY):
+                metric_registry.find(name)
+
+
+def _strings(tree: Any) -> list[str]:
+    return [v for v in jax.tree.leaves(tree) if isinstance(v, str)]
 
 
 class Plan(Module):
@@ -137,24 +160,25 @@ class Plan(Module):
             for metric in out.weighted_metrics:
                 metric.update_state(t, p, _mask_weight(w, mask))
 
-    def results(self) -> dict[str, Any]:
-        """Every metric's result, by the name shown in logs."""
-        logs: dict[str, Any] = {}
+    def named_metrics(self) -> list[tuple[str, Any]]:
+        """Every metric with the name that logs show it under."""
         several = len(self.outputs) > 1
-        for out in self.outputs:
-            if out.tracker is not None:
-                logs[out.tracker.name] = out.tracker.result()
+        trackers = [o.tracker for o in self.outputs if o.tracker is not None]
+        found: dict[str, Any] = {tracker.name: tracker for tracker in trackers}
         for weighted in (False, True):
             for out in self.outputs:
                 for metric in out.weighted_metrics if weighted else out.metrics:
                     prefix = f"{out.name}_" if several and out.name else ""
-                    name = _free_name(logs, prefix, metric.name, weighted)
-                    _put(logs, name, metric.result())
+                    found[_free_name(found, prefix, metric.name, weighted)] = metric
+        return list(found.items())
+
+    def results(self) -> dict[str, Any]:
+        """Every metric's result, by the name shown in logs."""
+        logs: dict[str, Any] = {}
+        for name, metric in self.named_metrics():
+            result = metric.result()
+            logs.update(result if isinstance(result, dict) else {name: result})
         return logs
-
-
-def _put(logs: dict[str, Any], name: str, result: Any) -> None:
-    logs.update(result if isinstance(result, dict) else {name: result})
 
 
 def _free_name(logs: dict[str, Any], prefix: str, name: str, weighted: bool) -> str:
@@ -255,23 +279,28 @@ def _kind(y_true: Any, y_pred: Any) -> str:
 
 def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
     """A loss object from what `compile` was given for one output."""
-    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+    if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
         identifier = f"{_kind(y_true, y_pred)}_crossentropy"
     found = losses.get(identifier)
     if isinstance(found, losses.Loss):
         return found
-    return losses.LossFunctionWrapper(found, name=getattr(found, "__name__", "loss"))
+    return losses.LossFunctionWrapper(found, name=_name_of(found))
+
+
+def _name_of(function: Any) -> str:
+    """How logs call a function: a lambda as Keras does, without the brackets."""
+    return getattr(function, "__name__", type(function).__name__).strip("<>")
 
 
 def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
     """A metric object from what `compile` was given for one output."""
     name = identifier if isinstance(identifier, str) else None
-    if name in ("accuracy", "acc", "Accuracy", "crossentropy", "ce"):
-        wanted = "accuracy" if name.lower() in ("accuracy", "acc") else "crossentropy"
+    if name is not None and name.lower() in (*_ACCURACY, *_CROSSENTROPY):
+        wanted = "accuracy" if name.lower() in _ACCURACY else "crossentropy"
         identifier = f"{_kind(y_true, y_pred)}_{wanted}"
     found = metrics.get(identifier)
     if not isinstance(found, metrics.Metric):
-        found = metrics.MeanMetricWrapper(found, name=name or found.__name__)
+        found = metrics.MeanMetricWrapper(found, name=name or _name_of(found))
     if name:
         found.name = name
     return found

@@ -2,59 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
-from lamina.errors import DataError, ShapeError
+from lamina.core.module import snake_case
+from lamina.errors import ArgumentError, DataError, ShapeError
 from lamina.layers import Embedding
-from lamina.training.plan import Plan
+from lamina.training.plan import Plan, flatten_by_names
 
-__all__ = ["check_data"]
-
-_CLASS_INDEX = "sparse_categorical_crossentropy"
+__all__ = ["check_class_weight", "check_data", "loss_kind"]
 
 
 def check_data(
-    arrays: Any, plan: Plan | None, y_true: Any, y_pred: Any, graph: Any = None
+    arrays: Any, plan: Plan | None, y_pred: Any, graph: Any = None, finite: bool = True
 ) -> None:
     """Raise for values that training would turn into garbage.
 
     Args:
-        arrays: `(x, y, sample_weight)` of the whole data.
+        arrays: `(x, y, sample_weight)`, of the whole data or of a batch.
         plan: losses by output; `None` without labels.
-        y_true: labels in the outputs' order.
-        y_pred: shapes of the outputs, in the same order.
+        y_pred: shapes of the outputs, in the plan's order.
         graph: the model's, if it has one.
+        finite: whether to look for values that are not finite.
 
     Raises:
-        DataError: x or y has values that are not finite, x an index that an Embedding
-            lacks, or y labels no class has.
+        DataError: there are values that are not finite, an index in x that an
+            Embedding lacks, or labels that the loss can't take.
         ShapeError: labels and outputs have shapes the loss can't compare.
     """
-    for what, part in zip(("x", "y"), arrays, strict=False):
-        for leaf in jax.tree.leaves(part):
-            _check_finite(leaf, what)
+    x, y, _ = arrays
+    if finite:
+        for what, part in zip(("x", "y", "sample_weight"), arrays, strict=True):
+            for leaf in jax.tree.leaves(part):
+                _check_finite(leaf, what)
     if graph is not None:
-        for tensor, array in zip(
-            graph.input_leaves, graph.match(arrays[0]), strict=True
-        ):
+        for tensor, array in zip(graph.input_leaves, graph.match(x), strict=True):
             for layer in _embeddings(graph, tensor):
                 _check_indices(array, layer)
-    if plan is None:
+    if plan is None or y is None:
         return
-    for out, true, pred in zip(plan.outputs, y_true, y_pred, strict=True):
-        if out.loss is None or true is None:
-            continue
-        if _loss_name(out.loss) == _CLASS_INDEX:
-            _check_class_indices(true, pred, out)
+    true = flatten_by_names(y, plan.names, "y")
+    for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
+        look = _LABELS.get(loss_kind(out.loss))
+        if look is not None and labels is not None and np.size(labels):
+            look(labels, pred, out)
 
 
-def _loss_name(loss: Any) -> str:
+def loss_kind(loss: Any) -> str:
+    """Which loss it is, by its function's name, however it came and is called."""
     function = getattr(loss, "fn", None)
-    return getattr(function, "__name__", "") or getattr(loss, "name", "")
+    return getattr(function, "__name__", "") or snake_case(type(loss).__name__)
 
 
 def _check_finite(array: Any, what: str) -> None:
@@ -94,17 +94,37 @@ def _embeddings(graph: Any, tensor: Any) -> Iterator[Embedding]:
 
 def _check_indices(array: Any, layer: Embedding) -> None:
     indices, size = np.asarray(array), layer.input_dim
-    low, high = indices.min(), indices.max()
-    if low >= 0 and high < size:
+    if indices.size == 0:
         return
-    wrong = high if high >= size else low
-    place = ", ".join(str(i) for i in np.argwhere(indices == wrong)[0])
-    mend = f"Give it input_dim={int(high) + 1}, or renumber the indices."
-    raise DataError(
-        f"Layer {layer.name!r} (Embedding) has input_dim={size}, so it takes indices 0 "
-        f"to {size - 1}. In x they go from {low:.0f} to {high:.0f}: x[{place}] = "
-        f"{wrong:.0f}. {mend if low >= 0 else 'Renumber them from 0 on.'}"
-    )
+    low, high = indices.min(), indices.max()
+    who = f"Layer {layer.name!r} (Embedding) has input_dim={size}, so it takes indices"
+    if low < 0 or high >= size:
+        wrong = high if high >= size else low
+        place = ", ".join(str(i) for i in np.argwhere(indices == wrong)[0])
+        mend = f"Give it input_dim={int(high) + 1}, or renumber the indices."
+        raise DataError(
+            f"{who} 0 to {size - 1}. In x they go from {low:.0f} to {high:.0f}: "
+            f"x[{place}] = {wrong:.0f}. "
+            f"{mend if low >= 0 else 'Renumber them from 0 on.'}"
+        )
+    place, value = _first_broken(indices)
+    if place is not None:
+        raise DataError(
+            f"{who}, which are whole numbers. x[{place}] = {value}. Numbers that "
+            "measure something go into a Dense layer instead."
+        )
+
+
+def _first_broken(values: np.ndarray) -> tuple[str | None, Any]:
+    """The place of the first value that is no whole number, and the value."""
+    if values.dtype.kind != "f" or (values == np.rint(values)).all():
+        return None, None
+    place = np.argwhere(values != np.rint(values))[0]
+    return ", ".join(map(str, place)), values[tuple(place)]
+
+
+def _owner(out: Any) -> str:
+    return f"The labels of output {out.name!r}" if out.name else "The labels"
 
 
 def _check_class_indices(true: Any, pred: Any, out: Any) -> None:
@@ -112,20 +132,69 @@ def _check_class_indices(true: Any, pred: Any, out: Any) -> None:
     ignored = getattr(out.loss, "ignore_class", None)
     labels = np.asarray(true)
     low, high = labels.min(), labels.max()
-    name = f" of output {out.name!r}" if out.name else ""
+    who = _owner(out)
     if classes is None:
         return
     if classes > 1 and labels.ndim == len(pred.shape) and labels.shape[-1] == classes:
         raise ShapeError(
-            f"The labels{name} have shape (batch, {classes}), which looks like one "
-            f"column a class, but {_CLASS_INDEX!r} takes class indices. Use "
+            f"{who} have shape (batch, {classes}), which looks like one column a "
+            "class, but 'sparse_categorical_crossentropy' takes class indices. Use "
             "loss='categorical_crossentropy', or pass `y.argmax(-1)`."
+        )
+    place, value = _first_broken(labels)
+    if place is not None:
+        raise DataError(
+            f"{who} must be class indices, which are whole numbers, for "
+            f"'sparse_categorical_crossentropy'. y[{place}] = {value}. To predict "
+            "numbers, use a loss such as 'mse'."
         )
     outside = labels[(labels < 0) | (labels >= classes)]
     if outside.size == 0 or (ignored is not None and (outside == ignored).all()):
         return
+    mend = "Renumber the labels from 0."
+    if classes == 1 and low >= 0 and high <= 1:
+        mend = "For two classes and one output use the loss 'binary_crossentropy'."
+    elif low >= 0:
+        mend = f"Give the last layer {int(high) + 1} units, or renumber the labels."
     raise DataError(
-        f"The labels{name} go from {low} to {high}, but the model has {classes} "
-        f"outputs, so class indices must be 0 to {classes - 1}. Give the last layer "
-        f"{int(high) + 1} units, or renumber the labels from 0."
+        f"{who} go from {low} to {high}, but the model has {classes} outputs, so class "
+        f"indices must be 0 to {classes - 1}. {mend}"
     )
+
+
+def _check_chances(true: Any, pred: Any, out: Any) -> None:
+    low, high = float(np.min(true)), float(np.max(true))
+    if low >= -1e-3 and high <= 1 + 1e-3:
+        return
+    raise DataError(
+        f"{_owner(out)} go from {low:g} to {high:g}, but {loss_kind(out.loss)!r} takes "
+        "0, 1 or a chance between them: it has no lowest value for other labels. "
+        "Renumber two classes to 0 and 1; for more use 'sparse_categorical_"
+        "crossentropy'; for numbers use 'mse', or scale them to 0 to 1."
+    )
+
+
+def check_class_weight(weights: Any, plan: Plan, y_pred: Any) -> None:
+    """Raise for weights of classes that a model with one output doesn't have.
+
+    Raises:
+        ArgumentError: a class index is negative or too high.
+    """
+    if not weights or len(plan.outputs) != 1:
+        return
+    units = y_pred[0].shape[-1]
+    kind = loss_kind(plan.outputs[0].loss)
+    classes = 2 if units == 1 and kind.startswith("binary_") else units
+    wrong = [k for k in weights if not 0 <= int(k) < (classes or int(k) + 1)]
+    if wrong and kind.endswith("crossentropy"):
+        raise ArgumentError(
+            f"`class_weight` has the key {wrong[0]!r}, but the model has {classes} "
+            f"classes, 0 to {classes - 1}."
+        )
+
+
+_LABELS: dict[str, Callable[[Any, Any, Any], None]] = {
+    "sparse_categorical_crossentropy": _check_class_indices,
+    "binary_crossentropy": _check_chances,
+    "binary_focal_crossentropy": _check_chances,
+}

@@ -11,7 +11,7 @@ from lamina import metrics as metrics_module
 from lamina import optimizers
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.masks import get_mask, set_mask
-from lamina.core.module import Module
+from lamina.core.module import Module, known_keywords
 from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.core.stateless import value_and_grad
@@ -19,12 +19,13 @@ from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
 from lamina.training import run
 from lamina.training.engine import Engine, Engines
+from lamina.training.metrics_owner import MetricsOwner
 from lamina.training.plan import Compiled, Plan, flatten_by_names, output_names_of
 
 __all__ = ["Trainer"]
 
 
-class Trainer:
+class Trainer(MetricsOwner):
     """The part of a model that learns."""
 
     optimizer: Any = None
@@ -36,10 +37,9 @@ class Trainer:
     jit_compile: Any = "auto"
     steps_per_execution = 1
     auto_scale_loss = True
-    _compiled: Compiled | None = None
-    _plan: Plan | None = None
     _steps_done = 0
 
+    @known_keywords
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -76,6 +76,7 @@ class Trainer:
             optimizer = optimizers.LossScaleOptimizer(optimizer, name=name)
         self.optimizer = optimizer
         self._compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
+        self._compiled.check_names()
         self._plan = None
         self._loss_tracker = metrics_module.Mean(name="loss")
         self.run_eagerly = run_eagerly
@@ -141,6 +142,8 @@ class Trainer:
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         optimizer = self.optimizer
+        if optimizer is None:
+            raise StateError("There is no optimizer: pass one to `compile()`.")
         scaled = isinstance(optimizer, optimizers.LossScaleOptimizer)
 
         def loss_of_batch() -> Any:
@@ -213,69 +216,9 @@ class Trainer:
             )
         return loss
 
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Feed one batch to the metrics; returns their results."""
-        if self._plan is not None:
-            names = self._plan.names
-            self._plan.update(
-                flatten_by_names(y, names, "y"),
-                flatten_by_names(y_pred, names, "y_pred"),
-                flatten_by_names(sample_weight, names, "sample_weight"),
-            )
-        return self.get_metrics_result()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """Every metric's result, by name."""
-        logs = {"loss": self._loss_tracker.result()} if self.compiled else {}
-        if self._plan is not None:
-            logs.update(self._plan.results())
-        for metric in self._own_metrics():
-            result = metric.result()
-            logs.update(result if isinstance(result, dict) else {metric.name: result})
-        return logs
-
-    # Metrics
-
-    def _own_metrics(self) -> list[Any]:
-        """Metrics that are attributes of the model or of its layers."""
-        compiled = {id(m) for m in self._compile_metrics()}
-        found = {
-            id(m): m
-            for layer in self.all_layers()  # type: ignore[attr-defined]
-            for m in layer.children()
-            if isinstance(m, metrics_module.Metric) and id(m) not in compiled
-        }
-        return list(found.values())
-
-    def _compile_metrics(self) -> list[Any]:
-        if self._compiled is None:
-            return []
-        return [self._loss_tracker, *(self._plan.metrics if self._plan else [])]
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The loss's mean, the metrics of `compile`, those of the model and layers."""
-        return [*self._compile_metrics(), *self._own_metrics()]
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """The metrics' names, in the order `evaluate` returns them."""
-        return [m.name for m in self.metrics]
-
-    @property
-    def metrics_variables(self) -> list[Any]:
-        """The variables of all metrics."""
-        return [v for m in self.metrics for v in m.variables]
-
-    def reset_metrics(self) -> None:
-        """Let every metric start over."""
-        for metric in self.metrics:
-            metric.reset_state()
-
     # Whole runs
 
+    @known_keywords
     def fit(
         self,
         x: Any = None,
@@ -343,6 +286,7 @@ class Trainer:
             seed, check_data, resume,
         )  # fmt: skip
 
+    @known_keywords
     def evaluate(
         self,
         x: Any = None,
@@ -376,6 +320,7 @@ class Trainer:
         )
         return logs if return_dict else self._in_order(logs)
 
+    @known_keywords
     def predict(
         self,
         x: Any,
@@ -396,6 +341,7 @@ class Trainer:
         """
         return run.predict(self, x, batch_size, verbose, steps, callbacks)
 
+    @known_keywords
     def train_on_batch(
         self,
         x: Any,
@@ -409,6 +355,7 @@ class Trainer:
         logs = run.on_batch(self, "train", x, y, sample_weight, class_weight)
         return logs if return_dict else self._in_order(logs)
 
+    @known_keywords
     def test_on_batch(
         self,
         x: Any,
@@ -426,9 +373,7 @@ class Trainer:
         return run.predict_on_batch(self, x)
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
-        names = [n for n in dict.fromkeys(self.metrics_names) if n in logs]
-        names += sorted(n for n in logs if n not in names)
-        values = [logs[n] for n in names]
+        values = [logs[n] for n in self._in_keras_order(logs)]
         return values[0] if len(values) == 1 else values
 
     # Getting ready
@@ -440,22 +385,22 @@ class Trainer:
         plan = [self._plan] if self._plan is not None else []
         return [self, *own, self._loss_tracker, *plan]  # type: ignore[list-item]
 
-    def _make_ready(self, batch: Any) -> tuple[list[Any], list[Any]]:
+    def _make_ready(self, batch: Any) -> list[Any]:
         """Build weights, losses, metrics and optimizer slots for such batches.
 
         Returns:
-            Shapes of labels and outputs, flat, in the outputs' order.
+            Shapes of the outputs, flat, in their order.
         """
         x, y, _ = batch
         y_pred = self._output_specs(x)
         names = output_names_of(self, y_pred)
         pred = flatten_by_names(y_pred, names, "y_pred")
-        true = flatten_by_names(y, names, "y") if y is not None else [None] * len(names)
+        true = flatten_by_names(y, names, "y")
         if self._plan is None and self._compiled is not None and y is not None:
             self._plan = Plan(self._compiled, names, true, pred)
         if hasattr(self.optimizer, "build"):
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
-        return true, pred
+        return pred
 
     def _output_specs(self, x: Any) -> Any:
         """Build the model for such inputs; returns its outputs' shapes."""

@@ -1,0 +1,76 @@
+"""What Keras keeps under `keras.backend`: settings, element types, the session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from lamina.config import (
+    backend,
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
+from lamina.core.dtypes import is_float, standardize_dtype
+from lamina.core.graph import SymbolicTensor
+from lamina.utils import clear_session
+
+__all__ = [
+    "backend",
+    "clear_session",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_float_dtype",
+    "is_int_dtype",
+    "is_keras_tensor",
+    "result_type",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "standardize_dtype",
+]
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Whether an element type is a floating-point type.
+
+    Args:
+        dtype: a name or a type.
+    """
+    return is_float(standardize_dtype(dtype))
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Whether an element type holds whole numbers.
+
+    Args:
+        dtype: a name or a type.
+    """
+    return jnp.issubdtype(standardize_dtype(dtype), jnp.integer)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether a value is a tensor without values, as `Input` and layers return.
+
+    Args:
+        x: any value.
+    """
+    return isinstance(x, SymbolicTensor)
+
+
+def result_type(*dtypes: Any) -> str:
+    """The element type of a sum of arrays of these types.
+
+    Args:
+        *dtypes: names or types.
+
+    Example:
+        >>> result_type("int32", "float16")
+        'float16'
+    """
+    return jnp.result_type(*(standardize_dtype(d) for d in dtypes)).name

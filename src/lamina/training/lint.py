@@ -1,0 +1,109 @@
+"""Losses, metrics and last activations that do not go together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina import activations, metrics
+from lamina.errors import LikelyMistakeWarning
+from lamina.training.plan import OutputPlan, Plan, flatten_by_names
+from lamina.training.preflight import loss_kind
+
+__all__ = ["check_pairs"]
+
+_SQUASHING = {
+    "binary_crossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "categorical_focal_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+}
+_UNBOUNDED = ("linear", "relu", "tanh", "elu", "selu", "gelu", "silu", "leaky_relu")
+# Layers that hand on the numbers they get.
+_PLAIN = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
+
+
+def check_pairs(plan: Plan, y: Any, y_pred: Any) -> None:
+    """Warn of outputs whose last activation, loss and metrics contradict each other.
+
+    Args:
+        plan: losses and metrics by output.
+        y: labels, or their shapes.
+        y_pred: the outputs in the plan's order; with nodes if a graph makes them.
+    """
+    true = flatten_by_names(y, plan.names, "y")
+    for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
+        for text in (*_wrong_ends(out, pred), *_wrong_metrics(out, labels)):
+            # The line that called `fit`.
+            warnings.warn(text, LikelyMistakeWarning, stacklevel=5)
+
+
+def _wrong_ends(out: OutputPlan, pred: Any) -> Iterator[str]:
+    last, layer = _last_activation(pred)
+    wanted = _SQUASHING.get(loss_kind(out.loss))
+    units = pred.shape[-1] if pred.shape else None
+    if last == "softmax" and units == 1:
+        yield (
+            f"Layer {layer!r} ends in a softmax over one unit, which is always 1, so "
+            "nothing can be learned. For two classes use Dense(1, "
+            "activation='sigmoid') with 'binary_crossentropy'."
+        )
+    elif wanted is None or last is None:
+        return
+    elif _takes_logits(out.loss) and last in ("softmax", "sigmoid"):
+        yield (
+            f"Layer {layer!r} ends in a {last}, and the loss has from_logits=True, so "
+            f"it applies a {wanted} to chances again. Leave one of the two out."
+        )
+    elif not _takes_logits(out.loss) and last in _UNBOUNDED:
+        yield (
+            f"Layer {layer!r} ends in the activation {last!r}, so its outputs are not "
+            f"chances from 0 to 1, which {loss_kind(out.loss)!r} takes the logarithm "
+            f"of. Give it activation={wanted!r}, or the loss from_logits=True."
+        )
+
+
+def _takes_logits(loss: Any) -> bool:
+    given = getattr(loss, "options", {}).get("from_logits", False)
+    return bool(getattr(loss, "from_logits", given))
+
+
+def _last_activation(tensor: Any) -> tuple[str | None, str]:
+    """The name of the function that an output ends in, and its layer's name."""
+    node = getattr(tensor, "node", None)
+    if node is None:
+        return None, ""
+    layer = node.operation
+    name, kind = node.name, type(layer).__name__
+    inner = getattr(layer, "_graph", None)
+    if inner is not None and hasattr(inner.outputs, "node"):
+        return _last_activation(inner.outputs)
+    if kind == "Softmax":
+        return "softmax", name
+    function = getattr(layer, "activation", None)
+    linear = function is activations.linear
+    if kind in _PLAIN or (kind == "Activation" and linear):
+        return _last_activation(node.inputs[0])
+    # Recurrent layers end in a product, not in their activation.
+    if function is None or hasattr(layer, "recurrent_activation"):
+        return None, name
+    return getattr(function, "__name__", None), name
+
+
+def _wrong_metrics(out: OutputPlan, labels: Any) -> Iterator[str]:
+    for metric in (*out.metrics, *out.weighted_metrics):
+        if type(metric) is not metrics.BinaryAccuracy or not hasattr(labels, "max"):
+            continue
+        values = np.asarray(labels)
+        if ((values == 0) | (values == 1)).all():
+            continue
+        yield (
+            f"The metric {metric.name!r} counts how often an output above "
+            f"{metric.threshold} meets a label of 1, but the labels go from "
+            f"{values.min():g} to {values.max():g}. For numbers use a metric such as "
+            "'mae'; for classes, one output for each."
+        )

@@ -1,0 +1,89 @@
+"""The metrics of a model: those of `compile`, its own and its layers'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lamina import metrics as metrics_module
+from lamina.training.plan import Compiled, Plan, flatten_by_names
+
+__all__ = ["MetricsOwner"]
+
+
+class MetricsOwner:
+    """The part of a model that keeps count of how well it does."""
+
+    _compiled: Compiled | None = None
+    _plan: Plan | None = None
+    _loss_tracker: Any = None
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Feed one batch to the metrics; returns their results."""
+        if self._plan is not None:
+            names = self._plan.names
+            self._plan.update(
+                flatten_by_names(y, names, "y"),
+                flatten_by_names(y_pred, names, "y_pred"),
+                flatten_by_names(sample_weight, names, "sample_weight"),
+            )
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Every metric's result, by name."""
+        logs: dict[str, Any] = {}
+        if self._compiled is not None:
+            logs["loss"] = self._loss_tracker.result()
+        if self._plan is not None:
+            logs.update(self._plan.results())
+        for metric in self._own_metrics():
+            result = metric.result()
+            logs.update(result if isinstance(result, dict) else {metric.name: result})
+        return logs
+
+    def _own_metrics(self) -> list[Any]:
+        """Metrics that are attributes of the model or of its layers."""
+        compiled = {id(m) for m in self._compile_metrics()}
+        found = {
+            id(m): m
+            for layer in self.all_layers()  # type: ignore[attr-defined]
+            for m in layer.children()
+            if isinstance(m, metrics_module.Metric) and id(m) not in compiled
+        }
+        return list(found.values())
+
+    def _compile_metrics(self) -> list[Any]:
+        if self._compiled is None:
+            return []
+        return [self._loss_tracker, *(self._plan.metrics if self._plan else [])]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss's mean, the metrics of `compile`, those of the model and layers."""
+        return [*self._compile_metrics(), *self._own_metrics()]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in its order."""
+        names = ["loss"] if self._compiled is not None else []
+        if self._plan is not None:
+            names += [name for name, _ in self._plan.named_metrics()]
+        return self._in_keras_order([*names, *(m.name for m in self._own_metrics())])
+
+    def _in_keras_order(self, names: Iterable[str]) -> list[str]:
+        """Names of logs: those that are a metric's own name first, the rest sorted."""
+        wanted = set(names)
+        first = [m.name for m in self.metrics if m.name in wanted]
+        return [*dict.fromkeys(first), *sorted(wanted.difference(first))]
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of all metrics."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def reset_metrics(self) -> None:
+        """Let every metric start over."""
+        for metric in self.metrics:
+            metric.reset_state()
