@@ -19,7 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from lamina.datasets import archives, boston_housing, imdb, mnist, reuters
+from lamina.datasets import (
+    archives,
+    boston_housing,
+    cifar10,
+    imdb,
+    mnist,
+    reuters,
+)
 from lamina.datasets.split import KERAS_FILES
 from lamina.utils import get_file
 from tests.security.harmless import refused
@@ -263,6 +270,27 @@ def _in_the_cache(
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.setattr(module, "_SHA256", hashlib.sha256(data).hexdigest())
     return path
+
+
+CIFAR = {
+    "pickle": lambda: tar(*BATCHES),
+    "links": lambda: tar(*(member(b, tarfile.SYMTYPE, "first") for b in BATCHES)),
+    "nothing": lambda: tar(),
+    "no_tar": lambda: pickle.dumps(Bomb()),
+}
+BATCHES = [f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)]
+
+
+@pytest.mark.parametrize("name", CIFAR, ids=lambda name: f"huntr#1504:{name}")
+def test_batches_of_images_are_bytes_and_no_pickles(name, tmp_path, monkeypatch):
+    data = CIFAR[name]()
+    path = tmp_path / "lamina" / "datasets" / "cifar-10-binary.tar.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(cifar10, "_MD5", hashlib.md5(data).hexdigest())
+    with refused("can't be read|does not hold rows", folder=tmp_path):
+        cifar10.load_data()
 
 
 def test_a_file_in_the_cache_with_another_hash_is_not_read(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import zlib
 
 import numpy as np
 
@@ -17,17 +18,22 @@ def read_rows(name: str, md5: str, members: list[str], labels: int) -> np.ndarra
     """The rows of some members of an archive that is downloaded when it must be."""
     origin = f"https://www.cs.toronto.edu/~kriz/{name}"
     path = get_file(name, origin, file_hash=md5)
-    with tarfile.open(path) as archive:
-        parts = [_member(archive, member) for member in members]
-    return np.frombuffer(bytearray(b"".join(parts)), np.uint8).reshape(
-        -1, labels + PIXELS
-    )
+    try:
+        with tarfile.open(path) as archive:
+            data = b"".join(_member(archive, member) for member in members)
+    except (tarfile.TarError, zlib.error, EOFError, KeyError, OSError) as error:
+        raise FileFormatError(f"{path} can't be read: {error}") from None
+    width = labels + PIXELS
+    if len(data) % width:
+        raise FileFormatError(f"{path} does not hold rows of {width:,} bytes.")
+    return np.frombuffer(bytearray(data), np.uint8).reshape(-1, width)
 
 
 def _member(archive: tarfile.TarFile, name: str) -> bytes:
-    file = archive.extractfile(name)
+    info = archive.getmember(name)
+    file = archive.extractfile(info) if info.isreg() else None
     if file is None:
-        raise FileFormatError(f"{name!r} in {archive.name} is not a plain file.")
+        raise tarfile.TarError(f"{name!r} is not a plain file")
     return file.read()
 
 
