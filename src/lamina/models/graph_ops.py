@@ -53,13 +53,17 @@ _UNUSUAL = {
     "searchsorted": "SearchSorted",
     "svd": "SVD",
 }
+
+
+def _class_name(name: str) -> str:
+    """What Keras calls the class of a function: `ExpandDims` for `expand_dims`."""
+    return _UNUSUAL.get(name) or name.title().replace("_", "")
+
+
 _CLASSES = {
-    name: (f"keras.src.ops.{module}", _UNUSUAL.get(name) or name.title())
+    name: (f"keras.src.ops.{module}", _class_name(name))
     for module, names in _MODULES.items()
     for name in names.split()
-}
-_CLASSES = {
-    name: (module, c.replace("_", "")) for name, (module, c) in _CLASSES.items()
 }
 _NAMES = {place: name for name, place in _CLASSES.items()}
 
@@ -145,9 +149,9 @@ def op_from_config(entry: dict[str, Any]) -> Any:
     """
     module, name, config = entry.get("module"), entry["class_name"], entry["config"]
     own = name == "Op"
-    # Keras has had all of them in one module or the other.
-    function = config.get("function") if own else _NAMES.get((module, name))
-    operation = getattr(ops, function, None) if function in ops.__all__ else None
+    function = config.get("function") if own else _NAMES.get((str(module), name))
+    known = isinstance(function, str) and function in ops.__all__
+    operation = getattr(ops, str(function), None) if known else None
     if not isfunction(operation):
         shown = function if own else name
         hint = did_you_mean(str(shown), ops.__all__)
@@ -179,7 +183,7 @@ class _Configured:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         found = signature(self.operation)
-        given = {**self.options, **kwargs}
+        given, left = {**self.options, **kwargs}, list(args)
         places = [
             key
             for key, parameter in found.parameters.items()
@@ -189,10 +193,10 @@ class _Configured:
         ]
         for key in places:
             if found.parameters[key].kind is Parameter.VAR_POSITIONAL:
-                given[key], args = args, ()
-            elif args:
-                given[key], *args = args
-        if args:
+                given[key], left = tuple(left), []
+            elif left:
+                given[key] = left.pop(0)
+        if left:
             raise FileFormatError(
                 f"The file calls the op {self.operation.__name__!r} on too many values."
             )

@@ -51,8 +51,8 @@ class Origin(NamedTuple):
         cls, attributes: dict[str, Any], config: Any, weights: Iterable[str]
     ) -> Origin:
         """From a file's attributes, the config in it, and the names of the weights."""
-        text = str(attributes.get("keras_version", "1"))
-        version = tuple(int(n) for n in re.findall(r"\d{1,9}", text[:99])[:2]) or (1,)
+        text = str(attributes.get("keras_version", "1"))[:20]
+        version = tuple([int(n) for n in re.findall(r"\d{1,9}", text)[:2] or ["1"]])
         # Keras 1 left the ordering out of what padding and upsampling write, and did
         # not note the backend; but TensorFlow numbers its names.
         orderings = {v for k, v in _entries(config) if k == "dim_ordering"}
@@ -103,8 +103,8 @@ def modern(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
     """
     if origin.version >= (3,):
         return entry
-    kind = CLASSES.get(entry["class_name"], entry["class_name"])
-    kind = kind.rpartition(">")[2]
+    written = str(entry["class_name"]).rpartition(">")[2]
+    kind = CLASSES.get(written, written)
     config = entry.get("config") or {}
     if kind == "Sequential":
         return sequential(config, lambda item: modern_layer(item, origin))
@@ -112,10 +112,15 @@ def modern(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
         return functional(config, lambda item: modern_layer(item, origin))
     if not isinstance(config, dict):
         raise FileFormatError(f"The file's {kind} has the config {config!r}.")
-    return {
-        "class_name": kind,
-        "config": _arguments(kind, entry["class_name"], config, origin),
-    }
+    reference = {"class_name": kind, "registered_name": entry["class_name"]}
+    if kind != "InputLayer" and not _is_own(find_class(reference)):
+        kept = {k: _dtype(v) if k == "dtype" else v for k, v in config.items()}
+        return {**reference, "config": kept}
+    return {"class_name": kind, "config": _arguments(kind, written, config, origin)}
+
+
+def _is_own(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "lamina"
 
 
 def modern_layer(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
@@ -164,6 +169,10 @@ def _value(key: str, value: Any, origin: Origin) -> Any:
     if key == "dtype":
         return _dtype(value)
     if not isinstance(value, dict):
+        return value
+    if value.get("class_name") in ("__tuple__", "TensorShape"):
+        return _value(key, value["items"], origin)
+    if str(value.get("class_name", "")).startswith(("function", "__")):
         return value
     if "class_name" in value:
         return modern_layer(value, origin)

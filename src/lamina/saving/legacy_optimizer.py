@@ -79,6 +79,9 @@ def _optimizer(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
             "config": schedule,
         }
     config["learning_rate"] = rate
+    inner = config.get("inner_optimizer")
+    if isinstance(inner, dict):
+        config["inner_optimizer"] = _optimizer(inner, origin)
     if "clipnorm" in config and not origin.tensorflow:
         # Keras itself took the norm of all gradients together.
         config["global_clipnorm"] = config.pop("clipnorm")
@@ -100,7 +103,8 @@ def _named(value: Any, origin: Origin) -> Any:
     config = {k: v for k, v in (value.get("config") or {}).items() if k != "dtype"}
     if value["class_name"] in ("MeanMetricWrapper", "LossFunctionWrapper"):
         # Written for each plain name: the name says what is meant.
-        return _LOSSES.get(config.get("fn"), config.get("fn"))
+        name = str(config.get("fn"))
+        return _LOSSES.get(name, name)
     if config.get("reduction") == "auto":
         config["reduction"] = "sum_over_batch_size"
     return {**value, "config": config}

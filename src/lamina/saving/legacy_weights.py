@@ -7,7 +7,7 @@ trained first, then the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +33,9 @@ _GATES = {
     "GRUCell": ((0, 3, 6), (1, 4, 7), (2, 5, 8)),
 }
 _SEPARATE = re.compile(r"_[WUb]_[icfozrh](_\d+)?(:0)?$")
+
+
+Arrays = list[tuple[str, np.ndarray]]
 
 
 class Placed(NamedTuple):
@@ -151,40 +154,39 @@ def read_legacy_weights(
 
 def _pairs(
     model: Any, file: Group, report: LoadReport
-) -> Iterator[tuple[Any, str, list[tuple[str, np.ndarray]]]]:
+) -> Iterator[tuple[Any, str, Arrays]]:
     """The layers of model and file that belong together: by name, or by order."""
     root = _root(file)
-    stored: dict[str, list[tuple[str, np.ndarray]]] = {}
+    groups = {name: root.group(name) for name in _names(root, "layer_names")}
     known: set[int] = set()
-    for name in _names(root, "layer_names"):
-        group = root.group(name)
-        arrays = stored_arrays(group, known) if group is not None else []
-        if arrays:
-            stored[name] = arrays
-    owners = {m.name: m for m in model.layers if m.weights}
-    if set(owners) != set(stored):
-        inside = {m.name: m for m in model.all_layers() if m.weights}
-        if set(stored) <= set(inside):  # a stack in a stack was one to Keras 1
-            chosen = {name: inside[name] for name in stored}
-            found = {id(v) for m in chosen.values() for v in m.weights}
-            if found == {id(v) for v in model.weights}:
-                owners = chosen
-    if set(owners) == set(stored):
-        for name, arrays in stored.items():
+    stored = {n: stored_arrays(g, known) for n, g in groups.items() if g is not None}
+    stored = {name: arrays for name, arrays in stored.items() if arrays}
+    owners = _owners(model, stored)
+    if len(owners) == len(stored) and set(owners) != set(stored):
+        names = zip(owners.values(), stored.items(), strict=True)
+        yield from ((layer, name, arrays) for layer, (name, arrays) in names)
+        return
+    for name, arrays in stored.items():
+        if name in owners:
             yield owners[name], name, arrays
-        return
-    if len(owners) != len(stored):
-        for name in stored.keys() - owners.keys():
-            for path, array in stored[name]:
-                report.mismatches.append(Mismatch(path, None, array.shape))
-        for name in owners.keys() - stored.keys():
-            for weight in owners[name].weights:
-                report.mismatches.append(Mismatch(weight.path, weight.shape, None))
-        for name in stored.keys() & owners.keys():
-            yield owners[name], name, stored[name]
-        return
-    for layer, (name, arrays) in zip(owners.values(), stored.items(), strict=True):
-        yield layer, name, arrays
+        else:
+            found = [Mismatch(path, None, array.shape) for path, array in arrays]
+            report.mismatches.extend(found)
+    for name in owners.keys() - stored.keys():
+        missing = [Mismatch(v.path, v.shape, None) for v in owners[name].weights]
+        report.mismatches.extend(missing)
+
+
+def _owners(model: Any, stored: dict[str, Arrays]) -> dict[str, Any]:
+    """The layers that a file has groups for, by name."""
+    owners = {m.name: m for m in model.layers if m.weights}
+    inside = {m.name: m for m in model.all_layers() if m.weights}
+    if set(owners) == set(stored) or not set(stored) <= set(inside):
+        return owners
+    # A stack in a stack was one stack to Keras 1.
+    chosen = {name: inside[name] for name in stored}
+    found = {id(v) for m in chosen.values() for v in m.weights}
+    return chosen if found == {id(v) for v in model.weights} else owners
 
 
 def _leaves(layer: Any, orders: dict[str, list[str]]) -> Iterator[Any]:
@@ -199,7 +201,7 @@ def _leaves(layer: Any, orders: dict[str, list[str]]) -> Iterator[Any]:
 
 
 def _shared_out(
-    layer: Any, leaves: list[Any], arrays: Sequence[tuple[str, np.ndarray]]
+    layer: Any, leaves: list[Any], arrays: Arrays
 ) -> tuple[list[list[np.ndarray] | None], list[Placed]]:
     """Each leaf's arrays: all that is trained comes first."""
     learning = {id(v) for v in layer.trainable_variables}
