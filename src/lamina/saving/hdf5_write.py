@@ -11,7 +11,6 @@ Reference: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 
 from __future__ import annotations
 
-import hashlib
 import math
 import struct
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ArgumentError
+from lamina.saving.checksum import Checksum
 from lamina.saving.hdf5 import (
     ATTRIBUTE,
     LAYOUT,
@@ -88,7 +88,7 @@ class HDF5File:
         """The file's bytes, in order, in pieces."""
         yield self._first_bytes()
         at = _START
-        digest = hashlib.sha256()
+        digest = Checksum()
         for offset, array in self.arrays:
             yield bytes(offset - at)
             flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)

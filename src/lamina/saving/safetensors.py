@@ -22,6 +22,7 @@ import numpy as np
 from lamina.core.limits import readable_size
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.bounded_json import MAX_BYTES, read_json
+from lamina.saving.checksum import Checksum
 from lamina.saving.hdf5 import Dataset
 from lamina.saving.region import Region
 
@@ -191,7 +192,7 @@ class SafetensorsFile:
         The checksum stands in front of what it is of, so the header is written twice.
         """
         file.write(self._header(_NO_CHECKSUM))
-        digest = hashlib.sha256()
+        digest = Checksum()
         for _, array in self.arrays:
             piece = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
             digest.update(piece)
