@@ -372,7 +372,7 @@ class _Loop(NamedTuple):
         after, fine = self.stretch(first, end, state)
         good = fine & _still_finite(after[0], state[0])
         found = ~good & (end - first == 1)
-        state = jax.tree.map(lambda n, o: jnp.where(good, n, o), after, state)
+        state = jax.lax.cond(good, lambda n, o: n, lambda n, o: o, after, state)
         bad = jnp.where(found, first, bad)
         limit = jnp.where(found, first, limit)
         half = first + (end - first + 1) // 2
@@ -386,6 +386,11 @@ def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:
     good = jnp.bool_(True)
     for after, before in zip(new, old, strict=True):
         if jnp.issubdtype(after.dtype, jnp.floating):
-            total, earlier = jnp.sum(after), jnp.sum(before)
+            total, earlier = _total(after), _total(before)
             good &= jnp.isfinite(total) | ~jnp.isfinite(earlier)
     return good
+
+
+def _total(x: jax.Array) -> jax.Array:
+    """The sum; along the last axis as a product, which XLA:CPU sums in vector steps."""
+    return jnp.sum(x @ jnp.ones(x.shape[-1], x.dtype) if x.ndim else x)

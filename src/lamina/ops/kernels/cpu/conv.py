@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from functools import partial
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ __all__ = [
     "one_product",
     "patches",
     "per_group",
+    "shifted_results",
 ]
 
 Saved = tuple[jax.Array, jax.Array]
@@ -53,6 +55,12 @@ def _is_small(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     strides, window = math.prod(sliding.strides), math.prod(kernel.shape[:-2])
     few = strides > 1 and window <= min(_COPIES * strides, _LONGEST)
     return few or math.prod(kernel.shape[:-1]) <= _SMALL
+
+
+def _is_narrow(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """the results for every place in the window have fewer channels than the input"""
+    filters = math.prod(kernel.shape[:-2]) * kernel.shape[-1]
+    return filters <= min(_SMALL, x.shape[-1] * math.prod(sliding.strides))
 
 
 def _is_whole(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
@@ -98,6 +106,19 @@ def patches(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     return _product(rows, widened(kernel)).astype(x.dtype)
 
 
+@lowering("conv", "cpu", when=_is_narrow, can=_is_whole)
+def shifted_results(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """A matrix product for all places in the window; its results are shifted, added."""
+    *window, channels, filters = kernel.shape
+    matrix = jnp.swapaxes(widened(kernel), -1, -2).reshape(-1, channels).T
+    wide = _product(jnp.pad(widened(x), [(0, 0), *sliding.padding, (0, 0)]), matrix)
+    results = [
+        shifted[..., i * filters : (i + 1) * filters]
+        for i, shifted in enumerate(taps(wide, window, sliding))
+    ]
+    return functools.reduce(operator.add, results).astype(x.dtype)
+
+
 def _product(rows: jax.Array, kernel: jax.Array) -> jax.Array:
     """Every place's channels times the kernel as a matrix.
 
@@ -120,7 +141,7 @@ def forward_convolutions(
     return _conv(x, kernel, sliding)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     return slide(x, kernel, sliding)
 

@@ -13,19 +13,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.cpu.taps import interleaved, padded, taps
+from lamina.ops.kernels.cpu.taps import interleaved
 from lamina.ops.windows import Sliding, layout
 
 __all__ = ["input_gradient", "kernel_gradient", "slide"]
 
 # With fewer channels, XLA's matrix products are too thin to keep the CPU busy.
 _THIN = 16
-_STEPS = Sliding((1, 1), (), (1, 1))
 
 
 def slide(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     """The convolution of (batch, *space, in) with (*window, in, out)."""
-    if _is_plain(kernel, sliding) and kernel.shape[-1] <= _THIN < 2 * kernel.shape[-1]:
+    if _is_plain(kernel, sliding) and kernel.shape[-1] <= _THIN:
         return _slide_pairs(x, kernel, sliding)
     return _slide(x, kernel, sliding)
 
@@ -117,8 +116,6 @@ def kernel_gradient(
     x: jax.Array, dy: jax.Array, kernel: jax.Array, sliding: Sliding
 ) -> jax.Array:
     """The gradient by the kernel: dy slides over x, the batch as channels."""
-    if _is_plain(kernel, sliding) and max(kernel.shape[-2:]) <= _THIN:
-        return _rows_by_columns(x, dy, kernel, sliding)
     rank = len(sliding.strides)
     padding: list[tuple[int, int]] = []
     for i, (before, _) in enumerate(sliding.padding):
@@ -126,22 +123,20 @@ def kernel_gradient(
         covered = (dy.shape[i + 1] - 1) * sliding.strides[i] + 1
         padding.append((before, covered + reach - x.shape[i + 1] - before))
     moves = Sliding(sliding.dilation, tuple(padding), sliding.strides)
-    gradient = _slide(jnp.swapaxes(x, 0, -1), jnp.moveaxis(dy, 0, rank), moves)
+    gradient = _slide(_batch_last(x), jnp.moveaxis(dy, 0, rank), moves)
     return jnp.moveaxis(gradient, 0, rank)
 
 
-def _rows_by_columns(
-    x: jax.Array, dy: jax.Array, kernel: jax.Array, sliding: Sliding
-) -> jax.Array:
-    """One product of x at all shifts of columns with dy at all shifts of rows."""
-    rows, columns, channels, filters = kernel.shape
-    (before, _), across = sliding.padding
-    after = x.shape[1] - dy.shape[1] + before
-    x = padded(x, [(0, 0), across])
-    dy = padded(dy, [(rows - 1 - before, after), (0, 0)])
-    left = jnp.concatenate(taps(x, (1, columns), _STEPS), -1)
-    right = jnp.concatenate(taps(dy, (rows, 1), _STEPS), -1)
-    every = tuple(range(3))
-    product = lax.dot_general(left, right, ((every, every), ((), ())))
-    product = product.reshape(columns, channels, rows, filters)
-    return jnp.flip(product.transpose(2, 0, 1, 3), 0)
+def _batch_last(x: jax.Array) -> jax.Array:
+    """x with its first and last axes swapped, row by row.
+
+    A row of all images stays in the cache while it is turned. And XLA doesn't enter a
+    loop to compute x anew there, element by element, as it does in a mere transpose.
+    """
+
+    def turn(i: int, turned: jax.Array) -> jax.Array:
+        row = jnp.swapaxes(lax.dynamic_slice_in_dim(x, i, 1, 1), 0, -1)
+        return lax.dynamic_update_slice_in_dim(turned, row, i, 1)
+
+    empty = jnp.zeros((x.shape[-1], *x.shape[1:-1], x.shape[0]), x.dtype)
+    return lax.fori_loop(0, x.shape[1], turn, empty)
