@@ -101,6 +101,8 @@ def mutate_config(random: Random, text: str) -> Any:
         known = places(config)
         if not known:
             break
+        if random.random() < 0.1 and change_object(random, known):
+            continue
         container, key = random.choice(known)
         choice = random.random()
         if choice < 0.12:
@@ -114,6 +116,37 @@ def mutate_config(random: Random, text: str) -> Any:
         else:
             container[key] = changed_value(random, container[key], known)
     return config
+
+
+def change_object(random: Random, known: list[tuple[Any, Any]]) -> bool:
+    """Wrap a layer, or let a graph call another function; whether there was one."""
+    found = [c for c, key in known if key == "class_name" and "config" in c]
+    if not found:
+        return False
+    item = random.choice(found)
+    if item.get("inbound_nodes"):
+        names = function_names()
+        config = {"name": item.get("name"), "function": random.choice(names)}
+        item |= {"module": "lamina.ops", "class_name": "Op", "config": config}
+        call = item["inbound_nodes"][0]
+        if isinstance(call, dict) and isinstance(call.get("args"), list):
+            call["args"] += random.choices(INTERESTING, k=random.randrange(3))
+    else:
+        inner = deepcopy({k: item.get(k) for k in ("module", "class_name", "config")})
+        kind, name = random.choice(
+            [("TimeDistributed", "layer"), ("Bidirectional", "layer"), ("RNN", "cell")]
+        )
+        config = {name: inner}
+        item |= {"module": "keras.layers", "class_name": kind, "config": config}
+    return True
+
+
+@cache
+def function_names() -> list[str]:
+    """The functions that graphs can call."""
+    from lamina import ops
+
+    return sorted(ops.__all__)
 
 
 def mutate_bytes(random: Random, data: bytes) -> bytes:
