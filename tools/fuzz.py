@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import queue
@@ -111,7 +112,7 @@ def _bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (used + 3 * MEMORY,) * 2)
 
 
-def work(name: str, numbers: range, current: Any, results: Any) -> None:
+def work(name: str, numbers: range, until: float, current: Any, results: Any) -> None:
     """What a worker does: execute and report."""
     signal.signal(signal.SIGALRM, _on_alarm)
     os.environ["LAMINA_COMPILE_CACHE"] = "off"
@@ -126,6 +127,8 @@ def work(name: str, numbers: range, current: Any, results: Any) -> None:
     _bound_memory()
     with tempfile.TemporaryDirectory() as folder:
         for number in numbers:
+            if time.monotonic() > until:
+                break
             current.value = number
             if number % EXECUTIONS_REMEMBERED == 0:
                 jax.clear_caches()
@@ -136,15 +139,19 @@ def work(name: str, numbers: range, current: Any, results: Any) -> None:
     results.put(ends)
 
 
-def fuzz(name: str, first: int, count: int) -> Iterator[Finding | Counter[str]]:
+def fuzz(
+    name: str, first: int, count: int, until: float = math.inf
+) -> Iterator[Finding | Counter[str]]:
     """Executions of one format in workers that are watched and replaced."""
     context = multiprocessing.get_context("spawn")
     number, end = first, first + count
-    while number < end:
+    while number < end and time.monotonic() < until:
         numbers = range(number, min(number + EXECUTIONS_PER_WORKER, end))
         current = context.Value("q", number, lock=False)
         results = context.Queue()
-        worker = context.Process(target=work, args=(name, numbers, current, results))
+        worker = context.Process(
+            target=work, args=(name, numbers, until, current, results)
+        )
         worker.start()
         for item in _watched(worker, current, results):
             if isinstance(item, str):
@@ -210,6 +217,9 @@ def main() -> int:
     parser.add_argument(
         "-n", type=int, default=10_000, help="executions of each format"
     )
+    parser.add_argument(
+        "-s", type=float, default=math.inf, help="seconds for each format at most"
+    )
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--keep", type=Path, help="folder for the inputs of findings")
     parser.add_argument("--replay", type=int, help="run only this execution")
@@ -222,7 +232,7 @@ def main() -> int:
     for name in names:
         ends: Counter[str] = Counter()
         started = time.monotonic()
-        for item in fuzz(name, given.first, given.n):
+        for item in fuzz(name, given.first, given.n, started + given.s):
             if isinstance(item, Counter):
                 ends += item
                 show(name, ends, started)
