@@ -20,26 +20,38 @@ __all__ = [
     "autotune",
     "backend",
     "cache_folder",
+    "enable_determinism",
     "epsilon",
     "floatx",
     "image_data_format",
+    "is_deterministic",
     "kernel",
+    "matmul_precision",
     "memory_limit",
     "set_autotune",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
     "set_kernel",
+    "set_matmul_precision",
     "set_memory_limit",
 ]
 
+# By JAX's names, of which "bfloat16" leaves the choice to the device.
+_PRECISIONS = {
+    "float32": "float32",
+    "tensorfloat32": "tensorfloat32",
+    "bfloat16": "BF16_BF16_F32",
+}
 _FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
 _settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "memory_limit": None,
+    "deterministic": False,
     "kernels": {},
+    "matmul_precision": None,
     "autotune": os.environ.get("LAMINA_AUTOTUNE", "").lower() not in ("off", "0"),
 }
 
@@ -84,6 +96,36 @@ def set_image_data_format(data_format: str) -> None:
     _settings["image_data_format"] = data_format
 
 
+def matmul_precision() -> str | None:
+    """What matrix products of float32 are computed in; `None` leaves it to JAX."""
+    return _settings["matmul_precision"]
+
+
+def set_matmul_precision(precision: str | None) -> None:
+    """Set how exact matrix products and convolutions of float32 arrays are.
+
+    "tensorfloat32" rounds what is multiplied to 10 bits after the point, "bfloat16" to
+    7, and sums up in float32: GPUs and TPUs are several times faster at that. "float32"
+    rounds nothing. On a GPU of 2020 or later JAX's own choice is "tensorfloat32"; on a
+    CPU all are the same. Holds for what is traced from then on.
+
+    Args:
+        precision: "float32", "tensorfloat32", "bfloat16", or `None` for JAX's choice.
+
+    Example:
+        >>> set_matmul_precision("tensorfloat32")
+        >>> matmul_precision()
+        'tensorfloat32'
+        >>> set_matmul_precision(None)
+    """
+    if precision is not None and precision not in _PRECISIONS:
+        expected = f"one of {(*_PRECISIONS,)}, or None"
+        raise invalid("set_matmul_precision", "precision", precision, expected)
+    _settings["matmul_precision"] = precision
+    name = None if precision is None else _PRECISIONS[precision]
+    jax.config.update("jax_default_matmul_precision", name)
+
+
 def kernel(op: str) -> str | None:
     """The form that an op is made to take, `None` for the one that suits it."""
     return _settings["kernels"].get(op)
@@ -110,7 +152,7 @@ def set_kernel(op: str, form: str | None) -> None:
 
 def autotune() -> bool:
     """Whether close forms of an op may be timed, at first `True`."""
-    return _settings["autotune"]
+    return _settings["autotune"] and not _settings["deterministic"]
 
 
 def set_autotune(enabled: bool) -> None:
@@ -122,6 +164,31 @@ def set_autotune(enabled: bool) -> None:
     its choices. The environment variable `LAMINA_AUTOTUNE=off` turns it off as well.
     """
     _settings["autotune"] = bool(enabled)
+
+
+def enable_determinism(enabled: bool = True) -> None:
+    """Let training on a GPU give the same bits each time it is run.
+
+    A GPU adds up in whatever order its threads come to it, unless it is told not to,
+    and its libraries are chosen by measuring. On a CPU the bits are the same anyway.
+    Holds for what is compiled from then on, so call it at the beginning. Sums over
+    many rows with equal indices, as in the gradient of an embedding, become slower.
+
+    Args:
+        enabled: false ends it.
+
+    Example:
+        >>> enable_determinism()
+        >>> is_deterministic()
+        True
+        >>> enable_determinism(False)
+    """
+    _settings["deterministic"] = bool(enabled)
+
+
+def is_deterministic() -> bool:
+    """Whether `enable_determinism` was called."""
+    return _settings["deterministic"]
 
 
 def memory_limit() -> int:

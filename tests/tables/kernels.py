@@ -3,9 +3,14 @@ of its arrays, and a function that makes one of arrays of it by filling in the r
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 from hypothesis import strategies as st
 
+from lamina.ops.cells import Loop, Rule, Weights
+from lamina.ops.scores import Look
 from lamina.ops.windows import Sliding
+from tests.tables.arrays import bools
 
 ONE = st.just(1)
 SMALL = st.integers(1, 3)
@@ -66,19 +71,86 @@ def biases(draw):
     return ((*x[0], x[1]), (x[1],)), with_last()
 
 
+@st.composite
+def attentions(draw, queries, widths=SMALL, batches=BATCH):
+    batch, heads, width = draw(batches), draw(SMALL), draw(widths)
+    rows, keys = draw(queries), draw(st.integers(1, 9) | st.just(150))
+    near = draw(st.none() | st.integers(1, 4))
+    look = Look(0.5, draw(st.booleans()), near)
+    whole = (batch, heads, rows, keys)
+    ones = draw(st.lists(st.tuples(*[st.booleans()] * 4), max_size=2))
+    masks = [
+        bools(*(n if full else 1 for n, full in zip(whole, axes, strict=True)), seed=i)
+        for i, axes in enumerate(ones)
+    ]
+    shapes = [(batch, n, heads, width) for n in (rows, keys)]
+    values = (batch, keys, heads, draw(widths))
+    return (*shapes, values), with_last(None, tuple(map(jnp.asarray, masks)), look)
+
+
+@st.composite
+def recurrences(draw, kinds):
+    kind = draw(st.sampled_from(kinds))
+    rule = Rule(kind, jnp.tanh, jax.nn.sigmoid, standard=True)
+    steps, batch, units = draw(st.integers(1, 6)), draw(BATCH), draw(SMALL)
+    width, count = rule.gates * units, 2 if kind == "lstm" else 1
+    mask = bools(steps, batch) if draw(st.booleans()) else None
+    loop = Loop(mask, *draw(st.tuples(*[st.booleans()] * 4)))
+    bias = draw(st.sampled_from([(), ((2, width) if kind == "gru" else (width,),)]))
+
+    def filled(run):
+        def of_arrays(x, kernel, *others):
+            states, own = list(others[:count]), [*others[count:], None][0]
+            return run(rule, x, states, Weights(kernel, own), [], loop)
+
+        return of_arrays
+
+    states = [(batch, units)] * count
+    return ((steps, batch, width), (units, width), *states, *bias), filled
+
+
+@st.composite
+def standardizations(draw):
+    axes = draw(st.lists(st.booleans(), min_size=1, max_size=4))
+    x = tuple(draw(st.integers(1, 4)) if axis else draw(BATCH) for axis in axes)
+    spread = tuple(draw(st.sampled_from([1, n])) for n in x)
+    given = draw(st.tuples(st.booleans(), st.booleans()))
+    chosen = tuple(i for i, axis in enumerate(axes) if axis)
+
+    def filled(run):
+        def of_arrays(x, *factors):
+            rest = iter(factors)
+            gamma, beta = (next(rest) if have else None for have in given)
+            return run(x, gamma, beta, 0.5, chosen)
+
+        return of_arrays
+
+    return (x, *[spread] * sum(given)), filled
+
+
 THIN_CONVOLUTIONS = convolutions(
     st.just(2), channels=THIN, filters=THIN, dilations=ONE, strides=ONE
 )
 CASES = {
+    ("attention", "rows_in_blocks"): attentions(
+        st.integers(1, 5) | st.sampled_from([128, 200, 257]) | st.just(2100)
+    ),
     ("add_bias", "gradient_by_product"): biases(),
     ("conv", "one_product"): convolutions(largest=1),
     ("conv", "depth_in_channels"): convolutions(ranks=st.just(3)),
     ("conv", "per_group"): convolutions(groups=st.integers(2, 3)),
     ("conv", "shifted_products"): convolutions(groups=st.integers(2, 4), channels=ONE),
     ("conv", "patches"): convolutions(),
+    ("conv", "shifted_results"): convolutions(),
     ("conv", "forward_convolutions"): convolutions() | THIN_CONVOLUTIONS,
     ("conv_transpose", "stride_phases"): transposed_convolutions(),
+    ("attention", "cudnn"): attentions(st.sampled_from([64, 128]), st.just(64), SMALL),
+    ("recurrence", "saved_gates"): recurrences(["simple", "lstm", "gru"]),
+    ("recurrence", "steps_together"): recurrences(["simple", "lstm", "gru"]),
+    ("standardize", "few_passes"): standardizations(),
     ("max_pool", "maxima"): pools(),
     ("max_pool", "maxima_by_axis"): pools(),
     ("average_pool", "sums_by_axis"): pools(),
 }
+# Forms that not all types have.
+TYPES = {("attention", "cudnn"): ["bfloat16"]}

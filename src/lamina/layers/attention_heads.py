@@ -23,7 +23,7 @@ from lamina.ops.attention import reference_attention
 from lamina.ops.kernels import call
 from lamina.ops.scores import Look, seen_keys
 
-__all__ = ["Headed", "Projections", "Shape"]
+__all__ = ["Headed", "Projections", "Shape", "several"]
 
 Shape = Sequence[int | None]
 
@@ -230,6 +230,11 @@ class Headed(Layer):
                 "which have no order: `use_causal_mask` and `sliding_window` need one."
             )
         return seen_keys(look, (), *scores.shape[-2:])[0]
+
+
+def several(sizes: int | Sequence[int] | None) -> Sequence[int] | None:
+    """One integer as a tuple."""
+    return (sizes,) if isinstance(sizes, int) else sizes
 
 
 def _another(initializer: Any) -> Any:

@@ -139,18 +139,28 @@ class BatchNormalization(Affine):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        x = precise(inputs)
-        axes = kept_axes(self.axis, x.shape, self.name)
+        axes = kept_axes(self.axis, inputs.shape, self.name)
         if not (training and self.trainable):
+            x = precise(inputs)
             mean = spread(self.moving_mean.value, axes, x)
             variance = spread(self.moving_variance.value, axes, x)
             return self.normalized(x, mean, variance, axes)
+        if mask is None and not self.renorm:
+            shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
+            rest = [i for i in range(inputs.ndim) if i not in axes]
+            y, mean, variance = self.standardized(inputs, shape, rest)
+            self._follow_moments(mean, variance)
+            return y
+        x = precise(inputs)
         mean, variance = self._moments(x, mask, axes)
         if self.renorm:
             return self._renormalized(x, mean, variance, axes)
+        self._follow_moments(mean, variance)
+        return self.normalized(x, mean, variance, axes)
+
+    def _follow_moments(self, mean: jax.Array, variance: jax.Array) -> None:
         _follow(self.moving_mean, mean, self.momentum)
         _follow(self.moving_variance, variance, self.momentum)
-        return self.normalized(x, mean, variance, axes)
 
     def _moments(
         self, x: jax.Array, mask: Any, axes: Sequence[int]

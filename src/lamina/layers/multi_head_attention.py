@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from lamina.core.check import Check, is_int, optional, positive_int
 from lamina.core.registry import serialize
 from lamina.errors import ShapeError, invalid
-from lamina.layers.attention_heads import Headed, Projections, Shape
+from lamina.layers.attention_heads import Headed, Projections, Shape, several
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
@@ -69,7 +69,11 @@ class MultiHeadAttention(Headed):
                 "an integer or some of them",
                 lambda v: (
                     is_int(v)
-                    or (isinstance(v, (tuple, list)) and v and all(map(is_int, v)))
+                    or (
+                        isinstance(v, (tuple, list))
+                        and len(v) > 0
+                        and all(map(is_int, v))
+                    )
                 ),
                 ("1", 1.5, ()),
             )
@@ -116,12 +120,10 @@ class MultiHeadAttention(Headed):
         )
         self.num_heads, self.key_dim = num_heads, key_dim
         self.value_dim = value_dim or key_dim
-        single = isinstance(output_shape, int)
-        self.output_shape = (output_shape,) if single else output_shape
-        single = isinstance(attention_axes, int)
-        self.attention_axes = (attention_axes,) if single else attention_axes
+        self.output_shape = several(output_shape)
+        self.attention_axes = several(attention_axes)
 
-    def build(
+    def build(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> None:
         """Make the dense layers."""
@@ -160,7 +162,7 @@ class MultiHeadAttention(Headed):
             return super().axes(rank)
         return tuple(a % (rank - 1) for a in self.attention_axes)
 
-    def compute_output_shape(
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> tuple[int | None, ...]:
         """The shape of the output for inputs of these shapes."""
@@ -262,7 +264,7 @@ class GroupQueryAttention(Headed):
         self.num_query_heads = num_query_heads
         self.num_key_value_heads = num_key_value_heads
 
-    def build(
+    def build(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> None:
         """Make the dense layers."""
@@ -296,7 +298,7 @@ class GroupQueryAttention(Headed):
         repeats = self.num_query_heads // self.num_key_value_heads
         return query, jnp.repeat(key, repeats, 2), jnp.repeat(value, repeats, 2)
 
-    def compute_output_shape(
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> tuple[int | None, ...]:
         """The shape of the output for inputs of these shapes."""

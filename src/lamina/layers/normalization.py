@@ -21,6 +21,8 @@ from lamina.core.variable import Variable
 from lamina.errors import ShapeError
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
+from lamina.ops.norms import Standardized, standardize
+from lamina.ops.types import widened
 
 __all__ = [
     "GroupNormalization",
@@ -129,6 +131,26 @@ class Affine(Layer):
                 name="beta",
             )
 
+    def standardized(
+        self, inputs: jax.Array, shape: Sequence[int], axes: Sequence[int]
+    ) -> Standardized:
+        """`inputs` with mean 0 and variance 1 along `axes`, times `gamma` plus `beta`.
+
+        Args:
+            inputs: numbers of any type.
+            shape: that of `gamma` and `beta`, with 1 where they spread.
+            axes: what mean and variance are taken over.
+        """
+        x = inputs if jnp.issubdtype(inputs.dtype, jnp.inexact) else precise(inputs)
+        x = x.astype(jnp.promote_types(x.dtype, self.compute_dtype))
+        wide = widened(x).dtype
+        gamma, beta = (
+            None if weight is None else weight.value.astype(wide).reshape(shape)
+            for weight in (self.gamma, self.beta)
+        )
+        y, mean, variance = standardize(x, gamma, beta, self.epsilon, tuple(axes))
+        return y.astype(self.compute_dtype), mean, variance
+
     def normalized(
         self, x: jax.Array, mean: jax.Array, variance: jax.Array, axes: Sequence[int]
     ) -> jax.Array:
@@ -216,12 +238,13 @@ class LayerNormalization(Affine):
         self.add_affine(shape, self.scale or rms, self.center and not rms)
 
     def call(self, inputs: Any) -> Any:
+        axes = kept_axes(self.axis, inputs.shape, self.name)
+        if not self.rms_scaling:
+            shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
+            return self.standardized(inputs, shape, axes)[0]
         x = precise(inputs)
-        axes = kept_axes(self.axis, x.shape, self.name)
         variance = jnp.var(x, tuple(axes), keepdims=True)
-        mean = jnp.mean(x, tuple(axes), keepdims=True)
-        mean = jnp.zeros_like(mean) if self.rms_scaling else mean
-        return self.normalized(x, mean, variance, axes)
+        return self.normalized(x, jnp.zeros_like(variance), variance, axes)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments; `rms_scaling`, which new Keras lacks, if set."""
@@ -313,23 +336,15 @@ class GroupNormalization(Affine):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
     def call(self, inputs: Any) -> Any:
-        x = precise(inputs)
-        (axis,) = kept_axes(self.axis, x.shape, self.name)
-        groups = x.shape[axis] if self.groups == -1 else self.groups
-        split = (groups, x.shape[axis] // groups)
-        grouped = x.reshape(*x.shape[:axis], *split, *x.shape[axis + 1 :])
-        rest = tuple(i for i in range(1, grouped.ndim) if i != axis)
-        mean = jnp.mean(grouped, rest, keepdims=True)
-        variance = jnp.var(grouped, rest, keepdims=True)
-
-        def each(statistic: jax.Array) -> jax.Array:
-            """A group's statistic for each of its channels."""
-            repeated = jnp.repeat(statistic, split[1], axis + 1)
-            return repeated.reshape(
-                *repeated.shape[:axis], -1, *[1] * (x.ndim - axis - 1)
-            )
-
-        return self.normalized(x, each(mean), each(variance), [axis])
+        (axis,) = kept_axes(self.axis, inputs.shape, self.name)
+        channels = inputs.shape[axis]
+        groups = channels if self.groups == -1 else self.groups
+        split = (groups, channels // groups)
+        before, after = inputs.shape[:axis], inputs.shape[axis + 1 :]
+        x = inputs.reshape(*before, *split, *after)
+        shape = (*[1] * len(before), *split, *[1] * len(after))
+        rest = [i for i in range(1, x.ndim) if i != axis]
+        return self.standardized(x, shape, rest)[0].reshape(inputs.shape)
 
 
 class RMSNormalization(Layer):

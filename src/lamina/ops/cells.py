@@ -128,14 +128,14 @@ class Loop(NamedTuple):
     Args:
         mask: (time, batch) truth values; where false, a row keeps its states.
         reverse: whether to go from the last step to the first.
-        unroll: whether to write the loop out, step after step.
+        unroll: whether to write the loop out, step after step, or how many steps of it.
         zero_masked: whether masked steps output zeros instead of the kept state.
         keep_outputs: whether the output of each step is wanted.
     """
 
     mask: Any = None
     reverse: bool = False
-    unroll: bool = False
+    unroll: bool | int = False
     zero_masked: bool = False
     keep_outputs: bool = True
 

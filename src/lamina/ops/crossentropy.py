@@ -12,6 +12,8 @@ from lamina import config
 
 __all__ = ["by_class", "by_distribution", "inside"]
 
+Arrays = tuple[jax.Array, ...]
+
 
 def by_class(output: jax.Array, labels: jax.Array, from_logits: bool) -> jax.Array:
     """-log(p[label]); a label out of range costs 0.
@@ -67,7 +69,7 @@ def _by_class(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 @_by_class.defjvp
-def _by_class_slope(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+def _by_class_slope(primals: Arrays, tangents: Arrays) -> tuple[jax.Array, jax.Array]:
     logits, labels = primals
     hit = _hits(labels, logits).astype(logits.dtype)
     slope = jnp.exp(logits - _scale(logits)) - hit
@@ -81,7 +83,7 @@ def _by_distribution(logits: jax.Array, target: jax.Array) -> jax.Array:
 
 @_by_distribution.defjvp
 def _by_distribution_slope(
-    primals: tuple, tangents: tuple
+    primals: Arrays, tangents: Arrays
 ) -> tuple[jax.Array, jax.Array]:
     logits, target = primals
     logarithm = logits - _scale(logits)

@@ -55,7 +55,8 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
         counts: dict[str, int] = {}
         for item in items:
             if isinstance(item, Module):
-                base = snake_case(type(item).__name__)
+                # Keras stores one class under another name than it describes it.
+                base = getattr(item, "file_name", snake_case(type(item).__name__))
             elif isinstance(item, (list, tuple, dict)):
                 base = "container"
             else:

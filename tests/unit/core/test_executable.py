@@ -9,17 +9,17 @@ import pytest
 from lamina.core import executable
 
 
-@pytest.mark.parametrize("options", [executable._OPTIONS, {"no_such_option": "1"}])
+@pytest.mark.parametrize("options", [executable._CONVOLUTIONS, {"no_such": "1"}])
 def test_convolutions_compile_with_options_or_without(options, monkeypatch):
-    monkeypatch.setattr(executable, "_OPTIONS", options)
-    executable._fast_convolutions.cache_clear()
+    monkeypatch.setattr(executable, "_CONVOLUTIONS", options)
     executable.clear_executables()
     x, kernel = np.ones((1, 1, 9), "float32"), np.ones((1, 1, 3), "float32")
     program = executable.Program(
         lambda x, kernel: jax.lax.conv(x, kernel, (1,), "VALID")
     )
     assert program(x, kernel).ravel().tolist() == [3.0] * 7
-    expected = None if "no_such_option" in options else options
+    expected = {} if "no_such" in options else options
     if jax.default_backend() == "cpu":
-        assert executable._fast_convolutions() == expected
-    executable._fast_convolutions.cache_clear()
+        text = "stablehlo.convolution"
+        assert executable._options(text, fixed=False) == expected
+        assert executable._options("stablehlo.add", fixed=False) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.ops.kernels import cpu
+from lamina.ops.kernels import cpu, gpu
 from lamina.ops.kernels.table import call, reference
 
-__all__ = ["call", "cpu", "reference"]
+__all__ = ["call", "cpu", "gpu", "reference"]

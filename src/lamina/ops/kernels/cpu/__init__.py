@@ -8,6 +8,7 @@ from lamina.ops.kernels.cpu import (
     conv,
     conv_transpose,
     depthwise,
+    norms,
     pool,
     recurrent,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "conv",
     "conv_transpose",
     "depthwise",
+    "norms",
     "pool",
     "recurrent",
 ]

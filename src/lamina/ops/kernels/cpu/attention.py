@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,24 +18,22 @@ __all__ = ["rows_in_blocks"]
 
 Arrays = tuple[Any, ...]
 
-# How many queries are looked at together.
-_BLOCK = 128
+# How many queries are looked at together: more of them in long sequences.
+_BLOCKS = (64, 128)
+_LONG = 512
 # With more blocks than these, one program serves them all in turn.
 _UNROLLED = 16
+# Up to this many scores are kept for the gradient; more of them are computed again.
+_KEPT = 256 * 256
 
 
 def _is_plain(q: Any, k: Any, v: Any, bias: Any, masks: Any, look: Look) -> bool:
-    """nothing but masks changes the scores"""
+    """nothing but masks changes the scores: some rows of them are enough at a time"""
     some = min(q.shape[1], k.shape[1]) > 0
     return some and bias is None and look.soft_cap is None
 
 
-def _is_long(q: Any, k: Any, v: Any, bias: Any, masks: Any, look: Look) -> bool:
-    """all scores at once would fill more than the caches"""
-    return q.shape[1] * k.shape[1] > _BLOCK * _BLOCK
-
-
-@lowering("attention", "cpu", when=_is_long, can=_is_plain)
+@lowering("attention", "cpu", when=_is_plain, can=_is_plain)
 def rows_in_blocks(
     query: jax.Array,
     key: jax.Array,
@@ -44,13 +42,14 @@ def rows_in_blocks(
     masks: Arrays,
     look: Look,
 ) -> jax.Array:
-    """The scores of some queries at a time, computed again for the gradient.
+    """The scores of some queries at a time, against the keys that they can see.
 
-    Memory grows with the number of keys, not with its square. Keys that no query of a
-    block sees are left out.
+    In long sequences they are computed again for the gradient: memory grows with the
+    length, not with its square.
     """
-    heads_first = (x.swapaxes(1, 2) for x in (query, key, value))
-    return _attend(look, *heads_first, masks).swapaxes(1, 2)
+    q, k, v = query.swapaxes(1, 2), key.swapaxes(1, 2), value.swapaxes(1, 2)
+    y: Any = _attend(look, q, k, v, masks)
+    return y.swapaxes(1, 2)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -63,95 +62,128 @@ def _attend(
 def _forward(
     look: Look, q: jax.Array, k: jax.Array, v: jax.Array, masks: Arrays
 ) -> tuple[jax.Array, Any]:
-    def block(_: Any, start: Any, rows: int, end: int) -> tuple[None, Arrays]:
-        scores, _ = _scores(look, q, k, masks, start, rows, end)
+    def block(_: Any, rows: _Rows, kept: Any) -> tuple[None, Arrays, Any]:
+        scores = _scores(look, q, k, masks, rows)
         top = jnp.max(scores, -1, keepdims=True)
         shares = jnp.exp(scores - top)
         total = jnp.sum(shares, -1, keepdims=True)
-        y = _product("bnts,bnsh->bnth", shares, v[:, :, :end]) / total
-        return None, (y, top, total)
+        y = _product("bnts,bnsh->bnth", shares, v[:, :, : rows.keys]) / total
+        return None, (y, top, total), shares
 
-    _, (y, *statistics) = _over_rows(block, None, q, k, masks, look)
+    _, (y, top, total), kept = _over_rows(block, None, q, k, masks, look)
     y = y.astype(v.dtype)
-    return y, (q, k, v, y, statistics, masks)
+    if q.shape[2] * k.shape[2] > _KEPT:
+        kept = [None] * len(kept)
+    return y, (q, k, v, y, top, total, kept, masks)
 
 
 def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
-    q, k, v, y, statistics, masks = residuals
-    fall = jnp.sum(widened(dy) * widened(y), -1, keepdims=True)
+    q, k, v, y, top, total, kept, masks = residuals
+    # Divided here, where arrays are small, and not among the shares.
+    dy = widened(dy) / total
+    fall = jnp.sum(dy * widened(y), -1, keepdims=True)
 
-    def block(sums: Arrays, start: Any, rows: int, end: int) -> tuple[Arrays, Arrays]:
-        slope, some = (_rows(x, start, rows) for x in (dy, q))
-        top, total, fallen = (_rows(x, start, rows) for x in (*statistics, fall))
-        scores, seen = _scores(look, q, k, masks, start, rows, end)
-        shares = jnp.exp(scores - top) / total
-        change = _product("bnth,bnsh->bnts", slope, v[:, :, :end])
-        change = shares * (change - fallen) * look.scale
-        if masks or look.window is not None:  # else a hidden key has no share
-            change = jnp.where(seen, change, 0)
+    def block(sums: Arrays, rows: _Rows, shares: Any) -> tuple[Arrays, Arrays, None]:
+        slope, some = rows.of(dy), rows.of(widened(q)) * look.scale
+        if shares is None:
+            shares = jnp.exp(_scores(look, q, k, masks, rows) - rows.of(top))
+        change = _product("bnth,bnsh->bnts", slope, v[:, :, : rows.keys])
+        change = shares * (change - rows.of(fall))
+        # A hidden key has no share, unless the query sees nothing at all.
+        if masks or look.window is not None:
+            change = jnp.where(rows.seen(look, masks), change, 0)
+        # Transposed products of this form take half as long as those of shares first.
         parts = (
-            _product("bnts,bnth->bnsh", change, some),
-            _product("bnts,bnth->bnsh", shares, slope),
+            _product("bnth,bnts->bnhs", some, change),
+            _product("bnth,bnts->bnhs", slope, shares),
         )
         sums = tuple(_plus(a, b) for a, b in zip(sums, parts, strict=True))
-        return sums, (_product("bnts,bnsh->bnth", change, k[:, :, :end]),)
+        turn = _product("bnts,bnsh->bnth", change, k[:, :, : rows.keys])
+        return sums, (turn * look.scale,), None
 
-    zeros = tuple(jnp.zeros_like(widened(x)) for x in (k, v))
-    (dk, dv), (dq,) = _over_rows(block, zeros, q, k, masks, look)
+    zeros = tuple(jnp.zeros_like(widened(x)).swapaxes(2, 3) for x in (k, v))
+    sums, (dq,), _ = _over_rows(block, zeros, q, k, masks, look, kept)
+    dk, dv = (x.swapaxes(2, 3) for x in sums)
     return dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype), None
 
 
 _attend.defvjp(_forward, _backward)
 
 
+class _Rows(NamedTuple):
+    """Some queries next to each other, and how many keys they look at."""
+
+    start: Any
+    number: int
+    keys: int
+
+    def of(self, x: Any) -> Any:
+        """Their rows of an array; its only row if there is one for all."""
+        if x.shape[2] in (1, self.number):
+            return x
+        return lax.dynamic_slice_in_dim(x, self.start, self.number, 2)
+
+    def seen(self, look: Look, masks: Arrays) -> Any:
+        """Which of their scores count."""
+        masks = tuple(self.of(mask) for mask in masks)
+        return seen_keys(look, masks, self.number, self.keys, self.start)
+
+
+def _scores(look: Look, q: Any, k: Any, masks: Arrays, rows: _Rows) -> jax.Array:
+    """How well some queries match the keys that they look at."""
+    some = widened(rows.of(q)) * look.scale
+    scores = _product("bnth,bnsh->bnts", some, k[:, :, : rows.keys])
+    seen = rows.seen(look, masks)
+    return scores if seen is None else jnp.where(seen, scores, HIDDEN)
+
+
 def _product(equation: str, a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.einsum(equation, widened(a), widened(b))
 
 
-def _plus(whole: jax.Array, first: jax.Array) -> jax.Array:
-    """The sum, where the second has the first keys only."""
-    return whole.at[:, :, : first.shape[2]].add(first)
-
-
-def _rows(x: Any, start: Any, rows: int) -> Any:
-    """Those of some queries; of all if there is one for all."""
-    return x if x.shape[2] == 1 else lax.dynamic_slice_in_dim(x, start, rows, 2)
-
-
-def _scores(
-    look: Look, q: Any, k: Any, masks: Arrays, start: Any, rows: int, end: int
-) -> tuple[jax.Array, Any]:
-    """Scores of some queries and the first keys, and which of them count."""
-    some = _rows(q, start, rows) if q.shape[2] > rows else q
-    scores = _product("bnth,bnsh->bnts", some, k[:, :, :end]) * look.scale
-    seen = seen_keys(
-        look, tuple(_rows(m, start, rows) for m in masks), rows, end, start
-    )
-    return scores if seen is None else jnp.where(seen, scores, HIDDEN), seen
+def _plus(whole: jax.Array, part: jax.Array) -> jax.Array:
+    """The sum, where the second may have the first keys only."""
+    missing = whole.shape[-1] - part.shape[-1]
+    return whole + jnp.pad(part, [(0, 0)] * 3 + [(0, missing)])
 
 
 def _over_rows(
-    block: Callable[..., Any], carry: Any, q: Any, k: Any, masks: Arrays, look: Look
-) -> tuple[Any, Arrays]:
-    """What `block` gives for all rows, and what it carries along.
+    block: Callable[..., Any],
+    carry: Any,
+    q: Any,
+    k: Any,
+    masks: Arrays,
+    look: Look,
+    kept: Sequence[Any] = (),
+) -> tuple[Any, Arrays, list[Any]]:
+    """What `block` carries along, what it gives for all rows, and what it keeps.
 
-    `block(carry, start, rows, end)` looks from `rows` queries at `end` keys.
+    `block` is called with what is carried, the rows, and what is kept of them.
     """
     length, keys = q.shape[2], k.shape[2]
-    whole = length // _BLOCK if length > _UNROLLED * _BLOCK else 0
+    size = _BLOCKS[length > _LONG]
+    whole = length // size if length > _UNROLLED * size else 0
     done: list[Arrays] = []
+    keep: list[Any] = []
     if whole:
-        starts = jnp.arange(whole) * _BLOCK
-        step = lambda c, start: block(c, start, _BLOCK, keys)  # noqa: E731
-        carry, stacked = lax.scan(step, carry, starts)
+
+        def turn(carry: Any, start: Any) -> tuple[Any, Arrays]:
+            carry, some, _ = block(carry, _Rows(start, size, keys), None)
+            return carry, some
+
+        carry, stacked = lax.scan(turn, carry, jnp.arange(whole) * size)
         done.append(tuple(_joined(x) for x in stacked))
-    for start in range(whole * _BLOCK, length, _BLOCK):
-        rows = min(_BLOCK, length - start)
+    for i, start in enumerate(range(whole * size, length, size)):
+        rows = min(size, length - start)
         # A query that sees nothing looks at all keys alike, so that all must be there.
         end = min(keys, start + rows) if look.causal and not masks else keys
-        carry, some = block(carry, start, rows, end)
+        carry, some, more = block(
+            carry, _Rows(start, rows, end), kept[i] if kept else None
+        )
         done.append(some)
-    return carry, tuple(jnp.concatenate(parts, 2) for parts in zip(*done, strict=True))
+        keep.append(more)
+    parts = zip(*done, strict=True)
+    return carry, tuple(jnp.concatenate(part, 2) for part in parts), keep
 
 
 def _joined(x: jax.Array) -> jax.Array:

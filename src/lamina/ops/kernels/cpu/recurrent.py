@@ -12,19 +12,19 @@ from jax import lax
 from lamina.ops.cells import Loop, Rule, Run, Weights, choose, finished
 from lamina.ops.kernels.table import lowering
 
-__all__ = ["saved_gates"]
+__all__ = ["is_standard", "saved_gates"]
 
 Arrays = list[jax.Array]
 
 
-def _is_standard(
+def is_standard(
     rule: Rule, projected: Any, states: Any, weights: Any, noise: Any, loop: Any
 ) -> bool:
     """tanh and sigmoid, and no dropout of what is fed back"""
     return rule.standard and rule.kind in _STEPS and not noise
 
 
-@lowering("recurrence", "cpu", when=_is_standard, can=_is_standard)
+@lowering("recurrence", "cpu", when=is_standard, can=is_standard)
 def saved_gates(
     rule: Rule,
     projected: jax.Array,
@@ -40,7 +40,8 @@ def saved_gates(
     `custom_vjp`, it has no forward-mode derivative.
     """
     how = _How(rule, loop.reverse, loop.unroll, loop.keep_outputs)
-    outputs, states = _run(how, projected, states, weights, loop.mask)
+    result: Any = _run(how, projected, states, weights, loop.mask)
+    outputs, states = result
     return finished(outputs, states, loop)
 
 
@@ -49,7 +50,7 @@ class _How(NamedTuple):
 
     rule: Rule
     reverse: bool
-    unroll: bool
+    unroll: bool | int
     keep_outputs: bool
 
 

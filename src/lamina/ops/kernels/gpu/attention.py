@@ -1,0 +1,52 @@
+"""Forms of attention for GPUs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lamina.ops.kernels.table import lowering
+from lamina.ops.scores import Look, seen_keys
+
+__all__ = ["cudnn"]
+
+Arrays = tuple[Any, ...]
+
+
+def _is_taken(q: Any, k: Any, v: Any, bias: Any, masks: Arrays, look: Look) -> bool:
+    """cuDNN takes these types and sizes, and never has all scores at once"""
+    if look.soft_cap is not None or bias is not None:
+        return False
+    try:
+        jax.eval_shape(partial(cudnn, bias=bias, masks=masks, look=look), q, k, v)
+    except (NotImplementedError, RuntimeError, TypeError, ValueError):
+        return False
+    return True
+
+
+@lowering("attention", "gpu", when=_is_taken, can=_is_taken)
+def cudnn(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    bias: Any,
+    masks: Arrays,
+    look: Look,
+) -> jax.Array:
+    """cuDNN's flash attention, for 16-bit types."""
+    own = look._replace(causal=False) if look.window is None else look
+    seen = seen_keys(own, masks, query.shape[1], key.shape[1])
+    if seen is not None:
+        seen = jnp.broadcast_to(seen, (*seen.shape[:2], query.shape[1], key.shape[1]))
+    return jax.nn.dot_product_attention(
+        query,
+        key,
+        value,
+        mask=seen,
+        scale=look.scale,
+        is_causal=look.causal,
+        implementation="cudnn",
+    )
