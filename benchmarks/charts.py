@@ -113,7 +113,7 @@ def panel(
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_xlabel(str(quantities[0]["key"]).partition(" ")[2].partition(",")[0])
+    axes.set_xlabel(str(quantities[-1]["key"]).partition(" ")[2].partition(",")[0])
     axes.set_title(f"{title}, {quantities[0]['unit']}", fontsize=9, loc="left")
     axes.legend(frameon=False, fontsize=7)
 

@@ -1,16 +1,20 @@
 """`predict` of one row, of a batch and of ten thousand rows."""
 
 from benchmarks.claim import Claim, Level
-from benchmarks.scaling import bars, keras_peers, peer, quantities
+from benchmarks.scaling import bars, counted, keras_peers, peer, quantities
 from benchmarks.workload import MLP512, MNIST_CNN
 
 # Rows, and calls a round.
 _DENSE = {
-    f"{rows:,} rows, dense": {"training": MLP512, "rows": rows, "calls": calls}
+    f"{counted(rows, 'row')}, dense": {"training": MLP512, "rows": rows, "calls": calls}
     for rows, calls in ((1, 100), (32, 100), (10_000, 3))
 }
 _IMAGES = {
-    f"{rows:,} rows, images": {"training": MNIST_CNN, "rows": rows, "calls": calls}
+    f"{counted(rows, 'row')}, images": {
+        "training": MNIST_CNN,
+        "rows": rows,
+        "calls": calls,
+    }
     for rows, calls in ((1, 50), (32, 20), (10_000, 1))
 }
 _VARIANTS = _DENSE | _IMAGES

@@ -3,16 +3,19 @@
 from dataclasses import replace
 
 from benchmarks.claim import Claim, Level
-from benchmarks.scaling import bars, keras_peers, quantities
+from benchmarks.scaling import bars, counted, keras_peers, quantities
 from benchmarks.workload import TABLE
 
 _TRAINING = replace(TABLE, rows=10_000, epochs=10)
 _AT_EPOCHS = {
-    f"{count} callbacks at epochs": {"training": _TRAINING, "callbacks": count}
+    f"{counted(count, 'callback')} at epochs": {
+        "training": _TRAINING,
+        "callbacks": count,
+    }
     for count in (0, 1, 10, 100)
 }
 _AT_BATCHES = {
-    f"{count} callbacks at batches": {
+    f"{counted(count, 'callback')} at batches": {
         "training": _TRAINING,
         "callbacks": count,
         "at_batches": True,

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from benchmarks.claim import Claim, Level
-from benchmarks.scaling import bars, keras_peers, peer, quantities, tasks
+from benchmarks.scaling import bars, counted, keras_peers, peer, quantities, tasks
 from benchmarks.workload import TABLE
 
 _VARIANTS = tasks(
     {
-        f"{epochs:,} epochs": replace(TABLE, epochs=epochs)
+        counted(epochs, "epoch"): replace(TABLE, epochs=epochs)
         for epochs in (1, 10, 100, 1000)
     }
 )

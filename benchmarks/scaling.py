@@ -13,6 +13,10 @@ Variants = Mapping[str, Mapping[str, Any]]
 """By name, a number first ("1,000 rows"): what the peer's function is called with."""
 
 
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
+
+
 def tasks(trainings: Mapping[str, Training]) -> Variants:
     return {name: {"training": training} for name, training in trainings.items()}
 
