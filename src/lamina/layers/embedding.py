@@ -72,11 +72,15 @@ class Embedding(Layer):
         self.autocast = False
         # A config describes the layer, not its weights.
         vars(self)["_arguments"].pop("weights", None)
-        vars(self)["_arguments"].pop("input_length", None)
         if weights is not None:
             self.build()
             table = np.shape(weights) == (input_dim, output_dim)
             self.set_weights([weights] if table else weights)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["input_length"]
+        return config
 
     def build(self, input_shape: Any = None) -> None:
         """Make the table."""
