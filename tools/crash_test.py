@@ -4,9 +4,10 @@
     python -m tools.crash_test --kills 20 --case lstm
 
 Each case trains in a process of its own that keeps its run with `fit(resume=...)`.
-The process is killed with SIGKILL, in steps, in writes, at ends of epochs or in
-validation, as it happens. In the end weights, optimizer, history and the callbacks'
-state must be, bit for bit, those of a run that nobody disturbed.
+The process tells through a shared byte what it is at, so that SIGKILL meets it in
+steps, at ends of epochs, in validation and while a checkpoint is written. After each
+kill every checkpoint must be readable. In the end weights, optimizer, history and the
+callbacks' state must be, bit for bit, those of a run that nobody disturbed.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import mmap
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 
 import lamina
 from lamina import callbacks, layers, optimizers
 from lamina.training.checkpoints import Checkpoints
+from lamina.training.run_file import read_run, write_run
 
 ROWS = 400
 
@@ -102,6 +107,19 @@ def every_batch() -> tuple[lamina.Model, dict[str, Any]]:
     return model, {"callbacks": [Sums()], "batch_size": 27}
 
 
+def stateful_layers() -> tuple[lamina.Model, dict[str, Any]]:
+    """Recurrent state that is kept between batches, and an Optax transformation."""
+    import optax
+
+    cells = [layers.Reshape((8, 8)), layers.GRU(8, stateful=True)]
+    model = lamina.Sequential(
+        [layers.Input(batch_shape=(16, 64)), *cells, layers.Dense(10)]
+    )
+    loss = lamina.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optax.adamw(optax.cosine_decay_schedule(0.01, 500)), loss)
+    return model, {"shuffle": False, "batch_size": 16}
+
+
 def stream() -> tuple[lamina.Model, dict[str, Any]]:
     """Batches from a generator, which is gone through again up to the place."""
 
@@ -113,15 +131,90 @@ def stream() -> tuple[lamina.Model, dict[str, Any]]:
             yield x[rows], y[rows]
 
     model = stack(layers.Dense(16, activation="relu"), layers.Dropout(0.1))
-    return model, {"x": batches(), "y": None, "steps_per_epoch": 25, "batch_size": None}
+    return model, {"x": batches(), **BATCHES}
 
 
+class Draws:
+    """An endless iterator that can say where it is, as grain's do."""
+
+    def __init__(self) -> None:
+        self.place = 0
+
+    def __iter__(self) -> Draws:
+        return self
+
+    def __next__(self) -> Any:
+        self.place += 1
+        x, y = data()
+        rows = np.random.default_rng(self.place).integers(0, ROWS, 16)
+        return x[rows], y[rows]
+
+    def get_state(self) -> dict[str, int]:
+        return {"place": self.place}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        self.place = state["place"]
+
+
+def stream_with_state() -> tuple[lamina.Model, dict[str, Any]]:
+    """An iterator that is set to where it was, validated on arrays."""
+    x, y = data()
+    model = stack(layers.Dense(16, activation="relu"), layers.BatchNormalization())
+    plateau = callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.1)
+    given = {"validation_data": (x[:100], y[:100]), "callbacks": [plateau]}
+    return model, {"x": Draws(), **BATCHES, **given}
+
+
+BATCHES: dict[str, Any] = {"y": None, "steps_per_epoch": 25, "batch_size": None}
 CASES: dict[str, Callable[[], tuple[lamina.Model, dict[str, Any]]]] = {
     case.__name__: case
     for case in (
-        dropout_and_batchnorm, lstm, averages, mixed_precision, every_batch, stream
+        dropout_and_batchnorm, lstm, averages, mixed_precision, every_batch,
+        stateful_layers, stream, stream_with_state,
     )
 }  # fmt: skip
+
+# What a process can be at, in the main thread; a checkpoint is written beside it.
+PHASES = ("start", "steps", "validation", "epoch end")
+WRITING = "checkpoint write"
+
+
+class Phases(callbacks.Callback):
+    """Tells the parent process what training is at, in a file that both have mapped."""
+
+    epochs_may_wait = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        with (folder / "phase").open("r+b") as file:
+            self.bytes = mmap.mmap(file.fileno(), 2)
+
+    def say(self, phase: str) -> None:
+        """Note what training is at."""
+        self.bytes[0] = PHASES.index(phase)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.say("steps")
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self.say("validation")
+
+    def on_test_end(self, logs: Any = None) -> None:
+        self.say("epoch end")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.say("epoch end")
+
+
+class Watched(Checkpoints):
+    """Checkpoints that tell when one is being written."""
+
+    phases: Phases
+
+    def _write(self, steps: int, facts: dict[str, Any]) -> None:
+        self.phases.bytes[1] = 1
+        super()._write(steps, facts)
+        self.phases.bytes[1] = 0
 
 
 def train(name: str, folder: Path, epochs: int) -> None:
@@ -129,72 +222,154 @@ def train(name: str, folder: Path, epochs: int) -> None:
     lamina.random.set_seed(1)
     model, given = CASES[name]()
     x, y = data()
-    started = callbacks.LambdaCallback(
-        on_train_begin=lambda logs: print("on", flush=True)
-    )
+    phases, kept = Phases(folder), Watched(folder, seconds=None, steps=7, keep=2)
+    kept.phases = phases
     arguments = {"x": x, "y": y, "batch_size": 16, **given}
-    arguments["callbacks"] = [*given.get("callbacks", []), started]
-    history = model.fit(
-        **arguments, epochs=epochs, verbose=0, seed=3,
-        resume=Checkpoints(folder, seconds=None, steps=7),
-    )  # fmt: skip
-    digest = hashlib.sha256(json.dumps(history.history).encode())
-    for variable in [*model.variables, *model.optimizer.variables]:
-        digest.update(variable.numpy().tobytes())
-    (folder / "digest").write_text(digest.hexdigest())
+    arguments["callbacks"] = [phases, *given.get("callbacks", [])]
+    history = model.fit(**arguments, epochs=epochs, verbose=0, seed=3, resume=kept)
+    newest = kept.newest()
+    assert newest is not None
+    last = folder / "last"
+    write_run(last, {k: newest[k] for k in ("place", "numbers", "callbacks")})
+    values = [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
+    parts = {
+        "history": json.dumps(history.history).encode(),
+        "state": _checksum(last).encode(),
+        "variables": b"".join(value.tobytes() for value in values),
+    }
+    digests = {k: hashlib.sha256(part).hexdigest() for k, part in parts.items()}
+    (folder / "digest").write_text(json.dumps(digests))
 
 
-def run(name: str, folder: Path, epochs: int, kill_after: float | None) -> bool:
-    """Start a case, and kill it some seconds after training has begun.
+def _checksum(path: Path) -> str:
+    """A run file's own; its bytes come in an order of their own each time."""
+    with safetensors.safe_open(path, framework="np") as file:
+        return file.metadata()["sha256"]
 
-    Returns:
-        Whether it was killed before its end.
+
+class Trained:
+    """Runs of one case in a folder, until one comes to its end.
+
+    Args:
+        name: the case.
+        folder: where its run is kept.
+        epochs: how long it is.
     """
-    arguments = ["--train", name, "--folder", str(folder), "--epochs", str(epochs)]
-    command = [sys.executable, "-m", "tools.crash_test", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        if kill_after is not None and process.stdout.readline():
-            try:
-                process.wait(kill_after)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                return True
-        process.wait()
-    if process.returncode != 0:
-        raise SystemExit(f"{name} failed in {folder} instead of going on.")
-    return False
+
+    def __init__(self, name: str, folder: Path, epochs: int) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "phase").write_bytes(bytes(2))
+        arguments = ["--train", name, "--folder", str(folder), "--epochs", str(epochs)]
+        self._command = [sys.executable, "-m", "tools.crash_test", *arguments]
+
+    @property
+    def digest(self) -> str | None:
+        """What it came to, or `None` if it has no end yet."""
+        path = self.folder / "digest"
+        return path.read_text() if path.exists() else None
+
+    def to_end(self) -> float:
+        """Train to the end; how many seconds it took from the first step on."""
+        with self._start() as (process, _):
+            begin = time.monotonic()
+            process.wait()
+        self._require(process)
+        return time.monotonic() - begin
+
+    def killed(self, after: float, at: str, slack: float) -> str | None:
+        """Train, and kill the process when it is at something.
+
+        Args:
+            after: seconds from the first step until it is watched.
+            at: what it is to be at: one of `PHASES` or `WRITING`.
+            slack: seconds more, so that any instant may be met.
+
+        Returns:
+            What it was at when it was killed; `None` if it came to its end before.
+        """
+        with self._start() as (process, phase):
+            end = time.monotonic() + after
+            while time.monotonic() < end and process.poll() is None:
+                time.sleep(0.001)
+            end += 2
+            while time.monotonic() < end and not _is_at(phase, at):
+                pass
+            time.sleep(slack)
+            process.kill()
+            process.wait()
+        if process.returncode == 0:
+            return None
+        if process.returncode != -9:
+            self._require(process)
+        for path in Checkpoints(self.folder).files():
+            read_run(path)
+        return WRITING if phase[1] else PHASES[phase[0]]
+
+    def _start(self) -> Any:
+        return _Started(self._command, self.folder)
+
+    def _require(self, process: Any) -> None:
+        if process.returncode != 0:
+            raise SystemExit(f"{self._command} failed instead of going on.")
 
 
-def crash(name: str, kills: int, epochs: int, chance: random.Random) -> int:
+class _Started:
+    """A process from its first step on, and the bytes that tell what it is at."""
+
+    def __init__(self, command: list[str], folder: Path) -> None:
+        with (folder / "phase").open("r+b") as file:
+            self._phase = mmap.mmap(file.fileno(), 2)
+        self._phase[:] = bytes(2)
+        self._process = subprocess.Popen(command)
+
+    def __enter__(self) -> tuple[subprocess.Popen[bytes], mmap.mmap]:
+        while self._phase[0] == 0 and self._process.poll() is None:
+            time.sleep(0.001)
+        return self._process, self._phase
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def _is_at(phase: mmap.mmap, at: str) -> bool:
+    return phase[1] == 1 if at == WRITING else phase[0] == PHASES.index(at)
+
+
+def crash(name: str, kills: int, epochs: int, chance: random.Random) -> Counter[str]:
     """Kill a case so many times over as many runs as it takes.
 
     Returns:
-        How many runs ended with other bits than the undisturbed one.
+        How many kills met it in each phase.
+
+    Raises:
+        AssertionError: a run ended with other bits than the undisturbed one.
     """
-    wrong = done = runs = 0
+    met: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as place:
-        begin = time.monotonic()
-        whole = Path(place, "whole")
-        run(name, whole, epochs, None)
-        expected = (whole / "digest").read_text()
-        length = time.monotonic() - begin
-        while done < kills:
+        whole = Trained(name, Path(place, "whole"), epochs)
+        seconds, runs = whole.to_end(), 0
+        while met.total() < kills:
             runs += 1
-            folder = Path(place, str(runs))
-            # Often enough in one run that it is mended from what was mended.
-            while done < kills and run(
-                name, folder, epochs, chance.uniform(0, length / 4)
-            ):
-                done += 1
-            if not (folder / "digest").exists():
-                run(name, folder, epochs, None)
-            wrong += (folder / "digest").read_text() != expected
-            print(
-                f"{name}: {done} kills, {runs} runs, {wrong} with other bits",
-                flush=True,
-            )
-    return wrong
+            trained = Trained(name, Path(place, str(runs)), epochs)
+            while met.total() < kills:
+                at = chance.choice((*PHASES[1:], WRITING))
+                # Often enough in one run that it is mended from what was mended.
+                after = chance.uniform(0, seconds / 4)
+                found = trained.killed(after, at, chance.choice((0, 0.001, 0.005)))
+                if found is None:
+                    break
+                met[found] += 1
+            if trained.digest is None:
+                trained.to_end()
+            if trained.digest != whole.digest:
+                raise AssertionError(f"{name}: {trained.digest} != {whole.digest}")
+    counts = ", ".join(f"{n} in {phase}" for phase, n in met.most_common())
+    print(
+        f"{name}: {kills} kills ({counts}), {runs} runs, all the same bits", flush=True
+    )
+    return met
 
 
 def main() -> None:
@@ -208,16 +383,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.train:
-        return train(chosen.train, chosen.folder, chosen.epochs)
-    chance = random.Random(chosen.seed)
+        train(chosen.train, chosen.folder, chosen.epochs)
+        return
     names = [chosen.case] if chosen.case else list(CASES)
     shares = [len(part) for part in np.array_split(range(chosen.kills), len(names))]
-    wrong = sum(
-        crash(name, share, chosen.epochs, chance)
-        for name, share in zip(names, shares, strict=True)
-    )
-    print(f"{chosen.kills} kills; runs with other bits: {wrong}")
-    raise SystemExit(wrong > 0)
+    met: Counter[str] = Counter()
+    for name, share in zip(names, shares, strict=True):
+        met += crash(name, share, chosen.epochs, random.Random(f"{name} {chosen.seed}"))
+    print(f"{met.total()} kills: {dict(met)}; never other bits.")
 
 
 if __name__ == "__main__":

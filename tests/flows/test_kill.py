@@ -11,4 +11,5 @@ from tools.crash_test import crash
 
 @pytest.mark.parametrize("case, kills", [("dropout_and_batchnorm", 3), ("stream", 2)])
 def test_killed_training_ends_with_the_same_bits(case: str, kills: int) -> None:
-    assert crash(case, kills, epochs=15, chance=random.Random(case)) == 0
+    met = crash(case, kills, epochs=15, chance=random.Random(case))
+    assert met.total() == kills

@@ -178,7 +178,7 @@ def test_short_epochs_are_not_delayed(sums, monkeypatch):
     monkeypatch.setattr(tuning, "_SECONDS", 0.6)
     with tuning.measuring(100):
         assert sums() == "slow"
-    assert tuning.choices() == {}
+    assert list(tuning.choices().values()) == ["slow"]
 
 
 def test_a_run_keeps_its_choices(sums):

@@ -63,15 +63,24 @@ class Epochs:
             return self._stream.state_dict()
         return None
 
-    def go_to(self, epoch: int, state: Any) -> bool:
-        """Let the next epoch be this one; `False` if all before it has to be read."""
-        if state is not None:
-            if hasattr(self._stream, "load_state_dict"):
-                self._stream.load_state_dict(state)
-                self._taken_up = iter(self._stream)
-            else:
-                self._taken_up = iter(self._stream)
-                self._taken_up.set_state(state)
+    def go_to(self, epoch: int, place: Any) -> bool:
+        """Let the next epoch be this one; `False` if all before it has to be read.
+
+        Args:
+            epoch: the epoch.
+            place: how many of its batches came before what `state` returned, and that.
+        """
+        if place is not None:
+            count, state = place
+            try:
+                self._taken_up = count, self._set_state(state)
+            except Exception as error:  # whatever the loader finds wrong with it
+                warnings.warn(
+                    f"This {type(self._stream).__name__} could not be set to where it "
+                    f"was: {error}",
+                    stacklevel=7,
+                )
+                return False
             return True
         stream = self._stream
         if isinstance(stream, PyDataset) and self._wanted is None:
@@ -80,6 +89,14 @@ class Epochs:
                 stream.on_epoch_end()
             return True
         return False
+
+    def _set_state(self, state: Any) -> Iterator[Any]:
+        if hasattr(self._stream, "load_state_dict"):
+            self._stream.load_state_dict(state)
+            return iter(self._stream)
+        iterator: Any = iter(self._stream)
+        iterator.set_state(state)
+        return iterator
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
         """The batches of an epoch, from batch `first` on."""
@@ -111,8 +128,10 @@ class Epochs:
     def _from(self, epoch: int, first: int) -> Iterator[Any]:
         """What is left of an epoch, and perhaps more."""
         if self._taken_up is not None:
-            self._rest, self._taken_up = self._taken_up, None
-            return self._rest
+            (count, self._rest), self._taken_up = self._taken_up, None
+            # Between two epochs a stream may stand at its end.
+            rest = self._rest if count > 0 else self._rest_or_anew(epoch)
+            return itertools.islice(rest, first - count, None)
         if isinstance(self._stream, PyDataset) and self._wanted is None:
             self._rest = self._begin(epoch, first)
             return self._rest
@@ -121,9 +140,14 @@ class Epochs:
     def _going_on(self, epoch: int) -> Iterator[Any]:
         """What is left of the stream, which begins anew if nothing is."""
         if self._rest is not None and self._wanted is not None and epoch > 0:
-            first = list(itertools.islice(self._rest, 1))
-            if first:
-                return itertools.chain(first, self._rest)
+            return self._rest_or_anew(epoch)
+        self._rest = self._begin(epoch)
+        return self._rest
+
+    def _rest_or_anew(self, epoch: int) -> Iterator[Any]:
+        first = list(itertools.islice(self._rest, 1))
+        if first:
+            return itertools.chain(first, self._rest)
         self._rest = self._begin(epoch)
         return self._rest
 

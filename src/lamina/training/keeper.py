@@ -5,9 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import jax
+import numpy as np
+
 from lamina.core.random import make_seed
 from lamina.data.feeds import ArrayFeed, StreamFeed
 from lamina.errors import StateError
+from lamina.ops.kernels import tuning
 from lamina.training.callbacks import (
     BackupAndRestore,
     CallbackList,
@@ -16,8 +20,10 @@ from lamina.training.callbacks import (
 from lamina.training.checkpoints import Checkpoints, CheckpointWarning
 from lamina.training.run_state import (
     Place,
+    arguments_of,
     capture,
     fingerprint,
+    require_plain_callbacks,
     require_same,
     restore,
     restore_model,
@@ -25,6 +31,8 @@ from lamina.training.run_state import (
 )
 
 __all__ = ["Keeper"]
+
+Feed = ArrayFeed | StreamFeed
 
 
 class Keeper:
@@ -52,7 +60,12 @@ class Keeper:
                 "will be none: pass `fit(resume=...)` a folder to keep the run in."
             )
         self._saved = resume.newest() if resume is not None else None
+        self._files = resume.files() if resume is not None else []
+        if self._saved is not None:
+            # Of forms that were timed, the same ones: another has other roundings.
+            tuning.keep(self._saved.get("forms", {}))
         self._written: Place | None = None
+        self.logs: dict[str, Any] = {}  # of an epoch that only lacks its end
         self.complete = False  # whether `fit` has come to its end
 
     def seed(self, seed: int | None) -> int:
@@ -61,52 +74,114 @@ class Keeper:
             return self._saved["record"]["seed"]
         return make_seed() if seed is None else seed
 
-    def begin(self, feed: ArrayFeed | StreamFeed, place: Place, **record: Any) -> Place:
+    def begin(
+        self, feed: Feed, validation: Feed | None, place: Place, epochs: int,
+        **arguments: Any,
+    ) -> Place:  # fmt: skip
         """Take the run up where it stopped; where that is.
 
         Args:
             feed: the data.
+            validation: the data of validation.
             place: where a new run begins.
-            **record: the arguments of `fit` that a run can't go on without.
+            epochs: where it ends.
+            **arguments: those of `fit` that a run can't go on without.
 
         Raises:
             ArgumentError: the folder holds a run that was started in another way.
+            ArgumentTypeError: a callback has a state that can't be kept.
             FileFormatError: it holds a run of another model.
+            StateError: another process is training in the folder.
         """
         if self._checkpoints is None:
             return place
-        rows = fingerprint(feed.arrays) if isinstance(feed, ArrayFeed) else None
-        self._record = {**record, "data": rows}
-        saved, self._saved = self._saved, None
+        require_plain_callbacks(self._callbacks.callbacks)
+        self._checkpoints.open()
+        if self._checkpoints.files() != self._files:  # by another process, just now
+            self._saved = self._checkpoints.newest()
+        self._record = {
+            **arguments_of(self._model, arguments),
+            "data": _fingerprint(feed),
+            "validation_data": _fingerprint(validation),
+        }
         if isinstance(feed, StreamFeed):
             feed.keeps_states = True
-        if saved is not None:
-            require_same(saved["record"], self._record, self._checkpoints.folder)
-            _note_versions(saved["versions"])
-            if saved["place"][1] > 0:
-                # What callbacks do here they did before; what they keep comes after.
-                self._callbacks.on_epoch_begin(saved["place"][0])
-            place = restore(self._model, self._callbacks, saved)
-            if isinstance(feed, StreamFeed):
-                feed.go_to(place.epoch, place.batch, saved["stream"])
-        self._checkpoints.open({**self._record, **versions()}, place.step, place.epoch)
+        if self._saved is not None:
+            place = self._go_on(self._saved, feed, epochs)
+            self._saved = None
+        record = {**versions(), "epochs": int(epochs), **self._record}
+        self._checkpoints.begin(record, place.step + place.batch, place.epoch)
         return place
 
-    def pause(self, place: Place, bad: Any, stream: Any, now: bool) -> None:
-        """Training stands between two steps: write a checkpoint, if due or `now`."""
-        if self._checkpoints is None:
+    def _go_on(self, saved: dict[str, Any], feed: Feed, epochs: int) -> Place:
+        assert self._checkpoints is not None
+        old, new = saved["record"], self._record
+        # A model that was trained in this process has a learning rate of its own.
+        left_out = ("compile",) if self._model._steps_done else ()
+        if isinstance(feed, StreamFeed):
+            _note_other_stream(old["data"], new["data"])
+            left_out += ("data",)
+        now = {k: v for k, v in new.items() if k not in left_out}
+        require_same(old, now, self._checkpoints.folder)
+        self._record = old
+        _note_versions(saved["versions"])
+        place = Place(*saved["place"])
+        if place.batch > 0:
+            # What callbacks do here they did before; what they keep comes after.
+            self._callbacks.on_epoch_begin(place.epoch)
+            self.logs = saved["logs"]
+        restore(self._model, self._callbacks, saved)
+        self._checkpoints.best = saved["best"]
+        if isinstance(feed, StreamFeed):
+            stream = saved["stream"]
+            if self.logs:
+                feed.go_to(place.epoch + 1, 0, stream and (0, stream[1]))
+            else:
+                feed.go_to(place.epoch, place.batch, stream)
+        if self._callbacks.params["verbose"]:
+            self._say(place, epochs)
+        return place
+
+    def _say(self, place: Place, epochs: int) -> None:
+        assert self._checkpoints is not None
+        where = f"The run in {str(self._checkpoints.folder)!r}"
+        if place.epoch >= epochs or self._model.stop_training:
+            print(f"{where} has come to its end, after epoch {place.epoch}.")
+            return
+        batch = f", batch {place.batch}" if place.batch else ""
+        print(f"{where} goes on from epoch {place.epoch + 1}{batch}.")
+
+    def pause(
+        self, place: Place, bad: Any, stream: Any, now: bool,
+        logs: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Training stands between two steps: write a checkpoint, if due or `now`.
+
+        Args:
+            place: where it stands.
+            bad: the number of a batch that was not finite, or a negative one.
+            stream: where the data stands.
+            now: whether a checkpoint is due in any case.
+            logs: the epoch's logs, if all its batches are done.
+        """
+        # Who has asked training to end is not there to ask again in another process.
+        if self._checkpoints is None or self._model.stop_training:
             return
         if now or self._checkpoints.is_due(place.step + place.batch, place.epoch):
-            self._write(place, bad, stream, {})
+            self._write(place, bad, stream, logs or {})
 
     def epoch_ended(self, place: Place, stream: Any, last: bool) -> None:
         """The same, after an epoch and its callbacks; always after the last one."""
         if self._checkpoints is None or place == self._written:
             return
-        if last or self._checkpoints.is_due(place.step, place.epoch):
-            history = self._model.history.history
-            logs = {name: values[-1] for name, values in history.items()}
-            self._write(place, None, stream, logs)
+        history = self._model.history.history
+        logs = {name: values[-1] for name, values in history.items()}
+        if not np.isfinite(logs.get("loss", 0.0)).all():
+            return
+        due = self._checkpoints.is_due_at_end(place.step, place.epoch, logs)
+        if last or due:
+            # No batch of the next epoch has been taken.
+            self._write(place, None, stream and (0, stream[1]), logs)
 
     def diverged(self) -> None:
         """A step was not finite: go back to the last checkpoint, if asked to."""
@@ -122,7 +197,7 @@ class Keeper:
         self._written = place
         snapshot = capture(
             self._model, self._callbacks, place, bad, record=self._record,
-            versions=versions(), stream=stream, logs=logs,
+            versions=versions(), stream=stream, logs=logs, forms=tuning.choices(),
         )  # fmt: skip
         self._checkpoints.write(place.step + place.batch, place.epoch, snapshot)
 
@@ -136,9 +211,29 @@ class Keeper:
         backup = self._backup
         if self.complete and backup is not None and backup.delete_checkpoint:
             self._checkpoints.delete()
+        self._checkpoints.close()
 
 
-def _note_versions(saved: dict[str, str]) -> None:
+def _fingerprint(feed: Feed | None) -> str | None:
+    """A hash of arrays, or of a stream's first batch."""
+    if feed is None:
+        return None
+    if isinstance(feed, ArrayFeed):
+        return fingerprint(feed.arrays)
+    return fingerprint(jax.tree.map(np.asarray, feed.example()))
+
+
+def _note_other_stream(saved: str | None, now: str | None) -> None:
+    if saved != now:
+        warnings.warn(
+            "The data begins with another batch than when the run was started, so the "
+            "run goes on, but not with the same bits.",
+            CheckpointWarning,
+            stacklevel=5,
+        )
+
+
+def _note_versions(saved: dict[str, Any]) -> None:
     changed = [
         f"{n} {saved.get(n)} -> {v}" for n, v in versions().items() if saved.get(n) != v
     ]

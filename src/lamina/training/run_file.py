@@ -15,7 +15,7 @@ import numpy as np
 from lamina.core.files import replacing
 from lamina.errors import FileFormatError
 
-__all__ = ["read_run", "write_run"]
+__all__ = ["read_run", "require_plain", "write_run"]
 
 _FACTS, _DIGEST = "run", "sha256"
 
@@ -25,7 +25,7 @@ def write_run(path: Path, facts: dict[str, Any]) -> None:
 
     Args:
         path: where to.
-        facts: dictionaries, lists, tuples, strings, bytes, numbers and arrays.
+        facts: dictionaries, lists, tuples, strings, bytes, numbers, arrays, tensors.
 
     Raises:
         TypeError: something else is in it.
@@ -39,6 +39,15 @@ def write_run(path: Path, facts: dict[str, Any]) -> None:
     contents = save(arrays, metadata)
     with replacing(path, len(contents)) as file:
         file.write(contents)
+
+
+def require_plain(value: Any) -> None:
+    """Refuse what can't be written.
+
+    Raises:
+        TypeError: something other than plain data and arrays is in it.
+    """
+    json.dumps(_plain(value, {}))
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -57,7 +66,9 @@ def read_run(path: Path) -> dict[str, Any]:
         if _digest(text, arrays) != metadata[_DIGEST]:
             raise FileFormatError(f"{str(path)!r} is damaged: its checksum is wrong.")
         return _restored(json.loads(text), arrays)
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError) as error:
+    except (
+        SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError
+    ) as error:  # fmt: skip
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(f"{str(path)!r} can't be read: {error}.") from None
@@ -96,9 +107,13 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], place: str = "") -> Any:
     if array.dtype.kind in "OUSMm":
         raise TypeError(f"an array of {array.dtype} can't be kept in a file")
     key = place.lstrip("/")
+    while key in arrays:  # names may have slashes of their own
+        key += "'"
+    # A loader of torch's does not take an array where it gave a tensor.
+    kind = "tensor" if type(value).__module__ == "torch" else "array"
     # NumPy alone does not know bfloat16 and the like.
     arrays[key] = array.view(f"u{array.itemsize}") if array.dtype.kind == "V" else array
-    return {"array": [key, array.dtype.name]}
+    return {kind: [key, array.dtype.name]}
 
 
 def _restored(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -114,4 +129,9 @@ def _restored(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     if kind == "bytes":
         return base64.b64decode(held)
     key, name = held
-    return arrays[key].view(jnp.dtype(name))
+    array = arrays[key].view(jnp.dtype(name))
+    if kind == "tensor":
+        import torch
+
+        return torch.from_numpy(array.copy())
+    return array

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import platform
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina import config
 from lamina.core import stateless
 from lamina.core.report import LoadReport, Mismatch
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError
+from lamina.training.run_file import require_plain
 
 __all__ = [
     "Place",
+    "arguments_of",
     "capture",
     "fingerprint",
+    "require_plain_callbacks",
     "require_same",
     "restore",
     "restore_model",
     "versions",
 ]
+
+# Counts up when checkpoints hold something else than they did.
+_FORMAT = 1
 
 _COUNT = re.compile(r"_\d+(?=[_/]|$)")
 # How many rows a fingerprint looks at.
@@ -61,6 +71,7 @@ def capture(
     """
     variables = {k: jnp.copy(v.raw) for k, v in _variables(model).items()}
     facts = {
+        "format": _FORMAT,
         "place": tuple(place),
         "stop": bool(model.stop_training),
         "numbers": _numbers(model),
@@ -80,7 +91,9 @@ def capture(
 
 
 def _copied(value: Any) -> Any:
-    """A copy of a tree's dictionaries, lists and tuples; the arrays are shared."""
+    """A copy of a tree; arrays of the device, which nobody changes, are shared."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
     if isinstance(value, dict):
         return {k: _copied(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -92,8 +105,15 @@ def restore(model: Any, callbacks: Any, saved: dict[str, Any]) -> Place:
     """Put a run back as it was; returns where it stands.
 
     Raises:
-        FileFormatError: the variables are not those of the model.
+        FileFormatError: the variables are not those of the model, or another version
+            of lamina wrote them in another way.
     """
+    if saved.get("format") != _FORMAT:
+        raise FileFormatError(
+            f"The checkpoint was written by lamina {saved['versions'].get('lamina')}, "
+            f"which kept runs in another way than lamina {version('lamina')} does. End "
+            "the run with that version, or give `resume` another folder."
+        )
     restore_model(model, saved)
     callbacks.load_state_dict(saved["callbacks"])
     model.stop_training = saved["stop"]
@@ -166,6 +186,23 @@ def _owned_numbers(model: Any) -> list[tuple[Any, str, float]]:
     return [(owners[owner], name, v) for (owner, name), v in numbers.items()]
 
 
+def require_plain_callbacks(callbacks: Iterable[Any]) -> None:
+    """Refuse callbacks whose state can't be kept, before any time is lost.
+
+    Raises:
+        ArgumentTypeError: one has something other than plain data in its state.
+    """
+    for callback in callbacks:
+        try:
+            require_plain(callback.state_dict())
+        except TypeError as error:
+            raise ArgumentTypeError(
+                f"The state of the callback {type(callback).__name__} can't be kept: "
+                f"{error}. Its `state_dict` must return numbers, strings, arrays and "
+                "lists, tuples and dictionaries of them."
+            ) from None
+
+
 def fingerprint(arrays: Any) -> str:
     """A hash of the shapes of arrays and of rows spread evenly over them."""
     digest = hashlib.sha256()
@@ -176,28 +213,78 @@ def fingerprint(arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def require_same(saved: dict[str, Any], now: dict[str, Any], where: Any) -> None:
+def arguments_of(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was started with, as JSON: arguments, how the model is compiled."""
+    try:
+        compiled = model.get_compile_config()
+    except ArgumentError:  # an Optax transformation
+        compiled = {"optimizer": type(model.optimizer).__name__}
+    return {
+        **_as_json(given),
+        "precision": model.dtype_policy.name,
+        "compile": _as_json(compiled or {}),
+    }
+
+
+def _as_json(value: Any) -> Any:
+    """A value for people to read and for comparing with another one."""
+    if isinstance(value, Mapping):
+        # Names are made by counting, and differ from one process to another.
+        return {str(k): _as_json(v) for k, v in value.items() if k != "name"}
+    if isinstance(value, (list, tuple, range, set)):
+        return [_as_json(v) for v in value]
+    if isinstance(value, (np.generic, np.ndarray, jax.Array)):
+        return _as_json(value.tolist())
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return type(value).__name__
+
+
+def require_same(saved: Any, now: Any, where: Any) -> None:
     """Refuse to go on with a run that was started in another way.
 
     Raises:
         ArgumentError: the arguments or the data differ.
     """
-    names = [n for n in now if saved.get(n) != now[n]]
-    if names:
-        lines = [f"{n} was {saved.get(n)!r} and is now {now[n]!r}" for n in names]
+    lines = list(_differences(saved, now))
+    if lines:
         raise ArgumentError(
             f"The run in {str(where)!r} was started in another way: "
             f"{'; '.join(lines)}. Start it as before, or give `resume` another folder."
         )
 
 
-def versions() -> dict[str, str]:
+def _differences(saved: Any, now: Any, name: str = "") -> Iterable[str]:
+    """What differs, as far as both have it: another version may note other things."""
+    classes = [v.get("class_name") for v in (saved, now) if isinstance(v, dict)]
+    if len(classes) == 2 and classes[0] == classes[1]:
+        for key in (k for k in now if k in saved):
+            # The layers of a config say nothing to whom the message is for.
+            inner = name if key in ("compile", "config") else f"{name} {key}".strip()
+            yield from _differences(saved[key], now[key], inner)
+    elif saved != now:
+        yield f"{name} was {_short(saved)} and is now {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict) and "class_name" in value:
+        return str(value["class_name"])
+    text = json.dumps(value) if not isinstance(value, str) else repr(value)
+    return text if len(text) < 100 else text[:97] + "..."
+
+
+def versions() -> dict[str, Any]:
     """What a run's bits depend on besides its own state."""
     device = jax.devices()[0]
+    settings: Any = jax.config
     return {
+        "lamina": version("lamina"),
         "python": platform.python_version(),
         "jax": jax.__version__,
         "numpy": np.__version__,
-        "platform": sys.platform,
+        "platform": f"{sys.platform} {platform.machine()}",
         "device": f"{device.platform} {device.device_kind}",
+        "cores": os.cpu_count(),
+        "matmul_precision": settings.jax_default_matmul_precision,
+        "deterministic": config.is_deterministic(),
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import lamina
-from lamina import layers
+from lamina import callbacks, layers
+from lamina.training.checkpoints import Checkpoints
 
 
 def blobs(rows: int = 100, features: int = 8, classes: int = 3) -> tuple[Any, Any]:
@@ -49,3 +52,42 @@ def assert_same_bits(first: list[np.ndarray], second: list[np.ndarray]) -> None:
     assert len(first) == len(second)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class Killed(BaseException):
+    """Stands for a process that ends."""
+
+
+class Kill(callbacks.Callback):
+    """Ends training after a number of batches, in the middle of everything."""
+
+    needs = "batches"
+
+    def __init__(self, batches: int) -> None:
+        super().__init__()
+        self.left = batches
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+def fit(model: Any, resume: Any = None, kill: int | None = None, **given: Any) -> Any:
+    x, y = blobs(100)
+    arguments = {"x": x, "y": y, "batch_size": 8, "seed": 5, "epochs": 4, **given}
+    arguments["callbacks"] = list(given.get("callbacks", ()))
+    if kill is not None:
+        arguments["callbacks"].append(Kill(kill))
+    return model.fit(**arguments, verbose=0, resume=resume).history
+
+
+def often(folder: Path) -> Checkpoints:
+    return Checkpoints(folder, seconds=None, steps=4)
+
+
+def interrupted(folder: Path, at: list[int], **given: Any) -> None:
+    """Start a run, end it at so many batches, go on, end it again."""
+    for kill in at:
+        with pytest.raises(Killed):
+            fit(classifier(), often(folder), kill, **given)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import resource
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,51 +13,18 @@ import pytest
 
 import lamina
 from lamina import callbacks, layers
-from lamina.errors import ArgumentError, FileFormatError
-from lamina.training import loop, run_state
-from lamina.training.checkpoints import Checkpoints, CheckpointWarning
 from lamina.training.run_file import read_run, write_run
 
-from .helpers import assert_same_bits, blobs, classifier, state_of
-
-
-class Killed(BaseException):
-    """Stands for a process that ends."""
-
-
-class Kill(callbacks.Callback):
-    """Ends training after a number of batches, in the middle of everything."""
-
-    needs = "batches"
-
-    def __init__(self, batches: int) -> None:
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-
-def fit(model: Any, resume: Any = None, kill: int | None = None, **given: Any) -> Any:
-    x, y = blobs(100)
-    arguments = {"x": x, "y": y, "batch_size": 8, "seed": 5, "epochs": 4, **given}
-    arguments["callbacks"] = list(given.get("callbacks", ()))
-    if kill is not None:
-        arguments["callbacks"].append(Kill(kill))
-    return model.fit(**arguments, verbose=0, resume=resume).history
-
-
-def often(folder: Path) -> Checkpoints:
-    return Checkpoints(folder, seconds=None, steps=4)
-
-
-def interrupted(folder: Path, at: list[int], **given: Any) -> None:
-    """Start a run, end it at so many batches, go on, end it again."""
-    for kill in at:
-        with pytest.raises(Killed):
-            fit(classifier(), often(folder), kill, **given)
+from .helpers import (
+    Killed,
+    assert_same_bits,
+    blobs,
+    classifier,
+    fit,
+    interrupted,
+    often,
+    state_of,
+)
 
 
 def stream() -> Any:
@@ -97,6 +62,42 @@ class Stateful:
         self.place = state["place"]
 
 
+class Source:
+    """Rows one by one, for grain."""
+
+    def __len__(self) -> int:
+        return 100
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = blobs(100)
+        return x[index], y[index]
+
+    def __repr__(self) -> str:
+        return "Source()"
+
+
+def grain_dataset(repeated: bool) -> Any:
+    grain = pytest.importorskip("grain")
+    rows = grain.MapDataset.source(Source()).shuffle(seed=3)
+    return (rows.repeat() if repeated else rows).batch(8).to_iter_dataset()
+
+
+def grain_loader() -> Any:
+    grain = pytest.importorskip("grain.python")
+    order = grain.IndexSampler(100, shuffle=True, seed=1)
+    return grain.DataLoader(
+        data_source=Source(), sampler=order, operations=[grain.Batch(8)]
+    )
+
+
+def torch_loader() -> Any:
+    torch = pytest.importorskip("torch")
+    torchdata = pytest.importorskip("torchdata.stateful_dataloader")
+    torch.manual_seed(0)
+    rows = torch.utils.data.TensorDataset(*map(torch.from_numpy, blobs(100)))
+    return torchdata.StatefulDataLoader(rows, batch_size=8, shuffle=True)
+
+
 class Dataset(lamina.utils.PyDataset):
     def __len__(self) -> int:
         return 13
@@ -115,21 +116,75 @@ DATA: dict[str, Callable[[], dict[str, Any]]] = {
     "validation": lambda: {"validation_split": 0.2},
     "generator": stream,
     "stateful": lambda: {**alone(Stateful()), "steps_per_epoch": 13},
+    "grain": lambda: {**alone(grain_dataset(True)), "steps_per_epoch": 13},
+    "grain, pass by pass": lambda: alone(grain_dataset(False)),
+    "grain's loader": lambda: {**alone(grain_loader()), "steps_per_epoch": 13},
+    "torch's loader": lambda: alone(torch_loader()),
     "dataset": lambda: alone(Dataset()),
     "class weights": lambda: {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}},
 }
 
 
-@pytest.mark.filterwarnings("ignore:The data is read again")
+@pytest.mark.filterwarnings("ignore:The data is read again", "ignore:'set_vital'")
 @pytest.mark.parametrize("name", DATA)
 def test_an_interrupted_run_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
     whole = classifier()
     history = fit(whole, **DATA[name]())
-    for kill in [17, 9, 12]:
+    for kill in [17, 14, 9]:
         with pytest.raises(Killed):
             fit(classifier(), often(tmp_path), kill, **DATA[name]())
     mended = classifier()
     assert fit(mended, often(tmp_path), **DATA[name]()) == history
+    assert_same_bits(state_of(mended), state_of(whole))
+
+
+def averaged() -> Any:
+    return lamina.optimizers.SGD(
+        0.1, momentum=0.9, use_ema=True, ema_momentum=0.9, gradient_accumulation_steps=3
+    )
+
+
+# What else has a state in training, by policy, layers and optimizer.
+MODELS: dict[str, tuple[str, Callable[[], list[Any]], Callable[[], Any]]] = {
+    "mixed precision": ("mixed_float16", lambda: [layers.Dense(8)], lambda: "adam"),
+    "averages and accumulation": ("float32", lambda: [layers.Dense(8)], averaged),
+    "stateful recurrent": (
+        "float32",
+        lambda: [layers.Reshape((4, 2)), layers.GRU(5, stateful=True)],
+        lambda: "rmsprop",
+    ),
+    "optax": (
+        "float32",
+        lambda: [layers.Dense(8)],
+        lambda: pytest.importorskip("optax").adamw(0.01),
+    ),
+}
+
+
+def model_of(name: str) -> lamina.Model:
+    policy, hidden, optimizer = MODELS[name]
+    lamina.random.set_seed(0)
+    lamina.mixed_precision.set_global_policy(policy)
+    try:
+        model = lamina.Sequential(
+            [layers.Input(batch_shape=(8, 8)), *hidden(), layers.Dense(3)]
+        )
+        loss = lamina.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer(), loss)
+    finally:
+        lamina.mixed_precision.set_global_policy("float32")
+    return model
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_all_state_goes_on(name: str, tmp_path: Path) -> None:
+    x, y = blobs(96)
+    whole, mended = model_of(name), model_of(name)
+    history = fit(whole, x=x, y=y)
+    for kill in (17, 20):
+        with pytest.raises(Killed):
+            fit(model_of(name), often(tmp_path), kill, x=x, y=y)
+    assert fit(mended, often(tmp_path), x=x, y=y) == history
     assert_same_bits(state_of(mended), state_of(whole))
 
 
@@ -200,147 +255,85 @@ def test_backup_and_restore_does_the_same_and_cleans_up(tmp_path: Path) -> None:
     assert not (tmp_path / "backup").exists()
 
 
-def test_ctrl_c_keeps_the_place(tmp_path: Path) -> None:
-    class Press(callbacks.Callback):
-        needs = "batches"
+class Press(callbacks.Callback):
+    """Ctrl-C in a batch of training, in validation, or at the end of an epoch."""
 
+    def __init__(self, when: str) -> None:
+        super().__init__()
+        self.when, self.needs = when, "batches"
+
+    def _press(self, when: str, now: bool) -> None:
+        if now and when == self.when:
+            signal.raise_signal(signal.SIGINT)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._press("steps", batch == 5)
+        self._press("last step", batch == 9)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._press("validation", batch == 1)
+
+
+@pytest.mark.parametrize("when", ["steps", "last step", "validation"])
+@pytest.mark.parametrize("name", ["arrays", "stream"])
+def test_ctrl_c_keeps_the_place(name: str, when: str, tmp_path: Path) -> None:
+    x, y = blobs(100)
+    given: Any = {"x": x[:80], "y": y[:80], "validation_data": (x[80:], y[80:])}
+    seen: list[int] = []
+
+    class Count(callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            if batch == 5:
-                signal.raise_signal(signal.SIGINT)
+            seen.append(batch)
+
+    def call() -> Any:
+        if name == "arrays":
+            return given
+        return {**given, **alone(Stateful()), "steps_per_epoch": 10}
 
     whole, mended = classifier(), classifier()
-    history = fit(whole)
-    fit(classifier(), tmp_path, callbacks=[Press()])
-    assert fit(mended, tmp_path) == history
+    history = fit(whole, **call())
+    fit(classifier(), tmp_path, callbacks=[Press(when)], **call())
+    assert fit(mended, tmp_path, callbacks=[Count()], **call()) == history
+    assert_same_bits(state_of(mended), state_of(whole))
+    # No batch was lost, where it could be asked for between two batches.
+    assert len(seen) <= 40 - 6
+
+
+class Sums(callbacks.Callback):
+    """A callback of a user's, whose numbers decide on the learning rate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seen.append(np.asarray([logs["loss"]]))
+        self.model.optimizer.learning_rate = 0.001 * float(sum(self.seen)[0])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"losses": self.seen}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.seen = state["losses"]
+
+
+def test_callbacks_of_users_go_on(tmp_path: Path) -> None:
+    whole, mended = classifier(), classifier()
+    history = fit(whole, callbacks=[Sums()])
+    interrupted(tmp_path, [17, 20], callbacks=[Sums()])
+    assert fit(mended, often(tmp_path), callbacks=[Sums()]) == history
     assert_same_bits(state_of(mended), state_of(whole))
 
 
-def damage(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-10] ^= 1
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize("harm", [damage, lambda p: p.write_bytes(b""), Path.unlink])
-def test_a_damaged_checkpoint_is_passed_over(harm: Any, tmp_path: Path) -> None:
-    whole, mended = classifier(), classifier()
-    history = fit(whole)
-    interrupted(tmp_path, [40])
-    newest, older = Checkpoints(tmp_path).files()
-    harm(newest)
-    if newest.exists():
-        with pytest.warns(CheckpointWarning, match=re.escape(f"from {older.name}")):
-            assert fit(mended, tmp_path) == history
-    else:
-        assert fit(mended, tmp_path) == history
-    assert_same_bits(state_of(mended), state_of(whole))
-
-
-def test_half_written_files_are_cleared_away(tmp_path: Path) -> None:
-    rest = tmp_path / ".step-000000000004.safetensors.abc"
-    rest.write_bytes(b"half")
-    fit(classifier(), tmp_path)
-    assert not rest.exists()
-
-
-def other_model() -> lamina.Model:
-    model = lamina.Sequential([layers.Input((8,)), layers.Dense(4), layers.Dense(3)])
-    loss = lamina.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, metrics=["accuracy"])
-    return model
-
-
-REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], Any, str]] = {
-    "model": (other_model, {}, FileFormatError, "another model"),
-    "batch size": (classifier, {"batch_size": 16}, ArgumentError, "batch_size was 8"),
-    "data": (classifier, {"x": blobs(100)[0] + 1}, ArgumentError, "data was"),
-    "seed": (classifier, {"seed": 6}, ArgumentError, "seed was 5 and is now 6"),
-    "folder": (classifier, {"resume": __file__}, ArgumentError, "can't be kept"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_another_run_is_refused(name: str, tmp_path: Path) -> None:
-    make, given, error, words = REFUSED[name]
-    fit(classifier(), tmp_path)
-    model = make()
-    with pytest.raises(error, match=words):
-        fit(model, **{"resume": tmp_path, "epochs": 5, **given})
-
-
-def test_a_missing_callback_is_refused(tmp_path: Path) -> None:
-    fit(classifier(), tmp_path, callbacks=[callbacks.EarlyStopping("loss", patience=9)])
-    with pytest.raises(ArgumentError, match="started with a callback EarlyStopping"):
-        fit(classifier(), tmp_path)
-
-
-def test_another_version_is_noted(tmp_path: Path, monkeypatch: Any) -> None:
-    fit(classifier(), tmp_path)
-    real = run_state.versions()
-    monkeypatch.setattr("lamina.training.keeper.versions", lambda: {**real, "jax": "9"})
-    with pytest.warns(CheckpointWarning, match="jax .* -> 9"):
-        fit(classifier(), tmp_path, epochs=5)
-
-
-def test_a_full_disk_does_not_end_training(tmp_path: Path) -> None:
-    whole, model = classifier(), classifier()
-    history = fit(whole)
-    interrupted(tmp_path, [20])
-    kept = Checkpoints(tmp_path).files()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    try:
-        with pytest.warns(CheckpointWarning, match="not written, and training goes on"):
-            assert fit(model, often(tmp_path)) == history
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert Checkpoints(tmp_path).files() == kept
-    again = classifier()
-    assert fit(again, tmp_path) == history
-    assert_same_bits(state_of(again), state_of(whole))
-
-
-def test_the_best_epoch_is_kept_besides_the_newest(tmp_path: Path) -> None:
-    class Say(callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            logs["mine"] = abs(epoch - 2)
-
-    rule = Checkpoints(tmp_path, seconds=None, epochs=1, keep=2, monitor="mine")
-    fit(classifier(), rule, epochs=7, callbacks=[Say()])
-    assert [read_run(p)["place"][0] for p in rule.files()] == [7, 6, 3]
-
-
-def test_what_is_not_finite_is_never_kept(tmp_path: Path) -> None:
-    model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
-    model.compile(lamina.optimizers.SGD(3.0), "mse")
-    x = np.ones((20, 1), "float32")
-    with pytest.warns(loop.NonFiniteWarning):
-        model.fit(x, 2 * x, batch_size=8, epochs=500, verbose=0, resume=often(tmp_path))
-    for path in Checkpoints(tmp_path).files():
-        for value in read_run(path)["variables"].values():
-            assert np.isfinite(value).all()
-
-
-def test_a_run_that_diverged_can_go_back(tmp_path: Path) -> None:
-    model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
-    model.compile(lamina.optimizers.SGD(3.0), "mse")
-    x = np.ones((20, 1), "float32")
-    arguments: Any = {"batch_size": 8, "epochs": 500, "verbose": 0}
-    back = callbacks.TerminateOnNaN(rollback=True)
-    with pytest.raises(lamina.errors.StateError, match="resume"):
-        model.fit(x, 2 * x, callbacks=[back], **arguments)
-    with pytest.warns(loop.NonFiniteWarning):
-        model.fit(x, 2 * x, callbacks=[back], resume=often(tmp_path), **arguments)
-    saved = read_run(Checkpoints(tmp_path).files()[0])["variables"]
-    np.testing.assert_array_equal(model.get_weights()[0], saved["dense/kernel"])
-
-
-def test_a_run_says_what_it_is(tmp_path: Path) -> None:
-    fit(classifier(), tmp_path)
-    record = json.loads((tmp_path / "run.json").read_text())
-    assert record["seed"] == 5 and record["batch_size"] == 8
-    assert record["jax"] and record["device"] and len(record["data"]) == 64
+def test_the_page_about_it_runs(tmp_path: Path, monkeypatch: Any) -> None:
+    page = Path(__file__).parents[3] / "docs" / "resuming.md"
+    code = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in code:
+        exec(block, names)
+    assert (tmp_path / "runs" / "digits" / "run.json").exists()
+    assert names["Losses"]().state_dict() == {"seen": []}
 
 
 TREES: list[Any] = [

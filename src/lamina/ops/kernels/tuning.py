@@ -70,7 +70,7 @@ def measuring(steps: int) -> Iterator[None]:
 
 
 def choices() -> dict[str, str]:
-    """The forms that were chosen by measurement in this process, by calls."""
+    """The forms that were chosen between in this process, by calls."""
     return dict(_answers.used)
 
 
@@ -93,6 +93,8 @@ def fastest(op: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
         if name is None and config.autotune():
             name = _answer(key, forms, args)
         if name is None or name not in names:
+            # Noted too: by the time a run is taken up again, there may be an answer.
+            _answers.used.setdefault(key, forms[0].name)
             return None
         _answers.used[key] = name
     return name

@@ -18,12 +18,15 @@ from lamina.training.callbacks.progress import ProgbarLogger
 from lamina.training.callbacks.swap_ema_weights import SwapEMAWeights
 from lamina.training.callbacks.tensorboard import TensorBoard
 from lamina.training.callbacks.terminate_on_nan import TerminateOnNaN
+from lamina.training.checkpoints import Checkpoints, CheckpointWarning
 
 __all__ = [
     "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
+    "CheckpointWarning",
+    "Checkpoints",
     "EarlyStopping",
     "History",
     "LambdaCallback",
