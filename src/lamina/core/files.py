@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedReader, BufferedWriter
@@ -99,6 +100,7 @@ def replacing(path: Path, size: int) -> Iterator[BufferedWriter]:
         temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}")
         try:
             with temporary.open("xb") as file:
+                _keep_rights(path, temporary)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -113,6 +115,12 @@ def replacing(path: Path, size: int) -> Iterator[BufferedWriter]:
             f"{str(path)!r} was not written: {error.strerror or error}. What was there "
             "before is still there."
         ) from error
+
+
+def _keep_rights(old: Path, new: Path) -> None:
+    """Let a file have the rights of the one whose place it takes, if there is one."""
+    with suppress(FileNotFoundError):
+        new.chmod(stat.S_IMODE(old.stat().st_mode))
 
 
 def _sync(folder: Path) -> None:

@@ -346,7 +346,8 @@ class Model(Trainer, Layer):
 
         Args:
             filepath: a path that ends in `.weights.h5`, or in `.safetensors` for
-                weights without the optimizer's state, each under its path.
+                weights without the optimizer's state, each named by the layers that
+                lead to it.
             overwrite: whether an existing file may be replaced.
         """
         save_weights(self, filepath, overwrite=overwrite)
@@ -366,8 +367,8 @@ class Model(Trainer, Layer):
                 that only one side has, are left as they are.
             strict: whether a variable that only one side has is an error.
             name_map: for a `.safetensors` file of another program: what its names are
-                in this model, as a dictionary or a function. In place of a path,
-                `(path, axes)` reorders an array's axes, and `None` leaves it out.
+                in this model, as a dictionary or a function. In place of a name,
+                `(name, axes)` reorders an array's axes, and `None` leaves it out.
 
         Returns:
             What was loaded, and what was not.
@@ -390,7 +391,7 @@ class Functional(Model):
 
 
 def model_from_json(
-    json_string: str, custom_objects: dict[str, Any] | None = None
+    json_string: str | bytes, custom_objects: dict[str, Any] | None = None
 ) -> Any:
     """The model, without weights of its own to load, that `to_json` described.
 

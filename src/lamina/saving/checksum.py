@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-__all__ = ["Checksum"]
+__all__ = ["Checksum", "chunks"]
 
 # Below, to hand a piece to a thread takes longer than to go over it.
 _SMALL = 2**16
+# What the processor's cache holds while several go over it.
+_CHUNK = 2**22
+
+
+def chunks(data: memoryview) -> Iterator[memoryview]:
+    """Stretches of bytes that are quickly gone over several times."""
+    for start in range(0, len(data), _CHUNK):
+        yield data[start : start + _CHUNK]
 
 
 class Checksum:

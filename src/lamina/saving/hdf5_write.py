@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ArgumentError
-from lamina.saving.checksum import Checksum
+from lamina.saving.checksum import Checksum, chunks
 from lamina.saving.hdf5 import (
     ATTRIBUTE,
     LAYOUT,
@@ -92,9 +92,10 @@ class HDF5File:
         for offset, array in self.arrays:
             yield bytes(offset - at)
             flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            if self.has_checksum:
-                digest.update(flat.data)
-            yield flat.data
+            for chunk in chunks(flat.data):
+                if self.has_checksum:
+                    digest.update(chunk)
+                yield chunk
             at = offset + flat.nbytes
         yield bytes(self.data_end - at)
         known = {CHECKSUM: digest.hexdigest()}

@@ -21,18 +21,33 @@ NameMap: TypeAlias = Mapping[str, Named] | Callable[[str], Named]
 
 
 def named_weights(model: Any) -> dict[str, Variable]:
-    """A model's weights by their paths, in order.
+    """A model's weights, named by the layers that lead to them: `"dense/kernel"`.
 
-    Layers of models inside a model may have equal names; then `:1`, `:2` follow.
+    A variable's `path` says where it was made, which may have been outside of the
+    model; the names here follow from the model alone. Of equal names, the second ends
+    in `:1`, the third in `:2`.
     """
     found: dict[str, Variable] = {}
-    for variable in model.weights:
-        name, count = variable.path, 0
-        while name in found:
-            count += 1
-            name = f"{variable.path}:{count}"
-        found[name] = variable
+    seen: set[int] = set()
+
+    def visit(layer: Any, path: str) -> None:
+        if id(layer) in seen:
+            return
+        seen.add(id(layer))
+        for variable in layer.own_weights():
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                found[_free(path + variable.name, found)] = variable
+        for inner in layer.sublayers():
+            visit(inner, f"{path}{inner.name}/")
+
+    visit(model, "")
     return found
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    numbered = (f"{name}:{i}" if i else name for i in range(len(taken) + 1))
+    return next(n for n in numbered if n not in taken)
 
 
 class _Found(NamedTuple):
@@ -97,8 +112,7 @@ def _matched(names: list[str], wanted: list[str]) -> dict[str, str]:
     """What a file's names are in the model.
 
     Names made by counting differ from one process to another: `dense_3` may have been
-    `dense`. So if the names differ, but only in such numbers or in what all of them
-    begin with, the model's own name, then the order of the numbers counts.
+    `dense`. So if the names differ, but only in such numbers, then their order counts.
     """
     if set(names) != set(wanted):
         theirs, ours = _by_order(names), _by_order(wanted)
@@ -110,9 +124,8 @@ def _matched(names: list[str], wanted: list[str]) -> dict[str, str]:
 def _by_order(names: list[str]) -> dict[tuple[str, int], str]:
     """Names by what they are without numbers, and their place among those alike."""
     alike: dict[str, list[tuple[list[int], str]]] = {}
-    shared = len({name.split("/")[0] for name in names}) == 1
     for name in names:
-        parts = [_NUMBERED.fullmatch(part) for part in name.split("/")[shared:]]
+        parts = [_NUMBERED.fullmatch(part) for part in name.split("/")]
         base = "/".join(part[1] for part in parts if part)
         numbers = [int(part[2] or 0) for part in parts if part]
         alike.setdefault(base, []).append((numbers, name))
@@ -137,8 +150,8 @@ def _mapped(
         if name not in wanted and given != theirs:
             raise ArgumentError(
                 f"`name_map` gives {theirs!r} the name {name!r}, which is no weight of "
-                f"the model.{did_you_mean(name, wanted)} Its weights are named by "
-                "their `path`."
+                f"the model.{did_you_mean(name, wanted)} Its weights are named by the "
+                "layers that lead to them, such as 'encoder/dense/kernel'."
             )
         if name in found:
             raise ArgumentError(

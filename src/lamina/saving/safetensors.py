@@ -22,7 +22,7 @@ import numpy as np
 from lamina.core.limits import readable_size
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.bounded_json import MAX_BYTES, read_json
-from lamina.saving.checksum import Checksum
+from lamina.saving.checksum import Checksum, chunks
 from lamina.saving.hdf5 import Dataset
 from lamina.saving.region import Region
 
@@ -194,9 +194,10 @@ class SafetensorsFile:
         file.write(self._header(_NO_CHECKSUM))
         digest = Checksum()
         for _, array in self.arrays:
-            piece = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-            digest.update(piece)
-            file.write(piece)
+            flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            for chunk in chunks(flat.data):
+                digest.update(chunk)
+                file.write(chunk)
         file.seek(0)
         file.write(self._header(digest.hexdigest()))
 

@@ -33,8 +33,8 @@ def save_weights(
     """Write all weights to a file.
 
     A `.weights.h5` file, which Keras reads too, holds the optimizer's state with them.
-    A `.safetensors` file holds weights alone, each under its path, such as
-    `"dense/kernel"`.
+    A `.safetensors` file holds weights alone, each named by the layers that lead to it,
+    such as `"encoder/dense/kernel"`.
 
     Args:
         model: a model whose weights exist.
@@ -72,8 +72,8 @@ def load_weights(
             only one side has, are left as they are.
         strict: whether a variable that only one side has is an error.
         name_map: for a `.safetensors` file that another program wrote: a dictionary,
-            or a function, from names in the file to paths of weights. In place of a
-            path stands `(path, axes)` to reorder an array's axes, such as
+            or a function, from names in the file to names of weights. In place of a
+            name stands `(name, axes)` to reorder an array's axes, such as
             `("dense/kernel", (1, 0))` for a transposed kernel, and `None` for an array
             that is not wanted.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +19,14 @@ import lamina
 from lamina.core import files
 from lamina.core.files import replacing
 from lamina.errors import ArgumentError, SaveError
+from lamina.saving.checksum import Checksum
 
 
 def model(units: int = 3) -> lamina.Model:
     return lamina.Sequential([lamina.Input((4,)), lamina.layers.Dense(units)])
 
 
-@pytest.fixture(params=["model.keras", "model.weights.h5"])
+@pytest.fixture(params=["model.keras", "model.weights.h5", "model.safetensors"])
 def saved(request, tmp_path):
     """A file, and a function that writes another model over it."""
     path = tmp_path / request.param
@@ -36,19 +40,45 @@ def assert_untouched(path: Path, before: bytes) -> None:
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_a_failure_half_way_leaves_the_old_file(saved, monkeypatch):
+def failing(number: int) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+# Every call on the way to a new file, each made to fail.
+STEPS = {
+    "ask_for_space": (shutil, "disk_usage", errno.EIO),
+    "open": (Path, "open", errno.EACCES),
+    "rights": (Path, "chmod", errno.EPERM),
+    "checksum": (Checksum, "update", errno.ENOSPC),
+    "sync": (os, "fsync", errno.EIO),
+    "move": (Path, "replace", errno.EACCES),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_failure_anywhere_leaves_the_old_file(step, saved, monkeypatch):
     path, save = saved
     before = path.read_bytes()
-
-    def fail(self):
-        yield b"a beginning"
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(lamina.saving.hdf5_write.HDF5File, "__iter__", fail)
-    with pytest.raises(SaveError, match="No space left on device") as caught:
-        save()
+    owner, name, number = STEPS[step]
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, failing(number))
+        with pytest.raises(SaveError, match=os.strerror(number)) as caught:
+            save()
     assert "still there" in str(caught.value) and isinstance(caught.value, OSError)
     assert_untouched(path, before)
+    save()
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_keeps_its_rights(mode, saved):
+    path, save = saved
+    path.chmod(mode)
+    save()
+    assert path.stat().st_mode & 0o777 == mode
 
 
 def test_a_full_disk_is_noticed_before_writing(saved, monkeypatch):

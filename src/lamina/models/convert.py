@@ -1,0 +1,72 @@
+"""Model files of one format turned into files of another."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from lamina.core.files import open_file
+from lamina.errors import ArgumentError
+from lamina.models.model import model_from_json
+from lamina.saving import load_model, load_weights, save_model, save_weights
+from lamina.saving.bounded_json import MAX_BYTES
+from lamina.saving.inspect import inspect_file
+
+__all__ = ["convert_file"]
+
+_WHOLE, _WEIGHTS = ".keras", (".weights.h5", ".safetensors")
+
+
+def convert_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    model: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    custom_objects: dict[str, Any] | None = None,
+) -> None:
+    """Write what a model file holds to a file of another format.
+
+    Args:
+        source: a `.keras`, `.weights.h5`, `.safetensors` or `.h5` file.
+        target: a path that ends in `.keras`, `.weights.h5` or `.safetensors`.
+        model: for a source that has weights only: a file with the model they belong
+            to, a `.keras` file or the text that `to_json` returned.
+        overwrite: whether an existing file may be replaced.
+        custom_objects: classes and functions of yours by the name the files use.
+
+    Raises:
+        ArgumentError: the target has another ending, or the source has weights only
+            and there is no `model`.
+        FileFormatError: a file is damaged, or the weights are not those of the model.
+    """
+    ending = os.fspath(target)
+    if not ending.endswith((_WHOLE, *_WEIGHTS)):
+        raise ArgumentError(
+            "The name of the file to write must end in '.keras', '.weights.h5' or "
+            f"'.safetensors'. Received: {ending!r}."
+        )
+    whole = ending.endswith(_WHOLE)
+    if model is not None:
+        loaded = _described(model, custom_objects)
+        load_weights(loaded, source)
+    elif inspect_file(source)["model"] is None:
+        raise ArgumentError(
+            f"{os.fspath(source)!r} holds weights and no model. Say which model they "
+            "belong to: a `.keras` file, or the text of `model.to_json()` in a file."
+        )
+    else:
+        loaded = load_model(source, custom_objects, compile=whole)
+    write = save_model if whole else save_weights
+    write(loaded, target, overwrite=overwrite)
+
+
+def _described(
+    filepath: str | os.PathLike[str], custom_objects: dict[str, Any] | None
+) -> Any:
+    """The model of a file, whose own weights will be replaced."""
+    if Path(filepath).suffix != ".json":
+        return load_model(filepath, custom_objects, compile=False)
+    with open_file(filepath) as file:
+        text = file.read(MAX_BYTES + 1)
+    return model_from_json(text, custom_objects)
