@@ -2,7 +2,8 @@
 
     KERAS_BACKEND=jax python -m tools.golden.keras3 tests/golden/keras-3.8
 
-Run by the release in question, from the repository's root. The models are those of the
+Run by the release in question, from the repository's root; on TensorFlow it writes the
+layers that need that, and no others. The models are those of the
 tables, so that the tests make the user's own classes from the same place.
 """
 
@@ -79,12 +80,43 @@ def trained(folder, kept):
                 kept[f"trained_{case.name}/after.{i}"] = np.asarray(leaf)
 
 
+WORDS = np.array([["a", "c", "d"], ["d", "z", "b"], ["c", "d", "d"]])
+NUMBERS = np.array([[12, 1138, 42], [42, 1000, 36], [12, 12, 7]])
+
+
+def lookups(folder, kept):
+    """Layers that learn from data; their words are in members of their own."""
+    layers = keras.layers
+    found = {
+        "words": (layers.StringLookup(mask_token=""), WORDS),
+        "words_counted": (layers.StringLookup(output_mode="count"), WORDS),
+        "words_weighed": (layers.StringLookup(output_mode="tf_idf"), WORDS),
+        "words_given": (layers.StringLookup(vocabulary=["c", "d"]), WORDS),
+        "numbers": (layers.IntegerLookup(num_oov_indices=2), NUMBERS),
+        "bins": (layers.Discretization(num_bins=3), NUMBERS.astype("float32")),
+        "normalised": (layers.Normalization(), NUMBERS.astype("float32")),
+        "encoded": (layers.CategoryEncoding(5, "multi_hot"), NUMBERS % 5),
+    }
+    for name, (layer, data) in found.items():
+        if hasattr(layer, "adapt") and name != "words_given":
+            layer.adapt(data[:2])
+        dtype = "string" if data.dtype.kind == "U" else data.dtype.name
+        inputs = keras.Input(data.shape[1:], dtype=dtype)
+        model = keras.Model(inputs, layer(inputs))
+        model.save(folder / f"{name}.keras")
+        kept[f"{name}/x.0"] = data
+        kept[f"{name}/predicted.0"] = np.asarray(
+            model(keras.ops.convert_to_tensor(data))
+        )
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     kept = {}
-    for write in (structures, trained):
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    for write in (lookups,) if on_tensorflow else (structures, trained):
         write(folder, kept)
-    if keras.__version__.startswith("3.15"):
+    if keras.__version__.startswith("3.15") and not on_tensorflow:
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
         model.compile("adam", "mse")
         x, y = floats(8, 4, seed=1), floats(8, 3, seed=2)

@@ -22,15 +22,17 @@ from lamina.core.registry import (
 )
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
-from lamina.saving.archive import CONFIG, METADATA, WEIGHTS, Archive
+from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
+from lamina.saving.bounded_json import MAX_BYTES
 from lamina.saving.checksum import Checksum
-from lamina.saving.hdf5 import SIGNATURE, Group, read_hdf5
+from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
 from lamina.saving.legacy_h5 import load_legacy_model
 from lamina.saving.region import Region
 from lamina.saving.weights import (
     build_configs,
     build_from,
     read_weights,
+    saved_modules,
     variable_records,
     weights_file,
 )
@@ -160,31 +162,41 @@ def load_model(
             custom_object_scope(custom_objects),
             awaiting_values(),
         ):  # fmt: skip
-            shapes = contents.metadata.get("build_configs", {})
-            version = str(contents.metadata.get("keras_version", ""))
-            return _rebuilt(config, shapes, weights, compile, version)
+            return _rebuilt(contents, config, weights, compile)
 
 
 def _rebuilt(
-    config: dict[str, Any],
-    shapes: dict[str, Any],
-    weights: Group,
-    compile: bool,
-    version: str,
+    contents: Archive, config: dict[str, Any], weights: Group, compile: bool
 ) -> Any:
     compiled = config.pop("compile_config", None)
     built = config.pop("build_config", None)
     model = deserialize(config)
     _require_model(model)
     # Keras's files know only the shapes of the model as a whole.
+    shapes = contents.metadata.get("build_configs", {})
     build_from(model, shapes or {"": built})
     if compile and compiled:
         model.compile_from_config(compiled)
-        if re.match(r"3\.\d(\.|$)", version):
+        if re.match(r"3\.\d(\.|$)", str(contents.metadata.get("keras_version"))):
             _part_averages(model.optimizer, weights)
+    _read_vocabularies(contents, model, weights)
     read_weights(model, weights, None if compile else "optimizer")
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return model
+
+
+def _read_vocabularies(contents: Archive, model: Any, weights: Group) -> None:
+    """Take the vocabularies that Keras keeps in members of their own."""
+    for path, module in saved_modules(model):
+        name = f"{ASSETS}{path}/vocabulary.txt"
+        if name in contents.members and hasattr(module, "read_vocabulary"):
+            region = contents.region(name, MAX_BYTES)
+            text = region.read(0, region.size).decode("utf-8")
+            group = weights.group(f"{path}/vars")
+            idf = group.members.get("idf_weights") if group else None
+            module.read_vocabulary(
+                text, idf.read() if isinstance(idf, Dataset) else None
+            )
 
 
 def _part_averages(optimizer: Any, weights: Group) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import count, takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,14 +62,11 @@ def _root(file: Group) -> Group:
 
 def _names(group: Group, key: str) -> list[str]:
     """A list of names, which long ones are spread over several attributes."""
-    found = group.attributes.get(key)
-    if found is not None:
-        return [str(name) for name in np.atleast_1d(found)]
-    names: list[str] = []
-    while f"{key}{len(names)}" in group.attributes and len(names) < 10_000:
-        part = group.attributes[f"{key}{len(names)}"]
-        names.append("\n".join(str(name) for name in np.atleast_1d(part)))
-    return "\n".join(names).split("\n") if names else []
+    numbered = takewhile(group.attributes.__contains__, (f"{key}{i}" for i in count()))
+    parts = [key] if key in group.attributes else list(numbered)
+    return [
+        str(name) for part in parts for name in np.atleast_1d(group.attributes[part])
+    ]
 
 
 def stored_arrays(

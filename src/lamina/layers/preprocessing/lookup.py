@@ -311,6 +311,28 @@ class Lookup(Layer):
             found["idf_weights"] = idf[: self.vocabulary_size()]
         return {**super().get_config(), **found}
 
+    def read_vocabulary(self, text: str, idf_weights: Any) -> None:
+        """Take what `adapt` found from a file, unless the config has it already.
+
+        Args:
+            text: the values, one on each line, special ones first.
+            idf_weights: weight of each, with output mode `"tf_idf"`.
+        """
+        if self._known:
+            return
+        lines = text.rstrip("\n").splitlines()
+        weights = None if idf_weights is None else idf_weights[: len(lines)]
+        self.set_vocabulary(lines, weights)
+
+    def save_own_variables(self, store: dict[str, Any]) -> None:
+        """Put the weights of output mode `"tf_idf"` into a file's group."""
+        if self._idf is not None:
+            store["idf_weights"] = self._idf
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the weights of output mode `"tf_idf"` from a file's group."""
+        self._idf = np.asarray(store["idf_weights"], np.float32)
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer that `get_config` describes."""

@@ -1,0 +1,483 @@
+"""Old layouts, one thing at a time, in files made here; the expected numbers are worked
+out from what the old releases did."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+import lamina
+from lamina.errors import ArgumentError, FileFormatError
+from tests.tables.arrays import floats
+
+ROWS = floats(4, 3, seed=1)
+STEPS = floats(4, 5, 3, seed=2)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def hard_sigmoid(x):
+    return np.clip(0.2 * x + 0.5, 0, 1)
+
+
+def listed(group, key, names, parts=1):
+    names = np.array([name.encode() for name in names])
+    if parts == 1:
+        group.attrs[key] = names
+    for i, some in enumerate(np.array_split(names, parts) if parts > 1 else ()):
+        group.attrs[f"{key}{i}"] = some
+
+
+def write(path, config, weights, training=None, parts=1, state=(), **attributes):
+    """A file as Keras 1 and 2 wrote it: `weights` has named arrays by layer."""
+    with h5py.File(path, "w") as file:
+        for key, value in attributes.items():
+            file.attrs[key] = value.encode()
+        root = file
+        if config is not None:
+            file.attrs["model_config"] = json.dumps(config).encode()
+            root = file.create_group("model_weights")
+        listed(root, "layer_names", list(weights), parts)
+        for layer, arrays in weights.items():
+            group = root.create_group(layer)
+            listed(group, "weight_names", list(arrays), parts)
+            for name, array in arrays.items():
+                group[name] = array
+        if training is not None:
+            file.attrs["training_config"] = json.dumps(training).encode()
+            group = file.create_group("optimizer_weights")
+            listed(group, "weight_names", [f"v{i}:0" for i in range(len(state))])
+            for i, array in enumerate(state):
+                group[f"v{i}:0"] = array
+    return path
+
+
+def stack(*layers, shape=(None, 3), listing=True):
+    """A Sequential of layers, the first of which says what goes in."""
+    entries = [
+        {"class_name": kind, "config": {"name": f"l{i}", **config}}
+        for i, (kind, config) in enumerate(layers)
+    ]
+    entries[0]["config"]["batch_input_shape"] = list(shape)
+    return {
+        "class_name": "Sequential",
+        "config": entries if listing else {"name": "s", "layers": entries},
+    }
+
+
+def predicted(path, x, **options):
+    return np.asarray(lamina.models.load_model(path, **options).predict_on_batch(x))
+
+
+def numbered(arrays, names=None, suffix=":0"):
+    names = names or [f"w{i}" for i in range(len(arrays))]
+    return {f"{n}{suffix}": a for n, a in zip(names, arrays, strict=True)}
+
+
+def dense(units=2, **options):
+    return "Dense", {"units": units, "activation": "linear", **options}
+
+
+KERNEL, BIAS = floats(3, 2, seed=3), floats(2, seed=4)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "old.h5"
+
+
+# Convolutions
+
+
+def correlated(x, kernel):
+    """A valid convolution of one axis, channels last, as today's layers do it."""
+    size = kernel.shape[0]
+    windows = [x[:, i : i + x.shape[1] - size + 1] for i in range(size)]
+    return sum(w @ kernel[i] for i, w in enumerate(windows))
+
+
+LINE_KERNEL = floats(2, 3, 4, seed=5)
+ANCIENT_LINE = {"nb_filter": 4, "filter_length": 2, "bias": False}
+
+
+@pytest.mark.parametrize(
+    ("stored", "suffix", "turned"),
+    [
+        (LINE_KERNEL[:, None], ":0", False),
+        (np.transpose(LINE_KERNEL[:, None], (3, 2, 0, 1)), ":0", False),
+        (LINE_KERNEL[:, None], "", True),
+    ],
+    ids=["tf", "filters_first", "theano"],
+)
+def test_convolution1d_of_keras_1(path, stored, suffix, turned):
+    config = stack(("Convolution1D", ANCIENT_LINE), shape=(None, 5, 3))
+    write(path, config, {"l0": numbered([stored], suffix=suffix)})
+    kernel = LINE_KERNEL[::-1] if turned else LINE_KERNEL
+    np.testing.assert_allclose(
+        predicted(path, STEPS), correlated(STEPS, kernel), atol=1e-5
+    )
+
+
+def test_theano_turns_the_kernels_of_keras_2_round(path):
+    config = stack(
+        ("Conv1D", {"filters": 4, "kernel_size": [2], "use_bias": False}),
+        shape=(None, 5, 3),
+    )
+    versions = {"keras_version": "2.2.4", "backend": "theano"}
+    write(path, config, {"l0": numbered([LINE_KERNEL])}, **versions)
+    np.testing.assert_allclose(
+        predicted(path, STEPS), correlated(STEPS, LINE_KERNEL[::-1]), atol=1e-5
+    )
+
+
+ANCIENT_KERNELS = [
+    ("Convolution2D", "th", (2, 3, 1, 0), (4, 2, 3, 3)),
+    ("Convolution2D", "tf", (0, 1, 2, 3), (3, 3, 2, 4)),
+    ("Deconvolution2D", "th", (2, 3, 0, 1), (4, 2, 3, 3)),
+    ("Deconvolution2D", "tf", (0, 1, 3, 2), (3, 3, 2, 4)),
+    ("Convolution3D", "th", (2, 3, 4, 1, 0), (4, 2, 3, 3, 3)),
+]
+
+
+@pytest.mark.parametrize("case", ANCIENT_KERNELS, ids=lambda c: f"{c[0]}_{c[1]}")
+def test_kernels_of_keras_1_are_laid_out_anew(path, case):
+    written, order, axes, shape = case
+    stored = floats(*shape, seed=6)
+    sizes = {"nb_row": 3, "nb_col": 3}
+    if written == "Convolution3D":
+        sizes = {f"kernel_dim{i}": 3 for i in (1, 2, 3)}
+    space = [5] * (len(shape) - 2)
+    config = {"nb_filter": 4, "dim_ordering": order, "bias": False, **sizes}
+    x = (2, *space) if order == "th" else (*space, 2)
+    write(path, stack((written, config), shape=(None, *x)), {"l0": numbered([stored])})
+    (kernel,) = lamina.models.load_model(path).get_weights()
+    np.testing.assert_array_equal(kernel, np.transpose(stored, axes))
+
+
+# Recurrent layers
+
+
+def old_lstm(x, kernel, recurrent, bias, gate):
+    units = recurrent.shape[0]
+    h = c = np.zeros((len(x), units), "float32")
+    for step in np.moveaxis(x, 1, 0):
+        i, f, g, o = np.split(step @ kernel + h @ recurrent + bias, 4, axis=-1)
+        c = gate(f) * c + gate(i) * np.tanh(g)
+        h = gate(o) * np.tanh(c)
+    return h
+
+
+def old_gru(x, kernel, recurrent, bias, gate):
+    """The reset gate before the product with the matrix."""
+    units = recurrent.shape[0]
+    h = np.zeros((len(x), units), "float32")
+    for step in np.moveaxis(x, 1, 0):
+        z, r, n = np.split(step @ kernel + bias, 3, axis=-1)
+        rz, rr, rn = np.split(recurrent, 3, axis=-1)
+        z, r = gate(z + h @ rz), gate(r + h @ rr)
+        h = z * h + (1 - z) * np.tanh(n + (r * h) @ rn)
+    return h
+
+
+@pytest.mark.parametrize(
+    ("kind", "order", "model"), [("LSTM", "icfo", old_lstm), ("GRU", "zrh", old_gru)]
+)
+def test_gates_that_keras_1_kept_apart(path, kind, order, model):
+    parts = {
+        f"l0_{what}_{gate}": floats(*shape, seed=10 + i)
+        for i, gate in enumerate(order)
+        for what, shape in (("W", (3, 2)), ("U", (2, 2)), ("b", (2,)))
+    }
+    config = {"output_dim": 2, "activation": "tanh", "consume_less": "cpu"}
+    write(
+        path,
+        stack((kind, config), shape=(None, 5, 3)),
+        {"l0": numbered(list(parts.values()), list(parts))},
+    )
+    together = [
+        np.concatenate([parts[f"l0_{what}_{g}"] for g in order], axis=-1)
+        for what in "WUb"
+    ]
+    if kind == "LSTM":  # Keras 1 had the new values before the forget gate
+        together = [
+            np.concatenate([parts[f"l0_{what}_{g}"] for g in "ifco"], axis=-1)
+            for what in "WUb"
+        ]
+    expected = model(STEPS, *together, hard_sigmoid)
+    np.testing.assert_allclose(predicted(path, STEPS), expected, atol=1e-5)
+
+
+def test_a_gru_resets_before_and_bends_hard_where_the_file_does_not_say(path):
+    arrays = [floats(3, 6, seed=1), floats(2, 6, seed=2), floats(6, seed=3)]
+    config = stack(("GRU", {"units": 2}), shape=(None, 5, 3))
+    write(path, config, {"l0": numbered(arrays)}, keras_version="2.1.6")
+    expected = old_gru(STEPS, *arrays, hard_sigmoid)
+    np.testing.assert_allclose(predicted(path, STEPS), expected, atol=1e-5)
+
+
+def test_a_file_of_tensorflow_has_its_defaults(path):
+    arrays = [floats(3, 6, seed=1), floats(2, 6, seed=2), floats(2, 6, seed=3)]
+    config = stack(("GRU", {"units": 2, "time_major": False, "implementation": 2}),
+                   shape=(None, 5, 3))  # fmt: skip
+    write(path, config, {"l0": numbered(arrays)}, keras_version="2.4.0")
+    layer = lamina.models.load_model(path).layers[0]
+    assert layer.reset_after and layer.recurrent_activation is not None
+    own = lamina.layers.GRU(2)
+    own.build((None, 5, 3))
+    own.set_weights(arrays)
+    np.testing.assert_allclose(predicted(path, STEPS), own(STEPS), atol=1e-6)
+
+
+def test_cudnn_lstm_by_its_own_formula(path):
+    """Eight matrices one after the other, each the other way round, and two biases."""
+    units = 2
+    inputs = [floats(units, 3, seed=i) for i in range(4)]
+    states = [floats(units, units, seed=10 + i) for i in range(4)]
+    biases = floats(8 * units, seed=20)
+    kernel = np.hstack([m.reshape(3, units) for m in inputs])
+    recurrent = np.hstack(states)
+    config = {"units": units, "return_sequences": False, "kernel_initializer": "zeros"}
+    write(
+        path,
+        stack(("CuDNNLSTM", config), shape=(None, 5, 3)),
+        {"l0": numbered([kernel, recurrent, biases])},
+        keras_version="2.2.4",
+        backend="tensorflow",
+    )
+    both = biases.reshape(2, -1).sum(0)
+    expected = old_lstm(
+        STEPS,
+        np.hstack([m.T for m in inputs]),
+        np.hstack([m.T for m in states]),
+        both,
+        sigmoid,
+    )
+    np.testing.assert_allclose(predicted(path, STEPS), expected, atol=1e-5)
+
+
+# Arguments
+
+
+@pytest.mark.parametrize("key", ["activation", "nested"])
+def test_hard_sigmoid_is_the_old_one_and_stays_it(path, tmp_path, key):
+    layer = dense(activation="hard_sigmoid")
+    if key == "nested":
+        layer = "Activation", {"activation": "hard_sigmoid"}
+    config = stack(dense(), layer) if key == "nested" else stack(layer)
+    write(path, config, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
+    expected = hard_sigmoid(ROWS @ KERNEL + BIAS)
+    model = lamina.models.load_model(path)
+    np.testing.assert_allclose(model.predict_on_batch(ROWS), expected, atol=1e-6)
+    model.save(tmp_path / "new.keras")
+    again = lamina.models.load_model(tmp_path / "new.keras")
+    np.testing.assert_allclose(again.predict_on_batch(ROWS), expected, atol=1e-6)
+
+
+POLICY = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"dtype": "float32"},
+        {"dtype": {"class_name": "Policy", "config": {"name": "float32"}}},
+        {"quantization_config": None, "weights": None, "input_dim": 3},
+        {"kernel_initializer": {"class_name": "VarianceScaling",
+                                "config": {"scale": 1.0, "mode": "fan_avg",
+                                           "distribution": "uniform", "seed": None}}},
+        {"kernel_regularizer": {"class_name": "L1L2",
+                                "config": {"l1": 0.0, "l2": 0.1}}},
+        {"bias_constraint": {"class_name": "MaxNorm",
+                             "config": {"max_value": 2, "axis": 0}}},
+    ],
+    ids=["dtype", "policy", "inert", "initializer", "regularizer", "constraint"],
+)  # fmt: skip
+def test_what_keras_2_wrote_of_a_layer_is_read(path, extra):
+    write(path, stack(dense(**extra)), {"l0": numbered([KERNEL, BIAS])},
+          keras_version="2.3.1")  # fmt: skip
+    np.testing.assert_allclose(predicted(path, ROWS), ROWS @ KERNEL + BIAS, atol=1e-6)
+
+
+def test_a_policy_of_mixed_precision_is_kept(path):
+    write(path, stack(dense(dtype=POLICY)), {"l0": numbered([KERNEL, BIAS])},
+          keras_version="2.4.0")  # fmt: skip
+    layer = lamina.models.load_model(path).layers[0]
+    assert (layer.compute_dtype, layer.variable_dtype) == ("float16", "float32")
+
+
+def test_groups_of_a_depthwise_convolution_are_no_argument(path):
+    kernel = floats(2, 2, 3, 1, seed=1)
+    config = {"kernel_size": [2, 2], "groups": 1, "use_bias": False}
+    write(path, stack(("DepthwiseConv2D", config), shape=(None, 4, 4, 3)),
+          {"l0": numbered([kernel])}, keras_version="2.9.0")  # fmt: skip
+    (read,) = lamina.models.load_model(path).get_weights()
+    np.testing.assert_array_equal(read, kernel)
+
+
+REFUSED = [
+    (("BatchNormalization", {"mode": 1}), "another `mode` than 0"),
+    (("LSTM", {"units": 2, "time_major": True}), "time_major"),
+    (dense(swing=3), "swing=3"),
+    (("Highway", {}), "'Highway'"),
+    (("Lambda", {"function": ["4wEAAAA=", None, None], "function_type": "lambda"}),
+     "never runs code"),
+    (("Merge", {"mode": "telepathy", "layers": []}), "has the mode 'telepathy'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layer", "reason"), REFUSED, ids=lambda v: str(v)[:24])
+def test_what_has_no_meaning_today_is_refused(path, layer, reason):
+    write(path, stack(layer, shape=(None, 5, 3)), {}, keras_version="2.2.4")
+    with pytest.raises(FileFormatError, match=reason):
+        lamina.models.load_model(path)
+
+
+def test_a_function_is_taken_from_the_caller(path):
+    layer = "Lambda", {"function": "twice", "function_type": "function"}
+    write(path, stack(dense(), layer), {"l0": numbered([KERNEL, BIAS])},
+          keras_version="2.2.4")  # fmt: skip
+    with pytest.raises(FileFormatError, match="'twice'"):
+        lamina.models.load_model(path)
+    found = predicted(path, ROWS, custom_objects={"twice": lambda x: x * 2})
+    np.testing.assert_allclose(found, 2 * (ROWS @ KERNEL + BIAS), atol=1e-5)
+
+
+@lamina.saving.register_keras_serializable("legacy")
+class Scaled(lamina.layers.Layer):
+    def __init__(self, by=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.by = by
+
+    def call(self, inputs):
+        return inputs * self.by
+
+
+def test_the_users_own_layer_is_known_by_its_registered_name(path):
+    layer = "legacy>Scaled", {"by": 3.0, "trainable": True, "dtype": POLICY}
+    write(path, stack(dense(), layer), {"l0": numbered([KERNEL, BIAS])},
+          keras_version="2.4.0")  # fmt: skip
+    found = predicted(path, ROWS)
+    np.testing.assert_allclose(found, 3 * (ROWS @ KERNEL + BIAS), rtol=2e-2)
+
+
+# Files
+
+
+def test_long_lists_of_names_are_split(path):
+    layers = {f"l{i}": numbered([np.eye(3), np.ones(3)]) for i in range(5)}
+    write(path, stack(*[dense(3)] * 5), layers, parts=3, keras_version="2.2.4")
+    np.testing.assert_allclose(predicted(path, ROWS), ROWS + 5, atol=1e-5)
+
+
+def test_a_long_config_is_read(path):
+    count = 400
+    layers = {f"l{i}": numbered([np.eye(3), np.zeros(3)]) for i in range(count)}
+    config = stack(*[dense(3, kernel_initializer="x" * 200)] * count)
+    config["config"] = config["config"][:60]
+    for entry in config["config"]:
+        entry["config"]["kernel_initializer"] = {"class_name": "Zeros", "config": {}}
+        entry["config"]["quantization_config"] = "y" * 2000
+    some = dict(list(layers.items())[:60])
+    write(path, config, some, keras_version="2.2.4")
+    assert len(json.dumps(config)) > 2**16
+    np.testing.assert_allclose(predicted(path, ROWS), ROWS, atol=1e-5)
+
+
+def model(name="l0"):
+    return lamina.Sequential([lamina.Input((3,)), lamina.layers.Dense(2, name=name)])
+
+
+@pytest.mark.parametrize("name", ["l0", "another"])
+def test_weights_alone_go_by_name_or_by_order(path, name):
+    write(path, None, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
+    own = model(name)
+    assert len(own.load_weights(path).loaded) == 2
+    np.testing.assert_array_equal(own.get_weights()[0], KERNEL)
+
+
+def test_mismatches_are_a_table_and_can_be_allowed(path):
+    write(path, None, {"l0": numbered([KERNEL.T, BIAS])}, keras_version="2.2.4")
+    own = model()
+    before = own.get_weights()[0]
+    with pytest.raises(FileFormatError, match=r"l0/kernel +\(3, 2\) +\(2, 3\) +wrong"):
+        own.load_weights(path)
+    report = own.load_weights(path, skip_mismatch=True)
+    assert report.wrong_shape and report.loaded == [own.weights[1].path]
+    np.testing.assert_array_equal(own.get_weights()[0], before)
+
+
+def test_layers_that_one_side_lacks_are_named(path):
+    layers = {"l0": numbered([KERNEL, BIAS]), "x": numbered([BIAS])}
+    write(path, None, layers, keras_version="2.2.4")
+    with pytest.raises(FileFormatError, match=r"w0:0 +- +\(2,\) +unexpected"):
+        model().load_weights(path)
+    assert model().load_weights(path, strict=False).unexpected == ["w0:0"]
+
+
+def test_a_number_of_arrays_that_no_layer_has(path):
+    write(path, None, {"l0": numbered([KERNEL, BIAS, BIAS])}, keras_version="2.2.4")
+    with pytest.raises(FileFormatError, match="l0"):
+        model().load_weights(path)
+
+
+ADAM = {"class_name": "Adam", "config": {"lr": 0.1, "decay": 0.5, "clipnorm": 2.0}}
+
+
+@pytest.mark.parametrize(
+    ("version", "norm"), [("2.2.4", "global_clipnorm"), ("2.2.4-tf", "clipnorm")]
+)
+def test_rates_decay_and_norms_are_clipped_as_they_were(path, version, norm):
+    training = {"optimizer_config": ADAM, "loss": "cosine_proximity",
+                "metrics": ["acc"], "loss_weights": None}  # fmt: skip
+    slots = [np.full(s, n, "float32") for n in (1, 2) for s in ((3, 2), (2,))]
+    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
+          state=[np.int64(4), *slots], keras_version=version)  # fmt: skip
+    loaded = lamina.models.load_model(path)
+    optimizer = loaded.optimizer
+    assert getattr(optimizer, norm) == 2.0
+    assert float(optimizer.learning_rate) == pytest.approx(0.1 / (1 + 0.5 * 4))
+    assert int(optimizer.iterations) == 4
+    state = {v.name: v.numpy() for v in optimizer.variables}
+    assert np.all(state["l0_kernel_momentum"] == 1)
+    assert np.all(state["l0_bias_velocity"] == 2)
+    assert loaded.loss == "cosine_similarity"
+
+
+@pytest.mark.parametrize("state", [[np.int64(4)], [np.ones((7, 7))]])
+def test_state_that_does_not_fit_is_left_whole_and_reported(path, state):
+    training = {"optimizer_config": ADAM, "loss": "mse"}
+    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
+          state=state, keras_version="2.2.4")  # fmt: skip
+    with pytest.warns(UserWarning, match="state of Adam in .* was not loaded: the"):
+        optimizer = lamina.models.load_model(path).optimizer
+    assert int(optimizer.iterations) == 0
+
+
+def test_compiling_can_be_left_out(path):
+    training = {"optimizer_config": {"class_name": "Own", "config": {}}, "loss": "mse"}
+    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
+          keras_version="2.2.4")  # fmt: skip
+    with pytest.raises(FileFormatError, match="'Own'"):
+        lamina.models.load_model(path)
+    assert not lamina.models.load_model(path, compile=False).compiled
+
+
+def test_names_that_lead_nowhere_or_come_twice(path):
+    write(path, None, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
+    for names in ([b"w0:0", b"w0:0"], [b"w0:0", b"../w1:0"]):
+        with h5py.File(path, "a") as file:
+            file["l0"].attrs["weight_names"] = np.array(names)
+        with pytest.raises(FileFormatError, match="twice|has none"):
+            model().load_weights(path)
+
+
+def test_this_layout_is_not_written(path):
+    with pytest.raises(ArgumentError, match=r"must end in '\.keras'"):
+        model().save(path)
+    with pytest.raises(ArgumentError, match=r"must end in '\.weights\.h5'"):
+        model().save_weights(path)
