@@ -33,6 +33,7 @@ CLAIMS = (
     "import_time",
     "many_models",
     "checkpoint_cost",
+    "save_load",
     "scale_rows",
     "scale_epochs",
     "scale_callbacks",
