@@ -140,6 +140,8 @@ ROWS = [
     Row("integers:heads", model_of(config_of("Reshape", target_shape=[2, 2]),
         config_of("GroupQueryAttention", head_dim=4, num_query_heads=BIG,
         num_key_value_heads=1)), "."),
+    Row("integers:vocabulary", model_of(config_of("StringLookup",
+        vocabulary=["a" * 10**6, *map(str, range(10**4))])), "1,000,000 characters"),
     Row("integers:op_repeats", op("repeat", BIG, axis=1), TOO_LARGE),
     Row("integers:op_tiles", op("tile", [1, BIG]), TOO_LARGE),
     Row("integers:op_splits", op("array_split", 10**7, axis=1), "10,000,000 arrays"),

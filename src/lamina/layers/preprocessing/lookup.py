@@ -23,6 +23,8 @@ from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
 
 __all__ = ["IntegerLookup", "StringLookup"]
 
+_MOST_CHARACTERS = 2**27
+
 
 class Lookup(Layer):
     """A table from values to numbers; base of the layers that look values up.
@@ -121,6 +123,7 @@ class Lookup(Layer):
         """
         if isinstance(vocabulary, (str, Path)):
             vocabulary = Path(vocabulary).read_text("utf-8").splitlines()
+        self._check_length(vocabulary)
         values = self._cleaned(np.asarray(vocabulary)).tolist()
         specials = self._specials()
         complete = bool(specials) and values[: len(specials)] == specials
@@ -131,6 +134,16 @@ class Lookup(Layer):
         self._places = dict(zip(known, places, strict=True))
         if self.output_mode == "tf_idf":
             self._set_idf(values, idf_weights, complete)
+
+    def _check_length(self, vocabulary: Any) -> None:
+        """NumPy gives every text the place that the longest one needs."""
+        texts = vocabulary if isinstance(vocabulary, (list, tuple)) else ()
+        longest = max((len(v) for v in texts if isinstance(v, (str, bytes))), default=0)
+        if longest * len(texts) > _MOST_CHARACTERS:
+            raise ArgumentError(
+                f"Layer {self.name!r} ({type(self).__name__}) can't use a vocabulary "
+                f"of {len(texts):,} values of which one has {longest:,} characters."
+            )
 
     def _check_vocabulary(self, known: list[Any], given: list[Any]) -> None:
         repeated = [value for value, n in Counter(known).items() if n > 1]
