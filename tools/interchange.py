@@ -26,6 +26,7 @@ import jax
 import numpy as np
 
 import lamina
+from lamina.models.graph_ops import KERAS_CLASSES
 from tests.oracles import observe
 from tests.oracles.families import CONFIGS
 from tests.tables.cases import LayerCase, LossCase, MetricCase
@@ -36,6 +37,8 @@ from tests.tables.metrics import METRICS
 from tests.tables.models import MODELS, REALS, ROWS, perceptron
 from tests.tables.optimizers import OPTIMIZERS
 from tests.tables.schedules import SCHEDULES
+from tests.unit.ops.table import CASES as OPS
+from tests.unit.ops.table import OpCase
 
 BATCH = {"batch_size": 8, "verbose": 0}
 # Keras leaves an argument of these out of its files, or can't compute them compiled.
@@ -180,6 +183,27 @@ def is_judge(case: MetricCase) -> bool:
     return len(case.updates[0].arguments) == 2
 
 
+def of_op(case: OpCase) -> Exchange:
+    arrays = [a for a in jax.tree.leaves(case.args) if isinstance(a, np.ndarray)]
+
+    def make(k: Any) -> Any:
+        inputs = [k.Input(batch_shape=a.shape, dtype=a.dtype.name) for a in arrays]
+        given = iter(inputs)
+        args = jax.tree.map(
+            lambda v: next(given) if isinstance(v, np.ndarray) else v, case.args
+        )
+        return k.Model(inputs, getattr(k.ops, case.name)(*args, **case.kwargs))
+
+    return Exchange("ops", case.label, make, lambda model: [model(arrays)])
+
+
+def in_graphs(case: OpCase) -> bool:
+    """Whether a function of tensors alone has a class in Keras."""
+    arrays = [a for a in jax.tree.leaves(case.args) if isinstance(a, np.ndarray)]
+    plain = not any(callable(v) for v in jax.tree.leaves(case.args))
+    return plain and bool(arrays) and case.name in KERAS_CLASSES
+
+
 def exchanges() -> list[Exchange]:
     """All of them."""
     refused = {"code", "host"}
@@ -196,6 +220,7 @@ def exchanges() -> list[Exchange]:
         *[of_optimizer(name, make, "schedules") for name, make in schedules],
         *of_models(),
         *of_graphs(),
+        *[of_op(case) for case in OPS if in_graphs(case)],
     ]
 
 

@@ -15,7 +15,7 @@ from lamina.core.module import signature
 from lamina.core.registry import deserialize, serialize
 from lamina.errors import ArgumentError, FileFormatError, did_you_mean
 
-__all__ = ["Call", "is_op", "op_config", "op_from_config"]
+__all__ = ["KERAS_CLASSES", "Call", "is_op", "op_config", "op_from_config"]
 
 # The functions that take no other function, by the module that Keras has them in.
 _MODULES = {
@@ -60,12 +60,12 @@ def _class_name(name: str) -> str:
     return _UNUSUAL.get(name) or name.title().replace("_", "")
 
 
-_CLASSES = {
+KERAS_CLASSES = {
     name: (f"keras.src.ops.{module}", _class_name(name))
     for module, names in _MODULES.items()
     for name in names.split()
 }
-_NAMES = {place: name for name, place in _CLASSES.items()}
+_NAMES = {place: name for name, place in KERAS_CLASSES.items()}
 
 # What Keras's operations are called on; their other arguments make the operation.
 _OPERANDS = frozenset(
@@ -105,7 +105,7 @@ def op_config(name: str, operation: Any, call: Call) -> tuple[dict[str, Any], Ca
             f"The graph calls {function!r}, which is no function of `lamina.ops`, so "
             "it can't be written to a config. Put it into a layer."
         )
-    if function not in _CLASSES:
+    if function not in KERAS_CLASSES:
         config = {"name": name, "function": function}
         return _entry("lamina.ops", "Op", config), call
     found = signature(operation)
@@ -122,7 +122,7 @@ def op_config(name: str, operation: Any, call: Call) -> tuple[dict[str, Any], Ca
             options[key] = serialize(value)
     while args and args[-1] is None:
         args.pop()
-    return _entry(*_CLASSES[function], {"name": name, **options}), (args, {})
+    return _entry(*KERAS_CLASSES[function], {"name": name, **options}), (args, {})
 
 
 def _entry(module: str, cls: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Functions in graphs, as configs and back."""
+
+from __future__ import annotations
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import lamina
+from lamina import ops
+from lamina.core.graph import op
+from lamina.errors import ArgumentError, FileFormatError
+from lamina.models.graph_ops import KERAS_CLASSES, op_config, op_from_config
+from tests.tables.graphs import GRAPHS
+from tests.unit.ops.table import CASES
+
+PLAIN = [c for c in CASES if not any(map(callable, jax.tree.leaves(c.args)))]
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case.label)
+def test_an_op_survives_its_config(case):
+    function = getattr(ops, case.name)
+    entry, (args, kwargs) = op_config("x", function, (list(case.args), case.kwargs))
+    again = op_from_config(json.loads(json.dumps(entry)))
+    found, expected = again(*args, **kwargs), function(*case.args, **case.kwargs)
+    for one, other in zip(
+        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_keras_classes_are_of_public_functions():
+    assert set(KERAS_CLASSES) <= set(ops.__all__)
+    assert KERAS_CLASSES["expand_dims"] == ("keras.src.ops.numpy", "ExpandDims")
+
+
+WITH_OPS = [c for c in GRAPHS if c.name in ("arithmetic", "shapes", "functions")]
+
+
+@pytest.mark.parametrize("case", WITH_OPS, ids=lambda case: case.name)
+def test_a_graph_of_functions_survives_json(case):
+    model = case.make(lamina)
+    twin = lamina.models.model_from_json(model.to_json())
+    twin.set_weights(model.get_weights())
+    pairs = zip(model(case.x), twin(case.x), strict=True)
+    for one, other in pairs:
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_a_function_of_the_users_is_no_op():
+    @op
+    def own(x):
+        return x + 1
+
+    x = lamina.Input((3,))
+    with pytest.raises(ArgumentError, match="'own', which is no function of `lamina"):
+        lamina.Model(x, own(x)).to_json()
+
+
+def entry(name, config, module="keras.src.ops.numpy"):
+    return {"module": module, "class_name": name, "config": config}
+
+
+REFUSED = [
+    (entry("Getattr", {}), "'Getattr' of 'keras.src.ops.numpy'"),
+    (entry("Add", {}, "keras.src.ops.core"), "'Add' of 'keras.src.ops.core'"),
+    (entry("Op", {"function": "exec"}, "lamina.ops"), "'exec'"),
+    (entry("Op", {"function": "linalg"}, "lamina.ops"), "'linalg'"),
+    (entry("Op", {"function": ["add"]}, "lamina.ops"), "no lamina op"),
+    (entry("Mean", {"swing": 3}), "the option 'swing'"),
+]
+
+
+@pytest.mark.parametrize(("config", "reason"), REFUSED, ids=lambda v: str(v)[:40])
+def test_what_is_no_op_is_refused(config, reason):
+    with pytest.raises(FileFormatError, match=reason):
+        op_from_config(config)
+
+
+def test_an_op_called_on_too_much():
+    with pytest.raises(FileFormatError, match="'add' on too many values"):
+        op_from_config(entry("Add", {}))(1.0, 2.0, 3.0)
