@@ -198,7 +198,9 @@ ROWS = [
         "printable",
     ),
     Row(
-        "names:name_of_a_megabyte", config_of("Dense", units=1, name="a" * 2**20), "255"
+        "names:name_of_a_megabyte",
+        config_of("Dense", units=1, name="a" * 99_999),
+        "255",
     ),
     # #23115: functions of the library that read and write files.
     *(

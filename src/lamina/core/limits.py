@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -36,6 +36,8 @@ MAX_DEPTH = 100
 MAX_VALUES = 4_000_000
 MAX_OBJECTS = 100_000
 MAX_INTEGER = 2**64
+# NumPy takes hundreds of times as much to find that a text is no number.
+MAX_TEXT = 100_000
 # Each output of one call is traced by itself.
 MAX_OUTPUTS = 10_000
 # JAX makes an array of each number in a list that an op is called with.
@@ -228,8 +230,13 @@ def reading(
         local.budget = None
 
 
-def check_config(config: Any, what: str = "The config") -> int:
+def check_config(config: Any, what: str = "The config", longest: int = MAX_TEXT) -> int:
     """Refuse a config that is too deep or too large; returns its number of objects.
+
+    Args:
+        config: dictionaries, lists and plain values.
+        what: the beginning of messages.
+        longest: how many characters a text may have.
 
     Raises:
         FileFormatError: it is out of bounds, or contains itself.
@@ -245,10 +252,13 @@ def check_config(config: Any, what: str = "The config") -> int:
             if isinstance(value, dict):
                 objects += "class_name" in value
                 inner.extend(value.values())
+                _require_short(value, what, longest)
             elif isinstance(value, (list, tuple)):
                 inner.extend(value)
             elif isinstance(value, int) and abs(value) > MAX_INTEGER:
                 raise FileFormatError(f"{what} holds an integer above 2**64.")
+            elif isinstance(value, str) and len(value) > longest:
+                _require_short([value], what, longest)
             if values + len(inner) > MAX_VALUES:
                 raise FileFormatError(f"{what} holds more than {MAX_VALUES:,} values.")
         if inner and depth == MAX_DEPTH:
@@ -262,3 +272,12 @@ def check_config(config: Any, what: str = "The config") -> int:
             f"{what} describes {objects:,} objects; at most {MAX_OBJECTS:,} are read."
         )
     return objects
+
+
+def _require_short(texts: Iterable[Any], what: str, longest: int) -> None:
+    for text in texts:
+        if isinstance(text, str) and len(text) > longest:
+            raise FileFormatError(
+                f"{what} holds a text of {len(text):,} characters; at most "
+                f"{longest:,} are read."
+            )

@@ -42,7 +42,7 @@ def read_json(text: str | bytes, what: str) -> dict[str, Any]:
         raise FileFormatError(f"{what} is no valid JSON: {error}.") from None
     if not isinstance(config, dict):
         raise FileFormatError(f"{what} must hold a dictionary.")
-    check_config(config, what)
+    check_config(config, what, longest=MAX_BYTES)
     return config
 
 
