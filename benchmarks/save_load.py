@@ -25,7 +25,7 @@ CLAIM = Claim(
     quick_rounds=3,
     level=Level.DEFAULT,
     notes=(
-        "lamina waits until a file has reached the disk and notes its SHA-256, which it "
-        "compares on loading; Keras does neither.",
+        "lamina waits until a file has reached the disk and notes its SHA-256, which "
+        "it compares on loading; Keras does neither.",
     ),
 )
