@@ -22,6 +22,8 @@ from lamina.saving.safetensors import is_safetensors, read_safetensors
 
 __all__ = ["inspect_file", "inspection_text"]
 
+_WIDEST = 500
+
 
 def inspect_file(filepath: str | os.PathLike[str]) -> dict[str, Any]:
     """What a `.keras`, `.weights.h5`, `.h5` or `.safetensors` file holds.
@@ -79,7 +81,9 @@ def _keras_zip(contents: Archive) -> dict[str, Any]:
         {k: v for k, v in contents.metadata.items() if k != "sha256"}
     )
     found["sha256"] = _texts(contents.hashes)
-    return {**found, **_architecture(config), "compile": config.get("compile_config")}
+    compiled = config.get("compile_config")
+    compiled = compiled if isinstance(compiled, dict) else None
+    return {**found, **_architecture(config), "compile": compiled}
 
 
 def _hdf5(file: Group, what: str) -> dict[str, Any]:
@@ -167,9 +171,9 @@ def inspection_text(found: dict[str, Any]) -> str:
     model, compiled = found["model"], found["compile"]
     size = readable_size(found["size"])
     lines = [f"{found['file']}: {found['format']}, {size}"]
-    lines += [f"{k.replace('_', ' ')}: {v}" for k, v in found["versions"].items()]
+    lines += [_cut(f"{k.replace('_', ' ')}: {v}") for k, v in found["versions"].items()]
     if model:
-        lines.append(f"model: {model['class']} {model['name']!r}")
+        lines.append(_cut(f"model: {model['class']} {model['name']!r}"))
     lines.append(f"parameters: {found['parameters']:,}")
     if found["optimizer_values"]:
         lines.append(f"values of the optimizer: {found['optimizer_values']:,}")
@@ -192,7 +196,8 @@ def inspection_text(found: dict[str, Any]) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Any) -> list[str]:
-    texts = [head, *(tuple(map(str, row)) for row in rows)]
+    # Every cell is made as wide as the widest.
+    texts = [head, *(tuple(_cut(str(cell)) for cell in row) for row in rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(head))]
     pairs = [zip(row, widths, strict=True) for row in texts]
     return ["  ".join(t.ljust(w) for t, w in row).rstrip() for row in pairs]
@@ -205,6 +210,10 @@ def _short(value: Any) -> str:
         inside = ", ".join(f"{k}={_short(v)}" for k, v in given.items())
         return f"{value.get('class_name')}({inside})"
     return json.dumps(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]} ..."
 
 
 def _printable(text: str) -> str:
