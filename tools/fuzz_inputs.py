@@ -234,6 +234,15 @@ def mutate_legacy(random: Random, text: str) -> bytes:
     return data if choice < 0.8 else mutate_bytes(random, data)
 
 
+def mutate_file(random: Random, data: bytes) -> bytes:
+    """A file of any format, damaged in the way of that format."""
+    if data.startswith(b"PK"):
+        return mutate_archive(random, data)
+    if data.startswith(b"\x89HDF"):
+        return mutate_bytes(random, data)
+    return mutate_tensors(random, data)
+
+
 def mutate_arrays(random: Random, layers: dict[str, dict[str, Any]]) -> None:
     """Other shapes, names and numbers of weights."""
     layer = random.choice(list(layers))
@@ -423,6 +432,13 @@ def weight_files() -> list[bytes]:
     return [own, buffer.getvalue()]
 
 
+@cache
+def all_files() -> list[bytes]:
+    """One of each format."""
+    old = [legacy_file(json.loads(text)) for text in legacy_models()]
+    return [*archives()[-8:], *weight_files(), *tensor_files() * 2, *old]
+
+
 # Loading
 
 
@@ -460,6 +476,14 @@ def run_legacy(data: bytes, folder: Path) -> None:
         run_weights(data, folder)
 
 
+def run_inspect(data: bytes, folder: Path) -> None:
+    from lamina.saving.inspect import inspect_file, inspection_text
+
+    path = folder / "model"
+    path.write_bytes(data)
+    inspection_text(inspect_file(path))
+
+
 FORMATS = {
     form.name: form
     for form in (
@@ -468,6 +492,7 @@ FORMATS = {
         Format("text", model_configs, mutate_text, run_text),
         Format("weights", weight_files, mutate_bytes, run_weights),
         Format("safetensors", tensor_files, mutate_tensors, run_weights),
+        Format("inspect", all_files, mutate_file, run_inspect),
         Format("h5", legacy_models, mutate_legacy, run_legacy),
         Format("keras", archives, mutate_archive, run_archive),
     )
