@@ -113,6 +113,27 @@ def wide(file: h5py.File, secret: str) -> None:
         file[f"more/{i}/x"] = 1.0
 
 
+def shared_text(secret: str) -> bytes:
+    """A list of three thousand texts, each the same megabyte."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["long"] = "a" * 2**20
+        file.attrs["list"] = ["b"] * 3000
+    data = bytearray(buffer.getvalue())
+
+    def place_of(size: int) -> int:
+        """Where a reference to a text of that size stands."""
+        for at in range(len(data) - 16):
+            found, heap = struct.unpack_from("<IQ", data, at)
+            if found == size and data[heap : heap + 4] == b"GCOL":
+                return at
+        raise AssertionError
+
+    at, first = place_of(2**20), place_of(1)
+    data[first : first + 48_000] = data[at : at + 16] * 3000
+    return bytes(data)
+
+
 def attribute(value: object, **options: object) -> Callable[[str], bytes]:
     def change(file: h5py.File, secret: str) -> None:
         file[KERNEL].attrs.create("note", value, **options)
@@ -192,6 +213,7 @@ ROWS = [
     Row("dtypes:noted",
         attribute(None, shape=(1,), dtype=h5py.ref_dtype), "a reference"),
     Row("damaged:newest_layout", newest_layout, "newer layout"),
+    Row("cycles:shared_text", shared_text, "parts overlap"),
     Row("cycles:shared_bytes", shared_bytes, "cut short|but .* stored|two places"),
     Row("damaged:names_up", patched(b"\5\0dense", b"\5\0../.."), "has the name"),
     Row("dtypes:float_layout", patched(struct.pack("<4BI", 23, 8, 0, 23, 127),

@@ -129,10 +129,14 @@ class _Reader:
         self.heaps: dict[int, dict[int, bytes]] = {}
 
     def at(self, address: int, size: int) -> Cursor:
+        self.count(size)
+        return Cursor(self.region.read(address, size))
+
+    def count(self, size: int) -> None:
+        """Note that so many bytes are looked at: no more than there are, and again."""
         self.left -= size
         if self.left < 0:
             raise Damaged("its parts overlap")
-        return Cursor(self.region.read(address, size))
 
     def root(self) -> Group:
         cursor = self.at(0, 16)
@@ -332,6 +336,7 @@ class _Reader:
             return ""
         if place not in self.heaps:
             self.heaps[place] = dict(self.heap(place))
+        self.count(size)
         return _text(self.heaps[place].get(number, b"")[:size])
 
     def heap(self, address: int) -> Iterator[tuple[int, bytes]]:
