@@ -207,7 +207,10 @@ def in_graphs(case: OpCase) -> bool:
 def exchanges() -> list[Exchange]:
     """All of them."""
     refused = {"code", "host"}
-    layers = [c for c in LAYERS if c.traits.isdisjoint(refused)]
+    # Where a call says `training`, the model's flag wins in Keras, the call's in lamina.
+    layers = [
+        c for c in LAYERS if c.traits.isdisjoint(refused) and "training" not in c.call
+    ]
     schedules = [
         (c.name, lambda k, c=c: k.optimizers.SGD(c.make(k), momentum=0.9))
         for c in SCHEDULES
@@ -220,6 +223,7 @@ def exchanges() -> list[Exchange]:
         *[of_optimizer(name, make, "schedules") for name, make in schedules],
         *of_models(),
         *of_graphs(),
+        *[case._replace(family="weights") for case in of_graphs()],
         *[of_op(case) for case in OPS if in_graphs(case)],
     ]
 
@@ -229,21 +233,33 @@ def load(k: Any, path: Path) -> Any:
     return (k.models if k is lamina else k.saving).load_model(path)
 
 
+def through_a_file(case: Exchange, writer: Any, reader: Any, folder: Path) -> Any:
+    """The model that one library saves, and the one that the other makes of it."""
+    model = case.make(writer)
+    if case.family == "weights":
+        path = folder / "model.weights.h5"
+        model.save_weights(path)
+        twin = case.make(reader)
+        twin.set_weights([np.zeros_like(weight) for weight in twin.get_weights()])
+        twin.load_weights(path)
+        return model, twin
+    path = folder / "model.keras"
+    model.save(path)
+    if case.family == "graphs":
+        case.make(reader)  # the user's classes are known to both libraries
+    if writer is not lamina and case.family in ("models", "optimizers"):
+        # Averages leave a model that Keras can't go on with: its copy can.
+        model = load(writer, path)
+    return model, load(reader, path)
+
+
 def pass_on(case: Exchange, writer: Any, reader: Any, folder: Path) -> None:
     """Save with one library, load with the other, compare.
 
     Raises:
         AssertionError: they differ. Anything else is raised by one of the libraries.
     """
-    path = folder / "model.keras"
-    model = case.make(writer)
-    model.save(path)
-    if case.family == "graphs":
-        case.make(reader)  # the user's classes are known to both libraries
-    if writer is not lamina:
-        # Averages leave a model that Keras can't go on with: its copy can.
-        model = load(writer, path)
-    twin = load(reader, path)
+    model, twin = through_a_file(case, writer, reader, folder)
     pairs = zip(case.numbers(model), case.numbers(twin), strict=True)
     for number, (saved, loaded) in enumerate(pairs):
         left, right = jax.tree.leaves(saved), jax.tree.leaves(loaded)

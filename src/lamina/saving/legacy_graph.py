@@ -10,6 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina.errors import FileFormatError
+from lamina.saving.legacy_functions import (
+    FUNCTION_LAYERS,
+    function_call,
+    function_of,
+)
 from lamina.saving.legacy_names import MERGES
 
 __all__ = ["functional", "sequential"]
@@ -60,6 +65,11 @@ def functional(config: dict[str, Any], convert: Convert) -> dict[str, Any]:
     layers: list[dict[str, Any]] = []
     for entry in entries:
         calls = entry.get("inbound_nodes") or []
+        if entry["class_name"] in FUNCTION_LAYERS:
+            new = function_of(entry)
+            nodes = [_function_call(entry, call, shifts) for call in calls]
+            layers.append({**new, "name": entry["name"], "inbound_nodes": nodes})
+            continue
         nodes = [_call(entry["class_name"], call, shifts) for call in calls]
         if entry["class_name"] == "Merge":
             layers += _merged(entry["name"], entry["config"], nodes)
@@ -135,6 +145,23 @@ def _call(kind: str, call: Any, shifts: dict[str, int]) -> dict[str, Any]:
     if len(inputs) > 1 and kind in _TAKES_STATES:
         inputs, kwargs["initial_state"] = inputs[:1], inputs[1:]
     return {"args": inputs if len(inputs) == 1 else [inputs], "kwargs": kwargs}
+
+
+def _function_call(
+    entry: dict[str, Any], call: Any, shifts: dict[str, int]
+) -> dict[str, Any]:
+    if not isinstance(call, list) or not call:
+        raise FileFormatError(f"The file calls {entry['name']!r} on {call!r}.")
+    many = isinstance(call[0], list)
+    parts = call if many else [call]
+    if not all(isinstance(part, list) and len(part) == 4 for part in parts):
+        raise FileFormatError(f"The file calls {entry['name']!r} on {call!r}.")
+    found = [
+        part[2] if part[0] == "_CONSTANT_VALUE" else _tensor(part, shifts)
+        for part in parts
+    ]
+    keywords = _keywords(parts[0][3], shifts)
+    return function_call(entry, found if many else found[0], keywords)
 
 
 def _keywords(value: Any, shifts: dict[str, int]) -> Any:

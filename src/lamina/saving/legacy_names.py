@@ -19,6 +19,8 @@ CLASSES = {
     "LSTMV2": "LSTM",
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
+    "ThresholdedReLU": "ReLU",
+    "TimeDistributedDense": "Dense",
     "SyncBatchNormalization": "BatchNormalization",
     "Convolution2DTranspose": "Conv2DTranspose",
     "SeparableConvolution2D": "SeparableConv2D",
@@ -81,6 +83,7 @@ OWN_ARGUMENTS = {
     "MaxNorm": {"m": "max_value"},
     "PReLU": {"init": "alpha_initializer"},
     "RepeatVector": {"n": "n"},
+    "ReLU": {"theta": "threshold"},
     "SeparableConv2D": {"init": "depthwise_initializer"},
 }
 

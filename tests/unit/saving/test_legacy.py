@@ -1,19 +1,25 @@
-"""Old layouts, one thing at a time, in files made here; the expected numbers are worked
+"""Old layers, one thing at a time, in files made here; the expected numbers are worked
 out from what the old releases did."""
 
 from __future__ import annotations
 
-import json
-
-import h5py
 import numpy as np
 import pytest
 
 import lamina
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import FileFormatError
 from tests.tables.arrays import floats
+from tests.unit.saving.legacy_layout import (
+    BIAS,
+    KERNEL,
+    ROWS,
+    dense,
+    numbered,
+    predicted,
+    stack,
+    write,
+)
 
-ROWS = floats(4, 3, seed=1)
 STEPS = floats(4, 5, 3, seed=2)
 
 
@@ -23,67 +29,6 @@ def sigmoid(x):
 
 def hard_sigmoid(x):
     return np.clip(0.2 * x + 0.5, 0, 1)
-
-
-def listed(group, key, names, parts=1):
-    names = np.array([name.encode() for name in names])
-    if parts == 1:
-        group.attrs[key] = names
-    for i, some in enumerate(np.array_split(names, parts) if parts > 1 else ()):
-        group.attrs[f"{key}{i}"] = some
-
-
-def write(path, config, weights, training=None, parts=1, state=(), **attributes):
-    """A file as Keras 1 and 2 wrote it: `weights` has named arrays by layer."""
-    with h5py.File(path, "w") as file:
-        for key, value in attributes.items():
-            file.attrs[key] = value.encode()
-        root = file
-        if config is not None:
-            file.attrs["model_config"] = json.dumps(config).encode()
-            root = file.create_group("model_weights")
-        listed(root, "layer_names", list(weights), parts)
-        for layer, arrays in weights.items():
-            group = root.create_group(layer)
-            listed(group, "weight_names", list(arrays), parts)
-            for name, array in arrays.items():
-                group[name] = array
-        if training is not None:
-            file.attrs["training_config"] = json.dumps(training).encode()
-            group = file.create_group("optimizer_weights")
-            listed(group, "weight_names", [f"v{i}:0" for i in range(len(state))])
-            for i, array in enumerate(state):
-                group[f"v{i}:0"] = array
-    return path
-
-
-def stack(*layers, shape=(None, 3), listing=True):
-    """A Sequential of layers, the first of which says what goes in."""
-    entries = [
-        {"class_name": kind, "config": {"name": f"l{i}", **config}}
-        for i, (kind, config) in enumerate(layers)
-    ]
-    entries[0]["config"]["batch_input_shape"] = list(shape)
-    return {
-        "class_name": "Sequential",
-        "config": entries if listing else {"name": "s", "layers": entries},
-    }
-
-
-def predicted(path, x, **options):
-    return np.asarray(lamina.models.load_model(path, **options).predict_on_batch(x))
-
-
-def numbered(arrays, names=None, suffix=":0"):
-    names = names or [f"w{i}" for i in range(len(arrays))]
-    return {f"{n}{suffix}": a for n, a in zip(names, arrays, strict=True)}
-
-
-def dense(units=2, **options):
-    return "Dense", {"units": units, "activation": "linear", **options}
-
-
-KERNEL, BIAS = floats(3, 2, seed=3), floats(2, seed=4)
 
 
 @pytest.fixture
@@ -365,119 +310,45 @@ def test_the_users_own_layer_is_known_by_its_registered_name(path):
     np.testing.assert_allclose(found, 3 * (ROWS @ KERNEL + BIAS), rtol=2e-2)
 
 
-# Files
-
-
-def test_long_lists_of_names_are_split(path):
-    layers = {f"l{i}": numbered([np.eye(3), np.ones(3)]) for i in range(5)}
-    write(path, stack(*[dense(3)] * 5), layers, parts=3, keras_version="2.2.4")
-    np.testing.assert_allclose(predicted(path, ROWS), ROWS + 5, atol=1e-5)
-
-
-def test_a_long_config_is_read(path):
-    count = 400
-    layers = {f"l{i}": numbered([np.eye(3), np.zeros(3)]) for i in range(count)}
-    config = stack(*[dense(3, kernel_initializer="x" * 200)] * count)
-    config["config"] = config["config"][:60]
-    for entry in config["config"]:
-        entry["config"]["kernel_initializer"] = {"class_name": "Zeros", "config": {}}
-        entry["config"]["quantization_config"] = "y" * 2000
-    some = dict(list(layers.items())[:60])
-    write(path, config, some, keras_version="2.2.4")
-    assert len(json.dumps(config)) > 2**16
-    np.testing.assert_allclose(predicted(path, ROWS), ROWS, atol=1e-5)
-
-
-def model(name="l0"):
-    return lamina.Sequential([lamina.Input((3,)), lamina.layers.Dense(2, name=name)])
-
-
-@pytest.mark.parametrize("name", ["l0", "another"])
-def test_weights_alone_go_by_name_or_by_order(path, name):
-    write(path, None, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
-    own = model(name)
-    assert len(own.load_weights(path).loaded) == 2
-    np.testing.assert_array_equal(own.get_weights()[0], KERNEL)
-
-
-def test_mismatches_are_a_table_and_can_be_allowed(path):
-    write(path, None, {"l0": numbered([KERNEL.T, BIAS])}, keras_version="2.2.4")
-    own = model()
-    before = own.get_weights()[0]
-    with pytest.raises(FileFormatError, match=r"l0/kernel +\(3, 2\) +\(2, 3\) +wrong"):
-        own.load_weights(path)
-    report = own.load_weights(path, skip_mismatch=True)
-    assert report.wrong_shape and report.loaded == [own.weights[1].path]
-    np.testing.assert_array_equal(own.get_weights()[0], before)
-
-
-def test_layers_that_one_side_lacks_are_named(path):
-    layers = {"l0": numbered([KERNEL, BIAS]), "x": numbered([BIAS])}
-    write(path, None, layers, keras_version="2.2.4")
-    with pytest.raises(FileFormatError, match=r"w0:0 +- +\(2,\) +unexpected"):
-        model().load_weights(path)
-    assert model().load_weights(path, strict=False).unexpected == ["w0:0"]
-
-
-def test_a_number_of_arrays_that_no_layer_has(path):
-    write(path, None, {"l0": numbered([KERNEL, BIAS, BIAS])}, keras_version="2.2.4")
-    with pytest.raises(FileFormatError, match="l0"):
-        model().load_weights(path)
-
-
-ADAM = {"class_name": "Adam", "config": {"lr": 0.1, "decay": 0.5, "clipnorm": 2.0}}
+def calling(function, **keywords):
+    """A graph that calls one of TensorFlow's functions on its input."""
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+         "config": {"batch_input_shape": [None, 3], "name": "x"}},
+        {"class_name": "TFOpLambda", "name": "f", "config": {"function": function},
+         "inbound_nodes": [["x", 0, 0, keywords]]},
+    ]  # fmt: skip
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["f", 0, 0]]}
+    return {"class_name": "Functional", "config": {"layers": layers, **ends}}
 
 
 @pytest.mark.parametrize(
-    ("version", "norm"), [("2.2.4", "global_clipnorm"), ("2.2.4-tf", "clipnorm")]
+    ("function", "keywords", "expected"),
+    [
+        ("math.reduce_sum", {"axis": -1, "keepdims": False}, ROWS.sum(-1)),
+        ("__operators__.getitem",
+         {"slice_spec": [{"start": None, "stop": None, "step": None}, 0]}, ROWS[:, 0]),
+        ("math.multiply", {"y": ["x", 0, 0], "name": None}, ROWS * ROWS),
+    ],
+    ids=["reduce_sum", "getitem", "multiply"],
+)  # fmt: skip
+def test_functions_of_tensorflow_are_known_by_a_list(
+    path, function, keywords, expected
+):
+    write(path, calling(function, **keywords), {}, keras_version="2.9.0")
+    np.testing.assert_allclose(predicted(path, ROWS), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "keywords", "reason"),
+    [
+        ("io.read_file", {}, "TensorFlow's 'io.read_file'"),
+        ("__operators__.__class__", {}, "lamina knows no function"),
+        (["math.abs"], {}, "lamina knows no function"),
+        ("math.reduce_sum", {"swing": 3}, "swing=3"),
+    ],
 )
-def test_rates_decay_and_norms_are_clipped_as_they_were(path, version, norm):
-    training = {"optimizer_config": ADAM, "loss": "cosine_proximity",
-                "metrics": ["acc"], "loss_weights": None}  # fmt: skip
-    slots = [np.full(s, n, "float32") for n in (1, 2) for s in ((3, 2), (2,))]
-    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
-          state=[np.int64(4), *slots], keras_version=version)  # fmt: skip
-    loaded = lamina.models.load_model(path)
-    optimizer = loaded.optimizer
-    assert getattr(optimizer, norm) == 2.0
-    assert float(optimizer.learning_rate) == pytest.approx(0.1 / (1 + 0.5 * 4))
-    assert int(optimizer.iterations) == 4
-    state = {v.name: v.numpy() for v in optimizer.variables}
-    assert np.all(state["l0_kernel_momentum"] == 1)
-    assert np.all(state["l0_bias_velocity"] == 2)
-    assert loaded.loss == "cosine_similarity"
-
-
-@pytest.mark.parametrize("state", [[np.int64(4)], [np.ones((7, 7))]])
-def test_state_that_does_not_fit_is_left_whole_and_reported(path, state):
-    training = {"optimizer_config": ADAM, "loss": "mse"}
-    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
-          state=state, keras_version="2.2.4")  # fmt: skip
-    with pytest.warns(UserWarning, match="state of Adam in .* was not loaded: the"):
-        optimizer = lamina.models.load_model(path).optimizer
-    assert int(optimizer.iterations) == 0
-
-
-def test_compiling_can_be_left_out(path):
-    training = {"optimizer_config": {"class_name": "Own", "config": {}}, "loss": "mse"}
-    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
-          keras_version="2.2.4")  # fmt: skip
-    with pytest.raises(FileFormatError, match="'Own'"):
+def test_other_functions_of_tensorflow_are_refused(path, function, keywords, reason):
+    write(path, calling(function, **keywords), {}, keras_version="2.9.0")
+    with pytest.raises(FileFormatError, match=reason):
         lamina.models.load_model(path)
-    assert not lamina.models.load_model(path, compile=False).compiled
-
-
-def test_names_that_lead_nowhere_or_come_twice(path):
-    write(path, None, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
-    for names in ([b"w0:0", b"w0:0"], [b"w0:0", b"../w1:0"]):
-        with h5py.File(path, "a") as file:
-            file["l0"].attrs["weight_names"] = np.array(names)
-        with pytest.raises(FileFormatError, match="twice|has none"):
-            model().load_weights(path)
-
-
-def test_this_layout_is_not_written(path):
-    with pytest.raises(ArgumentError, match=r"must end in '\.keras'"):
-        model().save(path)
-    with pytest.raises(ArgumentError, match=r"must end in '\.weights\.h5'"):
-        model().save_weights(path)
