@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -78,7 +79,12 @@ def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """
-    return nn.gelu(float_array(x), approximate)
+    x = float_array(x)
+    if approximate:
+        return nn.gelu(x, approximate=True)
+    # JAX's own form has the last digits of values next to 0, at three times the cost.
+    wide = widened(x)
+    return (wide * (0.5 + 0.5 * lax.erf(wide * math.sqrt(0.5)))).astype(x.dtype)
 
 
 @op

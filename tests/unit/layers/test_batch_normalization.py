@@ -75,3 +75,10 @@ def test_momentum_can_change_between_steps():
     layer.momentum = 1.0
     layer(X + 100, training=True)
     np.testing.assert_allclose(layer.moving_mean.numpy(), X.mean(0), rtol=1e-5)
+
+
+def test_a_mean_far_from_zero_does_not_swallow_the_variance():
+    x = floats(4096, 3) + np.float32(1000)
+    y = np.asarray(layers.BatchNormalization(epsilon=0)(x, training=True))
+    np.testing.assert_allclose(y.mean(0), 0, atol=1e-3)
+    np.testing.assert_allclose(y.std(0), 1, rtol=1e-4)

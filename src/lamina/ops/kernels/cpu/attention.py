@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,13 +18,11 @@ __all__ = ["rows_in_blocks"]
 
 Arrays = tuple[Any, ...]
 
-# How many queries are looked at together: more of them in long sequences.
-_BLOCKS = (64, 128)
+# How many queries are looked at together: more of them where that leaves out no keys.
+_FEW, _MANY = 64, 128
 _LONG = 512
 # With more blocks than these, one program serves them all in turn.
 _UNROLLED = 16
-# Up to this many scores are kept for the gradient; more of them are computed again.
-_KEPT = 256 * 256
 
 
 def _is_plain(q: Any, k: Any, v: Any, bias: Any, masks: Any, look: Look) -> bool:
@@ -44,10 +42,12 @@ def rows_in_blocks(
 ) -> jax.Array:
     """The scores of some queries at a time, against the keys that they can see.
 
-    In long sequences they are computed again for the gradient: memory grows with the
-    length, not with its square.
+    For the gradient they are computed again, which takes no longer than reading them:
+    memory grows with the length, not with its square.
     """
-    q, k, v = query.swapaxes(1, 2), key.swapaxes(1, 2), value.swapaxes(1, 2)
+    # Turned once: XLA would do it again, and what comes before, for each product.
+    turned = tuple(x.swapaxes(1, 2) for x in (query, key, value))
+    q, k, v = lax.optimization_barrier(turned)
     y: Any = _attend(look, q, k, v, masks)
     return y.swapaxes(1, 2)
 
@@ -62,31 +62,28 @@ def _attend(
 def _forward(
     look: Look, q: jax.Array, k: jax.Array, v: jax.Array, masks: Arrays
 ) -> tuple[jax.Array, Any]:
-    def block(_: Any, rows: _Rows, kept: Any) -> tuple[None, Arrays, Any]:
+    def block(_: Any, rows: _Rows) -> tuple[None, Arrays]:
         scores = _scores(look, q, k, masks, rows)
         top = jnp.max(scores, -1, keepdims=True)
         shares = jnp.exp(scores - top)
         total = jnp.sum(shares, -1, keepdims=True)
         y = _product("bnts,bnsh->bnth", shares, v[:, :, : rows.keys]) / total
-        return None, (y, top, total), shares
+        return None, (y, top, total)
 
-    _, (y, top, total), kept = _over_rows(block, None, q, k, masks, look)
+    _, (y, top, total) = _over_rows(block, None, q, k, masks, look)
     y = y.astype(v.dtype)
-    if q.shape[2] * k.shape[2] > _KEPT:
-        kept = [None] * len(kept)
-    return y, (q, k, v, y, top, total, kept, masks)
+    return y, (q, k, v, y, top, total, masks)
 
 
 def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
-    q, k, v, y, top, total, kept, masks = residuals
+    q, k, v, y, top, total, masks = residuals
     # Divided here, where arrays are small, and not among the shares.
-    dy = widened(dy) / total
+    dy = lax.optimization_barrier(widened(dy) / total)
     fall = jnp.sum(dy * widened(y), -1, keepdims=True)
 
-    def block(sums: Arrays, rows: _Rows, shares: Any) -> tuple[Arrays, Arrays, None]:
+    def block(sums: Arrays, rows: _Rows) -> tuple[Arrays, Arrays]:
         slope, some = rows.of(dy), rows.of(widened(q)) * look.scale
-        if shares is None:
-            shares = jnp.exp(_scores(look, q, k, masks, rows) - rows.of(top))
+        shares = jnp.exp(_scores(look, q, k, masks, rows) - rows.of(top))
         change = _product("bnth,bnsh->bnts", slope, v[:, :, : rows.keys])
         change = shares * (change - rows.of(fall))
         # A hidden key has no share, unless the query sees nothing at all.
@@ -99,10 +96,10 @@ def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
         )
         sums = tuple(_plus(a, b) for a, b in zip(sums, parts, strict=True))
         turn = _product("bnts,bnsh->bnth", change, k[:, :, : rows.keys])
-        return sums, (turn * look.scale,), None
+        return sums, (turn * look.scale,)
 
     zeros = tuple(jnp.zeros_like(widened(x)).swapaxes(2, 3) for x in (k, v))
-    sums, (dq,), _ = _over_rows(block, zeros, q, k, masks, look, kept)
+    sums, (dq,) = _over_rows(block, zeros, q, k, masks, look)
     dk, dv = (x.swapaxes(2, 3) for x in sums)
     return dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype), None
 
@@ -148,42 +145,32 @@ def _plus(whole: jax.Array, part: jax.Array) -> jax.Array:
 
 
 def _over_rows(
-    block: Callable[..., Any],
-    carry: Any,
-    q: Any,
-    k: Any,
-    masks: Arrays,
-    look: Look,
-    kept: Sequence[Any] = (),
-) -> tuple[Any, Arrays, list[Any]]:
-    """What `block` carries along, what it gives for all rows, and what it keeps.
+    block: Callable[..., Any], carry: Any, q: Any, k: Any, masks: Arrays, look: Look
+) -> tuple[Any, Arrays]:
+    """What `block` carries along, and what it gives for all rows.
 
-    `block` is called with what is carried, the rows, and what is kept of them.
+    `block` is called with what is carried and with the rows.
     """
     length, keys = q.shape[2], k.shape[2]
-    size = _BLOCKS[length > _LONG]
+    # A query that sees nothing looks at all keys alike, so that all must be there.
+    skips = look.causal and not masks
+    size = _FEW if skips and length <= _LONG else _MANY
     whole = length // size if length > _UNROLLED * size else 0
     done: list[Arrays] = []
-    keep: list[Any] = []
     if whole:
 
-        def turn(carry: Any, start: Any) -> tuple[Any, Arrays]:
-            carry, some, _ = block(carry, _Rows(start, size, keys), None)
-            return carry, some
+        def turn(carry: Any, start: Any) -> Any:
+            return block(carry, _Rows(start, size, keys))
 
         carry, stacked = lax.scan(turn, carry, jnp.arange(whole) * size)
         done.append(tuple(_joined(x) for x in stacked))
-    for i, start in enumerate(range(whole * size, length, size)):
+    for start in range(whole * size, length, size):
         rows = min(size, length - start)
-        # A query that sees nothing looks at all keys alike, so that all must be there.
-        end = min(keys, start + rows) if look.causal and not masks else keys
-        carry, some, more = block(
-            carry, _Rows(start, rows, end), kept[i] if kept else None
-        )
+        end = min(keys, start + rows) if skips else keys
+        carry, some = block(carry, _Rows(start, rows, end))
         done.append(some)
-        keep.append(more)
     parts = zip(*done, strict=True)
-    return carry, tuple(jnp.concatenate(part, 2) for part in parts), keep
+    return carry, tuple(jnp.concatenate(part, 2) for part in parts)
 
 
 def _joined(x: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from lamina.ops.cells import Loop, Rule, Run, Weights, choose, finished
@@ -77,14 +78,12 @@ def _advance(
     mask: Any,
     save: bool,
 ) -> tuple[Any, Any]:
-    rule, step = how.rule, _STEPS[how.rule.kind][0]
-    to_inputs, to_fed_back = weights.biases(rule)
+    step = _STEPS[how.rule.kind][0]
+    to_inputs, to_fed_back = weights.biases(how.rule)
 
     def body(old: Arrays, now: Any) -> tuple[Arrays, Any]:
         x, keep = now
-        u = old[0] @ weights.kernel + to_fed_back
-        parts = (jnp.split(a, rule.gates, -1) for a in (x + to_inputs, u))
-        new, kept = step(*parts, old)
+        new, kept = step(x + to_inputs, old[0] @ weights.kernel + to_fed_back, old)
         if keep is not None:
             new = [choose(keep, n, o) for n, o in zip(new, old, strict=True)]
         output = new[0] if how.keep_outputs else None
@@ -137,13 +136,19 @@ def _flat(x: jax.Array) -> jax.Array:
     return x.reshape(-1, x.shape[-1])
 
 
-# A step gives the new states and what its derivative needs. The derivative takes the
-# old output, these, and the new states' slopes; it gives the slopes of x if they
+# A step takes both parts of the gates' sums, x and u, and gives the new states and what
+# its derivative needs. The derivative takes the old output, these, and the new states'
+# slopes; it gives the slopes of x if they
 # differ from those of u, those of u, and those of the old states except through u.
 
 
-def _simple(x: Arrays, u: Arrays, states: Arrays) -> tuple[Arrays, Any]:
-    h = jnp.tanh(x[0] + u[0])
+def _once(x: Any) -> Any:
+    """The same, computed once and not again in each operation that takes it."""
+    return lax.optimization_barrier(x)
+
+
+def _simple(x: jax.Array, u: jax.Array, states: Arrays) -> tuple[Arrays, Any]:
+    h = jnp.tanh(x + u)
     return [h], (h,)
 
 
@@ -151,12 +156,14 @@ def _simple_slopes(old: Any, h: Any, slopes: Arrays) -> tuple[Any, Arrays, Array
     return None, [slopes[0] * (1 - h * h)], [jnp.zeros_like(h)]
 
 
-def _lstm(x: Arrays, u: Arrays, states: Arrays) -> tuple[Arrays, Any]:
-    i, f, g, o = (a + b for a, b in zip(x, u, strict=True))
-    i, f, o = (jax.nn.sigmoid(gate) for gate in (i, f, o))
-    g, c = jnp.tanh(g), states[1]
-    new = f * c + i * g
-    t = jnp.tanh(new)
+def _lstm(x: jax.Array, u: jax.Array, states: Arrays) -> tuple[Arrays, Any]:
+    sums, c = x + u, states[1]
+    # The logistic function is a tanh of half the size: one pass makes all gates.
+    size = np.repeat([0.5, 0.5, 1, 0.5], c.shape[-1]).astype(sums.dtype)
+    gates = _once(jnp.tanh(sums * size) * size + (1 - size))
+    i, f, g, o = jnp.split(gates, 4, -1)
+    new = _once(f * c + i * g)
+    t = _once(jnp.tanh(new))
     return [o * t, new], (c, i, f, g, o, t)
 
 
@@ -169,10 +176,12 @@ def _lstm_slopes(
     return None, [di, df, dc * i * (1 - g * g), do], [jnp.zeros_like(dh), dc * f]
 
 
-def _gru(x: Arrays, u: Arrays, states: Arrays) -> tuple[Arrays, Any]:
-    z, r = jax.nn.sigmoid(x[0] + u[0]), jax.nn.sigmoid(x[1] + u[1])
-    n = jnp.tanh(x[2] + r * u[2])
-    return [z * states[0] + (1 - z) * n], (z, r, n, u[2])
+def _gru(x: jax.Array, u: jax.Array, states: Arrays) -> tuple[Arrays, Any]:
+    x_z, x_r, x_n = jnp.split(x, 3, -1)
+    u_z, u_r, u_n = jnp.split(u, 3, -1)
+    z, r = jax.nn.sigmoid(x_z + u_z), jax.nn.sigmoid(x_r + u_r)
+    n = jnp.tanh(x_n + r * u_n)
+    return [z * states[0] + (1 - z) * n], (z, r, n, u_n)
 
 
 def _gru_slopes(
