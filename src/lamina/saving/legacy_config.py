@@ -206,11 +206,9 @@ def _drop(kind: str, key: str, value: Any) -> None:
     Raises:
         FileFormatError: something does.
     """
-    if key in INERT or not value or key == "groups" and value == 1:
+    if not value or key in INERT or key.endswith("_initializer"):
         return
-    if key in ("batch_input_shape", "input_dtype", "input_dim", "input_shape", "dtype"):
-        return
-    if key.endswith(("_initializer", "_regularizer", "_constraint", "mode_type")):
+    if key == "groups" and value == 1:
         return
     raise FileFormatError(
         f"The file's {kind} has {key}={value!r}, which lamina's does not have. "

@@ -87,12 +87,13 @@ OWN_ARGUMENTS = {
     "SeparableConv2D": {"init": "depthwise_initializer"},
 }
 
-# Arguments that are gone because nothing depends on them any more.
+# Arguments that are gone because nothing depends on them any more, and those that say
+# what the config of an input says too.
 INERT = frozenset(
     [
-        "activity_regularizer_loss", "batch_size", "consume_less", "fused",
-        "implementation", "input_length", "is_legacy_optimizer", "jit_compile",
-        "output_mask", "output_mask_type", "output_shape_type", "quantization_config",
-        "renorm_clipping", "renorm_momentum", "virtual_batch_size", "weights",
+        "batch_input_shape", "batch_size", "consume_less", "dtype", "fused",
+        "implementation", "input_dim", "input_dtype", "input_length", "input_shape",
+        "quantization_config", "renorm_clipping", "renorm_momentum",
+        "virtual_batch_size", "weights",
     ]
 )  # fmt: skip
