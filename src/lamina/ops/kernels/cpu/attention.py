@@ -43,7 +43,8 @@ def rows_in_blocks(
     """The scores of some queries at a time, against the keys that they can see.
 
     For the gradient they are computed again, which takes no longer than reading them:
-    memory grows with the length, not with its square.
+    memory grows with the length, not with its square. As every `custom_vjp`, it has no
+    forward-mode derivative.
     """
     # Turned once: XLA would do it again, and what comes before, for each product.
     turned = tuple(x.swapaxes(1, 2) for x in (query, key, value))

@@ -33,7 +33,10 @@ def _is_some(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
 def few_passes(
     x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: Axes
 ) -> Standardized:
-    """Gradients from two sums over `x`, which JAX's own takes more of."""
+    """Gradients from two sums over `x`, which JAX's own takes more of.
+
+    As every `custom_vjp`, it has no forward-mode derivative.
+    """
     return _standardize(axes, x, gamma, beta, jnp.asarray(epsilon, widened(x).dtype))
 
 
