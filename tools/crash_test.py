@@ -177,6 +177,7 @@ CASES: dict[str, Callable[[], tuple[lamina.Model, dict[str, Any]]]] = {
 # What a process can be at, in the main thread; a checkpoint is written beside it.
 PHASES = ("start", "steps", "validation", "epoch end")
 WRITING = "checkpoint write"
+Met = Counter[tuple[str, bool]]
 
 
 class Phases(callbacks.Callback):
@@ -224,7 +225,7 @@ def train(name: str, folder: Path, epochs: int) -> None:
     x, y = data()
     phases, kept = Phases(folder), Watched(folder, seconds=None, steps=7, keep=2)
     kept.phases = phases
-    arguments = {"x": x, "y": y, "batch_size": 16, **given}
+    arguments: dict[str, Any] = {"x": x, "y": y, "batch_size": 16, **given}
     arguments["callbacks"] = [phases, *given.get("callbacks", [])]
     history = model.fit(**arguments, epochs=epochs, verbose=0, seed=3, resume=kept)
     newest = kept.newest()
@@ -277,7 +278,7 @@ class Trained:
         self._require(process)
         return time.monotonic() - begin
 
-    def killed(self, after: float, at: str, slack: float) -> str | None:
+    def killed(self, after: float, at: str, slack: float) -> tuple[str, bool] | None:
         """Train, and kill the process when it is at something.
 
         Args:
@@ -286,7 +287,8 @@ class Trained:
             slack: seconds more, so that any instant may be met.
 
         Returns:
-            What it was at when it was killed; `None` if it came to its end before.
+            What it was at when it was killed, and whether a checkpoint was being
+            written; `None` if it came to its end before.
         """
         with self._start() as (process, phase):
             end = time.monotonic() + after
@@ -294,7 +296,9 @@ class Trained:
                 time.sleep(0.001)
             end += 2
             while time.monotonic() < end and not _is_at(phase, at):
-                pass
+                if process.poll() is not None:
+                    break
+                time.sleep(0.00005)
             time.sleep(slack)
             process.kill()
             process.wait()
@@ -304,7 +308,7 @@ class Trained:
             self._require(process)
         for path in Checkpoints(self.folder).files():
             read_run(path)
-        return WRITING if phase[1] else PHASES[phase[0]]
+        return PHASES[phase[0]], bool(phase[1])
 
     def _start(self) -> Any:
         return _Started(self._command, self.folder)
@@ -337,16 +341,16 @@ def _is_at(phase: mmap.mmap, at: str) -> bool:
     return phase[1] == 1 if at == WRITING else phase[0] == PHASES.index(at)
 
 
-def crash(name: str, kills: int, epochs: int, chance: random.Random) -> Counter[str]:
+def crash(name: str, kills: int, epochs: int, chance: random.Random) -> Met:
     """Kill a case so many times over as many runs as it takes.
 
     Returns:
-        How many kills met it in each phase.
+        How many kills met it in each phase, while writing and not.
 
     Raises:
         AssertionError: a run ended with other bits than the undisturbed one.
     """
-    met: Counter[str] = Counter()
+    met: Met = Counter()
     with tempfile.TemporaryDirectory() as place:
         whole = Trained(name, Path(place, "whole"), epochs)
         seconds, runs = whole.to_end(), 0
@@ -365,16 +369,21 @@ def crash(name: str, kills: int, epochs: int, chance: random.Random) -> Counter[
                 trained.to_end()
             if trained.digest != whole.digest:
                 raise AssertionError(f"{name}: {trained.digest} != {whole.digest}")
-    counts = ", ".join(f"{n} in {phase}" for phase, n in met.most_common())
-    print(
-        f"{name}: {kills} kills ({counts}), {runs} runs, all the same bits", flush=True
-    )
+    print(f"{name}: {in_words(met)}, {runs} runs, all the same bits", flush=True)
     return met
+
+
+def in_words(met: Met) -> str:
+    """How many kills there were, and in which phases."""
+    counts = [(p, sum(n for (q, _), n in met.items() if q == p)) for p in PHASES]
+    text = ", ".join(f"{count} in {phase}" for phase, count in counts if count)
+    writing = sum(n for (_, writes), n in met.items() if writes)
+    return f"{met.total()} kills ({text}; {writing} of them in a {WRITING})"
 
 
 def main() -> None:
     """See the module's text."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--case", choices=CASES)
     parser.add_argument("--epochs", type=int, default=30)
@@ -387,10 +396,10 @@ def main() -> None:
         return
     names = [chosen.case] if chosen.case else list(CASES)
     shares = [len(part) for part in np.array_split(range(chosen.kills), len(names))]
-    met: Counter[str] = Counter()
+    met: Met = Counter()
     for name, share in zip(names, shares, strict=True):
         met += crash(name, share, chosen.epochs, random.Random(f"{name} {chosen.seed}"))
-    print(f"{met.total()} kills: {dict(met)}; never other bits.")
+    print(f"{in_words(met)}, never other bits")
 
 
 if __name__ == "__main__":

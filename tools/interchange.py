@@ -207,7 +207,7 @@ def in_graphs(case: OpCase) -> bool:
 def exchanges() -> list[Exchange]:
     """All of them."""
     refused = {"code", "host"}
-    # Where a call says `training`, the model's flag wins in Keras, the call's in lamina.
+    # Where a call says `training`, Keras lets the model's flag win, lamina the call's.
     layers = [
         c for c in LAYERS if c.traits.isdisjoint(refused) and "training" not in c.call
     ]
