@@ -1,7 +1,9 @@
 """Convolutions over one, two or three spatial axes.
 
 Inside, channels are the last axis and kernels are (*window, in, out). The reference
-form is `lax.conv_general_dilated`; `kernels` may know a faster one.
+form is `lax.conv_general_dilated`; `kernels` may know a faster one. Some of these have
+gradients of their own, which `jax.jvp` and `jax.jacfwd` can't pass, `jax.grad` and
+`jax.hessian` can; with `lamina.config.set_kernel("conv", "reference")` all of them can.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import pytest
 
 from lamina import ops
 from lamina.ops.kernels import table
+from lamina.ops.kernels.cpu.bias import gradient_by_product
 from lamina.ops.kernels.cpu.conv import forward_convolutions
 from lamina.ops.windows import Sliding
 from tests.tables.arrays import floats
@@ -26,6 +27,10 @@ ON_CPU = pytest.mark.skipif(
         (["forward_convolutions"], lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 4)))),
         (["patches"], lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 4)), strides=2)),
         (["patches"], lambda: ops.conv(IMAGE[..., :3], np.ones((3, 3, 3, 4)))),
+        (
+            ["shifted_results"],
+            lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 1)), padding="same"),
+        ),
         (["one_product"], lambda: ops.conv(IMAGE, np.ones((1, 1, 16, 4)), strides=2)),
         (
             ["per_group", *["forward_convolutions"] * 2],
@@ -70,6 +75,25 @@ def test_convolutions_differentiate_twice():
 
     wanted = penalty(table.forms("conv")[-1].run)
     np.testing.assert_allclose(penalty(forward_convolutions), wanted, rtol=1e-3)
+
+
+def test_a_hessian_is_that_of_the_reference():
+    kernel, sliding = floats(2, 2, 1, 2), Sliding((1, 1), ((0, 0), (0, 1)), (1, 1))
+
+    def hessian(run):
+        return jax.hessian(lambda x: (run(x, kernel, sliding) ** 3).sum())
+
+    x = floats(1, 3, 2, 1)
+    wanted = hessian(table.forms("conv")[-1].run)(x)
+    np.testing.assert_allclose(
+        hessian(forward_convolutions)(x), wanted, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_forward_mode_passes_a_bias():
+    x, bias = floats(4, 32, 32, 3), floats(3)
+    _, slope = jax.jvp(gradient_by_product, (x, bias), (x, bias))
+    np.testing.assert_allclose(slope, x + bias, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from lamina.ops.kernels.table import lowering
 
 __all__ = ["gradient_by_product"]
 
+Pair = tuple[jax.Array, jax.Array]
+
 # Fewer places are summed in no time.
 _MANY = 2**12
 
@@ -34,20 +36,15 @@ def gradient_by_product(x: jax.Array, bias: jax.Array) -> jax.Array:
     return _add(x, bias)
 
 
-@jax.custom_vjp
+@jax.custom_jvp
 def _add(x: jax.Array, bias: jax.Array) -> jax.Array:
     return x + bias
 
 
-def _forward(x: jax.Array, bias: jax.Array) -> tuple[jax.Array, None]:
-    return x + bias, None
-
-
-def _backward(_: None, dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-    *places, channels = dy.shape
-    count = math.prod(places)
-    (total,) = jnp.ones((1, count), dy.dtype) @ dy.reshape(count, channels)
-    return dy, total
-
-
-_add.defvjp(_forward, _backward)
+@_add.defjvp
+def _tangent(primals: Pair, tangents: Pair) -> Pair:
+    x, bias = primals
+    dx, db = tangents
+    # The transpose of a product is one; that of spreading db out would be a sum.
+    everywhere = jnp.ones((math.prod(x.shape[:-1]), 1), db.dtype) @ db[None]
+    return x + bias, dx + everywhere.reshape(x.shape)
