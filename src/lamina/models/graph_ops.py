@@ -57,7 +57,7 @@ _UNUSUAL = {
 
 def _class_name(name: str) -> str:
     """What Keras calls the class of a function: `ExpandDims` for `expand_dims`."""
-    return _UNUSUAL.get(name) or name.title().replace("_", "")
+    return _UNUSUAL.get(name) or "".join(map(str.capitalize, name.split("_")))
 
 
 KERAS_CLASSES = {
@@ -74,12 +74,12 @@ _OPERANDS = frozenset(
         "constant_values", "data", "default", "depthwise_kernel", "fill_value",
         "indices", "inputs", "kernel", "key", "operands", "output", "pointwise_kernel",
         "predictions", "q", "segment_ids", "sorted_sequence", "start", "start_indices",
-        "step", "stop", "target", "targets", "updates", "values", "weights", "x", "x1",
-        "x2", "xs", "y",
+        "step", "stop", "target", "targets", "updates", "values", "variable", "weights",
+        "x", "x1", "x2", "xs", "y",
     ]
 )  # fmt: skip
 _NO_OPERANDS = {("bincount", "weights"), ("squareplus", "b")}
-_ALSO_OPERANDS = {("allclose", "rtol"), ("allclose", "atol")}
+_ALSO_OPERANDS = {("isclose", "rtol"), ("isclose", "atol")}
 
 Call = tuple[list[Any], dict[str, Any]]
 
@@ -165,7 +165,7 @@ def op_from_config(entry: dict[str, Any]) -> Any:
 
 def _options(operation: Any, config: dict[str, Any]) -> dict[str, Any]:
     known = signature(operation).parameters
-    options = {k: deserialize(v) for k, v in config.items() if k != "name"}
+    options = {k: _tuples(deserialize(v)) for k, v in config.items() if k != "name"}
     unknown = [k for k, v in options.items() if k not in known and v]
     if unknown:
         raise FileFormatError(
@@ -173,6 +173,11 @@ def _options(operation: Any, config: dict[str, Any]) -> dict[str, Any]:
             "which lamina's does not have."
         )
     return {k: v for k, v in options.items() if k in known}
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, which is what JSON makes of tuples, as tuples: axes must be hashable."""
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 class _Configured:

@@ -13,6 +13,7 @@ from lamina import ops
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.models.graph_ops import KERAS_CLASSES, op_config, op_from_config
+from tests.tables.arrays import floats
 from tests.tables.graphs import GRAPHS
 from tests.unit.ops.table import CASES
 
@@ -82,3 +83,26 @@ def test_what_is_no_op_is_refused(config, reason):
 def test_an_op_called_on_too_much():
     with pytest.raises(FileFormatError, match="'add' on too many values"):
         op_from_config(entry("Add", {}))(1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "written", "config"),
+    [
+        ("log1p", ["x"], "Log1p", {}),
+        ("deg2rad", ["x"], "Deg2rad", {}),
+        ("isclose", ["x", "x", 0.1, 0.2], "Isclose", {}),
+        ("allclose", ["x", "x"], "AllClose", {"rtol": 0.1}),
+        ("rot90", ["x"], "Rot90", {"k": 1, "axes": [0, 1]}),
+        ("stop_gradient", ["x"], "StopGradient", {}),
+    ],
+)
+def test_operations_of_keras(name, args, written, config):
+    """Their names, and what stands in the call, as Keras 3.15.1 writes them."""
+    x = floats(2, 2)
+    module = KERAS_CLASSES[name][0]
+    call = [x if a == "x" else a for a in args]
+    again = op_from_config(entry(written, config, module))
+    options = {k: tuple(v) if k == "axes" else v for k, v in config.items()}
+    np.testing.assert_array_equal(again(*call), getattr(ops, name)(*call, **options))
+    back, (kept, _) = op_config("x", getattr(ops, name), (call, config))
+    assert (back["class_name"], len(kept)) == (written, len(args))
