@@ -69,6 +69,15 @@ def op(function: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
     return config
 
 
+def tensor_as_shape() -> dict[str, Any]:
+    """A function that would go through all elements of a large tensor."""
+    config = op("broadcast_to", 3)
+    call = config["config"]["layers"][1]["inbound_nodes"][0]
+    call["args"].reverse()
+    first = ("config", "layers", 0, "config", "batch_shape")
+    return changed(config, *first, to=[1000, 1000])
+
+
 def compiled(key: str, value: Any) -> dict[str, Any]:
     return changed(good_config(), "compile_config", key, to=value)
 
@@ -145,6 +154,7 @@ ROWS = [
     Row("integers:no_number", model_of(config_of("IntegerLookup",
         vocabulary=["a" * 99_999, "1"])), "invalid literal"),
     Row("integers:op_repeats", op("repeat", BIG, axis=1), TOO_LARGE),
+    Row("integers:op_tensor_as_shape", tensor_as_shape(), "must be numbers that are"),
     Row("integers:op_tiles", op("tile", [1, BIG]), TOO_LARGE),
     Row("integers:op_splits", op("array_split", 10**7, axis=1), "10,000,000 arrays"),
     Row("integers:op_slices", op("unstack", 10**7, axis=1), "10,000,000 arrays"),

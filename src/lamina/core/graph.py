@@ -8,6 +8,7 @@ whatever differs in the result is unknown too.
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -239,6 +240,7 @@ def op(function: F) -> F:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
+            _require_known_sizes(function, args, kwargs)
             return record(call, args, kwargs, function=plain)
         return plain(*args, **kwargs)
 
@@ -247,6 +249,30 @@ def op(function: F) -> F:
         return function(*args, **{k: _flat_array(v) for k, v in kwargs.items()})
 
     return call  # type: ignore[return-value]
+
+
+@functools.cache
+def _sizes_of(function: Callable[..., Any]) -> list[tuple[int, str]]:
+    """Place and name of the parameters that are sizes or axes."""
+    parameters = inspect.signature(function).parameters.values()
+    return [
+        (i, p.name)
+        for i, p in enumerate(parameters)
+        if re.search(r"Sequence\[int|Shape|Axis|Sizes|Parts", str(p.annotation))
+    ]
+
+
+def _require_known_sizes(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    # Taken for a sequence, an array would be gone through one element after another.
+    for place, name in _sizes_of(function):
+        given = [*args[place : place + 1], kwargs.get(name)]
+        if is_symbolic(given):
+            raise ArgumentTypeError(
+                f"{function.__name__}: `{name}` must be numbers that are known when "
+                f"the model is made. Received: {name}={given[0]!r}."
+            )
 
 
 def _flat_array(value: Any) -> Any:
