@@ -69,7 +69,7 @@ def capture(
         A function that waits for the device and returns the tree, or `None` if a
         batch was not finite: training stops at a place of its own then.
     """
-    variables = {k: jnp.copy(v.raw) for k, v in _variables(model).items()}
+    variables = {k: _snapshot(v.raw) for k, v in _variables(model).items()}
     facts = {
         "format": _FORMAT,
         "place": tuple(place),
@@ -88,6 +88,13 @@ def capture(
         return {**facts, "variables": values}
 
     return finished
+
+
+def _snapshot(array: Any) -> Any:
+    try:
+        return jnp.copy(array)
+    except jax.errors.JaxRuntimeError:  # the device has no room for another one
+        return np.array(array)
 
 
 def _copied(value: Any) -> Any:

@@ -8,10 +8,12 @@ import re
 import resource
 import signal
 import subprocess
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -254,7 +256,9 @@ def test_a_disk_that_fills_up_does_not_end_training(small_disk: Path) -> None:
     folder = small_disk / "run"
     interrupted(folder, [20])
     (small_disk / "others").write_bytes(bytes(60_000))
-    with pytest.warns(CheckpointWarning, match="not written, and training goes on"):
+    record = pytest.warns(CheckpointWarning, match="its record was not written")
+    state = pytest.warns(CheckpointWarning, match="not written, and training goes on")
+    with record, state:
         assert fit(model, often(folder)) == history
     assert_same_bits(state_of(model), state_of(whole))
     (small_disk / "others").unlink()
@@ -280,6 +284,18 @@ def test_a_full_disk_does_not_end_training(tmp_path: Path) -> None:
     again = classifier()
     assert fit(again, tmp_path) == history
     assert_same_bits(state_of(again), state_of(whole))
+
+
+def test_a_full_device_does_not_end_training(tmp_path: Path, monkeypatch: Any) -> None:
+    def full(_: Any) -> Any:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
+
+    whole, mended = classifier(), classifier()
+    history = fit(whole)
+    monkeypatch.setattr(run_state, "jnp", types.SimpleNamespace(copy=full))
+    interrupted(tmp_path, [20])
+    assert fit(mended, often(tmp_path)) == history
+    assert_same_bits(state_of(mended), state_of(whole))
 
 
 def test_the_best_epoch_is_kept_besides_the_newest(tmp_path: Path) -> None:
