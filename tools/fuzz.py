@@ -85,6 +85,7 @@ def execute(form: Format, number: int, folder: Path) -> tuple[str, str]:
 
 def _judge(error: Exception) -> tuple[str, str]:
     """How an error of lamina's is counted: with the error behind it, if any."""
+    last: Any = error
     cause: Any = error
     while cause is not None:
         if isinstance(cause, MemoryError):
@@ -109,7 +110,8 @@ def _on_alarm(*_: Any) -> None:
 def _bound_memory() -> None:
     """Let what asks for far too much fail at once, before the machine feels it."""
     used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_DATA, (used + 3 * MEMORY,) * 2)
+    most = used + 3 * MEMORY
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def work(name: str, numbers: range, until: float, current: Any, results: Any) -> None:
