@@ -19,7 +19,9 @@ from lamina.training.program import BATCHES, EPOCHS, NOTHING, Record
 
 __all__ = ["EpochLoop", "Finished", "Interrupt", "NonFiniteWarning", "host_logs"]
 
-_WAKE_SECONDS = 0.1
+# A dispatch takes all its memory anew, which for a large network costs as much as a
+# fourth of a step: there should be several steps in one.
+_WAKE_SECONDS = 0.4
 
 
 class NonFiniteWarning(RuntimeWarning):
@@ -51,7 +53,7 @@ class Interrupt:
 
 
 class Pacer:
-    """How many steps to dispatch at once, so that Python wakes ten times a second."""
+    """How many steps to dispatch at once, so that Python wakes a few times a second."""
 
     def __init__(self) -> None:
         self.chunk = 1

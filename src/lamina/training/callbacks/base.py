@@ -149,7 +149,7 @@ class Callback:
         """Called after `predict`."""
 
     def on_progress(self, kind: str, done: int, logs: Any) -> None:
-        """Called about ten times a second with the number of batches done.
+        """Called a few times a second with the number of batches done.
 
         Args:
             kind: `"train"`, `"test"` or `"predict"`.
