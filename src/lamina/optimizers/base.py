@@ -479,7 +479,7 @@ class Optimizer(VariableMaker):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An optimizer made with the arguments that `get_config` returned."""
-        if not config.get("use_ema"):
+        if isinstance(config, dict) and not config.get("use_ema"):
             # Older files have numbers here that nothing uses.
             unused = "ema_overwrite_frequency"
             config = {k: v for k, v in config.items() if k != unused}
