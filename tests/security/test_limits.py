@@ -209,7 +209,7 @@ ROWS = [
     Row("cycles:same_name", model_of(*[config_of("Dense", units=1, name="a")] * 2),
         "named 'a'"),
     Row("cycles:ten_to_the_eighth_calls", nested(8), "again and again"),
-    Row("cycles:layers_in_layers", in_each_other(30), "deep|again"),
+    Row("cycles:layers_in_layers", in_each_other(12), "deep|again"),
     Row("integers:thresholds", changed(good_config(), "compile_config", "metrics",
         to=[config_of("AUC", "keras.metrics", num_thresholds=10**9)]), "."),
     Row("integers:classes", changed(good_config(), "compile_config", "metrics",
