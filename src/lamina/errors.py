@@ -46,7 +46,12 @@ _LONGEST_NAME = 200
 
 
 class LaminaError(Exception):
-    """Base of all errors raised by lamina."""
+    """Base of all errors raised by lamina.
+
+    Args:
+        message: whole sentences; what is too long for a screen is cut, and characters
+            that steer a terminal are left out.
+    """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(_readable(_cut(message)))

@@ -81,8 +81,8 @@ def _inputs_of(model: Any, batch_size: int) -> Any:
     shape = config.get("shapes_dict", config).get("input_shape")
     if not model.built or not is_shape(shape):
         raise StateError(
-            f"kernels: the shapes in {model.name!r} are not known. Make it from `Input` "
-            "tensors, or call it on an array first."
+            f"kernels: the shapes in {model.name!r} are not known. Make it from "
+            "`Input` tensors, or call it on an array first."
         )
     return _batch(shape, model.compute_dtype, batch_size)
 

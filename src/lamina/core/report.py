@@ -75,8 +75,8 @@ class LoadReport:
     def _table(self) -> str:
         rows = [("variable", "model", "file", "what")]
         for m in self.mismatches[:_MOST_LINES]:
-            sizes = ["-" if s is None else str(s) for s in (m.in_model, m.in_file)]
-            rows.append((m.path, *sizes, m.kind))
+            here, there = ("-" if s is None else str(s) for s in (m.in_model, m.in_file))
+            rows.append((m.path, here, there, m.kind))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             "  " + "  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True))

@@ -8,7 +8,7 @@ import os
 import re
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -38,7 +38,7 @@ from lamina.saving.weights import (
 )
 from lamina.training.trainer import Trainer
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["load_model", "prepare_model", "save_model"]
 
 # The release whose layout is written, for Keras to read.
 _KERAS_VERSION = "3.15.1"
@@ -72,6 +72,20 @@ def save_model(
         ArgumentError: the path has another ending, or exists without `overwrite`.
         SaveError: the disk is full, or the folder can't be written to.
     """
+    prepare_model(model, filepath, overwrite, zipped, include_optimizer)()
+
+
+def prepare_model(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    include_optimizer: bool = True,
+) -> Callable[[], None]:
+    """What `save_model` does, but for writing: that is left to the result.
+
+    Training may go on meanwhile, and in another thread than the one that writes.
+    """
     if zipped is False:
         raise ArgumentError(
             "lamina writes a model as one file, which is there whole or not at all; a "
@@ -82,22 +96,25 @@ def save_model(
     skip = None if include_optimizer else "optimizer"
     config = json.dumps(_config(model, include_optimizer)).encode()
     weights = weights_file(model, skip=skip)
-    size = weights.size + len(config)
-    with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:
-        hashes = {
-            CONFIG: _add(contents, CONFIG, [config], len(config)),
-            WEIGHTS: _add(contents, WEIGHTS, weights, weights.size),
-        }
-        metadata = {
-            "keras_version": _KERAS_VERSION,
-            "lamina_version": version("lamina"),
-            "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-            "sha256": hashes,
-            "build_configs": build_configs(model),
-            "variables": variable_records(model, skip),
-        }
-        text = json.dumps(metadata).encode()
-        _add(contents, METADATA, [text], len(text))
+    metadata = {
+        "keras_version": _KERAS_VERSION,
+        "lamina_version": version("lamina"),
+        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+        "build_configs": build_configs(model),
+        "variables": variable_records(model, skip),
+    }
+
+    def write() -> None:
+        size = weights.size + len(config)
+        with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:
+            hashes = {
+                CONFIG: _add(contents, CONFIG, [config], len(config)),
+                WEIGHTS: _add(contents, WEIGHTS, weights, weights.size),
+            }
+            text = json.dumps({**metadata, "sha256": hashes}).encode()
+            _add(contents, METADATA, [text], len(text))
+
+    return write
 
 
 def _config(model: Any, include_optimizer: bool) -> dict[str, Any]:

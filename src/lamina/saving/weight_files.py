@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from io import BufferedReader
 from typing import Any
 
@@ -22,7 +23,7 @@ from lamina.saving.safetensors import (
 )
 from lamina.saving.weights import read_weights, weights_file
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = ["load_weights", "prepare_weights", "save_weights"]
 
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 
@@ -45,14 +46,28 @@ def save_weights(
         ArgumentError: the path has another ending, or exists without `overwrite`.
         SaveError: the disk is full, or the folder can't be written to.
     """
+    prepare_weights(model, filepath, overwrite)()
+
+
+def prepare_weights(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
+) -> Callable[[], None]:
+    """What `save_weights` does, but for writing: that is left to the result.
+
+    Training may go on meanwhile, and in another thread than the one that writes.
+    """
     path = target(filepath, [_HDF5, _SAFETENSORS], overwrite)
     if path.name.endswith(_SAFETENSORS):
-        arrays = {name: v.raw for name, v in named_weights(model).items()}
+        arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
         contents = weights_file(model, checksum=True)
-    with replacing(path, contents.size) as file:
-        contents.write(file)
+
+    def write() -> None:
+        with replacing(path, contents.size) as file:
+            contents.write(file)
+
+    return write
 
 
 def load_weights(

@@ -174,7 +174,7 @@ def variable_records(root: Module, skip: str | None = None) -> dict[str, Any]:
 
 def _array(value: Any) -> Any:
     if isinstance(value, Variable):
-        return value.raw
+        return value.value  # an array that training does not write over
     return value if hasattr(value, "dtype") else np.asarray(value)
 
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, SaveError
 from lamina.models import Sequential
 from lamina.saving import load_model
 from lamina.training.callbacks import Callback, ModelCheckpoint
@@ -21,11 +21,9 @@ class Saving(Pretender):
         super().__init__()
         self.saved = []
 
-    def save(self, path, overwrite):
-        self.saved.append(path)
-
-    def save_weights(self, path, overwrite):
-        self.saved.append(f"weights: {path}")
+    def _prepare_save(self, path, weights_only):
+        what = f"weights: {path}" if weights_only else path
+        return lambda: self.saved.append(what)
 
 
 def saved(callback, losses):
@@ -35,6 +33,7 @@ def saved(callback, losses):
     for epoch, loss in enumerate(losses):
         callback.on_epoch_begin(epoch)
         callback.on_epoch_end(epoch, {"loss": loss, "val_acc": 1 - loss})
+    callback.close()
     return model.saved
 
 
@@ -119,7 +118,7 @@ def test_an_unknown_name_in_the_path_is_named():
     [
         ("a.hdf5", False, "must end in `.keras`"),
         ("a.weights.h5", False, "save_weights_only=True"),
-        ("a.keras", True, "must end in `.weights.h5`"),
+        ("a.keras", True, "must end in `.weights.h5` or"),
     ],
 )
 def test_another_ending_is_refused(path, weights_only, words):
@@ -190,3 +189,50 @@ def test_a_checkpoint_can_be_loaded(tmp_path):
     np.testing.assert_array_equal(
         loaded.predict(X, verbose=0), model.predict(X, verbose=0)
     )
+
+
+class Weights(Callback):
+    """Keeps copies of the weights at each epoch's end."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append([w.copy() for w in self.model.get_weights()])
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".safetensors"])
+def test_training_does_not_change_what_is_being_written(ending, tmp_path):
+    model = small_model()
+    path = tmp_path / f"model{ending}"
+    write = model._prepare_save(path, weights_only=ending != ".keras")
+    before = [w.copy() for w in model.get_weights()]
+    model.fit(X, Y, epochs=2, verbose=0)
+    write()
+    assert not np.array_equal(model.get_weights()[0], before[0])
+    model.load_weights(path)
+    for found, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_each_file_holds_its_own_epoch(tmp_path):
+    model, seen = small_model(), Weights()
+    checkpoint = ModelCheckpoint(tmp_path / "{epoch}.keras")
+    model.fit(X, Y, epochs=4, verbose=0, callbacks=[checkpoint, seen])
+    for number, weights in enumerate(seen.epochs, 1):
+        loaded = load_model(tmp_path / f"{number}.keras").get_weights()
+        for found, expected in zip(loaded, weights, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_disk_that_fails_is_told_of(tmp_path, monkeypatch):
+    def full(*_):
+        raise SaveError("The disk is full.")
+
+    model = small_model()
+    monkeypatch.setattr(model, "_prepare_save", lambda *_: full)
+    with pytest.raises(SaveError, match="disk is full"):
+        model.fit(
+            X, Y, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "model.keras")]
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,18 @@ __all__ = ["ModelCheckpoint"]
 class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, after each epoch or after some batches.
 
+    The state is copied on the device and written by a thread, so that training goes on;
+    when `fit` returns, the file is there. An error in writing is raised when the next
+    file is due, or at the end.
+
     Args:
         filepath: where to; `{epoch}`, `{batch}` and names of metrics in braces are
             filled in, as in `"{epoch:02d}-{val_loss:.2f}.keras"`.
         monitor: the metric's name in the logs, for `save_best_only`.
         verbose: 1 to say when it saves.
         save_best_only: whether to save only when the metric is better than ever.
-        save_weights_only: whether to write weights, to a `.weights.h5` file, instead of
-            the whole model, to a `.keras` file.
+        save_weights_only: whether to write weights, to a `.weights.h5` or a
+            `.safetensors` file, instead of the whole model, to a `.keras` file.
         mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
         save_freq: `"epoch"`, or a number of batches.
         initial_value_threshold: the value to be better than at first.
@@ -72,6 +77,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_freq = save_freq
         self.needs = "epochs" if save_freq == "epoch" else "batches"
         self._epoch = self._batches = 0
+        self._writer: Future[None] | None = None
         _check_ending(self.filepath, save_weights_only)
 
     def _is_higher_better(self) -> bool:
@@ -109,10 +115,19 @@ class ModelCheckpoint(MonitorCallback):
             return
         path = self._path(logs)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        save = self.model.save_weights if self.save_weights_only else self.model.save
-        save(path, overwrite=True)
+        self.close()
+        write = self.model._prepare_save(path, self.save_weights_only)
+        pool = ThreadPoolExecutor(1, "lamina-save")
+        self._writer = pool.submit(write)
+        pool.shutdown(wait=False)
         if self.verbose:
             print(f"Epoch {self._epoch + 1}: {reason}saved to {path}")
+
+    def close(self) -> None:
+        """Wait for the file that is being written."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.result()
 
     def _reason(self, logs: dict[str, Any]) -> str | None:
         """Why to save now, in words; `None` not to."""
@@ -144,10 +159,10 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def _check_ending(path: str, weights_only: bool) -> None:
-    if weights_only and not path.endswith(".weights.h5"):
+    if weights_only and not path.endswith((".weights.h5", ".safetensors")):
         raise ArgumentError(
             "ModelCheckpoint: with `save_weights_only=True`, `filepath` must end in "
-            f"`.weights.h5`. Received: filepath={path!r}."
+            f"`.weights.h5` or `.safetensors`. Received: filepath={path!r}."
         )
     if not weights_only and not path.endswith(".keras"):
         raise ArgumentError(
