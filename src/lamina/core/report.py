@@ -75,7 +75,9 @@ class LoadReport:
     def _table(self) -> str:
         rows = [("variable", "model", "file", "what")]
         for m in self.mismatches[:_MOST_LINES]:
-            here, there = ("-" if s is None else str(s) for s in (m.in_model, m.in_file))
+            here, there = (
+                "-" if s is None else str(s) for s in (m.in_model, m.in_file)
+            )
             rows.append((m.path, here, there, m.kind))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
