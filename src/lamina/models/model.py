@@ -102,6 +102,9 @@ class Model(Trainer, Layer):
             )
         return self._graph.run(inputs)
 
+    def _has_call(self) -> bool:
+        return self._graph is not None or type(self).call is not Model.call
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if local.state is not None or not _all_concrete(args, kwargs):
             return super().__call__(*args, **kwargs)

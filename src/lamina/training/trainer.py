@@ -391,13 +391,16 @@ class Trainer(MetricsOwner):
         Returns:
             Shapes of the outputs, flat, in their order.
         """
-        x, y, _ = batch
-        y_pred = self._output_specs(x)
-        names = output_names_of(self, y_pred)
-        pred = flatten_by_names(y_pred, names, "y_pred")
-        true = flatten_by_names(y, names, "y")
-        if self._plan is None and self._compiled is not None and y is not None:
-            self._plan = Plan(self._compiled, names, true, pred)
+        pred: list[Any] = []
+        # Without a `call`, steps of its own train it, as those of a GAN.
+        if self._has_call():  # type: ignore[attr-defined]
+            x, y, _ = batch
+            y_pred = self._output_specs(x)
+            names = output_names_of(self, y_pred)
+            pred = flatten_by_names(y_pred, names, "y_pred")
+            true = flatten_by_names(y, names, "y")
+            if self._plan is None and self._compiled is not None and y is not None:
+                self._plan = Plan(self._compiled, names, true, pred)
         if hasattr(self.optimizer, "build"):
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
         return pred
