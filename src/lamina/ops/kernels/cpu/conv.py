@@ -98,7 +98,7 @@ def per_group(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     return jnp.concatenate([call("conv", *pair, alone) for pair in pairs], -1)
 
 
-@lowering("conv", "cpu", when=_is_small, can=_is_whole)
+@lowering("conv", "cpu", when=_is_small, can=_is_whole, close=True)
 def patches(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     """A matrix product, with every window a row of one matrix."""
     wide = jnp.pad(widened(x), [(0, 0), *sliding.padding, (0, 0)])
@@ -130,7 +130,7 @@ def _product(rows: jax.Array, kernel: jax.Array) -> jax.Array:
     return y.reshape(*places, kernel.shape[-1])
 
 
-@lowering("conv", "cpu", when=_is_whole, can=_is_whole)
+@lowering("conv", "cpu", when=_is_whole, can=_is_whole, close=True)
 def forward_convolutions(
     x: jax.Array, kernel: jax.Array, sliding: Sliding
 ) -> jax.Array:
