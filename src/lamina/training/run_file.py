@@ -131,7 +131,6 @@ def _restored(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     key, name = held
     array = arrays[key].view(jnp.dtype(name))
     if kind == "tensor":
-        import torch
-
-        return torch.from_numpy(array.copy())
+        # Only who has torch keeps the states of its loaders.
+        return import_module("torch").from_numpy(array.copy())
     return array
