@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
