@@ -48,6 +48,7 @@ class _Answers:
         self.known: dict[str, str] | None = None
         self.used: dict[str, str] = {}
         self.kept: dict[str, str] = {}
+        self.costs: dict[str, float] = {}  # operations, since networks repeat calls
         self.lock = threading.Lock()
 
 
@@ -106,7 +107,7 @@ def _answer(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None
         _answers.known = _read()
     name = _answers.known.get(key)
     if name is None:
-        name = _measure(forms, args)
+        name = _measure(key, forms, args)
         if name is not None:
             _answers.known[key] = name
             _write(_answers.known)
@@ -120,9 +121,9 @@ def _key(op: str, args: tuple[Any, ...]) -> str:
     return f"{op}({', '.join(words)})"
 
 
-def _measure(forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
+def _measure(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
     """The name of the fastest form, or `None` if finding out takes too long."""
-    if _local.steps == 0 or not _is_worth_it(forms[0].run, args):
+    if _local.steps == 0 or not _is_worth_it(key, forms[0].run, args):
         return None
     begin, steps = time.perf_counter(), _local.steps
     best = forms[0].name
@@ -137,9 +138,11 @@ def _measure(forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
     return best
 
 
-def _is_worth_it(run: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+def _is_worth_it(key: str, run: Callable[..., Any], args: tuple[Any, ...]) -> bool:
     """Whether measuring can be paid from an epoch, by the number of operations."""
-    cost = _elsewhere(_operations, run, args)
+    if key not in _answers.costs:
+        _answers.costs[key] = _elsewhere(_operations, run, args)
+    cost = _answers.costs[key]
     rate = _RATE.get(jax.default_backend(), _OTHER_RATE)
     return _SHARE * _local.steps * cost / rate > _SECONDS
 
