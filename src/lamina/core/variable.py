@@ -72,6 +72,7 @@ class Variable:
         with jax.ensure_compile_time_eval():
             self._value = self._first_value(initializer, shape, dtype)
         self.exposed = False
+        self._spare: jax.Array | None = None
         touch_structure()
 
     def _first_value(
@@ -121,12 +122,27 @@ class Variable:
         self._value = value
         self.exposed = False
 
+    def replace(self, value: jax.Array) -> None:
+        """Set the stored array, and keep the old one's memory for `take_spare`."""
+        old, held = self._value, self.exposed
+        self.raw = value
+        self._spare = None if held else old
+
+    def take_spare(self) -> Any:
+        """An array of this shape and type that may be written over."""
+        spare, self._spare = self._spare, None
+        return np.empty(self.shape, self._value.dtype) if spare is None else spare
+
+    def drop_spare(self) -> None:
+        """Give back what memory is kept for `take_spare`."""
+        self._spare = None
+
     @property
     def value(self) -> jax.Array:
         """The current array: bound by the active scope, cast to its compute type."""
         scope = local.state
         if scope is None:
-            # Training reuses buffers in place; whoever holds this array keeps it.
+            # Training writes over old values; whoever holds this array keeps it.
             self.exposed = True
             value = self._value
         else:

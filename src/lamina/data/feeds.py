@@ -37,7 +37,7 @@ __all__ = [
 # The seed and the epoch, which an order of rows derives from.
 Run = tuple[Any, Any]
 
-# Batches that are gathered together, and checked together for being finite.
+# Batches that are gathered together.
 STRETCH = 25
 _BLOCK = 4 * 2**20  # bytes
 # An epoch of so few batches goes to the device in one piece, remainder and all.

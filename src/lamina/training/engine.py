@@ -98,6 +98,11 @@ class Engine:
                 self._runners.popitem(last=False)
         return found
 
+    def release(self) -> None:
+        """Give back the memory that is kept for more steps."""
+        for runner in self._runners.values():
+            runner.release()
+
     def trace(self, batch: Any) -> None:
         """Run the step on shapes alone, so that it raises what it would raise."""
         modules = list(self.modules())
@@ -159,24 +164,30 @@ class CompiledRunner:
 
     def prepare(self, data: Any) -> None:
         """Begin to compile in the background."""
-        self._program.prepare(*self._arguments(data, clock_of(0, 0, 0, 1)))
+        values = [v.raw for v in self.changed]
+        self._program.prepare(*self._arguments(values, data, clock_of(0, 0, 0, 1)))
 
     def run(self, data: Any, clock: Clock) -> dict[str, Any]:
         """Run a stretch of batches; the variables then hold the new state."""
-        arguments = self._arguments(data, clock)
+        spare = [v.take_spare() for v in self.changed]
+        arguments = self._arguments(spare, data, clock)
         if self._executable is None:
             self._executable = self._program.executable(*arguments)
         values, out = self._executable(*arguments)
         for variable, value in zip(self.changed, values, strict=True):
-            variable.raw = value
+            variable.replace(value)
         return out
 
-    def _arguments(self, data: Any, clock: Clock) -> tuple[Any, ...]:
-        # The program writes its result over these buffers, so an array that
-        # somebody else may hold goes in as a copy.
-        changed = [jnp.copy(v.raw) if v.exposed else v.raw for v in self.changed]
+    def release(self) -> None:
+        """Give back the memory that is kept for the next dispatch."""
+        for variable in self.changed:
+            variable.drop_spare()
+
+    def _arguments(self, spare: Any, data: Any, clock: Clock) -> tuple[Any, ...]:
+        changed = [v.raw for v in self.changed]
+        fixed = [v.raw for v in self.fixed]
         numbers = np.array(self.numbers, jax.dtypes.canonicalize_dtype(float))
-        return changed, [v.raw for v in self.fixed], numbers, data, *packed(clock)
+        return changed, spare, fixed, numbers, data, *packed(clock)
 
 
 class EagerRunner:
@@ -212,6 +223,9 @@ class EagerRunner:
         results = self._engine.results
         logs = results() if results is not None else logs
         return {"logs": logs, "bad": bad, "rows": {}}
+
+    def release(self) -> None:
+        """Nothing is kept."""
 
 
 Runner = CompiledRunner | EagerRunner

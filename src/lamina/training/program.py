@@ -213,13 +213,20 @@ def loop_program(
         guard: whether to stop before a step that leaves something not finite.
 
     Returns:
-        A program of `(changed, fixed, numbers, data, clock, bad)` that returns the
-        changed variables' values and a dictionary: `logs`, `bad`, and `rows`, the
-        logs that were recorded. `numbers` and `clock` are arrays; see `packed`.
+        A program of `(changed, spare, fixed, numbers, data, clock, bad)` that returns
+        the changed variables' values and a dictionary: `logs`, `bad`, and `rows`, the
+        logs that were recorded. The values are written over `spare`, arrays like
+        `changed`. `numbers` and `clock` are arrays; see `packed`.
     """
 
     def run(
-        changed: Any, fixed: Any, numbers: Any, data: Any, clock: Any, bad: Any
+        changed: Any,
+        spare: Any,
+        fixed: Any,
+        numbers: Any,
+        data: Any,
+        clock: Any,
+        bad: Any,
     ) -> Any:
         numbers, clock = list(numbers), unpacked(clock, bad)
         loop = _Loop(step, batches, fresh, results, record, fixed, numbers, data, clock)
@@ -228,28 +235,29 @@ def loop_program(
         rows = jax.tree.map(
             lambda s: jnp.zeros((record.rows, *s.shape), s.dtype), shapes
         )
-        state = changed, None if results is not None else empty, rows
+        logs = None if results is not None else empty, rows
         limit = jnp.where(clock.bad < 0, clock.last, clock.first)
-        end = loop.end(clock.first, limit)
-        advance = loop.guarded if guard else loop.unguarded
-        *_, (changed, last, rows), bad = jax.lax.while_loop(
-            lambda carry: carry[0] < carry[2],
-            advance,
-            (clock.first, end, limit, state, clock.bad),
-        )
+        if guard:
+            (changed, last, rows), bad = loop.guarded(changed, spare, logs, limit)
+        else:
+            (changed, last, rows), _ = loop.advance((changed, *logs), limit)
+            bad = clock.bad
         logs = loop.logs_of(changed, last)
         return changed, {"logs": logs, "bad": bad, "rows": rows}
 
-    return Program(run, donate=(0,))
+    return Program(run, donate=(1,))
+
+
+# The number of a batch that comes after any other.
+_NEVER = np.int32(2**31 - 1)
 
 
 class _Loop(NamedTuple):
     """One dispatch while it is traced.
 
-    It goes by stretches of a few steps of one epoch: rows are gathered and the state
-    is checked once for each, which costs a small part of doing so at every step. A
-    carry is `(first, end, limit, state, bad)`: the stretch to run, where to stop,
-    what has been reached.
+    It goes by stretches of a few steps of one epoch, whose rows are gathered at once.
+    A state is `(changed, last, rows)`: the variables, the logs that the last step
+    returned, the logs that were recorded.
     """
 
     step: Step
@@ -282,23 +290,72 @@ class _Loop(NamedTuple):
         with stateless.bind([*step.changed, *step.fixed], values, bound):
             return self.results()
 
+    def guarded(
+        self, changed: Any, spare: Any, logs: Any, limit: Any
+    ) -> tuple[Any, Any]:
+        """Run as far as all is finite: the state then, and the batch that isn't, or -1.
+
+        The state is looked at once, at the end: what was there before is still in
+        `changed`, and steps are cheaper than keeping a copy for each few of them.
+        Where something isn't finite, the steps are run again from there to a batch
+        before, first one, then two, then four, and so on.
+        """
+        first = self.clock.first
+
+        def attempt(carry: Any) -> Any:
+            good, bad, end, back, _, _ = carry
+            state, stopped = self.advance((changed, *logs), end)
+            fine = (stopped == _NEVER) & _still_finite(state[0], changed)
+            bad = jnp.where(fine, bad, jnp.minimum(stopped, end - 1) + 1)
+            # A device that adds in another order each time may find less to be good.
+            good = jnp.where(fine, end, jnp.where(bad > good, good, first))
+            back = jnp.where(fine, 1, back)
+            return good, bad, jnp.maximum(bad - back, good), 2 * back, fine, state
+
+        def searching(carry: Any) -> Any:
+            good, bad, _, _, fine, _ = carry
+            return ~fine | (bad - good > 1)
+
+        start = first, limit + 1, limit, jnp.int32(1), jnp.bool_(False), (spare, *logs)
+        good, bad, *_, state = jax.lax.while_loop(searching, attempt, start)
+        return state, jnp.where(bad > limit, self.clock.bad, good)
+
+    def advance(self, state: Any, limit: Any) -> tuple[Any, Any]:
+        """Run to a batch, or a bit beyond the first whose loss is not finite.
+
+        Returns:
+            The state and the number of that batch.
+        """
+
+        def stretch(carry: Any) -> Any:
+            first, _, state = carry
+            end = self.end(first, limit)
+            return end, *self.stretch(first, end, state)
+
+        _, bad, state = jax.lax.while_loop(
+            lambda carry: (carry[0] < limit) & (carry[1] == _NEVER),
+            stretch,
+            (self.clock.first, _NEVER, state),
+        )
+        return state, bad
+
     def stretch(self, first: Any, end: Any, state: Any) -> tuple[Any, Any]:
-        """Run batches `first` to `end`; the new state, whether losses are finite."""
+        """Run batches `first` to `end`: the batch that isn't finite, the new state."""
         changed, last, rows = state
         epochs, number = first // self.clock.steps, first % self.clock.steps
         changed = self._started(changed, (number == 0) & (self.clock.fresh > 0))
         place = first, end, first - number, epochs, (changed, last, rows)
         if self.batches.rest:
             is_full = number < self.batches.full(self.data)
-            *after, fine = jax.lax.cond(is_full, self._full, self._rest, place)
+            *after, bad = jax.lax.cond(is_full, self._full, self._rest, place)
         else:
-            *after, fine = self._full(place)
+            *after, bad = self._full(place)
         if self.record.of == "epochs":
             changed, last, rows = after
             done = end % self.clock.steps == 0
             row = epochs - self.clock.first // self.clock.steps
             after = changed, last, self._write(rows, row, changed, last, done)
-        return tuple(after), fine
+        return bad, tuple(after)
 
     def _started(self, changed: Any, flag: Any) -> list[Any]:
         """The state with its metrics reset, where an epoch starts."""
@@ -319,13 +376,13 @@ class _Loop(NamedTuple):
 
         def body(n: Any, carry: Any) -> Any:
             batch = self.batches.take(self.data, run, n - begin, block)
-            changed, last, rows, fine = carry
+            changed, last, rows, bad = carry
             changed, last, finite = self._one(0, n, changed, last, batch)
             if self.record.of == "batches":
                 rows = self._write(rows, n - clock.first, changed, last)
-            return changed, last, rows, fine & finite
+            return changed, last, rows, jnp.where(finite, bad, jnp.minimum(bad, n))
 
-        return jax.lax.fori_loop(first, end, body, (*state, jnp.bool_(True)))
+        return jax.lax.fori_loop(first, end, body, (*state, _NEVER))
 
     def _rest(self, place: Any) -> Any:
         first, _, _, epochs, (changed, last, rows) = place
@@ -334,7 +391,7 @@ class _Loop(NamedTuple):
         changed, last, finite = self._one(1, first, changed, last, batch)
         if self.record.of == "batches":
             rows = self._write(rows, first - self.clock.first, changed, last)
-        return changed, last, rows, finite
+        return changed, last, rows, jnp.where(finite, _NEVER, first)
 
     def _epoch(self, epochs: Any) -> Any:
         return self.clock.epoch + epochs.astype(jnp.uint32)
@@ -356,29 +413,6 @@ class _Loop(NamedTuple):
             return jax.lax.dynamic_update_index_in_dim(all_rows, value, row, 0)
 
         return jax.tree.map(put, rows, self.logs_of(changed, last))
-
-    def unguarded(self, carry: Any) -> Any:
-        """Run the next stretch."""
-        first, end, limit, state, bad = carry
-        state, _ = self.stretch(first, end, state)
-        return end, self.end(end, limit), limit, state, bad
-
-    def guarded(self, carry: Any) -> Any:
-        """Run the next stretch; if it fails, go back and try its first half.
-
-        A single step that fails is the one to stop before.
-        """
-        first, end, limit, state, bad = carry
-        after, fine = self.stretch(first, end, state)
-        good = fine & _still_finite(after[0], state[0])
-        found = ~good & (end - first == 1)
-        state = jax.lax.cond(good, lambda n, o: n, lambda n, o: o, after, state)
-        bad = jnp.where(found, first, bad)
-        limit = jnp.where(found, first, limit)
-        half = first + (end - first + 1) // 2
-        begin = jnp.where(good, end, first)
-        end = jnp.where(good, self.end(end, limit), half)
-        return begin, end, limit, state, bad
 
 
 def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:

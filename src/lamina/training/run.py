@@ -137,6 +137,7 @@ class _Training:
                 last = self._epoch == epochs or model.stop_training
                 place = Place(self._epoch, 0, model._steps_done)
                 self._keeper.epoch_ended(place, loop.stream_state, last)
+        loop.engine.release()
         if loop.interrupted:
             self._keeper.diverged()
         self.came_to_end = not (self._interrupt.requested or loop.interrupted)

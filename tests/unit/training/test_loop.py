@@ -8,8 +8,10 @@ import threading
 import time
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 import lamina
 from lamina import callbacks, layers
@@ -187,6 +189,49 @@ def test_training_stops_before_the_first_step_that_is_not_finite(where: str) -> 
     assert np.isnan(history.history["loss"]).tolist() == [True]
     assert int(model.optimizer.iterations) == 5
     assert np.isfinite(model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("cut", [[200], [60], [1, 7, 30]], ids=str)
+@pytest.mark.parametrize("bad", [0, 1, 24, 25, 60, 100, 119])
+@pytest.mark.parametrize("where", ["loss", "weights"])
+def test_what_is_left_is_what_training_up_to_there_gives(
+    where: str, bad: int, cut: Any, monkeypatch: Any
+) -> None:
+    """`bad` is the batch of 120 whose loss, or whose update alone, is infinite."""
+    x, y = np.ones((240, 1), "float32"), np.ones((240, 1), "float32")
+    y[2 * bad :] = np.inf
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        if where == "loss":
+            return (y_true - y_pred) ** 2
+        # A root of one, or of zero: there it is finite, but not its slope.
+        place = jnp.where(jnp.isfinite(y_true), 1.0, 0.0)
+        return (place + y_pred - lax.stop_gradient(y_pred)) ** 0.5
+
+    def weights(rows: int) -> Any:
+        model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
+        model.compile(lamina.optimizers.Adam(0.01), loss)
+        model.layers[0].set_weights([[[0.5]]])
+        fit = {"batch_size": 2, "shuffle": False, "verbose": 0, "check_data": False}
+        if rows:
+            model.fit(x[:rows], y[:rows], **fit)
+        return model, fit
+
+    expected = state_of(weights(2 * bad)[0]) if bad else None
+    sizes = iter(cut * 200)
+
+    class Cutter(loop.Pacer):
+        chunk = property(lambda _: next(sizes), lambda *_: None)
+
+    monkeypatch.setattr(loop, "Pacer", Cutter)
+    model, fit = weights(0)
+    with pytest.warns(loop.NonFiniteWarning, match=f"batch {bad} "):
+        model.fit(x, y, **fit)
+    assert int(model.optimizer.iterations) == bad
+    if bad:
+        assert_same_bits(expected, state_of(model))
+    else:
+        assert model.get_weights()[0] == np.float32(0.5)
 
 
 def test_arrays_that_somebody_holds_outlive_training() -> None:
