@@ -41,7 +41,7 @@ def shuffled(positions: Any, rows: int, seed: Any, epoch: Any) -> jax.Array:
     a = math.isqrt(rows - 1) + 1
     b = -(-rows // a)
     base = _mix(_mix(jnp.uint32(seed)) + jnp.uint32(epoch) * np.uint32(0x9E3779B9))
-    keys = [_mix(base + np.uint32(i + 1)) for i in range(2 * _ROUNDS)]
+    keys = _mix(base + np.arange(1, 2 * _ROUNDS + 1, dtype=np.uint32))
 
     def permute(x: jax.Array) -> jax.Array:
         left, right = x // b, x % b

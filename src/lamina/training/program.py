@@ -415,16 +415,31 @@ class _Loop(NamedTuple):
         return jax.tree.map(put, rows, self.logs_of(changed, last))
 
 
+# Elements of an array that is looked at together with others.
+_SMALL = 2**16
+
+
 def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:
-    """Whether all that was finite still is; a metric may be infinite by itself."""
+    """Whether all that was finite still is; a metric may be infinite by itself.
+
+    Small arrays are looked at as one: the compiler takes milliseconds for each sum,
+    which for a deep network would be most of the time it takes.
+    """
+    floats = [
+        (after, before)
+        for after, before in zip(new, old, strict=True)
+        if jnp.issubdtype(after.dtype, jnp.floating)
+    ]
+    small = [pair for pair in floats if pair[0].size <= _SMALL]
     good = jnp.bool_(True)
-    for after, before in zip(new, old, strict=True):
-        if jnp.issubdtype(after.dtype, jnp.floating):
-            total, earlier = _total(after), _total(before)
-            good &= jnp.isfinite(total) | ~jnp.isfinite(earlier)
+    for after, before in floats:
+        if after.size > _SMALL:
+            good &= jnp.isfinite(jnp.sum(after)) | ~jnp.isfinite(jnp.sum(before))
+    if small:
+        after, before = map(_joined, zip(*small, strict=True))
+        good &= jnp.all(jnp.isfinite(after) | ~jnp.isfinite(before))
     return good
 
 
-def _total(x: jax.Array) -> jax.Array:
-    """The sum; along the last axis as a product, which XLA:CPU sums in vector steps."""
-    return jnp.sum(x @ jnp.ones(x.shape[-1], x.dtype) if x.ndim else x)
+def _joined(arrays: Sequence[Any]) -> Any:
+    return jnp.concatenate([a.ravel() for a in arrays])
