@@ -272,9 +272,8 @@ class _Loop(NamedTuple):
 
     def end(self, first: Any, limit: Any) -> Any:
         """Where the stretch that begins at a batch ends."""
-        steps = self.clock.steps
-        number = first % steps
-        edge = steps
+        edge = steps = self.clock.steps
+        _, number = self._place(first)
         if self.batches.rest:
             full = self.batches.full(self.data)
             edge = jnp.where(number < full, full, steps)
@@ -342,7 +341,7 @@ class _Loop(NamedTuple):
     def stretch(self, first: Any, end: Any, state: Any) -> tuple[Any, Any]:
         """Run batches `first` to `end`: the batch that isn't finite, the new state."""
         changed, last, rows = state
-        epochs, number = first // self.clock.steps, first % self.clock.steps
+        epochs, number = self._place(first)
         changed = self._started(changed, (number == 0) & (self.clock.fresh > 0))
         place = first, end, first - number, epochs, (changed, last, rows)
         if self.batches.rest:
@@ -352,8 +351,8 @@ class _Loop(NamedTuple):
             *after, bad = self._full(place)
         if self.record.of == "epochs":
             changed, last, rows = after
-            done = end % self.clock.steps == 0
-            row = epochs - self.clock.first // self.clock.steps
+            done = self._place(end)[1] == 0
+            row = epochs - self._place(self.clock.first)[0]
             after = changed, last, self._write(rows, row, changed, last, done)
         return bad, tuple(after)
 
@@ -392,6 +391,14 @@ class _Loop(NamedTuple):
         if self.record.of == "batches":
             rows = self._write(rows, first - self.clock.first, changed, last)
         return changed, last, rows, jnp.where(finite, _NEVER, first)
+
+    def _place(self, batch: Any) -> tuple[Any, Any]:
+        """The epoch of a batch, and its number there.
+
+        `//` and `%` would be a dozen programs for numbers that can't be negative.
+        """
+        steps = self.clock.steps
+        return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
 
     def _epoch(self, epochs: Any) -> Any:
         return self.clock.epoch + epochs.astype(jnp.uint32)
