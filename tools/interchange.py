@@ -195,7 +195,8 @@ def of_op(case: OpCase) -> Exchange:
         )
         return k.Model(inputs, getattr(k.ops, case.name)(*args, **case.kwargs))
 
-    return Exchange("ops", case.label, make, lambda model: [model(arrays)])
+    # Compiled, as `predict` does it.
+    return Exchange("ops", case.label, make, lambda model: [jax.jit(model)(arrays)])
 
 
 def in_graphs(case: OpCase) -> bool:
@@ -355,7 +356,7 @@ def show(found: Found) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--family", help="only this one")
     parser.add_argument("--case", help="only cases with this in their name")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")

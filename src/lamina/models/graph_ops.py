@@ -40,7 +40,7 @@ _MODULES = {
     "get_item greater greater_equal heaviside hstack hypot imag inner isclose isfinite "
     "isin isinf isnan kron left_shift less less_equal linspace log log10 log1p log2 "
     "logaddexp logical_and logical_not logical_or logical_xor logspace matmul max "
-    "maximum mean median meshgrid min minimum mod moveaxis multiply nan_to_num ndim "
+    "maximum mean median meshgrid min minimum mod moveaxis multiply nan_to_num "
     "negative nonzero not_equal ones_like outer pad power prod quantile rad2deg ravel "
     "real reciprocal repeat reshape right_shift roll rot90 round searchsorted select "
     "sign sin sinh size sort split sqrt square squeeze stack std subtract sum swapaxes "

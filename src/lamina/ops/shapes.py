@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.core.limits import check_count
 from lamina.errors import ArgumentError
-from lamina.ops.types import Axis, Shape, Tensor, array_of, operand
+from lamina.ops.types import Axis, Shape, Tensor, array_of, known_size, operand
 
 __all__ = [
     "append",
@@ -153,7 +153,8 @@ def ravel(x: Tensor) -> jax.Array:
 @op
 def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> jax.Array:
     """Each element `repeats` times in a row, along an axis or, flattened, none."""
-    return jnp.repeat(array_of(x), operand(repeats), axis)
+    with known_size("repeat", "Give `repeats` as numbers."):
+        return jnp.repeat(array_of(x), operand(repeats), axis)
 
 
 @op
