@@ -159,8 +159,19 @@ def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> jax.Array:
 
 @op
 def reshape(x: Tensor, newshape: Shape) -> jax.Array:
-    """The same elements in another shape; one length may be -1, for the rest."""
-    return jnp.reshape(array_of(x), newshape)
+    """The same elements in another shape.
+
+    Args:
+        x: a tensor.
+        newshape: one length may be -1, for the rest, and one may be `None`, as
+            `shape` has it for what is not known: it is -1 too, or if that is taken,
+            what x has at that place.
+    """
+    x = array_of(x)
+    if isinstance(newshape, (list, tuple)) and None in newshape:
+        own = x.shape if -1 in newshape else [-1] * len(newshape)
+        newshape = [own[i] if n is None else n for i, n in enumerate(newshape)]
+    return jnp.reshape(x, newshape)
 
 
 @op
