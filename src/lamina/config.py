@@ -92,13 +92,13 @@ def set_floatx(value: str) -> None:
 
 
 # Makes a policy of a name. Policies are defined in `core`, which this file is before.
-_policy_of: list[Callable[[Any], Any]] = []
+policy_of: list[Callable[[Any], Any]] = []
 
 
 def dtype_policy() -> Any:
     """The policy of layers that are not given one: `floatx()` at first."""
     policy = _settings["dtype_policy"]
-    return _policy_of[0](floatx()) if policy is None else policy
+    return policy_of[0](floatx()) if policy is None else policy
 
 
 def set_dtype_policy(policy: Any) -> None:
@@ -107,7 +107,7 @@ def set_dtype_policy(policy: Any) -> None:
     Args:
         policy: a `DTypePolicy`, or a name such as `"mixed_bfloat16"`.
     """
-    _settings["dtype_policy"] = None if policy is None else _policy_of[0](policy)
+    _settings["dtype_policy"] = None if policy is None else policy_of[0](policy)
 
 
 def enable_interactive_logging() -> None:

@@ -153,4 +153,4 @@ class DTypePolicy:
         return f"DTypePolicy({self.name!r})"
 
 
-config._policy_of[:] = [DTypePolicy.get]
+config.policy_of[:] = [DTypePolicy.get]

@@ -99,7 +99,7 @@ def split_dataset(
             return tuple(found) if isinstance(found, list) else found
 
     else:
-        items = dataset if isinstance(dataset, np.ndarray) else list(dataset)
+        items: Any = dataset if isinstance(dataset, np.ndarray) else list(dataset)
         total, row = len(items), items.__getitem__
     left, right = _sizes(total, left_size, right_size)
     order = list(range(total))
@@ -115,14 +115,7 @@ def _sizes(total: int, left: Any, right: Any) -> tuple[int, int]:
     """How many rows each part has."""
     counts: list[int | None] = []
     for name, size in (("left_size", left), ("right_size", right)):
-        whole = is_int(size)
-        share = isinstance(size, float) and 0 <= size <= 1
-        if size is not None and not share and not (whole and 0 <= size <= total):
-            raise ArgumentError(
-                f"split_dataset: `{name}` must be a share from 0 to 1, or a whole "
-                f"number up to {total}, of which there are rows. Received: {size!r}."
-            )
-        counts.append(size if whole or size is None else round(size * total))
+        counts.append(_count(total, name, size))
     first, second = counts
     if first is None and second is None:
         raise ArgumentError("split_dataset: give `left_size` or `right_size`.")
@@ -134,6 +127,19 @@ def _sizes(total: int, left: Any, right: Any) -> tuple[int, int]:
             f"the second {second}. Both need some, and together no more than all."
         )
     return first, second
+
+
+def _count(total: int, name: str, size: Any) -> int | None:
+    if isinstance(size, float) and 0 <= size <= 1:
+        return round(size * total)
+    if size is None:
+        return None
+    if is_int(size) and 0 <= size <= total:
+        return int(size)
+    raise ArgumentError(
+        f"split_dataset: `{name}` must be a share from 0 to 1, or a whole number up to "
+        f"{total}, of which there are rows. Received: {size!r}."
+    )
 
 
 def timeseries_dataset_from_array(

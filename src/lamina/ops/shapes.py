@@ -20,8 +20,11 @@ __all__ = [
     "concatenate",
     "diag",
     "diagonal",
+    "dstack",
     "expand_dims",
     "flip",
+    "fliplr",
+    "flipud",
     "hstack",
     "moveaxis",
     "pad",
@@ -89,6 +92,12 @@ def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.
 
 
 @op
+def dstack(xs: Sequence[Tensor]) -> jax.Array:
+    """Arrays behind one another: along a third axis."""
+    return jnp.dstack([array_of(x) for x in xs])
+
+
+@op
 def expand_dims(x: Tensor, axis: int | Sequence[int]) -> jax.Array:
     """x with a new axis of length 1 at each place named."""
     return jnp.expand_dims(array_of(x), axis)
@@ -98,6 +107,18 @@ def expand_dims(x: Tensor, axis: int | Sequence[int]) -> jax.Array:
 def flip(x: Tensor, axis: Axis = None) -> jax.Array:
     """x in reverse order along one axis, several, or all."""
     return jnp.flip(array_of(x), axis)
+
+
+@op
+def fliplr(x: Tensor) -> jax.Array:
+    """The columns of x in reverse order."""
+    return jnp.fliplr(array_of(x))
+
+
+@op
+def flipud(x: Tensor) -> jax.Array:
+    """The rows of x in reverse order."""
+    return jnp.flipud(array_of(x))
 
 
 @op
