@@ -29,9 +29,11 @@ from lamina import (
     models,
     ops,
     optimizers,
+    preprocessing,
     random,
     regularizers,
     saving,
+    tree,
     utils,
 )
 from lamina.core.dtypes import DTypePolicy
@@ -79,9 +81,11 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "saving",
+    "tree",
     "utils",
     "value_and_grad",
 ]

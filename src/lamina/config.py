@@ -12,6 +12,7 @@ import ctypes
 import functools
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,20 @@ __all__ = [
     "autotune",
     "backend",
     "cache_folder",
+    "disable_interactive_logging",
+    "dtype_policy",
     "enable_determinism",
+    "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_deterministic",
+    "is_interactive_logging_enabled",
     "kernel",
     "matmul_precision",
     "memory_limit",
     "set_autotune",
+    "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -60,6 +66,8 @@ _settings: dict[str, Any] = {
     "image_data_format": "channels_last",
     "memory_limit": None,
     "deterministic": False,
+    "dtype_policy": None,
+    "interactive_logging": True,
     "kernels": {},
     "matmul_precision": None,
     "autotune": os.environ.get("LAMINA_AUTOTUNE", "").lower() not in ("off", "0"),
@@ -81,6 +89,40 @@ def set_floatx(value: str) -> None:
     if value not in _FLOAT_TYPES:
         raise invalid("set_floatx", "value", value, f"one of {_FLOAT_TYPES}")
     _settings["floatx"] = value
+
+
+# Makes a policy of a name. Policies are defined in `core`, which this file is before.
+policy_of: list[Callable[[Any], Any]] = []
+
+
+def dtype_policy() -> Any:
+    """The policy of layers that are not given one: `floatx()` at first."""
+    policy = _settings["dtype_policy"]
+    return policy_of[0](floatx()) if policy is None else policy
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy of layers made from now on; `None` goes back to `floatx()`.
+
+    Args:
+        policy: a `DTypePolicy`, or a name such as `"mixed_bfloat16"`.
+    """
+    _settings["dtype_policy"] = None if policy is None else policy_of[0](policy)
+
+
+def enable_interactive_logging() -> None:
+    """Show progress on standard output, as at the start."""
+    _settings["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Send the lines about progress to the logger `"lamina"`; no bar moves."""
+    _settings["interactive_logging"] = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether progress is shown on standard output."""
+    return _settings["interactive_logging"]
 
 
 def epsilon() -> float:

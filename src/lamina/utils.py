@@ -7,35 +7,55 @@ from typing import Any
 
 import numpy as np
 
+from lamina.config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from lamina.core.module import reset_names
 from lamina.core.random import set_seed as set_random_seed
 from lamina.core.registry import (
     custom_object_scope,
+    get_custom_objects,
     get_registered_name,
     get_registered_object,
 )
+from lamina.core.registry import custom_object_scope as CustomObjectScope
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import register_serializable as register_keras_serializable
 from lamina.core.registry import serialize as serialize_keras_object
 from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from lamina.data.dataset import PyDataset
+from lamina.data.parts import split_dataset, timeseries_dataset_from_array
 from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
+from lamina.training.callbacks.progress import Progbar
+from lamina.viz.dot import model_to_dot, plot_model
 
 __all__ = [
+    "CustomObjectScope",
+    "Progbar",
     "PyDataset",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "is_interactive_logging_enabled",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

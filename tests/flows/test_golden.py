@@ -58,7 +58,7 @@ def inputs(path: Path):
 
 def named(paths, start):
     found = [p for p in paths if p.stem.startswith("trained_") == start]
-    found = [p for p in found if p.stem not in ("only_weights", "trained_nadam")]
+    found = [p for p in found if p.stem != "only_weights"]
     return [pytest.param(p, id=f"{p.parent.name}-{p.name}") for p in found]
 
 
@@ -89,14 +89,6 @@ def test_training_goes_on_as_it_did(path):
         model.fit(known["trained/x"], known["trained/y"], epochs=3, **STEPS)
         found = model.get_weights()
     close(found, kept(path, "after"))
-
-
-def test_state_that_means_nothing_today_is_reported():
-    path = GOLDEN / "keras-2.2-theano" / "trained_nadam.h5"
-    with pytest.warns(UserWarning, match="Nadam's momentum followed another schedule"):
-        model = lamina.models.load_model(path)
-    assert int(model.optimizer.iterations) == 0
-    assert all(not np.any(v) for v in model.optimizer.variables[2:-1])
 
 
 ONLY_WEIGHTS = [path for path in FILES if path.stem == "only_weights"]

@@ -13,6 +13,7 @@ from tests.tables.layers_by_hand import (
     DISCRETIZATION,
     INTEGER_LOOKUP,
     MAXOUT,
+    PENALTIES,
     STRING_LOOKUP,
 )
 from tests.tables.layers_convolution import CONVOLUTION
@@ -31,7 +32,7 @@ WITH_ORACLE = [
     *ATTENTION,
     *MORE,
 ]
-BY_HAND = [*MAXOUT, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]
+BY_HAND = [*MAXOUT, *PENALTIES, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]
 LAYERS = [*WITH_ORACLE, *BY_HAND]
 
 

@@ -34,6 +34,15 @@ MAXOUT = [
     LayerCase("maxout_of_one", lambda k: k.layers.Maxout(1), (ROWS,), expected=ROWS),
 ]
 
+PENALTIES = [
+    LayerCase(
+        "activity_regularization",
+        lambda k: k.layers.ActivityRegularization(l1=0.1, l2=0.2),
+        (ROWS,),
+        expected=ROWS,
+    ),
+]
+
 LETTERS = np.array([["a", "c", "d", "d"], ["d", "z", "b", "z"]])
 KNOWN = ["a", "b", "c", "d"]
 

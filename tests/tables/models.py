@@ -103,6 +103,15 @@ def residual(k):
     return k.Model(x, k.layers.Dense(1)(k.layers.Add()([x, h]) * 0.5))
 
 
+def told_when_wired(k):
+    """Layers and a model that are called with a `training` of their own."""
+    inner = k.Sequential([k.Input((3,)), k.layers.BatchNormalization(momentum=0.6)])
+    x = k.Input((3,))
+    h = k.layers.BatchNormalization(momentum=0.8)(x * 2 + 1, training=True)
+    h = k.layers.Dense(3, activation="tanh")(h)
+    return k.Model(x, k.layers.Dense(1)(inner(h, training=False)))
+
+
 SINGLE = [
     ModelCase(
         "regression",
@@ -205,6 +214,14 @@ SINGLE = [
         },
         ROWS,
         REALS,
+    ),
+    ModelCase(
+        "told_when_wired",
+        told_when_wired,
+        lambda k: {"optimizer": k.optimizers.SGD(0.1), "loss": "mse"},
+        ROWS[:36],
+        REALS[:36],
+        {"validation_data": (ROWS[:9], REALS[:9])},
     ),
     ModelCase(
         "average_overwriting",

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lamina import errors, utils
+from lamina import (
+    activations,
+    config,
+    errors,
+    layers,
+    mixed_precision,
+    preprocessing,
+    utils,
+)
 
 SEQUENCES = [[1], [2, 3], [4, 5, 6], []]
 PADDED = {
@@ -62,3 +70,35 @@ def test_what_cannot_be_padded(sequences: Any, arguments: Any, words: str) -> No
 def test_parts_of_a_batch(given: Any, packed: Any) -> None:
     assert utils.pack_x_y_sample_weight(*given) == packed
     assert utils.unpack_x_y_sample_weight(packed) == given
+
+
+def doubled(x: Any) -> Any:
+    return 2 * x
+
+
+def test_custom_objects_are_known_by_name() -> None:
+    with utils.CustomObjectScope({"doubled": doubled}):
+        assert activations.get("doubled") is doubled
+    with pytest.raises(errors.UnknownNameError):
+        activations.get("doubled")
+    utils.get_custom_objects()["doubled"] = doubled
+    assert activations.get("doubled") is doubled
+    del utils.get_custom_objects()["doubled"]
+
+
+def test_the_policy_of_new_layers_is_a_setting() -> None:
+    assert config.dtype_policy() == mixed_precision.global_policy()
+    assert config.dtype_policy().name == "float32"
+    config.set_dtype_policy("mixed_bfloat16")
+    assert layers.Dense(1).compute_dtype == "bfloat16"
+    assert mixed_precision.dtype_policy().name == "mixed_bfloat16"
+    config.set_dtype_policy(None)
+    assert layers.Dense(1).compute_dtype == "float32"
+    with pytest.raises(errors.ArgumentError):
+        config.set_dtype_policy("mixed_float8")
+
+
+def test_what_is_under_preprocessing() -> None:
+    assert preprocessing.sequence.pad_sequences([[1]], 2).tolist() == [[0, 1]]
+    windows = preprocessing.timeseries_dataset_from_array(np.arange(4), None, 2)
+    assert len(windows[0]) == 3

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
+from lamina.config import dtype_policy, set_dtype_policy
 from lamina.errors import ArgumentError, did_you_mean
 
 __all__ = [
@@ -152,14 +153,4 @@ class DTypePolicy:
         return f"DTypePolicy({self.name!r})"
 
 
-_default_policy: list[DTypePolicy] = []
-
-
-def dtype_policy() -> DTypePolicy:
-    """The policy of layers that are not given one: `config.floatx()` at first."""
-    return _default_policy[0] if _default_policy else DTypePolicy(config.floatx())
-
-
-def set_dtype_policy(policy: str | DTypePolicy | None) -> None:
-    """Set the policy of layers made from now on; `None` goes back to `floatx()`."""
-    _default_policy[:] = [] if policy is None else [DTypePolicy.get(policy)]
+config.policy_of[:] = [DTypePolicy.get]

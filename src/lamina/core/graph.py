@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -97,10 +97,15 @@ class Node:
         operation = self.operation
         return getattr(operation, "name", None) or operation.__name__
 
-    def run(self, tensors: dict[int, Any]) -> Any:
-        """Call the operation, each symbolic tensor replaced by its value."""
+    def run(self, tensors: dict[int, Any], told: Mapping[str, Any]) -> Any:
+        """Call the operation, each symbolic tensor replaced by its value.
+
+        Args:
+            tensors: the values, by the `id` of the symbolic tensor.
+            told: keyword arguments that count more than those of the recorded call.
+        """
         args, kwargs = map_symbolic(lambda t: tensors[id(t)], (self.args, self.kwargs))
-        return self.operation(*args, **kwargs)
+        return self.operation(*args, **{**kwargs, **told})
 
 
 def _is_leaf(value: Any) -> bool:

@@ -82,6 +82,7 @@ class SeedGenerator(Module):
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         self.name = name or "seed_generator"
         self.initial_seed = make_seed() if seed is None else int(seed)
+        self._chosen = seed is not None
         words = np.array([self.initial_seed & 0xFFFFFFFF, 0], np.uint32)
         self.state = Variable(
             words, trainable=False, autocast=False, name="seed_generator_state"
@@ -97,6 +98,17 @@ class SeedGenerator(Module):
         draw = scope.draws.get(id(self), 0)
         scope.draws[id(self)] = draw + 1
         return hash_words(state[0], scope.run.seed, scope.run.step, draw)
+
+    def begin(self, seed: int, number: int) -> None:
+        """Begin anew at a place that follows from a seed; one of its own stays.
+
+        Args:
+            seed: what several generators share.
+            number: which of them this is.
+        """
+        if not self._chosen:
+            word = zlib.crc32(f"{seed}/{number}".encode())
+            self.state.assign(np.array([word, 0], np.uint32))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -174,6 +174,11 @@ def get_registered_object(
     return None
 
 
+def get_custom_objects() -> dict[str, Any]:
+    """What names and configs may refer to anywhere: change it to add to that."""
+    return _custom
+
+
 @contextmanager
 def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
     """Inside this block, names and configs may refer to `objects`."""

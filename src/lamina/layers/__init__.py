@@ -21,6 +21,7 @@ from lamina.layers.convolution_transpose import (
 )
 from lamina.layers.core import (
     Activation,
+    ActivityRegularization,
     Dense,
     Identity,
     Input,
@@ -130,6 +131,7 @@ GlobalAvgPool3D, GlobalMaxPool3D = GlobalAveragePooling3D, GlobalMaxPooling3D
 
 __all__ = [
     "Activation",
+    "ActivityRegularization",
     "Add",
     "AdditiveAttention",
     "AlphaDropout",

@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina import activations, constraints, initializers, ops, regularizers
-from lamina.core.check import Check, boolean, is_int, optional, positive_int
+from lamina.core.check import Check, at_least, boolean, is_int, optional, positive_int
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
 from lamina.core.limits import check_output, reading
@@ -20,6 +20,7 @@ from lamina.layers.spec import InputSpec
 
 __all__ = [
     "Activation",
+    "ActivityRegularization",
     "Dense",
     "Identity",
     "Input",
@@ -265,6 +266,32 @@ class Activation(Layer):
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)
+
+
+class ActivityRegularization(Layer):
+    """Hands its input on, and adds a penalty on it to the loss.
+
+    Args:
+        l1: share of the sum of absolute values.
+        l2: share of the sum of squares.
+
+    Example:
+        >>> layer = ActivityRegularization(l1=0.5)
+        >>> _ = layer(jnp.array([[1.0, -2.0]]))
+        >>> [float(loss) for loss in layer.losses]
+        [1.5]
+    """
+
+    supports_masking = True
+    arguments = {"l1": at_least(0), "l2": at_least(0)}
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        penalty = regularizers.L1L2(l1, l2)
+        super().__init__(**{"activity_regularizer": penalty, **kwargs})
+        self.l1, self.l2 = l1, l2
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
 
 
 class Identity(Layer):

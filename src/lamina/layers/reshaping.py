@@ -107,7 +107,13 @@ class Reshape(Layer):
             )
 
     def call(self, inputs: Any) -> Any:
-        return inputs.reshape(inputs.shape[0], *self.target_shape)
+        rows, *sizes = inputs.shape
+        known = math.prod(n for n in self.target_shape if n != -1)
+        # Without rows, nothing else would tell what -1 stands for.
+        rest = math.prod(sizes) // max(known, 1)
+        return inputs.reshape(
+            rows, *(rest if n == -1 else n for n in self.target_shape)
+        )
 
 
 class Permute(Layer):

@@ -182,7 +182,9 @@ class WeightOwner(Module):
             outputs = self(*args, **kwargs)
             return (outputs, self.losses) if return_losses else outputs
 
+        before = self._call_losses
         outputs, after = stateless.call(run, [*trainable, *rest], values)
+        self._call_losses = before  # those of this call may be tracers
         after = after[len(trainable) :]
         return (outputs[0], after, outputs[1]) if return_losses else (outputs, after)
 

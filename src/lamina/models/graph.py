@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves, walk
 from lamina.core.masks import get_mask, set_mask
+from lamina.core.scope import local
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers import InputLayer, Layer
 
@@ -61,8 +62,13 @@ class Graph:
             id(t): _fit_input(v, t, self.exact)
             for t, v in zip(self.input_leaves, leaves, strict=True)
         }
+        training = None if local.call is None else local.call.training
+        told = {} if training is None else {"training": training}
         for node in self.nodes:
-            results = node.run(tensors)
+            # What the model is told counts more than what a layer was told when it
+            # was wired, as in Keras.
+            wired = isinstance(node.operation, Layer) and "training" in node.kwargs
+            results = node.run(tensors, told if wired else {})
             made = symbolic_leaves(node.outputs)
             for tensor, value in zip(made, jax.tree.leaves(results), strict=True):
                 tensors[id(tensor)] = value

@@ -18,6 +18,7 @@ from lamina.ops import (
     index,
     linalg,
     logic,
+    nans,
     nn,
     operators,
     pooling,
@@ -32,6 +33,7 @@ from lamina.ops.elementwise import *  # noqa: F403
 from lamina.ops.index import *  # noqa: F403
 from lamina.ops.linalg import *  # noqa: F403
 from lamina.ops.logic import *  # noqa: F403
+from lamina.ops.nans import *  # noqa: F403
 from lamina.ops.nn import *  # noqa: F403
 from lamina.ops.pooling import *  # noqa: F403
 from lamina.ops.reduce import *  # noqa: F403
@@ -46,6 +48,7 @@ __all__ += elementwise.__all__
 __all__ += index.__all__
 __all__ += linalg.__all__
 __all__ += logic.__all__
+__all__ += nans.__all__
 __all__ += nn.__all__
 __all__ += pooling.__all__
 __all__ += reduce.__all__

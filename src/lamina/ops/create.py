@@ -258,10 +258,10 @@ def shape(x: Any) -> tuple[Any, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
-def size(x: Any) -> int | None:
-    """How many elements x has; `None` where that is unknown."""
-    lengths = shape(x)
-    return None if None in lengths else math.prod(lengths)
+@op
+def size(x: Any) -> int:
+    """How many elements x has."""
+    return math.prod(shape(x))
 
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:

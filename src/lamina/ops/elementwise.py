@@ -37,8 +37,11 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
+    "fabs",
     "floor",
     "floor_divide",
+    "fmax",
+    "fmin",
     "fmod",
     "heaviside",
     "hypot",
@@ -48,6 +51,7 @@ __all__ = [
     "log1p",
     "log2",
     "logaddexp",
+    "logaddexp2",
     "maximum",
     "minimum",
     "mod",
@@ -61,7 +65,9 @@ __all__ = [
     "round",
     "rsqrt",
     "sign",
+    "signbit",
     "sin",
+    "sinc",
     "sinh",
     "sqrt",
     "square",
@@ -307,6 +313,30 @@ def logaddexp(x1: Tensor, x2: Tensor) -> jax.Array:
 
 
 @op
+def fabs(x: Tensor) -> jax.Array:
+    """The distance from 0."""
+    return jnp.fabs(array_of(x))
+
+
+@op
+def fmax(x1: Tensor, x2: Tensor) -> jax.Array:
+    """The larger of two, of which one may be no number."""
+    return jnp.fmax(operand(x1), operand(x2))
+
+
+@op
+def fmin(x1: Tensor, x2: Tensor) -> jax.Array:
+    """The smaller of two, of which one may be no number."""
+    return jnp.fmin(operand(x1), operand(x2))
+
+
+@op
+def logaddexp2(x1: Tensor, x2: Tensor) -> jax.Array:
+    """log2(2**x1 + 2**x2)."""
+    return jnp.logaddexp2(operand(x1), operand(x2))
+
+
+@op
 def maximum(x1: Tensor, x2: Tensor) -> jax.Array:
     """The larger of two."""
     return jnp.maximum(operand(x1), operand(x2))
@@ -400,6 +430,18 @@ def sign(x: Tensor) -> jax.Array:
 def sin(x: Tensor) -> jax.Array:
     """The sine."""
     return jnp.sin(array_of(x))
+
+
+@op
+def signbit(x: Tensor) -> jax.Array:
+    """Whether x is negative, -0.0 included."""
+    return jnp.signbit(array_of(x))
+
+
+@op
+def sinc(x: Tensor) -> jax.Array:
+    """sin(pi * x) / (pi * x), 1 at 0."""
+    return jnp.sinc(float_array(x))
 
 
 @op

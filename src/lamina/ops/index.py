@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, invalid
-from lamina.ops.types import Tensor, array_of, operand
+from lamina.ops.types import Tensor, array_of, known_size, operand
 
 __all__ = [
     "argsort",
@@ -39,6 +39,8 @@ __all__ = [
     "where",
 ]
 
+_WHERE = "Use `where(condition, x1, x2)`, which keeps the size."
+
 
 @op
 def argsort(x: Tensor, axis: int = -1) -> jax.Array:
@@ -54,14 +56,18 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> ja
     Args:
         x: non-negative integers, one row or a batch of rows.
         weights: what an occurrence counts, in the shape of x.
-        minlength: the length of the result at least; inside a compiled function,
-            where x is not known, its exact length.
+        minlength: the length of the result at least; inside a model or a compiled
+            function, where x is not known, its exact length.
+
+    Raises:
+        ArgumentError: x is not known, and neither is the length.
     """
     x = array_of(x)
     weights = None if weights is None else array_of(weights)
     length = minlength
-    if not isinstance(x, Tracer) and x.size:
-        length = builtins.max(minlength, int(x.max()) + 1)
+    if x.size and not (isinstance(x, Tracer) and minlength):
+        with known_size("bincount", "Give the size: `minlength`, above every integer."):
+            length = builtins.max(minlength, int(x.max()) + 1)
 
     def count(row: jax.Array, weight: jax.Array | None) -> jax.Array:
         return jnp.bincount(row, weight, length=length)
@@ -78,7 +84,8 @@ def digitize(x: Tensor, bins: Sequence[float]) -> jax.Array:
 @op
 def get_item(x: Tensor, key: Any) -> jax.Array:
     """x[key]."""
-    return array_of(x)[tuple(key) if isinstance(key, list) else key]
+    with known_size("get_item", "Keep the size, as with `where(mask, x, 0)`."):
+        return array_of(x)[tuple(key) if isinstance(key, list) else key]
 
 
 @op
@@ -99,10 +106,11 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
 def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
     """The indices of all elements that are not 0, an array for each axis.
 
-    How many there are depends on the values, so this does not work inside compiled
-    functions; `where` does.
+    How many there are depends on the values, so this does not work inside models and
+    compiled functions; `where` with three arguments does.
     """
-    return jnp.nonzero(array_of(x))
+    with known_size("nonzero", _WHERE):
+        return jnp.nonzero(array_of(x))
 
 
 @op
@@ -309,5 +317,6 @@ def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[jax.Array, jax.Array]
 def where(condition: Tensor, x1: Tensor | None = None, x2: Tensor | None = None) -> Any:
     """x1 where the condition is true, else x2; without them, as `nonzero`."""
     if x1 is None or x2 is None:
-        return jnp.nonzero(array_of(condition))
+        with known_size("where", _WHERE):
+            return jnp.nonzero(array_of(condition))
     return jnp.where(array_of(condition), operand(x1), operand(x2))

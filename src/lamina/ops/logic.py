@@ -25,6 +25,8 @@ __all__ = [
     "isin",
     "isinf",
     "isnan",
+    "isneginf",
+    "isposinf",
     "left_shift",
     "less",
     "less_equal",
@@ -143,6 +145,18 @@ def isin(
         invert: asks whether it is not among them.
     """
     return jnp.isin(operand(x1), operand(x2), assume_unique, invert)
+
+
+@op
+def isneginf(x: Tensor) -> jax.Array:
+    """Whether x is minus infinity."""
+    return jnp.isneginf(array_of(x))
+
+
+@op
+def isposinf(x: Tensor) -> jax.Array:
+    """Whether x is plus infinity."""
+    return jnp.isposinf(array_of(x))
 
 
 @op

@@ -10,7 +10,7 @@ from typing import Any
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
-from lamina.ops import elementwise, index, linalg, logic
+from lamina.ops import elementwise, index, linalg, logic, shapes
 
 __all__ = ["attach"]
 
@@ -58,5 +58,7 @@ def attach() -> None:
             setattr(cls, f"__r{name}__", _reflected(function))
         for name, function in _OTHERS.items():
             setattr(cls, name, _method(function))
+    for function in (shapes.reshape, shapes.squeeze):
+        setattr(SymbolicTensor, function.__name__, function)
     # A symbolic tensor stays equal to itself alone, so that it can be found in lists.
     Variable.__eq__ = _method(logic.equal)  # type: ignore[method-assign]

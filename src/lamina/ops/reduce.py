@@ -32,7 +32,9 @@ __all__ = [
     "median",
     "min",
     "moments",
+    "percentile",
     "prod",
+    "ptp",
     "quantile",
     "std",
     "sum",
@@ -43,20 +45,21 @@ __all__ = [
 _MOST_DIFFERENCES = 100
 
 
-def _axes(axis: Axis) -> int | tuple[int, ...] | None:
+def axes_of(axis: Axis) -> int | tuple[int, ...] | None:
+    """An axis, or several as a tuple, as functions of JAX take them."""
     return axis if axis is None or isinstance(axis, int) else tuple(axis)
 
 
 @op
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Whether all are true."""
-    return jnp.all(array_of(x), _axes(axis), keepdims=keepdims)
+    return jnp.all(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Whether any is true."""
-    return jnp.any(array_of(x), _axes(axis), keepdims=keepdims)
+    return jnp.any(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
@@ -75,13 +78,13 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Ar
 def average(x: Tensor, axis: Axis = None, weights: Tensor | None = None) -> jax.Array:
     """The weighted mean, sum(x * weights) / sum(weights)."""
     weights = None if weights is None else array_of(weights)
-    return jnp.average(array_of(x), _axes(axis), weights)
+    return jnp.average(array_of(x), axes_of(axis), weights)
 
 
 @op
 def count_nonzero(x: Tensor, axis: Axis = None) -> jax.Array:
     """How many are not 0."""
-    return jnp.count_nonzero(array_of(x), _axes(axis))
+    return jnp.count_nonzero(array_of(x), axes_of(axis))
 
 
 @op
@@ -107,7 +110,7 @@ def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
 @op
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """log(sum(exp(x))), without overflow."""
-    return special.logsumexp(float_array(x), _axes(axis), keepdims=keepdims)
+    return special.logsumexp(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
@@ -118,7 +121,7 @@ def max(
     initial: float | None = None,
 ) -> jax.Array:
     """The maximum, not below `initial`."""
-    return jnp.max(array_of(x), _axes(axis), keepdims=keepdims, initial=initial)
+    return jnp.max(array_of(x), axes_of(axis), keepdims=keepdims, initial=initial)
 
 
 amax = max
@@ -127,13 +130,13 @@ amax = max
 @op
 def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The mean; of 16-bit numbers, computed in 32 bits."""
-    return jnp.mean(array_of(x), _axes(axis), keepdims=keepdims)
+    return jnp.mean(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def median(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The median; of an even number of elements, the mean of the middle two."""
-    return jnp.median(array_of(x), _axes(axis), keepdims=keepdims)
+    return jnp.median(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
@@ -144,7 +147,7 @@ def min(
     initial: float | None = None,
 ) -> jax.Array:
     """The minimum, not above `initial`."""
-    return jnp.min(array_of(x), _axes(axis), keepdims=keepdims, initial=initial)
+    return jnp.min(array_of(x), axes_of(axis), keepdims=keepdims, initial=initial)
 
 
 amin = min
@@ -163,7 +166,7 @@ def moments(
     """
     x = float_array(x)
     wide = widened(x)
-    axis = _axes(axes)
+    axis = axes_of(axes)
     centre = jnp.mean(wide, axis, keepdims=True)
     variance = jnp.mean(jnp.square(wide - centre), axis, keepdims=keepdims)
     average = centre if keepdims else jnp.squeeze(centre, axis)
@@ -171,11 +174,30 @@ def moments(
 
 
 @op
+def percentile(
+    x: Tensor,
+    q: Tensor,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> jax.Array:
+    """The values below which q per cent lie; `method` as in `quantile`."""
+    x, q = float_array(x), float_array(q)
+    return jnp.percentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
+
+
+@op
 def prod(
     x: Tensor, axis: Axis = None, keepdims: bool = False, dtype: str | None = None
 ) -> jax.Array:
     """The product."""
-    return jnp.prod(array_of(x), _axes(axis), dtype, keepdims=keepdims)
+    return jnp.prod(array_of(x), axes_of(axis), dtype, keepdims=keepdims)
+
+
+@op
+def ptp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The maximum less the minimum."""
+    return jnp.ptp(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
@@ -197,22 +219,22 @@ def quantile(
         keepdims: whether reduced axes stay with length 1.
     """
     x, q = float_array(x), float_array(q)
-    return jnp.quantile(x, q, _axes(axis), method=method, keepdims=keepdims)
+    return jnp.quantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
 @op
 def std(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The standard deviation, sqrt(mean((x - mean(x))**2))."""
-    return jnp.std(array_of(x), _axes(axis), keepdims=keepdims)
+    return jnp.std(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The sum."""
-    return jnp.sum(array_of(x), _axes(axis), keepdims=keepdims)
+    return jnp.sum(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """The variance, mean((x - mean(x))**2)."""
-    return jnp.var(array_of(x), _axes(axis), keepdims=keepdims)
+    return jnp.var(array_of(x), axes_of(axis), keepdims=keepdims)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.core.limits import check_count
 from lamina.errors import ArgumentError
-from lamina.ops.types import Axis, Shape, Tensor, array_of, operand
+from lamina.ops.types import Axis, Shape, Tensor, array_of, known_size, operand
 
 __all__ = [
     "append",
@@ -20,8 +20,11 @@ __all__ = [
     "concatenate",
     "diag",
     "diagonal",
+    "dstack",
     "expand_dims",
     "flip",
+    "fliplr",
+    "flipud",
     "hstack",
     "moveaxis",
     "pad",
@@ -89,6 +92,12 @@ def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.
 
 
 @op
+def dstack(xs: Sequence[Tensor]) -> jax.Array:
+    """Arrays behind one another: along a third axis."""
+    return jnp.dstack([array_of(x) for x in xs])
+
+
+@op
 def expand_dims(x: Tensor, axis: int | Sequence[int]) -> jax.Array:
     """x with a new axis of length 1 at each place named."""
     return jnp.expand_dims(array_of(x), axis)
@@ -98,6 +107,18 @@ def expand_dims(x: Tensor, axis: int | Sequence[int]) -> jax.Array:
 def flip(x: Tensor, axis: Axis = None) -> jax.Array:
     """x in reverse order along one axis, several, or all."""
     return jnp.flip(array_of(x), axis)
+
+
+@op
+def fliplr(x: Tensor) -> jax.Array:
+    """The columns of x in reverse order."""
+    return jnp.fliplr(array_of(x))
+
+
+@op
+def flipud(x: Tensor) -> jax.Array:
+    """The rows of x in reverse order."""
+    return jnp.flipud(array_of(x))
 
 
 @op
@@ -153,13 +174,25 @@ def ravel(x: Tensor) -> jax.Array:
 @op
 def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> jax.Array:
     """Each element `repeats` times in a row, along an axis or, flattened, none."""
-    return jnp.repeat(array_of(x), operand(repeats), axis)
+    with known_size("repeat", "Give `repeats` as numbers."):
+        return jnp.repeat(array_of(x), operand(repeats), axis)
 
 
 @op
 def reshape(x: Tensor, newshape: Shape) -> jax.Array:
-    """The same elements in another shape; one length may be -1, for the rest."""
-    return jnp.reshape(array_of(x), newshape)
+    """The same elements in another shape.
+
+    Args:
+        x: a tensor.
+        newshape: one length may be -1, for the rest, and one may be `None`, as
+            `shape` has it for what is not known: it is -1 too, or if that is taken,
+            what x has at that place.
+    """
+    x = array_of(x)
+    if isinstance(newshape, (list, tuple)) and None in newshape:
+        own = x.shape if -1 in newshape else [-1] * len(newshape)
+        newshape = [own[i] if n is None else n for i, n in enumerate(newshape)]
+    return jnp.reshape(x, newshape)
 
 
 @op

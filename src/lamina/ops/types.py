@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import jax
@@ -13,8 +14,18 @@ from jax.typing import ArrayLike
 from lamina import config
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
+from lamina.errors import ArgumentError
 
-__all__ = ["Axis", "Shape", "Tensor", "array_of", "float_array", "operand", "widened"]
+__all__ = [
+    "Axis",
+    "Shape",
+    "Tensor",
+    "array_of",
+    "float_array",
+    "known_size",
+    "operand",
+    "widened",
+]
 
 Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
@@ -54,3 +65,26 @@ def float_array(x: Any) -> jax.Array:
 def widened(x: jax.Array) -> jax.Array:
     """16-bit numbers in 32 bits, for sums that would overflow or lose digits."""
     return x.astype("float32") if x.dtype.itemsize < 4 else x
+
+
+@contextmanager
+def known_size(function: str, advice: str) -> Iterator[None]:
+    """Inside this block, a size is taken from values.
+
+    Args:
+        function: the op's name.
+        advice: what to do where values are not known.
+
+    Raises:
+        ArgumentError: the values are not known: a program is being compiled, or a
+            model wired.
+    """
+    try:
+        yield
+    except (
+        jax.errors.ConcretizationTypeError, jax.errors.NonConcreteBooleanIndexError
+    ):  # fmt: skip
+        raise ArgumentError(
+            f"{function}: the size of the result depends on values, which are not "
+            f"known while a model is wired or a program compiled. {advice}"
+        ) from None

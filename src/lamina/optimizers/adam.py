@@ -244,6 +244,8 @@ class Nadam(Optimizer):
 
     arguments: ClassVar[dict[str, Check]] = _CHECKS
     beta_1, beta_2, epsilon = Number(), Number(), Number()
+    # How fast mu(t) grows. Before Keras 3 it was 0.004: what was trained so goes on so.
+    schedule_decay = Number()
 
     def __init__(
         self,
@@ -257,6 +259,7 @@ class Nadam(Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.schedule_decay = 1.0
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the state: two slots for each variable, and the product of momenta."""
@@ -273,8 +276,9 @@ class Nadam(Optimizer):
         """Every number of the formula that is the same for all variables."""
         beta_1 = jnp.asarray(self.beta_1, jnp.float32)
         beta_2 = jnp.asarray(self.beta_2, jnp.float32)
-        now = beta_1 * (1.0 - 0.5 * jnp.power(0.96, step))
-        after = beta_1 * (1.0 - 0.5 * jnp.power(0.96, step + 1.0))
+        decay = self.schedule_decay
+        now = beta_1 * (1.0 - 0.5 * jnp.power(0.96, step * decay))
+        after = beta_1 * (1.0 - 0.5 * jnp.power(0.96, (step + 1.0) * decay))
         product = self._product.value * now
         self._product.assign(product)
         return _NadamRates(

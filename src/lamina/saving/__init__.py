@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lamina.core.registry import (
     custom_object_scope,
+    get_custom_objects,
     get_registered_name,
     get_registered_object,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "LoadReport",
     "custom_object_scope",
     "deserialize_keras_object",
+    "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
     "load_model",

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.checksum import Checksum, chunks
 from lamina.errors import ArgumentError
-from lamina.saving.checksum import Checksum, chunks
 from lamina.saving.hdf5 import (
     ATTRIBUTE,
     LAYOUT,

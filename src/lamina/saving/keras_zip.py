@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
+from lamina.core.checksum import Checksum
 from lamina.core.files import open_file, replacing, target
 from lamina.core.limits import reading
 from lamina.core.registry import (
@@ -24,7 +25,6 @@ from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
 from lamina.saving.bounded_json import MAX_BYTES
-from lamina.saving.checksum import Checksum
 from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
 from lamina.saving.legacy_h5 import load_legacy_model
 from lamina.saving.region import Region

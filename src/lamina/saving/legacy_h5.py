@@ -75,7 +75,7 @@ def load_legacy_model(
         if compile and training is not None:
             training = read_json(str(training), f"The training in {what}")
             model.compile_from_config(modern_compile(training, origin))
-            problem = _take_state(model, file, placed, origin)
+            problem = _take_state(model, file, placed, origin, training)
     if problem:
         warnings.warn(
             f"The state of {type(model.optimizer).__name__} in {what} was not loaded: "
@@ -112,11 +112,19 @@ def _origin(file: Group, config: dict[str, Any]) -> Origin:
     return Origin.of({**attributes, **file.attributes}, config, weight_names(file))
 
 
-def _take_state(model: Any, file: Group, placed: list[Placed], origin: Origin) -> str:
+def _take_state(
+    model: Any,
+    file: Group,
+    placed: list[Placed],
+    origin: Origin,
+    training: dict[str, Any],
+) -> str:
     """Take the optimizer's state; returns why it was left, or an empty text."""
     group = file.members.get("optimizer_weights")
     arrays = stored_arrays(group) if isinstance(group, Group) else []
-    problem = read_optimizer(model.optimizer, arrays, placed, origin) if arrays else ""
+    problem = ""
+    if arrays:
+        problem = read_optimizer(model.optimizer, arrays, placed, origin, training)
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return problem
 

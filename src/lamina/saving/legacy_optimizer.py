@@ -41,6 +41,8 @@ _NAMES = {
     },
     "Adamax": {"m": "momentum", "u": "norm", "v": "norm"},
 }
+# After which the product of numbers well below 1 is 0.
+_ENOUGH_STEPS = 100_000
 _COMMON_NAMES = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"}
 
 
@@ -63,7 +65,7 @@ def _optimizer(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
     config = dict(entry["config"])
     rate = config.pop("lr", config.get("learning_rate", 0.001))
     decay = config.pop("decay", 0.0)
-    if kind == "Nadam":  # was its own schedule of momentum, which still is the same
+    if kind == "Nadam":  # was the decay of its momentum, see `_follow_schedule`
         decay = 0.0
     if isinstance(rate, dict):
         rate = {"module": "keras.optimizers.schedules", **rate}
@@ -115,6 +117,7 @@ def read_optimizer(
     arrays: Sequence[tuple[str, np.ndarray]],
     placed: Sequence[Placed],
     origin: Origin,
+    training: dict[str, Any],
 ) -> str:
     """Take an optimizer's state from a file.
 
@@ -123,6 +126,7 @@ def read_optimizer(
         arrays: what the file has, with names.
         placed: where what is trained is, in the file's order.
         origin: what wrote the file.
+        training: how the file says that the model was compiled.
 
     Returns:
         Why the state was left as it is, or an empty text.
@@ -133,11 +137,17 @@ def read_optimizer(
             return "the file has it for another optimizer"
         return _take(list(zip(optimizer.variables, values, strict=True)))
     kind = type(optimizer).__name__
-    if kind == "Nadam":
-        return "Nadam's momentum followed another schedule before Keras 3"
     wanted = {v.name: v for v in optimizer.variables if v.name != "learning_rate"}
-    steps, slots = _by_slot(kind, arrays, placed)
-    pairs = [] if steps is None else [(wanted.pop("iteration"), np.asarray(steps))]
+    scalars = [array for _, array in arrays if array.ndim == 0]
+    arrays = [(name, array) for name, array in arrays if array.ndim]
+    slots = _by_slot(kind, arrays, placed)
+    pairs = []
+    if scalars:
+        pairs.append((wanted.pop("iteration"), np.asarray(int(scalars[0]))))
+        if kind == "Nadam":
+            config = training["optimizer_config"]["config"]
+            product = _follow_schedule(optimizer, config, scalars)
+            pairs.append((wanted.pop("product"), product))
     for name, parts in slots.items():
         paths = [v.path.replace("/", "_") for p in placed for v in p.trained]
         if f"{paths[0]}_{name}" in wanted:
@@ -154,6 +164,22 @@ def read_optimizer(
     return _take(pairs)
 
 
+def _follow_schedule(
+    optimizer: Any, config: dict[str, Any], scalars: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Let the momentum of Nadam grow as it did; returns the product of it so far.
+
+    Only the optimizers that TensorFlow had before 2.11 wrote that product.
+    """
+    decay = config.get("schedule_decay", config.get("decay", 1.0))
+    optimizer.schedule_decay = float(decay)
+    if len(scalars) > 1:
+        return np.asarray(scalars[1])
+    steps = np.arange(1, min(int(scalars[0]), _ENOUGH_STEPS) + 1)
+    momenta = optimizer.beta_1 * (1 - 0.5 * 0.96 ** (steps * optimizer.schedule_decay))
+    return np.asarray(np.prod(momenta), "float32")
+
+
 def _take(pairs: Sequence[tuple[Variable, np.ndarray]]) -> str:
     """Assign all or nothing."""
     if any(tuple(variable.shape) != value.shape for variable, value in pairs):
@@ -165,24 +191,20 @@ def _take(pairs: Sequence[tuple[Variable, np.ndarray]]) -> str:
 
 def _by_slot(
     kind: str, arrays: Sequence[tuple[str, np.ndarray]], placed: Sequence[Placed]
-) -> tuple[int | None, dict[str, list[np.ndarray]]]:
-    """The number of steps, and the arrays of each slot in the file's order."""
-    steps = None
-    rest = list(arrays)
-    if rest and rest[0][1].ndim == 0:
-        steps = int(rest.pop(0)[1])
+) -> dict[str, list[np.ndarray]]:
+    """The arrays of each slot in the file's order."""
     slots: dict[str, list[np.ndarray]] = {}
     renamed = {**_COMMON_NAMES, **_NAMES.get(kind, {})}
     known = {*renamed.values(), *renamed, "momentum", "velocity", "accumulator"}
     known |= {"linear", "average_gradient", "accumulated_grad", "accumulated_delta_var"}
-    for name, array in rest:
+    for name, array in arrays:
         parts = name.removesuffix(":0").split("/")
         # The older ones end in the slot's name, the newer have it in second place.
         found = [p for p in (parts[-1], *parts[1:2]) if p in known]
         if not found:
-            return steps, _by_place(kind, rest, placed)
+            return _by_place(kind, arrays, placed)
         slots.setdefault(renamed.get(found[0], found[0]), []).append(array)
-    return steps, slots
+    return slots
 
 
 def _by_place(

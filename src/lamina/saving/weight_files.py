@@ -9,6 +9,7 @@ from typing import Any
 
 from lamina.core.files import open_file, replacing, target
 from lamina.core.report import LoadReport
+from lamina.core.safetensors_write import SafetensorsFile
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
@@ -16,11 +17,7 @@ from lamina.saving.hdf5 import read_hdf5
 from lamina.saving.legacy_h5 import is_legacy, load_legacy_weights
 from lamina.saving.named_weights import NameMap, named_weights, read_named
 from lamina.saving.region import Region
-from lamina.saving.safetensors import (
-    SafetensorsFile,
-    is_safetensors,
-    read_safetensors,
-)
+from lamina.saving.safetensors import is_safetensors, read_safetensors
 from lamina.saving.weights import read_weights, weights_file
 
 __all__ = ["load_weights", "prepare_weights", "save_weights"]

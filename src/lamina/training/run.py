@@ -11,7 +11,7 @@ import numpy as np
 from lamina.core.check import is_int
 from lamina.core.compiled import CompiledFunction
 from lamina.core.module import signature
-from lamina.core.random import make_seed
+from lamina.core.random import SeedGenerator, make_seed
 from lamina.core.scope import local
 from lamina.data.adapt import (
     adapt,
@@ -57,7 +57,7 @@ def fit(
         )
     chosen = callbacks_for(model, callbacks, verbose, epochs, history=True)
     keeper = Keeper(model, chosen, resume)
-    seed = keeper.seed(seed)
+    given, seed = seed, keeper.seed(seed)
     most = 1 if chosen.batch_needs("train") == "model" else None
     feed = adapt(
         x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, seed,
@@ -65,6 +65,10 @@ def fit(
     )  # fmt: skip
     chosen.params["steps"] = feed.steps
     pred = get_ready(model, feed, check)
+    if given is not None:
+        generators = (m for m in model.modules() if isinstance(m, SeedGenerator))
+        for number, generator in enumerate(generators):
+            generator.begin(given, number)
     if model._plan is not None:
         check_class_weight(class_weight, model._plan, pred)
         check_pairs(model._plan, _labels(feed), pred)

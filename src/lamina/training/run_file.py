@@ -6,23 +6,28 @@ import base64
 import hashlib
 import json
 import os
+import struct
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.files import replacing
+from lamina.core.safetensors_write import CHECKSUM, SafetensorsFile
 from lamina.errors import FileFormatError
 
 __all__ = ["read_run", "require_plain", "write_run"]
 
-_FACTS, _DIGEST = "run", "sha256"
+_FACTS, _DIGEST = "run", "run_sha256"
 
 
 def write_run(path: Path, facts: dict[str, Any]) -> None:
     """Write a tree of plain data and arrays to a file, whole or not at all.
+
+    Arrays go to the disk in pieces, so that no second copy of them is in memory.
 
     Args:
         path: where to.
@@ -32,14 +37,12 @@ def write_run(path: Path, facts: dict[str, Any]) -> None:
         TypeError: something else is in it.
         SaveError: the disk can't take the file.
     """
-    from safetensors.numpy import save
-
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     text = json.dumps(_plain(facts, arrays))
-    metadata = {_FACTS: text, _DIGEST: _digest(text, arrays)}
-    contents = save(arrays, metadata)
-    with replacing(path, len(contents)) as file:
-        file.write(contents)
+    places = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
+    contents = SafetensorsFile(arrays, {_FACTS: text, _DIGEST: _digest(text, places)})
+    with replacing(path, contents.size) as file:
+        contents.write(file)
 
 
 def require_plain(value: Any) -> None:
@@ -64,7 +67,9 @@ def read_run(path: Path) -> dict[str, Any]:
             metadata = file.metadata() or {}
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         text = metadata[_FACTS]
-        if _digest(text, arrays) != metadata[_DIGEST]:
+        places = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
+        header, data = metadata[_DIGEST], metadata[CHECKSUM]
+        if _digest(text, places) != header or _digest_of_arrays(path) != data:
             raise FileFormatError(f"{str(path)!r} is damaged: its checksum is wrong.")
         return _restored(json.loads(text), arrays)
     except (
@@ -75,19 +80,24 @@ def read_run(path: Path) -> dict[str, Any]:
         raise FileFormatError(f"{str(path)!r} can't be read: {error}.") from None
 
 
-def _digest(text: str, arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(text.encode())
-    for key in sorted(arrays):
-        digest.update(key.encode())
-        digest.update(np.ascontiguousarray(arrays[key]).data)
-    return digest.hexdigest()
+def _digest(text: str, places: dict[str, Any]) -> str:
+    """The checksum of what stands before the arrays, which have their own."""
+    header = json.dumps([text, places], sort_keys=True)
+    return hashlib.sha256(header.encode()).hexdigest()
+
+
+def _digest_of_arrays(path: Path) -> str:
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        file.seek(8 + length)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # What JSON has no form for is an object with one key that says what it is. An array
 # is kept under its place in the tree, so that other programs can read it by name.
 
 
-def _plain(value: Any, arrays: dict[str, np.ndarray], place: str = "") -> Any:
+def _plain(value: Any, arrays: dict[str, Any], place: str = "") -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
@@ -104,7 +114,8 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], place: str = "") -> Any:
         return {"bytes": base64.b64encode(value).decode()}
     if not hasattr(value, "__array__"):
         raise TypeError(f"a {type(value).__name__} can't be kept in a file")
-    array = np.ascontiguousarray(value).reshape(np.shape(value))
+    # What is on a device is fetched when its turn comes.
+    array = value if isinstance(value, jax.Array) else np.asarray(value)
     if array.dtype.kind in "OUSMm":
         raise TypeError(f"an array of {array.dtype} can't be kept in a file")
     key = place.lstrip("/")
@@ -113,7 +124,11 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], place: str = "") -> Any:
     # A loader of torch's does not take an array where it gave a tensor.
     kind = "tensor" if type(value).__module__ == "torch" else "array"
     # NumPy alone does not know bfloat16 and the like.
-    arrays[key] = array.view(f"u{array.itemsize}") if array.dtype.kind == "V" else array
+    if array.dtype.kind == "V":
+        flat = np.ascontiguousarray(array).reshape(array.shape)
+        arrays[key] = flat.view(f"u{array.dtype.itemsize}")
+    else:
+        arrays[key] = array
     return {kind: [key, array.dtype.name]}
 
 

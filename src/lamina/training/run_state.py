@@ -84,8 +84,7 @@ def capture(
     def finished() -> dict[str, Any] | None:
         if bad is not None and int(bad) >= 0:
             return None
-        values = {k: np.asarray(v) for k, v in variables.items()}
-        return {**facts, "variables": values}
+        return {**facts, "variables": variables}
 
     return finished
 

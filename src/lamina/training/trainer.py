@@ -264,8 +264,9 @@ class Trainer(MetricsOwner):
             validation_steps: batches of validation, if not all of the data.
             validation_batch_size: rows a step in validation; `batch_size` by default.
             validation_freq: validate every so many epochs, or after those listed.
-            seed: what shuffling and dropout derive from; a fresh one by default,
-                which follows from `lamina.random.set_seed` if that was called.
+            seed: what shuffling and dropout derive from, but for layers with a seed
+                of their own; a fresh one by default, which follows from
+                `lamina.random.set_seed` if that was called.
             check_data: whether to look for values that are not finite and for labels
                 without a class before training.
             resume: a folder, or `Checkpoints`, to keep the run in. Started again with

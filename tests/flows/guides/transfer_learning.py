@@ -57,5 +57,5 @@ model.fit(images, labels, epochs=1, verbose=0)
 assert len(model.trainable_weights) == 6
 after = base_model.get_weights()
 assert not np.array_equal(frozen[0], after[0])
-# Called with training=False, the statistics stay, thawed or not.
-np.testing.assert_array_equal(frozen[4], after[4])
+# Thawed, the statistics move: `fit` counts more than the call with training=False.
+assert not np.array_equal(frozen[4], after[4])

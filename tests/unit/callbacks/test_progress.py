@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from lamina import config, utils
 from lamina.training.callbacks import Callback, CallbackList, ProgbarLogger, progress
 from tests.unit.callbacks.helpers import X, Y, small_model
 
@@ -330,3 +331,61 @@ def test_the_users_own_bar_is_used(capsys):
     bar = ProgbarLogger()
     small_model().fit(X, Y, epochs=2, verbose=2, callbacks=[bar])
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_bar_of_ones_own_shows_means_and_what_is_as_it_is(clock, capsys):
+    bar = progress.Progbar(5, stateful_metrics=["rate"])
+    bar.update(2, [("loss", 3.0), ("rate", 0.5)])
+    bar.add(2, [("loss", np.float32(1.0)), ("rate", 0.25)])
+    assert capsys.readouterr().out == ""
+    clock.now += 10
+    bar.add(1, [("loss", [6.0, 8.0])])
+    line = "5/5 - 10.0s - 2.0s/step - loss: 3.0000 - rate: 0.2500\n"
+    assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"verbose": 0}, ""),
+        ({"verbose": 2, "unit_name": "file"}, "1/? - 0us - 0us/file - a: 2.0000\n"),
+        ({"stateless_metrics": []}, "1/? - 0us - 0us/step - a: 2.0000\n"),
+    ],
+)
+def test_what_a_bar_of_ones_own_is_told(clock, capsys, options, shown):
+    bar = progress.Progbar(None, **options)
+    bar.update(1, [("a", 2.0)])
+    bar.update(1, finalize=True)
+    assert capsys.readouterr().out == shown
+
+
+def test_means_are_of_the_names_that_are_given(clock, capsys):
+    bar = progress.Progbar(2, verbose=2, stateless_metrics=["a"])
+    bar.add(1, [("a", 2.0), ("b", 2.0)])
+    bar.add(1, [("a", 4.0), ("b", 4.0)])
+    assert capsys.readouterr().out.endswith("- a: 3.0000 - b: 4.0000\n")
+
+
+def test_a_bar_of_ones_own_moves_in_a_terminal(clock, open_terminal):
+    terminal = open_terminal()
+    bar = progress.Progbar(3)
+    for _ in range(3):
+        clock.now += 1
+        bar.add(1)
+    assert "2/3 - 1.0s/step" in terminal.getvalue()
+    assert terminal.getvalue().endswith("3/3 - 3.0s - 1.0s/step\n")
+
+
+def test_lines_go_to_the_log_when_nobody_looks(capsys, caplog):
+    utils.disable_interactive_logging()
+    assert not config.is_interactive_logging_enabled()
+    with caplog.at_level("INFO", "lamina"):
+        small_model().fit(X, Y, epochs=2, verbose=1)
+    assert capsys.readouterr().out == ""
+    assert [record.message[:9] for record in caplog.records] == [
+        "Epoch 1/2",
+        "Epoch 2/2",
+    ]
+    utils.enable_interactive_logging()
+    small_model().fit(X, Y, verbose=1)
+    assert "Epoch 1/1" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+import lamina
 from lamina import ops
 from lamina.errors import ArgumentError
 from tests.tables.arrays import floats, ints
@@ -75,3 +76,24 @@ def test_bincount():
     np.testing.assert_allclose(got, expected, rtol=1e-6)
     compiled = jax.jit(lambda x: ops.bincount(x, minlength=4))(x[0])
     assert compiled.tolist() == np.bincount(x[0], minlength=4).tolist()
+
+
+BY_VALUES = {
+    "bincount": (ops.bincount, "Give the size: `minlength`"),
+    "get_item": (lambda x: x[x > 1], r"`where\(mask, x, 0\)`"),
+    "nonzero": (ops.nonzero, "`where"),
+    "where": (ops.where, "`where"),
+    "repeat": (lambda x: ops.repeat(x, x), "as numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BY_VALUES)
+def test_sizes_that_values_decide_are_refused_where_values_are_not_known(name):
+    function, advice = BY_VALUES[name]
+    x = lamina.Input(batch_shape=(4,), dtype="int32")
+    with pytest.raises(ArgumentError, match=f"{name}: the size of .*{advice}"):
+        function(x)
+    if name != "get_item":
+        with pytest.raises(ArgumentError, match=f"{name}: the size of"):
+            jax.jit(function)(np.array([0, 1, 1, 3]))
+        assert jax.tree.leaves(function(np.array([0, 1, 1, 3])))[0].size > 2

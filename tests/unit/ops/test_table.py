@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -68,13 +69,13 @@ def test_knows_shapes_and_types_beforehand(case):
         case, lambda v: SymbolicTensor(v.shape, jax.dtypes.canonicalize_dtype(v.dtype))
     )
     real = call(case)
-    if case.name in ("shape", "ndim", "size"):
+    if case.name in ("shape", "ndim"):
         assert symbolic == real
         return
     pairs = zip(jax.tree.leaves(symbolic), jax.tree.leaves(real), strict=True)
     for promised, value in pairs:
-        assert promised.shape == value.shape
-        assert promised.dtype == value.dtype
+        assert promised.shape == np.shape(value)
+        assert promised.dtype == jnp.asarray(value).dtype
 
 
 def test_every_op_has_a_case():

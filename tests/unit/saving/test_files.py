@@ -17,9 +17,9 @@ import pytest
 
 import lamina
 from lamina.core import files
+from lamina.core.checksum import Checksum
 from lamina.core.files import replacing
 from lamina.errors import ArgumentError, SaveError
-from lamina.saving.checksum import Checksum
 
 
 def model(units: int = 3) -> lamina.Model:

@@ -107,6 +107,25 @@ def test_rates_decay_and_norms_are_clipped_as_they_were(path, version, norm):
     assert loaded.loss == "cosine_similarity"
 
 
+@pytest.mark.parametrize(
+    ("version", "options", "decay"),
+    [("2.2.4", {"schedule_decay": 0.01}, 0.01), ("2.15.0", {}, 1.0)],
+)
+def test_the_momentum_of_nadam_grows_on_as_it_did(path, version, options, decay):
+    nadam = {"class_name": "Nadam", "config": {"beta_1": 0.8, **options}}
+    training = {"optimizer_config": nadam, "loss": "mse"}
+    slots = [np.full(s, n, "float32") for n in (1, 2) for s in ((3, 2), (2,))]
+    write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
+          state=[np.int64(3), *slots], keras_version=version)  # fmt: skip
+    optimizer = lamina.models.load_model(path).optimizer
+    state = {v.name: v.numpy() for v in optimizer.variables}
+    assert int(optimizer.iterations) == 3 and optimizer.schedule_decay == decay
+    assert np.all(state["l0_kernel_momentum"] == 1)
+    assert np.all(state["l0_bias_velocity"] == 2)
+    momenta = [0.8 * (1 - 0.5 * 0.96 ** (decay * step)) for step in (1, 2, 3)]
+    np.testing.assert_allclose(state["product"], np.prod(momenta), rtol=1e-6)
+
+
 @pytest.mark.parametrize("state", [[np.int64(4)], [np.ones((7, 7))]])
 def test_state_that_does_not_fit_is_left_whole_and_reported(path, state):
     training = {"optimizer_config": ADAM, "loss": "mse"}

@@ -18,9 +18,10 @@ from hypothesis.extra import numpy as arrays_of
 
 import lamina
 from lamina import layers
+from lamina.core.safetensors_write import SafetensorsFile
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.region import Region
-from lamina.saving.safetensors import SafetensorsFile, read_safetensors
+from lamina.saving.safetensors import read_safetensors
 from tests.security.harmless import refused
 
 TYPES = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "?", "c8"]

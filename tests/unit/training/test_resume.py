@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import lamina
 from lamina import callbacks, layers
+from lamina.errors import FileFormatError
 from lamina.training.run_file import read_run, write_run
 
 from .helpers import (
@@ -349,6 +351,11 @@ TREES: list[Any] = [
     {"array": np.arange(6.0).reshape(2, 3), "scalar": np.float32(0.1), "none": []},
     {"half": np.asarray([1.5, 2.0], np.float16), "bool": np.asarray([True, False])},
     {"brain": np.asarray(lamina.ops.ones((2, 2), "bfloat16")), "no": np.zeros((0, 3))},
+    {
+        "one": np.asarray(lamina.ops.ones((), "bfloat16")),
+        "swapped": np.arange(3, dtype=">i4"),
+    },
+    {"on_device": lamina.ops.ones((2, 2), "bfloat16"), "columns": np.eye(4)[:, ::2]},
 ]
 
 
@@ -359,10 +366,32 @@ def test_a_run_file_gives_back_what_was_written(tree: Any, tmp_path: Path) -> No
     np.testing.assert_equal(found, tree)
     for name, value in tree.items():
         if isinstance(value, np.ndarray):
-            assert found[name].dtype == value.dtype
+            assert found[name].dtype == value.dtype.newbyteorder("=")
 
 
 @pytest.mark.parametrize("value", [object(), np.asarray([object()]), {1, 2}])
 def test_what_is_no_data_is_refused(value: Any, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="can't be kept"):
         write_run(tmp_path / "run.safetensors", {"value": value})
+
+
+def test_writing_takes_no_second_copy(tmp_path: Path) -> None:
+    large = np.zeros(2**23)  # 64 MiB
+    tracemalloc.start()
+    try:
+        write_run(tmp_path / "run.safetensors", {"large": large, "small": np.ones(3)})
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < large.nbytes / 4
+
+
+@pytest.mark.parametrize("place", ["header", "array"])
+def test_every_byte_counts(place: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    write_run(path, {"name": "first", "values": np.ones(5)})
+    content = path.read_bytes()
+    at = content.index(b"first") if place == "header" else len(content) - 3
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    with pytest.raises(FileFormatError, match="checksum is wrong"):
+        read_run(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from lamina import config
 from lamina.training.callbacks.base import Callback
 
-__all__ = ["ProgbarLogger"]
+__all__ = ["Progbar", "ProgbarLogger"]
 
 _INTERVAL = 0.1
 _BAR_WIDTH = 12
@@ -48,9 +50,9 @@ class ProgbarLogger(Callback):
         slow = [c for c in self.others if c.batch_needs("train") == "model"]
         if slow and self.params.get("verbose", 1):
             names = ", ".join(dict.fromkeys(type(c).__name__ for c in slow))
-            sys.stdout.write(
+            _write(
                 f"Training pauses at every batch, where {names} may look at the model; "
-                "`needs = 'batches'` in that class promises it does not.\n"
+                "`needs = 'batches'` in that class promises it does not."
             )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -148,10 +150,18 @@ class ProgbarLogger(Callback):
         text += _metrics(logs or {})
         if bar is not None and bar.finish(text):
             return
-        sys.stdout.write(text + "\n")
+        _write(text)
         if now - self._flushed >= _INTERVAL or not self._in_fit:
             sys.stdout.flush()
             self._flushed = now
+
+
+def _write(text: str) -> None:
+    """A line for people: shown, or logged where nobody looks."""
+    if config.is_interactive_logging_enabled():
+        sys.stdout.write(text + "\n")
+    else:
+        logging.getLogger("lamina").info(text)
 
 
 def _duration(seconds: float) -> str:
@@ -178,10 +188,107 @@ def _number(value: Any) -> str:
 
 def _bar(title: str, steps: int | None) -> _TerminalBar | _NotebookBar | None:
     """Something that moves, if the output is a place where things can."""
+    if not config.is_interactive_logging_enabled():
+        return None
     ipython = sys.modules.get("IPython")
     if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
         return _NotebookBar(title, steps)
     return _TerminalBar(title, steps) if sys.stdout.isatty() else None
+
+
+class Progbar:
+    """A bar for loops of your own, and the means of what they measure.
+
+    Args:
+        target: how many steps there will be; `None` if that is not known.
+        width: accepted for Keras's signature.
+        verbose: 0 silent, 1 a bar that moves, 2 a line at the end.
+        interval: seconds between two drawings.
+        stateful_metrics: names whose values are shown as they are, not their means.
+        stateless_metrics: the other names; only one of both is given.
+        unit_name: what a step is called.
+
+    Example:
+        >>> bar = Progbar(2, verbose=2)
+        >>> for loss in (3.0, 1.0):
+        ...     bar.add(1, values=[("loss", loss)])  # doctest: +ELLIPSIS
+        2/2 - ... - loss: 2.0000
+    """
+
+    def __init__(
+        self,
+        target: int | None,
+        width: int = 20,
+        verbose: int = 1,
+        interval: float = 0.05,
+        stateful_metrics: Sequence[str] | None = None,
+        stateless_metrics: Sequence[str] | None = None,
+        unit_name: str = "step",
+    ) -> None:
+        self.target, self.width, self.verbose = target, width, verbose
+        self.interval, self.unit_name = interval, unit_name
+        self._as_is = set(stateful_metrics or ())
+        self._means = None if stateless_metrics is None else set(stateless_metrics)
+        self._sums: dict[str, tuple[float, float]] = {}
+        self._seen, self._began, self._drawn = 0, time.perf_counter(), 0.0
+        self._bar: _TerminalBar | _NotebookBar | None = None
+        self._began_bar = False
+
+    def update(
+        self,
+        current: int,
+        values: Sequence[tuple[str, Any]] | None = None,
+        finalize: bool | None = None,
+    ) -> None:
+        """Say how far the loop has come.
+
+        Args:
+            current: steps done.
+            values: pairs of a name and what was measured in the steps since.
+            finalize: whether this is the end; when `target` is reached, by default.
+        """
+        steps = max(current - self._seen, 1)
+        for name, value in values or ():
+            number = float(np.mean(np.asarray(value)))
+            other = self._means is not None and name not in self._means
+            if other or name in self._as_is:
+                self._sums[name] = number, 1
+            else:
+                total, count = self._sums.get(name, (0.0, 0))
+                self._sums[name] = total + number * steps, count + steps
+        self._seen = current
+        if finalize is None:
+            finalize = self.target is not None and current >= self.target
+        self._show(finalize)
+
+    def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
+        """Say that the loop has come further.
+
+        Args:
+            n: by so many steps.
+            values: as for `update`.
+        """
+        self.update(self._seen + n, values)
+
+    def _show(self, finalize: bool) -> None:
+        now = time.perf_counter()
+        due = self.verbose == 1 and now - self._drawn >= self.interval
+        if not self.verbose or not (due or finalize):
+            return
+        each = _duration((now - self._began) / max(self._seen, 1))
+        text = f"{self._seen}/{'?' if self.target is None else self.target} - "
+        if finalize:
+            text += f"{_duration(now - self._began)} - "
+        means = {name: total / count for name, (total, count) in self._sums.items()}
+        text += f"{each}/{self.unit_name}{_metrics(means)}"
+        if self.verbose == 1 and not self._began_bar:
+            self._bar, self._began_bar = _bar("", self.target), True
+        self._drawn = now
+        if not finalize:
+            if self._bar is not None:
+                self._bar.draw(self._seen, text)
+        elif self._bar is None or not self._bar.finish(text):
+            _write(text)
 
 
 class _TerminalBar:

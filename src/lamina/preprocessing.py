@@ -1,0 +1,12 @@
+"""What Keras keeps under `keras.preprocessing`."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from lamina.data.parts import timeseries_dataset_from_array
+from lamina.utils import pad_sequences
+
+__all__ = ["sequence", "timeseries_dataset_from_array"]
+
+sequence = SimpleNamespace(pad_sequences=pad_sequences)
