@@ -228,14 +228,28 @@ class Model(Trainer, Layer):
             input_shape: the shape, or a tree of them, of the only input.
             shapes: for a `call` of several, the shape of each, as `mask_shape=...`.
         """
-        if self._graph is None and (shapes or input_shape is not None):
-            specs = jax.tree.map(
-                lambda s: SymbolicTensor(s, self.compute_dtype),
-                {k.removesuffix("_shape"): s for k, s in shapes.items()} or input_shape,
-                is_leaf=is_shape,
-            )
-            args, kwargs = ((), specs) if shapes else ((specs,), {})
-            infer(super().__call__, args, kwargs)
+        given = {k.removesuffix("_shape"): s for k, s in shapes.items()}
+        if self._graph is not None or not (given or input_shape is not None):
+            return
+        try:
+            self._call_on(input_shape, given, self.compute_dtype)
+        except Exception:
+            # A shape does not say that numbers are whole, as words are.
+            try:
+                self._call_on(input_shape, given, "int32")
+            except Exception:
+                pass
+            else:
+                return
+            raise
+
+    def _call_on(self, shape: Any, named: dict[str, Any], dtype: str) -> None:
+        args, kwargs = jax.tree.map(
+            lambda s: SymbolicTensor(s, dtype),
+            ((), named) if named else ((shape,), {}),
+            is_leaf=is_shape,
+        )
+        infer(super().__call__, args, kwargs)
 
     def _shapes_for_build(self, args: Any, kwargs: Any) -> dict[str, Any]:
         names = list(signature(type(self).call).parameters)[1:]

@@ -27,11 +27,12 @@ from lamina.saving.bounded_json import MAX_BYTES
 from lamina.saving.checksum import Checksum
 from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
 from lamina.saving.legacy_h5 import load_legacy_model
+from lamina.saving.loading import read_weights
 from lamina.saving.region import Region
+from lamina.saving.restore import Restorer, build_configs, first_calls
 from lamina.saving.weights import (
-    build_configs,
-    build_from,
-    read_weights,
+    optimizer_names,
+    optimizer_orders,
     saved_modules,
     variable_records,
     weights_file,
@@ -93,7 +94,7 @@ def prepare_model(
             "what is inside."
         )
     path = target(filepath, [".keras"], overwrite)
-    skip = None if include_optimizer else "optimizer"
+    skip = set() if include_optimizer else optimizer_names(model)
     config = json.dumps(_config(model, include_optimizer)).encode()
     weights = weights_file(model, skip=skip)
     metadata = {
@@ -101,7 +102,9 @@ def prepare_model(
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
         "build_configs": build_configs(model),
+        "calls": first_calls(model),
         "variables": variable_records(model, skip),
+        "optimizers": optimizer_orders(model) if include_optimizer else {},
     }
 
     def write() -> None:
@@ -147,6 +150,9 @@ def load_model(
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
+    *,
+    skip_mismatch: bool = False,
+    strict: bool = True,
 ) -> Any:
     """The model in a `.keras` file, or in an `.h5` file of an older Keras.
 
@@ -155,18 +161,26 @@ def load_model(
         custom_objects: classes and functions of yours by the name the file uses.
         compile: whether to compile the model as it was when saved.
         safe_mode: must be true: no file can make lamina run code.
+        skip_mismatch: whether variables of another shape or type in the file, and
+            those that only one side has, are left as they are.
+        strict: whether a variable that only one side has is an error.
+
+    Returns:
+        The model; its `load_report` says what was loaded, and what was not.
 
     Raises:
         FileFormatError: the file is no model file, or names something that is
-            neither lamina's nor in `custom_objects`.
+            neither lamina's nor in `custom_objects`, or its variables are not those
+            of the model that your classes make; the message has a table of them.
     """
     require_safe(safe_mode)
     with open_file(filepath) as file:
         if file.peek(8).startswith(SIGNATURE):
             region = Region(file, repr(file.name))
             return load_legacy_model(
-                read_hdf5(region), region.what, custom_objects, compile
-            )
+                read_hdf5(region), region.what, custom_objects, compile,
+                skip_mismatch, strict,
+            )  # fmt: skip
         contents = Archive(file)
         config = contents.json(CONFIG)
         weights = read_hdf5(contents.region(WEIGHTS))
@@ -179,25 +193,39 @@ def load_model(
             custom_object_scope(custom_objects),
             awaiting_values(),
         ):  # fmt: skip
-            return _rebuilt(contents, config, weights, compile)
+            return _rebuilt(contents, config, weights, compile, skip_mismatch, strict)
 
 
 def _rebuilt(
-    contents: Archive, config: dict[str, Any], weights: Group, compile: bool
+    contents: Archive,
+    config: dict[str, Any],
+    weights: Group,
+    compile: bool,
+    skip_mismatch: bool,
+    strict: bool,
 ) -> Any:
     compiled = config.pop("compile_config", None)
     built = config.pop("build_config", None)
     model = deserialize(config)
     _require_model(model)
     # Keras's files know only the shapes of the model as a whole.
-    shapes = contents.metadata.get("build_configs", {})
-    build_from(model, shapes or {"": built})
+    notes = contents.metadata
+    shapes, calls, records, orders = (
+        notes.get(name, {})
+        for name in ("build_configs", "calls", "variables", "optimizers")
+    )
+    restorer = Restorer(model, weights, shapes or {"": built}, calls, records)
+    restorer.run()
     if compile and compiled:
         model.compile_from_config(compiled)
-        if re.match(r"3\.\d(\.|$)", str(contents.metadata.get("keras_version"))):
+        restorer.build_optimizers(orders)
+        if re.match(r"3\.\d(\.|$)", str(notes.get("keras_version"))):
             _part_averages(model.optimizer, weights)
     _read_vocabularies(contents, model, weights)
-    read_weights(model, weights, None if compile else "optimizer")
+    skip = set() if compile else {*orders, *optimizer_names(model)}
+    model.load_report = read_weights(
+        model, weights, skip, skip_mismatch, strict, records, restorer.hint()
+    )
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return model
 

@@ -14,6 +14,7 @@ from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
 from lamina.saving.hdf5 import read_hdf5
 from lamina.saving.legacy_h5 import is_legacy, load_legacy_weights
+from lamina.saving.loading import read_weights
 from lamina.saving.named_weights import NameMap, named_weights, read_named
 from lamina.saving.region import Region
 from lamina.saving.safetensors import (
@@ -21,7 +22,7 @@ from lamina.saving.safetensors import (
     is_safetensors,
     read_safetensors,
 )
-from lamina.saving.weights import read_weights, weights_file
+from lamina.saving.weights import optimizer_names, weights_file
 
 __all__ = ["load_weights", "prepare_weights", "save_weights"]
 
@@ -114,7 +115,9 @@ def load_weights(
         if is_legacy(stored):
             what = repr(file.name)
             return load_legacy_weights(model, stored, what, skip_mismatch, strict)
-        return read_weights(model, stored, "optimizer", skip_mismatch, strict)
+        return read_weights(
+            model, stored, optimizer_names(model), skip_mismatch, strict
+        )
 
 
 def _stored(file: BufferedReader, first: bytes) -> hdf5.Group:
