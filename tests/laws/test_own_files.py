@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import lamina
+from lamina.core.module import reset_names
 from tests.tables.cases import named
 from tests.tables.own import OWN, TARGETS
 
@@ -24,9 +25,15 @@ def trained(case):
     return model
 
 
+def in_another_process(case):
+    """Register the classes again, and let names start over."""
+    case.make(lamina)
+    reset_names()
+
+
 def variables(model):
     """All variables of a model and its optimizers, by what they are called."""
-    found = {f"{i} {v.name}": v for i, v in enumerate(model.variables)}
+    found = {f"{i} {v.path}": v for i, v in enumerate(model.variables)}
     for name in ("optimizer", "maker_optimizer", "judge_optimizer"):
         own = getattr(getattr(model, name, None), "variables", ())
         found |= {f"{name} {i}": v for i, v in enumerate(own)}
@@ -47,7 +54,7 @@ def assert_same_variables(model, twin):
 def test_a_model_of_ones_own_comes_back_and_trains_on(case, tmp_path):
     model = trained(case)
     model.save(tmp_path / "model.keras")
-    case.make(lamina)  # its classes are registered again, as in another process
+    in_another_process(case)
     twin = lamina.models.load_model(tmp_path / "model.keras")
     assert not twin.load_report.mismatches
     assert_same_variables(model, twin)
@@ -65,9 +72,10 @@ def test_a_model_of_ones_own_comes_back_and_trains_on(case, tmp_path):
 @pytest.mark.parametrize("case", named(OWN))
 def test_a_file_of_a_loaded_model_is_as_good(case, tmp_path):
     trained(case).save(tmp_path / "first.keras")
-    case.make(lamina)
+    in_another_process(case)
     model = lamina.models.load_model(tmp_path / "first.keras")
     model.save(tmp_path / "second.keras")
+    in_another_process(case)
     twin = lamina.models.load_model(tmp_path / "second.keras")
     assert_same_variables(model, twin)
 
@@ -78,7 +86,7 @@ def test_a_model_for_predicting_needs_no_optimizer(case, tmp_path):
     model.save(tmp_path / "whole.keras")
     model.save(tmp_path / "bare.keras", include_optimizer=False)
     for name, options in (("whole", {"compile": False}), ("bare", {})):
-        case.make(lamina)
+        in_another_process(case)
         twin = lamina.models.load_model(tmp_path / f"{name}.keras", **options)
         assert not twin.compiled and not twin.load_report.mismatches
         for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):

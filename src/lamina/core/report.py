@@ -45,7 +45,8 @@ class Mismatch(NamedTuple):
             "-" if shape is None else f"{shape} {dtype}" if typed else str(shape)
             for shape, dtype in sides
         ]
-        return (self.path, texts[0], texts[1], self.kind)
+        path = self.path if len(self.path) <= 200 else f"...{self.path[-197:]}"
+        return (path, texts[0], texts[1], self.kind)
 
 
 class LoadReport:

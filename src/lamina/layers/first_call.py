@@ -6,14 +6,17 @@ from typing import Any
 
 import jax
 
+from lamina.core.check import is_int
 from lamina.core.dtypes import KNOWN_DTYPES
-from lamina.core.graph import SymbolicTensor, infer
+from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.limits import check_output
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
 
 __all__ = ["FirstCall"]
 
+# Each is traced by itself.
+_MOST_ARGUMENTS = 1000
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -45,12 +48,14 @@ class FirstCall:
     def get_config(self) -> dict[str, Any] | None:
         """The arguments as JSON can hold them, or `None` if it can't."""
         try:
-            return {
+            config = {
                 "args": [_encoded(v) for v in self.args],
                 "kwargs": {k: _encoded(v) for k, v in self.kwargs.items()},
             }
         except TypeError:
             return None
+        leaves = jax.tree.leaves((self.args, self.kwargs), is_leaf=_is_leaf)
+        return config if len(leaves) <= _MOST_ARGUMENTS else None
 
     @classmethod
     def from_config(cls, config: Any) -> FirstCall:
@@ -61,11 +66,18 @@ class FirstCall:
         """
         try:
             args = tuple(_decoded(v) for v in config["args"])
-            return cls(args, {k: _decoded(v) for k, v in config["kwargs"].items()})
+            kwargs = {k: _decoded(v) for k, v in config["kwargs"].items()}
+            call = cls(args, kwargs)
+            known = call.get_config() is not None
         except (AttributeError, KeyError, TypeError, ValueError):
+            known = False
+        if not known:
             raise FileFormatError(
                 "The file does not say in a known way how a layer was called."
-            ) from None
+            )
+        for tensor in symbolic_leaves((call.args, call.kwargs)):
+            check_output("An argument of a layer", tensor.shape, tensor.dtype)
+        return call
 
 
 def _is_leaf(value: Any) -> bool:
@@ -95,11 +107,9 @@ def _decoded(config: dict[str, Any]) -> Any:
     ((kind, content),) = config.items()
     if kind == "array":
         shape, dtype = content
-        sizes = tuple(None if n is None else int(n) for n in shape)
-        if dtype not in KNOWN_DTYPES or any(n is not None and n < 0 for n in sizes):
-            raise ValueError
-        check_output("An argument of a layer", sizes, dtype)
-        return SymbolicTensor(sizes, dtype)
+        sizes = [n for n in shape if n is not None]
+        if dtype in KNOWN_DTYPES and all(is_int(n) and n >= 0 for n in sizes):
+            return SymbolicTensor(shape, dtype)
     if kind in ("list", "tuple"):
         values = [_decoded(v) for v in content]
         return values if kind == "list" else tuple(values)

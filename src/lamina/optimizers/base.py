@@ -180,9 +180,7 @@ class Optimizer(VariableMaker):
         if self.gradient_accumulation_steps is not None:
             name = "gradient_accumulator"
             self._accumulators = [self._own_for(v, zeros(v), name) for v in variables]
-        with (
-            no_state()
-        ):  # a rule asks its numbers, traced in a step, which slots it has
+        with no_state():  # numbers of the rule, traced in a step, decide on slots
             self._slots = self._make_slots()
         self._slot_names = tuple(dict.fromkeys(name for name, _ in self._slots))
         self.built = True

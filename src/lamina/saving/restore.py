@@ -11,6 +11,7 @@ from typing import Any
 
 from lamina.core.module import Module, is_users, signature
 from lamina.core.registry import serialize
+from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
 from lamina.layers import Layer
 from lamina.layers.first_call import FirstCall
@@ -18,6 +19,8 @@ from lamina.optimizers import Optimizer
 from lamina.saving.hdf5 import Group
 from lamina.saving.loading import arrays_at
 from lamina.saving.weights import owners, saved_modules
+
+_LONGEST = 1000
 
 __all__ = ["Restorer", "build_configs", "first_calls"]
 
@@ -63,7 +66,8 @@ class Restorer:
         calls: dict[str, Any],
         records: dict[str, Any],
     ) -> None:
-        self.root, self.file, self.shapes, self.records = root, file, shapes, records
+        self.root, self.file, self.shapes = root, file, shapes
+        self.records = {place: _checked(record) for place, record in records.items()}
         self.calls = {path: FirstCall.from_config(call) for path, call in calls.items()}
         self.failed: dict[str, Exception] = {}
 
@@ -85,6 +89,12 @@ class Restorer:
                 del self.failed[path]
                 self._repeat(path, module)
                 module.built = True
+        for place, _, values in owners(self.root):
+            for key, value in values.items():
+                path = self.records.get(f"{place}/{key}", {}).get("path", "")
+                # A layer that was built alone does not know what it is part of.
+                if isinstance(value, Variable) and path.endswith(f"/{value.name}"):
+                    value.path = path
 
     def build_optimizers(self, orders: dict[str, list[str]]) -> None:
         """Give each optimizer the variables, and in the order, that it had.
@@ -99,7 +109,12 @@ class Restorer:
         }
         for path, module in list(saved_modules(self.root)):
             order = orders.get(path)
-            if not isinstance(module, Optimizer) or not order or set(order) - {*places}:
+            if not (
+                isinstance(module, Optimizer) and isinstance(order, list) and order
+            ):
+                continue
+            # Named again and again, one variable could get any number of slots.
+            if len({*order}) < len(order) or not {*order} <= {*places}:
                 continue
             variables = [places[place] for place in order]
             now = zip(module.changed_variables, variables, strict=False)
@@ -159,6 +174,13 @@ class Restorer:
                 setattr(module, name, variable)
 
 
+def _checked(record: Any) -> dict[str, Any]:
+    path = record.get("path") if isinstance(record, dict) else None
+    if not isinstance(path, str) or not path.isprintable() or len(path) > _LONGEST:
+        raise FileFormatError("The file's record of a variable has no path to show.")
+    return record
+
+
 def _place(path: str) -> str:
     return f"{path}/vars".lstrip("/")
 
@@ -168,9 +190,7 @@ def _is_empty(module: Layer, name: str) -> bool:
     reserved = name.startswith("_") or name in signature(Layer.__init__).parameters
     if reserved or not name.isidentifier() or hasattr(type(module), name):
         return False
-    return vars(module).get(name, ...) is None or (
-        name not in vars(module) and not module.own_variables()
-    )
+    return vars(module).get(name, ...) is None
 
 
 def _builds_by_call(cls: type) -> bool:
