@@ -57,7 +57,7 @@ def reset_names() -> None:
 def is_users(cls: type, method: str | None = None) -> bool:
     """Whether a class, or the form that it has of a method, is not lamina's own."""
     of = (c for c in cls.__mro__ if method is None or method in vars(c))
-    return next(of).__module__.partition(".")[0] != "lamina"
+    return next(of, object).__module__.partition(".")[0] not in ("builtins", "lamina")
 
 
 class Number:

@@ -23,6 +23,7 @@ from lamina.core.registry import (
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
+from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.bounded_json import MAX_BYTES
 from lamina.saving.checksum import Checksum
 from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
@@ -97,6 +98,7 @@ def prepare_model(
     skip = set() if include_optimizer else optimizer_names(model)
     config = json.dumps(_config(model, include_optimizer)).encode()
     weights = weights_file(model, skip=skip)
+    assets = SavedAssets(model)
     metadata = {
         "keras_version": _KERAS_VERSION,
         "lamina_version": version("lamina"),
@@ -108,12 +110,15 @@ def prepare_model(
     }
 
     def write() -> None:
-        size = weights.size + len(config)
+        size = weights.size + len(config) + assets.size
         with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:
             hashes = {
                 CONFIG: _add(contents, CONFIG, [config], len(config)),
                 WEIGHTS: _add(contents, WEIGHTS, weights, weights.size),
             }
+            for name, found in assets.files.items():
+                pieces = assets.chunks(found)
+                hashes[name] = _add(contents, name, pieces, found.stat().st_size)
             text = json.dumps({**metadata, "sha256": hashes}).encode()
             _add(contents, METADATA, [text], len(text))
 
@@ -226,6 +231,7 @@ def _rebuilt(
     model.load_report = read_weights(
         model, weights, skip, skip_mismatch, strict, records, restorer.hint()
     )
+    load_assets(model, contents)
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return model
 

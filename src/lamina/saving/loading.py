@@ -123,7 +123,7 @@ def read_weights(
     fitting: list[tuple[_Owner, list[str]]] = []
     odd: list[tuple[_Owner, list[Mismatch]]] = []
     report = LoadReport([], [], hint)
-    for place, module, values in owners(root, skip):
+    for place, module, values in owners(root, skip, filled=False):
         found = arrays_at(file, place)
         known |= {f"{place}/{key}" for key in found}
         owner = _Owner(

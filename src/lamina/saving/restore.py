@@ -74,9 +74,13 @@ class Restorer:
     def run(self) -> None:
         """Make what is missing.
 
-        What is inside is built first, so that it has the shapes that it had, whatever
+        First what a user's `build` makes, which may build what is inside. Of the rest,
+        what is inside is built first, so that it has the shapes that it had, whatever
         the module around it would call it with. Building can bring forth modules.
         """
+        for path, module in saved_modules(self.root):
+            if is_users(type(module), "build") and not module.built:
+                self._build(path, module)
         before, modules = 0, list(saved_modules(self.root))
         while len(modules) > before:
             for path, module in reversed(modules):
@@ -89,7 +93,7 @@ class Restorer:
                 del self.failed[path]
                 self._repeat(path, module)
                 module.built = True
-        for place, _, values in owners(self.root):
+        for place, _, values in owners(self.root, filled=False):
             for key, value in values.items():
                 path = self.records.get(f"{place}/{key}", {}).get("path", "")
                 # A layer that was built alone does not know what it is part of.
@@ -104,7 +108,7 @@ class Restorer:
         """
         places = {
             f"{place}/{key}": value
-            for place, _, values in owners(self.root)
+            for place, _, values in owners(self.root, filled=False)
             for key, value in values.items()
         }
         for path, module in list(saved_modules(self.root)):

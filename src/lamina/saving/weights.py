@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.module import Module, snake_case
+from lamina.core.module import Module, is_users, snake_case
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.optimizers import Optimizer
@@ -106,13 +106,24 @@ def optimizer_orders(root: Module) -> dict[str, list[str]]:
 
 
 def owners(
-    root: Module, skip: Collection[str] = ()
+    root: Module, skip: Collection[str] = (), filled: bool = True
 ) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Each module that keeps variables, with its place and what it keeps there."""
+    """Each module that keeps variables, with its place and what it keeps there.
+
+    Args:
+        root: the module.
+        skip: names of attributes to leave out.
+        filled: whether all modules have what they keep; while a file is read, a user's
+            module may not have all of it yet.
+    """
     for path, module in saved_modules(root):
         if hasattr(module, "save_own_variables") and path.split("/")[0] not in skip:
             values: dict[str, Any] = {}
-            module.save_own_variables(values)
+            try:
+                module.save_own_variables(values)
+            except Exception:
+                if filled or not is_users(type(module), "save_own_variables"):
+                    raise
             yield f"{path}/vars".lstrip("/"), module, values
 
 
