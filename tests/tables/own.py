@@ -226,7 +226,10 @@ def subclassed(k):
         def __init__(self, units=3, **kwargs):
             super().__init__(**kwargs)
             self.units = units
-            self.towers = {n: k.layers.Dense(units) for n in ("left", "right")}
+            # Before a normalisation, a bias would learn from nothing but rounding.
+            self.towers = {
+                n: k.layers.Dense(units, use_bias=False) for n in ("left", "right")
+            }
             self.norm = k.layers.BatchNormalization()
             self.out = k.layers.Dense(2)
 
