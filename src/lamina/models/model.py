@@ -386,6 +386,7 @@ class Model(Trainer, Layer):
         skip_mismatch: bool = False,
         strict: bool = True,
         name_map: NameMap | None = None,
+        by_name: bool = False,
     ) -> LoadReport:
         """Read all weights from a file that `save_weights` or `save` wrote.
 
@@ -397,11 +398,14 @@ class Model(Trainer, Layer):
             name_map: for a `.safetensors` file of another program: what its names are
                 in this model, as a dictionary or a function. In place of a name,
                 `(name, axes)` reorders an array's axes, and `None` leaves it out.
+            by_name: for an `.h5` file of an older Keras: whether layers get the weights
+                of the layer of their name, and those whose name only one side has are
+                left as they are.
 
         Returns:
             What was loaded, and what was not.
         """
-        return load_weights(self, filepath, skip_mismatch, strict, name_map)
+        return load_weights(self, filepath, skip_mismatch, strict, name_map, by_name)
 
 
 class Functional(Model):

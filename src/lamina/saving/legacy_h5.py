@@ -95,7 +95,12 @@ def load_legacy_model(
 
 
 def load_legacy_weights(
-    model: Any, file: Group, what: str, skip_mismatch: bool, strict: bool
+    model: Any,
+    file: Group,
+    what: str,
+    skip_mismatch: bool,
+    strict: bool,
+    by_name: bool = False,
 ) -> LoadReport:
     """Read all weights of a model from a file.
 
@@ -105,13 +110,16 @@ def load_legacy_weights(
         what: what messages call it.
         skip_mismatch: whether weights that don't fit are left as they are.
         strict: whether weights that only one side has are an error.
+        by_name: whether layers go by their names alone.
     """
     text = file.attributes.get("model_config")
     config = {} if text is None else read_json(str(text), f"The model in {what}")
     # What is laid out anew may have any shape, or none that fits.
     with reading(config, f"What is in {what}"):
         origin = _origin(file, config)
-        report, _ = read_legacy_weights(model, file, origin, skip_mismatch, strict)
+        report, _ = read_legacy_weights(
+            model, file, origin, skip_mismatch, strict, by_name=by_name
+        )
     return report
 
 

@@ -77,6 +77,7 @@ def load_weights(
     skip_mismatch: bool = False,
     strict: bool = True,
     name_map: NameMap | None = None,
+    by_name: bool = False,
 ) -> LoadReport:
     """Read all weights of a model from a file that holds them.
 
@@ -92,17 +93,24 @@ def load_weights(
             name stands `(name, axes)` to reorder an array's axes, such as
             `("dense/kernel", (1, 0))` for a transposed kernel, and `None` for an array
             that is not wanted.
+        by_name: for an `.h5` file of an older Keras: whether layers get the weights of
+            the layer of their name, wherever it stands, and those whose name only one
+            side has are left as they are.
 
     Returns:
         What was loaded, and what was not.
 
     Raises:
         FileFormatError: the file's variables are not the model's.
-        ArgumentError: `name_map` leads to no weight of the model.
+        ArgumentError: `name_map` leads to no weight of the model, or the file is of
+            another kind than `name_map` or `by_name` is for.
     """
     with open_file(filepath) as file:
         first = file.read(9)
         if is_safetensors(first):
+            _refuse_by_name(
+                by_name, file.name, "whose weights go by their names anyway"
+            )
             arrays = read_safetensors(Region(file, repr(file.name))).arrays
             return read_named(model, arrays, name_map, skip_mismatch, strict)
         if name_map is not None:
@@ -114,9 +122,25 @@ def load_weights(
         stored = _stored(file, first)
         if is_legacy(stored):
             what = repr(file.name)
-            return load_legacy_weights(model, stored, what, skip_mismatch, strict)
+            return load_legacy_weights(
+                model, stored, what, skip_mismatch, strict, by_name
+            )
+        _refuse_by_name(
+            by_name, file.name, "in which layers have places, and not names"
+        )
         return read_weights(
             model, stored, optimizer_names(model), skip_mismatch, strict
+        )
+
+
+def _refuse_by_name(by_name: bool, file: str, kind: str) -> None:
+    if by_name:
+        raise ArgumentError(
+            "`by_name` is for the `.h5` files of Keras 1, Keras 2 and tf.keras. "
+            f"{file!r} is a file {kind}. Leave out `by_name`; strict=False loads what "
+            "model and file have in common, skip_mismatch=True what fits. To move "
+            "layers to another model, load the file into the model it is of, and pass "
+            "on `layer.get_weights()`."
         )
 
 
