@@ -123,6 +123,15 @@ def test_a_hostile_record_is_refused(row, tmp_path):
         lamina.models.load_model(path)
 
 
+@pytest.mark.parametrize("row", named(r for r in ROWS if "record" in r.name))
+def test_weights_are_taken_by_the_same_records(row, tmp_path):
+    path = tmp_path / "harm.keras"
+    path.write_bytes(changed(row))
+    model = held()
+    with refused(row.reason, path):
+        model.load_weights(path)
+
+
 ORDERS = [[], 7, "out/vars/0", ["nowhere"], ["out/vars/0"] * 100_000, [7], [["a"]]]
 
 

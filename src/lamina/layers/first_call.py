@@ -67,11 +67,10 @@ class FirstCall:
         try:
             args = tuple(_decoded(v) for v in config["args"])
             kwargs = {k: _decoded(v) for k, v in config["kwargs"].items()}
-            call = cls(args, kwargs)
-            known = call.get_config() is not None
+            call: FirstCall | None = cls(args, kwargs)
         except (AttributeError, KeyError, TypeError, ValueError):
-            known = False
-        if not known:
+            call = None
+        if call is None or call.get_config() is None:
             raise FileFormatError(
                 "The file does not say in a known way how a layer was called."
             )

@@ -28,7 +28,7 @@ from lamina.saving.bounded_json import MAX_BYTES
 from lamina.saving.checksum import Checksum
 from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
 from lamina.saving.legacy_h5 import load_legacy_model
-from lamina.saving.loading import read_weights
+from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.region import Region
 from lamina.saving.restore import Restorer, build_configs, first_calls
 from lamina.saving.weights import (
@@ -215,10 +215,10 @@ def _rebuilt(
     _require_model(model)
     # Keras's files know only the shapes of the model as a whole.
     notes = contents.metadata
-    shapes, calls, records, orders = (
-        notes.get(name, {})
-        for name in ("build_configs", "calls", "variables", "optimizers")
+    shapes, calls, orders = (
+        notes.get(name, {}) for name in ("build_configs", "calls", "optimizers")
     )
+    records = checked_records(notes)
     restorer = Restorer(model, weights, shapes or {"": built}, calls, records)
     restorer.run()
     if compile and compiled:

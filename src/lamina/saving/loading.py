@@ -12,11 +12,14 @@ from lamina.core.module import Module, is_users
 from lamina.core.random import SeedGenerator
 from lamina.core.report import LoadReport, Mismatch
 from lamina.core.variable import Variable
+from lamina.errors import FileFormatError
 from lamina.optimizers import Optimizer
 from lamina.saving.hdf5 import Dataset, Group
 from lamina.saving.weights import owners
 
-__all__ = ["arrays_at", "read_weights"]
+__all__ = ["arrays_at", "checked_records", "read_weights"]
+
+_LONGEST = 1000
 
 
 class _Stored(Mapping[str, np.ndarray]):
@@ -87,6 +90,22 @@ class _Owner(NamedTuple):
         return ""
 
 
+def checked_records(metadata: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the metadata of a file says of its variables.
+
+    Raises:
+        FileFormatError: a record has no path that can be shown.
+    """
+    records = metadata.get("variables", {})
+    for record in records.values() if isinstance(records, dict) else [None]:
+        path = record.get("path") if isinstance(record, dict) else None
+        if not isinstance(path, str) or not path.isprintable() or len(path) > _LONGEST:
+            raise FileFormatError(
+                "The file is damaged: its record of a variable has no path to show."
+            )
+    return records
+
+
 def arrays_at(file: Group, place: str) -> dict[str, Dataset]:
     """The arrays in a group of a file, by name."""
     group = file.group(place)
@@ -113,7 +132,7 @@ def read_weights(
         skip: names of attributes to leave as they are.
         skip_mismatch: whether variables that don't fit are left as they are.
         strict: whether variables that only one side has are an error.
-        records: what `variable_records` returned when the file was written.
+        records: what `checked_records` returned.
         hint: what to say below a table of mismatches.
 
     Raises:

@@ -20,8 +20,6 @@ from lamina.saving.hdf5 import Group
 from lamina.saving.loading import arrays_at
 from lamina.saving.weights import owners, saved_modules
 
-_LONGEST = 1000
-
 __all__ = ["Restorer", "build_configs", "first_calls"]
 
 
@@ -55,7 +53,7 @@ class Restorer:
         file: the arrays of the file.
         shapes: what `build_configs` returned.
         calls: what `first_calls` returned.
-        records: what `variable_records` returned.
+        records: what `variable_records` returned, as `checked_records` lets it pass.
     """
 
     def __init__(
@@ -67,7 +65,7 @@ class Restorer:
         records: dict[str, Any],
     ) -> None:
         self.root, self.file, self.shapes = root, file, shapes
-        self.records = {place: _checked(record) for place, record in records.items()}
+        self.records = records
         self.calls = {path: FirstCall.from_config(call) for path, call in calls.items()}
         self.failed: dict[str, Exception] = {}
 
@@ -176,13 +174,6 @@ class Restorer:
                     name=record["path"].rpartition("/")[2],
                 )
                 setattr(module, name, variable)
-
-
-def _checked(record: Any) -> dict[str, Any]:
-    path = record.get("path") if isinstance(record, dict) else None
-    if not isinstance(path, str) or not path.isprintable() or len(path) > _LONGEST:
-        raise FileFormatError("The file's record of a variable has no path to show.")
-    return record
 
 
 def _place(path: str) -> str:

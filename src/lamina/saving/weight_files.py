@@ -14,7 +14,7 @@ from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
 from lamina.saving.hdf5 import read_hdf5
 from lamina.saving.legacy_h5 import is_legacy, load_legacy_weights
-from lamina.saving.loading import read_weights
+from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.named_weights import NameMap, named_weights, read_named
 from lamina.saving.region import Region
 from lamina.saving.safetensors import (
@@ -119,7 +119,7 @@ def load_weights(
                 f"{file.name!r} is another kind of file, whose weights go by the place "
                 "of their layer in the model."
             )
-        stored = _stored(file, first)
+        stored, records = _stored(file, first)
         if is_legacy(stored):
             what = repr(file.name)
             return load_legacy_weights(
@@ -129,7 +129,7 @@ def load_weights(
             by_name, file.name, "in which layers have places, and not names"
         )
         return read_weights(
-            model, stored, optimizer_names(model), skip_mismatch, strict
+            model, stored, optimizer_names(model), skip_mismatch, strict, records
         )
 
 
@@ -144,11 +144,16 @@ def _refuse_by_name(by_name: bool, file: str, kind: str) -> None:
         )
 
 
-def _stored(file: BufferedReader, first: bytes) -> hdf5.Group:
+def _stored(
+    file: BufferedReader, first: bytes
+) -> tuple[hdf5.Group, dict[str, dict[str, Any]]]:
+    """What a file holds, and its records of variables, if it has them."""
     if first.startswith(archive.SIGNATURE):
-        return read_hdf5(Archive(file).region(WEIGHTS))
+        contents = Archive(file)
+        records = checked_records(contents.metadata)
+        return read_hdf5(contents.region(WEIGHTS)), records
     if first.startswith(hdf5.SIGNATURE):
-        return read_hdf5(Region(file, repr(file.name)))
+        return read_hdf5(Region(file, repr(file.name))), {}
     raise FileFormatError(
         f"{file.name!r} holds no weights: it is neither a `.weights.h5` file nor a "
         "`.keras` or `.safetensors` file."

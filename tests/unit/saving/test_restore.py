@@ -55,6 +55,9 @@ def test_weights_are_found_by_name_whatever_their_order(path):
     found = {w.name: w.numpy().tolist() for w in again.weights}
     assert found == {"a": [1, 2], "b": [2, 3], "c": [3, 4]}
     assert len(again.load_report.loaded) == 3 and not again.load_report.mismatches
+    other = model_of(scaled("b", "c", "a"))
+    other.load_weights(path)
+    assert {w.name: w.numpy().tolist() for w in other.weights} == found
 
 
 def test_weights_without_names_go_by_order(path):
