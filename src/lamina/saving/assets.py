@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -29,15 +29,15 @@ class SavedAssets:
     They write into a temporary folder, which is there as long as this object.
 
     Args:
-        root: the model.
+        modules: what `saved_modules` returned.
 
     Raises:
         ArgumentError: a module writes something that a file has no place for.
     """
 
-    def __init__(self, root: Module) -> None:
+    def __init__(self, modules: Iterable[tuple[str, Any]]) -> None:
         self.files: dict[str, Path] = {}
-        makers = [(p, m) for p, m in saved_modules(root) if hasattr(m, "save_assets")]
+        makers = [(path, m) for path, m in modules if hasattr(m, "save_assets")]
         if not makers:
             return
         base = Path(mkdtemp(prefix="lamina_"))

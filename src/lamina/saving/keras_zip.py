@@ -20,6 +20,7 @@ from lamina.core.registry import (
     require_safe,
     serialize_once,
 )
+from lamina.core.report import Mismatch
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
@@ -32,6 +33,7 @@ from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.region import Region
 from lamina.saving.restore import Restorer, build_configs, first_calls
 from lamina.saving.weights import (
+    kept_by,
     optimizer_names,
     optimizer_orders,
     saved_modules,
@@ -97,16 +99,17 @@ def prepare_model(
     path = target(filepath, [".keras"], overwrite)
     skip = set() if include_optimizer else optimizer_names(model)
     config = json.dumps(_config(model, include_optimizer)).encode()
-    weights = weights_file(model, skip=skip)
-    assets = SavedAssets(model)
+    modules = list(saved_modules(model))
+    kept = list(kept_by(modules, skip))
+    weights, assets = weights_file(kept), SavedAssets(modules)
     metadata = {
         "keras_version": _KERAS_VERSION,
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-        "build_configs": build_configs(model),
-        "calls": first_calls(model),
-        "variables": variable_records(model, skip),
-        "optimizers": optimizer_orders(model) if include_optimizer else {},
+        "build_configs": build_configs(modules),
+        "calls": first_calls(modules),
+        "variables": variable_records(kept),
+        "optimizers": optimizer_orders(kept),
     }
 
     def write() -> None:
@@ -221,16 +224,25 @@ def _rebuilt(
     records = checked_records(notes)
     restorer = Restorer(model, weights, shapes or {"": built}, calls, records)
     restorer.run()
+    lost: set[str] = set()
     if compile and compiled:
         model.compile_from_config(compiled)
-        restorer.build_optimizers(orders)
+        lost = restorer.build_optimizers(orders)
         if re.match(r"3\.\d(\.|$)", str(notes.get("keras_version"))):
             _part_averages(model.optimizer, weights)
     _read_vocabularies(contents, model, weights)
     skip = set() if compile else {*orders, *optimizer_names(model)}
-    model.load_report = read_weights(
+    if skip_mismatch or not strict:
+        skip |= lost
+    report = read_weights(
         model, weights, skip, skip_mismatch, strict, records, restorer.hint()
     )
+    report.mismatches += [
+        Mismatch(path, None, dataset.shape)
+        for path, dataset in weights.datasets()
+        if path.split("/")[0] in skip & lost
+    ]
+    model.load_report = report
     load_assets(model, contents)
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return model

@@ -15,9 +15,9 @@ from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
 from lamina.optimizers import Optimizer
 from lamina.saving.hdf5 import Dataset, Group
-from lamina.saving.weights import owners
+from lamina.saving.weights import kept_by, saved_modules
 
-__all__ = ["arrays_at", "checked_records", "read_weights"]
+__all__ = ["arrays_at", "checked_records", "described", "keys_by_name", "read_weights"]
 
 _LONGEST = 1000
 
@@ -86,8 +86,14 @@ class _Owner(NamedTuple):
             self.module.load_own_variables(_Stored(self.found))
         except Exception as error:  # whatever a user's method may raise
             name = f"{type(self.module).__name__}.load_own_variables"
-            return f"{name} ended with {type(error).__name__}: {str(error)[:300]}"
+            return f"{name} did not work: {described(error)}"
         return ""
+
+
+def described(error: Exception) -> str:
+    """What kind of error it is and what it says, fit for one line of another."""
+    text = "".join(c if c.isprintable() else " " for c in str(error)[:300])
+    return f"{type(error).__name__}: {text}"
 
 
 def checked_records(metadata: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -142,12 +148,12 @@ def read_weights(
     fitting: list[tuple[_Owner, list[str]]] = []
     odd: list[tuple[_Owner, list[Mismatch]]] = []
     report = LoadReport([], [], hint)
-    for place, module, values in owners(root, skip, filled=False):
+    for place, module, values in kept_by(saved_modules(root), skip, filled=False):
         found = arrays_at(file, place)
         known |= {f"{place}/{key}" for key in found}
-        owner = _Owner(
-            place, module, values, _by_name(module, place, values, found, records)
-        )
+        keys = keys_by_name(place, module, values, records)
+        found = {keys.get(key, key): dataset for key, dataset in found.items()}
+        owner = _Owner(place, module, values, found)
         rows = owner.rows()
         wrong = [row for row in rows.values() if row.kind]
         if wrong and owner.reads_itself():
@@ -175,31 +181,30 @@ def read_weights(
     return report
 
 
-def _by_name(
-    module: Any,
-    place: str,
-    values: dict[str, Any],
-    found: dict[str, Dataset],
-    records: Mapping[str, Any] | None,
-) -> dict[str, Dataset]:
-    """A user's layer's arrays under the keys of the variables that have their names.
+def keys_by_name(
+    place: str, module: Any, values: dict[str, Any], records: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Under which key a user's layer has what the file has under another one.
 
     A layer's variables are numbered in the order in which they were made, which a
-    change of its class may change. Arrays whose names it does not know keep them.
+    change of its class may change; a name that the layer does not know is its own key.
+    Elsewhere, and where the file has no record, keys are the same on both sides.
     """
-    notes = [(records or {}).get(f"{place}/{key}") for key in found]
     methods = ("save_own_variables", "load_own_variables")
-    plain = not any(is_users(type(module), name) for name in methods)
-    if not (is_users(type(module)) and plain and found and all(notes)):
-        return found
-    if isinstance(module, Optimizer):
-        return found  # its variables are named after those it changes
-    theirs = _numbered(note["path"].rpartition("/")[2] for note in notes if note)
+    by_hand = any(is_users(type(module), name) for name in methods)
+    # An optimizer's variables are named after those that it changes.
+    named = is_users(type(module)) and not isinstance(module, Optimizer)
+    if by_hand or not named or not records:
+        return {}
+    known: dict[str, str] = {}
+    while (key := f"{len(known)}") and (record := records.get(f"{place}/{key}")):
+        known[key] = record["path"].rpartition("/")[2]
     ours = _numbered(value.name for value in values.values())
     keys = dict(zip(ours, values, strict=True))
+    theirs = zip(known, _numbered(known.values()), strict=True)
     return {
-        keys.get(name, name): dataset
-        for name, dataset in zip(theirs, found.values(), strict=True)
+        key: keys.get(name, f"{name}:0" if name.isdigit() else name)
+        for key, name in theirs
     }
 
 

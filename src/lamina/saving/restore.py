@@ -7,6 +7,7 @@ leaves out, because some other method made it, is made from the file's record of
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from lamina.core.module import Module, is_users, signature
@@ -17,16 +18,16 @@ from lamina.layers import Layer
 from lamina.layers.first_call import FirstCall
 from lamina.optimizers import Optimizer
 from lamina.saving.hdf5 import Group
-from lamina.saving.loading import arrays_at
-from lamina.saving.weights import owners, saved_modules
+from lamina.saving.loading import arrays_at, described, keys_by_name
+from lamina.saving.weights import kept_by, saved_modules
 
 __all__ = ["Restorer", "build_configs", "first_calls"]
 
 
-def build_configs(root: Module) -> dict[str, Any]:
+def build_configs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """The shapes that each module was built for, by its path."""
     found: dict[str, Any] = {}
-    for path, module in saved_modules(root):
+    for path, module in modules:
         get = getattr(module, "get_build_config", None)
         shapes = get() if get else None
         if shapes is not None:
@@ -34,10 +35,10 @@ def build_configs(root: Module) -> dict[str, Any]:
     return found
 
 
-def first_calls(root: Module) -> dict[str, Any]:
+def first_calls(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """How each layer of a user's own was first called, by its path."""
     found: dict[str, Any] = {}
-    for path, module in saved_modules(root):
+    for path, module in modules:
         call = vars(module).get("_first_call")
         config = call.get_config() if call and is_users(type(module)) else None
         if config is not None:
@@ -68,6 +69,7 @@ class Restorer:
         self.records = records
         self.calls = {path: FirstCall.from_config(call) for path, call in calls.items()}
         self.failed: dict[str, Exception] = {}
+        self.places: dict[str, Any] = {}
 
     def run(self) -> None:
         """Make what is missing.
@@ -91,47 +93,56 @@ class Restorer:
                 del self.failed[path]
                 self._repeat(path, module)
                 module.built = True
-        for place, _, values in owners(self.root, filled=False):
-            for key, value in values.items():
-                path = self.records.get(f"{place}/{key}", {}).get("path", "")
+        for kept in kept_by(saved_modules(self.root), filled=False):
+            keys = keys_by_name(*kept, self.records)
+            theirs = {new: old for old, new in keys.items()}
+            for key, value in kept.values.items():
+                if keys and key not in theirs:
+                    continue  # not in the file
+                place = f"{kept.place}/{theirs.get(key, key)}"
+                self.places[place] = value
+                path = self.records.get(place, {}).get("path", "")
                 # A layer that was built alone does not know what it is part of.
                 if isinstance(value, Variable) and path.endswith(f"/{value.name}"):
                     value.path = path
 
-    def build_optimizers(self, orders: dict[str, list[str]]) -> None:
+    def build_optimizers(self, orders: dict[str, list[str]]) -> set[str]:
         """Give each optimizer the variables, and in the order, that it had.
 
         Args:
             orders: what `optimizer_orders` returned.
+
+        Returns:
+            The names of those that changed variables which the model no longer has, so
+            that it can't be told which slot is whose.
         """
-        places = {
-            f"{place}/{key}": value
-            for place, _, values in owners(self.root, filled=False)
-            for key, value in values.items()
-        }
+        lost: set[str] = set()
         for path, module in list(saved_modules(self.root)):
-            order = orders.get(path)
-            if not (
-                isinstance(module, Optimizer) and isinstance(order, list) and order
-            ):
-                continue
+            order = orders.get(path) if isinstance(module, Optimizer) else None
             # Named again and again, one variable could get any number of slots.
-            if len({*order}) < len(order) or not {*order} <= {*places}:
+            if not isinstance(order, list) or not 0 < len(order) == len({*order}):
                 continue
-            variables = [places[place] for place in order]
-            now = zip(module.changed_variables, variables, strict=False)
-            if module.built and "/" not in path and any(a is not b for a, b in now):
-                # Slots go by place: they are made anew for the order of the file.
-                module = type(module).from_config(module.get_config())
-                setattr(self.root, path, module)
+            if not {*order} <= {*self.places}:
+                lost.add(path.split("/")[0])
+                continue
+            variables = [self.places[place] for place in order]
+            if module.built and "/" not in path:
+                known = {id(v) for v in variables}
+                more = [v for v in module.changed_variables if id(v) not in known]
+                now = zip(module.changed_variables, variables, strict=False)
+                if any(a is not b for a, b in now):
+                    # Slots go by place: they are made anew for the order of the file.
+                    module = type(module).from_config(module.get_config())
+                    setattr(self.root, path, module)
+                    variables += more
             if not module.built:
                 module.build(variables)
+        return lost
 
     def hint(self) -> str:
         """Why variables may be missing, or an empty text."""
         lines = [
-            f"The call of {path!r} could not be repeated, which ended with "
-            f"{type(error).__name__}: {str(error)[:300]}"
+            f"The call of {path!r} could not be repeated: {described(error)}"
             for path, error in list(self.failed.items())[:3]
         ]
         return "\n".join(["", *lines]) if lines else ""

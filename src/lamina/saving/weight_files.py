@@ -22,7 +22,7 @@ from lamina.saving.safetensors import (
     is_safetensors,
     read_safetensors,
 )
-from lamina.saving.weights import optimizer_names, weights_file
+from lamina.saving.weights import kept_by, optimizer_names, saved_modules, weights_file
 
 __all__ = ["load_weights", "prepare_weights", "save_weights"]
 
@@ -62,7 +62,7 @@ def prepare_weights(
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
-        contents = weights_file(model, checksum=True)
+        contents = weights_file(kept_by(saved_modules(model)), checksum=True)
 
     def write() -> None:
         with replacing(path, contents.size) as file:

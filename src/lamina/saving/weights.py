@@ -6,8 +6,8 @@ modules it holds, by attribute, and inside lists by class: `layers/dense_1`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from lamina.optimizers import Optimizer
 from lamina.saving.hdf5_write import CHECKSUM, HDF5File
 
 __all__ = [
+    "Kept",
+    "kept_by",
     "optimizer_names",
     "optimizer_orders",
-    "owners",
     "saved_modules",
     "variable_records",
     "weights_file",
@@ -90,33 +91,28 @@ def optimizer_names(root: Module) -> set[str]:
     return {"optimizer", *held}
 
 
-def optimizer_orders(root: Module) -> dict[str, list[str]]:
-    """Which variables each optimizer changes, as places in the file, in its order."""
-    places = {
-        id(value): f"{place}/{key}"
-        for place, _, values in owners(root)
-        for key, value in values.items()
-    }
-    orders = {
-        path: [places.get(id(v), "") for v in module.changed_variables]
-        for path, module in saved_modules(root)
-        if isinstance(module, Optimizer) and module.built
-    }
-    return {path: order for path, order in orders.items() if all(order)}
+class Kept(NamedTuple):
+    """A module that keeps variables, its place in the file, and what it keeps there."""
+
+    place: str
+    module: Any
+    values: dict[str, Any]
 
 
-def owners(
-    root: Module, skip: Collection[str] = (), filled: bool = True
-) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Each module that keeps variables, with its place and what it keeps there.
+def kept_by(
+    modules: Iterable[tuple[str, Any]],
+    skip: Collection[str] = (),
+    filled: bool = True,
+) -> Iterator[Kept]:
+    """What modules keep in files.
 
     Args:
-        root: the module.
-        skip: names of attributes to leave out.
+        modules: what `saved_modules` returned.
+        skip: names of the root's attributes to leave out.
         filled: whether all modules have what they keep; while a file is read, a user's
             module may not have all of it yet.
     """
-    for path, module in saved_modules(root):
+    for path, module in modules:
         if hasattr(module, "save_own_variables") and path.split("/")[0] not in skip:
             values: dict[str, Any] = {}
             try:
@@ -124,27 +120,39 @@ def owners(
             except Exception:
                 if filled or not is_users(type(module), "save_own_variables"):
                     raise
-            yield f"{path}/vars".lstrip("/"), module, values
+            yield Kept(f"{path}/vars".lstrip("/"), module, values)
 
 
-def weights_file(
-    root: Module, checksum: bool = False, skip: Collection[str] = ()
-) -> HDF5File:
-    """The file of all variables of a module and of those below it.
+def optimizer_orders(kept: Iterable[Kept]) -> dict[str, list[str]]:
+    """Which variables each optimizer changes, as places in the file, in its order."""
+    places: dict[int, str] = {}
+    optimizers: dict[str, Any] = {}
+    for place, module, values in kept:
+        places.update({id(v): f"{place}/{key}" for key, v in values.items()})
+        if isinstance(module, Optimizer) and module.built:
+            optimizers[place.removesuffix("/vars")] = module
+    orders = {
+        path: [places.get(id(v), "") for v in optimizer.changed_variables]
+        for path, optimizer in optimizers.items()
+    }
+    return {path: order for path, order in orders.items() if all(order)}
+
+
+def weights_file(kept: Iterable[Kept], checksum: bool = False) -> HDF5File:
+    """The file of what modules keep.
 
     It refers to the variables' arrays and copies none.
 
     Args:
-        root: the module.
+        kept: what `kept_by` returned.
         checksum: whether the file itself holds one, as one that stands alone should.
-        skip: names of attributes to leave out.
 
     Raises:
         ArgumentError: a module names a variable in a way that files can't.
     """
     groups: dict[str, dict[str, Any]] = {}
     attributes: dict[str, dict[str, str]] = {"": {"sha256": CHECKSUM}}
-    for place, module, values in owners(root, skip):
+    for place, module, values in kept:
         wrong = [key for key in values if not isinstance(key, str) or "/" in key]
         if wrong:
             raise ArgumentError(
@@ -158,16 +166,11 @@ def weights_file(
     return HDF5File(groups, attributes)
 
 
-def variable_records(root: Module, skip: Collection[str] = ()) -> dict[str, Any]:
-    """Path, shape, type and attribute of each variable, by its place in the file.
-
-    Args:
-        root: the module.
-        skip: names of attributes to leave out.
-    """
+def variable_records(kept: Iterable[Kept]) -> dict[str, Any]:
+    """Path, shape, type and attribute of each variable, by its place in the file."""
     return {
         f"{place}/{key}": _record(module, value, f"{place}/{key}")
-        for place, module, values in owners(root, skip)
+        for place, module, values in kept
         for key, value in values.items()
     }
 

@@ -183,6 +183,41 @@ def test_slots_belong_to_the_weights_they_were_made_for(path):
             np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+def test_slots_follow_weights_that_are_made_in_another_order(path):
+    model = model_of(scaled("a", "b"))
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(path)
+    scaled("b", "a")
+    again = lamina.models.load_model(path)
+    for some in (model, again):
+        some.fit(X, Y, epochs=3, verbose=0)
+    found = {w.name: w.numpy() for w in again.weights}
+    for weight in model.weights:
+        np.testing.assert_allclose(found[weight.name], weight.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("now", [("new", "b", "a"), ("b",), ("new", "b")])
+def test_slots_of_a_class_that_changed_are_right_or_fresh(now, path):
+    model = model_of(scaled("a", "b"))
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(path)
+    slots = [v.numpy() for v in model.optimizer.variables[2:]]
+    wanted = {"a": slots[:2], "b": slots[2:]}
+    scaled(*now)
+    again = lamina.models.load_model(path, skip_mismatch=True)
+    order = [v.name for v in again.optimizer.changed_variables]
+    assert set(order) == set(now)
+    found = [v.numpy() for v in again.optimizer.variables[2:]]
+    for i, name in enumerate(order):
+        kept = wanted.get(name) if "a" in now else None
+        for one, other in zip(found[2 * i :], kept or [np.zeros(2)] * 2, strict=False):
+            np.testing.assert_array_equal(one, other)
+    assert again.load_report.unexpected or again.load_report.missing
+    again.fit(X, Y, verbose=0)
+
+
 def test_a_class_may_read_what_an_earlier_form_of_it_wrote(path):
     model_of(scaled("a", "b")).save(path)
 
