@@ -38,6 +38,7 @@ from tests.tables.losses import LOSSES
 from tests.tables.metrics import METRICS
 from tests.tables.models import MODELS, REALS, ROWS, perceptron
 from tests.tables.optimizers import OPTIMIZERS
+from tests.tables.own import OWN, TARGETS
 from tests.tables.schedules import SCHEDULES
 from tests.unit.ops.table import CASES as OPS
 from tests.unit.ops.table import OpCase
@@ -179,6 +180,25 @@ def of_graphs() -> Iterable[Exchange]:
         yield Exchange("graphs", case.name, make, numbers)
 
 
+def of_own() -> Iterable[Exchange]:
+    for case in OWN:
+
+        def compiled(k: Any, case: Any = case) -> Any:
+            model = case.make(k)
+            model.compile(**case.compile)
+            return model
+
+        def state(model: Any, case: Any = case) -> Numbers:
+            slots = [np.asarray(v, "float32") for v in model.optimizer.variables]
+            return [model.predict(case.x, **BATCH), model.get_weights(), slots]
+
+        if case.keras:
+            # The last bit of half a number's precision is not the same for both.
+            numbers = state if case.name == "other_types" else going_on(case.x, TARGETS)
+            make = trained(compiled, case.x, TARGETS)
+            yield Exchange("own", case.name, make, numbers)
+
+
 def is_judge(case: MetricCase) -> bool:
     """Whether a metric compares truth and prediction."""
     return len(case.updates[0].arguments) == 2
@@ -223,6 +243,7 @@ def exchanges() -> list[Exchange]:
         *of_models(),
         *of_graphs(),
         *[case._replace(family="weights") for case in of_graphs()],
+        *of_own(),
         *[of_op(case) for case in OPS if in_graphs(case)],
     ]
 
@@ -244,7 +265,7 @@ def through_a_file(case: Exchange, writer: Any, reader: Any, folder: Path) -> An
         return model, twin
     path = folder / "model.keras"
     model.save(path)
-    if case.family == "graphs":
+    if case.family in ("graphs", "own"):
         case.make(reader)  # the user's classes are known to both libraries
     if writer is not lamina and case.family in ("models", "optimizers"):
         # Averages leave a model that Keras can't go on with: its copy can.

@@ -3,7 +3,8 @@
     KERAS_BACKEND=jax python -m tools.golden.keras3 tests/golden/keras-3.8
 
 Run by the release in question, from the repository's root; on TensorFlow it writes the
-layers that need that, and no others. The models are those of the
+layers that need that, and no others, and into a folder whose name ends in `-own` the
+models of users' classes. The models are those of the
 tables, so that the tests make the user's own classes from the same place.
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 from tests.tables.arrays import floats
 from tests.tables.graphs import GRAPHS
 from tests.tables.models import MODELS
+from tests.tables.own import OWN, TARGETS
 
 STRUCTURES = {
     "models_in_models", "frozen_inside", "arithmetic", "reductions", "recurrent",
@@ -80,6 +82,22 @@ def trained(folder, kept):
                 kept[f"trained_{case.name}/after.{i}"] = np.asarray(leaf)
 
 
+def own(folder, kept):
+    """Models of users' classes, some steps trained, and what they learn from there."""
+    options = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    for case in OWN:
+        if case.keras:
+            model = case.make(keras)
+            model.compile(**case.compile)
+            model.fit(case.x, TARGETS, epochs=2, **options)
+            model.save(folder / f"{case.name}.keras")
+            predicted = model.predict(case.x, batch_size=8, verbose=0)
+            model.fit(case.x, TARGETS, epochs=2, **options)
+            kept[f"{case.name}/predicted.0"] = predicted
+            for i, weight in enumerate(model.get_weights()):
+                kept[f"{case.name}/after.{i}"] = weight.astype("float32")
+
+
 WORDS = np.array([["a", "c", "d"], ["d", "z", "b"], ["c", "d", "d"]])
 NUMBERS = np.array([[12, 1138, 42], [42, 1000, 36], [12, 12, 7]])
 
@@ -114,9 +132,17 @@ def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     kept = {}
     on_tensorflow = keras.backend.backend() == "tensorflow"
-    for write in (lookups,) if on_tensorflow else (structures, trained):
+    if folder.name.endswith("-own"):
+        writers = (own,)
+    else:
+        writers = (lookups,) if on_tensorflow else (structures, trained)
+    for write in writers:
         write(folder, kept)
-    if keras.__version__.startswith("3.15") and not on_tensorflow:
+    if (
+        own not in writers
+        and keras.__version__.startswith("3.15")
+        and not on_tensorflow
+    ):
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
         model.compile("adam", "mse")
         x, y = floats(8, 4, seed=1), floats(8, 3, seed=2)

@@ -21,6 +21,7 @@ from lamina.errors import ArgumentTypeError, did_you_mean
 __all__ = [
     "Module",
     "Number",
+    "is_users",
     "known_keywords",
     "name_for",
     "reset_names",
@@ -51,6 +52,12 @@ def name_for(cls: type, name: Any) -> str:
 def reset_names() -> None:
     """Let automatic names start over."""
     _name_counts.clear()
+
+
+def is_users(cls: type, method: str | None = None) -> bool:
+    """Whether a class, or the form that it has of a method, is not lamina's own."""
+    of = (c for c in cls.__mro__ if method is None or method in vars(c))
+    return next(of, object).__module__.partition(".")[0] not in ("builtins", "lamina")
 
 
 class Number:

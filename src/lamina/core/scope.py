@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from lamina.core.limits import Budget
     from lamina.core.variable import Variable
 
-__all__ = ["CallScope", "RunKey", "StateScope", "autocast", "call_scope", "local"]
+__all__ = [
+    "CallScope",
+    "RunKey",
+    "StateScope",
+    "autocast",
+    "call_scope",
+    "local",
+    "no_state",
+]
 
 
 class _Local(threading.local):
@@ -108,6 +116,16 @@ class StateScope:
         self.read(variable)
         self.values[id(variable)] = value
         self.assigned[id(variable)] = variable
+
+
+@contextmanager
+def no_state() -> Iterator[None]:
+    """Inside this block, variables and numbers are themselves again."""
+    before, local.state = local.state, None
+    try:
+        yield
+    finally:
+        local.state = before
 
 
 class CallScope:

@@ -33,6 +33,7 @@ from lamina.core.module import (
 from lamina.core.scope import autocast, call_scope, local
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError, StateError
+from lamina.layers.first_call import FirstCall
 from lamina.layers.spec import InputSpec, check_inputs, describe_shapes
 from lamina.layers.weights import WeightOwner
 
@@ -242,6 +243,8 @@ class Layer(WeightOwner):
     # Building
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
+        if "_first_call" not in vars(self):
+            self._first_call = FirstCall.of(args, kwargs)
         if self.input_spec is not None and args:
             check_inputs(self, self.input_spec, args[0])
         if self.built:

@@ -228,14 +228,28 @@ class Model(Trainer, Layer):
             input_shape: the shape, or a tree of them, of the only input.
             shapes: for a `call` of several, the shape of each, as `mask_shape=...`.
         """
-        if self._graph is None and (shapes or input_shape is not None):
-            specs = jax.tree.map(
-                lambda s: SymbolicTensor(s, self.compute_dtype),
-                {k.removesuffix("_shape"): s for k, s in shapes.items()} or input_shape,
-                is_leaf=is_shape,
-            )
-            args, kwargs = ((), specs) if shapes else ((specs,), {})
-            infer(super().__call__, args, kwargs)
+        given = {k.removesuffix("_shape"): s for k, s in shapes.items()}
+        if self._graph is not None or not (given or input_shape is not None):
+            return
+        try:
+            self._call_on(input_shape, given, self.compute_dtype)
+        except Exception:
+            # A shape does not say that numbers are whole, as words are.
+            try:
+                self._call_on(input_shape, given, "int32")
+            except Exception:
+                pass
+            else:
+                return
+            raise
+
+    def _call_on(self, shape: Any, named: dict[str, Any], dtype: str) -> None:
+        args, kwargs = jax.tree.map(
+            lambda s: SymbolicTensor(s, dtype),
+            ((), named) if named else ((shape,), {}),
+            is_leaf=is_shape,
+        )
+        infer(super().__call__, args, kwargs)
 
     def _shapes_for_build(self, args: Any, kwargs: Any) -> dict[str, Any]:
         names = list(signature(type(self).call).parameters)[1:]
@@ -372,6 +386,7 @@ class Model(Trainer, Layer):
         skip_mismatch: bool = False,
         strict: bool = True,
         name_map: NameMap | None = None,
+        by_name: bool = False,
     ) -> LoadReport:
         """Read all weights from a file that `save_weights` or `save` wrote.
 
@@ -383,11 +398,14 @@ class Model(Trainer, Layer):
             name_map: for a `.safetensors` file of another program: what its names are
                 in this model, as a dictionary or a function. In place of a name,
                 `(name, axes)` reorders an array's axes, and `None` leaves it out.
+            by_name: for an `.h5` file of an older Keras: whether layers get the weights
+                of the layer of their name, and those whose name only one side has are
+                left as they are.
 
         Returns:
             What was loaded, and what was not.
         """
-        return load_weights(self, filepath, skip_mismatch, strict, name_map)
+        return load_weights(self, filepath, skip_mismatch, strict, name_map, by_name)
 
 
 class Functional(Model):

@@ -17,13 +17,9 @@ import numpy as np
 from lamina import config
 from lamina.core import stateless
 from lamina.core.check import Check, check_arguments
-from lamina.core.module import (
-    Number,
-    accepted_names,
-    snake_case,
-    unique_name,
-)
+from lamina.core.module import Number, accepted_names, snake_case, unique_name
 from lamina.core.registry import Registry, serialize
+from lamina.core.scope import no_state
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, FileFormatError, StateError
 from lamina.optimizers.arguments import CHECKS, check_combinations, unknown_arguments
@@ -107,11 +103,9 @@ class Optimizer(VariableMaker):
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.built = False
         self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
+        self.clipnorm, self.clipvalue = clipnorm, clipvalue
         self.global_clipnorm = global_clipnorm
-        self.use_ema = use_ema
-        self.ema_momentum = ema_momentum
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
@@ -186,7 +180,8 @@ class Optimizer(VariableMaker):
         if self.gradient_accumulation_steps is not None:
             name = "gradient_accumulator"
             self._accumulators = [self._own_for(v, zeros(v), name) for v in variables]
-        self._slots = self._make_slots()
+        with no_state():  # numbers of the rule, traced in a step, decide on slots
+            self._slots = self._make_slots()
         self._slot_names = tuple(dict.fromkeys(name for name, _ in self._slots))
         self.built = True
 
@@ -201,6 +196,11 @@ class Optimizer(VariableMaker):
             for name, value in slots.items()
             if name in group
         }
+
+    @property
+    def changed_variables(self) -> list[Variable]:
+        """The variables that the optimizer was built for, in its order."""
+        return list(self._positions)
 
     def _require_known(self, variables: Iterable[Variable]) -> None:
         unknown = [v.path for v in variables if v not in self._positions]
@@ -322,7 +322,7 @@ class Optimizer(VariableMaker):
                 f"{type(self).__name__} does not know its variables yet: call "
                 "`optimizer.build(trainable_variables)`, or pass them to `apply`."
             )
-        return list(self._positions)
+        return self.changed_variables
 
     def _update(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
         learning_rate = self.learning_rate

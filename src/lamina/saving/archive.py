@@ -17,12 +17,21 @@ from lamina.errors import FileFormatError
 from lamina.saving.bounded_json import MAX_BYTES, read_json
 from lamina.saving.region import Region
 
-__all__ = ["CONFIG", "METADATA", "SIGNATURE", "WEIGHTS", "Archive"]
+__all__ = [
+    "ASSETS",
+    "CONFIG",
+    "MAX_MEMBERS",
+    "METADATA",
+    "SIGNATURE",
+    "WEIGHTS",
+    "Archive",
+    "leads_out",
+]
 
 SIGNATURE = b"PK\3\4"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"
-_MAX_MEMBERS = 10_000
+MAX_MEMBERS = 10_000
 # What Keras writes is not compressed at all; people who repack a file compress text.
 _MAX_RATIO = 100
 _RATIO_COUNTS_FROM = 2**20
@@ -41,8 +50,7 @@ _BROKEN = (
 class Archive:
     """The members of a `.keras` file, read within bounds.
 
-    Nothing is ever unpacked to a folder: a member is a stretch of the file, or, if it
-    is compressed, of memory.
+    A member is a stretch of the file, or, if it is compressed, of memory.
 
     Args:
         file: the file, open for reading.
@@ -99,9 +107,9 @@ class Archive:
         return region
 
     def _check(self, infos: list[zipfile.ZipInfo]) -> None:
-        if len(infos) > _MAX_MEMBERS:
+        if len(infos) > MAX_MEMBERS:
             raise FileFormatError(
-                f"{self.what} has {len(infos):,} members; at most {_MAX_MEMBERS:,} are "
+                f"{self.what} has {len(infos):,} members; at most {MAX_MEMBERS:,} are "
                 "read."
             )
         if len(self.members) < len(infos):
@@ -169,11 +177,16 @@ class Archive:
         )
 
 
+def leads_out(name: str) -> bool:
+    """Whether a name could mean a place outside of the folder that it is in."""
+    parts = name.removesuffix("/").split("/")
+    return bool(re.search(r"[\\:\0]", name) or {"", ".", ".."} & set(parts))
+
+
 def _problem(info: zipfile.ZipInfo) -> str:
     """What is wrong with a member, or an empty string."""
     name, mode = info.orig_filename, info.external_attr >> 16
-    parts = name.removesuffix("/").split("/")
-    if re.search(r"[\\:\0]", name) or {"", ".", ".."} & set(parts):
+    if leads_out(name):
         return "its name leads out of the file"
     if name not in (CONFIG, METADATA, WEIGHTS) and not name.startswith(ASSETS):
         return "model files have no such member"

@@ -21,17 +21,21 @@ from lamina.core.registry import (
     require_safe,
     serialize_once,
 )
+from lamina.core.report import Mismatch
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
+from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.bounded_json import MAX_BYTES
 from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
 from lamina.saving.legacy_h5 import load_legacy_model
+from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.region import Region
+from lamina.saving.restore import Restorer, build_configs, first_calls
 from lamina.saving.weights import (
-    build_configs,
-    build_from,
-    read_weights,
+    kept_by,
+    optimizer_names,
+    optimizer_orders,
     saved_modules,
     variable_records,
     weights_file,
@@ -93,24 +97,31 @@ def prepare_model(
             "what is inside."
         )
     path = target(filepath, [".keras"], overwrite)
-    skip = None if include_optimizer else "optimizer"
+    skip = set() if include_optimizer else optimizer_names(model)
     config = json.dumps(_config(model, include_optimizer)).encode()
-    weights = weights_file(model, skip=skip)
+    modules = list(saved_modules(model))
+    kept = list(kept_by(modules, skip))
+    weights, assets = weights_file(kept), SavedAssets(modules)
     metadata = {
         "keras_version": _KERAS_VERSION,
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-        "build_configs": build_configs(model),
-        "variables": variable_records(model, skip),
+        "build_configs": build_configs(modules),
+        "calls": first_calls(modules),
+        "variables": variable_records(kept),
+        "optimizers": optimizer_orders(kept),
     }
 
     def write() -> None:
-        size = weights.size + len(config)
+        size = weights.size + len(config) + assets.size
         with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:
             hashes = {
                 CONFIG: _add(contents, CONFIG, [config], len(config)),
                 WEIGHTS: _add(contents, WEIGHTS, weights, weights.size),
             }
+            for name, found in assets.files.items():
+                pieces = assets.chunks(found)
+                hashes[name] = _add(contents, name, pieces, found.stat().st_size)
             text = json.dumps({**metadata, "sha256": hashes}).encode()
             _add(contents, METADATA, [text], len(text))
 
@@ -147,6 +158,9 @@ def load_model(
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
+    *,
+    skip_mismatch: bool = False,
+    strict: bool = True,
 ) -> Any:
     """The model in a `.keras` file, or in an `.h5` file of an older Keras.
 
@@ -155,18 +169,26 @@ def load_model(
         custom_objects: classes and functions of yours by the name the file uses.
         compile: whether to compile the model as it was when saved.
         safe_mode: must be true: no file can make lamina run code.
+        skip_mismatch: whether variables of another shape or type in the file, and
+            those that only one side has, are left as they are.
+        strict: whether a variable that only one side has is an error.
+
+    Returns:
+        The model; its `load_report` says what was loaded, and what was not.
 
     Raises:
         FileFormatError: the file is no model file, or names something that is
-            neither lamina's nor in `custom_objects`.
+            neither lamina's nor in `custom_objects`, or its variables are not those
+            of the model that your classes make; the message has a table of them.
     """
     require_safe(safe_mode)
     with open_file(filepath) as file:
         if file.peek(8).startswith(SIGNATURE):
             region = Region(file, repr(file.name))
             return load_legacy_model(
-                read_hdf5(region), region.what, custom_objects, compile
-            )
+                read_hdf5(region), region.what, custom_objects, compile,
+                skip_mismatch, strict,
+            )  # fmt: skip
         contents = Archive(file)
         config = contents.json(CONFIG)
         weights = read_hdf5(contents.region(WEIGHTS))
@@ -179,25 +201,49 @@ def load_model(
             custom_object_scope(custom_objects),
             awaiting_values(),
         ):  # fmt: skip
-            return _rebuilt(contents, config, weights, compile)
+            return _rebuilt(contents, config, weights, compile, skip_mismatch, strict)
 
 
 def _rebuilt(
-    contents: Archive, config: dict[str, Any], weights: Group, compile: bool
+    contents: Archive,
+    config: dict[str, Any],
+    weights: Group,
+    compile: bool,
+    skip_mismatch: bool,
+    strict: bool,
 ) -> Any:
     compiled = config.pop("compile_config", None)
     built = config.pop("build_config", None)
     model = deserialize(config)
     _require_model(model)
     # Keras's files know only the shapes of the model as a whole.
-    shapes = contents.metadata.get("build_configs", {})
-    build_from(model, shapes or {"": built})
+    notes = contents.metadata
+    shapes, calls, orders = (
+        notes.get(name, {}) for name in ("build_configs", "calls", "optimizers")
+    )
+    records = checked_records(notes)
+    restorer = Restorer(model, weights, shapes or {"": built}, calls, records)
+    restorer.run()
+    lost: set[str] = set()
     if compile and compiled:
         model.compile_from_config(compiled)
-        if re.match(r"3\.\d(\.|$)", str(contents.metadata.get("keras_version"))):
+        lost = restorer.build_optimizers(orders)
+        if re.match(r"3\.\d(\.|$)", str(notes.get("keras_version"))):
             _part_averages(model.optimizer, weights)
     _read_vocabularies(contents, model, weights)
-    read_weights(model, weights, None if compile else "optimizer")
+    skip = set() if compile else {*orders, *optimizer_names(model)}
+    if skip_mismatch or not strict:
+        skip |= lost
+    report = read_weights(
+        model, weights, skip, skip_mismatch, strict, records, restorer.hint()
+    )
+    report.mismatches += [
+        Mismatch(path, None, dataset.shape)
+        for path, dataset in weights.datasets()
+        if path.split("/")[0] in skip & lost
+    ]
+    model.load_report = report
+    load_assets(model, contents)
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return model
 

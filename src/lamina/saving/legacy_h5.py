@@ -36,7 +36,12 @@ _UNSAVED_BYTES = 2**26
 
 
 def load_legacy_model(
-    file: Group, what: str, custom_objects: dict[str, Any] | None, compile: bool
+    file: Group,
+    what: str,
+    custom_objects: dict[str, Any] | None,
+    compile: bool,
+    skip_mismatch: bool = False,
+    strict: bool = True,
 ) -> Any:
     """The model in a file.
 
@@ -45,6 +50,8 @@ def load_legacy_model(
         what: what messages call it.
         custom_objects: classes and functions of yours by the name the file uses.
         compile: whether to compile the model as it was when saved.
+        skip_mismatch: whether weights that don't fit are left as they are.
+        strict: whether weights that only one side has are an error.
 
     Raises:
         FileFormatError: the file has weights only, or names or says something that
@@ -70,7 +77,9 @@ def load_legacy_model(
         if not isinstance(model, Trainer):
             raise FileFormatError(f"The file holds a {type(model).__name__}, no model.")
         orders = dict(_orders(config))
-        _, placed = read_legacy_weights(model, file, origin, orders=orders)
+        model.load_report, placed = read_legacy_weights(
+            model, file, origin, skip_mismatch, strict, orders
+        )
         training = file.attributes.get("training_config")
         if compile and training is not None:
             training = read_json(str(training), f"The training in {what}")
@@ -86,7 +95,12 @@ def load_legacy_model(
 
 
 def load_legacy_weights(
-    model: Any, file: Group, what: str, skip_mismatch: bool, strict: bool
+    model: Any,
+    file: Group,
+    what: str,
+    skip_mismatch: bool,
+    strict: bool,
+    by_name: bool = False,
 ) -> LoadReport:
     """Read all weights of a model from a file.
 
@@ -96,13 +110,16 @@ def load_legacy_weights(
         what: what messages call it.
         skip_mismatch: whether weights that don't fit are left as they are.
         strict: whether weights that only one side has are an error.
+        by_name: whether layers go by their names alone.
     """
     text = file.attributes.get("model_config")
     config = {} if text is None else read_json(str(text), f"The model in {what}")
     # What is laid out anew may have any shape, or none that fits.
     with reading(config, f"What is in {what}"):
         origin = _origin(file, config)
-        report, _ = read_legacy_weights(model, file, origin, skip_mismatch, strict)
+        report, _ = read_legacy_weights(
+            model, file, origin, skip_mismatch, strict, by_name=by_name
+        )
     return report
 
 

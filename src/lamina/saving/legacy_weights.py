@@ -33,6 +33,8 @@ _GATES = {
     "LSTMCell": ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11)),
     "GRUCell": ((0, 3, 6), (1, 4, 7), (2, 5, 8)),
 }
+# Where a model has the weights that are in none of its layers.
+_MODELS_OWN = "top_level_model_weights"
 _SEPARATE = re.compile(r"_[WUb]_[icfozrh](_\d+)?(:0)?$")
 
 
@@ -113,6 +115,7 @@ def read_legacy_weights(
     skip_mismatch: bool = False,
     strict: bool = True,
     orders: dict[str, list[str]] | None = None,
+    by_name: bool = False,
 ) -> tuple[LoadReport, list[Placed]]:
     """Read all weights of a model.
 
@@ -123,6 +126,8 @@ def read_legacy_weights(
         skip_mismatch: whether weights that don't fit are left as they are.
         strict: whether weights that only one side has are an error.
         orders: the names of the layers of each model inside, in the file's order.
+        by_name: whether layers go by their names alone, and those that only one side
+            has are left as they are.
 
     Returns:
         What was loaded, and the places of what is trained, in the file's order.
@@ -133,8 +138,8 @@ def read_legacy_weights(
     report = LoadReport([], [])
     values: list[tuple[Variable, np.ndarray]] = []
     placed: list[Placed] = []
-    for layer, name, arrays in _pairs(model, file, report):
-        leaves = list(_leaves(layer, orders or {}))
+    for layer, name, arrays in _pairs(model, file, report, by_name):
+        leaves = [model] if layer is model else list(_leaves(layer, orders or {}))
         groups, places = _shared_out(layer, leaves, arrays)
         placed += places
         for leaf, found in zip(leaves, groups, strict=True):
@@ -144,14 +149,14 @@ def read_legacy_weights(
             total = sum(len(leaf.own_weights()) for leaf in leaves)
             shape = (len(arrays), 0), (total, 0)
             report.mismatches.append(Mismatch(f"{name} (number)", shape[1], shape[0]))
-    report.require(skip_mismatch, strict)
+    report.require(skip_mismatch, strict and not by_name)
     for variable, value in values:
         variable.assign(value)
     return report, placed
 
 
 def _pairs(
-    model: Any, file: Group, report: LoadReport
+    model: Any, file: Group, report: LoadReport, by_name: bool
 ) -> Iterator[tuple[Any, str, Arrays]]:
     """The layers of model and file that belong together: by name, or by order."""
     root = _root(file)
@@ -160,10 +165,16 @@ def _pairs(
     stored = {n: stored_arrays(g, known) for n, g in groups.items() if g is not None}
     stored = {name: arrays for name, arrays in stored.items() if arrays}
     owners = _owners(model, stored)
-    if len(owners) == len(stored) and set(owners) != set(stored):
-        names = zip(owners.values(), stored.items(), strict=True)
-        yield from ((layer, name, arrays) for layer, (name, arrays) in names)
-        return
+    own = root.group(_MODELS_OWN)
+    arrays = [] if own is None else stored_arrays(own, known)
+    if by_name:
+        _require_common(set(owners), set(stored))
+    elif len(owners) == len(stored) and set(owners) != set(stored):
+        owners = dict(zip(stored, owners.values(), strict=True))
+    if arrays:
+        stored[_MODELS_OWN] = arrays
+    if model.own_weights():
+        owners[_MODELS_OWN] = model
     for name, arrays in stored.items():
         if name in owners:
             yield owners[name], name, arrays
@@ -171,8 +182,20 @@ def _pairs(
             found = [Mismatch(path, None, array.shape) for path, array in arrays]
             report.mismatches.extend(found)
     for name in owners.keys() - stored.keys():
-        missing = [Mismatch(v.path, v.shape, None) for v in owners[name].weights]
-        report.mismatches.extend(missing)
+        layer = owners[name]
+        weights = layer.own_weights() if layer is model else layer.weights
+        report.mismatches.extend(Mismatch(v.path, v.shape, None) for v in weights)
+
+
+def _require_common(ours: set[str], theirs: set[str]) -> None:
+    if not ours & theirs:
+        names = [", ".join(sorted(some)[:10])[:500] for some in (ours, theirs)]
+        raise FileFormatError(
+            "No layer of the model has the name of one in the file, so nothing would "
+            f"be loaded. Layers of the model with weights: {names[0]}; of the file: "
+            f"{names[1]}. Give the layers the file's names, or leave out `by_name` to "
+            "load them in order."
+        )
 
 
 def _owners(model: Any, stored: dict[str, Arrays]) -> dict[str, Any]:

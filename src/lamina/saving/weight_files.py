@@ -15,10 +15,11 @@ from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
 from lamina.saving.hdf5 import read_hdf5
 from lamina.saving.legacy_h5 import is_legacy, load_legacy_weights
+from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.named_weights import NameMap, named_weights, read_named
 from lamina.saving.region import Region
 from lamina.saving.safetensors import is_safetensors, read_safetensors
-from lamina.saving.weights import read_weights, weights_file
+from lamina.saving.weights import kept_by, optimizer_names, saved_modules, weights_file
 
 __all__ = ["load_weights", "prepare_weights", "save_weights"]
 
@@ -58,7 +59,7 @@ def prepare_weights(
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
-        contents = weights_file(model, checksum=True)
+        contents = weights_file(kept_by(saved_modules(model)), checksum=True)
 
     def write() -> None:
         with replacing(path, contents.size) as file:
@@ -73,6 +74,7 @@ def load_weights(
     skip_mismatch: bool = False,
     strict: bool = True,
     name_map: NameMap | None = None,
+    by_name: bool = False,
 ) -> LoadReport:
     """Read all weights of a model from a file that holds them.
 
@@ -88,17 +90,24 @@ def load_weights(
             name stands `(name, axes)` to reorder an array's axes, such as
             `("dense/kernel", (1, 0))` for a transposed kernel, and `None` for an array
             that is not wanted.
+        by_name: for an `.h5` file of an older Keras: whether layers get the weights of
+            the layer of their name, wherever it stands, and those whose name only one
+            side has are left as they are.
 
     Returns:
         What was loaded, and what was not.
 
     Raises:
         FileFormatError: the file's variables are not the model's.
-        ArgumentError: `name_map` leads to no weight of the model.
+        ArgumentError: `name_map` leads to no weight of the model, or the file is of
+            another kind than `name_map` or `by_name` is for.
     """
     with open_file(filepath) as file:
         first = file.read(9)
         if is_safetensors(first):
+            _refuse_by_name(
+                by_name, file.name, "whose weights go by their names anyway"
+            )
             arrays = read_safetensors(Region(file, repr(file.name))).arrays
             return read_named(model, arrays, name_map, skip_mismatch, strict)
         if name_map is not None:
@@ -107,18 +116,41 @@ def load_weights(
                 f"{file.name!r} is another kind of file, whose weights go by the place "
                 "of their layer in the model."
             )
-        stored = _stored(file, first)
+        stored, records = _stored(file, first)
         if is_legacy(stored):
             what = repr(file.name)
-            return load_legacy_weights(model, stored, what, skip_mismatch, strict)
-        return read_weights(model, stored, "optimizer", skip_mismatch, strict)
+            return load_legacy_weights(
+                model, stored, what, skip_mismatch, strict, by_name
+            )
+        _refuse_by_name(
+            by_name, file.name, "in which layers have places, and not names"
+        )
+        return read_weights(
+            model, stored, optimizer_names(model), skip_mismatch, strict, records
+        )
 
 
-def _stored(file: BufferedReader, first: bytes) -> hdf5.Group:
+def _refuse_by_name(by_name: bool, file: str, kind: str) -> None:
+    if by_name:
+        raise ArgumentError(
+            "`by_name` is for the `.h5` files of Keras 1, Keras 2 and tf.keras. "
+            f"{file!r} is a file {kind}. Leave out `by_name`; strict=False loads what "
+            "model and file have in common, skip_mismatch=True what fits. To move "
+            "layers to another model, load the file into the model it is of, and pass "
+            "on `layer.get_weights()`."
+        )
+
+
+def _stored(
+    file: BufferedReader, first: bytes
+) -> tuple[hdf5.Group, dict[str, dict[str, Any]]]:
+    """What a file holds, and its records of variables, if it has them."""
     if first.startswith(archive.SIGNATURE):
-        return read_hdf5(Archive(file).region(WEIGHTS))
+        contents = Archive(file)
+        records = checked_records(contents.metadata)
+        return read_hdf5(contents.region(WEIGHTS)), records
     if first.startswith(hdf5.SIGNATURE):
-        return read_hdf5(Region(file, repr(file.name)))
+        return read_hdf5(Region(file, repr(file.name))), {}
     raise FileFormatError(
         f"{file.name!r} holds no weights: it is neither a `.weights.h5` file nor a "
         "`.keras` or `.safetensors` file."

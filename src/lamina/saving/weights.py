@@ -6,24 +6,22 @@ modules it holds, by attribute, and inside lists by class: `layers/dense_1`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.core.module import Module, snake_case
-from lamina.core.random import SeedGenerator
-from lamina.core.registry import serialize
-from lamina.core.report import LoadReport, Mismatch
+from lamina.core.module import Module, is_users, snake_case
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
-from lamina.saving.hdf5 import Dataset, Group
+from lamina.optimizers import Optimizer
 from lamina.saving.hdf5_write import CHECKSUM, HDF5File
 
 __all__ = [
-    "build_configs",
-    "build_from",
-    "read_weights",
+    "Kept",
+    "kept_by",
+    "optimizer_names",
+    "optimizer_orders",
     "saved_modules",
     "variable_records",
     "weights_file",
@@ -87,60 +85,74 @@ def _attributes(module: Module) -> Iterator[tuple[str, Any]]:
         yield name, known[name]
 
 
-def build_configs(root: Module) -> dict[str, Any]:
-    """The shapes that each module was built for, by its path."""
-    found: dict[str, Any] = {}
-    for path, module in saved_modules(root):
-        get = getattr(module, "get_build_config", None)
-        shapes = get() if get else None
-        if shapes is not None:
-            found[path] = serialize(shapes)
-    return found
+def optimizer_names(root: Module) -> set[str]:
+    """The attributes in which a model holds its optimizers."""
+    held = (name for name, v in vars(root).items() if isinstance(v, Optimizer))
+    return {"optimizer", *held}
 
 
-def build_from(root: Module, configs: dict[str, Any]) -> None:
-    """Build modules for the shapes that `build_configs` returned.
+class Kept(NamedTuple):
+    """A module that keeps variables, its place in the file, and what it keeps there."""
 
-    What is inside is built first, so that it has the shapes that it had, whatever the
-    module around it would call it with. Building can bring forth further modules.
+    place: str
+    module: Any
+    values: dict[str, Any]
+
+
+def kept_by(
+    modules: Iterable[tuple[str, Any]],
+    skip: Collection[str] = (),
+    filled: bool = True,
+) -> Iterator[Kept]:
+    """What modules keep in files.
+
+    Args:
+        modules: what `saved_modules` returned.
+        skip: names of the root's attributes to leave out.
+        filled: whether all modules have what they keep; while a file is read, a user's
+            module may not have all of it yet.
     """
-    before, modules = 0, list(saved_modules(root))
-    while len(modules) > before:
-        for path, module in reversed(modules):
-            if configs.get(path) and getattr(module, "built", True) is False:
-                module.build_from_config(configs[path])
-        before, modules = len(modules), list(saved_modules(root))
-
-
-def _owners(
-    root: Module, skip: str | None = None
-) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Each module that keeps variables, with its place and what it keeps there."""
-    for path, module in saved_modules(root):
-        if hasattr(module, "save_own_variables") and path.split("/")[0] != skip:
+    for path, module in modules:
+        if hasattr(module, "save_own_variables") and path.split("/")[0] not in skip:
             values: dict[str, Any] = {}
-            module.save_own_variables(values)
-            yield f"{path}/vars".lstrip("/"), module, values
+            try:
+                module.save_own_variables(values)
+            except Exception:
+                if filled or not is_users(type(module), "save_own_variables"):
+                    raise
+            yield Kept(f"{path}/vars".lstrip("/"), module, values)
 
 
-def weights_file(
-    root: Module, checksum: bool = False, skip: str | None = None
-) -> HDF5File:
-    """The file of all variables of a module and of those below it.
+def optimizer_orders(kept: Iterable[Kept]) -> dict[str, list[str]]:
+    """Which variables each optimizer changes, as places in the file, in its order."""
+    places: dict[int, str] = {}
+    optimizers: dict[str, Any] = {}
+    for place, module, values in kept:
+        places.update({id(v): f"{place}/{key}" for key, v in values.items()})
+        if isinstance(module, Optimizer) and module.built:
+            optimizers[place.removesuffix("/vars")] = module
+    orders = {
+        path: [places.get(id(v), "") for v in optimizer.changed_variables]
+        for path, optimizer in optimizers.items()
+    }
+    return {path: order for path, order in orders.items() if all(order)}
+
+
+def weights_file(kept: Iterable[Kept], checksum: bool = False) -> HDF5File:
+    """The file of what modules keep.
 
     It refers to the variables' arrays and copies none.
 
     Args:
-        root: the module.
+        kept: what `kept_by` returned.
         checksum: whether the file itself holds one, as one that stands alone should.
-        skip: name of an attribute to leave out.
 
     Raises:
         ArgumentError: a module names a variable in a way that files can't.
     """
     groups: dict[str, dict[str, Any]] = {}
     attributes: dict[str, dict[str, str]] = {"": {"sha256": CHECKSUM}}
-    for place, module, values in _owners(root, skip):
+    for place, module, values in kept:
         wrong = [key for key in values if not isinstance(key, str) or "/" in key]
         if wrong:
             raise ArgumentError(
@@ -154,116 +166,27 @@ def weights_file(
     return HDF5File(groups, attributes)
 
 
-def variable_records(root: Module, skip: str | None = None) -> dict[str, Any]:
-    """Path, shape and type of each variable, by its place in the file.
-
-    Args:
-        root: the module.
-        skip: name of an attribute to leave out.
-    """
+def variable_records(kept: Iterable[Kept]) -> dict[str, Any]:
+    """Path, shape, type and attribute of each variable, by its place in the file."""
     return {
-        f"{place}/{key}": {
-            "path": value.path if isinstance(value, Variable) else f"{place}/{key}",
-            "shape": list(np.shape(value)),
-            "dtype": str(_array(value).dtype),
-        }
-        for place, _, values in _owners(root, skip)
+        f"{place}/{key}": _record(module, value, f"{place}/{key}")
+        for place, module, values in kept
         for key, value in values.items()
     }
+
+
+def _record(module: Module, value: Any, place: str) -> dict[str, Any]:
+    found = {"path": place, "shape": list(np.shape(value))}
+    found["dtype"] = str(_array(value).dtype)
+    if isinstance(value, Variable):
+        found |= {"path": value.path, "trainable": value.born_trainable}
+        names = (name for name, v in vars(module).items() if v is value)
+        attribute = next(names, None)
+        found |= {} if attribute is None else {"attribute": attribute}
+    return found
 
 
 def _array(value: Any) -> Any:
     if isinstance(value, Variable):
         return value.value  # an array that training does not write over
     return value if hasattr(value, "dtype") else np.asarray(value)
-
-
-class _Stored(Mapping[str, np.ndarray]):
-    """The arrays of one module, each read when it is asked for."""
-
-    def __init__(self, datasets: dict[str, Dataset]) -> None:
-        self.datasets = datasets
-
-    def __getitem__(self, key: str) -> np.ndarray:
-        return self.datasets[key].read()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.datasets)
-
-    def __len__(self) -> int:
-        return len(self.datasets)
-
-
-def read_weights(
-    root: Module,
-    file: Group,
-    skip: str | None = None,
-    skip_mismatch: bool = False,
-    strict: bool = True,
-) -> LoadReport:
-    """Read all variables of a module and of those below it.
-
-    Everything is compared before anything is changed.
-
-    Args:
-        root: a module whose variables exist.
-        file: what a file holds.
-        skip: name of an attribute to leave as it is.
-        skip_mismatch: whether variables that don't fit are left as they are.
-        strict: whether variables that only one side has are an error.
-
-    Raises:
-        FileFormatError: the file's variables are not the module's.
-    """
-    wanted = list(_owners(root, skip))
-    stored = {place: _datasets(file.group(place)) for place, _, _ in wanted}
-    report = LoadReport([], [])
-    for place, module, values in wanted:
-        found = stored[place]
-        # Keras's files have no states of seed generators.
-        if found or not isinstance(module, SeedGenerator):
-            _compare(place, values, found, report)
-    known = {f"{place}/{key}" for place, found in stored.items() for key in found}
-    for path, dataset in file.datasets():
-        inner = "/optimizer/" in path
-        if path not in known and path.split("/")[0] != skip and not inner:
-            report.mismatches.append(Mismatch(path, None, dataset.shape))
-    report.require(skip_mismatch, strict)
-    for place, module, values in wanted:
-        _load(module, values, stored[place])
-    return report
-
-
-def _datasets(group: Group | None) -> dict[str, Dataset]:
-    members = group.members if group else {}
-    return {k: v for k, v in members.items() if isinstance(v, Dataset)}
-
-
-def _compare(
-    place: str, values: dict[str, Any], found: dict[str, Dataset], report: LoadReport
-) -> None:
-    for key in {**values, **found}:
-        value = values.get(key)
-        path = value.path if isinstance(value, Variable) else f"{place}/{key}"
-        in_model = None if value is None else tuple(np.shape(value))
-        in_file = found[key].shape if key in found else None
-        if in_model == in_file:
-            report.loaded.append(path)
-        else:
-            report.mismatches.append(Mismatch(path, in_model, in_file))
-
-
-def _load(module: Any, values: dict[str, Any], found: dict[str, Dataset]) -> None:
-    fitting = {
-        key: dataset
-        for key, dataset in found.items()
-        if key in values and np.shape(values[key]) == dataset.shape
-    }
-    if not fitting:
-        return
-    if len(fitting) == len(values) == len(found):
-        module.load_own_variables(_Stored(fitting))
-        return
-    for key, dataset in fitting.items():
-        if isinstance(values[key], Variable):
-            values[key].assign(dataset.read())

@@ -33,6 +33,8 @@ class Trainer(MetricsOwner):
     stop_evaluating = False
     stop_predicting = False
     history: Any = None
+    # What `load_model` found in the file, a `LoadReport`.
+    load_report: Any = None
     run_eagerly = False
     jit_compile: Any = "auto"
     steps_per_execution = 1

@@ -12,7 +12,7 @@ from lamina import ops
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ops.kernels.cpu.attention import rows_in_blocks
 from lamina.ops.scores import Look
-from lamina.saving.weights import variable_records
+from lamina.saving.weights import kept_by, saved_modules, variable_records
 from tests.tables.arrays import floats
 
 
@@ -126,7 +126,7 @@ def test_files_are_laid_out_as_keras_does(tmp_path):
     y = lamina.layers.MultiHeadAttention(2, 4, use_gate=True)(x, x)
     y = lamina.layers.GroupQueryAttention(4, 4, 2)(y, x)
     model = lamina.Model(x, y)
-    stored = {*variable_records(model)}
+    stored = {*variable_records(kept_by(saved_modules(model)))}
     names = ("query", "key", "value", "output")
     heads = [f"multi_head_attention/{name}_dense" for name in names]
     heads += ["multi_head_attention/_gate_dense"]

@@ -1,0 +1,362 @@
+"""What a file records of variables is what the model that is made of it must have."""
+
+from __future__ import annotations
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+import lamina
+from lamina import layers
+from lamina.errors import FileFormatError
+from lamina.layers.first_call import FirstCall
+from lamina.saving import register_keras_serializable
+
+X, Y = np.ones((8, 2), "f4"), np.ones((8, 2), "f4")
+
+
+def scaled(*weights, dtype="float32", **options):
+    """A registered class of layers that makes these weights, in this order."""
+
+    @register_keras_serializable()
+    class Scaled(layers.Layer):
+        def build(self, input_shape):
+            for i, name in enumerate(weights):
+                made = self.add_weight((2,), "ones", dtype=dtype, name=name, **options)
+                setattr(self, name or f"own_{i}", made)
+
+        def call(self, inputs):
+            for weight in self.weights:
+                inputs = inputs * lamina.ops.cast(weight, "float32")
+            return inputs
+
+    return Scaled
+
+
+def model_of(cls):
+    model = lamina.Sequential([lamina.Input((2,)), cls(name="own")])
+    for i, weight in enumerate(model.weights):
+        weight.assign([i + 1, i + 2])
+    return model
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.keras"
+
+
+def test_weights_are_found_by_name_whatever_their_order(path):
+    model = model_of(scaled("a", "b", "c"))
+    model.save(path)
+    scaled("c", "a", "b")
+    again = lamina.models.load_model(path)
+    found = {w.name: w.numpy().tolist() for w in again.weights}
+    assert found == {"a": [1, 2], "b": [2, 3], "c": [3, 4]}
+    assert len(again.load_report.loaded) == 3 and not again.load_report.mismatches
+    other = model_of(scaled("b", "c", "a"))
+    other.load_weights(path)
+    assert {w.name: w.numpy().tolist() for w in other.weights} == found
+
+
+def test_weights_without_names_go_by_order(path):
+    model_of(scaled(None, None)).save(path)
+    scaled(None, None)
+    again = lamina.models.load_model(path)
+    assert [w.numpy().tolist() for w in again.weights] == [[1, 2], [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("now", "missing", "unexpected"),
+    [
+        (("a",), [], ["b"]),
+        (("a", "b", "c"), ["c"], []),
+        (("a", "c"), ["c"], ["b"]),
+        ((), [], ["a", "b"]),
+    ],
+)
+def test_a_class_that_changed_is_a_table(path, now, missing, unexpected):
+    model_of(scaled("a", "b")).save(path)
+    scaled(*now)
+    with pytest.raises(FileFormatError, match=r"not those of this model.*\n.*what"):
+        lamina.models.load_model(path)
+    for options in ({"strict": False}, {"skip_mismatch": True}):
+        report = lamina.models.load_model(path, **options).load_report
+        assert [p.rpartition("/")[2] for p in report.missing] == missing
+        assert [p.rpartition("/")[2] for p in report.unexpected] == unexpected
+        assert len(report.loaded) == 2 - len(unexpected)
+
+
+def test_fractions_are_no_whole_numbers(path):
+    model_of(scaled("a")).save(path)
+    scaled("a", dtype="int32", trainable=False)
+    with pytest.raises(FileFormatError, match=r"\(2,\) int32 +\(2,\) float32 +wrong t"):
+        lamina.models.load_model(path, strict=False)
+    report = lamina.models.load_model(path, skip_mismatch=True).load_report
+    assert report.wrong_type == ["own/a"] and not report.loaded
+
+
+def test_other_types_of_fractions_are_taken(path):
+    model_of(scaled("a")).save(path)
+    scaled("a", dtype="bfloat16")
+    again = lamina.models.load_model(path)
+    assert again.weights[0].dtype == "bfloat16"
+    np.testing.assert_array_equal(again.weights[0].numpy().astype("f4"), [1, 2])
+
+
+def test_what_a_call_made_keeps_its_penalty_and_projection(path):
+    @register_keras_serializable()
+    class Penalised(layers.Layer):
+        def call(self, inputs):
+            if not hasattr(self, "scale"):
+                self.scale = self.add_weight(
+                    inputs.shape[-1:], "ones", regularizer="l2", constraint="non_neg"
+                )
+            return inputs * self.scale
+
+    @register_keras_serializable()
+    class Holder(lamina.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner = Penalised()
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+    model = Holder()
+    model(X)
+    model.save(path)
+    again = lamina.models.load_model(path)
+    assert float(again.losses[0]) == float(model.losses[0]) > 0
+    assert again.inner.scale.constraint is not None
+
+
+def test_a_call_that_can_not_be_repeated_is_named(path):
+    state = {"works": True}
+
+    @register_keras_serializable()
+    class Moody(lamina.Model):
+        def call(self, inputs):
+            if not state["works"]:
+                raise ValueError("not today")
+            if not hasattr(self, "out"):
+                self.out = layers.Dense(2)
+            return self.out(inputs)
+
+    model = Moody()
+    model(X)
+    model.save(path)
+    state["works"] = False
+    with pytest.raises(FileFormatError, match="unexpected\n.*could not.*not today"):
+        lamina.models.load_model(path)
+
+
+def test_slots_belong_to_the_weights_they_were_made_for(path):
+    def pair(first, second):
+        @register_keras_serializable()
+        class Pair(lamina.Model):
+            def __init__(self, **kwargs):
+                super().__init__(**kwargs)
+                setattr(self, first, layers.Dense(2))
+                setattr(self, second, layers.Dense(2))
+
+            def call(self, inputs):
+                return self.a(inputs) - 2 * self.b(inputs)
+
+        return Pair()
+
+    model = pair("a", "b")
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(path)
+    pair("b", "a")
+    again = lamina.models.load_model(path)
+    for some in (model, again):
+        some.fit(X, Y, epochs=3, verbose=0)
+    for name in ("a", "b"):
+        for one, other in zip(
+            getattr(model, name).get_weights(),
+            getattr(again, name).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_slots_follow_weights_that_are_made_in_another_order(path):
+    model = model_of(scaled("a", "b"))
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(path)
+    scaled("b", "a")
+    again = lamina.models.load_model(path)
+    for some in (model, again):
+        some.fit(X, Y, epochs=3, verbose=0)
+    found = {w.name: w.numpy() for w in again.weights}
+    for weight in model.weights:
+        np.testing.assert_allclose(found[weight.name], weight.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("now", [("new", "b", "a"), ("b",), ("new", "b")])
+def test_slots_of_a_class_that_changed_are_right_or_fresh(now, path):
+    model = model_of(scaled("a", "b"))
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(path)
+    slots = [v.numpy() for v in model.optimizer.variables[2:]]
+    wanted = {"a": slots[:2], "b": slots[2:]}
+    scaled(*now)
+    again = lamina.models.load_model(path, skip_mismatch=True)
+    order = [v.name for v in again.optimizer.changed_variables]
+    assert set(order) == set(now)
+    found = [v.numpy() for v in again.optimizer.variables[2:]]
+    for i, name in enumerate(order):
+        kept = wanted.get(name) if "a" in now else None
+        for one, other in zip(found[2 * i :], kept or [np.zeros(2)] * 2, strict=False):
+            np.testing.assert_array_equal(one, other)
+    assert again.load_report.unexpected or again.load_report.missing
+    again.fit(X, Y, verbose=0)
+
+
+def test_a_class_may_read_what_an_earlier_form_of_it_wrote(path):
+    model_of(scaled("a", "b")).save(path)
+
+    @register_keras_serializable()
+    class Scaled(layers.Layer):
+        def build(self, input_shape):
+            self.both = self.add_weight((2, 2), name="both")
+
+        def call(self, inputs):
+            return inputs * self.both[0] * self.both[1]
+
+        def load_own_variables(self, store):
+            if "1" not in store:
+                raise KeyError("one weight is not enough")
+            self.both.assign([store["0"], store["1"]])
+
+    again = lamina.models.load_model(path)
+    assert again.weights[0].numpy().tolist() == [[1, 2], [2, 3]]
+    assert not again.load_report.mismatches
+    model_of(scaled("a")).save(path)
+    register_keras_serializable()(Scaled)
+    with pytest.raises(FileFormatError, match="KeyError: .*one weight is not enough"):
+        lamina.models.load_model(path)
+
+
+@register_keras_serializable()
+class Peak(lamina.metrics.Metric):
+    """A metric with state of several types, which epochs don't begin anew."""
+
+    def __init__(self, name="peak", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.peak = self.add_variable((), "zeros", name="peak")
+        self.seen = self.add_variable((), "zeros", dtype="int32", name="seen")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.peak.assign(lamina.ops.maximum(self.peak.value, lamina.ops.max(y_pred)))
+        self.seen.assign(self.seen.value + 1)
+
+    def result(self):
+        return self.peak.value * 1.0
+
+    def reset_state(self):
+        pass
+
+    def save_own_variables(self, store):
+        store["peak"], store["seen"] = self.peak, self.seen
+
+    def load_own_variables(self, store):
+        self.peak.assign(store["peak"])
+        self.seen.assign(store["seen"])
+
+
+@register_keras_serializable()
+class Growing(lamina.losses.Loss):
+    """A loss with an argument of its own."""
+
+    def __init__(self, power=2, **kwargs):
+        super().__init__(**kwargs)
+        self.power = power
+
+    def call(self, y_true, y_pred):
+        return lamina.ops.mean(abs(y_true - y_pred) ** self.power, axis=-1)
+
+
+@register_keras_serializable()
+class Remembering(lamina.optimizers.Optimizer):
+    """A rule that remembers the last gradients, and a count for all variables."""
+
+    def __init__(self, learning_rate=0.1, share=0.5, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.share = share
+
+    def build(self, variables):
+        if not self.built:
+            super().build(variables)
+            self.count = self.add_variable((), name="count")
+            self.last = self.add_optimizer_variables(variables, "last")
+
+    def update_step(self, gradient, variable, learning_rate):
+        last = self.last[self._get_variable_index(variable)]
+        mixed = self.share * last.value + (1 - self.share) * gradient
+        self.assign(last, gradient)
+        self.assign_add(self.count, 1.0)
+        self.assign_sub(variable, learning_rate * mixed)
+
+
+def test_metrics_losses_and_optimizers_of_ones_own_go_on(path):
+    model = lamina.Sequential([lamina.Input((2,)), layers.Dense(2)])
+    model.compile(Remembering(share=0.25), Growing(4), metrics=[Peak()])
+    model.fit(X, Y, epochs=3, verbose=0)
+    model.save(path)
+    again = lamina.models.load_model(path)
+    assert (again.optimizer.share, again.loss.power) == (0.25, 4)
+    slots = [v.numpy() for v in model.optimizer.variables]
+    assert len(slots) == 5
+    for one, other in zip(slots, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, other.numpy())
+    histories = [m.fit(X, Y, epochs=2, verbose=0).history for m in (model, again)]
+    assert histories[0]["loss"] == histories[1]["loss"]
+
+
+def test_a_metric_that_a_model_holds_keeps_its_state(path):
+    @register_keras_serializable()
+    class Watched(lamina.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.out, self.peak = layers.Dense(2), Peak()
+
+        def call(self, inputs):
+            return self.out(inputs)
+
+    model = Watched()
+    model.peak.update_state(None, model(X) + 5)
+    model.save(path)
+    again = lamina.models.load_model(path)
+    assert int(again.peak.seen) == 1
+    assert float(again.peak.result()) == float(model.peak.result()) > 0
+
+
+ARGUMENTS = [
+    ((X,), {}),
+    ((X, None), {"training": True, "rate": 0.5}),
+    (({"b": X, "a": [X, (Y,)]},), {"mask": X > 0, "words": "text", "count": 3}),
+]
+
+
+@pytest.mark.parametrize(("args", "kwargs"), ARGUMENTS)
+def test_a_call_is_known_again_from_its_config(args, kwargs):
+    config = json.loads(json.dumps(FirstCall.of(args, kwargs).get_config()))
+    again = FirstCall.from_config(config)
+    assert again.get_config() == config
+
+    def plain(value):
+        return (value.shape, str(value.dtype)) if hasattr(value, "shape") else value
+
+    found = jax.tree.map(plain, (again.args, again.kwargs))
+    assert found == jax.tree.map(plain, (args, kwargs))
+
+
+@pytest.mark.parametrize("value", [object(), {1: X}, np.array(["a"]), {X.dtype}])
+def test_a_call_with_what_no_file_can_hold_has_no_config(value):
+    assert FirstCall.of((X,), {"how": value}).get_config() is None
