@@ -32,7 +32,7 @@ machine.
 - "JAX scan" is one program written by hand for one network, without what makes a `fit`
   usable. It is a measure of what `fit` costs.
 - On Linux, `import lamina` has the C library keep freed memory for the next step (see
-  `lamina.config`; `LAMINA_ALLOCATOR=off` leaves it alone). Its peers run as they come.
+  `lamina.config`; with `LAMINA_ALLOCATOR=off` it doesn't). Its peers run as they come.
 - Start and memory count the whole process, with empty compile caches. The start is
   measured once, and includes reading the libraries' files.
 """

@@ -2,16 +2,14 @@
 
 Importing this module also turns on JAX's persistent compile cache, in the user's
 cache folder, unless one is configured already or `LAMINA_COMPILE_CACHE=off` is set.
-On Linux with glibc it also has freed memory kept for what comes next, up to 512 MiB,
-unless glibc is configured already or `LAMINA_ALLOCATOR=off` is set.
+On Linux, `import lamina` also has glibc keep freed memory for what comes next, up to
+512 MiB, unless glibc is configured already or `LAMINA_ALLOCATOR=off` is set.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -54,12 +52,6 @@ _PRECISIONS = {
     "bfloat16": "BF16_BF16_F32",
 }
 _FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
-# Of glibc's malloc.h: number and value.
-_MALLOC_OPTIONS = {
-    -8: 1,  # M_ARENA_MAX: XLA's threads share one heap
-    -4: 0,  # M_MMAP_MAX: large arrays are on it too
-    -1: 512 * 2**20,  # M_TRIM_THRESHOLD: bytes at its end that the process keeps
-}
 _settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
@@ -295,23 +287,4 @@ def _enable_compile_cache() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def _keep_freed_memory() -> None:
-    """Let a step reuse the memory of the step before.
-
-    By its own rules glibc gives the large buffers of a convolution back to the system
-    at once, which has to fill them with zeros each time they are taken anew: up to two
-    fifths of a step. It must be told before XLA's threads begin.
-    """
-    choice = os.environ.get("LAMINA_ALLOCATOR", "").lower()
-    tuned = any(k.startswith("MALLOC_") for k in os.environ)
-    tuned |= "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
-    if choice in ("off", "0") or tuned or not sys.platform.startswith("linux"):
-        return
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
-        for option, value in _MALLOC_OPTIONS.items():
-            library.mallopt(option, value)
-
-
 _enable_compile_cache()
-_keep_freed_memory()

@@ -17,6 +17,7 @@ from typing import Any
 import jax
 
 from lamina import config
+from lamina.core import allocator
 
 __all__ = ["Program", "clear_executables", "compile_count"]
 
@@ -126,6 +127,7 @@ def _compile(lowered: Any) -> Any:
             _executables.move_to_end(key)
             return _executables[key]
     compiled = lowered.compile(_options(text, fixed) or None)
+    allocator.give_back()
     with _lock:
         _compiled[0] += 1
         _executables[key] = compiled

@@ -1,4 +1,4 @@
-"""What `import lamina` sets in the process."""
+"""What becomes of freed memory."""
 
 from __future__ import annotations
 
