@@ -86,9 +86,9 @@ def _is_leaf(value: Any) -> bool:
 def _outline(value: Any) -> Any:
     if isinstance(value, _PLAIN):
         return value
-    dtype, shape = str(getattr(value, "dtype", "")), getattr(value, "shape", None)
-    is_array = shape is not None and dtype in KNOWN_DTYPES
-    return SymbolicTensor(shape, dtype) if is_array else ...
+    dtype = str(getattr(value, "dtype", ""))
+    is_array = hasattr(value, "shape") and dtype in KNOWN_DTYPES
+    return SymbolicTensor(value.shape, dtype) if is_array else ...
 
 
 def _encoded(value: Any) -> dict[str, Any]:
