@@ -149,7 +149,12 @@ class _Recent:
 
 
 class CompiledRunner:
-    """One compiled loop, and the variables it runs on."""
+    """One compiled loop, and the variables it runs on.
+
+    `chunk` is how many steps a dispatch was last found to have time for.
+    """
+
+    chunk = 1
 
     def __init__(
         self, engine: Engine, step: Step, batches: Batches, record: Record
@@ -192,6 +197,8 @@ class CompiledRunner:
 
 class EagerRunner:
     """The same contract, step by step in Python."""
+
+    chunk = 1
 
     def __init__(self, engine: Engine, batches: Batches) -> None:
         self._engine, self._batches = engine, batches

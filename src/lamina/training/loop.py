@@ -59,6 +59,10 @@ class Pacer:
         self.chunk = 1
         self._last = 0.0
 
+    def begin(self, runner: Runner) -> None:
+        """Begin with as many as its steps were found to allow, if they were timed."""
+        self.chunk = max(self.chunk, runner.chunk)
+
     def start(self) -> None:
         """A dispatch was made after a pause."""
         self._last = time.perf_counter()
@@ -143,9 +147,11 @@ class EpochLoop:
         """
         if most > 1 and first == 0 and self._join and self.needs == "epochs":
             segment = next(self._segments(number))
-            count = min(most, EPOCHS.rows, self.pacer.chunk // segment.last)
-            if count > 1 and self._record(segment) == EPOCHS:
-                return self._together(segment, number, count, step)
+            if self._record(segment) == EPOCHS:
+                self.pacer.begin(self._runner(segment))
+                count = min(most, EPOCHS.rows, self.pacer.chunk // segment.last)
+                if count > 1:
+                    return self._together(segment, number, count, step)
         return [self._epoch(number, step, first)]
 
     def _epoch(self, number: int, step: int, first: int) -> Finished:
@@ -190,6 +196,7 @@ class EpochLoop:
         )
         rows = jax.device_get(out["rows"])
         self.pacer.note(count * steps)
+        runner.chunk = self.pacer.chunk
         bad = int(out["bad"])
         complete = count if bad < 0 else bad // steps
         finished = [
@@ -233,6 +240,7 @@ class EpochLoop:
 
     def _segment(self, segment: Segment) -> int:
         runner = self._runner(segment)
+        self.pacer.begin(runner)
         first = max(segment.first, self._first)
         while first < segment.last and not self._should_stop():
             if first > self._first:
@@ -249,6 +257,7 @@ class EpochLoop:
             self._settle()
             self._pending = out, last - first, last
             first = last
+        runner.chunk = self.pacer.chunk
         return first
 
     def _limit(self) -> int:
