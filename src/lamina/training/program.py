@@ -441,11 +441,16 @@ def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:
     good = jnp.bool_(True)
     for after, before in floats:
         if after.size > _SMALL:
-            good &= jnp.isfinite(jnp.sum(after)) | ~jnp.isfinite(jnp.sum(before))
+            good &= jnp.isfinite(_total(after)) | ~jnp.isfinite(_total(before))
     if small:
         after, before = map(_joined, zip(*small, strict=True))
         good &= jnp.all(jnp.isfinite(after) | ~jnp.isfinite(before))
     return good
+
+
+def _total(x: jax.Array) -> jax.Array:
+    """The sum, in a type in which that of finite halves does not overflow."""
+    return jnp.sum(x, dtype=jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _joined(arrays: Sequence[Any]) -> Any:

@@ -234,6 +234,19 @@ def test_what_is_left_is_what_training_up_to_there_gives(
         assert model.get_weights()[0] == np.float32(0.5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("size", [3, 2**17])
+@pytest.mark.parametrize(
+    ("before", "after", "good"),
+    [(0, 1, True), (0, np.inf, False), (0, np.nan, False), (np.inf, np.inf, True)],
+)
+def test_what_was_finite_and_is_not(
+    dtype: str, size: int, before: float, after: float, good: bool
+) -> None:
+    old, new = jnp.full(size, before, dtype), jnp.full(size, after, dtype)
+    assert bool(program._still_finite([new], [old])) is good
+
+
 def test_arrays_that_somebody_holds_outlive_training() -> None:
     model, (x, y) = classifier(), blobs()
     model.fit(x, y, verbose=0)
