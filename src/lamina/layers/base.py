@@ -26,6 +26,7 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import (
     Module,
     accepted_names,
+    is_users,
     name_for,
     signature,
     unknown_keywords,
@@ -244,7 +245,8 @@ class Layer(WeightOwner):
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if "_first_call" not in vars(self):
-            self._first_call = FirstCall.of(args, kwargs)
+            users = is_users(type(self))  # lamina's own are built by shape
+            self._first_call = FirstCall.of(args, kwargs) if users else None
         if self.input_spec is not None and args:
             check_inputs(self, self.input_spec, args[0])
         if self.built:

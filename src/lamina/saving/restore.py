@@ -40,7 +40,7 @@ def first_calls(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path, module in modules:
         call = vars(module).get("_first_call")
-        config = call.get_config() if call and is_users(type(module)) else None
+        config = call.get_config() if call else None
         if config is not None:
             found[path] = config
     return found
