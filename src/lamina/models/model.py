@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import jax
@@ -235,11 +236,8 @@ class Model(Trainer, Layer):
             self._call_on(input_shape, given, self.compute_dtype)
         except Exception:
             # A shape does not say that numbers are whole, as words are.
-            try:
+            with suppress(Exception):
                 self._call_on(input_shape, given, "int32")
-            except Exception:
-                pass
-            else:
                 return
             raise
 
