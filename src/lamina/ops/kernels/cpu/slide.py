@@ -123,20 +123,20 @@ def kernel_gradient(
         covered = (dy.shape[i + 1] - 1) * sliding.strides[i] + 1
         padding.append((before, covered + reach - x.shape[i + 1] - before))
     moves = Sliding(sliding.dilation, tuple(padding), sliding.strides)
-    gradient = _slide(_batch_last(x), jnp.moveaxis(dy, 0, rank), moves)
-    return jnp.moveaxis(gradient, 0, rank)
+    space = range(1, rank + 1)
+    x = _rearranged(x, (rank + 1, *space, 0))
+    dy = _rearranged(dy, (*space, 0, rank + 1))
+    return jnp.moveaxis(_slide(x, dy, moves), 0, rank)
 
 
-def _batch_last(x: jax.Array) -> jax.Array:
-    """x with its first and last axes swapped, row by row.
+def _rearranged(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """x with its axes in another order.
 
-    A row of all images stays in the cache while it is turned. And XLA doesn't enter a
-    loop to compute x anew there, element by element, as it does in a mere transpose.
+    Both ways lead to it: XLA doesn't enter a branch to compute x anew there, element
+    by element and out of order, as it does in a mere transpose.
     """
 
-    def turn(i: int, turned: jax.Array) -> jax.Array:
-        row = jnp.swapaxes(lax.dynamic_slice_in_dim(x, i, 1, 1), 0, -1)
-        return lax.dynamic_update_slice_in_dim(turned, row, i, 1)
+    def move(x: jax.Array) -> jax.Array:
+        return x.transpose(axes)
 
-    empty = jnp.zeros((x.shape[-1], *x.shape[1:-1], x.shape[0]), x.dtype)
-    return lax.fori_loop(0, x.shape[1], turn, empty)
+    return lax.cond(x[(0,) * x.ndim] > 0, move, move, x) if x.size else move(x)
