@@ -72,6 +72,13 @@ def biases(draw):
 
 
 @st.composite
+def products(draw):
+    rows = draw(st.lists(BATCH, min_size=1, max_size=3))
+    inner, outer = draw(SMALL), draw(SMALL)
+    return ((*rows, inner), (inner, outer)), with_last()
+
+
+@st.composite
 def attentions(draw, queries, widths=SMALL, batches=BATCH):
     batch, heads, width = draw(batches), draw(SMALL), draw(widths)
     rows, keys = draw(queries), draw(st.integers(1, 9) | st.just(150))
@@ -145,6 +152,7 @@ CASES = {
     ("conv", "forward_convolutions"): convolutions() | THIN_CONVOLUTIONS,
     ("conv_transpose", "stride_phases"): transposed_convolutions(),
     ("attention", "cudnn"): attentions(st.sampled_from([64, 128]), st.just(64), SMALL),
+    ("matmul", "turned_rows"): products(),
     ("recurrence", "saved_gates"): recurrences(["simple", "lstm", "gru"]),
     ("recurrence", "steps_together"): recurrences(["simple", "lstm", "gru"]),
     ("standardize", "few_passes"): standardizations(),

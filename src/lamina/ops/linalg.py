@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.scipy import linalg
 
 from lamina.core.graph import op
+from lamina.ops.kernels import call, reference
 from lamina.ops.types import Axis, Tensor, array_of, float_array
 
 __all__ = [
@@ -100,7 +101,13 @@ def kron(x1: Tensor, x2: Tensor) -> jax.Array:
 @op
 def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     """The matrix product, over batches of matrices too."""
-    return jnp.matmul(array_of(x1), array_of(x2))
+    return call("matmul", array_of(x1), array_of(x2))
+
+
+@reference("matmul")
+def reference_matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
+    """The product."""
+    return jnp.matmul(x1, x2)
 
 
 @op
