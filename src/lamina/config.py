@@ -3,7 +3,8 @@
 Importing this module also turns on JAX's persistent compile cache, in the user's
 cache folder, unless one is configured already or `LAMINA_COMPILE_CACHE=off` is set.
 On Linux, `import lamina` also has glibc keep freed memory for what comes next, up to
-512 MiB, unless glibc is configured already or `LAMINA_ALLOCATOR=off` is set.
+an eighth of all there is, unless glibc is configured already or
+`LAMINA_ALLOCATOR=off` is set.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 By its own rules it gives the large buffers of a convolution back to the system at once,
 which has to fill them with zeros each time they are taken anew: up to two fifths of a
-step. Importing this module has it keep up to 512 MiB for the next step.
+step. Importing this module has it keep an eighth of the machine's memory, but no less
+than 512 MiB and no more than 2 GiB, for the next step.
 """
 
 from __future__ import annotations
@@ -14,12 +15,9 @@ from typing import Any
 
 __all__ = ["give_back"]
 
-# Of glibc's malloc.h: number and value.
-_OPTIONS = {
-    -8: 1,  # M_ARENA_MAX: XLA's threads share one heap
-    -4: 0,  # M_MMAP_MAX: large arrays are on it too
-    -1: 512 * 2**20,  # M_TRIM_THRESHOLD: bytes at its end that the process keeps
-}
+# Of glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+_LEAST, _MOST = 2**29, 2**31 - 1
 
 
 def _settled() -> bool:
@@ -36,8 +34,10 @@ def _glibc() -> Any:
     library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return None
-    for option, value in _OPTIONS.items():
-        library.mallopt(option, value)
+    library.mallopt(_ARENA_MAX, 1)  # XLA's threads share one heap
+    library.mallopt(_MMAP_MAX, 0)  # large arrays are on it too
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    library.mallopt(_TRIM_THRESHOLD, max(_LEAST, min(memory // 8, _MOST)))
     return library
 
 

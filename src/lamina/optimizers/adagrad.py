@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.core.check import Check, at_least, between
 from lamina.core.module import Number
+from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
@@ -60,6 +61,7 @@ class Adagrad(Optimizer):
         first = self.initial_accumulator_value
         return {"accumulator": np.full(variable.shape, first, variable.dtype)}
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,
@@ -122,6 +124,7 @@ class Adadelta(Optimizer):
             "accumulated_delta_var": zeros(variable),
         }
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,

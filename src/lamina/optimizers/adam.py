@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina.core.check import Check, at_least, boolean, fraction
 from lamina.core.module import Number
+from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import CommonArguments, Complement, SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
@@ -82,6 +83,7 @@ class Adam(Optimizer):
         second = 1.0 - jnp.power(self.beta_2, step)
         return learning_rate * jnp.sqrt(second) / first
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,
@@ -195,6 +197,7 @@ class Adamax(Optimizer):
         """The learning rate with the correction for the start at 0."""
         return learning_rate / (1.0 - jnp.power(self.beta_1, step))
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,
@@ -289,6 +292,7 @@ class Nadam(Optimizer):
             correction=1.0 - jnp.power(beta_2, step),
         )
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.core.check import Check, at_least, is_number
 from lamina.core.module import Number
+from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
@@ -84,6 +85,7 @@ class Ftrl(Optimizer):
         total = np.full(variable.shape, first, variable.dtype)
         return {"accumulator": total, "linear": zeros(variable)}
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,

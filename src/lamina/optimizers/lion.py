@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, between, is_number
 from lamina.core.module import Number
+from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
@@ -66,6 +67,7 @@ class Lion(Optimizer):
         """The running mean of the gradient."""
         return {"momentum": zeros(variable)}
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,

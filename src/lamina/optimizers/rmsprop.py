@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, at_least, between, boolean
 from lamina.core.module import Number
+from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments, SlotNumber
 from lamina.optimizers.base import Optimizer, Slots, zeros
@@ -74,6 +75,7 @@ class RMSprop(Optimizer):
         }
         return {name: zeros(variable) for name, want in wanted.items() if want}
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,

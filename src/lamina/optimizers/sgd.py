@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Unpack
 import jax
 
 from lamina.core.check import Check, between, boolean
+from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments, SlotNumber
 from lamina.optimizers.base import Optimizer, Slots, zeros
@@ -57,6 +58,7 @@ class SGD(Optimizer):
         """The velocity, unless there is no momentum."""
         return {"momentum": zeros(variable)} if self.momentum != 0 else {}
 
+    @elementwise
     def update(
         self,
         gradient: jax.Array,

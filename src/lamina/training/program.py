@@ -18,6 +18,7 @@ import numpy as np
 
 from lamina.core import stateless
 from lamina.core.executable import Program
+from lamina.core.rows import as_rows
 from lamina.core.scope import RunKey
 from lamina.core.variable import Variable
 from lamina.data.feeds import STRETCH, Batches
@@ -229,6 +230,7 @@ def loop_program(
         bad: Any,
     ) -> Any:
         numbers, clock = list(numbers), unpacked(clock, bad)
+        changed, spare = as_rows(changed), as_rows(spare)
         loop = _Loop(step, batches, fresh, results, record, fixed, numbers, data, clock)
         empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), step.logs)
         shapes = jax.eval_shape(loop.logs_of, changed, empty)
@@ -243,7 +245,7 @@ def loop_program(
             (changed, last, rows), _ = loop.advance((changed, *logs), limit)
             bad = clock.bad
         logs = loop.logs_of(changed, last)
-        return changed, {"logs": logs, "bad": bad, "rows": rows}
+        return loop.shaped(changed), {"logs": logs, "bad": bad, "rows": rows}
 
     return Program(run, donate=(1,))
 
@@ -256,8 +258,8 @@ class _Loop(NamedTuple):
     """One dispatch while it is traced.
 
     It goes by stretches of a few steps of one epoch, whose rows are gathered at once.
-    A state is `(changed, last, rows)`: the variables, the logs that the last step
-    returned, the logs that were recorded.
+    A state is `(changed, last, rows)`: the variables `as_rows`, the logs that the last
+    step returned, the logs that were recorded.
     """
 
     step: Step
@@ -285,7 +287,7 @@ class _Loop(NamedTuple):
             return last
         step = self.step
         bound = dict(zip(step.numbers, self.numbers, strict=True))
-        values = [*changed, *self.fixed]
+        values = [*self.shaped(changed), *self.fixed]
         with stateless.bind([*step.changed, *step.fixed], values, bound):
             return self.results()
 
@@ -359,14 +361,20 @@ class _Loop(NamedTuple):
     def _started(self, changed: Any, flag: Any) -> list[Any]:
         """The state with its metrics reset, where an epoch starts."""
         variables = [*self.step.changed, *self.step.fixed]
-        with stateless.bind(variables, [*changed, *self.fixed]) as scope:
+        shaped = self.shaped(changed)
+        with stateless.bind(variables, [*shaped, *self.fixed]) as scope:
             self.fresh()
-        return [
+        return as_rows(
             jnp.where(flag, scope.values[id(v)], value)
             if id(v) in scope.assigned
             else value
-            for v, value in zip(self.step.changed, changed, strict=True)
-        ]
+            for v, value in zip(self.step.changed, shaped, strict=True)
+        )
+
+    def shaped(self, changed: Any) -> list[Any]:
+        """The variables in their own shapes."""
+        pairs = zip(self.step.changed, changed, strict=True)
+        return [value.reshape(v.shape) for v, value in pairs]
 
     def _full(self, place: Any) -> Any:
         first, end, begin, epochs, state = place
@@ -406,9 +414,9 @@ class _Loop(NamedTuple):
     def _one(self, which: int, n: Any, changed: Any, last: Any, batch: Any) -> Any:
         key = RunKey(self.clock.seed, self.clock.step + n.astype(jnp.uint32))
         changed, logs, finite = self.step(
-            which, changed, self.fixed, self.numbers, key, batch
+            which, self.shaped(changed), self.fixed, self.numbers, key, batch
         )
-        return changed, None if last is None else logs, finite
+        return as_rows(changed), None if last is None else logs, finite
 
     def _write(
         self, rows: Any, row: Any, changed: Any, last: Any, when: Any = True
