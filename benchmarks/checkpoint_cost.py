@@ -8,22 +8,23 @@ CLAIM = Claim(
     quantities=(
         Quantity("dense", "784-32-10, batch 32: a step", "us", 1e6),
         Quantity("convolutional", "the demo's digits, batch 32: a step", "us", 1e6),
+        Quantity("dense_share", "784-32-10: checkpoints", "%", 100, ratios=False),
+        Quantity("convolutional_share", "digits: checkpoints", "%", 100, ratios=False),
     ),
     peers=(
         Peer("lamina", "kept_run:fit", {"keep": True}),
         Peer("without checkpoints", "kept_run:fit", {"keep": False}),
     ),
     bars=(
-        Bar("under 3 % of a dense step", "dense", ("without checkpoints",), 1.03),
-        Bar(
-            "under 3 % of a convolutional step",
-            "convolutional",
-            ("without checkpoints",),
-            1.03,
-        ),
+        Bar("under 3 % of dense training", "dense_share", plus=0.03),
+        Bar("under 3 % of convolutional training", "convolutional_share", plus=0.03),
     ),
     rounds=5,
     quick_rounds=2,
     level=Level.DEFAULT,
-    notes=("A round trains for 25 seconds each, or 12 with --quick.",),
+    notes=(
+        "A round trains for 25 seconds each, or 12 with --quick.",
+        "The share is what epochs with a checkpoint take beyond those around "
+        "them, in one run: whole runs differ by more than 3 % without a checkpoint.",
+    ),
 )

@@ -14,16 +14,53 @@ from benchmarks.peers.keras_api import compiled
 from benchmarks.workload import SEED
 from lamina import layers
 
+# Seconds between checkpoints, and for how long one may still be felt.
+EACH, AFTERWARDS = 10.0, 1.0
 
-class Stop(lamina.callbacks.Callback):
-    """Ends training after some seconds."""
+
+class Watch(lamina.callbacks.Callback):
+    """Notes when epochs end, and ends training after some seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        self.end = perf_counter() + seconds
+        self.seconds = seconds
+        self.times: list[float] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.times.append(perf_counter())
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.model.stop_training = perf_counter() > self.end
+        self.times.append(perf_counter())
+        self.model.stop_training = self.times[-1] > self.times[0] + self.seconds
+
+
+class Kept(lamina.callbacks.Checkpoints):
+    """Notes when it begins to write."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder, seconds=EACH)
+        self.times: list[float] = []
+
+    def write(self, *args: Any) -> None:
+        self.times.append(perf_counter())
+        super().write(*args)
+
+
+def share(ends: list[float], writes: list[float]) -> float:
+    """The share of the training time that checkpoints take.
+
+    The epochs in the second after a checkpoint is begun are held against those in the
+    seconds before and after: a machine's speed changes little in so short a time.
+    """
+    times, took = np.array(ends[1:]), np.diff(ends)
+    lost = []
+    for write in writes:
+        since = (times - write) / AFTERWARDS
+        felt = took[(since >= 0) & (since < 1)]
+        others = took[(since >= -1) & (since < 2) & ((since < 0) | (since >= 1))]
+        if len(felt) and len(others):
+            lost.append(felt.sum() - len(felt) * np.median(others))
+    return float(np.mean(lost)) * len(writes) / (ends[-1] - ends[0])
 
 
 def digits() -> tuple[Any, np.ndarray, np.ndarray]:
@@ -55,18 +92,17 @@ def fit(quick: bool, keep: bool) -> Round:
     }
 
     def one_round() -> dict[str, float]:
-        times = {}
+        found = {}
         for name, (model, x, y) in tasks.items():
             model.fit(x, y, epochs=1, verbose=0)
-            before = int(model.optimizer.iterations)
+            before, watch = int(model.optimizer.iterations), Watch(seconds)
             with tempfile.TemporaryDirectory() as folder:
-                start = perf_counter()
-                model.fit(
-                    x, y, epochs=10**6, verbose=0, callbacks=[Stop(seconds)],
-                    resume=folder if keep else None,
-                )  # fmt: skip
-                passed = perf_counter() - start
-            times[name] = passed / (int(model.optimizer.iterations) - before)
-        return times
+                kept = Kept(folder) if keep else None
+                model.fit(x, y, epochs=10**6, verbose=0, callbacks=[watch], resume=kept)
+            passed = watch.times[-1] - watch.times[0]
+            found[name] = passed / (int(model.optimizer.iterations) - before)
+            if kept is not None:
+                found[f"{name}_share"] = share(watch.times, kept.times)
+        return found
 
     return one_round
