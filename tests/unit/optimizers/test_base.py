@@ -214,6 +214,19 @@ def test_gradients_that_do_not_fit():
         optimizer.apply([[1.0]], [Variable([1.0], name="stranger")])
 
 
+def test_a_rule_of_the_users_gets_arrays_in_their_shapes():
+    class Centred(Adam):
+        def update(self, gradient, value, slots, step, learning_rate):
+            gradient = gradient - gradient.mean(0)
+            return super().update(gradient, value, slots, step, learning_rate)
+
+    columns, shifted = [[1.0, 2.0], [3.0, 4.0]], [[-1.0, -1.0], [1.0, 1.0]]
+    weight, expected = Variable(np.ones((2, 2))), Variable(np.ones((2, 2)))
+    Centred().apply([np.array(columns)], [weight])
+    Adam().apply([np.array(shifted)], [expected])
+    assert np.array_equal(weight, expected)
+
+
 def test_pairs_of_gradient_and_variable():
     weight = Variable([1.0])
     count = SGD(0.5).apply_gradients([(np.ones(1), weight)])
