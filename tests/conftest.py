@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 # Set before lamina is imported: it reads the variable then. Programs compiled by one
@@ -36,3 +38,11 @@ def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
     dtypes.set_dtype_policy(None)
     module.reset_names()
     random.set_seed(0)
+
+
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """Ctrl-C as in a terminal: what a shell runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

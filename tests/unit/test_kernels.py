@@ -87,18 +87,20 @@ def test_choices_name_the_layer():
     found = {choice.path: choice for choice in kernels.choices(net())}
     assert found["net", "conv"].form == "reference"
     assert found["net", "inner", "pool"].op == "average_pool"
-    assert len(found) == 2
+    assert found["net", "head"].form == "turned_rows"
+    assert len(found) == 3
 
 
 def test_explain_prints_a_line_for_each_choice():
     text = []
     config.set_kernel("conv", "reference")
     kernels.explain(net(), print_fn=text.append)
-    head, conv, pool = text[0].splitlines()
+    head, conv, pool, dense = text[0].splitlines()
     assert head.split() == ["layer", "op", "form", "why"]
     assert conv.split()[:3] == ["conv", "conv", "reference"]
     assert conv.endswith("forced by config.set_kernel")
     assert pool.startswith("inner/pool  average_pool")
+    assert dense.startswith("head ")
 
 
 def test_subclassed_models_are_explained():

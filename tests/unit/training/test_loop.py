@@ -256,6 +256,7 @@ def test_arrays_that_somebody_holds_outlive_training() -> None:
     np.testing.assert_array_equal(np.asarray(held), copy)
 
 
+@pytest.mark.usefixtures("keyboard")
 def test_ctrl_c_ends_fit_with_history_and_weights() -> None:
     model, (x, y) = classifier(), blobs()
 

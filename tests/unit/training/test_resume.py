@@ -285,6 +285,7 @@ class Press(callbacks.Callback):
         ("stream", "validation"),
     ],
 )
+@pytest.mark.usefixtures("keyboard")
 def test_ctrl_c_keeps_the_place(name: str, when: str, tmp_path: Path) -> None:
     x, y = blobs(100)
     given: Any = {"x": x[:80], "y": y[:80], "validation_data": (x[80:], y[80:])}
