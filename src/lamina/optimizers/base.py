@@ -19,7 +19,6 @@ from lamina.core import stateless
 from lamina.core.check import Check, check_arguments
 from lamina.core.module import Number, accepted_names, snake_case, unique_name
 from lamina.core.registry import Registry, serialize
-from lamina.core.rows import rows_for
 from lamina.core.scope import no_state
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, FileFormatError, StateError
@@ -351,14 +350,14 @@ class Optimizer(VariableMaker):
     ) -> None:
         """Change one variable and what is remembered of it, with `update`."""
         i = self._positions[variable]
-        kept = {n: self._slots[n, i] for n in self._slot_names if (n, i) in self._slots}
-        arrays = [gradient, *(wide(v.value) for v in (variable, *kept.values()))]
-        gradient, value, *slots = rows_for(self.update, arrays)
-        named = dict(zip(kept, slots, strict=True))
-        value, new = self.update(gradient, value, named, self._step(), learning_rate)
-        variable.assign(value.reshape(variable.shape))
-        for name, slot in kept.items():
-            slot.assign(new[name].reshape(slot.shape))
+        names = [name for name in self._slot_names if (name, i) in self._slots]
+        slots = {name: wide(self._slots[name, i].value) for name in names}
+        value, slots = self.update(
+            gradient, wide(variable.value), slots, self._step(), learning_rate
+        )
+        variable.assign(value)
+        for name in names:
+            self._slots[name, i].assign(slots[name])
 
     def _step(self) -> jax.Array:
         return (self._updates() + 1).astype(jnp.float32)
@@ -375,7 +374,8 @@ class Optimizer(VariableMaker):
         if self.clipnorm is not None:
             return [clip(gradient, self.clipnorm) for gradient in gradients]
         if self.clipvalue is not None:
-            return [jnp.clip(g, -self.clipvalue, self.clipvalue) for g in gradients]
+            most = self.clipvalue
+            return [jnp.clip(gradient, -most, most) for gradient in gradients]
         if self.global_clipnorm is not None:
             return global_clip(gradients, self.global_clipnorm)
         return gradients

@@ -1,9 +1,10 @@
-"""What happens to gradients before a rule sees them, and to state under a condition."""
+"""What happens to arrays before a rule sees them, and to state under a condition."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import jax
@@ -11,15 +12,38 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from lamina.core import stateless
+from lamina.core.rows import as_rows
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 
-__all__ = ["choose", "clip", "global_clip", "matched", "wide"]
+__all__ = ["choose", "clip", "elementwise", "global_clip", "matched", "wide"]
+
+Update = Callable[..., tuple[jax.Array, dict[str, Any]]]
 
 
 def wide(array: jax.Array) -> jax.Array:
     """The array in 32 bits at least: rules do not compute in 16."""
     return array.astype(jnp.float32) if array.dtype.itemsize < 4 else array
+
+
+def elementwise(update: Update) -> Update:
+    """Let an `update` that treats each number by itself work on rows."""
+
+    @wraps(update)
+    def by_rows(
+        self: Any,
+        gradient: jax.Array,
+        value: jax.Array,
+        slots: dict[str, Any],
+        *rest: Any,
+    ) -> tuple[jax.Array, dict[str, Any]]:
+        rows = as_rows([gradient, value, *slots.values()])
+        named = dict(zip(slots, rows[2:], strict=True))
+        new_value, new = update(self, *rows[:2], named, *rest)
+        shaped = {name: new[name].reshape(slot.shape) for name, slot in slots.items()}
+        return new_value.reshape(value.shape), shaped
+
+    return by_rows
 
 
 def matched(

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, between, is_number
 from lamina.core.module import Number
-from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
+from lamina.optimizers.gradients import elementwise
 
 __all__ = ["Lion"]
 

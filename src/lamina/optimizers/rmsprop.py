@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, at_least, between, boolean
 from lamina.core.module import Number
-from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments, SlotNumber
 from lamina.optimizers.base import Optimizer, Slots, zeros
+from lamina.optimizers.gradients import elementwise
 
 __all__ = ["RMSprop"]
 

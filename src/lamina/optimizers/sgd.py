@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Unpack
 import jax
 
 from lamina.core.check import Check, between, boolean
-from lamina.core.rows import elementwise
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import SharedArguments, SlotNumber
 from lamina.optimizers.base import Optimizer, Slots, zeros
+from lamina.optimizers.gradients import elementwise
 
 __all__ = ["SGD"]
 
