@@ -56,10 +56,9 @@ def share(ends: list[float], writes: list[float]) -> float:
     lost = []
     for write in writes:
         since = (times - write) / AFTERWARDS
-        felt = took[(since >= 0) & (since < 1)]
-        others = took[(since >= -1) & (since < 2) & ((since < 0) | (since >= 1))]
-        if len(felt) and len(others):
-            lost.append(felt.sum() - len(felt) * np.median(others))
+        felt, near = (since >= 0) & (since < 1), (since >= -1) & (since < 2)
+        if felt.any() and (near & ~felt).any():
+            lost.append(np.sum(took[felt] - np.median(took[near & ~felt])))
     return float(np.mean(lost)) * len(writes) / (ends[-1] - ends[0])
 
 

@@ -35,11 +35,12 @@ def elementwise(update: Update) -> Update:
         gradient: jax.Array,
         value: jax.Array,
         slots: dict[str, Any],
-        *rest: Any,
+        step: jax.Array,
+        learning_rate: Any,
     ) -> tuple[jax.Array, dict[str, Any]]:
-        rows = as_rows([gradient, value, *slots.values()])
-        named = dict(zip(slots, rows[2:], strict=True))
-        new_value, new = update(self, *rows[:2], named, *rest)
+        pair = as_rows([gradient, value])
+        named = dict(zip(slots, as_rows(slots.values()), strict=True))
+        new_value, new = update(self, *pair, named, step, learning_rate)
         shaped = {name: new[name].reshape(slot.shape) for name, slot in slots.items()}
         return new_value.reshape(value.shape), shaped
 

@@ -218,7 +218,8 @@ def test_a_rule_of_the_users_gets_arrays_in_their_shapes():
     class Centred(Adam):
         def update(self, gradient, value, slots, step, learning_rate):
             gradient = gradient - gradient.mean(0)
-            return super().update(gradient, value, slots, step, learning_rate)
+            rest = {"step": step, "learning_rate": learning_rate}
+            return super().update(gradient, value, slots, **rest)
 
     columns, shifted = [[1.0, 2.0], [3.0, 4.0]], [[-1.0, -1.0], [1.0, 1.0]]
     weight, expected = Variable(np.ones((2, 2))), Variable(np.ones((2, 2)))
