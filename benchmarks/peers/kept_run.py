@@ -41,9 +41,9 @@ class Kept(lamina.callbacks.Checkpoints):
         super().__init__(folder, seconds=EACH)
         self.times: list[float] = []
 
-    def write(self, *args: Any) -> None:
+    def write(self, steps: int, epochs: int, snapshot: Any) -> None:
         self.times.append(perf_counter())
-        super().write(*args)
+        super().write(steps, epochs, snapshot)
 
 
 def share(ends: list[float], writes: list[float]) -> float:
