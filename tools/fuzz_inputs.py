@@ -124,11 +124,14 @@ def change_object(random: Random, known: list[tuple[Any, Any]]) -> bool:
     if not found:
         return False
     item = random.choice(found)
-    if item.get("inbound_nodes"):
+    calls = item.get("inbound_nodes")
+    if (
+        isinstance(calls, list) and calls
+    ):  # unless a change before made it another thing
         names = function_names()
         config = {"name": item.get("name"), "function": random.choice(names)}
         item |= {"module": "lamina.ops", "class_name": "Op", "config": config}
-        call = item["inbound_nodes"][0]
+        call = calls[0]
         if isinstance(call, dict) and isinstance(call.get("args"), list):
             call["args"] += random.choices(INTERESTING, k=random.randrange(3))
     else:
