@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from lamina.core.executable import own
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import StateError
 from lamina.layers.base import is_shape
@@ -41,7 +42,7 @@ def choices(model: Any, batch_size: int = 32) -> list[Choice]:
         StateError: the model has not been built, or on no single array.
     """
     inputs = _inputs_of(model, batch_size)
-    with table.recording() as found:
+    with own(), table.recording() as found:
         model.compute_output_spec(inputs, training=True)
     return list(dict.fromkeys(found))
 

@@ -17,6 +17,9 @@ SMALL = st.integers(1, 3)
 BATCH = st.integers(0, 3)
 # Up to this many channels, products are widened before XLA gets them.
 THIN = st.integers(9, 16)
+FLAT = st.integers(1, 2)
+# More images than one step of oneDNN's gradient takes, with and without a rest.
+SOME = st.sampled_from([1, 3, 8, 16, 21])
 
 
 def with_last(*others):
@@ -41,21 +44,27 @@ def windows(draw, ranks, largest=3, dilations=SMALL, strides=SMALL):
 
 @st.composite
 def convolutions(
-    draw, ranks=SMALL, groups=ONE, channels=SMALL, filters=SMALL, **options
+    draw,
+    ranks=SMALL,
+    groups=ONE,
+    channels=SMALL,
+    filters=SMALL,
+    batches=BATCH,
+    **options,
 ):
     window, sliding, space = draw(windows(ranks, **options))
     parts, inner, outer = draw(groups), draw(channels), draw(filters)
-    x = (draw(BATCH), *space, parts * inner)
+    x = (draw(batches), *space, parts * inner)
     kernel = (*window, inner, parts * outer)
     return (x, kernel), with_last(sliding._replace(groups=parts))
 
 
 @st.composite
-def transposed_convolutions(draw):
-    window, sliding, space = draw(windows(SMALL))
+def transposed_convolutions(draw, ranks=SMALL, batches=BATCH):
+    window, sliding, space = draw(windows(ranks))
     channels, filters = draw(SMALL), draw(SMALL)
     # The place of an input in the output must not lie in the padding entirely.
-    x = (draw(BATCH), *(n + 2 for n in space), channels)
+    x = (draw(batches), *(n + 2 for n in space), channels)
     return (x, (*window, filters, channels)), with_last(sliding)
 
 
@@ -146,10 +155,15 @@ CASES = {
     ("conv", "one_product"): convolutions(largest=1),
     ("conv", "depth_in_channels"): convolutions(ranks=st.just(3)),
     ("conv", "per_group"): convolutions(groups=st.integers(2, 3)),
+    ("conv", "onednn"): convolutions(ranks=FLAT, batches=SOME),
+    ("conv", "onednn_depthwise"): convolutions(
+        groups=st.integers(2, 4), channels=ONE, batches=st.integers(1, 3)
+    ),
     ("conv", "shifted_products"): convolutions(groups=st.integers(2, 4), channels=ONE),
     ("conv", "patches"): convolutions(),
     ("conv", "shifted_results"): convolutions(),
     ("conv", "forward_convolutions"): convolutions() | THIN_CONVOLUTIONS,
+    ("conv_transpose", "onednn"): transposed_convolutions(FLAT, SOME),
     ("conv_transpose", "stride_phases"): transposed_convolutions(),
     ("attention", "cudnn"): attentions(st.sampled_from([64, 128]), st.just(64), SMALL),
     ("matmul", "turned_rows"): products(),
@@ -161,4 +175,9 @@ CASES = {
     ("average_pool", "sums_by_axis"): pools(),
 }
 # Forms that not all types have.
-TYPES = {("attention", "cudnn"): ["bfloat16"]}
+TYPES = {
+    ("attention", "cudnn"): ["bfloat16"],
+    ("conv", "onednn"): ["float32"],
+    ("conv", "onednn_depthwise"): ["float32"],
+    ("conv_transpose", "onednn"): ["float32"],
+}

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -19,17 +22,27 @@ import jax
 from lamina import config
 from lamina.core import allocator
 
-__all__ = ["Program", "clear_executables", "compile_count"]
+__all__ = [
+    "Program",
+    "clear_executables",
+    "compile_count",
+    "is_own",
+    "own",
+    "temporary_bytes",
+]
 
 _LIMIT = 128
 _executables: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
+_writing = threading.RLock()
 _compiled = [0]
+_own: ContextVar[bool] = ContextVar("own", default=False)
 _Options = Mapping[str, str | bool]
 # XLA's default library for convolutions without padding is up to 2.5 times slower than
-# the one it had before; that for matrix products is the faster one.
+# the one it had before; those for matrix products and sums are the faster ones.
 _CONVOLUTIONS: _Options = {
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,"
+    "LIBRARY_FUSION_TYPE_REDUCE"
 }
 # A loop whose length is known at run time only is then launched at once, as one whose
 # length is compiled in: a step of a small network takes a quarter less.
@@ -43,6 +56,21 @@ _DETERMINISTIC: _Options = {
     "xla_gpu_deterministic_ops": True,
     "xla_gpu_autotune_level": "0",
 }
+
+
+@contextmanager
+def own() -> Iterator[None]:
+    """Trace what is compiled and run here: it may hold what only this process knows."""
+    token = _own.set(True)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
+def is_own() -> bool:
+    """Whether what is being traced becomes a `Program`, never a file or a part."""
+    return _own.get()
 
 
 def compile_count() -> int:
@@ -67,8 +95,13 @@ class Program:
     def __init__(
         self, function: Callable[..., Any], donate: Sequence[int] = ()
     ) -> None:
+        @functools.wraps(function)
+        def traced(*args: Any) -> Any:
+            with own():
+                return function(*args)
+
         # With unused arguments kept, the program's text tells its whole signature.
-        self._jitted = jax.jit(function, donate_argnums=tuple(donate), keep_unused=True)
+        self._jitted = jax.jit(traced, donate_argnums=tuple(donate), keep_unused=True)
         self._ready: OrderedDict[Hashable, Any] = OrderedDict()
 
     def __call__(self, *args: Any) -> Any:
@@ -126,7 +159,8 @@ def _compile(lowered: Any) -> Any:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    compiled = lowered.compile(_options(text, fixed) or None)
+    with _unwritten() if "__onednn$" in text else nullcontext():
+        compiled = lowered.compile(_options(text, fixed) or None)
     allocator.give_back()
     with _lock:
         _compiled[0] += 1
@@ -134,6 +168,29 @@ def _compile(lowered: Any) -> Any:
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)
     return compiled
+
+
+@contextmanager
+def _unwritten() -> Iterator[None]:
+    """Keep JAX from writing a program into its cache: XLA can't, with calls of oneDNN.
+
+    The setting is the process's. What another thread compiles meanwhile is compiled
+    again by the next process.
+    """
+    name = "jax_persistent_cache_min_compile_time_secs"
+    with _writing:
+        before = getattr(jax.config, name)
+        jax.config.update(name, math.inf)
+        try:
+            yield
+        finally:
+            jax.config.update(name, before)
+
+
+def temporary_bytes(compiled: Any) -> int:
+    """How much memory a compiled program takes while it runs, if that is known."""
+    memory = compiled.memory_analysis()
+    return 0 if memory is None else int(memory.temp_size_in_bytes)
 
 
 def _options(text: str, fixed: bool) -> dict[str, str | bool]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
+from lamina.core.executable import temporary_bytes
 from lamina.core.module import Module
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.variable import structure_version
@@ -29,6 +30,9 @@ from lamina.training.program import (
 __all__ = ["Engine", "Engines", "Runner", "clock_of"]
 
 _LIMIT = 32
+# Bytes that a program takes while it runs. One that takes more is not called before
+# the one under way is done: each call takes that much anew.
+_LARGE = 2**25
 # Batches in an epoch of unknown length.
 _ENDLESS = 2**31 - 1
 
@@ -166,6 +170,7 @@ class CompiledRunner:
             step, batches, engine.fresh, engine.results, record, engine.guard
         )
         self._executable: Any = None
+        self._is_large = False
 
     def prepare(self, data: Any) -> None:
         """Begin to compile in the background."""
@@ -178,6 +183,9 @@ class CompiledRunner:
         arguments = self._arguments(spare, data, clock)
         if self._executable is None:
             self._executable = self._program.executable(*arguments)
+            self._is_large = temporary_bytes(self._executable) > _LARGE
+        if self._is_large:
+            jax.block_until_ready(arguments[0])
         values, out = self._executable(*arguments)
         for variable, value in zip(self.changed, values, strict=True):
             variable.replace(value)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
-from lamina.core.executable import Program
+from lamina.core.executable import Program, own
 from lamina.core.rows import as_rows
 from lamina.core.scope import RunKey
 from lamina.core.variable import Variable
@@ -155,7 +155,8 @@ def _trace(
     run = RunKey(*[jax.ShapeDtypeStruct((), jnp.uint32)] * 2)
     values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in variables]
     args = values, list(numbers.values()), run, batch
-    closed, shapes = jax.make_jaxpr(pure, return_shape=True)(*args)
+    with own():
+        closed, shapes = jax.make_jaxpr(pure, return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
     flat_run = jax.extend.core.jaxpr_as_fun(closed)
 

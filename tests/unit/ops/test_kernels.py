@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 
 from lamina import ops
+from lamina.core.executable import Program, own
 from lamina.ops.kernels import table
 from lamina.ops.kernels.cpu.bias import gradient_by_product
 from lamina.ops.kernels.cpu.conv import forward_convolutions
+from lamina.ops.kernels.cpu.onednn import is_available
 from lamina.ops.windows import Sliding
+from tests.laws.close import assert_trees_close
 from tests.tables.arrays import floats
+from tests.tables.tolerances import KERNELS
 
 IMAGE = np.ones((2, 8, 8, 16), "float32")
+KERNEL = np.ones((3, 3, 16, 8), "float32")
 VOLUME = np.ones((2, 5, 5, 5, 8), "float32")
 ON_CPU = pytest.mark.skipif(
     jax.default_backend() != "cpu", reason="about the CPU's forms"
@@ -58,6 +63,35 @@ ON_CPU = pytest.mark.skipif(
 )
 def test_shapes_get_their_form(forms, call):
     with table.recording() as found:
+        jax.eval_shape(call)
+    assert [choice.form for choice in found] == forms
+
+
+@ON_CPU
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+@pytest.mark.parametrize(
+    "forms, call",
+    [
+        (["onednn"], lambda: ops.conv(IMAGE, KERNEL)),
+        (["onednn"], lambda: ops.conv(IMAGE, KERNEL, strides=2)),
+        (["onednn"], lambda: ops.conv(IMAGE[:, 0], KERNEL[0])),
+        (["one_product"], lambda: ops.conv(IMAGE, KERNEL[:1, :1])),
+        (["per_group", *["onednn"] * 2], lambda: ops.conv(IMAGE, KERNEL[:, :, :8])),
+        (
+            ["depth_in_channels", "onednn"],
+            lambda: ops.conv(VOLUME, np.ones((3, 3, 3, 8, 4), "float32")),
+        ),
+        (
+            ["forward_convolutions"],
+            lambda: ops.conv(IMAGE.astype("float16"), KERNEL.astype("float16")),
+        ),
+        (["forward_convolutions"], lambda: ops.conv(IMAGE[:0], KERNEL)),
+        (["onednn_depthwise"], lambda: ops.conv(IMAGE, KERNEL[:, :, :1, [0] * 16])),
+        (["onednn"], lambda: ops.conv_transpose(IMAGE, KERNEL.swapaxes(2, 3), 2)),
+    ],
+)
+def test_own_programs_call_onednn(forms, call):
+    with own(), table.recording() as found:
         jax.eval_shape(call)
     assert [choice.form for choice in found] == forms
 
@@ -123,3 +157,51 @@ def test_the_first_of_equal_maxima_gets_the_gradient():
 def test_not_a_number_is_passed_on():
     x = np.array([[[1.0], [np.nan], [3.0], [2.0]]], "float32")
     np.testing.assert_array_equal(ops.max_pool(x, 2).ravel(), [np.nan, 3.0])
+
+
+def gradient_penalty(f):
+    def slope(x, w):
+        return jax.grad(lambda x: (f(x, w) ** 2).sum())(x)
+
+    return jax.grad(lambda x, w: (slope(x, w) ** 2).sum(), (0, 1))
+
+
+X, W = floats(3, 4, 3, 2), floats(2, 2, 2, 2)
+DEPTHWISE = floats(2, 2, 1, 2)
+
+
+@ON_CPU
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+@pytest.mark.parametrize(
+    "way, many",
+    [
+        (gradient_penalty, (False, False)),
+        (lambda f: jax.hessian(lambda x, w: (f(x, w) ** 3).sum(), (0, 1)), (0, 0)),
+        (lambda f: jax.vmap(f, (0, None)), (True, False)),
+        (lambda f: jax.vmap(f, (None, 0)), (False, True)),
+        (lambda f: jax.vmap(gradient_penalty(f)), (True, True)),
+    ],
+    ids=["gradient of a gradient", "hessian", "batches", "kernels", "mapped gradients"],
+)
+@pytest.mark.parametrize(
+    "op, name, strides, kernel",
+    [
+        ("conv", "onednn", (2, 1), W),
+        ("conv", "onednn_depthwise", (1, 1), DEPTHWISE),
+        ("conv_transpose", "onednn", (2, 1), W),
+    ],
+)
+def test_calls_of_onednn_are_transformed(op, name, strides, kernel, way, many):
+    groups = 2 if kernel is DEPTHWISE else 1
+    sliding = Sliding(strides, ((0, 1), (1, 0)), (1, 1), groups)
+    arrays = [
+        np.stack([a, -2 * a]) if several else a
+        for a, several in zip((X, kernel), many, strict=True)
+    ]
+
+    def result(run):
+        return Program(way(lambda x, w: run(x, w, sliding)))(*arrays)
+
+    found = result(next(f for f in table.forms(op) if f.name == name).run)
+    wanted = result(table.forms(op)[-1].run)
+    assert_trees_close(found, wanted, KERNELS["float32"])

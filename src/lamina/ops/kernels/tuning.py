@@ -105,11 +105,12 @@ def _answer(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None
     """What is known on this machine, or found out now."""
     if _answers.known is None:
         _answers.known = _read()
-    name = _answers.known.get(key)
+    question = f"{key} by {', '.join(form.name for form in forms)}"
+    name = _answers.known.get(question)
     if name is None:
         name = _measure(key, forms, args)
         if name is not None:
-            _answers.known[key] = name
+            _answers.known[question] = name
             _write(_answers.known)
     return name
 
@@ -123,7 +124,7 @@ def _key(op: str, args: tuple[Any, ...]) -> str:
 
 def _measure(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
     """The name of the fastest form, or `None` if finding out takes too long."""
-    if _local.steps == 0 or not _is_worth_it(key, forms[0].run, args):
+    if _local.steps == 0 or not _is_worth_it(key, forms[-1].run, args):
         return None
     begin, steps = time.perf_counter(), _local.steps
     best = forms[0].name
@@ -139,7 +140,10 @@ def _measure(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | Non
 
 
 def _is_worth_it(key: str, run: Callable[..., Any], args: tuple[Any, ...]) -> bool:
-    """Whether measuring can be paid from an epoch, by the number of operations."""
+    """Whether measuring can be paid from an epoch, by the number of operations.
+
+    XLA doesn't know those of a library's call, so the form is not to be one.
+    """
     if key not in _answers.costs:
         _answers.costs[key] = _elsewhere(_operations, run, args)
     cost = _answers.costs[key]

@@ -9,7 +9,8 @@ import operator
 import jax
 import jax.numpy as jnp
 
-from lamina.ops.kernels.cpu.slide import input_gradient, kernel_gradient, slide
+from lamina.ops.kernels.cpu.onednn import ONEDNN, can_run
+from lamina.ops.kernels.cpu.slide import XLA, input_gradient
 from lamina.ops.kernels.cpu.taps import taps, widened
 from lamina.ops.kernels.table import call, lowering
 from lamina.ops.windows import Sliding
@@ -18,6 +19,7 @@ __all__ = [
     "depth_in_channels",
     "forward_convolutions",
     "one_product",
+    "onednn",
     "patches",
     "per_group",
     "shifted_results",
@@ -27,6 +29,8 @@ Saved = tuple[jax.Array, jax.Array]
 
 # Elements of a 3x3 window over 4 channels.
 _SMALL = 36
+# As many results for a place are fewer than oneDNN computes at once: two of 3x3.
+_FEWEST = 18
 # How many times as large as the input the windows of strided kernels may be together.
 _COPIES = 4
 # Every place in a window, and every group, is code of its own.
@@ -48,6 +52,15 @@ def _is_volume(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
 def _is_grouped(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     """XLA is slow at groups of channels"""
     return 1 < sliding.groups < min(x.shape[-1], _LONGEST)
+
+
+def _can_call(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    return sliding.groups == 1 and can_run(x, kernel, sliding)
+
+
+def _is_quick(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+    """oneDNN is faster than XLA's own convolution"""
+    return math.prod(kernel.shape[:-2]) * kernel.shape[-1] > _FEWEST
 
 
 def _is_small(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
@@ -98,6 +111,12 @@ def per_group(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     return jnp.concatenate([call("conv", *pair, alone) for pair in pairs], -1)
 
 
+@lowering("conv", "cpu", when=_is_quick, can=_can_call, close=True)
+def onednn(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """oneDNN's convolution, also for both gradients."""
+    return ONEDNN.convolve(x, kernel, sliding)
+
+
 @lowering("conv", "cpu", when=_is_small, can=_is_whole, close=True)
 def patches(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     """A matrix product, with every window a row of one matrix."""
@@ -143,19 +162,19 @@ def forward_convolutions(
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _conv(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
-    return slide(x, kernel, sliding)
+    return XLA.convolve(x, kernel, sliding)
 
 
 def _forward(
     x: jax.Array, kernel: jax.Array, sliding: Sliding
 ) -> tuple[jax.Array, Saved]:
-    return slide(x, kernel, sliding), (x, kernel)
+    return XLA.convolve(x, kernel, sliding), (x, kernel)
 
 
 def _backward(sliding: Sliding, saved: Saved, dy: jax.Array) -> Saved:
     x, kernel = saved
-    dx = input_gradient(dy, kernel, sliding, x.shape[1:-1])
-    return dx, kernel_gradient(x, dy, kernel, sliding)
+    dx = input_gradient(dy, kernel, sliding, x.shape[1:-1], XLA)
+    return dx, XLA.kernel_gradient(x, dy, kernel, sliding)
 
 
 _conv.defvjp(_forward, _backward)

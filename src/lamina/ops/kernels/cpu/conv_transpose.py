@@ -10,11 +10,12 @@ from functools import partial
 
 import jax
 
-from lamina.ops.kernels.cpu.slide import input_gradient, kernel_gradient, slide
+from lamina.ops.kernels.cpu.onednn import ONEDNN, can_run
+from lamina.ops.kernels.cpu.slide import XLA, Convolutions, input_gradient
 from lamina.ops.kernels.table import lowering
 from lamina.ops.windows import Sliding
 
-__all__ = ["stride_phases"]
+__all__ = ["onednn", "stride_phases"]
 
 Saved = tuple[jax.Array, jax.Array]
 
@@ -24,35 +25,46 @@ def _is_any(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     return True
 
 
+@lowering("conv_transpose", "cpu", when=_is_any, can=can_run)
+def onednn(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+    """As `stride_phases`, by oneDNN's convolution."""
+    return _conv_transpose(x, kernel, sliding, ONEDNN)
+
+
 @lowering("conv_transpose", "cpu", when=_is_any)
 def stride_phases(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
     """A convolution with as many results for each input as the strides span."""
-    return _conv_transpose(x, kernel, sliding)
+    return _conv_transpose(x, kernel, sliding, XLA)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _conv_transpose(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
-    return _run(x, kernel, sliding)
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _conv_transpose(
+    x: jax.Array, kernel: jax.Array, sliding: Sliding, by: Convolutions
+) -> jax.Array:
+    return _run(x, kernel, sliding, by)
 
 
-def _run(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+def _run(
+    x: jax.Array, kernel: jax.Array, sliding: Sliding, by: Convolutions
+) -> jax.Array:
     lengths: list[int] = []
     for i, stride in enumerate(sliding.strides):
         reach = (kernel.shape[i] - 1) * sliding.dilation[i]
         covered = (x.shape[i + 1] - 1) * stride + 1
         lengths.append(covered + reach - sum(sliding.padding[i]))
-    return input_gradient(x, kernel, sliding, tuple(lengths))
+    return input_gradient(x, kernel, sliding, tuple(lengths), by)
 
 
 def _forward(
-    x: jax.Array, kernel: jax.Array, sliding: Sliding
+    x: jax.Array, kernel: jax.Array, sliding: Sliding, by: Convolutions
 ) -> tuple[jax.Array, Saved]:
-    return _run(x, kernel, sliding), (x, kernel)
+    return _run(x, kernel, sliding, by), (x, kernel)
 
 
-def _backward(sliding: Sliding, saved: Saved, dy: jax.Array) -> Saved:
+def _backward(sliding: Sliding, by: Convolutions, saved: Saved, dy: jax.Array) -> Saved:
     x, kernel = saved
-    return slide(dy, kernel, sliding), kernel_gradient(dy, x, kernel, sliding)
+    dx = by.convolve(dy, kernel, sliding)
+    return dx, by.kernel_gradient(dy, x, kernel, sliding)
 
 
 _conv_transpose.defvjp(_forward, _backward)

@@ -99,5 +99,5 @@ def _like(slope: jax.Array, value: Any) -> Any:
     if value is None:
         return None
     sizes = zip(slope.shape, value.shape, strict=True)
-    axes = tuple(i for i, (n, m) in enumerate(sizes) if m == 1 < n)
+    axes = tuple(i for i, (n, m) in enumerate(sizes) if m != n)
     return jnp.sum(slope, axes, keepdims=True).astype(value.dtype)

@@ -8,6 +8,8 @@ to a naive loop. Here they are convolutions of arrays that were transposed befor
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,15 @@ from jax import lax
 from lamina.ops.kernels.cpu.taps import interleaved
 from lamina.ops.windows import Sliding, layout
 
-__all__ = ["input_gradient", "kernel_gradient", "slide"]
+__all__ = ["XLA", "Convolutions", "backward", "input_gradient"]
+
+
+class Convolutions(NamedTuple):
+    """A library's convolution, and its gradient by the kernel."""
+
+    convolve: Callable[[jax.Array, jax.Array, Sliding], jax.Array]
+    kernel_gradient: Callable[[jax.Array, jax.Array, jax.Array, Sliding], jax.Array]
+
 
 # With fewer channels, XLA's matrix products are too thin to keep the CPU busy.
 _THIN = 16
@@ -68,26 +78,42 @@ def _slide_pairs(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array
 
 
 def input_gradient(
-    dy: jax.Array, kernel: jax.Array, sliding: Sliding, space: tuple[int, ...]
+    dy: jax.Array,
+    kernel: jax.Array,
+    sliding: Sliding,
+    space: tuple[int, ...],
+    by: Convolutions,
 ) -> jax.Array:
     """The gradient by an input of these lengths: a transposed convolution."""
     rank = len(space)
     if max(sliding.strides) > 1 and max(sliding.dilation) == 1:
-        return _by_phases(dy, kernel, sliding, space)
+        return _by_phases(dy, kernel, sliding, space, by)
+    moves = backward(dy, kernel, sliding, space)
+    turned = jnp.flip(kernel, range(rank)).swapaxes(-1, -2)
+    if max(sliding.strides) == 1:
+        return by.convolve(dy, turned, moves)
+    return _slide(dy, turned, moves, spread=sliding.strides)
+
+
+def backward(
+    dy: jax.Array, kernel: jax.Array, sliding: Sliding, space: tuple[int, ...]
+) -> Sliding:
+    """How the turned kernel slides over a spread dy, to where it came from."""
     padding: list[tuple[int, int]] = []
     for i, (before, _) in enumerate(sliding.padding):
         reach = (kernel.shape[i] - 1) * sliding.dilation[i]
         covered = (dy.shape[i + 1] - 1) * sliding.strides[i] + 1
         padding.append((reach - before, space[i] + before - covered))
-    moves = Sliding((1,) * rank, tuple(padding), sliding.dilation)
-    turned = jnp.flip(kernel, range(rank)).swapaxes(-1, -2)
-    if max(sliding.strides) == 1:
-        return slide(dy, turned, moves)
-    return _slide(dy, turned, moves, spread=sliding.strides)
+    ones = (1,) * len(space)
+    return Sliding(ones, tuple(padding), sliding.dilation, sliding.groups)
 
 
 def _by_phases(
-    dy: jax.Array, kernel: jax.Array, sliding: Sliding, space: tuple[int, ...]
+    dy: jax.Array,
+    kernel: jax.Array,
+    sliding: Sliding,
+    space: tuple[int, ...],
+    by: Convolutions,
 ) -> jax.Array:
     """The elements between two strides as channels of one convolution of dy.
 
@@ -104,7 +130,7 @@ def _by_phases(
     kernel = jnp.flip(kernel.transpose(order), axes)
     kernel = kernel.reshape(*sizes, dy.shape[-1], between * channels)
     moves = Sliding((1,) * rank, tuple((b - 1, b - 1) for b in sizes), (1,) * rank)
-    y = slide(dy, kernel, moves)
+    y = by.convolve(dy, kernel, moves)
     before = [border[0] for border in sliding.padding]
     ends = [n + b for n, b in zip(space, before, strict=True)]
     y = y.reshape(*y.shape[:-1], between, channels)
@@ -140,3 +166,6 @@ def _rearranged(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
         return x.transpose(axes)
 
     return lax.cond(x[(0,) * x.ndim] > 0, move, move, x) if x.size else move(x)
+
+
+XLA = Convolutions(slide, kernel_gradient)
