@@ -2,6 +2,7 @@
 
 Importing this module also turns on JAX's persistent compile cache, in the user's
 cache folder, unless one is configured already or `LAMINA_COMPILE_CACHE=off` is set.
+Programs that call oneDNN, as convolutions do on x86 processors, can't be kept there.
 On Linux, `import lamina` also has glibc keep freed memory for what comes next, up to
 an eighth of all there is, unless glibc is configured already or
 `LAMINA_ALLOCATOR=off` is set.

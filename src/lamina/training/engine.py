@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -33,6 +34,8 @@ _LIMIT = 32
 # Bytes that a program takes while it runs. One that takes more is not called before
 # the one under way is done: each call takes that much anew.
 _LARGE = 2**25
+# Seconds after the results within which XLA has given that memory back.
+_MOMENT = 0.001
 # Batches in an epoch of unknown length.
 _ENDLESS = 2**31 - 1
 
@@ -186,6 +189,7 @@ class CompiledRunner:
             self._is_large = temporary_bytes(self._executable) > _LARGE
         if self._is_large:
             jax.block_until_ready(arguments[0])
+            time.sleep(_MOMENT)
         values, out = self._executable(*arguments)
         for variable, value in zip(self.changed, values, strict=True):
             variable.replace(value)

@@ -13,7 +13,7 @@ import functools
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,22 +34,7 @@ Pair = tuple[jax.Array, jax.Array]
 
 # Bytes of images that a step of the kernel's gradient should keep in a core's cache,
 # and how many images its products need at least to be worth their start.
-_CACHE, _FEW = 2**20, 8
-
-
-class _Order(NamedTuple):
-    """Which axes of the arrays are which."""
-
-    data: tuple[int, ...]  # batch, channels, then the space
-    kernel: tuple[int, ...]  # in, out, then the window
-    result: tuple[int, ...]  # as the data
-
-
-def _last(rank: int) -> _Order:
-    """Channels last, as everywhere else."""
-    space = range(1, rank + 1)
-    data = (0, rank + 1, *space)
-    return _Order(data, (rank, rank + 1, *range(rank)), data)
+_CACHE, _FEW = 2**19, 8
 
 
 def convolve(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
@@ -57,20 +42,6 @@ def convolve(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
 
     It has one group, or each channel is one: (*window, 1, in).
     """
-    # oneDNN takes borders that a window can reach from inside.
-    axes = zip(sliding.padding, kernel.shape, sliding.dilation, strict=False)
-    far = [(k - 1) * rate for _, k, rate in axes]
-    near = [
-        tuple(min(max(n, 0), most) for n in border)
-        for border, most in zip(sliding.padding, far, strict=True)
-    ]
-    rest = [
-        (border[0] - part[0], border[1] - part[1], 0)
-        for border, part in zip(sliding.padding, near, strict=True)
-    ]
-    if any(map(any, rest)):
-        x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *rest, (0, 0, 0)])
-    sliding = sliding._replace(padding=tuple(near))
     y: jax.Array = _convolve.bind(x, kernel, sliding=sliding)
     return y
 
@@ -91,18 +62,23 @@ def _call(
     x: jax.Array,
     kernel: jax.Array,
     sliding: Sliding,
-    order: _Order,
+    axes: Sequence[int],
     shape: Sequence[int],
 ) -> jax.Array:
-    """A call of oneDNN: XLA's `OneDnnConvolutionConfig` as text."""
+    """A call of oneDNN, described by XLA's `OneDnnConvolutionConfig` as text.
 
-    def data(axes: tuple[int, ...]) -> dict[str, Any]:
-        batch, channels, *space = axes
-        places = {"batch_dim": batch, "feature_dim": channels, "spatial_dims": space}
-        return {"dims": len(axes), "data": places}
-
-    inner, outer, *window = order.kernel
-    places = {
+    Args:
+        x: (batch, *space, channels).
+        kernel: in any order.
+        sliding: how its window moves.
+        axes: which of the kernel's axes go in, out and along the space.
+        shape: the result's, as that of x.
+    """
+    inner, outer, *window = axes
+    space = list(range(1, x.ndim - 1))
+    places = {"batch_dim": 0, "feature_dim": x.ndim - 1, "spatial_dims": space}
+    data = {"dims": x.ndim, "data": places}
+    weights = {
         "input_feature_dim": inner,
         "output_feature_dim": outer,
         "spatial_dims": window,
@@ -118,9 +94,9 @@ def _call(
     }
     config = {
         "dims": x.ndim,
-        "input": data(order.data),
-        "kernel": {"dims": x.ndim, "filter": places},
-        "output": data(order.result),
+        "input": data,
+        "kernel": {"dims": x.ndim, "filter": weights},
+        "output": data,
         "window": moves,
         "feature_groups": sliding.groups,
     }
@@ -137,7 +113,7 @@ def _call(
 def is_available() -> bool:
     """Whether oneDNN gives the right result here; tried once in a process."""
     if jax.default_backend() != "cpu" or jax.device_count() > 1:
-        return False
+        return False  # nor are arrays spread over several devices
     x = np.arange(2 * 5 * 4 * 3, dtype=np.float32).reshape(2, 5, 4, 3) % 7
     kernel = np.arange(2 * 3 * 3 * 2, dtype=np.float32).reshape(2, 3, 3, 2) % 5
     sliding = Sliding((2, 1), ((1, 0), (1, 1)), (1, 1))
@@ -163,7 +139,7 @@ def can_run(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     known = x.ndim <= (4 if sliding.groups == 1 else 5)
     alone = sliding.groups in (1, x.shape[-1])
     axes = zip(sliding.padding, kernel.shape, sliding.dilation, strict=False)
-    # A wider border would be cut away from the gradient: oneDNN can't.
+    # The gradient would have to be cut where a border is wider.
     near = all(max(border) <= (k - 1) * rate for border, k, rate in axes)
     some = 0 not in (*x.shape, *kernel.shape)
     fits = floats and known and alone and near and some
@@ -181,8 +157,9 @@ def _result(x: Any, kernel: Any, sliding: Sliding) -> ShapedArray:
 
 
 def _run(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
-    shape = _result(x, kernel, sliding).shape
-    return _call(x, kernel, sliding, _last(x.ndim - 2), shape)
+    rank = x.ndim - 2
+    axes = rank, rank + 1, *range(rank)
+    return _call(x, kernel, sliding, axes, _result(x, kernel, sliding).shape)
 
 
 def _input_slope(dy: Any, x: Any, kernel: Any, sliding: Sliding) -> jax.Array:
@@ -242,7 +219,8 @@ def _run_gradient(
         return total + _gradient_of(*images, window, sliding), None
 
     xs, dys = (a[:whole].reshape(whole // few, few, *a.shape[1:]) for a in (x, dy))
-    total, _ = lax.scan(add, zeros, (xs, dys))
+    # By twos: one core turns images while the other multiplies those before.
+    total, _ = lax.scan(add, zeros, (xs, dys), unroll=2)
     if whole < batch:
         total, _ = add(total, (x[whole:], dy[whole:]))
     return total
@@ -285,14 +263,13 @@ def _meet(
         # What no window reaches.
         x = lax.slice_in_dim(x, 0, x.shape[axis] + min(after, 0), axis=axis)
     moves = Sliding((*sliding.dilation, 1), (*padding, (0, 0)), (*sliding.strides, 1))
-    data = _last(rank + 1).data
-    order = _Order(data, (0, rank + 2, *space, rank + 1), data)
+    axes = 0, rank + 2, *space, rank + 1
     turned = x.transpose(*space, rank + 1, 0)[None]
     window = [
         far // rate + 1 for far, rate in zip(reach, sliding.dilation, strict=True)
     ]
     shape = (1, *window, x.shape[-1], other.shape[-1])
-    return _call(turned, jnp.expand_dims(other, rank + 1), moves, order, shape)[0]
+    return _call(turned, jnp.expand_dims(other, rank + 1), moves, axes, shape)[0]
 
 
 def _primitive(
