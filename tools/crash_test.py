@@ -69,6 +69,13 @@ def lstm() -> tuple[lamina.Model, dict[str, Any]]:
     return stack(rows, layers.LSTM(16), optimizer=optimizers.Adam(decay)), {}
 
 
+def convolutions() -> tuple[lamina.Model, dict[str, Any]]:
+    """Calls of oneDNN where it is, with both gradients."""
+    image = [layers.Reshape((8, 8, 1)), layers.Conv2D(16, 3, activation="relu")]
+    deep = [layers.DepthwiseConv2D(3, padding="same"), layers.Conv2D(24, 3, strides=2)]
+    return stack(*image, *deep, layers.Flatten()), {"validation_split": 0.2}
+
+
 def averages() -> tuple[lamina.Model, dict[str, Any]]:
     """Averaged weights, swapped in for validation, and accumulated gradients."""
     optimizer = optimizers.SGD(
@@ -169,8 +176,8 @@ BATCHES: dict[str, Any] = {"y": None, "steps_per_epoch": 25, "batch_size": None}
 CASES: dict[str, Callable[[], tuple[lamina.Model, dict[str, Any]]]] = {
     case.__name__: case
     for case in (
-        dropout_and_batchnorm, lstm, averages, mixed_precision, every_batch,
-        stateful_layers, stream, stream_with_state,
+        dropout_and_batchnorm, lstm, convolutions, averages, mixed_precision,
+        every_batch, stateful_layers, stream, stream_with_state,
     )
 }  # fmt: skip
 
