@@ -3,7 +3,8 @@
 On the CPU, the device's memory is the user's. Large arrays are therefore not copied:
 new memory of their size costs as much time as training on them for an epoch. XLA only
 takes memory that begins at a multiple of 64 bytes, which NumPy's seldom does; `Rows`
-leaves out what comes before the first such place.
+leaves out what comes before the first such place. It leaves out as much in all, at both
+ends, wherever the array lies: else the next process would need another program.
 """
 
 from __future__ import annotations
@@ -25,26 +26,30 @@ _LAST = 2**31  # elements that an index of 32 bits can count
 
 @jax.tree_util.register_pytree_node_class
 class Rows:
-    """An array as its elements from the first aligned one on, and its first row.
+    """An array as its elements but for a few at its ends, and the rows there.
 
     Args:
-        flat: the elements, without the first few.
-        first: the first row, of shape (1, elements of a row).
+        flat: the elements, without the few.
+        ends: the first rows and the last ones, of shape (rows, elements of a row).
+        missing: how many elements `flat` lacks at the beginning.
         shape: the array's shape.
     """
 
-    def __init__(self, flat: Any, first: Any, shape: tuple[int, ...]) -> None:
-        self.flat, self.first, self.shape = flat, first, shape
+    def __init__(
+        self, flat: Any, ends: Any, missing: Any, shape: tuple[int, ...]
+    ) -> None:
+        self.flat, self.ends, self.missing = flat, ends, missing
+        self.shape = shape
 
-    def tree_flatten(self) -> tuple[tuple[Any, Any], tuple[int, ...]]:
+    def tree_flatten(self) -> tuple[tuple[Any, Any, Any], tuple[int, ...]]:
         """The arrays, and what a program is compiled for."""
-        return (self.flat, self.first), self.shape
+        return (self.flat, self.ends, self.missing), self.shape
 
     @classmethod
     def tree_unflatten(cls, shape: tuple[int, ...], arrays: Any) -> Rows:
         """From what `tree_flatten` gives."""
-        flat, first = arrays
-        return cls(flat, first, shape)
+        flat, ends, missing = arrays
+        return cls(flat, ends, missing, shape)
 
     @property
     def dtype(self) -> Any:
@@ -59,15 +64,20 @@ class Rows:
     def gather(self, places: Any) -> jax.Array:
         """The rows of these numbers."""
         size = math.prod(self.shape[1:])
-        missing = math.prod(self.shape) - self.flat.shape[0]
         windows = jax.lax.GatherDimensionNumbers(
             offset_dims=(1,), collapsed_slice_dims=(), start_index_map=(0,)
         )
-        starts = jnp.maximum(places * size - missing, 0)
+        last = self.flat.shape[0] - size
+        starts = jnp.clip(places * size - self.missing, 0, last)
         found = jax.lax.gather(
             self.flat, starts[:, None], windows, (size,), mode="promise_in_bounds"
         )
-        found = jnp.where((places == 0)[:, None], self.first, found)
+        edge = self.ends.shape[0] // 2
+        after = places - (self.shape[0] - edge)
+        number = jnp.where(after < 0, jnp.minimum(places, edge), after + edge)
+        at_end = (places < edge) | (after >= 0)
+        rows = self.ends.at[number].get(mode="promise_in_bounds")
+        found = jnp.where(at_end[:, None], rows, found)
         return found.reshape(-1, *self.shape[1:])
 
 
@@ -103,13 +113,15 @@ def on_device(array: Any) -> jax.Array | Rows:
     ):
         return jax.device_put(_aligned(array, dtype))
     unaligned = -array.ctypes.data % _ALIGNMENT
-    if unaligned == 0:
-        return jax.device_put(array)
-    if unaligned % dtype.itemsize or unaligned > array[0].nbytes:
+    edge = -(-_ALIGNMENT // array[0].nbytes)
+    if unaligned % dtype.itemsize or len(array) <= 2 * edge:
         return jax.device_put(_aligned(array, dtype))
-    flat = array.reshape(-1)[unaligned // dtype.itemsize :]
-    first = jnp.array(array[:1].reshape(1, -1))
-    return Rows(jax.device_put(flat), first, array.shape)
+    missing, spare = unaligned // dtype.itemsize, _ALIGNMENT // dtype.itemsize
+    flat = array.reshape(-1)[missing : array.size - spare + missing]
+    ends = np.concatenate([array[:edge], array[-edge:]]).reshape(2 * edge, -1)
+    return Rows(
+        jax.device_put(flat), jnp.asarray(ends), jnp.int32(missing), array.shape
+    )
 
 
 def _aligned(array: np.ndarray, dtype: Any) -> np.ndarray:

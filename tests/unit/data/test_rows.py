@@ -28,7 +28,8 @@ ARRAYS = {
     "NumPy's usual place": (lambda: placed((1000, 784), "float32", 16), True),
     "images": (lambda: placed((1000, 40, 40, 3), "uint8", 17), True),
     "halves of an element": (lambda: placed((1000, 784), "float32", 2), False),
-    "rows of few elements": (lambda: placed((400_000, 3), "float32", 16), False),
+    "rows of few elements": (lambda: placed((400_000, 3), "float32", 16), True),
+    "single elements": (lambda: placed((2**20,), "int32", 60), True),
     "wider": (lambda: placed((1000, 784), "float64", 0), False),
     "small": (lambda: placed((1000, 3), "float32", 16), False),
     "a view": (lambda: placed((1000, 784), "float32", 16)[:, ::2], False),
@@ -44,7 +45,7 @@ def test_rows_are_those_of_the_array(name):
     assert rows.nbytes == array.size * rows.dtype.itemsize
     expected = np.asarray(array, rows.dtype)
     np.testing.assert_array_equal(jax.jit(gather)(rows, PLACES), expected[PLACES])
-    for start in (0, 1, len(array) - 7):
+    for start in (0, 1, len(array) - 9, len(array) - 7):
         found = jax.jit(cut, static_argnums=2)(rows, start, 7)
         np.testing.assert_array_equal(found, expected[start : start + 7])
     if jax.default_backend() == "cpu":
@@ -71,3 +72,9 @@ def test_training_does_not_depend_on_the_place_in_memory(batch_size):
         results[-1] += (model.predict(moved, verbose=0),)
     for first, second in zip(*results, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_the_place_in_memory_changes_no_program():
+    places = [placed((1000, 784), "float32", offset) for offset in range(0, 64, 4)]
+    arrays = [jax.tree.leaves(on_device(array)) for array in places]
+    assert len({tuple((a.shape, a.dtype) for a in leaves) for leaves in arrays}) == 1
