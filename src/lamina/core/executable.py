@@ -34,7 +34,7 @@ __all__ = [
 _LIMIT = 128
 _executables: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
-_writing = threading.RLock()
+_writing = threading.Lock()
 _compiled = [0]
 _own: ContextVar[bool] = ContextVar("own", default=False)
 _Options = Mapping[str, str | bool]

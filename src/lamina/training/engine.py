@@ -31,8 +31,8 @@ from lamina.training.program import (
 __all__ = ["Engine", "Engines", "Runner", "clock_of"]
 
 _LIMIT = 32
-# Bytes that a program takes while it runs. One that takes more is not called before
-# the one under way is done: each call takes that much anew.
+# Bytes that a program takes while it runs. On a CPU, one that takes more is not called
+# before the one under way is done: there each call takes that much anew, at once.
 _LARGE = 2**25
 # Seconds after the results within which XLA has given that memory back.
 _MOMENT = 0.001
@@ -186,7 +186,8 @@ class CompiledRunner:
         arguments = self._arguments(spare, data, clock)
         if self._executable is None:
             self._executable = self._program.executable(*arguments)
-            self._is_large = temporary_bytes(self._executable) > _LARGE
+            on_cpu = jax.default_backend() == "cpu"
+            self._is_large = on_cpu and temporary_bytes(self._executable) > _LARGE
         if self._is_large:
             jax.block_until_ready(arguments[0])
             time.sleep(_MOMENT)
