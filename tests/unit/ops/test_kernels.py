@@ -9,6 +9,7 @@ import pytest
 from lamina import ops
 from lamina.core.executable import Program, own
 from lamina.ops.kernels import table
+from lamina.ops.kernels.cpu import onednn
 from lamina.ops.kernels.cpu.bias import gradient_by_product
 from lamina.ops.kernels.cpu.conv import forward_convolutions
 from lamina.ops.kernels.cpu.onednn import is_available
@@ -205,3 +206,38 @@ def test_calls_of_onednn_are_transformed(op, name, strides, kernel, way, many):
     found = result(next(f for f in table.forms(op) if f.name == name).run)
     wanted = result(table.forms(op)[-1].run)
     assert_trees_close(found, wanted, KERNELS["float32"])
+
+
+@ON_CPU
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+@pytest.mark.parametrize("filters", [2, 5])
+@pytest.mark.parametrize("images", [7, 8, 16, 21, 24])
+def test_a_few_images_at_a_time_give_the_whole_gradient(images, filters, monkeypatch):
+    monkeypatch.setattr(onednn, "_CACHE", 0)  # as few as there may be: eight
+    x, kernel = floats(images, 5, 4, 3), floats(3, 2, 3, filters)
+    sliding = Sliding((1, 1), ((1, 0), (0, 1)), (1, 1))
+    dy = floats(images, 4, 4, filters, seed=1)
+
+    def gradient(run):
+        def of_kernel(kernel, dy):
+            return jax.vjp(lambda k: run(x, k, sliding), kernel)[1](dy)
+
+        return Program(of_kernel)(kernel, dy)
+
+    found = gradient(onednn.ONEDNN.convolve)
+    wanted = gradient(table.forms("conv")[-1].run)
+    assert_trees_close(found, wanted, KERNELS["float32"])
+
+
+@ON_CPU
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+def test_onednn_computes_what_a_trace_needs_at_once():
+    seen = []
+
+    def function(x):
+        with jax.ensure_compile_time_eval():
+            seen.append(float(ops.conv(IMAGE, KERNEL).max()))
+        return x
+
+    Program(function)(1.0)
+    assert seen == [144.0]

@@ -278,6 +278,10 @@ def _primitive(
     """A product of two arrays that JAX can differentiate and map in every way."""
     primitive = Primitive(name)
     primitive.def_abstract_eval(result)
+    # For what is computed while a program is traced.
+    primitive.def_impl(
+        lambda *pair, **how: Program(functools.partial(run, **how))(*pair)
+    )
     ad.defbilinear(primitive, *transposes)
     mlir.register_lowering(primitive, mlir.lower_fun(run, multiple_results=False))
 
