@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from hypothesis import strategies as st
 
 from lamina.ops.cells import Loop, Rule, Weights
-from lamina.ops.scores import Look
+from lamina.ops.scores import Drop, Look
 from lamina.ops.windows import Sliding
 from tests.tables.arrays import bools
 
@@ -86,8 +86,11 @@ def products(draw):
     return ((*rows, inner), (inner, outer)), with_last()
 
 
+NO_RATE = st.just(0.0)
+
+
 @st.composite
-def attentions(draw, queries, widths=SMALL, batches=BATCH):
+def attentions(draw, queries, widths=SMALL, batches=BATCH, rates=NO_RATE):
     batch, heads, width = draw(batches), draw(SMALL), draw(widths)
     rows, keys = draw(queries), draw(st.integers(1, 9) | st.just(150))
     near = draw(st.none() | st.integers(1, 4))
@@ -100,7 +103,10 @@ def attentions(draw, queries, widths=SMALL, batches=BATCH):
     ]
     shapes = [(batch, n, heads, width) for n in (rows, keys)]
     values = (batch, keys, heads, draw(widths))
-    return (*shapes, values), with_last(None, tuple(map(jnp.asarray, masks)), look)
+    rate = draw(rates)
+    drop = Drop(jnp.array([rows, keys], "uint32"), rate) if rate else None
+    masks = tuple(map(jnp.asarray, masks))
+    return (*shapes, values), with_last(None, masks, look, drop)
 
 
 @st.composite
@@ -148,7 +154,8 @@ THIN_CONVOLUTIONS = convolutions(
 )
 CASES = {
     ("attention", "rows_in_blocks"): attentions(
-        st.integers(1, 5) | st.sampled_from([128, 200, 257]) | st.just(2100)
+        st.integers(1, 5) | st.sampled_from([128, 200, 257]) | st.just(2100),
+        rates=st.sampled_from([0.0, 0.3, 1.0]),
     ),
     ("add_bias", "gradient_by_product"): biases(),
     ("conv", "one_product"): convolutions(largest=1),

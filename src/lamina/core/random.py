@@ -151,11 +151,16 @@ def noise_bits(key: jax.Array, shape: Sequence[int]) -> jax.Array:
     with the same bits on every device. Good for dropout and noise; samples for users
     come from `jax.random`.
     """
-    size = int(np.prod(shape))
-    counter = jax.lax.iota(jnp.uint32, size) * np.uint32(0x9E3779B9)
+    places = jax.lax.iota(jnp.uint32, int(np.prod(shape)))
+    return bits_at(key, places).reshape(shape)
+
+
+def bits_at(key: jax.Array, places: jax.Array) -> jax.Array:
+    """The words of `noise_bits` at some positions, counted row by row, as uint32."""
+    counter = places * np.uint32(0x9E3779B9)
     # The first word of the key moves the counter. Without the second, two keys would
     # give the same words at different positions.
-    return _scramble(counter + key[0], key[1]).reshape(shape)
+    return _scramble(counter + key[0], key[1])
 
 
 def noise(shape: Sequence[int], dtype: Any, seed: Any) -> jax.Array:
@@ -168,7 +173,11 @@ def noise(shape: Sequence[int], dtype: Any, seed: Any) -> jax.Array:
 
 def keep(shape: Sequence[int], rate: Any, seed: Any) -> jax.Array:
     """Truth values, a random share `rate` of them false; `rate` may be traced."""
-    bits = noise_bits(draw_seed(seed), shape)
+    return kept(noise_bits(draw_seed(seed), shape), rate)
+
+
+def kept(bits: jax.Array, rate: Any) -> jax.Array:
+    """What `keep` makes of words."""
     # As integers: the comparison is then half the cost. 24 bits tell rates apart.
     return (bits >> 8).astype(jnp.int32) >= jnp.round(rate * 2.0**24).astype(jnp.int32)
 
@@ -284,7 +293,11 @@ def dropout(
     shape = inputs.shape
     if noise_shape is not None:
         shape = tuple(n or m for n, m in zip(noise_shape, shape, strict=True))
-    share = 1.0 - rate
-    scale = jnp.asarray(1.0 / jnp.where(share > 0, share, 1.0), inputs.dtype)
-    kept = keep(shape, rate, seed)
-    return jnp.where(kept, inputs * scale, jnp.zeros((), inputs.dtype))
+    scale = scale_of_kept(rate).astype(inputs.dtype)
+    return jnp.where(keep(shape, rate, seed), inputs * scale, jnp.zeros_like(scale))
+
+
+def scale_of_kept(rate: Any) -> jax.Array:
+    """What makes up for the share that is dropped: 1 / (1 - rate)."""
+    share = jnp.asarray(1.0 - rate)
+    return 1.0 / jnp.where(share > 0, share, 1.0)

@@ -83,7 +83,9 @@ class Variable:
                 array = np.asarray(initializer)
                 dtype = None if array.dtype.kind in "biu" else standardize_dtype(None)
                 dtype = _kept_dtype(initializer, dtype)
-            return jnp.array(initializer, dtype)
+            if isinstance(initializer, jax.Array):
+                return jnp.array(initializer, dtype)
+            return _on_device(np.array(initializer, dtype and jnp.dtype(dtype)))
         if shape is None:
             raise ArgumentError(
                 "Variable: `shape` is needed when `initializer` is a function. "

@@ -21,7 +21,7 @@ from lamina.layers.base import Layer
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.ops.attention import reference_attention
 from lamina.ops.kernels import call
-from lamina.ops.scores import Look, seen_keys
+from lamina.ops.scores import Drop, Look, seen_keys
 
 __all__ = ["Headed", "Projections", "Shape", "several"]
 
@@ -179,12 +179,10 @@ class Headed(Layer):
         look = Look(
             1 / math.sqrt(heads[0].shape[-1]), use_causal_mask, self.sliding_window
         )
-        # Whether there is dropout at all is structure; how much is a number.
-        explicit = vars(self)["dropout"] > 0 or return_attention_scores
-        if explicit or heads[0].ndim != 4:
+        if return_attention_scores or heads[0].ndim != 4:
             outputs, shares = self._explicit(*heads, masks, look, training)
         else:
-            outputs, shares = self._looked(*heads, masks, look), None
+            outputs, shares = self._looked(*heads, masks, look, training), None
         dense = self.projections()
         if dense.gate is not None:
             outputs = outputs * dense.gate(query)
@@ -193,11 +191,28 @@ class Headed(Layer):
         set_mask(outputs, query_mask)
         return (outputs, shares) if return_attention_scores else outputs
 
-    def _looked(self, q: Any, k: Any, v: Any, masks: list[Any], look: Look) -> Any:
-        masks = [_per_head(mask, 4, 1) for mask in masks]
+    def _drops(self, training: Any) -> bool:
+        """Whether there is dropout at all, which is structure; how much is a number."""
+        return bool(training) and vars(self)["dropout"] > 0
+
+    def _looked(
+        self, q: Any, k: Any, v: Any, masks: list[Any], look: Look, training: Any
+    ) -> Any:
+        arrays = tuple(_per_head(mask, 4, 1) for mask in masks)
+        drop = None
+        if self._drops(training):
+            drop = Drop(random.draw_seed(self.seed_generator), self.dropout)
         if self.flash_attention is False:
-            return reference_attention(q, k, v, None, tuple(masks), look)
-        return call("attention", q, k, v, None, tuple(masks), look)
+            y = reference_attention(q, k, v, None, arrays, look, drop)
+        else:
+            y = call("attention", q, k, v, None, arrays, look, drop)
+        if vars(self)["dropout"] == 0:
+            return y
+        # As in Keras, a query that sees no key gets zeros where there is dropout.
+        seen = seen_keys(look, arrays, q.shape[1], k.shape[1])
+        if seen is None:
+            return y
+        return jnp.where(jnp.any(seen, -1, keepdims=True).swapaxes(1, 2), y, 0)
 
     def _explicit(
         self, q: Any, k: Any, v: Any, masks: list[Any], look: Look, training: Any
@@ -218,7 +233,7 @@ class Headed(Layer):
         if seen is not None:
             shares = jnp.where(seen, shares, 0)
         kept = shares
-        if training and vars(self)["dropout"] > 0:
+        if self._drops(training):
             kept = random.dropout(shares, self.dropout, seed=self.seed_generator)
         return jnp.einsum(mix, kept, v), shares
 

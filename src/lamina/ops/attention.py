@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import call, reference
-from lamina.ops.scores import HIDDEN, Look, seen_keys
+from lamina.ops.scores import HIDDEN, Drop, Look, seen_keys
 from lamina.ops.types import Tensor, array_of, widened
 
 __all__ = ["dot_product_attention"]
@@ -29,6 +29,7 @@ def reference_attention(
     bias: Any,
     masks: tuple[Any, ...],
     look: Look,
+    drop: Drop | None,
 ) -> jax.Array:
     """All scores at once."""
     scores = jnp.einsum("btnh,bsnh->bnts", widened(query), widened(key)) * look.scale
@@ -39,7 +40,10 @@ def reference_attention(
     seen = seen_keys(look, masks, *scores.shape[2:])
     if seen is not None:
         scores = jnp.where(seen, scores, HIDDEN)
-    shares = jax.nn.softmax(scores, -1).astype(value.dtype)
+    shares = jax.nn.softmax(scores, -1)
+    if drop is not None:
+        shares = shares * drop.factors(shares.shape, *shares.shape[2:])
+    shares = shares.astype(value.dtype)
     return jnp.einsum("bnts,bsnh->btnh", shares, value)
 
 
@@ -90,8 +94,8 @@ def dot_product_attention(
     masks = () if mask is None else (_per_score(mask).astype(bool),)
     bias = None if bias is None else _per_score(bias)
     if flash_attention is False:
-        return reference_attention(q, k, v, bias, masks, look)
-    return call("attention", q, k, v, bias, masks, look)
+        return reference_attention(q, k, v, bias, masks, look, None)
+    return call("attention", q, k, v, bias, masks, look, None)
 
 
 def _per_score(x: Tensor) -> jax.Array:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-__all__ = ["HIDDEN", "Look", "seen_keys"]
+from lamina.core import random
+
+__all__ = ["HIDDEN", "Drop", "Look", "seen_keys"]
 
 # What a hidden key scores; finite, so that a query that sees nothing gives no NaN.
 HIDDEN = -1e30
@@ -35,6 +40,42 @@ class Look(NamedTuple):
         if self.window is not None:
             seen &= abs(rows - columns) < self.window
         return seen
+
+
+class Drop(NamedTuple):
+    """Which shares are dropped.
+
+    Args:
+        key: what the choice follows from, two words.
+        rate: how many of them, from 0 to 1; may be traced.
+    """
+
+    key: Any
+    rate: Any
+
+    def factors(
+        self, shape: tuple[int, ...], rows: int, columns: int, start: Any = 0
+    ) -> jax.Array:
+        """0 for what is dropped, 1 / (1 - rate) for the rest.
+
+        They do not depend on which of the shares are looked at together.
+
+        Args:
+            shape: of all shares, (batch, heads, queries, keys).
+            rows: number of queries.
+            columns: number of keys.
+            start: place of the first of these queries.
+        """
+        batch, head, row = (
+            lax.broadcasted_iota("uint32", (*shape[:2], rows, 1), axis)
+            for axis in range(3)
+        )
+        row = row + jnp.asarray(start).astype("uint32")
+        _, heads, queries, keys = map(np.uint32, shape)
+        first = ((batch * heads + head) * queries + row) * keys
+        places = first + lax.iota("uint32", columns)
+        kept = random.kept(random.bits_at(self.key, places), self.rate)
+        return jnp.where(kept, random.scale_of_kept(self.rate), 0)
 
 
 def seen_keys(

@@ -25,7 +25,10 @@ def attend(layer, **call):
             ["rows_in_blocks"],
             attend(layers.GroupQueryAttention(3, 2, 1), use_causal_mask=True),
         ),
-        ([], attend(layers.MultiHeadAttention(2, 3, dropout=0.5))),
+        (
+            ["rows_in_blocks"],
+            attend(layers.MultiHeadAttention(2, 3, dropout=0.5), training=True),
+        ),
         ([], attend(layers.MultiHeadAttention(2, 3, flash_attention=False))),
         (
             ["few_passes"],

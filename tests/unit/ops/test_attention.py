@@ -11,24 +11,44 @@ import lamina
 from lamina import ops
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ops.kernels.cpu.attention import rows_in_blocks
-from lamina.ops.scores import Look
+from lamina.ops.scores import Drop, Look
 from lamina.saving.weights import kept_by, saved_modules, variable_records
-from tests.tables.arrays import floats
+from tests.tables.arrays import bools, floats
 
 
-def temporary_bytes(length):
+def temporary_bytes(length, causal, drop):
     """What training needs besides arguments and results."""
 
     def loss(q, k, v):
-        return rows_in_blocks(q, k, v, None, (), Look(0.5, causal=True)).sum()
+        return rows_in_blocks(q, k, v, None, (), Look(0.5, causal), drop).sum()
 
     x = jax.ShapeDtypeStruct((1, length, 2, 8), "float32")
     compiled = jax.jit(jax.grad(loss, (0, 1, 2))).lower(x, x, x).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
 
-def test_memory_grows_with_the_length_and_not_with_its_square():
-    assert temporary_bytes(4096) < 4.5 * temporary_bytes(1024)
+@pytest.mark.parametrize("drop", [None, Drop(jnp.array([1, 2], "uint32"), 0.2)])
+@pytest.mark.parametrize("causal", [False, True])
+def test_memory_grows_with_the_length_and_not_with_its_square(causal, drop):
+    few, more, most = (
+        temporary_bytes(length, causal, drop) for length in (1024, 2048, 4096)
+    )
+    assert more < 2.5 * few
+    assert most < 2.5 * more
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_dropout_takes_the_same_shares_whether_they_are_all_there_or_not(masked):
+    layer = lamina.layers.MultiHeadAttention(2, 4, dropout=0.4, seed=3)
+    x = floats(2, 300, 8)
+    seen = bools(2, 300, 300) & (np.arange(300) > 1)[:, None] if masked else None
+    layer(x, x)
+    found = []
+    for scores in (False, True):
+        layer.seed_generator.state.assign([5, 0])
+        options = {"attention_mask": seen, "return_attention_scores": scores}
+        found.append(layer(x, x, training=True, **options))
+    np.testing.assert_allclose(found[0], found[1][0], atol=2e-6)
 
 
 def test_a_query_that_sees_nothing_gets_the_mean_of_all_values():

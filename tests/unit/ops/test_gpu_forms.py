@@ -71,7 +71,8 @@ def test_attention_does_without_cudnn(on_gpu):
 def test_cudnn_is_told_what_the_reference_is_told(cudnn, window, causal, masked):
     q, k, v = (jnp.asarray(floats(2, 9, 2, 4, seed=s), "bfloat16") for s in range(3))
     masks = (jnp.asarray(bools(2, 1, 1, 9)), jnp.asarray(bools(1, 2, 9, 1, seed=1)))
-    options = (q, k, v, None, masks if masked else (), Look(0.7, causal, window))
+    look = Look(0.7, causal, window)
+    options = (q, k, v, None, masks if masked else (), look, None)
     found, expected = attention.cudnn(*options), reference_attention(*options)
     assert_close(found, expected, KERNELS["bfloat16"])
 

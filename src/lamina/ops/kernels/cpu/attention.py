@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from lamina.ops.kernels.table import lowering
-from lamina.ops.scores import HIDDEN, Look, seen_keys
+from lamina.ops.scores import HIDDEN, Drop, Look, seen_keys
 from lamina.ops.types import widened
 
 __all__ = ["rows_in_blocks"]
@@ -21,11 +21,14 @@ Arrays = tuple[Any, ...]
 # How many queries are looked at together: more of them where that leaves out no keys.
 _FEW, _MANY = 64, 128
 _LONG = 512
-# With more blocks than these, one program serves them all in turn.
-_UNROLLED = 16
+# Blocks in a loop use the same memory in turn, while XLA has others side by side. Those
+# of one loop look at the same keys: several loops leave out more of them.
+_LOOPS = 8
 
 
-def _is_plain(q: Any, k: Any, v: Any, bias: Any, masks: Any, look: Look) -> bool:
+def _is_plain(
+    q: Any, k: Any, v: Any, bias: Any, masks: Any, look: Look, drop: Drop | None
+) -> bool:
     """nothing but masks changes the scores: some rows of them are enough at a time"""
     some = min(q.shape[1], k.shape[1]) > 0
     return some and bias is None and look.soft_cap is None
@@ -39,6 +42,7 @@ def rows_in_blocks(
     bias: Any,
     masks: Arrays,
     look: Look,
+    drop: Drop | None,
 ) -> jax.Array:
     """The scores of some queries at a time, against the keys that they can see.
 
@@ -49,35 +53,49 @@ def rows_in_blocks(
     # Turned once: XLA would do it again, and what comes before, for each product.
     turned = tuple(x.swapaxes(1, 2) for x in (query, key, value))
     q, k, v = lax.optimization_barrier(turned)
-    y: Any = _attend(look, q, k, v, masks)
+    y: Any = _attend(look, q, k, v, masks, drop)
     return y.swapaxes(1, 2)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _attend(
-    look: Look, q: jax.Array, k: jax.Array, v: jax.Array, masks: Arrays
+    look: Look,
+    q: jax.Array,
+    k: jax.Array,
+    v: jax.Array,
+    masks: Arrays,
+    drop: Drop | None,
 ) -> jax.Array:
-    return _forward(look, q, k, v, masks)[0]
+    return _forward(look, q, k, v, masks, drop)[0]
 
 
 def _forward(
-    look: Look, q: jax.Array, k: jax.Array, v: jax.Array, masks: Arrays
+    look: Look,
+    q: jax.Array,
+    k: jax.Array,
+    v: jax.Array,
+    masks: Arrays,
+    drop: Drop | None,
 ) -> tuple[jax.Array, Any]:
+    shape = *q.shape[:3], k.shape[2]
+
     def block(_: Any, rows: _Rows) -> tuple[None, Arrays]:
         scores = _scores(look, q, k, masks, rows)
         top = jnp.max(scores, -1, keepdims=True)
         shares = jnp.exp(scores - top)
         total = jnp.sum(shares, -1, keepdims=True)
-        y = _product("bnts,bnsh->bnth", shares, v[:, :, : rows.keys]) / total
+        kept = shares if drop is None else shares * rows.factors(drop, shape)
+        y = _product("bnts,bnsh->bnth", kept, v[:, :, : rows.keys]) / total
         return None, (y, top, total)
 
     _, (y, top, total) = _over_rows(block, None, q, k, masks, look)
     y = y.astype(v.dtype)
-    return y, (q, k, v, y, top, total, masks)
+    return y, (q, k, v, y, top, total, masks, drop)
 
 
 def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
-    q, k, v, y, top, total, masks = residuals
+    q, k, v, y, top, total, masks, drop = residuals
+    shape = *q.shape[:3], k.shape[2]
     # Divided here, where arrays are small, and not among the shares.
     dy = lax.optimization_barrier(widened(dy) / total)
     fall = jnp.sum(dy * widened(y), -1, keepdims=True)
@@ -86,6 +104,10 @@ def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
         slope, some = rows.of(dy), rows.of(widened(q)) * look.scale
         shares = jnp.exp(_scores(look, q, k, masks, rows) - rows.of(top))
         change = _product("bnth,bnsh->bnts", slope, v[:, :, : rows.keys])
+        kept = shares
+        if drop is not None:
+            factors = rows.factors(drop, shape)
+            change, kept = change * factors, shares * factors
         change = shares * (change - rows.of(fall))
         # A hidden key has no share, unless the query sees nothing at all.
         if masks or look.window is not None:
@@ -93,7 +115,7 @@ def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
         # Transposed products of this form take half as long as those of shares first.
         parts = (
             _product("bnth,bnts->bnhs", some, change),
-            _product("bnth,bnts->bnhs", slope, shares),
+            _product("bnth,bnts->bnhs", slope, kept),
         )
         sums = tuple(_plus(a, b) for a, b in zip(sums, parts, strict=True))
         turn = _product("bnts,bnsh->bnth", change, k[:, :, : rows.keys])
@@ -102,7 +124,7 @@ def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
     zeros = tuple(jnp.zeros_like(widened(x)).swapaxes(2, 3) for x in (k, v))
     sums, (dq,) = _over_rows(block, zeros, q, k, masks, look)
     dk, dv = (x.swapaxes(2, 3) for x in sums)
-    return dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype), None
+    return dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype), None, None
 
 
 _attend.defvjp(_forward, _backward)
@@ -125,6 +147,10 @@ class _Rows(NamedTuple):
         """Which of their scores count."""
         masks = tuple(self.of(mask) for mask in masks)
         return seen_keys(look, masks, self.number, self.keys, self.start)
+
+    def factors(self, drop: Drop, shape: tuple[int, ...]) -> jax.Array:
+        """What their shares are multiplied by."""
+        return drop.factors(shape, self.number, self.keys, self.start)
 
 
 def _scores(look: Look, q: Any, k: Any, masks: Arrays, rows: _Rows) -> jax.Array:
@@ -156,16 +182,20 @@ def _over_rows(
     # A query that sees nothing looks at all keys alike, so that all must be there.
     skips = look.causal and not masks
     size = _FEW if skips and length <= _LONG else _MANY
-    whole = length // size if length > _UNROLLED * size else 0
+    blocks = length // size
+    each = max(2, -(-blocks // _LOOPS)) if skips else blocks
+    looped = blocks - blocks % each if blocks > 2 else 0
     done: list[Arrays] = []
-    if whole:
+    for first in range(0, looped, each or 1):
+        end = min(keys, (first + each) * size) if skips else keys
 
-        def turn(carry: Any, start: Any) -> Any:
-            return block(carry, _Rows(start, size, keys))
+        def turn(carry: Any, start: Any, end: int = end) -> Any:
+            return block(carry, _Rows(start, size, end))
 
-        carry, stacked = lax.scan(turn, carry, jnp.arange(whole) * size)
+        starts = size * (first + jnp.arange(each))
+        carry, stacked = lax.scan(turn, carry, starts)
         done.append(tuple(_joined(x) for x in stacked))
-    for start in range(whole * size, length, size):
+    for start in range(looped * size, length, size):
         rows = min(size, length - start)
         end = min(keys, start + rows) if skips else keys
         carry, some = block(carry, _Rows(start, rows, end))

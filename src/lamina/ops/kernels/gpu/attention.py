@@ -9,19 +9,22 @@ import jax
 import jax.numpy as jnp
 
 from lamina.ops.kernels.table import lowering
-from lamina.ops.scores import Look, seen_keys
+from lamina.ops.scores import Drop, Look, seen_keys
 
 __all__ = ["cudnn"]
 
 Arrays = tuple[Any, ...]
 
 
-def _is_taken(q: Any, k: Any, v: Any, bias: Any, masks: Arrays, look: Look) -> bool:
+def _is_taken(
+    q: Any, k: Any, v: Any, bias: Any, masks: Arrays, look: Look, drop: Drop | None
+) -> bool:
     """cuDNN takes these types and sizes, and never has all scores at once"""
-    if look.soft_cap is not None or bias is not None:
+    if look.soft_cap is not None or bias is not None or drop is not None:
         return False
+    run = partial(cudnn, bias=bias, masks=masks, look=look, drop=drop)
     try:
-        jax.eval_shape(partial(cudnn, bias=bias, masks=masks, look=look), q, k, v)
+        jax.eval_shape(run, q, k, v)
     except (NotImplementedError, RuntimeError, TypeError, ValueError):
         return False
     return True
@@ -35,6 +38,7 @@ def cudnn(
     bias: Any,
     masks: Arrays,
     look: Look,
+    drop: Drop | None,
 ) -> jax.Array:
     """cuDNN's flash attention, for 16-bit types."""
     own = look._replace(causal=False) if look.window is None else look
