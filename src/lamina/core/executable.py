@@ -11,7 +11,7 @@ import hashlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -37,27 +37,31 @@ _lock = threading.Lock()
 _writing = threading.Lock()
 _compiled = [0]
 _own: ContextVar[bool] = ContextVar("own", default=False)
-_Options = Mapping[str, str | bool]
+_Options = tuple[tuple[str, str | bool], ...]
 # With it fewer arrays are copied between steps: a tenth of a step of a deep network.
-_COPIES: _Options = {"xla_cpu_copy_insertion_use_region_analysis": True}
+_COPIES: _Options = (("xla_cpu_copy_insertion_use_region_analysis", True),)
 # XLA's default library for convolutions without padding is up to 2.5 times slower than
 # the one it had before; those for matrix products and sums are the faster ones.
-_CONVOLUTIONS: _Options = {
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,"
-    "LIBRARY_FUSION_TYPE_REDUCE"
-}
+_CONVOLUTIONS: _Options = (
+    (
+        "xla_cpu_experimental_ynn_fusion_type",
+        "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
+    ),
+)
 # A loop whose length is known at run time only is then launched at once, as one whose
 # length is compiled in: a step of a small network takes a quarter less.
-_GRAPHS: _Options = {
-    "xla_gpu_enable_command_buffer": "FUSION,CUBLAS,CUBLASLT,CUDNN,"
-    "DYNAMIC_SLICE_FUSION,WHILE,CONDITIONAL",
-    "xla_gpu_graph_min_graph_size": "1",
-}
+_GRAPHS: _Options = (
+    (
+        "xla_gpu_enable_command_buffer",
+        "FUSION,CUBLAS,CUBLASLT,CUDNN,DYNAMIC_SLICE_FUSION,WHILE,CONDITIONAL",
+    ),
+    ("xla_gpu_graph_min_graph_size", "1"),
+)
 # Sums in a fixed order, and libraries chosen by rule.
-_DETERMINISTIC: _Options = {
-    "xla_gpu_deterministic_ops": True,
-    "xla_gpu_autotune_level": "0",
-}
+_DETERMINISTIC: _Options = (
+    ("xla_gpu_deterministic_ops", True),
+    ("xla_gpu_autotune_level", "0"),
+)
 
 
 @contextmanager
@@ -162,7 +166,7 @@ def _compile(lowered: Any) -> Any:
             _executables.move_to_end(key)
             return _executables[key]
     with _unwritten() if "__onednn$" in text else nullcontext():
-        compiled = lowered.compile(_options(text, fixed) or None)
+        compiled = _optimized(lowered, _options(text, fixed))
     allocator.give_back()
     with _lock:
         _compiled[0] += 1
@@ -195,24 +199,42 @@ def temporary_bytes(compiled: Any) -> int:
     return 0 if memory is None else int(memory.temp_size_in_bytes)
 
 
-def _options(text: str, fixed: bool) -> dict[str, str | bool]:
-    """The compiler's options for a program of this text."""
-    options = dict(_DETERMINISTIC) if fixed else {}
+def _options(text: str, fixed: bool) -> list[_Options]:
+    """The compiler's options for a program of this text, by purpose."""
     platform = jax.default_backend()
-    if platform == "gpu":
-        options |= _known(tuple(_GRAPHS.items()))
-    if platform == "cpu":
-        options |= _known(tuple(_COPIES.items()))
-        if "stablehlo.convolution" in text:
-            options |= _known(tuple(_CONVOLUTIONS.items()))
-    return options
+    convolves = platform == "cpu" and "stablehlo.convolution" in text
+    wanted = {
+        _COPIES: platform == "cpu",
+        _CONVOLUTIONS: convolves,
+        _GRAPHS: platform == "gpu",
+        _DETERMINISTIC: fixed,
+    }
+    return [options for options, is_wanted in wanted.items() if is_wanted]
+
+
+def _optimized(lowered: Any, wanted: list[_Options]) -> Any:
+    """A compiled program; options that this release of XLA lacks are left out.
+
+    That is looked for only where it fails to compile, for it takes some time.
+    """
+    try:
+        return lowered.compile(_merged(wanted))
+    except jax.errors.JaxRuntimeError:
+        known = [options for options in wanted if _is_known(options)]
+        if known == wanted:
+            raise
+    return lowered.compile(_merged(known))
+
+
+def _merged(parts: list[_Options]) -> dict[str, str | bool] | None:
+    return {name: value for part in parts for name, value in part} or None
 
 
 @functools.cache
-def _known(options: tuple[tuple[str, str | bool], ...]) -> _Options:
-    """These options, if the compiler knows all of them, or none."""
+def _is_known(options: _Options) -> bool:
+    """Whether the compiler knows all of these options."""
     try:
         jax.jit(lambda x: x + 1).lower(0.0).compile(dict(options))
     except jax.errors.JaxRuntimeError:
-        return {}
-    return dict(options)
+        return False
+    return True

@@ -10,8 +10,10 @@ from lamina import ops
 from lamina.core import executable
 from lamina.ops.kernels.cpu.onednn import is_available
 
+LACKING = (("xla_no_such_option", "1"),)
 
-@pytest.mark.parametrize("options", [executable._CONVOLUTIONS, {"no_such": "1"}])
+
+@pytest.mark.parametrize("options", [executable._CONVOLUTIONS, LACKING])
 def test_convolutions_compile_with_options_or_without(options, monkeypatch):
     monkeypatch.setattr(executable, "_CONVOLUTIONS", options)
     executable.clear_executables()
@@ -20,11 +22,26 @@ def test_convolutions_compile_with_options_or_without(options, monkeypatch):
         lambda x, kernel: jax.lax.conv(x, kernel, (1,), "VALID")
     )
     assert program(x, kernel).ravel().tolist() == [3.0] * 7
-    expected = {} if "no_such" in options else options
     if jax.default_backend() == "cpu":
-        text = "stablehlo.convolution"
-        assert executable._options(text, fixed=False) == expected
-        assert executable._options("stablehlo.add", fixed=False) == {}
+        of = executable._options
+        assert of("stablehlo.convolution", False) == [executable._COPIES, options]
+        assert of("stablehlo.add", False) == [executable._COPIES]
+
+
+def test_options_that_the_compiler_lacks_are_left_out():
+    assert not executable._is_known(LACKING)
+    lowered = jax.jit(lambda x: x + 1).lower(0.0)
+    for wanted in ([LACKING], [executable._DETERMINISTIC, LACKING]):
+        assert executable._optimized(lowered, wanted)(0.0) == 1.0
+
+
+def test_a_program_that_cannot_be_compiled_is_reported():
+    class Lowered:
+        def compile(self, options):
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="RESOURCE"):
+        executable._optimized(Lowered(), [executable._DETERMINISTIC])
 
 
 @pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
