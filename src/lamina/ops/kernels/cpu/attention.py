@@ -184,22 +184,23 @@ def _over_rows(
     size = _FEW if skips and length <= _LONG else _MANY
     blocks = length // size
     each = max(2, -(-blocks // _LOOPS)) if skips else blocks
-    looped = blocks - blocks % each if blocks > 2 else 0
+    looped = blocks - (blocks % each == 1) if blocks > 2 else 0
     done: list[Arrays] = []
     for first in range(0, looped, each or 1):
-        end = min(keys, (first + each) * size) if skips else keys
+        some = min(each, looped - first)
+        end = min(keys, (first + some) * size) if skips else keys
 
         def turn(carry: Any, start: Any, end: int = end) -> Any:
             return block(carry, _Rows(start, size, end))
 
-        starts = size * (first + jnp.arange(each))
+        starts = size * (first + jnp.arange(some))
         carry, stacked = lax.scan(turn, carry, starts)
         done.append(tuple(_joined(x) for x in stacked))
     for start in range(looped * size, length, size):
         rows = min(size, length - start)
         end = min(keys, start + rows) if skips else keys
-        carry, some = block(carry, _Rows(start, rows, end))
-        done.append(some)
+        carry, last = block(carry, _Rows(start, rows, end))
+        done.append(last)
     parts = zip(*done, strict=True)
     return carry, tuple(jnp.concatenate(part, 2) for part in parts)
 
