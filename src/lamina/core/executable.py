@@ -38,8 +38,6 @@ _writing = threading.Lock()
 _compiled = [0]
 _own: ContextVar[bool] = ContextVar("own", default=False)
 _Options = tuple[tuple[str, str | bool], ...]
-# With it fewer arrays are copied between steps: a tenth of a step of a deep network.
-_COPIES: _Options = (("xla_cpu_copy_insertion_use_region_analysis", True),)
 # XLA's default library for convolutions without padding is up to 2.5 times slower than
 # the one it had before; those for matrix products and sums are the faster ones.
 _CONVOLUTIONS: _Options = (
@@ -48,6 +46,9 @@ _CONVOLUTIONS: _Options = (
         "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
     ),
 )
+# XLA has another way to find which arrays a loop must copy, with which deep networks are
+# up to a fifth faster (xla_cpu_copy_insertion_use_region_analysis). It leaves out copies
+# that `guarded` in training/program.py needs.
 # A loop whose length is known at run time only is then launched at once, as one whose
 # length is compiled in: a step of a small network takes a quarter less.
 _GRAPHS: _Options = (
@@ -202,10 +203,8 @@ def temporary_bytes(compiled: Any) -> int:
 def _options(text: str, fixed: bool) -> list[_Options]:
     """The compiler's options for a program of this text, by purpose."""
     platform = jax.default_backend()
-    convolves = platform == "cpu" and "stablehlo.convolution" in text
     wanted = {
-        _COPIES: platform == "cpu",
-        _CONVOLUTIONS: convolves,
+        _CONVOLUTIONS: platform == "cpu" and "stablehlo.convolution" in text,
         _GRAPHS: platform == "gpu",
         _DETERMINISTIC: fixed,
     }
