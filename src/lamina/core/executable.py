@@ -46,9 +46,9 @@ _CONVOLUTIONS: _Options = (
         "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
     ),
 )
-# XLA has another way to find which arrays a loop must copy, with which deep networks are
-# up to a fifth faster (xla_cpu_copy_insertion_use_region_analysis). It leaves out copies
-# that `guarded` in training/program.py needs.
+# One is not among them: xla_cpu_copy_insertion_use_region_analysis takes up to a fifth
+# off a step of a deep network, and overwrites what a loop in a loop still needs.
+
 # A loop whose length is known at run time only is then launched at once, as one whose
 # length is compiled in: a step of a small network takes a quarter less.
 _GRAPHS: _Options = (
