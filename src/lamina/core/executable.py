@@ -46,9 +46,6 @@ _CONVOLUTIONS: _Options = (
         "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
     ),
 )
-# One is not among them: xla_cpu_copy_insertion_use_region_analysis takes up to a fifth
-# off a step of a deep network, and overwrites what a loop in a loop still needs.
-
 # A loop whose length is known at run time only is then launched at once, as one whose
 # length is compiled in: a step of a small network takes a quarter less.
 _GRAPHS: _Options = (
@@ -63,6 +60,8 @@ _DETERMINISTIC: _Options = (
     ("xla_gpu_deterministic_ops", True),
     ("xla_gpu_autotune_level", "0"),
 )
+# Not among them: xla_cpu_copy_insertion_use_region_analysis takes up to a fifth off a
+# step of a deep network, and overwrites what a loop in a loop still needs.
 
 
 @contextmanager
@@ -203,12 +202,12 @@ def temporary_bytes(compiled: Any) -> int:
 def _options(text: str, fixed: bool) -> list[_Options]:
     """The compiler's options for a program of this text, by purpose."""
     platform = jax.default_backend()
-    wanted = {
-        _CONVOLUTIONS: platform == "cpu" and "stablehlo.convolution" in text,
-        _GRAPHS: platform == "gpu",
-        _DETERMINISTIC: fixed,
-    }
-    return [options for options, is_wanted in wanted.items() if is_wanted]
+    options = [_DETERMINISTIC] if fixed else []
+    if platform == "gpu":
+        options.append(_GRAPHS)
+    if platform == "cpu" and "stablehlo.convolution" in text:
+        options.append(_CONVOLUTIONS)
+    return options
 
 
 def _optimized(lowered: Any, wanted: list[_Options]) -> Any:

@@ -173,11 +173,10 @@ def noise(shape: Sequence[int], dtype: Any, seed: Any) -> jax.Array:
 
 def keep(shape: Sequence[int], rate: Any, seed: Any) -> jax.Array:
     """Truth values, a random share `rate` of them false; `rate` may be traced."""
-    return kept(noise_bits(draw_seed(seed), shape), rate)
+    return _kept(noise_bits(draw_seed(seed), shape), rate)
 
 
-def kept(bits: jax.Array, rate: Any) -> jax.Array:
-    """What `keep` makes of words."""
+def _kept(bits: jax.Array, rate: Any) -> jax.Array:
     # As integers: the comparison is then half the cost. 24 bits tell rates apart.
     return (bits >> 8).astype(jnp.int32) >= jnp.round(rate * 2.0**24).astype(jnp.int32)
 
@@ -293,11 +292,11 @@ def dropout(
     shape = inputs.shape
     if noise_shape is not None:
         shape = tuple(n or m for n, m in zip(noise_shape, shape, strict=True))
-    scale = scale_of_kept(rate).astype(inputs.dtype)
-    return jnp.where(keep(shape, rate, seed), inputs * scale, jnp.zeros_like(scale))
+    return dropped(inputs, noise_bits(draw_seed(seed), shape), rate)
 
 
-def scale_of_kept(rate: Any) -> jax.Array:
-    """What makes up for the share that is dropped: 1 / (1 - rate)."""
-    share = jnp.asarray(1.0 - rate)
-    return 1.0 / jnp.where(share > 0, share, 1.0)
+def dropped(inputs: jax.Array, bits: jax.Array, rate: Any) -> jax.Array:
+    """What `dropout` gives where the words decide which elements stay."""
+    share = 1.0 - rate
+    scale = jnp.asarray(1.0 / jnp.where(share > 0, share, 1.0), inputs.dtype)
+    return jnp.where(_kept(bits, rate), inputs * scale, jnp.zeros((), inputs.dtype))

@@ -206,12 +206,10 @@ class Headed(Layer):
             y = reference_attention(q, k, v, None, arrays, look, drop)
         else:
             y = call("attention", q, k, v, None, arrays, look, drop)
-        if vars(self)["dropout"] == 0:
+        if vars(self)["dropout"] == 0 or not (arrays or look.window):
             return y
         # As in Keras, a query that sees no key gets zeros where there is dropout.
         seen = seen_keys(look, arrays, q.shape[1], k.shape[1])
-        if seen is None:
-            return y
         return jnp.where(jnp.any(seen, -1, keepdims=True).swapaxes(1, 2), y, 0)
 
     def _explicit(

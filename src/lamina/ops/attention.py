@@ -42,7 +42,7 @@ def reference_attention(
         scores = jnp.where(seen, scores, HIDDEN)
     shares = jax.nn.softmax(scores, -1)
     if drop is not None:
-        shares = shares * drop.factors(shares.shape, *shares.shape[2:])
+        shares = drop.of(shares, *shares.shape[2:])
     shares = shares.astype(value.dtype)
     return jnp.einsum("bnts,bsnh->btnh", shares, value)
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from lamina.core import random
@@ -53,29 +52,25 @@ class Drop(NamedTuple):
     key: Any
     rate: Any
 
-    def factors(
-        self, shape: tuple[int, ...], rows: int, columns: int, start: Any = 0
-    ) -> jax.Array:
-        """0 for what is dropped, 1 / (1 - rate) for the rest.
+    def of(self, shares: jax.Array, queries: int, keys: int, start: Any = 0) -> Any:
+        """Shares of some queries and the first keys, with those that are dropped at 0.
 
-        They do not depend on which of the shares are looked at together.
+        Which these are does not depend on what is looked at together.
 
         Args:
-            shape: of all shares, (batch, heads, queries, keys).
-            rows: number of queries.
-            columns: number of keys.
+            shares: (batch, heads, some queries, some keys).
+            queries: how many queries there are in all.
+            keys: how many keys there are in all.
             start: place of the first of these queries.
         """
+        *outer, columns = shares.shape
         batch, head, row = (
-            lax.broadcasted_iota("uint32", (*shape[:2], rows, 1), axis)
-            for axis in range(3)
+            lax.broadcasted_iota("uint32", (*outer, 1), axis) for axis in range(3)
         )
         row = row + jnp.asarray(start).astype("uint32")
-        _, heads, queries, keys = map(np.uint32, shape)
-        first = ((batch * heads + head) * queries + row) * keys
+        first = ((batch * outer[1] + head) * queries + row) * keys
         places = first + lax.iota("uint32", columns)
-        kept = random.kept(random.bits_at(self.key, places), self.rate)
-        return jnp.where(kept, random.scale_of_kept(self.rate), 0)
+        return random.dropped(shares, random.bits_at(self.key, places), self.rate)
 
 
 def seen_keys(

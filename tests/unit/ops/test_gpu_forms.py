@@ -116,4 +116,4 @@ def test_unknown_precision_is_refused():
 def test_programs_for_gpus_are_compiled_as_graphs(on_gpu):
     graphs, fixed = executable._GRAPHS, executable._DETERMINISTIC
     assert executable._options("", fixed=False) == [graphs]
-    assert executable._options("", fixed=True) == [graphs, fixed]
+    assert executable._options("", fixed=True) == [fixed, graphs]

@@ -53,49 +53,36 @@ def rows_in_blocks(
     # Turned once: XLA would do it again, and what comes before, for each product.
     turned = tuple(x.swapaxes(1, 2) for x in (query, key, value))
     q, k, v = lax.optimization_barrier(turned)
-    y: Any = _attend(look, q, k, v, masks, drop)
+    y: Any = _attend(look, (q, k, v), masks, drop)
     return y.swapaxes(1, 2)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _attend(
-    look: Look,
-    q: jax.Array,
-    k: jax.Array,
-    v: jax.Array,
-    masks: Arrays,
-    drop: Drop | None,
-) -> jax.Array:
-    return _forward(look, q, k, v, masks, drop)[0]
+def _attend(look: Look, qkv: Arrays, masks: Arrays, drop: Drop | None) -> jax.Array:
+    return _forward(look, qkv, masks, drop)[0]
 
 
 def _forward(
-    look: Look,
-    q: jax.Array,
-    k: jax.Array,
-    v: jax.Array,
-    masks: Arrays,
-    drop: Drop | None,
+    look: Look, qkv: Arrays, masks: Arrays, drop: Drop | None
 ) -> tuple[jax.Array, Any]:
-    shape = *q.shape[:3], k.shape[2]
+    q, k, v = qkv
 
     def block(_: Any, rows: _Rows) -> tuple[None, Arrays]:
         scores = _scores(look, q, k, masks, rows)
         top = jnp.max(scores, -1, keepdims=True)
         shares = jnp.exp(scores - top)
         total = jnp.sum(shares, -1, keepdims=True)
-        kept = shares if drop is None else shares * rows.factors(drop, shape)
+        kept = rows.kept(drop, shares, q, k)
         y = _product("bnts,bnsh->bnth", kept, v[:, :, : rows.keys]) / total
         return None, (y, top, total)
 
     _, (y, top, total) = _over_rows(block, None, q, k, masks, look)
     y = y.astype(v.dtype)
-    return y, (q, k, v, y, top, total, masks, drop)
+    return y, (qkv, y, top, total, masks, drop)
 
 
 def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
-    q, k, v, y, top, total, masks, drop = residuals
-    shape = *q.shape[:3], k.shape[2]
+    (q, k, v), y, top, total, masks, drop = residuals
     # Divided here, where arrays are small, and not among the shares.
     dy = lax.optimization_barrier(widened(dy) / total)
     fall = jnp.sum(dy * widened(y), -1, keepdims=True)
@@ -104,18 +91,14 @@ def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
         slope, some = rows.of(dy), rows.of(widened(q)) * look.scale
         shares = jnp.exp(_scores(look, q, k, masks, rows) - rows.of(top))
         change = _product("bnth,bnsh->bnts", slope, v[:, :, : rows.keys])
-        kept = shares
-        if drop is not None:
-            factors = rows.factors(drop, shape)
-            change, kept = change * factors, shares * factors
-        change = shares * (change - rows.of(fall))
+        change = shares * (rows.kept(drop, change, q, k) - rows.of(fall))
         # A hidden key has no share, unless the query sees nothing at all.
         if masks or look.window is not None:
             change = jnp.where(rows.seen(look, masks), change, 0)
         # Transposed products of this form take half as long as those of shares first.
         parts = (
             _product("bnth,bnts->bnhs", some, change),
-            _product("bnth,bnts->bnhs", slope, kept),
+            _product("bnth,bnts->bnhs", slope, rows.kept(drop, shares, q, k)),
         )
         sums = tuple(_plus(a, b) for a, b in zip(sums, parts, strict=True))
         turn = _product("bnts,bnsh->bnth", change, k[:, :, : rows.keys])
@@ -124,7 +107,8 @@ def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
     zeros = tuple(jnp.zeros_like(widened(x)).swapaxes(2, 3) for x in (k, v))
     sums, (dq,) = _over_rows(block, zeros, q, k, masks, look)
     dk, dv = (x.swapaxes(2, 3) for x in sums)
-    return dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype), None, None
+    dqkv = dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype)
+    return dqkv, None, None
 
 
 _attend.defvjp(_forward, _backward)
@@ -148,9 +132,11 @@ class _Rows(NamedTuple):
         masks = tuple(self.of(mask) for mask in masks)
         return seen_keys(look, masks, self.number, self.keys, self.start)
 
-    def factors(self, drop: Drop, shape: tuple[int, ...]) -> jax.Array:
-        """What their shares are multiplied by."""
-        return drop.factors(shape, self.number, self.keys, self.start)
+    def kept(self, drop: Drop | None, shares: Any, q: Any, k: Any) -> Any:
+        """Their shares, or what is like these, with those that are dropped at 0."""
+        if drop is None:
+            return shares
+        return drop.of(shares, q.shape[2], k.shape[2], self.start)
 
 
 def _scores(look: Look, q: Any, k: Any, masks: Arrays, rows: _Rows) -> jax.Array:
@@ -183,10 +169,10 @@ def _over_rows(
     skips = look.causal and not masks
     size = _FEW if skips and length <= _LONG else _MANY
     blocks = length // size
-    each = max(2, -(-blocks // _LOOPS)) if skips else blocks
+    each = max(2, -(-blocks // _LOOPS) if skips else blocks)
     looped = blocks - (blocks % each == 1) if blocks > 2 else 0
     done: list[Arrays] = []
-    for first in range(0, looped, each or 1):
+    for first in range(0, looped, each):
         some = min(each, looped - first)
         end = min(keys, (first + some) * size) if skips else keys
 
