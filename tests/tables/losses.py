@@ -185,6 +185,42 @@ CROSSENTROPY = [
 ]
 
 
+def generalized(name, y_pred, y_true=INDICES, q=0.5):
+    return pair(
+        f"generalized_{name}",
+        "CategoricalGeneralizedCrossEntropy",
+        "categorical_generalized_cross_entropy",
+        y_true,
+        y_pred,
+        q=q,
+    )
+
+
+GENERALIZED = [
+    generalized("half", CHANCES[1]),
+    generalized("nearly_absolute", CHANCES[1], q=0.9),
+    generalized("steps", probabilities(4, 5, 3), ints(4, 5, below=3)),
+]
+
+UNIT = floats(6, 4, low=-1, high=1, seed=8)
+UNIT /= np.linalg.norm(UNIT, axis=1, keepdims=True)
+PAIRED = np.array([0, 0, 1, 1, 2, 0])  # the embedding of class 2 has no partner
+
+
+def embeddings(name, **options):
+    return pair(f"circle{name}", "Circle", "circle", PAIRED, UNIT, **options)
+
+
+CIRCLES = [
+    embeddings("", gamma=80.0),
+    embeddings("_options", gamma=10.0, margin=0.25),
+    embeddings("_with_itself", gamma=2.0, remove_diagonal=False),
+    weighted(
+        "circle_weighted", "Circle", PAIRED, UNIT, floats(6, low=0, high=2, seed=7)
+    ),
+]
+
+
 def focal(name, y_pred, **options):
     return pair(
         f"binary_focal{name}",
@@ -271,6 +307,8 @@ LOSSES = [
     *HINGES,
     *CROSSENTROPY,
     *FOCAL,
+    *GENERALIZED,
+    *CIRCLES,
     *REGIONS,
     *REDUCTIONS,
     *WEIGHTED,

@@ -9,9 +9,11 @@ from lamina.losses.base import Loss, LossFunctionWrapper, loss_registry
 from lamina.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     SparseCategoricalCrossentropy,
     binary_crossentropy,
     categorical_crossentropy,
+    categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
 from lamina.losses.focal import (
@@ -28,6 +30,7 @@ from lamina.losses.hinge import (
     hinge,
     squared_hinge,
 )
+from lamina.losses.metric_learning import Circle, circle
 from lamina.losses.probabilistic import KLDivergence, Poisson, kl_divergence, poisson
 from lamina.losses.regression import (
     CosineSimilarity,
@@ -52,7 +55,9 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "Dice",
     "Hinge",
@@ -72,7 +77,9 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
     "deserialize",
     "dice",
@@ -98,7 +105,9 @@ loss_registry.add(
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     categorical_hinge,
+    circle,
     cosine_similarity,
     dice,
     hinge,
@@ -117,7 +126,9 @@ loss_registry.add(
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     CategoricalHinge,
+    Circle,
     CosineSimilarity,
     Dice,
     Hinge,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.config import epsilon
-from lamina.core.check import Check, between, boolean
+from lamina.core.check import Check, between, boolean, is_number
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import Loss, aligned, as_float, mismatch
@@ -18,9 +18,11 @@ from lamina.ops.crossentropy import by_class, by_distribution
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "SparseCategoricalCrossentropy",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
     "sparse_categorical_crossentropy",
 ]
 
@@ -132,6 +134,38 @@ def sparse_categorical_crossentropy(
         values = jnp.where(valid, values, 0.0)
         set_mask(values, valid)
     return values
+
+
+def categorical_generalized_cross_entropy(
+    y_true: Any, y_pred: Any, q: float
+) -> jax.Array:
+    """(1 - p[y]**q) / q: between crossentropy (q near 0) and absolute error (q near 1).
+
+    The nearer q is to 1, the less a wrong label counts.
+
+    Args:
+        y_true: class indices, of the predictions' shape without the last axis, or
+            with 1 in its place.
+        y_pred: the probability of each class, along the last axis.
+        q: exponent, in (0, 1).
+
+    Raises:
+        ShapeError: the shapes do not fit together.
+
+    Example:
+        >>> loss = categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)
+        >>> float(loss[0])
+        1.0
+
+    Reference: Zhang and Sabuncu 2018, https://arxiv.org/abs/1805.07836
+    """
+    y_pred = as_float(y_pred)
+    labels = class_numbers("categorical_generalized_cross_entropy", y_true, y_pred, -1)
+    of_label = jax.nn.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+    p = jnp.sum(y_pred * of_label, axis=-1)
+    # The gradient of p**q is infinite at 0.
+    power = jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** q, 0.0)
+    return (1.0 - power) / q
 
 
 def smooth_bits(y_true: jax.Array, share: float) -> jax.Array:
@@ -290,3 +324,42 @@ class SparseCategoricalCrossentropy(Loss):
         return sparse_categorical_crossentropy(
             y_true, y_pred, self.from_logits, self.ignore_class, self.axis
         )
+
+
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """(1 - p[y]**q) / q for class indices, of which some may be wrong.
+
+    See `categorical_generalized_cross_entropy`.
+
+    Args:
+        q: exponent, in (0, 1).
+        reduction: see `Loss`.
+        name: see `Loss`.
+        dtype: see `Loss`.
+
+    Example:
+        >>> float(CategoricalGeneralizedCrossEntropy()([1], [[0.75, 0.25]]))
+        1.0
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        **Loss.arguments,
+        "q": Check(
+            "a number greater than 0 and less than 1",
+            lambda v: is_number(v) and 0 < v < 1,
+            (0, 1, "a"),
+        ),
+    }
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.q = q
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return categorical_generalized_cross_entropy(y_true, y_pred, self.q)

@@ -256,3 +256,22 @@ def test_overlap_losses_by_their_formula():
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     value = losses.Dice(axis=(0, 1))(y, p)
     np.testing.assert_allclose(value, 1 - 2 * both.sum() / (y + p).sum(), rtol=1e-5)
+
+
+def test_generalized_crossentropy_has_a_finite_gradient_at_probability_zero():
+    loss = losses.CategoricalGeneralizedCrossEntropy()
+    gradient = jax.grad(lambda p: loss([0, 1], p))(np.eye(2, dtype="float32")[[1, 1]])
+    assert np.isfinite(gradient).all()
+    assert float(loss([0], np.array([[0.0, 1.0]]))) == 2.0
+
+
+def test_circle_compares_with_other_references():
+    embeddings, references = floats(3, 4), floats(5, 4, seed=1)
+    labels, ref_labels = np.array([0, 1, 2]), np.array([0, 1, 1, 3, 0])
+    values = losses.circle(labels, embeddings, ref_labels, references, False)
+    assert values.shape == (3,)
+    assert float(values[2]) == 0.0
+    gradient = jax.grad(lambda p: losses.Circle()([0, 0, 1], p))(embeddings)
+    assert np.isfinite(gradient).all()
+    with pytest.raises(ShapeError, match="one class index for each row"):
+        losses.circle([0, 1], embeddings)

@@ -1,0 +1,134 @@
+"""Losses on embeddings, computed over the pairs of a batch."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.check import Check, at_least, boolean, positive_number
+from lamina.core.masks import set_mask
+from lamina.errors import ShapeError
+from lamina.losses.base import Loss, as_float
+
+__all__ = ["Circle", "circle"]
+
+
+def circle(
+    y_true: Any,
+    y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> jax.Array:
+    """log(1 + Σ exp(γ α₋ (d₋ - d)) Σ exp(-γ α₊ (d₊ - d))) over distances d = 1 - cos.
+
+    The first sum is over references of other classes, with α₋ = max(1 + m - d, 0) and
+    d₋ = 1 - m; the second over those of the same class, with α₊ = m + d and d₊ = m.
+    An embedding that lacks either kind has a loss of 0.
+
+    Args:
+        y_true: class indices, one for each embedding.
+        y_pred: embeddings of length 1, shape (batch, dim).
+        ref_labels: class indices of the references; `y_true` when `None`.
+        ref_embeddings: what to compare with, (count, dim); `y_pred` when `None`.
+        remove_diagonal: whether embedding i is not compared with reference i.
+        gamma: scale γ.
+        margin: relaxation m.
+
+    Raises:
+        ShapeError: embeddings are not vectors, or labels are not one for each.
+
+    Example:
+        >>> embeddings = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+        >>> [round(v, 3) for v in circle([0, 0, 1], embeddings, gamma=1.0).tolist()]
+        [0.546, 0.546, 0.0]
+
+    Reference: Sun et al. 2020, https://arxiv.org/abs/2002.10857
+    """
+    embeddings = as_float(y_pred)
+    references = embeddings if ref_embeddings is None else as_float(ref_embeddings)
+    labels = _one_label_each(y_true, embeddings)
+    ref_labels = labels if ref_labels is None else ref_labels
+    same = labels[:, None] == _one_label_each(ref_labels, references)
+    others = ~same
+    if remove_diagonal:
+        same &= ~jnp.eye(*same.shape, dtype=bool)
+    distance = jnp.maximum(1.0 - embeddings @ references.T, 0.0)
+    near = -gamma * (margin + distance) * (margin - distance)
+    far = gamma * jnp.maximum(1.0 + margin - distance, 0.0) * (1.0 - margin - distance)
+    near, far = _logsumexp(near, same), _logsumexp(far, others)
+    paired = same.any(1) & others.any(1)
+    values = jnp.where(paired, jax.nn.softplus(near + far), 0.0)
+    set_mask(values, values > 0)
+    return values
+
+
+def _logsumexp(values: jax.Array, where: jax.Array) -> jax.Array:
+    # Rows without any entry are computed over zeros, to keep NaN out of the gradient.
+    where = where | ~where.any(1, keepdims=True)
+    return jax.nn.logsumexp(jnp.where(where, values, 0.0), axis=1, where=where)
+
+
+def _one_label_each(labels: Any, embeddings: jax.Array) -> jax.Array:
+    labels = jnp.asarray(labels)
+    rows = embeddings.shape[:1]
+    if embeddings.ndim != 2 or labels.shape not in (rows, (*rows, 1)):
+        raise ShapeError(
+            "circle: embeddings must have the shape (batch, dim) and labels (batch,). "
+            f"Received embeddings of shape {embeddings.shape} and labels of shape "
+            f"{labels.shape}. Let the model end in Dense(dim) and UnitNormalization(), "
+            "and pass one class index for each row."
+        )
+    return labels.reshape(rows).astype(jnp.int32)
+
+
+class Circle(Loss):
+    """Circle loss between class indices and embeddings of length 1, see `circle`.
+
+    Args:
+        gamma: scale of the similarities.
+        margin: relaxation factor.
+        remove_diagonal: whether an embedding is not compared with itself.
+        reduction: see `Loss`. Means are over the embeddings whose loss is not 0.
+        name: see `Loss`.
+        dtype: see `Loss`.
+
+    Example:
+        >>> loss = Circle(gamma=1.0)
+        >>> embeddings = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+        >>> round(float(loss([0, 0, 1], embeddings)), 3)
+        0.546
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        **Loss.arguments,
+        "gamma": positive_number,
+        "margin": at_least(0),
+        "remove_diagonal": boolean,
+    }
+
+    def __init__(
+        self,
+        gamma: float = 80.0,
+        margin: float = 0.4,
+        remove_diagonal: bool = True,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "circle",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        self.gamma, self.margin = gamma, margin
+        self.remove_diagonal = remove_diagonal
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return circle(
+            y_true,
+            y_pred,
+            remove_diagonal=self.remove_diagonal,
+            gamma=self.gamma,
+            margin=self.margin,
+        )
