@@ -51,6 +51,7 @@ ORDER = (
     "demo",
     "compat",
     "cli",
+    "__main__",
 )
 PACKAGE = ROOT / "src" / "lamina"
 Function = ast.FunctionDef | ast.AsyncFunctionDef

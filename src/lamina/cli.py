@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lamina import demo
-from lamina.errors import LaminaError
+from lamina.errors import ArgumentError, LaminaError
 from lamina.models.convert import convert_file
 from lamina.saving.inspect import inspect_file, inspection_text
 
@@ -55,7 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
     try:
         options.run(options)
         sys.stdout.flush()
@@ -70,10 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="lamina", description="Deep learning for people who think in layers."
+        prog="lamina",
+        description="Deep learning for people who think in layers.",
+        epilog="lamina COMMAND --help shows the arguments of a command.",
     )
     parser.add_argument("--version", action="version", version=version("lamina"))
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     form = argparse.RawDescriptionHelpFormatter
     show = commands.add_parser(
         "demo", help="train, evaluate and save two models on real data"
@@ -121,4 +127,8 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
+    if not options.force and os.path.exists(options.target):
+        raise ArgumentError(
+            f"{options.target!r} exists already. Pass --force to replace it."
+        )
     convert_file(options.source, options.target, options.model, options.force)

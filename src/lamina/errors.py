@@ -9,7 +9,9 @@
     ├── StateError (ValueError)            called too early: not built, not compiled
     ├── FileFormatError (ValueError)       a file that is not what it should be
     ├── DownloadError (OSError)            a file that could not be fetched
-    └── SaveError (OSError)                a file that could not be written
+    ├── SaveError (OSError)                a file that could not be written
+    └── MissingPackageError                an optional package is not installed
+        (ModuleNotFoundError)
 
     LikelyMistakeWarning (UserWarning)     it runs, but hardly does what was meant
 
@@ -30,12 +32,14 @@ __all__ = [
     "FileFormatError",
     "LaminaError",
     "LikelyMistakeWarning",
+    "MissingPackageError",
     "SaveError",
     "ShapeError",
     "StateError",
     "UnknownNameError",
     "did_you_mean",
     "invalid",
+    "missing_package",
     "shown",
 ]
 
@@ -96,6 +100,10 @@ class SaveError(LaminaError, OSError):
     """A file could not be written: no space, no rights; the old one is untouched."""
 
 
+class MissingPackageError(LaminaError, ModuleNotFoundError):
+    """An optional package is not installed; the message names the extra that has it."""
+
+
 class LikelyMistakeWarning(UserWarning):
     """Something that can be run, but that hardly does what was meant."""
 
@@ -143,3 +151,11 @@ def invalid(
         f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
     )
     return ArgumentError(f"{text} {hint}".rstrip())
+
+
+def missing_package(package: str, purpose: str, extra: str) -> MissingPackageError:
+    """The error for an optional package that is not installed."""
+    return MissingPackageError(
+        f"{package} is not installed, and it is needed for {purpose}. Install it with "
+        f"`pip install 'lamina[{extra}]'`."
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,38 @@ def test_people_can_read_it(kind, files, capsys):
     assert "compiled with" in text or kind != "keras"
 
 
+LAYER_ROWS = {
+    "keras": {
+        "inner": ("Sequential", None, 15),
+        "dense": ("Dense", [None, 4], 15),
+        "out": ("Dense", [None, 3], 8),
+    },
+    "legacy h5": {"out": ("Dense", [None, 4], 10)},
+}
+
+
+@pytest.mark.parametrize("kind", LAYER_ROWS)
+def test_layers_have_input_shapes_and_parameters(kind, files, capsys):
+    layers_of = {
+        layer["name"]: layer for layer in inspected(files[kind], capsys)["layers"]
+    }
+    for name, (cls, shape, parameters) in LAYER_ROWS[kind].items():
+        found = next(v for n, v in layers_of.items() if n.startswith(name))
+        assert found["class"] == cls and found["parameters"] == parameters
+        assert found["input_shape"] == shape
+
+
+def test_variables_have_owners(files, capsys):
+    owners = {v["owner"] for v in inspected(files["keras"], capsys)["variables"]}
+    assert {"optimizer", "out"} < owners
+    assert any(o.startswith("inner/dense") for o in owners)
+    assert any(o.startswith("inner/dropout") for o in owners)
+    assert main(["inspect", str(files["keras"])]) == 0
+    text = capsys.readouterr().out
+    assert "inner/dropout/seed_generator_state" in text.replace("dropout_1", "dropout")
+    assert "learning_rate=0.001," in text
+
+
 def test_a_file_can_not_write_to_the_terminal(tmp_path, capsys):
     model = lamina.Sequential([lamina.Input((4,)), layers.Dense(2)])
     model.weights[0].name = "\x1b[2J\nkernel"
@@ -160,7 +194,7 @@ def test_every_format_is_converted(kind, ending, needs_model, files, tmp_path, c
     for one, other in zip(original.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert main(words) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "exists already. Pass --force" in capsys.readouterr().err
     assert main([*words, "--force"]) == 0
 
 
@@ -183,11 +217,23 @@ def test_a_target_of_no_format_is_refused_before_anything_is_read(files, capsys)
     assert "must end in '.keras'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [[], ["inspect"], ["convert", "a"], ["turn"]])
+@pytest.mark.parametrize("words", [["inspect"], ["convert", "a"], ["turn"]])
 def test_a_command_that_is_not_understood(words, capsys):
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2 and "usage: lamina" in capsys.readouterr().err
+
+
+def test_without_a_command_the_help_is_shown(capsys):
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: lamina") and "convert" in text
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "lamina", "--version"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == lamina.__version__
 
 
 @pytest.mark.parametrize("command", ["inspect", "convert"])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import lamina
 from lamina import (
     activations,
     config,
@@ -17,6 +22,7 @@ from lamina import (
     utils,
 )
 
+ROOT = Path(__file__).parents[2]
 SEQUENCES = [[1], [2, 3], [4, 5, 6], []]
 PADDED = {
     "default": ({}, [[0, 0, 1], [0, 2, 3], [4, 5, 6], [0, 0, 0]]),
@@ -102,3 +108,27 @@ def test_what_is_under_preprocessing() -> None:
     assert preprocessing.sequence.pad_sequences([[1]], 2).tolist() == [[0, 1]]
     windows = preprocessing.timeseries_dataset_from_array(np.arange(4), None, 2)
     assert len(windows[0]) == 3
+
+
+MISSING = [
+    ("pydot", "plot", lambda: lamina.utils.model_to_dot(lamina.Sequential())),
+    ("tensorboardX", "tensorboard", lambda: lamina.callbacks.TensorBoard()),
+]
+
+
+@pytest.mark.parametrize(("package", "extra", "use"), MISSING)
+def test_a_missing_package_error_names_the_extra(package, extra, use, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda n: None if n == package else find(n)
+    )
+    with pytest.raises(errors.MissingPackageError, match=rf"lamina\[{extra}\]"):
+        use()
+
+
+def test_every_extra_that_is_offered_is_used():
+    offered = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = set(offered["optional-dependencies"]) - {"test", "oracle", "bench", "gpu"}
+    sources = "".join(p.read_text() for p in (ROOT / "src").rglob("*.py"))
+    assert {e for e in extras if f"[{e}]" in sources or f'"{e}")' in sources} == extras

@@ -6,12 +6,14 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections import Counter
 from io import BufferedReader
+from itertools import accumulate
 from typing import Any
 
 from lamina.core.files import open_file
 from lamina.core.limits import readable_size
+from lamina.core.module import snake_case
 from lamina.errors import FileFormatError
 from lamina.saving import archive, hdf5
 from lamina.saving.archive import CONFIG, WEIGHTS, Archive
@@ -83,7 +85,8 @@ def _keras_zip(contents: Archive) -> dict[str, Any]:
     found["sha256"] = _texts(contents.hashes)
     compiled = config.get("compile_config")
     compiled = compiled if isinstance(compiled, dict) else None
-    return {**found, **_architecture(config), "compile": compiled}
+    _assign_owners(found["variables"], layer_list := _layers(config))
+    return {**found, **_architecture(config, layer_list), "compile": compiled}
 
 
 def _hdf5(file: Group, what: str) -> dict[str, Any]:
@@ -105,12 +108,20 @@ def _hdf5(file: Group, what: str) -> dict[str, Any]:
     for name, key in (("model_config", "model"), ("training_config", "compile")):
         if name in notes:
             config = read_json(str(notes[name]), f"The {name} in {what}")
-            found |= _architecture(config) if key == "model" else {key: config}
+            if key == "compile":
+                found[key] = config
+                continue
+            layers = _layers(config)
+            _assign_owners(found["variables"], layers, by_name=True)
+            found |= _architecture(config, layers)
     return found
 
 
 def _found(kind: str, stored: Any, names: dict[str, Any] | None = None) -> Any:
-    variables = [_variable(n, d, (names or {}).get(n)) for n, d in stored]
+    variables = [
+        _variable(n, d, (names or {}).get(n))
+        for n, d in sorted(stored, key=lambda item: _in_order(item[0]))
+    ]
     counts = {True: 0, False: 0}
     for variable in variables:
         if "seed_generator" not in variable["place"]:
@@ -129,11 +140,19 @@ def _found(kind: str, stored: Any, names: dict[str, Any] | None = None) -> Any:
     }
 
 
+def _in_order(place: str) -> list[str]:
+    """A key that puts `vars/2` before `vars/10`; HDF5 sorts names as text."""
+    numbers = (p.zfill(12) if p.isdecimal() else p for p in place.split("/"))
+    return list(numbers)
+
+
 def _variable(place: str, dataset: Dataset, note: Any) -> dict[str, Any]:
     path = note.get("path") if isinstance(note, dict) else None
     return {
         "place": place,
+        "owner": place.partition("/")[0] if place.startswith("optimizer/") else None,
         "path": path if isinstance(path, str) else None,
+        "name": place.rpartition("/")[2],
         "shape": list(dataset.shape),
         "dtype": dataset.dtype.name,
     }
@@ -143,23 +162,86 @@ def _texts(notes: dict[str, Any]) -> dict[str, str]:
     return {k: v for k, v in notes.items() if isinstance(v, str)}
 
 
-def _architecture(config: dict[str, Any]) -> dict[str, Any]:
+def _architecture(
+    config: dict[str, Any], layers: list[dict[str, Any]]
+) -> dict[str, Any]:
     inner = config.get("config")
     name = inner.get("name") if isinstance(inner, dict) else None
     model = {"class": config.get("class_name"), "name": name}
-    return {"model": model, "layers": list(_layers(config))}
+    hidden = ("group", "path")
+    shown = [{k: v for k, v in one.items() if k not in hidden} for one in layers]
+    return {"model": model, "layers": shown}
 
 
-def _layers(config: dict[str, Any], depth: int = 0) -> Iterator[dict[str, Any]]:
-    """The layers that a config lists, those of models inside after the model."""
+def _layers(
+    config: dict[str, Any], group: str = "", path: str = "", depth: int = 0
+) -> list[dict[str, Any]]:
+    """Layers in a config, each followed by those inside it.
+
+    `group` is where Keras's weights layout puts a layer's variables: class names,
+    counted in the order of the layers.
+    """
     inner = config.get("config")
     listed = inner.get("layers") if isinstance(inner, dict) else inner
+    counts: Counter[str] = Counter()
+    found: list[dict[str, Any]] = []
     for layer in listed if isinstance(listed, list) else ():
-        if isinstance(layer, dict) and isinstance(layer.get("config"), (dict, list)):
-            own = layer["config"]
-            name = own.get("name") if isinstance(own, dict) else layer.get("name")
-            yield {"name": name, "class": layer.get("class_name"), "depth": depth}
-            yield from _layers(layer, depth + 1)
+        if not isinstance(layer, dict) or not isinstance(
+            layer.get("config"), (dict, list)
+        ):
+            continue
+        own, kind = layer["config"], snake_case(str(layer.get("class_name")))
+        name = own.get("name") if isinstance(own, dict) else layer.get("name")
+        place = f"{group}layers/{kind}" + (f"_{counts[kind]}" if counts[kind] else "")
+        counts[kind] += 1
+        one = {
+            "name": name,
+            "class": layer.get("class_name"),
+            "depth": depth,
+            "input_shape": _input_shape(layer),
+            "parameters": 0,
+            "group": place,
+            "path": f"{path}{name}",
+        }
+        found += [one, *_layers(layer, f"{place}/", f"{path}{name}/", depth + 1)]
+    return found
+
+
+def _input_shape(layer: dict[str, Any]) -> Any:
+    """The shape that a layer was built for, or `None` where its config has none."""
+    build, own = layer.get("build_config"), layer["config"]
+    sources = [(build, "input_shape"), (own, "batch_shape"), (own, "batch_input_shape")]
+    shapes = (s[key] for s, key in sources if isinstance(s, dict) and s.get(key))
+    return next(shapes, None)
+
+
+def _assign_owners(
+    variables: list[dict[str, Any]], layers: list[dict[str, Any]], by_name: bool = False
+) -> None:
+    """Note which layer owns each variable, and count the layers' parameters.
+
+    Args:
+        variables: of the file; each gets its `owner`, and their order is the layers'.
+        layers: the layers; each gets its `parameters`.
+        by_name: whether variables are stored under layers' names, as in legacy `.h5`
+            files.
+    """
+    by_group = {layer["name" if by_name else "group"]: layer for layer in layers}
+    by_path = {layer["path"]: layer for layer in layers}
+    order = {path: n for n, path in enumerate(by_path)}
+    for variable in variables:
+        parts = variable["place"].split("/")[:-1]
+        groups = parts if by_name else list(accumulate(parts, "{}/{}".format))
+        known = [n for n, group in enumerate(groups) if group in by_group]
+        if not known:
+            continue
+        owner = variable["owner"] = by_group[groups[known[-1]]]["path"]
+        variable["name"] = variable["place"].split("/", known[-1] + 1)[-1]
+        if "seed_generator" not in variable["place"]:
+            for path in accumulate(owner.split("/"), "{}/{}".format):
+                if path in by_path:
+                    by_path[path]["parameters"] += math.prod(variable["shape"])
+    variables.sort(key=lambda v: order.get(v["owner"], len(order)))
 
 
 def inspection_text(found: dict[str, Any]) -> str:
@@ -178,13 +260,10 @@ def inspection_text(found: dict[str, Any]) -> str:
     if found["optimizer_values"]:
         lines.append(f"values of the optimizer: {found['optimizer_values']:,}")
     if found["layers"]:
-        rows = [
-            ("  " * v["depth"] + str(v["name"]), v["class"]) for v in found["layers"]
-        ]
-        lines += ["", *_table(("layer", "class"), rows)]
+        lines += ["", *_layer_table(found["layers"])]
     if found["variables"]:
         rows = [
-            (v["path"] or v["place"], tuple(v["shape"]), v["dtype"])
+            (_variable_name(v), tuple(v["shape"]), v["dtype"])
             for v in found["variables"]
         ]
         lines += ["", *_table(("variable", "shape", "type"), rows)]
@@ -193,6 +272,33 @@ def inspection_text(found: dict[str, Any]) -> str:
         lines += ["", *_table(("compiled with", ""), rows)]
     lines += ["", *_table(("SHA-256 of", ""), list(found["sha256"].items()))]
     return "\n".join(_printable(line) for line in lines)
+
+
+def _layer_table(layers: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        (
+            "  " * layer["depth"] + str(layer["name"]),
+            layer["class"],
+            _shape(layer["input_shape"]),
+            f"{layer['parameters']:,}",
+        )
+        for layer in layers
+    ]
+    return _table(("layer", "class", "input shape", "parameters"), rows)
+
+
+def _shape(shape: Any) -> str:
+    if isinstance(shape, list) and all(isinstance(n, int | None) for n in shape):
+        return str(tuple(shape))
+    return "" if shape is None else json.dumps(shape)
+
+
+def _variable_name(variable: dict[str, Any]) -> str:
+    """The owner's path and the variable's own name, as far as the file has them."""
+    owner, path = variable["owner"], variable["path"]
+    if owner is None or owner == "optimizer":
+        return path or variable["place"]
+    return f"{owner}/{path.rpartition('/')[2] if path else variable['name']}"
 
 
 def _table(head: tuple[str, ...], rows: Any) -> list[str]:
@@ -209,7 +315,10 @@ def _short(value: Any) -> str:
         given = {k: v for k, v in value["config"].items() if v is not None}
         inside = ", ".join(f"{k}={_short(v)}" for k, v in given.items())
         return f"{value.get('class_name')}({inside})"
-    return json.dumps(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
+    # A learning rate of 0.001 is stored as the float32 0.0010000000474974513.
+    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
 
 
 def _cut(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
-from lamina.errors import ArgumentError, StateError
+from lamina.errors import ArgumentError, StateError, missing_package
 
 __all__ = ["model_to_dot", "plot_model"]
 
@@ -57,7 +57,8 @@ def model_to_dot(
         splines: how arrows are drawn.
 
     Raises:
-        StateError: the model's layers are not wired yet, or pydot is not installed.
+        StateError: the model's layers are not wired yet.
+        MissingPackageError: pydot is not installed.
     """
     shown = _Shown(
         show_layer_names, show_shapes, show_dtype, show_layer_activations,
@@ -89,9 +90,7 @@ def _pydot() -> Any:
     try:
         import pydot
     except ImportError:
-        raise StateError(
-            "Diagrams of models need pydot: `pip install 'lamina[plot]'`."
-        ) from None
+        raise missing_package("pydot", "diagrams of models", "plot") from None
     return pydot
 
 

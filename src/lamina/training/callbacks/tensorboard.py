@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ import jax
 import numpy as np
 
 from lamina.core.check import Check, at_least, boolean, is_int
-from lamina.errors import ArgumentError, did_you_mean
+from lamina.errors import ArgumentError, did_you_mean, missing_package
 from lamina.layers import Embedding
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rate_of
@@ -43,7 +44,7 @@ class TensorBoard(Callback):
     Raises:
         ArgumentError: `embeddings_metadata` names a layer that is no Embedding, or a
             file has another number of lines than the table has rows.
-        ModuleNotFoundError: tensorboardX is not installed.
+        MissingPackageError: tensorboardX is not installed.
 
     Example:
         >>> board = TensorBoard("logs", update_freq=100)
@@ -76,6 +77,8 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ) -> None:
         super().__init__()
+        if importlib.util.find_spec("tensorboardX") is None:
+            raise missing_package("tensorboardX", "TensorBoard", "tensorboard")
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
