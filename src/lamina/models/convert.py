@@ -53,8 +53,8 @@ def convert_file(
     elif inspect_file(source)["model"] is None:
         raise ArgumentError(
             f"{os.fspath(source)!r} holds weights and no model. Say which model they "
-            "belong to, with `model=` or on the command line `--model`: a `.keras` file, "
-            "or a file with the text of `model.to_json()`."
+            "belong to, with `model=` or on the command line `--model`: a `.keras` "
+            "file, or a file with the text of `model.to_json()`."
         )
     else:
         loaded = load_model(source, custom_objects, compile=whole)
