@@ -29,6 +29,7 @@ __all__ = [
     "patterns",
     "positive_int",
     "positive_number",
+    "require_dense",
     "sizes",
 ]
 
@@ -176,3 +177,19 @@ def check_name(owner: str, name: Any) -> None:
         raise invalid(
             owner, "name", text[:300], "at most 255 printable characters without '/'"
         )
+
+
+def require_dense(
+    owner: str, sparse: bool | None = False, ragged: bool | None = False
+) -> None:
+    """Refuse a request for a sparse or ragged array.
+
+    Raises:
+        ArgumentError: `sparse` or `ragged` is true.
+    """
+    if sparse:
+        hint = "Arrays are dense: convert sparse data first, as in `x.toarray()`."
+        raise invalid(owner, "sparse", sparse, "False", hint)
+    if ragged:
+        hint = "Arrays are dense: pad first, as in `utils.pad_sequences(rows)`."
+        raise invalid(owner, "ragged", ragged, "False", hint)

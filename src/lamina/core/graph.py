@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.limits import check_output
 from lamina.core.masks import get_mask, set_mask
@@ -38,17 +39,26 @@ class SymbolicTensor:
     Args:
         shape: `None` for dimensions not known yet.
         dtype: element type.
+        sparse: must be False; arrays are dense.
+        ragged: must be False; arrays are dense.
         name: shown in summaries.
         node: the operation that makes it; `None` for an input.
+
+    Raises:
+        ArgumentError: `sparse` or `ragged` is True.
     """
 
     def __init__(
         self,
         shape: Sequence[int | None],
         dtype: Any = None,
+        sparse: bool = False,
+        ragged: bool = False,
         name: str | None = None,
         node: Node | None = None,
     ) -> None:
+        require_dense("KerasTensor", sparse, ragged)
+        self.sparse, self.ragged = False, False
         self.shape = tuple(shape)
         self.dtype = standardize_dtype(dtype)
         self.name = name or "tensor"

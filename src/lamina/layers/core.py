@@ -9,12 +9,20 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina import activations, constraints, initializers, ops, regularizers
-from lamina.core.check import Check, at_least, boolean, is_int, optional, positive_int
+from lamina.core.check import (
+    Check,
+    at_least,
+    boolean,
+    is_int,
+    optional,
+    positive_int,
+    require_dense,
+)
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
 from lamina.core.limits import check_output, reading
 from lamina.core.registry import refuse_code
-from lamina.errors import ArgumentError, ShapeError, invalid
+from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
 
@@ -89,9 +97,7 @@ class InputLayer(Layer):
         super().__init__(name=name)
         shape = input_shape if shape is None else shape
         batch_shape = batch_input_shape if batch_shape is None else batch_shape
-        if sparse or ragged:
-            kind = "sparse" if sparse else "ragged"
-            raise invalid("InputLayer", kind, True, "False", "Arrays here are dense.")
+        require_dense("InputLayer", sparse, ragged)
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif (shape is None) == (batch_shape is None):
@@ -103,7 +109,7 @@ class InputLayer(Layer):
         self.batch_shape = tuple(batch_shape or (batch_size, *(shape or ())))
         self.optional = optional
         self._tensor = input_tensor or SymbolicTensor(
-            self.batch_shape, standardize_dtype(dtype), self.name
+            self.batch_shape, standardize_dtype(dtype), name=self.name
         )
         check_output(self.name, self.batch_shape, self._tensor.dtype)
         self._tensor.layer = self

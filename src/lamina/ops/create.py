@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
+from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
-from lamina.errors import ArgumentError
 from lamina.ops.types import Shape, Tensor, array_of, operand
 
 __all__ = [
@@ -200,15 +200,27 @@ def meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
 
 @op
 def multi_hot(
-    inputs: Tensor, num_classes: int, axis: int = -1, dtype: Any = None
+    inputs: Tensor,
+    num_classes: int,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
 ) -> jax.Array:
     """1 for each class that is among a row's labels, 0 for the others.
+
+    Args:
+        inputs: class indices, one row of them for each example.
+        num_classes: length of the axis of classes.
+        axis: where the axis of classes goes.
+        dtype: `None` for `config.floatx()`.
+        sparse: must be False; arrays are dense.
 
     Example:
         >>> multi_hot([[0, 2], [1, 1]], num_classes=3).tolist()
         [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    labels = array_of(inputs)
+    require_dense("multi_hot", sparse)
+    labels = _class_indices(inputs)
     encoded = jax.nn.one_hot(
         labels, num_classes, axis=axis, dtype=standardize_dtype(dtype)
     )
@@ -222,24 +234,32 @@ def ndim(x: Tensor) -> int:
 
 @op
 def one_hot(
-    x: Tensor, num_classes: int, axis: int = -1, dtype: Any = None
+    x: Tensor,
+    num_classes: int,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
 ) -> jax.Array:
-    """1 at the place of each label, 0 elsewhere; all 0 for a label out of range.
+    """1 at the index of each label, 0 elsewhere; all 0 for a label out of range.
 
     Args:
-        x: integers in [0, num_classes).
+        x: class indices in [0, num_classes), as integers or whole floats.
         num_classes: length of the new axis.
         axis: where the new axis goes.
         dtype: `None` for `config.floatx()`.
+        sparse: must be False; arrays are dense.
     """
-    labels = array_of(x)
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise ArgumentError(
-            f"one_hot: `x` must hold integers. Received: dtype={labels.dtype}. "
-            "Cast it first: `ops.cast(x, 'int32')`."
-        )
+    require_dense("one_hot", sparse)
     name = standardize_dtype(dtype)
-    return jax.nn.one_hot(labels, num_classes, axis=axis, dtype=name)
+    return jax.nn.one_hot(_class_indices(x), num_classes, axis=axis, dtype=name)
+
+
+def _class_indices(x: Tensor) -> jax.Array:
+    """Labels as 32-bit integers: 8 bits do not hold every `num_classes`."""
+    labels = array_of(x)
+    if jnp.issubdtype(labels.dtype, jnp.floating):
+        labels = jnp.where(labels == jnp.floor(labels), labels, -1)
+    return labels.astype("int32")
 
 
 def ones(shape: Shape, dtype: Any = None) -> jax.Array:

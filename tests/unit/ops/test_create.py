@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+import lamina
 from lamina import config, ops
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
@@ -56,8 +57,28 @@ def test_conversions():
 
 def test_one_hot_leaves_strangers_out():
     assert ops.one_hot([-1, 1, 5], 3).tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
-    with pytest.raises(ArgumentError, match="must hold integers"):
-        ops.one_hot([0.0], 3)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "float16", "float32"])
+def test_one_hot_takes_labels_of_any_type(dtype):
+    labels = np.array([0, 1, 1]).astype(dtype)
+    assert ops.argmax(ops.one_hot(labels, 300), -1).tolist() == [0, 1, 1]
+    assert ops.sum(ops.one_hot(labels, 300)) == 3
+    assert ops.multi_hot(labels, 3).tolist() == [1, 1, 0]
+
+
+def test_one_hot_of_fractions_is_zero():
+    assert not ops.one_hot([0.5, float("nan"), float("inf")], 3).any()
+
+
+@pytest.mark.parametrize("name", ["one_hot", "multi_hot"])
+def test_sparse_arrays_are_refused(name):
+    with pytest.raises(ArgumentError, match="`sparse` must be False"):
+        getattr(ops, name)([0, 1], 3, sparse=True)
+    with pytest.raises(ArgumentError, match="`ragged` must be False"):
+        lamina.KerasTensor((2,), ragged=True)
+    assert not lamina.KerasTensor((2,), sparse=False).sparse
+
 
 
 def test_pad_refuses_values_without_a_constant_border():

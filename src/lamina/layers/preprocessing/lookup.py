@@ -247,7 +247,7 @@ class Lookup(Layer):
         if self.invert:
             dtype = self.kind
         node.outputs = SymbolicTensor(
-            self.compute_output_shape(inputs.shape), dtype, self.name, node
+            self.compute_output_shape(inputs.shape), dtype, name=self.name, node=node
         )
         self.built = True
         self._nodes.append(node)
