@@ -80,7 +80,6 @@ def test_sparse_arrays_are_refused(name):
     assert not lamina.KerasTensor((2,), sparse=False).sparse
 
 
-
 def test_pad_refuses_values_without_a_constant_border():
     with pytest.raises(ArgumentError, match="mode='constant' only"):
         ops.pad([1.0, 2.0], 1, "reflect", constant_values=1)
