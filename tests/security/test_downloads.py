@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from lamina import config
 from lamina.datasets import (
     archives,
     boston_housing,
@@ -27,6 +28,7 @@ from lamina.datasets import (
     mnist,
     reuters,
 )
+from lamina.datasets.arrays import read_arrays
 from lamina.datasets.split import KERAS_FILES
 from lamina.utils import get_file
 from tests.security.harmless import refused
@@ -122,6 +124,12 @@ def link_in_zip() -> bytes:
     return zipped((info, b"/etc/passwd"))
 
 
+@cache
+def bzip2_in_zip() -> bytes:
+    """Python unpacks such members without a bound on memory."""
+    return zipped(("zeros", bytes(200 * 2**20)), compression=zipfile.ZIP_BZIP2)
+
+
 def large_directory() -> bytes:
     """A directory of half a million members that are not there."""
     entry = b"PK\1\2" + bytes(24) + struct.pack("<H", 1) + bytes(16) + b"a"
@@ -163,6 +171,7 @@ ROWS = [
     Row("#23101:gzip", lambda: large_tar(gzip.compress), LARGER),
     Row("#23101:bzip2", lambda: large_tar(bz2.compress), LARGER),
     Row("#23101:zip", large_zip, LARGER),
+    Row("#23101:bzip2_in_zip", bzip2_in_zip, "only stored and deflated"),
     Row("#23101:header", large_header, "more than 4.0 MiB"),
     Row("#23101:holes", holes, LARGER),
     Row("#23101:directory", large_directory, "more than 16.0 MiB"),
@@ -272,6 +281,39 @@ def _in_the_cache(
     return path
 
 
+def npz_of_zeros(**options: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(25 * 2**20))
+    return zipped(("x.npy", stream.getvalue()), **options)
+
+
+def npz_that_declares(size: int) -> bytes:
+    """A member whose directory entry declares another size."""
+    data = bytearray(npz("x", array_of_a_terabyte()))
+    entry = data.index(b"PK\1\2")
+    data[entry + 24 : entry + 28] = struct.pack("<I", size)
+    return bytes(data)
+
+
+DEFLATED, BZIP2 = zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2
+MEMBERS = {
+    "deflated": (lambda: npz_of_zeros(compression=DEFLATED), "would take 200.0 MiB"),
+    "bzip2": (lambda: npz_of_zeros(compression=BZIP2), "only stored and deflated"),
+    "declares_more": (lambda: npz_that_declares(10**8), "has declared 100,000,000"),
+    "declares_less": (lambda: npz_that_declares(100), "CRC|described"),
+}
+
+
+@pytest.mark.parametrize("name", MEMBERS, ids=lambda name: f"#23026:npz:{name}")
+def test_a_member_of_an_npz_takes_no_more_than_the_memory_limit(name, tmp_path):
+    make, reason = MEMBERS[name]
+    path = tmp_path / "a.npz"
+    path.write_bytes(make())
+    config.set_memory_limit(10**8)
+    with refused(reason, path):
+        read_arrays(str(path), "x")
+
+
 CIFAR = {
     "pickle": lambda: tar(*BATCHES),
     "links": lambda: tar(*(member(b, tarfile.SYMTYPE, "first") for b in BATCHES)),
@@ -288,7 +330,8 @@ def test_batches_of_images_are_bytes_and_no_pickles(name, tmp_path, monkeypatch)
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(cifar10, "_MD5", hashlib.md5(data).hexdigest())
+    archive = cifar10.BINARY._replace(digest=hashlib.md5(data).hexdigest())
+    monkeypatch.setattr(cifar10, "BINARY", archive)
     with refused("can't be read|does not hold rows", folder=tmp_path):
         cifar10.load_data()
 

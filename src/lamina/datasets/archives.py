@@ -1,4 +1,4 @@
-"""Unpacking archives that nobody has looked into: plain files and folders only."""
+"""Unpacking untrusted archives: plain files and folders only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from lamina import config
 from lamina.core.limits import SmallReads, readable_size
 from lamina.errors import FileFormatError, invalid
 
+__all__ = ["BROKEN", "open_member", "read_member", "read_tar", "unpack"]
+
+_CHUNK = 2**20
 _FORMATS = ("tar", "zip")
 _OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -31,12 +35,15 @@ _RATIO_COUNTS_FROM = 2**26
 _MAX_MEMBERS = 1_000_000
 # What a member takes on a disk beside its bytes.
 _ENTRY = 512
-_BROKEN = (
+# Python's bzip2 and LZMA members of a zip are unpacked without a bound on memory.
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
     EOFError,
+    KeyError,
     OSError,
     OverflowError,
     RuntimeError,
@@ -70,7 +77,7 @@ def _said_of(archive: Path) -> Iterator[None]:
         yield
     except FileFormatError as error:
         raise FileFormatError(f"{archive} was not unpacked: {error}") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise FileFormatError(
             f"{archive} was not unpacked: it is damaged, or can't be written here "
             f"({error})."
@@ -90,6 +97,74 @@ def _unpack(archive: Path, folder: Path, allowed: tuple[str, ...]) -> None:
         "it is no archive of a format that is allowed here "
         f"({' or '.join(allowed) or 'none'})."
     )
+
+
+def open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member of a zip, whose reads are bounded by what the caller asks for.
+
+    Raises:
+        FileFormatError: its compression method is not one that NumPy and Keras use.
+    """
+    if info.compress_type not in _ZIP_METHODS:
+        raise FileFormatError(
+            f"its member {info.filename!r} is compressed with method "
+            f"{info.compress_type}, and only stored and deflated members are read. "
+            "Compress it again with the usual settings."
+        )
+    return archive.open(info)
+
+
+def read_member(source: IO[bytes], name: str, size: int) -> bytearray:
+    """Read a member of an archive, of any size that memory has room for.
+
+    Memory grows with the bytes that are read, not with the declared size.
+
+    Args:
+        source: the member, open for reading.
+        name: its name.
+        size: its declared size.
+
+    Raises:
+        FileFormatError: its size is above `config.memory_limit()` or not as declared.
+    """
+    if size > config.memory_limit():
+        raise FileFormatError(
+            f"its member {name!r} would take {readable_size(size)}, and the limit is "
+            f"{readable_size(config.memory_limit())}, the memory of this machine. If "
+            "there is room, call `lamina.config.set_memory_limit(bytes)`."
+        )
+    data = bytearray()
+    while len(data) <= size and (chunk := source.read(_CHUNK)):
+        data += chunk
+    if len(data) != size:
+        raise FileFormatError(
+            f"its member {name!r} has declared {size:,} bytes, but holds "
+            f"{'more' if len(data) > size else f'{len(data):,}'}."
+        )
+    return data
+
+
+def read_tar(path: Path, names: Collection[str]) -> dict[str, bytearray]:
+    """Read members of a tar, of any compression, in one pass.
+
+    Raises:
+        FileFormatError: the archive is damaged, or a member is missing or not a file.
+    """
+    found: dict[str, bytearray] = {}
+    with (
+        _uncompressed(path) as file,
+        tarfile.open(fileobj=SmallReads(file), mode="r:") as archive,
+    ):
+        for member in _tar_members(archive):
+            if member.name in names:
+                source = archive.extractfile(member) if member.isreg() else None
+                if source is None:
+                    raise FileFormatError(f"its member {member.name!r} is not a file.")
+                found[member.name] = read_member(source, member.name, member.size)
+            if len(found) == len(names):
+                return found
+    missing = ", ".join(repr(name) for name in names if name not in found)
+    raise FileFormatError(f"it has no member {missing}.")
 
 
 def _uncompressed(path: Path) -> IO[bytes]:
@@ -112,9 +187,7 @@ def _is_tar(file: IO[bytes]) -> bool:
 
 def _unpack_tar(file: IO[bytes], target: _Target) -> None:
     with tarfile.open(fileobj=SmallReads(file), mode="r:") as archive:
-        for member in archive:
-            # Python would keep each, to look it up by name.
-            archive.members = []  # type: ignore[attr-defined]
+        for member in _tar_members(archive):
             if member.isdir():
                 target.make_folder(member.name)
             elif member.isreg() and (source := archive.extractfile(member)):
@@ -126,6 +199,13 @@ def _unpack_tar(file: IO[bytes], target: _Target) -> None:
                 )
 
 
+def _tar_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    for member in archive:
+        # Python stores every header for look-ups by name: memory without a bound.
+        archive.members = []  # type: ignore[attr-defined]
+        yield member
+
+
 def _unpack_zip(file: IO[bytes], target: _Target) -> None:
     with zipfile.ZipFile(SmallReads(file, 2**24)) as archive:
         for member in archive.infolist():
@@ -133,7 +213,7 @@ def _unpack_zip(file: IO[bytes], target: _Target) -> None:
             if member.is_dir():
                 target.make_folder(member.filename)
             elif kind in (0, stat.S_IFREG):
-                with archive.open(member) as source:
+                with open_member(archive, member) as source:
                     target.write(member.filename, member.file_size, source)
             else:
                 raise FileFormatError(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import zipfile
-import zlib
 from contextlib import suppress
 
 import numpy as np
 
 from lamina.core.limits import SmallReads
+from lamina.datasets.archives import BROKEN, open_member, read_member
 from lamina.errors import FileFormatError
 
 __all__ = ["header_of", "npy_member", "read_arrays"]
@@ -31,7 +31,7 @@ def read_arrays(path: str, *names: str) -> list[np.ndarray]:
     return [_array(npy_member(path, name), f"{name!r} in {path}") for name in names]
 
 
-def npy_member(path: str, name: str) -> bytes:
+def npy_member(path: str, name: str) -> bytearray:
     """The bytes of one array.
 
     Raises:
@@ -39,15 +39,16 @@ def npy_member(path: str, name: str) -> bytes:
     """
     try:
         with open(path, "rb") as file, zipfile.ZipFile(SmallReads(file)) as archive:
-            return archive.read(f"{name}.npy")
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError,
-        OSError, RuntimeError, ValueError,
-    ) as error:  # fmt: skip
+            info = archive.getinfo(f"{name}.npy")
+            with open_member(archive, info) as source:
+                return read_member(source, info.filename, info.file_size)
+    except BROKEN as error:
         raise FileFormatError(f"{name!r} can't be read from {path}: {error}") from None
 
 
-def header_of(data: bytes, what: str) -> tuple[np.dtype, bool, tuple[int, ...], int]:
+def header_of(
+    data: bytearray, what: str
+) -> tuple[np.dtype, bool, tuple[int, ...], int]:
     """Type, order and shape of an array, and where its values begin.
 
     Raises:
@@ -67,7 +68,7 @@ def header_of(data: bytes, what: str) -> tuple[np.dtype, bool, tuple[int, ...], 
     raise FileFormatError(f"{what} is described in a way that arrays are not.")
 
 
-def _array(data: bytes, what: str) -> np.ndarray:
+def _array(data: bytearray, what: str) -> np.ndarray:
     dtype, transposed, shape, start = header_of(data, what)
     if dtype.kind not in "biuf":
         raise FileFormatError(
@@ -79,5 +80,5 @@ def _array(data: bytes, what: str) -> np.ndarray:
             f"{what} claims to have shape {shape}, but holds {len(data) - start:,} "
             "bytes."
         )
-    values = np.frombuffer(bytearray(data[start:]), dtype)
+    values = np.frombuffer(data, dtype, offset=start)
     return values.reshape(shape, order="F" if transposed else "C")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from lamina.datasets.cifar import images, read_rows
+from lamina.datasets.cifar import Archive, load
 from lamina.datasets.split import Split
 
 __all__ = ["load_data"]
 
-_ARCHIVE = "cifar-10-binary.tar.gz"
-_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
-_FOLDER = "cifar-10-batches-bin"
-_TRAIN = [f"{_FOLDER}/data_batch_{part}.bin" for part in range(1, 6)]
-_TEST = [f"{_FOLDER}/test_batch.bin"]
+_BATCHES = tuple(f"data_batch_{part}" for part in range(1, 6))
+BINARY = Archive(
+    name="cifar-10-binary.tar.gz",
+    digest="c32a1d4ab5d03f1284b67883e8d87530",
+    train=tuple(f"cifar-10-batches-bin/{batch}.bin" for batch in _BATCHES),
+    test=("cifar-10-batches-bin/test_batch.bin",),
+    labels=("labels",),
+)
+PICKLED = Archive(
+    name="cifar-10-python.tar.gz",
+    digest="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    train=tuple(f"cifar-10-batches-py/{batch}" for batch in _BATCHES),
+    test=("cifar-10-batches-py/test_batch",),
+    labels=("labels",),
+    is_pickled=True,
+)
 
 
 def load_data() -> Split:
@@ -19,6 +30,9 @@ def load_data() -> Split:
 
     The classes 0 to 9 are airplane, automobile, bird, cat, deer, dog, frog, horse,
     ship and truck.
+
+    Either published archive is read: `cifar-10-binary.tar.gz`, which is downloaded, or
+    `cifar-10-python.tar.gz` if only that is in the cache. Its pickles run no code.
 
     Shape:
         `((50000, 32, 32, 3), (50000, 1)), ((10000, 32, 32, 3), (10000, 1))`, or the
@@ -32,6 +46,4 @@ def load_data() -> Split:
     Reference:
         A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images.
     """
-    train = read_rows(_ARCHIVE, _MD5, _TRAIN, labels=1)
-    test = read_rows(_ARCHIVE, _MD5, _TEST, labels=1)
-    return (images(train), train[:, :1]), (images(test), test[:, :1])
+    return load(BINARY, PICKLED, "labels")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import io
+import math
+import struct
 
 import numpy as np
 
+from lamina.datasets.archives import BROKEN, read_member
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split
+from lamina.errors import FileFormatError
 
 __all__ = ["load_data"]
 
@@ -40,14 +45,24 @@ def load_data() -> Split:
 
 
 def _part(part: str) -> tuple[np.ndarray, np.ndarray]:
-    images = _read(f"{part}-images-idx3-ubyte.gz", header=16).reshape(-1, 28, 28)
-    return images, _read(f"{part}-labels-idx1-ubyte.gz", header=8)
+    images = _read(f"{part}-images-idx3-ubyte.gz", dimensions=3)
+    return images, _read(f"{part}-labels-idx1-ubyte.gz", dimensions=1)
 
 
-def _read(name: str, header: int) -> np.ndarray:
+def _read(name: str, dimensions: int) -> np.ndarray:
+    """Read a file in the IDX format: magic number, sizes as big-endian int32, bytes."""
     subfolder = "datasets/fashion-mnist"
     path = get_file(
         name, KERAS_FILES + name, file_hash=_MD5[name], cache_subdir=subfolder
     )
-    with gzip.open(path) as file:
-        return np.frombuffer(bytearray(file.read()), np.uint8, offset=header)
+    try:
+        with gzip.open(path) as packed, io.BufferedReader(packed) as file:
+            magic, *shape = struct.unpack(
+                f">{dimensions + 1}I", file.read(4 * dimensions + 4)
+            )
+            if magic != 0x800 + dimensions:
+                raise FileFormatError(f"it is not an IDX file of {dimensions} axes.")
+            data = read_member(file, name, math.prod(shape))
+    except (struct.error, *BROKEN) as error:
+        raise FileFormatError(f"{path} can't be read: {error}") from None
+    return np.frombuffer(data, np.uint8).reshape(shape)

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from lamina.datasets.archives import unpack
 from lamina.errors import DownloadError, FileFormatError, invalid
 
-__all__ = ["get_file"]
+__all__ = ["get_file", "is_cached"]
 
 _TIMEOUT_SECONDS = 60
 
@@ -78,6 +78,11 @@ def get_file(
     unpacked = folder / (name if bare_archive else f"{name.split('.')[0]}_extracted")
     unpack(target, unpacked, "tar" if untar else archive_format)
     return str(unpacked)
+
+
+def is_cached(name: str) -> bool:
+    """Return whether a data set's file is in the cache, whatever it holds."""
+    return (_cache_home() / "datasets" / name).is_file()
 
 
 def _cache_home() -> Path:

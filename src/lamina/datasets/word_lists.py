@@ -1,35 +1,20 @@
-"""Texts as lists of word numbers: how imdb and reuters are stored and prepared.
-
-The files hold NumPy object arrays, and NumPy writes those as pickles, which could run
-any code. Here every class that a pickle names becomes a stand-in that only remembers
-the values handed to it, so neither NumPy nor anything else runs.
-"""
+"""Texts as lists of word numbers: how imdb and reuters are stored and prepared."""
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from lamina.datasets.arrays import header_of, npy_member
 from lamina.datasets.fetch import get_file
+from lamina.datasets.pickles import array_values, unpickle
 from lamina.datasets.split import KERAS_FILES
 from lamina.errors import FileFormatError, invalid
 
 Texts = list[list[int]]
-
-_OBJECT_ARRAY_PARTS = frozenset(
-    {
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-    }
-)
 
 
 class Vocabulary(NamedTuple):
@@ -75,40 +60,12 @@ def _ragged(texts: Texts) -> np.ndarray:
     return array
 
 
-class _StandIn:
-    """Any class or function of NumPy's that a pickle calls: keeps, does nothing."""
-
-    def __init__(self, *_: Any) -> None:
-        self.state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class _ListUnpickler(pickle.Unpickler):
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
-        if (module_name, global_name) in _OBJECT_ARRAY_PARTS:
-            return _StandIn
-        raise FileFormatError(
-            f"The file names {module_name}.{global_name}, which has no place in lists "
-            f"of numbers. It was not read further, and nothing in it was run."
-        )
-
-
 def read_lists(path: str, name: str) -> Texts:
     """An object array of lists of integers out of an npz file."""
     what = f"{name!r} in {path}"
     data = npy_member(path, name)
     *_, start = header_of(data, what)
-    try:
-        array = _ListUnpickler(io.BytesIO(data[start:])).load()
-    except FileFormatError:
-        raise
-    # The bytes of a damaged pickle can ask for any operation on any object.
-    except Exception as error:
-        raise FileFormatError(f"{what} is damaged: {error}") from None
-    # What NumPy writes: (version, shape, dtype, is_fortran, list of the elements).
-    texts = array.state[-1] if isinstance(array, _StandIn) and array.state else None
+    texts = array_values(unpickle(data[start:], what))
     if not isinstance(texts, list) or not all(map(_is_text, texts)):
         raise FileFormatError(f"{what} does not hold lists of integers.")
     return texts

@@ -35,6 +35,7 @@ class Web:
 
     def __init__(self, folder: Path, server: ThreadingHTTPServer) -> None:
         self.folder = folder
+        self.cache = folder.parent / "cache" / "lamina"
         self.address = f"http://127.0.0.1:{server.server_port}/"
         self.requests = server.requests
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import pickle
+import struct
 import tarfile
 import zipfile
 
@@ -58,13 +59,18 @@ def test_mnist(internet, monkeypatch):
         np.testing.assert_array_equal(array, arrays[name])
 
 
+def idx(array: np.ndarray) -> bytes:
+    sizes = [0x800 + array.ndim, *array.shape]
+    return struct.pack(f">{len(sizes)}I", *sizes) + array.tobytes()
+
+
 def test_fashion_mnist(internet, monkeypatch):
     images = random.randint(0, 256, (3, 28, 28), np.uint8)
     labels = np.array([9, 0, 4], np.uint8)
     hashes = {}
     for name in fashion_mnist._MD5:
-        header, array = (16, images) if "images" in name else (8, labels)
-        content = gzip.compress(bytes(header) + array.tobytes())
+        array = images if "images" in name else labels
+        content = gzip.compress(idx(array))
         internet.put(name, content)
         hashes[name] = hashlib.md5(content).hexdigest()
     monkeypatch.setattr(fashion_mnist, "_MD5", hashes)
@@ -81,8 +87,8 @@ def serve_cifar(web, monkeypatch, module, files: dict[str, bytes]) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
-    web.put(module._ARCHIVE, buffer.getvalue())
-    monkeypatch.setattr(module, "_MD5", hashlib.md5(buffer.getvalue()).hexdigest())
+    digest = web.put(module.BINARY.name, buffer.getvalue())
+    monkeypatch.setattr(module, "BINARY", module.BINARY._replace(digest=digest))
 
 
 def cifar_row(labels: tuple[int, ...], image: np.ndarray) -> bytes:
@@ -91,7 +97,7 @@ def cifar_row(labels: tuple[int, ...], image: np.ndarray) -> bytes:
 
 def test_cifar10(internet, monkeypatch):
     images = random.randint(0, 256, (6, 32, 32, 3), np.uint8)
-    names = [*cifar10._TRAIN, *cifar10._TEST]
+    names = cifar10.BINARY.train + cifar10.BINARY.test
     files = {name: cifar_row((at,), images[at]) for at, name in enumerate(names)}
     serve_cifar(internet, monkeypatch, cifar10, files)
     (x_train, y_train), (x_test, y_test) = cifar10.load_data()
