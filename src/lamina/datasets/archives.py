@@ -33,6 +33,8 @@ _OPENERS: dict[bytes, Callable[[Path], Any]] = {
 _MAX_RATIO = 100
 _RATIO_COUNTS_FROM = 2**26
 _MAX_MEMBERS = 1_000_000
+# Before Python 3.13, a tree of a thousand levels cannot be deleted.
+_MAX_LEVELS = 100
 # What a member takes on a disk beside its bytes.
 _ENTRY = 512
 # Python's bzip2 and LZMA members of a zip are unpacked without a bound on memory.
@@ -55,10 +57,7 @@ def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None
     """Unpack into a fresh folder that takes its name only when it is complete."""
     if folder.exists() and folder.stat().st_mtime >= archive.stat().st_mtime:
         return
-    names = _FORMATS if formats == "auto" else formats or ()
-    allowed = (names,) if isinstance(names, str) else tuple(names)
-    if unknown := set(allowed) - set(_FORMATS):
-        raise invalid("get_file", "archive_format", unknown.pop(), "'tar' or 'zip'")
+    allowed = _allowed(formats)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         with _said_of(archive):
@@ -68,6 +67,15 @@ def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _allowed(formats: Any) -> tuple[str, ...]:
+    names = _FORMATS if formats == "auto" else formats or ()
+    allowed = [names] if isinstance(names, str) else names
+    if not isinstance(allowed, (list, tuple)) or set(allowed) - set(_FORMATS):
+        expected = "'auto', 'tar', 'zip' or a list of these"
+        raise invalid("get_file", "archive_format", formats, expected)
+    return tuple(allowed)
 
 
 @contextmanager
@@ -271,5 +279,10 @@ class _Target:
             raise FileFormatError(
                 f"the name {name!r} of one of its members leads out of the folder it "
                 "is unpacked to."
+            )
+        if len(parts) > _MAX_LEVELS:
+            raise FileFormatError(
+                f"one of its members is {len(parts):,} folders deep; at most "
+                f"{_MAX_LEVELS} are made."
             )
         return self.folder.joinpath(*parts)

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
+from urllib import request
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 from lamina.datasets.archives import unpack
-from lamina.errors import DownloadError, FileFormatError, invalid
+from lamina.errors import (
+    DownloadError,
+    FileFormatError,
+    LaminaError,
+    SaveError,
+    invalid,
+)
 
 __all__ = ["get_file", "is_cached"]
 
 _TIMEOUT_SECONDS = 60
+# File systems take names of 255 bytes; folders of unpacked archives add up to 10.
+_MAX_NAME_BYTES = 240
+# What http.client and urllib raise for bad addresses, headers and connections.
+_NETWORK_ERRORS = (OSError, HTTPException, ValueError, OverflowError)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def get_file(
@@ -40,7 +55,8 @@ def get_file(
 
     Args:
         fname: name in the cache; the last part of `origin` when left out.
-        origin: http(s) address.
+        origin: http(s) address, or a file's own as `file:///path`. An http(s) address
+            may redirect to others, but never from https to http.
         untar: older spelling of `extract` for tar archives.
         md5_hash: older spelling of `file_hash`.
         file_hash: expected hash, in hexadecimal.
@@ -52,7 +68,9 @@ def get_file(
         force_download: download even what the cache has already.
 
     Raises:
-        DownloadError: the address can't be read.
+        ArgumentError: an argument cannot be used.
+        DownloadError: the address cannot be read.
+        SaveError: the cache folder cannot be written to.
         FileFormatError: the file is not the expected one, or is no safe archive.
 
     Example:
@@ -60,24 +78,24 @@ def get_file(
         path = lamina.utils.get_file(origin="https://example.org/cars.csv")
         ```
     """
-    if origin is None:
-        raise invalid("get_file", "origin", origin, "the address to download from")
-    name = _cache_name(fname, origin)
-    folder = Path(cache_dir or _cache_home()).expanduser() / cache_subdir
-    folder.mkdir(parents=True, exist_ok=True)
+    address = _checked_origin(origin)
+    name = _cache_name(fname, address)
+    digest = _text("file_hash", file_hash or md5_hash or "").lower()
+    algorithm = _algorithm(digest, hash_algorithm)
     is_archive = extract or untar
     bare_archive = is_archive and (fname is None or "." not in name)
-    target = folder / (f"{name}_archive" if bare_archive else name)
-    digest = (file_hash or md5_hash or "").lower()
-    algorithm = _algorithm(digest, hash_algorithm)
-    known = target.exists() and (not digest or _hash(target, algorithm) == digest)
-    if force_download or not known:
-        _download(origin, target, digest, algorithm)
-    if not is_archive:
-        return str(target)
-    unpacked = folder / (name if bare_archive else f"{name.split('.')[0]}_extracted")
-    unpack(target, unpacked, "tar" if untar else archive_format)
-    return str(unpacked)
+    with _cache_errors():
+        folder = Path(cache_dir or _cache_home()).expanduser() / cache_subdir
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / (f"{name}_archive" if bare_archive else name)
+        known = target.exists() and (not digest or _hash(target, algorithm) == digest)
+        if force_download or not known:
+            _download(address, target, digest, algorithm)
+        if not is_archive:
+            return str(target)
+        stem = name if bare_archive else f"{name.split('.')[0]}_extracted"
+        unpack(target, folder / stem, "tar" if untar else archive_format)
+        return str(folder / stem)
 
 
 def is_cached(name: str) -> bool:
@@ -90,15 +108,56 @@ def _cache_home() -> Path:
     return Path(root) / "lamina"
 
 
-def _cache_name(fname: str | os.PathLike[str] | None, origin: str) -> str:
+@contextmanager
+def _cache_errors() -> Iterator[None]:
+    """Convert errors of the file system in this block into lamina's."""
+    try:
+        yield
+    except LaminaError:
+        raise
+    except (OSError, TypeError, ValueError) as error:
+        raise SaveError(
+            f"get_file: the cache folder cannot be used ({error}). Pass as `cache_dir` "
+            "a folder that you may write to, or set XDG_CACHE_HOME to one."
+        ) from error
+
+
+def _text(argument: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise invalid("get_file", argument, value, "a string")
+    return value
+
+
+def _checked_origin(origin: Any) -> str:
+    try:
+        scheme = urlsplit(origin).scheme if isinstance(origin, str) else ""
+    except ValueError:  # brackets that hold no IPv6 address
+        scheme = ""
+    if scheme not in ("http", "https", "file"):
+        expected = "an address that starts with http://, https:// or file://"
+        raise invalid("get_file", "origin", origin, expected)
+    return origin
+
+
+def _cache_name(fname: Any, origin: str) -> str:
     if fname is None:
         name = PurePosixPath(urlsplit(origin).path).name
     else:
-        name = os.fspath(fname)
-    if name in ("", ".", "..") or Path(name).name != name:
+        name = os.fspath(fname) if isinstance(fname, os.PathLike) else fname
+    if not isinstance(name, str) or not _is_file_name(name):
+        expected = f"a file name without folders, of at most {_MAX_NAME_BYTES} bytes"
         hint = "Choose the folder with `cache_dir` and `cache_subdir`."
-        raise invalid("get_file", "fname", name, "a file name without folders", hint)
+        raise invalid("get_file", "fname", name, expected, hint)
     return name
+
+
+def _is_file_name(name: str) -> bool:
+    try:
+        size = len(os.fsencode(name))
+    except UnicodeError:
+        return False
+    is_plain = name not in ("", ".", "..") and Path(name).name == name
+    return is_plain and "\0" not in name and size <= _MAX_NAME_BYTES
 
 
 def _algorithm(digest: str, algorithm: str) -> str:
@@ -116,11 +175,9 @@ def _hash(path: Path, algorithm: str) -> str:
 
 
 def _download(origin: str, target: Path, digest: str, algorithm: str) -> None:
-    if urlsplit(origin).scheme not in ("http", "https"):
-        raise invalid("get_file", "origin", origin, "an http:// or https:// address")
     # Written beside the target and moved there when whole, so that an interrupted
     # download, or two at once, never leave half a file under the final name.
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".download.")
     partial = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -136,19 +193,51 @@ def _download(origin: str, target: Path, digest: str, algorithm: str) -> None:
         partial.unlink(missing_ok=True)
 
 
+class _Redirects(request.HTTPRedirectHandler):
+    """Follow redirects to http(s) only, and from https to https only."""
+
+    def redirect_request(
+        self, req: request.Request, fp: Any, code: int, msg: str, headers: Any,
+        newurl: str,
+    ) -> request.Request | None:  # fmt: skip
+        scheme = urlsplit(newurl).scheme
+        if scheme != "https" and (scheme != "http" or req.type == "https"):
+            raise ValueError(f"it redirects from {req.type} to {newurl}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _open(origin: str) -> Any:
+    """Open an address; no handler but those of http, https and local files exists."""
+    opener = request.OpenerDirector()
+    is_file = urlsplit(origin).scheme == "file"
+    network = (
+        request.ProxyHandler, request.HTTPHandler, request.HTTPSHandler, _Redirects,
+        request.HTTPDefaultErrorHandler, request.HTTPErrorProcessor,
+        request.UnknownHandler,
+    )  # fmt: skip
+    for handler in [request.FileHandler] if is_file else network:
+        opener.add_handler(handler())
+    return opener.open(origin, timeout=_TIMEOUT_SECONDS)
+
+
 def _read(origin: str, out: IO[bytes], target: Path) -> None:
     from rich.progress import wrap_file
 
     try:
-        with urlopen(origin, timeout=_TIMEOUT_SECONDS) as response:
+        with _open(origin) as response:
             size = int(response.headers.get("Content-Length") or 0)
+            if size < 0:
+                raise ValueError(f"its Content-Length is {size}")
             text = f"Downloading {target.name}"
             with wrap_file(response, size, description=text) as body:
                 shutil.copyfileobj(body, out)
-    except OSError as error:
+    except _NETWORK_ERRORS as error:
+        if getattr(error, "errno", None) in _DISK_ERRORS:
+            raise
         if isinstance(error, HTTPError):
             error.close()
-        raise DownloadError(_unreachable(origin, target, error)) from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DownloadError(_unreachable(origin, target, reason)) from error
     if size and out.tell() != size:
         reason = f"the connection ended after {out.tell():,} of {size:,} bytes"
         raise DownloadError(_unreachable(origin, target, reason))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -66,8 +65,10 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
 def internet(web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
     """Whatever address a loader asks for, the server answers by the file's name."""
 
-    def open_here(url: str, timeout: float):
-        return urllib.request.urlopen(web.address + url.rsplit("/", 1)[1], timeout=9)
+    open_address = fetch._open
 
-    monkeypatch.setattr(fetch, "urlopen", open_here)
+    def open_here(url: str):
+        return open_address(web.address + url.rsplit("/", 1)[1])
+
+    monkeypatch.setattr(fetch, "_open", open_here)
     return web

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lamina.datasets.fetch import get_file
-from lamina.errors import ArgumentError, DownloadError, FileFormatError
+from lamina.errors import ArgumentError, DownloadError, FileFormatError, SaveError
 
 
 def tar_of(*members: tuple[tarfile.TarInfo | str, bytes]) -> bytes:
@@ -102,17 +103,69 @@ def test_an_address_that_fails_is_named_with_the_way_out(web, tmp_path):
     "arguments",
     [
         {},
-        {"origin": "file:///etc/hostname"},
+        {"origin": 5},
+        {"origin": b"http://127.0.0.1/a"},
+        {"origin": "ftp://127.0.0.1/a"},
+        {"origin": "data:,a"},
+        {"origin": "/etc/hostname"},
+        {"origin": "http://[::1/a"},
         {"origin": "http://127.0.0.1/"},
         {"origin": "http://127.0.0.1/a", "fname": "../a"},
         {"origin": "http://127.0.0.1/a", "fname": os.path.join("b", "a")},
+        {"origin": "http://127.0.0.1/a", "fname": "a\0b"},
+        {"origin": "http://127.0.0.1/a", "fname": "a" * 300},
+        {"origin": "http://127.0.0.1/a", "fname": "\ud800"},
+        {"origin": "http://127.0.0.1/a", "fname": 5},
+        {"origin": "http://127.0.0.1/" + "a" * 300},
         {"origin": "http://127.0.0.1/a", "hash_algorithm": "crc32"},
+        {"origin": "http://127.0.0.1/a", "file_hash": 5},
     ],
 )
 def test_bad_arguments(web, arguments):
     with pytest.raises(ArgumentError, match="get_file: "):
         get_file(**arguments)
     assert web.requests == []
+
+
+def test_a_file_of_this_machine_is_copied(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = tmp_path / "my cars.csv"
+    source.write_bytes(b"1,2\n")
+    path = Path(get_file("cars.csv", source.as_uri()))
+    assert path.parent == tmp_path / "cache" / "lamina" / "datasets"
+    assert path.read_bytes() == b"1,2\n"
+    with pytest.raises(DownloadError, match="No such file"):
+        get_file(origin=(tmp_path / "missing").as_uri())
+
+
+@pytest.mark.parametrize("value", [["tar", "rar"], "rar", 5, {"tar": 1}])
+def test_an_unknown_archive_format_is_refused(web, value):
+    web.put("pack.tar.gz", tar_of(("a.txt", b"a")))
+    with pytest.raises(ArgumentError, match="`archive_format` must be"):
+        get_file(origin=web.address + "pack.tar.gz", extract=True, archive_format=value)
+
+
+CACHES = {"file": "file", "below a file": "file/below", "NUL": "a\0b", "number": 5}
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_a_cache_that_cannot_be_written_is_named(web, tmp_path, kind):
+    (tmp_path / "file").write_bytes(b"")
+    place = CACHES[kind]
+    folder = tmp_path / place if isinstance(place, str) else place
+    with pytest.raises(SaveError, match="the cache folder cannot be used"):
+        get_file(origin=web.address + "a", cache_dir=folder)
+
+
+def test_a_full_disk_is_named(web, monkeypatch):
+    web.put("a", b"content")
+
+    def copy(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("lamina.datasets.fetch.shutil.copyfileobj", copy)
+    with pytest.raises(SaveError, match="No space left"):
+        get_file(origin=web.address + "a")
 
 
 def test_a_tar_is_unpacked_once(web):
