@@ -15,12 +15,12 @@ from lamina.config import (
 from lamina.core.module import reset_names
 from lamina.core.random import set_seed as set_random_seed
 from lamina.core.registry import (
+    CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
 )
-from lamina.core.registry import custom_object_scope as CustomObjectScope
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import register_serializable as register_keras_serializable
 from lamina.core.registry import serialize as serialize_keras_object

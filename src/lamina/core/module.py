@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -31,13 +32,13 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_name_counts: dict[str, int] = {}
+# Threads may name layers at the same time: `setdefault` and `next` are atomic.
+_name_counts: dict[str, Iterator[int]] = {}
 
 
 def unique_name(base: str) -> str:
     """`base`, then `base_1`, `base_2`, ..."""
-    count = _name_counts.get(base, 0)
-    _name_counts[base] = count + 1
+    count = next(_name_counts.setdefault(base, itertools.count()))
     return base if count == 0 else f"{base}_{count}"
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ from lamina.errors import (
 )
 
 __all__ = [
+    "CustomObjectScope",
     "Registry",
     "custom_object_scope",
     "deserialize",
@@ -44,7 +45,8 @@ __all__ = [
 T = TypeVar("T")
 _registries: dict[str, Registry] = {}
 _custom: dict[str, Any] = {}
-_scopes: list[dict[str, Any]] = []
+# The scopes entered in this thread or task, the innermost last.
+_scopes: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("scopes", default=())
 
 
 def snake_case(name: str) -> str:
@@ -82,7 +84,7 @@ class Registry:
         Raises:
             UnknownNameError: there is none; the nearest names are offered.
         """
-        for table in (*reversed(_scopes), _custom, self.aliases, self.objects):
+        for table in (*reversed(_scopes.get()), _custom, self.aliases, self.objects):
             if name in table:
                 return table[name]
         lowered = {k.lower(): v for k, v in (self.objects | self.aliases).items()}
@@ -168,7 +170,7 @@ def get_registered_object(
     name: str, custom_objects: dict[str, Any] | None = None
 ) -> Any:
     """The object registered or passed in under a name, or `None`."""
-    for table in (custom_objects or {}, *reversed(_scopes), _custom):
+    for table in (custom_objects or {}, *reversed(_scopes.get()), _custom):
         if name in table:
             return table[name]
     return None
@@ -179,14 +181,33 @@ def get_custom_objects() -> dict[str, Any]:
     return _custom
 
 
-@contextmanager
-def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
-    """Inside this block, names and configs may refer to `objects`."""
-    _scopes.append(dict(objects or {}))
-    try:
-        yield
-    finally:
-        _scopes.pop()
+class CustomObjectScope:
+    """Context manager: names and configs may refer to these classes and functions.
+
+    A nested scope adds to the scopes around it and takes precedence over them. A scope
+    holds for the thread or asynchronous task that enters it and for no other.
+
+    Args:
+        custom_objects: classes and functions by the name that configs use.
+
+    Example:
+        >>> with CustomObjectScope({"double": lambda x: 2 * x}):
+        ...     get_registered_object("double")(3)
+        6
+    """
+
+    def __init__(self, custom_objects: Mapping[str, Any] | None) -> None:
+        self.custom_objects = custom_objects or {}
+
+    def __enter__(self) -> CustomObjectScope:
+        _scopes.set((*_scopes.get(), dict(self.custom_objects)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _scopes.set(_scopes.get()[:-1])
+
+
+custom_object_scope = CustomObjectScope
 
 
 def _home(item: Any) -> str | None:
