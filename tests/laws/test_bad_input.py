@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lamina.training import engine
-from tests.tables import bad_input, bad_input_more
+from tests.tables import bad_input, bad_input_more, bad_shapes
 from tests.tables.bad_input import BadInput
 
-CASES = (*bad_input.CASES, *bad_input_more.CASES)
+CASES = (*bad_input.CASES, *bad_input_more.CASES, *bad_shapes.CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)

@@ -99,13 +99,13 @@ CASES = (
         "(n,) against (n, k)",
         fit(ones(8, 4), ones(8)),
         errors.ShapeError,
-        ("(8,)", "(8, 3)"),
+        ("(8,)", "(None, 3)", "layers.Dense(1)"),
     ),
     BadInput(
         "(n, 1) against (n, k)",
         fit(ones(8, 4), ones(8, 1)),
         errors.ShapeError,
-        ("(8, 1)", "(8, 3)"),
+        ("(8, 1)", "(None, 3)", "layers.Dense(1)"),
     ),
     BadInput(
         "NaN in x",

@@ -115,7 +115,7 @@ CASES = (
         "one column a class",
         _ends_in(3, "softmax", _SPARSE, np.eye(3)),
         errors.ShapeError,
-        ("'head'", "argmax"),
+        ("'head'", "Compile with loss='categorical_crossentropy'"),
     ),
     BadInput(
         "two classes, one sigmoid, sparse loss",
@@ -219,7 +219,7 @@ CASES = (
         "labels of validation data",
         _validated(ones(8, 4), ones(8, 1)),
         errors.ShapeError,
-        ("(8, 1)", "(8, 3)", "validation data"),
+        ("(8, 1)", "(None, 3)", "validation data"),
     ),
     BadInput(
         "NaN in validation data",

@@ -9,6 +9,7 @@ import jax
 
 from lamina.core.dtypes import standardize_dtype
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
+from lamina.layers.rank_hint import rank_hint
 
 __all__ = ["InputSpec", "check_inputs", "describe_shapes"]
 
@@ -69,12 +70,11 @@ class InputSpec:
         """What is wrong with a shape: what is needed, and a hint; `None` if nothing."""
         rank = len(shape)
         if self.ndim is not None and rank != self.ndim:
-            return f"an input of rank {self.ndim}", _rank_hint(rank, self.ndim)
+            return f"an input of rank {self.ndim}", ""
         if self.max_ndim is not None and rank > self.max_ndim:
             return f"an input of rank {self.max_ndim} at most", ""
         if self.min_ndim is not None and rank < self.min_ndim:
-            hint = _rank_hint(rank, self.min_ndim)
-            return f"an input of rank {self.min_ndim} at least", hint
+            return f"an input of rank {self.min_ndim} at least", ""
         for axis, size in self.axes.items():
             if size is not None and shape[axis] not in (size, None):
                 place = "last axis" if axis in (-1, rank - 1) else f"axis {axis}"
@@ -85,20 +85,6 @@ class InputSpec:
             if wanted is not None and got not in (wanted, None):
                 return f"an input of shape {self.shape}", ""
         return None
-
-
-def _rank_hint(rank: int, wanted: int) -> str:
-    if rank == wanted - 1:
-        return (
-            "One axis is missing: images need a channel axis (`x[..., None]`), and a "
-            "single row needs a batch axis (`x[None]`)."
-        )
-    if rank == wanted + 1:
-        return (
-            "There is one axis too many: `Input(shape=...)` and `input_shape` are "
-            "given without the batch axis."
-        )
-    return ""
 
 
 def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
@@ -124,6 +110,7 @@ def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
         problem = one.problem(shape)
         if problem is not None:
             needed, hint = problem
+            hint = hint or rank_hint(one, leaf)
             raise ShapeError(
                 f"{who} needs {needed}. It got one of shape {shape}. {hint}".rstrip()
             )

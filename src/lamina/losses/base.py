@@ -291,17 +291,30 @@ def aligned(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]
     return truth, prediction
 
 
-def mismatch(owner: str, true: tuple[int, ...], pred: tuple[int, ...]) -> ShapeError:
-    """The error for truth and prediction of different shapes."""
-    return ShapeError(
-        f"{owner}: y_true has shape {true} and y_pred has shape {pred}; they must be "
-        f"the same. {_advice(true, pred)}"
-    )
+def mismatch(
+    owner: str, true: tuple[int, ...], pred: tuple[int, ...], by_class: bool = False
+) -> ShapeError:
+    """The error for truth and prediction of different shapes.
+
+    Args:
+        owner: what compares them.
+        true: the shape of the truth.
+        pred: the shape of the prediction.
+        by_class: whether the truth is one number for each row of classes.
+    """
+    needed = "y_true needs one class number for each" if by_class else "they must be"
+    needed += f" prediction: {pred[:-1]}" if by_class else " the same"
+    start = f"{owner}: y_true has shape {true} and y_pred has shape {pred}; {needed}."
+    return ShapeError(f"{start} {_advice(true, pred, by_class)}".rstrip())
 
 
-def _advice(true: tuple[int, ...], pred: tuple[int, ...]) -> str:
+def _advice(true: tuple[int, ...], pred: tuple[int, ...], by_class: bool) -> str:
     if true[:1] != pred[:1]:
         return "Give one target for each prediction: x and y need as many rows."
+    if len(pred) > max(len(true), 1 + by_class) and pred[:-1] != true:
+        return "Put layers.Flatten() before the model's last layer."
+    if by_class:
+        return ""
     single = (pred[:-1], (*pred[:-1], 1))
     if len(pred) > 1 and true in single:
         return (
@@ -314,7 +327,9 @@ def _advice(true: tuple[int, ...], pred: tuple[int, ...]) -> str:
             f"Each target has {true[-1]} values and the model predicts one: end it "
             f"with Dense({true[-1]})."
         )
-    return f"Let the model end in an output of shape {(None, *true[1:])}."
+    if len(true) == len(pred):
+        return f"Let the model end in an output of shape {(None, *true[1:])}."
+    return ""
 
 
 def _cast(tree: Any, dtype: Any) -> Any:

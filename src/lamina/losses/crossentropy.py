@@ -196,7 +196,7 @@ def class_numbers(owner: str, y_true: Any, y_pred: jax.Array, axis: int) -> jax.
             "one-hot classes; this needs class numbers. Use 'categorical_crossentropy'"
             " (or its accuracy), or give `y_true.argmax(-1)`."
         )
-    raise mismatch(owner, np.shape(y_true), y_pred.shape)
+    raise mismatch(owner, np.shape(y_true), y_pred.shape, by_class=True)
 
 
 def require_classes(owner: str, shape: tuple[int, ...], axis: int) -> None:

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves, walk
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import local
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError
 from lamina.layers import InputLayer, Layer
+from lamina.models.input_shapes import fitted_shape, input_error
 
 __all__ = ["Graph"]
 
@@ -76,6 +77,20 @@ class Graph:
             lambda t: tensors[id(t)], self.outputs, is_leaf=_is_symbolic
         )
 
+    def check_rows(self, inputs: Any, to_train: bool) -> None:
+        """Raise for data whose rows do not have the inputs' shapes.
+
+        Args:
+            inputs: arrays, the first axis of which counts rows.
+            to_train: whether the model may still be changed.
+
+        Raises:
+            ShapeError: the message has the line to write.
+        """
+        for tensor, array in zip(self.input_leaves, self.match(inputs), strict=True):
+            if fitted_shape(tensor.shape, array.shape, self.exact) is None:
+                raise input_error(tensor, array.shape, to_train)
+
     def match(self, inputs: Any) -> list[Any]:
         """The arrays in the order of the graph's inputs.
 
@@ -133,19 +148,11 @@ def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
     """Cast to the input's type; mend a last axis of one that is missing or too much."""
     mask = get_mask(value)
     array = jnp.asarray(value)
-    wanted = tensor.shape
-    if array.ndim == len(wanted) - 1 and wanted[-1] == 1:
-        array = array[..., None]
-    elif array.ndim == len(wanted) + 1 and array.shape[-1] == 1:
-        array = array[..., 0]
-    sizes = zip(wanted, array.shape, strict=False)
-    equal = not exact or all(w is None or w == got for w, got in sizes)
-    if array.ndim != len(wanted) or not equal:
-        raise ShapeError(
-            f"Input {tensor.name!r} takes arrays of shape {wanted}, None standing for "
-            f"any size. It got one of shape {tuple(array.shape)}. "
-            + _fit_hint(wanted, tuple(array.shape))
-        )
+    shape = fitted_shape(tensor.shape, array.shape, exact)
+    if shape is None:
+        raise input_error(tensor, array.shape)
+    if shape != array.shape:
+        array = array.reshape(shape)
     # 64-bit types are 32-bit ones unless JAX is told otherwise.
     dtype = jax.dtypes.canonicalize_dtype(tensor.dtype)
     if array.dtype != dtype:
@@ -153,21 +160,6 @@ def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
     if mask is not None:
         set_mask(array, mask)
     return array
-
-
-def _fit_hint(wanted: Sequence[int | None], shape: tuple[int, ...]) -> str:
-    row = tuple(wanted[1:])
-    if len(shape) == len(wanted):
-        return f"Give data with rows of shape {row}, or the model Input({shape[1:]})."
-    if len(shape) == len(row) and _alike(row, shape):
-        return "A single row needs the batch axis too: `x[None]`."
-    if len(shape) == len(wanted) + 1 and 1 in shape[1:]:
-        return f"Drop the axis of size 1: `np.squeeze(x, {shape.index(1, 1)})`."
-    return f"Each row must have the shape {row}: use `x.reshape(len(x), ...)`."
-
-
-def _alike(wanted: Sequence[int | None], shape: Sequence[int]) -> bool:
-    return all(w in (None, n) for w, n in zip(wanted, shape, strict=True))
 
 
 def _depths(nodes: Sequence[Node]) -> dict[int, int]:

@@ -10,8 +10,7 @@ import numpy as np
 
 from lamina import activations, metrics
 from lamina.errors import LikelyMistakeWarning
-from lamina.training.plan import OutputPlan, Plan, flatten_by_names
-from lamina.training.preflight import loss_kind
+from lamina.training.plan import OutputPlan, Plan, flatten_by_names, loss_kind
 
 __all__ = ["check_pairs"]
 

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 from lamina import losses, metrics
 from lamina.core.check import is_number
 from lamina.core.masks import get_mask
-from lamina.core.module import Module, Number
+from lamina.core.module import Module, Number, snake_case
 from lamina.errors import ArgumentError, DataError, did_you_mean
 from lamina.losses.base import loss_registry
 from lamina.metrics.base import metric_registry
 
-__all__ = ["OutputPlan", "Plan", "flatten_by_names", "output_names_of"]
+__all__ = ["OutputPlan", "Plan", "flatten_by_names", "loss_kind", "output_names_of"]
 
 # Names for the form that fits labels and outputs.
 _ACCURACY = ("accuracy", "acc")
@@ -275,6 +275,12 @@ def _kind(y_true: Any, y_pred: Any) -> str:
     if len(true) < len(pred) or (true and true[-1] == 1 and pred[-1] > 1):
         return "sparse_categorical"
     return "categorical"
+
+
+def loss_kind(loss: Any) -> str:
+    """Which loss it is, by its function's name, however it came and is called."""
+    function = getattr(loss, "fn", None)
+    return getattr(function, "__name__", "") or snake_case(type(loss).__name__)
 
 
 def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:

@@ -8,12 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.core.module import snake_case
-from lamina.errors import ArgumentError, DataError, ShapeError
+from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
-from lamina.training.plan import Plan, flatten_by_names
+from lamina.training.plan import Plan, flatten_by_names, loss_kind
 
-__all__ = ["check_class_weight", "check_data", "loss_kind"]
+__all__ = ["check_class_weight", "check_data"]
 
 
 def check_data(
@@ -31,7 +30,6 @@ def check_data(
     Raises:
         DataError: there are values that are not finite, an index in x that an
             Embedding lacks, or labels that the loss can't take.
-        ShapeError: labels and outputs have shapes the loss can't compare.
     """
     x, y, _ = arrays
     if finite:
@@ -49,12 +47,6 @@ def check_data(
         look = _LABELS.get(loss_kind(out.loss))
         if look is not None and labels is not None and np.size(labels):
             look(labels, pred, out)
-
-
-def loss_kind(loss: Any) -> str:
-    """Which loss it is, by its function's name, however it came and is called."""
-    function = getattr(loss, "fn", None)
-    return getattr(function, "__name__", "") or snake_case(type(loss).__name__)
 
 
 def _check_finite(array: Any, what: str) -> None:
@@ -135,12 +127,6 @@ def _check_class_indices(true: Any, pred: Any, out: Any) -> None:
     who = _owner(out)
     if classes is None:
         return
-    if classes > 1 and labels.ndim == len(pred.shape) and labels.shape[-1] == classes:
-        raise ShapeError(
-            f"{who} have shape (batch, {classes}), which looks like one column a "
-            "class, but 'sparse_categorical_crossentropy' takes class indices. Use "
-            "loss='categorical_crossentropy', or pass `y.argmax(-1)`."
-        )
     place, value = _first_broken(labels)
     if place is not None:
         raise DataError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina.core.check import is_int
 from lamina.core.compiled import CompiledFunction
-from lamina.core.module import signature
+from lamina.core.module import is_users, signature
 from lamina.core.random import SeedGenerator, make_seed
 from lamina.core.scope import local
 from lamina.data.adapt import (
@@ -25,8 +25,10 @@ from lamina.errors import ArgumentError, LaminaError, invalid
 from lamina.training.callbacks import CallbackList, History
 from lamina.training.engine import clock_of
 from lamina.training.keeper import Keeper
+from lamina.training.label_shapes import check_label_shapes
 from lamina.training.lint import check_pairs
 from lamina.training.loop import EpochLoop, Finished, Interrupt, host_logs
+from lamina.training.monitors import check_monitors
 from lamina.training.preflight import check_class_weight, check_data
 from lamina.training.run_state import Place
 
@@ -64,7 +66,7 @@ def fit(
         most,
     )  # fmt: skip
     chosen.params["steps"] = feed.steps
-    pred = get_ready(model, feed, check)
+    pred = get_ready(model, feed, check, to_train=True)
     if given is not None:
         generators = (m for m in model.modules() if isinstance(m, SeedGenerator))
         for number, generator in enumerate(generators):
@@ -72,6 +74,7 @@ def fit(
     if model._plan is not None:
         check_class_weight(class_weight, model._plan, pred)
         check_pairs(model._plan, _labels(feed), pred)
+        check_monitors(model, chosen, validation_data is not None)
     interrupt = Interrupt()
     held_out, validate = _validation(
         model, validation_data, validation_batch_size or batch_size, validation_steps,
@@ -220,7 +223,11 @@ def callbacks_for(
 
 
 def get_ready(
-    model: Any, feed: ArrayFeed | StreamFeed, check: bool, finite: bool = True
+    model: Any,
+    feed: ArrayFeed | StreamFeed,
+    check: bool,
+    finite: bool = True,
+    to_train: bool = False,
 ) -> list[Any]:
     """Build what is not built, and look for mistakes in the data.
 
@@ -229,13 +236,21 @@ def get_ready(
         feed: the data; that of a stream is looked at as it comes.
         check: whether to look at the data at all.
         finite: whether to look for values that are not finite.
+        to_train: whether the model is about to learn from this data.
 
     Returns:
         Shapes of the outputs, flat, in the plan's order.
     """
     batch = feed.example()
+    graph = getattr(model, "_graph", None)
+    arrays = feed.arrays if isinstance(feed, ArrayFeed) else batch
+    plain = _is_lamina(model, "train_step", "test_step", "compute_loss")
+    if graph is not None and plain and _is_lamina(model, "call"):
+        graph.check_rows(arrays[0], to_train)
     pred = model._make_ready(_specs(batch))
     plan, graph = model._plan, getattr(model, "_graph", None)
+    if plain and plan is not None:
+        check_label_shapes(plan, arrays[1], pred)
     if check and isinstance(feed, ArrayFeed):
         check_data(feed.arrays, plan, pred, graph, finite)
     elif check and isinstance(feed, StreamFeed):
@@ -246,6 +261,11 @@ def get_ready(
 
 def _labels(feed: ArrayFeed | StreamFeed) -> Any:
     return (feed.arrays if isinstance(feed, ArrayFeed) else feed.example())[1]
+
+
+def _is_lamina(model: Any, *methods: str) -> bool:
+    """Return whether a model has none of these methods from a user's class."""
+    return not any(is_users(type(model), name) for name in methods)
 
 
 def _specs(batch: Any) -> Any:

@@ -83,6 +83,10 @@ class ModelCheckpoint(MonitorCallback):
     def _is_higher_better(self) -> bool:
         return self.save_best_only and super()._is_higher_better()
 
+    def is_watching(self) -> bool:
+        """Return whether only the best model is saved."""
+        return self.save_best_only
+
     def batches_to_pause(self) -> int:
         """How many batches are left until the next one to save after."""
         if isinstance(self.save_freq, str):

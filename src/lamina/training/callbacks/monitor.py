@@ -72,7 +72,8 @@ class MonitorCallback(Callback):
         self.best: float | None = baseline
         self.min_delta = abs(min_delta)
         self._higher: bool | None = None
-        self._warned = False
+        # Whether a warning says that the metric is missing.
+        self.is_explained = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Find out which direction is better.
@@ -80,8 +81,11 @@ class MonitorCallback(Callback):
         Raises:
             ArgumentError: `mode` is `"auto"` and the metric doesn't tell.
         """
-        self._warned = False
         self._higher = self._is_higher_better()
+
+    def is_watching(self) -> bool:
+        """Return whether the metric has any effect."""
+        return True
 
     def _is_higher_better(self) -> bool:
         if self.mode != "auto":
@@ -112,8 +116,8 @@ class MonitorCallback(Callback):
         value = logs.get(self.monitor)
         if value is not None and np.ndim(value) == 0:
             return float(value)
-        if not self._warned:
-            self._warned = True
+        if not self.is_explained:
+            self.is_explained = True
             warnings.warn(self._problem(value, logs), stacklevel=2)
         return None
 
