@@ -25,6 +25,7 @@ ORDER = (
     "tree",
     "random",
     "mixed_precision",
+    "dtype_policies",
     "ops",
     "distribution",
     "initializers",

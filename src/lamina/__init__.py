@@ -19,6 +19,7 @@ from lamina import (
     config,
     constraints,
     datasets,
+    dtype_policies,
     errors,
     initializers,
     kernels,
@@ -37,6 +38,7 @@ from lamina import (
     utils,
 )
 from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
 from lamina.core.graph import SymbolicTensor as KerasTensor
 from lamina.core.stateless import value_and_grad
 from lamina.core.variable import Variable
@@ -52,6 +54,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DTypePolicy",
+    "FloatDTypePolicy",
     "Functional",
     "Initializer",
     "Input",
@@ -71,6 +74,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "dtype_policies",
     "errors",
     "initializers",
     "kernels",

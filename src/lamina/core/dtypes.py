@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,12 +11,22 @@ import numpy as np
 
 from lamina import config
 from lamina.config import dtype_policy, set_dtype_policy
-from lamina.errors import ArgumentError, did_you_mean
+from lamina.core.check import patterns
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    did_you_mean,
+    invalid,
+    shown,
+)
 
 __all__ = [
     "KNOWN_DTYPES",
     "DTypePolicy",
+    "DTypePolicyMap",
     "dtype_policy",
+    "get_dtype_policy",
+    "policy_config",
     "set_dtype_policy",
     "standardize_dtype",
 ]
@@ -106,9 +118,15 @@ class DTypePolicy:
     """
 
     def __init__(self, name: str | None = None) -> None:
-        name = config.floatx() if name is None else name
-        mixed = isinstance(name, str) and name.startswith("mixed_")
-        compute = name.removeprefix("mixed_") if mixed else name
+        if name is None:
+            name = dtype_policy().name
+        if not isinstance(name, str):
+            raise ArgumentTypeError(
+                f"DTypePolicy: `name` must be a string such as 'mixed_bfloat16', got "
+                f"{shown(name)}. `lamina.dtype_policies.get` takes element types too."
+            )
+        mixed = name.startswith("mixed_")
+        compute = name.removeprefix("mixed_")
         if mixed and compute not in ("bfloat16", "float16"):
             hint = did_you_mean(name, ["mixed_bfloat16", "mixed_float16"])
             raise ArgumentError(f"Unknown dtype policy: {name!r}.{hint}")
@@ -116,41 +134,185 @@ class DTypePolicy:
         self.variable_dtype = "float32" if mixed else self.compute_dtype
         self.name = name if mixed else self.compute_dtype
 
-    @classmethod
-    def get(cls, value: Any) -> DTypePolicy:
-        """A policy from a policy, a name, an element type, a config or `None`."""
-        if isinstance(value, DTypePolicy):
-            return value
-        if value is None:
-            return dtype_policy()
-        if isinstance(value, dict):
-            return cls.from_config(value.get("config", value))
-        if isinstance(value, str) and value.startswith("mixed_"):
-            return cls(value)
-        return cls(standardize_dtype(value))
+    @property
+    def quantization_mode(self) -> None:
+        """Always `None`: this policy does not quantize."""
+        return None
 
-    def get_config(self) -> dict[str, str]:
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, str]) -> DTypePolicy:
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
         """The policy that `get_config` describes."""
-        name = config.get("name") if isinstance(config, dict) else None
-        if not isinstance(name, str):
+        if not isinstance(config, dict) or "name" not in config:
             raise ArgumentError(
-                f"The config of a dtype policy has no name: {config!r}."
+                f"The config of a dtype policy has no name: {shown(config)}."
             )
-        return cls(name)
+        return cls(config["name"])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, DTypePolicy) and other.name == self.name
+        return type(other) is type(self) and vars(other) == vars(self)
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return f"DTypePolicy({self.name!r})"
+        return f'<DTypePolicy "{self.name}">'
 
 
-config.policy_of[:] = [DTypePolicy.get]
+class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
+    """Dtype policies of layers by path, for the `dtype` of a layer with sublayers.
+
+    A key is a layer's path, such as `"encoder/dense"`, or a regular expression that
+    matches whole paths, such as `"encoder/.*"`. An exact key comes first; a path that
+    no key matches has the default policy.
+
+    Args:
+        default_policy: a policy or its name; the global policy when `None`.
+        policy_map: policies or their names, by key.
+
+    Raises:
+        ArgumentError: a key is set twice, its expression repeats too much, or a path
+            matches several expressions.
+
+    Example:
+        >>> policies = DTypePolicyMap("float32", {"encoder/.*": "mixed_bfloat16"})
+        >>> policies["encoder/dense"], policies["decoder"]
+        (<DTypePolicy "mixed_bfloat16">, <DTypePolicy "float32">)
+    """
+
+    def __init__(
+        self, default_policy: Any = None, policy_map: dict[str, Any] | None = None
+    ) -> None:
+        if isinstance(default_policy, DTypePolicyMap):
+            raise invalid(
+                "DTypePolicyMap", "default_policy", default_policy, "a single policy"
+            )
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise ArgumentTypeError(
+                f"DTypePolicyMap: `policy_map` must be a dict, got {shown(policy_map)}."
+            )
+        self.default_policy = get_dtype_policy(default_policy)
+        self.name = f"map_{self.default_policy.name}"
+        self.compute_dtype = self.default_policy.compute_dtype
+        self.variable_dtype = self.default_policy.variable_dtype
+        # A default that was not given is that of the process that loads the map.
+        self._default_name = default_policy and self.default_policy.name
+        self._policies: dict[str, DTypePolicy] = {}
+        self.update(policy_map or {})
+
+    def __getitem__(self, key: str) -> DTypePolicy:
+        if key in self._policies:
+            return self._policies[key]
+        matching = [k for k in self._policies if re.fullmatch(k, key)]
+        if len(matching) > 1:
+            raise ArgumentError(
+                f"The path {shown(key)} matches several keys of the DTypePolicyMap: "
+                f"{matching}. Let one key match, or add the path itself as a key."
+            )
+        return self._policies[matching[0]] if matching else self.default_policy
+
+    def __setitem__(self, key: str, policy: Any) -> None:
+        if not patterns.accepts([key]):
+            raise invalid("DTypePolicyMap", "key", key, patterns.expected)
+        if key in self._policies:
+            raise ArgumentError(
+                f"The DTypePolicyMap already has the key {shown(key)}. Delete it: "
+                f"`del policies[{shown(key)}]`."
+            )
+        policy = get_dtype_policy(policy)
+        if isinstance(policy, DTypePolicyMap):
+            raise invalid("DTypePolicyMap", "policy", policy, "a single policy")
+        self._policies[key] = policy
+
+    def __delitem__(self, key: str) -> None:
+        del self._policies[key]
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove a key and return its policy."""
+        return self._policies.pop(key, *default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._policies
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def get_config(self) -> dict[str, Any]:
+        policies = {key: policy_config(policy) for key, policy in self.items()}
+        return {"default_policy": self._default_name, "policy_map": policies}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        mapping = [(key, policy.name) for key, policy in self.items()]
+        return (
+            f"<DTypePolicyMap default_policy={self.default_policy.name}, "
+            f"mapping={mapping}>"
+        )
+
+
+def get_dtype_policy(identifier: Any) -> DTypePolicy:
+    """Return a dtype policy.
+
+    Args:
+        identifier: a policy, its name, an element type, a config, or `None` for the
+            global policy.
+
+    Raises:
+        ArgumentError: the name is unknown.
+
+    Example:
+        >>> get_dtype_policy("mixed_bfloat16").variable_dtype
+        'float32'
+    """
+    if isinstance(identifier, DTypePolicy):
+        return identifier
+    if identifier is None:
+        return dtype_policy()
+    if isinstance(identifier, dict):
+        return _from_config(identifier)
+    if isinstance(identifier, str) and identifier.startswith("mixed_"):
+        return DTypePolicy(identifier)
+    return DTypePolicy(standardize_dtype(identifier))
+
+
+_CLASSES: dict[Any, type[DTypePolicy]] = {
+    "DTypePolicy": DTypePolicy,
+    "FloatDTypePolicy": DTypePolicy,
+    "DTypePolicyMap": DTypePolicyMap,
+}
+
+
+def policy_config(policy: DTypePolicy) -> dict[str, Any]:
+    """Return a policy's class and arguments, as Keras writes them."""
+    name = type(policy).__name__
+    return {
+        "module": "keras" if name == "DTypePolicy" else "keras.dtype_policies",
+        "class_name": name,
+        "config": policy.get_config(),
+        "registered_name": None,
+    }
+
+
+def _from_config(config: dict[str, Any]) -> DTypePolicy:
+    name = config.get("class_name", "DTypePolicy")
+    if name not in _CLASSES:
+        raise ArgumentError(
+            f"Unknown class of dtype policies: {shown(name)}. Known: "
+            f"{', '.join(_CLASSES)}."
+        )
+    return _CLASSES[name].from_config(config.get("config", config))
+
+
+config.policy_of[:] = [get_dtype_policy]

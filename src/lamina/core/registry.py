@@ -17,7 +17,12 @@ from typing import Any, TypeVar
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.dtypes import KNOWN_DTYPES, DTypePolicy
+from lamina.core.dtypes import (
+    KNOWN_DTYPES,
+    DTypePolicy,
+    DTypePolicyMap,
+    policy_config,
+)
 from lamina.core.limits import reading
 from lamina.core.scope import local
 from lamina.errors import (
@@ -244,12 +249,7 @@ def serialize(value: Any) -> Any:
     if value is ...:
         return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(value, DTypePolicy):
-        return {
-            "module": "keras",
-            "class_name": "DTypePolicy",
-            "config": value.get_config(),
-            "registered_name": None,
-        }
+        return policy_config(value)
     if hasattr(value, "get_config"):
         inner = {k: serialize(v) for k, v in value.get_config().items()}
         config = {**_reference(type(value)), "config": inner, **_extra_configs(value)}
@@ -466,4 +466,6 @@ _SPECIAL: dict[str, Callable[[Any], Any]] = {
     "__lambda__": refuse_code,
     "function": _function,
     "DTypePolicy": DTypePolicy.from_config,
+    "FloatDTypePolicy": DTypePolicy.from_config,
+    "DTypePolicyMap": DTypePolicyMap.from_config,
 }

@@ -14,7 +14,7 @@ import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core import registry
-from lamina.core.dtypes import DTypePolicy, is_float
+from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, get_dtype_policy, is_float
 from lamina.core.graph import (
     SymbolicTensor,
     infer,
@@ -92,7 +92,7 @@ class Layer(WeightOwner):
         if unknown:
             raise unknown_keywords(type(self), unknown)
         self.name = name_for(type(self), name)
-        self.dtype_policy = DTypePolicy.get(dtype)
+        self.dtype_policy = get_dtype_policy(dtype)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
@@ -132,6 +132,9 @@ class Layer(WeightOwner):
     # Calling
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "_path" not in vars(self):
+            parents = local.call.path if local.call else ()
+            vars(self)["_path"] = "/".join((*parents, self.name))
         args, kwargs = jax.tree.map(self._convert, (args, kwargs), is_leaf=_is_leaf)
         if is_symbolic(args) or is_symbolic(kwargs.values()):
             return self._call_symbolic(args, kwargs)
@@ -333,12 +336,21 @@ class Layer(WeightOwner):
     @property
     def compute_dtype(self) -> str:
         """The type the layer computes in."""
-        return self.dtype_policy.compute_dtype
+        return self._layer_policy().compute_dtype
 
     @property
     def variable_dtype(self) -> str:
         """The type variables are stored in."""
-        return self.dtype_policy.variable_dtype
+        return self._layer_policy().variable_dtype
+
+    def _layer_policy(self) -> DTypePolicy:
+        policy = self.dtype_policy
+        return policy[self.path] if isinstance(policy, DTypePolicyMap) else policy
+
+    @property
+    def path(self) -> str:
+        """Names of the layers that it was first called in, then its own: "a/b/c"."""
+        return vars(self).get("_path", self.name)
 
     # Shapes and the graph
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import Check, one_of, optional
-from lamina.core.dtypes import DTypePolicy, is_float
+from lamina.core.dtypes import get_dtype_policy, is_float
 from lamina.core.masks import get_mask
 from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, serialize, snake_case
@@ -62,7 +62,7 @@ class Loss(Module):
     ) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.reduction = reduction
-        self.dtype = DTypePolicy.get(dtype or floatx()).compute_dtype
+        self.dtype = get_dtype_policy(dtype or floatx()).compute_dtype
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.

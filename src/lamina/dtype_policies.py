@@ -1,0 +1,49 @@
+"""Dtype policies: the types that layers compute in and store their weights in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.core import registry
+from lamina.core.dtypes import DTypePolicy, DTypePolicyMap
+from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
+from lamina.core.dtypes import get_dtype_policy as get
+from lamina.errors import ArgumentError, shown
+
+__all__ = [
+    "DTypePolicy",
+    "DTypePolicyMap",
+    "FloatDTypePolicy",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+
+def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
+    """Return the config of a dtype policy.
+
+    Args:
+        dtype_policy: a policy.
+    """
+    return registry.serialize(dtype_policy)
+
+
+def deserialize(
+    config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+) -> DTypePolicy:
+    """Return the dtype policy that a config describes.
+
+    Args:
+        config: what `serialize` returned.
+        custom_objects: classes of yours, by name.
+
+    Raises:
+        ArgumentError: the config describes something else.
+    """
+    policy = registry.deserialize(config, custom_objects)
+    if not isinstance(policy, DTypePolicy):
+        raise ArgumentError(
+            f"The config must be that of a dtype policy, got {shown(config)}."
+        )
+    return policy
