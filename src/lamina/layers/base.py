@@ -14,7 +14,7 @@ import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core import registry
-from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, get_dtype_policy, is_float
+from lamina.core.dtypes import get_dtype_policy, is_float
 from lamina.core.graph import (
     SymbolicTensor,
     infer,
@@ -325,32 +325,6 @@ class Layer(WeightOwner):
         """Add a scalar, or several, to what training minimises; use inside `call`."""
         losses = self._call_losses if local.call is None else local.call.losses
         losses.extend(jax.tree.leaves(loss))
-
-    # Types
-
-    @property
-    def dtype(self) -> str:
-        """The type variables are stored in."""
-        return self.variable_dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The type the layer computes in."""
-        return self._layer_policy().compute_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The type variables are stored in."""
-        return self._layer_policy().variable_dtype
-
-    def _layer_policy(self) -> DTypePolicy:
-        policy = self.dtype_policy
-        return policy[self.path] if isinstance(policy, DTypePolicyMap) else policy
-
-    @property
-    def path(self) -> str:
-        """Names of the layers that it was first called in, then its own: "a/b/c"."""
-        return vars(self).get("_path", self.name)
 
     # Shapes and the graph
 

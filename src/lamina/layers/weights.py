@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core import stateless
+from lamina.core.dtypes import DTypePolicy, DTypePolicyMap
 from lamina.core.module import Module
 from lamina.core.random import SeedGenerator
 from lamina.core.variable import Variable, touch_structure
@@ -23,6 +24,8 @@ _MADE_BY_INIT = ("autocast", "built", "dtype_policy", "name", "_nodes", "_traina
 class WeightOwner(Module):
     """A module whose variables are weights, some of them trained; base of Layer."""
 
+    name: str
+    dtype_policy: DTypePolicy
     built: bool
     _trainable: bool
     _call_losses: list[Any]
@@ -39,6 +42,30 @@ class WeightOwner(Module):
             f"{type(self).__name__!r} object has no attribute {name!r}", name=name,
             obj=self,
         )  # fmt: skip
+
+    @property
+    def dtype(self) -> str:
+        """The type variables are stored in."""
+        return self.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type the layer computes in."""
+        return self._layer_policy().compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type variables are stored in."""
+        return self._layer_policy().variable_dtype
+
+    def _layer_policy(self) -> DTypePolicy:
+        policy = self.dtype_policy
+        return policy[self.path] if isinstance(policy, DTypePolicyMap) else policy
+
+    @property
+    def path(self) -> str:
+        """Names of the layers that it was first called in, then its own: "a/b/c"."""
+        return vars(self).get("_path", self.name)
 
     def own_weights(self) -> list[Variable]:
         """This layer's own weights, trainable ones first."""
