@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.training.callbacks.monitor import better_direction
+
 __all__ = ["plot_history", "plot_images"]
 
 
@@ -26,24 +28,68 @@ def plot_history(
 ) -> None:
     """Draw each metric by epoch, training and validation in one panel, as PNG.
 
+    A dashed line marks the best validation epoch of a metric whose name says whether
+    lower or higher is better. Metrics with the same values share a panel, such as a
+    loss of mean squared errors and the metric `mse`.
+
     Args:
         history: what `fit` returned, or its `history`.
         path: where the picture goes.
         skip: epochs at the start to leave out, which often dwarf the rest.
     """
     logs = getattr(history, "history", history)
-    names = [n for n in logs if not n.startswith("val_")]
-    figure, panels = _figure(len(names), 1, 5.5, 4)
-    for panel, name in zip(panels, names, strict=True):
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+    panels = _distinct(logs)
+    figure, axes = _figure(len(panels), 1, 5.5, 4)
+    for panel, names in zip(axes, panels, strict=True):
+        for key, label in ((names[0], "training"), (f"val_{names[0]}", "validation")):
             if key in logs:
                 values = logs[key][skip:]
                 epochs = np.arange(skip + 1, skip + 1 + len(values))
                 panel.plot(epochs, values, label=label)
-        panel.set(xlabel="epoch", ylabel=name)
+        _mark_best(panel, names, logs, skip)
+        panel.set(xlabel="epoch", ylabel=", ".join(names))
         panel.grid(alpha=0.3)
         panel.legend()
+    if skip:
+        figure.suptitle(f"Epochs 1 to {skip} are not shown", fontsize=10)
     figure.savefig(path, dpi=100)
+
+
+def _distinct(logs: Mapping[str, Sequence[float]]) -> list[list[str]]:
+    """Names of metrics, those with the same values for every epoch together."""
+    groups: list[list[str]] = []
+    for name in (n for n in logs if not n.startswith("val_")):
+        curves = [logs.get(name), logs.get(f"val_{name}")]
+        for group in groups:
+            others = [logs.get(group[0]), logs.get(f"val_{group[0]}")]
+            if _are_close(curves, others):
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return groups
+
+
+def _are_close(curves: Sequence[Any], others: Sequence[Any]) -> bool:
+    pairs = list(zip(curves, others, strict=True))
+    if any((a is None) != (b is None) or np.shape(a) != np.shape(b) for a, b in pairs):
+        return False
+    return all(
+        np.allclose(a, b, rtol=1e-4, equal_nan=True) for a, b in pairs if a is not None
+    )
+
+
+def _mark_best(
+    panel: Any, names: Sequence[str], logs: Mapping[str, Sequence[float]], skip: int
+) -> None:
+    values = np.asarray(logs.get(f"val_{names[0]}", ()), float)
+    better = next(filter(None, (better_direction(name) for name in names)), None)
+    if better is None or not np.isfinite(values).any():
+        return
+    best = int(np.nanargmax(values) if better == "max" else np.nanargmin(values))
+    if best >= skip:
+        label = f"best: {values[best]:.4g} in epoch {best + 1}"
+        panel.axvline(best + 1, color="gray", linestyle="--", label=label)
 
 
 def plot_images(

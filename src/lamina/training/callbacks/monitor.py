@@ -12,7 +12,7 @@ from lamina.core.check import Check, at_least, is_number, one_of
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.training.callbacks.base import Callback
 
-__all__ = ["MonitorCallback"]
+__all__ = ["MonitorCallback", "better_direction"]
 
 _HIGHER = (
     "acc",
@@ -40,6 +40,18 @@ _LOWER = (
     "poisson",
     "rmse",
 )
+
+
+def better_direction(metric: str) -> str | None:
+    """Return "max" if higher values of a metric are better, "min" if lower ones are.
+
+    Args:
+        metric: the metric's name; `None` is returned for one that does not tell.
+    """
+    name = metric.lower()
+    if name.endswith(_HIGHER):
+        return "max"
+    return "min" if name.endswith(_LOWER) else None
 
 
 class MonitorCallback(Callback):
@@ -98,11 +110,10 @@ class MonitorCallback(Callback):
             for m in metrics
             if name == m.name or name.endswith(f"_{m.name}")
         ]
-        for text in (*kinds, name.lower()):
-            if text.endswith(_HIGHER):
-                return True
-            if text.endswith(_LOWER):
-                return False
+        for text in (*kinds, name):
+            direction = better_direction(text)
+            if direction is not None:
+                return direction == "max"
         known = [prefix + m.name for m in metrics for prefix in ("", "val_")]
         raise ArgumentError(
             f"{type(self).__name__}: whether {self.monitor!r} is better when it is "

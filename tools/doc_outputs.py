@@ -1,0 +1,73 @@
+"""Run the code blocks of the README and the tutorial and write their output below them.
+
+    python -m tools.doc_outputs
+
+Each language has a page of its own with the same blocks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+PAGES = (
+    ("README.md", "README.ko.md"),
+    ("docs/tutorial.md", "docs/tutorial.ko.md"),
+)
+# A block of Python and, if the block prints, the block of text after it.
+BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Code and printed text of each block of a page."""
+    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def run(page: str) -> list[str]:
+    """Run a page's blocks one after the other in one namespace.
+
+    Returns:
+        What each block printed.
+    """
+    names: dict[str, Any] = {}
+    outputs: list[str] = []
+    # A page may set how arrays print and write files, which must not outlast it.
+    with (
+        np.printoptions(),
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),
+    ):
+        for number, (code, _) in enumerate(blocks(page), start=1):
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                exec(compile(code, f"{page}, block {number}", "exec"), names)
+            outputs.append(output.getvalue())
+    return outputs
+
+
+def main() -> None:
+    """Rewrite the printed text in all pages."""
+    for pages in PAGES:
+        outputs = run(pages[0])
+        for page in pages:
+            rest = iter(outputs)
+
+            def with_output(match: re.Match[str], rest: Any = rest) -> str:
+                printed = next(rest)
+                text = f"```python\n{match[1]}```\n"
+                return f"{text}\n```text\n{printed}```\n" if printed else text
+
+            path = ROOT / page
+            text = BLOCK.sub(with_output, path.read_text(encoding="utf-8"))
+            path.write_text(text, encoding="utf-8")
+            print(f"{page}: {len(outputs)} blocks")
+
+
+if __name__ == "__main__":
+    main()
