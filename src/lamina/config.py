@@ -25,14 +25,17 @@ __all__ = [
     "autotune",
     "backend",
     "cache_folder",
+    "disable_flash_attention",
     "disable_interactive_logging",
     "dtype_policy",
     "enable_determinism",
+    "enable_flash_attention",
     "enable_interactive_logging",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_deterministic",
+    "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
     "kernel",
     "matmul_precision",
@@ -62,6 +65,7 @@ _settings: dict[str, Any] = {
     "deterministic": False,
     "dtype_policy": None,
     "interactive_logging": True,
+    "flash_attention": True,
     "kernels": {},
     "matmul_precision": None,
     "autotune": os.environ.get("LAMINA_AUTOTUNE", "").lower() not in ("off", "0"),
@@ -194,6 +198,35 @@ def set_kernel(op: str, form: str | None) -> None:
     """
     others = {k: v for k, v in _settings["kernels"].items() if k != op}
     _settings["kernels"] = others if form is None else {**others, op: form}
+
+
+def enable_flash_attention() -> None:
+    """Let attention choose a fused kernel, as at the start.
+
+    A fused kernel never holds all scores at once. Which one runs follows from device,
+    types and shapes; where none applies, attention takes its reference form.
+    """
+    _settings["flash_attention"] = True
+
+
+def disable_flash_attention() -> None:
+    """Make attention take its reference form, which holds all scores at once.
+
+    A layer or call that is given `flash_attention=True` is not affected. Holds for
+    what is traced from then on, not for programs that are compiled already.
+
+    Example:
+        >>> disable_flash_attention()
+        >>> is_flash_attention_enabled()
+        False
+        >>> enable_flash_attention()
+    """
+    _settings["flash_attention"] = False
+
+
+def is_flash_attention_enabled() -> bool:
+    """Return whether attention may choose a fused kernel."""
+    return _settings["flash_attention"]
 
 
 def autotune() -> bool:

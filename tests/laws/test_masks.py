@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -43,3 +45,11 @@ def test_a_mask_that_hides_nothing_changes_nothing(case):
     bare = layer(case.inputs[0], **call)
     masked = layer(case.inputs[0], mask=everything, **call)
     assert_close(seen(case, layer, masked), seen(case, layer, bare))
+
+
+@pytest.mark.parametrize("case", named(LAYERS))
+def test_compute_mask_takes_the_inputs_and_a_mask(case):
+    layer = case.make(lamina)
+    names = list(inspect.signature(layer.compute_mask).parameters)
+    overridden = type(layer).compute_mask is not lamina.layers.Layer.compute_mask
+    assert names == ["inputs", "mask" if overridden else "previous_mask"]

@@ -22,6 +22,7 @@ __all__ = [
     "boolean",
     "check_arguments",
     "check_name",
+    "dimensions",
     "fraction",
     "integer",
     "one_of",
@@ -68,6 +69,16 @@ fraction = Check(
     "a number from 0 up to, not including, 1",
     lambda v: is_number(v) and 0 <= v < 1,
     (-0.1, 1.0, 50, "0.5"),
+)
+
+
+dimensions = Check(
+    "a tuple of positive integers, or None for a dimension of the input",
+    lambda v: (
+        isinstance(v, (tuple, list))
+        and all(n is None or (is_int(n) and n > 0) for n in v)
+    ),
+    ("Invalid", (20, 1.5), (20, -1), (20, 0), 3),
 )
 
 

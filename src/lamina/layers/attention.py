@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lamina.core import random
 from lamina.core.check import boolean, fraction, one_of
 from lamina.core.module import Number
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, shown
 from lamina.layers.base import Layer, is_shape
 from lamina.ops.scores import Look
 
@@ -43,6 +43,7 @@ class Attention(Layer):
     Reference: Luong et al. 2015, https://arxiv.org/abs/1508.04025
     """
 
+    supports_masking = True
     dropout = Number()
     arguments = {
         "use_scale": boolean,
@@ -87,6 +88,17 @@ class Attention(Layer):
             f"`[query, value]` or `[query, value, key]`. It got {got}."
         )
 
+    def _check_masks(self, mask: Any) -> tuple[Any, Any]:
+        if mask is None:
+            return None, None
+        if not isinstance(mask, (list, tuple)) or len(mask) not in (2, 3):
+            raise ArgumentError(
+                f"Layer {self.name!r} ({type(self).__name__}): `mask` must be a list, "
+                "`[query_mask, value_mask]`, with None for an input without a mask. "
+                f"Received: mask={shown(mask)}."
+            )
+        return mask[0], mask[1]
+
     def scores(self, query: jax.Array, key: jax.Array) -> jax.Array:
         """How well each query matches each key, (batch, queries, keys)."""
         if self.concat_score_weight is None:
@@ -107,7 +119,7 @@ class Attention(Layer):
     ) -> Any:
         self._check_inputs(inputs)
         query, value, key = (*inputs, inputs[1])[:3]
-        query_mask, value_mask = (None, None) if mask is None else mask[:2]
+        query_mask, value_mask = self._check_masks(mask)
         scores = self.scores(query, key)
         seen = None if value_mask is None else value_mask[..., None, :]
         if use_causal_mask:
@@ -125,9 +137,10 @@ class Attention(Layer):
             outputs = jnp.where(query_mask[..., None], outputs, 0)
         return (outputs, shares) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The query's."""
-        return None if previous_mask is None else previous_mask[0]
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the query."""
+        query_mask, _ = self._check_masks(mask)
+        return None if query_mask is None else jnp.asarray(query_mask)
 
 
 class AdditiveAttention(Attention):

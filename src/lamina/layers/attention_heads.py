@@ -19,8 +19,7 @@ from lamina.errors import ArgumentError
 from lamina.initializers import Initializer
 from lamina.layers.base import Layer
 from lamina.layers.einsum_dense import EinsumDense
-from lamina.ops.attention import reference_attention
-from lamina.ops.kernels import call
+from lamina.ops.attention import attention
 from lamina.ops.scores import Drop, Look, seen_keys
 
 __all__ = ["Headed", "Projections", "Shape", "several"]
@@ -45,7 +44,8 @@ class Headed(Layer):
         dropout: share of the attention dropped in training.
         use_bias: whether the dense layers have biases.
         sliding_window: how near a key must be to the query's place: less than this.
-        flash_attention: `False` for the plain form, else the one that suits.
+        flash_attention: whether a fused kernel may run; `None` for
+            `config.is_flash_attention_enabled()`.
         kernel_initializer: initializer of the dense layers' kernels.
         bias_initializer: initializer of their biases.
         kernel_regularizer: penalty on the kernels.
@@ -202,10 +202,7 @@ class Headed(Layer):
         drop = None
         if self._drops(training):
             drop = Drop(random.draw_seed(self.seed_generator), self.dropout)
-        if self.flash_attention is False:
-            y = reference_attention(q, k, v, None, arrays, look, drop)
-        else:
-            y = call("attention", q, k, v, None, arrays, look, drop)
+        y = attention(q, k, v, None, arrays, look, drop, self.flash_attention)
         if vars(self)["dropout"] == 0 or not (arrays or look.window):
             return y
         # As in Keras, a query that sees no key gets zeros where there is dropout.

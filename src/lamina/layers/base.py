@@ -95,7 +95,7 @@ class Layer(WeightOwner):
         self.dtype_policy = get_dtype_policy(dtype)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.built = False
+        self.built = not self._has_build() and not is_users(type(self))
         self._trainable = bool(trainable)
         self._nodes: list[Any] = []
         self._call_losses: list[Any] = []
@@ -246,13 +246,17 @@ class Layer(WeightOwner):
 
     # Building
 
+    def _has_build(self) -> bool:
+        return type(self).build is not Layer.build
+
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if "_first_call" not in vars(self):
             users = is_users(type(self))  # lamina's own are built by shape
             self._first_call = FirstCall.of(args, kwargs) if users else None
         if self.input_spec is not None and args:
             check_inputs(self, self.input_spec, args[0])
-        if self.built:
+        remembers = self._has_build() or "_build_shapes" in vars(self)
+        if self.built and remembers:
             return
         shapes = self._shapes_for_build(args, kwargs)
         # Weights belong to no program being traced and to no compute type.

@@ -362,9 +362,9 @@ class Lambda(Layer):
         extra = {name: given[name] for name in self._extra}
         return self.function(inputs, **self.keywords, **extra)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """What `mask` says."""
-        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

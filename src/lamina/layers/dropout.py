@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lamina import config
 from lamina.core import random
-from lamina.core.check import at_least, between, fraction
+from lamina.core.check import at_least, between, dimensions, fraction, optional
 from lamina.core.module import Number
 from lamina.layers.base import Layer
 from lamina.layers.spatial import data_formats
@@ -77,7 +77,7 @@ class Dropout(Noise):
     """
 
     rate = Number()
-    arguments = {"rate": between(0, 1)}
+    arguments = {"rate": between(0, 1), "noise_shape": optional(dimensions)}
 
     def __init__(
         self,
@@ -87,7 +87,8 @@ class Dropout(Noise):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, **kwargs)
-        self.rate, self.noise_shape = rate, noise_shape
+        self.rate = rate
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def noisy(self, inputs: jax.Array) -> jax.Array:
         """Some elements zero, the others scaled."""
@@ -299,7 +300,8 @@ class AlphaDropout(Noise):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, **kwargs)
-        self.rate, self.noise_shape = rate, noise_shape
+        self.rate = rate
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def noisy(self, inputs: jax.Array) -> jax.Array:
         """Some elements at SELU's lowest value, all rescaled."""

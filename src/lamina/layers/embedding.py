@@ -98,6 +98,6 @@ class Embedding(Layer):
         rows = self.embeddings.value.at[index].get(mode="fill", fill_value=jnp.nan)
         return rows.astype(self.compute_dtype)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Which indices are not 0, with `mask_zero`."""
         return inputs != 0 if self.mask_zero else None

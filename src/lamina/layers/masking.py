@@ -35,7 +35,7 @@ class Masking(Layer):
         self.mask_value = mask_value
         self.built = True
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Which steps hold anything but `mask_value`."""
         return (inputs != self.mask_value).any(-1)
 

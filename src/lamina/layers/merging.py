@@ -76,11 +76,11 @@ class Merge(Layer):
     def _rule(self) -> str:
         return "sizes must be equal, or 1, axis by axis"
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where any input's mask is; none if an input has no mask."""
-        if previous_mask is None or any(m is None for m in previous_mask):
+        if mask is None or any(m is None for m in mask):
             return None
-        return functools.reduce(jnp.logical_or, previous_mask)
+        return functools.reduce(jnp.logical_or, mask)
 
 
 class Elementwise(Merge):
@@ -240,16 +240,16 @@ class Concatenate(Merge):
     def call(self, inputs: Any) -> Any:
         return jnp.concatenate(inputs, self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The masks joined in the same way, inputs without one counting as seen."""
-        if previous_mask is None or all(m is None for m in previous_mask):
+        if mask is None or all(m is None for m in mask):
             return None
         spread = []
-        for x, mask in zip(inputs, previous_mask, strict=True):
-            mask = jnp.ones((), bool) if mask is None else mask
-            while 0 < mask.ndim < x.ndim:
-                mask = mask[..., None]
-            spread.append(jnp.broadcast_to(mask, x.shape))
+        for x, seen in zip(inputs, mask, strict=True):
+            seen = jnp.ones((), bool) if seen is None else seen
+            while 0 < seen.ndim < x.ndim:
+                seen = seen[..., None]
+            spread.append(jnp.broadcast_to(seen, x.shape))
         return jnp.any(jnp.concatenate(spread, self.axis), axis=-1)
 
 
@@ -321,7 +321,7 @@ class Dot(Merge):
         result = jax.lax.dot_general(first, second, dimensions)
         return result[:, None] if result.ndim == 1 else result
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """None: the axes that masks speak of are gone."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,17 @@ from lamina.errors import ShapeError, invalid
 from lamina.layers.attention_heads import Headed, Projections, Shape, several
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
+
+
+def _integers(low: float) -> Check:
+    """An integer or a non-empty tuple of integers, each at least `low`."""
+
+    def accepts(value: Any) -> bool:
+        values = value if isinstance(value, (tuple, list)) else (value,)
+        return len(values) > 0 and all(is_int(n) and n >= low for n in values)
+
+    kind = "a positive integer" if low > 0 else "an integer"
+    return Check(f"{kind} or a tuple of them", accepts, ("1", 1.5, ()))
 
 
 class MultiHeadAttention(Headed):
@@ -34,7 +46,8 @@ class MultiHeadAttention(Headed):
             width by default.
         attention_axes: axes to look along; by default all but batch and width.
         sliding_window: how near a key must be to the query's place: less than this.
-        flash_attention: `False` for the plain form, else the one that suits.
+        flash_attention: whether a fused kernel may run; `None` for
+            `config.is_flash_attention_enabled()`.
         kernel_initializer: initializer of the dense layers' kernels.
         bias_initializer: initializer of their biases.
         kernel_regularizer: penalty on the kernels.
@@ -64,20 +77,8 @@ class MultiHeadAttention(Headed):
         "num_heads": positive_int,
         "key_dim": positive_int,
         "value_dim": optional(positive_int),
-        "attention_axes": optional(
-            Check(
-                "an integer or some of them",
-                lambda v: (
-                    is_int(v)
-                    or (
-                        isinstance(v, (tuple, list))
-                        and len(v) > 0
-                        and all(map(is_int, v))
-                    )
-                ),
-                ("1", 1.5, ()),
-            )
-        ),
+        "output_shape": optional(_integers(1)),
+        "attention_axes": optional(_integers(-math.inf)),
     }
 
     def __init__(
@@ -128,12 +129,7 @@ class MultiHeadAttention(Headed):
     ) -> None:
         """Make the dense layers."""
         key_shape = value_shape if key_shape is None else key_shape
-        if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
-            raise ShapeError(
-                f"Layer {self.name!r} (MultiHeadAttention) needs one key for each "
-                f"value. It got values of shape {tuple(value_shape)} and keys of shape "
-                f"{tuple(key_shape)}."
-            )
+        self._check_pairs(value_shape, key_shape)
         keys, values = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
         self.query_dense = self.projection("query", query_shape, keys)
         self.key_dense = self.projection("key", key_shape, keys)
@@ -145,6 +141,14 @@ class MultiHeadAttention(Headed):
         width = self.output_shape or query_shape[-1:]
         inner = (*query_shape[:-1], *values)
         self.output_dense = self.projection("attention_output", inner, width, 2)
+
+    def _check_pairs(self, value_shape: Shape, key_shape: Shape) -> None:
+        if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
+            raise ShapeError(
+                f"Layer {self.name!r} (MultiHeadAttention) needs one key for each "
+                f"value. It got values of shape {tuple(value_shape)} and keys of shape "
+                f"{tuple(key_shape)}."
+            )
 
     def projections(self) -> Projections:
         """The dense layers."""
@@ -166,6 +170,7 @@ class MultiHeadAttention(Headed):
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> tuple[int | None, ...]:
         """The shape of the output for inputs of these shapes."""
+        self._check_pairs(value_shape, value_shape if key_shape is None else key_shape)
         return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
 
     def get_config(self) -> dict[str, Any]:
@@ -187,7 +192,8 @@ class GroupQueryAttention(Headed):
         dropout: share of the attention dropped in training.
         use_bias: whether the dense layers have biases.
         sliding_window: how near a key must be to the query's place: less than this.
-        flash_attention: `False` for the plain form, else the one that suits.
+        flash_attention: whether a fused kernel may run; `None` for
+            `config.is_flash_attention_enabled()`.
         kernel_initializer: initializer of the dense layers' kernels.
         bias_initializer: initializer of their biases.
         kernel_regularizer: penalty on the kernels.

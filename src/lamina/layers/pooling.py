@@ -266,7 +266,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         count = jnp.sum(seen, self.spatial_axes, inputs.dtype, keepdims=self.keepdims)
         return total / jnp.maximum(count, 1)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """None: there are no steps left to hide."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lamina import config
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import call, reference
@@ -70,7 +71,8 @@ def dot_product_attention(
         mask: true where a query may look at a key, of such a shape too.
         scale: 1 / sqrt(width) by default.
         is_causal: whether a query sees only keys at its own place and before.
-        flash_attention: `False` for the reference form, else the one that suits.
+        flash_attention: whether a fused kernel may run; `None` for
+            `config.is_flash_attention_enabled()`.
         attn_logits_soft_cap: where scores level off.
 
     Raises:
@@ -93,9 +95,37 @@ def dot_product_attention(
     look = Look(scale, is_causal, soft_cap=attn_logits_soft_cap)
     masks = () if mask is None else (_per_score(mask).astype(bool),)
     bias = None if bias is None else _per_score(bias)
-    if flash_attention is False:
-        return reference_attention(q, k, v, bias, masks, look, None)
-    return call("attention", q, k, v, bias, masks, look, None)
+    return attention(q, k, v, bias, masks, look, None, flash_attention)
+
+
+def attention(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    bias: Any,
+    masks: tuple[Any, ...],
+    look: Look,
+    drop: Drop | None,
+    flash_attention: bool | None,
+) -> jax.Array:
+    """Attention by a fused kernel where that is allowed, else in the reference form.
+
+    Args:
+        query: (batch, queries, heads, width).
+        key: (batch, keys, heads, width).
+        value: (batch, keys, heads, any width).
+        bias: added to the scores, or `None`.
+        masks: (batch, heads, queries, keys) each, 1 along any axis.
+        look: causality, window and scale.
+        drop: the dropout of attention weights, or `None`.
+        flash_attention: `None` for `config.is_flash_attention_enabled()`.
+    """
+    if flash_attention is None:
+        flash_attention = config.is_flash_attention_enabled()
+    arguments = query, key, value, bias, masks, look, drop
+    if flash_attention:
+        return call("attention", *arguments)
+    return reference_attention(*arguments)
 
 
 def _per_score(x: Tensor) -> jax.Array:

@@ -76,3 +76,8 @@ def test_arrays_are_written_by_value():
     layer = layers.Rescaling(np.array([0.5, 2.0]))
     copy = layers.deserialize(layers.serialize(layer))
     np.testing.assert_array_equal(copy(np.ones((1, 2))), [[0.5, 2.0]])
+
+
+def test_layers_without_weights_are_built_when_they_are_made():
+    assert layers.GlobalMaxPooling1D().built and layers.Dropout(0.1).built
+    assert not layers.Dense(2).built

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina import ops
+from lamina import config, ops
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ops.kernels.cpu.attention import rows_in_blocks
+from lamina.ops.kernels.table import recording
 from lamina.ops.scores import Drop, Look
 from lamina.saving.weights import kept_by, saved_modules, variable_records
 from tests.tables.arrays import bools, floats
@@ -152,3 +153,41 @@ def test_files_are_laid_out_as_keras_does(tmp_path):
     heads += ["multi_head_attention/_gate_dense"]
     heads += [f"grouped_query_attention/_{name}_dense" for name in names]
     assert stored == {f"layers/{h}/vars/{i}" for h in heads for i in (0, 1)}
+
+
+def test_flash_attention_setting_decides_whether_a_fused_kernel_may_run():
+    x = floats(1, 600, 1, 4)
+    layer = lamina.layers.MultiHeadAttention(1, 4)
+    config.set_kernel("attention", "rows_in_blocks")
+
+    def kernels(flash_attention=None):
+        with recording() as choices:
+            ops.dot_product_attention(x, x, x, flash_attention=flash_attention)
+        return [choice.form for choice in choices if choice.op == "attention"]
+
+    assert kernels() == kernels(True) == ["rows_in_blocks"]
+    config.disable_flash_attention()
+    assert not config.is_flash_attention_enabled()
+    assert kernels() == kernels(False) == []
+    assert kernels(True) == ["rows_in_blocks"]
+    with recording() as choices:
+        layer(x[:, :, 0], x[:, :, 0])
+    assert "attention" not in [choice.op for choice in choices]
+    config.enable_flash_attention()
+    assert config.is_flash_attention_enabled()
+
+
+def test_masks_of_attention_are_a_list():
+    query, value = floats(1, 3, 4), floats(1, 5, 4)
+    layer = lamina.layers.Attention()
+    for mask in (np.ones((1, 3), bool), [np.ones((1, 3), bool)]):
+        with pytest.raises(ArgumentError, match="`mask` must be a list"):
+            layer([query, value], mask=mask)
+
+
+def test_output_shape_needs_a_key_for_each_value():
+    layer = lamina.layers.MultiHeadAttention(4, 2)
+    with pytest.raises(ShapeError, match="one key for each"):
+        layer.compute_output_shape((2, 4, 8), (2, 2, 8), (2, 1, 7))
+    with pytest.raises(ArgumentError, match="output_shape"):
+        lamina.layers.MultiHeadAttention(2, 16, output_shape=8.0)

@@ -210,9 +210,9 @@ class RNN(Layer):
             structure, [jnp.asarray(v, w.dtype) for v, w in pairs]
         )
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any) -> Any:
         """The input's mask for sequences; none for a last output and for states."""
-        masks = jax.tree.leaves(previous_mask)
+        masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 

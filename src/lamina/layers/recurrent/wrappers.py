@@ -160,9 +160,9 @@ class Bidirectional(Layer):
             return output
         return (*output, *states) if self.merge_mode is None else (output, *states)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any) -> Any:
         """The input's mask for sequences; none for last outputs and for states."""
-        masks = jax.tree.leaves(previous_mask)
+        masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
         outputs = [mask, mask] if self.merge_mode is None else [mask]
         if self.return_state:
