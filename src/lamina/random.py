@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from lamina.core.random import (
     SeedGenerator,
+    beta,
+    binomial,
     categorical,
     dropout,
+    gamma,
     normal,
     randint,
     set_seed,
@@ -16,8 +19,11 @@ from lamina.core.random import (
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
     "categorical",
     "dropout",
+    "gamma",
     "normal",
     "randint",
     "set_seed",

@@ -16,17 +16,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.dtypes import standardize_dtype
+from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.module import Module
 from lamina.core.registry import Registry
 from lamina.core.scope import local
 from lamina.core.variable import Variable
+from lamina.errors import ShapeError, invalid
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
     "categorical",
     "draw_seed",
     "dropout",
+    "gamma",
     "hash_words",
     "keep",
     "make_seed",
@@ -206,7 +210,7 @@ def normal(
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Samples of the normal distribution."""
-    dtype = standardize_dtype(dtype)
+    dtype = _require_float("normal", dtype)
     sample = jax.random.normal(draw_seed(seed), tuple(shape), dtype)
     return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
 
@@ -219,9 +223,7 @@ def uniform(
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Samples of the uniform distribution over [minval, maxval)."""
-    dtype = standardize_dtype(dtype)
-    if jnp.issubdtype(dtype, jnp.integer):
-        return jax.random.randint(draw_seed(seed), tuple(shape), minval, maxval, dtype)
+    dtype = _require_float("uniform", dtype, "`random.randint` draws integers")
     return jax.random.uniform(draw_seed(seed), tuple(shape), dtype, minval, maxval)
 
 
@@ -233,6 +235,10 @@ def randint(
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Integers uniform over minval, ..., maxval - 1."""
+    dtype = standardize_dtype(dtype)
+    if not jnp.issubdtype(dtype, jnp.integer):
+        hint = "`random.uniform` draws floats"
+        raise invalid("randint", "dtype", dtype, "an integer type", hint)
     key = draw_seed(seed)
     return jax.random.randint(key, tuple(shape), minval, maxval, dtype)
 
@@ -245,7 +251,7 @@ def truncated_normal(
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Samples of the normal distribution cut at two standard deviations."""
-    dtype = standardize_dtype(dtype)
+    dtype = _require_float("truncated_normal", dtype)
     key = draw_seed(seed)
     sample = jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype)
     return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
@@ -259,6 +265,11 @@ def categorical(
 ) -> jax.Array:
     """Class indices drawn by unnormalised log-probabilities, (batch, num_samples)."""
     logits = jnp.asarray(logits)
+    if logits.ndim != 2:
+        raise ShapeError(
+            f"categorical: `logits` must have the shape (batch, classes), got "
+            f"{logits.shape}. Reshape them: `logits.reshape(-1, logits.shape[-1])`."
+        )
     shape = (num_samples, *logits.shape[:-1])
     sample = jax.random.categorical(draw_seed(seed), logits, shape=shape)
     return jnp.moveaxis(sample, 0, -1).astype(dtype)
@@ -269,6 +280,51 @@ def shuffle(
 ) -> jax.Array:
     """The array with its slices along `axis` in random order."""
     return jax.random.permutation(draw_seed(seed), jnp.asarray(x), axis)
+
+
+def gamma(
+    shape: Sequence[int],
+    alpha: Any,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Samples of the gamma distribution with shape `alpha` and scale 1."""
+    dtype = _require_float("gamma", dtype)
+    alpha = jnp.asarray(alpha, dtype)
+    return jax.random.gamma(draw_seed(seed), alpha, tuple(shape), dtype)
+
+
+def beta(
+    shape: Sequence[int],
+    alpha: Any,
+    beta: Any,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Samples of the beta distribution with parameters `alpha` and `beta`."""
+    dtype = _require_float("beta", dtype)
+    alpha, beta = jnp.asarray(alpha, dtype), jnp.asarray(beta, dtype)
+    return jax.random.beta(draw_seed(seed), alpha, beta, tuple(shape), dtype)
+
+
+def binomial(
+    shape: Sequence[int],
+    counts: Any,
+    probabilities: Any,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Numbers of successes in `counts` trials with the given `probabilities`."""
+    dtype = _require_float("binomial", dtype)
+    counts, chances = jnp.asarray(counts), jnp.asarray(probabilities)
+    return jax.random.binomial(draw_seed(seed), counts, chances, tuple(shape), dtype)
+
+
+def _require_float(owner: str, dtype: Any, hint: str = "") -> str:
+    dtype = standardize_dtype(dtype)
+    if not is_float(dtype):
+        raise invalid(owner, "dtype", dtype, "a floating-point type", hint)
+    return dtype
 
 
 def dropout(
