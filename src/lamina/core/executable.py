@@ -21,6 +21,7 @@ import jax
 
 from lamina import config
 from lamina.core import allocator
+from lamina.core.interrupts import result_of, run_in_thread
 
 __all__ = [
     "Program",
@@ -118,26 +119,28 @@ class Program:
         key = _shapes(args)
         found = self._ready.get(key)
         if found is None:
-            found = _compile(self._jitted.lower(*args))
-            self._keep(key, found)
-        return found.result() if isinstance(found, Future) else found
+            found = self._begin(key, args)
+        if not isinstance(found, Future):
+            return found
+        try:
+            compiled = result_of(found)
+        except Exception:
+            self._ready.pop(key, None)
+            raise
+        self._keep(key, compiled)
+        return compiled
 
     def prepare(self, *args: Any) -> None:
         """Trace now and compile in a background thread."""
         key = _shapes(args)
-        if key in self._ready:
-            return
-        lowered = self._jitted.lower(*args)
-        future: Future[Any] = Future()
+        if key not in self._ready:
+            self._begin(key, args)
+
+    def _begin(self, key: Hashable, args: Any) -> Future[Any]:
+        # Only a thread that does not compile can take a signal meanwhile.
+        future = run_in_thread(_compile, self._jitted.lower(*args))
         self._keep(key, future)
-
-        def work() -> None:
-            try:
-                future.set_result(_compile(lowered))
-            except BaseException as error:  # reported where the result is asked for
-                future.set_exception(error)
-
-        threading.Thread(target=work, daemon=True).start()
+        return future
 
     def _keep(self, key: Hashable, value: Any) -> None:
         self._ready[key] = value

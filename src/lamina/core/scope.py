@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax.numpy as jnp
 
 if TYPE_CHECKING:
+    from lamina.core.interrupts import Interrupt
     from lamina.core.limits import Budget
     from lamina.core.variable import Variable
 
@@ -31,6 +32,7 @@ __all__ = [
 class _Local(threading.local):
     state: StateScope | None = None
     call: CallScope | None = None
+    interrupt: Interrupt | None = None
     autocast: str | None = None
     budget: Budget | None = None
     awaiting: list[Any] | None = None
@@ -142,6 +144,9 @@ def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
     """Enter a layer's call: join the call in progress, or start one."""
     if local.budget is not None:
         local.budget.take_call()
+    if local.state is not None and local.interrupt is not None:
+        # Tracing a deep model takes seconds, and leaves nothing behind.
+        local.interrupt.check()
     outer = local.call
     scope = CallScope(training) if outer is None else outer
     path, before = scope.path, scope.training

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import queue
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 from lamina.errors import StateError
@@ -80,8 +82,8 @@ class PyDataset:
         """The batches with these numbers, made ahead by threads."""
         workers = max(1, self.workers)
         ahead = max(1, min(self.max_queue_size, 4 * workers))
-        pool = ThreadPoolExecutor(workers)
-        coming = (pool.submit(self.__getitem__, n) for n in numbers)
+        pool = _Pool(self.__getitem__, workers)
+        coming = (pool.submit(n) for n in numbers)
         made: deque[Future[Any]] = deque(itertools.islice(coming, ahead))
         try:
             while made:
@@ -89,4 +91,41 @@ class PyDataset:
                 made.extend(itertools.islice(coming, 1))
                 yield batch
         finally:
-            pool.shutdown(cancel_futures=True)
+            for future in made:
+                future.cancel()
+            pool.close()
+
+
+class _Pool:
+    """Daemon threads that make batches.
+
+    Those of `concurrent.futures` would keep Python from ending while a batch hangs.
+    """
+
+    def __init__(self, function: Callable[[int], Any], workers: int) -> None:
+        self._function, self._workers = function, workers
+        self._tasks: queue.SimpleQueue[tuple[Future[Any], int] | None]
+        self._tasks = queue.SimpleQueue()
+        for _ in range(workers):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def submit(self, number: int) -> Future[Any]:
+        """Begin to make a batch, when a thread is free."""
+        future: Future[Any] = Future()
+        self._tasks.put((future, number))
+        return future
+
+    def close(self) -> None:
+        """Let the threads end, each after its current batch."""
+        for _ in range(self._workers):
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            future, number = task
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(self._function(number))
+            except BaseException as error:  # raised where the batch is used
+                future.set_exception(error)

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.interrupts import item_of
 from lamina.data.arrays import num_rows
 from lamina.data.rows import Rows, cut, gather, map_rows, on_device
 from lamina.data.shuffle import shuffled
@@ -378,7 +379,7 @@ def _ahead(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
     thread.start()
     try:
         while True:
-            kind, value = items.get()
+            kind, value = item_of(items)
             if kind == "end":
                 return
             if kind == "error":

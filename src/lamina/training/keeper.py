@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -67,6 +68,17 @@ class Keeper:
         self._written: Place | None = None
         self.logs: dict[str, Any] = {}  # of an epoch that only lacks its end
         self.complete = False  # whether `fit` has come to its end
+
+    @property
+    def is_active(self) -> bool:
+        """True if checkpoints are written."""
+        return self._checkpoints is not None
+
+    def newest_file(self) -> Path | None:
+        """The newest checkpoint, if there is one."""
+        if self._checkpoints is None:
+            return None
+        return next(iter(self._checkpoints.files()), None)
 
     def seed(self, seed: int | None) -> int:
         """The seed of the run: the one given, that of the run kept, or a new one."""

@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
 
+from lamina.core.interrupts import Interrupted
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.engine import Engine, Runner, clock_of
 from lamina.training.program import BATCHES, EPOCHS, NOTHING, Record
 
-__all__ = ["EpochLoop", "Finished", "Interrupt", "NonFiniteWarning", "host_logs"]
+__all__ = ["EpochLoop", "Finished", "NonFiniteWarning", "host_logs"]
 
 # A dispatch takes all its memory anew, which for a large network costs as much as a
 # fourth of a step: there should be several steps in one.
 _WAKE_SECONDS = 0.4
 
 
+T = TypeVar("T")
+
+
 class NonFiniteWarning(RuntimeWarning):
     """A loss or gradient was infinite or not a number; training stopped before it."""
-
-
-class Interrupt:
-    """In this block the first Ctrl-C only raises a flag; the second is real."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._before: Any = None
-
-    def __enter__(self) -> Interrupt:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.getsignal(signal.SIGINT)
-            if self._before is signal.default_int_handler:
-                signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._before)
-
-    def _note(self, *_: object) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
 
 
 class Pacer:
@@ -91,6 +69,7 @@ class Finished(NamedTuple):
 
     logs: dict[str, Any]
     steps: int
+    whole: bool = True  # whether all its batches were run
 
 
 class EpochLoop:
@@ -130,6 +109,8 @@ class EpochLoop:
         self._join = alike and self._resident
         self.pacer = Pacer()
         self.interrupted = False
+        self.done = 0  # batches of the epoch whose results the variables hold
+        self._started = False
         self.stream_state: Any = None  # where the stream stands, or stood a bit before
         self._begin = getattr(callbacks, f"on_{kind}_batch_begin")
         self._end = getattr(callbacks, f"on_{kind}_batch_end")
@@ -145,55 +126,63 @@ class EpochLoop:
             step: steps of training before it.
             first: the batch to begin with.
         """
-        if most > 1 and first == 0 and self._join and self.needs == "epochs":
-            segment = next(self._segments(number))
-            if self._record(segment) == EPOCHS:
-                self.pacer.begin(self._runner(segment))
-                count = min(most, EPOCHS.rows, self.pacer.chunk // segment.last)
-                if count > 1:
-                    return self._together(segment, number, count, step)
-        return [self._epoch(number, step, first)]
-
-    def _epoch(self, number: int, step: int, first: int) -> Finished:
         self._number, self._step, self._first = number, step, first
         self._steps = self.feed.steps
         self._bad: Any = -1
         self._out: dict[str, Any] | None = None
         self._pending: tuple[dict[str, Any], int, int] | None = None
-        done = 0
-        segments = self._segments(number)
+        self.done = first
+        if self.stream_state is not None:  # after the last batch of another epoch
+            self.stream_state = 0, self.stream_state[1]
+        joined = most > 1 and first == 0 and self._join and self.needs == "epochs"
+        finished = _unless_interrupted(self._together, most) if joined else []
+        return finished or [self._epoch()]
+
+    def _epoch(self) -> Finished:
+        segments = self._segments(self._number)
         try:
-            for segment in segments:
-                self.stream_state = segment.before
-                done = self._segment(segment)
-                if done == segment.last:
-                    self.stream_state = segment.after
-                if self._should_stop():
-                    if done < (self._steps or segment.last):
-                        self._pause(done, self._bad, self.stream_state)
-                    break
+            whole = self._run(segments)
         finally:
             segments.close()
+        if not whole and self._started:
+            self._pause(self.done, self._bad, self.stream_state)
         self._settle()
         if self._out is None:
-            return Finished({}, 0)
+            return Finished({}, 0, whole)
         logs = host_logs(self._out["logs"])
         bad = int(np.asarray(self._bad))
         if bad < 0:
-            return Finished(logs, done)
+            return Finished(logs, self.done, whole)
         return Finished(self._not_finite(logs, bad), bad)
 
-    def _together(
-        self, segment: Segment, number: int, count: int, step: int
-    ) -> list[Finished]:
-        """Run several epochs of arrays in one dispatch."""
-        steps = segment.last
-        runner = self._runner(segment)
+    def _run(self, segments: Generator[Segment]) -> bool:
+        """Run segments up to the last one or to a stop; True if none is left."""
+        while not self._should_stop():
+            segment = _unless_interrupted(_next, segments)
+            if segment is None:
+                break
+            self.stream_state = segment.before
+            self._segment(segment)
+            if self.done == segment.last:
+                self.stream_state = segment.after
+        return self.done == self._steps or not self._should_stop()
+
+    def _together(self, most: int) -> list[Finished]:
+        """Run several short epochs of arrays in one dispatch, if more than one fits."""
+        segment = next(self._segments(self._number))
+        if self._record(segment) != EPOCHS:
+            return []
+        steps, runner = segment.last, self._runner(segment)
+        self.pacer.begin(runner)
+        count = min(most, EPOCHS.rows, self.pacer.chunk // steps)
+        if count <= 1:
+            return []
         self.pacer.start()
-        out = runner.run(
-            segment.data,
-            clock_of(self.seed, step, 0, count * steps, number, steps, fresh=True),
+        clock = clock_of(
+            self.seed, self._step, 0, count * steps, self._number, steps, fresh=True
         )
+        out = runner.run(segment.data, clock)
+        self._started = True
         rows = jax.device_get(out["rows"])
         self.pacer.note(count * steps)
         runner.chunk = self.pacer.chunk
@@ -238,27 +227,30 @@ class EpochLoop:
     def _runner(self, segment: Segment) -> Runner:
         return self.engine.runner(segment, self._record(segment))
 
-    def _segment(self, segment: Segment) -> int:
-        runner = self._runner(segment)
+    def _segment(self, segment: Segment) -> None:
+        runner = _unless_interrupted(self._runner, segment)
+        if runner is None:
+            return
         self.pacer.begin(runner)
-        first = max(segment.first, self._first)
-        while first < segment.last and not self._should_stop():
+        self.done = max(segment.first, self._first)
+        while self.done < segment.last and not self._should_stop():
+            first = self.done
             if first > self._first:
                 self._pause(first, self._bad, self.stream_state)
             last = min(segment.last, first + self._limit())
             if self.needs == "model":
                 self._begin(first)
-                runner = self._runner(segment)
             if self._pending is None:
                 self.pacer.start()
-            out = self._dispatch(runner, segment, first, last)
+            out = _unless_interrupted(self._dispatch, runner, segment, first, last)
+            if out is None:
+                return
+            self.done = last
             if self.needs != "epochs":
                 self._report_batches(out, first, last)
             self._settle()
             self._pending = out, last - first, last
-            first = last
         runner.chunk = self.pacer.chunk
-        return first
 
     def _limit(self) -> int:
         if self.needs == "model":
@@ -269,11 +261,14 @@ class EpochLoop:
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
     ) -> dict[str, Any]:
+        if self.needs == "model":
+            runner = self._runner(segment)
         clock = clock_of(
             self.seed, self._step, first, last, self._number, self._steps, True,
             self._bad,
         )  # fmt: skip
         self._out = runner.run(segment.data, clock)
+        self._started = True
         self._bad = self._out["bad"]
         return self._out
 
@@ -319,3 +314,15 @@ class EpochLoop:
             stacklevel=4,
         )
         return {**logs, "loss": float("nan")}
+
+
+def _next(segments: Generator[Segment]) -> Segment | None:
+    return next(segments, None)
+
+
+def _unless_interrupted(function: Callable[..., T], *args: Any) -> T | None:
+    """The result, or `None` if an interrupt was requested before there was one."""
+    try:
+        return function(*args)
+    except Interrupted:
+        return None

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.core.check import is_int
 from lamina.core.compiled import CompiledFunction
+from lamina.core.interrupts import Interrupt
 from lamina.core.module import is_users, signature
 from lamina.core.random import SeedGenerator, make_seed
 from lamina.core.scope import local
@@ -24,10 +25,11 @@ from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.errors import ArgumentError, LaminaError, invalid
 from lamina.training.callbacks import CallbackList, History
 from lamina.training.engine import clock_of
+from lamina.training.epochs import Training
 from lamina.training.keeper import Keeper
 from lamina.training.label_shapes import check_label_shapes
 from lamina.training.lint import check_pairs
-from lamina.training.loop import EpochLoop, Finished, Interrupt, host_logs
+from lamina.training.loop import EpochLoop, host_logs
 from lamina.training.monitors import check_monitors
 from lamina.training.preflight import check_class_weight, check_data
 from lamina.training.run_state import Place
@@ -75,12 +77,12 @@ def fit(
         check_class_weight(class_weight, model._plan, pred)
         check_pairs(model._plan, _labels(feed), pred)
         check_monitors(model, chosen, validation_data is not None)
-    interrupt = Interrupt()
+    interrupt = Interrupt(terminate=keeper.is_active)
     held_out, validate = _validation(
         model, validation_data, validation_batch_size or batch_size, validation_steps,
         chosen, interrupt, check,
     )  # fmt: skip
-    training = _Training(model, feed, chosen, seed, interrupt, keeper)
+    training = Training(model, feed, chosen, seed, interrupt, keeper)
     training.validate, training.validation_freq = validate, validation_freq
     arguments = {
         "seed": seed, "batch_size": batch_size, "shuffle": shuffle,
@@ -89,93 +91,9 @@ def fit(
         "validation_batch_size": validation_batch_size,
         "validation_freq": validation_freq, "initial_epoch": initial_epoch,
     }  # fmt: skip
-    with interrupt, chosen, keeper:
-        chosen.on_train_begin()
-        place = Place(initial_epoch, 0, model._steps_done)
-        place = keeper.begin(feed, held_out, place, epochs, **arguments)
-        logs = training.run(place, epochs)
-        finish(model)
-        chosen.on_train_end(logs)
-        keeper.complete = training.came_to_end
+    start = feed, held_out, Place(initial_epoch, 0, model._steps_done), epochs
+    training.fit(lambda: keeper.begin(*start, **arguments), epochs)
     return model.history
-
-
-class _Training:
-    """The epochs of one `fit`."""
-
-    validate: Callable[[], dict[str, Any]] | None = None
-    validation_freq: int | Sequence[int] = 1
-    came_to_end = False
-
-    def __init__(
-        self, model: Any, feed: ArrayFeed | StreamFeed, callbacks: CallbackList,
-        seed: int, interrupt: Interrupt, keeper: Keeper,
-    ) -> None:  # fmt: skip
-        self._model, self._callbacks, self._keeper = model, callbacks, keeper
-        self._interrupt = interrupt
-        engine = model._engine("train")
-        self._loop = EpochLoop(
-            "train", engine, feed, callbacks, seed, self._stopped, self._pause
-        )
-        self._loop.prepare()
-        self._epoch = 0
-        model.stop_training = False
-
-    def run(self, place: Place, epochs: int) -> dict[str, Any]:
-        """Train from a place on; the last epoch's logs."""
-        model, callbacks, loop = self._model, self._callbacks, self._loop
-        together = self.validate is None and callbacks.lets_epochs_run()
-        self._epoch, first = place.epoch, place.batch
-        logs: dict[str, Any] = {}
-        while self._epoch < epochs and not (self._stopped() or loop.interrupted):
-            if first == 0:
-                callbacks.on_epoch_begin(self._epoch)
-            most = epochs - self._epoch if together else 1
-            finished = [Finished(self._keeper.logs, first)]
-            if not (first > 0 and self._keeper.logs):
-                finished = loop.epochs(self._epoch, most, model._steps_done, first)
-            for i, done in enumerate(finished):
-                if i > 0:
-                    callbacks.on_epoch_begin(self._epoch)
-                logs = self._end_epoch(done)
-            first = 0
-            # An epoch that was broken off is gone on with, not counted as one.
-            if not (self._interrupt.requested or loop.interrupted):
-                last = self._epoch == epochs or model.stop_training
-                place = Place(self._epoch, 0, model._steps_done)
-                self._keeper.epoch_ended(place, loop.stream_state, last)
-        loop.engine.release()
-        if loop.interrupted:
-            self._keeper.diverged()
-        self.came_to_end = not (self._interrupt.requested or loop.interrupted)
-        return logs
-
-    def _end_epoch(self, done: Finished) -> dict[str, Any]:
-        logs = dict(done.logs)
-        self._model._steps_done += done.steps
-        due = _is_due(self._epoch, self.validation_freq)
-        if self.validate is not None and due and not self._interrupt.requested:
-            logs.update({f"val_{k}": v for k, v in self.validate().items()})
-        if self._interrupt.requested and done.steps == self._loop.feed.steps:
-            step = self._model._steps_done - done.steps
-            place = Place(self._epoch, done.steps, step)
-            self._keeper.pause(place, -1, self._loop.stream_state, True, done.logs)
-        self._callbacks.on_epoch_end(self._epoch, logs)
-        self._epoch += 1
-        return logs
-
-    def _stopped(self) -> bool:
-        return self._model.stop_training or self._interrupt.requested
-
-    def _pause(self, batch: int, bad: Any, stream: Any) -> None:
-        place = Place(self._epoch, batch, self._model._steps_done)
-        self._keeper.pause(place, bad, stream, self._interrupt.requested)
-
-
-def finish(model: Any) -> None:
-    """Let the optimizer put its averages into the weights, if it keeps any."""
-    if hasattr(model.optimizer, "finalize_variable_values"):
-        model.optimizer.finalize_variable_values(model.trainable_variables)
 
 
 def _check_numbers(epochs: Any, initial_epoch: Any, validation_freq: Any) -> None:
@@ -186,12 +104,6 @@ def _check_numbers(epochs: Any, initial_epoch: Any, validation_freq: Any) -> Non
     if not listed and (not is_int(validation_freq) or validation_freq < 1):
         expected = "a positive integer, or a list of epochs counted from 1"
         raise invalid("fit", "validation_freq", validation_freq, expected)
-
-
-def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
-    if isinstance(frequency, int):
-        return (epoch + 1) % frequency == 0
-    return epoch + 1 in frequency
 
 
 def callbacks_for(
@@ -320,9 +232,8 @@ def evaluate(
         )  # fmt: skip
         chosen.on_test_begin()
         logs = loop.epochs(0, 1, 0)[0].logs
+        interrupt.check()
         chosen.on_test_end(logs)
-    if interrupt.requested:
-        raise KeyboardInterrupt
     return logs
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-import time
 from typing import Any
 
 import jax.numpy as jnp
@@ -254,25 +251,6 @@ def test_arrays_that_somebody_holds_outlive_training() -> None:
     copy = np.array(held)
     model.fit(x, y, verbose=0)
     np.testing.assert_array_equal(np.asarray(held), copy)
-
-
-@pytest.mark.usefixtures("keyboard")
-def test_ctrl_c_ends_fit_with_history_and_weights() -> None:
-    model, (x, y) = classifier(), blobs()
-
-    class Press(callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            if epoch == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.01)
-
-    ended: list[Any] = []
-    after = callbacks.LambdaCallback(on_train_end=lambda logs: ended.append(logs))
-    history = model.fit(x, y, epochs=1000, verbose=0, callbacks=[Press(), after])
-    assert 2 <= len(history.epoch) <= 3
-    assert len(ended) == 1
-    assert np.isfinite(model.evaluate(x, y, verbose=0)).all()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_fit_works_in_a_thread_of_its_own() -> None:

@@ -25,6 +25,7 @@ import numpy as np
 from lamina import config
 from lamina.core.executable import Program
 from lamina.core.files import replacing
+from lamina.core.interrupts import result_of, run_in_thread
 from lamina.errors import LaminaError
 
 __all__ = ["choices", "fastest", "keep", "measuring"]
@@ -153,21 +154,7 @@ def _is_worth_it(key: str, run: Callable[..., Any], args: tuple[Any, ...]) -> bo
 
 def _elsewhere(function: Callable[..., float], *args: Any) -> float:
     """The result of a function that runs where nothing is being traced."""
-    results: list[float] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            results.append(function(*args))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+    return result_of(run_in_thread(function, *args))
 
 
 def _operations(run: Callable[..., Any], args: tuple[Any, ...]) -> float:

@@ -85,3 +85,7 @@ class SwapEMAWeights(Callback):
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """Go back to the weights themselves."""
         self._put_own()
+
+    def close(self) -> None:
+        """Go back to the weights themselves after an error or an interrupt."""
+        self._put_own()
