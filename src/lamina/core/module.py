@@ -12,6 +12,8 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+
 from lamina.core.check import Check, check_arguments, check_name
 from lamina.core.limits import reading
 from lamina.core.registry import deserialize, serialize, snake_case
@@ -81,7 +83,17 @@ class Number:
         return scope.numbers.get((id(instance), self.name), value)
 
     def __set__(self, instance: Any, value: Any) -> None:
+        if isinstance(value, np.generic):
+            value = value.item()
+        before = instance.__dict__.get(self.name)
         instance.__dict__[self.name] = value
+        # Programs are traced anew for a number that is or was zero, or `None`.
+        if _program_kind(before) != _program_kind(value):
+            touch_structure()
+
+
+def _program_kind(value: Any) -> Any:
+    return value == 0 if isinstance(value, (int, float)) else None
 
 
 @functools.cache

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lamina.core.module import Module, number_names
 from lamina.core.scope import RunKey, StateScope, local
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, StateError
@@ -18,7 +17,6 @@ __all__ = [
     "bind",
     "call",
     "new_each_time",
-    "numbers_of",
     "value_and_grad",
 ]
 
@@ -111,15 +109,3 @@ def new_each_time(met: Mapping[int, Variable]) -> StateError:
         "can be kept in it. Make layers, metrics and variables once, in `__init__` or "
         "`build`."
     )
-
-
-def numbers_of(modules: Sequence[Module]) -> dict[tuple[int, str], float]:
-    """The hyperparameters of modules, by owner and name."""
-    found: dict[tuple[int, str], float] = {}
-    for root in modules:
-        for module in root.modules():
-            for name in number_names(type(module)):
-                value = module.__dict__.get(name)
-                if isinstance(value, (int, float)):
-                    found[id(module), name] = float(value)
-    return found

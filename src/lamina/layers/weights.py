@@ -10,6 +10,7 @@ import numpy as np
 from lamina.core import stateless
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap
 from lamina.core.module import Module
+from lamina.core.module_state import ModuleState
 from lamina.core.random import SeedGenerator
 from lamina.core.variable import Variable, touch_structure
 from lamina.errors import ArgumentError, StateError
@@ -104,6 +105,14 @@ class WeightOwner(Module):
                 if isinstance(child, SeedGenerator):
                     found[id(child.state)] = child.state
         return list(found.values())
+
+    def _program_state(self) -> ModuleState:
+        """What compiled calls of this layer take besides data.
+
+        The optimizer's hyperparameters are left out, so that compiling a model again
+        does not trace its calls again.
+        """
+        return ModuleState(self.all_layers(), self.variables)
 
     @property
     def trainable_variables(self) -> list[Variable]:

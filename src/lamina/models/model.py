@@ -120,7 +120,7 @@ class Model(Trainer, Layer):
             self._build_for(args, kwargs)
         if self._compiled_call is None:
             self._compiled_call = CompiledFunction(
-                self._call_with_losses, self, lambda: self.variables
+                self._call_with_losses, self._program_state
             )
         outputs, losses = self._compiled_call(args, arrays, **static)
         if losses or self._call_losses:

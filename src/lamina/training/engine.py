@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,8 +13,9 @@ import numpy as np
 from lamina.core import stateless
 from lamina.core.executable import temporary_bytes
 from lamina.core.module import Module
+from lamina.core.module_state import ModuleState, ProgramCache
 from lamina.core.scope import RunKey, StateScope
-from lamina.core.variable import structure_version
+from lamina.core.variable import Variable
 from lamina.data.feeds import Batches, Segment
 from lamina.ops.kernels import tuning
 from lamina.training.program import (
@@ -30,7 +30,6 @@ from lamina.training.program import (
 
 __all__ = ["Engine", "Engines", "Runner", "clock_of"]
 
-_LIMIT = 32
 # Bytes that a program takes while it runs. On a CPU, one that takes more is not called
 # before the one under way is done: there each call takes that much anew, at once.
 _LARGE = 2**25
@@ -61,62 +60,52 @@ class Engine:
         guard: bool,
         eager: bool = False,
     ) -> None:
-        self.step, self.modules = step, modules
+        self.step = step
         self.fresh, self.results = fresh, results
         self.guard, self.eager = guard, eager
-        self._runners: OrderedDict[Hashable, Runner] = OrderedDict()
-        self._recent: dict[Hashable, _Recent] = {}
+        self._cache = ProgramCache(lambda: ModuleState.of(modules()))
 
     def runner(self, segment: Segment, record: Record = NOTHING) -> Runner:
         """The compiled loop for data of this kind; traced if it is new."""
         leaves, structure = jax.tree.flatten(segment.data)
         shapes = tuple([(a.shape, a.dtype) for a in leaves])
         kind = segment.batches, record, structure, shapes
-        known = self._recent.get(kind)
-        if known is None or not known.is_current():
-            known = _Recent(self._look_up(kind, segment, record), self)
-            self._recent[kind] = known
-        known.runner.numbers = known.read_numbers()
-        return known.runner
-
-    def _look_up(self, kind: Hashable, segment: Segment, record: Record) -> Runner:
-        """The runner for the modules as they are now: variables, what is trained."""
-        modules = list(self.modules())
-        variables = [v for m in modules for v in m.all_variables()]
-        numbers = stateless.numbers_of(modules)
-        key = (
-            kind,
-            tuple((id(v), v.trainable) for v in variables),
-            tuple(getattr(m, "trainable", None) for r in modules for m in r.modules()),
-            tuple((k, v == 0) for k, v in numbers.items()),
-        )
-        found = self._runners.get(key)
+        found = self._cache.find(kind)
         if found is None:
-            if self.eager:
-                found = EagerRunner(self, segment.batches)
-            else:
-                specs = segment.batches.specs(segment.data)
-                # Forms are timed with their gradients, so not for an evaluation.
-                with tuning.measuring(segment.last if self.guard else 0):
-                    step = trace_step(self.step, variables, numbers, specs, self.guard)
-                found = CompiledRunner(self, step, segment.batches, record)
-            self._runners[key] = found
-            if len(self._runners) > _LIMIT:
-                self._runners.popitem(last=False)
+            found, state = self._make(segment, record)
+            self._cache.store(kind, found, state)
         return found
+
+    def _make(self, segment: Segment, record: Record) -> tuple[Runner, ModuleState]:
+        if self.eager:
+            return EagerRunner(self, segment.batches), self._cache.state()
+        specs = segment.batches.specs(segment.data)
+        # Forms are timed with their gradients, so not for an evaluation.
+        with tuning.measuring(segment.last if self.guard else 0):
+            step = self._trace(specs)
+        return CompiledRunner(self, step, segment.batches, record), step.state
+
+    def _trace(self, batches: Sequence[Any]) -> Step:
+        """The step for batches of some shapes, with all variables that it meets."""
+        captured: dict[int, Variable] = {}
+        for _ in range(stateless.ATTEMPTS):
+            state = self._cache.state()
+            step, captured = trace_step(self.step, state, batches, self.guard)
+            if not captured:
+                return step
+            self._cache.add_variables(captured)
+        raise stateless.new_each_time(captured)
 
     def release(self) -> None:
         """Give back the memory that is kept for more steps."""
-        for runner in self._runners.values():
+        for runner in self._cache.programs():
             runner.release()
 
     def trace(self, batch: Any) -> None:
         """Run the step on shapes alone, so that it raises what it would raise."""
-        modules = list(self.modules())
-        variables = [v for m in modules for v in m.all_variables()]
-        numbers = stateless.numbers_of(modules)
-        specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
-        trace_step(self.step, variables, numbers, [specs], self.guard)
+        self._trace([
+            jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
+        ])  # fmt: skip
 
 
 class Engines:
@@ -125,34 +114,6 @@ class Engines:
     def __init__(self) -> None:
         self.by_kind: dict[Any, Engine] = {}
         self.outputs: dict[Any, Any] = {}
-
-
-class _Recent:
-    """A runner, and what tells whether the modules are still as it was chosen for.
-
-    Walking all modules takes longer than a short epoch, so that it is done only
-    when a module was made or attached or frozen, or a number became zero or stopped
-    being it.
-    """
-
-    def __init__(self, runner: Runner, engine: Engine) -> None:
-        self.runner = runner
-        roots = engine.modules()
-        owners = {id(m): m for root in roots for m in root.modules()}
-        numbers = stateless.numbers_of(roots)
-        self._places = [(owners[owner], name) for owner, name in numbers]
-        self._zeros = [v == 0 for v in numbers.values()]
-        self._version = structure_version()
-
-    def is_current(self) -> bool:
-        """Whether the runner still fits."""
-        if self._version != structure_version():
-            return False
-        return [v == 0 for v in self.read_numbers()] == self._zeros
-
-    def read_numbers(self) -> list[float]:
-        """The hyperparameters as they are now."""
-        return [float(m.__dict__[name]) for m, name in self._places]
 
 
 class CompiledRunner:
@@ -166,8 +127,7 @@ class CompiledRunner:
     def __init__(
         self, engine: Engine, step: Step, batches: Batches, record: Record
     ) -> None:
-        self.changed, self.fixed = step.changed, step.fixed
-        self.numbers: list[float] = []
+        self.changed, self.fixed, self._state = step.changed, step.fixed, step.state
         self.record = record
         self._program = loop_program(
             step, batches, engine.fresh, engine.results, record, engine.guard
@@ -204,7 +164,7 @@ class CompiledRunner:
     def _arguments(self, spare: Any, data: Any, clock: Clock) -> tuple[Any, ...]:
         changed = [v.raw for v in self.changed]
         fixed = [v.raw for v in self.fixed]
-        numbers = np.array(self.numbers, jax.dtypes.canonicalize_dtype(float))
+        numbers = np.array(self._state.numbers(), jax.dtypes.canonicalize_dtype(float))
         return changed, spare, fixed, numbers, data, *packed(clock)
 
 
@@ -215,7 +175,6 @@ class EagerRunner:
 
     def __init__(self, engine: Engine, batches: Batches) -> None:
         self._engine, self._batches = engine, batches
-        self.numbers: list[float] = []
         self.record = NOTHING
 
     def prepare(self, data: Any) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from lamina.core import stateless
 from lamina.core.executable import Program, own
+from lamina.core.module_state import ModuleState
 from lamina.core.rows import as_rows
 from lamina.core.scope import RunKey
 from lamina.core.variable import Variable
@@ -87,7 +88,7 @@ class Step(NamedTuple):
     runs: list[Callable[..., Any]]  # one for each shape of a batch
     changed: list[Variable]  # what it assigns to
     fixed: list[Variable]  # what it only reads
-    numbers: list[tuple[int, str]]
+    state: ModuleState  # what it was traced with: its hyperparameters are inputs
     logs: Any  # shapes of what it returns
 
     def __call__(
@@ -100,30 +101,25 @@ class Step(NamedTuple):
 
 def trace_step(
     function: Callable[[Any], Any],
-    variables: Sequence[Variable],
-    numbers: dict[tuple[int, str], float],
+    state: ModuleState,
     batches: Sequence[Any],
     guard: bool = False,
-) -> Step:
+) -> tuple[Step, dict[int, Variable]]:
     """Trace a step for batches of one or a few shapes.
 
     Args:
         function: takes a batch, reads and assigns variables, returns logs.
-        variables: what it is expected to use; others that it meets are added.
-        numbers: hyperparameters, by owner and name.
+        state: the variables and hyperparameters that it is expected to use.
         batches: the shapes of a batch, for each of its kinds.
         guard: whether to check that losses and gradients are finite.
+
+    Returns:
+        The step, and other variables that it met: it is of no use unless there are
+        none.
     """
-    known = {id(v): v for v in variables}
-    missing: dict[int, Variable] = {}
-    for _ in range(stateless.ATTEMPTS):
-        known.update(missing)
-        bound = list(known.values())
-        traces = [_trace(function, bound, numbers, batch, guard) for batch in batches]
-        missing = {k: v for trace in traces for k, v in trace.captured.items()}
-        if not missing:
-            return _step(traces, bound, numbers)
-    raise stateless.new_each_time(missing)
+    traces = [_trace(function, state, batch, guard) for batch in batches]
+    captured = {k: v for trace in traces for k, v in trace.captured.items()}
+    return _step(traces, state), captured
 
 
 class _Trace(NamedTuple):
@@ -135,16 +131,16 @@ class _Trace(NamedTuple):
 
 def _trace(
     function: Callable[[Any], Any],
-    variables: list[Variable],
-    numbers: dict[tuple[int, str], float],
+    state: ModuleState,
     batch: Any,
     guard: bool,
 ) -> _Trace:
+    variables = state.variables
     assigned: list[int] = []
     captured: dict[int, Variable] = {}
 
-    def pure(values: Any, number_values: Any, run: RunKey, batch: Any) -> Any:
-        bound = dict(zip(numbers, number_values, strict=True))
+    def pure(values: Any, numbers: Any, run: RunKey, batch: Any) -> Any:
+        bound = state.bound(numbers)
         with stateless.bind(variables, values, bound, run) as scope:
             logs = function(batch)
         captured.update(scope.captured)
@@ -154,7 +150,7 @@ def _trace(
 
     run = RunKey(*[jax.ShapeDtypeStruct((), jnp.uint32)] * 2)
     values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in variables]
-    args = values, list(numbers.values()), run, batch
+    args = values, state.numbers(), run, batch
     with own():
         closed, shapes = jax.make_jaxpr(pure, return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
@@ -166,12 +162,9 @@ def _trace(
     return _Trace(run_flat, assigned, captured, shapes[1])
 
 
-def _step(
-    traces: list[_Trace],
-    variables: list[Variable],
-    numbers: dict[tuple[int, str], float],
-) -> Step:
+def _step(traces: list[_Trace], state: ModuleState) -> Step:
     """Traces for several shapes as functions of the same variables."""
+    variables = state.variables
     assigned = sorted({i for trace in traces for i in trace.assigned})
     order = [*assigned, *(i for i in range(len(variables)) if i not in assigned)]
     place = {i: n for n, i in enumerate(order)}
@@ -190,7 +183,7 @@ def _step(
         [make(trace) for trace in traces],
         [variables[i] for i in order[:count]],
         [variables[i] for i in order[count:]],
-        list(numbers),
+        state,
         traces[0].logs,
     )
 
@@ -287,7 +280,7 @@ class _Loop(NamedTuple):
         if self.results is None:
             return last
         step = self.step
-        bound = dict(zip(step.numbers, self.numbers, strict=True))
+        bound = step.state.bound(self.numbers)
         values = [*self.shaped(changed), *self.fixed]
         with stateless.bind([*step.changed, *step.fixed], values, bound):
             return self.results()

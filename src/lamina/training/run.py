@@ -300,7 +300,7 @@ def predictor(model: Any) -> Callable[[Any], Any]:
         def step(batch: Any) -> Any:
             return model.predict_step(batch)
 
-        found = CompiledFunction(step, model, lambda: model.variables)
+        found = CompiledFunction(step, model._program_state)
         model._predictor = found
     return found
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
-from lamina.core import stateless
+from lamina.core.module_state import ModuleState
 from lamina.core.report import LoadReport, Mismatch
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError
@@ -186,10 +186,9 @@ def _set_numbers(model: Any, saved: list[tuple[str, str, float]]) -> None:
 
 
 def _owned_numbers(model: Any) -> list[tuple[Any, str, float]]:
-    roots = model._modules()
-    owners = {id(m): m for root in roots for m in root.modules()}
-    numbers = stateless.numbers_of(roots)
-    return [(owners[owner], name, v) for (owner, name), v in numbers.items()]
+    state = ModuleState.of(model._modules())
+    pairs = zip(state.owned, state.numbers(), strict=True)
+    return [(module, name, value) for (module, name), value in pairs]
 
 
 def require_plain_callbacks(callbacks: Iterable[Any]) -> None:

@@ -47,3 +47,47 @@ def test_an_input_of_64_bits_takes_32() -> None:
     inputs = layers.Input((2,), dtype="int64")
     model = lamina.Model(inputs, layers.Embedding(5, 3)(inputs))
     assert model(np.array([[1, 2]])).shape == (1, 2, 3)
+
+
+def test_a_layer_that_was_frozen_is_called_as_such() -> None:
+    normalization = layers.BatchNormalization()
+    model = lamina.Sequential([layers.Input((1,)), normalization])
+    x = np.array([[1.0], [3.0]], "float32")
+    model(x, training=True)
+    normalization.trainable = False
+    before = normalization.get_weights()
+    model(x, training=True)
+    for value, kept in zip(normalization.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, kept)
+
+
+def test_a_layer_in_place_of_another_is_called() -> None:
+    class Switch(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.function = layers.ReLU()
+
+        def call(self, inputs: Any) -> Any:
+            return self.function(inputs)
+
+    model, x = Switch(), np.array([[-1.0, 1.0]], "float32")
+    np.testing.assert_array_equal(model.predict(x), [[0, 1]])
+    model.function = layers.Flatten()
+    np.testing.assert_array_equal(model.predict(x), x)
+
+
+def test_compiling_again_traces_no_call_again() -> None:
+    traces = []
+
+    class Counting(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            traces.append(inputs)
+            return inputs
+
+    model = lamina.Sequential([layers.Input((1,)), Counting()])
+    model.predict(np.ones((2, 1)))
+    before = len(traces)
+    for optimizer in ("sgd", "adam"):
+        model.compile(optimizer, "mse")
+        model.predict(np.ones((2, 1)))
+    assert len(traces) == before

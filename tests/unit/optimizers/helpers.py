@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
+from lamina.core.module_state import ModuleState
 from lamina.core.variable import Variable
 from lamina.optimizers import Optimizer
 from tests.tables.arrays import floats
@@ -40,8 +41,7 @@ class DeviceLoop:
     def trace(self, values: list, numbers: dict, data: list, steps: int) -> list:
         self.traces += 1
         held = [*self.variables, *self.optimizer.variables]
-        names = list(stateless.numbers_of([self.optimizer]))
-        bound = dict(zip(names, numbers, strict=True))
+        bound = ModuleState.of([self.optimizer]).bound(numbers)
 
         def body(i: jax.Array, values: list) -> list:
             with stateless.bind(held, values, bound) as scope:
@@ -53,7 +53,7 @@ class DeviceLoop:
     def run(self) -> list[np.ndarray]:
         """The variables' values after all steps; nothing is assigned."""
         held = [*self.variables, *self.optimizer.variables]
-        numbers = list(stateless.numbers_of([self.optimizer]).values())
+        numbers = ModuleState.of([self.optimizer]).numbers()
         data = [jnp.stack(arrays) for arrays in zip(*GRADIENTS, strict=True)]
         new = self.program([v.raw for v in held], numbers, data, len(GRADIENTS))
         return [np.asarray(value) for value in new[: len(self.variables)]]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lamina.core.module import Module
-from lamina.core.stateless import bind, numbers_of
+from lamina.core.module_state import ModuleState
+from lamina.core.stateless import bind
 from lamina.errors import ArgumentError, StateError
 from lamina.optimizers import schedules
 
@@ -80,13 +81,13 @@ def test_values_follow_the_formula(schedule, expected):
 
 @every_schedule
 def test_numbers_and_step_may_be_traced(schedule, expected):
-    numbers = numbers_of([schedule])
+    state = ModuleState.of([schedule])
 
     def traced(values, step):
-        with bind([], [], dict(zip(numbers, values, strict=True))):
+        with bind([], [], state.bound(values)):
             return schedule(step)
 
-    mapped = jax.jit(jax.vmap(traced, (None, 0)))(list(numbers.values()), STEPS)
+    mapped = jax.jit(jax.vmap(traced, (None, 0)))(state.numbers(), STEPS)
     np.testing.assert_allclose(mapped, expected, rtol=1e-5, atol=1e-7)
 
 

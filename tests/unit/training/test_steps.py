@@ -166,3 +166,16 @@ def test_a_call_need_not_take_training() -> None:
     x = x[:4]
     np.testing.assert_array_equal(model.predict(x), model(x, training=False))
     assert (np.asarray(model(x, training=True)) != model.predict(x)).any()
+
+
+@pytest.mark.parametrize("start", [None, 1.0])
+def test_a_hyperparameter_that_is_set_between_fits_counts(start: float | None) -> None:
+    model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.compile(lamina.optimizers.SGD(1.0, clipnorm=start), "mse")
+    model.set_weights([np.zeros((1, 1))])
+    x = np.ones((4, 1), "float32")
+    model.fit(x, 10 * x, verbose=0)
+    model.set_weights([np.zeros((1, 1))])
+    model.optimizer.clipnorm = np.float32(0.5)
+    model.fit(x, 10 * x, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], [[0.5]], rtol=1e-6)
