@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.core.registry import Registry, serialize
+from lamina.core.tracebacks import filter_traceback
 from lamina.ops import nn
 from lamina.ops.elementwise import tanh
 from lamina.ops.nn import (
@@ -148,6 +149,7 @@ registry.add(swish=silu, hard_swish=hard_silu)
 deserialize = registry.deserialize
 
 
+@filter_traceback
 def get(identifier: Any) -> Any:
     """An activation from a name, a config or a function; `None` is `linear`.
 

@@ -27,16 +27,19 @@ __all__ = [
     "cache_folder",
     "disable_flash_attention",
     "disable_interactive_logging",
+    "disable_traceback_filtering",
     "dtype_policy",
     "enable_determinism",
     "enable_flash_attention",
     "enable_interactive_logging",
+    "enable_traceback_filtering",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_deterministic",
     "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled",
     "kernel",
     "matmul_precision",
     "memory_limit",
@@ -66,6 +69,7 @@ _settings: dict[str, Any] = {
     "dtype_policy": None,
     "interactive_logging": True,
     "flash_attention": True,
+    "traceback_filtering": True,
     "kernels": {},
     "matmul_precision": None,
     "autotune": os.environ.get("LAMINA_AUTOTUNE", "").lower() not in ("off", "0"),
@@ -121,6 +125,24 @@ def disable_interactive_logging() -> None:
 def is_interactive_logging_enabled() -> bool:
     """Whether progress is shown on standard output."""
     return _settings["interactive_logging"]
+
+
+def enable_traceback_filtering() -> None:
+    """Show only your own frames in the traceback of an error, the default."""
+    _settings["traceback_filtering"] = True
+
+
+def disable_traceback_filtering() -> None:
+    """Show the frames of lamina and JAX in the traceback of an error as well.
+
+    Do so to debug lamina itself, or to inspect its frames with `pdb.post_mortem`.
+    """
+    _settings["traceback_filtering"] = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Return whether tracebacks show only your own frames."""
+    return _settings["traceback_filtering"]
 
 
 def epsilon() -> float:

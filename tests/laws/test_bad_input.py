@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
+from lamina import errors
 from lamina.training import engine
 from tests.tables import bad_input, bad_input_more, bad_shapes
 from tests.tables.bad_input import BadInput
@@ -24,3 +27,15 @@ def test_a_mistake_is_explained(
     message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
     for word in case.words:
         assert word in message
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_traceback_has_only_user_frames(case: BadInput) -> None:
+    with pytest.raises(case.error) as caught:
+        case.call()
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    packages = [frame.f_globals["__name__"].partition(".")[0] for frame in frames]
+    library = [package for package in packages if package in ("lamina", "jax")]
+    # An error of Python or JAX also shows where in lamina it was raised.
+    expected = issubclass(case.error, errors.LaminaError | UserWarning)
+    assert len(library) <= (0 if expected else 1)

@@ -21,6 +21,7 @@ from lamina.core.dtypes import standardize_dtype
 from lamina.core.limits import check_output
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import StateScope, local
+from lamina.core.tracebacks import shorten
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError
 
@@ -254,10 +255,14 @@ def op(function: F) -> F:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
-            _require_known_sizes(function, args, kwargs)
-            return record(call, args, kwargs, function=plain)
-        return plain(*args, **kwargs)
+        try:
+            if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
+                _require_known_sizes(function, args, kwargs)
+                return record(call, args, kwargs, function=plain)
+            return plain(*args, **kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
 
     def plain(*args: Any, **kwargs: Any) -> Any:
         args = tuple(_flat_array(a) for a in args)

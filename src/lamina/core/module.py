@@ -18,6 +18,7 @@ from lamina.core.check import Check, check_arguments, check_name
 from lamina.core.limits import reading
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
+from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.variable import Variable, touch_structure
 from lamina.errors import ArgumentTypeError, did_you_mean
 
@@ -143,6 +144,7 @@ def known_keywords(function: F) -> F:
     """
     known = [n for n in inspect.signature(function).parameters if n != "self"]
 
+    @filter_traceback
     @functools.wraps(function)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         for name in kwargs:
@@ -197,9 +199,18 @@ class Module:
     arguments: ClassVar[dict[str, Check]] = {}
     name: str
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls) and not is_users(cls):
+            cls.__init__ = filter_traceback(cls.__init__)
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
-        values = checked_arguments(cls, args, kwargs)
+        try:
+            values = checked_arguments(cls, args, kwargs)
+        except Exception as error:
+            shorten(error)
+            raise
         if values is not None:
             object.__setattr__(self, "_arguments", _Untracked(values))
         return self

@@ -13,6 +13,7 @@ import numpy as np
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.limits import check_size
 from lamina.core.scope import local
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 
 __all__ = ["Variable", "awaiting_values", "structure_version", "touch_structure"]
@@ -51,6 +52,7 @@ class Variable:
         Array([2., 3.], dtype=float32)
     """
 
+    @filter_traceback
     def __init__(
         self,
         initializer: Any,
@@ -154,6 +156,7 @@ class Variable:
             return value.astype(cast)
         return value
 
+    @filter_traceback
     def assign(self, value: Any) -> jax.Array:
         """Replace the value; returns the new array."""
         if isinstance(value, Variable):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.split import Split, check_test_split, shuffle, split_at
 
 __all__ = ["FEATURES", "load_data"]
@@ -23,6 +24,7 @@ FEATURES = (
 )
 
 
+@filter_traceback
 def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
     """The 392 complete rows of UCI's Auto MPG data, shuffled and split.
 

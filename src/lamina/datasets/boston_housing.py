@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import (
@@ -17,6 +18,7 @@ __all__ = ["load_data"]
 _SHA256 = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
 
 
+@filter_traceback
 def load_data(
     path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113
 ) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import (
@@ -19,6 +20,7 @@ _SHA256 = "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f"
 _ROWS = {"small": 600, "large": None}
 
 
+@filter_traceback
 def load_data(
     version: str = "large",
     path: str = "california_housing.npz",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.cifar import Archive, load
 from lamina.datasets.split import Split
 
@@ -25,6 +26,7 @@ PICKLED = Archive(
 )
 
 
+@filter_traceback
 def load_data() -> Split:
     """Photographs: uint8 images of 0 to 255, and their classes as a uint8 column.
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.split import Split, check_test_split, shuffle, split_at
 
 __all__ = ["load_data"]
 
 
+@filter_traceback
 def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
     """UCI's handwritten digits (the part of 13 writers), shuffled and split.
 

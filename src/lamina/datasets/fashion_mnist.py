@@ -9,6 +9,7 @@ import struct
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.archives import BROKEN, read_member
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split
@@ -24,6 +25,7 @@ _MD5 = {
 }
 
 
+@filter_traceback
 def load_data() -> Split:
     """Pictures of clothes: uint8 images of 0 to 255, and their classes as uint8.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split
@@ -20,6 +21,7 @@ _SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
 _WORDS_MD5 = "bfafd718b763782e994055a2d397834f"
 
 
+@filter_traceback
 def load_data(
     path: str = "imdb.npz",
     num_words: int | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split
@@ -11,6 +12,7 @@ __all__ = ["load_data"]
 _SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 
+@filter_traceback
 def load_data(path: str = "mnist.npz") -> Split:
     """Handwritten digits: uint8 images of 0 to 255, and the digits as uint8.
 

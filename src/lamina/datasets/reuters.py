@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split, check_test_split, split_at
@@ -25,6 +26,7 @@ bop zinc orange pet-chem dlr gas silver wpi hog lead
 """
 
 
+@filter_traceback
 def load_data(
     path: str = "reuters.npz",
     num_words: int | None = None,

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from lamina.core.registry import Registry, serialize
+from lamina.core.tracebacks import filter_traceback
 from lamina.initializers.base import Initializer
 from lamina.initializers.constant import STFT, Constant, Identity, Ones, Zeros
 from lamina.initializers.random import (
@@ -94,6 +95,7 @@ registry.add(
 )
 
 
+@filter_traceback
 def get(identifier: Any) -> Any:
     """An initializer from a name, a config, a class, a function or an array.
 

@@ -32,6 +32,7 @@ from lamina.core.module import (
     unknown_keywords,
 )
 from lamina.core.scope import autocast, call_scope, local
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError, StateError
 from lamina.layers.first_call import FirstCall
@@ -131,6 +132,7 @@ class Layer(WeightOwner):
 
     # Calling
 
+    @filter_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_path" not in vars(self):
             parents = local.call.path if local.call else ()
@@ -276,6 +278,7 @@ class Layer(WeightOwner):
         found = {n: given.get(n.removesuffix("_shape")) for n in names}
         return {n: shapes_of(v) for n, v in found.items() if v is not None}
 
+    @filter_traceback
     def add_weight(
         self,
         shape: Sequence[int | None] | None = None,
@@ -336,6 +339,7 @@ class Layer(WeightOwner):
         """Shape and type of the output for symbolic inputs."""
         return infer(self._call_arrays_star, args, kwargs)
 
+    @filter_traceback
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for inputs of a shape, `None` for what is unknown."""
         inputs = jax.tree.map(

@@ -12,6 +12,7 @@ from lamina.core.dtypes import DTypePolicy, DTypePolicyMap
 from lamina.core.module import Module
 from lamina.core.module_state import ModuleState
 from lamina.core.random import SeedGenerator
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable, touch_structure
 from lamina.errors import ArgumentError, StateError
 
@@ -157,6 +158,7 @@ class WeightOwner(Module):
         """Copies of all weights, in the order of `weights`."""
         return [v.numpy() for v in self.weights]
 
+    @filter_traceback
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set all weights, in the order of `weights`.
 
@@ -174,6 +176,7 @@ class WeightOwner(Module):
         for variable, value in zip(own, weights, strict=True):
             variable.assign(value)
 
+    @filter_traceback
     def count_params(self) -> int:
         """The number of weights' elements.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core import registry
+from lamina.core.tracebacks import filter_traceback
 from lamina.losses.base import Loss, LossFunctionWrapper, loss_registry
 from lamina.losses.crossentropy import (
     BinaryCrossentropy,
@@ -155,6 +156,7 @@ loss_registry.add(
 )
 
 
+@filter_traceback
 def get(identifier: Any) -> Any:
     """A loss from a name, a config, a class, a function or a loss.
 

@@ -20,6 +20,7 @@ from lamina.core.dtypes import get_dtype_policy, is_float
 from lamina.core.masks import get_mask
 from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, serialize, snake_case
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, ShapeError, invalid
 
 __all__ = ["Loss", "LossFunctionWrapper", "reduce_weighted"]
@@ -64,6 +65,7 @@ class Loss(Module):
         self.reduction = reduction
         self.dtype = get_dtype_policy(dtype or floatx()).compute_dtype
 
+    @filter_traceback
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core import registry
+from lamina.core.tracebacks import filter_traceback
 from lamina.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -222,6 +223,7 @@ metric_registry.add(
 )
 
 
+@filter_traceback
 def get(identifier: Any) -> Any:
     """A metric from a name, a config, a class, a function or a metric.
 

@@ -16,6 +16,7 @@ from lamina.core.check import Check, is_int
 from lamina.core.dtypes import get_dtype_policy, standardize_dtype
 from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, snake_case
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 
 __all__ = ["Metric"]
@@ -146,6 +147,7 @@ class Metric(Module):
         values = [v.raw for v in self.variables]
         return stateless.call(self.reset_state, self.variables, values)[1]
 
+    @filter_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in one batch and give the result so far."""
         self.update_state(*args, **kwargs)

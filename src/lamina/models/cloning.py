@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import jax
 
 from lamina.core.graph import SymbolicTensor, map_symbolic, symbolic_leaves
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
 from lamina.layers import Input, Layer
 from lamina.metrics import Metric
@@ -23,6 +24,7 @@ CloneFunction: TypeAlias = Callable[[Any], Any]
 CallFunction: TypeAlias = Callable[..., Any]
 
 
+@filter_traceback
 def clone_model(
     model: Model,
     input_tensors: Any = None,

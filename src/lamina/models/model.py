@@ -17,6 +17,7 @@ from lamina.core.limits import reading
 from lamina.core.module import signature
 from lamina.core.registry import custom_object_scope, deserialize, serialize_once
 from lamina.core.scope import local
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
 from lamina.errors import (
@@ -106,6 +107,7 @@ class Model(Trainer, Layer):
     def _has_call(self) -> bool:
         return self._graph is not None or type(self).call is not Model.call
 
+    @filter_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if local.state is not None or not _all_concrete(args, kwargs):
             return super().__call__(*args, **kwargs)
@@ -151,6 +153,7 @@ class Model(Trainer, Layer):
             return list(self._graph.layers)
         return [m for m in self.children() if isinstance(m, Layer)]
 
+    @filter_traceback
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place.
 
@@ -222,6 +225,7 @@ class Model(Trainer, Layer):
         """The names of the outputs; `None` for a model without a graph."""
         return None if self._graph is None else self._graph.output_names
 
+    @filter_traceback
     def build(self, input_shape: Any = None, **shapes: Any) -> None:
         """Make all weights for inputs of a shape, the batch in front.
 
@@ -266,6 +270,7 @@ class Model(Trainer, Layer):
             self._remember_build(**self._shapes_for_build(args, kwargs))
         super()._check_and_build(args, kwargs)
 
+    @filter_traceback
     def summary(
         self,
         line_length: int | None = None,
@@ -319,6 +324,7 @@ class Model(Trainer, Layer):
         return {**head, **graph_config(self._graph)}
 
     @classmethod
+    @filter_traceback
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Any:
@@ -338,6 +344,7 @@ class Model(Trainer, Layer):
         """The configuration as a JSON text; `kwargs` go to `json.dumps`."""
         return json.dumps(serialize_once(self), **kwargs)
 
+    @filter_traceback
     def save(
         self,
         filepath: str | os.PathLike[str],
@@ -356,6 +363,7 @@ class Model(Trainer, Layer):
         """
         save_model(self, filepath, overwrite, zipped, include_optimizer)
 
+    @filter_traceback
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True
     ) -> None:
@@ -378,6 +386,7 @@ class Model(Trainer, Layer):
             return lambda: None
         return (prepare_weights if weights_only else prepare_model)(self, filepath)
 
+    @filter_traceback
     def load_weights(
         self,
         filepath: str | os.PathLike[str],
@@ -420,6 +429,7 @@ class Functional(Model):
         super().__init__(inputs, outputs, name=name, **kwargs)
 
 
+@filter_traceback
 def model_from_json(
     json_string: str | bytes, custom_objects: dict[str, Any] | None = None
 ) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from lamina.core.graph import SymbolicTensor
 from lamina.core.limits import reading
 from lamina.core.registry import custom_object_scope, deserialize, serialize
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph import input_layer
@@ -51,6 +52,7 @@ class Sequential(Model):
             self._append(layer)
         self._rebuild()
 
+    @filter_traceback
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer on top of the stack.
 
@@ -63,6 +65,7 @@ class Sequential(Model):
         if rebuild:
             self._rebuild()
 
+    @filter_traceback
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off the stack and return it."""
         if not self._stack:
@@ -120,6 +123,7 @@ class Sequential(Model):
         self._input_inferred = True
         self._rebuild()
 
+    @filter_traceback
     def build(self, input_shape: Any = None) -> None:  # type: ignore[override]
         """Make all weights for inputs of a shape, the batch in front."""
         if self._graph is None and input_shape is not None and self._stack:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core import registry
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
 from lamina.optimizers import schedules
 from lamina.optimizers.adafactor import Adafactor
@@ -63,6 +64,7 @@ optimizer_registry.objects.update({cls.__name__: cls for cls in _CLASSES})
 optimizer_registry.aliases.update({cls.__name__.lower(): cls for cls in _CLASSES})
 
 
+@filter_traceback
 def get(identifier: Any) -> Any:
     """An optimizer from whatever `compile` takes for one.
 

@@ -22,6 +22,7 @@ from lamina.core.registry import (
     serialize_once,
 )
 from lamina.core.report import Mismatch
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
@@ -52,6 +53,7 @@ _UNSAVED_BYTES = 2**26
 _LARGEST_ITEM = 8
 
 
+@filter_traceback
 def save_model(
     model: Any,
     filepath: str | os.PathLike[str],
@@ -153,6 +155,7 @@ def _add(contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int)
     return digest.hexdigest()
 
 
+@filter_traceback
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: dict[str, Any] | None = None,

@@ -10,6 +10,7 @@ from typing import Any
 from lamina.core.files import open_file, replacing, target
 from lamina.core.report import LoadReport
 from lamina.core.safetensors_write import SafetensorsFile
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
@@ -26,6 +27,7 @@ __all__ = ["load_weights", "prepare_weights", "save_weights"]
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 
 
+@filter_traceback
 def save_weights(
     model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
 ) -> None:
@@ -68,6 +70,7 @@ def prepare_weights(
     return write
 
 
+@filter_traceback
 def load_weights(
     model: Any,
     filepath: str | os.PathLike[str],

@@ -15,6 +15,7 @@ from lamina.core.module import Module, known_keywords
 from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.core.stateless import value_and_grad
+from lamina.core.tracebacks import filter_traceback
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
 from lamina.training import run
@@ -371,6 +372,7 @@ class Trainer(MetricsOwner):
         logs = run.on_batch(self, "test", x, y, sample_weight)
         return logs if return_dict else self._in_order(logs)
 
+    @filter_traceback
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch, as NumPy arrays."""
         return run.predict_on_batch(self, x)

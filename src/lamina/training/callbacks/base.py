@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from lamina.core.check import Check
 from lamina.core.module import Module, checked_arguments
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError
 
@@ -62,6 +63,7 @@ class Callback:
     # Keywords of older versions of Keras, and what to write instead.
     former: ClassVar[dict[str, str]] = {}
 
+    @filter_traceback
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         for name in cls.former.keys() & kwargs.keys():
             raise ArgumentTypeError(

@@ -1,0 +1,103 @@
+"""Traceback filtering: an error shows the user's frames, not the library's."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from lamina import config
+from lamina.errors import LaminaError, LikelyMistakeWarning
+
+__all__ = ["filter_traceback", "shorten"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_LIBRARY = frozenset({"lamina", "jax", "jaxlib"})
+# Frames of these packages belong to the library where the library called them.
+_HELPERS = sys.stdlib_module_names | {"h5py", "matplotlib", "numpy", "optax", "rich"}
+_JAX_NOTE = "For simplicity, JAX has removed its internal frames"
+
+
+def filter_traceback(function: F) -> F:
+    """Filter the traceback of any error that leaves a public function.
+
+    The wrapper costs one Python call. Functions that are called often have a `try`
+    block with `shorten` instead, which costs nothing.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (Exception, KeyboardInterrupt) as error:
+            shorten(error)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+def shorten(error: BaseException) -> None:
+    """Remove the library's frames from an error and from those that it is chained to.
+
+    A bare `raise` has to follow: Python then leaves out the frame that it stands in.
+    """
+    if not config.is_traceback_filtering_enabled():
+        return
+    seen: set[int] = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        _shorten_one(error)
+        if error.__cause__ is None and error.__context__ is not None:
+            # Errors that the library caught itself say nothing to a user.
+            _shorten_one(error.__context__)
+            if not any(map(_is_user_frame, _entries(error.__context__))):
+                error.__suppress_context__ = True
+        hidden = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or hidden or error
+
+
+def _shorten_one(error: BaseException) -> None:
+    notes = getattr(error, "__notes__", [])
+    notes[:] = [note for note in notes if _JAX_NOTE not in str(note)]
+    kept: list[types.TracebackType] = []
+    last: types.TracebackType | None = None
+    user_called = True
+    for entry in _entries(error):
+        package = _package(entry)
+        if package in _LIBRARY or (package in _HELPERS and not user_called):
+            user_called = False
+            last = entry if package == "lamina" else last
+        else:
+            user_called, last = True, None
+            kept.append(entry)
+    if last is not None and not _is_explained(error):
+        kept.append(last)
+    following: types.TracebackType | None = None
+    for entry in reversed(kept):
+        following = types.TracebackType(
+            following, entry.tb_frame, entry.tb_lasti, entry.tb_lineno
+        )
+    error.__traceback__ = following
+
+
+def _is_explained(error: BaseException) -> bool:
+    """Return whether the message alone tells a user what happened."""
+    return isinstance(error, (LaminaError, LikelyMistakeWarning, KeyboardInterrupt))
+
+
+def _entries(error: BaseException) -> Iterator[types.TracebackType]:
+    entry = error.__traceback__
+    while entry is not None:
+        yield entry
+        entry = entry.tb_next
+
+
+def _package(entry: types.TracebackType) -> str:
+    return str(entry.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _is_user_frame(entry: types.TracebackType) -> bool:
+    return _package(entry) not in _LIBRARY | _HELPERS
