@@ -126,6 +126,17 @@ def accepted_names(cls: type) -> list[str]:
     return [n for n in dict.fromkeys(names) if n != "self"]
 
 
+def described_names(cls: type) -> list[str]:
+    """Arguments that the library's `get_config` describes.
+
+    As in Keras, a class that overrides `get_config` describes its own arguments, and
+    `super().get_config()` those of lamina's nearest class.
+    """
+    overridden = is_users(cls, "get_config")
+    library = (c for c in cls.__mro__ if not overridden or not is_users(c))
+    return accepted_names(next(library))
+
+
 def unknown_keywords(cls: type, names: Any) -> ArgumentTypeError:
     """The error for keywords that a constructor does not take."""
     first = sorted(names)[0]
@@ -268,6 +279,9 @@ class Module:
         parameters = signature(type(self).__init__).parameters.values()
         known = [p for p in parameters if p.name in given or p.default is not p.empty]
         values = {p.name: p.default for p in known} | given
+        if is_users(type(self), "get_config"):
+            described = described_names(type(self))
+            values = {k: v for k, v in values.items() if k in described}
         return {name: serialize(value) for name, value in values.items()}
 
     @classmethod

@@ -26,6 +26,7 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import (
     Module,
     accepted_names,
+    described_names,
     is_users,
     name_for,
     signature,
@@ -382,13 +383,15 @@ class Layer(WeightOwner):
         }
         config = {k: v for k, v in config.items() if k in known}
         given = super().get_config()
-        if layer_registry.objects.get(type(self).__name__) is type(self):
-            # The library's layers keep an argument in the attribute of its name, where
-            # a user may have replaced it since.
-            now = {
-                k: registry.serialize(vars(self)[k]) for k in given if k in vars(self)
-            }
-            given |= now
+        described: list[str] = []
+        if is_users(type(self), "get_config"):
+            described = [n for n in described_names(type(self)) if n in known]
+        elif layer_registry.objects.get(type(self).__name__) is type(self):
+            described = list(given)
+        # The library's layers keep an argument in the attribute of its name, where
+        # a user may have replaced it since.
+        now = vars(self)
+        given |= {n: registry.serialize(now[n]) for n in described if n in now}
         # What every layer takes is left out where it says nothing, as Keras does.
         plain = signature(Layer.__init__).parameters
         given = {

@@ -17,7 +17,7 @@ import numpy as np
 from lamina import config
 from lamina.core import stateless
 from lamina.core.check import Check, check_arguments
-from lamina.core.module import Number, accepted_names, snake_case, unique_name
+from lamina.core.module import Number, described_names, snake_case, unique_name
 from lamina.core.registry import Registry, serialize
 from lamina.core.scope import no_state
 from lamina.core.variable import Variable
@@ -487,7 +487,7 @@ class Optimizer(VariableMaker):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, with numbers as they are now."""
-        known = accepted_names(type(self))
+        known = described_names(type(self))
         values = {
             name: serialize(getattr(self, name))
             for name in known

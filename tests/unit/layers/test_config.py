@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+import lamina
 from lamina import activations, config, layers, regularizers
 
 
@@ -81,3 +83,60 @@ def test_arrays_are_written_by_value():
 def test_layers_without_weights_are_built_when_they_are_made():
     assert layers.GlobalMaxPooling1D().built and layers.Dropout(0.1).built
     assert not layers.Dense(2).built
+
+
+class Scaled(layers.Dense):
+    """Describes its own argument, and passes its base another number of units."""
+
+    def __init__(self, units, factor=2, **kwargs):
+        super().__init__(units * factor, **kwargs)
+        self.factor = factor
+
+    def get_config(self):
+        return dict(factor=self.factor, **super().get_config())
+
+
+class Plain(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def get_config(self):
+        return dict(units=self.units, **super().get_config())
+
+
+def test_overridden_get_config_adds_to_the_arguments_of_the_base():
+    config = Plain(3, name="plain", activity_regularizer="l2").get_config()
+    assert set(config) == {
+        "units",
+        "name",
+        "activity_regularizer",
+        "trainable",
+        "dtype",
+    }
+    assert Plain.from_config(config).units == 3
+    config = Scaled(3, activation="relu").get_config()
+    assert (config["factor"], config["units"], config["activation"]) == (2, 6, "relu")
+    assert Scaled.from_config({**config, "units": 3}).units == 6
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        *(lamina.Loss, lamina.Metric, lamina.Model, lamina.metrics.Mean),
+        *(lamina.optimizers.SGD, layers.LSTM, lamina.losses.Huber),
+    ],
+)
+def test_every_base_describes_only_its_own_arguments(base):
+    class Own(base):
+        def __init__(self, *args, own=1, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.own = own
+
+        def get_config(self):
+            return dict(own=self.own, **super().get_config())
+
+    item = Own(3, own=2) if base is layers.LSTM else Own(own=2)
+    restored = Own.from_config(item.get_config())
+    assert restored.own == 2
+    assert restored.get_config() == item.get_config()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core.check import Check, boolean, fraction, positive_int
+from lamina.core.module import described_names
 from lamina.core.random import SeedGenerator
 from lamina.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from lamina.layers.recurrent.rnn import RNN
@@ -66,10 +67,12 @@ class _Standard(RNN):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, those of the cell as they are now."""
         config = super().get_config()
-        config.pop("use_cudnn", None)
+        for name in ("use_cudnn", "cell"):
+            config.pop(name, None)
         own = {"name", "dtype", "trainable"}
-        shared = {k: v for k, v in self.cell.get_config().items() if k not in own}
-        return config | {k: v for k, v in shared.items() if k in config}
+        of_cell = {*described_names(type(self))} - own
+        cell = self.cell.get_config().items()
+        return config | {k: v for k, v in cell if k in of_cell}
 
 
 def _for_cell(options: dict[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base import Layer
 from lamina.layers.recurrent.scan import rehearse, stateful_scan
 from lamina.layers.spec import InputSpec
+from lamina.layers.wrapper import Wrapper, layer_check
 
 __all__ = ["Bidirectional", "TimeDistributed"]
-
-_layer = Check("a layer", lambda v: isinstance(v, Layer), (3, "lstm", None))
 
 
 def _takes_mask(layer: Layer) -> bool:
@@ -70,7 +69,7 @@ class Bidirectional(Layer):
 
     supports_masking = True
     arguments = {
-        "layer": _layer,
+        "layer": layer_check,
         "merge_mode": Check(
             f"one of {', '.join(map(repr, _MERGE))}",
             lambda v: v is None or v in _MERGE,
@@ -192,7 +191,7 @@ class Bidirectional(Layer):
         return config
 
 
-class TimeDistributed(Layer):
+class TimeDistributed(Wrapper):
     """Applies a layer to every step of a sequence, with the same weights.
 
     Args:
@@ -213,11 +212,6 @@ class TimeDistributed(Layer):
 
     supports_masking = True
     input_spec = InputSpec(min_ndim=3)
-    arguments = {"layer": _layer}
-
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.layer = layer
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Build the layer for one step."""

@@ -1,0 +1,39 @@
+"""Base of layers around another layer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lamina.core.check import Check
+from lamina.layers.base import Layer
+
+__all__ = ["Wrapper", "layer_check"]
+
+layer_check = Check("a layer", lambda v: isinstance(v, Layer), (3, "lstm", None))
+
+
+class Wrapper(Layer):
+    """Base of layers around another layer, `self.layer`; override `call`.
+
+    Args:
+        layer: the inner layer. It is built for the wrapper's input.
+
+    Example:
+        >>> from lamina.layers import Dense
+        >>> class Residual(Wrapper):
+        ...     def call(self, inputs):
+        ...         return inputs + self.layer(inputs)
+        >>> Residual(Dense(3))(np.ones((2, 3))).shape
+        (2, 3)
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {"layer": layer_check}
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def build(self, input_shape: Any) -> None:
+        """Build the inner layer."""
+        if not self.layer.built:
+            self.layer.build(input_shape)
