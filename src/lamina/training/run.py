@@ -327,7 +327,8 @@ def on_batch(
     runner = model._engine(kind).runner(segment)
     if model.__dict__.get("_batch_seed") is None:
         model._batch_seed = make_seed()
-    out = runner.run(segment.data, clock_of(model._batch_seed, model._steps_done, 0, 1))
+    clock = clock_of(model._batch_seed, model._steps_done, 0, 1, fresh=True)
+    out = runner.run(segment.data, clock)
     if kind == "train":
         model._steps_done += 1
     return host_logs(out["logs"])

@@ -354,7 +354,10 @@ class Trainer(MetricsOwner):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step of training on one batch; metrics go on from the last call."""
+        """One step of training on one batch; returns the metrics of this batch.
+
+        The metrics start over with each call.
+        """
         self._require_compiled("train_on_batch")
         logs = run.on_batch(self, "train", x, y, sample_weight, class_weight)
         return logs if return_dict else self._in_order(logs)
@@ -367,7 +370,10 @@ class Trainer(MetricsOwner):
         sample_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step of evaluation on one batch; metrics go on from the last call."""
+        """One step of evaluation on one batch; returns the metrics of this batch.
+
+        The metrics start over with each call.
+        """
         self._require_compiled("test_on_batch")
         logs = run.on_batch(self, "test", x, y, sample_weight)
         return logs if return_dict else self._in_order(logs)

@@ -179,3 +179,23 @@ def test_a_hyperparameter_that_is_set_between_fits_counts(start: float | None) -
     model.optimizer.clipnorm = np.float32(0.5)
     model.fit(x, 10 * x, verbose=0)
     np.testing.assert_allclose(model.get_weights()[0], [[0.5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_metrics_of_one_batch_are_of_that_batch_alone(eager: bool) -> None:
+    model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.compile(lamina.optimizers.SGD(0.15), "mse", metrics=["mae"])
+    model.run_eagerly = eager
+    model.set_weights([np.zeros((1, 1))])
+    x = np.ones((2, 1), "float32")
+    y = 2 * x
+    # As Keras 3.15.1: the error of the weight goes 2, 1.4, 0.98.
+    trained = [model.train_on_batch(x, y) for _ in range(3)]
+    np.testing.assert_allclose(trained, [(4, 2), (1.96, 1.4), (0.9604, 0.98)], 1e-5)
+    model.fit(x, y, verbose=0)
+    expected = model.evaluate(x, y, verbose=0)
+    model.evaluate(x, 5 * y, verbose=0)
+    np.testing.assert_allclose(model.test_on_batch(x, y), expected, rtol=1e-5)
+    # What a call returned is what the metrics hold.
+    result = list(model.get_metrics_result().values())
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
