@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 
 from lamina import config, utils
-from lamina.training.callbacks import Callback, CallbackList, ProgbarLogger, progress
+from lamina.training.callbacks import (
+    Callback,
+    CallbackList,
+    ProgbarLogger,
+    bars,
+    progress,
+)
 from tests.unit.callbacks.helpers import X, Y, small_model
 
-TIME = r"[\d.]+(us|ms|s)"
+TIME = r"[\d.]+(ms|s)"
+COMPILING = rf"( \({TIME} compiling\))?"
 LOGS = {"accuracy": 0.9, "loss": 0.25}
 
 
@@ -94,13 +101,13 @@ def without_codes(text):
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0us"), (1.07e-4, "107us"), (9.996e-4, "1000us"), (1.372e-3, "1.37ms"),
+        (0, "0ms"), (1.07e-4, "0.107ms"), (9.996e-4, "1ms"), (1.372e-3, "1.37ms"),
         (0.0999, "99.9ms"), (0.1, "0.1s"), (2.44, "2.4s"), (59.9, "59.9s"),
         (185, "3m05s"), (7380, "2h03m"),
     ],
 )  # fmt: skip
 def test_durations(seconds, text):
-    assert progress._duration(seconds) == text
+    assert bars.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -112,10 +119,33 @@ def test_durations(seconds, text):
     ],
 )  # fmt: skip
 def test_numbers_are_those_of_keras(value, text):
-    assert progress._number(value) == text
+    assert bars.metric_texts({"a": value}) == [f"a: {text}"]
 
 
-FIT = rf"Epoch \d/3 - {TIME} - {TIME}/step - loss: \S+ - mae: \S+"
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(7.6e-5, "0.076ms/step"), (0.25, "250ms/step"), (2, "2.0s/step")],
+)
+def test_times_of_steps_have_one_unit(seconds, text):
+    assert bars.per_step(seconds) == text
+
+
+WRAPPED = [
+    (None, 0, ["ab - cde - f"]),
+    (12, 0, ["ab - cde - f"]),
+    (11, 0, ["ab - cde", "  f"]),
+    (11, 1, ["ab - cde", "  f"]),
+    (11, 4, ["ab", "  cde - f"]),
+    (3, 0, ["ab", "  cde", "  f"]),
+]
+
+
+@pytest.mark.parametrize(("width", "first", "lines"), WRAPPED)
+def test_lines_break_between_texts(width, first, lines):
+    assert bars.in_lines(["ab", "cde", "f"], width, first) == lines
+
+
+FIT = rf"Epoch \d/3 - {TIME}{COMPILING} - {TIME}/step - loss: \S+ - mae: \S+"
 
 
 @pytest.mark.parametrize(
@@ -130,11 +160,11 @@ FIT = rf"Epoch \d/3 - {TIME} - {TIME}/step - loss: \S+ - mae: \S+"
         ),
         (
             lambda m, v: m.evaluate(X, Y, verbose=v),
-            rf"Evaluate - {TIME} - {TIME}/step - loss: \S+ - mae: \S+",
+            rf"Evaluate - {TIME}{COMPILING} - {TIME}/step - loss: \S+ - mae: \S+",
         ),
         (
             lambda m, v: m.predict(X, verbose=v),
-            rf"Predict - {TIME} - {TIME}/step",
+            rf"Predict - {TIME}{COMPILING} - {TIME}/step",
         ),
     ],
     ids=["fit", "fit with validation", "evaluate", "predict"],
@@ -209,7 +239,7 @@ def test_a_bar_moves_and_leaves_a_line(clock, open_terminal):
     bar = started()
     an_epoch(bar, clock, 0, 2.0, 4)
     text = without_codes(terminal.getvalue())
-    for drawn in ("0/100", "25/100, 1.5s left - 20ms/step", "75/100, 0.5s left"):
+    for drawn in ("compiling", "25/100 - 1.5s left - 20ms/step", "75/100 - 0.5s left"):
         assert drawn in text
     assert "━" in text
     assert "accuracy: 0.9000" in text
@@ -219,11 +249,51 @@ def test_a_bar_moves_and_leaves_a_line(clock, open_terminal):
     assert terminal.getvalue().rindex("\x1b[?25h") > terminal.getvalue().rindex("25l")
 
 
+def test_a_narrow_terminal_cuts_nothing(clock, open_terminal, monkeypatch):
+    terminal = open_terminal()
+    monkeypatch.setenv("COLUMNS", "60")
+    logs = {"sparse_top_k_categorical_accuracy": 0.9, **LOGS}
+    bar = started()
+    bar.on_epoch_begin(0)
+    clock.now += 1
+    bar.on_progress("train", 50, logs)
+    bar.on_epoch_end(0, logs)
+    rows = without_codes(terminal.getvalue()).replace("\r", "\n").split("\n")
+    assert all(len(row.rstrip()) <= 60 for row in rows)
+    assert [row for row in rows if row][-3:] == [
+        "Epoch 1/3 - 1.0s - 20ms/step",
+        "  sparse_top_k_categorical_accuracy: 0.9000",
+        "  accuracy: 0.9000 - loss: 0.2500",
+    ]
+    assert "…" not in terminal.getvalue()
+
+
+def test_compilation_is_shown_and_not_counted_as_steps(clock, open_terminal):
+    terminal = open_terminal()
+    bar = started()
+    bar.on_epoch_begin(0)
+    for seconds in (1.0, 2.0, 3.0):
+        clock.now += 1.0
+        bar.on_compile("train", seconds, seconds == 3.0)
+    clock.now += 1.0
+    bar.on_progress("train", 100, LOGS)
+    bar.on_test_begin()
+    clock.now += 1.0
+    bar.on_compile("test", 1.0, False)
+    bar.on_compile("test", 1.5, True)
+    bar.on_test_end(LOGS)
+    bar.on_epoch_end(0, LOGS)
+    text = without_codes(terminal.getvalue())
+    for drawn in ("compiling 1.0s", "compiling 2.0s", "validating: compiling 1.0s"):
+        assert drawn in text
+    assert "Epoch 1/3 - 5.0s (4.5s compiling) - 10ms/step" in text
+
+
 def test_at_most_ten_drawings_a_second(clock, open_terminal):
     terminal = open_terminal()
     bar = started()
     an_epoch(bar, clock, 0, 3.0, 1000)
-    drawn = terminal.getvalue().count("/100, ")
+    drawn = terminal.getvalue().count("/100 - ")
     assert 25 <= drawn <= 32
 
 
@@ -257,7 +327,7 @@ def test_the_bar_shows_validation(clock, open_terminal):
     bar.on_test_end(LOGS)
     bar.on_epoch_end(0, LOGS)
     text = without_codes(terminal.getvalue())
-    assert "validating: batch 7" in text
+    assert "validating: step 7" in text
     assert text.count("\n") == 2  # the bar's own, which it takes back, and the line
 
 
@@ -348,8 +418,8 @@ def test_a_bar_of_ones_own_shows_means_and_what_is_as_it_is(clock, capsys):
     ("options", "shown"),
     [
         ({"verbose": 0}, ""),
-        ({"verbose": 2, "unit_name": "file"}, "1/? - 0us - 0us/file - a: 2.0000\n"),
-        ({"stateless_metrics": []}, "1/? - 0us - 0us/step - a: 2.0000\n"),
+        ({"verbose": 2, "unit_name": "file"}, "1/? - 0ms - 0ms/file - a: 2.0000\n"),
+        ({"stateless_metrics": []}, "1/? - 0ms - 0ms/step - a: 2.0000\n"),
     ],
 )
 def test_what_a_bar_of_ones_own_is_told(clock, capsys, options, shown):

@@ -159,6 +159,15 @@ class Callback:
             logs: metrics so far, as device arrays that are ready to be read.
         """
 
+    def on_compile(self, kind: str, seconds: float, done: bool) -> None:
+        """Called about ten times a second while a program compiles, and at its end.
+
+        Args:
+            kind: `"train"`, `"test"` or `"predict"`.
+            seconds: time spent so far.
+            done: whether the program is compiled.
+        """
+
     def close(self) -> None:
         """Called last, also after an error: let go of what is open."""
 

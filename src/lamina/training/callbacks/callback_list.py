@@ -79,6 +79,11 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.on_progress(kind, done, logs)
 
+    def on_compile(self, kind: str, seconds: float, done: bool) -> None:
+        """Pass on that a program compiles."""
+        for callback in self.callbacks:
+            callback.on_compile(kind, seconds, done)
+
     def batch_needs(self, kind: str) -> str:
         """The strongest need among the callbacks."""
         needs = {c.batch_needs(kind) for c in self.callbacks}

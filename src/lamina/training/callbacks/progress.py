@@ -11,20 +11,32 @@ from typing import Any
 import numpy as np
 
 from lamina import config
+from lamina.training.callbacks.bars import (
+    NotebookBar,
+    TerminalBar,
+    duration,
+    in_lines,
+    metric_texts,
+    open_bar,
+    per_step,
+    terminal_width,
+)
 from lamina.training.callbacks.base import Callback
 
 __all__ = ["Progbar", "ProgbarLogger"]
 
 _INTERVAL = 0.1
-_BAR_WIDTH = 12
+_COMPILING = "compiling"
+# Seconds of compilation that a finished line mentions.
+_WORTH_TELLING = 0.1
 
 
 class ProgbarLogger(Callback):
     """Shows how far training, evaluation or prediction has come, with the metrics.
 
     In a terminal or a notebook a bar moves while an epoch runs. The finished epoch
-    leaves one line, which is all that is written where nothing can move, and with
-    `verbose=2`.
+    leaves its time, the time of a step without compilation, and the metrics; that is
+    all that is written to files, and with `verbose=2`.
     """
 
     needs = "epochs"
@@ -33,7 +45,7 @@ class ProgbarLogger(Callback):
         super().__init__()
         self.others: Sequence[Callback] = ()
         self._in_fit = False
-        self._bar: _TerminalBar | _NotebookBar | None = None
+        self._bar: TerminalBar | NotebookBar | None = None
         self._flushed = 0.0
         self._start("")
 
@@ -41,16 +53,17 @@ class ProgbarLogger(Callback):
         self._title = title
         self._began = self._drawn = time.perf_counter()
         self._first = self._last = 0, self._began
+        self._compiling = self._compiling_all = 0.0  # without validation's and with it
 
-    # What is shown when
+    # When something is shown
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Say who slows training down, if somebody does."""
+        """Name the callbacks that make training pause at every batch, if there are."""
         self._in_fit = True
         slow = [c for c in self.others if c.batch_needs("train") == "model"]
         if slow and self.params.get("verbose", 1):
             names = ", ".join(dict.fromkeys(type(c).__name__ for c in slow))
-            _write(
+            _write_line(
                 f"Training pauses at every batch, where {names} may look at the model; "
                 "`needs = 'batches'` in that class promises it does not."
             )
@@ -66,17 +79,34 @@ class ProgbarLogger(Callback):
         first = not self._title
         self._start(f"Epoch {epoch + 1}/{self.params.get('epochs', 1)}")
         if first:
-            # The first batch may have to wait for a compilation.
-            self._draw(0, {})
+            self._draw(0, [_COMPILING])
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start a line for `evaluate`."""
+        """Start a line for `evaluate`, or show that validation has begun."""
         if not self._in_fit:
             self._start("Evaluate")
+        elif self._bar is not None:
+            self._draw(self._last[0], ["validating"])
 
     def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Start a line for `predict`."""
         self._start("Predict")
+
+    def on_compile(self, kind: str, seconds: float, done: bool) -> None:
+        """Show that a program compiles, and for how long."""
+        validating = kind == "test" and self._in_fit
+        if done:
+            self._compiling_all += seconds
+            if not validating:
+                self._compiling += seconds
+            return
+        now = time.perf_counter()
+        if now - self._drawn >= _INTERVAL:
+            self._drawn = now
+            text = f"{_COMPILING} {duration(seconds)}"
+            if validating:
+                text = f"validating: {text}"
+            self._draw(self._last[0], [text])
 
     def on_progress(self, kind: str, done: int, logs: Any) -> None:
         """Move the bar, if one is due."""
@@ -86,9 +116,13 @@ class ProgbarLogger(Callback):
             self._last = done, now
             if self._first[0] == 0:
                 self._first = self._last
-        if now - self._drawn >= _INTERVAL:
-            self._drawn = now
-            self._draw(done, logs, validating)
+        if now - self._drawn < _INTERVAL:
+            return
+        self._drawn = now
+        if validating:
+            self._draw(self._last[0], [f"validating: step {done}"])
+        else:
+            self._draw(done, self._position(done), logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Finish an epoch's line."""
@@ -101,7 +135,7 @@ class ProgbarLogger(Callback):
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """Finish the line of `predict`."""
-        # Batches are counted when they set out; by now their outputs are there.
+        # Steps are counted when they are dispatched; now their outputs are there.
         self._last = self._last[0], time.perf_counter()
         self._finish({})
 
@@ -115,85 +149,58 @@ class ProgbarLogger(Callback):
 
     def _seconds_per_step(self) -> float:
         done, at = self._last
-        # A stretch that begins with a single step began with a compilation.
+        # A first dispatch of a single step is slower than those that follow.
         if self._first[0] == 1 and done > 1:
             return (at - self._first[1]) / (done - 1)
-        return (at - self._began) / max(done, 1)
+        return max(at - self._began - self._compiling, 0) / max(done, 1)
 
-    def _draw(self, done: int, logs: Any, validating: bool = False) -> None:
+    def _position(self, done: int) -> list[str]:
+        steps, each = self.params.get("steps"), self._seconds_per_step()
+        if steps is None:
+            return [f"{done}/?", per_step(each)]
+        left = duration(each * max(steps - done, 0))
+        return [f"{done}/{steps}", f"{left} left", per_step(each)]
+
+    def _draw(self, done: int, texts: Sequence[str], logs: Any = None) -> None:
         if self.params.get("verbose") != 1:
             return
-        steps = self.params.get("steps")
         if self._bar is None:
-            self._bar = _bar(self._title, steps)
-        if self._bar is None:
-            return
-        if validating:
-            self._bar.draw(steps or self._last[0], f"validating: batch {done}")
-            return
-        text = f"{done}/{'?' if steps is None else steps}"
-        if done:
-            each = self._seconds_per_step()
-            if steps is not None:
-                text += f", {_duration(each * max(steps - done, 0))} left"
-            text += f" - {_duration(each)}/step"
-        self._bar.draw(done, text + _metrics(logs))
+            self._bar = open_bar(self._title, self.params.get("steps"))
+        if self._bar is not None:
+            self._bar.draw(done, [*texts, *metric_texts(logs or {})])
 
     def _finish(self, logs: dict[str, Any] | None) -> None:
         now = time.perf_counter()
         bar, self._bar = self._bar, None
         if not self.params.get("verbose", 1):
             return
-        text = f"{self._title} - {_duration(now - self._began)}"
+        spent = duration(now - self._began)
+        if self._compiling_all >= _WORTH_TELLING:
+            spent += f" ({duration(self._compiling_all)} compiling)"
+        texts = [self._title, spent]
         if self._last[0]:
-            text += f" - {_duration(self._seconds_per_step())}/step"
-        text += _metrics(logs or {})
-        if bar is not None and bar.finish(text):
+            texts.append(per_step(self._seconds_per_step()))
+        texts += metric_texts(logs or {})
+        if bar is not None and bar.finish(texts):
             return
-        _write(text)
+        _write(texts)
         if now - self._flushed >= _INTERVAL or not self._in_fit:
             sys.stdout.flush()
             self._flushed = now
 
 
-def _write(text: str) -> None:
-    """A line for people: shown, or logged where nobody looks."""
+def _write_line(text: str) -> None:
+    """Print a text on a line; log it if asked to."""
     if config.is_interactive_logging_enabled():
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(f"{text}\n")
     else:
         logging.getLogger("lamina").info(text)
 
 
-def _duration(seconds: float) -> str:
-    """A time with the digits that matter: 107us, 1.37ms, 2.4s, 3m05s."""
-    if seconds >= 60:
-        minutes, rest = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
-    if seconds >= 0.1:
-        return f"{seconds:.1f}s"
-    value, unit = (seconds * 1e3, "ms") if seconds >= 1e-3 else (seconds * 1e6, "us")
-    return f"{value:.0f}{unit}" if value >= 100 else f"{value:.3g}{unit}"
-
-
-def _metrics(logs: dict[str, Any]) -> str:
-    return "".join([f" - {name}: {_number(value)}" for name, value in logs.items()])
-
-
-def _number(value: Any) -> str:
-    if not isinstance(value, float):
-        value = float(np.mean(np.asarray(value)))
-    return f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
-
-
-def _bar(title: str, steps: int | None) -> _TerminalBar | _NotebookBar | None:
-    """Something that moves, if the output is a place where things can."""
-    if not config.is_interactive_logging_enabled():
-        return None
-    ipython = sys.modules.get("IPython")
-    if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
-        return _NotebookBar(title, steps)
-    return _TerminalBar(title, steps) if sys.stdout.isatty() else None
+def _write(texts: Sequence[str]) -> None:
+    """Print texts on a line, or on several where the terminal is narrow."""
+    width = terminal_width() if config.is_interactive_logging_enabled() else None
+    _write_line("\n".join(in_lines(texts, width)))
 
 
 class Progbar:
@@ -231,7 +238,7 @@ class Progbar:
         self._means = None if stateless_metrics is None else set(stateless_metrics)
         self._sums: dict[str, tuple[float, float]] = {}
         self._seen, self._began, self._drawn = 0, time.perf_counter(), 0.0
-        self._bar: _TerminalBar | _NotebookBar | None = None
+        self._bar: TerminalBar | NotebookBar | None = None
         self._began_bar = False
 
     def update(
@@ -275,77 +282,17 @@ class Progbar:
         due = self.verbose == 1 and now - self._drawn >= self.interval
         if not self.verbose or not (due or finalize):
             return
-        each = _duration((now - self._began) / max(self._seen, 1))
-        text = f"{self._seen}/{'?' if self.target is None else self.target} - "
+        texts = [f"{self._seen}/{'?' if self.target is None else self.target}"]
         if finalize:
-            text += f"{_duration(now - self._began)} - "
+            texts.append(duration(now - self._began))
+        texts.append(per_step((now - self._began) / max(self._seen, 1), self.unit_name))
         means = {name: total / count for name, (total, count) in self._sums.items()}
-        text += f"{each}/{self.unit_name}{_metrics(means)}"
+        texts += metric_texts(means)
         if self.verbose == 1 and not self._began_bar:
-            self._bar, self._began_bar = _bar("", self.target), True
+            self._bar, self._began_bar = open_bar("", self.target), True
         self._drawn = now
         if not finalize:
             if self._bar is not None:
-                self._bar.draw(self._seen, text)
-        elif self._bar is None or not self._bar.finish(text):
-            _write(text)
-
-
-class _TerminalBar:
-    """A bar below everything that is printed meanwhile; it leaves nothing behind."""
-
-    def __init__(self, title: str, steps: int | None) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-        from rich.table import Column
-
-        # Where it is narrow, the text is cut, not the bar.
-        width = Column(min_width=_BAR_WIDTH)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(_BAR_WIDTH, table_column=width),
-            TextColumn("{task.fields[text]}", markup=False),
-            auto_refresh=False,
-            transient=True,
-        )
-        self._task = self._progress.add_task(title, total=steps, text="")
-        self._show()
-
-    def _show(self) -> None:
-        self._progress.start()
-
-    def draw(self, done: int, text: str) -> None:
-        """Show a number of batches and a text."""
-        self._progress.update(self._task, completed=done, text=text)
-        self._refresh()
-
-    def _refresh(self) -> None:
-        self._progress.refresh()
-
-    def finish(self, text: str) -> bool:
-        """Make way for a last line; whether that line is shown already."""
-        self.close()
-        return False
-
-    def close(self) -> None:
-        """Vanish."""
-        self._progress.stop()
-
-
-class _NotebookBar(_TerminalBar):
-    """A bar in an output of its own, which ends as the last line."""
-
-    def _show(self) -> None:
-        from IPython.display import display  # pyright: ignore[reportMissingImports]
-
-        self._handle: Any = display(self._table(), display_id=True)
-
-    def _refresh(self) -> None:
-        self._handle.update(self._table())
-
-    def _table(self) -> Any:
-        return self._progress.make_tasks_table(self._progress.tasks)
-
-    def finish(self, text: str) -> bool:
-        """Turn into a last line; whether that line is shown already."""
-        self._handle.update({"text/plain": text}, raw=True)
-        return True
+                self._bar.draw(self._seen, texts)
+        elif self._bar is None or not self._bar.finish(texts):
+            _write(texts)
