@@ -21,6 +21,7 @@ import jax
 
 from lamina import config
 from lamina.core import allocator
+from lamina.core.compile_clock import compiling
 from lamina.core.interrupts import result_of, run_in_thread
 
 __all__ = [
@@ -118,12 +119,11 @@ class Program:
         """The compiled form for arguments of these shapes."""
         key = _shapes(args)
         found = self._ready.get(key)
-        if found is None:
-            found = self._begin(key, args)
-        if not isinstance(found, Future):
+        if found is not None and not isinstance(found, Future):
             return found
         try:
-            compiled = result_of(found)
+            with compiling():
+                compiled = result_of(found or self._begin(key, args))
         except Exception:
             self._ready.pop(key, None)
             raise

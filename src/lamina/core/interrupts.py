@@ -146,6 +146,8 @@ def result_of(future: Future[T]) -> T:
     while not future.done():
         wait([future], _POLL)
         check_interrupt()
+        if local.compile_clock is not None:
+            local.compile_clock.tick()
     return future.result()
 
 

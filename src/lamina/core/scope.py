@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax.numpy as jnp
 
 if TYPE_CHECKING:
+    from lamina.core.compile_clock import CompileClock
     from lamina.core.interrupts import Interrupt
     from lamina.core.limits import Budget
     from lamina.core.variable import Variable
@@ -33,6 +34,7 @@ class _Local(threading.local):
     state: StateScope | None = None
     call: CallScope | None = None
     interrupt: Interrupt | None = None
+    compile_clock: CompileClock | None = None
     autocast: str | None = None
     budget: Budget | None = None
     awaiting: list[Any] | None = None

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
+from lamina.core.compile_clock import compiling
 from lamina.core.executable import temporary_bytes
 from lamina.core.module import Module
 from lamina.core.module_state import ModuleState, ProgramCache
@@ -81,7 +82,7 @@ class Engine:
             return EagerRunner(self, segment.batches), self._cache.state()
         specs = segment.batches.specs(segment.data)
         # Forms are timed with their gradients, so not for an evaluation.
-        with tuning.measuring(segment.last if self.guard else 0):
+        with compiling(), tuning.measuring(segment.last if self.guard else 0):
             step = self._trace(specs)
         return CompiledRunner(self, step, segment.batches, record), step.state
 

@@ -46,7 +46,7 @@ class Training:
             begin: called after `on_train_begin`; returns the place to train from.
             epochs: the number of the last epoch.
         """
-        with self._interrupt as interrupt:
+        with self._interrupt as interrupt, self._callbacks.compile_clock("train"):
             try:
                 with self._callbacks as callbacks, self._keeper as keeper:
                     callbacks.on_train_begin()

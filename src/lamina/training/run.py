@@ -225,7 +225,7 @@ def evaluate(
     chosen = callbacks_for(model, callbacks, verbose, steps=feed.steps)
     get_ready(model, feed, check=True, finite=False)
     model.stop_evaluating = False
-    with Interrupt() as interrupt, chosen:
+    with Interrupt() as interrupt, chosen, chosen.compile_clock("test"):
         loop = EpochLoop(
             "test", model._engine("test"), feed, chosen, 0,
             lambda: model.stop_evaluating or interrupt.requested,
@@ -256,7 +256,7 @@ def predict(
     shown = chosen.batch_needs("predict") != "epochs"
     pieces: list[Any] = []
     model.stop_predicting = False
-    with chosen:
+    with chosen, chosen.compile_clock("predict"):
         chosen.on_predict_begin()
         for number, batch in enumerate(_single_batches(feed)):
             if model.stop_predicting:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from lamina.core.compile_clock import CompileClock
 from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
@@ -78,6 +79,10 @@ class CallbackList(Callback):
         """Pass on how far a run has come."""
         for callback in self.callbacks:
             callback.on_progress(kind, done, logs)
+
+    def compile_clock(self, kind: str) -> CompileClock:
+        """Context in which callbacks are told of compilations."""
+        return CompileClock(lambda seconds, done: self.on_compile(kind, seconds, done))
 
     def on_compile(self, kind: str, seconds: float, done: bool) -> None:
         """Pass on that a program compiles."""
