@@ -24,6 +24,7 @@ from lamina.ops import (
     pooling,
     reduce,
     shapes,
+    signal,
 )
 from lamina.ops.attention import *  # noqa: F403
 from lamina.ops.control import *  # noqa: F403
@@ -38,6 +39,7 @@ from lamina.ops.nn import *  # noqa: F403
 from lamina.ops.pooling import *  # noqa: F403
 from lamina.ops.reduce import *  # noqa: F403
 from lamina.ops.shapes import *  # noqa: F403
+from lamina.ops.signal import *  # noqa: F403
 
 __all__ = ["linalg", "nn"]
 __all__ += attention.__all__
@@ -53,6 +55,7 @@ __all__ += nn.__all__
 __all__ += pooling.__all__
 __all__ += reduce.__all__
 __all__ += shapes.__all__
+__all__ += signal.__all__
 __all__.sort()  # pyright: ignore[reportUnsupportedDunderAll]
 
 operators.attach()

@@ -10,10 +10,12 @@ import jax.numpy as jnp
 from jax.scipy import linalg
 
 from lamina.core.graph import op
+from lamina.errors import ShapeError
 from lamina.ops.kernels import call, reference
 from lamina.ops.types import Axis, Tensor, array_of, float_array
 
 __all__ = [
+    "cdist",
     "cholesky",
     "cross",
     "det",
@@ -23,10 +25,12 @@ __all__ = [
     "inner",
     "inv",
     "kron",
+    "logdet",
     "matmul",
     "norm",
     "outer",
     "qr",
+    "slogdet",
     "solve",
     "solve_triangular",
     "svd",
@@ -34,6 +38,36 @@ __all__ = [
     "trace",
     "vdot",
 ]
+
+
+@op
+def cdist(x: Tensor, y: Tensor) -> jax.Array:
+    """Compute the Euclidean distance of each row of x to each row of y.
+
+    Args:
+        x: (..., n, width).
+        y: (..., m, width).
+
+    Returns:
+        (..., n, m).
+
+    Raises:
+        ShapeError: the rows differ in width.
+
+    Example:
+        >>> cdist([[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.0]]).tolist()
+        [[1.0], [1.0]]
+    """
+    x, y = float_array(x), float_array(y)
+    if min(x.ndim, y.ndim) < 2 or x.shape[-1] != y.shape[-1]:
+        raise ShapeError(
+            "cdist: `x` and `y` must have the shapes (..., n, width) and (..., m, "
+            f"width). Received: {x.shape} and {y.shape}."
+        )
+    squares = jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), -1)
+    # The root of 0 has no gradient; the distance of equal rows gets 0.
+    positive = squares > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
 
 
 @op
@@ -99,6 +133,16 @@ def kron(x1: Tensor, x2: Tensor) -> jax.Array:
 
 
 @op
+def logdet(x: Tensor) -> jax.Array:
+    """Compute the logarithm of the absolute value of the determinant.
+
+    Args:
+        x: square matrices, (..., n, n).
+    """
+    return jnp.linalg.slogdet(float_array(x))[1]
+
+
+@op
 def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     """The matrix product, over batches of matrices too."""
     return call("matmul", array_of(x1), array_of(x2))
@@ -137,6 +181,17 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[jax.Array, jax.Array]:
     """q with orthonormal columns and upper triangular r, with q r = x."""
     q, r = jnp.linalg.qr(float_array(x), mode)
     return q, r
+
+
+@op
+def slogdet(x: Tensor) -> tuple[jax.Array, jax.Array]:
+    """Compute sign of the determinant and logarithm of its absolute value.
+
+    Args:
+        x: square matrices, (..., n, n).
+    """
+    sign, logarithm = jnp.linalg.slogdet(float_array(x))
+    return sign, logarithm
 
 
 @op

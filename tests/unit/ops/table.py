@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
+from scipy import signal, spatial, special
 
 from tests.tables.arrays import bools, floats, ints, one_hot, probabilities
 
@@ -319,6 +319,7 @@ NEW = [
 
 MATRICES = [
     OpCase("cholesky", (SQUARE @ SQUARE.T,), np.linalg.cholesky),
+    OpCase("cdist", (X, Y[:2]), spatial.distance.cdist),
     OpCase("cross", (X[:, :3], Y[:, :3]), np.cross),
     OpCase("det", (SQUARE,), np.linalg.det),
     OpCase("dot", (BOX, X.T), np.dot),
@@ -327,16 +328,64 @@ MATRICES = [
     OpCase("inner", (X, Y), np.inner),
     OpCase("inv", (SQUARE,), np.linalg.inv),
     OpCase("kron", (X[:2], Y), np.kron),
+    OpCase("logdet", (SQUARE,), lambda x: np.linalg.slogdet(x)[1]),
     OpCase("matmul", (BOX, X.T), np.matmul),
     OpCase("norm", (X, 1, 1), np.linalg.norm),
     OpCase("norm", (X,), np.linalg.norm),
     OpCase("outer", (X, Y), np.outer),
+    OpCase("slogdet", (SQUARE,), lambda x: tuple(np.linalg.slogdet(x))),
     OpCase("solve", (SQUARE, X), np.linalg.solve),
     OpCase("solve_triangular", (np.triu(SQUARE), X), np.linalg.solve),
     OpCase("svd", (X, False, False), lambda x, *_: np.linalg.svd(x)[1]),
     OpCase("tensordot", (BOX, BOX, [[1, 2], [1, 2]]), np.tensordot),
     OpCase("trace", (SQUARE,), np.trace),
     OpCase("vdot", (X, Y), np.vdot),
+]
+
+
+WAVE = floats(2, 40, low=-2.0, high=2.0, seed=9)
+SPECTRUM = (floats(2, 4, 5, seed=10), floats(2, 4, 5, seed=11))
+RAMP = np.linspace(0.5, 1.0, 6, dtype="float32")
+
+
+def parts(x):
+    return np.real(x), np.imag(x)
+
+
+def short_time(x, length, stride, size, window="hann", center=True):
+    """The transforms by SciPy, which scales them by the sum of the window."""
+    window = window if window is not None else np.ones(size)
+    values = signal.get_window(window, length) if isinstance(window, str) else window
+    before = (size - len(values)) // 2
+    values = np.pad(values, (before, size - len(values) - before))
+    edge = size // 2 if center else 0
+    x = np.pad(x, ((0, 0), (edge, edge)), mode="reflect")
+    _, _, result = signal.stft(
+        x, window=values, nperseg=size, noverlap=size - stride, boundary=None,
+        padded=False,
+    )  # fmt: skip
+    return parts(result.swapaxes(-2, -1) * values.sum())
+
+
+SIGNALS = [
+    OpCase(
+        "extract_sequences",
+        (WAVE, 6, 3),
+        lambda x, n, step: np.lib.stride_tricks.sliding_window_view(x, n, 1)[:, ::step],
+    ),
+    OpCase("fft", (SPECTRUM,), lambda x: parts(np.fft.fft(x[0] + 1j * x[1]))),
+    OpCase("fft2", (SPECTRUM,), lambda x: parts(np.fft.fft2(x[0] + 1j * x[1]))),
+    OpCase("ifft2", (SPECTRUM,), lambda x: parts(np.fft.ifft2(x[0] + 1j * x[1]))),
+    OpCase("irfft", (SPECTRUM,), lambda x: np.fft.irfft(x[0] + 1j * x[1])),
+    OpCase("irfft", (SPECTRUM, 7), lambda x, n: np.fft.irfft(x[0] + 1j * x[1], n)),
+    OpCase("rfft", (WAVE,), lambda x: parts(np.fft.rfft(x))),
+    OpCase("rfft", (WAVE, 16), lambda x, n: parts(np.fft.rfft(x, n))),
+    OpCase("stft", (WAVE, 6, 3, 8), short_time),
+    OpCase("stft", (WAVE, 6, 2, 9, "hamming", False), short_time),
+    OpCase("stft", (WAVE, 6, 3, 6, RAMP), short_time),
+    OpCase("stft", (WAVE, 6, 3, 8, None), short_time),
+    OpCase("view_as_complex", (X[:, :2],), lambda x: x[:, 0] + 1j * x[:, 1]),
+    OpCase("view_as_real", (X + 1j * Y,), lambda x: np.stack(parts(x), -1)),
 ]
 
 
@@ -444,6 +493,7 @@ CASES = [
     *INDICES,
     *NEW,
     *MATRICES,
+    *SIGNALS,
     *LOSSES_AND_NORMS,
 ]
 
@@ -457,4 +507,5 @@ ELSEWHERE = {
     "test_create": "dtype is_tensor",
     "test_linalg": "qr",
     "test_nn": "sparsemax",
+    "test_signal": "istft",
 }

@@ -1,0 +1,328 @@
+"""Fourier transforms and sequences cut out of signals.
+
+Complex arrays go in and out as pairs of real ones, as in `keras.ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from lamina.core.check import Check, at_least, check_arguments, positive_int
+from lamina.core.graph import op
+from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError, invalid
+from lamina.ops.types import Tensor, array_of, float_array
+
+__all__ = [
+    "extract_sequences",
+    "fft",
+    "fft2",
+    "ifft2",
+    "irfft",
+    "istft",
+    "rfft",
+    "stft",
+    "view_as_complex",
+    "view_as_real",
+]
+
+Pair = Sequence[Any]
+
+_WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
+_SIZES: dict[str, Check] = {
+    "sequence_length": positive_int,
+    "sequence_stride": positive_int,
+    "fft_length": positive_int,
+}
+
+
+@op
+def extract_sequences(
+    x: Tensor, sequence_length: int, sequence_stride: int
+) -> jax.Array:
+    """Cut overlapping sequences out of the last axis.
+
+    Args:
+        x: (..., length).
+        sequence_length: length of a sequence.
+        sequence_stride: distance between the starts of two sequences.
+
+    Returns:
+        (..., 1 + (length - sequence_length) // sequence_stride, sequence_length).
+
+    Example:
+        >>> extract_sequences([1, 2, 3, 4, 5, 6], 3, 2).tolist()
+        [[1, 2, 3], [3, 4, 5]]
+    """
+    x = array_of(x)
+    sizes = {"sequence_length": sequence_length, "sequence_stride": sequence_stride}
+    check_arguments("extract_sequences", _SIZES, sizes)
+    _require_rank("extract_sequences", x.shape, 1)
+    last = x.shape[-1] - sequence_length
+    starts = jnp.arange(0, last + 1, sequence_stride)[:, None]
+    return x[..., starts + jnp.arange(sequence_length)]
+
+
+@op
+def fft(x: Pair) -> tuple[jax.Array, jax.Array]:
+    """Compute the discrete Fourier transform along the last axis.
+
+    Args:
+        x: the real and the imaginary part.
+
+    Returns:
+        The real and the imaginary part.
+
+    Example:
+        >>> real, imag = fft(([1.0, 2.0], [0.0, 1.0]))
+        >>> real.tolist(), imag.tolist()
+        ([3.0, -1.0], [1.0, -1.0])
+    """
+    return _parts(jnp.fft.fft(_complex("fft", x, 1)))
+
+
+@op
+def fft2(x: Pair) -> tuple[jax.Array, jax.Array]:
+    """Compute the discrete Fourier transform along the last two axes.
+
+    Args:
+        x: the real and the imaginary part.
+
+    Returns:
+        The real and the imaginary part.
+    """
+    return _parts(jnp.fft.fft2(_complex("fft2", x, 2)))
+
+
+@op
+def ifft2(x: Pair) -> tuple[jax.Array, jax.Array]:
+    """Compute the inverse of `fft2`.
+
+    Args:
+        x: the real and the imaginary part.
+
+    Returns:
+        The real and the imaginary part.
+    """
+    return _parts(jnp.fft.ifft2(_complex("ifft2", x, 2)))
+
+
+@op
+def rfft(x: Tensor, fft_length: int | None = None) -> tuple[jax.Array, jax.Array]:
+    """Compute the Fourier transform of a real signal along the last axis.
+
+    Args:
+        x: (..., length).
+        fft_length: length that the signal is cut or zero-padded to.
+
+    Returns:
+        The real and the imaginary part, (..., fft_length // 2 + 1) each.
+    """
+    x = float_array(x)
+    _require_rank("rfft", x.shape, 1)
+    return _parts(jnp.fft.rfft(x, fft_length))
+
+
+@op
+def irfft(x: Pair, fft_length: int | None = None) -> jax.Array:
+    """Compute the inverse of `rfft`.
+
+    Args:
+        x: the real and the imaginary part.
+        fft_length: length of the signal; `None` for the even one that fits.
+    """
+    return jnp.fft.irfft(_complex("irfft", x, 1), fft_length)
+
+
+@op
+def stft(
+    x: Tensor,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    window: Any = "hann",
+    center: bool = True,
+) -> tuple[jax.Array, jax.Array]:
+    """Compute the Fourier transforms of overlapping windows of a signal.
+
+    Args:
+        x: (..., length), of type float32 or float64.
+        sequence_length: length of the window.
+        sequence_stride: distance between the starts of two windows.
+        fft_length: length of each transform, at least `sequence_length`; the window
+            stands in its middle.
+        window: "hann", "hamming", an array of length `sequence_length`, or `None` for
+            `fft_length` ones.
+        center: whether the signal is padded by reflection, so that window t is centered
+            at `t * sequence_stride`.
+
+    Returns:
+        The real and the imaginary part, (..., windows, fft_length // 2 + 1) each.
+
+    Reference: Allen 1977, https://doi.org/10.1109/TASSP.1977.1162950
+    """
+    x = array_of(x)
+    _check_sizes("stft", sequence_length, sequence_stride, fft_length)
+    weights = _window("stft", window, sequence_length, fft_length, x.dtype)
+    if center:
+        edge = (fft_length // 2, fft_length // 2)
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [edge], mode="reflect")
+    frames = extract_sequences(x, fft_length, sequence_stride)
+    return rfft(frames * weights)
+
+
+@op
+def istft(
+    x: Pair,
+    sequence_length: int,
+    sequence_stride: int,
+    fft_length: int,
+    length: int | None = None,
+    window: Any = "hann",
+    center: bool = True,
+) -> jax.Array:
+    """Reconstruct a signal from what `stft` returned for the same arguments.
+
+    The windowed inverse transforms are added where they overlap and divided by the sum
+    of the squared windows there.
+
+    Args:
+        x: the real and the imaginary part, (..., windows, fft_length // 2 + 1) each.
+        sequence_length: length of the window.
+        sequence_stride: distance between the starts of two windows.
+        fft_length: length of each transform.
+        length: length of the result; `None` for all that the windows cover.
+        window: "hann", "hamming", an array of length `sequence_length`, or `None`.
+        center: whether `stft` padded the signal.
+
+    Reference: Griffin and Lim 1984, https://doi.org/10.1109/TASSP.1984.1164317
+    """
+    spectrum = _complex("istft", x, 2)
+    _check_sizes("istft", sequence_length, sequence_stride, fft_length)
+    dtype = spectrum.real.dtype
+    weights = _window("istft", window, sequence_length, fft_length, dtype)
+    frames = jnp.fft.irfft(spectrum, fft_length) * weights
+    norm = jnp.broadcast_to(jnp.square(weights), frames.shape[-2:])
+    signal = _overlap_add(frames, sequence_stride)
+    norm = _overlap_add(norm, sequence_stride)
+    signal = signal / jnp.where(norm > 1e-10, norm, 1)
+    start = fft_length // 2 if center else 0
+    stop = signal.shape[-1] - start if length is None else start + length
+    return signal[..., start:stop]
+
+
+def _overlap_add(frames: jax.Array, stride: int) -> jax.Array:
+    """Add frames, (..., frames, length), at multiples of the stride."""
+    count, length = frames.shape[-2:]
+    size = stride * (count - 1) + length
+    places = jnp.arange(count)[:, None] * stride + jnp.arange(length)
+    empty = jnp.zeros((*frames.shape[:-2], size), frames.dtype)
+    return empty.at[..., places].add(frames)
+
+
+def _check_sizes(function: str, sequence: int, stride: int, transform: int) -> None:
+    sizes = {
+        "sequence_length": sequence,
+        "sequence_stride": stride,
+        "fft_length": transform,
+    }
+    check_arguments(function, _SIZES, sizes)
+    check_arguments(function, {"fft_length": at_least(sequence)}, sizes)
+
+
+def _window(
+    function: str, window: Any, sequence_length: int, fft_length: int, dtype: Any
+) -> jax.Array:
+    """The window in the middle of `fft_length` zeros.
+
+    Raises:
+        ArgumentError: the window is unknown or of another length.
+        ArgumentTypeError: the signal is not of type float32 or float64.
+    """
+    if dtype not in ("float32", "float64"):
+        raise ArgumentTypeError(
+            f"{function}: the signal must be of type `float32` or `float64`. Received: "
+            f"{dtype}. Cast it first: `ops.cast(x, 'float32')`."
+        )
+    if window is None:
+        return jnp.ones(fft_length, dtype)
+    if isinstance(window, str):
+        if window not in _WINDOWS:
+            raise invalid(function, "window", window, f"one of {', '.join(_WINDOWS)}")
+        constant, factor = _WINDOWS[window]
+        phase = 2 * jnp.pi * jnp.arange(sequence_length) / sequence_length
+        weights = (constant - factor * jnp.cos(phase)).astype(dtype)
+    else:
+        weights = array_of(window).astype(dtype)
+        if weights.shape != (sequence_length,):
+            expected = f"an array of shape ({sequence_length},)"
+            raise invalid(function, "window", window, expected)
+    before = (fft_length - sequence_length) // 2
+    return jnp.pad(weights, (before, fft_length - sequence_length - before))
+
+
+@op
+def view_as_complex(x: Tensor) -> jax.Array:
+    """Combine real and imaginary parts, (..., 2), into complex numbers, (...).
+
+    Example:
+        >>> view_as_complex([[1.0, 2.0], [3.0, 4.0]]).tolist()
+        [(1+2j), (3+4j)]
+    """
+    x = float_array(x)
+    if x.ndim == 0 or x.shape[-1] != 2:
+        raise ShapeError(
+            "view_as_complex: the last axis must have size 2, for real and imaginary "
+            f"part. Received: shape {x.shape}."
+        )
+    return lax.complex(x[..., 0], x[..., 1])
+
+
+@op
+def view_as_real(x: Tensor) -> jax.Array:
+    """Separate complex numbers, (...), into real and imaginary parts, (..., 2).
+
+    Example:
+        >>> view_as_real([1 + 2j, 3 + 4j]).tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
+    """
+    return jnp.stack(_parts(array_of(x)), -1)
+
+
+def _parts(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return jnp.real(x), jnp.imag(x)
+
+
+def _complex(function: str, x: Any, rank: int) -> jax.Array:
+    """The complex array of a pair of real and imaginary part."""
+    if not isinstance(x, (tuple, list)) or len(x) != 2:
+        raise ArgumentError(
+            f"{function}: `x` must be a pair of real and imaginary part, such as "
+            f"`(x, ops.zeros_like(x))`. Received: {type(x).__name__}."
+        )
+    real, imag = (array_of(part) for part in x)
+    if real.shape != imag.shape:
+        raise ShapeError(
+            f"{function}: real and imaginary part must have the same shape. Received: "
+            f"{real.shape} and {imag.shape}."
+        )
+    floats = [jnp.issubdtype(part.dtype, jnp.floating) for part in (real, imag)]
+    if not all(floats):
+        raise ArgumentError(
+            f"{function}: real and imaginary part must be floats. Received: "
+            f"{real.dtype} and {imag.dtype}. Cast first: `ops.cast(x, 'float32')`."
+        )
+    _require_rank(function, real.shape, rank)
+    return lax.complex(real, imag)
+
+
+def _require_rank(function: str, shape: Sequence[int], rank: int) -> None:
+    if len(shape) < rank:
+        raise ShapeError(
+            f"{function}: the input must have a rank of {rank} at least. Received: "
+            f"shape {tuple(shape)}."
+        )
