@@ -196,7 +196,8 @@ def istft(
         sequence_stride: distance between the starts of two windows.
         fft_length: length of each transform.
         length: length of the result; `None` for all that the windows cover.
-        window: "hann", "hamming", an array of length `sequence_length`, or `None`.
+        window: "hann", "hamming", an array of length `sequence_length`, or `None`, for
+            which overlapping transforms are added and not divided, as in Keras.
         center: whether `stft` padded the signal.
 
     Reference: Griffin and Lim 1984, https://doi.org/10.1109/TASSP.1984.1164317
@@ -206,10 +207,11 @@ def istft(
     dtype = spectrum.real.dtype
     weights = _window("istft", window, sequence_length, fft_length, dtype)
     frames = jnp.fft.irfft(spectrum, fft_length) * weights
-    norm = jnp.broadcast_to(jnp.square(weights), frames.shape[-2:])
     signal = _overlap_add(frames, sequence_stride)
-    norm = _overlap_add(norm, sequence_stride)
-    signal = signal / jnp.where(norm > 1e-10, norm, 1)
+    if window is not None:
+        squares = jnp.broadcast_to(jnp.square(weights), frames.shape[-2:])
+        norm = _overlap_add(squares, sequence_stride)
+        signal = signal / jnp.where(norm > 1e-10, norm, 1)
     start = fft_length // 2 if center else 0
     stop = signal.shape[-1] - start if length is None else start + length
     return signal[..., start:stop]

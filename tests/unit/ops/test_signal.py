@@ -13,7 +13,7 @@ from tests.tables.arrays import floats
 WAVE = floats(2, 3, 64)
 
 
-@pytest.mark.parametrize("window", ["hann", "hamming", None, np.ones(8, "float32")])
+@pytest.mark.parametrize("window", ["hann", "hamming", np.ones(8, "float32")])
 @pytest.mark.parametrize("center", [True, False])
 def test_istft_inverts_stft(window, center):
     options = {"window": window, "center": center}
@@ -22,6 +22,11 @@ def test_istft_inverts_stft(window, center):
     # The first and last samples without padding lie under no window.
     inner = slice(0, size) if center else slice(10, size - 10)
     np.testing.assert_allclose(back[..., inner], WAVE[..., inner], atol=1e-5)
+
+
+def test_istft_without_a_window_adds_what_overlaps():
+    back = ops.istft(ops.stft(WAVE, 8, 4, 8, None), 8, 4, 8, window=None)
+    np.testing.assert_allclose(back, 2 * WAVE, atol=1e-5)
 
 
 def test_istft_has_the_length_asked_for():
