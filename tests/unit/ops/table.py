@@ -8,7 +8,6 @@ from scipy import spatial, special
 from tests.tables.arrays import bools, floats, ints, one_hot, probabilities
 from tests.unit.ops.table_signal import SIGNALS, OpCase
 
-
 X = floats(3, 4, low=-2.0, high=2.0)
 Y = floats(3, 4, low=-2.0, high=2.0, seed=1)
 P = floats(3, 4, low=0.1, high=0.9, seed=2)
