@@ -2,7 +2,8 @@
 
 `@op` makes a JAX function into one that also accepts variables and symbolic tensors.
 Shapes come from `jax.eval_shape`: an unknown dimension is evaluated at two sizes, and
-whatever differs in the result is unknown too.
+whatever differs in the result is unknown too. Where that fails, an unknown dimension
+takes the size of a known one that it meets: (None, 3) with (2, None) gives (2, 3).
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from contextlib import suppress
+from itertools import combinations, islice
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +35,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Both are divisible by small powers of two, so that pooling, striding and reshaping
 # of an unknown dimension work out as they would for a fitting real one.
 _PROBES = (960, 1920)
+
+# How often a call that fails is tried with unknown dimensions of other sizes.
+_MOST_MATCHES = 32
+
+# Sizes of unknown dimensions, by the tensor's `id` and the axis.
+Sizes: TypeAlias = dict[tuple[int, int], int]
 
 
 class SymbolicTensor:
@@ -154,8 +163,19 @@ def is_symbolic(args: Iterable[Any]) -> bool:
 
 def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Output shapes and types of a call on symbolic tensors, as symbolic tensors."""
-    unknown = any(None in t.shape for t in symbolic_leaves((args, kwargs)))
-    results = [_evaluate(function, args, kwargs, p) for p in _PROBES[: 1 + unknown]]
+    leaves = symbolic_leaves((args, kwargs))
+    unknown = any(None in t.shape for t in leaves)
+
+    def evaluate(sizes: Sizes) -> list[Any]:
+        probes = _PROBES[: 1 + unknown]
+        return [_evaluate(function, args, kwargs, p, sizes) for p in probes]
+
+    try:
+        results = evaluate({})
+    except Exception:
+        results = _first_that_works(evaluate, islice(_matches(leaves), _MOST_MATCHES))
+        if results is None:
+            raise
     specs, masks = zip(*results, strict=True)
     outputs = jax.tree.map(
         lambda *some: SymbolicTensor(_merged(some), some[0].dtype), *specs
@@ -165,6 +185,50 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return outputs
 
 
+def _first_that_works(
+    evaluate: Callable[[Sizes], list[Any]], candidates: Iterable[Sizes]
+) -> list[Any] | None:
+    for sizes in candidates:
+        with suppress(Exception):
+            return evaluate(sizes)
+    return None
+
+
+def _matches(leaves: Sequence[SymbolicTensor]) -> Iterator[Sizes]:
+    """Sizes for unknown dimensions, from known ones of the other tensors.
+
+    Dimensions are paired from the last axis on, as in broadcasting, then from the first
+    axis on. One of them is set first, then all, then several; so that what may stay
+    unknown mostly does.
+    """
+    tensors = list({id(t): t for t in leaves}.values())
+    unknown = [(t, a) for t in tensors for a in range(t.ndim) if t.shape[a] is None]
+    last = _paired(tensors, [(t, a, a - t.ndim) for t, a in unknown])
+    first = _paired(tensors, [(t, a, a) for t, a in unknown])
+    for count in (1, len(unknown), *range(2, len(unknown))):
+        yield from map(dict, combinations(last, count))
+        yield from map(dict, combinations(first, count))
+        if count == 1:
+            for tensor, axis in unknown:
+                others = [n for t in tensors if t is not tensor for n in t.shape]
+                for size in dict.fromkeys(n for n in others if n is not None):
+                    yield {(id(tensor), axis): size}
+
+
+def _paired(
+    tensors: Sequence[SymbolicTensor],
+    unknown: Sequence[tuple[SymbolicTensor, int, int]],
+) -> list[tuple[tuple[int, int], int]]:
+    """The size at an axis of the other tensors, for each that is unknown in one."""
+    found: list[tuple[tuple[int, int], int]] = []
+    for tensor, place, axis in unknown:
+        others = [t.shape for t in tensors if t is not tensor]
+        sizes = [s[axis] for s in others if -len(s) <= axis < len(s)]
+        known = [n for n in sizes if n is not None and n != 1]
+        found += [((id(tensor), place), n) for n in known[:1]]
+    return found
+
+
 def _merged(specs: Sequence[Any]) -> tuple[int | None, ...]:
     """The shape that evaluations at different sizes have in common."""
     sizes = zip(*(spec.shape for spec in specs), strict=True)
@@ -172,19 +236,30 @@ def _merged(specs: Sequence[Any]) -> tuple[int | None, ...]:
 
 
 def _evaluate(
-    function: Callable[..., Any], args: Any, kwargs: Any, probe: int
+    function: Callable[..., Any], args: Any, kwargs: Any, probe: int, sizes: Sizes
 ) -> tuple[Any, list[Any]]:
-    """The output's shapes for a size of unknown dimensions, and those of masks."""
+    """The output's shapes for a size of unknown dimensions, and those of masks.
+
+    Args:
+        function: what is called.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        probe: the size of unknown dimensions.
+        sizes: those of some of them instead.
+    """
     leaves = symbolic_leaves((args, kwargs))
 
-    def known(shape: Sequence[int | None]) -> list[int]:
-        return [probe if n is None else n for n in shape]
+    def known(tensor: SymbolicTensor, shape: Sequence[int | None]) -> list[int]:
+        return [
+            sizes.get((id(tensor), axis), probe) if n is None else n
+            for axis, n in enumerate(shape)
+        ]
 
     def call(values: list[Any]) -> Any:
         found = {id(t): v for t, v in zip(leaves, values, strict=True)}
         for tensor in leaves:
             if tensor.mask is not None:
-                set_mask(found[id(tensor)], jnp.ones(known(tensor.mask), bool))
+                set_mask(found[id(tensor)], jnp.ones(known(tensor, tensor.mask), bool))
         real_args, real_kwargs = map_symbolic(lambda t: found[id(t)], (args, kwargs))
         # Whatever the call assigns is forgotten with the scope.
         with StateScope():
@@ -193,7 +268,7 @@ def _evaluate(
 
     before, local.call = local.call, None
     try:
-        specs = [jax.ShapeDtypeStruct(known(t.shape), t.dtype) for t in leaves]
+        specs = [jax.ShapeDtypeStruct(known(t, t.shape), t.dtype) for t in leaves]
         return jax.eval_shape(call, specs)
     except Exception as error:
         _show_unknown(error, probe)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina import layers
+from lamina import layers, ops
 
 
 class NeedsMask(layers.Layer):
@@ -52,3 +52,38 @@ def test_errors_show_unknown_sizes_as_unknown() -> None:
         Failing(name="failing")(layers.Input((None, 3)))
     (note, *_) = caught.value.__notes__
     assert "'failing'" in note and "(None, None, 3)" in note
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes", "expected"),
+    [
+        (ops.add, [(None, 3), (2, None)], (2, 3)),
+        (ops.add, [(None, None, 3), (2, None)], (None, 2, 3)),
+        (ops.multiply, [(None, 3), (1, None)], (None, 3)),
+        (ops.where, [(None, 3), (2, None), (None, None)], (2, 3)),
+        (ops.matmul, [(None, None), (4, 5)], (None, 5)),
+        (ops.matmul, [(2, 3), (None, 5)], (2, 5)),
+        (lambda x, y: ops.concatenate([x, y]), [(2, None), (3, 4)], (5, 4)),
+        (lambda x, y: ops.concatenate([x, y], 1), [(None, 4), (3, None)], (3, None)),
+        (ops.conv, [(2, 10, None), (3, 5, 4)], (2, 8, 4)),
+        (
+            lambda x, y: ops.segment_sum(x, y, num_segments=5),
+            [(None, 4), (10,)],
+            (5, 4),
+        ),
+    ],
+)
+def test_unknown_dimensions_fit_the_known_ones_they_meet(
+    function: Any, shapes: Any, expected: Any
+) -> None:
+    types = ["float32", "float32", "float32"]
+    if len(shapes[-1]) == 1:
+        types[len(shapes) - 1] = "int32"
+    tensors = [lamina.KerasTensor(s, t) for s, t in zip(shapes, types, strict=False)]
+    assert function(*tensors).shape == expected
+
+
+def test_dimensions_that_differ_are_refused_with_the_first_error() -> None:
+    x, y = lamina.KerasTensor((None, 3)), lamina.KerasTensor((None, 4))
+    with pytest.raises(TypeError, match=r"\(None, 3\)"):
+        ops.add(x, y)
