@@ -4,6 +4,7 @@
     ├── ArgumentError (ValueError)         an argument's value can't be used
     │   ├── UnknownNameError               a string names nothing known
     │   ├── ShapeError                     shapes or ranks do not fit together
+    │   ├── MissingFileError               no file at a path (FileNotFoundError too)
     │   └── DataError                      the data handed to fit, evaluate or predict
     ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
     ├── StateError (ValueError)            called too early: not built, not compiled
@@ -32,6 +33,7 @@ __all__ = [
     "FileFormatError",
     "LaminaError",
     "LikelyMistakeWarning",
+    "MissingFileError",
     "MissingPackageError",
     "SaveError",
     "ShapeError",
@@ -78,6 +80,10 @@ class ShapeError(ArgumentError):
 
 class DataError(ArgumentError):
     """The data handed to `fit`, `evaluate` or `predict` can't be used."""
+
+
+class MissingFileError(ArgumentError, FileNotFoundError):
+    """A path where there is no file to read."""
 
 
 class ArgumentTypeError(LaminaError, TypeError):

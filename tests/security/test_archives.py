@@ -233,9 +233,9 @@ def test_a_folder_is_no_model(tmp_path):
     folder.mkdir()
     for name in ("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt"):
         (folder / name).write_text("{}")
-    with refused("is a folder, no file"):
+    with refused("is a folder, not a file"):
         lamina.models.load_model(folder)
-    with refused("is a folder, no file"):
+    with refused("is a folder, not a file"):
         small_model().load_weights(folder)
 
 
@@ -256,7 +256,7 @@ NO_PATHS = [
 
 @pytest.mark.parametrize("path", NO_PATHS, ids=lambda p: repr(p)[:15])
 def test_what_is_no_path_of_a_file_is_said_to_be_none(path):
-    with refused("is given by its path|no file of this machine|is a folder"):
+    with refused("is given by its path|No such file|is a folder"):
         lamina.models.load_model(path)
-    with refused("is given by its path|no file of this machine|is a folder"):
+    with refused("is given by its path|No such file|is a folder"):
         small_model().load_weights(path)

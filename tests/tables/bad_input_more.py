@@ -54,6 +54,11 @@ def _validated(x: Any, y: Any) -> Callable[[], Any]:
     return fit(ones(8, 4), ones(8, 3), validation_data=(x, y))
 
 
+def _symbolic_loss() -> None:
+    model = small_model()
+    model.add_loss(lamina.ops.mean(model.output))
+
+
 class _NoSuper(layers.Layer):
     def __init__(self) -> None:
         self.inner = layers.Dense(2)
@@ -292,5 +297,11 @@ CASES = (
         ),
         errors.ArgumentError,
         ("other", "inputs"),
+    ),
+    BadInput(
+        "symbolic loss",
+        _symbolic_loss,
+        errors.ArgumentTypeError,
+        ("`add_loss`", "in the `call` of a layer", "self.add_loss(ops.mean(x))"),
     ),
 )

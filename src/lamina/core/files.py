@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from lamina.core.limits import readable_size
-from lamina.errors import ArgumentError, FileFormatError, SaveError
+from lamina.errors import (
+    ArgumentError,
+    FileFormatError,
+    MissingFileError,
+    SaveError,
+)
 
 __all__ = ["open_file", "replacing", "target"]
 
@@ -36,13 +41,15 @@ def open_file(filepath: Any) -> Iterator[BufferedReader]:
     """A file of this machine, open for reading.
 
     Raises:
-        ArgumentError: there is no such file.
+        MissingFileError: there is no such file.
+        ArgumentError: it is a folder.
         FileFormatError: it can't be read.
     """
     path = _path(filepath)
     if not path.is_file():
-        what = "a folder, no file" if path.is_dir() else "no file of this machine"
-        raise ArgumentError(f"{str(path)!r} is {what}.")
+        if path.is_dir():
+            raise ArgumentError(f"{str(path)!r} is a folder, not a file.")
+        raise MissingFileError(f"No such file: {str(path)!r}.")
     try:
         file = path.open("rb")
     except OSError as error:

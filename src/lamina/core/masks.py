@@ -1,7 +1,8 @@
 """Masks that travel with arrays from layer to layer.
 
-JAX arrays take no attributes, so a table by identity holds the mask of each array
-that has one, for as long as the array lives.
+Traced arrays take no attributes, so a table by identity holds the mask of each array
+that has one, for as long as the array lives. Code for Keras reads `_keras_mask`, which
+concrete arrays have too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ def set_mask(array: Any, mask: Any) -> None:
         _masks.pop(key, None)
     else:
         _masks[key] = weakref.ref(array, lambda _: _masks.pop(key, None)), mask
+    if hasattr(array, "__dict__"):  # tracers and NumPy arrays take no attributes
+        array._keras_mask = mask
 
 
 def get_mask(array: Any) -> Any:

@@ -208,6 +208,8 @@ class Module:
     """
 
     arguments: ClassVar[dict[str, Check]] = {}
+    # Arguments that Keras leaves out of configs.
+    unwritten: ClassVar[tuple[str, ...]] = ()
     name: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -283,6 +285,13 @@ class Module:
             described = described_names(type(self))
             values = {k: v for k, v in values.items() if k in described}
         return {name: serialize(value) for name, value in values.items()}
+
+    def _without_defaults(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Omit arguments that Keras does not write, unless they were changed."""
+        known = signature(type(self).__init__).parameters
+        defaults = {n: known[n].default for n in self.unwritten if n in known}
+        omitted = [n for n, v in defaults.items() if config.get(n, v) == v]
+        return {n: v for n, v in config.items() if n not in omitted}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -37,7 +37,7 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError, StateError
 from lamina.layers.first_call import FirstCall
-from lamina.layers.spec import InputSpec, check_inputs, describe_shapes
+from lamina.layers.spec import InputSpec, check_inputs, check_loss, describe_shapes
 from lamina.layers.weights import WeightOwner
 
 __all__ = ["Layer", "layer_registry"]
@@ -200,6 +200,8 @@ class Layer(WeightOwner):
                     set_mask(cast, get_mask(value))
                 return cast
             return jnp.asarray(value)
+        if hasattr(value, "to_numpy"):  # a frame or a column of pandas or polars
+            return self._convert(value.to_numpy())
         return value
 
     def _resolve_training(self, args: Any, kwargs: Any) -> bool | None:
@@ -331,6 +333,7 @@ class Layer(WeightOwner):
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar, or several, to what training minimises; use inside `call`."""
+        check_loss(self, loss)
         losses = self._call_losses if local.call is None else local.call.losses
         losses.extend(jax.tree.leaves(loss))
 

@@ -8,10 +8,11 @@ from typing import Any
 import jax
 
 from lamina.core.dtypes import standardize_dtype
+from lamina.core.graph import is_symbolic
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 from lamina.layers.rank_hint import rank_hint
 
-__all__ = ["InputSpec", "check_inputs", "describe_shapes"]
+__all__ = ["InputSpec", "check_inputs", "check_loss", "describe_shapes"]
 
 
 class InputSpec:
@@ -114,6 +115,21 @@ def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
             raise ShapeError(
                 f"{who} needs {needed}. It got one of shape {shape}. {hint}".rstrip()
             )
+
+
+def check_loss(layer: Any, loss: Any) -> None:
+    """Raise for a loss that is a symbolic tensor: it would count nowhere.
+
+    Raises:
+        ArgumentTypeError: it says how a layer adds such a loss.
+    """
+    if is_symbolic([loss]):
+        raise ArgumentTypeError(
+            f"{type(layer).__name__} {layer.name!r}: `add_loss` takes numbers, and a "
+            "symbolic tensor has none. Add the loss in the `call` of a layer, and call "
+            "that layer on the tensor: `def call(self, x): "
+            "self.add_loss(ops.mean(x)); return x`."
+        )
 
 
 def _type_hint(value: Any) -> str:

@@ -54,6 +54,7 @@ class Loss(Module):
     arguments: ClassVar[dict[str, Check]] = {
         "reduction": optional(one_of(*_REDUCTIONS))
     }
+    unwritten: ClassVar[tuple[str, ...]] = ("dtype",)
 
     def __init__(
         self,
@@ -102,7 +103,8 @@ class Loss(Module):
         """The constructor's arguments, name and reduction as they are now."""
         now = {"name": self.name, "reduction": self.reduction}
         known = accepted_names(type(self))
-        return super().get_config() | {k: v for k, v in now.items() if k in known}
+        config = super().get_config() | {k: v for k, v in now.items() if k in known}
+        return self._without_defaults(config)
 
 
 class LossFunctionWrapper(Loss):
@@ -234,14 +236,16 @@ def _reduce(
 def fit_weights(
     weights: jax.Array, shape: tuple[int, ...], what: str = "`sample_weight`"
 ) -> jax.Array:
-    """Weights as an array of `shape`, the axes they lack at the end filled in."""
+    """Weights as an array of `shape`, repeated along axes they lack or have 1 of."""
     found = weights.shape
     while weights.ndim > len(shape) and weights.shape[-1] == 1:
         weights = weights[..., 0]
     missing = len(shape) - weights.ndim
     if weights.ndim and missing >= 0:
+        # One row of weights for each column is meant for all rows, as in Keras.
+        by_column = missing == 0 and weights.ndim > 1 and weights.shape[0] == 1
         weights = weights.reshape(weights.shape + (1,) * missing)
-        fits = weights.shape[0] == shape[0] and all(
+        fits = (by_column or weights.shape[0] == shape[0]) and all(
             m in (1, n) for m, n in zip(weights.shape, shape, strict=True)
         )
     else:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import Check, between, boolean, is_number
+from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import Loss, aligned, as_float, mismatch
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 
+@op
 def binary_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -62,6 +64,7 @@ def each_binary(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> jax.
     return -(y_true * log_p + (1.0 - y_true) * log_q)
 
 
+@op
 def categorical_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -97,6 +100,7 @@ def categorical_crossentropy(
     return by_distribution(y_pred, y_true, from_logits)
 
 
+@op
 def sparse_categorical_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -136,6 +140,7 @@ def sparse_categorical_crossentropy(
     return values
 
 
+@op
 def categorical_generalized_cross_entropy(
     y_true: Any, y_pred: Any, q: float
 ) -> jax.Array:
@@ -306,6 +311,7 @@ class SparseCategoricalCrossentropy(Loss):
     """
 
     arguments: ClassVar[dict[str, Check]] = {**Loss.arguments, "from_logits": boolean}
+    unwritten: ClassVar[tuple[str, ...]] = (*Loss.unwritten, "axis")
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import Check, boolean
+from lamina.core.graph import op
 from lamina.losses.base import Loss, aligned
 from lamina.losses.crossentropy import (
     BinaryCrossentropy,
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+@op
 def binary_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -67,6 +69,7 @@ def binary_focal_crossentropy(
     return jnp.mean(values, axis=axis)
 
 
+@op
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,

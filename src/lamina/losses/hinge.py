@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, aligned
 
 __all__ = [
@@ -25,6 +26,7 @@ def _signs(y_true: jax.Array) -> jax.Array:
     return jnp.where(binary, 2.0 * y_true - 1.0, y_true)
 
 
+@op
 def hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(max(1 - y·ŷ, 0)) over the last axis, with y of -1 and 1 (or of 0 and 1).
 
@@ -40,6 +42,7 @@ def hinge(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.mean(jnp.maximum(1.0 - _signs(y_true) * y_pred, 0.0), axis=-1)
 
 
+@op
 def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(max(1 - y·ŷ, 0)²) over the last axis, with y of -1 and 1 (or of 0 and 1).
 
@@ -56,6 +59,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.mean(jnp.square(margin), axis=-1)
 
 
+@op
 def categorical_hinge(y_true: Any, y_pred: Any) -> jax.Array:
     """max(max((1 - y)·ŷ) - Σ y·ŷ + 1, 0) over the last axis, with y one-hot.
 

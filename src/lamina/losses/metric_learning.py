@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import Check, at_least, boolean, positive_number
+from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import Loss, as_float
@@ -15,6 +16,7 @@ from lamina.losses.base import Loss, as_float
 __all__ = ["Circle", "circle"]
 
 
+@op
 def circle(
     y_true: Any,
     y_pred: Any,

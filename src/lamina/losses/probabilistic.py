@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
+from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, aligned
 
 __all__ = ["KLDivergence", "Poisson", "kl_divergence", "poisson"]
 
 
+@op
 def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
     """Σ y·log(y / ŷ) over the last axis, both clipped to [ε, 1].
 
@@ -32,6 +34,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.sum(y_true * jnp.log(y_true / y_pred), axis=-1)
 
 
+@op
 def poisson(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(ŷ - y·log(ŷ + ε)) over the last axis: counts y of expected number ŷ.
 

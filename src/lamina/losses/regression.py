@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import Check, positive_number
+from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, Loss, aligned
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 
+@op
 def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
     """mean((y - ŷ)²) over the last axis.
 
@@ -44,6 +46,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.mean(jnp.square(y_true - y_pred), axis=-1)
 
 
+@op
 def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(|y - ŷ|) over the last axis.
 
@@ -59,6 +62,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.mean(jnp.abs(y_true - y_pred), axis=-1)
 
 
+@op
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
     """100 · mean(|y - ŷ| / max(|y|, ε)) over the last axis.
 
@@ -75,6 +79,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
     return 100.0 * jnp.mean(jnp.abs(error), axis=-1)
 
 
+@op
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
     """mean((log(y + 1) - log(ŷ + 1))²) over the last axis, values raised to ε first.
 
@@ -93,6 +98,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.mean(jnp.square(first - second), axis=-1)
 
 
+@op
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
     """mean(½e² where |e| ≤ δ, else δ|e| - ½δ²) over the last axis, with e = ŷ - y.
 
@@ -114,6 +120,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
     return jnp.mean(jnp.where(size <= delta, 0.5 * jnp.square(error), line), axis=-1)
 
 
+@op
 def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
     """mean(log(cosh(ŷ - y))) over the last axis: square near 0, linear far from it.
 
@@ -132,6 +139,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
     return jnp.mean(values, axis=-1)
 
 
+@op
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """-Σ y·ŷ / (‖y‖ ‖ŷ‖): -1 for the same direction, 1 for the opposite one.
 
@@ -230,6 +238,7 @@ class Huber(Loss):
         **Loss.arguments,
         "delta": positive_number,
     }
+    unwritten: ClassVar[tuple[str, ...]] = (*Loss.unwritten, "delta")
 
     def __init__(
         self,
@@ -258,6 +267,8 @@ class CosineSimilarity(Loss):
         >>> float(CosineSimilarity()([[0.0, 2.0]], [[0.0, 1.0]]))
         -1.0
     """
+
+    unwritten: ClassVar[tuple[str, ...]] = (*Loss.unwritten, "axis")
 
     def __init__(
         self,

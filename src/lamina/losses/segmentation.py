@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
+from lamina.core.graph import op
 from lamina.losses.base import Loss, aligned
 
 __all__ = ["Dice", "Tversky", "dice", "tversky"]
@@ -16,6 +17,7 @@ __all__ = ["Dice", "Tversky", "dice", "tversky"]
 Axes = int | Sequence[int] | None
 
 
+@op
 def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> jax.Array:
     """1 - 2 Σ y·ŷ / (Σ y + Σ ŷ + ε).
 
@@ -37,6 +39,7 @@ def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> jax.Array:
     return 1.0 - both / (total + epsilon())
 
 
+@op
 def tversky(
     y_true: Any,
     y_pred: Any,

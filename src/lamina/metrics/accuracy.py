@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import Check, boolean, positive_int
+from lamina.core.graph import op
 from lamina.losses.base import as_float, mismatch, same_rank
 from lamina.losses.crossentropy import class_numbers
 from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
@@ -43,6 +44,7 @@ def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     return (y_true.astype(y_pred.dtype) == y_pred).astype(floatx())
 
 
+@op
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Array:
     """1 where `y_pred > threshold` agrees with truth, else 0.
 
@@ -60,6 +62,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Arr
     return (y_true == said).astype(floatx())
 
 
+@op
 def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     """1 where the largest prediction is at the largest target, else 0.
 
@@ -76,6 +79,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     return right.astype(floatx())
 
 
+@op
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     """1 where the largest prediction is at the class of that number, else 0.
 
@@ -92,6 +96,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
     return (labels == jnp.argmax(y_pred, axis=-1)).astype(floatx())
 
 
+@op
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Array:
     """1 where fewer than `k` predictions exceed that of the target, else 0.
 
@@ -109,6 +114,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Arra
     return _in_top(jnp.argmax(y_true, axis=-1), as_float(y_pred), k)
 
 
+@op
 def sparse_top_k_categorical_accuracy(
     y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
 ) -> jax.Array:
@@ -245,6 +251,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         "k": positive_int,
         "from_sorted_ids": boolean,
     }
+    unwritten: ClassVar[tuple[str, ...]] = ("from_sorted_ids",)
 
     def __init__(
         self,

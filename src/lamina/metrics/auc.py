@@ -60,6 +60,7 @@ class AUC(OutcomeMetric):
         "num_labels": optional(positive_int),
         "from_logits": boolean,
     }
+    unwritten: ClassVar[tuple[str, ...]] = ("thresholds",)
 
     def __init__(
         self,

@@ -33,6 +33,13 @@ def _zeros(shape: Sequence[int], dtype: str) -> np.ndarray:
     return np.zeros(shape, jnp.dtype(dtype))
 
 
+def result_of(metric: Any) -> Any:
+    """Return a metric's result as arrays, also where it returns its variables."""
+    return jax.tree.map(
+        lambda v: v.value if isinstance(v, Variable) else v, metric.result()
+    )
+
+
 class Metric(Module):
     """A measure gathered over batches: `update_state`, `result`, `reset_state`.
 
@@ -151,13 +158,14 @@ class Metric(Module):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in one batch and give the result so far."""
         self.update_state(*args, **kwargs)
-        return self.result()
+        return result_of(self)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, name and type as they are now."""
         now = {"name": self.name, "dtype": self.dtype}
         known = accepted_names(type(self))
-        return super().get_config() | {k: v for k, v in now.items() if k in known}
+        config = super().get_config() | {k: v for k, v in now.items() if k in known}
+        return self._without_defaults(config)
 
     def __repr__(self) -> str:
         head = f"{type(self).__name__} name={self.name}"

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
+from lamina.core.graph import op
 from lamina.losses.base import aligned
 from lamina.metrics.reduction import MeanMetricWrapper
 
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 
+@op
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """mean((y - ȳ)·(ŷ - mean ŷ)) / (σ(y)·σ(ŷ)) along an axis.
 
@@ -41,6 +43,7 @@ def _standard(x: jax.Array, axis: int) -> jax.Array:
     return x / jnp.std(x, axis=axis, keepdims=True)
 
 
+@op
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
     """2·cov(y, ŷ) / (σ²(y) + σ²(ŷ) + (ȳ - mean ŷ)² + ε) along an axis.
 

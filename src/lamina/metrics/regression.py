@@ -134,6 +134,8 @@ class CosineSimilarity(MeanMetricWrapper):
         1.0
     """
 
+    unwritten: ClassVar[tuple[str, ...]] = ("axis",)
+
     def __init__(
         self,
         name: str | None = "cosine_similarity",

@@ -88,6 +88,8 @@ class Graph:
             ShapeError: the message has the line to write.
         """
         for tensor, array in zip(self.input_leaves, self.match(inputs), strict=True):
+            if array is None:
+                continue
             if fitted_shape(tensor.shape, array.shape, self.exact) is None:
                 raise input_error(tensor, array.shape, to_train)
 
@@ -104,7 +106,7 @@ class Graph:
             found: dict[int, Any] = {}
             _pair(wanted, inputs, found)
             return [found[id(t)] for t in self.input_leaves]
-        leaves = jax.tree.leaves(inputs)
+        leaves = jax.tree.leaves(inputs, is_leaf=lambda v: v is None)
         names = self.input_names
         if len(leaves) != len(names):
             raise ArgumentError(
@@ -146,6 +148,13 @@ def _is_symbolic(value: Any) -> bool:
 
 def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
     """Cast to the input's type; mend a last axis of one that is missing or too much."""
+    if value is None:
+        if tensor.layer is not None and tensor.layer.optional:
+            return None
+        raise ArgumentError(
+            f"Input {tensor.name!r} needs an array, but got None. If it may be left "
+            f"out, make it Input({tensor.shape[1:]}, optional=True)."
+        )
     mask = get_mask(value)
     array = jnp.asarray(value)
     shape = fitted_shape(tensor.shape, array.shape, exact)

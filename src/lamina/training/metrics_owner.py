@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lamina import metrics as metrics_module
+from lamina.metrics.base import result_of
 from lamina.training.plan import Compiled, Plan, flatten_by_names
 
 __all__ = ["MetricsOwner"]
@@ -39,7 +40,7 @@ class MetricsOwner:
         if self._plan is not None:
             logs.update(self._plan.results())
         for metric in self._own_metrics():
-            result = metric.result()
+            result = result_of(metric)
             logs.update(result if isinstance(result, dict) else {metric.name: result})
         return logs
 

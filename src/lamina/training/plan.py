@@ -18,7 +18,7 @@ from lamina.core.masks import get_mask
 from lamina.core.module import Module, Number, snake_case
 from lamina.errors import ArgumentError, DataError, did_you_mean
 from lamina.losses.base import loss_registry
-from lamina.metrics.base import metric_registry
+from lamina.metrics.base import metric_registry, result_of
 
 __all__ = ["OutputPlan", "Plan", "flatten_by_names", "loss_kind", "output_names_of"]
 
@@ -176,7 +176,7 @@ class Plan(Module):
         """Every metric's result, by the name shown in logs."""
         logs: dict[str, Any] = {}
         for name, metric in self.named_metrics():
-            result = metric.result()
+            result = result_of(metric)
             logs.update(result if isinstance(result, dict) else {name: result})
         return logs
 
@@ -235,6 +235,7 @@ def _per_output(
     if value is None:
         return [None] * count
     if isinstance(value, dict):
+        value = _by_path(value, (dict,))
         unknown = [k for k in value if k not in names]
         if unknown:
             known = [n for n in names if n]
@@ -247,6 +248,8 @@ def _per_output(
     if isinstance(value, (list, tuple)):
         if count == 1 and many:
             return [_flat(value)]
+        if len(value) != count and not many:
+            value = _flat(value)
         if len(value) == count:
             return list(value)
         raise ArgumentError(
@@ -259,6 +262,18 @@ def _per_output(
         f"compile: the model has {count} outputs ({list(names)}), so `{argument}` "
         f"must be a list or a dictionary. Received: {value!r}."
     )
+
+
+def _by_path(tree: Any, nested: tuple[type, ...] = (dict, list, tuple)) -> Any:
+    """Nested dictionaries as one, whose keys are paths such as `"b/c"`."""
+    if not isinstance(tree, nested):
+        return {"": tree}
+    parts = sorted(tree.items()) if isinstance(tree, dict) else enumerate(tree)
+    return {
+        f"{key}/{path}" if path else str(key): leaf
+        for key, part in parts
+        for path, leaf in _by_path(part, nested).items()
+    }
 
 
 def _flat(value: Any) -> list[Any]:
@@ -315,7 +330,7 @@ def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
 def output_names_of(model: Any, y_pred: Any) -> list[str | None]:
     """A name for each output: keys of a dictionary, or the names a graph gives."""
     if isinstance(y_pred, dict):
-        return sorted(y_pred)
+        return list(_by_path(y_pred))
     names = getattr(model, "output_names", None)
     count = len(jax.tree.leaves(y_pred))
     if names and len(names) == count:
@@ -335,6 +350,7 @@ def flatten_by_names(tree: Any, names: Sequence[str | None], what: str) -> list[
     if tree is None:
         return [None] * count
     if isinstance(tree, dict):
+        tree = _by_path(tree)
         unknown = [k for k in tree if k not in names]
         if unknown:
             raise DataError(

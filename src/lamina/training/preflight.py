@@ -38,7 +38,7 @@ def check_data(
                 _check_finite(leaf, what)
     if graph is not None:
         for tensor, array in zip(graph.input_leaves, graph.match(x), strict=True):
-            for layer in _embeddings(graph, tensor):
+            for layer in _embeddings(graph, tensor) if array is not None else ():
                 _check_indices(array, layer)
     if plan is None or y is None:
         return

@@ -11,7 +11,7 @@ from lamina import metrics as metrics_module
 from lamina import optimizers
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.masks import get_mask, set_mask
-from lamina.core.module import Module, known_keywords
+from lamina.core.module import Module, known_keywords, signature
 from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.core.stateless import value_and_grad
@@ -151,7 +151,7 @@ class Trainer(MetricsOwner):
 
         def loss_of_batch() -> Any:
             y_pred = self(x, training=True)  # type: ignore[operator]
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=True)
             masks = jax.tree.map(get_mask, y_pred)
             return optimizer.scale_loss(loss), (loss, y_pred, masks)
 
@@ -172,7 +172,7 @@ class Trainer(MetricsOwner):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)  # type: ignore[operator]
         if self._has_loss():
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=False)
             self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -187,6 +187,17 @@ class Trainer(MetricsOwner):
     def _track_loss(self, loss: Any, x: Any) -> None:
         rows = jax.tree.leaves(x)[0].shape[0]
         self._loss_tracker.update_state(loss, sample_weight=rows)
+
+    def _loss_of_batch(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool
+    ) -> Any:
+        """Call `compute_loss`; one that a user wrote may not take `training`."""
+        parts = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
+        parameters = signature(type(self).compute_loss).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        if takes_any or "training" in parameters:
+            parts["training"] = training
+        return self.compute_loss(**parts)
 
     def compute_loss(
         self,

@@ -70,3 +70,12 @@ def test_masked_steps_are_zeroed_and_noted():
     outputs = layers.Masking(mask_value=-1.0)(x)
     np.testing.assert_array_equal(outputs, [[[1.0, -1.0], [0.0, 0.0]]])
     np.testing.assert_array_equal(get_mask(outputs), [[True, False]])
+
+
+def test_mask_is_an_attribute_of_arrays_as_in_keras():
+    index = np.array([[1, 0]])
+    vectors = layers.Embedding(4, 3, mask_zero=True)(index)
+    np.testing.assert_array_equal(vectors._keras_mask, [[True, False]])
+    outputs = layers.LSTM(2, return_sequences=True)(layers.Dropout(0.5)(vectors))
+    np.testing.assert_array_equal(outputs._keras_mask, [[True, False]])
+    jax.jit(layers.Masking())(vectors)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lamina import losses
+from lamina import layers, losses, metrics
 from lamina.core.masks import set_mask
 from lamina.core.registry import custom_object_scope
 from lamina.core.variable import Variable
@@ -275,3 +277,23 @@ def test_circle_compares_with_other_references():
     assert np.isfinite(gradient).all()
     with pytest.raises(ShapeError, match="one class index for each row"):
         losses.circle([0, 1], embeddings)
+
+
+FUNCTIONS = {
+    n: f
+    for n, f in {**vars(losses), **vars(metrics)}.items()
+    if inspect.isfunction(f) and [*inspect.signature(f).parameters][0] == "y_true"
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_take_symbolic_tensors(name):
+    generalized = name == "categorical_generalized_cross_entropy"
+    by_class = generalized or name.startswith("sparse") or name == "circle"
+    options = {"q": 0.5} if generalized else {}
+    true = layers.Input(() if by_class else (3,), dtype="int32")
+    pred = layers.Input((3,))
+    found = FUNCTIONS[name](true, pred, **options)
+    labels = np.zeros((4,) if by_class else (4, 3), "int32")
+    value = FUNCTIONS[name](labels, np.full((4, 3), 0.5, "float32"), **options)
+    assert found.shape in (value.shape, (None, *value.shape[1:]))

@@ -9,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import lamina
 from lamina import metrics
 from lamina.core.masks import set_mask
 from lamina.core.scope import StateScope
+from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError, UnknownNameError
 from lamina.metrics.base import metric_registry
 from lamina.metrics.confusion import count_outcomes
@@ -288,3 +290,49 @@ def test_correlations_by_numpy():
     metric = metrics.ConcordanceCorrelation(axis=0)
     expected = 2 * covariance / spread
     np.testing.assert_allclose(metric(y_true, y_pred), expected, rtol=1e-4)
+
+
+class Held(metrics.Metric):
+    """Returns its variable itself."""
+
+    def __init__(self):
+        super().__init__(name="held")
+        self.total = self.add_weight((), "zeros", name="total")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total.assign_add(jnp.sum(jnp.asarray(y_pred)))
+
+    def result(self):
+        return self.total
+
+
+def test_result_may_be_a_variable():
+    assert isinstance(Held()([0.0], [2.0]), jax.Array)
+    model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Flatten()])
+    model.compile(None, "mse", metrics=[Held()])
+    x = np.ones((4, 2), "float32")
+    logs = model.evaluate(x, x, verbose=0, return_dict=True)
+    assert logs["held"] == 8.0
+    assert not isinstance(logs["held"], Variable)
+
+
+# Keras 3.15.1's results.
+BROADCAST = {
+    "mean": (metrics.Mean, [[[1, 30], [20, 50]], [[1, 0.2]]], 15.416667),
+    "sum": (metrics.Sum, [[[1, 5], [4, 2]], [[1, 0.2]]], 6.4),
+    "rows": (metrics.Mean, [[[1, 2, 3], [1, 5, 6]], [1, 0]], 2.0),
+    "number": (metrics.Mean, [[[1, 30], [20, 50]], 2.0], 25.25),
+    "negatives": (
+        lambda: metrics.TrueNegatives([0.15, 0.5]),
+        [[[0, 1], [1, 0]], [[0.1, 0.6], [0.3, 0.2]], [[2, 5]]],
+        [2.0, 7.0],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROADCAST)
+def test_weights_are_broadcast_as_in_keras(name):
+    make, arguments, expected = BROADCAST[name]
+    *values, weights = (np.array(a, "float32") for a in arguments)
+    found = make()(*values, sample_weight=weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -100,3 +100,34 @@ def test_inputs_that_are_not_as_the_model_has_them(data: Any, words: Any) -> Non
     with pytest.raises(errors.ArgumentError) as caught:
         nested().predict(data, verbose=0)
     assert [word for word in words if word not in str(caught.value)] == []
+
+
+class OrAlone(layers.Layer):
+    """The sum of two inputs, of which the second may be missing."""
+
+    def call(self, x: Any, y: Any = None) -> Any:
+        return x if y is None else x + y
+
+
+def with_optional(as_dict: bool) -> lamina.Model:
+    a = layers.Input((2,), name="a")
+    b = layers.Input((2,), name="b", optional=True)
+    return lamina.Model({"a": a, "b": b} if as_dict else [a, b], OrAlone()(a, b))
+
+
+@pytest.mark.parametrize("as_dict", [True, False], ids=["dictionary", "list"])
+def test_optional_input_may_be_none(as_dict: bool) -> None:
+    model = with_optional(as_dict)
+    alone: Any = {"a": X, "b": None} if as_dict else [X, None]
+    both: Any = {"a": X, "b": X} if as_dict else [X, X]
+    for call in (model, lambda x: model.predict(x, verbose=0)):
+        np.testing.assert_array_equal(call(alone), X)
+        np.testing.assert_array_equal(call(both), X + X)
+    model.compile(None, "mse")
+    assert model.evaluate(alone, X, verbose=0) == 0.0
+
+
+def test_none_for_an_input_that_is_needed() -> None:
+    model = with_optional(as_dict=True)
+    with pytest.raises(errors.ArgumentError, match="optional=True"):
+        model({"a": None, "b": X})

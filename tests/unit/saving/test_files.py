@@ -194,3 +194,11 @@ def test_equal_models_make_equal_weight_files(tmp_path):
     read = [(tmp_path / f"{name}.weights.h5").read_bytes() for name in "ab"]
     assert read[0] == read[1]
     assert np.frombuffer(read[0][:8], "u1").tolist() == list(b"\x89HDF\r\n\x1a\n")
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5", "m.h5", "m.safetensors"])
+def test_a_missing_file_is_a_file_not_found_error(name, tmp_path):
+    for load in (model().load_weights, lamina.saving.load_model):
+        with pytest.raises(FileNotFoundError, match="No such file") as caught:
+            load(tmp_path / name)
+        assert isinstance(caught.value, ArgumentError)

@@ -199,3 +199,19 @@ def test_metrics_of_one_batch_are_of_that_batch_alone(eager: bool) -> None:
     # What a call returned is what the metrics hold.
     result = list(model.get_metrics_result().values())
     np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+class OldLoss(lamina.Model):
+    """`compute_loss` as it was before it took `training`."""
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:  # type: ignore[override]
+        return 2 * super().compute_loss(x, y, y_pred, sample_weight)
+
+
+def test_compute_loss_need_not_take_training() -> None:
+    inputs = layers.Input((2,))
+    model = OldLoss(inputs, layers.Flatten()(inputs))
+    model.compile("sgd", "mse")
+    x = np.ones((4, 2), "float32")
+    assert model.evaluate(x, 0 * x, verbose=0) == 2.0
+    assert model.fit(x, 0 * x, verbose=0).history["loss"] == [2.0]

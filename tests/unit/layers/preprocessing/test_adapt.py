@@ -104,3 +104,11 @@ def test_what_discretization_refuses():
         layers.Discretization(num_bins=3)(DATA)
     with pytest.raises(StateError, match="num_bins"):
         layers.Discretization([1.0]).adapt(DATA)
+
+
+def test_a_frame_is_an_input():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(DATA, columns=list("abc"))
+    layer = layers.Normalization()
+    layer.adapt(frame)
+    np.testing.assert_array_equal(layer(frame), layer(DATA))

@@ -161,3 +161,17 @@ def test_numbers_are_looked_up_before_a_model():
     model = lamina.Sequential([layers.Input((1,), dtype="int32"), lookup])
     with pytest.raises(StateError, match="'integer_lookup'.*x = layer"):
         model.predict(np.array([[5], [9]]))
+
+
+@pytest.mark.parametrize("name", ["IntegerLookup", "StringLookup", "CategoryEncoding"])
+def test_binary_is_another_name_of_multi_hot(name):
+    kind = getattr(layers, name)
+    options = {"vocabulary": [1, 2]} if name == "IntegerLookup" else {}
+    options = {"vocabulary": ["1", "2"]} if name == "StringLookup" else options
+    options = options or {"num_tokens": 3}
+    data = np.array([[1, 2], [0, 1]])
+    data = data.astype("U") if name == "StringLookup" else data
+    binary = kind(output_mode="binary", **options)
+    expected = kind(output_mode="multi_hot", **options)(data)
+    np.testing.assert_array_equal(binary(data), expected)
+    np.testing.assert_array_equal(kind.from_config(binary.get_config())(data), expected)

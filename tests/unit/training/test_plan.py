@@ -1,0 +1,61 @@
+"""Losses and metrics of outputs in nested dictionaries and lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import layers
+
+ONE = np.ones((4, 1), "float32")
+
+
+def nested(tree: Any) -> Any:
+    """The same tree, a Dense layer in each place."""
+    inputs = layers.Input((3,))
+
+    def heads(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {k: heads(v) for k, v in part.items()}
+        if isinstance(part, list):
+            return [heads(v) for v in part]
+        return layers.Dense(1, name=part)(inputs)
+
+    return lamina.Model(inputs, heads(tree))
+
+
+def labels(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {k: labels(v) for k, v in tree.items()}
+    return [labels(v) for v in tree] if isinstance(tree, list) else ONE
+
+
+CASES: dict[str, Any] = {
+    "dictionaries": (
+        {"a": "x", "b": {"c": "y", "d": "z"}},
+        {"a": "mse", "b": {"c": "mse", "d": "mae"}},
+        {"a": ["mae"], "b": {"c": ["mse"]}},
+        ["a_loss", "b/c_loss", "b/d_loss", "a_mae", "b/c_mse"],
+    ),
+    "a loss for one of them": (
+        {"a": "x", "b": {"c": "y", "d": "z"}},
+        {"b": {"d": "mae"}},
+        None,
+        [],
+    ),
+    "lists": (["x", ["y", "z"]], ["mse", ["mse", "mae"]], None,
+              ["x_loss", "y_loss", "z_loss"]),
+    "one for all": ({"a": "x", "b": {"c": "y"}}, "mse", None, ["a_loss", "b/c_loss"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_losses_and_metrics_have_the_form_of_the_outputs(name: str) -> None:
+    tree, loss, metrics, names = CASES[name]
+    model = nested(tree)
+    model.compile("sgd", loss, metrics=metrics)
+    logs = model.evaluate(np.ones((4, 3)), labels(tree), verbose=0, return_dict=True)
+    assert sorted(logs) == sorted(["loss", *names])
