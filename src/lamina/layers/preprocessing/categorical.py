@@ -9,11 +9,7 @@ from jax.core import Tracer
 from lamina.core.check import positive_int
 from lamina.errors import ArgumentError, DataError
 from lamina.layers.base import Layer
-from lamina.layers.preprocessing.encoding import (
-    canonical_mode,
-    encode,
-    output_mode_check,
-)
+from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
 
 __all__ = ["CategoryEncoding"]
 
@@ -40,7 +36,7 @@ class CategoryEncoding(Layer):
 
     arguments = {
         "num_tokens": positive_int,
-        "output_mode": output_mode_check("multi_hot", "count", "one_hot"),
+        "output_mode": mode_check("multi_hot", "count", "one_hot"),
     }
 
     def __init__(
@@ -57,7 +53,7 @@ class CategoryEncoding(Layer):
                 f"`sparse` must be False. Received: num_tokens={num_tokens}, "
                 f"sparse={sparse}."
             )
-        self.num_tokens, self.output_mode = num_tokens, canonical_mode(output_mode)
+        self.num_tokens, self.output_mode = num_tokens, mode_name(output_mode)
         self.sparse = sparse
 
     def call(self, inputs: Any, count_weights: Any = None) -> Any:

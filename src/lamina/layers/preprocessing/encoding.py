@@ -9,17 +9,17 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, one_of
 
-__all__ = ["canonical_mode", "encode", "output_mode_check"]
+__all__ = ["mode_name", "encode", "mode_check"]
 
 
-def output_mode_check(*modes: str) -> Check:
+def mode_check(*modes: str) -> Check:
     """Check for an output mode; Keras 2's name of `"multi_hot"` is accepted too."""
     check = one_of(*modes)
     accepts = one_of(*modes, "binary").accepts
     return check._replace(accepts=accepts)
 
 
-def canonical_mode(mode: str) -> str:
+def mode_name(mode: str) -> str:
     """Return an output mode in lower case, by its name in Keras 3."""
     mode = mode.lower()
     return "multi_hot" if mode == "binary" else mode

@@ -18,11 +18,7 @@ from lamina.core.limits import reading
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.layers.base import Layer
 from lamina.layers.preprocessing.batches import batches_of, is_batched
-from lamina.layers.preprocessing.encoding import (
-    canonical_mode,
-    encode,
-    output_mode_check,
-)
+from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
 from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
 
 __all__ = ["IntegerLookup", "StringLookup"]
@@ -46,9 +42,7 @@ class Lookup(Layer):
         "max_tokens": optional(integer(2, 10**7)),
         "num_oov_indices": integer(0, 10**6),
         "invert": boolean,
-        "output_mode": output_mode_check(
-            "int", "one_hot", "multi_hot", "count", "tf_idf"
-        ),
+        "output_mode": mode_check("int", "one_hot", "multi_hot", "count", "tf_idf"),
         "pad_to_max_tokens": boolean,
         "oov_method": one_of("floormod", "farmhash"),
     }
@@ -73,7 +67,7 @@ class Lookup(Layer):
         super().__init__(**kwargs)
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
         self.mask_token, self.oov_token = mask_token, oov_token
-        self.invert, self.output_mode = invert, canonical_mode(output_mode)
+        self.invert, self.output_mode = invert, mode_name(output_mode)
         self.pad_to_max_tokens, self.sparse = pad_to_max_tokens, sparse
         self.oov_method = oov_method.lower()
         self.salt = [salt, salt] if isinstance(salt, int) else salt
