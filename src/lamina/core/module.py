@@ -10,7 +10,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -28,12 +28,14 @@ __all__ = [
     "is_users",
     "known_keywords",
     "name_for",
+    "overridable",
     "reset_names",
     "snake_case",
     "unique_name",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 
 # Threads may name layers at the same time: `setdefault` and `next` are atomic.
 _name_counts: dict[str, Iterator[int]] = {}
@@ -147,6 +149,11 @@ def unknown_keywords(cls: type, names: Any) -> ArgumentTypeError:
     )
 
 
+def overridable(method: Callable[..., R]) -> Callable[..., R]:
+    """Let type checkers accept overrides of a method that take other arguments."""
+    return method
+
+
 def known_keywords(function: F) -> F:
     """Let a method refuse unknown keywords and offer the nearest names.
 
@@ -217,7 +224,7 @@ class Module:
         if "__init__" in vars(cls) and not is_users(cls):
             cls.__init__ = filter_traceback(cls.__init__)
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = object.__new__(cls)
         try:
             values = checked_arguments(cls, args, kwargs)
@@ -294,7 +301,7 @@ class Module:
         return {n: v for n, v in config.items() if n not in omitted}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """An object made with the arguments that `get_config` returned."""
         with reading(config, f"The config of {cls.__name__}"):
             values = {name: deserialize(value) for name, value in config.items()}

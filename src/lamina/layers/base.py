@@ -29,6 +29,7 @@ from lamina.core.module import (
     described_names,
     is_users,
     name_for,
+    overridable,
     signature,
     unknown_keywords,
 )
@@ -117,6 +118,7 @@ class Layer(WeightOwner):
         if "build" in vars(cls):
             cls.build = _note_built(vars(cls)["build"])
 
+    @overridable
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape; override as needed."""
         self._remember_build(input_shape)
@@ -134,7 +136,7 @@ class Layer(WeightOwner):
     # Calling
 
     @filter_traceback
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
         if "_path" not in vars(self):
             parents = local.call.path if local.call else ()
             vars(self)["_path"] = "/".join((*parents, self.name))
@@ -245,6 +247,7 @@ class Layer(WeightOwner):
         for leaf, leaf_mask in zip(leaves, masks, strict=False):
             set_mask(leaf, leaf_mask)
 
+    @overridable
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output: the input's own, if the layer supports masking."""
         return previous_mask if self.supports_masking else None
@@ -344,6 +347,7 @@ class Layer(WeightOwner):
         return infer(self._call_arrays_star, args, kwargs)
 
     @filter_traceback
+    @overridable
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for inputs of a shape, `None` for what is unknown."""
         inputs = jax.tree.map(

@@ -292,8 +292,8 @@ class ActivityRegularization(Layer):
     arguments = {"l1": at_least(0), "l2": at_least(0)}
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        penalty = regularizers.L1L2(l1, l2)
-        super().__init__(**{"activity_regularizer": penalty, **kwargs})
+        kwargs.setdefault("activity_regularizer", regularizers.L1L2(l1, l2))
+        super().__init__(**kwargs)
         self.l1, self.l2 = l1, l2
 
     def call(self, inputs: Any) -> Any:

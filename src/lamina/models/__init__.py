@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from lamina import saving
 from lamina.core.registry import Registry
 from lamina.models.cloning import clone_model
 from lamina.models.model import Functional, Model, model_from_json
 from lamina.models.sequential import Sequential
-from lamina.saving import load_model, save_model
+from lamina.saving import save_model
 
 __all__ = [
     "Functional",
@@ -17,6 +21,16 @@ __all__ = [
     "model_from_json",
     "save_model",
 ]
+
+P = ParamSpec("P")
+
+
+def _returning_model(function: Callable[P, Any]) -> Callable[P, Model]:
+    # Saving comes before models, so that its own annotation cannot name the class.
+    return function
+
+
+load_model = _returning_model(saving.load_model)
 
 # Keras's files name the class `Functional` by where it is defined.
 Registry("model", "keras.src.models.functional").add(Functional)

@@ -31,7 +31,7 @@ def clone_model(
     clone_function: CloneFunction | None = None,
     call_function: CallFunction | None = None,
     recursive: bool = False,
-) -> Any:
+) -> Model:
     """A model of the same architecture, with weights of its own.
 
     A layer that is called in several places is cloned once. A model that was compiled

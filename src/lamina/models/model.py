@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import jax
 from jax.core import Tracer
@@ -14,7 +14,7 @@ from jax.core import Tracer
 from lamina.core.compiled import CompiledFunction
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.limits import reading
-from lamina.core.module import signature
+from lamina.core.module import overridable, signature
 from lamina.core.registry import custom_object_scope, deserialize, serialize_once
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
@@ -84,7 +84,7 @@ class Model(Trainer, Layer):
         if inputs is not None:
             self._set_graph(inputs, outputs)
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         wired = len(args) > 1 or "outputs" in kwargs
         kind: Any = Functional if cls is Model and wired else cls
         return super().__new__(kind, *args, **kwargs)
@@ -95,6 +95,7 @@ class Model(Trainer, Layer):
         _refuse_equal_names(self._graph_layers)
         self.built = True
 
+    @overridable
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The computation: the graph's, or what a subclass writes here."""
         if self._graph is None:
@@ -108,7 +109,7 @@ class Model(Trainer, Layer):
         return self._graph is not None or type(self).call is not Model.call
 
     @filter_traceback
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
         if local.state is not None or not _all_concrete(args, kwargs):
             return super().__call__(*args, **kwargs)
         return self._forward(args, kwargs)
@@ -226,6 +227,7 @@ class Model(Trainer, Layer):
         return None if self._graph is None else self._graph.output_names
 
     @filter_traceback
+    @overridable
     def build(self, input_shape: Any = None, **shapes: Any) -> None:
         """Make all weights for inputs of a shape, the batch in front.
 
@@ -324,6 +326,7 @@ class Model(Trainer, Layer):
         return {**head, **graph_config(self._graph)}
 
     @classmethod
+    @overridable
     @filter_traceback
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
@@ -432,7 +435,7 @@ class Functional(Model):
 @filter_traceback
 def model_from_json(
     json_string: str | bytes, custom_objects: dict[str, Any] | None = None
-) -> Any:
+) -> Model:
     """The model, without weights of its own to load, that `to_json` described.
 
     Args:

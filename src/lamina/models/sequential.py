@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.limits import reading
+from lamina.core.module import overridable
 from lamina.core.registry import custom_object_scope, deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError
@@ -129,6 +130,7 @@ class Sequential(Model):
         if self._graph is None and input_shape is not None and self._stack:
             self._infer_input(input_shape, None)
 
+    @overridable
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Call the layers one after the other."""
         if self._graph is not None:
@@ -162,6 +164,7 @@ class Sequential(Model):
         return config
 
     @classmethod
+    @overridable
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Any:

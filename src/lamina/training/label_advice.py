@@ -221,7 +221,7 @@ def _last_layer(pred: Any) -> Any:
     node = getattr(pred, "node", None)
     while node is not None:
         layer = node.operation
-        inner = getattr(getattr(layer, "_graph", None), "outputs", None)
+        inner: Any = getattr(getattr(layer, "_graph", None), "outputs", None)
         if hasattr(inner, "node"):
             node = inner.node
         elif type(layer).__name__ in ("Activation", "Softmax"):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import jax
+import numpy as np
 
 from lamina import metrics as metrics_module
 from lamina import optimizers
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.masks import get_mask, set_mask
-from lamina.core.module import Module, known_keywords, signature
+from lamina.core.module import Module, known_keywords, overridable, signature
 from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.core.stateless import value_and_grad
@@ -19,6 +20,7 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
 from lamina.training import run
+from lamina.training.callbacks import History
 from lamina.training.engine import Engine, Engines
 from lamina.training.metrics_owner import MetricsOwner
 from lamina.training.plan import Compiled, Plan, flatten_by_names, output_names_of
@@ -130,6 +132,7 @@ class Trainer(MetricsOwner):
 
     # One step
 
+    @overridable
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of training on one batch; override for a step of your own.
 
@@ -167,6 +170,7 @@ class Trainer(MetricsOwner):
         self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
+    @overridable
     def test_step(self, data: Any) -> dict[str, Any]:
         """One step of evaluation on one batch; override for a step of your own."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
@@ -176,6 +180,7 @@ class Trainer(MetricsOwner):
             self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
+    @overridable
     def predict_step(self, data: Any) -> Any:
         """Outputs for one batch; override for a step of your own."""
         x, _, _ = unpack_x_y_sample_weight(data)
@@ -199,6 +204,7 @@ class Trainer(MetricsOwner):
             parts["training"] = training
         return self.compute_loss(**parts)
 
+    @overridable
     def compute_loss(
         self,
         x: Any = None,
@@ -255,7 +261,7 @@ class Trainer(MetricsOwner):
         seed: int | None = None,
         check_data: bool = True,
         resume: Any = None,
-    ) -> Any:
+    ) -> History:
         """Train for a number of epochs.
 
         Args:
@@ -301,6 +307,20 @@ class Trainer(MetricsOwner):
             seed, check_data, resume,
         )  # fmt: skip
 
+    @overload
+    def evaluate(
+        self, x: Any = ..., y: Any = ..., batch_size: int | None = ...,
+        verbose: int | str = ..., sample_weight: Any = ..., steps: int | None = ...,
+        callbacks: Any = ..., *, return_dict: Literal[True],
+    ) -> dict[str, float]: ...  # fmt: skip
+
+    @overload
+    def evaluate(
+        self, x: Any = ..., y: Any = ..., batch_size: int | None = ...,
+        verbose: int | str = ..., sample_weight: Any = ..., steps: int | None = ...,
+        callbacks: Any = ..., return_dict: bool = ...,
+    ) -> Any: ...  # fmt: skip
+
     @known_keywords
     def evaluate(
         self,
@@ -343,7 +363,7 @@ class Trainer(MetricsOwner):
         verbose: int | str = "auto",
         steps: int | None = None,
         callbacks: Any = None,
-    ) -> Any:
+    ) -> np.ndarray | Any:
         """Outputs for data, in inference mode, as NumPy arrays.
 
         Args:
@@ -390,7 +410,7 @@ class Trainer(MetricsOwner):
         return logs if return_dict else self._in_order(logs)
 
     @filter_traceback
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Any) -> np.ndarray | Any:
         """Outputs for one batch, as NumPy arrays."""
         return run.predict_on_batch(self, x)
 

@@ -52,7 +52,7 @@ class RecurrentCell(Layer):
         bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: int | SeedGenerator | None = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -261,7 +261,7 @@ class LSTMCell(RecurrentCell):
         bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: int | SeedGenerator | None = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -344,7 +344,7 @@ class GRUCell(RecurrentCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
-        seed: int | SeedGenerator | None = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(

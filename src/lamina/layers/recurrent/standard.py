@@ -6,7 +6,6 @@ from typing import Any
 
 from lamina.core.check import Check, boolean, fraction, positive_int
 from lamina.core.module import described_names
-from lamina.core.random import SeedGenerator
 from lamina.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from lamina.layers.recurrent.rnn import RNN
 from lamina.layers.spec import InputSpec
@@ -139,7 +138,7 @@ class SimpleRNN(_Standard):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        seed: int | SeedGenerator | None = None,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         cell = SimpleRNNCell(
@@ -225,7 +224,7 @@ class LSTM(_Standard):
         bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: int | SeedGenerator | None = None,
+        seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
@@ -318,7 +317,7 @@ class GRU(_Standard):
         bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
-        seed: int | SeedGenerator | None = None,
+        seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,

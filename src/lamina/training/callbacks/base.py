@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import types
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from lamina.core.check import Check
 from lamina.core.module import Module, checked_arguments
@@ -64,7 +64,7 @@ class Callback:
     former: ClassVar[dict[str, str]] = {}
 
     @filter_traceback
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         for name in cls.former.keys() & kwargs.keys():
             raise ArgumentTypeError(
                 f"{cls.__name__} has no argument {name!r} any more. {cls.former[name]}"
@@ -90,64 +90,54 @@ class Callback:
         """Called with epochs, steps and verbosity before anything else."""
         self.params = params
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Called before an epoch."""
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Called after an epoch, with its metrics and those of validation."""
 
-    def on_train_batch_begin(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called before a training batch."""
         self.on_batch_begin(batch, logs)
 
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Called after a training batch, with the metrics so far in the epoch."""
         self.on_batch_end(batch, logs)
 
-    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_batch_begin(self, batch: int, logs: Any = None) -> None:
         """An older name of `on_train_batch_begin`."""
 
-    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
         """An older name of `on_train_batch_end`."""
 
-    def on_test_batch_begin(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called before a batch of `evaluate` or validation."""
 
-    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Called after a batch of `evaluate` or validation."""
 
-    def on_predict_batch_begin(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called before a batch of `predict`."""
 
-    def on_predict_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
         """Called after a batch of `predict`, with its outputs."""
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Any = None) -> None:
         """Called once, before training."""
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Any = None) -> None:
         """Called once, after training, with the last epoch's logs."""
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_begin(self, logs: Any = None) -> None:
         """Called before `evaluate` or validation."""
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_end(self, logs: Any = None) -> None:
         """Called after `evaluate` or validation."""
 
-    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_predict_begin(self, logs: Any = None) -> None:
         """Called before `predict`."""
 
-    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_predict_end(self, logs: Any = None) -> None:
         """Called after `predict`."""
 
     def on_progress(self, kind: str, done: int, logs: Any) -> None:
