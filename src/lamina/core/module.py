@@ -320,15 +320,17 @@ class _Untracked(dict[str, Any]):
     """A dictionary whose contents don't count as a module's own."""
 
 
-def _find(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _find(
+    path: str, value: Any, containers: tuple[int, ...] = ()
+) -> Iterator[tuple[str, Any]]:
     if isinstance(value, (Variable, Module)):
         yield path, value
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            yield from _find(f"{path}/{i}", item)
-    elif isinstance(value, dict) and not isinstance(value, _Untracked):
-        for key, item in value.items():
-            yield from _find(f"{path}/{key}", item)
+    elif isinstance(value, (list, tuple, dict)) and not isinstance(value, _Untracked):
+        if id(value) in containers:
+            return  # a container inside itself
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _find(f"{path}/{key}", item, (*containers, id(value)))
 
 
 def _short(value: Any) -> str:

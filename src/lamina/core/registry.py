@@ -248,6 +248,8 @@ def serialize(value: Any) -> Any:
         return {"class_name": "__slice__", "config": parts}
     if value is ...:
         return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(value, bytes):
+        return {"class_name": "__bytes__", "config": {"value": value.decode()}}
     if isinstance(value, DTypePolicy):
         return policy_config(value)
     if hasattr(value, "get_config"):
@@ -360,7 +362,10 @@ def _object(config: Any) -> Any:
             )
     special = _SPECIAL.get(config["class_name"])
     if special is not None:
-        return special(config["config"])
+        found = special(config["config"])
+        if special is _function and inspect.isfunction(found) and _home(found):
+            _require_name(config, config["config"])
+        return found
     number = config.get("shared_object_id")
     if not isinstance(number, int) or local.budget is None:
         return _build(find_class(config), config)
@@ -411,6 +416,7 @@ def find_class(config: dict[str, Any]) -> Any:
         if item is not None:
             return item
     if own is not None:
+        _require_name(config, name)
         return own
     known = [n for r in _registries.values() for n in r.objects if n != name]
     raise FileFormatError(
@@ -419,6 +425,15 @@ def find_class(config: dict[str, Any]) -> Any:
         f"`custom_objects={{{shown(name)}: {_word(name)}}}` or register it with "
         "`lamina.saving.register_keras_serializable`."
     )
+
+
+def _require_name(config: dict[str, Any], name: str) -> None:
+    # A thing of lamina's that claims to be a user's: the config was altered.
+    if config.get("registered_name") not in (None, "", name, config["class_name"]):
+        raise FileFormatError(
+            f"The config names lamina's {shown(name)} with registered_name="
+            f"{shown(config['registered_name'])}. Remove 'registered_name' from it."
+        )
 
 
 def _word(name: str) -> str:
@@ -435,6 +450,10 @@ def _function(name: Any) -> Any:
         item = registry.objects.get(name)
         if inspect.isfunction(item):
             return item
+    # Keras up to 3.6 wrote functions without the package they are registered in.
+    found = next((v for k, v in _custom.items() if k.endswith(f">{name}")), None)
+    if found is not None:
+        return found
     raise FileFormatError(
         f"The config names the function {shown(name)}, which lamina doesn't know. Pass "
         f"it as `custom_objects={{{shown(name)}: ...}}`."
@@ -461,7 +480,7 @@ _SPECIAL: dict[str, Callable[[Any], Any]] = {
     "__numpy__": _array,
     "__tensor__": _array,
     "__bytes__": lambda c: c["value"].encode(),
-    "__slice__": lambda c: slice(c["start"], c["stop"], c["step"]),
+    "__slice__": lambda c: slice(*(_object(c[k]) for k in ("start", "stop", "step"))),
     "__ellipsis__": lambda c: ...,
     "__lambda__": refuse_code,
     "function": _function,

@@ -21,13 +21,14 @@ def fitted_shape(
     Args:
         wanted: the input's shape.
         shape: the array's; a last axis of 1 may be missing or too much.
-        exact: whether sizes must be equal, not only the rank.
+        exact: whether sizes of rows must be equal, not only the rank. The batch size
+            of an Input is a size to plan for, as in Keras; any other works too.
     """
     if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
         shape = (*shape, 1)
     elif len(shape) == len(wanted) + 1 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) != len(wanted) or (exact and not _alike(wanted, shape)):
+    if len(shape) != len(wanted) or (exact and not _alike(wanted[1:], shape[1:])):
         return None
     return tuple(shape)
 

@@ -118,7 +118,15 @@ class Restorer:
         """
         lost: set[str] = set()
         for path, module in list(saved_modules(self.root)):
-            order = orders.get(path) if isinstance(module, Optimizer) else None
+            if not isinstance(module, Optimizer):
+                continue
+            order = orders.get(path)
+            if module.built and not order and "/" not in path:
+                fresh = type(module).from_config(module.get_config())
+                if not self._has_slots(path, fresh):
+                    # The file was written before the first training step.
+                    setattr(self.root, path, fresh)
+                    continue
             # Named again and again, one variable could get any number of slots.
             if not isinstance(order, list) or not 0 < len(order) == len({*order}):
                 continue
@@ -138,6 +146,13 @@ class Restorer:
             if not module.built:
                 module.build(variables)
         return lost
+
+    def _has_slots(self, path: str, fresh: Optimizer) -> bool:
+        """Return whether the file has more than an optimizer that was never built."""
+        return any(
+            len(arrays_at(self.file, f"{path}/{kept.place}")) > len(kept.values)
+            for kept in kept_by(saved_modules(fresh), filled=False)
+        )
 
     def hint(self) -> str:
         """Why variables may be missing, or an empty text."""

@@ -131,3 +131,13 @@ def test_none_for_an_input_that_is_needed() -> None:
     model = with_optional(as_dict=True)
     with pytest.raises(errors.ArgumentError, match="optional=True"):
         model({"a": None, "b": X})
+
+
+def test_batch_size_of_an_input_may_differ_from_that_of_the_data() -> None:
+    inputs = lamina.Input((4,), batch_size=3)
+    model = lamina.Model(inputs, lamina.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    x = np.ones((7, 4), "float32")
+    assert model(x[:2]).shape == (2, 1)
+    assert model.predict(x, batch_size=2, verbose=0).shape == (7, 1)
+    model.fit(x, x[:, :1], batch_size=5, verbose=0)

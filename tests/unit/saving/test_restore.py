@@ -360,3 +360,20 @@ def test_a_call_is_known_again_from_its_config(args, kwargs):
 @pytest.mark.parametrize("value", [object(), {1: X}, np.array(["a"]), {X.dtype}])
 def test_a_call_with_what_no_file_can_hold_has_no_config(value):
     assert FirstCall.of((X,), {"how": value}).get_config() is None
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "muon", "rmsprop"])
+def test_compiled_model_comes_back_before_its_first_step(
+    tmp_path, optimizer, precision
+):
+    lamina.config.set_dtype_policy(precision)
+    model = lamina.Sequential([lamina.Input((4,)), layers.Dense(2), layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    model.save(tmp_path / "m.keras")
+    restored = lamina.saving.load_model(tmp_path / "m.keras")
+    assert type(restored.optimizer) is type(model.optimizer)
+    data = np.ones((4, 4)), np.ones((4, 1))
+    expected = model.fit(*data, epochs=2, verbose=0, shuffle=False).history
+    history = restored.fit(*data, epochs=2, verbose=0, shuffle=False).history
+    assert history == expected
