@@ -8,6 +8,7 @@
     │   └── DataError                      the data handed to fit, evaluate or predict
     ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
     ├── StateError (ValueError)            called too early: not built, not compiled
+    ├── MissingMethodError (NotImplementedError)   a class lacks a method it needs
     ├── FileFormatError (ValueError)       a file that is not what it should be
     ├── DownloadError (OSError)            a file that could not be fetched
     ├── SaveError (OSError)                a file that could not be written
@@ -34,6 +35,7 @@ __all__ = [
     "LaminaError",
     "LikelyMistakeWarning",
     "MissingFileError",
+    "MissingMethodError",
     "MissingPackageError",
     "SaveError",
     "ShapeError",
@@ -92,6 +94,10 @@ class ArgumentTypeError(LaminaError, TypeError):
 
 class StateError(LaminaError, ValueError):
     """Something was used before it was ready: not built, not compiled."""
+
+
+class MissingMethodError(LaminaError, NotImplementedError):
+    """A subclass does not define a method that it must define."""
 
 
 class FileFormatError(LaminaError, ValueError):

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina import constraints, initializers, regularizers
+from lamina import regularizers
 from lamina.core import registry
+from lamina.core.check import boolean, check_arguments
 from lamina.core.dtypes import get_dtype_policy, is_float
 from lamina.core.graph import (
     SymbolicTensor,
@@ -36,7 +37,7 @@ from lamina.core.module import (
 from lamina.core.scope import autocast, call_scope, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
-from lamina.errors import ShapeError, StateError
+from lamina.errors import ArgumentError, MissingMethodError, StateError
 from lamina.layers.first_call import FirstCall
 from lamina.layers.spec import InputSpec, check_inputs, check_loss, describe_shapes
 from lamina.layers.weights import WeightOwner
@@ -44,6 +45,8 @@ from lamina.layers.weights import WeightOwner
 __all__ = ["Layer", "layer_registry"]
 
 layer_registry = registry.Registry("layer", "keras.layers")
+
+_CHECKS = {"trainable": boolean}
 
 
 class Layer(WeightOwner):
@@ -99,6 +102,7 @@ class Layer(WeightOwner):
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = not self._has_build() and not is_users(type(self))
+        check_arguments(type(self).__name__, _CHECKS, {"trainable": trainable})
         self._trainable = bool(trainable)
         self._nodes: list[Any] = []
         self._call_losses: list[Any] = []
@@ -125,7 +129,10 @@ class Layer(WeightOwner):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation; every layer overrides it."""
-        raise StateError(f"{type(self).__name__} has no `call` method.")
+        raise MissingMethodError(
+            f"{type(self).__name__} has no `call` method. Define "
+            "`def call(self, inputs): ...` in the class."
+        )
 
     def _remember_build(self, *shapes: Any, **named: Any) -> None:
         self.built = True
@@ -149,6 +156,7 @@ class Layer(WeightOwner):
         with call_scope(self.name, None):
             self._check_and_build(args, kwargs)
         outputs = record(self, args, kwargs, self._call_arrays_star)
+        self._call_losses = []  # those of shape inference have no values
         self._nodes.append(symbolic_leaves(outputs)[0].node)
         return outputs
 
@@ -266,7 +274,7 @@ class Layer(WeightOwner):
         remembers = self._has_build() or "_build_shapes" in vars(self)
         if self.built and remembers:
             return
-        shapes = self._shapes_for_build(args, kwargs)
+        shapes = self._shapes_for(type(self).build, args, kwargs)
         # Weights belong to no program being traced and to no compute type.
         with autocast(None):
             self.build(**shapes)
@@ -274,65 +282,27 @@ class Layer(WeightOwner):
         if self.input_spec is not None and args:
             check_inputs(self, self.input_spec, args[0])
 
-    def _shapes_for_build(self, args: Any, kwargs: Any) -> dict[str, Any]:
-        names = list(signature(type(self).build).parameters)[1:]
+    def _shapes_for(self, method: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+        """The shapes of a call's arguments, by the names that a method has for them."""
+        names = list(signature(method).parameters)[1:]
         call_names = _call_names(type(self))
         given = dict(zip(call_names, args, strict=False)) | kwargs
         if len(names) == 1:
             first = args[0] if args else next(iter(kwargs.values()), None)
             return {names[0]: shapes_of(first)}
+        self._check_shape_names(method.__name__, names)
         found = {n: given.get(n.removesuffix("_shape")) for n in names}
         return {n: shapes_of(v) for n, v in found.items() if v is not None}
 
-    @filter_traceback
-    def add_weight(
-        self,
-        shape: Sequence[int | None] | None = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str = "none",
-        name: str | None = None,
-    ) -> Variable:
-        """Make a weight of this layer.
-
-        Args:
-            shape: `()` by default.
-            initializer: a name, an object or a function of `(shape, dtype)`;
-                GlorotUniform for floats, zeros for the rest.
-            dtype: the layer's variable type by default.
-            trainable: whether `fit` changes it.
-            autocast: whether the compute type applies when it is read.
-            regularizer: a penalty added to the loss.
-            constraint: a projection applied after each update.
-            aggregation: kept for Keras's files.
-            name: the last part of its path.
-        """
-        dtype = dtype or self.variable_dtype
-        if initializer is None:
-            initializer = "glorot_uniform" if is_float(dtype) else "zeros"
-        shape = () if shape is None else (shape,) if isinstance(shape, int) else shape
-        sizes = [n for n in shape if n is not None]
-        if len(sizes) < len(shape):
-            raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}) needs a weight of shape "
-                f"{tuple(shape)}, but the dimension shown as None is not known yet. "
-                "Give the model's input a shape with that dimension, as in "
-                "`Input(shape=(..., 3))`."
+    def _check_shape_names(self, method: str, names: Sequence[str]) -> None:
+        known = [f"{name}_shape" for name in _call_names(type(self))]
+        strange = [name for name in names if name not in known]
+        if strange and not _takes_any(type(self)):
+            raise ArgumentError(
+                f"{type(self).__name__}.{method} has several arguments, among them "
+                f"`{strange[0]}`. Each must be an argument of `call` with `_shape` at "
+                f"its end: {', '.join(known)}."
             )
-        variable = Variable(
-            initializers.get(initializer), sizes, dtype, trainable,
-            autocast, aggregation, name,
-        )  # fmt: skip
-        parents = local.call.path if local.call else (self.name,)
-        variable.path = "/".join((*parents, variable.name))
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        self.__dict__.setdefault("_added_weights", []).append(variable)
-        return variable
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar, or several, to what training minimises; use inside `call`."""
@@ -343,8 +313,18 @@ class Layer(WeightOwner):
     # Shapes and the graph
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Shape and type of the output for symbolic inputs."""
-        return infer(self._call_arrays_star, args, kwargs)
+        """Shape and type of the output for symbolic inputs.
+
+        They follow from `compute_output_shape` where a user's class defines it, else
+        from what `call` does.
+        """
+        if not is_users(type(self), "compute_output_shape"):
+            return infer(self._call_arrays_star, args, kwargs)
+        method = type(self).compute_output_shape
+        shapes = self.compute_output_shape(**self._shapes_for(method, args, kwargs))
+        return jax.tree.map(
+            lambda s: SymbolicTensor(s, self.compute_dtype), shapes, is_leaf=is_shape
+        )
 
     @filter_traceback
     @overridable
@@ -357,7 +337,8 @@ class Layer(WeightOwner):
         )
         with call_scope(self.name, None):
             self._check_and_build((inputs,), {})
-        return jax.tree.map(lambda t: t.shape, self.compute_output_spec(inputs))
+        outputs = infer(self._call_arrays_star, (inputs,), {})
+        return jax.tree.map(lambda t: t.shape, outputs)
 
     def _node(self, what: str) -> Any:
         if self._nodes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina import config, initializers
-from lamina.core.check import Check, at_least, between, boolean, optional
+from lamina.core.check import Check, at_least, between, boolean, is_number, optional
 from lamina.core.module import Number
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
@@ -17,6 +18,15 @@ from lamina.layers.normalization import Affine, kept_axes, one_axis, precise, sp
 from lamina.layers.spec import InputSpec
 
 __all__ = ["BatchNormalization"]
+
+
+def _is_clipping(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not {*value} <= {"rmin", "rmax", "dmax"}:
+        return False
+    if not all(map(is_number, value.values())):
+        return False
+    rmin, rmax = value.get("rmin", -math.inf), value.get("rmax", math.inf)
+    return rmin <= rmax and value.get("dmax", 0) >= 0
 
 
 class BatchNormalization(Affine):
@@ -68,9 +78,10 @@ class BatchNormalization(Affine):
         "renorm": boolean,
         "renorm_clipping": optional(
             Check(
-                "a dictionary with any of 'rmin', 'rmax' and 'dmax'",
-                lambda v: isinstance(v, Mapping) and {*v} <= {"rmin", "rmax", "dmax"},
-                ({"max": 1.0}, 3),
+                "a dictionary with any of 'rmin', 'rmax' and 'dmax', where "
+                "rmin <= rmax and dmax >= 0",
+                _is_clipping,
+                ({"max": 1.0}, 3, {"rmin": 1.0, "rmax": 0.0}, {"dmax": -1.0}),
             )
         ),
         "renorm_momentum": between(0, 1),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lamina import activations, constraints, initializers, ops, regularizers
+from lamina import constraints, initializers, ops, regularizers
 from lamina.core.check import Check, boolean, one_of, positive_int, sizes
 from lamina.errors import ArgumentError, ShapeError
+from lamina.layers.attributes import ActivationAttribute
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 from lamina.layers.spec import InputSpec
 from lamina.ops.convolution import add_bias
@@ -53,6 +54,8 @@ class Convolution(Spatial):
         bias_constraint: projection of the bias after each update.
     """
 
+    activation = ActivationAttribute()
+
     def __init__(
         self,
         kernel_size: int | Sequence[int],
@@ -75,7 +78,7 @@ class Convolution(Spatial):
         self.strides = per_axis(strides, self.rank)
         self.dilation_rate = per_axis(dilation_rate, self.rank)
         self.padding = padding.lower()
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from lamina import activations, constraints, initializers, ops, regularizers
+from lamina import constraints, initializers, ops, regularizers
 from lamina.core.check import (
     Check,
     at_least,
@@ -23,6 +23,7 @@ from lamina.core.graph import SymbolicTensor
 from lamina.core.limits import check_output, reading
 from lamina.core.registry import refuse_code
 from lamina.errors import ArgumentError, ShapeError
+from lamina.layers.attributes import ActivationAttribute
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
 
@@ -196,6 +197,7 @@ class Dense(Layer):
         (2, 4)
     """
 
+    activation = ActivationAttribute()
     supports_masking = True
     arguments = {"units": positive_int, "use_bias": boolean}
 
@@ -215,7 +217,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = units
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -264,11 +266,12 @@ class Activation(Layer):
         Array([0., 2.], dtype=float32)
     """
 
+    activation = ActivationAttribute()
     supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
 
     def call(self, inputs: Any) -> Any:
         return self.activation(inputs)

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from lamina import activations, constraints, initializers, regularizers
+from lamina import constraints, initializers, regularizers
 from lamina.core.check import Check
 from lamina.errors import ShapeError, invalid
 from lamina.initializers import VarianceScaling
+from lamina.layers.attributes import ActivationAttribute
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
 
@@ -68,6 +69,7 @@ class EinsumDense(Layer):
         (5, 7, 2, 4)
     """
 
+    activation = ActivationAttribute()
     arguments = {
         "equation": Check(
             'an equation such as "abc,cd->abd", "...b,bc->...c" or "ab...,bc->ac..."',
@@ -94,7 +96,7 @@ class EinsumDense(Layer):
         self.equation, self.bias_axes = equation, bias_axes
         single = isinstance(output_shape, int)
         self.output_shape = (output_shape,) if single else tuple(output_shape)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

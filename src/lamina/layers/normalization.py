@@ -320,6 +320,8 @@ class GroupNormalization(Affine):
             **kwargs,
         )
         self.groups, self.axis = groups, axis
+        # Inputs may lie beyond the range of float16.
+        self.autocast = False
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make `gamma` and `beta`, one for each channel."""

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from lamina import constraints, initializers, regularizers
 from lamina.core import stateless
-from lamina.core.dtypes import DTypePolicy, DTypePolicyMap
+from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import Module
 from lamina.core.module_state import ModuleState
 from lamina.core.random import SeedGenerator
+from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable, touch_structure
-from lamina.errors import ArgumentError, StateError
+from lamina.errors import ArgumentError, ShapeError, StateError
 
 __all__ = ["WeightOwner"]
 
@@ -153,6 +155,84 @@ class WeightOwner(Module):
         touch_structure()
         for layer in self.all_layers():
             layer._trainable = bool(value)
+            for variable in layer.own_variables():
+                if variable.born_trainable:
+                    variable.trainable = bool(value)
+
+    @filter_traceback
+    def add_weight(
+        self,
+        _shape: int | Sequence[int | None] | None = None,
+        /,
+        initializer: Any = None,
+        dtype: Any = None,
+        *,
+        shape: int | Sequence[int | None] | None = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a weight of this layer.
+
+        Args:
+            _shape: the same as `shape`, by position.
+            initializer: a name, an object or a function of `(shape, dtype)`;
+                GlorotUniform for floats, zeros for the rest.
+            dtype: the layer's variable type by default.
+            shape: `()` by default.
+            trainable: whether `fit` changes it.
+            autocast: whether the compute type applies when it is read.
+            regularizer: a penalty added to the loss.
+            constraint: a projection applied after each update.
+            aggregation: kept for Keras's files.
+            name: the last part of its path.
+
+        Raises:
+            ArgumentError: the shape is given twice, or a name takes its place.
+            ShapeError: a size is not known yet.
+        """
+        sizes = self._weight_shape(_shape, shape)
+        dtype = dtype or self.variable_dtype
+        if initializer is None:
+            initializer = "glorot_uniform" if is_float(dtype) else "zeros"
+        variable = Variable(
+            initializers.get(initializer), sizes, dtype, trainable,
+            autocast, aggregation, name,
+        )  # fmt: skip
+        parents = local.call.path if local.call else (self.name,)
+        variable.path = "/".join((*parents, variable.name))
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self.__dict__.setdefault("_added_weights", []).append(variable)
+        return variable
+
+    def _weight_shape(self, first: Any, shape: Any) -> list[int]:
+        who = f"Layer {self.name!r} ({type(self).__name__})"
+        if isinstance(first, str):
+            raise ArgumentError(
+                f"{who}: the first argument of `add_weight` is the shape. Received: "
+                f"{first!r}. Give a name as a keyword argument: "
+                f"`add_weight(shape=..., name={first!r})`."
+            )
+        if first is not None and shape is not None:
+            raise ArgumentError(
+                f"{who}: `add_weight` got its shape twice, by position, {first}, and "
+                f"as a keyword argument, {shape}. Give one of them."
+            )
+        shape = shape if first is None else first
+        shape = () if shape is None else (shape,) if isinstance(shape, int) else shape
+        sizes = [n for n in shape if n is not None]
+        if len(sizes) < len(shape):
+            raise ShapeError(
+                f"{who} needs a weight of shape "
+                f"{tuple(shape)}, but the dimension shown as None is not known yet. "
+                "Give the model's input a shape with that dimension, as in "
+                "`Input(shape=(..., 3))`."
+            )
+        return sizes
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of `weights`."""

@@ -12,6 +12,7 @@ from lamina.core import random
 from lamina.core.check import boolean, fraction, positive_int
 from lamina.core.module import Number
 from lamina.core.random import SeedGenerator
+from lamina.layers.attributes import ActivationAttribute
 from lamina.layers.base import Layer
 from lamina.layers.spec import InputSpec
 from lamina.ops.cells import Rule, Weights, by_gate
@@ -26,6 +27,7 @@ class RecurrentCell(Layer):
     for all steps at once; `rule` and `fed_back` say what is left for each step.
     """
 
+    activation = ActivationAttribute()
     kind: ClassVar[str]
     dropout = Number()
     recurrent_dropout = Number()
@@ -58,7 +60,7 @@ class RecurrentCell(Layer):
         super().__init__(**kwargs)
         self.units = self.output_size = units
         self.state_size: int | list[int] = units
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
@@ -240,6 +242,7 @@ class LSTMCell(RecurrentCell):
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
 
+    recurrent_activation = ActivationAttribute()
     kind = "lstm"
     arguments = {**RecurrentCell.arguments, "unit_forget_bias": boolean}
 
@@ -271,7 +274,7 @@ class LSTMCell(RecurrentCell):
             kernel_constraint, recurrent_constraint, bias_constraint,
             dropout, recurrent_dropout, seed, **kwargs,
         )  # fmt: skip
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [units, units]
 
@@ -324,6 +327,7 @@ class GRUCell(RecurrentCell):
     Reference: Cho et al. 2014, https://arxiv.org/abs/1406.1078
     """
 
+    recurrent_activation = ActivationAttribute()
     arguments = {**RecurrentCell.arguments, "reset_after": boolean}
 
     def __init__(
@@ -354,7 +358,7 @@ class GRUCell(RecurrentCell):
             kernel_constraint, recurrent_constraint, bias_constraint,
             dropout, recurrent_dropout, seed, **kwargs,
         )  # fmt: skip
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = recurrent_activation
         self.reset_after = reset_after
 
     @property

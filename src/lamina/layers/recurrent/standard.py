@@ -28,7 +28,14 @@ def _of_cell(name: str) -> property:
 
 
 class _Standard(RNN):
-    """A recurrent layer that makes its own cell and answers for it."""
+    """A recurrent layer that makes its own cell and answers for it.
+
+    Args:
+        cell: the cell.
+        *args: as of `RNN`.
+        implementation: ignored; code and files of older Kerases have it.
+        **kwargs: as of `RNN`.
+    """
 
     arguments = {
         **{k: check for k, check in RNN.arguments.items() if k != "cell"},
@@ -42,6 +49,11 @@ class _Standard(RNN):
     }
 
     input_spec = InputSpec(ndim=3)
+
+    def __init__(
+        self, cell: Any, *args: Any, implementation: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(cell, *args, **kwargs)
 
     units = _of_cell("units")
     activation = _of_cell("activation")
@@ -66,7 +78,7 @@ class _Standard(RNN):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, those of the cell as they are now."""
         config = super().get_config()
-        for name in ("use_cudnn", "cell"):
+        for name in ("use_cudnn", "cell", "implementation"):
             config.pop(name, None)
         own = {"name", "dtype", "trainable"}
         of_cell = {*described_names(type(self))} - own

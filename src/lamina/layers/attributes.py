@@ -1,0 +1,25 @@
+"""Attributes of layers that accept what the constructor's arguments accept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import activations
+
+__all__ = ["ActivationAttribute"]
+
+
+class ActivationAttribute:
+    """An activation, which may be set by name, config or function at any time.
+
+    `None` is `linear`, as in the constructor.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else instance.__dict__[self.name]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self.name] = activations.get(value)

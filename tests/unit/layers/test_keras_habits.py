@@ -1,0 +1,113 @@
+"""What code written for Keras does with layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import layers
+from lamina.errors import ArgumentError, MissingMethodError
+from tests.tables.arrays import floats
+
+ROWS = floats(4, 3)
+
+
+def test_activation_may_be_replaced_by_none_or_a_name():
+    for make in (layers.Dense, layers.EinsumDense, layers.SimpleRNN):
+        arguments = ("ab,bc->ac", 2) if make is layers.EinsumDense else (2,)
+        layer = make(*arguments, activation="relu")
+        layer.activation = None
+        assert layer.activation is lamina.activations.linear
+        layer.activation = "tanh"
+        assert layer.get_config()["activation"] == "tanh"
+
+
+def test_symbolic_calls_leave_no_losses():
+    layer = layers.Dense(2, activity_regularizer="l2")
+    layer(layers.Input((3,)))
+    assert layer.losses == []
+    layer(ROWS)
+    assert float(layer.losses[0]) > 0
+
+
+def test_freezing_a_layer_freezes_its_variables():
+    model = lamina.Sequential([layers.Input((3,)), layers.BatchNormalization()])
+    for value in (False, True):
+        model.trainable = value
+        assert [v.trainable for v in model.weights] == [value, value, False, False]
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_trainable_is_a_boolean(value):
+    with pytest.raises(ArgumentError, match="`trainable` must be True or False"):
+        layers.Dense(2, trainable=value)
+
+
+def test_a_class_without_call_is_told_so():
+    with pytest.raises(MissingMethodError, match="no `call` method"):
+        layers.Layer()(ROWS)
+    with pytest.raises(NotImplementedError):
+        layers.Layer().compute_output_shape((2, 3))
+
+
+def test_add_weight_takes_the_shape_once_and_the_name_by_name():
+    layer = layers.Layer()
+    assert layer.add_weight((3, 4), "zeros", "float32").shape == (3, 4)
+    assert layer.add_weight(shape=(3,), name="scale").name == "scale"
+    with pytest.raises(ArgumentError, match=r"name='scale'"):
+        layer.add_weight("scale", shape=(3,))
+    with pytest.raises(ArgumentError, match="shape twice"):
+        layer.add_weight((3,), shape=(3,))
+
+
+class TwoInputs(layers.Layer):
+    def call(self, foo: Any, bar: Any) -> Any:
+        return foo + bar
+
+
+@pytest.mark.parametrize(
+    "build",
+    [lambda self, foo_shape, bar: None, lambda self, foo_shape, baz_shape: None],
+)
+def test_arguments_of_build_are_those_of_call(build):
+    made = type("Made", (TwoInputs,), {"build": build})
+    with pytest.raises(ArgumentError, match="Each must be an argument of `call`"):
+        made()(ROWS, ROWS)
+
+
+def test_compute_output_spec_follows_a_users_compute_output_shape():
+    class OnTheHost(layers.Layer):
+        def call(self, foo: Any, bar: Any) -> Any:
+            raise RuntimeError("has no values yet")
+
+        def compute_output_shape(self, foo_shape: Any, bar_shape: Any) -> Any:
+            return {"foo": foo_shape, "both": (foo_shape, (*bar_shape, 1))}
+
+    x = lamina.KerasTensor((None, 3))
+    spec = OnTheHost().compute_output_spec(x, lamina.KerasTensor((2,)))
+    assert spec["foo"].shape == (None, 3)
+    assert spec["both"][1].shape == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM", "SimpleRNN"])
+def test_recurrent_layers_ignore_the_implementation_of_older_kerases(name):
+    cls = getattr(layers, name)
+    layer = cls.from_config({**cls(3).get_config(), "implementation": 0})
+    assert layer.get_config() == {**cls(3).get_config(), "name": layer.name}
+
+
+def test_group_normalization_takes_inputs_beyond_float16():
+    layer = layers.GroupNormalization(2, dtype="mixed_float16")
+    y = np.asarray(layer(np.full((2, 4, 8), 7e4, "float32")))
+    assert y.dtype == "float16" and np.isfinite(y).all()
+
+
+@pytest.mark.parametrize(
+    "clipping", [{"rmax": 0.0, "rmin": 1.0}, {"dmax": -1.0}, {"max": 1.0}]
+)
+def test_limits_of_renormalization_are_in_order(clipping):
+    with pytest.raises(ArgumentError, match="renorm_clipping"):
+        layers.BatchNormalization(renorm=True, renorm_clipping=clipping)
