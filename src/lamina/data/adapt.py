@@ -67,7 +67,8 @@ def adapt(
     """A feed of batches `(x, y, sample_weight)`.
 
     Args:
-        x: arrays, frames or tensors, alone or in lists and dictionaries; or a
+        x: arrays, frames, tensors or sparse matrices, alone or in lists and
+            dictionaries; or a
             generator, an iterable, a `PyDataset`, a torch `DataLoader`, a
             `tf.data.Dataset` or a grain loader, each yielding batches.
         y: labels of array data.
@@ -114,10 +115,15 @@ def _arrays(
     x: Any, y: Any, weight: Any, batch_size: int, steps: int | None, shuffle: bool,
     class_weight: Mapping[int, float] | None, seed: int,
 ) -> ArrayFeed | StreamFeed:  # fmt: skip
-    parts = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(weight, "sample_weight")
+    parts = (
+        as_arrays(x, "x", True),
+        as_arrays(y, "y"),
+        as_arrays(weight, "sample_weight"),
+    )
     check_rows(*parts)
     parts = with_class_weight(parts, class_weight)
     if _fits_device(parts):
+        parts = as_arrays(parts[0], "x"), *parts[1:]
         feed = ArrayFeed(parts, batch_size, shuffle, seed, steps)
         if steps is not None and steps > feed.steps:
             warnings.warn(
@@ -277,7 +283,7 @@ def split_validation(
             "`validation_data` instead."
         )
     names = ("x", "y", "sample_weight")
-    arrays = [as_arrays(p, n) for p, n in zip(parts, names, strict=True)]
+    arrays = [as_arrays(p, n, n == "x") for p, n in zip(parts, names, strict=True)]
     check_rows(*arrays)
     rows = num_rows(arrays[0], "x")
     cut = int(np.floor(rows * (1.0 - share)))

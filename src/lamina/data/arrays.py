@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from lamina import config
+from lamina.data.sparse import SparseRows, dense, is_sparse
 from lamina.errors import DataError
 
 __all__ = ["as_arrays", "is_array_like", "map_arrays", "num_rows"]
@@ -21,7 +22,7 @@ def is_array_like(value: Any) -> bool:
     """Whether a value is an array, a frame, or something with an array inside."""
     if isinstance(value, (np.ndarray, jax.Array)):
         return True
-    return any(hasattr(value, n) for n in ("__array__", "to_numpy", "toarray"))
+    return is_sparse(value) or hasattr(value, "__array__") or hasattr(value, "to_numpy")
 
 
 def _is_numeric(value: Any) -> bool:
@@ -37,27 +38,34 @@ def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
     """Apply a function to each array in nested lists, tuples and dictionaries."""
     if tree is None:
         return None
-    if isinstance(tree, Mapping):
+    if isinstance(tree, Mapping) and not is_sparse(tree):  # one format is a dict
         return {k: map_arrays(function, v) for k, v in tree.items()}
     if isinstance(tree, (list, tuple)) and not _is_numeric(tree):
         return [map_arrays(function, v) for v in tree]
     return function(tree)
 
 
-def as_arrays(tree: Any, what: str) -> Any:
+def as_arrays(tree: Any, what: str, keep_sparse: bool = False) -> Any:
     """The same tree with NumPy or JAX arrays as leaves.
 
     Memory-mapped files stay on the disk.
 
     Args:
-        tree: arrays, lists of numbers, frames, torch or TensorFlow tensors, or nested
-            lists and dictionaries of them.
+        tree: arrays, lists of numbers, frames, torch or TensorFlow tensors, sparse
+            matrices, or nested lists and dictionaries of them.
         what: `"x"`, `"y"` or `"sample_weight"`, for messages.
+        keep_sparse: whether SciPy's matrices become `SparseRows`, not dense arrays.
 
     Raises:
         DataError: a leaf is no array, or holds something else than numbers.
     """
-    return map_arrays(lambda v: _as_array(v, what), tree)
+
+    def convert(value: Any) -> Any:
+        if keep_sparse and hasattr(value, "tocsr") and len(value.shape) == 2:
+            return SparseRows(value)
+        return _as_array(value, what)
+
+    return map_arrays(convert, tree)
 
 
 def _as_array(value: Any, what: str) -> Any:
@@ -65,11 +73,8 @@ def _as_array(value: Any, what: str) -> Any:
         return value
     if hasattr(value, "to_numpy") and hasattr(value, "columns"):
         return _from_frame(value, what)
-    if hasattr(value, "toarray"):
-        raise DataError(
-            f"{what} is a sparse matrix, and a model takes dense arrays: pass "
-            f"`{what}.toarray()`, or batches of it from a generator."
-        )
+    if is_sparse(value):
+        value = dense(value, what)
     array = _to_numpy(value, what)
     if array.dtype == object:
         array = _from_objects(array, what)

@@ -105,12 +105,6 @@ def test_refused(name: str) -> None:
     assert [word for word in words if word not in str(caught.value)] == []
 
 
-def test_sparse_matrices_are_refused() -> None:
-    sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(errors.DataError, match="toarray"):
-        adapt.adapt(sparse.csr_array(np.eye(3)), np.ones(3))
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_memory_mapped_file_stays_on_the_disk(dtype: str, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.arange(12, dtype=dtype).reshape(6, 2))

@@ -1,0 +1,76 @@
+"""Sparse matrices as data: dense where memory has room, else batch by batch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from lamina import config
+from lamina.core.limits import readable_size
+from lamina.errors import DataError
+
+__all__ = ["SparseRows", "dense", "is_sparse"]
+
+
+def is_sparse(value: Any) -> bool:
+    """Return whether a value is a sparse matrix of SciPy, JAX or a like library."""
+    makes_dense = hasattr(value, "toarray") or hasattr(value, "todense")
+    return makes_dense and not isinstance(value, (np.ndarray, jax.Array))
+
+
+def dense(value: Any, what: str) -> np.ndarray:
+    """Return a sparse matrix as an array.
+
+    Args:
+        value: the matrix.
+        what: `"x"`, `"y"` or `"sample_weight"`, for messages.
+
+    Raises:
+        DataError: memory has no room for the array.
+    """
+    size = _dense_size(value)
+    if size > config.memory_limit():
+        raise DataError(
+            f"{what} is a sparse matrix of shape {tuple(value.shape)}: as an array it "
+            f"would take {readable_size(size)}. Pass `scipy.sparse.csr_array(x)`, the "
+            "rows of which are made dense batch by batch, or a generator of batches."
+        )
+    return np.asarray(value.toarray() if hasattr(value, "toarray") else value.todense())
+
+
+def _dense_size(value: Any) -> int:
+    return math.prod(value.shape) * np.dtype(value.dtype).itemsize
+
+
+class SparseRows:
+    """A SciPy sparse matrix whose rows are dense arrays when they are taken.
+
+    Args:
+        matrix: any two-dimensional format.
+    """
+
+    ndim = 2
+
+    def __init__(self, matrix: Any) -> None:
+        self._matrix = matrix.tocsr()
+        self.shape: tuple[int, ...] = self._matrix.shape
+        self.dtype = self._matrix.dtype
+        self.nbytes = _dense_size(self._matrix)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> Any:
+        part = self._matrix[rows]
+        return SparseRows(part) if isinstance(rows, slice) else part.toarray()
+
+    def tocsr(self) -> Any:
+        """Return SciPy's matrix."""
+        return self._matrix
+
+    def toarray(self) -> np.ndarray:
+        """Return all rows as an array."""
+        return self._matrix.toarray()
