@@ -117,6 +117,14 @@ class Node:
         operation = self.operation
         return getattr(operation, "name", None) or operation.__name__
 
+    def count_values(self) -> int:
+        """The number of arrays, and of thousands of elements, in arguments and results.
+
+        The time of a call in a graph depends on it, besides on the operation.
+        """
+        values = jax.tree.leaves((self.args, self.kwargs, self.outputs))
+        return sum(1 + getattr(v, "size", 0) // 1000 for v in values)
+
     def run(self, tensors: dict[int, Any], told: Mapping[str, Any]) -> Any:
         """Call the operation, each symbolic tensor replaced by its value.
 
@@ -304,11 +312,15 @@ def record(
         function: what shapes are inferred from, when not `operation`.
     """
     node = Node(operation, args, kwargs)
+    if local.budget is not None:
+        local.budget.take_calls(1, node.count_values())
     outputs = infer(function or operation, args, kwargs)
     for tensor in symbolic_leaves(outputs):
         check_output(node.name, tensor.shape, tensor.dtype)
         tensor.node, tensor.name = node, node.name
     node.outputs = outputs
+    if local.budget is not None:
+        local.budget.take_calls(1, node.count_values())
     return outputs
 
 

@@ -43,11 +43,18 @@ MAX_OUTPUTS = 10_000
 # JAX makes an array of each number in a list that an op is called with.
 MAX_ARGUMENTS = 100_000
 
-# How often building a model calls layers: twice for each place of a graph, again for
-# each model around it. Models nested to call each other at an exponential rate are
-# stopped here.
-_CALLS_PER_OBJECT = 20
+# Arrays of NumPy have no more; an op on one takes time for each.
+MAX_DIMENSIONS = 64
+
+# Building a model calls each layer three times, and twice more for each model around
+# it. Only what is made of the config allows further calls, so that a text takes time
+# in proportion to its length, whatever calls what in it.
 _CALLS_AT_LEAST = 500
+_CALLS_PER_LAYER = 20
+_CALLS_PER_USERS_LAYER = 5_000  # whose `call` may have loops and layers of its own
+_CALLS_AT_MOST = 50_000
+# Conversion of so many arguments takes about as long as one call.
+_VALUES_PER_CALL = 16
 
 
 def readable_size(size: int) -> str:
@@ -89,8 +96,14 @@ def check_output(name: str, shape: Sequence[int | None], dtype: Any) -> None:
     """Refuse a call whose result the machine has no memory for, even of one row.
 
     Raises:
-        ShapeError: it is larger than `config.memory_limit()`.
+        ShapeError: it is larger than `config.memory_limit()`, or has more than 64
+            dimensions.
     """
+    if len(shape) > MAX_DIMENSIONS:
+        raise ShapeError(
+            f"{name!r} would be an array of {len(shape):,} dimensions; arrays have at "
+            f"most {MAX_DIMENSIONS}."
+        )
     count = math.prod(1 if n is None else n for n in shape)
     size = count if dtype == "string" else count * jnp.dtype(dtype).itemsize
     if size > settings.memory_limit():
@@ -163,12 +176,12 @@ class Budget:
 
     Args:
         size: bytes of all variables together.
-        calls: calls of layers.
         reason: where `size` comes from, for the message.
     """
 
-    def __init__(self, size: int, calls: int, reason: str) -> None:
-        self.size, self.calls, self.reason = size, calls, reason
+    def __init__(self, size: int, reason: str) -> None:
+        self.size, self.reason = size, reason
+        self.calls, self.allowed_calls = 0, _CALLS_AT_LEAST
         # What stands in the config several times, by its number there.
         self.shared: dict[int, Any] = {}
 
@@ -181,13 +194,26 @@ class Budget:
                 f"{readable_size(size)} it takes more than {self.reason}."
             )
 
-    def take_call(self) -> None:
-        """Count a layer's call."""
-        self.calls -= 1
-        if self.calls < 0:
+    def allow_layer(self, is_users: bool) -> None:
+        """Allow the calls that building a layer needs."""
+        calls = _CALLS_PER_USERS_LAYER if is_users else _CALLS_PER_LAYER
+        self.allowed_calls = min(self.allowed_calls + calls, _CALLS_AT_MOST)
+
+    def allow_calls(self, recorded: int, values: int) -> None:
+        """Allow what the calls that a config has, on this many values, need."""
+        calls = (recorded + values // _VALUES_PER_CALL) * _CALLS_PER_LAYER
+        self.allowed_calls = min(self.allowed_calls + calls, _CALLS_AT_MOST)
+
+    def take_calls(self, calls: int, values: int = 0) -> None:
+        """Count calls of layers and functions, and the values they take and return."""
+        self.calls += calls + values // _VALUES_PER_CALL
+        if self.calls > self.allowed_calls:
             raise FileFormatError(
                 "The config describes a model that calls its layers far more often "
-                "than it has layers: models inside it call each other again and again."
+                f"than it has layers: more than {self.allowed_calls:,} calls while it "
+                "is built. Are there models inside it that call each other again and "
+                "again? If not, build the model in your program and call "
+                "`model.load_weights(file)`."
             )
 
 
@@ -212,11 +238,11 @@ def reading(
     if local.budget is not None:
         yield
         return
-    calls = _CALLS_AT_LEAST + _CALLS_PER_OBJECT * check_config(config, what)
+    check_config(config, what)
     if size is None:
         size = settings.memory_limit()
         reason = f"the limit of {readable_size(size)}, the memory of this machine"
-    local.budget = Budget(size, calls, reason)
+    local.budget = Budget(size, reason)
     try:
         yield
     except LaminaError:
@@ -230,8 +256,10 @@ def reading(
         local.budget = None
 
 
-def check_config(config: Any, what: str = "The config", longest: int = MAX_TEXT) -> int:
-    """Refuse a config that is too deep or too large; returns its number of objects.
+def check_config(
+    config: Any, what: str = "The config", longest: int = MAX_TEXT
+) -> None:
+    """Refuse a config that is too deep or too large.
 
     Args:
         config: dictionaries, lists and plain values.
@@ -271,7 +299,6 @@ def check_config(config: Any, what: str = "The config", longest: int = MAX_TEXT)
         raise FileFormatError(
             f"{what} describes {objects:,} objects; at most {MAX_OBJECTS:,} are read."
         )
-    return objects
 
 
 def _require_short(texts: Iterable[Any], what: str, longest: int) -> None:

@@ -145,7 +145,7 @@ class CallScope:
 def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
     """Enter a layer's call: join the call in progress, or start one."""
     if local.budget is not None:
-        local.budget.take_call()
+        local.budget.take_calls(1)
     if local.state is not None and local.interrupt is not None:
         # Tracing a deep model takes seconds, and leaves nothing behind.
         local.interrupt.check()

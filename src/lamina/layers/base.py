@@ -97,6 +97,8 @@ class Layer(WeightOwner):
     ) -> None:
         if unknown:
             raise unknown_keywords(type(self), unknown)
+        if local.budget is not None:
+            local.budget.allow_layer(is_users(type(self)))
         self.name = name_for(type(self), name)
         self.dtype_policy = get_dtype_policy(dtype)
         self.autocast = autocast

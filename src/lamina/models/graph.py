@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +59,8 @@ class Graph:
 
     def run(self, inputs: Any) -> Any:
         """Call every node on real arrays; returns the outputs' tree."""
+        if local.budget is not None:
+            local.budget.take_calls(*self._cost)
         leaves = self.match(inputs)
         tensors = {
             id(t): _fit_input(v, t, self.exact)
@@ -92,6 +95,13 @@ class Graph:
                 continue
             if fitted_shape(tensor.shape, array.shape, self.exact) is None:
                 raise input_error(tensor, array.shape, to_train)
+
+    @functools.cached_property
+    def _cost(self) -> tuple[int, int]:
+        """The number of calls of functions, and of values; layers count their calls."""
+        ends = len(self.input_leaves) + len(symbolic_leaves(self.outputs))
+        functions = sum(not isinstance(node.operation, Layer) for node in self.nodes)
+        return functions, ends + sum(node.count_values() for node in self.nodes)
 
     def match(self, inputs: Any) -> list[Any]:
         """The arrays in the order of the graph's inputs.

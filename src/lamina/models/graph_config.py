@@ -16,6 +16,7 @@ import jax
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
 from lamina.core.limits import MAX_ARGUMENTS
 from lamina.core.registry import deserialize, serialize
+from lamina.core.scope import local
 from lamina.errors import FileFormatError, shown
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph import Graph, input_layer
@@ -113,7 +114,10 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
     tensors: dict[Place, SymbolicTensor] = {}
     calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
     for entry in config["layers"]:
-        _require_few(entry)
+        values = _require_few(entry)
+        if local.budget is not None:
+            recorded = len(entry["inbound_nodes"]) + is_op(entry)
+            local.budget.allow_calls(recorded, values)
         name, operation = entry["name"], _operation(entry)
         if isinstance(operation, InputLayer):
             tensors[name, 0, 0] = operation.output
@@ -129,13 +133,16 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
     )
 
 
-def _require_few(entry: dict[str, Any]) -> None:
+def _require_few(entry: dict[str, Any]) -> int:
+    """Refuse a call with too many values in lists; returns their number."""
     arguments = [entry["inbound_nodes"], entry["config"] if is_op(entry) else None]
-    if _numbers(arguments) > MAX_ARGUMENTS:
+    count = _numbers(arguments)
+    if count > MAX_ARGUMENTS:
         raise FileFormatError(
             f"The model's graph can't be built: {shown(entry['name'])} is called with "
             f"lists of more than {MAX_ARGUMENTS:,} values."
         )
+    return count
 
 
 def _numbers(value: Any) -> int:

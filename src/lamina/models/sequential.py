@@ -49,8 +49,7 @@ class Sequential(Model):
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
         self._input_inferred = False
-        for layer in layers or ():
-            self._append(layer)
+        self._extend(layers or ())
         self._rebuild()
 
     @filter_traceback
@@ -62,7 +61,7 @@ class Sequential(Model):
                 is not the first.
             ArgumentTypeError: it is no layer.
         """
-        self._append(layer)
+        self._extend([layer])
         if rebuild:
             self._rebuild()
 
@@ -76,33 +75,34 @@ class Sequential(Model):
             self._rebuild()
         return layer
 
-    def _append(self, layer: Any) -> None:
-        if isinstance(layer, SymbolicTensor) and layer.node is None:
-            layer = input_layer(layer)
-        if isinstance(layer, type) and issubclass(layer, Layer):
-            raise ArgumentTypeError(
-                f"Sequential: got the class {layer.__name__}; make a layer of it, as "
-                f"in {layer.__name__}(...)."
-            )
-        if not isinstance(layer, Layer):
-            layer = _as_layer(layer)
-        if isinstance(layer, InputLayer):
-            if self._stack or self._input_layer is not None:
+    def _extend(self, values: Iterable[Any]) -> None:
+        """Put layers on top of the stack, in time that grows with their number only."""
+        stack = list(self._stack)
+        names = {layer.name for layer in stack}
+        for value in values:
+            layer = _as_layer(value)
+            if isinstance(layer, InputLayer):
+                self._set_input(layer, stack)
+                continue
+            if layer.name in names:
                 raise ArgumentError(
-                    f"Sequential {self.name!r} has an input or layers already, so "
-                    f"{layer.name!r} can't be its input: put `Input` first."
+                    f"Sequential {self.name!r} has a layer named {layer.name!r} "
+                    "already. Layers of one model need different names: give it "
+                    "another with `name=`."
                 )
-            self._input_layer = layer
-            return
-        if any(layer.name == other.name for other in self._stack):
+            if not stack and self._input_layer is None:
+                self._input_layer = _declared_input(layer)
+            names.add(layer.name)
+            stack.append(layer)
+        self._stack = stack
+
+    def _set_input(self, layer: InputLayer, stack: list[Layer]) -> None:
+        if stack or self._input_layer is not None:
             raise ArgumentError(
-                f"Sequential {self.name!r} has a layer named {layer.name!r} already. "
-                "Layers of one model need different names: give it another with "
-                "`name=`."
+                f"Sequential {self.name!r} has an input or layers already, so "
+                f"{layer.name!r} can't be its input: put `Input` first."
             )
-        if not self._stack and self._input_layer is None:
-            self._input_layer = _declared_input(layer)
-        self._stack = [*self._stack, layer]
+        self._input_layer = layer
 
     def _rebuild(self) -> None:
         """Wire the stack into a graph, if its input is known."""
@@ -194,9 +194,19 @@ def _declared_input(layer: Layer) -> InputLayer | None:
 
 
 def _as_layer(value: Any) -> Layer:
-    raise ArgumentTypeError(
-        f"Sequential takes layers. Received: {value!r} of type {type(value).__name__}."
-    )
+    if isinstance(value, SymbolicTensor) and value.node is None:
+        return input_layer(value)
+    if isinstance(value, type) and issubclass(value, Layer):
+        raise ArgumentTypeError(
+            f"Sequential: got the class {value.__name__}; make a layer of it, as in "
+            f"{value.__name__}(...)."
+        )
+    if not isinstance(value, Layer):
+        raise ArgumentTypeError(
+            f"Sequential takes layers. Received: {value!r} of type "
+            f"{type(value).__name__}."
+        )
+    return value
 
 
 def _input_dtype(array: Any) -> str | None:
