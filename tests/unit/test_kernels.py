@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -194,9 +196,40 @@ def test_a_run_keeps_its_choices(sums):
     assert sums() == "quick"
 
 
-def test_a_damaged_file_of_answers_is_ignored(sums, tmp_path):
-    (tmp_path / "kernels.json").write_text('{"a": 1, "b": [')
+DAMAGED = {
+    "half": b'{"a": 1, "b": [',
+    "list": b"[]",
+    "null": b"null",
+    "number": b"5",
+    "text": b'"kernels"',
+    "nothing": b"",
+    "zeros": bytes(100),
+    "no text": b"\xff\xfe\x00",
+    "deep": b"[" * 10**6,
+    "large": b" " * 2**23,
+    "large number": b"9" * 10**5,
+    "machines": b'{"a": 5, "MACHINE": []}',
+    "answers": b'{"MACHINE": {"QUESTION": {"slow": [1]}}}',
+    "no form": b'{"MACHINE": {"QUESTION": "reference"}}',
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_file_of_answers_is_ignored_and_written_again(
+    sums, tmp_path, monkeypatch, name
+):
+    monkeypatch.setattr(
+        tuning, "_measure", lambda *_: "quick" if tuning._local.steps else None
+    )
+    file = tmp_path / "kernels.json"
+    with tuning.measuring(10**6):
+        assert sums() == "quick"
+    answers = json.loads(file.read_bytes())
+    ((machine, known),) = answers.items()
+    data = DAMAGED[name].replace(b"MACHINE", json.dumps(machine)[1:-1].encode())
+    file.write_bytes(data.replace(b"QUESTION", json.dumps([*known][0])[1:-1].encode()))
+    monkeypatch.setattr(tuning, "_answers", tuning._Answers())
     assert sums() == "slow"
     with tuning.measuring(10**6):
         assert sums() == "quick"
-    assert "quick" in (tmp_path / "kernels.json").read_text()
+    assert json.loads(file.read_bytes())[machine] == known

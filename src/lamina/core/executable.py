@@ -21,6 +21,7 @@ import jax
 
 from lamina import config
 from lamina.core import allocator
+from lamina.core.compile_cache import remove_damaged_entries
 from lamina.core.compile_clock import compiling
 from lamina.core.interrupts import result_of, run_in_thread
 
@@ -32,6 +33,8 @@ __all__ = [
     "own",
     "temporary_bytes",
 ]
+
+remove_damaged_entries()  # before this process compiles anything
 
 _LIMIT = 128
 _executables: OrderedDict[Hashable, Any] = OrderedDict()

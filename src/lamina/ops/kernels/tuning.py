@@ -108,7 +108,7 @@ def _answer(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None
         _answers.known = _read()
     question = f"{key} by {', '.join(form.name for form in forms)}"
     name = _answers.known.get(question)
-    if name is None:
+    if name not in {form.name for form in forms}:
         name = _measure(key, forms, args)
         if name is not None:
             _answers.known[question] = name
@@ -223,11 +223,12 @@ def _read() -> dict[str, str]:
 
 def _all_answers() -> dict[str, dict[str, str]]:
     path = _file()
-    with suppress(OSError, ValueError):
+    found: Any = None
+    with suppress(OSError, ValueError, RecursionError):  # a damaged file is no harm
         if path is not None and path.stat().st_size <= _LARGEST_FILE:
             found = json.loads(path.read_text())
-            return {k: v for k, v in found.items() if isinstance(v, dict)}
-    return {}
+    known = found.items() if isinstance(found, dict) else ()
+    return {k: v for k, v in known if isinstance(v, dict)}
 
 
 def _write(answers: dict[str, str]) -> None:
