@@ -123,7 +123,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _inspect(options: argparse.Namespace) -> None:
     found = inspect_file(options.file)
-    print(json.dumps(found, indent=2) if options.json else inspection_text(found))
+    text = json.dumps(found, indent=2) if options.json else inspection_text(found)
+    # Names in files need not be text that the terminal has characters for.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _convert(options: argparse.Namespace) -> None:

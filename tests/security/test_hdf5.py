@@ -134,6 +134,16 @@ def shared_text(secret: str) -> bytes:
     return bytes(data)
 
 
+def endless(make: Callable[[str], bytes]) -> Callable[[str], bytes]:
+    """A text type of 77 bytes that claims to have more than NumPy's have."""
+
+    def changed(secret: str) -> bytes:
+        old, new = (b"\x13\1\0\0" + struct.pack("<I", n) for n in (77, 2**31))
+        return make(secret).replace(old, new)
+
+    return changed
+
+
 def attribute(value: object, **options: object) -> Callable[[str], bytes]:
     def change(file: h5py.File, secret: str) -> None:
         file[KERNEL].attrs.create("note", value, **options)
@@ -203,6 +213,10 @@ ROWS = [
     Row("dtypes:text", replaced("harm"), "where numbers"),
     Row("dtypes:texts", replaced(["harm"] * 12), "where numbers"),
     Row("dtypes:bytes", replaced(np.array([b"harm"] * 12)), "where numbers"),
+    Row("dtypes:endless_text",
+        endless(replaced(np.array(b"harm", "S77"))), "a text type, 2147483648 bytes"),
+    Row("dtypes:endless_note",
+        endless(attribute(np.array(b"harm", "S77"))), "a text type, 2147483648 bytes"),
     Row("dtypes:references",
         replaced(None, shape=(3,), dtype=h5py.ref_dtype), "a reference"),
     Row("dtypes:ragged",

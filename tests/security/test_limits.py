@@ -317,6 +317,11 @@ def test_a_text_is_refused(text, reason, tmp_path):
         lamina.models.load_model(path)
 
 
+def test_half_a_surrogate_pair_is_refused():
+    with refused("not valid Unicode: half of a surrogate pair at character 7"):
+        lamina.models.model_from_json('{"a": "\ud800"}')
+
+
 def test_a_config_that_contains_itself_is_refused():
     config = config_of("Dense", units=1)
     config["config"]["activation"] = config

@@ -21,7 +21,13 @@ def read_json(text: str | bytes, what: str) -> dict[str, Any]:
         FileFormatError: it is no JSON, no dictionary, too large or too deep, or says
             the same thing twice.
     """
-    data = text.encode() if isinstance(text, str) else text
+    try:
+        data = text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise FileFormatError(
+            f"{what} is not valid Unicode: half of a surrogate pair at character "
+            f"{error.start:,}."
+        ) from None
     if len(data) > MAX_BYTES:
         raise FileFormatError(
             f"{what} has {readable_size(len(data))}; at most "

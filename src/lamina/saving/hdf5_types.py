@@ -12,6 +12,7 @@ __all__ = ["BFLOAT16", "TEXT", "Cursor", "Damaged", "read_shape", "read_type"]
 # Stands for text of any length, which has no type in NumPy.
 TEXT = np.dtype(object)
 BFLOAT16 = np.dtype(jnp.bfloat16)
+_LONGEST_TEXT = 2**31 - 1  # of NumPy's types
 
 # Bits of the sign, the exponent's place and length, the mantissa's, and the bias.
 FLOATS: dict[tuple[int, ...], np.dtype] = {
@@ -79,7 +80,7 @@ def read_type(cursor: Cursor) -> np.dtype:
         places = (bits >> 8 & 255, *cursor.take(4), cursor.number(4))
         if places in FLOATS and FLOATS[places].itemsize == size and not bits & 64:
             return FLOATS[places].newbyteorder(order)
-    if kind == 3 and size > 0:
+    if kind == 3 and 0 < size <= _LONGEST_TEXT:
         return np.dtype(f"S{size}")
     if kind == 5 and size == 2:
         return np.dtype("V2")
