@@ -64,7 +64,12 @@ class Loss(Module):
     ) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.reduction = reduction
-        self.dtype = get_dtype_policy(dtype or floatx()).compute_dtype
+        self._dtype = get_dtype_policy(dtype or floatx()).compute_dtype
+
+    @property
+    def dtype(self) -> str:
+        """The type it computes in."""
+        return self._dtype
 
     @filter_traceback
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:

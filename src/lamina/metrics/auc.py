@@ -91,6 +91,7 @@ class AUC(OutcomeMetric):
             inner = np.sort(np.asarray(thresholds, float))
         # Beyond the ends, so that chances of exactly 0 and 1 count too.
         self._levels = np.array([-epsilon(), *inner, 1 + epsilon()])
+        self._thresholds = self._levels
         self.num_thresholds = len(self._levels)
         self.built = not multi_label
         if not multi_label:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.graph import SymbolicTensor
 from lamina.layers.lineage import as_code, described, origin, returns_last_step
 
 __all__ = ["SPARSE", "Misfit", "explanation"]
@@ -221,8 +222,8 @@ def _last_layer(pred: Any) -> Any:
     node = getattr(pred, "node", None)
     while node is not None:
         layer = node.operation
-        inner: Any = getattr(getattr(layer, "_graph", None), "outputs", None)
-        if hasattr(inner, "node"):
+        inner = getattr(getattr(layer, "_graph", None), "outputs", None)
+        if isinstance(inner, SymbolicTensor):
             node = inner.node
         elif type(layer).__name__ in ("Activation", "Softmax"):
             node = node.inputs[0].node

@@ -10,7 +10,7 @@ from lamina import losses
 from lamina.core.module import is_users
 from lamina.errors import ShapeError
 from lamina.training.label_advice import SPARSE, Misfit, explanation
-from lamina.training.plan import Plan, flatten_by_names, loss_kind
+from lamina.training.plan import Plan, loss_kind
 
 __all__ = ["check_label_shapes"]
 
@@ -31,7 +31,7 @@ def check_label_shapes(plan: Plan, y: Any, y_pred: Any) -> None:
     Raises:
         ShapeError: it names the layer to change and the line to write.
     """
-    true = flatten_by_names(y, plan.names, "y")
+    true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
         if out.loss is None or labels is None or not _is_judged(out.loss):
             continue

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina import activations, metrics
 from lamina.errors import LikelyMistakeWarning
-from lamina.training.plan import OutputPlan, Plan, flatten_by_names, loss_kind
+from lamina.training.plan import OutputPlan, Plan, loss_kind
 
 __all__ = ["check_pairs"]
 
@@ -34,7 +34,7 @@ def check_pairs(plan: Plan, y: Any, y_pred: Any) -> None:
         y: labels, or their shapes.
         y_pred: the outputs in the plan's order; with nodes if a graph makes them.
     """
-    true = flatten_by_names(y, plan.names, "y")
+    true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
         for text in (*_wrong_ends(out, pred), *_wrong_metrics(out, labels)):
             # The line that called `fit`.

@@ -26,7 +26,7 @@ class MetricsOwner:
         if self._plan is not None:
             names = self._plan.names
             self._plan.update(
-                flatten_by_names(y, names, "y"),
+                self._plan.labels(y),
                 flatten_by_names(y_pred, names, "y_pred"),
                 flatten_by_names(sample_weight, names, "sample_weight"),
             )

@@ -57,6 +57,11 @@ class Compiled(NamedTuple):
     metrics: Any = None
     weighted_metrics: Any = None
 
+    def used(self, names: Sequence[str | None]) -> list[bool]:
+        """Return which outputs have a loss."""
+        chosen = _per_output(self.loss, names, "loss", spread=True)
+        return [loss is not None for loss in chosen]
+
     def check_names(self) -> None:
         """Raise for a name that no loss or metric has, where it was given.
 
@@ -122,6 +127,11 @@ class Plan(Module):
                 strict=True,
             )
         ]
+
+    def labels(self, y: Any) -> list[Any]:
+        """Labels in the outputs' order, `None` where there are none."""
+        used = [out.loss is not None for out in self.outputs]
+        return flatten_by_names(y, self.names, "y", used)
 
     @property
     def metrics(self) -> list[Any]:
@@ -340,9 +350,19 @@ def output_names_of(model: Any, y_pred: Any) -> list[str | None]:
     return [f"output_{i + 1}" for i in range(count)]
 
 
-def flatten_by_names(tree: Any, names: Sequence[str | None], what: str) -> list[Any]:
+def flatten_by_names(
+    tree: Any,
+    names: Sequence[str | None],
+    what: str,
+    used: Sequence[bool] | None = None,
+) -> list[Any]:
     """Labels, weights or outputs as a flat list in the outputs' order.
 
+    Args:
+        tree: an array, or several in lists or dictionaries.
+        names: the outputs' names.
+        what: `"y"`, `"y_pred"` or `"sample_weight"`.
+        used: which outputs have a loss: there may be labels for these alone.
     Raises:
         DataError: there are more or fewer than outputs, or other names.
     """
@@ -361,6 +381,9 @@ def flatten_by_names(tree: Any, names: Sequence[str | None], what: str) -> list[
     leaves = jax.tree.leaves(tree, is_leaf=lambda v: v is None)
     if len(leaves) == 1 and what == "sample_weight":
         return leaves * count
+    if used is not None and len(leaves) == sum(used) < count:
+        given = iter(leaves)
+        return [next(given) if is_used else None for is_used in used]
     if len(leaves) != count:
         raise DataError(
             f"{what} has {len(leaves)} arrays, but the model has {count} outputs "

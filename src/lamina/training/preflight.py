@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
-from lamina.training.plan import Plan, flatten_by_names, loss_kind
+from lamina.training.plan import Plan, loss_kind
 
 __all__ = ["check_class_weight", "check_data"]
 
@@ -42,7 +42,7 @@ def check_data(
                 _check_indices(array, layer)
     if plan is None or y is None:
         return
-    true = flatten_by_names(y, plan.names, "y")
+    true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
         look = _LABELS.get(loss_kind(out.loss))
         if look is not None and labels is not None and np.size(labels):

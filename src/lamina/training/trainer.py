@@ -223,7 +223,7 @@ class Trainer(MetricsOwner):
         if self._plan is not None:
             names = self._plan.names
             loss = self._plan.loss(
-                flatten_by_names(y, names, "y"),
+                self._plan.labels(y),
                 flatten_by_names(y_pred, names, "y_pred"),
                 flatten_by_names(sample_weight, names, "sample_weight"),
             )
@@ -440,7 +440,8 @@ class Trainer(MetricsOwner):
             y_pred = self._output_specs(x)
             names = output_names_of(self, y_pred)
             pred = flatten_by_names(y_pred, names, "y_pred")
-            true = flatten_by_names(y, names, "y")
+            used = None if self._compiled is None else self._compiled.used(names)
+            true = flatten_by_names(y, names, "y", used)
             if self._plan is None and self._compiled is not None and y is not None:
                 self._plan = Plan(self._compiled, names, true, pred)
         if hasattr(self.optimizer, "build"):

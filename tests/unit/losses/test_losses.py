@@ -297,3 +297,8 @@ def test_functions_take_symbolic_tensors(name):
     labels = np.zeros((4,) if by_class else (4, 3), "int32")
     value = FUNCTIONS[name](labels, np.full((4, 3), 0.5, "float32"), **options)
     assert found.shape in (value.shape, (None, *value.shape[1:]))
+
+
+def test_dtype_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        losses.MeanSquaredError().dtype = "float16"

@@ -336,3 +336,8 @@ def test_weights_are_broadcast_as_in_keras(name):
     *values, weights = (np.array(a, "float32") for a in arguments)
     found = make()(*values, sample_weight=weights)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_thresholds_are_known_before_the_labels_are():
+    metric = metrics.AUC(thresholds=[0.5], multi_label=True)
+    np.testing.assert_allclose(metric.thresholds, [0, 0.5, 1], atol=1e-6)

@@ -33,6 +33,16 @@ def labels(tree: Any) -> Any:
     return [labels(v) for v in tree] if isinstance(tree, list) else ONE
 
 
+def test_labels_for_outputs_with_a_loss_are_enough() -> None:
+    model = nested(["x", "y", "z"])
+    model.compile("sgd", ["mse", None, "mae"])
+    x = np.ones((4, 3))
+    some = model.evaluate(x, [ONE, ONE], verbose=0)
+    assert some == model.evaluate(x, [ONE, None, ONE], verbose=0)
+    model.compile("sgd", [None, "mse", None])
+    assert model.evaluate(x, ONE, verbose=0) >= 0.0
+
+
 CASES: dict[str, Any] = {
     "dictionaries": (
         {"a": "x", "b": {"c": "y", "d": "z"}},
