@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import jax
 import numpy as np
 
@@ -44,6 +45,7 @@ from tests.unit.ops.table import CASES as OPS
 from tests.unit.ops.table import OpCase
 
 BATCH = {"batch_size": 8, "verbose": 0}
+H5 = "h5", "h5 layers"
 WAYS = "Keras > lamina", "lamina > Keras"
 Numbers = list[Any]
 
@@ -199,6 +201,28 @@ def of_own() -> Iterable[Exchange]:
             yield Exchange("own", case.name, make, numbers)
 
 
+def of_h5(layers: Iterable[LayerCase]) -> Iterable[Exchange]:
+    """Models in `.h5` files; Keras takes up no optimizer's state from those."""
+    for case in MODELS:
+
+        def compiled(k: Any, case: Any = case) -> Any:
+            model = case.make(k)
+            observe.draw_weights(model)
+            model.compile(**case.compile(k))
+            return model
+
+        def numbers(model: Any, case: Any = case) -> Numbers:
+            scores = model.evaluate(case.x, case.y, return_dict=True, **BATCH)
+            return [model.predict(case.x, **BATCH), model.get_weights(), scores]
+
+        yield Exchange("h5", case.name, trained(compiled, case.x, case.y), numbers)
+    for exchange in of_graphs():
+        yield exchange._replace(family="h5")
+        yield exchange._replace(family="h5 weights")
+    for exchange in map(of_layer, layers):
+        yield exchange._replace(family="h5 layers")
+
+
 def is_judge(case: MetricCase) -> bool:
     """Whether a metric compares truth and prediction."""
     return len(case.updates[0].arguments) == 2
@@ -243,6 +267,7 @@ def exchanges() -> list[Exchange]:
         *of_models(),
         *of_graphs(),
         *[case._replace(family="weights") for case in of_graphs()],
+        *of_h5(layers),
         *of_own(),
         *[of_op(case) for case in OPS if in_graphs(case)],
     ]
@@ -253,19 +278,32 @@ def load(k: Any, path: Path) -> Any:
     return (k.models if k is lamina else k.saving).load_model(path)
 
 
+def save_weights(model: Any, writer: Any, path: Path) -> None:
+    """Write weights alone; in the layout of Keras 2, Keras has no public way."""
+    if writer is lamina or path.name.endswith(".weights.h5"):
+        model.save_weights(path)
+    else:
+        from keras.src.legacy.saving import legacy_h5_format
+
+        with h5py.File(path, "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, model)
+
+
 def through_a_file(case: Exchange, writer: Any, reader: Any, folder: Path) -> Any:
     """The model that one library saves, and the one that the other makes of it."""
     model = case.make(writer)
-    if case.family == "weights":
-        path = folder / "model.weights.h5"
-        model.save_weights(path)
+    if case.family.endswith("weights"):
+        path = folder / (
+            "old.h5" if case.family == "h5 weights" else "model.weights.h5"
+        )
+        save_weights(model, writer, path)
         twin = case.make(reader)
         twin.set_weights([np.zeros_like(weight) for weight in twin.get_weights()])
         twin.load_weights(path)
         return model, twin
-    path = folder / "model.keras"
+    path = folder / ("model.h5" if case.family in H5 else "model.keras")
     model.save(path)
-    if case.family in ("graphs", "own"):
+    if case.family in ("graphs", "own", *H5):
         case.make(reader)  # the user's classes are known to both libraries
     if writer is not lamina and case.family in ("models", "optimizers"):
         # Averages leave a model that Keras can't go on with: its copy can.

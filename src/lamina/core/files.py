@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -20,7 +21,10 @@ from lamina.errors import (
     SaveError,
 )
 
-__all__ = ["open_file", "replacing", "target"]
+__all__ = ["HDF5", "is_legacy_hdf5", "note_legacy", "open_file", "replacing", "target"]
+
+# Endings of files in the layout of Keras 2.
+HDF5 = (".h5", ".hdf5")
 
 # What is left to others on a disk.
 _SPARE = 2**20
@@ -77,6 +81,27 @@ def target(filepath: Any, endings: Sequence[str], overwrite: bool) -> Path:
             f"{str(path)!r} exists already. Pass overwrite=True to replace it."
         )
     return path
+
+
+def is_legacy_hdf5(filepath: Any) -> bool:
+    """Return whether a path means a file in the layout of Keras 2."""
+    name = str(filepath)
+    return name.endswith(HDF5) and not name.endswith(".weights.h5")
+
+
+def note_legacy(filepath: Any, better: str) -> None:
+    """Log, as Keras does, that a file in the layout of Keras 2 holds less.
+
+    Args:
+        filepath: any path; nothing is logged if it means another kind of file.
+        better: the ending to recommend.
+    """
+    if is_legacy_hdf5(filepath):
+        logging.getLogger("lamina").warning(
+            "%s is written in the legacy HDF5 format of Keras 2. Prefer a name that "
+            "ends in %s, which holds the whole state and a checksum of each part.",
+            filepath, better,
+        )  # fmt: skip
 
 
 @contextmanager

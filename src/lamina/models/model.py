@@ -354,17 +354,20 @@ class Model(Trainer, Layer):
         overwrite: bool = True,
         zipped: bool | None = None,
         include_optimizer: bool = True,
+        **kwargs: Any,
     ) -> None:
         """Write architecture, weights, compile arguments and optimizer to a file.
 
         Args:
-            filepath: a path that ends in `.keras`.
+            filepath: a path that ends in `.keras`, or in `.h5` for the layout of Keras
+                2, which holds a stack or graph of layers.
             overwrite: whether an existing file may be replaced.
             zipped: must not be false: a model is one file.
             include_optimizer: whether the file says how the model was compiled and
                 holds the optimizer's state; without, it is for predicting.
+            kwargs: `save_format`, of which the ending of `filepath` decides.
         """
-        save_model(self, filepath, overwrite, zipped, include_optimizer)
+        save_model(self, filepath, overwrite, zipped, include_optimizer, **kwargs)
 
     @filter_traceback
     def save_weights(
@@ -375,7 +378,7 @@ class Model(Trainer, Layer):
         Args:
             filepath: a path that ends in `.weights.h5`, or in `.safetensors` for
                 weights without the optimizer's state, each named by the layers that
-                lead to it.
+                lead to it. Another `.h5` file holds them by layer, as Keras 2 did.
             overwrite: whether an existing file may be replaced.
         """
         save_weights(self, filepath, overwrite=overwrite)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BufferedWriter
 from typing import Any
 
@@ -53,12 +53,14 @@ class HDF5File:
         groups: arrays by name, for each group by its path such as
             `"layers/dense/vars"`. An array is anything with `shape` and `dtype` that
             NumPy can read.
-        attributes: text by name, for groups by their paths. Where the text is
-            `CHECKSUM`, the SHA-256 of all arrays is written.
+        attributes: text, or a list of texts, by name, for groups by their paths. Where
+            the text is `CHECKSUM`, the SHA-256 of all arrays is written.
     """
 
     def __init__(
-        self, groups: dict[str, dict[str, Any]], attributes: dict[str, dict[str, str]]
+        self,
+        groups: dict[str, dict[str, Any]],
+        attributes: Mapping[str, Mapping[str, str | list[str]]],
     ) -> None:
         self.arrays: list[tuple[int, Any]] = []
         self.headers: list[bytes | list[str]] = []
@@ -71,7 +73,8 @@ class HDF5File:
         }
         self._align()
         self.data_end = self.end
-        texts = {text for group in attributes.values() for text in group.values()}
+        values = (value for group in attributes.values() for value in group.values())
+        texts = {text for value in values for text in _listed(value)}
         self.has_checksum = CHECKSUM in texts
         self.texts = self._place_texts(sorted({"bfloat16", *texts}))
         tree: dict[str, Any] = {}
@@ -154,11 +157,12 @@ class HDF5File:
             self.end += len(_heap(heap))
         return found
 
-    def _attribute(self, name: str, text: str) -> tuple[int, bytes]:
-        key, shape = name.encode() + b"\0", _shape(())
+    def _attribute(self, name: str, value: str | list[str]) -> tuple[int, bytes]:
+        key = name.encode() + b"\0"
+        shape = _shape(() if isinstance(value, str) else (len(value),))
         sizes = struct.pack("<2B3H", 1, 0, len(key), len(_TEXT), len(shape))
-        parts = [sizes, _padded(key), _TEXT, shape, self.texts[text]]
-        return ATTRIBUTE, b"".join(parts)
+        texts = [self.texts[text] for text in _listed(value)]
+        return ATTRIBUTE, b"".join([sizes, _padded(key), _TEXT, _padded(shape), *texts])
 
     # Headers
 
@@ -186,9 +190,13 @@ class HDF5File:
                 else member
             )
             messages.append((LINK, _link(name, address)))
-        for name, text in self.attributes.get(path, {}).items():
-            messages.append(self._attribute(name, text))
+        for name, value in self.attributes.get(path, {}).items():
+            messages.append(self._attribute(name, value))
         return self._append(_header(messages))
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _nbytes(array: Any) -> int:

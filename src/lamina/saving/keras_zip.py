@@ -9,11 +9,20 @@ import re
 import time
 import zipfile
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from lamina.core.checksum import Checksum
-from lamina.core.files import open_file, replacing, target
+from lamina.core.files import (
+    HDF5,
+    is_legacy_hdf5,
+    note_legacy,
+    open_file,
+    replacing,
+    target,
+)
 from lamina.core.limits import reading
 from lamina.core.registry import (
     custom_object_scope,
@@ -29,11 +38,14 @@ from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
 from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.bounded_json import MAX_BYTES
 from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
+from lamina.saving.hdf5_write import HDF5File
 from lamina.saving.legacy_h5 import load_legacy_model
+from lamina.saving.legacy_write import legacy_model_file, require_architecture
 from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.region import Region
 from lamina.saving.restore import Restorer, build_configs, first_calls
 from lamina.saving.weights import (
+    KERAS_VERSION,
     kept_by,
     optimizer_names,
     optimizer_orders,
@@ -45,12 +57,10 @@ from lamina.training.trainer import Trainer
 
 __all__ = ["load_model", "prepare_model", "save_model"]
 
-# The release whose layout is written, for Keras to read.
-_KERAS_VERSION = "3.15.1"
-
 # What a model may need besides the weights in its file: the sums of its metrics.
 _UNSAVED_BYTES = 2**26
 _LARGEST_ITEM = 8
+_ENDINGS = (".keras", *HDF5)
 
 
 @filter_traceback
@@ -60,6 +70,7 @@ def save_model(
     overwrite: bool = True,
     zipped: bool | None = None,
     include_optimizer: bool = True,
+    **kwargs: Any,
 ) -> None:
     """Write architecture, weights, compile arguments and optimizer to a file.
 
@@ -68,16 +79,21 @@ def save_model(
 
     Args:
         model: a model whose weights exist.
-        filepath: a path that ends in `.keras`.
+        filepath: a path that ends in `.keras`, or in `.h5` or `.hdf5` for the layout of
+            Keras 2, which holds a stack or graph of layers.
         overwrite: whether an existing file may be replaced.
         zipped: must not be false: a model is one file, written whole or not at all.
         include_optimizer: whether the file says how the model was compiled and holds
             the optimizer's state; without, it is for predicting.
+        kwargs: `save_format`, of which the ending of `filepath` decides.
 
     Raises:
-        ArgumentError: the path has another ending, or exists without `overwrite`.
+        ArgumentError: the path has another ending, or exists without `overwrite`, or
+            the model's layers are connected by a `call` and the path ends in `.h5`.
         SaveError: the disk is full, or the folder can't be written to.
     """
+    _check_options(filepath, kwargs)
+    note_legacy(filepath, ".keras")
     prepare_model(model, filepath, overwrite, zipped, include_optimizer)()
 
 
@@ -98,14 +114,23 @@ def prepare_model(
             "folder can't be replaced in one go. Leave out `zipped`; `unzip` shows "
             "what is inside."
         )
-    path = target(filepath, [".keras"], overwrite)
+    path = target(filepath, _ENDINGS, overwrite)
+    if is_legacy_hdf5(path):
+        require_architecture(model)
+        contents = legacy_model_file(model, _config(model, include_optimizer))
+        return partial(_write, path, contents)
+    if path.name.endswith(".weights.h5"):
+        raise ArgumentError(
+            f"{str(path)!r} is the name of a file of weights. Call "
+            "`model.save_weights(path)`, or end the name in `.keras`."
+        )
     skip = set() if include_optimizer else optimizer_names(model)
     config = json.dumps(_config(model, include_optimizer)).encode()
     modules = list(saved_modules(model))
     kept = list(kept_by(modules, skip))
     weights, assets = weights_file(kept), SavedAssets(modules)
     metadata = {
-        "keras_version": _KERAS_VERSION,
+        "keras_version": KERAS_VERSION,
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
         "build_configs": build_configs(modules),
@@ -128,6 +153,30 @@ def prepare_model(
             _add(contents, METADATA, [text], len(text))
 
     return write
+
+
+def _check_options(filepath: Any, options: dict[str, Any]) -> None:
+    """Refuse options that no release of Keras has, or a format that is not the file's.
+
+    Raises:
+        ArgumentError: there is one.
+    """
+    unknown = sorted(options.keys() - {"save_format"})
+    if unknown:
+        raise ArgumentError(
+            f"save_model: the following argument(s) are not supported: {unknown}."
+        )
+    if options.get("save_format") and not str(filepath).endswith(_ENDINGS):
+        raise ArgumentError(
+            "save_model: the `save_format` argument is deprecated; the ending of the "
+            "path says the format. Leave it out, and end the path in `.keras` or "
+            f"`.h5`. Received: filepath={str(filepath)!r}."
+        )
+
+
+def _write(path: Path, contents: HDF5File) -> None:
+    with replacing(path, contents.size) as file:
+        contents.write(file)
 
 
 def _config(model: Any, include_optimizer: bool) -> dict[str, Any]:

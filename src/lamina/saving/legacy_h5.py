@@ -1,6 +1,6 @@
 """Whole models and weights in the `.h5` files of Keras 1, Keras 2 and tf.keras.
 
-Keras 3 writes this layout too, on request. lamina reads it and never writes it. What a
+Keras 3 writes this layout too, on request; so does lamina, in `legacy_write`. What a
 file says is told in today's words first, by `legacy_config`; then it goes the same way
 as any other config, through the registry, and nothing in it is run.
 """
@@ -8,7 +8,6 @@ as any other config, through the registry, and nothing in it is run.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 from lamina.core.limits import reading
@@ -23,6 +22,7 @@ from lamina.saving.legacy_optimizer import modern_compile, read_optimizer
 from lamina.saving.legacy_weights import (
     Placed,
     is_legacy,
+    layer_orders,
     read_legacy_weights,
     stored_arrays,
     weight_names,
@@ -76,7 +76,7 @@ def load_legacy_model(
         model = deserialize(config)
         if not isinstance(model, Trainer):
             raise FileFormatError(f"The file holds a {type(model).__name__}, no model.")
-        orders = dict(_orders(config))
+        orders = dict(layer_orders(config))
         model.load_report, placed = read_legacy_weights(
             model, file, origin, skip_mismatch, strict, orders
         )
@@ -144,15 +144,3 @@ def _take_state(
         problem = read_optimizer(model.optimizer, arrays, placed, origin, training)
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return problem
-
-
-def _orders(entry: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """The names of the layers of each model inside, in the file's order."""
-    config = entry.get("config")
-    layers = config.get("layers") if isinstance(config, dict) else None
-    if isinstance(config, dict) and isinstance(layers, list):
-        names = [e["config"].get("name") for e in layers]
-        if config.get("name"):
-            yield config["name"], names
-        for layer in layers:
-            yield from _orders(layer)

@@ -50,10 +50,12 @@ def modern_compile(training: dict[str, Any], origin: Origin) -> dict[str, Any]:
     """The arguments of `compile` as lamina reads them."""
     found = {
         "optimizer": _optimizer(training["optimizer_config"], origin),
-        "loss": _named(training.get("loss"), origin),
+        "loss": _named(training.get("loss"), origin, "keras.losses"),
         "loss_weights": training.get("loss_weights"),
-        "metrics": _named(training.get("metrics"), origin),
-        "weighted_metrics": _named(training.get("weighted_metrics"), origin),
+        **{
+            key: _named(training.get(key), origin, "keras.metrics")
+            for key in ("metrics", "weighted_metrics")
+        },
     }
     return {key: value for key, value in found.items() if value}
 
@@ -92,16 +94,22 @@ def _optimizer(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
     return {"module": "keras.optimizers", "class_name": kind, "config": kept}
 
 
-def _named(value: Any, origin: Origin) -> Any:
-    """Losses or metrics, in whatever lists and dictionaries they stand."""
+def _named(value: Any, origin: Origin, module: str) -> Any:
+    """Losses or metrics, in whatever lists and dictionaries they stand.
+
+    Some classes of both have one name, so `module` says which are meant.
+    """
     if isinstance(value, str):
         return _LOSSES.get(value, value) if origin.version < (3,) else value
     if isinstance(value, list):
-        return [_named(item, origin) for item in value]
+        return [_named(item, origin, module) for item in value]
     if not isinstance(value, dict):
         return value
-    if "class_name" not in value or origin.version >= (3,):
-        return {key: _named(item, origin) for key, item in value.items()}
+    if "class_name" not in value:
+        return {key: _named(item, origin, module) for key, item in value.items()}
+    reference = {"module": module, "registered_name": value["class_name"], **value}
+    if origin.version >= (3,):
+        return reference
     config = {k: v for k, v in (value.get("config") or {}).items() if k != "dtype"}
     if value["class_name"] in ("MeanMetricWrapper", "LossFunctionWrapper"):
         # Written for each plain name: the name says what is meant.
@@ -109,7 +117,7 @@ def _named(value: Any, origin: Origin) -> Any:
         return _LOSSES.get(name, name)
     if config.get("reduction") == "auto":
         config["reduction"] = "sum_over_batch_size"
-    return {**value, "config": config}
+    return {**reference, "config": config}
 
 
 def read_optimizer(

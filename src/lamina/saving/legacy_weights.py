@@ -21,8 +21,11 @@ from lamina.saving.hdf5 import Dataset, Group
 from lamina.saving.legacy_config import Origin
 
 __all__ = [
+    "MODELS_OWN",
     "Placed",
     "is_legacy",
+    "layer_orders",
+    "legacy_order",
     "read_legacy_weights",
     "stored_arrays",
     "weight_names",
@@ -34,7 +37,7 @@ _GATES = {
     "GRUCell": ((0, 3, 6), (1, 4, 7), (2, 5, 8)),
 }
 # Where a model has the weights that are in none of its layers.
-_MODELS_OWN = "top_level_model_weights"
+MODELS_OWN = "top_level_model_weights"
 _SEPARATE = re.compile(r"_[WUb]_[icfozrh](_\d+)?(:0)?$")
 
 
@@ -165,16 +168,16 @@ def _pairs(
     stored = {n: stored_arrays(g, known) for n, g in groups.items() if g is not None}
     stored = {name: arrays for name, arrays in stored.items() if arrays}
     owners = _owners(model, stored)
-    own = root.group(_MODELS_OWN)
+    own = root.group(MODELS_OWN)
     arrays = [] if own is None else stored_arrays(own, known)
     if by_name:
         _require_common(set(owners), set(stored))
     elif len(owners) == len(stored) and set(owners) != set(stored):
         owners = dict(zip(stored, owners.values(), strict=True))
     if arrays:
-        stored[_MODELS_OWN] = arrays
+        stored[MODELS_OWN] = arrays
     if model.own_weights():
-        owners[_MODELS_OWN] = model
+        owners[MODELS_OWN] = model
     for name, arrays in stored.items():
         if name in owners:
             yield owners[name], name, arrays
@@ -219,6 +222,38 @@ def _leaves(layer: Any, orders: dict[str, list[str]]) -> Iterator[Any]:
     places = {name: i for i, name in enumerate(order)}
     for child in sorted(inner, key=lambda m: places.get(m.name, len(places))):
         yield from _leaves(child, orders)
+
+
+def layer_orders(entry: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The names of the layers of each model in a config, in the config's order."""
+    config = entry.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else None
+    if isinstance(config, dict) and isinstance(layers, list):
+        names = [e["config"].get("name") for e in layers]
+        if config.get("name"):
+            yield config["name"], names
+        for layer in layers:
+            yield from layer_orders(layer)
+
+
+def legacy_order(layer: Any, orders: dict[str, list[str]]) -> list[Variable]:
+    """List a layer's weights in the order of files, which `_shared_out` reads.
+
+    Args:
+        layer: a layer, or a model inside another.
+        orders: the names of the layers of each model inside, in the file's order.
+    """
+    learning = {id(v) for v in layer.trainable_variables}
+    first: list[Variable] = []
+    second: list[Variable] = []
+    for leaf in _leaves(layer, orders):
+        own = leaf.own_weights()
+        trained = [v for v in own if v.born_trainable]
+        is_learning = any(id(v) in learning for v in trained)
+        count = len(trained) if is_learning else 0
+        first += own[:count]
+        second += own[count:]
+    return first + second
 
 
 def _shared_out(

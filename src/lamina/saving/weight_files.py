@@ -1,4 +1,4 @@
-"""Weights alone: `.weights.h5` files, which are Keras's too, and `.safetensors`."""
+"""Weights alone: `.weights.h5` and `.h5` files, as Keras's, and `.safetensors`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from collections.abc import Callable
 from io import BufferedReader
 from typing import Any
 
-from lamina.core.files import open_file, replacing, target
+from lamina.core.files import (
+    HDF5,
+    is_legacy_hdf5,
+    note_legacy,
+    open_file,
+    replacing,
+    target,
+)
 from lamina.core.report import LoadReport
 from lamina.core.safetensors_write import SafetensorsFile
 from lamina.core.tracebacks import filter_traceback
@@ -16,6 +23,7 @@ from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
 from lamina.saving.hdf5 import read_hdf5
 from lamina.saving.legacy_h5 import is_legacy, load_legacy_weights
+from lamina.saving.legacy_write import legacy_weights_file
 from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.named_weights import NameMap, named_weights, read_named
 from lamina.saving.region import Region
@@ -35,17 +43,19 @@ def save_weights(
 
     A `.weights.h5` file, which Keras reads too, holds the optimizer's state with them.
     A `.safetensors` file holds weights alone, each named by the layers that lead to it,
-    such as `"encoder/dense/kernel"`.
+    such as `"encoder/dense/kernel"`. Another `.h5` or `.hdf5` file holds them by layer,
+    as Keras 2 wrote them.
 
     Args:
         model: a model whose weights exist.
-        filepath: a path that ends in `.weights.h5` or `.safetensors`.
+        filepath: a path that ends in `.weights.h5`, `.safetensors`, `.h5` or `.hdf5`.
         overwrite: whether an existing file may be replaced.
 
     Raises:
         ArgumentError: the path has another ending, or exists without `overwrite`.
         SaveError: the disk is full, or the folder can't be written to.
     """
+    note_legacy(filepath, ".weights.h5")
     prepare_weights(model, filepath, overwrite)()
 
 
@@ -56,8 +66,10 @@ def prepare_weights(
 
     Training may go on meanwhile, and in another thread than the one that writes.
     """
-    path = target(filepath, [_HDF5, _SAFETENSORS], overwrite)
-    if path.name.endswith(_SAFETENSORS):
+    path = target(filepath, [_HDF5, _SAFETENSORS, *HDF5], overwrite)
+    if is_legacy_hdf5(path):
+        contents = legacy_weights_file(model)
+    elif path.name.endswith(_SAFETENSORS):
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:

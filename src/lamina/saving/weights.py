@@ -18,7 +18,9 @@ from lamina.optimizers import Optimizer
 from lamina.saving.hdf5_write import CHECKSUM, HDF5File
 
 __all__ = [
+    "KERAS_VERSION",
     "Kept",
+    "array_of",
     "kept_by",
     "optimizer_names",
     "optimizer_orders",
@@ -26,6 +28,9 @@ __all__ = [
     "variable_records",
     "weights_file",
 ]
+
+# The release whose layout is written, for Keras to read.
+KERAS_VERSION = "3.15.1"
 
 # Held by models, layers and optimizers for their own bookkeeping.
 _SKIPPED = frozenset(
@@ -159,7 +164,7 @@ def weights_file(kept: Iterable[Kept], checksum: bool = False) -> HDF5File:
                 f"{type(module).__name__}.save_own_variables stores something as "
                 f"{wrong[0]!r}. Use strings without '/' as names."
             )
-        groups[place] = {key: _array(value) for key, value in values.items()}
+        groups[place] = {key: array_of(value) for key, value in values.items()}
         attributes[place] = {"name": str(getattr(module, "name", ""))}
     if not checksum:
         del attributes[""]
@@ -177,7 +182,7 @@ def variable_records(kept: Iterable[Kept]) -> dict[str, Any]:
 
 def _record(module: Module, value: Any, place: str) -> dict[str, Any]:
     found = {"path": place, "shape": list(np.shape(value))}
-    found["dtype"] = str(_array(value).dtype)
+    found["dtype"] = str(array_of(value).dtype)
     if isinstance(value, Variable):
         found |= {"path": value.path, "trainable": value.born_trainable}
         names = (name for name, v in vars(module).items() if v is value)
@@ -186,7 +191,8 @@ def _record(module: Module, value: Any, place: str) -> dict[str, Any]:
     return found
 
 
-def _array(value: Any) -> Any:
+def array_of(value: Any) -> Any:
+    """Return an array to write, which training does not change meanwhile."""
     if isinstance(value, Variable):
-        return value.value  # an array that training does not write over
+        return value.value
     return value if hasattr(value, "dtype") else np.asarray(value)

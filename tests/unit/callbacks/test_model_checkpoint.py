@@ -116,9 +116,9 @@ def test_an_unknown_name_in_the_path_is_named():
 @pytest.mark.parametrize(
     ("path", "weights_only", "words"),
     [
-        ("a.hdf5", False, "must end in `.keras`"),
+        ("a.ckpt", False, "must end in `.keras` or `.h5`"),
         ("a.weights.h5", False, "save_weights_only=True"),
-        ("a.keras", True, "must end in `.weights.h5` or"),
+        ("a.keras", True, "must end in `.weights.h5`,"),
     ],
 )
 def test_another_ending_is_refused(path, weights_only, words):

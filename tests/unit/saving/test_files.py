@@ -159,7 +159,7 @@ def test_overwriting_can_be_refused(saved):
     assert_untouched(path, before)
 
 
-@pytest.mark.parametrize("path", ["model.h5", "model", "model.keras.txt", 3, None])
+@pytest.mark.parametrize("path", ["model.h6", "model", "model.keras.txt", 3, None])
 def test_the_ending_says_the_format(path, tmp_path):
     with pytest.raises(ArgumentError, match="must end in|given by its path"):
         model().save(path if not isinstance(path, str) else tmp_path / path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import FileFormatError
 from tests.unit.saving.legacy_layout import (
     BIAS,
     KERNEL,
@@ -152,10 +152,3 @@ def test_names_that_lead_nowhere_or_come_twice(path):
             file["l0"].attrs["weight_names"] = np.array(names)
         with pytest.raises(FileFormatError, match="twice|has none"):
             model().load_weights(path)
-
-
-def test_this_layout_is_not_written(path):
-    with pytest.raises(ArgumentError, match=r"must end in '\.keras'"):
-        model().save(path)
-    with pytest.raises(ArgumentError, match=r"must end in '\.weights\.h5'"):
-        model().save_weights(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.core.check import Check, is_int
+from lamina.core.files import HDF5, is_legacy_hdf5, note_legacy
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.training.callbacks.monitor import MonitorCallback
 
@@ -28,7 +29,8 @@ class ModelCheckpoint(MonitorCallback):
         verbose: 1 to say when it saves.
         save_best_only: whether to save only when the metric is better than ever.
         save_weights_only: whether to write weights, to a `.weights.h5` or a
-            `.safetensors` file, instead of the whole model, to a `.keras` file.
+            `.safetensors` file, instead of the whole model, to a `.keras` file. Both
+            may go to an `.h5` file in the layout of Keras 2.
         mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
         save_freq: `"epoch"`, or a number of batches.
         initial_value_threshold: the value to be better than at first.
@@ -163,14 +165,16 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def _check_ending(path: str, weights_only: bool) -> None:
-    if weights_only and not path.endswith((".weights.h5", ".safetensors")):
+    if weights_only and not path.endswith((".weights.h5", ".safetensors", *HDF5)):
         raise ArgumentError(
             "ModelCheckpoint: with `save_weights_only=True`, `filepath` must end in "
-            f"`.weights.h5` or `.safetensors`. Received: filepath={path!r}."
+            f"`.weights.h5`, `.safetensors` or `.h5`. Received: filepath={path!r}."
         )
-    if not weights_only and not path.endswith(".keras"):
+    is_whole = path.endswith(".keras") or is_legacy_hdf5(path)
+    if not weights_only and not is_whole:
         raise ArgumentError(
-            "ModelCheckpoint: `filepath` must end in `.keras`; for weights alone, pass "
-            "`save_weights_only=True` and end it in `.weights.h5`. Received: "
-            f"filepath={path!r}."
+            "ModelCheckpoint: `filepath` must end in `.keras` or `.h5`; for weights "
+            "alone, pass `save_weights_only=True` and end it in `.weights.h5`. "
+            f"Received: filepath={path!r}."
         )
+    note_legacy(path, ".weights.h5" if weights_only else ".keras")
