@@ -15,6 +15,7 @@ from lamina.ops import (
     convolution,
     create,
     elementwise,
+    images,
     index,
     linalg,
     logic,
@@ -31,6 +32,7 @@ from lamina.ops.control import *  # noqa: F403
 from lamina.ops.convolution import *  # noqa: F403
 from lamina.ops.create import *  # noqa: F403
 from lamina.ops.elementwise import *  # noqa: F403
+from lamina.ops.images import *  # noqa: F403
 from lamina.ops.index import *  # noqa: F403
 from lamina.ops.linalg import *  # noqa: F403
 from lamina.ops.logic import *  # noqa: F403
@@ -47,6 +49,7 @@ __all__ += control.__all__
 __all__ += convolution.__all__
 __all__ += create.__all__
 __all__ += elementwise.__all__
+__all__ += images.__all__
 __all__ += index.__all__
 __all__ += linalg.__all__
 __all__ += logic.__all__

@@ -12,7 +12,7 @@ from jax import lax
 from jax.core import Tracer
 
 from lamina.core.graph import op
-from lamina.errors import ArgumentError, invalid
+from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.ops.types import Tensor, array_of, known_size, operand
 
 __all__ = [
@@ -96,7 +96,7 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
         >>> in_top_k([2, 0], [[0.1, 0.5, 0.4], [0.2, 0.5, 0.3]], k=2).tolist()
         [True, False]
     """
-    targets, predictions = array_of(targets), array_of(predictions)
+    targets, predictions = array_of(targets).astype("int32"), array_of(predictions)
     chosen = jnp.take_along_axis(predictions, targets[..., None], axis=-1)
     higher = jnp.sum(predictions > chosen, axis=-1)
     return (higher < k) & ~jnp.isnan(chosen[..., 0])
@@ -182,7 +182,12 @@ def _segments(
     number: int | None,
     is_sorted: bool,
 ) -> jax.Array:
-    ids = array_of(segment_ids)
+    data, ids = array_of(data), array_of(segment_ids)
+    if ids.ndim != 1 or data.shape[:1] != ids.shape:
+        raise ShapeError(
+            f"{function.__name__}: `segment_ids` must have one number for each row of "
+            f"`data`. Received: shapes {ids.shape} and {data.shape}."
+        )
     if number is None:
         if isinstance(ids, Tracer):
             raise ArgumentError(
@@ -190,7 +195,7 @@ def _segments(
                 "functions, where the segments can't be counted."
             )
         number = int(ids.max()) + 1
-    return function(array_of(data), ids, number, indices_are_sorted=is_sorted)
+    return function(data, ids, number, indices_are_sorted=is_sorted)
 
 
 @op

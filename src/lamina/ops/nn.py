@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
 
 import jax
 import jax.numpy as jnp
 from jax import lax, nn
 
-from lamina import config
 from lamina.core.graph import op
-from lamina.errors import ShapeError
+from lamina.core.scope import local
+from lamina.errors import LikelyMistakeWarning, ShapeError
 from lamina.ops import crossentropy
-from lamina.ops.reduce import moments
-from lamina.ops.types import Tensor, array_of, float_array, widened
+from lamina.ops.normalization import (
+    batch_normalization,
+    layer_normalization,
+    normalize,
+    rms_normalization,
+)
+from lamina.ops.reduce import axes_of
+from lamina.ops.types import Axis, Tensor, array_of, float_array, widened
 
 __all__ = [
     "batch_normalization",
@@ -140,9 +146,9 @@ def log_sigmoid(x: Tensor) -> jax.Array:
 
 
 @op
-def log_softmax(x: Tensor, axis: int | Sequence[int] = -1) -> jax.Array:
-    """log(softmax(x)), without overflow."""
-    return nn.log_softmax(float_array(x), _axes(axis))
+def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+    """log(softmax(x)), without overflow; over all axes for `axis=None`."""
+    return nn.log_softmax(float_array(x), axes_of(axis))
 
 
 @op
@@ -192,18 +198,24 @@ def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
 
 
 @op
-def softmax(x: Tensor, axis: int | Sequence[int] = -1) -> jax.Array:
-    """exp(x) / sum(exp(x)) along an axis.
+def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+    """exp(x) / sum(exp(x)) along an axis, or over all axes for `axis=None`.
 
     Example:
         >>> softmax([[0.0, 0.0], [1.0, -1e9]]).tolist()
         [[0.5, 0.5], [1.0, 0.0]]
     """
-    return nn.softmax(float_array(x), _axes(axis))
-
-
-def _axes(axis: int | Sequence[int]) -> int | tuple[int, ...]:
-    return axis if isinstance(axis, int) else tuple(axis)
+    x = float_array(x)
+    # `fit` warns of layers that end in such a softmax.
+    outside = local.call is None
+    if outside and isinstance(axis, int) and x.ndim and x.shape[axis] == 1:
+        warnings.warn(
+            f"softmax: axis {axis} of an input of shape {x.shape} has size 1, so that "
+            "every result is 1. For one probability use `sigmoid`.",
+            LikelyMistakeWarning,
+            stacklevel=3,
+        )
+    return nn.softmax(x, axes_of(axis))
 
 
 @op
@@ -343,6 +355,11 @@ def sparse_categorical_crossentropy(
     target, output = array_of(target).astype("int32"), float_array(output)
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = jnp.squeeze(target, -1)
+    if not -output.ndim <= axis < output.ndim:
+        raise ShapeError(
+            f"sparse_categorical_crossentropy: the output of shape {output.shape} has "
+            f"no axis {axis}."
+        )
     rows = list(output.shape)
     del rows[axis]
     _same_shape("sparse_categorical_crossentropy", target.shape, tuple(rows))
@@ -354,123 +371,3 @@ def _same_shape(name: str, target: tuple[int, ...], output: tuple[int, ...]) -> 
         raise ShapeError(
             f"{name}: `target` has shape {target}, but the output asks for {output}."
         )
-
-
-@op
-def batch_normalization(
-    x: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    axis: int,
-    offset: Tensor | None = None,
-    scale: Tensor | None = None,
-    epsilon: float = 1e-3,
-) -> jax.Array:
-    """(x - mean) / sqrt(variance + epsilon) * scale + offset, channel by channel.
-
-    Args:
-        x: any float array.
-        mean: one for each channel.
-        variance: one for each channel.
-        axis: the axis of channels.
-        offset: one for each channel, or none.
-        scale: one for each channel, or none.
-        epsilon: keeps the root away from 0.
-    """
-    x = float_array(x)
-    shape = [1] * x.ndim
-    shape[axis] = x.shape[axis]
-    factor = lax.rsqrt(array_of(variance) + epsilon)
-    if scale is not None:
-        factor = factor * array_of(scale)
-    shift = -array_of(mean) * factor
-    if offset is not None:
-        shift = shift + array_of(offset)
-    # One multiplication and one addition for each element, as few as there can be.
-    return x * factor.reshape(shape) + shift.reshape(shape)
-
-
-@op
-def layer_normalization(
-    x: Tensor,
-    gamma: Tensor | None = None,
-    beta: Tensor | None = None,
-    axis: int | Sequence[int] = -1,
-    epsilon: float | None = None,
-) -> jax.Array:
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, row by row.
-
-    Args:
-        x: any float array; 16-bit ones are computed in 32 bits.
-        gamma: scale, in the shape of the normalised axes, or none.
-        beta: offset, in the shape of the normalised axes, or none.
-        axis: what to normalise over.
-        epsilon: keeps the root away from 0; `None` for `config.epsilon()`.
-
-    Reference: Ba et al. 2016, https://arxiv.org/abs/1607.06450
-    """
-    x = float_array(x)
-    wide = widened(x)
-    mean, variance = moments(wide, axis, keepdims=True)
-    factor = lax.rsqrt(variance + _epsilon(epsilon))
-    if gamma is not None:
-        factor = factor * _along(gamma, wide, axis)
-    shift = -mean * factor
-    if beta is not None:
-        shift = shift + _along(beta, wide, axis)
-    return (wide * factor + shift).astype(x.dtype)
-
-
-@op
-def rms_normalization(
-    x: Tensor,
-    scale: Tensor | None = None,
-    axis: int | Sequence[int] = -1,
-    epsilon: float | None = None,
-) -> jax.Array:
-    """x / sqrt(mean(x**2) + epsilon) * scale; arguments as in `layer_normalization`.
-
-    Reference: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467
-    """
-    x = float_array(x)
-    wide = widened(x)
-    power = jnp.mean(jnp.square(wide), _axes(axis), keepdims=True)
-    result = wide * lax.rsqrt(power + _epsilon(epsilon))
-    if scale is not None:
-        result = result * _along(scale, wide, axis)
-    return result.astype(x.dtype)
-
-
-def _epsilon(epsilon: float | None) -> float:
-    return config.epsilon() if epsilon is None else epsilon
-
-
-def _along(value: Tensor, x: jax.Array, axis: int | Sequence[int]) -> jax.Array:
-    value = array_of(value).astype(x.dtype)
-    axes = {a % x.ndim for a in ([axis] if isinstance(axis, int) else axis)}
-    return value.reshape([n if i in axes else 1 for i, n in enumerate(x.shape)])
-
-
-@op
-def normalize(
-    x: Tensor,
-    axis: int | Sequence[int] = -1,
-    order: int = 2,
-    epsilon: float | None = None,
-) -> jax.Array:
-    """x / max(norm(x), epsilon).
-
-    Args:
-        x: any float array.
-        axis: what to measure the norm along.
-        order: 1 for the sum of absolute values, 2 for the Euclidean norm, ...
-        epsilon: the smallest divisor; `None` for `config.epsilon()`.
-    """
-    x = float_array(x)
-    smallest = _epsilon(epsilon)
-    if order == 2:
-        squares = jnp.sum(jnp.square(x), _axes(axis), keepdims=True)
-        # The root of 0 has no gradient; the maximum comes first.
-        return x * lax.rsqrt(jnp.maximum(squares, smallest**2))
-    size = jnp.linalg.norm(x, order, _axes(axis), keepdims=True)
-    return x / jnp.maximum(size, smallest)

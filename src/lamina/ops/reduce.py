@@ -159,6 +159,8 @@ def moments(
 ) -> tuple[jax.Array, jax.Array]:
     """The mean and the variance; of 16-bit numbers, computed in 32 bits.
 
+    What a 16-bit type cannot hold becomes its largest number.
+
     Example:
         >>> mean, variance = moments([[1.0, 3.0], [5.0, 5.0]], axes=[1])
         >>> mean.tolist(), variance.tolist()
@@ -170,7 +172,14 @@ def moments(
     centre = jnp.mean(wide, axis, keepdims=True)
     variance = jnp.mean(jnp.square(wide - centre), axis, keepdims=keepdims)
     average = centre if keepdims else jnp.squeeze(centre, axis)
-    return average.astype(x.dtype), variance.astype(x.dtype)
+    return _narrowed(average, x.dtype), _narrowed(variance, x.dtype)
+
+
+def _narrowed(x: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    if x.dtype == dtype:
+        return x
+    limits = jnp.finfo(dtype)
+    return jnp.clip(x, limits.min, limits.max).astype(dtype)
 
 
 @op

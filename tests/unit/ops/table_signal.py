@@ -1,4 +1,4 @@
-"""Transforms of signals beside formulas of NumPy and SciPy."""
+"""Transforms of signals and images beside formulas of NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ SIGNALS = [
     OpCase("ifft2", (SPECTRUM,), lambda x: parts(np.fft.ifft2(x[0] + 1j * x[1]))),
     OpCase("irfft", (SPECTRUM,), lambda x: np.fft.irfft(x[0] + 1j * x[1])),
     OpCase("irfft", (SPECTRUM, 7), lambda x, n: np.fft.irfft(x[0] + 1j * x[1], n)),
+    OpCase("polar", (WAVE[:, :4], WAVE[:, 4:8]), lambda r, a: r * np.exp(1j * a)),
     OpCase("rfft", (WAVE,), lambda x: parts(np.fft.rfft(x))),
     OpCase("rfft", (WAVE, 16), lambda x, n: parts(np.fft.rfft(x, n))),
     OpCase("stft", (WAVE, 6, 3, 8), short_time),
@@ -71,3 +72,41 @@ SIGNALS = [
         lambda x: np.stack(parts(x), -1),
     ),
 ]
+
+
+IMAGES = floats(2, 8, 4, 6, seed=12)
+
+
+def shuffled(x, size, data_format="channels_last"):
+    """Element by element: the block's channel is the place within the block."""
+    first = data_format == "channels_first"
+    x = x if not first else x.transpose(0, 2, 3, 1)
+    n, rows, columns, channels = x.shape
+    y = np.zeros((n, rows * size, columns * size, channels // size**2))
+    for r, c, k in np.ndindex(*y.shape[1:]):
+        block = r % size * size + c % size
+        channel = k * size**2 + block if first else block * y.shape[-1] + k
+        y[:, r, c, k] = x[:, r // size, c // size, channel]
+    return y if not first else y.transpose(0, 3, 1, 2)
+
+
+def columns_of(x, kernel, dilation=1, padding=0, stride=1):
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    spans = [dilation * (n - 1) + 1 for n in kernel]
+    windows = np.lib.stride_tricks.sliding_window_view(x, spans, (2, 3))
+    windows = windows[:, :, ::stride, ::stride, ::dilation, ::dilation]
+    n, channels, down, right, *_ = windows.shape
+    return windows.transpose(0, 1, 4, 5, 2, 3).reshape(n, -1, down * right)
+
+
+FIRST = "channels_first"
+LAST = IMAGES.transpose(0, 2, 3, 1)
+SIGNALS += [
+    OpCase("depth_to_space", (LAST, 2), shuffled),
+    OpCase("depth_to_space", (IMAGES, 2, FIRST), shuffled),
+    OpCase("psnr", (IMAGES, IMAGES + 0.1, 2.0), lambda x, y, top: 10 * np.log10(
+        top**2 / np.mean((x - y) ** 2)
+    )),
+    OpCase("unfold", (IMAGES, (2, 3)), columns_of),
+    OpCase("unfold", (IMAGES, (2, 2), 2, 1, 2), columns_of),
+]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lamina import ops
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, LikelyMistakeWarning, ShapeError
 from tests.tables.arrays import floats
 
 
@@ -84,3 +84,65 @@ def test_scales_follow_the_normalised_axes(axis):
     spread = gamma[..., None] if len(axes) == 1 else gamma
     got = ops.layer_normalization(x, gamma, axis=axis)
     np.testing.assert_allclose(got, plain * spread, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "normalize"])
+def test_axis_none_is_the_whole_array(name):
+    x = floats(2, 3)
+    whole = getattr(ops, name)(x, axis=None)
+    np.testing.assert_allclose(whole.ravel(), getattr(ops, name)(x.ravel()), rtol=1e-6)
+
+
+def test_softmax_of_one_number_warns():
+    with pytest.warns(LikelyMistakeWarning, match="sigmoid"):
+        ops.softmax(np.ones((3, 1)))
+
+
+def test_layer_normalization_leaves_the_mean_in_when_asked():
+    x = floats(2, 5)
+    with pytest.warns(UserWarning, match="rms_normalization"):
+        y = ops.layer_normalization(x, rms_scaling=True)
+    deviation = np.sqrt(x.var(-1, keepdims=True) + 1e-7)
+    np.testing.assert_allclose(y, x / deviation, rtol=1e-5)
+
+
+def test_rms_normalization_takes_a_scale_of_the_whole_shape():
+    x, scale = floats(2, 5), floats(2, 5, seed=1)
+    y = ops.rms_normalization(x, scale)
+    np.testing.assert_allclose(y, ops.rms_normalization(x) * scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda x: ops.normalize(x, order=0), ArgumentError, "`order`"),
+        (lambda x: ops.normalize(x, order=2.5), ArgumentError, "`order`"),
+        (
+            lambda x: ops.batch_normalization(x, x[0], x[0], -1, offset=x[0, :2]),
+            ShapeError,
+            "`offset` must have 5 numbers",
+        ),
+        (lambda x: ops.batch_normalization(x, x[0], x[0], 2), ShapeError, "no axis 2"),
+        (
+            lambda x: ops.sparse_categorical_crossentropy([0, 1], x, axis=3),
+            ShapeError,
+            "no axis 3",
+        ),
+        (lambda x: ops.segment_sum(x, [0, 1, 1]), ShapeError, "each row"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call(floats(2, 5))
+
+
+def test_variances_beyond_float16_become_its_largest_number():
+    _, variance = ops.moments(np.array([-2000.0, 1100.0], "float16"), axes=[0])
+    assert variance == np.finfo("float16").max
+
+
+def test_targets_of_in_top_k_may_be_floats():
+    assert ops.in_top_k([1.0, 0.0], [[0.1, 0.9], [0.2, 0.8]], 1).tolist() == [
+        True,
+        False,
+    ]

@@ -1,0 +1,237 @@
+"""Rearrangements of images: windows as columns, blocks as channels; their quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.check import check_arguments, integer, one_of, sizes
+from lamina.core.graph import op
+from lamina.errors import ShapeError
+from lamina.ops.types import Tensor, array_of, float_array
+
+__all__ = ["depth_to_space", "fold", "psnr", "space_to_depth", "unfold"]
+
+Pair = int | Sequence[int]
+
+_BLOCKS = {
+    "block_size": integer(2, 2**15),
+    "data_format": one_of("channels_last", "channels_first"),
+}
+_WINDOWS = {
+    "output_size": sizes(2),
+    "kernel_size": sizes(2),
+    "dilation": sizes(2),
+    "padding": sizes(2, zero=True),
+    "stride": sizes(2),
+}
+
+
+@op
+def depth_to_space(
+    x: Tensor, block_size: int, data_format: str = "channels_last"
+) -> jax.Array:
+    """Turn channels into blocks of pixels (pixel shuffle).
+
+    Args:
+        x: (batch, rows, columns, block_size**2 * channels), or with the channels
+            second.
+        block_size: rows and columns of a block, 2 at least.
+        data_format: "channels_last" or "channels_first".
+
+    Returns:
+        (batch, rows * block_size, columns * block_size, channels), or with the channels
+        second.
+
+    Example:
+        >>> depth_to_space([[[[1, 2, 3, 4]]]], 2)[0, :, :, 0].tolist()
+        [[1, 2], [3, 4]]
+
+    Reference: Shi et al. 2016, https://arxiv.org/abs/1609.05158
+    """
+    x = _image("depth_to_space", x, block_size, data_format)
+    size = block_size
+    if data_format == "channels_last":
+        n, rows, columns, channels = x.shape
+        _check_divides("depth_to_space", size**2, "channels", channels)
+        x = x.reshape(n, rows, columns, size, size, channels // size**2)
+        x = x.transpose(0, 1, 3, 2, 4, 5)
+        return x.reshape(n, rows * size, columns * size, -1)
+    n, channels, rows, columns = x.shape
+    _check_divides("depth_to_space", size**2, "channels", channels)
+    x = x.reshape(n, channels // size**2, size, size, rows, columns)
+    x = x.transpose(0, 1, 4, 2, 5, 3)
+    return x.reshape(n, -1, rows * size, columns * size)
+
+
+@op
+def space_to_depth(
+    x: Tensor, block_size: int, data_format: str = "channels_last"
+) -> jax.Array:
+    """Turn blocks of pixels into channels: the inverse of `depth_to_space`.
+
+    Args:
+        x: (batch, rows, columns, channels), or with the channels second.
+        block_size: rows and columns of a block, a divisor of those of x.
+        data_format: "channels_last" or "channels_first".
+    """
+    x = _image("space_to_depth", x, block_size, data_format)
+    size = block_size
+    last = data_format == "channels_last"
+    rows, columns = x.shape[1:3] if last else x.shape[2:]
+    _check_divides("space_to_depth", size, "rows", rows)
+    _check_divides("space_to_depth", size, "columns", columns)
+    rows, columns = rows // size, columns // size
+    if last:
+        x = x.reshape(x.shape[0], rows, size, columns, size, x.shape[-1])
+        x = x.transpose(0, 1, 3, 2, 4, 5)
+        return x.reshape(x.shape[0], rows, columns, -1)
+    x = x.reshape(*x.shape[:2], rows, size, columns, size)
+    x = x.transpose(0, 1, 3, 5, 2, 4)
+    return x.reshape(x.shape[0], -1, rows, columns)
+
+
+@op
+def unfold(
+    x: Tensor,
+    kernel_size: Pair,
+    dilation: Pair = 1,
+    padding: Pair = 0,
+    stride: Pair = 1,
+) -> jax.Array:
+    """Write each window of images as a column (im2col).
+
+    Args:
+        x: (batch, channels, rows, columns).
+        kernel_size: rows and columns of a window.
+        dilation: distance between its elements.
+        padding: zeros on each side.
+        stride: distance between windows.
+
+    Returns:
+        (batch, channels * window elements, windows).
+
+    Example:
+        >>> unfold(jnp.ones((1, 2, 4, 4)), 2, stride=2).shape
+        (1, 8, 4)
+    """
+    x = array_of(x)
+    if x.ndim != 4:
+        raise ShapeError(
+            "unfold: the input must be 4D, (batch, channels, rows, columns). Received: "
+            f"shape {x.shape}."
+        )
+    kernel, steps, edges, strides = _pairs(
+        "unfold", kernel_size=kernel_size, dilation=dilation, padding=padding,
+        stride=stride,
+    )  # fmt: skip
+    x = jnp.pad(x, [(0, 0), (0, 0), *((n, n) for n in edges)])
+    rows, columns = _places(x.shape[2:], kernel, steps, strides)
+    windows = x[:, :, rows, columns]
+    return windows.reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], -1)
+
+
+@op
+def fold(
+    x: Tensor,
+    output_size: Pair,
+    kernel_size: Pair,
+    dilation: Pair = 1,
+    padding: Pair = 0,
+    stride: Pair = 1,
+) -> jax.Array:
+    """Add up windows where they lie in images (col2im); the transpose of `unfold`.
+
+    Args:
+        x: (batch, channels * window elements, windows).
+        output_size: rows and columns of the images.
+        kernel_size: rows and columns of a window.
+        dilation: distance between its elements.
+        padding: zeros that `unfold` put on each side.
+        stride: distance between windows.
+
+    Returns:
+        (batch, channels, rows, columns).
+    """
+    x = array_of(x)
+    size, kernel, steps, edges, strides = _pairs(
+        "fold", output_size=output_size, kernel_size=kernel_size, dilation=dilation,
+        padding=padding, stride=stride,
+    )  # fmt: skip
+    padded = [n + 2 * edge for n, edge in zip(size, edges, strict=True)]
+    rows, columns = _places(padded, kernel, steps, strides)
+    places = jnp.broadcast_shapes(rows.shape, columns.shape)
+    elements, windows = kernel[0] * kernel[1], places[2] * places[3]
+    if x.ndim != 3 or x.shape[1] % elements or x.shape[2] != windows:
+        raise ShapeError(
+            "fold: the input must be 3D, (batch, channels * "
+            f"{elements}, {windows}). Received: shape {x.shape}."
+        )
+    batch, channels = x.shape[0], x.shape[1] // elements
+    images = jnp.zeros((batch, channels, *padded), x.dtype)
+    images = images.at[:, :, rows, columns].add(x.reshape(batch, channels, *places))
+    top, left = edges
+    return images[:, :, top : top + size[0], left : left + size[1]]
+
+
+@op
+def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
+    """Compute the peak signal-to-noise ratio: 10 * log10(max_val**2 / mean squares).
+
+    Args:
+        x1: a signal.
+        x2: another one of the same shape.
+        max_val: the largest value that a signal can have.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    x1, x2 = float_array(x1), float_array(x2)
+    if x1.shape != x2.shape:
+        raise ShapeError(
+            f"psnr: both signals must have the same shape. Received: {x1.shape} and "
+            f"{x2.shape}."
+        )
+    return 20 * jnp.log10(max_val) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
+
+
+def _image(function: str, x: Tensor, block_size: int, data_format: str) -> jax.Array:
+    given = {"block_size": block_size, "data_format": data_format}
+    check_arguments(function, _BLOCKS, given)
+    x = array_of(x)
+    if x.ndim != 4:
+        raise ShapeError(
+            f"{function}: the input must be 4D. Received: shape {x.shape}."
+        )
+    return x
+
+
+def _check_divides(function: str, divisor: int, what: str, number: int) -> None:
+    if number % divisor:
+        raise ShapeError(
+            f"{function}: the number of {what} must be a multiple of {divisor}. "
+            f"Received: {number}."
+        )
+
+
+def _pairs(function: str, **values: Pair) -> list[tuple[int, int]]:
+    check_arguments(function, _WINDOWS, values)
+    pairs = ((v, v) if isinstance(v, int) else v for v in values.values())
+    return [(int(a), int(b)) for a, b in pairs]
+
+
+def _places(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    dilation: Sequence[int],
+    stride: Sequence[int],
+) -> tuple[jax.Array, jax.Array]:
+    """Row and column of each element of each window: (rows, columns, down, right)."""
+    along: list[jax.Array] = []
+    for n, width, step, hop in zip(size, kernel, dilation, stride, strict=True):
+        starts = jnp.arange(0, n - step * (width - 1), hop)
+        along.append(step * jnp.arange(width)[:, None] + starts)
+    rows, columns = along
+    return rows[:, None, :, None], columns[None, :, None, :]
