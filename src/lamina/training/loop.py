@@ -12,6 +12,7 @@ import numpy as np
 
 from lamina.core.interrupts import Interrupted
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
+from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.engine import Engine, Runner, clock_of
 from lamina.training.program import BATCHES, EPOCHS, NOTHING, Record
@@ -112,8 +113,7 @@ class EpochLoop:
         self.done = 0  # batches of the epoch whose results the variables hold
         self._started = False
         self.stream_state: Any = None  # where the stream stands, or stood a bit before
-        self._begin = getattr(callbacks, f"on_{kind}_batch_begin")
-        self._end = getattr(callbacks, f"on_{kind}_batch_end")
+        self._hooks = BatchHooks(callbacks, kind)
 
     def epochs(
         self, number: int, most: int, step: int, first: int = 0
@@ -147,6 +147,7 @@ class EpochLoop:
         if not whole and self._started:
             self._pause(self.done, self._bad, self.stream_state)
         self._settle()
+        self._hooks.flush()
         if self._out is None:
             return Finished({}, 0, whole)
         logs = host_logs(self._out["logs"])
@@ -239,7 +240,7 @@ class EpochLoop:
                 self._pause(first, self._bad, self.stream_state)
             last = min(segment.last, first + self._limit())
             if self.needs == "model":
-                self._begin(first)
+                self._hooks.begin(first)
             if self._pending is None:
                 self.pacer.start()
             out = _unless_interrupted(self._dispatch, runner, segment, first, last)
@@ -288,15 +289,15 @@ class EpochLoop:
         rows = jax.device_get(out["rows"])
         for i in range(first, last):
             if self.needs == "batches":
-                self._begin(i)
+                self._hooks.begin(i)
                 logs = _plain({k: v[i - first] for k, v in rows.items()})
             else:
                 logs = host_logs(out["logs"])
             if i == bad:
                 self.interrupted = True
-                self._end(i, {**logs, "loss": float("nan")})
+                self._hooks.end(i, {**logs, "loss": float("nan")})
                 return
-            self._end(i, logs)
+            self._hooks.end(i, logs)
 
     def _should_stop(self) -> bool:
         return self.interrupted or self.stopped()

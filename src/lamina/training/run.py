@@ -23,6 +23,7 @@ from lamina.data.adapt import (
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
 from lamina.errors import ArgumentError, LaminaError, invalid
+from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks import CallbackList, History
 from lamina.training.engine import clock_of
 from lamina.training.epochs import Training
@@ -256,23 +257,29 @@ def predict(
     shown = chosen.batch_needs("predict") != "epochs"
     pieces: list[Any] = []
     model.stop_predicting = False
+    hooks = BatchHooks(chosen, "predict", _joined_outputs)
     with chosen, chosen.compile_clock("predict"):
         chosen.on_predict_begin()
         for number, batch in enumerate(_single_batches(feed)):
             if model.stop_predicting:
                 break
-            chosen.on_predict_batch_begin(number)
+            hooks.begin(number)
             pieces.append(forward(batch))
             if shown:
                 outputs = jax.tree.map(np.asarray, pieces[-1])
-                chosen.on_predict_batch_end(number, {"outputs": outputs})
+                hooks.end(number, {"outputs": outputs})
             # Outputs go to the host while later batches run: the device holds few.
             if number >= 8:
                 pieces[-8] = jax.tree.map(np.asarray, pieces[-8])
             chosen.on_progress("predict", number + 1, {})
+        hooks.flush()
         outputs = jax.tree.map(_joined, *pieces)
         chosen.on_predict_end()
     return outputs
+
+
+def _joined_outputs(logs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"outputs": jax.tree.map(_joined, *(each["outputs"] for each in logs))}
 
 
 def _joined(*parts: Any) -> np.ndarray:

@@ -68,7 +68,8 @@ class Trainer(MetricsOwner):
                 dictionary by output name.
             weighted_metrics: the same, weighted by sample and class weights.
             run_eagerly: whether steps run op by op, uncompiled, for debugging.
-            steps_per_execution: accepted for Keras's signature; lamina chooses.
+            steps_per_execution: after how many batches callbacks are called; how many
+                run at once is not affected.
             jit_compile: accepted for Keras's signature; training is always compiled
                 unless `run_eagerly`.
             auto_scale_loss: whether a `mixed_float16` model gets a loss scale.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from lamina.training.callbacks import (
@@ -87,6 +88,32 @@ def test_order_is_that_of_keras(run, needs, eagerly):
     calls = []
     RUNS[run](small_model(run_eagerly=eagerly), [recorder(calls, needs)])
     assert calls == RECORDED[run]
+
+
+@pytest.mark.parametrize("needs", ["batches", "model"])
+@pytest.mark.parametrize("steps", [2, 3, 10])
+def test_batch_methods_are_called_once_for_each_execution(steps, needs):
+    model = small_model(steps_per_execution=steps)
+    for run in RUNS.values():
+        calls = []
+        run(model, [recorder(calls, needs)])
+        batches = [call[:2] for call in calls if "_batch_" in call[0]]
+        begins = [n for name, n in batches if name.endswith("begin")]
+        ends = [n for name, n in batches if name.endswith("end")]
+        assert len(begins) == len(ends) > 0
+        assert {n % steps for n in begins} == {0}
+        assert [n + steps - 1 for n in begins] == ends
+
+
+def test_outputs_of_an_execution_are_joined():
+    found = []
+    callback = LambdaCallback(
+        on_predict_batch_end=lambda batch, logs: found.append(logs["outputs"])
+    )
+    model = small_model(steps_per_execution=2)
+    predicted = model.predict(X, batch_size=4, verbose=0, callbacks=[callback])
+    assert [len(outputs) for outputs in found] == [8, 2]
+    np.testing.assert_array_equal(np.concatenate(found), predicted)
 
 
 def test_older_names_of_batch_methods_are_called():
