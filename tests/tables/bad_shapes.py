@@ -56,6 +56,14 @@ def head(units: int, last: str | None, loss: str, y: Any, name: str = "head") ->
     return trained((4,), [dense], loss, ones(8, 4), y)
 
 
+def compared(loss: str, metric: str, y: Any, to_validate: Any = None) -> Any:
+    stack = [layers.Input((4,)), layers.Dense(3, activation="softmax")]
+    model = lamina.Sequential(stack)
+    model.compile("sgd", loss, metrics=[metric])
+    held_out = None if to_validate is None else (ones(8, 4), to_validate)
+    return model.fit(ones(8, 4), y, validation_data=held_out, verbose=0)
+
+
 class OwnModel(lamina.Model):
     """A model without a graph: there is no layer to name."""
 
@@ -420,4 +428,29 @@ MONITORS = (
     ),
 )
 
-CASES = (*LEFT_OVER, *TOO_FEW, *WIDTHS, *INPUTS, *STACKS, *MONITORS)
+FORMS = (
+    case(
+        "one-hot accuracy of class numbers",
+        lambda: compared(SPARSE, "categorical_accuracy", classes(8)),
+        "metrics=['accuracy']",
+    ),
+    case(
+        "class accuracy of one-hot labels",
+        lambda: compared(ONE_HOT, "sparse_categorical_accuracy", one_hot(8, 3)),
+        "metrics=['accuracy']",
+    ),
+    case(
+        "one-hot labels to validate",
+        lambda: compared(SPARSE, "accuracy", classes(8), one_hot(8, 3)),
+        "Give `y.argmax(-1)` as labels.",
+        "validation data",
+    ),
+    case(
+        "class numbers to validate",
+        lambda: compared(ONE_HOT, "accuracy", one_hot(8, 3), classes(8)),
+        "Give `to_categorical(y, 3)` as labels.",
+        "validation data",
+    ),
+)
+
+CASES = (*FORMS, *LEFT_OVER, *TOO_FEW, *WIDTHS, *INPUTS, *STACKS, *MONITORS)

@@ -306,6 +306,7 @@ class Layer(WeightOwner):
                 f"its end: {', '.join(known)}."
             )
 
+    @filter_traceback
     def add_loss(self, loss: Any) -> None:
         """Add a scalar, or several, to what training minimises; use inside `call`."""
         check_loss(self, loss)

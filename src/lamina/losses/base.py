@@ -27,6 +27,9 @@ __all__ = ["Loss", "LossFunctionWrapper", "reduce_weighted"]
 
 loss_registry = Registry("loss", "keras.losses")
 
+# `compile` makes of this name the form that labels and outputs call for.
+FITTING_ACCURACY = "metrics=['accuracy'], which takes the form that fits the labels"
+
 _MEANS = ("sum_over_batch_size", "mean")
 _REDUCTIONS = (*_MEANS, "mean_with_sample_weight", "sum", "none")
 
@@ -316,6 +319,9 @@ def mismatch(
     needed = "y_true needs one class number for each" if by_class else "they must be"
     needed += f" prediction: {pred[:-1]}" if by_class else " the same"
     start = f"{owner}: y_true has shape {true} and y_pred has shape {pred}; {needed}."
+    single = len(pred) > 1 and true in (pred[:-1], (*pred[:-1], 1))
+    if single and owner.endswith("categorical_accuracy"):
+        return ShapeError(f"{start} Use {FITTING_ACCURACY}.")
     return ShapeError(f"{start} {_advice(true, pred, by_class)}".rstrip())
 
 

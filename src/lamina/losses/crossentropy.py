@@ -13,7 +13,7 @@ from lamina.core.check import Check, between, boolean, is_number
 from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
-from lamina.losses.base import Loss, aligned, as_float, mismatch
+from lamina.losses.base import FITTING_ACCURACY, Loss, aligned, as_float, mismatch
 from lamina.ops.crossentropy import by_class, by_distribution
 
 __all__ = [
@@ -196,10 +196,12 @@ def class_numbers(owner: str, y_true: Any, y_pred: jax.Array, axis: int) -> jax.
     if labels.shape == (*y_pred.shape[:place], *y_pred.shape[place + 1 :]):
         return labels.astype(jnp.int32)
     if labels.shape == y_pred.shape and y_pred.shape[place] > 1:
+        instead = "the loss 'categorical_crossentropy'"
+        if owner.endswith("accuracy"):
+            instead = FITTING_ACCURACY
         raise ShapeError(
             f"{owner}: y_true has shape {labels.shape}, that of y_pred, so it holds "
-            "one-hot classes; this needs class numbers. Use 'categorical_crossentropy'"
-            " (or its accuracy), or give `y_true.argmax(-1)`."
+            f"one-hot classes; this needs class numbers. Use {instead}."
         )
     raise mismatch(owner, np.shape(y_true), y_pred.shape, by_class=True)
 

@@ -27,10 +27,14 @@ class Misfit:
         kind: the loss's name.
         labels: the labels, an array or its shape.
         pred: the output, with its node if a graph makes it.
+        to_train: whether the loss may still be changed; otherwise the labels must.
     """
 
-    def __init__(self, name: str, kind: str, labels: Any, pred: Any) -> None:
+    def __init__(
+        self, name: str, kind: str, labels: Any, pred: Any, to_train: bool
+    ) -> None:
         self.name, self.kind, self.labels, self.pred = name, kind, labels, pred
+        self.to_train = to_train
         # Without the batch axis.
         self.true: Shape = tuple(labels.shape[1:])
         self.made: Shape = tuple(pred.shape[1:])
@@ -129,8 +133,10 @@ def _collapsing(layer: Any, made: Any) -> str:
     """The layer that takes axes of time or of an image away."""
     rank, sizes = len(made.shape), made.shape[1:]
     is_model = getattr(layer, "_graph", None) is not None
-    averages = is_model or None in sizes or type(layer).__name__ == "Embedding"
-    if averages and rank in (3, 4, 5):
+    name = type(layer).__name__
+    # What comes from words or attention: no place means more than another.
+    is_sequence = rank == 3 and not name.startswith(("Conv", "MaxP", "Average"))
+    if (is_model or is_sequence or None in sizes) and rank in (3, 4, 5):
         return f"layers.GlobalAveragePooling{rank - 2}D()"
     return "layers.Flatten()"
 
@@ -162,6 +168,8 @@ def _sparse(misfit: Misfit, units: int) -> str:
         return ""
     what = "one-hot classes" if misfit.is_one_hot else "one column for each class"
     text = f": {what}, but {SPARSE!r} takes class numbers. "
+    if not misfit.to_train:
+        return f"{text}Give `y.argmax(-1)` as labels."
     if width != units:
         text += f"{_with_units(misfit, width)} And "
     return f"{text}{'c' if width != units else 'C'}ompile with loss={_ONE_HOT!r}."
@@ -176,7 +184,7 @@ def _one_value(misfit: Misfit, units: int) -> str:
             return (
                 f"{start}. {_with_units(misfit, 1, None)} And compile with loss='mse'."
             )
-        if misfit.kind == _ONE_HOT:
+        if misfit.kind == _ONE_HOT and misfit.to_train:
             return (
                 f"{start}, the number of its class, but {misfit.kind!r} takes one-hot "
                 f"columns. Compile with loss={SPARSE!r}."

@@ -20,14 +20,14 @@ Shape = tuple[int | None, ...]
 _PROBE = 61
 
 
-def check_label_shapes(plan: Plan, y: Any, y_pred: Any) -> None:
+def check_label_shapes(plan: Plan, y: Any, y_pred: Any, to_train: bool) -> None:
     """Raise for labels that a loss of lamina's cannot compare with its output.
 
     Args:
         plan: losses by output.
         y: labels, arrays or their shapes.
         y_pred: the outputs in the plan's order; with nodes if a graph makes them.
-
+        to_train: whether the loss may still be changed.
     Raises:
         ShapeError: it names the layer to change and the line to write.
     """
@@ -40,7 +40,9 @@ def check_label_shapes(plan: Plan, y: Any, y_pred: Any) -> None:
             continue
         refused = _refusal(out.loss, shape, pred)
         if refused is not None:
-            text = explanation(Misfit(out.name, loss_kind(out.loss), labels, pred))
+            text = explanation(
+                Misfit(out.name, loss_kind(out.loss), labels, pred, to_train)
+            )
             raise ShapeError(text) if text else refused
 
 

@@ -163,7 +163,7 @@ def get_ready(
     pred = model._make_ready(_specs(batch))
     plan, graph = model._plan, getattr(model, "_graph", None)
     if plain and plan is not None:
-        check_label_shapes(plan, arrays[1], pred)
+        check_label_shapes(plan, arrays[1], pred, to_train)
     if check and isinstance(feed, ArrayFeed):
         check_data(feed.arrays, plan, pred, graph, finite)
     elif check and isinstance(feed, StreamFeed):
@@ -329,7 +329,7 @@ def on_batch(
 ) -> dict[str, Any]:
     """See `Trainer.train_on_batch` and `test_on_batch`."""
     feed = adapt(x, y, sample_weight, 2**31 - 1, class_weight=class_weight)
-    get_ready(model, feed, check=False)
+    get_ready(model, feed, check=False, to_train=kind == "train")
     segment: Segment = next(iter(feed.segments(0)))
     runner = model._engine(kind).runner(segment)
     if model.__dict__.get("_batch_seed") is None:
