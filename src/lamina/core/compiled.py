@@ -8,7 +8,7 @@ from typing import Any
 from lamina.core import stateless
 from lamina.core.executable import Program
 from lamina.core.module_state import ModuleState, ProgramCache
-from lamina.core.variable import Variable
+from lamina.core.variable import Variable, state_lock
 
 __all__ = ["CompiledFunction"]
 
@@ -73,7 +73,9 @@ class _Traced:
 
     def run(self, args: Any) -> tuple[Any, list[tuple[Variable, Any]]]:
         """The outputs, and the variables that are assigned with their new values."""
-        variables = self.state.variables
-        values = [v.raw for v in variables]
-        outputs, changed = self._program(values, self.state.numbers(), args)
+        variables, numbers = self.state.variables, self.state.numbers()
+        call = self._program.executable([v.raw for v in variables], numbers, args)
+        # Once the call is made, no dispatch of another thread writes over the values.
+        with state_lock:
+            outputs, changed = call([v.raw for v in variables], numbers, args)
         return outputs, [(variables[i], value) for i, value in changed.items()]

@@ -23,6 +23,7 @@ from lamina import config
 from lamina.core import allocator
 from lamina.core.compile_cache import remove_damaged_entries
 from lamina.core.compile_clock import compiling
+from lamina.core.fork import use_device
 from lamina.core.interrupts import result_of, run_in_thread
 
 __all__ = [
@@ -120,6 +121,7 @@ class Program:
 
     def executable(self, *args: Any) -> Any:
         """The compiled form for arguments of these shapes."""
+        use_device()
         key = _shapes(args)
         found = self._ready.get(key)
         if found is not None and not isinstance(found, Future):

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
+from lamina.core.fork import use_device
 from lamina.core.limits import check_output
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import StateScope, local
@@ -352,6 +353,7 @@ def op(function: F) -> F:
             raise
 
     def plain(*args: Any, **kwargs: Any) -> Any:
+        use_device()
         args = tuple(_flat_array(a) for a in args)
         return function(*args, **{k: _flat_array(v) for k, v in kwargs.items()})
 

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.dtypes import is_float, standardize_dtype
+from lamina.core.fork import use_device
 from lamina.core.limits import check_size
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 
-__all__ = ["Variable", "awaiting_values", "structure_version", "touch_structure"]
+__all__ = [
+    "Variable",
+    "at_one_step",
+    "awaiting_values",
+    "snapshot",
+    "state_lock",
+    "structure_version",
+    "touch_structure",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Held while a model is built and while a dispatch replaces values, so that another
+# thread sees all variables of a model as they are between two dispatches.
+state_lock = threading.RLock()
 
 _version = [0]
 
@@ -144,13 +161,7 @@ class Variable:
     @property
     def value(self) -> jax.Array:
         """The current array: bound by the active scope, cast to its compute type."""
-        scope = local.state
-        if scope is None:
-            # Training writes over old values; whoever holds this array keeps it.
-            self.exposed = True
-            value = self._value
-        else:
-            value = scope.read(self)
+        value = self._current()
         cast = local.autocast
         if cast is not None and self.autocast and is_float(value.dtype):
             return value.astype(cast)
@@ -161,6 +172,7 @@ class Variable:
         """Replace the value; returns the new array."""
         if isinstance(value, Variable):
             value = value.value
+        use_device()
         new = jnp.asarray(value, self.dtype)
         if new.shape != self.shape:
             raise ShapeError(
@@ -176,7 +188,12 @@ class Variable:
         return new
 
     def _current(self) -> jax.Array:
-        return self._value if local.state is None else local.state.read(self)
+        if local.state is not None:
+            return local.state.read(self)
+        with state_lock:
+            # Training writes over old values; whoever holds this array keeps it.
+            self.exposed = True
+            return self._value
 
     def assign_add(self, value: Any) -> jax.Array:
         """Add to the value; returns the new array."""
@@ -241,6 +258,23 @@ class Variable:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
+def at_one_step(function: F) -> F:
+    """Let a function see all variables as they are between two dispatches."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with state_lock:
+            return function(*args, **kwargs)
+
+    return cast(F, call)
+
+
+def snapshot(variables: Iterable[Variable]) -> list[jax.Array]:
+    """Return the values of variables, all of one step, also while a thread trains."""
+    with state_lock:
+        return [v._current() for v in variables]  # pyright: ignore[reportPrivateUsage]
+
+
 def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else jnp.asarray(value)
 
@@ -252,6 +286,7 @@ def _kept_dtype(value: Any, default: Any) -> Any:
 
 
 def _on_device(value: Any) -> jax.Array:
+    use_device()
     # `jnp.asarray` compiles a program for each new shape of a NumPy array.
     return (
         jax.device_put(value) if isinstance(value, np.ndarray) else jnp.asarray(value)

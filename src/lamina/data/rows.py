@@ -17,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.fork import use_device
+
 __all__ = ["Rows", "cut", "gather", "map_rows", "on_device"]
 
 _ALIGNMENT = 64
@@ -102,6 +104,7 @@ def cut(array: jax.Array | Rows, start: Any, count: int) -> jax.Array:
 
 def on_device(array: Any) -> jax.Array | Rows:
     """An array for programs to take rows of; large ones share the user's memory."""
+    use_device()
     if isinstance(array, jax.Array) or jax.default_backend() != "cpu":
         return jnp.asarray(array)
     dtype = jax.dtypes.canonicalize_dtype(array.dtype)

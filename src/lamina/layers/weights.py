@@ -15,7 +15,7 @@ from lamina.core.module_state import ModuleState
 from lamina.core.random import SeedGenerator
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import Variable, touch_structure
+from lamina.core.variable import Variable, snapshot, touch_structure
 from lamina.errors import ArgumentError, ShapeError, StateError
 
 __all__ = ["WeightOwner"]
@@ -236,7 +236,7 @@ class WeightOwner(Module):
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of `weights`."""
-        return [v.numpy() for v in self.weights]
+        return [np.array(value) for value in snapshot(self.weights)]
 
     @filter_traceback
     def set_weights(self, weights: Sequence[Any]) -> None:

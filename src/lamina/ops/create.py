@@ -12,6 +12,7 @@ import numpy as np
 from lamina import config
 from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
+from lamina.core.fork import use_device
 from lamina.core.graph import op
 from lamina.ops.types import Shape, Tensor, array_of, operand
 
@@ -102,6 +103,7 @@ def dtype(x: Any) -> str:
 
 def empty(shape: Shape, dtype: Any = None) -> jax.Array:
     """An array to be filled: zeros, as JAX has no arrays without values."""
+    use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
@@ -120,6 +122,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Arra
         k: which diagonal: 0 is the main one, positive ones lie above it.
         dtype: `None` for `config.floatx()`.
     """
+    use_device()
     return jnp.eye(N, M, k, standardize_dtype(dtype))
 
 
@@ -264,6 +267,7 @@ def _class_indices(x: Tensor) -> jax.Array:
 
 def ones(shape: Shape, dtype: Any = None) -> jax.Array:
     """An array of ones."""
+    use_device()
     return jnp.ones(shape, standardize_dtype(dtype))
 
 
@@ -286,11 +290,13 @@ def size(x: Any) -> int:
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
     """Ones on and below a diagonal, zeros above; arguments as in `eye`."""
+    use_device()
     return jnp.tri(N, M, k, standardize_dtype(dtype))
 
 
 def zeros(shape: Shape, dtype: Any = None) -> jax.Array:
     """An array of zeros."""
+    use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 

@@ -32,7 +32,7 @@ from lamina.core.registry import (
 )
 from lamina.core.report import Mismatch
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import awaiting_values
+from lamina.core.variable import at_one_step, awaiting_values
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
 from lamina.saving.assets import SavedAssets, load_assets
@@ -97,6 +97,7 @@ def save_model(
     prepare_model(model, filepath, overwrite, zipped, include_optimizer)()
 
 
+@at_one_step
 def prepare_model(
     model: Any,
     filepath: str | os.PathLike[str],

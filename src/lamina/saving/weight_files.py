@@ -18,6 +18,7 @@ from lamina.core.files import (
 from lamina.core.report import LoadReport
 from lamina.core.safetensors_write import SafetensorsFile
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.variable import at_one_step
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving import archive, hdf5
 from lamina.saving.archive import WEIGHTS, Archive
@@ -59,6 +60,7 @@ def save_weights(
     prepare_weights(model, filepath, overwrite)()
 
 
+@at_one_step
 def prepare_weights(
     model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
 ) -> Callable[[], None]:

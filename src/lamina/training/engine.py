@@ -16,7 +16,7 @@ from lamina.core.executable import temporary_bytes
 from lamina.core.module import Module
 from lamina.core.module_state import ModuleState, ProgramCache
 from lamina.core.scope import RunKey, StateScope
-from lamina.core.variable import Variable
+from lamina.core.variable import Variable, state_lock
 from lamina.data.feeds import Batches, Segment
 from lamina.ops.kernels import tuning
 from lamina.training.program import (
@@ -143,18 +143,20 @@ class CompiledRunner:
 
     def run(self, data: Any, clock: Clock) -> dict[str, Any]:
         """Run a stretch of batches; the variables then hold the new state."""
-        spare = [v.take_spare() for v in self.changed]
-        arguments = self._arguments(spare, data, clock)
         if self._executable is None:
+            changed = [v.raw for v in self.changed]
+            arguments = self._arguments(changed, data, clock)
             self._executable = self._program.executable(*arguments)
             on_cpu = jax.default_backend() == "cpu"
             self._is_large = on_cpu and temporary_bytes(self._executable) > _LARGE
         if self._is_large:
-            jax.block_until_ready(arguments[0])
+            jax.block_until_ready([v.raw for v in self.changed])
             time.sleep(_MOMENT)
-        values, out = self._executable(*arguments)
-        for variable, value in zip(self.changed, values, strict=True):
-            variable.replace(value)
+        with state_lock:
+            spare = [v.take_spare() for v in self.changed]
+            values, out = self._executable(*self._arguments(spare, data, clock))
+            for variable, value in zip(self.changed, values, strict=True):
+                variable.replace(value)
         return out
 
     def release(self) -> None:
@@ -198,8 +200,9 @@ class EagerRunner:
             if not finite:
                 bad = n
                 break
-            for key, variable in scope.assigned.items():
-                variable.raw = scope.values[key]
+            with state_lock:
+                for key, variable in scope.assigned.items():
+                    variable.raw = scope.values[key]
         results = self._engine.results
         logs = results() if results is not None else logs
         return {"logs": logs, "bad": bad, "rows": {}}

@@ -14,6 +14,7 @@ from lamina.core.interrupts import Interrupt
 from lamina.core.module import is_users, signature
 from lamina.core.random import SeedGenerator, make_seed
 from lamina.core.scope import local
+from lamina.core.variable import state_lock
 from lamina.data.adapt import (
     adapt,
     is_array_data,
@@ -160,7 +161,8 @@ def get_ready(
     plain = _is_lamina(model, "train_step", "test_step", "compute_loss")
     if graph is not None and plain and _is_lamina(model, "call"):
         graph.check_rows(arrays[0], to_train)
-    pred = model._make_ready(_specs(batch))
+    with state_lock:
+        pred = model._make_ready(_specs(batch))
     plan, graph = model._plan, getattr(model, "_graph", None)
     if plain and plan is not None:
         check_label_shapes(plan, arrays[1], pred, to_train)

@@ -22,6 +22,7 @@ from lamina.errors import StateError
 from lamina.training import run
 from lamina.training.callbacks import History
 from lamina.training.engine import Engine, Engines
+from lamina.training.exclusive import exclusive
 from lamina.training.metrics_owner import MetricsOwner
 from lamina.training.plan import Compiled, Plan, flatten_by_names, output_names_of
 
@@ -240,6 +241,7 @@ class Trainer(MetricsOwner):
     # Whole runs
 
     @known_keywords
+    @exclusive
     def fit(
         self,
         x: Any = None,
@@ -323,6 +325,7 @@ class Trainer(MetricsOwner):
     ) -> Any: ...  # fmt: skip
 
     @known_keywords
+    @exclusive
     def evaluate(
         self,
         x: Any = None,
@@ -378,6 +381,7 @@ class Trainer(MetricsOwner):
         return run.predict(self, x, batch_size, verbose, steps, callbacks)
 
     @known_keywords
+    @exclusive
     def train_on_batch(
         self,
         x: Any,
@@ -395,6 +399,7 @@ class Trainer(MetricsOwner):
         return logs if return_dict else self._in_order(logs)
 
     @known_keywords
+    @exclusive
     def test_on_batch(
         self,
         x: Any,
