@@ -40,5 +40,7 @@ CLAIM = Claim(
     notes=(
         "lamina keeps its compile cache by default. Keras and JAX keep none: their "
         "second start is like their first, unless the user sets one up.",
+        "Convolutional networks do not profit from lamina's cache yet: on x86 "
+        "processors their programs call oneDNN, and such programs cannot be stored.",
     ),
 )

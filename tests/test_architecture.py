@@ -151,6 +151,21 @@ def test_public_names_are_those_of_the_snapshot():
     )
 
 
+PUBLIC_MODULES = {n: v for n, v in public_names() if inspect.ismodule(v)}
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_completion_of_a_module_shows_only_public_names(name):
+    module = PUBLIC_MODULES[name]
+    assert sorted(dir(module)) == sorted(module.__all__)
+
+
+def test_public_modules_hide_no_function_of_their_name():
+    # A file that is named like a function takes the function's place when imported.
+    parents = {name.rpartition(".")[0] for name in PUBLIC_MODULES}
+    assert parents == {"lamina", "lamina.datasets", "lamina.ops", "lamina.optimizers"}
+
+
 def public_methods(value: type) -> Iterator[str]:
     for name in vars(value):
         if not name.startswith("_") and callable(getattr(value, name)):

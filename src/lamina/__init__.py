@@ -93,3 +93,7 @@ __all__ = [
     "utils",
     "value_and_grad",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -81,6 +81,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @op
 def exponential(x: Tensor) -> jax.Array:
     """exp(x)."""

@@ -36,6 +36,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def is_float_dtype(dtype: Any) -> bool:
     """Whether an element type is a floating-point type.
 

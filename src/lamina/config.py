@@ -53,6 +53,11 @@ __all__ = [
     "set_memory_limit",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # By JAX's names, of which "bfloat16" leaves the choice to the device.
 _PRECISIONS = {
     "float32": "float32",

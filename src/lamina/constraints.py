@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class Constraint(Module):
     """Base class: override `__call__`; constructor arguments become the config.
 

@@ -20,6 +20,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
     """Return the config of a dtype policy.
 

@@ -48,6 +48,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 _LONGEST_MESSAGE = 10_000
 _LONGEST_VALUE = 1000
 _LONGEST_NAME = 200

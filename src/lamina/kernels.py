@@ -21,6 +21,10 @@ from lamina.ops.kernels.table import Choice
 __all__ = ["Choice", "choices", "explain", "forms"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def forms() -> dict[str, list[str]]:
     """The names of the forms of each op, the reference form last.
 

@@ -9,4 +9,9 @@ from lamina.utils import pad_sequences
 
 __all__ = ["sequence", "timeseries_dataset_from_array"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 sequence = SimpleNamespace(pad_sequences=pad_sequences)

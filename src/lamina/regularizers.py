@@ -29,6 +29,11 @@ __all__ = [
     "serialize",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _factor: Check = optional(at_least(0))
 
 

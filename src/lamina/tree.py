@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class MAP_TO_NONE:
     """What a function given to `traverse` returns for `None`."""
 

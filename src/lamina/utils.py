@@ -61,6 +61,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class indices as rows with a one in the class's column.
 

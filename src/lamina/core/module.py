@@ -30,6 +30,7 @@ __all__ = [
     "name_for",
     "overridable",
     "reset_names",
+    "short",
     "snake_case",
     "unique_name",
 ]
@@ -312,7 +313,7 @@ class Module:
 
     def __repr__(self) -> str:
         values = self.constructor_arguments()
-        text = ", ".join(f"{k}={_short(v)}" for k, v in values.items())
+        text = ", ".join(f"{k}={short(v)}" for k, v in values.items())
         return f"{type(self).__name__}({text})"
 
 
@@ -333,6 +334,9 @@ def _find(
             yield from _find(f"{path}/{key}", item, (*containers, id(value)))
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as code for a `repr`, or only its class's name if that is long."""
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return value.__name__
     text = repr(value)
     return text if len(text) <= 60 else f"<{type(value).__name__}>"

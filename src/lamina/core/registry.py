@@ -95,11 +95,20 @@ class Registry:
         lowered = {k.lower(): v for k, v in (self.objects | self.aliases).items()}
         if name.lower() in lowered:
             return lowered[name.lower()]
-        known = [*self.aliases, *self.objects]
+        names = self._readable_names()
+        known = [*names, *self.objects]
         raise UnknownNameError(
             f"Unknown {self.kind}: {shown(name)}.{did_you_mean(name, known)} "
-            f"Known names: {', '.join(sorted(self.aliases))}."
+            f"Known names: {', '.join(sorted(names, key=str.lower))}."
         )
+
+    def _readable_names(self) -> list[str]:
+        """Return one name of each object: `IoU` rather than `io_u`, and no wrappers."""
+        names = [
+            item.__name__ if re.search(r"(^|_)[a-z](_|$)", alias) else alias
+            for alias, item in self.aliases.items()
+        ]
+        return [name for name in names if not name.endswith("_wrapper")]
 
     def get(self, identifier: Any) -> Any:
         """An object from a name, a config, a class, or the object itself.

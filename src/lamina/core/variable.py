@@ -36,6 +36,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 state_lock = threading.RLock()
 
 _version = [0]
+# More values than these would hide the rest of a printed list of variables.
+_MOST_SHOWN = 16
 
 
 def structure_version() -> int:
@@ -255,7 +257,12 @@ class Variable:
         return id(self)
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+        text = f"path={self.path}, shape={self.shape}, dtype={self.dtype}"
+        is_known = local.state is None and not self._awaits_value()
+        if is_known and self.size <= _MOST_SHOWN and not self._value.is_deleted():
+            values = np.array2string(np.asarray(self._value), separator=", ")
+            text += f", value={' '.join(values.split())}"
+        return f"<Variable {text}>"
 
 
 def at_one_step(function: F) -> F:

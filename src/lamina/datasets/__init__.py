@@ -29,3 +29,7 @@ __all__ = [
     "mnist",
     "reuters",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

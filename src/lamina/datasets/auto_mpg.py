@@ -11,6 +11,11 @@ from lamina.datasets.split import Split, check_test_split, shuffle, split_at
 
 __all__ = ["FEATURES", "load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 FEATURES = (
     "cylinders",
     "displacement",

@@ -15,6 +15,11 @@ from lamina.datasets.split import (
 
 __all__ = ["load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _SHA256 = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
 
 

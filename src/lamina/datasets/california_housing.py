@@ -16,6 +16,11 @@ from lamina.errors import invalid
 
 __all__ = ["load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _SHA256 = "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f"
 _ROWS = {"small": 600, "large": None}
 

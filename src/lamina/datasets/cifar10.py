@@ -8,6 +8,11 @@ from lamina.datasets.split import Split
 
 __all__ = ["load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _BATCHES = tuple(f"data_batch_{part}" for part in range(1, 6))
 BINARY = Archive(
     name="cifar-10-binary.tar.gz",

@@ -9,6 +9,11 @@ from lamina.errors import invalid
 
 __all__ = ["load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 BINARY = Archive(
     name="cifar-100-binary.tar.gz",
     digest="03b5dce01913d631647c71ecec9e9cb8",

@@ -12,6 +12,10 @@ from lamina.datasets.split import Split, check_test_split, shuffle, split_at
 __all__ = ["load_data"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @filter_traceback
 def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
     """UCI's handwritten digits (the part of 13 writers), shuffled and split.

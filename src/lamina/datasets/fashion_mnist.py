@@ -17,6 +17,11 @@ from lamina.errors import FileFormatError
 
 __all__ = ["load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _MD5 = {
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",

@@ -17,6 +17,11 @@ from lamina.datasets.word_lists import (
 
 __all__ = ["get_word_index", "load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
 _WORDS_MD5 = "bfafd718b763782e994055a2d397834f"
 

@@ -16,6 +16,11 @@ from lamina.datasets.word_lists import (
 
 __all__ = ["get_label_names", "get_word_index", "load_data"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _SHA256 = "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
 _WORDS_MD5 = "4d44cc38712099c9e383dc6e5f11a921"
 _TOPICS = """

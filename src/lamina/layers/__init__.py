@@ -264,3 +264,7 @@ layer_registry.add(
         if isinstance(item := globals()[name], type) and issubclass(item, Layer)
     }
 )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -25,12 +25,12 @@ from lamina.core.graph import (
 )
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import (
-    Module,
     accepted_names,
     described_names,
     is_users,
     name_for,
     overridable,
+    short,
     signature,
     unknown_keywords,
 )
@@ -408,7 +408,7 @@ class Layer(WeightOwner):
 
     def __repr__(self) -> str:
         values = {k: v for k, v in self.constructor_arguments().items() if k != "name"}
-        parts = [f"{k}={v!r}" for k, v in values.items() if not isinstance(v, Module)]
+        parts = [f"{k}={short(v)}" for k, v in values.items()]
         text = ", ".join([*parts, f"name={self.name!r}"])
         return f"{type(self).__name__}({text})"
 

@@ -100,6 +100,11 @@ __all__ = [
     "tversky",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 # Functions first: a name in snake case means the function, as in Keras.
 loss_registry.add(
     binary_crossentropy,

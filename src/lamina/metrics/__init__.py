@@ -54,7 +54,7 @@ from lamina.metrics.correlation import (
     pearson_correlation,
 )
 from lamina.metrics.f_score import F1Score, FBetaScore
-from lamina.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge
+from lamina.metrics.hinges import CategoricalHinge, Hinge, SquaredHinge
 from lamina.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from lamina.metrics.probabilistic import (
     BinaryCrossentropy,
@@ -155,6 +155,11 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 # Classes first: a name in snake case means the class, as in Keras.
 metric_registry.add(

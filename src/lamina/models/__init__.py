@@ -22,6 +22,11 @@ __all__ = [
     "save_model",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 P = ParamSpec("P")
 
 

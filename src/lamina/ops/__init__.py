@@ -61,4 +61,9 @@ __all__ += shapes.__all__
 __all__ += signal.__all__
 __all__.sort()  # pyright: ignore[reportUnsupportedDunderAll]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 operators.attach()

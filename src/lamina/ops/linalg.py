@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @op
 def cdist(x: Tensor, y: Tensor) -> jax.Array:
     """Compute the Euclidean distance of each row of x to each row of y.

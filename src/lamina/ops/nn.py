@@ -61,6 +61,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 @op
 def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
     """x where x > 0, else alpha * (exp(x / alpha) - 1).

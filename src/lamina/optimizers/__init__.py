@@ -44,6 +44,11 @@ __all__ = [
     "serialize",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _CLASSES = (
     SGD,
     Adadelta,

@@ -38,6 +38,11 @@ __all__ = [
     "serialize",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 schedule_registry = registry.Registry("schedule", "keras.optimizers.schedules")
 
 _numbers = Check(

@@ -19,6 +19,8 @@ from lamina.kernels import Choice, choices
 __all__ = ["notebook_table", "print_summary"]
 
 _WIDEST = 120
+# Where a name that is too long for its column continues on the next line.
+_BREAKS = re.compile(r"(?<=_)|(?<=[a-z0-9])(?=[A-Z])")
 
 
 class Row(NamedTuple):
@@ -262,6 +264,57 @@ def _columns(rows: Sequence[Row], show_trainable: bool) -> list[Column]:
     return columns
 
 
+def _fitted(columns: list[Column], width: int) -> list[Column]:
+    """Wrap names between words, or else within them, for a table of a width."""
+    flexible = [c for c in columns if c.header in ("Layer (type)", "Connected to")]
+    natural = [max(map(len, [c.header, *c.cells])) for c in flexible]
+    others = [c for c in columns if c not in flexible]
+    fixed = sum(max(map(len, [c.header, *c.cells])) for c in others)
+    room = max(width - 3 * len(columns) - 1 - fixed, 20)
+    if sum(natural) <= room:
+        return columns
+    least = [max(map(_longest_word, [c.header, *c.cells])) for c in flexible]
+    last = least[1:] or [0]
+    # Names of layers stay whole where they can; connections get the rest.
+    first = min(natural[0], room - last[0])
+    if first < least[0]:
+        first = room * least[0] // (least[0] + last[0])
+    widths = {"Layer (type)": first, "Connected to": room - first}
+    return [
+        c._replace(cells=[_wrapped(text, widths[c.header]) for text in c.cells])
+        if c.header in widths
+        else c
+        for c in columns
+    ]
+
+
+def _indent(text: str) -> str:
+    found = re.match(r"[ └]*", text)
+    return found.group() if found else ""
+
+
+def _longest_word(text: str) -> int:
+    indent = _indent(text)
+    return len(indent) + max(map(len, text[len(indent) :].split()), default=0)
+
+
+def _wrapped(text: str, width: int) -> str:
+    line = _indent(text)
+    words, hanging = text[len(line) :].split(), " " * len(line)
+    lines: list[str] = []
+    is_empty = True
+    for word in words:
+        whole = len(hanging) + len(word) <= width
+        pieces = [word] if whole else _BREAKS.split(word)
+        for i, piece in enumerate(pieces):
+            gap = "" if is_empty or i else " "
+            if not is_empty and len(line) + len(gap) + len(piece) > width:
+                lines.append(line)
+                line, gap = hanging, ""
+            line, is_empty = f"{line}{gap}{piece}", False
+    return "\n".join([*lines, line])
+
+
 def _print(
     model: Any,
     rows: Sequence[Row],
@@ -277,7 +330,7 @@ def _print(
     columns = _columns(rows, show_trainable)
     for header, side, _ in columns:
         table.add_column(header, justify=side, overflow="fold")
-    for cells in zip(*(c.cells for c in columns), strict=True):
+    for cells in zip(*(c.cells for c in _fitted(columns, width)), strict=True):
         table.add_row(*(Text(cell) for cell in cells))
     head = Text(f'Model: "{model.name}"', "bold")
     totals = [Text.assemble((f" {n}: ", "bold"), size) for n, size in _totals(model)]

@@ -7,7 +7,7 @@ import types
 from typing import Any, ClassVar, Self
 
 from lamina.core.check import Check
-from lamina.core.module import Module, checked_arguments
+from lamina.core.module import Module, checked_arguments, short, signature
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError
@@ -63,19 +63,31 @@ class Callback:
     # Keywords of older versions of Keras, and what to write instead.
     former: ClassVar[dict[str, str]] = {}
 
+    _arguments: dict[str, Any]
+
     @filter_traceback
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         for name in cls.former.keys() & kwargs.keys():
             raise ArgumentTypeError(
                 f"{cls.__name__} has no argument {name!r} any more. {cls.former[name]}"
             )
-        checked_arguments(cls, args, kwargs)
-        return super().__new__(cls)
+        self = super().__new__(cls)
+        self._arguments = checked_arguments(cls, args, kwargs) or {}
+        return self
 
     def __init__(self) -> None:
         self._model: Any = None
         self.params: dict[str, Any] = {}
         self.validation_data = None
+
+    def __repr__(self) -> str:
+        parameters = signature(type(self).__init__).parameters
+        given = [
+            f"{name}={short(value)}"
+            for name, value in self._arguments.items()
+            if name not in parameters or _differs(value, parameters[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     @property
     def model(self) -> Any:
@@ -192,6 +204,13 @@ class Callback:
             return self.needs
         sees = any(_sees_model(self, name) for name in hooks)
         return "model" if sees else "batches"
+
+
+def _differs(value: Any, default: Any) -> bool:
+    # Values such as arrays have no single truth value of their comparison.
+    return value is not default and (type(value), repr(value)) != (
+        type(default), repr(default),
+    )  # fmt: skip
 
 
 def _overridden(callback: Any, name: str) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import numbers
 from typing import Any
 
+from lamina.core.module import short
 from lamina.training.callbacks.base import Callback
 
 __all__ = ["History"]
+
+_ROWS = 10
 
 
 class History(Callback):
@@ -40,6 +45,31 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
+    def __dir__(self) -> list[str]:
+        # What a user looks for in the result of `fit`; hooks are called by `fit` only.
+        return ["epoch", "history", "model", "params"]
+
     def __repr__(self) -> str:
-        names = ", ".join(self.history) or "nothing"
-        return f"<History of {len(self.epoch)} epochs: {names}>"
+        count = len(self.epoch)
+        values = [f"{n}={_text(v[-1])}" for n, v in self.history.items() if v]
+        text = f"{count} epoch{'' if count == 1 else 's'}"
+        return f"<History: {', '.join([text, *values])}>"
+
+    def _repr_html_(self) -> str:
+        """Return the last epochs as a table for notebooks."""
+        names = list(self.history)
+        first = max(0, len(self.epoch) - _ROWS)
+        rows = [["epoch", *names]]
+        for i in range(first, len(self.epoch)):
+            values = [self.history[n][i : i + 1] for n in names]
+            texts = [_text(v[0]) if v else "" for v in values]
+            rows.append([str(self.epoch[i] + 1), *texts])
+        lines = [
+            "".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows
+        ]
+        above = f"The last {_ROWS} of {len(self.epoch)} epochs" if first else ""
+        return f"{above}<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, numbers.Real) else short(value)
