@@ -16,7 +16,10 @@ __all__ = [
     "mutate_bytes",
     "mutate_config",
     "mutate_file",
+    "mutate_json",
     "mutate_legacy",
+    "mutate_members",
+    "mutate_run",
     "mutate_tensors",
     "mutate_text",
 ]
@@ -43,6 +46,11 @@ INTERESTING: list[Any] = [
     {"class_name": "Zeros", "module": "keras.initializers", "config": {},
      "registered_name": None},
 ]  # fmt: skip
+# NumPy's names for the types of a `.safetensors` file.
+TYPES = {
+    "F32": "float32", "I32": "int32", "U32": "uint32", "U8": "uint8", "BOOL": "bool",
+    "F64": "float64", "I64": "int64", "U64": "uint64",
+}  # fmt: skip
 NUMBERS = [0, 1, 2, 3, 4, 8, 255, 256, 2**16, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
 
 
@@ -189,12 +197,58 @@ def mutate_archive(random: Random, data: bytes) -> bytes:
         members[name] = json.dumps(config).encode()
     else:
         members[name] = mutate_bytes(random, members[name])
+    return zipped(random, members)
+
+
+def zipped(random: Random, members: dict[str, bytes]) -> bytes:
+    """An archive of these members, packed or not."""
     buffer = io.BytesIO()
     kind = random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
     with zipfile.ZipFile(buffer, "w", kind) as archive:
         for name, member in members.items():
             archive.writestr(name, member)
     return buffer.getvalue()
+
+
+def mutate_members(random: Random, data: bytes) -> bytes:
+    """A zip with changed bytes, or with a changed member and right checksums."""
+    if random.random() < 0.3:
+        return mutate_bytes(random, data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = random.choice(list(members))
+    # Most of what NumPy says of an array stands at its beginning.
+    head, rest = members[name][:128], members[name][128:]
+    members[name] = mutate_bytes(random, head) + rest
+    return zipped(random, members)
+
+
+def mutate_json(random: Random, text: str) -> bytes:
+    """A JSON text with other values, or with changes of letters."""
+    if random.random() < 0.5:
+        return mutate_bytes(random, text.encode())
+    value = mutate_config(random, text)
+    return json.dumps(random.choice([value, *INTERESTING, value])).encode()
+
+
+def mutate_run(random: Random, data: bytes) -> bytes:
+    """A checkpoint with changed bytes, or with other content and right checksums."""
+    from lamina.training.run_file import _digest
+
+    if random.random() < 0.4:
+        return mutate_bytes(random, data)
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    notes = header["__metadata__"]
+    notes["run"] = json.dumps(mutate_config(random, notes["run"]))
+    shapes = {
+        name: [TYPES[entry["dtype"]], entry["shape"]]
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+    notes["run_sha256"] = _digest(notes["run"], shapes)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def mutate_tensors(random: Random, data: bytes) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +21,10 @@ from tools.fuzz_damage import (
     mutate_bytes,
     mutate_config,
     mutate_file,
+    mutate_json,
     mutate_legacy,
+    mutate_members,
+    mutate_run,
     mutate_tensors,
     mutate_text,
 )
@@ -193,6 +197,45 @@ def all_files() -> list[bytes]:
     return [*archives()[-8:], *weight_files(), *tensor_files() * 2, *old]
 
 
+@cache
+def array_files() -> list[bytes]:
+    """Arrays as data sets have them, packed and not."""
+    import numpy as np
+
+    found = []
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, x=np.arange(24.0).reshape(2, 3, 4), y=np.arange(3, dtype="u1"))
+        found.append(buffer.getvalue())
+    return found
+
+
+@cache
+def run_files() -> list[bytes]:
+    """A checkpoint of a run in training."""
+    import numpy as np
+
+    model = models()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0, resume=folder)
+        return [path.read_bytes() for path in Path(folder).glob("step-*")]
+
+
+@cache
+def kernel_files() -> list[str]:
+    """Answers of the autotuner, for this machine and another one."""
+    from lamina.ops.kernels import tuning
+
+    answers = {"conv(float32[1, 8]) by taps, reference": "taps"}
+    return [json.dumps({tuning._machine(): answers, "another": answers})]
+
+
+@cache
+def logs() -> list[bytes]:
+    """What `CSVLogger` writes."""
+    return [b"epoch,loss,val_loss\r\n0,0.5,0.75\r\n1,0.25,0.5\r\n"]
+
+
 # Loading
 
 
@@ -203,10 +246,11 @@ def run_config(config: Any, folder: Path) -> None:
 
 
 def run_text(text: bytes, folder: Path) -> None:
-    from lamina import saving
-    from lamina.saving.bounded_json import read_json
+    import lamina
 
-    saving.deserialize_keras_object(read_json(text, "the text"))
+    # As a program has it that read a file of unknown encoding.
+    whole: Any = text if len(text) % 2 else text.decode("utf-8", "surrogateescape")
+    lamina.models.model_from_json(whole)
 
 
 def run_archive(data: bytes, folder: Path) -> None:
@@ -238,6 +282,49 @@ def run_inspect(data: bytes, folder: Path) -> None:
     inspection_text(inspect_file(path))
 
 
+def run_arrays(data: bytes, folder: Path) -> None:
+    from lamina.datasets.arrays import read_arrays
+
+    path = folder / "arrays.npz"
+    path.write_bytes(data)
+    read_arrays(str(path), "x", "y")
+
+
+def run_run(data: bytes, folder: Path) -> None:
+    from lamina.training.run_file import read_run
+
+    path = folder / "step-000000000001.run"
+    path.write_bytes(data)
+    read_run(path)
+
+
+def run_kernels(data: bytes, folder: Path) -> None:
+    """The file is no one else's, so that what is damaged is no error at all."""
+    from lamina.ops.kernels import tuning
+
+    path = folder / "kernels.json"
+    path.write_bytes(data)
+    before = os.environ["LAMINA_COMPILE_CACHE"]
+    os.environ["LAMINA_COMPILE_CACHE"] = str(folder)
+    try:
+        tuning._write(tuning._read())
+    finally:
+        os.environ["LAMINA_COMPILE_CACHE"] = before
+    json.loads(path.read_text())
+
+
+def run_log(data: bytes, folder: Path) -> None:
+    from lamina.callbacks import CSVLogger
+
+    path = folder / "log.csv"
+    path.write_bytes(data)
+    logger = CSVLogger(path, append=True)
+    logger.on_train_begin()
+    logger.on_epoch_end(2, {"loss": 0.125})
+    logger.on_train_end()
+    assert path.read_bytes().startswith(data)
+
+
 FORMATS = {
     form.name: form
     for form in (
@@ -249,5 +336,9 @@ FORMATS = {
         Format("inspect", all_files, mutate_file, run_inspect),
         Format("h5", legacy_models, mutate_legacy, run_legacy),
         Format("keras", archives, mutate_archive, run_archive),
+        Format("npz", array_files, mutate_members, run_arrays),
+        Format("run", run_files, mutate_run, run_run),
+        Format("kernels", kernel_files, mutate_json, run_kernels),
+        Format("log", logs, mutate_bytes, run_log),
     )
 }

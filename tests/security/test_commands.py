@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +145,25 @@ def test_the_command_says_why_and_fails(tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["convert", "--safe-mode", "false", str(path), "out.keras"])
     assert lamina.models.load_model(keras_file(path)).count_params() == 23
+
+
+def test_a_terminal_without_the_characters_of_a_file_shows_their_numbers(
+    tmp_path, monkeypatch
+):
+    config = changed(good_config(), "config", "name", to="größe")
+    path = keras_file(tmp_path / os.fsdecode(b"gr\xf6\xdfe.keras"), config)
+    for encoding in ("ascii", "utf-8"):
+        output = io.TextIOWrapper(io.BytesIO(), encoding)
+        monkeypatch.setattr(sys, "stdout", output)
+        assert cli.main(["inspect", str(path)]) == 0
+        assert rb"gr\udcf6\udcdfe.keras" in output.buffer.getvalue()
+    assert "größe" in output.buffer.getvalue().decode()
+
+
+def test_half_a_surrogate_pair_is_an_error_of_the_command(tmp_path, capsys):
+    path = tmp_path / "harm.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = b'{"a": "\xed\xa0\x80"}'
+    assert cli.main(["inspect", str(path)]) == 1
+    assert cli.main(["convert", str(path), str(tmp_path / "new.keras")]) == 1
+    assert capsys.readouterr().err.count("lamina ") == 2

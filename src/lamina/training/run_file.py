@@ -73,7 +73,8 @@ def read_run(path: Path) -> dict[str, Any]:
             raise FileFormatError(f"{str(path)!r} is damaged: its checksum is wrong.")
         return _restored(json.loads(text), arrays)
     except (
-        SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError
+        SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError,
+        ImportError,
     ) as error:  # fmt: skip
         if isinstance(error, FileFormatError):
             raise
