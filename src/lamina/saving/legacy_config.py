@@ -14,7 +14,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from lamina.core.module import accepted_names
-from lamina.core.registry import find_class, register_serializable
+from lamina.core.registry import (
+    find_class,
+    get_registered_object,
+    register_serializable,
+)
 from lamina.errors import FileFormatError
 from lamina.saving.legacy_graph import functional, sequential
 from lamina.saving.legacy_names import ARGUMENTS, CLASSES, INERT, OWN_ARGUMENTS
@@ -112,7 +116,10 @@ def modern(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
         return functional(config, lambda item: modern_layer(item, origin))
     if not isinstance(config, dict):
         raise FileFormatError(f"The file's {kind} has the config {config!r}.")
-    reference = {"class_name": kind, "registered_name": entry["class_name"]}
+    registered = str(entry["class_name"])
+    if kind != written and get_registered_object(registered) is None:
+        registered = kind  # an old name of a layer of lamina's
+    reference = {"class_name": kind, "registered_name": registered}
     if kind != "InputLayer" and not _is_own(find_class(reference)):
         kept = {k: _dtype(v) if k == "dtype" else v for k, v in config.items()}
         return {**reference, "config": kept}
