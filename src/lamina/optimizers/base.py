@@ -335,25 +335,25 @@ class Optimizer(VariableMaker):
                 variable.assign(value - value * decay * learning_rate)
         self._descend(self._clip(gradients), variables, jnp.asarray(learning_rate))
 
-    def _descend(
-        self,
-        gradients: list[jax.Array],
-        variables: list[Variable],
-        learning_rate: jax.Array,
-    ) -> None:
-        prepared = self.prepare(self._step(), learning_rate)
+    def _descend(self, gradients: Any, variables: Any, learning_rate: Any) -> None:
+        if type(self).update_step is not Optimizer.update_step:
+            change, rate = self.update_step, learning_rate
+        else:
+            change, rate = self._change, self.prepare(self._step(), learning_rate)
         for gradient, variable in zip(gradients, variables, strict=True):
-            self.update_step(gradient, variable, prepared)
+            change(gradient, variable, rate)
 
-    def update_step(
-        self, gradient: jax.Array, variable: Variable, learning_rate: Any
-    ) -> None:
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Change one variable and what is remembered of it, with `update`."""
+        rate = self.prepare(self._step(), jnp.asarray(learning_rate))
+        self._change(gradient, variable, rate)
+
+    def _change(self, gradient: jax.Array, variable: Variable, rate: Any) -> None:
         i = self._positions[variable]
         names = [name for name in self._slot_names if (name, i) in self._slots]
         slots = {name: wide(self._slots[name, i].value) for name in names}
         value, slots = self.update(
-            gradient, wide(variable.value), slots, self._step(), learning_rate
+            gradient, wide(variable.value), slots, self._step(), rate
         )
         variable.assign(value)
         for name in names:

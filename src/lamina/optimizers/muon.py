@@ -171,16 +171,31 @@ class Muon(Optimizer):
             return value - move, {"momentum": m, "velocity": v}
         m = m + (gradient + m * (self.momentum - 1.0))
         ahead = gradient + self.momentum * m if self.nesterov else m
-        move = rates.matrix * self._orthogonal(ahead)
-        if self.rms_rate is not None:
-            move = move * (max(value.shape) ** 0.5 * self.rms_rate)
-        return value - move, {"momentum": m}
+        move = self.zeropower_via_newtonschulz5(ahead, self.ns_steps)
+        return value - rates.matrix * self.lr_adjust(move), {"momentum": m}
 
-    def _orthogonal(self, matrix: jax.Array) -> jax.Array:
-        tall = matrix.shape[0] > matrix.shape[1]
-        x = matrix.T if tall else matrix
+    def lr_adjust(self, x: jax.Array) -> jax.Array:
+        """Scale a move by `rms_rate` times the root of the longer side.
+
+        Args:
+            x: the move of a matrix.
+        """
+        if self.rms_rate is None:
+            return x
+        return x * (max(x.shape) ** 0.5 * self.rms_rate)
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> jax.Array:
+        """Return nearly the orthogonal matrix that is nearest to a matrix.
+
+        Args:
+            x: the matrix.
+            steps: number of Newton-Schulz steps.
+        """
+        x = jnp.asarray(x)
+        tall = x.shape[0] > x.shape[1]
+        x = x.T if tall else x
         x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             square = x @ x.T
             polynomial = self.muon_b * square + self.muon_c * square @ square
             x = self.muon_a * x + polynomial @ x

@@ -138,3 +138,26 @@ def test_learning_rates_can_be_mapped():
     kernels = np.asarray(jax.vmap(after)(rates))
     moves = np.abs(kernels - kernels[0]).mean(axis=(1, 2))
     np.testing.assert_allclose(moves, rates, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "Muon", "Lamb", "RMSprop"])
+def test_update_step_takes_a_plain_learning_rate(name):
+    """A step with `update_step` is that of `apply`, whatever the rule prepares."""
+    values = [[[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0]]
+    gradients = [[[1.0, 6.0], [7.0, 2.0]], [3.0, -1.0]]
+    pair = [getattr(optimizers, name)(0.5) for _ in range(2)]
+    changed = [[Variable(v) for v in values] for _ in pair]
+    for optimizer, variables in zip(pair, changed, strict=True):
+        optimizer.exclude_from_weight_decay(variables)
+        optimizer.build(variables)
+    pair[0].apply([np.asarray(g) for g in gradients], changed[0])
+    for gradient, variable in zip(gradients, changed[1], strict=True):
+        pair[1].update_step(np.asarray(gradient), variable, 0.5)
+    for one, other in zip(*changed, strict=True):
+        np.testing.assert_allclose(one.value, other.value, rtol=1e-5)
+
+
+def test_muon_scales_moves_by_the_longer_side():
+    ones = np.ones((4, 2))
+    assert (optimizers.Muon(rms_rate=None).lr_adjust(ones) == 1).all()
+    np.testing.assert_allclose(optimizers.Muon().lr_adjust(ones), 0.4)
