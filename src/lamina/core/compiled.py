@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina.core import stateless
+from lamina.core.attributes import StoredAttributes
 from lamina.core.executable import Program
 from lamina.core.module_state import ModuleState, ProgramCache
 from lamina.core.variable import Variable, state_lock
@@ -35,10 +36,9 @@ class CompiledFunction:
             traced = self._cache.find(key)
             if traced is None:
                 traced = _Traced(self._function, self._cache.state(), static)
-            outputs, changed = traced.run(args)
+            outputs, effects = traced.run(args)
             if not traced.captured:
-                for variable, value in changed:
-                    variable.raw = value
+                traced.apply(effects)
                 if self._cache.find(key) is None:
                     self._cache.store(key, traced, traced.state)
                 return outputs
@@ -56,26 +56,41 @@ class _Traced:
     ) -> None:
         self.state = state
         self.captured: dict[int, Variable] = {}
+        # For each trace, what assigns the attributes that the call stores.
+        self._stored: list[list[Callable[[Any], None]]] = []
 
         def pure(values: Any, numbers: Any, args: Any) -> Any:
             bound = state.bound(numbers)
-            with stateless.bind(state.variables, values, bound) as scope:
+            with (
+                StoredAttributes(state.modules) as attributes,
+                stateless.bind(state.variables, values, bound) as scope,
+            ):
                 outputs = function(*args, **static)
             self.captured.update(scope.captured)
             # By position: what is assigned may differ from one shape to another.
-            return outputs, {
+            changed = {
                 i: scope.values[id(v)]
                 for i, v in enumerate(state.variables)
                 if id(v) in scope.assigned
             }
+            self._stored.append(attributes.stored)
+            return outputs, (changed, {len(self._stored) - 1: attributes.tracers})
 
         self._program = Program(pure)
 
-    def run(self, args: Any) -> tuple[Any, list[tuple[Variable, Any]]]:
-        """The outputs, and the variables that are assigned with their new values."""
+    def run(self, args: Any) -> tuple[Any, Any]:
+        """The outputs, and what `apply` takes."""
         variables, numbers = self.state.variables, self.state.numbers()
         call = self._program.executable([v.raw for v in variables], numbers, args)
         # Once the call is made, no dispatch of another thread writes over the values.
         with state_lock:
-            outputs, changed = call([v.raw for v in variables], numbers, args)
-        return outputs, [(variables[i], value) for i, value in changed.items()]
+            return call([v.raw for v in variables], numbers, args)
+
+    def apply(self, effects: Any) -> None:
+        """Assign what the call has assigned: variables, and attributes of modules."""
+        changed, stored = effects
+        for i, value in changed.items():
+            self.state.variables[i].raw = value
+        ((trace, arrays),) = stored.items()
+        for assign, leaves in zip(self._stored[trace], arrays, strict=True):
+            assign(leaves)

@@ -19,11 +19,13 @@ from typing import Any, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 
+from lamina.core.attributes import StoredAttributes
 from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.limits import check_output
 from lamina.core.masks import get_mask, set_mask
+from lamina.core.module import Module
 from lamina.core.scope import StateScope, local
 from lamina.core.tracebacks import shorten
 from lamina.core.variable import Variable
@@ -257,6 +259,7 @@ def _evaluate(
         sizes: those of some of them instead.
     """
     leaves = symbolic_leaves((args, kwargs))
+    owner = [m for m in [getattr(function, "__self__", None)] if isinstance(m, Module)]
 
     def known(tensor: SymbolicTensor, shape: Sequence[int | None]) -> list[int]:
         return [
@@ -271,7 +274,7 @@ def _evaluate(
                 set_mask(found[id(tensor)], jnp.ones(known(tensor, tensor.mask), bool))
         real_args, real_kwargs = map_symbolic(lambda t: found[id(t)], (args, kwargs))
         # Whatever the call assigns is forgotten with the scope.
-        with StateScope():
+        with StoredAttributes(owner), StateScope():
             outputs = function(*real_args, **real_kwargs)
         return outputs, [get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 

@@ -9,22 +9,26 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+from jax.core import Tracer
+from jax.extend.core import get_opaque_trace_state
 
 from lamina.core.check import Check, check_arguments, check_name
 from lamina.core.limits import reading
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
+from lamina.core.tracing import tracers_in, without_tracers
 from lamina.core.variable import Variable, touch_structure
 from lamina.errors import ArgumentTypeError, did_you_mean
 
 __all__ = [
     "Module",
     "Number",
+    "all_modules",
     "is_users",
     "known_keywords",
     "name_for",
@@ -239,6 +243,8 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Variable, Module, list, tuple, dict)):
             touch_structure()
+        if local.stores is not None and next(tracers_in(value), None) is not None:
+            local.stores[id(self), name] = get_opaque_trace_state()
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -261,14 +267,7 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it, each once, parents first."""
-        seen: set[int] = set()
-        stack: list[Module] = [self]
-        while stack:
-            module = stack.pop()
-            if id(module) not in seen:
-                seen.add(id(module))
-                yield module
-                stack.extend(reversed(module.children()))
+        return iter(all_modules([self]))
 
     def all_variables(self) -> list[Variable]:
         """Every variable of this module and the modules below it, each once."""
@@ -311,10 +310,30 @@ class Module:
                 del values["quantization_config"]
             return cls(**values)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What a function that the user traced has left here is of no use.
+        return {
+            name: without_tracers(value)
+            for name, value in vars(self).items()
+            if not isinstance(value, Tracer)
+        }
+
     def __repr__(self) -> str:
         values = self.constructor_arguments()
         text = ", ".join(f"{k}={short(v)}" for k, v in values.items())
         return f"{type(self).__name__}({text})"
+
+
+def all_modules(roots: Iterable[Module]) -> list[Module]:
+    """The modules and those below them, each once, parents first."""
+    found: dict[int, Module] = {}
+    stack = list(roots)[::-1]
+    while stack:
+        module = stack.pop()
+        if id(module) not in found:
+            found[id(module)] = module
+            stack.extend(reversed(module.children()))
+    return list(found.values())
 
 
 class _Untracked(dict[str, Any]):

@@ -6,15 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from lamina.core.module import Module, number_names
+from lamina.core.module import Module, all_modules, number_names
 from lamina.core.variable import Variable, structure_version
 
-__all__ = ["ModuleState", "ProgramCache", "all_modules"]
-
-
-def all_modules(roots: Sequence[Module]) -> list[Module]:
-    """The modules and those below them, each once."""
-    return list({id(m): m for root in roots for m in root.modules()}.values())
+__all__ = ["ModuleState", "ProgramCache"]
 
 
 class ModuleState:

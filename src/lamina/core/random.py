@@ -15,13 +15,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.module import Module
 from lamina.core.registry import Registry
-from lamina.core.scope import local
+from lamina.core.scope import is_tracing, local
 from lamina.core.variable import Variable
-from lamina.errors import ShapeError, invalid
+from lamina.errors import ShapeError, StateError, invalid
 
 __all__ = [
     "SeedGenerator",
@@ -69,6 +70,15 @@ def make_seed() -> int:
     return zlib.crc32(words.encode()) & 0x7FFFFFFF
 
 
+class _SeedState(Variable):
+    """The state of a seed generator; a function that the user traces keeps it."""
+
+    def assign(self, value: Any) -> jax.Array:
+        if local.state is None and isinstance(value, Tracer):
+            return value
+        return super().assign(value)
+
+
 class SeedGenerator(Module):
     """A source of seeds that never repeats one.
 
@@ -88,17 +98,22 @@ class SeedGenerator(Module):
         self.initial_seed = make_seed() if seed is None else int(seed)
         self._chosen = seed is not None
         words = np.array([self.initial_seed & 0xFFFFFFFF, 0], np.uint32)
-        self.state = Variable(
+        self.state = _SeedState(
             words, trainable=False, autocast=False, name="seed_generator_state"
         )
 
     def next(self, ordered: bool = True) -> jax.Array:
         """Two words of key material, uint32 of shape (2,)."""
         scope = local.state
-        state = self.state.value
-        if scope is None or scope.run is None:
-            self.state.assign(state + np.array([0, 1], np.uint32))
+        if scope is None:
+            state = self.state.value
+            # In a function that the user traces, the state is still a known one.
+            with jax.ensure_compile_time_eval():
+                self.state.assign(state + np.array([0, 1], np.uint32))
             return state
+        if scope.run is None:
+            return scope.advance(self.state)
+        state = self.state.value
         draw = scope.draws.get(id(self), 0)
         scope.draws[id(self)] = draw + 1
         return hash_words(state[0], scope.run.seed, scope.run.step, draw)
@@ -190,6 +205,12 @@ def draw_seed(seed: Any) -> jax.Array:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if seed is None:
+        if local.state is None and is_tracing():
+            raise StateError(
+                "In a function that JAX traces you should only use seeded random ops: "
+                "without a seed, the numbers would be constants of the program. Pass "
+                "`seed=generator`, with `generator = SeedGenerator()` made outside."
+            )
         return _default_generator().next()
     if isinstance(seed, (int, np.integer)):
         return jnp.array([int(seed) & 0xFFFFFFFF, 0], jnp.uint32)

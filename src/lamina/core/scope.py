@@ -12,6 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.extend.core import get_opaque_trace_state
+
+from lamina.errors import StateError
 
 if TYPE_CHECKING:
     from lamina.core.compile_clock import CompileClock
@@ -25,9 +30,18 @@ __all__ = [
     "StateScope",
     "autocast",
     "call_scope",
+    "is_tracing",
     "local",
     "no_state",
 ]
+
+
+_EAGER = get_opaque_trace_state()
+
+
+def is_tracing() -> bool:
+    """Whether a function is being transformed by JAX, by lamina or by the user."""
+    return get_opaque_trace_state() != _EAGER
 
 
 class _Local(threading.local):
@@ -38,6 +52,7 @@ class _Local(threading.local):
     autocast: str | None = None
     budget: Budget | None = None
     awaiting: list[Any] | None = None
+    stores: dict[tuple[int, str], Any] | None = None
     serialized: Callable[[Any], int | None] | None = None
 
 
@@ -76,6 +91,7 @@ class StateScope:
         self.captured: dict[int, Variable] = {}
         self.run = run
         self.draws: dict[int, int] = {}
+        self.advances: dict[int, tuple[Variable, int]] = {}
         self.watched: list[Any] = []
         self.parent: StateScope | None = None
 
@@ -85,22 +101,40 @@ class StateScope:
             self.numbers = self.numbers or self.parent.numbers
             self.run = self.run or self.parent.run
             self.draws = self.parent.draws
+        self.trace = get_opaque_trace_state()
         local.state = self
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is None:
+            for variable, _count in list(self.advances.values()):
+                self.write(variable, self.read(variable))
         local.state = self.parent
 
     def read(self, variable: Variable) -> Any:
+        key, count = id(variable), 0
         root = self
         scope: StateScope | None = self
-        while scope is not None:
-            value = scope.values.get(id(variable))
-            if value is not None:
-                return value
+        value: Any = None
+        while scope is not None and value is None:
+            count += scope.advances.get(key, (variable, 0))[1]
+            value = scope.values.get(key)
             root, scope = scope, scope.parent
-        root.captured[id(variable)] = variable
-        return variable.raw
+        if value is None:
+            root.captured[key] = variable
+            value = variable.raw
+        return value + np.array([0, count], np.uint32) if count else value
+
+    def advance(self, variable: Variable) -> Any:
+        """The state of a seed generator, which is one further from now on.
+
+        Steps are counted and written at the end of the scope: a state computed inside
+        `jax.lax.scan` or another transformation could not leave it.
+        """
+        value = self.read(variable)
+        _, count = self.advances.get(id(variable), (variable, 0))
+        self.advances[id(variable)] = variable, count + 1
+        return value
 
     def watch(self, *scalars: Any) -> None:
         """Note numbers that must be finite for the state to be worth keeping."""
@@ -117,9 +151,23 @@ class StateScope:
         return total == 0
 
     def write(self, variable: Variable, value: Any) -> None:
+        if isinstance(value, Tracer) and get_opaque_trace_state() != self.trace:
+            raise assigned_while_traced(variable)
         self.read(variable)
+        self.advances.pop(id(variable), None)
         self.values[id(variable)] = value
         self.assigned[id(variable)] = variable
+
+
+def assigned_while_traced(variable: Variable) -> StateError:
+    """The error for a value that could not leave the transformation it belongs to."""
+    return StateError(
+        f"Variable {variable.path!r} is assigned inside a function that JAX transforms "
+        "(`jax.jit`, `jax.grad`, `jax.lax.scan`, ...), and the new value cannot leave "
+        "it. Let the function take and return the values: use `stateless_call` of a "
+        "layer, `stateless_update_state` of a metric, `stateless_apply` of an "
+        "optimizer."
+    )
 
 
 @contextmanager

@@ -11,13 +11,14 @@ from typing import Any, TypeVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.limits import check_size
-from lamina.core.scope import local
+from lamina.core.scope import assigned_while_traced, local
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ArgumentError, ShapeError, StateError
 
 __all__ = [
     "Variable",
@@ -64,6 +65,8 @@ class Variable:
 
     Raises:
         ShapeError: an assigned value has another shape.
+        StateError: it is made of a traced value, or assigned one where it can't leave
+            the function that is traced.
 
     Example:
         >>> counter = Variable([1.0, 2.0], name="counter")
@@ -89,6 +92,12 @@ class Variable:
         self.aggregation = aggregation
         self.regularizer: Callable[..., Any] | None = None
         self.constraint: Callable[..., Any] | None = None
+        if isinstance(initializer, Tracer):
+            raise StateError(
+                f"Variable {self.name!r} is made from a value that JAX is tracing, "
+                "which is not known yet. Make it from a shape and an initializer, or "
+                "before the function that is traced."
+            )
         # A variable born while a program is traced still needs a real array.
         with jax.ensure_compile_time_eval():
             self._value = self._first_value(initializer, shape, dtype)
@@ -182,6 +191,8 @@ class Variable:
                 f"a value of shape {new.shape} can't be assigned to it."
             )
         if local.state is None:
+            if isinstance(new, Tracer):
+                raise assigned_while_traced(self)
             self.raw = new
             # The caller may hold the very array it handed in.
             self.exposed = True

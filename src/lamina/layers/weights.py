@@ -13,8 +13,9 @@ from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import Module
 from lamina.core.module_state import ModuleState
 from lamina.core.random import SeedGenerator
-from lamina.core.scope import local
+from lamina.core.scope import is_tracing, local
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracing import without_tracers
 from lamina.core.variable import Variable, snapshot, touch_structure
 from lamina.errors import ArgumentError, ShapeError, StateError
 
@@ -273,7 +274,11 @@ class WeightOwner(Module):
     @property
     def losses(self) -> list[Any]:
         """Penalties on weights, and what the last call added with `add_loss`."""
-        return [*self._call_losses, *self.weight_penalties()]
+        added = self._call_losses
+        if not is_tracing():
+            # Those of a function that the user traced ended with it.
+            added = without_tracers(added)
+        return [*added, *self.weight_penalties()]
 
     def weight_penalties(self) -> list[Any]:
         """What the regularizers of trainable weights give."""

@@ -123,16 +123,14 @@ class Model(Trainer, Layer):
             self._build_for(args, kwargs)
         if self._compiled_call is None:
             self._compiled_call = CompiledFunction(
-                self._call_with_losses, self._program_state
+                self._call_directly, self._program_state
             )
-        outputs, losses = self._compiled_call(args, arrays, **static)
-        if losses or self._call_losses:
-            self._call_losses = losses
-        return outputs
+        # What the call adds is assigned at its end.
+        vars(self)["_call_losses"] = []
+        return self._compiled_call(args, arrays, **static)
 
-    def _call_with_losses(self, args: Any, kwargs: Any, **static: Any) -> Any:
-        outputs = super().__call__(*args, **kwargs, **static)
-        return outputs, self._call_losses
+    def _call_directly(self, args: Any, kwargs: Any, **static: Any) -> Any:
+        return super().__call__(*args, **kwargs, **static)
 
     def _fully_built(self) -> bool:
         if self._built_version != structure_version():
@@ -303,7 +301,8 @@ class Model(Trainer, Layer):
         # Compiled programs belong to this object and this process: a copy makes its
         # own. Counts of structures are those of this process too.
         fresh = {"_compiled_call": None, "_built_version": -1, "_engines": Engines()}
-        state = {k: v for k, v in vars(self).items() if k != "_predictor"}
+        state = super().__getstate__()
+        state.pop("_predictor", None)
         return state | {k: v for k, v in fresh.items() if k in state}
 
     def _repr_html_(self) -> str:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
+from lamina.core.attributes import StoredAttributes
 from lamina.core.executable import Program, own
 from lamina.core.module_state import ModuleState
 from lamina.core.rows import as_rows
@@ -141,7 +142,10 @@ def _trace(
 
     def pure(values: Any, numbers: Any, run: RunKey, batch: Any) -> Any:
         bound = state.bound(numbers)
-        with stateless.bind(variables, values, bound, run) as scope:
+        with (
+            StoredAttributes(state.modules),
+            stateless.bind(variables, values, bound, run) as scope,
+        ):
             logs = function(batch)
         captured.update(scope.captured)
         assigned[:] = [i for i, v in enumerate(variables) if id(v) in scope.assigned]
@@ -282,7 +286,10 @@ class _Loop(NamedTuple):
         step = self.step
         bound = step.state.bound(self.numbers)
         values = [*self.shaped(changed), *self.fixed]
-        with stateless.bind([*step.changed, *step.fixed], values, bound):
+        with (
+            StoredAttributes(step.state.modules),
+            stateless.bind([*step.changed, *step.fixed], values, bound),
+        ):
             return self.results()
 
     def guarded(
@@ -356,7 +363,10 @@ class _Loop(NamedTuple):
         """The state with its metrics reset, where an epoch starts."""
         variables = [*self.step.changed, *self.step.fixed]
         shaped = self.shaped(changed)
-        with stateless.bind(variables, [*shaped, *self.fixed]) as scope:
+        with (
+            StoredAttributes(self.step.state.modules),
+            stateless.bind(variables, [*shaped, *self.fixed]) as scope,
+        ):
             self.fresh()
         return as_rows(
             jnp.where(flag, scope.values[id(v)], value)

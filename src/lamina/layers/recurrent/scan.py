@@ -18,11 +18,15 @@ __all__ = ["rehearse", "stateful_scan"]
 
 def rehearse(function: Callable[..., Any], *args: Any) -> tuple[Any, list[Variable]]:
     """What a call would return, as shapes, and the variables it would assign."""
-    with StateScope() as scope:
-        result, _ = jax.eval_shape(
-            lambda *values: _call_apart(function, *values), *args
-        )
-    return result, list(scope.assigned.values())
+    assigned: list[Variable] = []
+
+    def call(*values: Any) -> Any:
+        with StateScope() as scope:
+            result, _ = _call_apart(function, *values)
+        assigned[:] = scope.assigned.values()
+        return result
+
+    return jax.eval_shape(call, *args), assigned
 
 
 def stateful_scan(
