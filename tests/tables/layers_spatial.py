@@ -156,6 +156,31 @@ POOLING = [
     ),
 ]
 
+VOLUME = floats(2, 5, 4, 3, 2)
+
+ADAPTIVE = [
+    signal("adaptive_average1d", lambda k: k.layers.AdaptiveAveragePooling1D(4)),
+    signal("adaptive_max1d", lambda k: k.layers.AdaptiveMaxPooling1D(2)),
+    signal(
+        "adaptive_average1d_channels_first",
+        lambda k: k.layers.AdaptiveAveragePooling1D(4, data_format=FIRST),
+        SIGNAL_FIRST,
+    ),
+    images("adaptive_average2d", lambda k: k.layers.AdaptiveAveragePooling2D((3, 4))),
+    images("adaptive_max2d", lambda k: k.layers.AdaptiveMaxPooling2D(3)),
+    images(
+        "adaptive_max2d_channels_first",
+        lambda k: k.layers.AdaptiveMaxPooling2D((4, 2), data_format=FIRST),
+        IMAGES_FIRST,
+    ),
+    LayerCase(
+        "adaptive_average3d",
+        lambda k: k.layers.AdaptiveAveragePooling3D((2, 3, 1)),
+        (VOLUME,),
+    ),
+    LayerCase("adaptive_max3d", lambda k: k.layers.AdaptiveMaxPooling3D(2), (VOLUME,)),
+]
+
 RESIZING = [
     images("up_sampling2d", lambda k: k.layers.UpSampling2D()),
     images("up_sampling2d_size", lambda k: k.layers.UpSampling2D((2, 3))),
@@ -184,4 +209,4 @@ RESIZING = [
     ),
 ]
 
-SPATIAL = [*CONV1D, *CONV2D, *POOLING, *RESIZING]
+SPATIAL = [*CONV1D, *CONV2D, *POOLING, *ADAPTIVE, *RESIZING]

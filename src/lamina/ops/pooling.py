@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import call, reference
-from lamina.ops.types import Tensor, array_of
+from lamina.ops.types import Tensor, array_of, float_array
 from lamina.ops.windows import (
     Sizes,
     Sliding,
@@ -23,7 +24,12 @@ from lamina.ops.windows import (
     to_channels_last,
 )
 
-__all__ = ["average_pool", "max_pool"]
+__all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
+    "average_pool",
+    "max_pool",
+]
 
 
 def _windows(
@@ -119,3 +125,57 @@ def average_pool(
     window, sliding = _windows("average_pool", x, pool_size, strides, padding)
     y = call("average_pool", x, window, sliding)
     return from_channels_last("average_pool", y, data_format)
+
+
+@op
+def adaptive_average_pool(
+    inputs: Tensor, output_size: Sizes, data_format: str | None = None
+) -> jax.Array:
+    """The mean of each of a given number of windows that cover the input.
+
+    Of `n` windows over `length` elements, window i reaches from
+    `floor(i * length / n)` to `ceil((i + 1) * length / n)`.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        output_size: number of windows, one for each axis or for all.
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+
+    Example:
+        >>> adaptive_average_pool([[[1.0], [2.0], [6.0]]], 2).ravel().tolist()
+        [1.5, 4.0]
+    """
+    x = to_channels_last("adaptive_average_pool", float_array(inputs), data_format)
+    counts = per_axis("adaptive_average_pool", "output_size", output_size, x.ndim - 2)
+    for axis, count in enumerate(counts, start=1):
+        places, seen = _covering(x.shape[axis], count)
+        weights = (seen / seen.sum(1, keepdims=True)).astype(x.dtype)
+        windows = jnp.moveaxis(jnp.take(x, places, axis), (axis, axis + 1), (-2, -1))
+        x = jnp.moveaxis(jnp.sum(windows * weights, -1), -1, axis)
+    return from_channels_last("adaptive_average_pool", x, data_format)
+
+
+@op
+def adaptive_max_pool(
+    inputs: Tensor, output_size: Sizes, data_format: str | None = None
+) -> jax.Array:
+    """The maximum of each window; windows and arguments as in `adaptive_average_pool`.
+
+    Example:
+        >>> adaptive_max_pool([[[1.0], [2.0], [6.0]]], 2).ravel().tolist()
+        [2.0, 6.0]
+    """
+    x = to_channels_last("adaptive_max_pool", array_of(inputs), data_format)
+    counts = per_axis("adaptive_max_pool", "output_size", output_size, x.ndim - 2)
+    for axis, count in enumerate(counts, start=1):
+        places, _ = _covering(x.shape[axis], count)
+        x = jnp.max(jnp.take(x, places, axis), axis + 1)
+    return from_channels_last("adaptive_max_pool", x, data_format)
+
+
+def _covering(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The elements of each window, the last one repeated, and which are no repeats."""
+    starts = np.arange(count) * length // count
+    ends = -(-(np.arange(count) + 1) * length // count)
+    places = starts[:, None] + np.arange((ends - starts).max())
+    return np.minimum(places, ends[:, None] - 1), places < ends[:, None]

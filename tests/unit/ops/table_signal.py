@@ -99,9 +99,27 @@ def columns_of(x, kernel, dilation=1, padding=0, stride=1):
     return windows.transpose(0, 1, 4, 5, 2, 3).reshape(n, -1, down * right)
 
 
+def pooled(reduce):
+    def oracle(x, counts, data_format="channels_last"):
+        first = 2 if data_format == "channels_first" else 1
+        for axis, n in enumerate(counts, first):
+            edges = [
+                (i * x.shape[axis] // n, -(-(i + 1) * x.shape[axis] // n))
+                for i in range(n)
+            ]
+            parts = [reduce(x.take(range(a, b), axis), axis) for a, b in edges]
+            x = np.stack(parts, axis)
+        return x
+
+    return oracle
+
+
 FIRST = "channels_first"
 LAST = IMAGES.transpose(0, 2, 3, 1)
 SIGNALS += [
+    OpCase("adaptive_average_pool", (IMAGES, (3, 4)), pooled(np.mean)),
+    OpCase("adaptive_average_pool", (IMAGES, (3, 4), FIRST), pooled(np.mean)),
+    OpCase("adaptive_max_pool", (IMAGES, (5, 2)), pooled(np.max)),
     OpCase("depth_to_space", (LAST, 2), shuffled),
     OpCase("depth_to_space", (IMAGES, 2, FIRST), shuffled),
     OpCase("psnr", (IMAGES, IMAGES + 0.1, 2.0), lambda x, y, top: 10 * np.log10(

@@ -1,0 +1,145 @@
+"""Pooling to an output of given size, whatever the size of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from lamina import ops
+from lamina.core.check import Check, sizes
+from lamina.layers.spatial import Spatial, data_formats, per_axis
+
+__all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
+]
+
+
+def _arguments(rank: int) -> dict[str, Check]:
+    return {"output_size": sizes(rank), "data_format": data_formats}
+
+
+class AdaptivePooling(Spatial):
+    """One value for each of a given number of windows that cover the input.
+
+    Of `n` windows over `length` steps, window i reaches from `floor(i * length / n)` to
+    `ceil((i + 1) * length / n)`.
+
+    Args:
+        output_size: number of windows along each spatial axis.
+        data_format: `"channels_last"` or `"channels_first"`.
+    """
+
+    pool: ClassVar[Callable[..., Any]]
+
+    def __init__(
+        self,
+        output_size: int | Sequence[int],
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data_format, **kwargs)
+        self.output_size = per_axis(output_size, self.rank)
+
+    def call(self, inputs: Any) -> Any:
+        return type(self).pool(inputs, self.output_size, self.data_format)
+
+
+class AdaptiveAveragePooling1D(AdaptivePooling):
+    """The mean of each window of steps.
+
+    Takes the arguments of `AdaptivePooling`.
+
+    Example:
+        >>> import numpy as np
+        >>> AdaptiveAveragePooling1D(3)(np.ones((2, 9, 4))).shape
+        (2, 3, 4)
+    """
+
+    rank = 1
+    arguments = _arguments(1)
+    pool = staticmethod(ops.adaptive_average_pool)
+
+
+class AdaptiveAveragePooling2D(AdaptivePooling):
+    """The mean of each window of rows and columns.
+
+    Takes the arguments of `AdaptivePooling`.
+
+    Example:
+        >>> import numpy as np
+        >>> AdaptiveAveragePooling2D(3)(np.ones((2, 7, 6, 4))).shape
+        (2, 3, 3, 4)
+    """
+
+    rank = 2
+    arguments = _arguments(2)
+    pool = staticmethod(ops.adaptive_average_pool)
+
+
+class AdaptiveAveragePooling3D(AdaptivePooling):
+    """The mean of each window of a volume.
+
+    Takes the arguments of `AdaptivePooling`.
+
+    Example:
+        >>> import numpy as np
+        >>> AdaptiveAveragePooling3D(3)(np.ones((2, 7, 6, 5, 4))).shape
+        (2, 3, 3, 3, 4)
+    """
+
+    rank = 3
+    arguments = _arguments(3)
+    pool = staticmethod(ops.adaptive_average_pool)
+
+
+class AdaptiveMaxPooling1D(AdaptivePooling):
+    """The maximum of each window of steps.
+
+    Takes the arguments of `AdaptivePooling`.
+
+    Example:
+        >>> import numpy as np
+        >>> AdaptiveMaxPooling1D(3)(np.ones((2, 9, 4))).shape
+        (2, 3, 4)
+    """
+
+    rank = 1
+    arguments = _arguments(1)
+    pool = staticmethod(ops.adaptive_max_pool)
+
+
+class AdaptiveMaxPooling2D(AdaptivePooling):
+    """The maximum of each window of rows and columns.
+
+    Takes the arguments of `AdaptivePooling`.
+
+    Example:
+        >>> import numpy as np
+        >>> AdaptiveMaxPooling2D(3)(np.ones((2, 7, 6, 4))).shape
+        (2, 3, 3, 4)
+    """
+
+    rank = 2
+    arguments = _arguments(2)
+    pool = staticmethod(ops.adaptive_max_pool)
+
+
+class AdaptiveMaxPooling3D(AdaptivePooling):
+    """The maximum of each window of a volume.
+
+    Takes the arguments of `AdaptivePooling`.
+
+    Example:
+        >>> import numpy as np
+        >>> AdaptiveMaxPooling3D(3)(np.ones((2, 7, 6, 5, 4))).shape
+        (2, 3, 3, 3, 4)
+    """
+
+    rank = 3
+    arguments = _arguments(3)
+    pool = staticmethod(ops.adaptive_max_pool)
