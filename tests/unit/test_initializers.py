@@ -174,6 +174,7 @@ def test_stft_is_a_fourier_transform(side, part):
         ("hann", np.hanning(16)),
         ("hamming", np.hamming(16)),
         ("blackman", np.blackman(16)),
+        ("bartlett", np.bartlett(16)),
     ],
 )
 def test_stft_windows(name, values):
@@ -183,6 +184,15 @@ def test_stft_windows(name, values):
         np.testing.assert_allclose(kernel[:, 0, 0], expected, atol=1e-6)
     periodic = initializers.STFT("real", name, None, periodic=True)((15, 1, 9))
     np.testing.assert_allclose(periodic[:, 0, 0], values[:-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("name", ["tukey", "blackmanharris", "nuttall", "flattop"])
+def test_stft_windows_are_those_of_scipy(name, periodic):
+    signal = pytest.importorskip("scipy.signal")
+    kernel = initializers.STFT("real", name, None, periodic)((16, 1, 9))
+    expected = signal.get_window(name, 16, fftbins=periodic)
+    np.testing.assert_allclose(kernel[:, 0, 0], expected, atol=1e-6)
 
 
 def test_stft_windows_must_fit():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -96,9 +96,19 @@ class Identity(Initializer):
 # A window is a sum of cosines: these are its coefficients.
 _WINDOWS = {
     "blackman": (0.42, -0.5, 0.08),
+    "blackmanharris": (0.35875, -0.48829, 0.14128, -0.01168),
     "boxcar": (1.0,),
+    "flattop": (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368),
     "hamming": (0.54, -0.46),
     "hann": (0.5, -0.5),
+    "nuttall": (0.3635819, -0.4891775, 0.1365995, -0.0106411),
+}
+_TAPERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "bartlett": lambda phase: 1 - np.abs(2 * phase - 1),
+    # A fourth of the window rises as a cosine, and a fourth falls.
+    "tukey": lambda phase: (
+        0.5 - 0.5 * np.cos(4 * np.pi * np.clip(np.minimum(phase, 1 - phase), 0, 0.25))
+    ),
 }
 
 
@@ -109,7 +119,8 @@ class STFT(Initializer):
 
     Args:
         side: "real" or "imag", the part that the kernel gives.
-        window: "hann", "hamming", "blackman", "boxcar", an array, or `None` for none.
+        window: "hann", "hamming", "blackman", "blackmanharris", "nuttall", "flattop",
+            "bartlett", "tukey", "boxcar", an array, or `None` for none.
         scaling: "density" or "spectrum" divides by the window's L2 or L1 norm.
         periodic: whether the window is that of a periodic signal.
 
@@ -135,10 +146,11 @@ class STFT(Initializer):
         scaling: str | None = "density",
         periodic: bool = False,
     ) -> None:
-        if isinstance(window, str) and window not in _WINDOWS:
+        names = [*_WINDOWS, *_TAPERS]
+        if isinstance(window, str) and window not in names:
             raise ArgumentError(
-                f"STFT: unknown window {window!r}. Use one of {list(_WINDOWS)}, an "
-                "array, or None."
+                f"STFT: unknown window {window!r}. Use one of {names}, an array, or "
+                "None."
             )
         self.side, self.window = side.lower(), window
         self.scaling = scaling.lower() if scaling else None
@@ -156,9 +168,11 @@ class STFT(Initializer):
 
     def _window_values(self, length: int) -> Any:
         if isinstance(self.window, str):
-            angle = 2 * np.pi * np.arange(length) / (length - (not self.periodic))
-            terms = enumerate(_WINDOWS[self.window])
-            values = sum(a * np.cos(k * angle) for k, a in terms)
+            phase = np.arange(length) / (length - (not self.periodic))
+            terms = enumerate(_WINDOWS.get(self.window, ()))
+            values = sum(a * np.cos(2 * np.pi * k * phase) for k, a in terms)
+            if self.window in _TAPERS:
+                values = _TAPERS[self.window](phase)
         else:
             values = np.asarray(self.window)
         values = np.asarray(values)
