@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Generator
@@ -28,7 +29,11 @@ T = TypeVar("T")
 
 
 class NonFiniteWarning(RuntimeWarning):
-    """A loss or gradient was infinite or not a number; training stopped before it."""
+    """A loss or gradient was infinite or not a number; training stopped before it.
+
+    The history's last epoch then has the metrics of its steps before that one, or NaN
+    if it had none, and NaN as loss.
+    """
 
 
 class Pacer:
@@ -63,6 +68,11 @@ def host_logs(logs: Any) -> dict[str, Any]:
 
 def _plain(logs: dict[str, Any]) -> dict[str, Any]:
     return {k: float(v) if np.ndim(v) == 0 else v for k, v in logs.items()}
+
+
+def _unknown(logs: dict[str, Any]) -> dict[str, Any]:
+    """Logs of no batch: what was gathered before one is not a value of a metric."""
+    return {k: math.nan if np.ndim(v) == 0 else v * math.nan for k, v in logs.items()}
 
 
 class Finished(NamedTuple):
@@ -295,7 +305,7 @@ class EpochLoop:
                 logs = host_logs(out["logs"])
             if i == bad:
                 self.interrupted = True
-                self._hooks.end(i, {**logs, "loss": float("nan")})
+                self._hooks.end(i, _unknown(logs))
                 return
             self._hooks.end(i, logs)
 
@@ -314,7 +324,8 @@ class EpochLoop:
             NonFiniteWarning,
             stacklevel=4,
         )
-        return {**logs, "loss": float("nan")}
+        known = logs if bad > 0 else _unknown(logs)
+        return {**known, "loss": float("nan")}
 
 
 def _next(segments: Generator[Segment]) -> Segment | None:

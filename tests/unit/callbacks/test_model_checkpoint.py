@@ -82,6 +82,24 @@ def test_saves_what_keras_saves(tmp_path, monkeypatch, path, arguments, expected
     assert saved(ModelCheckpoint(path, **arguments), LOSSES) == expected
 
 
+# What is monitored in each epoch, and the epochs that are saved. As Keras 3.15.1 does,
+# but for the last: there the best stays NaN, and no later epoch is saved.
+NAN = float("nan")
+NAN_SAVES = [
+    ([NAN], [1]),
+    ([0.5, NAN, 0.25], [1, 3]),
+    ([NAN, NAN], [1]),
+    ([NAN, 0.5, 0.25, 0.75], [1, 2, 3]),
+]
+
+
+@pytest.mark.parametrize(("losses", "epochs"), NAN_SAVES)
+def test_a_first_value_that_is_nan_is_saved(tmp_path, monkeypatch, losses, epochs):
+    monkeypatch.chdir(tmp_path)
+    checkpoint = ModelCheckpoint("{epoch}.keras", "loss", **BEST)
+    assert saved(checkpoint, losses) == [f"{epoch}.keras" for epoch in epochs]
+
+
 def test_messages(tmp_path, capsys):
     path = f"{tmp_path}/{{epoch}}.keras"
     saved(ModelCheckpoint(path, "loss", verbose=1, **BEST), [0.5, 0.25, 0.375])

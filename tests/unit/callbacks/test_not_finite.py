@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from lamina.optimizers import SGD
 from lamina.training.callbacks import Callback, LambdaCallback, TerminateOnNaN
 from lamina.training.loop import NonFiniteWarning
 from tests.unit.callbacks.helpers import Pretender, X, Y, small_model
@@ -42,6 +43,43 @@ def test_training_ends_with_that_epoch_and_finite_weights():
     assert history.epoch == [0]
     assert math.isnan(history.history["loss"][0])
     assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+# The first row that is not finite, and whether the epoch has metrics by then.
+@pytest.mark.parametrize(("row", "known"), [(0, False), (1, False), (5, True)])
+@pytest.mark.parametrize("needs", ["epochs", "batches", "model"])
+def test_metrics_of_the_epoch_are_those_of_its_good_batches(row, known, needs):
+    labels = Y.copy()
+    labels[row] = np.inf
+    model, seen = small_model(), []
+    callback = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs))
+    if needs != "epochs":
+        callback.on_train_batch_end = lambda batch, logs: seen.append(logs)
+        callback.needs = needs
+    with pytest.warns(NonFiniteWarning):
+        history = model.fit(
+            X, labels, batch_size=2, shuffle=False, epochs=2, verbose=0,
+            check_data=False, callbacks=[callback],
+        ).history  # fmt: skip
+    assert math.isnan(history["loss"][0])
+    assert math.isfinite(history["mae"][0]) == known
+    if known:
+        before = small_model().fit(
+            X[:4], Y[:4], batch_size=2, shuffle=False, verbose=0
+        )  # fmt: skip
+        assert history["mae"][0] == pytest.approx(before.history["mae"][0])
+    if needs != "epochs":
+        assert math.isnan(seen[-2]["loss"]) and math.isnan(seen[-2]["mae"])
+
+
+def test_epochs_of_one_dispatch_end_with_metrics_that_are_not_known():
+    """The epoch that fails at its first batch is not the first of its dispatch."""
+    x, y = np.ones((4, 3), "float32"), np.full((4, 1), 1e30, "float32")
+    model = small_model(optimizer=SGD(30.0))
+    with pytest.warns(NonFiniteWarning):
+        history = model.fit(x, y, batch_size=4, epochs=200, verbose=0).history
+    assert math.isnan(history["loss"][-1]) and math.isnan(history["mae"][-1])
+    assert np.isfinite(history["mae"][:-1]).all()
 
 
 def test_terminate_says_so(capsys):

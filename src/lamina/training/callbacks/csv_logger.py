@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import os
-from typing import Any, TextIO
+import warnings
+from io import FileIO
+from typing import Any
 
 import numpy as np
 
 from lamina.core.check import Check
+from lamina.errors import SaveError
 from lamina.training.callbacks.base import Callback
 
 __all__ = ["CSVLogger"]
@@ -37,7 +42,7 @@ class CSVLogger(Callback):
 
     epochs_may_wait = True
     # What a killed run has written after its last checkpoint is cut off.
-    state_names = ("keys", "_size")
+    state_names = ("keys", "_size", "_waiting")
     arguments = {
         "filename": Check(
             "a path", lambda v: isinstance(v, (str, os.PathLike)), (None, 3)
@@ -57,38 +62,68 @@ class CSVLogger(Callback):
         self.filename = os.fspath(filename)
         self.sep, self.append = separator, append
         self.keys: list[str] | None = None
-        self._file: TextIO | None = None
-        self._writer: Any = None
+        self._file: FileIO | None = None
         self._size = 0
+        self._waiting = b""
+        self._warned = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Open the file; it is emptied with the first line that is written."""
+        """Open the file; it is emptied with the first line that is written.
+
+        Raises:
+            SaveError: the file cannot be opened for writing.
+        """
         self.close()
-        self.keys = None
-        self._file = open(  # noqa: SIM115, closed by `close`
-            self.filename, "a", newline="", encoding="utf-8"
-        )
+        self.keys, self._waiting, self._warned = None, b"", False
+        try:
+            self._file = open(self.filename, "ab", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise SaveError(
+                f"CSVLogger cannot write {self.filename!r}: {error.strerror}. Give "
+                "`filename` in a folder that exists and can be written to."
+            ) from None
         self._size = self._file.tell() if self.append else 0
-        self._writer = csv.writer(self._file, delimiter=self.sep)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write a line; before the first one, the names."""
         logs = logs or {}
-        assert self._file is not None
-        self._file.truncate(self._size)
+        lines = io.StringIO(newline="")
+        writer = csv.writer(lines, delimiter=self.sep)
         if self.keys is None:
             self.keys = _names(logs)
             if self._size == 0:
-                self._writer.writerow(["epoch", *self.keys])
+                writer.writerow(["epoch", *self.keys])
         values = [_text(logs.get(key, "NA")) for key in self.keys]
-        self._writer.writerow([epoch, *values])
-        self._file.flush()
-        self._size = self._file.tell()
+        writer.writerow([epoch, *values])
+        self._waiting += lines.getvalue().encode()
+        self._write()
+
+    def _write(self) -> None:
+        """Write the lines that wait; where the disk refuses, they wait on."""
+        assert self._file is not None
+        try:
+            # Half a line, or lines of a run that was killed, may be in the way.
+            if self._file.seek(0, os.SEEK_END) > self._size:
+                self._file.truncate(self._size)
+            written = self._file.write(self._waiting)
+            if written < len(self._waiting):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            if not self._warned:
+                warnings.warn(
+                    f"CSVLogger cannot write {self.filename!r}: {error.strerror}. "
+                    "Training continues, and the lines are written once that works.",
+                    stacklevel=2,
+                )
+            self._warned = True
+            return
+        self._size += written
+        self._waiting = b""
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Close the file."""
         if self._file is not None:
-            self._file.truncate(self._size)
+            self._write()
         self.close()
 
     def close(self) -> None:

@@ -144,7 +144,8 @@ class ModelCheckpoint(MonitorCallback):
             # Better one file too many than none at all.
             return ""
         before = "" if self.best is None else f" from {self.best:.5f}"
-        if self.is_better(current, self.best):
+        # The first value counts even if it is NaN: there is no file yet.
+        if self.best is None or self.is_better(current, self.best):
             self.best = current
             return f"{self.monitor} improved{before} to {current:.5f}, "
         if self.verbose:

@@ -13,9 +13,10 @@ import jax
 import numpy as np
 
 from lamina.core.check import Check, at_least, boolean, is_int
-from lamina.errors import ArgumentError, did_you_mean, missing_package
+from lamina.errors import ArgumentError, SaveError, did_you_mean, missing_package
 from lamina.layers import Embedding
 from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.event_file import summary_writer
 from lamina.training.callbacks.learning_rate import rate_of
 
 __all__ = ["TensorBoard"]
@@ -97,10 +98,8 @@ class TensorBoard(Callback):
 
     def _writer(self, name: str) -> Any:
         if name not in self._writers:
-            # An extra: the types are checked without it too.
-            from tensorboardX import SummaryWriter  # type: ignore[import-not-found]
-
-            self._writers[name] = SummaryWriter(str(Path(self.log_dir, name)))
+            folder = str(Path(self.log_dir, name))
+            self._writers[name] = summary_writer(folder, required=False)
         return self._writers[name]
 
     def _scalars(self, writer: str, values: dict[str, Any], step: int) -> None:
@@ -109,10 +108,16 @@ class TensorBoard(Callback):
                 self._writer(writer).add_scalar(name, float(value), step)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Write the model's summary."""
+        """Write the model's summary.
+
+        Raises:
+            SaveError: the folder cannot be written to.
+        """
+        self.close()
         if self.embeddings_freq:
             self._names = {e.name: self._names_of(e) for e in self._embeddings()}
         self._batches = 0
+        self._open_train()
         self._profile()
         if self.write_graph:
             self.model.summary(
@@ -120,6 +125,16 @@ class TensorBoard(Callback):
                     "model", f"<pre>{text}</pre>", 0
                 )
             )
+
+    def _open_train(self) -> None:
+        folder = str(Path(self.log_dir, "train"))
+        try:
+            self._writers["train"] = summary_writer(folder, required=True)
+        except OSError as error:
+            raise SaveError(
+                f"TensorBoard cannot write to {folder!r}: {error.strerror or error}. "
+                "Give `log_dir` a folder that can be written to."
+            ) from None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the time."""

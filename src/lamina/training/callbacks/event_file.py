@@ -1,0 +1,94 @@
+"""Event files for TensorBoard that do not stop training when a disk is full."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import suppress
+from typing import Any
+
+__all__ = ["summary_writer"]
+
+
+class _EventFile:
+    """What a `SummaryWriter` of tensorboardX writes events with.
+
+    That of tensorboardX writes in a thread, which ends at the first error; then the
+    next events fill a queue, and training waits for ever.
+    """
+
+    def __init__(self, folder: str, required: bool) -> None:
+        # An extra: the types are checked without it too.
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.record_writer import directory_check
+
+        self._folder = folder
+        self._file: Any = None
+        try:
+            directory_check(folder)
+            self._file = EventsWriter(f"{folder}/events")
+        except OSError as error:
+            if required:
+                raise
+            self._give_up(error)
+
+    def get_logdir(self) -> str:
+        """Return the folder."""
+        return self._folder
+
+    def add_summary(
+        self, summary: Any, global_step: int | None = None, walltime: Any = None
+    ) -> None:
+        """Write an event with a summary."""
+        from tensorboardX.proto.event_pb2 import Event
+
+        event = Event(summary=summary, wall_time=walltime or time.time())
+        event.step = int(global_step or 0)
+        self._attempt("write_event", event)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._attempt("flush")
+
+    def close(self) -> None:
+        """Write what is buffered, and close the file."""
+        self._attempt("close")
+        self._file = None
+
+    def _attempt(self, method: str, *args: Any) -> None:
+        if self._file is None:
+            return
+        try:
+            getattr(self._file, method)(*args)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        warnings.warn(
+            f"TensorBoard cannot write to {self._folder!r}: {error.strerror or error}. "
+            "Training continues without these logs.",
+            stacklevel=2,
+        )
+        file, self._file = self._file, None
+        with suppress(OSError):
+            if file is not None:
+                file.close()
+
+
+def summary_writer(folder: str, required: bool) -> Any:
+    """Return a `SummaryWriter` of tensorboardX that writes with an `_EventFile`.
+
+    Args:
+        folder: where to.
+        required: whether a folder that cannot be written to is an error, not a warning.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    from tensorboardX import SummaryWriter
+
+    file = _EventFile(folder, required)
+    files = {"_get_file_writer": lambda _: file}
+    writer = type("SummaryWriter", (SummaryWriter,), files)(folder, write_to_disk=False)
+    writer.file_writer, writer.all_writers = file, {folder: file}
+    return writer
