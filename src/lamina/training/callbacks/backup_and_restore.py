@@ -33,7 +33,9 @@ class BackupAndRestore(Callback):
     epochs_may_wait = True
     arguments = {
         "backup_dir": Check(
-            "a path", lambda v: isinstance(v, (str, os.PathLike)), (None, 3)
+            "a path",
+            lambda v: isinstance(v, (str, os.PathLike)) and v != "",
+            (None, 3, ""),
         ),
         "save_freq": Check(
             "'epoch' or a positive number of batches",

@@ -40,9 +40,10 @@ class _EventFile:
         self, summary: Any, global_step: int | None = None, walltime: Any = None
     ) -> None:
         """Write an event with a summary."""
-        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto import event_pb2
 
-        event = Event(summary=summary, wall_time=walltime or time.time())
+        messages: Any = event_pb2  # its classes are made at run time
+        event = messages.Event(summary=summary, wall_time=walltime or time.time())
         event.step = int(global_step or 0)
         self._attempt("write_event", event)
 
@@ -89,6 +90,7 @@ def summary_writer(folder: str, required: bool) -> Any:
 
     file = _EventFile(folder, required)
     files = {"_get_file_writer": lambda _: file}
-    writer = type("SummaryWriter", (SummaryWriter,), files)(folder, write_to_disk=False)
+    kind: Any = type("SummaryWriter", (SummaryWriter,), files)
+    writer = kind(folder, write_to_disk=False)
     writer.file_writer, writer.all_writers = file, {folder: file}
     return writer

@@ -21,10 +21,12 @@ class LambdaCallback(Callback):
         on_train_end: called with `(logs)`.
         on_train_batch_begin: called with `(batch, logs)`.
         on_train_batch_end: called with `(batch, logs)`.
-        **kwargs: functions for other methods, by the method's name.
+        **kwargs: functions for other methods, by the method's name; under a name that
+            is not like that of a method, an attribute.
 
     Raises:
-        ArgumentTypeError: a `Callback` has no method of that name.
+        ArgumentTypeError: a `Callback` has no method of that name, but one of a
+            similar name.
 
     Example:
         >>> shout = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
@@ -54,10 +56,11 @@ class LambdaCallback(Callback):
         }
         known = [name for name in vars(Callback) if name.startswith("on_")]
         for name, function in functions.items():
-            if name not in known:
+            hint = did_you_mean(name, known)
+            if name not in known and (hint or name.startswith("on_")):
                 raise ArgumentTypeError(
-                    f"LambdaCallback: callbacks have no method {name!r}."
-                    f"{did_you_mean(name, known)} They have: {', '.join(known)}."
+                    f"LambdaCallback: callbacks have no method {name!r}.{hint} They "
+                    f"have: {', '.join(known)}."
                 )
             if function is not None:
                 setattr(self, name, function)
