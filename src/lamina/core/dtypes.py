@@ -12,6 +12,7 @@ import numpy as np
 from lamina import config
 from lamina.config import dtype_policy, set_dtype_policy
 from lamina.core.check import patterns
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -117,6 +118,7 @@ class DTypePolicy:
         'bfloat16'
     """
 
+    @filter_traceback
     def __init__(self, name: str | None = None) -> None:
         if name is None:
             name = dtype_policy().name
@@ -183,6 +185,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         (<DTypePolicy "mixed_bfloat16">, <DTypePolicy "float32">)
     """
 
+    @filter_traceback
     def __init__(
         self, default_policy: Any = None, policy_map: dict[str, Any] | None = None
     ) -> None:

@@ -167,16 +167,22 @@ def known_keywords(function: F) -> F:
     """
     known = [n for n in inspect.signature(function).parameters if n != "self"]
 
-    @filter_traceback
     @functools.wraps(function)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            refuse_unknown(kwargs)
+            return function(self, *args, **kwargs)
+        except (Exception, KeyboardInterrupt) as error:
+            shorten(error)
+            raise
+
+    def refuse_unknown(kwargs: dict[str, Any]) -> None:
         for name in kwargs:
             if name not in known:
                 raise ArgumentTypeError(
                     f"`{function.__name__}` has no argument {name!r}."
                     f"{did_you_mean(name, known)} It takes: {', '.join(known)}."
                 )
-        return function(self, *args, **kwargs)
 
     return call  # type: ignore[return-value]
 

@@ -21,6 +21,7 @@ from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.module import Module
 from lamina.core.registry import Registry
 from lamina.core.scope import is_tracing, local
+from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError, StateError, invalid
 
@@ -223,6 +224,7 @@ def _default_generator() -> SeedGenerator:
     return _process["default"]
 
 
+@filter_traceback
 def normal(
     shape: Sequence[int],
     mean: float = 0.0,
@@ -236,6 +238,7 @@ def normal(
     return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
 
 
+@filter_traceback
 def uniform(
     shape: Sequence[int],
     minval: float = 0.0,
@@ -248,6 +251,7 @@ def uniform(
     return jax.random.uniform(draw_seed(seed), tuple(shape), dtype, minval, maxval)
 
 
+@filter_traceback
 def randint(
     shape: Sequence[int],
     minval: int,
@@ -264,6 +268,7 @@ def randint(
     return jax.random.randint(key, tuple(shape), minval, maxval, dtype)
 
 
+@filter_traceback
 def truncated_normal(
     shape: Sequence[int],
     mean: float = 0.0,
@@ -278,6 +283,7 @@ def truncated_normal(
     return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
 
 
+@filter_traceback
 def categorical(
     logits: Any,
     num_samples: int,
@@ -296,6 +302,7 @@ def categorical(
     return jnp.moveaxis(sample, 0, -1).astype(dtype)
 
 
+@filter_traceback
 def shuffle(
     x: Any, axis: int = 0, seed: int | SeedGenerator | None = None
 ) -> jax.Array:
@@ -303,6 +310,7 @@ def shuffle(
     return jax.random.permutation(draw_seed(seed), jnp.asarray(x), axis)
 
 
+@filter_traceback
 def gamma(
     shape: Sequence[int],
     alpha: Any,
@@ -315,6 +323,7 @@ def gamma(
     return jax.random.gamma(draw_seed(seed), alpha, tuple(shape), dtype)
 
 
+@filter_traceback
 def beta(
     shape: Sequence[int],
     alpha: Any,
@@ -328,6 +337,7 @@ def beta(
     return jax.random.beta(draw_seed(seed), alpha, beta, tuple(shape), dtype)
 
 
+@filter_traceback
 def binomial(
     shape: Sequence[int],
     counts: Any,
@@ -348,6 +358,7 @@ def _require_float(owner: str, dtype: Any, hint: str = "") -> str:
     return dtype
 
 
+@filter_traceback
 def dropout(
     inputs: Any,
     rate: float,

@@ -25,6 +25,7 @@ from lamina.core.dtypes import (
 )
 from lamina.core.limits import reading
 from lamina.core.scope import local
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import (
     ArgumentError,
     FileFormatError,
@@ -104,12 +105,11 @@ class Registry:
 
     def _readable_names(self) -> list[str]:
         """Return one name of each object: `IoU` rather than `io_u`, and no wrappers."""
-        names = [
-            item.__name__ if re.search(r"(^|_)[a-z](_|$)", alias) else alias
-            for alias, item in self.aliases.items()
-        ]
+        pairs = self.aliases.items()
+        names = [o.__name__ if re.search("(^|_)[a-z](_|$)", n) else n for n, o in pairs]
         return [name for name in names if not name.endswith("_wrapper")]
 
+    @filter_traceback
     def get(self, identifier: Any) -> Any:
         """An object from a name, a config, a class, or the object itself.
 
@@ -138,6 +138,7 @@ class Registry:
         described = isinstance(identifier, (str, dict)) or inspect.isclass(identifier)
         return callable(found) or (described and not isinstance(found, dict))
 
+    @filter_traceback
     def deserialize(
         self, config: Any, custom_objects: dict[str, Any] | None = None
     ) -> Any:

@@ -80,6 +80,7 @@ def _part(
     return words.short(words.mark(shuffled), labels[order])
 
 
+@filter_traceback
 def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
     """The rank of each word by frequency; `load_data` adds `index_from` to it.
 

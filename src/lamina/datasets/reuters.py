@@ -79,6 +79,7 @@ def load_data(
     return split_at(words.cut(kept), labels, int(len(kept) * (1 - test_split)))
 
 
+@filter_traceback
 def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
     """The rank of each word by frequency; `load_data` adds `index_from` to it.
 

@@ -22,6 +22,7 @@ from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
 from lamina.core.limits import check_output, reading
 from lamina.core.registry import refuse_code
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.attributes import ActivationAttribute
 from lamina.layers.base import Layer
@@ -141,6 +142,7 @@ class InputLayer(Layer):
         }
 
 
+@filter_traceback
 def Input(  # noqa: N802
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, boolean, is_int
 from lamina.core.masks import get_mask
+from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import Layer
 
@@ -330,6 +331,7 @@ def _unit(x: jax.Array, axis: int) -> jax.Array:
     return x * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
 
 
+@filter_traceback
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The sum of tensors, element by element.
 
@@ -340,6 +342,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Add(**kwargs)(inputs)
 
 
+@filter_traceback
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The first of two tensors minus the second, element by element.
 
@@ -350,6 +353,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Subtract(**kwargs)(inputs)
 
 
+@filter_traceback
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The product of tensors, element by element.
 
@@ -360,6 +364,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Multiply(**kwargs)(inputs)
 
 
+@filter_traceback
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The mean of tensors, element by element.
 
@@ -370,6 +375,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Average(**kwargs)(inputs)
 
 
+@filter_traceback
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The largest of tensors, element by element.
 
@@ -380,6 +386,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Maximum(**kwargs)(inputs)
 
 
+@filter_traceback
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The smallest of tensors, element by element.
 
@@ -390,6 +397,7 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Minimum(**kwargs)(inputs)
 
 
+@filter_traceback
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     """Tensors joined along an axis.
 
@@ -401,6 +409,7 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     return Concatenate(axis, **kwargs)(inputs)
 
 
+@filter_traceback
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
     """Row by row, the product of two tensors summed along one axis of each.
 

@@ -179,6 +179,7 @@ def get(identifier: Any) -> Any:
     return loss_registry.get(identifier)
 
 
+@filter_traceback
 def serialize(loss: Any) -> Any:
     """A JSON-able description of a loss.
 
@@ -188,6 +189,7 @@ def serialize(loss: Any) -> Any:
     return registry.serialize(loss)
 
 
+@filter_traceback
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The loss that a config describes.
 

@@ -247,6 +247,7 @@ def get(identifier: Any) -> Any:
     return metric_registry.get(identifier)
 
 
+@filter_traceback
 def serialize(metric: Any) -> Any:
     """A JSON-able description of a metric.
 
@@ -256,6 +257,7 @@ def serialize(metric: Any) -> Any:
     return registry.serialize(metric)
 
 
+@filter_traceback
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The metric that a config describes.
 

@@ -236,3 +236,17 @@ def input_layer(tensor: SymbolicTensor) -> InputLayer:
             batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name
         )
     return tensor.layer
+
+
+def refuse_equal_names(layers: Sequence[Layer]) -> None:
+    """Refuse layers of one model that have the same name."""
+    seen: dict[str, Layer] = {}
+    for layer in layers:
+        other = seen.setdefault(layer.name, layer)
+        if other is not layer:
+            raise ArgumentError(
+                f"Two layers are named {layer.name!r} ({type(other).__name__} and "
+                f"{type(layer).__name__}). Layers of one model need different names: "
+                f"give one of them another, as in {type(layer).__name__}(..., "
+                f"name={layer.name + '_2'!r})."
+            )

@@ -17,7 +17,7 @@ from lamina.core.limits import reading
 from lamina.core.module import overridable, signature
 from lamina.core.registry import custom_object_scope, deserialize, serialize_once
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
 from lamina.errors import (
@@ -29,7 +29,7 @@ from lamina.errors import (
 )
 from lamina.layers import Layer
 from lamina.layers.base import is_shape, shapes_of
-from lamina.models.graph import Graph
+from lamina.models.graph import Graph, refuse_equal_names
 from lamina.models.graph_config import graph_config, graph_from_config
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
 from lamina.saving.bounded_json import read_json
@@ -92,7 +92,7 @@ class Model(Trainer, Layer):
     def _set_graph(self, inputs: Any, outputs: Any) -> None:
         self._graph = Graph(inputs, outputs)
         self._graph_layers = self._graph.layers
-        _refuse_equal_names(self._graph_layers)
+        refuse_equal_names(self._graph_layers)
         self.built = True
 
     @overridable
@@ -108,11 +108,14 @@ class Model(Trainer, Layer):
     def _has_call(self) -> bool:
         return self._graph is not None or type(self).call is not Model.call
 
-    @filter_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
         if local.state is not None or not _all_concrete(args, kwargs):
             return super().__call__(*args, **kwargs)
-        return self._forward(args, kwargs)
+        try:
+            return self._forward(args, kwargs)
+        except (Exception, KeyboardInterrupt) as error:
+            shorten(error)
+            raise
 
     def _forward(self, args: Any, kwargs: Any) -> Any:
         """Call through one compiled program for each set of shapes and flags."""
@@ -480,16 +483,3 @@ def _is_tensor(value: Any) -> bool:
 def _all_concrete(args: Any, kwargs: Any) -> bool:
     leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_tensor)
     return not any(isinstance(v, (SymbolicTensor, Tracer)) for v in leaves)
-
-
-def _refuse_equal_names(layers: Sequence[Layer]) -> None:
-    seen: dict[str, Layer] = {}
-    for layer in layers:
-        other = seen.setdefault(layer.name, layer)
-        if other is not layer:
-            raise ArgumentError(
-                f"Two layers are named {layer.name!r} ({type(other).__name__} and "
-                f"{type(layer).__name__}). Layers of one model need different names: "
-                f"give one of them another, as in {type(layer).__name__}(..., "
-                f"name={layer.name + '_2'!r})."
-            )

@@ -14,6 +14,7 @@ from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.graph import op
+from lamina.core.tracebacks import filter_traceback
 from lamina.ops.types import Shape, Tensor, array_of, operand
 
 __all__ = [
@@ -101,6 +102,7 @@ def dtype(x: Any) -> str:
     return standardize_dtype(x.dtype)
 
 
+@filter_traceback
 def empty(shape: Shape, dtype: Any = None) -> jax.Array:
     """An array to be filled: zeros, as JAX has no arrays without values."""
     use_device()
@@ -113,6 +115,7 @@ def empty_like(x: Tensor, dtype: Any = None) -> jax.Array:
     return jnp.zeros_like(array_of(x), _named(dtype))
 
 
+@filter_traceback
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
     """Ones on a diagonal, zeros elsewhere.
 
@@ -138,6 +141,7 @@ def full_like(x: Tensor, fill_value: Tensor, dtype: Any = None) -> jax.Array:
     return jnp.full_like(array_of(x), operand(fill_value), _named(dtype))
 
 
+@filter_traceback
 def identity(n: int, dtype: Any = None) -> jax.Array:
     """The identity matrix of n rows."""
     return jnp.eye(n, dtype=standardize_dtype(dtype))
@@ -265,6 +269,7 @@ def _class_indices(x: Tensor) -> jax.Array:
     return labels.astype("int32")
 
 
+@filter_traceback
 def ones(shape: Shape, dtype: Any = None) -> jax.Array:
     """An array of ones."""
     use_device()
@@ -288,12 +293,14 @@ def size(x: Any) -> int:
     return math.prod(shape(x))
 
 
+@filter_traceback
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
     """Ones on and below a diagonal, zeros above; arguments as in `eye`."""
     use_device()
     return jnp.tri(N, M, k, standardize_dtype(dtype))
 
 
+@filter_traceback
 def zeros(shape: Shape, dtype: Any = None) -> jax.Array:
     """An array of zeros."""
     use_device()

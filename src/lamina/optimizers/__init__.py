@@ -101,6 +101,7 @@ def get(identifier: Any) -> Any:
     )
 
 
+@filter_traceback
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """An optimizer's config, as files hold it.
 
@@ -110,6 +111,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return registry.serialize(optimizer)
 
 
+@filter_traceback
 def deserialize(
     config: dict[str, Any], custom_objects: dict[str, Any] | None = None
 ) -> Optimizer:

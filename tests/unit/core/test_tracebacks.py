@@ -99,3 +99,22 @@ def test_interrupts_are_filtered_too():
     with pytest.raises(KeyboardInterrupt) as caught:
         fitted()(callbacks=[Interrupts()])
     assert "lamina" not in packages(caught.value)
+
+
+NAMESPACES = ("activations", "constraints", "initializers", "losses", "metrics")
+NAMESPACES = (*NAMESPACES, "optimizers", "regularizers")
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+@pytest.mark.parametrize("function", ["get", "deserialize"])
+def test_unknown_names_show_one_frame(name: str, function: str) -> None:
+    with pytest.raises(lamina.errors.UnknownNameError) as caught:
+        getattr(getattr(lamina, name), function)("unknown")
+    assert functions(caught.value) == ["test_unknown_names_show_one_frame"]
+
+
+def test_functions_without_a_graph_are_filtered() -> None:
+    for call in (lambda: ops.zeros("ab"), lambda: lamina.random.normal("ab")):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert len(functions(caught.value)) <= 3
