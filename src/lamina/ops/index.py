@@ -183,17 +183,18 @@ def _segments(
     is_sorted: bool,
 ) -> jax.Array:
     data, ids = array_of(data), array_of(segment_ids)
+    if number is None and isinstance(ids, Tracer):
+        raise ArgumentError(
+            f"{function.__name__}: `num_segments` is needed inside models and compiled "
+            "functions, where the segments cannot be counted: pass "
+            "`num_segments=...`."
+        )
     if ids.ndim != 1 or data.shape[:1] != ids.shape:
         raise ShapeError(
             f"{function.__name__}: `segment_ids` must have one number for each row of "
             f"`data`. Received: shapes {ids.shape} and {data.shape}."
         )
     if number is None:
-        if isinstance(ids, Tracer):
-            raise ArgumentError(
-                f"{function.__name__}: `num_segments` is needed inside compiled "
-                "functions, where the segments can't be counted."
-            )
         number = int(ids.max()) + 1
     return function(data, ids, number, indices_are_sorted=is_sorted)
 

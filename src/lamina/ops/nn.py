@@ -212,7 +212,8 @@ def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
     x = float_array(x)
     # `fit` warns of layers that end in such a softmax.
     outside = local.call is None
-    if outside and isinstance(axis, int) and x.ndim and x.shape[axis] == 1:
+    along = isinstance(axis, int) and -x.ndim <= axis < x.ndim
+    if outside and along and x.shape[axis] == 1:
         warnings.warn(
             f"softmax: axis {axis} of an input of shape {x.shape} has size 1, so that "
             "every result is 1. For one probability use `sigmoid`.",

@@ -93,6 +93,12 @@ def test_axis_none_is_the_whole_array(name):
     np.testing.assert_allclose(whole.ravel(), getattr(ops, name)(x.ravel()), rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "normalize"])
+def test_axes_that_do_not_exist_are_refused(name):
+    with pytest.raises(ValueError, match="axis 2"):
+        getattr(ops, name)(floats(2, 3), axis=2)
+
+
 def test_softmax_of_one_number_warns():
     with pytest.warns(LikelyMistakeWarning, match="sigmoid"):
         ops.softmax(np.ones((3, 1)))
