@@ -12,11 +12,15 @@ __all__ = ["map_tracers", "tracers_in", "without_tracers"]
 
 def tracers_in(value: Any) -> Iterator[Any]:
     """The tracers in nested lists, tuples and dictionaries."""
-    if isinstance(value, Tracer):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from tracers_in(item)
+    stack: list[Any] = [value]
+    seen: set[int] = set()  # a container may hold itself
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Tracer):
+            yield item
+        elif isinstance(item, (list, tuple, dict)) and id(item) not in seen:
+            seen.add(id(item))
+            stack.extend(item.values() if isinstance(item, dict) else item)
 
 
 def map_tracers(

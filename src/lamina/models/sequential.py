@@ -10,7 +10,7 @@ from lamina.core.limits import reading
 from lamina.core.module import overridable
 from lamina.core.registry import custom_object_scope, deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph import input_layer
 from lamina.models.model import Model
@@ -173,6 +173,12 @@ class Sequential(Model):
             custom_object_scope(custom_objects),
             reading(config, f"The config of {cls.__name__}"),
         ):
+            for layer in config["layers"]:
+                if not isinstance(layer, dict) or "config" not in layer:
+                    raise FileFormatError(
+                        f"The config of {cls.__name__} has {shown(layer)} among its "
+                        "layers. Each must be a dictionary with a 'config'."
+                    )
             layers = [deserialize(layer) for layer in config["layers"]]
             shape = config.get("build_input_shape")
             model = cls(layers, name=config.get("name"))

@@ -41,10 +41,14 @@ _SKIPPED = frozenset(
 def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
     """Each module that a file has a place for, with its path, parents first."""
     seen: set[int] = set()
+    entered: set[int] = set()  # a container may hold itself
 
     def visit(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, (list, tuple, dict)):
-            yield from visit_each(path, value)
+            if id(value) not in entered:
+                entered.add(id(value))
+                yield from visit_each(path, value)
+                entered.remove(id(value))
         elif isinstance(value, Module) and id(value) not in seen:
             seen.add(id(value))
             yield path, value

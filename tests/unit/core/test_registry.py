@@ -65,3 +65,10 @@ def test_container_that_holds_itself_ends_the_walk():
     layer.build((None, 2))
     assert len(layer.weights) == 2
     assert layer.sublayers() == [layer.blocks[0]]
+
+
+def test_config_of_a_stack_needs_configs_of_layers():
+    config = serialize(layers.Dense(1))
+    stack = {"module": "keras", "class_name": "Sequential"}
+    with pytest.raises(FileFormatError, match="'config'"):
+        deserialize({**stack, "config": {"name": "a", "layers": [config, {}]}})

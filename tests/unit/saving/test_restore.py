@@ -377,3 +377,22 @@ def test_compiled_model_comes_back_before_its_first_step(
     expected = model.fit(*data, epochs=2, verbose=0, shuffle=False).history
     history = restored.fit(*data, epochs=2, verbose=0, shuffle=False).history
     assert history == expected
+
+
+@register_keras_serializable("restored")
+class HoldsItself(lamina.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = [layers.Dense(2)]
+        self.blocks.append(self.blocks)
+
+    def call(self, inputs):
+        return self.blocks[0](inputs)
+
+
+def test_container_that_holds_itself_is_saved_once(tmp_path):
+    model, x = HoldsItself(), np.ones((2, 4), "float32")
+    expected = model(x)
+    model.save(tmp_path / "m.keras")
+    restored = lamina.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(restored(x), expected)
