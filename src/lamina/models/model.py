@@ -260,8 +260,6 @@ class Model(Trainer, Layer):
         names = list(signature(type(self).call).parameters)[1:]
         given = dict(zip(names, args, strict=False)) | kwargs
         tensors = {k: v for k, v in given.items() if jax.tree.leaves(shapes_of(v))}
-        if type(self).build is not Model.build:
-            return super()._shapes_for_build(args, kwargs)
         if len(tensors) > 1:
             return {f"{name}_shape": shapes_of(v) for name, v in tensors.items()}
         values = list(tensors.values())
