@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
@@ -26,8 +27,11 @@ __all__ = [
 # Seconds between two looks at the flag while waiting.
 _POLL = 0.05
 
-# What threads of `run_in_thread` are at work on.
+# What threads of `run_in_thread` are at work on, and the runs of all threads.
 _running: set[Future[Any]] = set()
+_runs: set[Interrupt] = set()
+# Seconds that runs in other threads get to stop when Python ends.
+_STOPPING = 10.0
 
 T = TypeVar("T")
 
@@ -59,6 +63,10 @@ class Interrupt:
         """Whether a signal has come."""
         return bool(self._received)
 
+    def request(self) -> None:
+        """Set the flag, as Ctrl-C does."""
+        self._received.append(signal.SIGINT)
+
     def check(self) -> None:
         """Raise `Interrupted` if a signal has come."""
         if self._received:
@@ -68,6 +76,7 @@ class Interrupt:
         self._outer, local.interrupt = local.interrupt, self
         if self._outer is not None:
             self._received = self._outer._received
+        _runs.add(self)
         if threading.current_thread() is threading.main_thread():
             if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
                 self._install(signal.SIGINT)
@@ -84,6 +93,7 @@ class Interrupt:
         self._received.append(number)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        _runs.discard(self)
         local.interrupt = self._outer
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -125,11 +135,16 @@ def run_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
 
 @atexit.register
 def _wait_before_exit() -> None:
-    """Let compilations end: XLA aborts the process if Python ends under one.
+    """Let runs and compilations end: XLA aborts the process if Python ends under one.
 
-    After Ctrl-C nobody wants to wait for that, so the process dies of SIGINT here, as
-    Python itself does after an unhandled `KeyboardInterrupt`.
+    After Ctrl-C nobody wants to wait for a compilation, so the process dies of SIGINT
+    here, as Python itself does after an unhandled `KeyboardInterrupt`.
     """
+    for run in list(_runs):
+        run.request()
+    end = time.monotonic() + _STOPPING
+    while _runs and time.monotonic() < end:
+        time.sleep(_POLL)
     if not _running:
         return
     if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):

@@ -269,6 +269,35 @@ def test_sigterm_writes_a_checkpoint_and_ends_the_process(
     assert bool(list(tmp_path.glob("run/step-*"))) == bool(said)
 
 
+# How a program ends whose fit is in a thread: its last line, and its status.
+THREADS: dict[str, tuple[str, int]] = {
+    "Ctrl-C": ("thread.join()", -signal.SIGINT),
+    "its end": ("sys.exit(3)", 3),
+}
+
+
+@pytest.mark.parametrize("name", THREADS)
+def test_a_fit_in_a_thread_stops_when_the_process_ends(
+    name: str, tmp_path: Path
+) -> None:
+    last, status = THREADS[name]
+    text = f"""
+        thread = threading.Thread(target=train, args=("run",), daemon=True)
+        thread.start()
+        while model.history is None or len(model.history.epoch) < 3:
+            thread.join(0.05)
+        {last}
+    """
+    process = script(tmp_path, text)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    if name == "Ctrl-C":
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == status, errors
+    assert "checkpoint in 'run/step-" in out
+
+
 def test_handlers_are_those_from_before_after_fit(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     fit(classifier(), tmp_path)
