@@ -39,6 +39,7 @@ from lamina import (
 )
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
+from lamina.core.function import Function
 from lamina.core.graph import SymbolicTensor as KerasTensor
 from lamina.core.stateless import value_and_grad
 from lamina.core.variable import Variable
@@ -55,6 +56,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Functional",
     "Initializer",
     "Input",

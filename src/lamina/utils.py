@@ -12,6 +12,7 @@ from lamina.config import (
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
+from lamina.core.function import get_source_inputs
 from lamina.core.module import reset_names
 from lamina.core.random import set_seed as set_random_seed
 from lamina.core.registry import (
@@ -45,6 +46,7 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "is_interactive_logging_enabled",
     "model_to_dot",
     "normalize",

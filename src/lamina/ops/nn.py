@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -211,9 +212,7 @@ def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
     """
     x = float_array(x)
     # `fit` warns of layers that end in such a softmax.
-    outside = local.call is None
-    along = isinstance(axis, int) and -x.ndim <= axis < x.ndim
-    if outside and along and x.shape[axis] == 1:
+    if local.call is None and _has_size_one(x.shape, axis):
         warnings.warn(
             f"softmax: axis {axis} of an input of shape {x.shape} has size 1, so that "
             "every result is 1. For one probability use `sigmoid`.",
@@ -221,6 +220,12 @@ def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
             stacklevel=3,
         )
     return nn.softmax(x, axes_of(axis))
+
+
+def _has_size_one(shape: Sequence[int], axis: Axis) -> bool:
+    if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
+        return False
+    return shape[axis] == 1
 
 
 @op
