@@ -223,19 +223,21 @@ def reading(
 ) -> Iterator[None]:
     """Inside this block, objects are made of a config that nobody has looked into.
 
-    A block inside another one is part of it.
+    A block inside another one is part of it, unless it reads a file of its own.
 
     Args:
         config: the whole config.
         what: the beginning of messages.
-        size: bytes that variables may take, by default `config.memory_limit()`.
+        size: bytes that variables of a file may take; without one,
+            `config.memory_limit()`.
         reason: where `size` comes from.
 
     Raises:
         FileFormatError: the config is out of bounds, or making objects of it failed
             with an error that is not lamina's own.
     """
-    if local.budget is not None:
+    before = local.budget
+    if before is not None and size is None:
         yield
         return
     check_config(config, what)
@@ -253,7 +255,7 @@ def reading(
             f"here. Making objects of it ended with {type(error).__name__}: {error}"
         ) from error
     finally:
-        local.budget = None
+        local.budget = before
 
 
 def check_config(

@@ -318,7 +318,7 @@ def awaiting_values() -> Iterator[None]:
     Until then a variable has a shape and a type, but takes no memory. Those that the
     file has nothing for are initialized at the end.
     """
-    local.awaiting = []
+    before, local.awaiting = local.awaiting, []
     try:
         yield
         for variable, initializer in local.awaiting:
@@ -326,4 +326,4 @@ def awaiting_values() -> Iterator[None]:
                 first = initializer(variable.shape, dtype=variable.dtype)
                 variable.raw = _on_device(first)
     finally:
-        local.awaiting = None
+        local.awaiting = before

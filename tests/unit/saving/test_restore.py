@@ -396,3 +396,46 @@ def test_container_that_holds_itself_is_saved_once(tmp_path):
     model.save(tmp_path / "m.keras")
     restored = lamina.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(restored(x), expected)
+
+
+def test_a_layer_may_load_a_file_of_its_own(path, tmp_path):
+    """Each file has objects that come up twice, under numbers of its own."""
+
+    def twice(*before):
+        shared = layers.TimeDistributed(layers.Dense(3))
+        return lamina.Sequential([layers.Input((2, 3)), *before, Pair([shared] * 2)])
+
+    @register_keras_serializable()
+    class Pair(layers.Layer):
+        def __init__(self, inner, **kwargs):
+            super().__init__(**kwargs)
+            self.inner = inner
+
+        def call(self, inputs):
+            return self.inner[1](self.inner[0](inputs))
+
+        def get_config(self):
+            return {**super().get_config(), "inner": self.inner}
+
+        @classmethod
+        def from_config(cls, config):
+            inner = lamina.saving.deserialize_keras_object(config.pop("inner"))
+            return cls(inner, **config)
+
+    @register_keras_serializable()
+    class Backbone(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.model = lamina.models.load_model(tmp_path / "backbone.keras")
+
+        def call(self, inputs):
+            return self.model(inputs)
+
+    twice().save(tmp_path / "backbone.keras")
+    model = twice(layers.Dense(3), Backbone())
+    model.save(path)
+    again = lamina.models.load_model(path)
+    x = np.ones((1, 2, 3), "f4")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    first, second = again.layers[-1].inner
+    assert first is second and first is not again.layers[-2].model.layers[-1].inner[0]
