@@ -33,6 +33,8 @@ _INITIALIZERS = {
 }
 _ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
 _MODELS = ("Sequential", "Functional")
+# Classes of Keras 3 whose own name, which this layout has, is not the public one.
+_OTHER_NAMES = {"GroupedQueryAttention": "GroupQueryAttention"}
 
 
 class Origin(NamedTuple):
@@ -106,7 +108,7 @@ def modern(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
         FileFormatError: it says something that has no meaning today.
     """
     if origin.version >= (3,):
-        return entry
+        return _with_modules(entry)
     written = str(entry["class_name"]).rpartition(">")[2]
     kind = CLASSES.get(written, written)
     config = entry.get("config") or {}
@@ -124,6 +126,23 @@ def modern(entry: dict[str, Any], origin: Origin) -> dict[str, Any]:
         kept = {k: _dtype(v) if k == "dtype" else v for k, v in config.items()}
         return {**reference, "config": kept}
     return {"class_name": kind, "config": _arguments(kind, written, config, origin)}
+
+
+def _with_modules(entry: Any) -> Any:
+    """Add the module of layers, which Keras 3 leaves out in this layout.
+
+    Layers share some names with initializers, and some have older names.
+    """
+    if not isinstance(entry, dict) or "class_name" not in entry:
+        return entry
+    config, name = entry.get("config"), entry["class_name"]
+    if name not in _MODELS:
+        name = _OTHER_NAMES.get(name, name)
+        return {"module": "keras.layers", **entry, "class_name": name}
+    if isinstance(config, dict) and isinstance(config.get("layers"), list):
+        inner = [_with_modules(layer) for layer in config["layers"]]
+        return {**entry, "config": {**config, "layers": inner}}
+    return entry
 
 
 def _is_own(cls: type) -> bool:

@@ -107,7 +107,7 @@ def _named(value: Any, origin: Origin, module: str) -> Any:
         return value
     if "class_name" not in value:
         return {key: _named(item, origin, module) for key, item in value.items()}
-    reference = {"module": module, "registered_name": value["class_name"], **value}
+    reference = {"module": module, **value}
     if origin.version >= (3,):
         return reference
     config = {k: v for k, v in (value.get("config") or {}).items() if k != "dtype"}

@@ -156,6 +156,22 @@ def test_an_attribute_has_room_for_its_names(path):
     assert found == names
 
 
+def test_layers_without_a_module_are_layers(path):
+    """As Keras 3 writes them, though an initializer has this name too."""
+    inner = lamina.Sequential([layers.Input((4,)), layers.Identity(name="same")])
+    model = lamina.Sequential([lamina.Input((4,)), inner, layers.Dense(2)])
+    model.save(path)
+    with h5py.File(path, "a") as file:
+        config = json.loads(file.attrs["model_config"])
+        outer = config["config"]["layers"]
+        for entry in (config, *outer, *outer[1]["config"]["layers"]):
+            del entry["module"], entry["registered_name"]
+        file.attrs["model_config"] = json.dumps(config)
+    again = lamina.models.load_model(path)
+    assert isinstance(again.layers[0].layers[0], layers.Identity)
+    assert_same_weights(model, again)
+
+
 class Tangled(layers.Layer):
     """Has a weight named as the layer inside, and weights of one name."""
 
