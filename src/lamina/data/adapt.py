@@ -12,7 +12,7 @@ import numpy as np
 
 from lamina.core.check import is_int
 from lamina.data.arrays import as_arrays, is_array_like, map_arrays, num_rows
-from lamina.data.feeds import STACK_STEPS, ArrayFeed, StreamFeed
+from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
 from lamina.data.shuffle import permutation
 from lamina.data.streams import Epochs
 from lamina.errors import ArgumentError, ArgumentTypeError, DataError
@@ -63,7 +63,7 @@ def adapt(
     class_weight: Mapping[int, float] | None = None,
     seed: int = 0,
     most: int | None = None,
-) -> ArrayFeed | StreamFeed:
+) -> Feed:
     """A feed of batches `(x, y, sample_weight)`.
 
     Args:
@@ -114,7 +114,7 @@ def is_array_data(x: Any) -> bool:
 def _arrays(
     x: Any, y: Any, weight: Any, batch_size: int, steps: int | None, shuffle: bool,
     class_weight: Mapping[int, float] | None, seed: int,
-) -> ArrayFeed | StreamFeed:  # fmt: skip
+) -> Feed:  # fmt: skip
     parts = (
         as_arrays(x, "x", True),
         as_arrays(y, "y"),
@@ -190,7 +190,7 @@ class _HostRows:
     def state(self) -> None:
         """Nothing: an epoch's order is a function of seed and epoch."""
 
-    def go_to(self, epoch: int, place: Any) -> bool:
+    def seek(self, epoch: int, place: Any) -> bool:
         """Any epoch can be begun at once."""
         return True
 
@@ -249,7 +249,7 @@ class _Weighted:
         self, epochs: Epochs, class_weight: Mapping[int, float] | None
     ) -> None:
         self._epochs, self._class_weight = epochs, class_weight
-        self.steps, self.state, self.go_to = epochs.steps, epochs.state, epochs.go_to
+        self.steps, self.state, self.seek = epochs.steps, epochs.state, epochs.seek
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
         """The batches of an epoch, from batch `first` on."""

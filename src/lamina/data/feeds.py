@@ -26,6 +26,7 @@ from lamina.data.shuffle import shuffled
 from lamina.errors import DataError
 
 __all__ = [
+    "Feed",
     "STACK_STEPS",
     "STRETCH",
     "ArrayFeed",
@@ -152,6 +153,62 @@ def _slice(arrays: Any, start: Any, count: int) -> Any:
     return map_rows(lambda a: cut(a, start, count), arrays)
 
 
+class Feed(Protocol):
+    """Data as the training loop takes it, epoch by epoch.
+
+    Attributes:
+        steps: batches in an epoch, `None` if that is not known.
+        is_resident: whether all data is on the device, so that an epoch needs the
+            host at no time.
+    """
+
+    steps: int | None
+    is_resident: bool
+
+    def example(self) -> Any:
+        """Return a full batch, or the shapes and types of its arrays."""
+        ...
+
+    def sample(self) -> Any:
+        """Return the data that is at hand: all arrays, or a stream's first batch."""
+        ...
+
+    def check(self, function: Callable[[Any, bool], None]) -> None:
+        """Call a function with the data, now or batch by batch when it comes.
+
+        Args:
+            function: takes arrays, and whether they are all the data.
+        """
+        ...
+
+    def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
+        """Yield an epoch in segments, of which each has batches of one shape.
+
+        Args:
+            epoch: the epoch, which the order of rows derives from.
+            join: whether a smaller last batch may be in one segment with the others.
+        """
+        ...
+
+    def batches(self) -> Iterator[Any]:
+        """Yield the batches of the first epoch one by one."""
+        ...
+
+    def track_state(self) -> None:
+        """Let segments say where the data stands, for `seek` in another process."""
+        ...
+
+    def seek(self, epoch: int, first: int, state: Any) -> None:
+        """Let the next epoch be this one, from batch `first` on.
+
+        Args:
+            epoch: the epoch.
+            first: how many of its batches are left out.
+            state: what the last segment said of where the data stands.
+        """
+        ...
+
+
 class Source(Protocol):
     """The batches of a stream, epoch by epoch."""
 
@@ -162,18 +219,16 @@ class Source(Protocol):
         ...
 
     def state(self) -> Any:
-        """What `go_to` needs to know about the place after the last batch, if any."""
+        """What `seek` needs to know about the place after the last batch, if any."""
         ...
 
-    def go_to(self, epoch: int, place: Any) -> bool:
-        """Let the next epoch be this one; `False` if all before it has to be read."""
+    def seek(self, epoch: int, place: Any) -> bool:
+        """Let the next epoch be this one; False if all before it has to be read."""
         ...
 
 
 class ArrayFeed:
     """Arrays that stay whole on the device; batches are gathered inside the program.
-
-    `arrays` are those that were given.
 
     Args:
         arrays: a tuple (x, y, sample_weight) of trees of arrays; parts may be `None`.
@@ -182,6 +237,8 @@ class ArrayFeed:
         seed: what the orders derive from.
         steps: batches in an epoch, if fewer than the rows allow.
     """
+
+    is_resident = True
 
     def __init__(
         self,
@@ -198,17 +255,11 @@ class ArrayFeed:
         self.steps = self.full + (self.rest > 0)
         if steps is not None and steps < self.steps:
             self.steps, self.full, self.rest = steps, min(steps, self.full), 0
-        self.arrays = arrays
+        self._arrays = arrays
         self._data = jax.tree.map(on_device, arrays), None
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
-        """An epoch's full batches, then the remainder.
-
-        Args:
-            epoch: the epoch; for arrays, all are alike.
-            join: whether the remainder of a short epoch may be in one segment with
-                the full batches.
-        """
+        """Yield an epoch's full batches, then the remainder; see `Feed`."""
         data, size, full = self._data, self.batch_size, self.full
         batches, short = (
             Batches("rows", size, size, 0, self.shuffle),
@@ -223,8 +274,31 @@ class ArrayFeed:
             yield Segment(data, batches._replace(size=self.rest), full, self.steps)
 
     def example(self) -> Any:
-        """The shapes of a full batch."""
+        """Return the shapes and types of a full batch."""
         return next(self.segments(0)).batches.specs(self._data)[0]
+
+    def sample(self) -> Any:
+        """Return all arrays."""
+        return self._arrays
+
+    def check(self, function: Callable[[Any, bool], None]) -> None:
+        """Call a function with all arrays; see `Feed`."""
+        function(self._arrays, True)
+
+    def batches(self) -> Iterator[Any]:
+        """Yield the batches one by one, in the order of the rows."""
+        for segment in self.segments(0):
+            size, stride = segment.batches.size, segment.batches.stride
+            for start in range(segment.first * stride, segment.last * stride, stride):
+                yield jax.tree.map(
+                    lambda a, s=start, n=size: a[s : s + n], self._arrays
+                )
+
+    def track_state(self) -> None:
+        """Nothing: an epoch of arrays follows from seed and number."""
+
+    def seek(self, epoch: int, first: int, state: Any) -> None:
+        """Nothing: any epoch can be begun at any batch."""
 
 
 class StreamFeed:
@@ -235,14 +309,16 @@ class StreamFeed:
         most: batches in a stack at most.
     """
 
+    is_resident = False
+
     def __init__(self, source: Source, most: int = STACK_STEPS) -> None:
         self._source, self.steps, self.most = source, source.steps, most
-        self.keeps_states = False  # whether segments tell where the stream stands
+        self._tracks_state = False
         self._iterator: Iterator[Any] = iter(())
         self._held: list[Any] = []
         self._first = 0
         self._place: Any = None
-        self.look: Callable[[Any], None] = lambda _: None  # called with each batch
+        self._check: Callable[[Any, bool], None] = lambda *_: None
 
     def example(self) -> Any:
         """The first batch; it is not lost, but comes again when the epoch runs.
@@ -260,18 +336,31 @@ class StreamFeed:
                 )
         return self._held[0]
 
-    def go_to(self, epoch: int, first: int, state: Any) -> None:
-        """Let the next epoch be this one, from batch `first` on.
+    def sample(self) -> Any:
+        """Return the first batch as arrays; it comes again when the epoch runs."""
+        return jax.tree.map(np.asarray, self.example())
 
-        Args:
-            epoch: the epoch.
-            first: how many of its batches are left out.
-            state: what the last segment said of where the stream stands.
-        """
+    def check(self, function: Callable[[Any, bool], None]) -> None:
+        """Call a function with the first batch now, and later with each batch."""
+        self._check = function
+        function(self.example(), False)
+
+    def batches(self) -> Iterator[Any]:
+        """Yield the batches one by one, stacked a few at a time on their way."""
+        for segment in self.segments(0):
+            for i in range(segment.last - segment.first):
+                yield jax.tree.map(lambda a, i=i: a[i], segment.data[0])
+
+    def track_state(self) -> None:
+        """Let segments say where the stream stands."""
+        self._tracks_state = True
+
+    def seek(self, epoch: int, first: int, state: Any) -> None:
+        """Let the next epoch be this one, from batch `first` on; see `Feed`."""
         self._place, self._first = state, first
         if state is not None and state[1] is None:
             return  # at its beginning, where it is now
-        if self._source.go_to(epoch, state):
+        if self._source.seek(epoch, state):
             self._held = []
         else:
             warnings.warn(
@@ -301,8 +390,8 @@ class StreamFeed:
 
     def _with_states(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         for batch in self._batches(epoch):
-            self.look(batch)
-            yield batch, self._source.state() if self.keeps_states else None
+            self._check(batch, False)
+            yield batch, self._source.state() if self._tracks_state else None
 
     def _batches(self, epoch: int) -> Iterator[Any]:
         first, self._first = self._first, 0

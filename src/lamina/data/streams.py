@@ -63,8 +63,8 @@ class Epochs:
             return self._stream.state_dict()
         return None
 
-    def go_to(self, epoch: int, place: Any) -> bool:
-        """Let the next epoch be this one; `False` if all before it has to be read.
+    def seek(self, epoch: int, place: Any) -> bool:
+        """Let the next epoch be this one; False if all before it has to be read.
 
         Args:
             epoch: the epoch.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina.core.interrupts import Interrupt
-from lamina.data.feeds import ArrayFeed, StreamFeed
+from lamina.data.feeds import Feed
 from lamina.training.callbacks import CallbackList
 from lamina.training.keeper import Keeper
 from lamina.training.loop import EpochLoop, Finished
@@ -26,7 +26,7 @@ class Training:
     _stage: str = _BETWEEN
 
     def __init__(
-        self, model: Any, feed: ArrayFeed | StreamFeed, callbacks: CallbackList,
+        self, model: Any, feed: Feed, callbacks: CallbackList,
         seed: int, interrupt: Interrupt, keeper: Keeper,
     ) -> None:  # fmt: skip
         self._model, self._callbacks, self._keeper = model, callbacks, keeper

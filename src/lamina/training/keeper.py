@@ -6,11 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from lamina.core.random import make_seed
-from lamina.data.feeds import ArrayFeed, StreamFeed
+from lamina.data.feeds import Feed
 from lamina.errors import StateError
 from lamina.ops.kernels import tuning
 from lamina.training.callbacks import (
@@ -32,8 +31,6 @@ from lamina.training.run_state import (
 )
 
 __all__ = ["Keeper"]
-
-Feed = ArrayFeed | StreamFeed
 
 
 class Keeper:
@@ -113,11 +110,10 @@ class Keeper:
             self._saved = self._checkpoints.newest()
         self._record = {
             **arguments_of(self._model, arguments),
-            "data": _fingerprint(feed),
-            "validation_data": _fingerprint(validation),
+            "data": fingerprint(feed.sample()),
+            "validation_data": validation and fingerprint(validation.sample()),
         }
-        if isinstance(feed, StreamFeed):
-            feed.keeps_states = True
+        feed.track_state()
         if self._saved is not None:
             place = self._go_on(self._saved, feed, epochs)
             self._saved = None
@@ -130,7 +126,7 @@ class Keeper:
         old, new = saved["record"], self._record
         # A model that was trained in this process has a learning rate of its own.
         left_out = ("compile",) if self._model._steps_done else ()
-        if isinstance(feed, StreamFeed):
+        if not feed.is_resident:
             _note_other_stream(old["data"], new["data"])
             left_out += ("data",)
         now = {k: v for k, v in new.items() if k not in left_out}
@@ -144,12 +140,11 @@ class Keeper:
             self.logs = saved["logs"]
         restore(self._model, self._callbacks, saved)
         self._checkpoints.best = saved["best"]
-        if isinstance(feed, StreamFeed):
-            stream = saved["stream"]
-            if self.logs:
-                feed.go_to(place.epoch + 1, 0, stream and (0, stream[1]))
-            else:
-                feed.go_to(place.epoch, place.batch, stream)
+        stream = saved["stream"]
+        if self.logs:
+            feed.seek(place.epoch + 1, 0, stream and (0, stream[1]))
+        else:
+            feed.seek(place.epoch, place.batch, stream)
         if self._callbacks.params["verbose"]:
             self._say(place, epochs)
         return place
@@ -224,15 +219,6 @@ class Keeper:
         if self.complete and backup is not None and backup.delete_checkpoint:
             self._checkpoints.delete()
         self._checkpoints.close()
-
-
-def _fingerprint(feed: Feed | None) -> str | None:
-    """A hash of arrays, or of a stream's first batch."""
-    if feed is None:
-        return None
-    if isinstance(feed, ArrayFeed):
-        return fingerprint(feed.arrays)
-    return fingerprint(jax.tree.map(np.asarray, feed.example()))
 
 
 def _note_other_stream(saved: str | None, now: str | None) -> None:

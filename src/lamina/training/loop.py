@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from lamina.core.interrupts import Interrupted
-from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
+from lamina.data.feeds import Feed, Segment
 from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.engine import Engine, Runner, clock_of
@@ -101,7 +101,7 @@ class EpochLoop:
         self,
         kind: str,
         engine: Engine,
-        feed: ArrayFeed | StreamFeed,
+        feed: Feed,
         callbacks: CallbackList,
         seed: int,
         stopped: Callable[[], bool],
@@ -116,7 +116,7 @@ class EpochLoop:
             self.needs = "model"
         # A program for batches of two shapes needs logs that are alike in both.
         alike = engine.results is not None and not engine.eager
-        self._resident = isinstance(feed, ArrayFeed)
+        self._resident = feed.is_resident
         self._join = alike and self._resident
         self.pacer = Pacer()
         self.interrupted = False
@@ -216,7 +216,7 @@ class EpochLoop:
         """
         if self.engine.eager:
             return
-        if isinstance(self.feed, StreamFeed):
+        if not self.feed.is_resident:
             if everything:
                 self.engine.trace(self.feed.example())
             return

@@ -22,7 +22,7 @@ from lamina.data.adapt import (
     unpack_x_y_sample_weight,
 )
 from lamina.data.arrays import as_arrays
-from lamina.data.feeds import ArrayFeed, Segment, StreamFeed
+from lamina.data.feeds import Feed, Segment
 from lamina.errors import ArgumentError, LaminaError, invalid
 from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks import CallbackList, History
@@ -77,7 +77,7 @@ def fit(
             generator.begin(given, number)
     if model._plan is not None:
         check_class_weight(class_weight, model._plan, pred)
-        check_pairs(model._plan, _labels(feed), pred)
+        check_pairs(model._plan, feed.sample()[1], pred)
         check_monitors(model, chosen, validation_data is not None)
     interrupt = Interrupt(terminate=keeper.is_active)
     held_out, validate = _validation(
@@ -138,7 +138,7 @@ def callbacks_for(
 
 def get_ready(
     model: Any,
-    feed: ArrayFeed | StreamFeed,
+    feed: Feed,
     check: bool,
     finite: bool = True,
     to_train: bool = False,
@@ -157,7 +157,7 @@ def get_ready(
     """
     batch = feed.example()
     graph = getattr(model, "_graph", None)
-    arrays = feed.arrays if isinstance(feed, ArrayFeed) else batch
+    arrays = feed.sample()
     plain = _is_lamina(model, "train_step", "test_step", "compute_loss")
     if graph is not None and plain and _is_lamina(model, "call"):
         graph.check_rows(arrays[0], to_train)
@@ -166,16 +166,11 @@ def get_ready(
     plan, graph = model._plan, getattr(model, "_graph", None)
     if plain and plan is not None:
         check_label_shapes(plan, arrays[1], pred, to_train)
-    if check and isinstance(feed, ArrayFeed):
-        check_data(feed.arrays, plan, pred, graph, finite)
-    elif check and isinstance(feed, StreamFeed):
-        feed.look = lambda b: check_data(b, plan, pred, graph, finite=False)
-        feed.look(batch)
+    if check:
+        feed.check(
+            lambda data, whole: check_data(data, plan, pred, graph, finite and whole)
+        )
     return pred
-
-
-def _labels(feed: ArrayFeed | StreamFeed) -> Any:
-    return (feed.arrays if isinstance(feed, ArrayFeed) else feed.example())[1]
 
 
 def _is_lamina(model: Any, *methods: str) -> bool:
@@ -262,7 +257,7 @@ def predict(
     hooks = BatchHooks(chosen, "predict", _joined_outputs)
     with chosen, chosen.compile_clock("predict"):
         chosen.on_predict_begin()
-        for number, batch in enumerate(_single_batches(feed)):
+        for number, batch in enumerate(feed.batches()):
             if model.stop_predicting:
                 break
             hooks.begin(number)
@@ -286,19 +281,6 @@ def _joined_outputs(logs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _joined(*parts: Any) -> np.ndarray:
     return np.concatenate([np.asarray(part) for part in parts])
-
-
-def _single_batches(feed: ArrayFeed | StreamFeed) -> Any:
-    """The feed's batches, one by one."""
-    if isinstance(feed, StreamFeed):
-        for segment in feed.segments(0):
-            for i in range(segment.last - segment.first):
-                yield jax.tree.map(lambda a, i=i: a[i], segment.data[0])
-        return
-    for segment in feed.segments(0):
-        size, stride = segment.batches.size, segment.batches.stride
-        for start in range(segment.first * stride, segment.last * stride, stride):
-            yield jax.tree.map(lambda a, s=start, n=size: a[s : s + n], feed.arrays)
 
 
 def predictor(model: Any) -> Callable[[Any], Any]:
