@@ -252,6 +252,14 @@ FOCAL = [
     categorical_focal("_options", CHANCES[1], alpha=0.4, gamma=1.0),
 ]
 
+SEQUENCES = np.array([[1, 2, 3], [2, 2, 0], [4, 0, 0]])  # padded with the blank
+UNALIGNED = [
+    pair("ctc", "CTC", "ctc", SEQUENCES, floats(3, 8, 5, low=-2, high=2, seed=9)),
+    weighted(
+        "ctc_weighted", "CTC", SEQUENCES, floats(3, 8, 5, seed=9), ROW_WEIGHTS[:3]
+    ),
+]
+
 REGIONS = [
     pair("dice", "Dice", "dice", BITS, LIKELY),
     pair("dice_axis", "Dice", "dice", BITS, LIKELY, axis=(1,)),
@@ -309,6 +317,7 @@ LOSSES = [
     *FOCAL,
     *GENERALIZED,
     *CIRCLES,
+    *UNALIGNED,
     *REGIONS,
     *REDUCTIONS,
     *WEIGHTED,

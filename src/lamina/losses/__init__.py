@@ -17,6 +17,7 @@ from lamina.losses.crossentropy import (
     categorical_generalized_cross_entropy,
     sparse_categorical_crossentropy,
 )
+from lamina.losses.ctc import CTC, ctc
 from lamina.losses.focal import (
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
@@ -52,6 +53,7 @@ from lamina.losses.regression import (
 from lamina.losses.segmentation import Dice, Tversky, dice, tversky
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -82,6 +84,7 @@ __all__ = [
     "categorical_hinge",
     "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "get",
@@ -115,6 +118,7 @@ loss_registry.add(
     categorical_hinge,
     circle,
     cosine_similarity,
+    ctc,
     dice,
     hinge,
     huber,
@@ -128,6 +132,7 @@ loss_registry.add(
     sparse_categorical_crossentropy,
     squared_hinge,
     tversky,
+    CTC,
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,

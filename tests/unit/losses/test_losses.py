@@ -302,3 +302,14 @@ def test_functions_take_symbolic_tensors(name):
 def test_dtype_cannot_be_changed():
     with pytest.raises(AttributeError):
         losses.MeanSquaredError().dtype = "float16"
+
+
+def test_ctc_of_what_cannot_be_spelled_has_a_finite_gradient():
+    logits = floats(2, 3, 4)
+    labels = [[1, 1, 1], [0, 0, 0]]  # the first needs five steps
+    values = losses.ctc(labels, logits)
+    assert float(values[0]) > 1e4
+    gradient = jax.grad(lambda x: losses.CTC()(labels, x))(logits)
+    assert np.isfinite(gradient).all()
+    with pytest.raises(ShapeError, match="return_sequences"):
+        losses.ctc(labels, logits[:, 0])
