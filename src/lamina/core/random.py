@@ -15,7 +15,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.module import Module
@@ -71,15 +70,6 @@ def make_seed() -> int:
     return zlib.crc32(words.encode()) & 0x7FFFFFFF
 
 
-class _SeedState(Variable):
-    """The state of a seed generator; a function that the user traces keeps it."""
-
-    def assign(self, value: Any) -> jax.Array:
-        if local.state is None and isinstance(value, Tracer):
-            return value
-        return super().assign(value)
-
-
 class SeedGenerator(Module):
     """A source of seeds that never repeats one.
 
@@ -99,9 +89,10 @@ class SeedGenerator(Module):
         self.initial_seed = make_seed() if seed is None else int(seed)
         self._chosen = seed is not None
         words = np.array([self.initial_seed & 0xFFFFFFFF, 0], np.uint32)
-        self.state = _SeedState(
+        self.state = Variable(
             words, trainable=False, autocast=False, name="seed_generator_state"
         )
+        self.state.ignores_tracers = True
 
     def next(self, ordered: bool = True) -> jax.Array:
         """Two words of key material, uint32 of shape (2,)."""

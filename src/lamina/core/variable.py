@@ -74,6 +74,10 @@ class Variable:
         Array([2., 3.], dtype=float32)
     """
 
+    # Whether a function that the user traces leaves the value as it is: so do seeds and
+    # layers' statistics, without which the function still means something.
+    ignores_tracers = False
+
     @filter_traceback
     def __init__(
         self,
@@ -192,6 +196,8 @@ class Variable:
             )
         if local.state is None:
             if isinstance(new, Tracer):
+                if self.ignores_tracers:
+                    return new
                 raise assigned_while_traced(self)
             self.raw = new
             # The caller may hold the very array it handed in.

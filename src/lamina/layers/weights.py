@@ -160,6 +160,23 @@ class WeightOwner(Module):
                 if variable.born_trainable:
                     variable.trainable = bool(value)
 
+    def add_variable(
+        self,
+        shape: int | Sequence[int | None],
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a weight of this layer; see `add_weight`."""
+        return self.add_weight(
+            shape, initializer, dtype, trainable=trainable, autocast=autocast,
+            regularizer=regularizer, constraint=constraint, name=name,
+        )  # fmt: skip
+
     @filter_traceback
     def add_weight(
         self,
@@ -205,6 +222,7 @@ class WeightOwner(Module):
         )  # fmt: skip
         parents = local.call.path if local.call else (self.name,)
         variable.path = "/".join((*parents, variable.name))
+        variable.ignores_tracers = not trainable
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self.__dict__.setdefault("_added_weights", []).append(variable)

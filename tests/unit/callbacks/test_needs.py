@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+import lamina
 from lamina.training.callbacks import (
     Callback,
     CallbackList,
@@ -165,3 +166,25 @@ def test_who_pauses_training_is_named(capsys):
 def test_nobody_is_named_who_does_not(callbacks, capsys):
     small_model().fit(X, Y, verbose=2, callbacks=callbacks)
     assert "pauses" not in capsys.readouterr().out
+
+
+def test_the_model_is_current_after_each_batch():
+    class Counting(lamina.Model):
+        def __init__(self):
+            super().__init__()
+            self.calls = self.add_variable((), "zeros", trainable=False)
+
+        def call(self, inputs):
+            self.calls.assign(self.calls + 1)
+            return inputs
+
+    seen = []
+
+    class Counts(Callback):
+        def on_batch_end(self, batch, logs=None):
+            seen.append(int(self.model.calls))
+
+    model = Counting()
+    model.compile("sgd", "mse")
+    model.fit(X, X, batch_size=2, verbose=0, callbacks=[Counts()])
+    assert seen == [1, 2, 3, 4, 5]

@@ -133,6 +133,7 @@ class RNN(Layer):
         for i, value in enumerate(values):
             name = f"rnn_state_{i}" if i else "rnn_state"
             state = Variable(value, None, self.variable_dtype, False, name=name)
+            state.ignores_tracers = True
             state.path = "/".join((*parents, name))
             made.append(state)
         return jax.tree.unflatten(structure, made)

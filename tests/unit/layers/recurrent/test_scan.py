@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.scope import call_scope, local
+from lamina.core.scope import StateScope, call_scope, local
 from lamina.core.variable import Variable
 from lamina.layers.recurrent.scan import stateful_scan
 from lamina.ops.cells import Loop, run_states
@@ -41,10 +41,9 @@ def test_gradients_flow_through_assigned_variables():
     total = Variable(0.0, name="total")
 
     def final(scale):
-        stateful_scan(lambda c, x: (c, total.assign_add(scale * x)), (), STEPS)
-        value = total.value
-        total.assign(0.0)
-        return value
+        with StateScope():
+            stateful_scan(lambda c, x: (c, total.assign_add(scale * x)), (), STEPS)
+            return total.value
 
     assert float(jax.grad(final)(3.0)) == 10.0
 
