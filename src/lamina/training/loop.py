@@ -159,12 +159,17 @@ class EpochLoop:
         self._settle()
         self._hooks.flush()
         if self._out is None:
-            return Finished({}, 0, whole)
+            return Finished(self._logs_before(), self.done, whole)
         logs = host_logs(self._out["logs"])
         bad = int(np.asarray(self._bad))
         if bad < 0:
             return Finished(logs, self.done, whole)
         return Finished(self._not_finite(logs, bad), bad)
+
+    def _logs_before(self) -> dict[str, Any]:
+        """Logs of an epoch that was resumed after what proves to be its last batch."""
+        results = self.engine.results
+        return host_logs(results()) if results and self.done > 0 else {}
 
     def _run(self, segments: Generator[Segment]) -> bool:
         """Run segments up to the last one or to a stop; True if none is left."""

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,29 @@ def test_a_run_resumed_after_ctrl_c_has_the_same_bits(
     history = fit(whole, **given)
     with pytest.raises(KeyboardInterrupt):
         fit(classifier(), tmp_path, callbacks=[Press(method, number)], **given)
+    assert fit(mended, tmp_path, **given) == history
+    assert_same_bits(state_of(mended), state_of(whole))
+
+
+class Unsized:
+    """Batches whose number is not known before their end."""
+
+    def __iter__(self) -> Iterator[Any]:
+        x, y = blobs(40)
+        for first in range(0, 40, 8):
+            yield x[first : first + 8], y[first : first + 8]
+
+
+@pytest.mark.filterwarnings("ignore:The data is read again")
+def test_ctrl_c_in_the_last_batch_of_an_unsized_stream_loses_no_logs(
+    tmp_path: Path,
+) -> None:
+    given: Any = {"x": Unsized(), "y": None, "batch_size": None, "epochs": 2}
+    whole, mended = classifier(), classifier()
+    history = fit(whole, **given)
+    press = Press("on_train_batch_end", 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(classifier(), tmp_path, callbacks=[press], **given)
     assert fit(mended, tmp_path, **given) == history
     assert_same_bits(state_of(mended), state_of(whole))
 

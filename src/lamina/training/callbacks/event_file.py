@@ -30,7 +30,7 @@ class _EventFile:
         except OSError as error:
             if required:
                 raise
-            self._give_up(error)
+            self.give_up(error)
 
     def get_logdir(self) -> str:
         """Return the folder."""
@@ -62,9 +62,10 @@ class _EventFile:
         try:
             getattr(self._file, method)(*args)
         except OSError as error:
-            self._give_up(error)
+            self.give_up(error)
 
-    def _give_up(self, error: OSError) -> None:
+    def give_up(self, error: OSError) -> None:
+        """Warn, and write nothing more."""
         warnings.warn(
             f"TensorBoard cannot write to {self._folder!r}: {error.strerror or error}. "
             "Training continues without these logs.",

@@ -199,10 +199,15 @@ class TensorBoard(Callback):
             self._write_weights(epoch)
         if self.embeddings_freq and epoch % self.embeddings_freq == 0:
             for layer in self._embeddings():
-                table, names = layer.embeddings.numpy(), self._names[layer.name]
-                self._writer("train").add_embedding(
-                    table, names, None, epoch, layer.name
-                )
+                self._write_embedding(layer, epoch)
+
+    def _write_embedding(self, layer: Embedding, epoch: int) -> None:
+        table, names = layer.embeddings.numpy(), self._names[layer.name]
+        writer = self._writer("train")
+        try:
+            writer.add_embedding(table, names, None, epoch, layer.name)
+        except OSError as error:
+            writer.file_writer.give_up(error)
 
     def _write_weights(self, epoch: int) -> None:
         writer = self._writer("train")
