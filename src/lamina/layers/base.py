@@ -386,7 +386,9 @@ class Layer(WeightOwner):
         # What every layer takes is left out where it says nothing, as Keras does.
         plain = signature(Layer.__init__).parameters
         given = {
-            k: v for k, v in given.items() if k not in plain or v != plain[k].default
+            k: v
+            for k, v in given.items()
+            if k not in config and (k not in plain or v != plain[k].default)
         }
         return {**given, **config}
 

@@ -108,7 +108,9 @@ class InputLayer(Layer):
                 "(28, 28, 1), or `batch_shape`, the same with the batch in front. "
                 f"Received: shape={shape}, batch_shape={batch_shape}."
             )
-        self.batch_shape = tuple(batch_shape or (batch_size, *(shape or ())))
+        if batch_shape is None:
+            batch_shape = (batch_size, *(shape or ()))
+        self.batch_shape = tuple(batch_shape)
         self.optional = optional
         self._tensor = input_tensor or SymbolicTensor(
             self.batch_shape, standardize_dtype(dtype), name=self.name

@@ -111,3 +111,13 @@ def test_group_normalization_takes_inputs_beyond_float16():
 def test_limits_of_renormalization_are_in_order(clipping):
     with pytest.raises(ArgumentError, match="renorm_clipping"):
         layers.BatchNormalization(renorm=True, renorm_clipping=clipping)
+
+
+def test_configs_keep_the_order_of_their_keys():
+    config = layers.Dense(2, trainable=False).get_config()
+    again = layers.Dense.from_config(config).get_config()
+    assert list(again) == list(config)
+
+
+def test_inputs_may_be_scalars():
+    assert layers.Input(batch_shape=()).shape == ()
