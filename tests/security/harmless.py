@@ -57,6 +57,7 @@ def _note(event: str, arguments: tuple) -> None:
 
 sys.addaudithook(_note)
 config.memory_limit()  # found out once, from files of the system
+jax.jit(lambda x: x).lower(0.0)  # JAX imports modules when it lowers a first program
 
 
 def _peak_memory() -> int:
