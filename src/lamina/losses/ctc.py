@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.losses.base import FunctionLoss, as_float
 
@@ -16,6 +17,7 @@ __all__ = ["CTC", "ctc"]
 _NEVER = -1e5
 
 
+@op
 def ctc(y_true: Any, y_pred: Any) -> jax.Array:
     """-log of the probability of all alignments that spell a sequence of labels.
 
