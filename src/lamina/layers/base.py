@@ -37,7 +37,12 @@ from lamina.core.module import (
 from lamina.core.scope import autocast, call_scope, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, MissingMethodError, StateError
+from lamina.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    MissingMethodError,
+    StateError,
+)
 from lamina.layers.first_call import FirstCall
 from lamina.layers.spec import InputSpec, check_inputs, check_loss, describe_shapes
 from lamina.layers.weights import WeightOwner
@@ -214,6 +219,11 @@ class Layer(WeightOwner):
             return jnp.asarray(value)
         if hasattr(value, "to_numpy"):  # a frame or a column of pandas or polars
             return self._convert(value.to_numpy())
+        if hasattr(value, "todense"):
+            raise ArgumentTypeError(
+                f"Layer {self.name!r} ({type(self).__name__}) takes dense arrays. "
+                f"Received: a {type(value).__name__}. Convert it: `x.todense()`."
+            )
         return value
 
     def _resolve_training(self, args: Any, kwargs: Any) -> bool | None:
@@ -459,7 +469,8 @@ def _takes_any(cls: type[Layer]) -> bool:
 
 
 def _is_leaf(value: Any) -> bool:
-    return value is None or isinstance(value, (SymbolicTensor, Variable))
+    known = value is None or isinstance(value, (SymbolicTensor, Variable))
+    return known or hasattr(value, "todense")
 
 
 def is_shape(value: Any) -> bool:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jax.experimental.sparse import BCOO
+from scipy import sparse
 
 import lamina
 from lamina import layers
-from lamina.errors import ArgumentError, MissingMethodError
+from lamina.errors import ArgumentError, ArgumentTypeError, MissingMethodError
 from tests.tables.arrays import floats
 
 ROWS = floats(4, 3)
@@ -121,3 +123,9 @@ def test_configs_keep_the_order_of_their_keys():
 
 def test_inputs_may_be_scalars():
     assert layers.Input(batch_shape=()).shape == ()
+
+
+@pytest.mark.parametrize("convert", [BCOO.fromdense, sparse.csr_matrix])
+def test_sparse_inputs_are_refused_in_one_sentence(convert):
+    with pytest.raises(ArgumentTypeError, match=r"x\.todense\(\)"):
+        layers.Flatten()(convert(ROWS))
