@@ -36,7 +36,7 @@ def run(page: str) -> list[str]:
     Returns:
         What each block printed.
     """
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"__name__": "example"}
     outputs: list[str] = []
     # A page may set how arrays print and write files, which must not outlast it.
     with (

@@ -50,7 +50,8 @@ class Press(callbacks.Callback):
 # Where Ctrl-C comes: the callback's method and its number; the line; epochs kept.
 PLACES: dict[str, tuple[str, int, str, int]] = {
     "begin of an epoch": ("on_epoch_begin", 2, "in epoch 3, step 0", 2),
-    "batch": ("on_train_batch_end", 5, r"in epoch 1, step \d+", 0),
+    # Of the first dispatch, which is one step; a later one may end the epoch.
+    "batch": ("on_train_batch_end", 0, r"in epoch 1, step \d+", 0),
     "validation": ("on_test_batch_end", 1, "in the validation of epoch 1", 0),
     "end of an epoch": ("on_epoch_end", 1, "after epoch 2", 2),
 }
