@@ -20,8 +20,11 @@ from tools.size import ROOT, SOURCES, measure, python_files
 # A package may import itself and those before it.
 ORDER = (
     "errors",
+    "typing",
     "config",
     "core",
+    "io",
+    "runtime",
     "tree",
     "random",
     "mixed_precision",

@@ -31,8 +31,8 @@ import safetensors
 
 import lamina
 from lamina import callbacks, layers, optimizers
-from lamina.training.checkpoints import Checkpoints
-from lamina.training.run_file import read_run, write_run
+from lamina.training.checkpoint.checkpoints import Checkpoints
+from lamina.training.checkpoint.run_file import read_run, write_run
 
 ROWS = 400
 

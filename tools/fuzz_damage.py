@@ -233,7 +233,7 @@ def mutate_json(random: Random, text: str) -> bytes:
 
 def mutate_run(random: Random, data: bytes) -> bytes:
     """A checkpoint with changed bytes, or with other content and right checksums."""
-    from lamina.training.run_file import _digest
+    from lamina.training.checkpoint.run_file import _digest
 
     if random.random() < 0.4:
         return mutate_bytes(random, data)

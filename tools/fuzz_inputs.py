@@ -224,7 +224,7 @@ def run_files() -> list[bytes]:
 @cache
 def kernel_files() -> list[str]:
     """Answers of the autotuner, for this machine and another one."""
-    from lamina.ops.kernels import tuning
+    from lamina.ops.kernels import autotune as tuning
 
     answers = {"conv(float32[1, 8]) by taps, reference": "taps"}
     return [json.dumps({tuning._machine(): answers, "another": answers})]
@@ -291,7 +291,7 @@ def run_arrays(data: bytes, folder: Path) -> None:
 
 
 def run_run(data: bytes, folder: Path) -> None:
-    from lamina.training.run_file import read_run
+    from lamina.training.checkpoint.run_file import read_run
 
     path = folder / "step-000000000001.run"
     path.write_bytes(data)
@@ -300,7 +300,7 @@ def run_run(data: bytes, folder: Path) -> None:
 
 def run_kernels(data: bytes, folder: Path) -> None:
     """The file is no one else's, so that what is damaged is no error at all."""
-    from lamina.ops.kernels import tuning
+    from lamina.ops.kernels import autotune as tuning
 
     path = folder / "kernels.json"
     path.write_bytes(data)

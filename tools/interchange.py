@@ -38,11 +38,11 @@ from tests.tables.layers import LAYERS
 from tests.tables.losses import LOSSES
 from tests.tables.metrics import METRICS
 from tests.tables.models import MODELS, REALS, ROWS, perceptron
+from tests.tables.ops import CASES as OPS
+from tests.tables.ops import OpCase
 from tests.tables.optimizers import OPTIMIZERS
-from tests.tables.own import OWN, TARGETS
 from tests.tables.schedules import SCHEDULES
-from tests.unit.ops.table import CASES as OPS
-from tests.unit.ops.table import OpCase
+from tests.tables.user_classes import OWN, TARGETS
 
 BATCH = {"batch_size": 8, "verbose": 0}
 H5 = "h5", "h5 layers"

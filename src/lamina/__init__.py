@@ -39,7 +39,6 @@ from lamina import (
 )
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
-from lamina.core.function import Function
 from lamina.core.graph import SymbolicTensor as KerasTensor
 from lamina.core.stateless import value_and_grad
 from lamina.core.variable import Variable
@@ -48,6 +47,7 @@ from lamina.layers import Input, InputSpec, Layer
 from lamina.losses import Loss
 from lamina.metrics import Metric
 from lamina.models import Functional, Model, Sequential
+from lamina.models.function import Function
 from lamina.optimizers import Optimizer
 from lamina.regularizers import Regularizer
 

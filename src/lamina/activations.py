@@ -10,9 +10,8 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.core.registry import Registry, serialize
 from lamina.core.tracebacks import filter_traceback
-from lamina.ops import nn
-from lamina.ops.elementwise import tanh
-from lamina.ops.nn import (
+from lamina.ops.nn import activations as nn
+from lamina.ops.nn.activations import (
     celu,
     elu,
     glu,
@@ -40,6 +39,7 @@ from lamina.ops.nn import (
     tanh_shrink,
     threshold,
 )
+from lamina.ops.numpy.elementwise import tanh
 from lamina.ops.types import Tensor, float_array
 
 __all__ = [

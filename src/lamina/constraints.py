@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina import config, ops
 from lamina.core.check import at_least, between
-from lamina.core.module import Module, Number
+from lamina.core.module import Hyperparameter, Module
 from lamina.core.registry import Registry, serialize
 
 __all__ = [
@@ -107,9 +107,9 @@ class MinMaxNorm(Constraint):
         "max_value": at_least(0),
         "rate": between(0, 1),
     }
-    min_value = Number()
-    max_value = Number()
-    rate = Number()
+    min_value = Hyperparameter()
+    max_value = Hyperparameter()
+    rate = Hyperparameter()
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class MaxNorm(Constraint):
     """
 
     arguments = {"max_value": at_least(0)}
-    max_value = Number()
+    max_value = Hyperparameter()
 
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
         self.max_value, self.axis = max_value, axis

@@ -11,12 +11,12 @@ from typing import Any
 
 import jax
 
-from lamina.core.executable import own
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import StateError
-from lamina.layers.base import is_shape
+from lamina.layers.base.layer import is_shape
 from lamina.ops.kernels import table
 from lamina.ops.kernels.table import Choice
+from lamina.runtime.executable import in_process_compile
 
 __all__ = ["Choice", "choices", "explain", "forms"]
 
@@ -32,7 +32,7 @@ def forms() -> dict[str, list[str]]:
         >>> forms()["max_pool"][-1]
         'reference'
     """
-    return {op: [form.name for form in table.forms(op)] for op in table.ops()}
+    return {op: [form.name for form in table.kernels_of(op)] for op in table.ops()}
 
 
 def choices(model: Any, batch_size: int = 32) -> list[Choice]:
@@ -46,7 +46,7 @@ def choices(model: Any, batch_size: int = 32) -> list[Choice]:
         StateError: the model has not been built, or on no single array.
     """
     inputs = _inputs_of(model, batch_size)
-    with own(), table.recording() as found:
+    with in_process_compile(), table.recording() as found:
         model.compute_output_spec(inputs, training=True)
     return list(dict.fromkeys(found))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lamina import ops
 from lamina.core.check import Check, at_least, one_of, optional
-from lamina.core.module import Module, Number
+from lamina.core.module import Hyperparameter, Module
 from lamina.core.registry import Registry, serialize
 from lamina.errors import ShapeError
 
@@ -65,7 +65,7 @@ class L1(Regularizer):
     """
 
     arguments = {"l1": _factor}
-    l1 = Number()
+    l1 = Hyperparameter()
 
     def __init__(self, l1: float | None = 0.01) -> None:
         self.l1 = 0.01 if l1 is None else l1
@@ -86,7 +86,7 @@ class L2(Regularizer):
     """
 
     arguments = {"l2": _factor}
-    l2 = Number()
+    l2 = Hyperparameter()
 
     def __init__(self, l2: float | None = 0.01) -> None:
         self.l2 = 0.01 if l2 is None else l2
@@ -108,8 +108,8 @@ class L1L2(Regularizer):
     """
 
     arguments = {"l1": _factor, "l2": _factor}
-    l1 = Number()
-    l2 = Number()
+    l1 = Hyperparameter()
+    l2 = Hyperparameter()
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1, self.l2 = l1 or 0.0, l2 or 0.0
@@ -138,7 +138,7 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     arguments = {"factor": at_least(0), "mode": one_of("rows", "columns")}
-    factor = Number()
+    factor = Hyperparameter()
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor, self.mode = factor, mode.lower()

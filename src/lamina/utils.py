@@ -12,7 +12,6 @@ from lamina.config import (
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
-from lamina.core.function import get_source_inputs
 from lamina.core.module import reset_names
 from lamina.core.random import set_seed as set_random_seed
 from lamina.core.registry import (
@@ -30,7 +29,8 @@ from lamina.data.dataset import PyDataset
 from lamina.data.parts import split_dataset, timeseries_dataset_from_array
 from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
-from lamina.training.callbacks.progress import Progbar
+from lamina.models.function import get_source_inputs
+from lamina.training.callbacks.progress.logger import Progbar
 from lamina.viz.dot import model_to_dot, plot_model
 
 __all__ = [

@@ -15,7 +15,7 @@ import pytest
 import lamina
 from tests.tables.graphs import GRAPHS
 from tests.tables.models import MODELS
-from tests.tables.own import OWN, TARGETS
+from tests.tables.user_classes import OWN, TARGETS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FILES = sorted(

@@ -8,7 +8,8 @@ import pytest
 
 from lamina import errors
 from lamina.training import engine
-from tests.tables import bad_input, bad_input_more, bad_shapes
+from tests.tables import bad_input, bad_shapes
+from tests.tables import bad_training_input as bad_input_more
 from tests.tables.bad_input import BadInput
 
 CASES = (*bad_input.CASES, *bad_input_more.CASES, *bad_shapes.CASES)

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamina.core.executable import Program, own
 from lamina.ops.kernels import table
 from lamina.ops.kernels.cpu import onednn
+from lamina.runtime.executable import Program, in_process_compile
 from tests.laws.close import assert_trees_close
 from tests.tables.arrays import floats
 from tests.tables.kernels import CASES, TYPES
 from tests.tables.tolerances import KERNELS
 
-FASTER = [form for op in table.ops() for form in table.forms(op) if form.platform]
+FASTER = [form for op in table.ops() for form in table.kernels_of(op) if form.platform]
 
 
 def is_here(form):
@@ -61,10 +61,10 @@ def test_form_equals_reference(form, data):
     drawn = [np.round(4 * floats(*s, seed=i)) / 4 for i, s in enumerate(shapes)]
     with jax.enable_x64(True):
         arrays = [jnp.asarray(a, dtype) for a in drawn]
-        with own():
+        with in_process_compile():
             assert filled(form.can)(*arrays)
         found = Program(with_gradients(filled(form.run)))(*arrays)
-        reference = with_gradients(filled(table.forms(form.op)[-1].run))
+        reference = with_gradients(filled(table.kernels_of(form.op)[-1].run))
         same = jax.eval_shape(reference, *arrays)
         assert [a.dtype for a in jax.tree.leaves(found)] == [
             a.dtype for a in jax.tree.leaves(same)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina.saving.hdf5 import read_hdf5
-from lamina.saving.region import Region
+from lamina.io.byte_range import ByteRange
+from lamina.io.hdf5 import read_hdf5
 from tests.security.harmless import refused
 from tests.security.hostile import good_weights, keras_file, small_model
 from tests.tables.cases import named
@@ -38,7 +38,9 @@ def edited(change: Callable[[h5py.File, str], None]) -> Callable[[str], bytes]:
             h5py.File(io.BytesIO(good_weights())) as old,
             h5py.File(buffer, "w") as new,
         ):
-            for path, _ in read_hdf5(Region(io.BytesIO(good_weights()), "")).datasets():
+            for path, _ in read_hdf5(
+                ByteRange(io.BytesIO(good_weights()), "")
+            ).datasets():
                 new[path] = old[path][()]
             change(new, secret)
         return buffer.getvalue()
@@ -288,7 +290,7 @@ def test_a_file_cut_short_while_it_is_read_is_an_error(tmp_path):
     path = tmp_path / "model.weights.h5"
     path.write_bytes(good_weights())
     with path.open("rb", buffering=0) as raw, io.BufferedReader(raw, 1) as file:
-        group = read_hdf5(Region(file, "the file"))
+        group = read_hdf5(ByteRange(file, "the file"))
         path.write_bytes(b"")
         with pytest.raises(lamina.errors.FileFormatError, match="cut short"):
             group.members["layers"].members["dense"].members["vars"].members["0"].read()

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from hypothesis import strategies as st
 
-from lamina.ops.cells import Loop, Rule, Weights
-from lamina.ops.scores import Drop, Look
-from lamina.ops.windows import Sliding
+from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout
+from lamina.ops.nn.cells import CellSpec, Loop, Weights
+from lamina.ops.nn.conv_params import ConvParams
 from tests.tables.arrays import bools
 
 ONE = st.just(1)
@@ -38,7 +38,7 @@ def windows(draw, ranks, largest=3, dilations=SMALL, strides=SMALL):
         padding.append(borders)
         space.append(max(1, reach + 1 - sum(borders)) + draw(st.integers(0, 4)))
     steps = tuple(draw(strides) for _ in window)
-    return tuple(window), Sliding(steps, tuple(padding), tuple(dilation)), space
+    return tuple(window), ConvParams(steps, tuple(padding), tuple(dilation)), space
 
 
 @st.composite
@@ -94,7 +94,7 @@ def attentions(draw, queries, widths=SMALL, batches=BATCH, rates=NO_RATE):
     batch, heads, width = draw(batches), draw(SMALL), draw(widths)
     rows, keys = draw(queries), draw(st.integers(1, 9) | st.just(150))
     near = draw(st.none() | st.integers(1, 4))
-    look = Look(0.5, draw(st.booleans()), near)
+    look = AttentionConfig(0.5, draw(st.booleans()), near)
     whole = (batch, heads, rows, keys)
     ones = draw(st.lists(st.tuples(*[st.booleans()] * 4), max_size=2))
     masks = [
@@ -104,7 +104,7 @@ def attentions(draw, queries, widths=SMALL, batches=BATCH, rates=NO_RATE):
     shapes = [(batch, n, heads, width) for n in (rows, keys)]
     values = (batch, keys, heads, draw(widths))
     rate = draw(rates)
-    drop = Drop(jnp.array([rows, keys], "uint32"), rate) if rate else None
+    drop = AttentionDropout(jnp.array([rows, keys], "uint32"), rate) if rate else None
     masks = tuple(map(jnp.asarray, masks))
     return (*shapes, values), with_last(None, masks, look, drop)
 
@@ -112,7 +112,7 @@ def attentions(draw, queries, widths=SMALL, batches=BATCH, rates=NO_RATE):
 @st.composite
 def recurrences(draw, kinds):
     kind = draw(st.sampled_from(kinds))
-    rule = Rule(kind, jnp.tanh, jax.nn.sigmoid, standard=True)
+    rule = CellSpec(kind, jnp.tanh, jax.nn.sigmoid, standard=True)
     steps, batch, units = draw(st.integers(1, 6)), draw(BATCH), draw(SMALL)
     width, count = rule.gates * units, 2 if kind == "lstm" else 1
     mask = bools(steps, batch) if draw(st.booleans()) else None

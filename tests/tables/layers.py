@@ -18,10 +18,10 @@ from tests.tables.layers_by_hand import (
 )
 from tests.tables.layers_convolution import CONVOLUTION
 from tests.tables.layers_core import CORE
-from tests.tables.layers_more import MORE
 from tests.tables.layers_recurrent import RECURRENT
 from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
+from tests.tables.layers_volumes import MORE
 
 WITH_ORACLE = [
     *CORE,

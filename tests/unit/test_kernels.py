@@ -12,7 +12,8 @@ import pytest
 import lamina
 from lamina import config, kernels, layers
 from lamina.errors import ArgumentError, StateError
-from lamina.ops.kernels import table, tuning
+from lamina.ops.kernels import autotune as tuning
+from lamina.ops.kernels import table
 
 
 @pytest.fixture
@@ -29,11 +30,11 @@ def toy(monkeypatch):
     def reference(number):
         return f"{number} / 2"
 
-    @table.lowering("half", "abacus", when=is_even, can=lambda n: n < 100)
+    @table.kernel("half", "abacus", when=is_even, can=lambda n: n < 100)
     def shift(number):
         return f"{number} >> 1"
 
-    @table.lowering("half", "slide rule", when=is_even)
+    @table.kernel("half", "slide rule", when=is_even)
     def slip(number):
         return "about half"
 
@@ -148,11 +149,11 @@ def sums(monkeypatch, tmp_path):
     platform = jax.default_backend()
     table.reference("sum")(jnp.sum)
 
-    @table.lowering("sum", platform, when=always, close=True)
+    @table.kernel("sum", platform, when=always, close=True)
     def slow(x):
         return jax.lax.fori_loop(0, 300, lambda i, y: y + jnp.sum(jnp.sin(x + y)), 0.0)
 
-    @table.lowering("sum", platform, when=always, close=True)
+    @table.kernel("sum", platform, when=always, close=True)
     def quick(x):
         return jnp.sum(x)
 
@@ -192,7 +193,7 @@ def test_a_run_keeps_its_choices(sums):
     tuning._answers = tuning._Answers()
     config.set_autotune(False)
     assert sums() == "slow"
-    tuning.keep(chosen)
+    tuning.reuse(chosen)
     assert sums() == "quick"
 
 

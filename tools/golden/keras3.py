@@ -19,7 +19,7 @@ import numpy as np
 from tests.tables.arrays import floats
 from tests.tables.graphs import GRAPHS
 from tests.tables.models import MODELS
-from tests.tables.own import OWN, TARGETS
+from tests.tables.user_classes import OWN, TARGETS
 
 STRUCTURES = {
     "models_in_models", "frozen_inside", "arithmetic", "reductions", "recurrent",

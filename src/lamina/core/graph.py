@@ -19,15 +19,15 @@ from typing import Any, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 
-from lamina.core.attributes import StoredAttributes
+from lamina.core.budget import check_output
 from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.fork import use_device
-from lamina.core.limits import check_output
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module
 from lamina.core.scope import StateScope, local
 from lamina.core.tracebacks import shorten
+from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError
 

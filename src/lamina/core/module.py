@@ -16,22 +16,22 @@ import numpy as np
 from jax.core import Tracer
 from jax.extend.core import get_opaque_trace_state
 
+from lamina.core.budget import untrusted_config
 from lamina.core.check import Check, check_arguments, check_name
-from lamina.core.limits import reading
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
-from lamina.core.tracing import tracers_in, without_tracers
-from lamina.core.variable import Variable, touch_structure
+from lamina.core.tracing.tracers import tracers_in, without_tracers
+from lamina.core.variable import Variable, bump_structure_version
 from lamina.errors import ArgumentTypeError, did_you_mean
 
 __all__ = [
     "Module",
-    "Number",
+    "Hyperparameter",
     "all_modules",
-    "is_users",
+    "is_user_defined",
     "known_keywords",
-    "name_for",
+    "resolve_name",
     "overridable",
     "reset_names",
     "short",
@@ -52,7 +52,7 @@ def unique_name(base: str) -> str:
     return base if count == 0 else f"{base}_{count}"
 
 
-def name_for(cls: type, name: Any) -> str:
+def resolve_name(cls: type, name: Any) -> str:
     """The name an object was given, found to be fit for paths, or one of its own."""
     if not name:
         return unique_name(snake_case(cls.__name__))
@@ -65,13 +65,13 @@ def reset_names() -> None:
     _name_counts.clear()
 
 
-def is_users(cls: type, method: str | None = None) -> bool:
+def is_user_defined(cls: type, method: str | None = None) -> bool:
     """Whether a class, or the form that it has of a method, is not lamina's own."""
     of = (c for c in cls.__mro__ if method is None or method in vars(c))
     return next(of, object).__module__.partition(".")[0] not in ("builtins", "lamina")
 
 
-class Number:
+class Hyperparameter:
     """A hyperparameter that compiled programs take as input instead of baking in.
 
     Read in a program it is a traced scalar, elsewhere a Python float, so changing it
@@ -97,7 +97,7 @@ class Number:
         instance.__dict__[self.name] = value
         # Programs are traced anew for a number that is or was zero, or `None`.
         if _program_kind(before) != _program_kind(value):
-            touch_structure()
+            bump_structure_version()
 
 
 def _program_kind(value: Any) -> Any:
@@ -105,10 +105,10 @@ def _program_kind(value: Any) -> Any:
 
 
 @functools.cache
-def number_names(cls: type) -> tuple[str, ...]:
-    """The names of a class's `Number` attributes."""
+def hyperparameter_names(cls: type) -> tuple[str, ...]:
+    """The names of a class's `Hyperparameter` attributes."""
     found = {n for base in cls.__mro__ for n, v in vars(base).items()
-             if isinstance(v, Number)}  # fmt: skip
+             if isinstance(v, Hyperparameter)}  # fmt: skip
     return tuple(sorted(found))
 
 
@@ -139,12 +139,12 @@ def described_names(cls: type) -> list[str]:
     As in Keras, a class that overrides `get_config` describes its own arguments, and
     `super().get_config()` those of lamina's nearest class.
     """
-    overridden = is_users(cls, "get_config")
-    library = (c for c in cls.__mro__ if not overridden or not is_users(c))
+    overridden = is_user_defined(cls, "get_config")
+    library = (c for c in cls.__mro__ if not overridden or not is_user_defined(c))
     return accepted_names(next(library))
 
 
-def unknown_keywords(cls: type, names: Any) -> ArgumentTypeError:
+def unknown_keyword_error(cls: type, names: Any) -> ArgumentTypeError:
     """The error for keywords that a constructor does not take."""
     first = sorted(names)[0]
     known = accepted_names(cls)
@@ -201,13 +201,13 @@ def checked_arguments(
         ArgumentError: a value can't be used.
     """
     if kwargs and cls.__init__ is object.__init__:
-        raise unknown_keywords(cls, kwargs)
+        raise unknown_keyword_error(cls, kwargs)
     try:
         bound = signature(cls.__init__).bind(None, *args, **kwargs)
     except TypeError:
         unknown = set(kwargs) - set(accepted_names(cls))
         if unknown:
-            raise unknown_keywords(cls, unknown) from None
+            raise unknown_keyword_error(cls, unknown) from None
         return None
     values: dict[str, Any] = {}
     for name, value in list(bound.arguments.items())[1:]:
@@ -232,7 +232,7 @@ class Module:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls) and not is_users(cls):
+        if "__init__" in vars(cls) and not is_user_defined(cls):
             cls.__init__ = filter_traceback(cls.__init__)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -248,13 +248,13 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Variable, Module, list, tuple, dict)):
-            touch_structure()
+            bump_structure_version()
         if local.stores is not None and next(tracers_in(value), None) is not None:
             local.stores[id(self), name] = get_opaque_trace_state()
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        touch_structure()
+        bump_structure_version()
         object.__delattr__(self, name)
 
     def _members(self) -> Iterator[tuple[str, Variable | Module]]:
@@ -283,7 +283,7 @@ class Module:
     def constructor_arguments(self) -> dict[str, Any]:
         """The arguments this object was made with, numbers as they are now."""
         values = dict(self.__dict__.get("_arguments", {}))
-        for name in number_names(type(self)):
+        for name in hyperparameter_names(type(self)):
             if name in values:
                 values[name] = self.__dict__[name]
         return values
@@ -294,7 +294,7 @@ class Module:
         parameters = signature(type(self).__init__).parameters.values()
         known = [p for p in parameters if p.name in given or p.default is not p.empty]
         values = {p.name: p.default for p in known} | given
-        if is_users(type(self), "get_config"):
+        if is_user_defined(type(self), "get_config"):
             described = described_names(type(self))
             values = {k: v for k, v in values.items() if k in described}
         return {name: serialize(value) for name, value in values.items()}
@@ -309,7 +309,7 @@ class Module:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """An object made with the arguments that `get_config` returned."""
-        with reading(config, f"The config of {cls.__name__}"):
+        with untrusted_config(config, f"The config of {cls.__name__}"):
             values = {name: deserialize(value) for name, value in config.items()}
             if values.get("quantization_config", False) is None:
                 # Keras writes this into the configs of layers that it can quantize.

@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.budget import untrusted_config
 from lamina.core.dtypes import (
     KNOWN_DTYPES,
     DTypePolicy,
     DTypePolicyMap,
     policy_config,
 )
-from lamina.core.limits import reading
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import (
@@ -353,7 +353,7 @@ def deserialize(
             by name.
     """
     require_safe(safe_mode)
-    with custom_object_scope(custom_objects), reading(config):
+    with custom_object_scope(custom_objects), untrusted_config(config):
         return _object(config)
 
 

@@ -19,9 +19,7 @@ from jax.extend.core import get_opaque_trace_state
 from lamina.errors import StateError
 
 if TYPE_CHECKING:
-    from lamina.core.compile_clock import CompileClock
-    from lamina.core.interrupts import Interrupt
-    from lamina.core.limits import Budget
+    from lamina.core.budget import Budget
     from lamina.core.variable import Variable
 
 __all__ = [
@@ -47,8 +45,7 @@ def is_tracing() -> bool:
 class _Local(threading.local):
     state: StateScope | None = None
     call: CallScope | None = None
-    interrupt: Interrupt | None = None
-    compile_clock: CompileClock | None = None
+    check_interrupt: Callable[[], None] | None = None
     autocast: str | None = None
     budget: Budget | None = None
     awaiting: list[Any] | None = None
@@ -194,9 +191,9 @@ def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
     """Enter a layer's call: join the call in progress, or start one."""
     if local.budget is not None:
         local.budget.take_calls(1)
-    if local.state is not None and local.interrupt is not None:
+    if local.state is not None and local.check_interrupt is not None:
         # Tracing a deep model takes seconds, and leaves nothing behind.
-        local.interrupt.check()
+        local.check_interrupt()
     outer = local.call
     scope = CallScope(training) if outer is None else outer
     path, before = scope.path, scope.training

@@ -16,7 +16,7 @@ __all__ = [
     "ATTEMPTS",
     "bind",
     "call",
-    "new_each_time",
+    "new_variable_error",
     "value_and_grad",
 ]
 
@@ -101,7 +101,7 @@ def value_and_grad(
     return ((loss, aux) if has_aux else loss), gradients
 
 
-def new_each_time(met: Mapping[int, Variable]) -> StateError:
+def new_variable_error(met: Mapping[int, Variable]) -> StateError:
     """The error for a function in which each trace meets variables not seen before."""
     path = next(iter(met.values())).path
     return StateError(

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from lamina.core.budget import check_size
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.fork import use_device
-from lamina.core.limits import check_size
 from lamina.core.scope import assigned_while_traced, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
@@ -23,11 +23,11 @@ from lamina.errors import ArgumentError, ShapeError, StateError
 __all__ = [
     "Variable",
     "at_one_step",
-    "awaiting_values",
+    "deferred_init",
     "snapshot",
     "state_lock",
     "structure_version",
-    "touch_structure",
+    "bump_structure_version",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,7 +46,7 @@ def structure_version() -> int:
     return _version[0]
 
 
-def touch_structure() -> None:
+def bump_structure_version() -> None:
     """Note that a structure has changed."""
     _version[0] += 1
 
@@ -91,7 +91,7 @@ class Variable:
     ) -> None:
         self.name = name or "variable"
         self.path = self.name
-        self._trainable = self.born_trainable = trainable
+        self._trainable = self.initially_trainable = trainable
         self.autocast = autocast
         self.aggregation = aggregation
         self.regularizer: Callable[..., Any] | None = None
@@ -105,9 +105,9 @@ class Variable:
         # A variable born while a program is traced still needs a real array.
         with jax.ensure_compile_time_eval():
             self._value = self._first_value(initializer, shape, dtype)
-        self.exposed = False
-        self._spare: jax.Array | None = None
-        touch_structure()
+        self.aliased = False
+        self._donation_buffer: jax.Array | None = None
+        bump_structure_version()
 
     def _first_value(
         self, initializer: Any, shape: Sequence[int] | None, dtype: Any
@@ -143,7 +143,7 @@ class Variable:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = value
-        touch_structure()
+        bump_structure_version()
 
     @property
     def raw(self) -> jax.Array:
@@ -156,22 +156,22 @@ class Variable:
     @raw.setter
     def raw(self, value: jax.Array) -> None:
         self._value = value
-        self.exposed = False
+        self.aliased = False
 
     def replace(self, value: jax.Array) -> None:
-        """Set the stored array, and keep the old one's memory for `take_spare`."""
-        old, held = self._value, self.exposed
+        """Set the stored array; its old memory is for `take_donation_buffer`."""
+        old, held = self._value, self.aliased
         self.raw = value
-        self._spare = None if held else old
+        self._donation_buffer = None if held else old
 
-    def take_spare(self) -> Any:
+    def take_donation_buffer(self) -> Any:
         """An array of this shape and type that may be written over."""
-        spare, self._spare = self._spare, None
+        spare, self._donation_buffer = self._donation_buffer, None
         return np.empty(self.shape, self._value.dtype) if spare is None else spare
 
-    def drop_spare(self) -> None:
-        """Give back what memory is kept for `take_spare`."""
-        self._spare = None
+    def drop_donation_buffer(self) -> None:
+        """Give back what memory is kept for `take_donation_buffer`."""
+        self._donation_buffer = None
 
     @property
     def value(self) -> jax.Array:
@@ -201,7 +201,7 @@ class Variable:
                 raise assigned_while_traced(self)
             self.raw = new
             # The caller may hold the very array it handed in.
-            self.exposed = True
+            self.aliased = True
         else:
             local.state.write(self, new)
         return new
@@ -211,7 +211,7 @@ class Variable:
             return local.state.read(self)
         with state_lock:
             # Training writes over old values; whoever holds this array keeps it.
-            self.exposed = True
+            self.aliased = True
             return self._value
 
     def assign_add(self, value: Any) -> jax.Array:
@@ -318,7 +318,7 @@ def _on_device(value: Any) -> jax.Array:
 
 
 @contextmanager
-def awaiting_values() -> Iterator[None]:
+def deferred_init() -> Iterator[None]:
     """Inside this block, values of variables come from a file, not from initializers.
 
     Until then a variable has a shape and a type, but takes no memory. Those that the

@@ -19,16 +19,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.interrupts import item_of
 from lamina.data.arrays import num_rows
 from lamina.data.rows import Rows, cut, gather, map_rows, on_device
 from lamina.data.shuffle import shuffled
 from lamina.errors import DataError
+from lamina.runtime.interrupts import item_of
 
 __all__ = [
     "Feed",
     "STACK_STEPS",
-    "STRETCH",
+    "INNER_CHUNK",
     "ArrayFeed",
     "Batches",
     "Segment",
@@ -40,10 +40,10 @@ __all__ = [
 Run = tuple[Any, Any]
 
 # Batches that are gathered together.
-STRETCH = 25
+INNER_CHUNK = 25
 _BLOCK = 4 * 2**20  # bytes
 # An epoch of so few batches goes to the device in one piece, remainder and all.
-_SHORT = 4 * STRETCH
+_SHORT = 4 * INNER_CHUNK
 _STACK_BYTES = 16 * 2**20
 # Batches of a stream that go to the device together, at most.
 STACK_STEPS = 64
@@ -69,7 +69,7 @@ class Batches(NamedTuple):
     shuffled: bool = False
 
     def block(self, data: Any, run: Run, first: Any) -> Any:
-        """The rows of `STRETCH` batches from `first` on, gathered at once.
+        """The rows of `INNER_CHUNK` batches from `first` on, gathered at once.
 
         One large gather is far cheaper than many small ones. `None` where there is
         nothing to gather, or so much that a dispatch of few steps would wait for it.
@@ -78,7 +78,7 @@ class Batches(NamedTuple):
             return None
         arrays = data[0]
         rows = _rows(arrays)
-        wanted = min(STRETCH * self.size, rows)
+        wanted = min(INNER_CHUNK * self.size, rows)
         if wanted * sum(a.nbytes // rows for a in _leaves(arrays)) > _BLOCK:
             return None
         start = jnp.minimum(first * self.size, rows - wanted)
@@ -154,16 +154,17 @@ def _slice(arrays: Any, start: Any, count: int) -> Any:
 
 
 class Feed(Protocol):
-    """Data as the training loop takes it, epoch by epoch.
+    """Data as the training loop takes it, epoch by epoch."""
 
-    Attributes:
-        steps: batches in an epoch, `None` if that is not known.
-        is_resident: whether all data is on the device, so that an epoch needs the
-            host at no time.
-    """
+    @property
+    def steps(self) -> int | None:
+        """Batches in an epoch, `None` if that is not known."""
+        ...
 
-    steps: int | None
-    is_resident: bool
+    @property
+    def is_resident(self) -> bool:
+        """True if all data is on the device, so that an epoch never needs the host."""
+        ...
 
     def example(self) -> Any:
         """Return a full batch, or the shapes and types of its arrays."""

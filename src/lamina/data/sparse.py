@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from lamina import config
-from lamina.core.limits import readable_size
+from lamina.core.budget import readable_size
 from lamina.errors import DataError
 
 __all__ = ["SparseRows", "dense", "is_sparse"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lamina import config
-from lamina.core.limits import SmallReads, readable_size
+from lamina.core.budget import BoundedReader, readable_size
 from lamina.errors import FileFormatError, invalid
 
 __all__ = ["BROKEN", "open_member", "read_member", "read_tar", "unpack"]
@@ -94,7 +94,7 @@ def _said_of(archive: Path) -> Iterator[None]:
 
 def _unpack(archive: Path, folder: Path, allowed: tuple[str, ...]) -> None:
     with archive.open("rb") as file:
-        if "zip" in allowed and zipfile.is_zipfile(SmallReads(file)):
+        if "zip" in allowed and zipfile.is_zipfile(BoundedReader(file)):
             _unpack_zip(file, _Target(folder, archive))
             return
     with _uncompressed(archive) as file:
@@ -161,7 +161,7 @@ def read_tar(path: Path, names: Collection[str]) -> dict[str, bytearray]:
     found: dict[str, bytearray] = {}
     with (
         _uncompressed(path) as file,
-        tarfile.open(fileobj=SmallReads(file), mode="r:") as archive,
+        tarfile.open(fileobj=BoundedReader(file), mode="r:") as archive,
     ):
         for member in _tar_members(archive):
             if member.name in names:
@@ -194,7 +194,7 @@ def _is_tar(file: IO[bytes]) -> bool:
 
 
 def _unpack_tar(file: IO[bytes], target: _Target) -> None:
-    with tarfile.open(fileobj=SmallReads(file), mode="r:") as archive:
+    with tarfile.open(fileobj=BoundedReader(file), mode="r:") as archive:
         for member in _tar_members(archive):
             if member.isdir():
                 target.make_folder(member.name)
@@ -215,7 +215,7 @@ def _tar_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _unpack_zip(file: IO[bytes], target: _Target) -> None:
-    with zipfile.ZipFile(SmallReads(file, 2**24)) as archive:
+    with zipfile.ZipFile(BoundedReader(file, 2**24)) as archive:
         for member in archive.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
             if member.is_dir():

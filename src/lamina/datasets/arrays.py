@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from lamina.core.limits import SmallReads
+from lamina.core.budget import BoundedReader
 from lamina.datasets.archives import BROKEN, open_member, read_member
 from lamina.errors import FileFormatError
 
@@ -38,7 +38,7 @@ def npy_member(path: str, name: str) -> bytearray:
         FileFormatError: there is none, or the file is damaged.
     """
     try:
-        with open(path, "rb") as file, zipfile.ZipFile(SmallReads(file)) as archive:
+        with open(path, "rb") as file, zipfile.ZipFile(BoundedReader(file)) as archive:
             info = archive.getinfo(f"{name}.npy")
             with open_member(archive, info) as source:
                 return read_member(source, info.filename, info.file_size)

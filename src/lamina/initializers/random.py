@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from lamina.core import host_random
 from lamina.core.check import Check, one_of, positive_number
 from lamina.core.random import SeedGenerator, draw_seed, make_seed
+from lamina.core.random import host as host_random
 from lamina.errors import ShapeError
 from lamina.initializers.base import Initializer, to_array
 

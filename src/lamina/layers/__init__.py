@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from lamina.core.registry import deserialize, serialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from lamina.layers.adaptive_pooling import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
+from lamina.layers.attention.dot_product import AdditiveAttention, Attention
+from lamina.layers.attention.multi_head import (
+    GroupQueryAttention,
+    MultiHeadAttention,
 )
-from lamina.layers.attention import AdditiveAttention, Attention
-from lamina.layers.base import Layer, layer_registry
-from lamina.layers.batch_normalization import BatchNormalization
-from lamina.layers.convolution import Conv1D, Conv2D, Conv3D
-from lamina.layers.convolution_separable import (
+from lamina.layers.base.layer import Layer, layer_registry
+from lamina.layers.base.spec import InputSpec
+from lamina.layers.convolution.regular import Conv1D, Conv2D, Conv3D
+from lamina.layers.convolution.separable import (
     DepthwiseConv1D,
     DepthwiseConv2D,
     SeparableConv1D,
     SeparableConv2D,
 )
-from lamina.layers.convolution_transpose import (
+from lamina.layers.convolution.transposed import (
     Conv1DTranspose,
     Conv2DTranspose,
     Conv3DTranspose,
@@ -67,17 +63,22 @@ from lamina.layers.merging import (
     multiply,
     subtract,
 )
-from lamina.layers.multi_head_attention import (
-    GroupQueryAttention,
-    MultiHeadAttention,
-)
-from lamina.layers.normalization import (
+from lamina.layers.normalization.batch import BatchNormalization
+from lamina.layers.normalization.layer import (
     GroupNormalization,
     LayerNormalization,
     RMSNormalization,
     UnitNormalization,
 )
-from lamina.layers.pooling import (
+from lamina.layers.pooling.adaptive import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
+from lamina.layers.pooling.windows import (
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
@@ -125,7 +126,6 @@ from lamina.layers.reshaping import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from lamina.layers.spec import InputSpec
 from lamina.layers.wrapper import Wrapper
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

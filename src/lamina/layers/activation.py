@@ -10,10 +10,10 @@ import jax.numpy as jnp
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.core.check import at_least, optional
-from lamina.core.module import Number
+from lamina.core.module import Hyperparameter
 from lamina.errors import ShapeError
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
 
 __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
@@ -76,7 +76,7 @@ class LeakyReLU(Layer):
     """
 
     supports_masking = True
-    negative_slope = Number()
+    negative_slope = Hyperparameter()
     arguments = {"negative_slope": at_least(0)}
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
@@ -163,7 +163,7 @@ class ELU(Layer):
     """
 
     supports_masking = True
-    alpha = Number()
+    alpha = Hyperparameter()
     arguments = {"alpha": at_least(0)}
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina import constraints, initializers, ops, regularizers
+from lamina.core.budget import check_output, untrusted_config
 from lamina.core.check import (
     Check,
     at_least,
@@ -20,13 +21,12 @@ from lamina.core.check import (
 )
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
-from lamina.core.limits import check_output, reading
 from lamina.core.registry import refuse_code
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.attributes import ActivationAttribute
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers.base.attributes import ActivationAttribute
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
 
 __all__ = [
     "Activation",
@@ -376,7 +376,7 @@ class Lambda(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer that `get_config` describes."""
-        with reading(config, f"The config of {cls.__name__}"):
+        with untrusted_config(config, f"The config of {cls.__name__}"):
             if isinstance(config.get("function"), (list, tuple)):
                 refuse_code(config)  # bytecode, as Keras used to write it
             return super().from_config(config)

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from lamina import config
 from lamina.core import random
 from lamina.core.check import at_least, between, dimensions, fraction, optional
-from lamina.core.module import Number
-from lamina.layers.base import Layer
+from lamina.core.module import Hyperparameter
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import data_formats
-from lamina.layers.spec import InputSpec
 
 __all__ = [
     "AlphaDropout",
@@ -76,7 +76,7 @@ class Dropout(Noise):
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    rate = Number()
+    rate = Hyperparameter()
     arguments = {"rate": between(0, 1), "noise_shape": optional(dimensions)}
 
     def __init__(
@@ -105,7 +105,7 @@ class SpatialDropout(Noise):
 
     rank: ClassVar[int]
     data_format = "channels_last"
-    rate = Number()
+    rate = Hyperparameter()
     arguments = {"rate": between(0, 1)}
 
     def __init__(
@@ -220,7 +220,7 @@ class GaussianNoise(Noise):
     """
 
     strength = "stddev"
-    stddev = Number()
+    stddev = Hyperparameter()
     arguments = {"stddev": at_least(0)}
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
@@ -251,7 +251,7 @@ class GaussianDropout(Noise):
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    rate = Number()
+    rate = Hyperparameter()
     arguments = {"rate": fraction}
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
@@ -289,7 +289,7 @@ class AlphaDropout(Noise):
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
     """
 
-    rate = Number()
+    rate = Hyperparameter()
     arguments = {"rate": fraction}
 
     def __init__(
@@ -312,7 +312,7 @@ class AlphaDropout(Noise):
         if self.noise_shape is not None:
             pairs = zip(self.noise_shape, shape, strict=True)
             shape = tuple(n or m for n, m in pairs)
-        kept = random.keep(shape, rate, self.seed_generator)
+        kept = random.bernoulli_mask(shape, rate, self.seed_generator)
         dropped = jnp.asarray(_DROPPED, inputs.dtype)
         mixed = jnp.where(kept, inputs, dropped)
         return mixed * scale.astype(inputs.dtype) + shift.astype(inputs.dtype)

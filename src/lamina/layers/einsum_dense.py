@@ -12,9 +12,9 @@ from lamina import constraints, initializers, regularizers
 from lamina.core.check import Check
 from lamina.errors import ShapeError, invalid
 from lamina.initializers import VarianceScaling
-from lamina.layers.attributes import ActivationAttribute
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers.base.attributes import ActivationAttribute
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
 
 __all__ = ["EinsumDense"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core.check import boolean, optional, positive_int
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 
 __all__ = ["Embedding"]
 

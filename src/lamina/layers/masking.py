@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 
 __all__ = ["Masking"]
 

@@ -13,7 +13,7 @@ from lamina.core.check import Check, boolean, is_int
 from lamina.core.masks import get_mask
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 
 __all__ = [
     "Add",

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from lamina import config
 from lamina.core.check import Check, is_int, one_of, positive_int, sizes
 from lamina.errors import ShapeError
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import Spatial, data_formats, per_axis
-from lamina.layers.spec import InputSpec
 
 __all__ = [
     "Cropping1D",

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from lamina import config
 from lamina.core.check import one_of, optional
 from lamina.errors import ShapeError
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
 
 __all__ = ["Spatial", "per_axis"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lamina.core.check import Check
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 
 __all__ = ["Wrapper", "layer_check"]
 

@@ -14,7 +14,7 @@ from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import FITTING_ACCURACY, Loss, aligned, as_float, mismatch
-from lamina.ops.crossentropy import by_class, by_distribution
+from lamina.ops.nn.crossentropy import by_class, by_distribution
 
 __all__ = [
     "BinaryCrossentropy",

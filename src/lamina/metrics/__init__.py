@@ -56,6 +56,12 @@ from lamina.metrics.correlation import (
 from lamina.metrics.f_score import F1Score, FBetaScore
 from lamina.metrics.hinges import CategoricalHinge, Hinge, SquaredHinge
 from lamina.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from lamina.metrics.operating_point import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 from lamina.metrics.probabilistic import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -73,12 +79,6 @@ from lamina.metrics.regression import (
     MeanSquaredLogarithmicError,
     R2Score,
     RootMeanSquaredError,
-)
-from lamina.metrics.tradeoff import (
-    PrecisionAtRecall,
-    RecallAtPrecision,
-    SensitivityAtSpecificity,
-    SpecificityAtSensitivity,
 )
 
 __all__ = [

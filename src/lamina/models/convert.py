@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lamina.core.files import open_file
 from lamina.errors import ArgumentError
+from lamina.io.bounded_json import MAX_BYTES
+from lamina.io.files import open_file
 from lamina.models.model import model_from_json
 from lamina.saving import load_model, load_weights, save_model, save_weights
-from lamina.saving.bounded_json import MAX_BYTES
 from lamina.saving.inspect import inspect_file
 
 __all__ = ["convert_file"]

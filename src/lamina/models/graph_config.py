@@ -13,8 +13,8 @@ from typing import Any
 
 import jax
 
+from lamina.core.budget import MAX_ARGUMENTS
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
-from lamina.core.limits import MAX_ARGUMENTS
 from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.errors import FileFormatError, shown

@@ -11,9 +11,8 @@ from typing import Any, Self
 import jax
 from jax.core import Tracer
 
-from lamina.core.compiled import CompiledFunction
+from lamina.core.budget import untrusted_config
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
-from lamina.core.limits import reading
 from lamina.core.module import overridable, signature
 from lamina.core.registry import custom_object_scope, deserialize, serialize_once
 from lamina.core.scope import local
@@ -27,12 +26,13 @@ from lamina.errors import (
     StateError,
     did_you_mean,
 )
+from lamina.io.bounded_json import read_json
 from lamina.layers import Layer
-from lamina.layers.base import is_shape, shapes_of
+from lamina.layers.base.layer import is_shape, shapes_of
 from lamina.models.graph import Graph, refuse_equal_names
 from lamina.models.graph_config import graph_config, graph_from_config
+from lamina.runtime.compiled_function import CompiledFunction
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
-from lamina.saving.bounded_json import read_json
 from lamina.saving.keras_zip import prepare_model
 from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
@@ -334,7 +334,7 @@ class Model(Trainer, Layer):
         """The model that `get_config` describes."""
         with (
             custom_object_scope(custom_objects),
-            reading(config, f"The config of {cls.__name__}"),
+            untrusted_config(config, f"The config of {cls.__name__}"),
         ):
             if "input_layers" not in config:
                 return super().from_config(config)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from lamina.core.budget import untrusted_config
 from lamina.core.graph import SymbolicTensor
-from lamina.core.limits import reading
 from lamina.core.module import overridable
 from lamina.core.registry import custom_object_scope, deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
@@ -171,7 +171,7 @@ class Sequential(Model):
         """The model that `get_config` describes."""
         with (
             custom_object_scope(custom_objects),
-            reading(config, f"The config of {cls.__name__}"),
+            untrusted_config(config, f"The config of {cls.__name__}"),
         ):
             for layer in config["layers"]:
                 if not isinstance(layer, dict) or "config" not in layer:

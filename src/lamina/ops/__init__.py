@@ -9,38 +9,24 @@ Element types mix as in `jax.numpy`. A form that is faster on one platform goes 
 
 from __future__ import annotations
 
-from lamina.ops import (
-    attention,
-    control,
-    convolution,
-    create,
-    elementwise,
-    images,
-    index,
-    linalg,
-    logic,
-    nans,
-    nn,
-    operators,
-    pooling,
-    reduce,
-    shapes,
-    signal,
-)
-from lamina.ops.attention import *  # noqa: F403
+from lamina.ops import control, images, linalg, operators, signal
 from lamina.ops.control import *  # noqa: F403
-from lamina.ops.convolution import *  # noqa: F403
-from lamina.ops.create import *  # noqa: F403
-from lamina.ops.elementwise import *  # noqa: F403
 from lamina.ops.images import *  # noqa: F403
-from lamina.ops.index import *  # noqa: F403
 from lamina.ops.linalg import *  # noqa: F403
-from lamina.ops.logic import *  # noqa: F403
-from lamina.ops.nans import *  # noqa: F403
-from lamina.ops.nn import *  # noqa: F403
-from lamina.ops.pooling import *  # noqa: F403
-from lamina.ops.reduce import *  # noqa: F403
-from lamina.ops.shapes import *  # noqa: F403
+from lamina.ops.nn import activations as nn
+from lamina.ops.nn import attention, convolution, pooling
+from lamina.ops.nn.activations import *  # noqa: F403
+from lamina.ops.nn.attention import *  # noqa: F403
+from lamina.ops.nn.convolution import *  # noqa: F403
+from lamina.ops.nn.pooling import *  # noqa: F403
+from lamina.ops.numpy import create, elementwise, index, logic, nans, reduce, shapes
+from lamina.ops.numpy.create import *  # noqa: F403
+from lamina.ops.numpy.elementwise import *  # noqa: F403
+from lamina.ops.numpy.index import *  # noqa: F403
+from lamina.ops.numpy.logic import *  # noqa: F403
+from lamina.ops.numpy.nans import *  # noqa: F403
+from lamina.ops.numpy.reduce import *  # noqa: F403
+from lamina.ops.numpy.shapes import *  # noqa: F403
 from lamina.ops.signal import *  # noqa: F403
 
 __all__ = ["linalg", "nn"]

@@ -10,7 +10,8 @@ from typing import Any
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
-from lamina.ops import elementwise, index, linalg, logic, shapes
+from lamina.ops import linalg
+from lamina.ops.numpy import elementwise, index, logic, shapes
 
 __all__ = ["attach"]
 

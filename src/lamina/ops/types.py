@@ -24,7 +24,7 @@ __all__ = [
     "float_array",
     "known_size",
     "operand",
-    "widened",
+    "upcast",
 ]
 
 Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
@@ -62,7 +62,7 @@ def float_array(x: Any) -> jax.Array:
     return x.astype(config.floatx())
 
 
-def widened(x: jax.Array) -> jax.Array:
+def upcast(x: jax.Array) -> jax.Array:
     """16-bit numbers in 32 bits, for sums that would overflow or lose digits."""
     return x.astype("float32") if x.dtype.itemsize < 4 else x
 

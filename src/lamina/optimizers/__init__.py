@@ -8,18 +8,18 @@ from lamina.core import registry
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
 from lamina.optimizers import schedules
-from lamina.optimizers.adafactor import Adafactor
-from lamina.optimizers.adagrad import Adadelta, Adagrad
-from lamina.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from lamina.optimizers.base import Optimizer, optimizer_registry
-from lamina.optimizers.ftrl import Ftrl
-from lamina.optimizers.lamb import Lamb
-from lamina.optimizers.lion import Lion
 from lamina.optimizers.loss_scale import LossScaleOptimizer
-from lamina.optimizers.muon import Muon
 from lamina.optimizers.optax import OptaxOptimizer, is_transformation
-from lamina.optimizers.rmsprop import RMSprop
-from lamina.optimizers.sgd import SGD
+from lamina.optimizers.rules.adafactor import Adafactor
+from lamina.optimizers.rules.adagrad import Adadelta, Adagrad
+from lamina.optimizers.rules.adam import Adam, Adamax, AdamW, Nadam
+from lamina.optimizers.rules.ftrl import Ftrl
+from lamina.optimizers.rules.lamb import Lamb
+from lamina.optimizers.rules.lion import Lion
+from lamina.optimizers.rules.muon import Muon
+from lamina.optimizers.rules.rmsprop import RMSprop
+from lamina.optimizers.rules.sgd import SGD
 
 __all__ = [
     "SGD",

@@ -19,16 +19,16 @@ from lamina.core.check import (
     positive_int,
     positive_number,
 )
-from lamina.core.module import Number, unknown_keywords
+from lamina.core.module import Hyperparameter, unknown_keyword_error
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, StateError
 
 __all__ = [
     "CHECKS",
     "CommonArguments",
-    "Complement",
+    "ComplementHyperparameter",
     "SharedArguments",
-    "SlotNumber",
+    "SlotHyperparameter",
     "check_combinations",
     "unknown_arguments",
 ]
@@ -90,7 +90,7 @@ _OLD_NAMES = {
 
 def unknown_arguments(cls: type, names: Iterable[str]) -> ArgumentTypeError:
     """The error for keywords that an optimizer does not take."""
-    error = unknown_keywords(cls, names)
+    error = unknown_keyword_error(cls, names)
     hints = [_OLD_NAMES[name] for name in names if name in _OLD_NAMES]
     return ArgumentTypeError(" ".join([str(error), *hints]))
 
@@ -112,8 +112,8 @@ def check_combinations(optimizer: Any) -> None:
         )
 
 
-class SlotNumber(Number):
-    """A `Number` whose slot exists only if it is not 0 when the optimizer is built."""
+class SlotHyperparameter(Hyperparameter):
+    """A hyperparameter whose slot exists only if it is not 0 on building."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         before = instance.__dict__.get(self.name)
@@ -126,13 +126,13 @@ class SlotNumber(Number):
         super().__set__(instance, value)
 
 
-class Complement(Number):
-    """A `Number` that keeps 1 minus itself under another name.
+class ComplementHyperparameter(Hyperparameter):
+    """A `Hyperparameter` that keeps 1 minus itself under another name.
 
     Programs take numbers as float32, where 1 - 0.999 is wrong in its fifth digit.
 
     Args:
-        other: the attribute, a `Number`, that holds 1 minus the value.
+        other: the attribute, a `Hyperparameter`, that holds 1 minus the value.
     """
 
     def __init__(self, other: str) -> None:

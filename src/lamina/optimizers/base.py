@@ -17,15 +17,15 @@ import numpy as np
 from lamina import config
 from lamina.core import stateless
 from lamina.core.check import Check, check_arguments
-from lamina.core.module import Number, described_names, snake_case, unique_name
+from lamina.core.module import Hyperparameter, described_names, snake_case, unique_name
 from lamina.core.registry import Registry, serialize
 from lamina.core.scope import no_state
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, FileFormatError, StateError
 from lamina.optimizers.arguments import CHECKS, check_combinations, unknown_arguments
-from lamina.optimizers.gradients import choose, clip, global_clip, matched, wide
-from lamina.optimizers.owned import VariableMaker
+from lamina.optimizers.gradients import choose, clip, global_clip, matched, upcast
 from lamina.optimizers.schedules import LearningRateSchedule
+from lamina.optimizers.variables import VariableMaker
 
 __all__ = ["Optimizer", "Slots", "optimizer_registry", "zeros"]
 
@@ -61,8 +61,7 @@ class Optimizer(VariableMaker):
         ema_overwrite_frequency: after how many updates the averages replace the
             weights; `None` for the end of training only.
         loss_scale_factor: the loss is multiplied by it, the gradients divided.
-        gradient_accumulation_steps: of how many batches the mean gradient is taken
-            for one update.
+        gradient_accumulation_steps: batches whose mean gradient makes one update.
         name: a unique name; made from the class's name when `None`.
 
     Example:
@@ -76,8 +75,9 @@ class Optimizer(VariableMaker):
     """
 
     arguments: ClassVar[dict[str, Check]] = CHECKS
-    weight_decay, clipnorm, clipvalue = Number(), Number(), Number()
-    global_clipnorm, ema_momentum, loss_scale_factor = Number(), Number(), Number()
+    weight_decay, clipnorm = Hyperparameter(), Hyperparameter()
+    clipvalue, global_clipnorm = Hyperparameter(), Hyperparameter()
+    ema_momentum, loss_scale_factor = Hyperparameter(), Hyperparameter()
 
     # In Keras's files the slots of one variable stand together, those of the next
     # follow; only the slots named here stand apart, at the end, for all variables.
@@ -331,7 +331,7 @@ class Optimizer(VariableMaker):
         for variable in variables:
             decay = self.decay_of(variable)
             if decay is not None:
-                value = wide(variable.value)
+                value = upcast(variable.value)
                 variable.assign(value - value * decay * learning_rate)
         self._descend(self._clip(gradients), variables, jnp.asarray(learning_rate))
 
@@ -351,9 +351,9 @@ class Optimizer(VariableMaker):
     def _change(self, gradient: jax.Array, variable: Variable, rate: Any) -> None:
         i = self._positions[variable]
         names = [name for name in self._slot_names if (name, i) in self._slots]
-        slots = {name: wide(self._slots[name, i].value) for name in names}
+        slots = {name: upcast(self._slots[name, i].value) for name in names}
         value, slots = self.update(
-            gradient, wide(variable.value), slots, self._step(), rate
+            gradient, upcast(variable.value), slots, self._step(), rate
         )
         variable.assign(value)
         for name in names:
@@ -385,10 +385,10 @@ class Optimizer(VariableMaker):
     ) -> None:
         sums = [self._accumulators[self._positions[v]] for v in variables]
         for gradient, total in zip(gradients, sums, strict=True):
-            total.assign(wide(total.value) + gradient)
+            total.assign(upcast(total.value) + gradient)
 
         def update() -> None:
-            self._update([wide(total.value) / steps for total in sums], variables)
+            self._update([upcast(total.value) / steps for total in sums], variables)
             for total in sums:
                 total.assign(jnp.zeros_like(total.value))
 
@@ -400,8 +400,8 @@ class Optimizer(VariableMaker):
         # The first average is the first weight.
         momentum = jnp.where(updates == 0, 0.0, self.ema_momentum)
         for variable, average in zip(self._positions, self._averages, strict=True):
-            value = wide(variable.value)
-            mean = momentum * wide(average.value) + (1.0 - momentum) * value
+            value = upcast(variable.value)
+            mean = momentum * upcast(average.value) + (1.0 - momentum) * value
             average.assign(mean)
             if self.ema_overwrite_frequency is not None:
                 due = (updates + 1) % self.ema_overwrite_frequency == 0

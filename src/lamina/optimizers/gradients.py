@@ -12,16 +12,16 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from lamina.core import stateless
-from lamina.core.rows import as_rows
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
+from lamina.runtime.row_layout import as_rows
 
-__all__ = ["choose", "clip", "elementwise", "global_clip", "matched", "wide"]
+__all__ = ["choose", "clip", "elementwise", "global_clip", "matched", "upcast"]
 
 Update = Callable[..., tuple[jax.Array, dict[str, Any]]]
 
 
-def wide(array: jax.Array) -> jax.Array:
+def upcast(array: jax.Array) -> jax.Array:
     """The array in 32 bits at least: rules do not compute in 16."""
     return array.astype(jnp.float32) if array.dtype.itemsize < 4 else array
 
@@ -62,7 +62,7 @@ def matched(
             f"gradients for {len(variables)} variables."
         )
     pairs = list(zip(gradients, variables, strict=True))
-    found = [(wide(jnp.asarray(g)), v) for g, v in pairs if g is not None]
+    found = [(upcast(jnp.asarray(g)), v) for g, v in pairs if g is not None]
     missing = [v.path for g, v in pairs if g is None]
     if not found:
         raise ArgumentError(

@@ -42,7 +42,7 @@ class LossScaleOptimizer(Optimizer):
         ArgumentError: the inner optimizer has a `loss_scale_factor` of its own.
 
     Example:
-        >>> from lamina.optimizers.sgd import SGD
+        >>> from lamina.optimizers.rules.sgd import SGD
         >>> weight = Variable([1.0])
         >>> optimizer = LossScaleOptimizer(SGD(0.5), initial_scale=8.0)
         >>> optimizer.apply([[4.0]], [weight])

@@ -13,7 +13,7 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.optimizers.arguments import SharedArguments
 from lamina.optimizers.base import Optimizer
-from lamina.optimizers.gradients import wide
+from lamina.optimizers.gradients import upcast
 
 __all__ = ["OptaxOptimizer", "is_transformation"]
 
@@ -106,8 +106,8 @@ class OptaxOptimizer(Optimizer):
         )
         for variable, path in zip(values, self._paths, strict=True):
             if variable in given:
-                move = learning_rate * wide(updates[path])
-                variable.assign(wide(values[variable]) + move)
+                move = learning_rate * upcast(updates[path])
+                variable.assign(upcast(values[variable]) + move)
         for held, leaf in zip(self._state, jax.tree.leaves(state), strict=True):
             held.assign(_data(leaf))
 

@@ -23,7 +23,7 @@ from lamina.core.check import (
     optional,
     positive_number,
 )
-from lamina.core.module import Module, Number
+from lamina.core.module import Hyperparameter, Module
 from lamina.errors import ArgumentError, StateError
 
 __all__ = [
@@ -84,7 +84,11 @@ class _FactorDecay(LearningRateSchedule):
         "decay_rate": at_least(0),
         "staircase": boolean,
     }
-    initial_learning_rate, decay_steps, decay_rate = Number(), Number(), Number()
+    initial_learning_rate, decay_steps, decay_rate = (
+        Hyperparameter(),
+        Hyperparameter(),
+        Hyperparameter(),
+    )
 
     def __init__(
         self,
@@ -219,8 +223,8 @@ class PolynomialDecay(LearningRateSchedule):
         "power": at_least(0),
         "cycle": boolean,
     }
-    initial_learning_rate, end_learning_rate = Number(), Number()
-    decay_steps, power = Number(), Number()
+    initial_learning_rate, end_learning_rate = Hyperparameter(), Hyperparameter()
+    decay_steps, power = Hyperparameter(), Hyperparameter()
 
     def __init__(
         self,
@@ -282,8 +286,12 @@ class CosineDecay(LearningRateSchedule):
         "warmup_target": optional(at_least(0)),
         "warmup_steps": at_least(0),
     }
-    initial_learning_rate, decay_steps, alpha = Number(), Number(), Number()
-    warmup_target, warmup_steps = Number(), Number()
+    initial_learning_rate, decay_steps, alpha = (
+        Hyperparameter(),
+        Hyperparameter(),
+        Hyperparameter(),
+    )
+    warmup_target, warmup_steps = Hyperparameter(), Hyperparameter()
 
     def __init__(
         self,
@@ -351,8 +359,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         "m_mul": at_least(0),
         "alpha": between(0, 1),
     }
-    initial_learning_rate, first_decay_steps = Number(), Number()
-    t_mul, m_mul, alpha = Number(), Number(), Number()
+    initial_learning_rate, first_decay_steps = Hyperparameter(), Hyperparameter()
+    t_mul, m_mul, alpha = Hyperparameter(), Hyperparameter(), Hyperparameter()
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from lamina.core.registry import (
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import register_serializable as register_keras_serializable
 from lamina.core.registry import serialize as serialize_keras_object
-from lamina.core.report import LoadReport
+from lamina.io.load_report import LoadReport
 from lamina.saving.keras_zip import load_model, save_model
 from lamina.saving.weight_files import load_weights, save_weights
 

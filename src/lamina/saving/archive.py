@@ -12,10 +12,10 @@ from io import BufferedReader, BytesIO
 from typing import Any
 
 from lamina import config
-from lamina.core.limits import SmallReads, readable_size
+from lamina.core.budget import BoundedReader, readable_size
 from lamina.errors import FileFormatError
-from lamina.saving.bounded_json import MAX_BYTES, read_json
-from lamina.saving.region import Region
+from lamina.io.bounded_json import MAX_BYTES, read_json
+from lamina.io.byte_range import ByteRange
 
 __all__ = [
     "ASSETS",
@@ -61,9 +61,9 @@ class Archive:
 
     def __init__(self, file: BufferedReader) -> None:
         self.file, self.what = file, repr(file.name)
-        self.size = Region(file, self.what).size
+        self.size = ByteRange(file, self.what).size
         try:
-            with zipfile.ZipFile(SmallReads(file)) as archive:
+            with zipfile.ZipFile(BoundedReader(file)) as archive:
                 infos = archive.infolist()
         except FileFormatError as error:
             raise FileFormatError(f"{self.what} was not read. {error}") from None
@@ -84,7 +84,7 @@ class Archive:
         region = self.region(name, MAX_BYTES)
         return read_json(region.read(0, region.size), f"{name} in {self.what}")
 
-    def region(self, name: str, most: int | None = None) -> Region:
+    def region(self, name: str, most: int | None = None) -> ByteRange:
         """A member's bytes, found to be those that were written.
 
         Args:
@@ -99,7 +99,7 @@ class Archive:
             raise FileFormatError(f"{self.what} is no model file: {name} is not in it.")
         if most is not None and info.file_size > most:
             raise self._damaged(name, f"it has more than {readable_size(most)}")
-        region = Region(self.file, self.what, self._start(info), info.compress_size)
+        region = ByteRange(self.file, self.what, self._start(info), info.compress_size)
         if info.compress_type == zipfile.ZIP_DEFLATED:
             region = self._unpacked(region, info)
         region.what = f"{name} in {self.what}"
@@ -132,7 +132,7 @@ class Archive:
 
     def _start(self, info: zipfile.ZipInfo) -> int:
         """Where a member's bytes begin, behind a header that must agree."""
-        whole = Region(self.file, self.what)
+        whole = ByteRange(self.file, self.what)
         head = whole.read(info.header_offset, 30)
         length, extra = struct.unpack("<2H", head[26:])
         name = whole.read(info.header_offset + 30, length)
@@ -142,7 +142,7 @@ class Archive:
             raise self._damaged(info.orig_filename, "its two headers disagree")
         return info.header_offset + 30 + length + extra
 
-    def _unpacked(self, region: Region, info: zipfile.ZipInfo) -> Region:
+    def _unpacked(self, region: ByteRange, info: zipfile.ZipInfo) -> ByteRange:
         packed = region.read(0, region.size)
         try:
             data = zlib.decompressobj(-15).decompress(packed, info.file_size + 1)
@@ -150,9 +150,9 @@ class Archive:
             raise self._damaged(info.orig_filename, str(error)) from None
         if len(data) != info.file_size:
             raise self._damaged(info.orig_filename, "its size is not what it says")
-        return Region(BytesIO(data), self.what)
+        return ByteRange(BytesIO(data), self.what)
 
-    def _verify(self, region: Region, info: zipfile.ZipInfo) -> None:
+    def _verify(self, region: ByteRange, info: zipfile.ZipInfo) -> None:
         expected = self.hashes.get(info.orig_filename)
         if expected is None:
             crc = 0

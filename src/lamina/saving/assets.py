@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
-from lamina.core.limits import readable_size
+from lamina.core.budget import readable_size
 from lamina.core.module import Module
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, MAX_MEMBERS, Archive, leads_out

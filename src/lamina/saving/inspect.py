@@ -11,16 +11,17 @@ from io import BufferedReader
 from itertools import accumulate
 from typing import Any
 
-from lamina.core.files import open_file
-from lamina.core.limits import readable_size
+from lamina.core.budget import readable_size
 from lamina.core.module import snake_case
 from lamina.errors import FileFormatError
-from lamina.saving import archive, hdf5
+from lamina.io import hdf5
+from lamina.io.bounded_json import read_json
+from lamina.io.byte_range import ByteRange
+from lamina.io.files import open_file
+from lamina.io.hdf5 import Dataset, Group, read_hdf5
+from lamina.io.safetensors import is_safetensors, read_safetensors
+from lamina.saving import archive
 from lamina.saving.archive import CONFIG, WEIGHTS, Archive
-from lamina.saving.bounded_json import read_json
-from lamina.saving.hdf5 import Dataset, Group, read_hdf5
-from lamina.saving.region import Region
-from lamina.saving.safetensors import is_safetensors, read_safetensors
 
 __all__ = ["inspect_file", "inspection_text"]
 
@@ -49,9 +50,9 @@ def inspect_file(filepath: str | os.PathLike[str]) -> dict[str, Any]:
         if first.startswith(archive.SIGNATURE):
             found = _keras_zip(Archive(file))
         elif first.startswith(hdf5.SIGNATURE):
-            found = _hdf5(read_hdf5(Region(file, repr(file.name))), repr(file.name))
+            found = _hdf5(read_hdf5(ByteRange(file, repr(file.name))), repr(file.name))
         elif is_safetensors(first):
-            tensors = read_safetensors(Region(file, repr(file.name)))
+            tensors = read_safetensors(ByteRange(file, repr(file.name)))
             found = _found("safetensors", tensors.arrays.items())
             found["versions"] = {
                 k: v for k, v in tensors.metadata.items() if k != "sha256"
@@ -62,14 +63,14 @@ def inspect_file(filepath: str | os.PathLike[str]) -> dict[str, Any]:
                 f"{file.name!r} is no model file: neither a `.keras` zip, nor HDF5, "
                 "nor safetensors."
             )
-        size = Region(file, repr(file.name)).size
+        size = ByteRange(file, repr(file.name)).size
         found["sha256"] = {"file": _sha256(file), **found["sha256"]}
     return {"file": os.fspath(filepath), "size": size, **found}
 
 
 def _sha256(file: BufferedReader) -> str:
     digest = hashlib.sha256()
-    for chunk in Region(file, repr(file.name)).chunks():
+    for chunk in ByteRange(file, repr(file.name)).chunks():
         digest.update(chunk)
     return digest.hexdigest()
 

@@ -14,8 +14,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lamina.core.checksum import Checksum
-from lamina.core.files import (
+from lamina.core.budget import untrusted_config
+from lamina.core.registry import (
+    custom_object_scope,
+    deserialize,
+    require_safe,
+    serialize_once,
+)
+from lamina.core.tracebacks import filter_traceback
+from lamina.core.variable import at_one_step, deferred_init
+from lamina.errors import ArgumentError, FileFormatError
+from lamina.io.bounded_json import MAX_BYTES
+from lamina.io.byte_range import ByteRange
+from lamina.io.checksum import Checksum
+from lamina.io.files import (
     HDF5,
     is_legacy_hdf5,
     note_legacy,
@@ -23,30 +35,18 @@ from lamina.core.files import (
     replacing,
     target,
 )
-from lamina.core.limits import reading
-from lamina.core.registry import (
-    custom_object_scope,
-    deserialize,
-    require_safe,
-    serialize_once,
-)
-from lamina.core.report import Mismatch
-from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import at_one_step, awaiting_values
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.io.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
+from lamina.io.hdf5_write import HDF5File
+from lamina.io.load_report import Mismatch
 from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
 from lamina.saving.assets import SavedAssets, load_assets
-from lamina.saving.bounded_json import MAX_BYTES
-from lamina.saving.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
-from lamina.saving.hdf5_write import HDF5File
-from lamina.saving.legacy_h5 import load_legacy_model
-from lamina.saving.legacy_write import legacy_model_file, require_architecture
+from lamina.saving.legacy.h5 import load_legacy_model
+from lamina.saving.legacy.write import legacy_model_file, require_architecture
 from lamina.saving.loading import checked_records, read_weights
-from lamina.saving.region import Region
-from lamina.saving.restore import Restorer, build_configs, first_calls
+from lamina.saving.restore import Restorer, build_configs, call_specs
 from lamina.saving.weights import (
     KERAS_VERSION,
-    kept_by,
+    module_variables,
     optimizer_names,
     optimizer_orders,
     saved_modules,
@@ -128,14 +128,14 @@ def prepare_model(
     skip = set() if include_optimizer else optimizer_names(model)
     config = json.dumps(_config(model, include_optimizer)).encode()
     modules = list(saved_modules(model))
-    kept = list(kept_by(modules, skip))
+    kept = list(module_variables(modules, skip))
     weights, assets = weights_file(kept), SavedAssets(modules)
     metadata = {
         "keras_version": KERAS_VERSION,
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
         "build_configs": build_configs(modules),
-        "calls": first_calls(modules),
+        "calls": call_specs(modules),
         "variables": variable_records(kept),
         "optimizers": optimizer_orders(kept),
     }
@@ -237,7 +237,7 @@ def load_model(
     require_safe(safe_mode)
     with open_file(filepath) as file:
         if file.peek(8).startswith(SIGNATURE):
-            region = Region(file, repr(file.name))
+            region = ByteRange(file, repr(file.name))
             return load_legacy_model(
                 read_hdf5(region), region.what, custom_objects, compile,
                 skip_mismatch, strict,
@@ -247,12 +247,12 @@ def load_model(
         weights = read_hdf5(contents.region(WEIGHTS))
         stored = sum(_LARGEST_ITEM * d.size for _, d in weights.datasets())
         with (
-            reading(
+            untrusted_config(
                 config, f"The model in {contents.what}", stored + _UNSAVED_BYTES,
                 "its file holds weights for",
             ),
             custom_object_scope(custom_objects),
-            awaiting_values(),
+            deferred_init(),
         ):  # fmt: skip
             return _rebuilt(contents, config, weights, compile, skip_mismatch, strict)
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.core.module import Module, is_users
+from lamina.core.module import Module, is_user_defined
 from lamina.core.random import SeedGenerator
-from lamina.core.report import LoadReport, Mismatch
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
+from lamina.io.hdf5 import Dataset, Group
+from lamina.io.load_report import LoadReport, Mismatch
 from lamina.optimizers import Optimizer
-from lamina.saving.hdf5 import Dataset, Group
-from lamina.saving.weights import kept_by, saved_modules
+from lamina.saving.weights import module_variables, saved_modules
 
 __all__ = ["arrays_at", "checked_records", "described", "keys_by_name", "read_weights"]
 
@@ -75,7 +75,9 @@ class _Owner(NamedTuple):
 
     def reads_itself(self) -> bool:
         """Whether a user's method decides what fits, not the rows."""
-        return bool(self.found) and is_users(type(self.module), "load_own_variables")
+        return bool(self.found) and is_user_defined(
+            type(self.module), "load_own_variables"
+        )
 
     def read_itself(self) -> str:
         """Let the user's method take what the file has; returns why it could not.
@@ -148,7 +150,9 @@ def read_weights(
     fitting: list[tuple[_Owner, list[str]]] = []
     odd: list[tuple[_Owner, list[Mismatch]]] = []
     report = LoadReport([], [], hint)
-    for place, module, values in kept_by(saved_modules(root), skip, filled=False):
+    for place, module, values in module_variables(
+        saved_modules(root), skip, filled=False
+    ):
         found = arrays_at(file, place)
         known |= {f"{place}/{key}" for key in found}
         keys = keys_by_name(place, module, values, records)
@@ -191,9 +195,9 @@ def keys_by_name(
     Elsewhere, and where the file has no record, keys are the same on both sides.
     """
     methods = ("save_own_variables", "load_own_variables")
-    by_hand = any(is_users(type(module), name) for name in methods)
+    by_hand = any(is_user_defined(type(module), name) for name in methods)
     # An optimizer's variables are named after those that it changes.
-    named = is_users(type(module)) and not isinstance(module, Optimizer)
+    named = is_user_defined(type(module)) and not isinstance(module, Optimizer)
     if by_hand or not named or not records:
         return {}
     known: dict[str, str] = {}

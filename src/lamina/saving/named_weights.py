@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from lamina.core.report import LoadReport, Mismatch
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, did_you_mean
-from lamina.saving.hdf5 import Dataset
+from lamina.io.hdf5 import Dataset
+from lamina.io.load_report import LoadReport, Mismatch
 
 __all__ = ["NameMap", "named_weights", "read_named"]
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lamina.core.module import Module, is_users, signature
+from lamina.core.module import Module, is_user_defined, signature
 from lamina.core.registry import serialize
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
+from lamina.io.hdf5 import Group
 from lamina.layers import Layer
-from lamina.layers.first_call import FirstCall
+from lamina.layers.base.call_spec import CallSpec
 from lamina.optimizers import Optimizer
-from lamina.saving.hdf5 import Group
 from lamina.saving.loading import arrays_at, described, keys_by_name
-from lamina.saving.weights import kept_by, saved_modules
+from lamina.saving.weights import module_variables, saved_modules
 
-__all__ = ["Restorer", "build_configs", "first_calls"]
+__all__ = ["Restorer", "build_configs", "call_specs"]
 
 
 def build_configs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def build_configs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def first_calls(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def call_specs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """How each layer of a user's own was first called, by its path."""
     found: dict[str, Any] = {}
     for path, module in modules:
@@ -53,7 +53,7 @@ class Restorer:
         root: the model, made from its config.
         file: the arrays of the file.
         shapes: what `build_configs` returned.
-        calls: what `first_calls` returned.
+        calls: what `call_specs` returned.
         records: what `variable_records` returned, as `checked_records` lets it pass.
     """
 
@@ -67,7 +67,7 @@ class Restorer:
     ) -> None:
         self.root, self.file, self.shapes = root, file, shapes
         self.records = records
-        self.calls = {path: FirstCall.from_config(call) for path, call in calls.items()}
+        self.calls = {path: CallSpec.from_config(call) for path, call in calls.items()}
         self.failed: dict[str, Exception] = {}
         self.places: dict[str, Any] = {}
 
@@ -79,7 +79,7 @@ class Restorer:
         the module around it would call it with. Building can bring forth modules.
         """
         for path, module in saved_modules(self.root):
-            if is_users(type(module), "build") and not module.built:
+            if is_user_defined(type(module), "build") and not module.built:
                 self._build(path, module)
         before, modules = 0, list(saved_modules(self.root))
         while len(modules) > before:
@@ -93,7 +93,7 @@ class Restorer:
                 del self.failed[path]
                 self._repeat(path, module)
                 module.built = True
-        for kept in kept_by(saved_modules(self.root), filled=False):
+        for kept in module_variables(saved_modules(self.root), filled=False):
             keys = keys_by_name(*kept, self.records)
             theirs = {new: old for old, new in keys.items()}
             for key, value in kept.values.items():
@@ -151,7 +151,7 @@ class Restorer:
         """Return whether the file has more than an optimizer that was never built."""
         return any(
             len(arrays_at(self.file, f"{path}/{kept.place}")) > len(kept.values)
-            for kept in kept_by(saved_modules(fresh), filled=False)
+            for kept in module_variables(saved_modules(fresh), filled=False)
         )
 
     def hint(self) -> str:
@@ -185,7 +185,7 @@ class Restorer:
 
     def _fill(self, path: str, module: Any) -> None:
         """Make the variables whose attributes the layer keeps empty."""
-        if not (isinstance(module, Layer) and is_users(type(module))):
+        if not (isinstance(module, Layer) and is_user_defined(type(module))):
             return
         place = _place(path)
         for key, dataset in arrays_at(self.file, place).items():
@@ -216,4 +216,6 @@ def _is_empty(module: Layer, name: str) -> bool:
 
 def _builds_by_call(cls: type) -> bool:
     """Whether a class leaves to `call` what its `build` would make."""
-    return not any(is_users(cls, name) for name in ("build", "build_from_config"))
+    return not any(
+        is_user_defined(cls, name) for name in ("build", "build_from_config")
+    )

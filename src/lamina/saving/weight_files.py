@@ -7,7 +7,12 @@ from collections.abc import Callable
 from io import BufferedReader
 from typing import Any
 
-from lamina.core.files import (
+from lamina.core.tracebacks import filter_traceback
+from lamina.core.variable import at_one_step
+from lamina.errors import ArgumentError, FileFormatError
+from lamina.io import hdf5
+from lamina.io.byte_range import ByteRange
+from lamina.io.files import (
     HDF5,
     is_legacy_hdf5,
     note_legacy,
@@ -15,21 +20,22 @@ from lamina.core.files import (
     replacing,
     target,
 )
-from lamina.core.report import LoadReport
-from lamina.core.safetensors_write import SafetensorsFile
-from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import at_one_step
-from lamina.errors import ArgumentError, FileFormatError
-from lamina.saving import archive, hdf5
+from lamina.io.hdf5 import read_hdf5
+from lamina.io.load_report import LoadReport
+from lamina.io.safetensors import is_safetensors, read_safetensors
+from lamina.io.safetensors_write import SafetensorsFile
+from lamina.saving import archive
 from lamina.saving.archive import WEIGHTS, Archive
-from lamina.saving.hdf5 import read_hdf5
-from lamina.saving.legacy_h5 import is_legacy, load_legacy_weights
-from lamina.saving.legacy_write import legacy_weights_file
+from lamina.saving.legacy.h5 import is_legacy, load_legacy_weights
+from lamina.saving.legacy.write import legacy_weights_file
 from lamina.saving.loading import checked_records, read_weights
 from lamina.saving.named_weights import NameMap, named_weights, read_named
-from lamina.saving.region import Region
-from lamina.saving.safetensors import is_safetensors, read_safetensors
-from lamina.saving.weights import kept_by, optimizer_names, saved_modules, weights_file
+from lamina.saving.weights import (
+    module_variables,
+    optimizer_names,
+    saved_modules,
+    weights_file,
+)
 
 __all__ = ["load_weights", "prepare_weights", "save_weights"]
 
@@ -75,7 +81,7 @@ def prepare_weights(
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
-        contents = weights_file(kept_by(saved_modules(model)), checksum=True)
+        contents = weights_file(module_variables(saved_modules(model)), checksum=True)
 
     def write() -> None:
         with replacing(path, contents.size) as file:
@@ -125,7 +131,7 @@ def load_weights(
             _refuse_by_name(
                 by_name, file.name, "whose weights go by their names anyway"
             )
-            arrays = read_safetensors(Region(file, repr(file.name))).arrays
+            arrays = read_safetensors(ByteRange(file, repr(file.name))).arrays
             return read_named(model, arrays, name_map, skip_mismatch, strict)
         if name_map is not None:
             raise ArgumentError(
@@ -167,7 +173,7 @@ def _stored(
         records = checked_records(contents.metadata)
         return read_hdf5(contents.region(WEIGHTS)), records
     if first.startswith(hdf5.SIGNATURE):
-        return read_hdf5(Region(file, repr(file.name))), {}
+        return read_hdf5(ByteRange(file, repr(file.name))), {}
     raise FileFormatError(
         f"{file.name!r} holds no weights: it is neither a `.weights.h5` file nor a "
         "`.keras` or `.safetensors` file."

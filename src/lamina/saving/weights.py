@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.core.module import Module, is_users, snake_case
+from lamina.core.module import Module, is_user_defined, snake_case
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
+from lamina.io.hdf5_write import CHECKSUM, HDF5File
 from lamina.optimizers import Optimizer
-from lamina.saving.hdf5_write import CHECKSUM, HDF5File
 
 __all__ = [
     "KERAS_VERSION",
-    "Kept",
+    "ModuleVariables",
     "array_of",
-    "kept_by",
+    "module_variables",
     "optimizer_names",
     "optimizer_orders",
     "saved_modules",
@@ -100,7 +100,7 @@ def optimizer_names(root: Module) -> set[str]:
     return {"optimizer", *held}
 
 
-class Kept(NamedTuple):
+class ModuleVariables(NamedTuple):
     """A module that keeps variables, its place in the file, and what it keeps there."""
 
     place: str
@@ -108,11 +108,11 @@ class Kept(NamedTuple):
     values: dict[str, Any]
 
 
-def kept_by(
+def module_variables(
     modules: Iterable[tuple[str, Any]],
     skip: Collection[str] = (),
     filled: bool = True,
-) -> Iterator[Kept]:
+) -> Iterator[ModuleVariables]:
     """What modules keep in files.
 
     Args:
@@ -127,12 +127,12 @@ def kept_by(
             try:
                 module.save_own_variables(values)
             except Exception:
-                if filled or not is_users(type(module), "save_own_variables"):
+                if filled or not is_user_defined(type(module), "save_own_variables"):
                     raise
-            yield Kept(f"{path}/vars".lstrip("/"), module, values)
+            yield ModuleVariables(f"{path}/vars".lstrip("/"), module, values)
 
 
-def optimizer_orders(kept: Iterable[Kept]) -> dict[str, list[str]]:
+def optimizer_orders(kept: Iterable[ModuleVariables]) -> dict[str, list[str]]:
     """Which variables each optimizer changes, as places in the file, in its order."""
     places: dict[int, str] = {}
     optimizers: dict[str, Any] = {}
@@ -147,13 +147,13 @@ def optimizer_orders(kept: Iterable[Kept]) -> dict[str, list[str]]:
     return {path: order for path, order in orders.items() if all(order)}
 
 
-def weights_file(kept: Iterable[Kept], checksum: bool = False) -> HDF5File:
+def weights_file(kept: Iterable[ModuleVariables], checksum: bool = False) -> HDF5File:
     """The file of what modules keep.
 
     It refers to the variables' arrays and copies none.
 
     Args:
-        kept: what `kept_by` returned.
+        kept: what `module_variables` returned.
         checksum: whether the file itself holds one, as one that stands alone should.
 
     Raises:
@@ -175,7 +175,7 @@ def weights_file(kept: Iterable[Kept], checksum: bool = False) -> HDF5File:
     return HDF5File(groups, attributes)
 
 
-def variable_records(kept: Iterable[Kept]) -> dict[str, Any]:
+def variable_records(kept: Iterable[ModuleVariables]) -> dict[str, Any]:
     """Path, shape, type and attribute of each variable, by its place in the file."""
     return {
         f"{place}/{key}": _record(module, value, f"{place}/{key}")
@@ -188,7 +188,7 @@ def _record(module: Module, value: Any, place: str) -> dict[str, Any]:
     found = {"path": place, "shape": list(np.shape(value))}
     found["dtype"] = str(array_of(value).dtype)
     if isinstance(value, Variable):
-        found |= {"path": value.path, "trainable": value.born_trainable}
+        found |= {"path": value.path, "trainable": value.initially_trainable}
         names = (name for name, v in vars(module).items() if v is value)
         attribute = next(names, None)
         found |= {} if attribute is None else {"attribute": attribute}

@@ -11,25 +11,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
-from lamina.core.compile_clock import compiling
-from lamina.core.executable import temporary_bytes
 from lamina.core.module import Module
-from lamina.core.module_state import ModuleState, ProgramCache
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.variable import Variable, state_lock
 from lamina.data.feeds import Batches, Segment
-from lamina.ops.kernels import tuning
+from lamina.ops.kernels import autotune as tuning
+from lamina.runtime.compile_clock import compiling
+from lamina.runtime.executable import temporary_bytes
+from lamina.runtime.module_state import ModuleState, ProgramCache
 from lamina.training.program import (
     NOTHING,
-    Clock,
-    Record,
+    DispatchArgs,
+    LogMode,
     Step,
     loop_program,
-    packed,
+    pack_args,
     trace_step,
 )
 
-__all__ = ["Engine", "Engines", "Runner", "clock_of"]
+__all__ = ["Engine", "Engines", "Runner", "dispatch_args"]
 
 # Bytes that a program takes while it runs. On a CPU, one that takes more is not called
 # before the one under way is done: there each call takes that much anew, at once.
@@ -66,7 +66,7 @@ class Engine:
         self.guard, self.eager = guard, eager
         self._cache = ProgramCache(lambda: ModuleState.of(modules()))
 
-    def runner(self, segment: Segment, record: Record = NOTHING) -> Runner:
+    def runner(self, segment: Segment, record: LogMode = NOTHING) -> Runner:
         """The compiled loop for data of this kind; traced if it is new."""
         leaves, structure = jax.tree.flatten(segment.data)
         shapes = tuple([(a.shape, a.dtype) for a in leaves])
@@ -77,7 +77,7 @@ class Engine:
             self._cache.store(kind, found, state)
         return found
 
-    def _make(self, segment: Segment, record: Record) -> tuple[Runner, ModuleState]:
+    def _make(self, segment: Segment, record: LogMode) -> tuple[Runner, ModuleState]:
         if self.eager:
             return EagerRunner(self, segment.batches), self._cache.state()
         specs = segment.batches.specs(segment.data)
@@ -95,7 +95,7 @@ class Engine:
             if not captured:
                 return step
             self._cache.add_variables(captured)
-        raise stateless.new_each_time(captured)
+        raise stateless.new_variable_error(captured)
 
     def release(self) -> None:
         """Give back the memory that is kept for more steps."""
@@ -126,7 +126,7 @@ class CompiledRunner:
     chunk = 1
 
     def __init__(
-        self, engine: Engine, step: Step, batches: Batches, record: Record
+        self, engine: Engine, step: Step, batches: Batches, record: LogMode
     ) -> None:
         self.changed, self.fixed, self._state = step.changed, step.fixed, step.state
         self.record = record
@@ -139,9 +139,9 @@ class CompiledRunner:
     def prepare(self, data: Any) -> None:
         """Begin to compile in the background."""
         values = [v.raw for v in self.changed]
-        self._program.prepare(*self._arguments(values, data, clock_of(0, 0, 0, 1)))
+        self._program.prepare(*self._arguments(values, data, dispatch_args(0, 0, 0, 1)))
 
-    def run(self, data: Any, clock: Clock) -> dict[str, Any]:
+    def run(self, data: Any, clock: DispatchArgs) -> dict[str, Any]:
         """Run a stretch of batches; the variables then hold the new state."""
         if self._executable is None:
             changed = [v.raw for v in self.changed]
@@ -153,7 +153,7 @@ class CompiledRunner:
             jax.block_until_ready([v.raw for v in self.changed])
             time.sleep(_MOMENT)
         with state_lock:
-            spare = [v.take_spare() for v in self.changed]
+            spare = [v.take_donation_buffer() for v in self.changed]
             values, out = self._executable(*self._arguments(spare, data, clock))
             for variable, value in zip(self.changed, values, strict=True):
                 variable.replace(value)
@@ -162,13 +162,13 @@ class CompiledRunner:
     def release(self) -> None:
         """Give back the memory that is kept for the next dispatch."""
         for variable in self.changed:
-            variable.drop_spare()
+            variable.drop_donation_buffer()
 
-    def _arguments(self, spare: Any, data: Any, clock: Clock) -> tuple[Any, ...]:
+    def _arguments(self, spare: Any, data: Any, clock: DispatchArgs) -> tuple[Any, ...]:
         changed = [v.raw for v in self.changed]
         fixed = [v.raw for v in self.fixed]
         numbers = np.array(self._state.numbers(), jax.dtypes.canonicalize_dtype(float))
-        return changed, spare, fixed, numbers, data, *packed(clock)
+        return changed, spare, fixed, numbers, data, *pack_args(clock)
 
 
 class EagerRunner:
@@ -183,7 +183,7 @@ class EagerRunner:
     def prepare(self, data: Any) -> None:
         """Nothing is compiled."""
 
-    def run(self, data: Any, clock: Clock) -> dict[str, Any]:
+    def run(self, data: Any, clock: DispatchArgs) -> dict[str, Any]:
         """Run a stretch of batches; the variables then hold the new state."""
         logs: Any = None
         bad = int(clock.bad)
@@ -214,7 +214,7 @@ class EagerRunner:
 Runner = CompiledRunner | EagerRunner
 
 
-def clock_of(
+def dispatch_args(
     seed: int,
     step: int,
     first: int,
@@ -223,8 +223,8 @@ def clock_of(
     steps: int | None = None,
     fresh: bool = False,
     bad: Any = -1,
-) -> Clock:
+) -> DispatchArgs:
     """A clock; numbers that have no end are kept to 32 bits."""
     steps = _ENDLESS if steps is None else steps
     seed, step = seed & 0xFFFFFFFF, step & 0xFFFFFFFF
-    return Clock(seed, step, epoch, steps, first, last, fresh, bad)
+    return DispatchArgs(seed, step, epoch, steps, first, last, fresh, bad)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lamina.core.interrupts import Interrupt
 from lamina.data.feeds import Feed
+from lamina.runtime.interrupts import Interrupt
 from lamina.training.callbacks import CallbackList
-from lamina.training.keeper import Keeper
-from lamina.training.loop import EpochLoop, Finished
-from lamina.training.run_state import Place
+from lamina.training.checkpoint.manager import CheckpointManager
+from lamina.training.checkpoint.run_state import TrainPosition
+from lamina.training.loop import EpochLoop, EpochResult
 
 __all__ = ["Training"]
 
@@ -27,7 +27,7 @@ class Training:
 
     def __init__(
         self, model: Any, feed: Feed, callbacks: CallbackList,
-        seed: int, interrupt: Interrupt, keeper: Keeper,
+        seed: int, interrupt: Interrupt, keeper: CheckpointManager,
     ) -> None:  # fmt: skip
         self._model, self._callbacks, self._keeper = model, callbacks, keeper
         self._interrupt = interrupt
@@ -39,7 +39,7 @@ class Training:
         self._epoch = 0
         model.stop_training = False
 
-    def fit(self, begin: Callable[[], Place], epochs: int) -> None:
+    def fit(self, begin: Callable[[], TrainPosition], epochs: int) -> None:
         """Train up to an epoch; an interrupt is reported, then raised.
 
         Args:
@@ -60,10 +60,10 @@ class Training:
                 print(self.interruption(), flush=True)
                 raise
 
-    def run(self, place: Place, epochs: int) -> dict[str, Any]:
+    def run(self, place: TrainPosition, epochs: int) -> dict[str, Any]:
         """Train from a place on; the last epoch's logs."""
         model, callbacks, loop = self._model, self._callbacks, self._loop
-        together = self.validate is None and callbacks.lets_epochs_run()
+        together = self.validate is None and callbacks.allows_epoch_fusion()
         self._epoch, first = place.epoch, place.batch
         logs: dict[str, Any] = {}
         while self._epoch < epochs and not (self._stopped() or loop.interrupted):
@@ -71,7 +71,7 @@ class Training:
                 callbacks.on_epoch_begin(self._epoch)
             self._stage = _STEPS
             most = epochs - self._epoch if together else 1
-            finished = [Finished(self._keeper.logs, first)]
+            finished = [EpochResult(self._keeper.logs, first)]
             if not (first > 0 and self._keeper.logs):
                 finished = loop.epochs(self._epoch, most, model._steps_done, first)
             for i, done in enumerate(finished):
@@ -82,7 +82,7 @@ class Training:
             # A broken epoch is resumed, not counted.
             if self._is_between_epochs() and not loop.interrupted:
                 last = self._epoch == epochs or self._stopped()
-                place = Place(self._epoch, 0, model._steps_done)
+                place = TrainPosition(self._epoch, 0, model._steps_done)
                 self._keeper.epoch_ended(place, loop.stream_state, last)
         loop.engine.release()
         if loop.interrupted:
@@ -90,7 +90,7 @@ class Training:
         self.came_to_end = not (self._interrupt.requested or loop.interrupted)
         return logs
 
-    def _end_epoch(self, done: Finished) -> dict[str, Any]:
+    def _end_epoch(self, done: EpochResult) -> dict[str, Any]:
         logs = dict(done.logs)
         self._model._steps_done += done.steps
         if self._interrupt.requested and not done.whole:
@@ -101,7 +101,7 @@ class Training:
                 logs.update({f"val_{k}": v for k, v in self.validate().items()})
             if self._interrupt.requested:
                 step = self._model._steps_done - done.steps
-                place = Place(self._epoch, done.steps, step)
+                place = TrainPosition(self._epoch, done.steps, step)
                 self._keeper.pause(place, -1, self._loop.stream_state, True, done.logs)
                 return logs
         self._callbacks.on_epoch_end(self._epoch, logs)
@@ -129,7 +129,7 @@ class Training:
         return self._model.stop_training or self._interrupt.requested
 
     def _pause(self, batch: int, bad: Any, stream: Any) -> None:
-        place = Place(self._epoch, batch, self._model._steps_done)
+        place = TrainPosition(self._epoch, batch, self._model._steps_done)
         self._keeper.pause(place, bad, stream, self._interrupt.requested)
 
 

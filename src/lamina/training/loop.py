@@ -11,14 +11,14 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from lamina.core.interrupts import Interrupted
 from lamina.data.feeds import Feed, Segment
+from lamina.runtime.interrupts import Interrupted
 from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
-from lamina.training.engine import Engine, Runner, clock_of
-from lamina.training.program import BATCHES, EPOCHS, NOTHING, Record
+from lamina.training.engine import Engine, Runner, dispatch_args
+from lamina.training.program import BATCHES, EPOCHS, NOTHING, LogMode
 
-__all__ = ["EpochLoop", "Finished", "NonFiniteWarning", "host_logs"]
+__all__ = ["EpochLoop", "EpochResult", "NonFiniteWarning", "host_logs"]
 
 # A dispatch takes all its memory anew, which for a large network costs as much as a
 # fourth of a step: there should be several steps in one.
@@ -36,7 +36,7 @@ class NonFiniteWarning(RuntimeWarning):
     """
 
 
-class Pacer:
+class ChunkSizer:
     """How many steps to dispatch at once, so that Python wakes a few times a second."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ def _unknown(logs: dict[str, Any]) -> dict[str, Any]:
     return {k: math.nan if np.ndim(v) == 0 else v * math.nan for k, v in logs.items()}
 
 
-class Finished(NamedTuple):
+class EpochResult(NamedTuple):
     """What an epoch came to."""
 
     logs: dict[str, Any]
@@ -118,7 +118,7 @@ class EpochLoop:
         alike = engine.results is not None and not engine.eager
         self._resident = feed.is_resident
         self._join = alike and self._resident
-        self.pacer = Pacer()
+        self.pacer = ChunkSizer()
         self.interrupted = False
         self.done = 0  # batches of the epoch whose results the variables hold
         self._started = False
@@ -127,7 +127,7 @@ class EpochLoop:
 
     def epochs(
         self, number: int, most: int, step: int, first: int = 0
-    ) -> list[Finished]:
+    ) -> list[EpochResult]:
         """Run the next epoch, or as many short ones as fit one dispatch.
 
         Args:
@@ -148,7 +148,7 @@ class EpochLoop:
         finished = _unless_interrupted(self._together, most) if joined else []
         return finished or [self._epoch()]
 
-    def _epoch(self) -> Finished:
+    def _epoch(self) -> EpochResult:
         segments = self._segments(self._number)
         try:
             whole = self._run(segments)
@@ -159,12 +159,12 @@ class EpochLoop:
         self._settle()
         self._hooks.flush()
         if self._out is None:
-            return Finished(self._logs_before(), self.done, whole)
+            return EpochResult(self._logs_before(), self.done, whole)
         logs = host_logs(self._out["logs"])
         bad = int(np.asarray(self._bad))
         if bad < 0:
-            return Finished(logs, self.done, whole)
-        return Finished(self._not_finite(logs, bad), bad)
+            return EpochResult(logs, self.done, whole)
+        return EpochResult(self._not_finite(logs, bad), bad)
 
     def _logs_before(self) -> dict[str, Any]:
         """Logs of an epoch that was resumed after what proves to be its last batch."""
@@ -183,7 +183,7 @@ class EpochLoop:
                 self.stream_state = segment.after
         return self.done == self._steps or not self._should_stop()
 
-    def _together(self, most: int) -> list[Finished]:
+    def _together(self, most: int) -> list[EpochResult]:
         """Run several short epochs of arrays in one dispatch, if more than one fits."""
         segment = next(self._segments(self._number))
         if self._record(segment) != EPOCHS:
@@ -194,7 +194,7 @@ class EpochLoop:
         if count <= 1:
             return []
         self.pacer.start()
-        clock = clock_of(
+        clock = dispatch_args(
             self.seed, self._step, 0, count * steps, self._number, steps, fresh=True
         )
         out = runner.run(segment.data, clock)
@@ -205,12 +205,12 @@ class EpochLoop:
         bad = int(out["bad"])
         complete = count if bad < 0 else bad // steps
         finished = [
-            Finished(_plain({k: v[i] for k, v in rows.items()}), steps)
+            EpochResult(_plain({k: v[i] for k, v in rows.items()}), steps)
             for i in range(complete)
         ]
         if bad >= 0:
             logs, place = host_logs(out["logs"]), bad % steps
-            finished.append(Finished(self._not_finite(logs, place), place))
+            finished.append(EpochResult(self._not_finite(logs, place), place))
         return finished
 
     def prepare(self, everything: bool = False) -> None:
@@ -234,7 +234,7 @@ class EpochLoop:
     def _segments(self, number: int) -> Generator[Segment]:
         return self.feed.segments(number, self._join)
 
-    def _record(self, segment: Segment) -> Record:
+    def _record(self, segment: Segment) -> LogMode:
         if self.needs == "batches":
             return BATCHES
         together = segment.short and self._join and self.kind == "train"
@@ -279,7 +279,7 @@ class EpochLoop:
     ) -> dict[str, Any]:
         if self.needs == "model":
             runner = self._runner(segment)
-        clock = clock_of(
+        clock = dispatch_args(
             self.seed, self._step, first, last, self._number, self._steps, True,
             self._bad,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina import metrics as metrics_module
 from lamina.metrics.base import result_of
-from lamina.training.plan import Compiled, Plan, flatten_by_names
+from lamina.training.plan import CompileArgs, Plan, flatten_by_names
 
 __all__ = ["MetricsOwner"]
 
@@ -15,7 +15,7 @@ __all__ = ["MetricsOwner"]
 class MetricsOwner:
     """The part of a model that keeps count of how well it does."""
 
-    _compiled: Compiled | None = None
+    _compiled: CompileArgs | None = None
     _plan: Plan | None = None
     _loss_tracker: Any = None
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from lamina import losses, metrics
 from lamina.core.check import is_number
 from lamina.core.masks import get_mask
-from lamina.core.module import Module, Number, snake_case
+from lamina.core.module import Hyperparameter, Module, snake_case
 from lamina.errors import ArgumentError, DataError, did_you_mean
 from lamina.losses.base import loss_registry
 from lamina.metrics.base import metric_registry, result_of
@@ -30,7 +30,7 @@ _CROSSENTROPY = ("crossentropy", "ce")
 class OutputPlan(Module):
     """Loss, weight and metrics of one output."""
 
-    loss_weight = Number()
+    loss_weight = Hyperparameter()
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class OutputPlan(Module):
         self.tracker = tracker
 
 
-class Compiled(NamedTuple):
+class CompileArgs(NamedTuple):
     """The arguments of `compile`, as given."""
 
     loss: Any = None
@@ -92,7 +92,7 @@ class Plan(Module):
 
     def __init__(
         self,
-        compiled: Compiled,
+        compiled: CompileArgs,
         names: Sequence[str | None],
         y_true: Sequence[Any],
         y_pred: Sequence[Any],

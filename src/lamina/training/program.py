@@ -17,40 +17,40 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
-from lamina.core.attributes import StoredAttributes
-from lamina.core.executable import Program, own
-from lamina.core.module_state import ModuleState
-from lamina.core.rows import as_rows
 from lamina.core.scope import RunKey
+from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.variable import Variable
-from lamina.data.feeds import STRETCH, Batches
+from lamina.data.feeds import INNER_CHUNK, Batches
+from lamina.runtime.executable import Program, in_process_compile
+from lamina.runtime.module_state import ModuleState
+from lamina.runtime.row_layout import as_rows
 
 __all__ = [
     "BATCHES",
     "EPOCHS",
     "NOTHING",
-    "Clock",
-    "Record",
+    "DispatchArgs",
+    "LogMode",
     "Step",
     "loop_program",
-    "packed",
+    "pack_args",
     "trace_step",
 ]
 
 
-class Record(NamedTuple):
+class LogMode(NamedTuple):
     """Whose logs a dispatch keeps, and of how many at most."""
 
     of: str
     rows: int
 
 
-NOTHING = Record("nothing", 0)
-BATCHES = Record("batches", 32)
-EPOCHS = Record("epochs", 128)
+NOTHING = LogMode("nothing", 0)
+BATCHES = LogMode("batches", 32)
+EPOCHS = LogMode("epochs", 128)
 
 
-class Clock(NamedTuple):
+class DispatchArgs(NamedTuple):
     """Where a dispatch stands in a run; all scalars.
 
     Batches are counted from the start of an epoch, on into the epochs after it.
@@ -66,7 +66,7 @@ class Clock(NamedTuple):
     bad: Any  # int32: batch whose loss or gradients were not finite, else -1
 
 
-def packed(clock: Clock) -> tuple[np.ndarray, Any]:
+def pack_args(clock: DispatchArgs) -> tuple[np.ndarray, Any]:
     """A clock as one array and `bad`, which may be on the device.
 
     Each argument of a program costs microseconds, more than a number is worth.
@@ -76,11 +76,11 @@ def packed(clock: Clock) -> tuple[np.ndarray, Any]:
     return array, np.int32(bad) if isinstance(bad, int) else bad
 
 
-def unpacked(array: Any, bad: Any) -> Clock:
-    """The clock that `packed` made an array of."""
+def unpack_args(array: Any, bad: Any) -> DispatchArgs:
+    """The clock that `pack_args` made an array of."""
     seed, step, epoch, *counts = list(array)
     steps, first, last, fresh = [c.astype(jnp.int32) for c in counts]
-    return Clock(seed, step, epoch, steps, first, last, fresh, bad)
+    return DispatchArgs(seed, step, epoch, steps, first, last, fresh, bad)
 
 
 class Step(NamedTuple):
@@ -155,7 +155,7 @@ def _trace(
     run = RunKey(*[jax.ShapeDtypeStruct((), jnp.uint32)] * 2)
     values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in variables]
     args = values, state.numbers(), run, batch
-    with own():
+    with in_process_compile():
         closed, shapes = jax.make_jaxpr(pure, return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
     flat_run = jax.extend.core.jaxpr_as_fun(closed)
@@ -197,7 +197,7 @@ def loop_program(
     batches: Batches,
     fresh: Callable[[], Any],
     results: Callable[[], Any] | None,
-    record: Record = NOTHING,
+    record: LogMode = NOTHING,
     guard: bool = True,
 ) -> Program:
     """The program that runs a step over a stretch of batches.
@@ -215,7 +215,7 @@ def loop_program(
         A program of `(changed, spare, fixed, numbers, data, clock, bad)` that returns
         the changed variables' values and a dictionary: `logs`, `bad`, and `rows`, the
         logs that were recorded. The values are written over `spare`, arrays like
-        `changed`. `numbers` and `clock` are arrays; see `packed`.
+        `changed`. `numbers` and `clock` are arrays; see `pack_args`.
     """
 
     def run(
@@ -227,7 +227,7 @@ def loop_program(
         clock: Any,
         bad: Any,
     ) -> Any:
-        numbers, clock = list(numbers), unpacked(clock, bad)
+        numbers, clock = list(numbers), unpack_args(clock, bad)
         changed, spare = as_rows(changed), as_rows(spare)
         loop = _Loop(step, batches, fresh, results, record, fixed, numbers, data, clock)
         empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), step.logs)
@@ -264,11 +264,11 @@ class _Loop(NamedTuple):
     batches: Batches
     fresh: Callable[[], Any]
     results: Callable[[], Any] | None
-    record: Record
+    record: LogMode
     fixed: Any
     numbers: Any
     data: Any
-    clock: Clock
+    clock: DispatchArgs
 
     def end(self, first: Any, limit: Any) -> Any:
         """Where the stretch that begins at a batch ends."""
@@ -277,7 +277,9 @@ class _Loop(NamedTuple):
         if self.batches.rest:
             full = self.batches.full(self.data)
             edge = jnp.where(number < full, full, steps)
-        return jnp.minimum(jnp.minimum(first + STRETCH, limit), first - number + edge)
+        return jnp.minimum(
+            jnp.minimum(first + INNER_CHUNK, limit), first - number + edge
+        )
 
     def logs_of(self, changed: Any, last: Any) -> Any:
         """Logs as a function of the state, or as the last step returned them."""

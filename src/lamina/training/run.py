@@ -9,9 +9,7 @@ import jax
 import numpy as np
 
 from lamina.core.check import is_int
-from lamina.core.compiled import CompiledFunction
-from lamina.core.interrupts import Interrupt
-from lamina.core.module import is_users, signature
+from lamina.core.module import is_user_defined, signature
 from lamina.core.random import SeedGenerator, make_seed
 from lamina.core.scope import local
 from lamina.core.variable import state_lock
@@ -24,17 +22,19 @@ from lamina.data.adapt import (
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import Feed, Segment
 from lamina.errors import ArgumentError, LaminaError, invalid
+from lamina.runtime.compiled_function import CompiledFunction
+from lamina.runtime.interrupts import Interrupt
 from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks import CallbackList, History
-from lamina.training.engine import clock_of
+from lamina.training.checkpoint.manager import CheckpointManager
+from lamina.training.checkpoint.run_state import TrainPosition
+from lamina.training.checks.arrays import check_class_weight, check_data
+from lamina.training.checks.label_shapes import check_label_shapes
+from lamina.training.checks.monitors import check_monitors
+from lamina.training.checks.pairs import check_pairs
+from lamina.training.engine import dispatch_args
 from lamina.training.epochs import Training
-from lamina.training.keeper import Keeper
-from lamina.training.label_shapes import check_label_shapes
-from lamina.training.lint import check_pairs
 from lamina.training.loop import EpochLoop, host_logs
-from lamina.training.monitors import check_monitors
-from lamina.training.preflight import check_class_weight, check_data
-from lamina.training.run_state import Place
 
 __all__ = [
     "evaluate",
@@ -62,7 +62,7 @@ def fit(
             (x, y, sample_weight), validation_split
         )
     chosen = callbacks_for(model, callbacks, verbose, epochs, history=True)
-    keeper = Keeper(model, chosen, resume)
+    keeper = CheckpointManager(model, chosen, resume)
     given, seed = seed, keeper.seed(seed)
     most = 1 if chosen.batch_needs("train") == "model" else None
     feed = adapt(
@@ -93,7 +93,7 @@ def fit(
         "validation_batch_size": validation_batch_size,
         "validation_freq": validation_freq, "initial_epoch": initial_epoch,
     }  # fmt: skip
-    start = feed, held_out, Place(initial_epoch, 0, model._steps_done), epochs
+    start = feed, held_out, TrainPosition(initial_epoch, 0, model._steps_done), epochs
     training.fit(lambda: keeper.begin(*start, **arguments), epochs)
     return model.history
 
@@ -175,7 +175,7 @@ def get_ready(
 
 def _is_lamina(model: Any, *methods: str) -> bool:
     """Return whether a model has none of these methods from a user's class."""
-    return not any(is_users(type(model), name) for name in methods)
+    return not any(is_user_defined(type(model), name) for name in methods)
 
 
 def _specs(batch: Any) -> Any:
@@ -318,7 +318,7 @@ def on_batch(
     runner = model._engine(kind).runner(segment)
     if model.__dict__.get("_batch_seed") is None:
         model._batch_seed = make_seed()
-    clock = clock_of(model._batch_seed, model._steps_done, 0, 1, fresh=True)
+    clock = dispatch_args(model._batch_seed, model._steps_done, 0, 1, fresh=True)
     out = runner.run(segment.data, clock)
     if kind == "train":
         model._steps_done += 1

@@ -24,7 +24,7 @@ from lamina.training.callbacks import History
 from lamina.training.engine import Engine, Engines
 from lamina.training.exclusive import exclusive
 from lamina.training.metrics_owner import MetricsOwner
-from lamina.training.plan import Compiled, Plan, flatten_by_names, output_names_of
+from lamina.training.plan import CompileArgs, Plan, flatten_by_names, output_names_of
 
 __all__ = ["Trainer"]
 
@@ -82,7 +82,7 @@ class Trainer(MetricsOwner):
             name = "loss_scale_optimizer"
             optimizer = optimizers.LossScaleOptimizer(optimizer, name=name)
         self.optimizer = optimizer
-        self._compiled = Compiled(loss, loss_weights, metrics, weighted_metrics)
+        self._compiled = CompileArgs(loss, loss_weights, metrics, weighted_metrics)
         self._compiled.check_names()
         self._plan = None
         self._loss_tracker = metrics_module.Mean(name="loss")

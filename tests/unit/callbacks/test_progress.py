@@ -11,13 +11,9 @@ import numpy as np
 import pytest
 
 from lamina import config, utils
-from lamina.training.callbacks import (
-    Callback,
-    CallbackList,
-    ProgbarLogger,
-    bars,
-    progress,
-)
+from lamina.training.callbacks import Callback, CallbackList, ProgbarLogger
+from lamina.training.callbacks.progress import bars
+from lamina.training.callbacks.progress import logger as progress
 from tests.unit.callbacks.helpers import X, Y, small_model
 
 TIME = r"[\d.]+(ms|s)"

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from lamina.core.module import Module, Number
+from lamina.core.module import Hyperparameter, Module
 from lamina.core.registry import Registry, deserialize, serialize
 
 
 class Part(Module):
-    rate = Number()
+    rate = Hyperparameter()
 
     def __init__(self, rate: float = 0.5, sizes: tuple[int, ...] = (1, 2)) -> None:
         self.rate, self.sizes = rate, sizes

@@ -15,7 +15,7 @@ from lamina.errors import ArgumentError, FileFormatError
 from lamina.models.graph_ops import KERAS_CLASSES, op_config, op_from_config
 from tests.tables.arrays import floats
 from tests.tables.graphs import GRAPHS
-from tests.unit.ops.table import CASES
+from tests.tables.ops import CASES
 
 PLAIN = [c for c in CASES if not any(map(callable, jax.tree.leaves(c.args)))]
 

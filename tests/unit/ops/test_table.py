@@ -10,7 +10,7 @@ import pytest
 from lamina import ops
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
-from tests.unit.ops.table import CASES, ELSEWHERE
+from tests.tables.ops import CASES, ELSEWHERE
 
 APPROXIMATE = {"gelu": 1e-3}  # the default is the formula with tanh
 HOST_ONLY = {"bincount", "convert_to_numpy", "nonzero", "unstack"}

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core import stateless
-from lamina.core.module_state import ModuleState
 from lamina.core.variable import Variable
 from lamina.optimizers import Optimizer
+from lamina.runtime.module_state import ModuleState
 from tests.tables.arrays import floats
 
 SHAPES = {"kernel": (4, 3), "bias": (3,)}

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from lamina.core.module import Module
-from lamina.core.module_state import ModuleState
 from lamina.core.stateless import bind
 from lamina.errors import ArgumentError, StateError
 from lamina.optimizers import schedules
+from lamina.runtime.module_state import ModuleState
 
 STEPS = np.arange(60)
 HALF_WAVE = 0.5 * (1 + np.cos(np.pi * np.minimum(STEPS, 20) / 20))

@@ -111,7 +111,7 @@ def test_a_changed_byte_of_an_asset_is_noticed(path):
 
 
 def test_assets_count_when_the_disk_is_nearly_full(path, monkeypatch):
-    from lamina.core import files
+    from lamina.io import files
 
     model = model_of(lambda f: (f / "x").write_bytes(bytes(10**7)), lambda f: None)
     little = files.shutil.disk_usage(path.parent)._replace(free=9 * 10**6)

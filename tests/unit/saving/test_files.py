@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina.core import files
-from lamina.core.checksum import Checksum
-from lamina.core.files import replacing
 from lamina.errors import ArgumentError, SaveError
+from lamina.io import files
+from lamina.io.checksum import Checksum
+from lamina.io.files import replacing
 
 
 def model(units: int = 3) -> lamina.Model:
@@ -107,7 +107,7 @@ def test_a_killed_process_leaves_the_old_file(tmp_path):
     code = f"""
         import os, signal
         from pathlib import Path
-        from lamina.core.files import replacing
+        from lamina.io.files import replacing
         with replacing(Path({str(path)!r}), 3) as file:
             file.write(b"new")
             file.flush()

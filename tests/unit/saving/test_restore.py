@@ -11,7 +11,7 @@ import pytest
 import lamina
 from lamina import layers
 from lamina.errors import FileFormatError
-from lamina.layers.first_call import FirstCall
+from lamina.layers.base.call_spec import CallSpec
 from lamina.saving import register_keras_serializable
 
 X, Y = np.ones((8, 2), "f4"), np.ones((8, 2), "f4")
@@ -346,8 +346,8 @@ ARGUMENTS = [
 
 @pytest.mark.parametrize(("args", "kwargs"), ARGUMENTS)
 def test_a_call_is_known_again_from_its_config(args, kwargs):
-    config = json.loads(json.dumps(FirstCall.of(args, kwargs).get_config()))
-    again = FirstCall.from_config(config)
+    config = json.loads(json.dumps(CallSpec.of(args, kwargs).get_config()))
+    again = CallSpec.from_config(config)
     assert again.get_config() == config
 
     def plain(value):
@@ -359,7 +359,7 @@ def test_a_call_is_known_again_from_its_config(args, kwargs):
 
 @pytest.mark.parametrize("value", [object(), {1: X}, np.array(["a"]), {X.dtype}])
 def test_a_call_with_what_no_file_can_hold_has_no_config(value):
-    assert FirstCall.of((X,), {"how": value}).get_config() is None
+    assert CallSpec.of((X,), {"how": value}).get_config() is None
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])

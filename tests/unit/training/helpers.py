@@ -10,7 +10,7 @@ import pytest
 
 import lamina
 from lamina import callbacks, layers
-from lamina.training.checkpoints import Checkpoints
+from lamina.training.checkpoint.checkpoints import Checkpoints
 
 
 def blobs(rows: int = 100, features: int = 8, classes: int = 3) -> tuple[Any, Any]:

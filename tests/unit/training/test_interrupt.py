@@ -19,7 +19,7 @@ import pytest
 
 import lamina
 from lamina import callbacks
-from lamina.core import executable
+from lamina.runtime import executable
 from tests.unit.training.helpers import (
     assert_same_bits,
     blobs,

@@ -12,7 +12,7 @@ from jax import lax
 
 import lamina
 from lamina import callbacks, layers
-from lamina.core import executable
+from lamina.runtime import executable
 from lamina.training import loop, program
 
 from .helpers import assert_same_bits, blobs, classifier, state_of
@@ -23,7 +23,7 @@ def trained(cut: Any = None, monkeypatch: Any = None, **fit: Any) -> Any:
     if cut is not None:
         sizes = iter(cut * 100)
 
-        class Cutter(loop.Pacer):
+        class Cutter(loop.ChunkSizer):
             chunk = property(lambda _: next(sizes), lambda *_: None)
 
         monkeypatch.setattr(loop, "Pacer", Cutter)
@@ -66,9 +66,9 @@ def test_epochs_run_together_only_for_callbacks_that_let_them(tmp_path: Any) -> 
             self.model.get_weights()
 
     log = callbacks.CSVLogger(tmp_path / "log.csv")
-    assert callbacks.CallbackList([log], add_history=True).lets_epochs_run()
+    assert callbacks.CallbackList([log], add_history=True).allows_epoch_fusion()
     for other in [callbacks.EarlyStopping(), callbacks.LambdaCallback(), Mine()]:
-        assert not callbacks.CallbackList([log, other]).lets_epochs_run()
+        assert not callbacks.CallbackList([log, other]).allows_epoch_fusion()
 
 
 def test_epochs_that_run_together_stop_at_the_last_finite_step() -> None:
@@ -217,7 +217,7 @@ def test_what_is_left_is_what_training_up_to_there_gives(
     expected = state_of(weights(2 * bad)[0]) if bad else None
     sizes = iter(cut * 200)
 
-    class Cutter(loop.Pacer):
+    class Cutter(loop.ChunkSizer):
         chunk = property(lambda _: next(sizes), lambda *_: None)
 
     monkeypatch.setattr(loop, "Pacer", Cutter)

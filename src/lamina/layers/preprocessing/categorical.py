@@ -8,7 +8,7 @@ from jax.core import Tracer
 
 from lamina.core.check import positive_int
 from lamina.errors import ArgumentError, DataError
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
 
 __all__ = ["CategoryEncoding"]

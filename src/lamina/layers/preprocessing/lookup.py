@@ -12,11 +12,11 @@ import numpy as np
 from jax.core import Tracer
 
 from lamina import config
+from lamina.core.budget import untrusted_config
 from lamina.core.check import boolean, integer, is_int, one_of, optional
 from lamina.core.graph import Node, SymbolicTensor, is_symbolic
-from lamina.core.limits import reading
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of, is_batched
 from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
 from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
@@ -349,7 +349,7 @@ class Lookup(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer that `get_config` describes."""
-        with reading(config, f"The config of {cls.__name__}"):
+        with untrusted_config(config, f"The config of {cls.__name__}"):
             if isinstance(config.get("vocabulary"), str):
                 raise FileFormatError(
                     f"The config of a {cls.__name__} names a file, "

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
+from lamina.core.budget import untrusted_config
 from lamina.core.check import at_least, boolean, one_of, optional, positive_int
-from lamina.core.limits import reading
 from lamina.errors import ArgumentError, ShapeError, StateError
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of
 from lamina.layers.preprocessing.encoding import encode
 
@@ -294,7 +294,7 @@ class Discretization(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Discretization:
         """The layer that `get_config` describes, adapted if that one was."""
-        with reading(config, f"The config of {cls.__name__}"):
+        with untrusted_config(config, f"The config of {cls.__name__}"):
             if config.get("num_bins") is None:
                 return super().from_config(config)
             layer = super().from_config({**config, "bin_boundaries": None})

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 from lamina import activations, constraints, initializers, regularizers
 from lamina.core import random
 from lamina.core.check import boolean, fraction, positive_int
-from lamina.core.module import Number
+from lamina.core.module import Hyperparameter
 from lamina.core.random import SeedGenerator
-from lamina.layers.attributes import ActivationAttribute
-from lamina.layers.base import Layer
-from lamina.layers.spec import InputSpec
-from lamina.ops.cells import Rule, Weights, by_gate
+from lamina.layers.base.attributes import ActivationAttribute
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
+from lamina.ops.nn.cells import CellSpec, Weights, by_gate
 
 __all__ = ["GRUCell", "LSTMCell", "RecurrentCell", "SimpleRNNCell", "zero_states"]
 
@@ -29,8 +29,8 @@ class RecurrentCell(Layer):
 
     activation = ActivationAttribute()
     kind: ClassVar[str]
-    dropout = Number()
-    recurrent_dropout = Number()
+    dropout = Hyperparameter()
+    recurrent_dropout = Hyperparameter()
     arguments = {
         "units": positive_int,
         "use_bias": boolean,
@@ -113,12 +113,12 @@ class RecurrentCell(Layer):
         return self.bias_initializer(shape, dtype=dtype)
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> CellSpec:
         """What the cell does, apart from its weights."""
         activation = self.activation
         gate = getattr(self, "recurrent_activation", activations.sigmoid)
         standard = activation is activations.tanh and gate is activations.sigmoid
-        return Rule(self.kind, activation, gate, standard)
+        return CellSpec(self.kind, activation, gate, standard)
 
     @property
     def gates(self) -> int:

@@ -8,19 +8,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lamina.core.budget import check_size
 from lamina.core.check import Check, boolean
-from lamina.core.limits import check_size
 from lamina.core.module import accepted_names
 from lamina.core.registry import serialize
 from lamina.core.scope import autocast, local
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base import Layer
+from lamina.layers.base.layer import Layer
 from lamina.layers.recurrent.cells import RecurrentCell
-from lamina.layers.recurrent.scan import rehearse, stateful_scan
+from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.recurrent.stack import StackedRNNCells, first_states, is_cell
-from lamina.ops.cells import Loop, Run, run_states
-from lamina.ops.recurrent import recurrence
+from lamina.ops.nn.cells import Loop, Run, run_states
+from lamina.ops.nn.recurrent import recurrence
 
 __all__ = ["RNN"]
 
@@ -288,7 +288,7 @@ def _run_any(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:
         return [output, jax.tree.map(lambda n, o: n.astype(o.dtype), new, old)]
 
     # The output need not be among such a cell's states, so it is carried as one.
-    (like, _), _ = rehearse(call, inputs[0], states)
+    (like, _), _ = abstract_eval(call, inputs[0], states)
     first = jax.tree.leaves(states)[0]
     output = first if first.shape == like.shape else jnp.zeros(like.shape)
     begin = [output.astype(like.dtype), states]

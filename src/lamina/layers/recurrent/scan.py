@@ -13,10 +13,12 @@ from lamina.core.scope import StateScope, local
 from lamina.core.stateless import bind
 from lamina.core.variable import Variable
 
-__all__ = ["rehearse", "stateful_scan"]
+__all__ = ["abstract_eval", "stateful_scan"]
 
 
-def rehearse(function: Callable[..., Any], *args: Any) -> tuple[Any, list[Variable]]:
+def abstract_eval(
+    function: Callable[..., Any], *args: Any
+) -> tuple[Any, list[Variable]]:
     """What a call would return, as shapes, and the variables it would assign."""
     assigned: list[Variable] = []
 
@@ -41,7 +43,7 @@ def stateful_scan(
     Variables pass from step to step; losses are summed over time.
     """
     first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), xs)
-    _, written = rehearse(step, carry, first)
+    _, written = abstract_eval(step, carry, first)
 
     def pure(before: Any, x: Any) -> tuple[Any, Any]:
         old, values = before

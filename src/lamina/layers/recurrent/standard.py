@@ -6,9 +6,9 @@ from typing import Any
 
 from lamina.core.check import Check, boolean, fraction, positive_int
 from lamina.core.module import described_names
+from lamina.layers.base.spec import InputSpec
 from lamina.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from lamina.layers.recurrent.rnn import RNN
-from lamina.layers.spec import InputSpec
 
 __all__ = ["GRU", "LSTM", "SimpleRNN"]
 

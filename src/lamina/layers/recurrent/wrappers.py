@@ -13,9 +13,9 @@ from lamina.core.module import signature
 from lamina.core.random import SeedGenerator
 from lamina.core.registry import serialize
 from lamina.errors import ArgumentError, ShapeError, invalid
-from lamina.layers.base import Layer
-from lamina.layers.recurrent.scan import rehearse, stateful_scan
-from lamina.layers.spec import InputSpec
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
+from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.wrapper import Wrapper, layer_check
 
 __all__ = ["Bidirectional", "TimeDistributed"]
@@ -243,7 +243,7 @@ class TimeDistributed(Wrapper):
         if all(id(v) in seeds for v in self.layer.non_trainable_variables):
             return False
         first = jax.tree.map(lambda a: a[:, 0], (inputs, mask))
-        _, written = rehearse(self._on_step, *first)
+        _, written = abstract_eval(self._on_step, *first)
         return any(id(v) not in seeds for v in written)
 
     def _step_by_step(self, inputs: Any, mask: Any) -> Any:

@@ -20,14 +20,14 @@ import jax
 from lamina import config
 from lamina.core.scope import local
 from lamina.errors import ArgumentError, did_you_mean
-from lamina.ops.kernels import tuning
+from lamina.ops.kernels import autotune as tuning
 
 __all__ = [
     "Choice",
-    "Form",
+    "Kernel",
     "call",
-    "forms",
-    "lowering",
+    "kernels_of",
+    "kernel",
     "ops",
     "recording",
     "reference",
@@ -36,7 +36,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Form(NamedTuple):
+class Kernel(NamedTuple):
     """One way to compute an op."""
 
     op: str
@@ -62,7 +62,7 @@ class Choice(NamedTuple):
     reason: str
 
 
-_table: dict[str, list[Form]] = {}
+_table: dict[str, list[Kernel]] = {}
 _choices: ContextVar[list[Choice] | None] = ContextVar("choices", default=None)
 
 
@@ -75,14 +75,14 @@ def reference(op: str) -> Callable[[F], F]:
     """Make a function the form of an op that every platform and argument can use."""
 
     def register(function: F) -> F:
-        form = Form(op, "reference", None, function, _always, _always)
+        form = Kernel(op, "reference", None, function, _always, _always)
         _table.setdefault(op, []).append(form)
         return function
 
     return register
 
 
-def lowering(
+def kernel(
     op: str,
     platform: str,
     when: Callable[..., bool],
@@ -103,7 +103,7 @@ def lowering(
 
     def register(function: F) -> F:
         name = function.__name__
-        form = Form(op, name, platform, function, can, when, close)
+        form = Kernel(op, name, platform, function, can, when, close)
         _table.setdefault(op, []).append(form)
         return function
 
@@ -115,7 +115,7 @@ def ops() -> list[str]:
     return sorted(_table)
 
 
-def forms(op: str) -> list[Form]:
+def kernels_of(op: str) -> list[Kernel]:
     """An op's forms in the order in which they are considered, the reference last."""
     return sorted(_table[op], key=lambda form: form.platform is None)
 
@@ -130,15 +130,15 @@ def call(op: str, *args: Any) -> Any:
     return form.run(*args)
 
 
-def _choose(op: str, args: tuple[Any, ...]) -> tuple[Form, str]:
+def _choose(op: str, args: tuple[Any, ...]) -> tuple[Kernel, str]:
     forced = config.kernel(op)
     if forced is not None:
         form = _named(op, forced)
         if form.can(*args):
             return form, "forced by config.set_kernel"
-        return forms(op)[-1], f"{forced!r} can't run on these arguments"
+        return kernels_of(op)[-1], f"{forced!r} can't run on these arguments"
     here = None, jax.default_backend()
-    able = [f for f in forms(op) if f.platform in here and f.can(*args)]
+    able = [f for f in kernels_of(op) if f.platform in here and f.can(*args)]
     form = next(f for f in able if f.when(*args))
     rivals = [f for f in able if f.close and f is not form] if form.close else []
     if rivals:
@@ -148,8 +148,8 @@ def _choose(op: str, args: tuple[Any, ...]) -> tuple[Form, str]:
     return form, form.reason
 
 
-def _named(op: str, name: str) -> Form:
-    known = {form.name: form for form in forms(op)}
+def _named(op: str, name: str) -> Kernel:
+    known = {form.name: form for form in kernels_of(op)}
     if name not in known:
         raise ArgumentError(
             f"config.set_kernel: {op!r} has no form {name!r}."

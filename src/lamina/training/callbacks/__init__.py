@@ -14,11 +14,11 @@ from lamina.training.callbacks.learning_rate import (
     ReduceLROnPlateau,
 )
 from lamina.training.callbacks.model_checkpoint import ModelCheckpoint
-from lamina.training.callbacks.progress import ProgbarLogger
+from lamina.training.callbacks.progress.logger import ProgbarLogger
 from lamina.training.callbacks.swap_ema_weights import SwapEMAWeights
-from lamina.training.callbacks.tensorboard import TensorBoard
+from lamina.training.callbacks.tensorboard.callback import TensorBoard
 from lamina.training.callbacks.terminate_on_nan import TerminateOnNaN
-from lamina.training.checkpoints import Checkpoints, CheckpointWarning
+from lamina.training.checkpoint.checkpoints import Checkpoints, CheckpointWarning
 
 __all__ = [
     "BackupAndRestore",

@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina.core.check import Check, boolean, is_int
 from lamina.training.callbacks.base import Callback
-from lamina.training.checkpoints import Checkpoints
+from lamina.training.checkpoint.checkpoints import Checkpoints
 
 __all__ = ["BackupAndRestore"]
 

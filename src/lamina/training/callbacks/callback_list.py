@@ -7,11 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from lamina.core.compile_clock import CompileClock
 from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.runtime.compile_clock import CompileClock
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history import History
-from lamina.training.callbacks.progress import ProgbarLogger
+from lamina.training.callbacks.progress.logger import ProgbarLogger
 
 __all__ = ["CallbackList"]
 
@@ -94,7 +94,7 @@ class CallbackList(Callback):
         needs = {c.batch_needs(kind) for c in self.callbacks}
         return next((n for n in ("model", "batches") if n in needs), "epochs")
 
-    def lets_epochs_run(self) -> bool:
+    def allows_epoch_fusion(self) -> bool:
         """Whether all of them may be called for several epochs at once."""
         # Said by the class itself: what derives from it may look at more.
         return all(vars(type(c)).get("epochs_may_wait") for c in self.callbacks)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lamina.core.check import Check, is_int
-from lamina.core.files import HDF5, is_legacy_hdf5, note_legacy
 from lamina.errors import ArgumentError, did_you_mean
+from lamina.io.files import HDF5, is_legacy_hdf5, note_legacy
 from lamina.training.callbacks.monitor import MonitorCallback
 
 __all__ = ["ModelCheckpoint"]

@@ -9,7 +9,7 @@ import numpy as np
 from lamina.core.scope import StateScope, call_scope, local
 from lamina.core.variable import Variable
 from lamina.layers.recurrent.scan import stateful_scan
-from lamina.ops.cells import Loop, run_states
+from lamina.ops.nn.cells import Loop, run_states
 
 STEPS = jnp.arange(1.0, 5.0)
 

@@ -10,11 +10,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.table import lowering
-from lamina.ops.scores import HIDDEN, Drop, Look, seen_keys
-from lamina.ops.types import widened
+from lamina.ops.kernels.table import kernel
+from lamina.ops.nn.attention_mask import (
+    MASK_VALUE,
+    AttentionConfig,
+    AttentionDropout,
+    seen_keys,
+)
+from lamina.ops.types import upcast
 
-__all__ = ["rows_in_blocks"]
+__all__ = ["blockwise_attention"]
 
 Arrays = tuple[Any, ...]
 
@@ -27,22 +32,28 @@ _LOOPS = 8
 
 
 def _is_plain(
-    q: Any, k: Any, v: Any, bias: Any, masks: Any, look: Look, drop: Drop | None
+    q: Any,
+    k: Any,
+    v: Any,
+    bias: Any,
+    masks: Any,
+    look: AttentionConfig,
+    drop: AttentionDropout | None,
 ) -> bool:
     """nothing but masks changes the scores: some rows of them are enough at a time"""
     some = min(q.shape[1], k.shape[1]) > 0
     return some and bias is None and look.soft_cap is None
 
 
-@lowering("attention", "cpu", when=_is_plain, can=_is_plain)
-def rows_in_blocks(
+@kernel("attention", "cpu", when=_is_plain, can=_is_plain)
+def blockwise_attention(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
     bias: Any,
     masks: Arrays,
-    look: Look,
-    drop: Drop | None,
+    look: AttentionConfig,
+    drop: AttentionDropout | None,
 ) -> jax.Array:
     """The scores of some queries at a time, against the keys that they can see.
 
@@ -58,12 +69,14 @@ def rows_in_blocks(
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _attend(look: Look, qkv: Arrays, masks: Arrays, drop: Drop | None) -> jax.Array:
+def _attend(
+    look: AttentionConfig, qkv: Arrays, masks: Arrays, drop: AttentionDropout | None
+) -> jax.Array:
     return _forward(look, qkv, masks, drop)[0]
 
 
 def _forward(
-    look: Look, qkv: Arrays, masks: Arrays, drop: Drop | None
+    look: AttentionConfig, qkv: Arrays, masks: Arrays, drop: AttentionDropout | None
 ) -> tuple[jax.Array, Any]:
     q, k, v = qkv
 
@@ -81,14 +94,14 @@ def _forward(
     return y, (qkv, y, top, total, masks, drop)
 
 
-def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
+def _backward(look: AttentionConfig, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
     (q, k, v), y, top, total, masks, drop = residuals
     # Divided here, where arrays are small, and not among the shares.
-    dy = lax.optimization_barrier(widened(dy) / total)
-    fall = jnp.sum(dy * widened(y), -1, keepdims=True)
+    dy = lax.optimization_barrier(upcast(dy) / total)
+    fall = jnp.sum(dy * upcast(y), -1, keepdims=True)
 
     def block(sums: Arrays, rows: _Rows) -> tuple[Arrays, Arrays]:
-        slope, some = rows.of(dy), rows.of(widened(q)) * look.scale
+        slope, some = rows.of(dy), rows.of(upcast(q)) * look.scale
         shares = jnp.exp(_scores(look, q, k, masks, rows) - rows.of(top))
         change = _product("bnth,bnsh->bnts", slope, v[:, :, : rows.keys])
         change = shares * (rows.kept(drop, change, q, k) - rows.of(fall))
@@ -104,7 +117,7 @@ def _backward(look: Look, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
         turn = _product("bnts,bnsh->bnth", change, k[:, :, : rows.keys])
         return sums, (turn * look.scale,)
 
-    zeros = tuple(jnp.zeros_like(widened(x)).swapaxes(2, 3) for x in (k, v))
+    zeros = tuple(jnp.zeros_like(upcast(x)).swapaxes(2, 3) for x in (k, v))
     sums, (dq,) = _over_rows(block, zeros, q, k, masks, look)
     dk, dv = (x.swapaxes(2, 3) for x in sums)
     dqkv = dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype)
@@ -127,28 +140,30 @@ class _Rows(NamedTuple):
             return x
         return lax.dynamic_slice_in_dim(x, self.start, self.number, 2)
 
-    def seen(self, look: Look, masks: Arrays) -> Any:
+    def seen(self, look: AttentionConfig, masks: Arrays) -> Any:
         """Which of their scores count."""
         masks = tuple(self.of(mask) for mask in masks)
         return seen_keys(look, masks, self.number, self.keys, self.start)
 
-    def kept(self, drop: Drop | None, shares: Any, q: Any, k: Any) -> Any:
+    def kept(self, drop: AttentionDropout | None, shares: Any, q: Any, k: Any) -> Any:
         """Their shares, or what is like these, with those that are dropped at 0."""
         if drop is None:
             return shares
         return drop.of(shares, q.shape[2], k.shape[2], self.start)
 
 
-def _scores(look: Look, q: Any, k: Any, masks: Arrays, rows: _Rows) -> jax.Array:
+def _scores(
+    look: AttentionConfig, q: Any, k: Any, masks: Arrays, rows: _Rows
+) -> jax.Array:
     """How well some queries match the keys that they look at."""
-    some = widened(rows.of(q)) * look.scale
+    some = upcast(rows.of(q)) * look.scale
     scores = _product("bnth,bnsh->bnts", some, k[:, :, : rows.keys])
     seen = rows.seen(look, masks)
-    return scores if seen is None else jnp.where(seen, scores, HIDDEN)
+    return scores if seen is None else jnp.where(seen, scores, MASK_VALUE)
 
 
 def _product(equation: str, a: jax.Array, b: jax.Array) -> jax.Array:
-    return jnp.einsum(equation, widened(a), widened(b))
+    return jnp.einsum(equation, upcast(a), upcast(b))
 
 
 def _plus(whole: jax.Array, part: jax.Array) -> jax.Array:
@@ -158,7 +173,12 @@ def _plus(whole: jax.Array, part: jax.Array) -> jax.Array:
 
 
 def _over_rows(
-    block: Callable[..., Any], carry: Any, q: Any, k: Any, masks: Arrays, look: Look
+    block: Callable[..., Any],
+    carry: Any,
+    q: Any,
+    k: Any,
+    masks: Arrays,
+    look: AttentionConfig,
 ) -> tuple[Any, Arrays]:
     """What `block` carries along, and what it gives for all rows.
 

@@ -11,7 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from lamina.ops.kernels.table import lowering
+from lamina.ops.kernels.table import kernel
 
 __all__ = ["gradient_by_product"]
 
@@ -30,7 +30,7 @@ def _is_float(x: jax.Array, bias: jax.Array) -> bool:
     return jnp.issubdtype(x.dtype, jnp.floating) and x.dtype == bias.dtype
 
 
-@lowering("add_bias", "cpu", when=_has_many_places, can=_is_float)
+@kernel("add_bias", "cpu", when=_has_many_places, can=_is_float)
 def gradient_by_product(x: jax.Array, bias: jax.Array) -> jax.Array:
     """The sum, with the bias's gradient as a product with ones."""
     return _add(x, bias)

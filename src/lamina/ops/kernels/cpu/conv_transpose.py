@@ -10,42 +10,42 @@ from functools import partial
 
 import jax
 
+from lamina.ops.kernels.cpu.direct_conv import XLA, Convolutions, input_gradient
 from lamina.ops.kernels.cpu.onednn import ONEDNN, can_run
-from lamina.ops.kernels.cpu.slide import XLA, Convolutions, input_gradient
-from lamina.ops.kernels.table import lowering
-from lamina.ops.windows import Sliding
+from lamina.ops.kernels.table import kernel
+from lamina.ops.nn.conv_params import ConvParams
 
 __all__ = ["onednn", "stride_phases"]
 
 Saved = tuple[jax.Array, jax.Array]
 
 
-def _is_any(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+def _is_any(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
     """XLA would multiply the zeros between strides"""
     return True
 
 
-@lowering("conv_transpose", "cpu", when=_is_any, can=can_run)
-def onednn(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+@kernel("conv_transpose", "cpu", when=_is_any, can=can_run)
+def onednn(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
     """As `stride_phases`, by oneDNN's convolution."""
     return _conv_transpose(x, kernel, sliding, ONEDNN)
 
 
-@lowering("conv_transpose", "cpu", when=_is_any)
-def stride_phases(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+@kernel("conv_transpose", "cpu", when=_is_any)
+def stride_phases(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
     """A convolution with as many results for each input as the strides span."""
     return _conv_transpose(x, kernel, sliding, XLA)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv_transpose(
-    x: jax.Array, kernel: jax.Array, sliding: Sliding, by: Convolutions
+    x: jax.Array, kernel: jax.Array, sliding: ConvParams, by: Convolutions
 ) -> jax.Array:
     return _run(x, kernel, sliding, by)
 
 
 def _run(
-    x: jax.Array, kernel: jax.Array, sliding: Sliding, by: Convolutions
+    x: jax.Array, kernel: jax.Array, sliding: ConvParams, by: Convolutions
 ) -> jax.Array:
     lengths: list[int] = []
     for i, stride in enumerate(sliding.strides):
@@ -56,12 +56,14 @@ def _run(
 
 
 def _forward(
-    x: jax.Array, kernel: jax.Array, sliding: Sliding, by: Convolutions
+    x: jax.Array, kernel: jax.Array, sliding: ConvParams, by: Convolutions
 ) -> tuple[jax.Array, Saved]:
     return _run(x, kernel, sliding, by), (x, kernel)
 
 
-def _backward(sliding: Sliding, by: Convolutions, saved: Saved, dy: jax.Array) -> Saved:
+def _backward(
+    sliding: ConvParams, by: Convolutions, saved: Saved, dy: jax.Array
+) -> Saved:
     x, kernel = saved
     dx = by.convolve(dy, kernel, sliding)
     return dx, by.kernel_gradient(dy, x, kernel, sliding)

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.cpu.taps import padded, spread, taps
-from lamina.ops.windows import Sliding
+from lamina.ops.kernels.cpu.window_slices import padded, scatter_windows, window_slices
+from lamina.ops.nn.conv_params import ConvParams
 
 __all__ = ["input_gradient", "kernel_gradient"]
 
@@ -25,7 +25,7 @@ _ENOUGH = 2**17
 
 
 def input_gradient(
-    dy: jax.Array, kernel: jax.Array, sliding: Sliding, space: tuple[int, ...]
+    dy: jax.Array, kernel: jax.Array, sliding: ConvParams, space: tuple[int, ...]
 ) -> jax.Array:
     """The gradient by an input of these lengths, from a kernel (*window, channels)."""
     weights = kernel.reshape(-1, kernel.shape[-1])
@@ -33,11 +33,11 @@ def input_gradient(
     def value(i: int, dy: jax.Array) -> jax.Array:
         return dy * weights[i]
 
-    return spread([dy], value, kernel.shape[:-1], sliding, space)
+    return scatter_windows([dy], value, kernel.shape[:-1], sliding, space)
 
 
 def kernel_gradient(
-    x: jax.Array, dy: jax.Array, window: tuple[int, ...], sliding: Sliding
+    x: jax.Array, dy: jax.Array, window: tuple[int, ...], sliding: ConvParams
 ) -> jax.Array:
     """The gradient by the kernel, summed over a few images at a time."""
     batch, *image = dy.shape
@@ -46,7 +46,7 @@ def kernel_gradient(
 
     def add(sums: list[jax.Array], images: Pair) -> tuple[list[jax.Array], None]:
         x, dy = images
-        found = taps(padded(x, sliding.padding), window, sliding)
+        found = window_slices(padded(x, sliding.padding), window, sliding)
         return [s + t * dy for s, t in zip(sums, found, strict=True)], None
 
     zeros = [jnp.zeros((few, *image), dy.dtype)] * math.prod(window)

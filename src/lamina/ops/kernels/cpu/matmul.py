@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.table import lowering
+from lamina.ops.kernels.table import kernel
 
-__all__ = ["turned_rows"]
+__all__ = ["matmul_pretransposed"]
 
 Pair = tuple[jax.Array, jax.Array]
 
@@ -29,8 +29,8 @@ def _is_rows(x: jax.Array, matrix: jax.Array) -> bool:
     return alike and x.ndim > 1 and matrix.ndim == 2
 
 
-@lowering("matmul", "cpu", when=_is_narrow, can=_is_rows)
-def turned_rows(x: jax.Array, matrix: jax.Array) -> jax.Array:
+@kernel("matmul", "cpu", when=_is_narrow, can=_is_rows)
+def matmul_pretransposed(x: jax.Array, matrix: jax.Array) -> jax.Array:
     """The product, with the gradient by the matrix as one of rows that were turned.
 
     XLA has its fast library multiply what it need not turn itself.

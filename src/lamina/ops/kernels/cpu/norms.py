@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.table import lowering
-from lamina.ops.types import widened
+from lamina.ops.kernels.table import kernel
+from lamina.ops.types import upcast
 
-__all__ = ["few_passes"]
+__all__ = ["fused_backward"]
 
 Axes = tuple[int, ...]
 Standardized = tuple[jax.Array, jax.Array, jax.Array]
@@ -29,15 +29,15 @@ def _is_some(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
     return all(x.shape[a] > 0 for a in axes)
 
 
-@lowering("standardize", "cpu", when=_is_shared, can=_is_some)
-def few_passes(
+@kernel("standardize", "cpu", when=_is_shared, can=_is_some)
+def fused_backward(
     x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: Axes
 ) -> Standardized:
     """Gradients from two sums over `x`, which JAX's own takes more of.
 
     As every `custom_vjp`, it has no forward-mode derivative.
     """
-    return _standardize(axes, x, gamma, beta, jnp.asarray(epsilon, widened(x).dtype))
+    return _standardize(axes, x, gamma, beta, jnp.asarray(epsilon, upcast(x).dtype))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -52,7 +52,7 @@ def _forward(
 ) -> tuple[Standardized, Any]:
     outer, inner = _split(x, gamma, beta, axes)
     size = math.prod(x.shape[a] for a in axes)
-    wide = widened(x)
+    wide = upcast(x)
     mean = _total(wide, outer, inner) / size
     variance = _total(jnp.square(wide - mean), outer, inner) / size
     scale = lax.rsqrt(variance + epsilon)
@@ -66,8 +66,8 @@ def _backward(axes: Axes, residuals: Any, slopes: Any) -> tuple[Any, ...]:
     x, gamma, beta, mean, scale = residuals
     outer, inner = _split(x, gamma, beta, axes)
     size = math.prod(x.shape[a] for a in axes)
-    dy, dmean, dvariance = (widened(s) for s in slopes)
-    centred = widened(x) - mean
+    dy, dmean, dvariance = (upcast(s) for s in slopes)
+    centred = upcast(x) - mean
     # Of what shares a factor; from here on arrays are small.
     plain = jnp.sum(dy, outer, keepdims=True)
     along = jnp.sum(dy * centred, outer, keepdims=True) * scale

@@ -23,10 +23,10 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from lamina.core.executable import Program, is_own
 from lamina.ops.kernels.cpu import depthwise_gradients
-from lamina.ops.kernels.cpu.slide import Convolutions, backward, input_gradient
-from lamina.ops.windows import Sliding
+from lamina.ops.kernels.cpu.direct_conv import Convolutions, backward, input_gradient
+from lamina.ops.nn.conv_params import ConvParams
+from lamina.runtime.executable import Program, is_in_process_compile
 
 __all__ = ["ONEDNN", "can_run", "is_available"]
 
@@ -37,7 +37,7 @@ Pair = tuple[jax.Array, jax.Array]
 _CACHE, _FEW = 2**19, 8
 
 
-def convolve(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+def convolve(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
     """The convolution of (batch, *space, in) with (*window, in, out).
 
     It has one group, or each channel is one: (*window, 1, in).
@@ -47,7 +47,7 @@ def convolve(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
 
 
 def kernel_gradient(
-    x: jax.Array, dy: jax.Array, kernel: jax.Array, sliding: Sliding
+    x: jax.Array, dy: jax.Array, kernel: jax.Array, sliding: ConvParams
 ) -> jax.Array:
     """The gradient by the kernel of one group."""
     window = kernel.shape[:-2]
@@ -61,7 +61,7 @@ ONEDNN = Convolutions(convolve, kernel_gradient)
 def _call(
     x: jax.Array,
     kernel: jax.Array,
-    sliding: Sliding,
+    sliding: ConvParams,
     axes: Sequence[int],
     shape: Sequence[int],
 ) -> jax.Array:
@@ -116,7 +116,7 @@ def is_available() -> bool:
         return False  # nor are arrays spread over several devices
     x = np.arange(2 * 5 * 4 * 3, dtype=np.float32).reshape(2, 5, 4, 3) % 7
     kernel = np.arange(2 * 3 * 3 * 2, dtype=np.float32).reshape(2, 3, 3, 2) % 5
-    sliding = Sliding((2, 1), ((1, 0), (1, 1)), (1, 1))
+    sliding = ConvParams((2, 1), ((1, 0), (1, 1)), (1, 1))
     expected = np.zeros((2, 3, 4, 2), np.float32)
     wide = np.pad(x, [(0, 0), (1, 0), (1, 1), (0, 0)])
     for row, column in np.ndindex(3, 4):
@@ -130,7 +130,7 @@ def is_available() -> bool:
     return np.array_equal(found, expected)
 
 
-def can_run(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
+def can_run(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
     """Whether oneDNN can take this convolution and both gradients, if traced here.
 
     It has one group or, in up to three dimensions, as many as channels.
@@ -143,10 +143,10 @@ def can_run(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> bool:
     near = all(max(border) <= (k - 1) * rate for border, k, rate in axes)
     some = 0 not in (*x.shape, *kernel.shape)
     fits = floats and known and alone and near and some
-    return fits and is_own() and is_available()
+    return fits and is_in_process_compile() and is_available()
 
 
-def _result(x: Any, kernel: Any, sliding: Sliding) -> ShapedArray:
+def _result(x: Any, kernel: Any, sliding: ConvParams) -> ShapedArray:
     axes = zip(x.shape[1:-1], kernel.shape, *sliding[:3], strict=False)
     lengths = [
         (n + sum(border) - (k - 1) * rate - 1) // step + 1
@@ -156,13 +156,13 @@ def _result(x: Any, kernel: Any, sliding: Sliding) -> ShapedArray:
     return ShapedArray(shape, x.dtype)
 
 
-def _run(x: jax.Array, kernel: jax.Array, sliding: Sliding) -> jax.Array:
+def _run(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
     rank = x.ndim - 2
     axes = rank, rank + 1, *range(rank)
     return _call(x, kernel, sliding, axes, _result(x, kernel, sliding).shape)
 
 
-def _input_slope(dy: Any, x: Any, kernel: Any, sliding: Sliding) -> jax.Array:
+def _input_slope(dy: Any, x: Any, kernel: Any, sliding: ConvParams) -> jax.Array:
     space = x.aval.shape[1:-1]
     if sliding.groups == 1:
         return input_gradient(dy, kernel, sliding, space, ONEDNN)
@@ -174,7 +174,7 @@ def _input_slope(dy: Any, x: Any, kernel: Any, sliding: Sliding) -> jax.Array:
     )
 
 
-def _kernel_slope(dy: Any, x: Any, kernel: Any, sliding: Sliding) -> jax.Array:
+def _kernel_slope(dy: Any, x: Any, kernel: Any, sliding: ConvParams) -> jax.Array:
     if sliding.groups == 1:
         return kernel_gradient(x, dy, kernel.aval, sliding)
     window = kernel.aval.shape[:-2]
@@ -183,25 +183,25 @@ def _kernel_slope(dy: Any, x: Any, kernel: Any, sliding: Sliding) -> jax.Array:
 
 
 def _gradient_result(
-    x: Any, dy: Any, window: tuple[int, ...], sliding: Sliding
+    x: Any, dy: Any, window: tuple[int, ...], sliding: ConvParams
 ) -> ShapedArray:
     return ShapedArray((*window, x.shape[-1], dy.shape[-1]), x.dtype)
 
 
 def _by_input(
-    slope: Any, x: Any, dy: Any, window: tuple[int, ...], sliding: Sliding
+    slope: Any, x: Any, dy: Any, window: tuple[int, ...], sliding: ConvParams
 ) -> jax.Array:
     return input_gradient(dy, slope, sliding, x.aval.shape[1:-1], ONEDNN)
 
 
 def _by_slope(
-    slope: Any, x: Any, dy: Any, window: tuple[int, ...], sliding: Sliding
+    slope: Any, x: Any, dy: Any, window: tuple[int, ...], sliding: ConvParams
 ) -> jax.Array:
     return convolve(x, slope, sliding)
 
 
 def _run_gradient(
-    x: jax.Array, dy: jax.Array, window: tuple[int, ...], sliding: Sliding
+    x: jax.Array, dy: jax.Array, window: tuple[int, ...], sliding: ConvParams
 ) -> jax.Array:
     """The gradient by the kernel: dy slides over x, a few images at a time.
 
@@ -227,7 +227,7 @@ def _run_gradient(
 
 
 def _gradient_of(
-    x: jax.Array, dy: jax.Array, window: tuple[int, ...], sliding: Sliding
+    x: jax.Array, dy: jax.Array, window: tuple[int, ...], sliding: ConvParams
 ) -> jax.Array:
     """The gradient of a few images.
 
@@ -238,17 +238,17 @@ def _gradient_of(
     starts = [before for before, _ in sliding.padding]
     if max(sliding.strides) == 1 and x.shape[-1] > dy.shape[-1]:
         starts = [far - before for far, before in zip(reach, starts, strict=True)]
-        slope = _meet(dy, x, starts, reach, sliding)
+        slope = _kernel_gradient(dy, x, starts, reach, sliding)
         return jnp.flip(slope, range(rank)).swapaxes(-1, -2)
-    return _meet(x, dy, starts, reach, sliding)
+    return _kernel_gradient(x, dy, starts, reach, sliding)
 
 
-def _meet(
+def _kernel_gradient(
     x: jax.Array,
     other: jax.Array,
     starts: list[int],
     reach: list[int],
-    sliding: Sliding,
+    sliding: ConvParams,
 ) -> jax.Array:
     """How the channels of x, seen from each place in a window, go with the other's."""
     rank = len(starts)
@@ -262,7 +262,9 @@ def _meet(
         padding.append((before, max(after, 0)))
         # What no window reaches.
         x = lax.slice_in_dim(x, 0, x.shape[axis] + min(after, 0), axis=axis)
-    moves = Sliding((*sliding.dilation, 1), (*padding, (0, 0)), (*sliding.strides, 1))
+    moves = ConvParams(
+        (*sliding.dilation, 1), (*padding, (0, 0)), (*sliding.strides, 1)
+    )
     axes = 0, rank + 2, *space, rank + 1
     turned = x.transpose(*space, rank + 1, 0)[None]
     window = [

@@ -10,24 +10,24 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from lamina.ops.cells import Loop, Rule, Run, Weights, choose, finished
-from lamina.ops.kernels.table import lowering
+from lamina.ops.kernels.table import kernel
+from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, choose, finished
 
-__all__ = ["is_standard", "saved_gates"]
+__all__ = ["is_standard", "cached_gates"]
 
 Arrays = list[jax.Array]
 
 
 def is_standard(
-    rule: Rule, projected: Any, states: Any, weights: Any, noise: Any, loop: Any
+    rule: CellSpec, projected: Any, states: Any, weights: Any, noise: Any, loop: Any
 ) -> bool:
     """tanh and sigmoid, and no dropout of what is fed back"""
     return rule.standard and rule.kind in _STEPS and not noise
 
 
-@lowering("recurrence", "cpu", when=is_standard, can=is_standard)
-def saved_gates(
-    rule: Rule,
+@kernel("recurrence", "cpu", when=is_standard, can=is_standard)
+def cached_gates(
+    rule: CellSpec,
     projected: jax.Array,
     states: Arrays,
     weights: Weights,
@@ -49,7 +49,7 @@ def saved_gates(
 class _How(NamedTuple):
     """What a loop does, apart from arrays."""
 
-    rule: Rule
+    rule: CellSpec
     reverse: bool
     unroll: bool | int
     keep_outputs: bool

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lamina.ops.kernels.table import lowering
-from lamina.ops.scores import Drop, Look, seen_keys
+from lamina.ops.kernels.table import kernel
+from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout, seen_keys
 
 __all__ = ["cudnn"]
 
@@ -17,7 +17,13 @@ Arrays = tuple[Any, ...]
 
 
 def _is_taken(
-    q: Any, k: Any, v: Any, bias: Any, masks: Arrays, look: Look, drop: Drop | None
+    q: Any,
+    k: Any,
+    v: Any,
+    bias: Any,
+    masks: Arrays,
+    look: AttentionConfig,
+    drop: AttentionDropout | None,
 ) -> bool:
     """cuDNN takes these types and sizes, and never has all scores at once"""
     if look.soft_cap is not None or bias is not None or drop is not None:
@@ -30,15 +36,15 @@ def _is_taken(
     return True
 
 
-@lowering("attention", "gpu", when=_is_taken, can=_is_taken)
+@kernel("attention", "gpu", when=_is_taken, can=_is_taken)
 def cudnn(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
     bias: Any,
     masks: Arrays,
-    look: Look,
-    drop: Drop | None,
+    look: AttentionConfig,
+    drop: AttentionDropout | None,
 ) -> jax.Array:
     """cuDNN's flash attention, for 16-bit types."""
     own = look._replace(causal=False) if look.window is None else look

@@ -6,11 +6,11 @@ from typing import Any
 
 import jax
 
-from lamina.ops.cells import Loop, Rule, Run, Weights
-from lamina.ops.kernels.cpu.recurrent import is_standard, saved_gates
-from lamina.ops.kernels.table import lowering
+from lamina.ops.kernels.cpu.recurrent import cached_gates, is_standard
+from lamina.ops.kernels.table import kernel
+from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights
 
-__all__ = ["steps_together"]
+__all__ = ["unrolled"]
 
 # Launching a step takes longer than computing it. With 8 steps in a turn of the loop an
 # LSTM of 128 units takes half the time; with all 80, a sixth less, and much longer to
@@ -18,9 +18,9 @@ __all__ = ["steps_together"]
 _TOGETHER = 8
 
 
-@lowering("recurrence", "gpu", when=is_standard, can=is_standard)
-def steps_together(
-    rule: Rule,
+@kernel("recurrence", "gpu", when=is_standard, can=is_standard)
+def unrolled(
+    rule: CellSpec,
     projected: jax.Array,
     states: list[jax.Array],
     weights: Weights,
@@ -29,4 +29,4 @@ def steps_together(
 ) -> Run:
     """Several steps in each turn of the loop."""
     loop = loop._replace(unroll=loop.unroll or _TOGETHER)
-    return saved_gates(rule, projected, states, weights, noise, loop)
+    return cached_gates(rule, projected, states, weights, noise, loop)

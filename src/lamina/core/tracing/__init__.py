@@ -1,0 +1,1 @@
+"""Tracers that user code stores, and what becomes of them."""

@@ -1,0 +1,83 @@
+"""What user code stores in attributes while it is traced.
+
+A tracer means nothing once its trace has ended. Inside a program of lamina's, a call
+may store tracers as it likes: afterwards the attributes are as before, or hold the
+values that the program computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from jax.core import Tracer
+from jax.extend.core import get_opaque_trace_state
+
+from lamina.core.module import Module, all_modules
+from lamina.core.scope import local
+from lamina.core.tracing.tracers import map_tracers, tracers_in, without_tracers
+
+__all__ = ["StoredAttributes"]
+
+
+class StoredAttributes:
+    """Inside this block of a traced function, modules' attributes may hold tracers.
+
+    At the end every such attribute is as it was before. `stored` then has a function
+    for each that was assigned at the level of this block; given arrays in place of its
+    tracers, it assigns the value anew. `tracers` has the tracers of each.
+
+    Args:
+        roots: the modules that are called, with all below them.
+    """
+
+    def __init__(self, roots: Iterable[Module]) -> None:
+        self._roots = list(roots)
+        self.stored: list[Callable[[Sequence[Any]], None]] = []
+        self.tracers: list[list[Any]] = []
+
+    def __enter__(self) -> StoredAttributes:
+        self._before = {id(m): (m, dict(vars(m))) for m in all_modules(self._roots)}
+        # Inside another trace, tracers of that one may be there already.
+        self._known = {
+            id(tracer)
+            for _, attributes in self._before.values()
+            for value in attributes.values()
+            for tracer in tracers_in(value)
+        }
+        self._trace = get_opaque_trace_state()
+        self._outer, local.stores = local.stores, {}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stores, local.stores = local.stores or {}, self._outer
+        for module in all_modules(self._roots):
+            for name, value in list(vars(module).items()):
+                if all(id(tracer) in self._known for tracer in tracers_in(value)):
+                    continue
+                if stores.get((id(module), name)) == self._trace:
+                    self.stored.append(_assignment(module, name, value))
+                    self.tracers.append(list(tracers_in(value)))
+                self._restore(module, name, value)
+
+    def _restore(self, module: Module, name: str, value: Any) -> None:
+        # Of a module that the trace has made, what is left without the tracers.
+        _, before = self._before.get(id(module), (module, {name: value}))
+        old = without_tracers(before.get(name), self._known)
+        if name in before and not isinstance(old, Tracer):
+            module.__dict__[name] = old
+        else:
+            del module.__dict__[name]
+
+
+def _assignment(module: Module, name: str, value: Any) -> Callable[[Any], None]:
+    place = object()
+    template = map_tracers(lambda _: place, value)
+
+    def assign(arrays: Sequence[Any]) -> None:
+        rest = iter(arrays)
+        module.__dict__[name] = map_tracers(
+            lambda _: next(rest), template, lambda v: v is place
+        )
+
+    return assign

@@ -1,0 +1,1 @@
+"""Files, checksums, HDF5, safetensors and readers with bounds."""

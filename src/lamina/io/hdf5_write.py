@@ -1,0 +1,261 @@
+"""HDF5 files of groups and arrays, in one pass over the arrays.
+
+The layout is the oldest that every HDF5 since 1.8 reads: first the arrays, one after
+the other, then the text of attributes, then the headers of arrays and groups, each
+before the group it is in. All addresses follow from the arrays' shapes, so a file can
+go into an archive or through a checksum as it is made, and equal models make equal
+files. Only one array at a time is in memory.
+
+Reference: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from io import BufferedWriter
+from typing import Any
+
+import numpy as np
+
+from lamina.errors import ArgumentError
+from lamina.io.checksum import Checksum, chunks
+from lamina.io.hdf5 import (
+    ATTRIBUTE,
+    LAYOUT,
+    LINK,
+    LINKS,
+    SHAPE,
+    SIGNATURE,
+    TYPE,
+    UNDEFINED,
+)
+from lamina.io.hdf5_types import BFLOAT16, FLOATS
+
+__all__ = ["CHECKSUM", "HDF5File"]
+
+# A text as long as what it stands for.
+CHECKSUM = "the SHA-256 of the arrays".ljust(64)
+
+_FILL, _GROUP = 0x05, 0x0A
+_START = 96  # the size of what every file begins with
+_ALIGNMENT = 64
+_TEXTS_PER_HEAP = 60_000
+_TEXT = b"\x19\x01\x01\x00\x10\x00\x00\x00" + b"\x13\x00\x00\x00\x01\x00\x00\x00"
+_BITS = {dtype: places for places, dtype in FLOATS.items() if dtype != BFLOAT16}
+
+
+class HDF5File:
+    """What a file will hold, and its bytes.
+
+    Args:
+        groups: arrays by name, for each group by its path such as
+            `"layers/dense/vars"`. An array is anything with `shape` and `dtype` that
+            NumPy can read.
+        attributes: text, or a list of texts, by name, for groups by their paths. Where
+            the text is `CHECKSUM`, the SHA-256 of all arrays is written.
+    """
+
+    def __init__(
+        self,
+        groups: dict[str, dict[str, Any]],
+        attributes: Mapping[str, Mapping[str, str | list[str]]],
+    ) -> None:
+        self.arrays: list[tuple[int, Any]] = []
+        self.headers: list[bytes | list[str]] = []
+        self.end = _START
+        self.attributes = attributes
+        places = {
+            (path, name): self._reserve(array)
+            for path, arrays in groups.items()
+            for name, array in arrays.items()
+        }
+        self._align()
+        self.data_end = self.end
+        values = (value for group in attributes.values() for value in group.values())
+        texts = {text for value in values for text in _listed(value)}
+        self.has_checksum = CHECKSUM in texts
+        self.texts = self._place_texts(sorted({"bfloat16", *texts}))
+        tree: dict[str, Any] = {}
+        for path, arrays in groups.items():
+            group = tree
+            for part in filter(None, path.split("/")):
+                group = group.setdefault(part, {})
+            for name, array in arrays.items():
+                group[name] = self._array_header(array, places[path, name])
+        self.root = self._group_header("", tree)
+        self.size = self.end
+
+    def __iter__(self) -> Iterator[Any]:
+        """The file's bytes, in order, in pieces."""
+        yield self._first_bytes()
+        at = _START
+        digest = Checksum()
+        for offset, array in self.arrays:
+            yield bytes(offset - at)
+            flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            for chunk in chunks(flat.data):
+                if self.has_checksum:
+                    digest.update(chunk)
+                yield chunk
+            at = offset + flat.nbytes
+        yield bytes(self.data_end - at)
+        known = {CHECKSUM: digest.hexdigest()}
+        for header in self.headers:
+            if isinstance(header, list):
+                header = _heap([known.get(text, text) for text in header])
+            yield header
+
+    def write(self, file: BufferedWriter) -> None:
+        """Write all bytes to a file."""
+        for piece in self:
+            file.write(piece)
+
+    def _first_bytes(self) -> bytes:
+        return SIGNATURE + struct.pack(
+            "<8B2HI4Q2Q2I16x",
+            *(0, 0, 0, 0, 0, 8, 8, 0),
+            *(4, 16, 0),
+            *(0, UNDEFINED, self.size, UNDEFINED),
+            *(0, self.root, 0, 0),
+        )
+
+    # Places
+
+    def _align(self) -> None:
+        self.end += -self.end % _ALIGNMENT
+
+    def _reserve(self, array: Any) -> int:
+        """The place of an array's values."""
+        size = _nbytes(array)
+        if not size:
+            return UNDEFINED
+        self._align()
+        offset = self.end
+        self.arrays.append((offset, array))
+        self.end += size
+        return offset
+
+    def _append(self, header: bytes) -> int:
+        address = self.end
+        self.headers.append(header)
+        self.end += len(header)
+        return address
+
+    # Texts
+
+    def _place_texts(self, texts: list[str]) -> dict[str, bytes]:
+        """Give texts places in heaps; returns how attributes refer to each."""
+        found: dict[str, bytes] = {}
+        for first in range(0, len(texts), _TEXTS_PER_HEAP):
+            heap = texts[first : first + _TEXTS_PER_HEAP]
+            for number, text in enumerate(heap, 1):
+                size = len(text.encode())
+                found[text] = struct.pack("<IQI", size, self.end, number)
+            self.headers.append(heap)
+            self.end += len(_heap(heap))
+        return found
+
+    def _attribute(self, name: str, value: str | list[str]) -> tuple[int, bytes]:
+        key = name.encode() + b"\0"
+        shape = _shape(() if isinstance(value, str) else (len(value),))
+        sizes = struct.pack("<2B3H", 1, 0, len(key), len(_TEXT), len(shape))
+        texts = [self.texts[text] for text in _listed(value)]
+        return ATTRIBUTE, b"".join([sizes, _padded(key), _TEXT, _padded(shape), *texts])
+
+    # Headers
+
+    def _array_header(self, array: Any, offset: int) -> int:
+        messages = [
+            (SHAPE, _shape(array.shape)),
+            (TYPE, _type(array.dtype)),
+            (_FILL, b"\2\2\2\1\0\0\0\0"),
+            (LAYOUT, b"\3\1" + struct.pack("<2Q", offset, _nbytes(array))),
+        ]
+        if array.dtype == BFLOAT16:
+            messages.append(self._attribute("dtype", "bfloat16"))
+        return self._append(_header(messages))
+
+    def _group_header(self, path: str, members: dict[str, Any]) -> int:
+        messages = [
+            (LINKS, b"\0\0" + struct.pack("<2Q", UNDEFINED, UNDEFINED)),
+            (_GROUP, b"\0\0"),
+        ]
+        for name, member in members.items():
+            below = f"{path}/{name}".lstrip("/")
+            address = (
+                self._group_header(below, member)
+                if isinstance(member, dict)
+                else member
+            )
+            messages.append((LINK, _link(name, address)))
+        for name, value in self.attributes.get(path, {}).items():
+            messages.append(self._attribute(name, value))
+        return self._append(_header(messages))
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _nbytes(array: Any) -> int:
+    return math.prod(array.shape) * np.dtype(array.dtype).itemsize
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 8)
+
+
+def _header(messages: list[tuple[int, bytes]]) -> bytes:
+    packed = [
+        struct.pack("<2HB3x", kind, len(_padded(data)), 0) + _padded(data)
+        for kind, data in messages
+    ]
+    body = b"".join(packed)
+    return struct.pack("<2BH2I4x", 1, 0, len(messages), 1, len(body)) + body
+
+
+def _heap(texts: list[str]) -> bytes:
+    entries = [
+        struct.pack("<2H4xQ", number, 1, len(text)) + _padded(text)
+        for number, text in enumerate((t.encode() for t in texts), 1)
+    ]
+    body = b"".join(entries)
+    size = max(4096, 16 + len(body) + 16)
+    free = size - 16 - len(body)
+    end = struct.pack("<2H4xQ", 0, 0, free) + bytes(free - 16)
+    return b"GCOL\1\0\0\0" + struct.pack("<Q", size) + body + end
+
+
+def _link(name: str, address: int) -> bytes:
+    data = name.encode()
+    # Flags: the name is UTF-8, and its length takes two bytes.
+    return (
+        struct.pack("<3BH", 1, 0x11, 1, len(data)) + data + struct.pack("<Q", address)
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> bytes:
+    return struct.pack(f"<3B5x{len(shape)}Q", 1, len(shape), 0, *shape)
+
+
+def _type(dtype: Any) -> bytes:
+    dtype = np.dtype(dtype)
+    size = dtype.itemsize
+    if dtype == BFLOAT16:
+        return struct.pack("<2BHI", 0x15, 0, 0, 2)
+    if dtype.kind == "b":
+        members = b"FALSE\0\0\0TRUE\0\0\0\0\0\1"
+        return struct.pack("<BHBI", 0x18, 2, 0, 1) + _type(np.int8) + members
+    if dtype.kind in "iu":
+        signed = 8 if dtype.kind == "i" else 0
+        return struct.pack("<BHBI2H", 0x10, signed, 0, size, 0, 8 * size)
+    if dtype not in _BITS:
+        raise ArgumentError(
+            f"Weights of type {dtype.name} can't be written: Keras's files have no "
+            "place for them. Cast them to float32 first."
+        )
+    sign, *places, bias = _BITS[dtype]
+    head = struct.pack("<4BI2H", 0x11, 0x20, sign, 0, size, 0, 8 * size)
+    return head + struct.pack("<4BI", *places, bias)

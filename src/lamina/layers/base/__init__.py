@@ -1,0 +1,1 @@
+"""`Layer`, and what every layer shares: weights, input specs, calls."""

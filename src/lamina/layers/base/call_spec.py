@@ -1,0 +1,120 @@
+"""How a layer was first called, so that it can be called in the same way again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from lamina.core.budget import check_output
+from lamina.core.check import is_int
+from lamina.core.dtypes import KNOWN_DTYPES
+from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
+from lamina.core.variable import Variable
+from lamina.errors import FileFormatError
+
+__all__ = ["CallSpec"]
+
+# Each is traced by itself.
+_MOST_ARGUMENTS = 1000
+_PLAIN = (bool, int, float, str, type(None))
+
+
+class CallSpec:
+    """The arguments of a call, with a shape and a type for each array.
+
+    The call tells what the shapes given to `build` don't: types, which argument an
+    array was, what stood beside the arrays. So a layer whose variables or sublayers
+    are made in its `call` is made again by another call.
+
+    Args:
+        args: positional arguments, with symbolic tensors for arrays and `...` for what
+            is neither an array nor a plain value.
+        kwargs: keyword arguments, likewise.
+    """
+
+    def __init__(self, args: Any, kwargs: Any) -> None:
+        self.args, self.kwargs = args, kwargs
+
+    @classmethod
+    def of(cls, args: Any, kwargs: Any) -> CallSpec:
+        """What is worth keeping of a call's arguments."""
+        return cls(*jax.tree.map(_outline, (args, kwargs), is_leaf=_is_leaf))
+
+    def repeat(self, layer: Any) -> None:
+        """Call a layer so, without computing anything."""
+        infer(layer, self.args, self.kwargs)
+
+    def get_config(self) -> dict[str, Any] | None:
+        """The arguments as JSON can hold them, or `None` if it can't."""
+        try:
+            config = {
+                "args": [_encoded(v) for v in self.args],
+                "kwargs": {k: _encoded(v) for k, v in self.kwargs.items()},
+            }
+        except TypeError:
+            return None
+        leaves = jax.tree.leaves((self.args, self.kwargs), is_leaf=_is_leaf)
+        return config if len(leaves) <= _MOST_ARGUMENTS else None
+
+    @classmethod
+    def from_config(cls, config: Any) -> CallSpec:
+        """The call that `get_config` describes.
+
+        Raises:
+            FileFormatError: it describes none, or arrays of absurd size.
+        """
+        try:
+            args = tuple(_decoded(v) for v in config["args"])
+            kwargs = {k: _decoded(v) for k, v in config["kwargs"].items()}
+            call: CallSpec | None = cls(args, kwargs)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            call = None
+        if call is None or call.get_config() is None:
+            raise FileFormatError(
+                "The file does not say in a known way how a layer was called."
+            )
+        for tensor in symbolic_leaves((call.args, call.kwargs)):
+            check_output("An argument of a layer", tensor.shape, tensor.dtype)
+        return call
+
+
+def _is_leaf(value: Any) -> bool:
+    return value is None or isinstance(value, (SymbolicTensor, Variable))
+
+
+def _outline(value: Any) -> Any:
+    if isinstance(value, _PLAIN):
+        return value
+    dtype = str(getattr(value, "dtype", ""))
+    is_array = hasattr(value, "shape") and dtype in KNOWN_DTYPES
+    return SymbolicTensor(value.shape, dtype) if is_array else ...
+
+
+def _encoded(value: Any) -> dict[str, Any]:
+    if isinstance(value, SymbolicTensor):
+        return {"array": [list(value.shape), value.dtype]}
+    if type(value) in (list, tuple):
+        return {type(value).__name__: [_encoded(v) for v in value]}
+    if type(value) is dict and all(isinstance(k, str) for k in value):
+        return {"dict": {k: _encoded(v) for k, v in value.items()}}
+    if isinstance(value, _PLAIN):
+        return {"value": value}
+    raise TypeError
+
+
+def _decoded(config: dict[str, Any]) -> Any:
+    ((kind, content),) = config.items()
+    if kind == "array":
+        shape, dtype = content
+        sizes = [n for n in shape if n is not None]
+        if dtype in KNOWN_DTYPES and all(is_int(n) and n >= 0 for n in sizes):
+            return SymbolicTensor(shape, dtype)
+    if kind in ("list", "tuple"):
+        values = [_decoded(v) for v in content]
+        return values if kind == "list" else tuple(values)
+    if kind == "dict":
+        return {k: _decoded(v) for k, v in content.items()}
+    if kind == "value" and isinstance(content, _PLAIN):
+        return content
+    raise ValueError

@@ -1,0 +1,232 @@
+"""Transposed convolutions: from few places to many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina import constraints, initializers, ops, regularizers
+from lamina.core.check import Check, optional, positive_int, sizes
+from lamina.errors import ArgumentError
+from lamina.layers.convolution.regular import Convolution, window_arguments
+from lamina.layers.spatial import per_axis
+
+__all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
+
+
+def _arguments(rank: int) -> dict[str, Check]:
+    return {
+        **window_arguments(rank, "valid", "same"),
+        "filters": positive_int,
+        "output_padding": optional(sizes(rank, zero=True)),
+    }
+
+
+class ConvTranspose(Convolution):
+    """The transpose of a convolution, which gives an input from an output.
+
+    Each element of the input is spread over a window of the output; where windows
+    overlap, they add up.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window along each spatial axis.
+        strides: how many elements of the output one of the input spans.
+        padding: `"valid"` for all that windows reach, `"same"` for `strides` times
+            as many outputs as inputs.
+        output_padding: what the output is longer than the shortest possible; `None`
+            lets `padding` decide.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance between the elements of a window.
+        activation: a name or a function; nothing is applied when `None`.
+        use_bias: whether there is a bias.
+        kernel_initializer: initializer of the kernel, (*kernel_size, filters,
+            channels).
+        bias_initializer: initializer of the bias, (filters,).
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: projection of the kernel after each update.
+        bias_constraint: projection of the bias after each update.
+
+    Raises:
+        ArgumentError: `output_padding` is not smaller than `strides`, or both
+            `strides` and `dilation_rate` are above 1.
+        ShapeError: the input has another rank or number of channels.
+
+    Reference:
+        Zeiler et al. 2010, "Deconvolutional Networks".
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        output_padding: int | Sequence[int] | None = None,
+        data_format: str | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation,
+            use_bias, bias_initializer, bias_regularizer, activity_regularizer,
+            bias_constraint, **kwargs,
+        )  # fmt: skip
+        self.filters = filters
+        extra = None if output_padding is None else per_axis(output_padding, self.rank)
+        self.output_padding = extra
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self._check_steps()
+
+    def _check_steps(self) -> None:
+        kind = type(self).__name__
+        for extra, step in zip(self.output_padding or (), self.strides, strict=False):
+            if extra >= step:
+                raise ArgumentError(
+                    f"{kind}: `output_padding` must be smaller than `strides`. "
+                    f"Received: output_padding={self.output_padding}, "
+                    f"strides={self.strides}."
+                )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                f"{kind}: `strides` and `dilation_rate` can't both be above 1. "
+                f"Received: strides={self.strides}, "
+                f"dilation_rate={self.dilation_rate}."
+            )
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the kernel and the bias."""
+        self.kernel = self.add_weight(
+            (*self.kernel_size, self.filters, self.channels_of(input_shape)),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.add_bias(self.filters)
+
+    def call(self, inputs: Any) -> Any:
+        outputs = ops.conv_transpose(
+            inputs,
+            self.kernel,
+            strides=self.strides,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            data_format=self.data_format,
+            dilation_rate=self.dilation_rate,
+        )
+        return self.finish(outputs)
+
+
+class Conv1DTranspose(ConvTranspose):
+    """Transposed convolution over steps; takes the arguments of `ConvTranspose`.
+
+    Shape:
+        (batch, steps, channels) to (batch, new steps, filters), or with the channels
+        second.
+
+    Example:
+        >>> Conv1DTranspose(8, 3, strides=2)(jnp.ones((2, 10, 4))).shape
+        (2, 21, 8)
+    """
+
+    rank = 1
+    arguments = _arguments(1)
+
+
+class Conv2DTranspose(ConvTranspose):
+    """Transposed convolution over rows and columns.
+
+    Takes the arguments of `ConvTranspose`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, new rows, new columns, filters),
+        or with the channels second.
+
+    Example:
+        >>> Conv2DTranspose(8, 3, 2, padding="same")(jnp.ones((2, 7, 7, 4))).shape
+        (2, 14, 14, 8)
+    """
+
+    rank = 2
+    arguments = _arguments(2)
+
+
+class Conv3DTranspose(ConvTranspose):
+    """Transposed convolution over a volume.
+
+    Takes the arguments of `ConvTranspose`, but, as in Keras, `data_format` before
+    `output_padding`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window along each spatial axis.
+        strides: how many elements of the output one of the input spans.
+        padding: `"valid"` for all that windows reach, `"same"` for `strides` times
+            as many outputs as inputs.
+        data_format: `"channels_last"` or `"channels_first"`.
+        output_padding: what the output is longer than the shortest possible; `None`
+            lets `padding` decide.
+        dilation_rate: distance between the elements of a window.
+        activation: a name or a function; nothing is applied when `None`.
+        use_bias: whether there is a bias.
+        kernel_initializer: initializer of the kernel, (*kernel_size, filters,
+            channels).
+        bias_initializer: initializer of the bias, (filters,).
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: projection of the kernel after each update.
+        bias_constraint: projection of the bias after each update.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, new depth, new rows, new
+        columns, filters), or with the channels second.
+
+    Example:
+        >>> Conv3DTranspose(2, 2, strides=2)(jnp.ones((1, 3, 4, 5, 3))).shape
+        (1, 6, 8, 10, 2)
+    """
+
+    rank = 3
+    arguments = _arguments(3)
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        output_padding: int | Sequence[int] | None = None,
+        dilation_rate: int | Sequence[int] = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters, kernel_size, strides, padding, output_padding, data_format,
+            dilation_rate, activation, use_bias, kernel_initializer, bias_initializer,
+            kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, **kwargs,
+        )  # fmt: skip

@@ -1,0 +1,229 @@
+"""Normalization over the batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lamina import config, initializers
+from lamina.core.check import Check, at_least, between, boolean, is_number, optional
+from lamina.core.module import Hyperparameter
+from lamina.core.variable import Variable
+from lamina.errors import ShapeError
+from lamina.layers.base.spec import InputSpec
+from lamina.layers.normalization.layer import (
+    Affine,
+    expand_to_rank,
+    kept_axes,
+    one_axis,
+    upcast_inputs,
+)
+
+__all__ = ["BatchNormalization"]
+
+
+def _is_clipping(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not {*value} <= {"rmin", "rmax", "dmax"}:
+        return False
+    if not all(map(is_number, value.values())):
+        return False
+    rmin, rmax = value.get("rmin", -math.inf), value.get("rmax", math.inf)
+    return rmin <= rmax and value.get("dmax", 0) >= 0
+
+
+class BatchNormalization(Affine):
+    """Centres and scales each channel by the statistics of the batch.
+
+    `gamma * (x - mean) / sqrt(variance + epsilon) + beta`. In training, mean and
+    variance are the batch's, and moving averages of them are kept; otherwise, and
+    always when `trainable` is false, the moving averages are used. Places that a mask
+    hides do not count. The statistics are those of the whole batch, however many
+    devices share it, and are computed in float32 at least.
+
+    Args:
+        axis: the channel axis.
+        momentum: share of the moving averages kept at each step.
+        epsilon: keeps the square root away from zero.
+        center: whether there is a `beta`.
+        scale: whether there is a `gamma`.
+        beta_initializer: initializer of `beta`.
+        gamma_initializer: initializer of `gamma`.
+        moving_mean_initializer: initializer of the moving mean.
+        moving_variance_initializer: initializer of the moving variance.
+        beta_regularizer: penalty on `beta`.
+        gamma_regularizer: penalty on `gamma`.
+        beta_constraint: projection of `beta` after each update.
+        gamma_constraint: projection of `gamma` after each update.
+        renorm: correct the batch's statistics towards moving ones (Ioffe 2017,
+            https://arxiv.org/abs/1702.03275).
+        renorm_clipping: limits of that correction, any of `rmin`, `rmax`, `dmax`.
+        renorm_momentum: share of those moving statistics kept at each step.
+        synchronized: accepted; statistics are always those of the whole batch.
+
+    Example:
+        >>> layer = BatchNormalization()
+        >>> layer(jnp.array([[1.0], [3.0]]), training=True)[:, 0].round(2)
+        Array([-1.,  1.], dtype=float32)
+        >>> layer.moving_mean.numpy().round(3)
+        array([0.02], dtype=float32)
+
+    Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
+    """
+
+    momentum = Hyperparameter()
+    arguments = {
+        "axis": one_axis,
+        "momentum": between(0, 1),
+        "epsilon": at_least(0),
+        "center": boolean,
+        "scale": boolean,
+        "renorm": boolean,
+        "renorm_clipping": optional(
+            Check(
+                "a dictionary with any of 'rmin', 'rmax' and 'dmax', where "
+                "rmin <= rmax and dmax >= 0",
+                _is_clipping,
+                ({"max": 1.0}, 3, {"rmin": 1.0, "rmax": 0.0}, {"dmax": -1.0}),
+            )
+        ),
+        "renorm_momentum": between(0, 1),
+    }
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Mapping[str, float] | None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            **kwargs,
+        )
+        self.axis, self.momentum, self.synchronized = axis, momentum, synchronized
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.renorm, self.renorm_momentum = renorm, renorm_momentum
+        self.renorm_clipping = renorm_clipping
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make `gamma`, `beta` and the moving statistics."""
+        (axis,) = kept_axes(self.axis, input_shape, self.name)
+        channels = input_shape[axis]
+        self.add_affine((channels,), self.scale, self.center)
+        variance_initializer = self.moving_variance_initializer
+
+        def deviation(shape: Sequence[int], dtype: Any = None) -> jax.Array:
+            return jnp.sqrt(variance_initializer(shape, dtype=dtype))
+
+        def statistic(name: str, initializer: Any) -> Variable:
+            return self.add_weight(
+                (channels,), initializer, trainable=False, autocast=False, name=name
+            )
+
+        self.moving_mean = statistic("moving_mean", self.moving_mean_initializer)
+        self.moving_variance = statistic("moving_variance", variance_initializer)
+        if self.renorm:
+            self.moving_stddev = statistic("moving_stddev", deviation)
+            self.renorm_mean = statistic("renorm_mean", self.moving_mean_initializer)
+            self.renorm_stddev = statistic("renorm_stddev", deviation)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        axes = kept_axes(self.axis, inputs.shape, self.name)
+        if not (training and self.trainable):
+            x = upcast_inputs(inputs)
+            mean = expand_to_rank(self.moving_mean.value, axes, x)
+            variance = expand_to_rank(self.moving_variance.value, axes, x)
+            return self.normalized(x, mean, variance, axes)
+        if mask is None and not self.renorm:
+            shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
+            rest = [i for i in range(inputs.ndim) if i not in axes]
+            y, mean, variance = self.standardized(inputs, shape, rest)
+            self._follow_moments(mean, variance)
+            return y
+        x = upcast_inputs(inputs)
+        mean, variance = self._moments(x, mask, axes)
+        if self.renorm:
+            return self._renormalized(x, mean, variance, axes)
+        self._follow_moments(mean, variance)
+        return self.normalized(x, mean, variance, axes)
+
+    def _follow_moments(self, mean: jax.Array, variance: jax.Array) -> None:
+        _follow(self.moving_mean, mean, self.momentum)
+        _follow(self.moving_variance, variance, self.momentum)
+
+    def _moments(
+        self, x: jax.Array, mask: Any, axes: Sequence[int]
+    ) -> tuple[jax.Array, jax.Array]:
+        rest = tuple(i for i in range(x.ndim) if i not in axes)
+        if mask is None:
+            mean = jnp.mean(x, rest, keepdims=True)
+            return mean, jnp.var(x, rest, keepdims=True)
+        if mask.ndim != x.ndim - 1:
+            raise ShapeError(
+                f"Layer {self.name!r} (BatchNormalization) needs a mask with one axis "
+                f"less than its input {x.shape}. It got one of shape {mask.shape}."
+            )
+        seen = jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), -1), x.shape)
+        count = jnp.sum(seen, rest, x.dtype, keepdims=True) + config.epsilon()
+        mean = jnp.sum(jnp.where(seen, x, 0), rest, keepdims=True) / count
+        squares = jnp.where(seen, jnp.square(x - mean), 0)
+        return mean, jnp.sum(squares, rest, keepdims=True) / count
+
+    def _renormalized(
+        self, x: jax.Array, mean: jax.Array, variance: jax.Array, axes: Sequence[int]
+    ) -> jax.Array:
+        deviation = jnp.sqrt(variance + self.epsilon)
+        limits = self.renorm_clipping or {}
+        usual = expand_to_rank(self.renorm_stddev.value, axes, x)
+        usual = jnp.maximum(usual, jnp.sqrt(jnp.asarray(self.epsilon, x.dtype)))
+        r = jnp.clip(deviation / usual, limits.get("rmin"), limits.get("rmax"))
+        d = (mean - expand_to_rank(self.renorm_mean.value, axes, x)) / usual
+        if limits.get("dmax") is not None:
+            d = jnp.clip(d, -limits["dmax"], limits["dmax"])
+        r, d = jax.lax.stop_gradient((r, d))
+
+        _follow(self.renorm_mean, mean, self.renorm_momentum)
+        _follow(self.renorm_stddev, deviation, self.renorm_momentum)
+        _follow(self.moving_mean, mean, self.momentum)
+        _follow(self.moving_stddev, deviation, self.momentum)
+        moving = jnp.square(self.moving_stddev.value) - self.epsilon
+        self.moving_variance.assign(jnp.maximum(moving, 0))
+
+        # ((x - mean) / deviation * r + d) as one normalization with moved statistics.
+        implied = jnp.square(deviation / r) - self.epsilon
+        return self.normalized(x, mean - d * deviation / r, implied, axes)
+
+
+def _follow(average: Variable, value: jax.Array, momentum: Any) -> None:
+    """Move an exponential average towards a value."""
+    value = value.reshape(average.shape)
+    old = average.value.astype(value.dtype)
+    average.assign(old * momentum + value * (1.0 - momentum))

@@ -1,0 +1,414 @@
+"""Normalization of each row: over its features, or over groups of its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lamina import constraints, initializers, regularizers
+from lamina.core.check import (
+    Check,
+    at_least,
+    boolean,
+    is_int,
+    positive_number,
+)
+from lamina.core.module import Hyperparameter
+from lamina.core.variable import Variable
+from lamina.errors import ShapeError
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.spec import InputSpec
+from lamina.ops.nn.norms import Standardized, standardize
+from lamina.ops.types import upcast
+
+__all__ = [
+    "GroupNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+]
+
+one_axis = Check("an integer", is_int, ("1", 1.5, None))
+_axes = Check(
+    "an integer or a tuple of integers",
+    lambda v: (
+        is_int(v)
+        or (isinstance(v, (tuple, list)) and len(v) > 0 and all(is_int(n) for n in v))
+    ),
+    ("1", 1.5, (), None),
+)
+
+
+def kept_axes(axis: int | Sequence[int], shape: Sequence[Any], name: str) -> list[int]:
+    """Axes as sorted non-negative numbers."""
+    rank = len(shape)
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    if any(not -rank <= a < rank for a in axes):
+        raise ShapeError(
+            f"Layer {name!r} normalizes axis {axis}, but its input {tuple(shape)} has "
+            f"only {rank} axes."
+        )
+    return sorted({a % rank for a in axes})
+
+
+def expand_to_rank(value: jax.Array, axes: Sequence[int], like: jax.Array) -> jax.Array:
+    """Reshape statistics of some axes so that they broadcast against an array."""
+    shape = [n if i in axes else 1 for i, n in enumerate(like.shape)]
+    return value.astype(like.dtype).reshape(shape)
+
+
+def upcast_inputs(inputs: jax.Array) -> jax.Array:
+    """The input in at least float32: sums of squares overflow in 16 bits."""
+    return inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
+
+
+class Affine(Layer):
+    """What ends a normalization: times `gamma`, plus `beta`.
+
+    Args:
+        center: whether there is a `beta`.
+        scale: whether there is a `gamma`.
+        beta_initializer: initializer of `beta`.
+        gamma_initializer: initializer of `gamma`.
+        beta_regularizer: penalty on `beta`.
+        gamma_regularizer: penalty on `gamma`.
+        beta_constraint: projection of `beta` after each update.
+        gamma_constraint: projection of `gamma` after each update.
+    """
+
+    supports_masking = True
+    epsilon = Hyperparameter()
+
+    def __init__(
+        self,
+        *,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: Any,
+        gamma_initializer: Any,
+        beta_regularizer: Any,
+        gamma_regularizer: Any,
+        beta_constraint: Any,
+        gamma_constraint: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.center, self.scale = center, scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.gamma: Variable | None = None
+        self.beta: Variable | None = None
+
+    def add_affine(
+        self, shape: Sequence[int | None], scale: bool, center: bool
+    ) -> None:
+        """Make `gamma` and `beta`, kept in full precision, as far as wanted."""
+        if scale:
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                autocast=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if center:
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                autocast=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+
+    def standardized(
+        self, inputs: jax.Array, shape: Sequence[int], axes: Sequence[int]
+    ) -> Standardized:
+        """`inputs` with mean 0 and variance 1 along `axes`, times `gamma` plus `beta`.
+
+        Args:
+            inputs: numbers of any type.
+            shape: that of `gamma` and `beta`, with 1 where they spread.
+            axes: what mean and variance are taken over.
+        """
+        x = (
+            inputs
+            if jnp.issubdtype(inputs.dtype, jnp.inexact)
+            else upcast_inputs(inputs)
+        )
+        x = x.astype(jnp.promote_types(x.dtype, self.compute_dtype))
+        wide = upcast(x).dtype
+        gamma, beta = (
+            None if weight is None else weight.value.astype(wide).reshape(shape)
+            for weight in (self.gamma, self.beta)
+        )
+        y, mean, variance = standardize(x, gamma, beta, self.epsilon, tuple(axes))
+        return y.astype(self.compute_dtype), mean, variance
+
+    def normalized(
+        self, x: jax.Array, mean: jax.Array, variance: jax.Array, axes: Sequence[int]
+    ) -> jax.Array:
+        """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, in compute type."""
+        factor = jax.lax.rsqrt(variance + self.epsilon)
+        if self.gamma is not None:
+            factor = factor * expand_to_rank(self.gamma.value, axes, x)
+        shift = -mean * factor
+        if self.beta is not None:
+            shift = shift + expand_to_rank(self.beta.value, axes, x)
+        return (x * factor + shift).astype(self.compute_dtype)
+
+
+class LayerNormalization(Affine):
+    """Centres and scales each row by its own statistics.
+
+    `gamma * (x - mean) / sqrt(variance + epsilon) + beta`, with mean and variance
+    over `axis` of one row, and a `gamma` and `beta` for each of its elements.
+
+    Args:
+        axis: the axis or axes to normalize over.
+        epsilon: keeps the square root away from zero.
+        center: whether there is a `beta`.
+        scale: whether there is a `gamma`.
+        beta_initializer: initializer of `beta`.
+        gamma_initializer: initializer of `gamma`.
+        beta_regularizer: penalty on `beta`.
+        gamma_regularizer: penalty on `gamma`.
+        beta_constraint: projection of `beta` after each update.
+        gamma_constraint: projection of `gamma` after each update.
+        rms_scaling: leave the mean in: `gamma * x / sqrt(variance + epsilon)`. For
+            files of Keras; `RMSNormalization` divides by the root mean square.
+
+    Example:
+        >>> LayerNormalization()(jnp.array([[1.0, 3.0]])).round(2)
+        Array([[-1.,  1.]], dtype=float32)
+
+    Reference: Ba et al. 2016, https://arxiv.org/abs/1607.06450
+    """
+
+    arguments = {
+        "axis": _axes,
+        "epsilon": at_least(0),
+        "center": boolean,
+        "scale": boolean,
+        "rms_scaling": boolean,
+    }
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        *,
+        rms_scaling: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            **kwargs,
+        )
+        self.axis, self.rms_scaling = axis, rms_scaling
+        self.autocast = False
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make `gamma` and `beta`, one for each normalized element."""
+        axes = kept_axes(self.axis, input_shape, self.name)
+        shape = [input_shape[a] for a in axes]
+        rms = self.rms_scaling
+        self.add_affine(shape, self.scale or rms, self.center and not rms)
+
+    def call(self, inputs: Any) -> Any:
+        axes = kept_axes(self.axis, inputs.shape, self.name)
+        if not self.rms_scaling:
+            shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
+            return self.standardized(inputs, shape, axes)[0]
+        x = upcast_inputs(inputs)
+        variance = jnp.var(x, tuple(axes), keepdims=True)
+        return self.normalized(x, jnp.zeros_like(variance), variance, axes)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; `rms_scaling`, which new Keras lacks, if set."""
+        config = super().get_config()
+        if not self.rms_scaling:
+            del config["rms_scaling"]
+        return config
+
+
+class GroupNormalization(Affine):
+    """Centres and scales groups of channels of each row by their own statistics.
+
+    Args:
+        groups: number of groups; 1 normalizes all channels together, -1 each alone.
+        axis: the channel axis.
+        epsilon: keeps the square root away from zero.
+        center: whether there is a `beta`.
+        scale: whether there is a `gamma`.
+        beta_initializer: initializer of `beta`.
+        gamma_initializer: initializer of `gamma`.
+        beta_regularizer: penalty on `beta`.
+        gamma_regularizer: penalty on `gamma`.
+        beta_constraint: projection of `beta` after each update.
+        gamma_constraint: projection of `gamma` after each update.
+
+    Raises:
+        ShapeError: `groups` does not divide the number of channels.
+
+    Example:
+        >>> GroupNormalization(groups=2)(jnp.array([[1.0, 3.0, 5.0, 9.0]])).round(2)
+        Array([[-1.,  1., -1.,  1.]], dtype=float32)
+
+    Reference: Wu and He 2018, https://arxiv.org/abs/1803.08494
+    """
+
+    arguments = {
+        "groups": Check(
+            "a positive integer, or -1 for one group for each channel",
+            lambda v: is_int(v) and (v > 0 or v == -1),
+            (0, -2, 1.5),
+        ),
+        "axis": one_axis,
+        "epsilon": at_least(0),
+        "center": boolean,
+        "scale": boolean,
+    }
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            **kwargs,
+        )
+        self.groups, self.axis = groups, axis
+        # Inputs may lie beyond the range of float16.
+        self.autocast = False
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make `gamma` and `beta`, one for each channel."""
+        (axis,) = kept_axes(self.axis, input_shape, self.name)
+        channels = input_shape[axis]
+        if self.groups > 0 and channels is not None and channels % self.groups:
+            raise ShapeError(
+                f"Layer {self.name!r} (GroupNormalization) divides channels into "
+                f"{self.groups} groups, but axis {self.axis} of its input "
+                f"{tuple(input_shape)} has {channels}. Choose a `groups` that divides "
+                f"{channels}."
+            )
+        self.add_affine((channels,), self.scale, self.center)
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
+
+    def call(self, inputs: Any) -> Any:
+        (axis,) = kept_axes(self.axis, inputs.shape, self.name)
+        channels = inputs.shape[axis]
+        groups = channels if self.groups == -1 else self.groups
+        split = (groups, channels // groups)
+        before, after = inputs.shape[:axis], inputs.shape[axis + 1 :]
+        x = inputs.reshape(*before, *split, *after)
+        shape = (*[1] * len(before), *split, *[1] * len(after))
+        rest = [i for i in range(1, x.ndim) if i != axis]
+        return self.standardized(x, shape, rest)[0].reshape(inputs.shape)
+
+
+class RMSNormalization(Layer):
+    """Divides each row by its root mean square: `scale * x / rms(x)`.
+
+    Args:
+        axis: the axis or axes to normalize over.
+        epsilon: keeps the square root away from zero.
+
+    Example:
+        >>> RMSNormalization()(jnp.array([[3.0, 3.0]])).round(3)
+        Array([[1., 1.]], dtype=float32)
+
+    Reference: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467
+    """
+
+    epsilon = Hyperparameter()
+    arguments = {"axis": _axes, "epsilon": positive_number}
+
+    def __init__(
+        self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis, self.epsilon = axis, epsilon
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make `scale`, one for each normalized element."""
+        axes = kept_axes(self.axis, input_shape, self.name)
+        shape = [input_shape[a] for a in axes]
+        self.scale = self.add_weight(shape, "ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        x = upcast_inputs(inputs)
+        axes = kept_axes(self.axis, x.shape, self.name)
+        mean_square = jnp.mean(jnp.square(x), tuple(axes), keepdims=True)
+        scaled = x * jax.lax.rsqrt(mean_square + self.epsilon)
+        return (scaled * expand_to_rank(self.scale.value, axes, x)).astype(inputs.dtype)
+
+
+class UnitNormalization(Layer):
+    """Divides each row by its Euclidean length.
+
+    Args:
+        axis: the axis or axes the length is taken over.
+
+    Example:
+        >>> UnitNormalization()(jnp.array([[3.0, 4.0]]))
+        Array([[0.6, 0.8]], dtype=float32)
+    """
+
+    supports_masking = True
+    arguments = {"axis": _axes}
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        axes = tuple(kept_axes(self.axis, inputs.shape, self.name))
+        squares = jnp.sum(jnp.square(inputs), axes, keepdims=True)
+        return inputs * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))

@@ -1,0 +1,383 @@
+"""Activations, crossentropies and normalisations."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax, nn
+
+from lamina.core.graph import op
+from lamina.core.scope import local
+from lamina.errors import LikelyMistakeWarning, ShapeError
+from lamina.ops.nn import crossentropy
+from lamina.ops.nn.normalization import (
+    batch_normalization,
+    layer_normalization,
+    normalize,
+    rms_normalization,
+)
+from lamina.ops.numpy.reduce import axes_of
+from lamina.ops.types import Axis, Tensor, array_of, float_array, upcast
+
+__all__ = [
+    "batch_normalization",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "celu",
+    "elu",
+    "gelu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "layer_normalization",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "normalize",
+    "relu",
+    "relu6",
+    "rms_normalization",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_categorical_crossentropy",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh_shrink",
+    "threshold",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+@op
+def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
+    """x where x > 0, else alpha * (exp(x / alpha) - 1).
+
+    Reference: Barron 2017, https://arxiv.org/abs/1704.07483
+    """
+    return nn.celu(float_array(x), alpha)
+
+
+@op
+def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
+    """x where x > 0, else alpha * (exp(x) - 1).
+
+    Reference: Clevert et al. 2016, https://arxiv.org/abs/1511.07289
+    """
+    return nn.elu(float_array(x), alpha)
+
+
+@op
+def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
+    """x * P(X <= x) for a standard normal X, exactly or by a formula with tanh.
+
+    Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
+    """
+    x = float_array(x)
+    if approximate:
+        return nn.gelu(x, approximate=True)
+    # JAX's own form has the last digits of values next to 0, at three times the cost.
+    wide = upcast(x)
+    return (wide * (0.5 + 0.5 * lax.erf(wide * math.sqrt(0.5)))).astype(x.dtype)
+
+
+@op
+def glu(x: Tensor, axis: int = -1) -> jax.Array:
+    """a * sigmoid(b), where a and b are the halves of x along an axis.
+
+    Reference: Dauphin et al. 2017, https://arxiv.org/abs/1612.08083
+    """
+    return nn.glu(float_array(x), axis)
+
+
+@op
+def hard_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
+    """x where |x| > threshold, else 0."""
+    x = float_array(x)
+    return jnp.where(jnp.abs(x) > threshold, x, 0.0)
+
+
+@op
+def hard_sigmoid(x: Tensor) -> jax.Array:
+    """x / 6 + 0.5, kept in [0, 1]."""
+    return nn.hard_sigmoid(float_array(x))
+
+
+@op
+def hard_silu(x: Tensor) -> jax.Array:
+    """x * hard_sigmoid(x).
+
+    Reference: Howard et al. 2019, https://arxiv.org/abs/1905.02244
+    """
+    return nn.hard_silu(float_array(x))
+
+
+hard_swish = hard_silu
+
+
+@op
+def hard_tanh(x: Tensor) -> jax.Array:
+    """x, kept in [-1, 1]."""
+    return nn.hard_tanh(float_array(x))
+
+
+@op
+def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> jax.Array:
+    """x where x >= 0, else negative_slope * x."""
+    return nn.leaky_relu(float_array(x), negative_slope)
+
+
+@op
+def log_sigmoid(x: Tensor) -> jax.Array:
+    """log(sigmoid(x)), without overflow."""
+    return nn.log_sigmoid(float_array(x))
+
+
+@op
+def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+    """log(softmax(x)), without overflow; over all axes for `axis=None`."""
+    return nn.log_softmax(float_array(x), axes_of(axis))
+
+
+@op
+def relu(x: Tensor) -> jax.Array:
+    """max(x, 0)."""
+    return nn.relu(array_of(x))
+
+
+@op
+def relu6(x: Tensor) -> jax.Array:
+    """x, kept in [0, 6]."""
+    return nn.relu6(array_of(x))
+
+
+@op
+def selu(x: Tensor) -> jax.Array:
+    """scale * elu(x, alpha), with alpha = 1.67326324 and scale = 1.05070098.
+
+    Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
+    """
+    return nn.selu(float_array(x))
+
+
+@op
+def sigmoid(x: Tensor) -> jax.Array:
+    """1 / (1 + exp(-x))."""
+    return nn.sigmoid(float_array(x))
+
+
+@op
+def silu(x: Tensor) -> jax.Array:
+    """x * sigmoid(x).
+
+    Reference: Ramachandran et al. 2017, https://arxiv.org/abs/1710.05941
+    """
+    return nn.silu(float_array(x))
+
+
+swish = silu
+
+
+@op
+def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
+    """x moved towards 0 by `threshold`, and 0 where it is nearer than that."""
+    x = float_array(x)
+    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
+
+
+@op
+def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+    """exp(x) / sum(exp(x)) along an axis, or over all axes for `axis=None`.
+
+    Example:
+        >>> softmax([[0.0, 0.0], [1.0, -1e9]]).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
+    """
+    x = float_array(x)
+    # `fit` warns of layers that end in such a softmax.
+    if local.call is None and _has_size_one(x.shape, axis):
+        warnings.warn(
+            f"softmax: axis {axis} of an input of shape {x.shape} has size 1, so that "
+            "every result is 1. For one probability use `sigmoid`.",
+            LikelyMistakeWarning,
+            stacklevel=3,
+        )
+    return nn.softmax(x, axes_of(axis))
+
+
+def _has_size_one(shape: Sequence[int], axis: Axis) -> bool:
+    if not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
+        return False
+    return shape[axis] == 1
+
+
+@op
+def softplus(x: Tensor) -> jax.Array:
+    """log(1 + exp(x))."""
+    return nn.softplus(float_array(x))
+
+
+@op
+def softsign(x: Tensor) -> jax.Array:
+    """x / (1 + |x|)."""
+    return nn.soft_sign(float_array(x))
+
+
+@op
+def sparse_plus(x: Tensor) -> jax.Array:
+    """0 up to -1, (x + 1)**2 / 4 up to 1, x from there on."""
+    return nn.sparse_plus(float_array(x))
+
+
+@op
+def sparse_sigmoid(x: Tensor) -> jax.Array:
+    """(x + 1) / 2, kept in [0, 1].
+
+    Reference: Blondel et al. 2019, https://arxiv.org/abs/1901.02324
+    """
+    return nn.sparse_sigmoid(float_array(x))
+
+
+@op
+def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
+    """The nearest probabilities: max(x - t, 0), with the t that makes them sum to 1.
+
+    Example:
+        >>> sparsemax([0.5, 0.25, -3.0]).tolist()
+        [0.625, 0.375, 0.0]
+
+    Reference: Martins and Astudillo 2016, https://arxiv.org/abs/1602.02068
+    """
+    x = jnp.moveaxis(float_array(x), axis, -1)
+    falling = -jnp.sort(-x, axis=-1)
+    excess = jnp.cumsum(falling, axis=-1) - 1
+    count = jnp.arange(1, x.shape[-1] + 1, dtype=x.dtype)
+    count = jnp.broadcast_to(count, x.shape)
+    kept = jnp.sum(falling * count > excess, axis=-1, keepdims=True)
+    limit = jnp.take_along_axis(excess, kept - 1, axis=-1) / kept.astype(x.dtype)
+    return jnp.moveaxis(jnp.maximum(x - limit, 0), -1, axis)
+
+
+@op
+def squareplus(x: Tensor, b: float = 4) -> jax.Array:
+    """(x + sqrt(x**2 + b)) / 2.
+
+    Reference: Barron 2021, https://arxiv.org/abs/2112.11687
+    """
+    return nn.squareplus(float_array(x), b)
+
+
+@op
+def tanh_shrink(x: Tensor) -> jax.Array:
+    """x - tanh(x)."""
+    x = float_array(x)
+    return x - jnp.tanh(x)
+
+
+@op
+def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
+    """x where x > threshold, else `default_value`."""
+    x = float_array(x)
+    return jnp.where(x > threshold, x, default_value)
+
+
+@op
+def binary_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False
+) -> jax.Array:
+    """-target * log(output) - (1 - target) * log(1 - output), element by element.
+
+    Args:
+        target: 0, 1, or a probability between.
+        output: predicted probabilities, or logits.
+        from_logits: whether `output` is logits, before the sigmoid.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    target, output = array_of(target), float_array(output)
+    _same_shape("binary_crossentropy", target.shape, output.shape)
+    if from_logits:
+        positive, negative = nn.log_sigmoid(output), nn.log_sigmoid(-output)
+    else:
+        output = crossentropy.inside(output)
+        positive, negative = jnp.log(output), jnp.log(1.0 - output)
+    target = target.astype(output.dtype)
+    return -target * positive - (1.0 - target) * negative
+
+
+@op
+def categorical_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
+) -> jax.Array:
+    """-sum(target * log(output)) over the classes.
+
+    Args:
+        target: a probability for each class.
+        output: predicted probabilities, or logits.
+        from_logits: whether `output` is logits, before the softmax.
+        axis: the axis of classes.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    target, output = array_of(target), float_array(output)
+    _same_shape("categorical_crossentropy", target.shape, output.shape)
+    target, output = (
+        jnp.moveaxis(a, axis, -1) for a in (target.astype(output.dtype), output)
+    )
+    return crossentropy.by_distribution(output, target, from_logits)
+
+
+@op
+def sparse_categorical_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
+) -> jax.Array:
+    """-log(output[target]): the class is an integer.
+
+    Args:
+        target: the class of each row; a last axis of length 1 is dropped. A class
+            out of range costs 0.
+        output: predicted probabilities, or logits.
+        from_logits: whether `output` is logits, before the softmax.
+        axis: the axis of classes.
+
+    Raises:
+        ShapeError: `target` is not shaped as `output` without its classes.
+    """
+    target, output = array_of(target).astype("int32"), float_array(output)
+    if target.ndim == output.ndim and target.shape[-1] == 1:
+        target = jnp.squeeze(target, -1)
+    if not -output.ndim <= axis < output.ndim:
+        raise ShapeError(
+            f"sparse_categorical_crossentropy: the output of shape {output.shape} has "
+            f"no axis {axis}."
+        )
+    rows = list(output.shape)
+    del rows[axis]
+    _same_shape("sparse_categorical_crossentropy", target.shape, tuple(rows))
+    return crossentropy.by_class(jnp.moveaxis(output, axis, -1), target, from_logits)
+
+
+def _same_shape(name: str, target: tuple[int, ...], output: tuple[int, ...]) -> None:
+    if target != output:
+        raise ShapeError(
+            f"{name}: `target` has shape {target}, but the output asks for {output}."
+        )

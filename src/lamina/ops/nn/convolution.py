@@ -1,0 +1,277 @@
+"""Convolutions over one, two or three spatial axes.
+
+Inside, channels are the last axis and kernels are (*window, in, out). The reference
+form is `lax.conv_general_dilated`; `kernels` may know a faster one. Some of these have
+gradients of their own, which `jax.jvp` and `jax.jacfwd` can't pass, `jax.grad` and
+`jax.hessian` can; with `lamina.config.set_kernel("conv", "reference")` all of them can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from lamina.core.graph import op
+from lamina.errors import ShapeError
+from lamina.ops.kernels import call, reference
+from lamina.ops.nn.conv_params import (
+    ConvParams,
+    Sizes,
+    from_channels_last,
+    layout,
+    padding_of,
+    per_axis,
+    to_channels_last,
+)
+from lamina.ops.types import Tensor, array_of
+
+__all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
+
+
+@reference("conv")
+def reference_conv(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
+    """The convolution of (batch, *space, in) with (*window, in / groups, out)."""
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        sliding.strides,
+        sliding.padding,
+        rhs_dilation=sliding.dilation,
+        dimension_numbers=layout(kernel.ndim - 2),
+        feature_group_count=sliding.groups,
+    )
+
+
+@reference("conv_transpose")
+def reference_conv_transpose(
+    x: jax.Array, kernel: jax.Array, sliding: ConvParams
+) -> jax.Array:
+    """The transpose of the convolution by a kernel of shape (*window, out, in)."""
+    spans = zip(kernel.shape, sliding.dilation, strict=False)
+    reach = [(k - 1) * d for k, d in spans]
+    pairs = zip(reach, sliding.padding, strict=True)
+    return lax.conv_transpose(
+        x,
+        kernel,
+        sliding.strides,
+        [(far - before, far - after) for far, (before, after) in pairs],
+        rhs_dilation=sliding.dilation,
+        dimension_numbers=layout(kernel.ndim - 2),
+        transpose_kernel=True,
+    )
+
+
+def _convolve(
+    owner: str,
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: Sizes,
+    padding: str,
+    dilation_rate: Sizes,
+    groups: int,
+) -> jax.Array:
+    rank = kernel.ndim - 2
+    steps = per_axis(owner, "strides", strides, rank)
+    dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
+    window = kernel.shape[:-2]
+    extent = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
+    pads = padding_of(owner, padding, x.shape[1:-1], extent, steps, causal=rank == 1)
+    for length, size, (before, after) in zip(x.shape[1:-1], extent, pads, strict=True):
+        if length + before + after < size:
+            raise ShapeError(
+                f"{owner}: a window of {tuple(extent)} does not fit into an input of "
+                f"{x.shape[1:-1]} with padding={padding!r}. Use a smaller kernel, a "
+                "smaller dilation or padding='same'."
+            )
+    return call("conv", x, kernel, ConvParams(steps, pads, dilation, groups))
+
+
+@op
+def conv(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """Slide a kernel over one, two or three axes (cross-correlation).
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        kernel: (*window, channels / groups, filters).
+        strides: step of the window, one for each axis or for all.
+        padding: "valid", "same" or, along one axis, "causal".
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+
+    Raises:
+        ShapeError: the channels do not fit, or the window is larger than the input.
+
+    Example:
+        >>> x = [[[1.0], [2.0], [4.0], [7.0]]]
+        >>> conv(x, [[[-1.0]], [[1.0]]]).ravel().tolist()
+        [1.0, 2.0, 3.0]
+    """
+    kernel = array_of(kernel)
+    x = to_channels_last("conv", array_of(inputs).astype(kernel.dtype), data_format)
+    _check_rank("conv", x, kernel)
+    channels, depth, filters = x.shape[-1], *kernel.shape[-2:]
+    if channels % depth or filters % (channels // depth):
+        raise ShapeError(
+            f"conv: {channels} input channels and {filters} filters can't be split "
+            f"into groups of {depth} channels, the kernel's depth. The kernel has "
+            f"shape {kernel.shape}."
+        )
+    groups = channels // depth
+    y = _convolve("conv", x, kernel, strides, padding, dilation_rate, groups)
+    return from_channels_last("conv", y, data_format)
+
+
+@op
+def depthwise_conv(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """A convolution of each channel by itself.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        kernel: (*window, channels, multiplier); the result has
+            `channels * multiplier` channels.
+        strides: step of the window.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+
+    Raises:
+        ShapeError: the channels do not fit, or the window is larger than the input.
+    """
+    owner, kernel = "depthwise_conv", array_of(kernel)
+    x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
+    _check_rank(owner, x, kernel)
+    channels = x.shape[-1]
+    if kernel.shape[-2] != channels:
+        raise ShapeError(
+            f"depthwise_conv: the input has {channels} channels, the kernel of shape "
+            f"{kernel.shape} is for {kernel.shape[-2]}."
+        )
+    flat = kernel.reshape(*kernel.shape[:-2], 1, channels * kernel.shape[-1])
+    y = _convolve(owner, x, flat, strides, padding, dilation_rate, channels)
+    return from_channels_last(owner, y, data_format)
+
+
+@op
+def separable_conv(
+    inputs: Tensor,
+    depthwise_kernel: Tensor,
+    pointwise_kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """A depthwise convolution, then one with a window of a single element.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        depthwise_kernel: (*window, channels, multiplier).
+        pointwise_kernel: (*ones, channels * multiplier, filters).
+        strides: step of the window.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+    """
+    depthwise = depthwise_conv(
+        inputs, depthwise_kernel, strides, padding, data_format, dilation_rate
+    )
+    return conv(depthwise, pointwise_kernel, data_format=data_format)
+
+
+@op
+def conv_transpose(
+    inputs: Tensor,
+    kernel: Tensor,
+    strides: Sizes = 1,
+    padding: str = "valid",
+    output_padding: Sizes | None = None,
+    data_format: str | None = None,
+    dilation_rate: Sizes = 1,
+) -> jax.Array:
+    """The transpose of `conv`: what gives an input of `conv` from its output.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        kernel: (*window, filters, channels).
+        strides: how many elements of the result one of the input spans.
+        padding: "valid", or "same" for results of `length * stride`.
+        output_padding: what the result is longer than the shortest possible; `None`
+            lets `padding` decide.
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+        dilation_rate: distance between the window's elements.
+
+    Raises:
+        ShapeError: the channels do not fit.
+    """
+    owner, kernel = "conv_transpose", array_of(kernel)
+    x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
+    _check_rank(owner, x, kernel)
+    if kernel.shape[-1] != x.shape[-1]:
+        raise ShapeError(
+            f"conv_transpose: the input has {x.shape[-1]} channels, the kernel of "
+            f"shape {kernel.shape} is for {kernel.shape[-1]}."
+        )
+    rank = kernel.ndim - 2
+    steps = per_axis(owner, "strides", strides, rank)
+    dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
+    extra: Sequence[int | None] = (None,) * rank
+    if output_padding is not None:
+        one = isinstance(output_padding, int)
+        extra = (output_padding,) * rank if one else tuple(output_padding)
+    pads = tuple(
+        _transposed_borders(padding, (k - 1) * d, s, e)
+        for k, d, s, e in zip(kernel.shape[:-2], dilation, steps, extra, strict=True)
+    )
+    y = call("conv_transpose", x, kernel, ConvParams(steps, pads, dilation))
+    return from_channels_last(owner, y, data_format)
+
+
+def _transposed_borders(
+    padding: str, reach: int, stride: int, extra: int | None
+) -> tuple[int, int]:
+    """How much the convolution pads whose transpose has Keras's lengths."""
+    if padding.lower() == "valid":
+        return 0, -(max(stride - reach - 1, 0) if extra is None else extra)
+    padding_of("conv_transpose", padding, (), (), ())
+    total = stride if extra is None else (reach + 1) % 2 + extra
+    total += reach - 1
+    before = min(total - total // 2, reach)
+    return reach - before, reach - (total - before)
+
+
+def add_bias(outputs: jax.Array, bias: jax.Array, data_format: str) -> jax.Array:
+    """The outputs of a convolution plus a number for each channel."""
+    if data_format == "channels_last":
+        return call("add_bias", outputs, bias)
+    return outputs + jnp.expand_dims(bias, range(1, outputs.ndim - 1))
+
+
+@reference("add_bias")
+def reference_add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
+    """The sum."""
+    return x + bias
+
+
+def _check_rank(owner: str, x: jax.Array, kernel: jax.Array) -> None:
+    if x.ndim != kernel.ndim:
+        raise ShapeError(
+            f"{owner}: an input of shape {x.shape} and a kernel of shape "
+            f"{kernel.shape} differ in rank. The input is (batch, *space, channels)."
+        )

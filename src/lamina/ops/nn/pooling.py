@@ -1,0 +1,187 @@
+"""Maxima and means of windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from lamina.core.graph import op
+from lamina.errors import ShapeError
+from lamina.ops.kernels import call, reference
+from lamina.ops.nn.conv_params import (
+    ConvParams,
+    Sizes,
+    from_channels_last,
+    interior,
+    lowest,
+    padding_of,
+    per_axis,
+    to_channels_last,
+)
+from lamina.ops.types import Tensor, array_of, float_array
+
+__all__ = [
+    "adaptive_average_pool",
+    "adaptive_max_pool",
+    "average_pool",
+    "max_pool",
+]
+
+
+def _windows(
+    owner: str, x: jax.Array, pool_size: Sizes, strides: Any, padding: str
+) -> tuple[tuple[int, ...], ConvParams]:
+    """The window over x, whose channels are last, and how it moves."""
+    rank = x.ndim - 2
+    size = per_axis(owner, "pool_size", pool_size, rank)
+    steps = size if strides is None else per_axis(owner, "strides", strides, rank)
+    pads = padding_of(owner, padding, x.shape[1:-1], size, steps)
+    if padding.lower() == "valid" and any(
+        n < k for n, k in zip(x.shape[1:-1], size, strict=True)
+    ):
+        raise ShapeError(
+            f"{owner}: a window of {size} does not fit into an input of "
+            f"{x.shape[1:-1]}. Use a smaller `pool_size` or padding='same'."
+        )
+    return size, ConvParams(steps, pads, (1,) * rank)
+
+
+def _reduced(
+    x: jax.Array,
+    function: Any,
+    start: Any,
+    window: tuple[int, ...],
+    sliding: ConvParams,
+) -> jax.Array:
+    padding = [(0, 0), *sliding.padding, (0, 0)]
+    strides = (1, *sliding.strides, 1)
+    return lax.reduce_window(x, start, function, (1, *window, 1), strides, padding)
+
+
+@reference("max_pool")
+def reference_max(
+    x: jax.Array, window: tuple[int, ...], sliding: ConvParams
+) -> jax.Array:
+    """The maximum of each window; the first of equal ones gets the gradient."""
+    return _reduced(x, lax.max, lowest(x.dtype), window, sliding)
+
+
+@reference("average_pool")
+def reference_average(
+    x: jax.Array, window: tuple[int, ...], sliding: ConvParams
+) -> jax.Array:
+    """The mean of what of each window lies inside the input."""
+    total = _reduced(x, lax.add, np.zeros((), x.dtype), window, sliding)
+    return total / interior(x.shape[1:-1], window, sliding).astype(x.dtype)
+
+
+@op
+def max_pool(
+    inputs: Tensor,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> jax.Array:
+    """The maximum of each window.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        pool_size: size of the window, one for each axis or for all.
+        strides: step of the window; `None` for its size.
+        padding: "valid" leaves out windows that would overhang, "same" keeps them.
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+
+    Example:
+        >>> max_pool([[[1.0], [5.0], [2.0], [3.0]]], pool_size=2).ravel().tolist()
+        [5.0, 3.0]
+    """
+    x = to_channels_last("max_pool", array_of(inputs), data_format)
+    window, sliding = _windows("max_pool", x, pool_size, strides, padding)
+    y = call("max_pool", x, window, sliding)
+    return from_channels_last("max_pool", y, data_format)
+
+
+@op
+def average_pool(
+    inputs: Tensor,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> jax.Array:
+    """The mean of each window, of what lies inside the input.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        pool_size: size of the window, one for each axis or for all.
+        strides: step of the window; `None` for its size.
+        padding: "valid" leaves out windows that would overhang, "same" keeps them.
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+
+    Example:
+        >>> average_pool([[[1.0], [5.0], [2.0]]], 2, padding="same").ravel().tolist()
+        [3.0, 2.0]
+    """
+    x = to_channels_last("average_pool", array_of(inputs), data_format)
+    window, sliding = _windows("average_pool", x, pool_size, strides, padding)
+    y = call("average_pool", x, window, sliding)
+    return from_channels_last("average_pool", y, data_format)
+
+
+@op
+def adaptive_average_pool(
+    inputs: Tensor, output_size: Sizes, data_format: str | None = None
+) -> jax.Array:
+    """The mean of each of a given number of windows that cover the input.
+
+    Of `n` windows over `length` elements, window i reaches from
+    `floor(i * length / n)` to `ceil((i + 1) * length / n)`.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space).
+        output_size: number of windows, one for each axis or for all.
+        data_format: "channels_last" or "channels_first"; `None` for the default.
+
+    Example:
+        >>> adaptive_average_pool([[[1.0], [2.0], [6.0]]], 2).ravel().tolist()
+        [1.5, 4.0]
+    """
+    x = to_channels_last("adaptive_average_pool", float_array(inputs), data_format)
+    counts = per_axis("adaptive_average_pool", "output_size", output_size, x.ndim - 2)
+    for axis, count in enumerate(counts, start=1):
+        places, seen = _covering(x.shape[axis], count)
+        weights = (seen / seen.sum(1, keepdims=True)).astype(x.dtype)
+        windows = jnp.moveaxis(jnp.take(x, places, axis), (axis, axis + 1), (-2, -1))
+        x = jnp.moveaxis(jnp.sum(windows * weights, -1), -1, axis)
+    return from_channels_last("adaptive_average_pool", x, data_format)
+
+
+@op
+def adaptive_max_pool(
+    inputs: Tensor, output_size: Sizes, data_format: str | None = None
+) -> jax.Array:
+    """The maximum of each window; windows and arguments as in `adaptive_average_pool`.
+
+    Example:
+        >>> adaptive_max_pool([[[1.0], [2.0], [6.0]]], 2).ravel().tolist()
+        [2.0, 6.0]
+    """
+    x = to_channels_last("adaptive_max_pool", array_of(inputs), data_format)
+    counts = per_axis("adaptive_max_pool", "output_size", output_size, x.ndim - 2)
+    for axis, count in enumerate(counts, start=1):
+        places, _ = _covering(x.shape[axis], count)
+        x = jnp.max(jnp.take(x, places, axis), axis + 1)
+    return from_channels_last("adaptive_max_pool", x, data_format)
+
+
+def _covering(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The elements of each window, the last one repeated, and which are no repeats."""
+    starts = np.arange(count) * length // count
+    ends = -(-(np.arange(count) + 1) * length // count)
+    places = starts[:, None] + np.arange((ends - starts).max())
+    return np.minimum(places, ends[:, None] - 1), places < ends[:, None]

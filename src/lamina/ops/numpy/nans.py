@@ -1,0 +1,133 @@
+"""Sums, means and extremes that pass over what is not a number.
+
+`axis` is an axis, several of them, or `None` for all; with `keepdims`, reduced axes
+stay with length 1.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.graph import op
+from lamina.ops.numpy.reduce import axes_of
+from lamina.ops.types import Axis, Tensor, array_of, float_array
+
+__all__ = [
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmedian",
+    "nanmin",
+    "nanpercentile",
+    "nanprod",
+    "nanquantile",
+    "nanstd",
+    "nansum",
+    "nanvar",
+]
+
+
+@op
+def nanargmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+    """The index of the first maximum; -1 where there are no numbers."""
+    return jnp.nanargmax(array_of(x), axis, keepdims=keepdims)
+
+
+@op
+def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+    """The index of the first minimum; -1 where there are no numbers."""
+    return jnp.nanargmin(array_of(x), axis, keepdims=keepdims)
+
+
+@op
+def nancumprod(
+    x: Tensor, axis: int | None = None, dtype: str | None = None
+) -> jax.Array:
+    """The product of each element and all before it."""
+    return jnp.nancumprod(array_of(x), axis, dtype)
+
+
+@op
+def nancumsum(
+    x: Tensor, axis: int | None = None, dtype: str | None = None
+) -> jax.Array:
+    """The sum of each element and all before it."""
+    return jnp.nancumsum(array_of(x), axis, dtype)
+
+
+@op
+def nanmax(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The maximum."""
+    return jnp.nanmax(array_of(x), axes_of(axis), keepdims=keepdims)
+
+
+@op
+def nanmean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The mean."""
+    return jnp.nanmean(float_array(x), axes_of(axis), keepdims=keepdims)
+
+
+@op
+def nanmedian(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The median."""
+    return jnp.nanmedian(float_array(x), axes_of(axis), keepdims=keepdims)
+
+
+@op
+def nanmin(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The minimum."""
+    return jnp.nanmin(array_of(x), axes_of(axis), keepdims=keepdims)
+
+
+@op
+def nanpercentile(
+    x: Tensor,
+    q: Tensor,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> jax.Array:
+    """The values below which q per cent lie; `method` as in `quantile`."""
+    x, q = float_array(x), float_array(q)
+    return jnp.nanpercentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
+
+
+@op
+def nanprod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The product."""
+    return jnp.nanprod(array_of(x), axes_of(axis), keepdims=keepdims)
+
+
+@op
+def nanquantile(
+    x: Tensor,
+    q: Tensor,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> jax.Array:
+    """The values below which a share q lies; `method` as in `quantile`."""
+    x, q = float_array(x), float_array(q)
+    return jnp.nanquantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
+
+
+@op
+def nanstd(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The standard deviation."""
+    return jnp.nanstd(float_array(x), axes_of(axis), keepdims=keepdims)
+
+
+@op
+def nansum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The sum."""
+    return jnp.nansum(array_of(x), axes_of(axis), keepdims=keepdims)
+
+
+@op
+def nanvar(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    """The variance."""
+    return jnp.nanvar(float_array(x), axes_of(axis), keepdims=keepdims)

@@ -1,0 +1,205 @@
+"""Muon."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Unpack
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.check import (
+    Check,
+    at_least,
+    between,
+    boolean,
+    fraction,
+    integer,
+    optional,
+    patterns,
+)
+from lamina.core.module import Hyperparameter
+from lamina.core.variable import Variable
+from lamina.optimizers.arguments import CommonArguments, ComplementHyperparameter
+from lamina.optimizers.base import Optimizer, Slots, zeros
+
+__all__ = ["Muon"]
+
+
+class _Rates(NamedTuple):
+    matrix: jax.Array
+    other: jax.Array
+
+
+class Muon(Optimizer):
+    """Orthogonal moves for matrices, Adam's for every other variable.
+
+    m = momentum * m + gradient; value -= rate * U, where U is the orthogonal matrix
+    nearest to m, found by a few Newton-Schulz steps and scaled to the size of Adam's
+    moves. Embeddings and whatever is not a matrix get `AdamW`.
+
+    Args:
+        learning_rate: a number, a schedule, or a function of the step.
+        adam_beta_1: `beta_1` of AdamW.
+        adam_beta_2: `beta_2` of AdamW.
+        adam_weight_decay: weight decay of the variables that AdamW takes.
+        epsilon: `epsilon` of AdamW.
+        weight_decay: weight decay of the matrices.
+        exclude_layers: regular expressions found in the paths of what AdamW is to do.
+        exclude_embeddings: whether to leave embeddings to AdamW.
+        muon_a: first coefficient of the Newton-Schulz polynomial.
+        muon_b: second coefficient.
+        muon_c: third coefficient.
+        adam_lr_ratio: AdamW's learning rate, as a multiple of the learning rate.
+        momentum: share of the running sum that is kept.
+        ns_steps: number of Newton-Schulz steps.
+        nesterov: whether to step from where the momentum leads.
+        rms_rate: scale of the moves, times the root of the longer side; `None` leaves
+            them orthogonal.
+        kwargs: as for `Optimizer`.
+
+    Example:
+        >>> weight = Variable([[1.0, 0.0], [0.0, 1.0]])
+        >>> optimizer = Muon(learning_rate=0.1, weight_decay=0.0)
+        >>> optimizer.apply([[[3.0, 0.0], [0.0, 3.0]]], [weight])
+        >>> [bool(0.96 < n < 0.99) for n in (weight.value[0, 0], weight.value[1, 1])]
+        [True, True]
+
+    Reference: Jordan 2024, https://kellerjordan.github.io/posts/muon/; Liu et al. 2025,
+    https://arxiv.org/abs/2502.16982
+    """
+
+    arguments: ClassVar[dict[str, Check]] = {
+        **Optimizer.arguments,
+        "adam_beta_1": fraction,
+        "adam_beta_2": fraction,
+        "adam_weight_decay": optional(at_least(0)),
+        "epsilon": at_least(0),
+        "exclude_embeddings": boolean,
+        "exclude_layers": optional(patterns),
+        "adam_lr_ratio": at_least(0),
+        "momentum": between(0, 1),
+        "ns_steps": integer(1, 100),
+        "nesterov": boolean,
+        "rms_rate": optional(at_least(0)),
+    }
+    adam_beta_1, adam_beta_2 = (
+        ComplementHyperparameter("gain_1"),
+        ComplementHyperparameter("gain_2"),
+    )
+    gain_1, gain_2, epsilon = Hyperparameter(), Hyperparameter(), Hyperparameter()
+    adam_weight_decay, adam_lr_ratio = Hyperparameter(), Hyperparameter()
+    muon_a, muon_b, muon_c = Hyperparameter(), Hyperparameter(), Hyperparameter()
+    momentum, rms_rate = Hyperparameter(), Hyperparameter()
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.775,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **kwargs: Unpack[CommonArguments],
+    ) -> None:
+        super().__init__(learning_rate, weight_decay, **kwargs)
+        self.adam_beta_1 = adam_beta_1
+        self.adam_beta_2 = adam_beta_2
+        self.adam_weight_decay = adam_weight_decay
+        self.epsilon = epsilon
+        self.exclude_layers = list(exclude_layers or [])
+        self.exclude_embeddings = exclude_embeddings
+        self.muon_a = muon_a
+        self.muon_b = muon_b
+        self.muon_c = muon_c
+        self.adam_lr_ratio = adam_lr_ratio
+        self.momentum = momentum
+        self.ns_steps = ns_steps
+        self.nesterov = nesterov
+        self.rms_rate = rms_rate
+
+    def _is_for_adam(self, variable: Variable) -> bool:
+        if variable.ndim != 2:
+            return True
+        if self.exclude_embeddings and "embedding" in variable.path.lower():
+            return True
+        return any(re.search(name, variable.path) for name in self.exclude_layers)
+
+    def slots(self, variable: Variable) -> Slots:
+        """The momentum, and for AdamW the mean square of gradients."""
+        both = self._is_for_adam(variable)
+        names = ["momentum", "velocity"] if both else ["momentum"]
+        return {name: zeros(variable) for name in names}
+
+    def decay_of(self, variable: Variable) -> Any:
+        """The weight decay of a variable, or `None`."""
+        if variable in self._undecayed:
+            return None
+        adam = self._is_for_adam(variable)
+        return self.adam_weight_decay if adam else self.weight_decay
+
+    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _Rates:
+        """The learning rates of matrices and of AdamW."""
+        first = 1.0 - jnp.power(self.adam_beta_1, step)
+        second = 1.0 - jnp.power(self.adam_beta_2, step)
+        adam = learning_rate * self.adam_lr_ratio * jnp.sqrt(second) / first
+        return _Rates(learning_rate, adam)
+
+    def update(
+        self,
+        gradient: jax.Array,
+        value: jax.Array,
+        slots: Slots,
+        step: jax.Array,
+        learning_rate: Any,
+    ) -> tuple[jax.Array, Slots]:
+        """A variable's new value and slots."""
+        m, rates = slots["momentum"], learning_rate
+        if "velocity" in slots:
+            m = m + (gradient - m) * self.gain_1
+            v = slots["velocity"]
+            v = v + (jnp.square(gradient) - v) * self.gain_2
+            move = m * rates.other / (jnp.sqrt(v) + self.epsilon)
+            return value - move, {"momentum": m, "velocity": v}
+        m = m + (gradient + m * (self.momentum - 1.0))
+        ahead = gradient + self.momentum * m if self.nesterov else m
+        move = self.zeropower_via_newtonschulz5(ahead, self.ns_steps)
+        return value - rates.matrix * self.lr_adjust(move), {"momentum": m}
+
+    def lr_adjust(self, x: jax.Array) -> jax.Array:
+        """Scale a move by `rms_rate` times the root of the longer side.
+
+        Args:
+            x: the move of a matrix.
+        """
+        if self.rms_rate is None:
+            return x
+        return x * (max(x.shape) ** 0.5 * self.rms_rate)
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> jax.Array:
+        """Return nearly the orthogonal matrix that is nearest to a matrix.
+
+        Args:
+            x: the matrix.
+            steps: number of Newton-Schulz steps.
+        """
+        x = jnp.asarray(x)
+        tall = x.shape[0] > x.shape[1]
+        x = x.T if tall else x
+        x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)
+        for _ in range(steps):
+            square = x @ x.T
+            polynomial = self.muon_b * square + self.muon_c * square @ square
+            x = self.muon_a * x + polynomial @ x
+        return x.T if tall else x

@@ -1,0 +1,1 @@
+"""Running programs: tracing, compilation, caches, memory and interrupts."""

@@ -1,0 +1,246 @@
+"""Compiled programs, shared by every model of the same structure.
+
+A program is traced once for each model and set of shapes; XLA compiles it only if no
+program with the same text has been compiled in this process.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+
+from lamina import config
+from lamina.core.fork import use_device
+from lamina.runtime import allocator
+from lamina.runtime.compile_cache import remove_damaged_entries
+from lamina.runtime.compile_clock import compiling
+from lamina.runtime.interrupts import result_of, run_in_thread
+
+__all__ = [
+    "Program",
+    "clear_executables",
+    "compile_count",
+    "is_in_process_compile",
+    "in_process_compile",
+    "temporary_bytes",
+]
+
+remove_damaged_entries()  # before this process compiles anything
+
+_LIMIT = 128
+_executables: OrderedDict[Hashable, Any] = OrderedDict()
+_lock = threading.Lock()
+_writing = threading.Lock()
+_compiled = [0]
+_own: ContextVar[bool] = ContextVar("in_process_compile", default=False)
+_Options = tuple[tuple[str, str | bool], ...]
+# XLA's default library for convolutions without padding is up to 2.5 times slower than
+# the one it had before; those for matrix products and sums are the faster ones.
+_CONVOLUTIONS: _Options = (
+    (
+        "xla_cpu_experimental_ynn_fusion_type",
+        "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
+    ),
+)
+# A loop whose length is known at run time only is then launched at once, as one whose
+# length is compiled in: a step of a small network takes a quarter less.
+_GRAPHS: _Options = (
+    (
+        "xla_gpu_enable_command_buffer",
+        "FUSION,CUBLAS,CUBLASLT,CUDNN,DYNAMIC_SLICE_FUSION,WHILE,CONDITIONAL",
+    ),
+    ("xla_gpu_graph_min_graph_size", "1"),
+)
+# Sums in a fixed order, and libraries chosen by rule.
+_DETERMINISTIC: _Options = (
+    ("xla_gpu_deterministic_ops", True),
+    ("xla_gpu_autotune_level", "0"),
+)
+# Not among them: xla_cpu_copy_insertion_use_region_analysis takes up to a fifth off a
+# step of a deep network, and overwrites what a loop in a loop still needs.
+
+
+@contextmanager
+def in_process_compile() -> Iterator[None]:
+    """Trace what is compiled and run here: it may hold what only this process knows."""
+    token = _own.set(True)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
+def is_in_process_compile() -> bool:
+    """Whether what is being traced becomes a `Program`, never a file or a part."""
+    return _own.get()
+
+
+def compile_count() -> int:
+    """How many programs XLA has compiled for lamina in this process."""
+    return _compiled[0]
+
+
+def clear_executables() -> None:
+    """Forget all compiled programs."""
+    with _lock:
+        _executables.clear()
+
+
+class Program:
+    """A pure function, compiled for each set of shapes it meets.
+
+    Args:
+        function: takes and returns trees of arrays.
+        donate: positions of arguments whose buffers the result may reuse.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], donate: Sequence[int] = ()
+    ) -> None:
+        @functools.wraps(function)
+        def traced(*args: Any) -> Any:
+            with in_process_compile():
+                return function(*args)
+
+        # With unused arguments kept, the program's text tells its whole signature.
+        self._jitted = jax.jit(traced, donate_argnums=tuple(donate), keep_unused=True)
+        self._ready: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __call__(self, *args: Any) -> Any:
+        return self.executable(*args)(*args)
+
+    def executable(self, *args: Any) -> Any:
+        """The compiled form for arguments of these shapes."""
+        use_device()
+        key = _shapes(args)
+        found = self._ready.get(key)
+        if found is not None and not isinstance(found, Future):
+            return found
+        try:
+            with compiling():
+                compiled = result_of(found or self._begin(key, args))
+        except Exception:
+            self._ready.pop(key, None)
+            raise
+        self._keep(key, compiled)
+        return compiled
+
+    def prepare(self, *args: Any) -> None:
+        """Trace now and compile in a background thread."""
+        key = _shapes(args)
+        if key not in self._ready:
+            self._begin(key, args)
+
+    def _begin(self, key: Hashable, args: Any) -> Future[Any]:
+        # Only a thread that does not compile can take a signal meanwhile.
+        future = run_in_thread(_compile, self._jitted.lower(*args))
+        self._keep(key, future)
+        return future
+
+    def _keep(self, key: Hashable, value: Any) -> None:
+        self._ready[key] = value
+        if len(self._ready) > _LIMIT:
+            self._ready.popitem(last=False)
+
+
+def _shapes(args: Any) -> Hashable:
+    leaves, structure = jax.tree.flatten(args)
+    return structure, tuple([_aval(leaf) for leaf in leaves])
+
+
+def _aval(leaf: Any) -> Hashable:
+    if isinstance(leaf, (bool, int, float)):
+        return type(leaf)
+    return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)
+
+
+def _compile(lowered: Any) -> Any:
+    text = lowered.as_text()
+    fixed = config.is_deterministic()
+    digest = hashlib.sha256(text.encode()).digest()
+    key = digest, lowered.in_tree, lowered.out_tree, fixed
+    with _lock:
+        if key in _executables:
+            _executables.move_to_end(key)
+            return _executables[key]
+    with _unwritten() if "__onednn$" in text else nullcontext():
+        compiled = _optimized(lowered, _options(text, fixed))
+    allocator.trim_heap()
+    with _lock:
+        _compiled[0] += 1
+        _executables[key] = compiled
+        if len(_executables) > _LIMIT:
+            _executables.popitem(last=False)
+    return compiled
+
+
+@contextmanager
+def _unwritten() -> Iterator[None]:
+    """Keep JAX from writing a program into its cache: XLA can't, with calls of oneDNN.
+
+    The setting is the process's. What another thread compiles meanwhile is compiled
+    again by the next process.
+    """
+    name = "jax_persistent_cache_min_compile_time_secs"
+    with _writing:
+        before = getattr(jax.config, name)
+        jax.config.update(name, math.inf)
+        try:
+            yield
+        finally:
+            jax.config.update(name, before)
+
+
+def temporary_bytes(compiled: Any) -> int:
+    """How much memory a compiled program takes while it runs, if that is known."""
+    memory = compiled.memory_analysis()
+    return 0 if memory is None else int(memory.temp_size_in_bytes)
+
+
+def _options(text: str, fixed: bool) -> list[_Options]:
+    """The compiler's options for a program of this text, by purpose."""
+    platform = jax.default_backend()
+    options = [_DETERMINISTIC] if fixed else []
+    if platform == "gpu":
+        options.append(_GRAPHS)
+    if platform == "cpu" and "stablehlo.convolution" in text:
+        options.append(_CONVOLUTIONS)
+    return options
+
+
+def _optimized(lowered: Any, wanted: list[_Options]) -> Any:
+    """A compiled program; options that this release of XLA lacks are left out.
+
+    That is looked for only where it fails to compile, for it takes some time.
+    """
+    try:
+        return lowered.compile(_merged(wanted))
+    except jax.errors.JaxRuntimeError:
+        known = [options for options in wanted if _is_known(options)]
+        if known == wanted:
+            raise
+    return lowered.compile(_merged(known))
+
+
+def _merged(parts: list[_Options]) -> dict[str, str | bool] | None:
+    return {name: value for part in parts for name, value in part} or None
+
+
+@functools.cache
+def _is_known(options: _Options) -> bool:
+    """Whether the compiler knows all of these options."""
+    try:
+        jax.jit(lambda x: x + 1).lower(0.0).compile(dict(options))
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Progress of training in terminals, notebooks and files."""

@@ -1,0 +1,1 @@
+"""`TensorBoard` and the event files that it writes."""

@@ -1,0 +1,286 @@
+"""`TensorBoard`: logs, learning rate and weights for TensorBoard to draw."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from lamina.core.check import Check, at_least, boolean, is_int
+from lamina.errors import ArgumentError, SaveError, did_you_mean, missing_package
+from lamina.layers import Embedding
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.learning_rate import rate_of
+from lamina.training.callbacks.tensorboard.event_file import summary_writer
+
+__all__ = ["TensorBoard"]
+
+
+class TensorBoard(Callback):
+    """Writes what `tensorboard --logdir=logs` shows; needs `lamina[tensorboard]`.
+
+    Args:
+        log_dir: where to; `train` and `validation` are made inside.
+        histogram_freq: epochs from one histogram of all weights to the next; 0 for
+            none.
+        write_graph: whether to write the model's summary, as a text.
+        write_images: whether to write weights as images too, from black for the
+            smallest to white for the largest; needs `lamina[images]`.
+        write_steps_per_second: whether to write the speed.
+        update_freq: `"epoch"`, or a number of batches after which to write metrics as
+            well; `"batch"` is 1.
+        profile_batch: a batch, or the first and last of several, counted from 1, to
+            record a profile of; 0 for none.
+        embeddings_freq: epochs from one copy of the tables of all Embeddings to the
+            next, for the projector; 0 for none.
+        embeddings_metadata: the path of a text file with a name for each index, on a
+            line each; or several, by the Embeddings' names.
+
+    Raises:
+        ArgumentError: `embeddings_metadata` names a layer that is no Embedding, or a
+            file has another number of lines than the table has rows.
+        MissingPackageError: tensorboardX is not installed.
+
+    Example:
+        >>> board = TensorBoard("logs", update_freq=100)
+        >>> board.needs
+        'batches'
+    """
+
+    arguments = {
+        "histogram_freq": at_least(0),
+        "write_images": boolean,
+        "write_steps_per_second": boolean,
+        "embeddings_freq": at_least(0),
+        "update_freq": Check(
+            "'epoch', 'batch' or a positive number of batches",
+            lambda v: v in ("epoch", "batch") or (is_int(v) and v > 0),
+            ("epochs", 0, 2.5),
+        ),
+    }
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: int | tuple[int, int] = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
+        super().__init__()
+        if importlib.util.find_spec("tensorboardX") is None:
+            raise missing_package("tensorboardX", "TensorBoard", "tensorboard")
+        self.log_dir = os.fspath(log_dir)
+        self.histogram_freq = histogram_freq
+        self.write_graph = write_graph
+        self.write_images = write_images
+        self.embeddings_freq = embeddings_freq
+        self.embeddings_metadata = embeddings_metadata
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self.profile_batch = _range(profile_batch)
+        by_epochs = update_freq == "epoch" and self.profile_batch is None
+        self.needs = "epochs" if by_epochs else "batches"
+        self._writers: dict[str, Any] = {}
+        self._batches = 0
+        self._profiling = False
+        self._epoch_start = 0, 0.0
+
+    def _writer(self, name: str) -> Any:
+        if name not in self._writers:
+            folder = str(Path(self.log_dir, name))
+            self._writers[name] = summary_writer(folder, required=False)
+        return self._writers[name]
+
+    def _scalars(self, writer: str, values: dict[str, Any], step: int) -> None:
+        for name, value in values.items():
+            if jax.numpy.ndim(value) == 0:
+                self._writer(writer).add_scalar(name, float(value), step)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Write the model's summary.
+
+        Raises:
+            SaveError: the folder cannot be written to.
+        """
+        self.close()
+        if self.embeddings_freq:
+            self._names = {e.name: self._names_of(e) for e in self._embeddings()}
+        self._batches = 0
+        self._open_train()
+        self._profile()
+        if self.write_graph:
+            self.model.summary(
+                print_fn=lambda text: self._writer("train").add_text(
+                    "model", f"<pre>{text}</pre>", 0
+                )
+            )
+
+    def _open_train(self) -> None:
+        folder = str(Path(self.log_dir, "train"))
+        try:
+            self._writers["train"] = summary_writer(folder, required=True)
+        except OSError as error:
+            raise SaveError(
+                f"TensorBoard cannot write to {folder!r}: {error.strerror or error}. "
+                "Give `log_dir` a folder that can be written to."
+            ) from None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the time."""
+        self._epoch_start = self._updates(), time.perf_counter()
+
+    def _updates(self) -> int:
+        return int(getattr(self.model.optimizer, "iterations", 0))
+
+    def batches_to_pause(self) -> int:
+        """How many batches are left until a profile begins or ends."""
+        if self.profile_batch is None:
+            return super().batches_to_pause()
+        first, last = self.profile_batch
+        ahead = [n - self._batches for n in (first - 1, last) if n > self._batches]
+        return ahead[0] if ahead else super().batches_to_pause()
+
+    def _profile(self) -> None:
+        """Start or stop a profile, if it is time."""
+        if self.profile_batch is None:
+            return
+        first, last = self.profile_batch
+        if self._batches == first - 1:
+            jax.profiler.start_trace(str(Path(self.log_dir, "train")))
+            self._profiling = True
+        elif self._batches == last and self._profiling:
+            self._stop_profile()
+
+    def _stop_profile(self) -> None:
+        jax.profiler.stop_trace()
+        self._profiling = False
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Write the metrics so far, if it is time."""
+        self._batches += 1
+        self._profile()
+        if isinstance(self.update_freq, int) and self._batches % self.update_freq == 0:
+            values = {f"batch_{name}": value for name, value in (logs or {}).items()}
+            self._scalars("train", values, self._batches)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Write the metrics of an evaluation against the number of updates."""
+        values = {f"evaluation_{k}_vs_iterations": v for k, v in (logs or {}).items()}
+        self._scalars("validation", values, self._updates())
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the epoch's metrics, the learning rate, and weights if it is time."""
+        train: dict[str, Any] = {}
+        validation: dict[str, Any] = {}
+        for name, value in (logs or {}).items():
+            group = validation if name.startswith("val_") else train
+            group[f"epoch_{name.removeprefix('val_')}"] = value
+        train["epoch_learning_rate"] = rate_of(self.model)
+        if self.write_steps_per_second:
+            before, since = self._epoch_start
+            seconds = time.perf_counter() - since
+            train["epoch_steps_per_second"] = (self._updates() - before) / seconds
+        self._scalars("train", train, epoch)
+        self._scalars("validation", validation, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            self._write_weights(epoch)
+        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+            for layer in self._embeddings():
+                self._write_embedding(layer, epoch)
+
+    def _write_embedding(self, layer: Embedding, epoch: int) -> None:
+        table, names = layer.embeddings.numpy(), self._names[layer.name]
+        writer = self._writer("train")
+        try:
+            writer.add_embedding(table, names, None, epoch, layer.name)
+        except OSError as error:
+            writer.file_writer.give_up(error)
+
+    def _write_weights(self, epoch: int) -> None:
+        writer = self._writer("train")
+        for weight in self.model.weights:
+            array = weight.numpy()
+            writer.add_histogram(f"{weight.path}/histogram", array, epoch)
+            image = _as_image(array) if self.write_images else None
+            if image is not None:
+                writer.add_image(f"{weight.path}/image", image, epoch, dataformats="HW")
+
+    def _embeddings(self) -> Iterator[Embedding]:
+        return (a for a in self.model.all_layers() if isinstance(a, Embedding))
+
+    def _names_of(self, layer: Embedding) -> list[str] | None:
+        """The names of an Embedding's indices, if a file with them was given."""
+        path = self.embeddings_metadata
+        if isinstance(path, Mapping):
+            known = [layer.name for layer in self._embeddings()]
+            for name in path:
+                if name not in known:
+                    raise ArgumentError(
+                        f"TensorBoard: `embeddings_metadata` has {name!r}, but no "
+                        f"Embedding has that name.{did_you_mean(name, known)}"
+                    )
+            path = path.get(layer.name)
+        if path is None:
+            return None
+        names = Path(path).read_text("utf-8").splitlines()
+        if len(names) != layer.input_dim:
+            raise ArgumentError(
+                f"TensorBoard: {os.fspath(path)!r} has {len(names)} lines, but the "
+                f"Embedding {layer.name!r} has {layer.input_dim} rows. Give a name for "
+                "each, on a line of its own."
+            )
+        return names
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the files."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._profiling:
+            self._stop_profile()
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+
+def _as_image(weight: np.ndarray) -> np.ndarray | None:
+    """A weight as rows and columns from 0 to 1; of a convolution, filter by filter."""
+    if not 1 <= weight.ndim <= 4:
+        return None
+    if weight.ndim <= 2:
+        image = np.atleast_2d(weight)
+    else:
+        height, width, channels, filters = (1, *weight.shape)[-4:]
+        kernels = weight.reshape(height, width, channels, filters)
+        image = kernels.transpose(2, 0, 3, 1).reshape(channels * height, -1)
+    low, high = image.min(), image.max()
+    return (image - low) / (high - low if high > low else 1)
+
+
+def _range(profile_batch: Any) -> tuple[int, int] | None:
+    """The first and last batch to profile."""
+    pair = (profile_batch,) * 2 if is_int(profile_batch) else tuple(profile_batch)
+    if (
+        len(pair) != 2
+        or not all(is_int(n) for n in pair)
+        or not 0 <= pair[0] <= pair[1]
+    ):
+        raise ArgumentError(
+            "TensorBoard: `profile_batch` must be a batch's number or those of a first "
+            f"and a last one. Received: profile_batch={profile_batch!r}."
+        )
+    return (pair[0], pair[1]) if pair[1] > 0 else None

@@ -1,0 +1,1 @@
+"""Mistakes in data, labels and arguments, found before the first step."""

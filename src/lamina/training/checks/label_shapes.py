@@ -1,0 +1,81 @@
+"""Labels whose shape does not fit the outputs, explained before the first step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from lamina import losses
+from lamina.core.module import is_user_defined
+from lamina.errors import ShapeError
+from lamina.training.checks.label_advice import SPARSE, Misfit, explanation
+from lamina.training.plan import Plan, loss_kind
+
+__all__ = ["check_label_shapes"]
+
+Shape = tuple[int | None, ...]
+
+# A size for unknown dimensions that labels hardly have by chance.
+_PROBE = 61
+
+
+def check_label_shapes(plan: Plan, y: Any, y_pred: Any, to_train: bool) -> None:
+    """Raise for labels that a loss of lamina's cannot compare with its output.
+
+    Args:
+        plan: losses by output.
+        y: labels, arrays or their shapes.
+        y_pred: the outputs in the plan's order; with nodes if a graph makes them.
+        to_train: whether the loss may still be changed.
+    Raises:
+        ShapeError: it names the layer to change and the line to write.
+    """
+    true = plan.labels(y)
+    for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
+        if out.loss is None or labels is None or not _is_judged(out.loss):
+            continue
+        shape = tuple(labels.shape)
+        if _fits(shape[1:], tuple(pred.shape[1:]), loss_kind(out.loss)):
+            continue
+        refused = _refusal(out.loss, shape, pred)
+        if refused is not None:
+            text = explanation(
+                Misfit(out.name, loss_kind(out.loss), labels, pred, to_train)
+            )
+            raise ShapeError(text) if text else refused
+
+
+def _is_judged(loss: Any) -> bool:
+    """Return whether a loss is lamina's, so that its rule of shapes is known."""
+    function = getattr(loss, "fn", None)
+    if function is not None:
+        return getattr(losses, loss_kind(loss), None) is function
+    return not is_user_defined(type(loss))
+
+
+def _fits(true: Shape, pred: Shape, kind: str) -> bool:
+    """Return whether shapes without the batch are as most losses need them."""
+    if kind == SPARSE:
+        pred = (*pred[:-1], 1)
+    without = true[:-1] if true[-1:] == (1,) else true
+    return any(
+        len(some) == len(pred)
+        and all(
+            None in pair or pair[0] == pair[1] for pair in zip(some, pred, strict=True)
+        )
+        for some in (true, without, (*true, 1))
+    )
+
+
+def _refusal(loss: Any, shape: tuple[int, ...], pred: Any) -> ShapeError | None:
+    """Return the error that a loss raises for these shapes, if it does."""
+    sizes = [*shape, *[_PROBE] * len(pred.shape)]
+    known = [s if n is None else n for n, s in zip(pred.shape, sizes, strict=False)]
+    labels = jax.ShapeDtypeStruct(shape, "float32")
+    outputs = jax.ShapeDtypeStruct((shape[0], *known[1:]), "float32")
+    try:
+        jax.eval_shape(lambda t, p: loss(t, p), labels, outputs)
+    except ShapeError as error:
+        return error
+    return None

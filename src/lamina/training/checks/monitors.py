@@ -1,0 +1,93 @@
+"""Callbacks that monitor what a run will not have, told before its first step."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import jax
+
+from lamina.core.module import is_user_defined
+from lamina.errors import LikelyMistakeWarning, UnknownNameError, did_you_mean
+from lamina.metrics.base import metric_registry
+from lamina.training.callbacks import CallbackList
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.monitor import MonitorCallback
+
+__all__ = ["check_monitors"]
+
+# What callbacks of lamina's put into the logs.
+_ADDED = ("learning_rate",)
+_STEPS = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
+
+
+def check_monitors(model: Any, callbacks: CallbackList, validates: bool) -> None:
+    """Warn of callbacks whose metric will not be in the logs of any epoch.
+
+    Args:
+        model: a model whose metrics are known.
+        callbacks: all of the run's; one of the user's may add to the logs.
+        validates: whether there is validation data.
+    """
+    if any(is_user_defined(type(model), name) for name in _STEPS):
+        return
+    for callback in callbacks.callbacks:
+        if isinstance(callback, MonitorCallback):
+            problem = _problem(model, callback, validates)
+            callback.is_explained = problem is not None
+            if problem is not None:
+                # The line that called `fit`.
+                warnings.warn(problem, LikelyMistakeWarning, stacklevel=5)
+        elif _adds_logs(callback):
+            return
+
+
+def _adds_logs(callback: Callback) -> bool:
+    """Return whether a callback runs code of the user's at the end of epochs."""
+    function = "on_epoch_end" in vars(callback)
+    return function or is_user_defined(type(callback), "on_epoch_end")
+
+
+def _problem(model: Any, callback: MonitorCallback, validates: bool) -> str | None:
+    name = callback.monitor
+    if not callback.is_watching() or name in _ADDED:
+        return None
+    kind, metric = type(callback).__name__, name.removeprefix("val_")
+    start = f"{kind} monitors {name!r}, "
+    if metric != name and not validates:
+        return (
+            f"{start}but `fit` has no validation data, so that there is no such value. "
+            "Hold some rows out: fit(..., validation_split=0.2)."
+        )
+    if metric in model.metrics_names or metric in (names := _result_names(model)):
+        return None
+    same = _same_metric(model, metric, names)
+    if same is not None:
+        mend = f"Write {kind}(monitor={name.replace(metric, same)!r})."
+    elif _metric_class(metric) is not None:
+        mend = f"Compile with metrics=[{metric!r}]."
+    else:
+        mend = did_you_mean(metric, names).lstrip()
+    return f"{start}but the metrics are: {', '.join(names)}. {mend}".rstrip()
+
+
+def _result_names(model: Any) -> list[str]:
+    """The names of what metrics return: one may return several by name."""
+    return list(jax.eval_shape(model.get_metrics_result))
+
+
+def _same_metric(model: Any, name: str, names: list[str]) -> str | None:
+    """The name in use of a metric that has others too."""
+    for short, long in (("accuracy", "acc"), ("acc", "accuracy")):
+        if name.endswith(short) and name.removesuffix(short) + long in names:
+            return name.removesuffix(short) + long
+    kind = _metric_class(name)
+    return next((m.name for m in model.metrics if type(m) is kind), None)
+
+
+def _metric_class(name: str) -> type | None:
+    try:
+        found = metric_registry.find(name)
+    except UnknownNameError:
+        return None
+    return found if isinstance(found, type) else None

@@ -1,0 +1,119 @@
+"""Which forms ops take on a GPU, as far as a machine without one can tell."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import lamina
+from lamina import config, ops
+from lamina.errors import ArgumentError
+from lamina.ops.kernels import table
+from lamina.ops.kernels.gpu import attention
+from lamina.ops.nn.attention import reference_attention
+from lamina.ops.nn.attention_mask import AttentionConfig
+from lamina.runtime import executable
+from tests.laws.close import assert_close
+from tests.tables.arrays import bools, floats
+from tests.tables.tolerances import KERNELS
+
+HEADS = jnp.asarray(floats(2, 64, 3, 16), "bfloat16")
+plain = jax.nn.dot_product_attention
+
+
+@pytest.fixture
+def on_gpu(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+
+
+@pytest.fixture
+def cudnn(monkeypatch):
+    """A stand-in that takes what cuDNN takes, and computes it on any device."""
+
+    def call(q, k, v, *, implementation, **options):
+        assert implementation == "cudnn"
+        if q.dtype not in (jnp.bfloat16, jnp.float16) or q.shape[-1] > 128:
+            raise NotImplementedError
+        return plain(q, k, v, implementation="xla", **options)
+
+    monkeypatch.setattr(jax.nn, "dot_product_attention", call)
+
+
+def form_of(call):
+    with table.recording() as found:
+        jax.eval_shape(call)
+    return [choice.form for choice in found]
+
+
+def attend(x, **options):
+    return lambda: ops.dot_product_attention(x, x, x, **options)
+
+
+def test_attention_is_cudnns_where_it_can_be(on_gpu, cudnn):
+    assert form_of(attend(HEADS, is_causal=True)) == ["cudnn"]
+    assert form_of(attend(HEADS, mask=np.ones((64, 64), bool))) == ["cudnn"]
+    assert form_of(attend(HEADS.astype("float32"))) == ["reference"]
+    assert form_of(attend(jnp.ones((2, 8, 1, 256), "bfloat16"))) == ["reference"]
+    assert form_of(attend(HEADS, attn_logits_soft_cap=3.0)) == ["reference"]
+    assert form_of(attend(HEADS, bias=np.ones((64, 64)))) == ["reference"]
+
+
+@pytest.mark.skipif(jax.default_backend() == "gpu", reason="has cuDNN")
+def test_attention_does_without_cudnn(on_gpu):
+    assert form_of(attend(HEADS)) == ["reference"]
+
+
+@pytest.mark.parametrize("window", [None, 3])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_cudnn_is_told_what_the_reference_is_told(cudnn, window, causal, masked):
+    q, k, v = (jnp.asarray(floats(2, 9, 2, 4, seed=s), "bfloat16") for s in range(3))
+    masks = (jnp.asarray(bools(2, 1, 1, 9)), jnp.asarray(bools(1, 2, 9, 1, seed=1)))
+    look = AttentionConfig(0.7, causal, window)
+    options = (q, k, v, None, masks if masked else (), look, None)
+    found, expected = attention.cudnn(*options), reference_attention(*options)
+    assert_close(found, expected, KERNELS["bfloat16"])
+
+
+def test_recurrences_take_several_steps_together(on_gpu):
+    layers = lamina.layers
+    for kind in (layers.SimpleRNN, layers.LSTM, layers.GRU):
+        layer = kind(2)
+        assert form_of(lambda layer=layer: layer(floats(2, 9, 3))) == ["steps_together"]
+    softer = layers.LSTM(2, activation="relu")
+    assert form_of(lambda: softer(floats(2, 9, 3))) == ["reference"]
+
+
+@pytest.fixture
+def precision():
+    yield
+    config.set_matmul_precision(None)
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("float32", "Precision.HIGHEST"),
+        ("tensorfloat32", "Precision.HIGH)"),
+        ("bfloat16", "BF16_BF16_F32"),
+    ],
+)
+def test_products_are_as_exact_as_told(precision, name, told):
+    config.set_matmul_precision(name)
+    assert config.matmul_precision() == name
+    program = jax.make_jaxpr(ops.matmul)(floats(2, 3), floats(3, 100))
+    (product,) = (e for e in program.eqns if e.primitive.name == "dot_general")
+    assert told in str(product.params["precision"])
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(ArgumentError, match="tensorfloat32"):
+        config.set_matmul_precision("tf32")
+
+
+def test_programs_for_gpus_are_compiled_as_graphs(on_gpu):
+    graphs, fixed = executable._GRAPHS, executable._DETERMINISTIC
+    assert executable._options("", fixed=False) == [graphs]
+    assert executable._options("", fixed=True) == [fixed, graphs]

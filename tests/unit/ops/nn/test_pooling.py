@@ -1,0 +1,83 @@
+"""Pooling against loops over windows."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+from tests.unit.ops.test_convolution import SPACES, same
+
+from lamina import ops
+from lamina.errors import ArgumentError, ShapeError
+from tests.tables.arrays import floats
+
+
+def pooled(x, size, stride, padding, function):
+    rank = x.ndim - 2
+    pads = [(0, 0)] * rank
+    if padding == "same":
+        pads = same(x.shape[1:-1], (size,) * rank, stride, 1)
+    x = np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=np.nan)
+    lengths = [(n - size) // stride + 1 for n in x.shape[1:-1]]
+    y = np.zeros((len(x), *lengths, x.shape[-1]))
+    for place in itertools.product(*map(range, lengths)):
+        window = tuple(slice(p * stride, p * stride + size) for p in place)
+        block = x[(slice(None), *window)].reshape(len(x), -1, x.shape[-1])
+        y[(slice(None), *place)] = function(block, axis=1)
+    return y
+
+
+@pytest.mark.parametrize("rank", SPACES)
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("size, stride", [(2, 2), (3, 2), (2, 1)])
+@pytest.mark.parametrize(
+    "name, function", [("max_pool", np.nanmax), ("average_pool", np.nanmean)]
+)
+def test_pooling(rank, padding, size, stride, name, function):
+    x = floats(2, *SPACES[rank], 3)
+    expected = pooled(x, size, stride, padding, function)
+    pool = getattr(ops, name)
+    np.testing.assert_allclose(
+        pool(x, size, stride, padding), expected, rtol=1e-5, atol=1e-6
+    )
+    first = pool(np.moveaxis(x, -1, 1), size, stride, padding, "channels_first")
+    np.testing.assert_allclose(
+        np.moveaxis(first, 1, -1), expected, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_strides_default_to_the_window():
+    x = floats(2, 9, 8, 3)
+    np.testing.assert_array_equal(
+        ops.max_pool(x, (3, 2)), ops.max_pool(x, (3, 2), (3, 2))
+    )
+
+
+def test_gradients():
+    x = floats(1, 4, 4, 1)
+    slope = jax.grad(lambda x: ops.max_pool(x, 2).sum())(x)
+    highest = ops.max_pool(x, 2).repeat(2, 1).repeat(2, 2)
+    np.testing.assert_array_equal(slope, x == highest)
+    slope = jax.grad(lambda x: ops.average_pool(x, 2).sum())(x)
+    np.testing.assert_array_equal(slope, np.full_like(x, 0.25))
+
+
+def test_whole_numbers():
+    x = np.arange(-6, 6).reshape(1, 12, 1)
+    assert ops.max_pool(x, 4).ravel().tolist() == [-3, 1, 5]
+
+
+@pytest.mark.parametrize(
+    "error, call",
+    [
+        (ShapeError, lambda x: ops.max_pool(x, 7)),
+        (ArgumentError, lambda x: ops.max_pool(x, 0)),
+        (ArgumentError, lambda x: ops.average_pool(x, (2, 2, 2))),
+        (ArgumentError, lambda x: ops.average_pool(x, 2, padding="causal")),
+    ],
+)
+def test_misfits_are_named(error, call):
+    with pytest.raises(error, match=r"^(max|average)_pool: "):
+        call(floats(2, 6, 5, 3))

@@ -1,0 +1,69 @@
+"""Compiling programs, with options that XLA may not know."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from lamina import ops
+from lamina.ops.kernels.cpu.onednn import is_available
+from lamina.runtime import executable
+
+LACKING = (("xla_no_such_option", "1"),)
+
+
+@pytest.mark.parametrize("options", [executable._CONVOLUTIONS, LACKING])
+def test_convolutions_compile_with_options_or_without(options, monkeypatch):
+    monkeypatch.setattr(executable, "_CONVOLUTIONS", options)
+    executable.clear_executables()
+    x, kernel = np.ones((1, 1, 9), "float32"), np.ones((1, 1, 3), "float32")
+    program = executable.Program(
+        lambda x, kernel: jax.lax.conv(x, kernel, (1,), "VALID")
+    )
+    assert program(x, kernel).ravel().tolist() == [3.0] * 7
+    if jax.default_backend() == "cpu":
+        of = executable._options
+        assert of("stablehlo.convolution", False) == [options]
+        assert of("stablehlo.add", False) == []
+
+
+def test_options_that_the_compiler_lacks_are_left_out():
+    assert not executable._is_known(LACKING)
+    lowered = jax.jit(lambda x: x + 1).lower(0.0)
+    for wanted in ([LACKING], [executable._DETERMINISTIC, LACKING]):
+        assert executable._optimized(lowered, wanted)(0.0) == 1.0
+
+
+def test_a_program_that_cannot_be_compiled_is_reported():
+    class Lowered:
+        def compile(self, options):
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="RESOURCE"):
+        executable._optimized(Lowered(), [executable._DETERMINISTIC])
+
+
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+def test_calls_of_onednn_are_not_written_into_the_cache(recwarn):
+    """XLA can't, and JAX would warn at each."""
+    image, kernel = np.ones((1, 6, 6, 2), "float32"), np.ones((3, 3, 2, 4), "float32")
+    setting = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, setting)
+    program = executable.Program(lambda x, kernel: ops.conv(x, kernel))
+    assert "__onednn$convolution" in program._jitted.lower(image, kernel).as_text()
+    assert program(image, kernel).max() == 18.0
+    assert not recwarn
+    assert getattr(jax.config, setting) == before
+
+
+def test_only_own_programs_are_own():
+    seen = []
+
+    def function(x):
+        seen.append(executable.is_in_process_compile())
+        return x
+
+    executable.Program(function)(1.0)
+    jax.jit(function)(1.0)
+    assert seen == [True, False]
