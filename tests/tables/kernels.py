@@ -153,14 +153,14 @@ THIN_CONVOLUTIONS = convolutions(
     st.just(2), channels=THIN, filters=THIN, dilations=ONE, strides=ONE
 )
 CASES = {
-    ("attention", "rows_in_blocks"): attentions(
+    ("attention", "blockwise_attention"): attentions(
         st.integers(1, 5)
         | st.sampled_from([128, 200, 257])
         | st.sampled_from([2300, 2500]),
         rates=st.sampled_from([0.0, 0.3, 1.0]),
     ),
     ("add_bias", "gradient_by_product"): biases(),
-    ("conv", "one_product"): convolutions(largest=1),
+    ("conv", "pointwise_matmul"): convolutions(largest=1),
     ("conv", "depth_in_channels"): convolutions(ranks=st.just(3)),
     ("conv", "per_group"): convolutions(groups=st.integers(2, 3)),
     ("conv", "onednn"): convolutions(ranks=FLAT, batches=SOME),
@@ -174,10 +174,10 @@ CASES = {
     ("conv_transpose", "onednn"): transposed_convolutions(FLAT, SOME),
     ("conv_transpose", "stride_phases"): transposed_convolutions(),
     ("attention", "cudnn"): attentions(st.sampled_from([64, 128]), st.just(64), SMALL),
-    ("matmul", "turned_rows"): products(),
-    ("recurrence", "saved_gates"): recurrences(["simple", "lstm", "gru"]),
-    ("recurrence", "steps_together"): recurrences(["simple", "lstm", "gru"]),
-    ("standardize", "few_passes"): standardizations(),
+    ("matmul", "matmul_pretransposed"): products(),
+    ("recurrence", "cached_gates"): recurrences(["simple", "lstm", "gru"]),
+    ("recurrence", "unrolled"): recurrences(["simple", "lstm", "gru"]),
+    ("standardize", "fused_backward"): standardizations(),
     ("max_pool", "maxima"): pools(),
     ("max_pool", "maxima_by_axis"): pools(),
     ("average_pool", "sums_by_axis"): pools(),

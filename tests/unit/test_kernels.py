@@ -90,7 +90,7 @@ def test_choices_name_the_layer():
     found = {choice.path: choice for choice in kernels.choices(net())}
     assert found["net", "conv"].form == "reference"
     assert found["net", "inner", "pool"].op == "average_pool"
-    assert found["net", "head"].form == "turned_rows"
+    assert found["net", "head"].form == "matmul_pretransposed"
     assert len(found) == 3
 
 

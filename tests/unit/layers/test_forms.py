@@ -20,26 +20,26 @@ def attend(layer, **call):
 @pytest.mark.parametrize(
     "forms, call",
     [
-        (["rows_in_blocks"], attend(layers.MultiHeadAttention(2, 3))),
+        (["blockwise_attention"], attend(layers.MultiHeadAttention(2, 3))),
         (
-            ["rows_in_blocks"],
+            ["blockwise_attention"],
             attend(layers.GroupQueryAttention(3, 2, 1), use_causal_mask=True),
         ),
         (
-            ["rows_in_blocks"],
+            ["blockwise_attention"],
             attend(layers.MultiHeadAttention(2, 3, dropout=0.5), training=True),
         ),
         ([], attend(layers.MultiHeadAttention(2, 3, flash_attention=False))),
         (
-            ["few_passes"],
+            ["fused_backward"],
             lambda: layers.BatchNormalization()(IMAGES, training=True),
         ),
         ([], lambda: layers.BatchNormalization()(IMAGES, training=False)),
-        (["few_passes"], lambda: layers.GroupNormalization(2)(IMAGES)),
+        (["fused_backward"], lambda: layers.GroupNormalization(2)(IMAGES)),
         (["reference"], lambda: layers.LayerNormalization()(SEQUENCE)),
-        (["saved_gates"], lambda: layers.LSTM(2)(SEQUENCE)),
+        (["cached_gates"], lambda: layers.LSTM(2)(SEQUENCE)),
         (["reference"], lambda: layers.GRU(2, reset_after=False)(SEQUENCE)),
-        (["saved_gates"] * 2, lambda: layers.Bidirectional(layers.GRU(2))(SEQUENCE)),
+        (["cached_gates"] * 2, lambda: layers.Bidirectional(layers.GRU(2))(SEQUENCE)),
     ],
 )
 def test_layers_take_their_form(forms, call):

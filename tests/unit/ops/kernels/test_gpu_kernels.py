@@ -81,7 +81,7 @@ def test_recurrences_take_several_steps_together(on_gpu):
     layers = lamina.layers
     for kind in (layers.SimpleRNN, layers.LSTM, layers.GRU):
         layer = kind(2)
-        assert form_of(lambda layer=layer: layer(floats(2, 9, 3))) == ["steps_together"]
+        assert form_of(lambda layer=layer: layer(floats(2, 9, 3))) == ["unrolled"]
     softer = layers.LSTM(2, activation="relu")
     assert form_of(lambda: softer(floats(2, 9, 3))) == ["reference"]
 

@@ -37,7 +37,10 @@ ON_CPU = pytest.mark.skipif(
             ["shifted_results"],
             lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 1)), padding="same"),
         ),
-        (["one_product"], lambda: ops.conv(IMAGE, np.ones((1, 1, 16, 4)), strides=2)),
+        (
+            ["pointwise_matmul"],
+            lambda: ops.conv(IMAGE, np.ones((1, 1, 16, 4)), strides=2),
+        ),
         (
             ["per_group", *["forward_convolutions"] * 2],
             lambda: ops.conv(IMAGE, np.ones((3, 3, 8, 4))),
@@ -76,7 +79,7 @@ def test_shapes_get_their_form(forms, call):
         (["onednn"], lambda: ops.conv(IMAGE, KERNEL)),
         (["onednn"], lambda: ops.conv(IMAGE, KERNEL, strides=2)),
         (["onednn"], lambda: ops.conv(IMAGE[:, 0], KERNEL[0])),
-        (["one_product"], lambda: ops.conv(IMAGE, KERNEL[:1, :1])),
+        (["pointwise_matmul"], lambda: ops.conv(IMAGE, KERNEL[:1, :1])),
         (["per_group", *["onednn"] * 2], lambda: ops.conv(IMAGE, KERNEL[:, :, :8])),
         (
             ["depth_in_channels", "onednn"],

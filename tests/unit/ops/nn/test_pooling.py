@@ -7,11 +7,11 @@ import itertools
 import jax
 import numpy as np
 import pytest
-from tests.unit.ops.test_convolution import SPACES, same
 
 from lamina import ops
 from lamina.errors import ArgumentError, ShapeError
 from tests.tables.arrays import floats
+from tests.unit.ops.nn.test_convolution import SPACES, same
 
 
 def pooled(x, size, stride, padding, function):
