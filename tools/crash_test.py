@@ -101,6 +101,7 @@ def every_batch() -> tuple[lamina.Model, dict[str, Any]]:
     class Sums(callbacks.Callback):
         """Adds up all losses."""
 
+        needs = "batches"
         state_names = ("total",)
         total = 0.0
 

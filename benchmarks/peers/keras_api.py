@@ -76,6 +76,9 @@ def watcher_of(api: ModuleType, at_batches: bool) -> type:
             self.seen = logs
 
     class AtBatches(api.callbacks.Callback):
+        # Read by lamina only: the method does not use the model.
+        needs = "batches"
+
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.seen = logs
 

@@ -1,15 +1,12 @@
-"""What lamina finds out about a callback's needs, and what follows from them."""
+"""What callbacks declare in `needs`, and how training runs for them."""
 
 from __future__ import annotations
-
-import collections
-import math
-import time
 
 import numpy as np
 import pytest
 
 import lamina
+from lamina.errors import ArgumentError
 from lamina.training.callbacks import (
     Callback,
     CallbackList,
@@ -20,103 +17,131 @@ from lamina.training.callbacks import (
     ModelCheckpoint,
     ProgbarLogger,
     ReduceLROnPlateau,
+    SwapEMAWeights,
     TensorBoard,
     TerminateOnNaN,
 )
 from tests.unit.callbacks.helpers import X, Y, small_model
 
 
-class Epochs(Callback):
+class StopsAtEpoch(Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = True
 
 
-class Looks(Callback):
-    def __init__(self):
-        super().__init__()
-        self.losses = []
-        self.started = time.time()
-        self.counts = collections.defaultdict(int)
+class Losses(Callback):
+    needs = "batches"
 
     def on_train_batch_end(self, batch, logs=None):
-        self.losses.append(math.sqrt(np.mean(logs["loss"])))
-        self.counts[batch] += 1
-        self.note(time.time() - self.started)
-
-    def note(self, seconds):
-        print(seconds)
+        print(logs["loss"])
 
 
-class Stops(Callback):
+class LossesUndeclared(Callback):
     def on_train_batch_end(self, batch, logs=None):
-        self.model.stop_training = True
+        print(logs["loss"])
 
 
-class StopsInAnotherMethod(Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        self.act()
-
-    def act(self):
-        self.model.stop_training = True
-
-
-class HoldsAnOptimizer(Callback):
-    def __init__(self, optimizer):
-        super().__init__()
-        self.optimizer = optimizer
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.optimizer.learning_rate = 0.1
-
-
-class WillHoldAnOptimizer(Callback):
-    def on_train_begin(self, logs=None):
-        self.optimizer = self.model.optimizer
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.optimizer.learning_rate = 0.1
-
-
-class WithOlderName(Callback):
+class LossesWithOlderName(Callback):
     def on_batch_end(self, batch, logs=None):
-        print(self.model)
+        print(logs["loss"])
 
 
-class Promises(Stops):
+class LossesOfTest(Callback):
+    def on_test_batch_end(self, batch, logs=None):
+        print(logs["loss"])
+
+
+class Inherits(Losses):
+    def on_epoch_end(self, epoch, logs=None):
+        print(logs["loss"])
+
+
+class InheritsAndOverrides(Losses):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
+
+
+class InheritsAndOverridesAnother(Losses):
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = 0.1
+
+
+class InheritsOverridesAndDeclares(LossesUndeclared):
+    needs = "batches"
+
+    def on_train_batch_begin(self, batch, logs=None):
+        print(batch)
+
+
+class DeclaresForItsBase(LossesUndeclared):
     needs = "batches"
 
 
-MODEL = small_model()
+class DeclaresInInit(Callback):
+    def __init__(self):
+        super().__init__()
+        self.needs = "batches"
+
+    def on_train_batch_end(self, batch, logs=None):
+        print(logs["loss"])
+
+
+class CheckpointAtBatches(ModelCheckpoint):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
+
+
+class Bar(ProgbarLogger):
+    def on_train_batch_end(self, batch, logs=None):
+        print(logs["loss"])
+
+
+class QuickLambda(LambdaCallback):
+    needs = "batches"
+
+
+def function(*arguments):
+    pass
+
+
 NEEDS = [
     (Callback(), "epochs"),
-    (Epochs(), "epochs"),
+    (StopsAtEpoch(), "epochs"),
     (History(), "epochs"),
     (ProgbarLogger(), "epochs"),
     (EarlyStopping(), "epochs"),
     (ReduceLROnPlateau(), "epochs"),
     (TerminateOnNaN(), "epochs"),
+    (SwapEMAWeights(), "epochs"),
     (CSVLogger("log.csv"), "epochs"),
     (ModelCheckpoint("a.keras"), "epochs"),
     (ModelCheckpoint("a.keras", save_freq=10), "batches"),
     (TensorBoard(), "epochs"),
     (TensorBoard(update_freq="batch"), "batches"),
-    (Looks(), "batches"),
-    (Stops(), "model"),
-    (StopsInAnotherMethod(), "model"),
-    (HoldsAnOptimizer(MODEL.optimizer), "model"),
-    (WillHoldAnOptimizer(), "model"),
-    (WithOlderName(), "model"),
-    (Promises(), "batches"),
-    (LambdaCallback(on_epoch_end=lambda epoch, logs: MODEL.summary()), "epochs"),
-    (LambdaCallback(on_train_batch_end=lambda batch, logs: print(logs)), "batches"),
-    (LambdaCallback(on_train_batch_end=lambda batch, logs: MODEL.weights), "model"),
-    (LambdaCallback(on_batch_end=lambda batch, logs: MODEL.weights), "model"),
-    (LambdaCallback(on_test_batch_end=lambda batch, logs: MODEL.weights), "epochs"),
+    (TensorBoard(profile_batch=2), "batches"),
+    (Losses(), "batches"),
+    (LossesUndeclared(), "model"),
+    (LossesWithOlderName(), "model"),
+    (LossesOfTest(), "epochs"),
+    (Inherits(), "batches"),
+    (InheritsAndOverrides(), "model"),
+    (InheritsAndOverridesAnother(), "model"),
+    (InheritsOverridesAndDeclares(), "batches"),
+    (DeclaresForItsBase(), "batches"),
+    (DeclaresInInit(), "batches"),
+    (CheckpointAtBatches("a.keras"), "model"),
+    (Bar(), "model"),
+    (LambdaCallback(on_epoch_end=function), "epochs"),
+    (LambdaCallback(on_train_batch_end=function), "model"),
+    (LambdaCallback(on_batch_end=function), "model"),
+    (LambdaCallback(on_test_batch_end=function), "epochs"),
+    (LambdaCallback(on_train_batch_end=function, needs="batches"), "batches"),
+    (QuickLambda(on_train_batch_end=function), "batches"),
 ]
 
 
 @pytest.mark.parametrize(("callback", "needs"), NEEDS, ids=lambda v: type(v).__name__)
-def test_needs_are_found(callback, needs):
+def test_batch_methods_need_the_model_unless_their_class_declares_less(callback, needs):
     assert callback.batch_needs("train") == needs
 
 
@@ -124,21 +149,41 @@ def test_needs_are_found(callback, needs):
     ("callbacks", "needs"),
     [
         ([], "epochs"),
-        ([History(), Looks()], "batches"),
-        ([Looks(), [Stops(), History()]], "model"),
+        ([History(), Losses()], "batches"),
+        ([Losses(), [LossesUndeclared(), History()]], "model"),
     ],
 )
-def test_a_list_needs_what_the_neediest_needs(callbacks, needs):
+def test_list_needs_the_strongest_of_its_callbacks(callbacks, needs):
     assert CallbackList(callbacks).batch_needs("train") == needs
 
 
-def test_needs_are_told_apart_by_kind():
-    callback = LambdaCallback(on_test_batch_end=lambda batch, logs: MODEL.weights)
+def test_needs_depend_on_the_kind_of_batch():
+    callback = LambdaCallback(on_test_batch_end=function)
     assert callback.batch_needs("test") == "model"
     assert callback.batch_needs("predict") == "epochs"
 
 
-def test_a_rate_set_at_each_batch_holds_for_that_batch():
+def test_unknown_value_of_needs_is_refused():
+    class Misspelt(Losses):
+        needs = "batch"
+
+    with pytest.raises(ArgumentError, match="Misspelt: `needs` must be 'epochs'"):
+        small_model().fit(X, Y, verbose=0, callbacks=[Misspelt()])
+
+
+def test_lambda_callback_sees_the_weights_after_each_batch():
+    model, weights = small_model(), []
+    look = LambdaCallback(
+        on_train_batch_end=lambda batch, logs: weights.append(model.get_weights()[0])
+    )
+    model.fit(X, Y, batch_size=2, verbose=0, callbacks=[look])
+    assert len(weights) == 5
+    assert not any(
+        np.array_equal(a, b) for a, b in zip(weights, weights[1:], strict=False)
+    )
+
+
+def test_learning_rate_set_at_each_batch_applies_to_that_batch():
     rates = [0.1, 0.0, 0.0, 0.2, 0.0]
     weights = []
 
@@ -156,19 +201,19 @@ def test_a_rate_set_at_each_batch_holds_for_that_batch():
     assert moved == [False, False, True, False]
 
 
-def test_who_pauses_training_is_named(capsys):
-    small_model().fit(X, Y, verbose=2, callbacks=[Looks(), Stops()])
+def test_callback_that_pauses_training_is_named(capsys):
+    small_model().fit(X, Y, verbose=2, callbacks=[Losses(), LossesUndeclared()])
     first, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith("Training pauses at every batch, where Stops may look")
+    assert first.startswith("Training pauses at every batch for LossesUndeclared.")
 
 
-@pytest.mark.parametrize("callbacks", [[Looks()], [Epochs()], []])
-def test_nobody_is_named_who_does_not(callbacks, capsys):
+@pytest.mark.parametrize("callbacks", [[Losses()], [StopsAtEpoch()], []])
+def test_callback_that_does_not_pause_training_is_not_named(callbacks, capsys):
     small_model().fit(X, Y, verbose=2, callbacks=callbacks)
     assert "pauses" not in capsys.readouterr().out
 
 
-def test_the_model_is_current_after_each_batch():
+def test_model_is_current_after_each_batch():
     class Counting(lamina.Model):
         def __init__(self):
             super().__init__()

@@ -26,7 +26,7 @@ def trained(cut: Any = None, monkeypatch: Any = None, **fit: Any) -> Any:
         class Cutter(loop.ChunkSizer):
             chunk = property(lambda _: next(sizes), lambda *_: None)
 
-        monkeypatch.setattr(loop, "Pacer", Cutter)
+        monkeypatch.setattr(loop, "ChunkSizer", Cutter)
     x, y = blobs(fit.pop("rows", 100))
     options = {"epochs": 2, "batch_size": 8, "verbose": 0, "seed": 5, **fit}
     history = model.fit(x, y, **options)
@@ -85,7 +85,9 @@ def test_epochs_that_run_together_stop_at_the_last_finite_step() -> None:
 
 
 class EveryBatch(callbacks.Callback):
-    """Looks at logs only."""
+    """Reads only the logs of each batch."""
+
+    needs = "batches"
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +98,7 @@ class EveryBatch(callbacks.Callback):
 
 
 class EveryModel(EveryBatch):
-    """Looks at the model, so that training must pause for it."""
+    """Reads the model at each batch, so that training must pause for it."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         weights = self.model.get_weights()
@@ -220,7 +222,7 @@ def test_what_is_left_is_what_training_up_to_there_gives(
     class Cutter(loop.ChunkSizer):
         chunk = property(lambda _: next(sizes), lambda *_: None)
 
-    monkeypatch.setattr(loop, "Pacer", Cutter)
+    monkeypatch.setattr(loop, "ChunkSizer", Cutter)
     model, fit = weights(0)
     with pytest.warns(loop.NonFiniteWarning, match=f"batch {bad} "):
         model.fit(x, y, **fit)

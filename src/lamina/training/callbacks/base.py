@@ -1,51 +1,55 @@
-"""`Callback`: what `fit`, `evaluate` and `predict` call, and what it needs of them."""
+"""`Callback`: the base of objects that `fit`, `evaluate` and `predict` call."""
 
 from __future__ import annotations
 
-import dis
-import types
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 from lamina.core.check import Check
-from lamina.core.module import Module, checked_arguments, short, signature
+from lamina.core.module import checked_arguments, short, signature
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError
+from lamina.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["Callback"]
+__all__ = ["Callback", "strongest_need"]
 
 _NEVER = 2**31 - 1
+# From the strongest to the weakest.
+_NEEDS = ("model", "batches", "epochs")
 
-_TRAIN_BATCH = (
-    "on_train_batch_begin",
-    "on_train_batch_end",
-    "on_batch_begin",
-    "on_batch_end",
-)
-_TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
-_PREDICT_BATCH = ("on_predict_batch_begin", "on_predict_batch_end")
+_BATCH_HOOKS = {
+    "train": (
+        "on_train_batch_begin",
+        "on_train_batch_end",
+        "on_batch_begin",
+        "on_batch_end",
+    ),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
+}
 
 
 class Callback:
-    """Something that `fit`, `evaluate` and `predict` call as they go.
+    """Object whose methods `fit`, `evaluate` and `predict` call.
 
     Override any of the methods. `self.model` is the model, `self.params` holds
     `epochs`, `steps` and `verbose`.
 
-    Epoch methods cost nothing. Batch methods get every batch in order, with that
-    batch's logs; how training is cut for them is what `needs` says:
+    Epoch methods do not slow training down. A class that overrides a batch method is
+    called batch by batch, with the model as it is at that batch, and may change it.
+    Training then pauses at every batch, which is slow for small models. A class whose
+    batch methods read only `batch` and `logs` declares `needs = "batches"`: it still
+    gets every batch in order with that batch's logs, but for many batches at once,
+    after the device has run them. The values of `needs` are:
 
-    - `"epochs"`: no batch methods.
-    - `"batches"`: batch methods that only look at `batch` and `logs`. They are called
-      for many batches at once, after those have run.
-    - `"model"`: batch methods that look at the model or change it. Training then
-      pauses at every batch, which is slow for small models.
-
-    `None`, the default, lets lamina find out: a batch method whose code mentions a
-    model, or reaches outside in a way that can't be seen through, needs the model.
+    - `"model"`: pause at every batch. The default of a class that overrides a batch
+      method, also if its base declares less.
+    - `"batches"`: call the batch methods for many batches at once.
+    - `"epochs"`: do not call the batch methods.
 
     Example:
         >>> class Losses(Callback):
+        ...     needs = "batches"
+        ...
         ...     def on_train_batch_end(self, batch, logs=None):
         ...         print(batch, logs["loss"])
         >>> Losses().batch_needs("train")
@@ -53,11 +57,10 @@ class Callback:
     """
 
     needs: str | None = None
-    # A class whose epoch methods only look at `epoch` and `logs` sets this to true;
-    # they are then called for many short epochs at once, after those have run.
+    # A class whose epoch methods read only `epoch` and `logs` sets this to true; they
+    # are then called for many short epochs at once, after the device has run them.
     epochs_may_wait = False
-    # Attributes that change while training goes on, and that a run which is taken up
-    # again must have as they were.
+    # Attributes that change during training and that a resumed run restores.
     state_names: ClassVar[tuple[str, ...]] = ()
     arguments: ClassVar[dict[str, Check]] = {}
     # Keywords of older versions of Keras, and what to write instead.
@@ -91,15 +94,15 @@ class Callback:
 
     @property
     def model(self) -> Any:
-        """The model that is trained, evaluated or used."""
+        """The model that is trained, evaluated or used for prediction."""
         return getattr(self, "_model", None)
 
     def set_model(self, model: Any) -> None:
-        """Called with the model before anything else."""
+        """Set the model; called before the other methods."""
         self._model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Called with epochs, steps and verbosity before anything else."""
+        """Set epochs, steps and verbosity; called before the other methods."""
         self.params = params
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -171,117 +174,79 @@ class Callback:
         """
 
     def close(self) -> None:
-        """Called last, also after an error: let go of what is open."""
+        """Release open resources; called last, also after an error."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What `fit(resume=...)` keeps of this callback: plain data and arrays.
+        """Return the state that `fit(resume=...)` saves: plain data and arrays.
 
         By default the attributes listed in `state_names`.
         """
         return {name: getattr(self, name) for name in self.state_names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Be as `state_dict` was; called after `on_train_begin`."""
+        """Restore the state that `state_dict` returned.
+
+        Called after `on_train_begin`.
+        """
         for name, value in state.items():
             setattr(self, name, value)
 
     def batches_to_pause(self) -> int:
-        """How many batches of training may run before `on_train_batch_end` must see.
+        """Return after how many batches training must pause for `on_train_batch_end`.
 
-        A callback that uses the model now and then, but not after every batch, sets
-        `needs = "batches"` and tells here when the next time is. The method is then
+        A callback that uses the model after some batches only declares
+        `needs = "batches"` and overrides this method. `on_train_batch_end` is then
         called for that batch with the model as that batch left it.
         """
         return _NEVER
 
     def batch_needs(self, kind: str) -> str:
-        """What the batch methods of a kind need: one of the values of `needs`."""
-        names = {"train": _TRAIN_BATCH, "test": _TEST_BATCH, "predict": _PREDICT_BATCH}
-        hooks = [n for n in names[kind] if _overridden(self, n)]
-        if not hooks:
-            return "epochs"
-        if self.needs is not None:
-            return self.needs
-        sees = any(_sees_model(self, name) for name in hooks)
-        return "model" if sees else "batches"
+        """Return what the batch methods need: one of the values of `needs`.
+
+        Args:
+            kind: `"train"`, `"test"` or `"predict"`.
+
+        Raises:
+            ArgumentError: the class declares another value.
+        """
+        hooks = [name for name in _BATCH_HOOKS[kind] if _is_overridden(self, name)]
+        return strongest_need(_declared_needs(self, name) for name in hooks)
+
+
+def strongest_need(needs: Iterable[str]) -> str:
+    """Return the strongest of several values of `Callback.needs`."""
+    return min(needs, key=_NEEDS.index, default="epochs")
 
 
 def _differs(value: Any, default: Any) -> bool:
-    # Values such as arrays have no single truth value of their comparison.
+    # Comparing arrays does not give a single truth value.
     return value is not default and (type(value), repr(value)) != (
         type(default), repr(default),
     )  # fmt: skip
 
 
-def _overridden(callback: Any, name: str) -> bool:
-    own = getattr(callback, name, None)
+def _is_overridden(callback: Callback, name: str) -> bool:
+    method = getattr(callback, name, None)
     base = getattr(Callback, name)
-    return own is not None and getattr(own, "__func__", own) is not base
+    return method is not None and getattr(method, "__func__", method) is not base
 
 
-def _sees_model(callback: Any, name: str) -> bool:
-    """Whether a method, or one it calls on itself, may reach a model."""
-    seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        current = waiting.pop()
-        function = getattr(callback, current, None)
-        function = getattr(function, "__func__", function)
-        if not isinstance(function, types.FunctionType):
-            if current == name or callable(function):
-                return True
-            continue
-        seen.add(current)
-        names = _names(function.__code__)
-        if _reaches_model(function) or _gets_model(callback, names):
-            return True
-        own = {n: getattr(callback, n) for n in names - seen if hasattr(callback, n)}
-        methods = [n for n, value in own.items() if callable(value)]
-        if any(_holds_state(own[n]) for n in own.keys() - methods):
-            return True
-        waiting += methods
-    return False
+def _declared_needs(callback: Callback, hook: str) -> str:
+    """Return the value of `needs` that applies to an overridden batch method.
 
-
-def _gets_model(callback: Any, names: set[str]) -> bool:
-    """Whether an attribute is set only later, by a method that mentions the model."""
-    missing = {n for n in names if not hasattr(callback, n)}
-    for cls in type(callback).__mro__:
-        functions = vars(cls).values() if cls is not Callback else ()
-        for function in functions:
-            if isinstance(function, types.FunctionType) and _reaches_model(function):
-                code = dis.get_instructions(function)
-                if missing & {i.argval for i in code if i.opname == "STORE_ATTR"}:
-                    return True
-    return False
-
-
-def _names(code: types.CodeType) -> set[str]:
-    """Attributes and globals a piece of code mentions, inner functions included."""
-    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    return set(code.co_names).union(*(_names(c) for c in inner))
-
-
-def _reaches_model(function: types.FunctionType) -> bool:
-    names = _names(function.__code__)
-    if names & {"model", "_model", "set_model"}:
-        return True
-    held = [c.cell_contents for c in function.__closure__ or ()]
-    held += [function.__globals__[n] for n in names if n in function.__globals__]
-    return any(_holds_state(v) for v in held)
-
-
-def _holds_state(value: Any) -> bool:
-    """Whether a value from outside is, or may hold, something that training changes."""
-    plain = (types.ModuleType, type, types.BuiltinFunctionType, str, int, float, bool)
-    if isinstance(value, (Module, Variable)):
-        return True
-    if value is None or isinstance(value, plain):
-        return False
-    if isinstance(value, types.FunctionType):
-        return bool(_names(value.__code__) & {"model", "_model"})
-    if isinstance(value, (list, tuple, set)):
-        return any(_holds_state(v) for v in value)
-    if isinstance(value, dict):
-        return any(_holds_state(v) for v in value.values())
-    return type(value).__module__.split(".")[0] not in ("numpy", "io", "_io", "jax")
+    A declaration covers the methods of its class and of that class's bases. It says
+    nothing about a method that a subclass overrides.
+    """
+    if "needs" not in vars(callback):
+        for cls in type(callback).__mro__:
+            if "needs" in vars(cls):
+                break
+            if hook in vars(cls):
+                return "model"
+    needs = callback.needs or "model"
+    if needs not in _NEEDS:
+        raise ArgumentError(
+            f"{type(callback).__name__}: `needs` must be 'epochs', 'batches' or "
+            f"'model'. Received: needs={needs!r}."
+        )
+    return needs

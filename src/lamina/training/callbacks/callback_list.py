@@ -9,7 +9,7 @@ from typing import Any
 
 from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.runtime.compile_clock import CompileClock
-from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.base import Callback, strongest_need
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.progress.logger import ProgbarLogger
 
@@ -90,9 +90,8 @@ class CallbackList(Callback):
             callback.on_compile(kind, seconds, done)
 
     def batch_needs(self, kind: str) -> str:
-        """The strongest need among the callbacks."""
-        needs = {c.batch_needs(kind) for c in self.callbacks}
-        return next((n for n in ("model", "batches") if n in needs), "epochs")
+        """Return the strongest need among the callbacks."""
+        return strongest_need(c.batch_needs(kind) for c in self.callbacks)
 
     def allows_epoch_fusion(self) -> bool:
         """Whether all of them may be called for several epochs at once."""

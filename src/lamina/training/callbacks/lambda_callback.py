@@ -12,7 +12,10 @@ __all__ = ["LambdaCallback"]
 
 
 class LambdaCallback(Callback):
-    """Calls functions of yours in place of a `Callback`'s methods.
+    """Callback made of functions.
+
+    Training pauses at every batch for batch functions, so that they can use the model;
+    with `needs="batches"` it does not, for functions that read only `batch` and `logs`.
 
     Args:
         on_epoch_begin: called with `(epoch, logs)`.
@@ -21,12 +24,11 @@ class LambdaCallback(Callback):
         on_train_end: called with `(logs)`.
         on_train_batch_begin: called with `(batch, logs)`.
         on_train_batch_end: called with `(batch, logs)`.
-        **kwargs: functions for other methods, by the method's name; under a name that
-            is not like that of a method, an attribute.
+        **kwargs: functions for other methods, by the method's name. Other names become
+            attributes.
 
     Raises:
-        ArgumentTypeError: a `Callback` has no method of that name, but one of a
-            similar name.
+        ArgumentTypeError: a name resembles that of a method, but is not one.
 
     Example:
         >>> shout = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
@@ -42,7 +44,7 @@ class LambdaCallback(Callback):
         on_train_end: Callable[..., Any] | None = None,
         on_train_batch_begin: Callable[..., Any] | None = None,
         on_train_batch_end: Callable[..., Any] | None = None,
-        **kwargs: Callable[..., Any] | None,
+        **kwargs: Any,
     ) -> None:
         super().__init__()
         functions = {

@@ -77,10 +77,14 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
-        self.needs = "epochs" if save_freq == "epoch" else "batches"
         self._epoch = self._batches = 0
         self._writer: Future[None] | None = None
         _check_ending(self.filepath, save_weights_only)
+
+    @property
+    def needs(self) -> str:  # type: ignore[override]
+        """Need of the batch methods: none with `save_freq="epoch"`."""
+        return "epochs" if self.save_freq == "epoch" else "batches"
 
     def _is_higher_better(self) -> bool:
         return self.save_best_only and super()._is_higher_better()

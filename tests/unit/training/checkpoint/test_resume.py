@@ -259,9 +259,11 @@ def test_backup_and_restore_does_the_same_and_cleans_up(tmp_path: Path) -> None:
 class Press(callbacks.Callback):
     """Ctrl-C in a batch of training, in validation, or at the end of an epoch."""
 
+    needs = "batches"
+
     def __init__(self, when: str) -> None:
         super().__init__()
-        self.when, self.needs = when, "batches"
+        self.when = when
 
     def _press(self, when: str, now: bool) -> None:
         if now and when == self.when:
@@ -293,6 +295,8 @@ def test_ctrl_c_keeps_the_place(name: str, when: str, tmp_path: Path) -> None:
     seen: list[int] = []
 
     class Count(callbacks.Callback):
+        needs = "batches"
+
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             seen.append(batch)
 

@@ -39,8 +39,6 @@ class ProgbarLogger(Callback):
     all that is written to files, and with `verbose=2`.
     """
 
-    needs = "epochs"
-
     def __init__(self) -> None:
         super().__init__()
         self.others: Sequence[Callback] = ()
@@ -58,14 +56,15 @@ class ProgbarLogger(Callback):
     # When something is shown
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Name the callbacks that make training pause at every batch, if there are."""
+        """Name the callbacks for which training pauses at every batch."""
         self._in_fit = True
         slow = [c for c in self.others if c.batch_needs("train") == "model"]
         if slow and self.params.get("verbose", 1):
             names = ", ".join(dict.fromkeys(type(c).__name__ for c in slow))
             _write_line(
-                f"Training pauses at every batch, where {names} may look at the model; "
-                "`needs = 'batches'` in that class promises it does not."
+                f"Training pauses at every batch for {names}. If its batch methods "
+                "read only `batch` and `logs`, speed training up with "
+                "`needs = 'batches'` in the class."
             )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

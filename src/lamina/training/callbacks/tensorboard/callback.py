@@ -89,12 +89,16 @@ class TensorBoard(Callback):
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self.profile_batch = _range(profile_batch)
-        by_epochs = update_freq == "epoch" and self.profile_batch is None
-        self.needs = "epochs" if by_epochs else "batches"
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._profiling = False
         self._epoch_start = 0, 0.0
+
+    @property
+    def needs(self) -> str:  # type: ignore[override]
+        """Need of the batch methods: none without metrics or a profile of batches."""
+        by_epochs = self.update_freq == "epoch" and self.profile_batch is None
+        return "epochs" if by_epochs else "batches"
 
     def _writer(self, name: str) -> Any:
         if name not in self._writers:
