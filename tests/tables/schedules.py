@@ -1,4 +1,4 @@
-"""Learning-rate schedules, asked at the steps of `STEPS`."""
+"""Learning rate schedules, evaluated at `STEPS`."""
 
 from __future__ import annotations
 

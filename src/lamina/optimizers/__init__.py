@@ -1,4 +1,4 @@
-"""Optimizers: how variables follow their gradients."""
+"""Optimizers: gradient-based update rules."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ optimizer_registry.aliases.update({cls.__name__.lower(): cls for cls in _CLASSES
 
 @filter_traceback
 def get(identifier: Any) -> Any:
-    """An optimizer from whatever `compile` takes for one.
+    """Return the optimizer that an identifier names or describes.
 
     Args:
         identifier: a name, a config, a class, an Optax transformation, an optimizer,
             or `None`.
 
     Raises:
-        UnknownNameError: no optimizer has that name; the nearest ones are offered.
-        ArgumentError: the identifier is something else.
+        UnknownNameError: no optimizer has that name; the message suggests the nearest.
+        ArgumentError: the identifier has an unsupported type.
 
     Example:
         >>> get("rmsprop"), get(SGD(momentum=0.5))
@@ -96,17 +96,17 @@ def get(identifier: Any) -> Any:
     if isinstance(found, Optimizer):
         return found
     raise ArgumentError(
-        f"Can't make an optimizer of {identifier!r}: give a name such as 'adam', or an "
-        "optimizer of lamina or Optax."
+        f"Cannot interpret {identifier!r} as an optimizer: pass a name such as 'adam', "
+        "or an optimizer of lamina or Optax."
     )
 
 
 @filter_traceback
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """An optimizer's config, as files hold it.
+    """Return the config of an optimizer.
 
     Args:
-        optimizer: any optimizer but one made of an Optax transformation.
+        optimizer: any optimizer except `OptaxOptimizer`.
     """
     return registry.serialize(optimizer)
 
@@ -115,11 +115,11 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
 def deserialize(
     config: dict[str, Any], custom_objects: dict[str, Any] | None = None
 ) -> Optimizer:
-    """The optimizer that a config describes, without its state.
+    """Create an optimizer from its config, without its state.
 
     Args:
-        config: what `serialize` returned; the class may be in small letters.
-        custom_objects: classes by the name the config uses.
+        config: a config returned by `serialize`; the class name may be lowercase.
+        custom_objects: classes by the name that the config uses.
 
     Example:
         >>> deserialize({"class_name": "sgd", "config": {"learning_rate": 0.5}})

@@ -1,4 +1,4 @@
-"""The arguments that optimizers share: their names, checks and kinds."""
+"""Names, types and checks of the arguments that optimizers share."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ __all__ = [
     "SharedArguments",
     "SlotHyperparameter",
     "check_combinations",
-    "unknown_arguments",
+    "unknown_arguments_error",
 ]
 
 
 class CommonArguments(TypedDict, total=False):
-    """What every optimizer takes besides its own arguments; see `Optimizer`."""
+    """Keyword arguments of every optimizer; see `Optimizer`."""
 
     clipnorm: float | None
     clipvalue: float | None
@@ -49,12 +49,12 @@ class CommonArguments(TypedDict, total=False):
 
 
 class SharedArguments(CommonArguments, total=False):
-    """The same, for rules whose weight decay is off by default."""
+    """Keyword arguments of optimizers whose weight decay is off by default."""
 
     weight_decay: float | None
 
 
-def _is_rate(value: Any) -> bool:
+def _is_learning_rate(value: Any) -> bool:
     if callable(value):
         return True
     if isinstance(value, (Variable, jax.Array, np.ndarray)):
@@ -65,7 +65,7 @@ def _is_rate(value: Any) -> bool:
 CHECKS = {
     "learning_rate": Check(
         "a number of at least 0, a schedule, or a function of the step",
-        _is_rate,
+        _is_learning_rate,
         ("0.1", -0.1, None, float("nan")),
     ),
     "weight_decay": optional(at_least(0)),
@@ -83,27 +83,27 @@ CHECKS = {
 
 _OLD_NAMES = {
     "lr": "Write `learning_rate`.",
-    "decay": "Give a schedule as the learning rate: "
+    "decay": "Pass a schedule as the learning rate: "
     "`learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)`.",
 }
 
 
-def unknown_arguments(cls: type, names: Iterable[str]) -> ArgumentTypeError:
-    """The error for keywords that an optimizer does not take."""
+def unknown_arguments_error(cls: type, names: Iterable[str]) -> ArgumentTypeError:
+    """Return the error for keywords that an optimizer does not accept."""
     error = unknown_keyword_error(cls, names)
     hints = [_OLD_NAMES[name] for name in names if name in _OLD_NAMES]
     return ArgumentTypeError(" ".join([str(error), *hints]))
 
 
 def check_combinations(optimizer: Any) -> None:
-    """Raise for arguments of which one leaves the other without effect."""
+    """Raise if one argument makes another ineffective."""
     owner = type(optimizer).__name__
     clips = [(n, getattr(optimizer, n)) for n in CHECKS if "clip" in n]
     given = [f"{name}={value}" for name, value in clips if value is not None]
     if len(given) > 1:
         raise ArgumentError(
-            f"{owner}: give only one of `clipnorm`, `clipvalue` and `global_clipnorm`. "
-            f"Received: {', '.join(given)}."
+            f"{owner}: only one of `clipnorm`, `clipvalue` and `global_clipnorm` may "
+            f"be set. Received: {', '.join(given)}."
         )
     if optimizer.ema_overwrite_frequency is not None and not optimizer.use_ema:
         raise ArgumentError(
@@ -113,26 +113,27 @@ def check_combinations(optimizer: Any) -> None:
 
 
 class SlotHyperparameter(Hyperparameter):
-    """A hyperparameter whose slot exists only if it is not 0 on building."""
+    """A hyperparameter whose slot exists only if it is nonzero at build time."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         before = instance.__dict__.get(self.name)
         if getattr(instance, "built", False) and (before == 0) != (value == 0):
             raise StateError(
-                f"{type(instance).__name__}: `{self.name}` can't go from {before} to "
-                f"{value} once the optimizer is built, because its state has a part "
-                "for it or has none. Make a new optimizer."
+                f"{type(instance).__name__}: `{self.name}` cannot change from {before} "
+                f"to {value} once the optimizer is built, because a slot exists only "
+                "for a nonzero value. Make a new optimizer."
             )
         super().__set__(instance, value)
 
 
 class ComplementHyperparameter(Hyperparameter):
-    """A `Hyperparameter` that keeps 1 minus itself under another name.
+    """A `Hyperparameter` that stores 1 minus its value in another attribute.
 
-    Programs take numbers as float32, where 1 - 0.999 is wrong in its fifth digit.
+    Compiled programs take hyperparameters as float32, in which 1 - 0.999 is wrong in
+    the fifth digit.
 
     Args:
-        other: the attribute, a `Hyperparameter`, that holds 1 minus the value.
+        other: the attribute, a `Hyperparameter`, that stores 1 minus the value.
     """
 
     def __init__(self, other: str) -> None:

@@ -1,13 +1,14 @@
-"""`Optimizer`: new values for variables from their gradients.
+"""Base class of optimizers.
 
-A rule is two pure functions, `slots` and `update`; this file does everything else.
+An update rule consists of two pure functions, `slots` and `update`; the base class
+implements clipping, weight decay, averaging, accumulation and files.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -21,9 +22,19 @@ from lamina.core.module import Hyperparameter, described_names, snake_case, uniq
 from lamina.core.registry import Registry, serialize
 from lamina.core.scope import no_state
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, FileFormatError, StateError
-from lamina.optimizers.arguments import CHECKS, check_combinations, unknown_arguments
-from lamina.optimizers.gradients import choose, clip, global_clip, matched, upcast
+from lamina.errors import ArgumentTypeError, StateError
+from lamina.optimizers.arguments import (
+    CHECKS,
+    check_combinations,
+    unknown_arguments_error,
+)
+from lamina.optimizers.gradients import (
+    clip_by_global_norm,
+    clip_by_norm,
+    match_gradients,
+    upcast,
+    update_if,
+)
 from lamina.optimizers.schedules import LearningRateSchedule
 from lamina.optimizers.variables import VariableMaker
 
@@ -35,34 +46,36 @@ Slots = dict[str, Any]
 
 
 def zeros(variable: Variable) -> np.ndarray:
-    """Zeros for a slot, made on the host so that nothing is compiled for them."""
+    """Return zeros for a slot, made on the host so that nothing is compiled."""
     return np.zeros(variable.shape, variable.dtype)
 
 
 class Optimizer(VariableMaker):
-    """Base of optimizers: override `slots` and `update`.
+    """Base class of optimizers: override `slots` and `update`.
 
-    Or write a rule as for Keras: make variables in `build` with
+    Rules written for Keras work too: they create variables in `build` with
     `add_optimizer_variables`, and change them in `update_step`.
 
-    A step does the following, in this order: divide the gradients by
-    `loss_scale_factor`, accumulate them, decay the weights, clip the gradients, call
-    `update`, take averages, apply the variables' constraints.
+    A step divides the gradients by `loss_scale_factor`, accumulates them, decays the
+    weights, clips the gradients, calls `update`, updates the averages and applies the
+    variables' constraints, in this order.
 
     Args:
         learning_rate: a number, a schedule, or a function of nothing or of the step.
-        weight_decay: share of each weight, times the learning rate, taken off it.
-        clipnorm: longest norm of each gradient.
+        weight_decay: decay rate; each step subtracts
+            learning_rate * weight_decay * weight from each weight.
+        clipnorm: largest norm of each gradient.
         clipvalue: largest absolute value in a gradient.
-        global_clipnorm: longest norm of all gradients together.
-        use_ema: whether to average the weights over time, and to end training with
-            the averages: average = momentum * average + (1 - momentum) * weight.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: whether to track a moving average of the weights, which replaces
+            them at the end: average = momentum * average + (1 - momentum) * weight.
         ema_momentum: the momentum of the averages.
-        ema_overwrite_frequency: after how many updates the averages replace the
-            weights; `None` for the end of training only.
-        loss_scale_factor: the loss is multiplied by it, the gradients divided.
-        gradient_accumulation_steps: batches whose mean gradient makes one update.
-        name: a unique name; made from the class's name when `None`.
+        ema_overwrite_frequency: number of updates after which the averages replace
+            the weights; `None` for the end of training only.
+        loss_scale_factor: factor that scales the loss and divides the gradients.
+        gradient_accumulation_steps: number of batches whose mean gradient makes one
+            update.
+        name: a unique name; derived from the class name when `None`.
 
     Example:
         >>> class SignDescent(Optimizer):
@@ -79,8 +92,8 @@ class Optimizer(VariableMaker):
     clipvalue, global_clipnorm = Hyperparameter(), Hyperparameter()
     ema_momentum, loss_scale_factor = Hyperparameter(), Hyperparameter()
 
-    # In Keras's files the slots of one variable stand together, those of the next
-    # follow; only the slots named here stand apart, at the end, for all variables.
+    # Keras's files store slots variable by variable, except the slots named here,
+    # which follow at the end for all variables.
     slots_apart: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -99,7 +112,7 @@ class Optimizer(VariableMaker):
         **kwargs: Any,
     ) -> None:
         if kwargs:
-            raise unknown_arguments(type(self), kwargs)
+            raise unknown_arguments_error(type(self), kwargs)
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.built = False
         self.weight_decay = weight_decay
@@ -110,27 +123,27 @@ class Optimizer(VariableMaker):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         check_combinations(self)
-        # What is in an attribute's values is the optimizer's own; the model's
-        # variables are only keys. The rest stands in the order of Keras's files.
+        # Modules track the variables in attribute values, in order of assignment,
+        # which is the order of Keras's files. The model's variables are only keys.
         self._positions: dict[Variable, int] = {}
         self._undecayed: set[Variable] = set()
         self._undecayed_names: tuple[str, ...] = ()
-        self._iterations = self._own(np.int32(0), "iteration")
-        self._learning_rate = self._rate(learning_rate)
+        self._iterations = self._make_variable(np.int32(0), "iteration")
+        self._learning_rate = self._make_learning_rate(learning_rate)
         self._averages: list[Variable] = []
         self._accumulators: list[Variable] = []
         self._slots: dict[tuple[str, int], Variable] = {}
         self._slot_names: tuple[str, ...] = ()
-        self._added = []
+        self._added_variables = []
 
     # The rule
 
     def slots(self, variable: Variable) -> Slots:
-        """Initial values of what the rule remembers of a variable, by name."""
+        """Return the initial slots of a variable, by name."""
         return {}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> Any:
-        """What `update` gets as its learning rate, computed once for all variables.
+        """Return the `learning_rate` passed to `update`, once for all variables.
 
         Args:
             step: the number of this update, a float that starts at 1.
@@ -146,28 +159,28 @@ class Optimizer(VariableMaker):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots: a pure function.
+        """Return a variable's new value and slots: a pure function.
 
         Args:
-            gradient: the loss's gradient by the variable.
+            gradient: the gradient of the loss with respect to the variable.
             value: the variable's value.
-            slots: what the rule remembers of it.
+            slots: the variable's slots.
             step: the number of this update, a float that starts at 1.
-            learning_rate: what `prepare` returned.
+            learning_rate: the value returned by `prepare`.
         """
         raise StateError(f"{type(self).__name__} has no `update` method: define one.")
 
     def decay_of(self, variable: Variable) -> Any:
-        """The weight decay of a variable, or `None`."""
+        """Return the weight decay of a variable, or `None`."""
         return None if variable in self._undecayed else self.weight_decay
 
     # State
 
     def build(self, variables: Iterable[Variable]) -> None:
-        """Make the state for these variables, in this order.
+        """Create the state for these variables, in this order.
 
         Raises:
-            StateError: the optimizer was built for other ones.
+            StateError: the optimizer was built for other variables.
         """
         variables = list(variables)
         if self.built:
@@ -176,23 +189,27 @@ class Optimizer(VariableMaker):
         self._positions = {variable: i for i, variable in enumerate(variables)}
         self._undecayed |= {v for v in variables if self._has_undecayed_name(v)}
         if self.use_ema:
-            self._averages = [self._own_for(v, zeros(v), "average") for v in variables]
+            self._averages = [
+                self._make_variable_for(v, zeros(v), "average") for v in variables
+            ]
         if self.gradient_accumulation_steps is not None:
             name = "gradient_accumulator"
-            self._accumulators = [self._own_for(v, zeros(v), name) for v in variables]
-        with no_state():  # numbers of the rule, traced in a step, decide on slots
+            self._accumulators = [
+                self._make_variable_for(v, zeros(v), name) for v in variables
+            ]
+        with no_state():  # `slots` reads hyperparameters, which a step may trace
             self._slots = self._make_slots()
         self._slot_names = tuple(dict.fromkeys(name for name, _ in self._slots))
         self.built = True
 
     def _make_slots(self) -> dict[tuple[str, int], Variable]:
-        wanted = [(v, i, self.slots(v)) for v, i in self._positions.items()]
-        names = {name for _, _, slots in wanted for name in slots}
+        initial = [(v, i, self.slots(v)) for v, i in self._positions.items()]
+        names = {name for _, _, slots in initial for name in slots}
         groups = [names.difference(self.slots_apart), *({n} for n in self.slots_apart)]
         return {
-            (name, i): self._own_for(variable, value, name)
+            (name, i): self._make_variable_for(variable, value, name)
             for group in groups
-            for variable, i, slots in wanted
+            for variable, i, slots in initial
             for name, value in slots.items()
             if name in group
         }
@@ -206,35 +223,29 @@ class Optimizer(VariableMaker):
         unknown = [v.path for v in variables if v not in self._positions]
         if unknown:
             raise StateError(
-                f"{type(self).__name__} {self.name!r} was built for other variables "
-                f"and does not know {', '.join(unknown)}. Make a new optimizer for "
-                "them."
+                f"{type(self).__name__} {self.name!r} was built for other variables, "
+                f"without {', '.join(unknown)}. Make a new optimizer for them."
             )
 
     @property
-    def variables(self) -> list[Variable]:
-        """The optimizer's own variables, in the order of Keras's files."""
-        return self.all_variables()
-
-    @property
     def iterations(self) -> Any:
-        """How many updates have been made."""
+        """Number of updates made."""
         if self.gradient_accumulation_steps is None:
             return self._iterations
         return self._iterations.value // self.gradient_accumulation_steps
 
     @property
     def learning_rate(self) -> Any:
-        """The learning rate: a `Variable`, or a schedule's value for this step.
+        """Learning rate: a `Variable`, or the value of a schedule at this step.
 
         Assign a number, a schedule or a function to change it.
         """
-        held = self._learning_rate
-        if isinstance(held, Variable):
-            return held
-        if isinstance(held, LearningRateSchedule) or inspect.signature(held).parameters:
-            return held(self._iterations.value)
-        return held()
+        rate = self._learning_rate
+        if isinstance(rate, Variable):
+            return rate
+        if isinstance(rate, LearningRateSchedule) or inspect.signature(rate).parameters:
+            return rate(self._iterations.value)
+        return rate()
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -247,26 +258,26 @@ class Optimizer(VariableMaker):
         else:
             raise ArgumentTypeError(
                 f"{type(self).__name__}: the learning rate follows "
-                f"{self._learning_rate!r}, so it can't be set to {value!r}. Make the "
-                "optimizer with a number as `learning_rate`, or assign a schedule."
+                f"{self._learning_rate!r}, so it cannot be set to {value!r}. Create "
+                "the optimizer with a number as `learning_rate`, or assign a schedule."
             )
 
-    def _rate(self, value: Any) -> Any:
+    def _make_learning_rate(self, value: Any) -> Any:
         if callable(value):
             return value
         dtype = "float64" if config.floatx() == "float64" else "float32"
-        return self._own(np.asarray(value, dtype), "learning_rate")
+        return self._make_variable(np.asarray(value, dtype), "learning_rate")
 
     def exclude_from_weight_decay(
         self,
         var_list: Iterable[Variable] | None = None,
         var_names: Iterable[str] | None = None,
     ) -> None:
-        """Keep weight decay off some variables; call it before `build`.
+        """Exclude variables from weight decay; call it before `build`.
 
         Args:
             var_list: the variables.
-            var_names: patterns found in the names of the variables, such as "bias".
+            var_names: regular expressions searched in the names, such as "bias".
         """
         if self.built:
             raise StateError(
@@ -286,20 +297,20 @@ class Optimizer(VariableMaker):
         grads: Sequence[Any],
         trainable_variables: Sequence[Variable] | None = None,
     ) -> None:
-        """Change variables by their gradients.
+        """Update variables from their gradients.
 
         Args:
-            grads: one gradient for each variable; `None` leaves a variable alone.
-            trainable_variables: the variables; `None` for those of `build`.
+            grads: one gradient for each variable; a variable with `None` is skipped.
+            trainable_variables: the variables; `None` for those passed to `build`.
 
         Raises:
             StateError: not built, or built for other variables.
-            ArgumentError: no gradient at all, or another number of them.
+            ArgumentError: all gradients are `None`, or their number is wrong.
         """
         if len(grads) == 0:
             return
-        targets = self._targets(trainable_variables)
-        gradients, variables = matched(type(self).__name__, grads, targets)
+        targets = self._resolve_variables(trainable_variables)
+        gradients, variables = match_gradients(type(self).__name__, grads, targets)
         if self.loss_scale_factor is not None:
             gradients = [gradient / self.loss_scale_factor for gradient in gradients]
         if self.gradient_accumulation_steps is None:
@@ -307,20 +318,23 @@ class Optimizer(VariableMaker):
         else:
             self._accumulate(gradients, variables, self.gradient_accumulation_steps)
         if self.use_ema:
-            self._average()
+            self._update_averages()
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable.value))
         self._iterations.assign_add(1)
 
-    def _targets(self, variables: Sequence[Variable] | None) -> list[Variable]:
+    def _resolve_variables(
+        self, variables: Sequence[Variable] | None
+    ) -> list[Variable]:
         if variables is not None:
             self.build(variables)
             return list(variables)
         if not self.built:
             raise StateError(
-                f"{type(self).__name__} does not know its variables yet: call "
-                "`optimizer.build(trainable_variables)`, or pass them to `apply`."
+                f"{type(self).__name__} is not built: call "
+                "`optimizer.build(trainable_variables)`, or pass the variables to "
+                "`apply`."
             )
         return self.changed_variables
 
@@ -333,51 +347,56 @@ class Optimizer(VariableMaker):
             if decay is not None:
                 value = upcast(variable.value)
                 variable.assign(value - value * decay * learning_rate)
-        self._descend(self._clip(gradients), variables, jnp.asarray(learning_rate))
+        self._apply_rule(
+            self._clip_gradients(gradients), variables, jnp.asarray(learning_rate)
+        )
 
-    def _descend(self, gradients: Any, variables: Any, learning_rate: Any) -> None:
+    def _apply_rule(self, gradients: Any, variables: Any, learning_rate: Any) -> None:
         if type(self).update_step is not Optimizer.update_step:
-            change, rate = self.update_step, learning_rate
+            update, rate = self.update_step, learning_rate
         else:
-            change, rate = self._change, self.prepare(self._step(), learning_rate)
+            update = self._update_variable
+            rate = self.prepare(self._step_number(), learning_rate)
         for gradient, variable in zip(gradients, variables, strict=True):
-            change(gradient, variable, rate)
+            update(gradient, variable, rate)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Change one variable and what is remembered of it, with `update`."""
-        rate = self.prepare(self._step(), jnp.asarray(learning_rate))
-        self._change(gradient, variable, rate)
+        """Update one variable and its slots, with `update`."""
+        rate = self.prepare(self._step_number(), jnp.asarray(learning_rate))
+        self._update_variable(gradient, variable, rate)
 
-    def _change(self, gradient: jax.Array, variable: Variable, rate: Any) -> None:
+    def _update_variable(
+        self, gradient: jax.Array, variable: Variable, rate: Any
+    ) -> None:
         i = self._positions[variable]
         names = [name for name in self._slot_names if (name, i) in self._slots]
         slots = {name: upcast(self._slots[name, i].value) for name in names}
         value, slots = self.update(
-            gradient, upcast(variable.value), slots, self._step(), rate
+            gradient, upcast(variable.value), slots, self._step_number(), rate
         )
         variable.assign(value)
         for name in names:
             self._slots[name, i].assign(slots[name])
 
-    def _step(self) -> jax.Array:
-        return (self._updates() + 1).astype(jnp.float32)
+    def _step_number(self) -> jax.Array:
+        return (self._update_count() + 1).astype(jnp.float32)
 
     def _get_variable_index(self, variable: Variable) -> int:
-        """A variable's place among those of `build`, under Keras's name."""
+        """Return a variable's index in the list passed to `build`; Keras's name."""
         return self._positions[variable]
 
-    def _updates(self) -> jax.Array:
-        done = self.iterations
-        return done.value if isinstance(done, Variable) else done
+    def _update_count(self) -> jax.Array:
+        count = self.iterations
+        return count.value if isinstance(count, Variable) else count
 
-    def _clip(self, gradients: list[jax.Array]) -> list[jax.Array]:
+    def _clip_gradients(self, gradients: list[jax.Array]) -> list[jax.Array]:
         if self.clipnorm is not None:
-            return [clip(gradient, self.clipnorm) for gradient in gradients]
+            return [clip_by_norm(gradient, self.clipnorm) for gradient in gradients]
         if self.clipvalue is not None:
-            most = self.clipvalue
-            return [jnp.clip(gradient, -most, most) for gradient in gradients]
+            limit = self.clipvalue
+            return [jnp.clip(gradient, -limit, limit) for gradient in gradients]
         if self.global_clipnorm is not None:
-            return global_clip(gradients, self.global_clipnorm)
+            return clip_by_global_norm(gradients, self.global_clipnorm)
         return gradients
 
     def _accumulate(
@@ -392,25 +411,25 @@ class Optimizer(VariableMaker):
             for total in sums:
                 total.assign(jnp.zeros_like(total.value))
 
-        full = (self._iterations.value + 1) % steps == 0
-        choose(full, update, lambda: None, [*self._positions, *self.variables])
+        is_due = (self._iterations.value + 1) % steps == 0
+        update_if(is_due, update, lambda: None, [*self._positions, *self.variables])
 
-    def _average(self) -> None:
-        updates = self._updates()
-        # The first average is the first weight.
+    def _update_averages(self) -> None:
+        updates = self._update_count()
+        # The weights after the first update initialize the averages.
         momentum = jnp.where(updates == 0, 0.0, self.ema_momentum)
         for variable, average in zip(self._positions, self._averages, strict=True):
             value = upcast(variable.value)
             mean = momentum * upcast(average.value) + (1.0 - momentum) * value
             average.assign(mean)
             if self.ema_overwrite_frequency is not None:
-                due = (updates + 1) % self.ema_overwrite_frequency == 0
-                variable.assign(jnp.where(due, mean, value))
+                is_due = (updates + 1) % self.ema_overwrite_frequency == 0
+                variable.assign(jnp.where(is_due, mean, value))
 
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[Any, Variable]]
     ) -> Variable:
-        """Change variables by pairs of gradient and variable; returns the step."""
+        """Update variables from (gradient, variable) pairs and return the step."""
         grads, variables = zip(*grads_and_vars, strict=True)
         self.apply(grads, variables)
         return self._iterations
@@ -421,17 +440,17 @@ class Optimizer(VariableMaker):
         grads: Sequence[Any],
         trainable_variables: Sequence[Any],
     ) -> tuple[list[jax.Array], list[jax.Array]]:
-        """`apply` as a pure function of values.
+        """Compute what `apply` does as a pure function of values.
 
         Args:
             optimizer_variables: values of `variables`.
             grads: one gradient for each variable.
-            trainable_variables: values of the variables of `build`.
+            trainable_variables: values of the variables passed to `build`.
 
         Returns:
-            The new values of the trainable variables, and of the optimizer's.
+            The new values of the trainable variables, and those of the optimizer.
         """
-        targets = self._targets(None)
+        targets = self._resolve_variables(None)
         _, values = stateless.call(
             self.apply,
             [*targets, *self.variables],
@@ -441,11 +460,11 @@ class Optimizer(VariableMaker):
         return values[: len(targets)], values[len(targets) :]
 
     def scale_loss(self, loss: jax.Array) -> jax.Array:
-        """The loss to differentiate: multiplied by `loss_scale_factor`, if any."""
+        """Return the loss multiplied by `loss_scale_factor`, if it is set."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
     def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
-        """End training: with `use_ema`, the averages become the variables' values."""
+        """Replace the variables' values by their averages, with `use_ema`."""
         if not self.use_ema or int(self._iterations) == 0:
             return
         var_list = list(var_list)
@@ -453,40 +472,19 @@ class Optimizer(VariableMaker):
         for variable in var_list:
             variable.assign(self._averages[self._positions[variable]])
 
-    # Files
-
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the state into a mapping, under "0", "1", ..."""
-        for i, variable in enumerate(self.variables):
-            store[str(i)] = variable
-
-    def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Take the state from a mapping that `save_own_variables` has filled.
-
-        Raises:
-            FileFormatError: the mapping is of another optimizer.
-        """
-        if len(store) != len(self.variables):
-            raise FileFormatError(
-                f"The state of {type(self).__name__} has {len(self.variables)} "
-                f"variables, that in the file {len(store)}. The model, the optimizer "
-                "and its options must be those that were saved, and the optimizer "
-                "built, before its state is loaded."
-            )
-        for i, variable in enumerate(self.variables):
-            variable.assign(np.asarray(store[str(i)]))
+    # Configs
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """An optimizer made with the arguments that `get_config` returned."""
+        """Create an optimizer from the arguments that `get_config` returned."""
         if isinstance(config, dict) and not config.get("use_ema"):
-            # Older files have numbers here that nothing uses.
+            # Older files hold a value here that has no effect.
             unused = "ema_overwrite_frequency"
             config = {k: v for k, v in config.items() if k != unused}
         return super().from_config(config)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, with numbers as they are now."""
+        """Return the constructor's arguments with their current values."""
         known = described_names(type(self))
         values = {
             name: serialize(getattr(self, name))

@@ -1,4 +1,4 @@
-"""What happens to arrays before a rule sees them, and to state under a condition."""
+"""Gradient casting, clipping and conditional updates."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.runtime.row_layout import as_rows
 
-__all__ = ["choose", "clip", "elementwise", "global_clip", "matched", "upcast"]
+__all__ = [
+    "update_if",
+    "clip_by_norm",
+    "elementwise",
+    "clip_by_global_norm",
+    "match_gradients",
+    "upcast",
+]
 
 Update = Callable[..., tuple[jax.Array, dict[str, Any]]]
 
 
 def upcast(array: jax.Array) -> jax.Array:
-    """The array in 32 bits at least: rules do not compute in 16."""
+    """Cast 16-bit arrays to float32: update rules compute in 32 bits or more."""
     return array.astype(jnp.float32) if array.dtype.itemsize < 4 else array
 
 
 def elementwise(update: Update) -> Update:
-    """Let an `update` that treats each number by itself work on rows."""
+    """Flatten the arrays that an elementwise `update` takes, where it is faster."""
 
     @wraps(update)
-    def by_rows(
+    def flattened_update(
         self: Any,
         gradient: jax.Array,
         value: jax.Array,
@@ -38,23 +45,24 @@ def elementwise(update: Update) -> Update:
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, dict[str, Any]]:
-        pair = as_rows([gradient, value])
-        named = dict(zip(slots, as_rows(slots.values()), strict=True))
-        new_value, new = update(self, *pair, named, step, learning_rate)
-        shaped = {name: new[name].reshape(slot.shape) for name, slot in slots.items()}
-        return new_value.reshape(value.shape), shaped
+        flat = as_rows([gradient, value])
+        flat_slots = dict(zip(slots, as_rows(slots.values()), strict=True))
+        new_value, new = update(self, *flat, flat_slots, step, learning_rate)
+        new_slots = {name: new[name].reshape(s.shape) for name, s in slots.items()}
+        return new_value.reshape(value.shape), new_slots
 
-    return by_rows
+    return flattened_update
 
 
-def matched(
+def match_gradients(
     owner: str, gradients: Sequence[Any], variables: Sequence[Variable]
 ) -> tuple[list[jax.Array], list[Variable]]:
-    """The gradients that are not `None`, in 32 bits, and their variables.
+    """Return the gradients that are not `None`, upcast, and their variables.
 
     Raises:
-        ArgumentError: another number of gradients than of variables, or none at all.
-        ShapeError: a gradient has another shape than its variable.
+        ArgumentError: the numbers of gradients and variables differ, or all gradients
+            are `None`.
+        ShapeError: the shapes of a gradient and its variable differ.
     """
     if len(gradients) != len(variables):
         raise ArgumentError(
@@ -66,57 +74,59 @@ def matched(
     missing = [v.path for g, v in pairs if g is None]
     if not found:
         raise ArgumentError(
-            f"{owner}: there is no gradient for any variable. Does the loss depend on "
-            "them?"
+            f"{owner}: there is no gradient for any variable. Compute the loss from "
+            "the trainable variables."
         )
     if missing:
         warnings.warn(
             f"There is no gradient for {', '.join(missing)}: the loss does not depend "
-            "on it.",
+            "on these variables, so they are not trained.",
             stacklevel=3,
         )
     for gradient, variable in found:
         if gradient.shape != variable.shape:
             raise ShapeError(
                 f"{owner}: the variable {variable.path!r} has shape {variable.shape}, "
-                f"so its gradient can't have {gradient.shape}."
+                f"so its gradient cannot have shape {gradient.shape}."
             )
     return [g for g, _ in found], [v for _, v in found]
 
 
-def _norm(arrays: Sequence[jax.Array]) -> jax.Array:
+def _global_norm(arrays: Sequence[jax.Array]) -> jax.Array:
     return jnp.sqrt(jnp.sum(jnp.stack([jnp.sum(jnp.square(a)) for a in arrays])))
 
 
-def clip(gradient: jax.Array, longest: Any) -> jax.Array:
-    """A gradient, shortened to a norm where its own is longer."""
-    return gradient * longest / jnp.maximum(_norm([gradient]), longest)
+def clip_by_norm(gradient: jax.Array, max_norm: Any) -> jax.Array:
+    """Scale a gradient down to `max_norm` if its norm is larger."""
+    return gradient * max_norm / jnp.maximum(_global_norm([gradient]), max_norm)
 
 
-def global_clip(gradients: Sequence[jax.Array], longest: Any) -> list[jax.Array]:
-    """Gradients, shortened together to a norm where their common one is longer."""
-    norm = _norm(gradients)
-    scale = longest * jnp.minimum(1.0 / norm, 1.0 / longest)
-    # An infinite gradient must show, not turn the others into zeros.
+def clip_by_global_norm(
+    gradients: Sequence[jax.Array], max_norm: Any
+) -> list[jax.Array]:
+    """Scale gradients down to a global norm of `max_norm` if theirs is larger."""
+    norm = _global_norm(gradients)
+    scale = max_norm * jnp.minimum(1.0 / norm, 1.0 / max_norm)
+    # An infinite gradient must give NaN, not turn the other gradients into zeros.
     scale = jnp.where(jnp.isfinite(norm), scale, jnp.nan)
     return [gradient * scale for gradient in gradients]
 
 
-def choose(
+def update_if(
     condition: jax.Array,
-    change: Callable[[], None],
+    update: Callable[[], None],
     otherwise: Callable[[], None],
     variables: Sequence[Variable],
 ) -> None:
-    """Call one of two functions that assign to `variables`, by a traced condition."""
+    """Call one of two functions that assign to `variables`; traceable `if`."""
     if not isinstance(condition, Tracer):
-        (change if condition else otherwise)()
+        (update if condition else otherwise)()
         return
 
     def branch(function: Callable[[], None]) -> Callable[[list[jax.Array]], Any]:
         return lambda values: stateless.call(function, variables, values)[1]
 
-    held = [variable.value for variable in variables]
-    changed = jax.lax.cond(condition, branch(change), branch(otherwise), held)
-    for variable, value in zip(variables, changed, strict=True):
+    values = [variable.value for variable in variables]
+    updated = jax.lax.cond(condition, branch(update), branch(otherwise), values)
+    for variable, value in zip(variables, updated, strict=True):
         variable.assign(value)

@@ -1,4 +1,4 @@
-"""Optax gradient transformations as optimizers. Needs nothing of Optax itself."""
+"""Optax gradient transformations as optimizers, without importing Optax."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ __all__ = ["OptaxOptimizer", "is_transformation"]
 
 
 def is_transformation(value: Any) -> bool:
-    """Whether a value has the two functions of an Optax transformation."""
+    """Return whether a value has the two functions of an Optax transformation."""
     return callable(getattr(value, "init", None)) and callable(
         getattr(value, "update", None)
     )
 
 
-def _key_kind(leaf: Any) -> Any:
-    """The kind of a random key, which an array of numbers does not tell, or `None`."""
+def _key_impl(leaf: Any) -> Any:
+    """Return the implementation of a random key, or `None` for other arrays."""
     is_key = jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key)
     return jax.random.key_impl(leaf) if is_key else None
 
 
-def _data(leaf: Any) -> jax.Array:
-    return jnp.asarray(leaf) if _key_kind(leaf) is None else jax.random.key_data(leaf)
+def _raw_data(leaf: Any) -> jax.Array:
+    return jnp.asarray(leaf) if _key_impl(leaf) is None else jax.random.key_data(leaf)
 
 
 class OptaxOptimizer(Optimizer):
-    """An Optax transformation, such as `optax.adamw(1e-3)`, as an optimizer.
+    """Optimizer that wraps an Optax transformation, such as `optax.adamw(1e-3)`.
 
-    value += learning_rate * update, where the update is what the transformation makes
-    of all gradients. It sees parameters as a dictionary by path, so that masks and
-    labels can go by name.
+    value += learning_rate * update, where the transformation computes the updates
+    from all gradients. Its parameters are a dictionary by path, so that masks and
+    labels can refer to names.
 
     Args:
-        transformation: has `init(params)` and `update(gradients, state, params)`.
-        learning_rate: a factor on top of the transformation's own learning rate.
+        transformation: an object with `init(params)` and
+            `update(gradients, state, params)`.
+        learning_rate: a factor in addition to the transformation's learning rate.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -72,27 +73,28 @@ class OptaxOptimizer(Optimizer):
         self.transformation = transformation
 
     def build(self, variables: Iterable[Variable]) -> None:
-        """Make the transformation's state."""
-        first = not self.built
+        """Create the transformation's state."""
+        is_first = not self.built
         super().build(variables)
-        if first:
+        if is_first:
             paths = [v.path for v in self._positions]
             if len(set(paths)) < len(paths):
                 paths = [f"{path}:{i}" for i, path in enumerate(paths)]
             self._paths = paths
             values = [v.raw for v in self._positions]
             with jax.ensure_compile_time_eval():
-                state = self.transformation.init(self._by_path(values))
+                state = self.transformation.init(self._name_by_path(values))
             leaves, self._structure = jax.tree.flatten(state)
-            self._key_kinds = [_key_kind(leaf) for leaf in leaves]
+            self._key_impls = [_key_impl(leaf) for leaf in leaves]
             self._state = [
-                self._own(_data(leaf), f"state_{i}") for i, leaf in enumerate(leaves)
+                self._make_variable(_raw_data(leaf), f"state_{i}")
+                for i, leaf in enumerate(leaves)
             ]
 
-    def _by_path(self, values: Iterable[jax.Array]) -> dict[str, jax.Array]:
+    def _name_by_path(self, values: Iterable[jax.Array]) -> dict[str, jax.Array]:
         return dict(zip(self._paths, values, strict=True))
 
-    def _descend(
+    def _apply_rule(
         self,
         gradients: list[jax.Array],
         variables: list[Variable],
@@ -102,27 +104,29 @@ class OptaxOptimizer(Optimizer):
         values = {v: v.value for v in self._positions}
         full = [given.get(v, jnp.zeros_like(value)) for v, value in values.items()]
         updates, state = self.transformation.update(
-            self._by_path(full), self._state_tree(), self._by_path(values.values())
+            self._name_by_path(full),
+            self._state_tree(),
+            self._name_by_path(values.values()),
         )
         for variable, path in zip(values, self._paths, strict=True):
             if variable in given:
                 move = learning_rate * upcast(updates[path])
                 variable.assign(upcast(values[variable]) + move)
-        for held, leaf in zip(self._state, jax.tree.leaves(state), strict=True):
-            held.assign(_data(leaf))
+        for stored, leaf in zip(self._state, jax.tree.leaves(state), strict=True):
+            stored.assign(_raw_data(leaf))
 
     def _state_tree(self) -> Any:
         leaves = [
-            held.value
+            stored.value
             if kind is None
-            else jax.random.wrap_key_data(held.value, impl=kind)
-            for held, kind in zip(self._state, self._key_kinds, strict=True)
+            else jax.random.wrap_key_data(stored.value, impl=kind)
+            for stored, kind in zip(self._state, self._key_impls, strict=True)
         ]
         return jax.tree.unflatten(self._structure, leaves)
 
     def get_config(self) -> dict[str, Any]:
-        """Raises: a transformation consists of functions, which files can't hold."""
+        """Raise `ArgumentError`: the functions of a transformation have no config."""
         raise ArgumentError(
-            "An Optax transformation can't be written into a config or a file. Save "
-            "the model without its optimizer, and compile it again after loading."
+            "An Optax transformation cannot be serialized. Save the model with "
+            "`include_optimizer=False`, and compile it again after loading."
         )

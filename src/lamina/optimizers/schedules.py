@@ -1,7 +1,7 @@
-"""Learning rates that change with the step.
+"""Learning rate schedules.
 
-A schedule is called with the number of batches seen so far, inside the compiled
-program, and computes in float32 whatever the type of the weights.
+A schedule is called with the number of processed batches, inside the compiled
+program, and computes in float32 for every dtype of the weights.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _numbers = Check(
 
 
 class LearningRateSchedule(Module):
-    """Base of schedules: override `__call__`, a function of the step.
+    """Base class of learning rate schedules: override `__call__`.
 
     Example:
         >>> class Halving(LearningRateSchedule):
@@ -64,10 +64,10 @@ class LearningRateSchedule(Module):
     """
 
     def __call__(self, step: Any) -> jax.Array:
-        """The learning rate of a step, which may be traced."""
+        """Return the learning rate of a step, which may be traced."""
         raise StateError(
-            f"{type(self).__name__} has no `__call__(self, step)` that computes the "
-            "learning rate of a step: define one."
+            f"{type(self).__name__} has no `__call__(self, step)`: define one that "
+            "returns the learning rate of a step."
         )
 
 
@@ -76,7 +76,7 @@ def _float(step: Any) -> jax.Array:
 
 
 class _FactorDecay(LearningRateSchedule):
-    """What the two schedules without an end have in common."""
+    """Base class of the schedules that decay by a factor without end."""
 
     arguments: ClassVar[dict[str, Check]] = {
         "initial_learning_rate": at_least(0),
@@ -104,25 +104,24 @@ class _FactorDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name or type(self).__name__
 
-    def _times(self, step: Any) -> jax.Array:
-        times = _float(step) / self.decay_steps
-        return jnp.floor(times) if self.staircase else times
+    def _decay_count(self, step: Any) -> jax.Array:
+        count = _float(step) / self.decay_steps
+        return jnp.floor(count) if self.staircase else count
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "name": self.name}
 
 
 class ExponentialDecay(_FactorDecay):
-    """Multiply by a factor every so many steps: initial * rate ** (step / steps).
+    """Exponential decay schedule: initial * rate ** (step / steps).
 
     Args:
         initial_learning_rate: the value at step 0.
-        decay_steps: after how many steps the factor applies once.
+        decay_steps: number of steps after which the factor is applied once.
         decay_rate: the factor.
-        staircase: whether to apply it at once every `decay_steps` steps instead of
-            gradually.
-        name: kept for configs.
+        staircase: whether to decay at discrete intervals of `decay_steps` steps.
+        name: name of the schedule in its config.
 
     Example:
         >>> float(ExponentialDecay(0.5, decay_steps=10, decay_rate=0.5)(20))
@@ -130,13 +129,13 @@ class ExponentialDecay(_FactorDecay):
     """
 
     def __call__(self, step: Any) -> jax.Array:
-        """The learning rate of a step."""
-        factor = jnp.power(self.decay_rate, self._times(step))
+        """Return the learning rate of a step."""
+        factor = jnp.power(self.decay_rate, self._decay_count(step))
         return self.initial_learning_rate * factor
 
 
 class InverseTimeDecay(_FactorDecay):
-    """Divide by a number that grows: initial / (1 + rate * step / steps).
+    """Inverse time decay schedule: initial / (1 + rate * step / steps).
 
     Args:
         initial_learning_rate: the value at step 0.
@@ -144,7 +143,7 @@ class InverseTimeDecay(_FactorDecay):
         decay_rate: how much the divisor grows.
         staircase: whether it grows at once every `decay_steps` steps instead of
             gradually.
-        name: kept for configs.
+        name: name of the schedule in its config.
 
     Example:
         >>> float(InverseTimeDecay(0.5, decay_steps=10, decay_rate=1.0)(10))
@@ -152,18 +151,21 @@ class InverseTimeDecay(_FactorDecay):
     """
 
     def __call__(self, step: Any) -> jax.Array:
-        """The learning rate of a step."""
-        divisor = 1.0 + self.decay_rate * self._times(step)
+        """Return the learning rate of a step."""
+        divisor = 1.0 + self.decay_rate * self._decay_count(step)
         return self.initial_learning_rate / divisor
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """One value up to and including each boundary, and one after the last.
+    """Piecewise constant schedule.
+
+    `values[i]` applies up to and including `boundaries[i]`, and the last value after
+    the last boundary.
 
     Args:
         boundaries: increasing steps.
         values: learning rates, one more than boundaries.
-        name: kept for configs.
+        name: name of the schedule in its config.
 
     Example:
         >>> schedule = PiecewiseConstantDecay([100, 200], [1.0, 0.5, 0.25])
@@ -181,7 +183,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     ) -> None:
         if len(boundaries) != len(values) - 1:
             raise ArgumentError(
-                "PiecewiseConstantDecay: there must be one more of `values` than of "
+                "PiecewiseConstantDecay: `values` must have one element more than "
                 f"`boundaries`. Received: boundaries={boundaries}, values={values}."
             )
         if list(boundaries) != sorted(boundaries):
@@ -194,22 +196,22 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: Any) -> jax.Array:
-        """The learning rate of a step."""
+        """Return the learning rate of a step."""
         passed = _float(step) > jnp.asarray(self.boundaries, jnp.float32)
         return jnp.asarray(self.values, jnp.float32)[jnp.sum(passed)]
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """Go down to an end value along (1 - step / steps) ** power.
+    """Polynomial decay schedule to an end value, along (1 - step / steps) ** power.
 
     Args:
         initial_learning_rate: the value at step 0.
-        decay_steps: when the end value is reached.
-        end_learning_rate: the end value, kept from then on.
-        power: 1 for a straight line.
-        cycle: whether to stretch `decay_steps` to its next multiple whenever the end
+        decay_steps: number of steps after which the end value is reached.
+        end_learning_rate: the constant value after `decay_steps` steps.
+        power: the exponent; 1 for linear decay.
+        cycle: whether to extend `decay_steps` to its next multiple whenever the end
             is reached, which makes the rate rise again.
-        name: kept for configs.
+        name: name of the schedule in its config.
 
     Example:
         >>> float(PolynomialDecay(1.0, decay_steps=4, end_learning_rate=0.0)(1))
@@ -243,32 +245,32 @@ class PolynomialDecay(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: Any) -> jax.Array:
-        """The learning rate of a step."""
+        """Return the learning rate of a step."""
         step = _float(step)
         if self.cycle:
             cycles = jnp.maximum(jnp.ceil(step / self.decay_steps), 1.0)
-            share = step / (self.decay_steps * cycles)
+            progress = step / (self.decay_steps * cycles)
         else:
-            share = jnp.minimum(step, self.decay_steps) / self.decay_steps
+            progress = jnp.minimum(step, self.decay_steps) / self.decay_steps
         span = self.initial_learning_rate - self.end_learning_rate
-        return span * jnp.power(1.0 - share, self.power) + self.end_learning_rate
+        return span * jnp.power(1.0 - progress, self.power) + self.end_learning_rate
 
 
-def _cosine(share: jax.Array) -> jax.Array:
-    """Half a cosine wave, from 1 down to 0 as `share` goes from 0 to 1."""
-    return 0.5 * (1.0 + jnp.cos(math.pi * share))
+def _cosine(progress: jax.Array) -> jax.Array:
+    """Return half a cosine wave, from 1 at a progress of 0 to 0 at 1."""
+    return 0.5 * (1.0 + jnp.cos(math.pi * progress))
 
 
 class CosineDecay(LearningRateSchedule):
-    """Go down along half a cosine wave, after a linear warm-up if wanted.
+    """Cosine decay schedule with optional linear warm-up.
 
     Args:
         initial_learning_rate: the value at step 0.
-        decay_steps: how many steps the wave takes.
-        alpha: the end value, as a share of the value that the wave starts from.
-        name: kept for configs.
-        warmup_target: where the warm-up leads; `None` for no warm-up.
-        warmup_steps: how many steps the warm-up takes.
+        decay_steps: number of steps of the decay.
+        alpha: the end value, as a fraction of the value at the start of the decay.
+        name: name of the schedule in its config.
+        warmup_target: the value after the warm-up; `None` for no warm-up.
+        warmup_steps: number of steps of the warm-up.
 
     Example:
         >>> schedule = CosineDecay(0.0, 100, warmup_target=1.0, warmup_steps=10)
@@ -305,7 +307,7 @@ class CosineDecay(LearningRateSchedule):
         if warmup_steps and warmup_target is None:
             raise ArgumentError(
                 "CosineDecay: `warmup_steps` has no effect without `warmup_target`, "
-                "the learning rate that the warm-up leads to. "
+                "the learning rate after the warm-up. "
                 f"Received: warmup_steps={warmup_steps}, warmup_target=None."
             )
         self.initial_learning_rate = initial_learning_rate
@@ -316,33 +318,33 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_steps = warmup_steps
 
     def __call__(self, step: Any) -> jax.Array:
-        """The learning rate of a step."""
+        """Return the learning rate of a step."""
         step = _float(step)
         if self.warmup_target is None:
             return self._decayed(self.initial_learning_rate, step)
-        share = step / jnp.maximum(self.warmup_steps, 1.0)
+        progress = step / jnp.maximum(self.warmup_steps, 1.0)
         rise = self.warmup_target - self.initial_learning_rate
         return jnp.where(
             step < self.warmup_steps,
-            rise * share + self.initial_learning_rate,
+            rise * progress + self.initial_learning_rate,
             self._decayed(self.warmup_target, step - self.warmup_steps),
         )
 
     def _decayed(self, start: Any, step: jax.Array) -> jax.Array:
-        share = jnp.minimum(step, self.decay_steps) / self.decay_steps
-        return start * ((1.0 - self.alpha) * _cosine(share) + self.alpha)
+        progress = jnp.minimum(step, self.decay_steps) / self.decay_steps
+        return start * ((1.0 - self.alpha) * _cosine(progress) + self.alpha)
 
 
 class CosineDecayRestarts(LearningRateSchedule):
-    """Go down along half a cosine wave, then start over with a longer one.
+    """Cosine decay schedule with restarts (SGDR).
 
     Args:
         initial_learning_rate: the value at step 0.
-        first_decay_steps: how many steps the first wave takes.
-        t_mul: how many times longer each wave is than the one before.
-        m_mul: how many times higher each wave starts than the one before.
-        alpha: the end value, as a share of `initial_learning_rate`.
-        name: kept for configs.
+        first_decay_steps: number of steps of the first period.
+        t_mul: factor between the lengths of successive periods.
+        m_mul: factor between the initial values of successive periods.
+        alpha: the end value, as a fraction of `initial_learning_rate`.
+        name: name of the schedule in its config.
 
     Example:
         >>> schedule = CosineDecayRestarts(1.0, 10)
@@ -379,22 +381,25 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step: Any) -> jax.Array:
-        """The learning rate of a step."""
-        waves, share = self._place(_float(step) / self.first_decay_steps)
-        height = jnp.power(self.m_mul, waves) * _cosine(share)
+        """Return the learning rate of a step."""
+        period, progress = self._position(_float(step) / self.first_decay_steps)
+        height = jnp.power(self.m_mul, period) * _cosine(progress)
         return self.initial_learning_rate * ((1.0 - self.alpha) * height + self.alpha)
 
-    def _place(self, time: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """How many waves are over, and the share of the current one."""
-        # Waves of lengths 1, t, t**2, ... end at (t**n - 1) / (t - 1), which has no
-        # value for t = 1. The number may be traced, so both forms are computed.
-        equal = jnp.floor(time)
-        same = jnp.asarray(self.t_mul, jnp.float32) == 1.0
-        growth = jnp.where(same, 2.0, self.t_mul)
-        waves = jnp.floor(jnp.log(1.0 + time * (growth - 1.0)) / jnp.log(growth))
-        length = jnp.power(growth, waves)
-        share = (time - (length - 1.0) / (growth - 1.0)) / length
-        return jnp.where(same, equal, waves), jnp.where(same, time - equal, share)
+    def _position(self, time: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return the index of the current period, and the progress within it."""
+        # Periods of lengths 1, t, t**2, ... end at (t**n - 1) / (t - 1), undefined for
+        # t = 1. `t_mul` may be traced, so both cases are computed.
+        equal_period = jnp.floor(time)
+        is_equal = jnp.asarray(self.t_mul, jnp.float32) == 1.0
+        growth = jnp.where(is_equal, 2.0, self.t_mul)
+        period = jnp.floor(jnp.log(1.0 + time * (growth - 1.0)) / jnp.log(growth))
+        length = jnp.power(growth, period)
+        progress = (time - (length - 1.0) / (growth - 1.0)) / length
+        return (
+            jnp.where(is_equal, equal_period, period),
+            jnp.where(is_equal, time - equal_period, progress),
+        )
 
 
 schedule_registry.add(
@@ -408,7 +413,7 @@ schedule_registry.add(
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """A schedule's config, as files hold it.
+    """Return the config of a schedule.
 
     Args:
         learning_rate_schedule: any schedule.
@@ -419,11 +424,11 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 def deserialize(
     config: dict[str, Any], custom_objects: dict[str, Any] | None = None
 ) -> LearningRateSchedule:
-    """The schedule that a config describes.
+    """Create a schedule from its config.
 
     Args:
-        config: what `serialize` returned.
-        custom_objects: classes by the name the config uses.
+        config: a config returned by `serialize`.
+        custom_objects: classes by the name that the config uses.
 
     Example:
         >>> deserialize(serialize(CosineDecay(0.1, decay_steps=50))).decay_steps

@@ -1,8 +1,8 @@
-"""The variables that an optimizer makes for itself, and changing variables."""
+"""Creation, assignment and files of an optimizer's variables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,26 +10,31 @@ import numpy as np
 from lamina import config, initializers
 from lamina.core.module import Module
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, FileFormatError
 
 __all__ = ["VariableMaker"]
 
 
 class VariableMaker(Module):
-    """A module with variables of its own beside those of a model."""
+    """Module that creates the state variables of an optimizer."""
 
-    # What a subclass adds, in the order that files have it in.
-    _added: list[Variable]
+    # Variables that a subclass adds, in the order of files.
+    _added_variables: list[Variable]
 
-    def _own(self, value: Any, name: str) -> Variable:
+    def _make_variable(self, value: Any, name: str) -> Variable:
         variable = Variable(
             value, dtype=value.dtype, trainable=False, autocast=False, name=name
         )
         variable.path = f"{self.name}/{name}"
         return variable
 
-    def _own_for(self, variable: Variable, value: Any, name: str) -> Variable:
-        return self._own(value, f"{variable.path.replace('/', '_')}_{name}")
+    def _make_variable_for(self, variable: Variable, value: Any, name: str) -> Variable:
+        return self._make_variable(value, f"{variable.path.replace('/', '_')}_{name}")
+
+    @property
+    def variables(self) -> list[Variable]:
+        """State variables of the optimizer, in the order of Keras's files."""
+        return self.all_variables()
 
     def add_variable(
         self,
@@ -40,20 +45,20 @@ class VariableMaker(Module):
         layout: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Make a variable of the optimizer's own.
+        """Create a state variable.
 
         Args:
             shape: its shape.
             initializer: a name, an object or a function of `(shape, dtype)`.
-            dtype: its type; `config.floatx()` by default.
+            dtype: its dtype; `config.floatx()` by default.
             aggregation: accepted for Keras's signature.
             layout: accepted for Keras's signature.
             name: the last part of its path.
         """
-        make = initializers.get(initializer)
-        value = np.asarray(make(tuple(shape), dtype=dtype or config.floatx()))
-        variable = self._own(value, name or "variable")
-        self._added.append(variable)
+        initialize = initializers.get(initializer)
+        value = np.asarray(initialize(tuple(shape), dtype=dtype or config.floatx()))
+        variable = self._make_variable(value, name or "variable")
+        self._added_variables.append(variable)
         return variable
 
     def add_variable_from_reference(
@@ -62,11 +67,11 @@ class VariableMaker(Module):
         name: str | None = None,
         initializer: Any = "zeros",
     ) -> Variable:
-        """Make a variable with the shape and type of another one.
+        """Create a state variable with the shape and dtype of another variable.
 
         Args:
-            reference_variable: the other one.
-            name: what is added to the other one's path.
+            reference_variable: the other variable.
+            name: suffix appended to the other variable's path.
             initializer: as for `add_variable`.
         """
         path = reference_variable.path.replace("/", "_")
@@ -83,35 +88,37 @@ class VariableMaker(Module):
         name: str | Sequence[str],
         initializer: Any = "zeros",
     ) -> Any:
-        """Make a variable for each of a model's, or several for each.
+        """Create one or more state variables for each variable of a model.
 
         Args:
-            trainable_variables: the model's.
-            name: what is added to their paths, or a list of such names.
+            trainable_variables: the model's variables.
+            name: suffix appended to their paths, or a list of suffixes.
             initializer: as for `add_variable`, or a list with one for each name.
 
         Returns:
             A list of variables; for a list of names, a tuple of such lists.
 
         Raises:
-            ArgumentError: there are more or fewer initializers than names.
+            ArgumentError: the numbers of initializers and names differ.
         """
         names = [name] if isinstance(name, str) else list(name)
-        several = isinstance(initializer, (list, tuple))
-        makers = list(initializer) if several else [initializer] * len(names)
-        if len(makers) != len(names):
+        if isinstance(initializer, (list, tuple)):
+            inits = list(initializer)
+        else:
+            inits = [initializer] * len(names)
+        if len(inits) != len(names):
             raise ArgumentError(
                 f"add_optimizer_variables: there are {len(names)} names but "
-                f"{len(makers)} initializers. Give one for each name, or one for all."
+                f"{len(inits)} initializers. Pass one for each name, or one for all."
             )
-        made = [
+        created = [
             [
                 self.add_variable_from_reference(v, *pair)
-                for pair in zip(names, makers, strict=True)
+                for pair in zip(names, inits, strict=True)
             ]
             for v in trainable_variables
         ]
-        lists = tuple([row[i] for row in made] for i in range(len(names)))
+        lists = tuple([slots[i] for slots in created] for i in range(len(names)))
         return lists[0] if isinstance(name, str) else lists
 
     def assign(self, variable: Variable, value: Any) -> None:
@@ -125,3 +132,24 @@ class VariableMaker(Module):
     def assign_sub(self, variable: Variable, value: Any) -> None:
         """Subtract from a variable's value; for rules written as `update_step`."""
         variable.assign_sub(value)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the state into a mapping, under "0", "1", ..."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable
+
+    def load_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Restore the state from a mapping that `save_own_variables` filled.
+
+        Raises:
+            FileFormatError: the mapping has another number of variables.
+        """
+        if len(store) != len(self.variables):
+            raise FileFormatError(
+                f"The state of {type(self).__name__} has {len(self.variables)} "
+                f"variables, but the file has {len(store)}. Load it into the model "
+                "and the optimizer that were saved, with the same options, after "
+                "`optimizer.build(trainable_variables)`."
+            )
+        for i, variable in enumerate(self.variables):
+            variable.assign(np.asarray(store[str(i)]))

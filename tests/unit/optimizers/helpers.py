@@ -1,4 +1,4 @@
-"""Steps of an optimizer on fixed gradients, eagerly and inside a device loop."""
+"""Optimizer steps on fixed gradients, eagerly and inside a device loop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def step_eagerly(optimizer: Optimizer, variables: list[Variable]) -> None:
 
 
 class DeviceLoop:
-    """All steps as one program, with hyperparameters and their count as inputs."""
+    """All steps as one program; hyperparameters and the step count are inputs."""
 
     def __init__(self, optimizer: Optimizer, variables: list[Variable]) -> None:
         optimizer.build(variables)
@@ -40,20 +40,20 @@ class DeviceLoop:
 
     def trace(self, values: list, numbers: dict, data: list, steps: int) -> list:
         self.traces += 1
-        held = [*self.variables, *self.optimizer.variables]
+        variables = [*self.variables, *self.optimizer.variables]
         bound = ModuleState.of([self.optimizer]).bound(numbers)
 
         def body(i: jax.Array, values: list) -> list:
-            with stateless.bind(held, values, bound) as scope:
+            with stateless.bind(variables, values, bound) as scope:
                 self.optimizer.apply([array[i] for array in data], self.variables)
-            return [scope.values[id(v)] for v in held]
+            return [scope.values[id(v)] for v in variables]
 
         return jax.lax.fori_loop(0, steps, body, values)
 
     def run(self) -> list[np.ndarray]:
-        """The variables' values after all steps; nothing is assigned."""
-        held = [*self.variables, *self.optimizer.variables]
+        """Return the variables' values after all steps, without assigning them."""
+        variables = [*self.variables, *self.optimizer.variables]
         numbers = ModuleState.of([self.optimizer]).numbers()
         data = [jnp.stack(arrays) for arrays in zip(*GRADIENTS, strict=True)]
-        new = self.program([v.raw for v in held], numbers, data, len(GRADIENTS))
+        new = self.program([v.raw for v in variables], numbers, data, len(GRADIENTS))
         return [np.asarray(value) for value in new[: len(self.variables)]]

@@ -1,4 +1,4 @@
-"""The surface around the rules: arguments, state, learning rate, accumulation."""
+"""The base class: arguments, state, learning rate, accumulation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_old_keyword_decay_is_refused_with_a_schedule():
     ],
     ids=str,
 )
-def test_arguments_that_cannot_be_used(arguments):
+def test_invalid_arguments_are_refused(arguments):
     with pytest.raises(ArgumentError):
         SGD(**arguments)
 
@@ -55,19 +55,19 @@ def test_arguments_that_cannot_be_used(arguments):
 def test_building_compiles_nothing():
     compiled = []
 
-    def note(event: str, seconds: float, **_: object) -> None:
+    def listen(event: str, seconds: float, **_: object) -> None:
         if event.endswith("backend_compile_duration"):
             compiled.append(seconds)
 
     variables = [Variable(np.zeros(s, "float32")) for s in [(11, 7), (7,), (5, 3, 2)]]
     optimizer = Adam(amsgrad=True, use_ema=True, gradient_accumulation_steps=2)
-    jax.monitoring.register_event_duration_secs_listener(note)
+    jax.monitoring.register_event_duration_secs_listener(listen)
     optimizer.build(variables)
     while_building = len(compiled)
     jax.jit(lambda x: x * 3 + 1)(np.ones((13, 17))).block_until_ready()
     jax.monitoring.clear_event_listeners()
     assert while_building == 0
-    assert compiled, "the listener heard nothing at all"
+    assert compiled, "the listener received no event"
 
 
 def test_hyperparameters_are_inputs_of_the_program():
@@ -86,7 +86,7 @@ def test_hyperparameters_are_inputs_of_the_program():
         np.testing.assert_array_equal(value, wanted)
 
 
-def test_momentum_cannot_appear_later():
+def test_momentum_cannot_become_zero_after_build():
     optimizer = SGD(0.1)
     optimizer.momentum = 0.5
     optimizer.build(weights())
@@ -122,7 +122,7 @@ def test_learning_rate_can_be_a_function():
     np.testing.assert_array_equal(weight.numpy(), [0.0])
 
 
-def test_variables_stand_in_the_order_of_keras_files():
+def test_variables_have_the_order_of_keras_files():
     optimizer = RMSprop(
         momentum=0.9, centered=True, use_ema=True, gradient_accumulation_steps=2
     )
@@ -151,7 +151,7 @@ def test_state_of_another_optimizer_is_refused():
     sgd.build(weights())
     adam.build(weights())
     sgd.save_own_variables(store)
-    with pytest.raises(FileFormatError, match="has 6 variables, that in the file 2"):
+    with pytest.raises(FileFormatError, match="has 6 variables, but the file has 2"):
         adam.load_own_variables(store)
 
 
@@ -168,7 +168,7 @@ def test_accumulated_gradients_are_averaged():
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=1e-7)
 
 
-def test_averages_become_the_weights_at_the_end():
+def test_finalizing_replaces_weights_by_averages():
     weight = Variable([0.0])
     optimizer = SGD(1.0, use_ema=True, ema_momentum=0.5)
     optimizer.build([weight])
@@ -181,7 +181,7 @@ def test_averages_become_the_weights_at_the_end():
     np.testing.assert_array_equal(weight.numpy(), [2.0])
 
 
-def test_constraints_and_weight_decay():
+def test_step_applies_constraints_and_weight_decay():
     kernel, bias = Variable([2.0], name="kernel"), Variable([2.0], name="bias")
     kernel.constraint = lambda value: value.clip(-1.0, 1.0)
     optimizer = SGD(0.5, weight_decay=0.5)
@@ -192,7 +192,7 @@ def test_constraints_and_weight_decay():
         optimizer.exclude_from_weight_decay(var_names=["kernel"])
 
 
-def test_missing_gradients_leave_variables_alone():
+def test_variables_without_gradient_are_not_updated():
     used, unused = Variable([1.0], name="used"), Variable([1.0], name="unused")
     optimizer = SGD(0.5, momentum=0.5)
     with pytest.warns(UserWarning, match="unused"):
@@ -202,9 +202,9 @@ def test_missing_gradients_leave_variables_alone():
         optimizer.apply([None, None])
 
 
-def test_gradients_that_do_not_fit():
+def test_mismatched_gradients_are_refused():
     optimizer, weight = SGD(), Variable(np.ones((2, 2)), name="weight")
-    with pytest.raises(StateError, match="does not know its variables"):
+    with pytest.raises(StateError, match="is not built"):
         optimizer.apply([np.ones((2, 2))])
     with pytest.raises(ShapeError, match="'weight' has shape"):
         optimizer.apply([np.ones((1, 2))], [weight])
@@ -214,7 +214,7 @@ def test_gradients_that_do_not_fit():
         optimizer.apply([[1.0]], [Variable([1.0], name="stranger")])
 
 
-def test_a_rule_of_the_users_gets_arrays_in_their_shapes():
+def test_user_defined_rule_receives_arrays_in_original_shape():
     class Centred(Adam):
         def update(self, gradient, value, slots, step, learning_rate):
             gradient = gradient - gradient.mean(0)
@@ -228,7 +228,7 @@ def test_a_rule_of_the_users_gets_arrays_in_their_shapes():
     assert np.array_equal(weight, expected)
 
 
-def test_pairs_of_gradient_and_variable():
+def test_apply_gradients_takes_pairs_and_returns_the_step():
     weight = Variable([1.0])
     count = SGD(0.5).apply_gradients([(np.ones(1), weight)])
     assert (float(weight.value[0]), int(count)) == (0.5, 1)
@@ -246,11 +246,11 @@ def test_pairs_of_gradient_and_variable():
         ({"class_name": "adam", "config": {"beta_1": 0.5}}, "Adam"),
     ],
 )
-def test_optimizers_by_name(identifier, expected):
+def test_get_finds_optimizers_by_identifier(identifier, expected):
     assert type(optimizers.get(identifier)).__name__ == expected
 
 
-def test_identifiers_of_nothing():
+def test_get_refuses_invalid_identifiers():
     assert optimizers.get(None) is None
     with pytest.raises(UnknownNameError, match="Did you mean 'Adam'"):
         optimizers.get("adm")

@@ -1,4 +1,4 @@
-"""Rules written as for Keras: variables made in `build`, changed in `update_step`."""
+"""Rules in Keras's style: variables made in `build`, changed in `update_step`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.optimizers.helpers import DeviceLoop, step_eagerly, weights
 
 
 class Adam(optimizers.Optimizer):
-    """Adam, as somebody would write it for Keras."""
+    """Adam in Keras's style."""
 
     def __init__(self, learning_rate: Any = 0.001, **kwargs: Any) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
@@ -40,7 +40,7 @@ class Adam(optimizers.Optimizer):
 
 
 class Momentum(optimizers.Optimizer):
-    """Gradient descent with momentum, its variables made one by one."""
+    """Gradient descent with momentum, with variables added one by one."""
 
     def build(self, variables: Any) -> None:
         if not self.built:
@@ -75,20 +75,20 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_the_same_steps_as_the_library_s_own(name: str) -> None:
-    written, own = PAIRS[name]
+def test_keras_style_rules_equal_built_in_rules(name: str) -> None:
+    keras_style, built_in = PAIRS[name]
     first, second = weights(), weights()
-    step_eagerly(written, first)
-    step_eagerly(own, second)
+    step_eagerly(keras_style, first)
+    step_eagerly(built_in, second)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
-    for a, b in zip(written.variables, own.variables, strict=True):
+    for a, b in zip(keras_style.variables, built_in.variables, strict=True):
         assert a.path.split("/")[1] == b.path.split("/")[1]
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", [Adam, Momentum])
-def test_the_same_steps_in_a_program(kind: Any) -> None:
+def test_keras_style_rules_run_in_a_device_loop(kind: Any) -> None:
     first, second = weights(), weights()
     step_eagerly(kind(0.1), first)
     values = DeviceLoop(kind(0.1), second).run()
@@ -96,7 +96,7 @@ def test_the_same_steps_in_a_program(kind: Any) -> None:
         np.testing.assert_allclose(a.numpy(), b, rtol=1e-5)
 
 
-def test_accumulated_gradients() -> None:
+def test_keras_style_rules_accumulate_gradients() -> None:
     steps = {"gradient_accumulation_steps": 2}
     first, second = weights(), weights()
     step_eagerly(Adam(0.1, **steps), first)
@@ -105,7 +105,7 @@ def test_accumulated_gradients() -> None:
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
 
 
-def test_state_in_a_file() -> None:
+def test_keras_style_state_is_restored() -> None:
     variables, optimizer = weights(), Adam(0.1)
     step_eagerly(optimizer, variables)
     store: dict[str, Any] = {}
@@ -117,7 +117,7 @@ def test_state_in_a_file() -> None:
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-def test_variables_of_any_shape() -> None:
+def test_add_variable_takes_any_shape_and_dtype() -> None:
     optimizer = Momentum(0.1)
     made = optimizer.add_variable((2,), initializer="ones", dtype="int32", name="count")
     assert (made.path, made.dtype) == ("momentum/count", "int32")
@@ -125,7 +125,7 @@ def test_variables_of_any_shape() -> None:
     assert any(made is v for v in optimizer.variables)
 
 
-def test_an_initializer_for_each_name() -> None:
+def test_each_name_can_have_its_initializer() -> None:
     (weight, _) = weights()
     optimizer = Momentum(0.1)
     ones, twos = optimizer.add_optimizer_variables(

@@ -8,7 +8,7 @@ from lamina.errors import ArgumentError
 from lamina.optimizers import SGD, Adam, LossScaleOptimizer
 
 
-def test_scale_doubles_after_good_steps_and_halves_after_a_bad_one():
+def test_scale_doubles_after_finite_steps_and_halves_after_overflow():
     weight = Variable([0.0])
     optimizer = LossScaleOptimizer(SGD(1.0), 4.0, dynamic_growth_steps=2)
     scales = []
@@ -28,7 +28,7 @@ def test_loss_is_scaled_before_and_after_building():
     assert float(optimizer.scale_loss(np.float32(2.0))) == 32.0
 
 
-def test_learning_rate_is_the_inner_one():
+def test_learning_rate_is_that_of_the_inner_optimizer():
     optimizer = LossScaleOptimizer(SGD(0.5))
     optimizer.learning_rate = 0.25
     assert float(optimizer.inner_optimizer.learning_rate) == 0.25
@@ -42,11 +42,11 @@ def test_options_belong_to_the_inner_optimizer(arguments):
         LossScaleOptimizer(SGD(), **arguments)
 
 
-def test_configs_of_old_files_name_options_that_were_never_used():
+def test_unused_options_of_old_configs_are_accepted():
     old = {"weight_decay": None, "use_ema": False, "ema_momentum": 0.99}
     assert LossScaleOptimizer(SGD(), **old).initial_scale == 2.0**15
 
 
-def test_a_second_scale_is_refused():
+def test_inner_loss_scale_factor_is_refused():
     with pytest.raises(ArgumentError, match="scaled twice"):
         LossScaleOptimizer(Adam(loss_scale_factor=2.0))

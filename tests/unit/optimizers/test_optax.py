@@ -43,7 +43,7 @@ def expected(transformation: optax.GradientTransformation) -> list[np.ndarray]:
 
 
 @every_transformation
-def test_steps_are_those_of_optax(make):
+def test_steps_equal_optax(make):
     variables = weights()
     step_eagerly(optimizers.get(make()), variables)
     looped = DeviceLoop(OptaxOptimizer(make()), weights()).run()
@@ -52,7 +52,7 @@ def test_steps_are_those_of_optax(make):
         np.testing.assert_allclose(b, value, rtol=0, atol=1e-6)
 
 
-def test_learning_rate_is_a_factor():
+def test_learning_rate_multiplies_updates():
     variables = weights()
     OptaxOptimizer(optax.sgd(0.2), learning_rate=0.5).apply(GRADIENTS[0], variables)
     for value, variable in zip(expected_sgd(0.1), variables, strict=True):
@@ -64,7 +64,7 @@ def expected_sgd(rate: float) -> list[np.ndarray]:
     return [v.numpy() - rate * gradient for v, gradient in pairs]
 
 
-def test_state_is_made_of_variables():
+def test_optax_state_is_stored_in_variables():
     optimizer, variables = OptaxOptimizer(optax.adam(0.1)), weights()
     optimizer.build(variables)
     shapes = [v.shape for v in optimizer.variables]
@@ -75,7 +75,7 @@ def test_state_is_made_of_variables():
     optimizer.load_own_variables(store)
 
 
-def test_a_variable_without_gradient_stays():
+def test_variable_without_gradient_is_not_updated():
     variables = weights()
     optimizer = OptaxOptimizer(optax.add_decayed_weights(0.5))
     before = variables[1].numpy()
@@ -84,7 +84,7 @@ def test_a_variable_without_gradient_stays():
     np.testing.assert_array_equal(variables[1].numpy(), before)
 
 
-def test_variables_of_one_path_are_told_apart():
+def test_variables_with_equal_paths_are_distinguished():
     variables = [weights()[0], weights()[0]]
     gradients = [GRADIENTS[0][0], -GRADIENTS[0][0]]
     OptaxOptimizer(optax.sgd(1.0)).apply(gradients, variables)
@@ -92,14 +92,14 @@ def test_variables_of_one_path_are_told_apart():
     np.testing.assert_allclose(difference, -2 * gradients[0], rtol=0, atol=1e-6)
 
 
-def test_no_config():
-    with pytest.raises(ArgumentError, match="can't be written"):
+def test_optax_optimizer_cannot_be_serialized():
+    with pytest.raises(ArgumentError, match="cannot be serialized"):
         optimizers.serialize(OptaxOptimizer(optax.sgd(0.1)))
     with pytest.raises(ArgumentError, match="transformation"):
         OptaxOptimizer("adam")
 
 
-def test_options_of_the_base_apply():
+def test_base_class_options_apply_to_optax_optimizers():
     variables = weights()
     optimizer = OptaxOptimizer(optax.sgd(0.1), clipvalue=0.2)
     optimizer.apply(GRADIENTS[0], variables)

@@ -1,4 +1,4 @@
-"""What holds for every rule and option, apart from Keras's numbers."""
+"""Properties of every rule and option; values are compared with Keras elsewhere."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ every_rule = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 @pytest.fixture(autouse=True)
 def strict():
-    """Types and ranks are never promoted implicitly."""
+    """Forbid implicit promotion of dtypes and ranks."""
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         yield
 
@@ -63,7 +63,7 @@ def test_device_loop_equals_eager_steps(make):
 
 
 @every_rule
-def test_state_saved_in_between_changes_nothing(make):
+def test_saving_and_restoring_state_does_not_change_steps(make):
     whole = weights()
     step_eagerly(make(), whole)
     parts, first, second, store = weights(), make(), make(), {}
@@ -79,7 +79,7 @@ def test_state_saved_in_between_changes_nothing(make):
 
 
 @every_rule
-def test_config_makes_the_same_optimizer(make):
+def test_config_round_trip_preserves_the_optimizer(make):
     config = optimizers.serialize(make())
     again = optimizers.deserialize(config)
     assert optimizers.serialize(again) == config
@@ -101,7 +101,7 @@ def test_stateless_apply_is_pure(make):
         np.testing.assert_allclose(value, variable.numpy(), rtol=0, atol=1e-6)
 
 
-def test_a_copy_goes_on_alone():
+def test_deep_copy_is_independent():
     optimizer, variables = o.Nadam(0.1), weights()
     optimizer.apply(GRADIENTS[0], variables)
     twin, copies = copy.deepcopy((optimizer, variables))
@@ -122,7 +122,7 @@ def test_16_bit_weights_are_updated_in_32_bits(make):
         np.testing.assert_allclose(a.numpy(), np.float32(b.numpy()), atol=0.02)
 
 
-def test_learning_rates_can_be_mapped():
+def test_learning_rate_can_be_vmapped():
     optimizer, variables = o.Adam(), weights()
     optimizer.build(variables)
     state = [v.raw for v in optimizer.variables]
@@ -136,13 +136,13 @@ def test_learning_rates_can_be_mapped():
 
     rates = np.float32([0.0, 0.1, 0.2])
     kernels = np.asarray(jax.vmap(after)(rates))
-    moves = np.abs(kernels - kernels[0]).mean(axis=(1, 2))
-    np.testing.assert_allclose(moves, rates, rtol=1e-4, atol=1e-6)
+    deltas = np.abs(kernels - kernels[0]).mean(axis=(1, 2))
+    np.testing.assert_allclose(deltas, rates, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "Muon", "Lamb", "RMSprop"])
 def test_update_step_takes_a_plain_learning_rate(name):
-    """A step with `update_step` is that of `apply`, whatever the rule prepares."""
+    """`update_step` equals `apply` for rules with any `prepare`."""
     values = [[[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0]]
     gradients = [[[1.0, 6.0], [7.0, 2.0]], [3.0, -1.0]]
     pair = [getattr(optimizers, name)(0.5) for _ in range(2)]
@@ -157,7 +157,7 @@ def test_update_step_takes_a_plain_learning_rate(name):
         np.testing.assert_allclose(one.value, other.value, rtol=1e-5)
 
 
-def test_muon_scales_moves_by_the_longer_side():
+def test_muon_scales_updates_by_the_longer_side():
     ones = np.ones((4, 2))
     assert (optimizers.Muon(rms_rate=None).lr_adjust(ones) == 1).all()
     np.testing.assert_allclose(optimizers.Muon().lr_adjust(ones), 0.4)

@@ -15,7 +15,7 @@ HALF_WAVE = 0.5 * (1 + np.cos(np.pi * np.minimum(STEPS, 20) / 20))
 
 
 def restarts(steps: np.ndarray, first: int, growth: float, fall: float) -> np.ndarray:
-    """The definition, wave by wave."""
+    """Compute the definition period by period."""
     values = []
     for step in steps.tolist():
         length, height = first, 1.0
@@ -80,7 +80,7 @@ def test_values_follow_the_formula(schedule, expected):
 
 
 @every_schedule
-def test_numbers_and_step_may_be_traced(schedule, expected):
+def test_hyperparameters_and_step_may_be_traced(schedule, expected):
     state = ModuleState.of([schedule])
 
     def traced(values, step):
@@ -92,7 +92,7 @@ def test_numbers_and_step_may_be_traced(schedule, expected):
 
 
 @every_schedule
-def test_config_makes_the_same_schedule(schedule, expected):
+def test_config_round_trip_preserves_the_schedule(schedule, expected):
     config = schedules.serialize(schedule)
     assert config["module"] == "keras.optimizers.schedules"
     again = schedules.deserialize(config)
@@ -110,12 +110,12 @@ def test_config_makes_the_same_schedule(schedule, expected):
         lambda: schedules.CosineDecayRestarts(0.1, 10, t_mul=0.5),
     ],
 )
-def test_arguments_that_cannot_be_used(make):
+def test_invalid_arguments_are_refused(make):
     with pytest.raises(ArgumentError):
         make()
 
 
-def test_a_schedule_of_ones_own_needs_a_call():
+def test_schedule_without_call_is_refused():
     assert issubclass(schedules.LearningRateSchedule, Module)
     with pytest.raises(StateError, match="define one"):
         schedules.LearningRateSchedule()(1)

@@ -18,8 +18,8 @@ __all__ = ["Adafactor"]
 
 
 class _Rates(NamedTuple):
-    rate: jax.Array
-    kept: jax.Array
+    learning_rate: jax.Array
+    decay: jax.Array
 
 
 def _root_mean_square(array: jax.Array) -> jax.Array:
@@ -27,19 +27,20 @@ def _root_mean_square(array: jax.Array) -> jax.Array:
 
 
 class Adafactor(Optimizer):
-    """Adam without momentum, and with the mean squares of a matrix as a product.
+    """Adafactor optimizer.
 
-    Of gradient**2 only running means over rows and over columns are needed. The move
-    is clipped by its root mean square and scaled by that of the variable.
+    Like Adam without momentum. The second moment of a matrix is factored into running
+    means of gradient**2 over its rows and columns. The update is clipped by its root
+    mean square and scaled by that of the variable.
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        beta_2_decay: the share of the running means that is kept is
+        beta_2_decay: exponent of the decay rate of the running means, which is
             1 - step**beta_2_decay.
-        epsilon_1: added to the squares.
-        epsilon_2: least root mean square of a variable that counts.
-        clip_threshold: largest root mean square of a move.
-        relative_step: whether the rate is at most 1 / sqrt(step).
+        epsilon_1: added to the squared gradients.
+        epsilon_2: lower bound of the root mean square of a variable.
+        clip_threshold: largest root mean square of an update.
+        relative_step: whether to limit the learning rate to 1 / sqrt(step).
         kwargs: as for `Optimizer`.
 
     Example:
@@ -87,9 +88,9 @@ class Adafactor(Optimizer):
         self.relative_step = relative_step
 
     def slots(self, variable: Variable) -> Slots:
-        """Running means over rows and columns, and the mean squares they make."""
-        # Keras's files have unused integers where there are no rows and columns, and
-        # the whole of the mean squares, although rows and columns determine it.
+        """Return the factored second moment and the full one."""
+        # Keras's files store unused integers for vectors and scalars, and the full
+        # second moment of matrices, although rows and columns determine it.
         rows, columns = np.int32(0), np.int32(0)
         if variable.ndim >= 2:
             rows = np.zeros(variable.shape[:-1], variable.dtype)
@@ -99,7 +100,7 @@ class Adafactor(Optimizer):
         return {"rows": rows, "columns": columns, "velocity": zeros(variable)}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _Rates:
-        """The learning rate, and the share of the running means that is kept."""
+        """Return the learning rate and the decay rate of the running means."""
         if self.relative_step:
             learning_rate = jnp.minimum(learning_rate, 1.0 / jnp.sqrt(step))
         return _Rates(learning_rate, 1.0 - jnp.power(step, self.beta_2_decay))
@@ -112,22 +113,23 @@ class Adafactor(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
-        kept, new = learning_rate.kept, dict(slots)
+        """Return a variable's new value and slots."""
+        rates, new = learning_rate, dict(slots)
         squares = jnp.square(gradient) + self.epsilon_1
 
-        def mean(before: jax.Array, now: jax.Array) -> jax.Array:
-            return kept * before + (1.0 - kept) * now
+        def running_mean(mean: jax.Array, new: jax.Array) -> jax.Array:
+            return rates.decay * mean + (1.0 - rates.decay) * new
 
         if value.ndim >= 2:
-            rows = mean(slots["rows"], jnp.mean(squares, axis=-1))
-            columns = mean(slots["columns"], jnp.mean(squares, axis=-2))
-            shares = rows / jnp.mean(rows, axis=-1, keepdims=True)
-            velocity = shares[..., None] * columns[..., None, :]
+            rows = running_mean(slots["rows"], jnp.mean(squares, axis=-1))
+            columns = running_mean(slots["columns"], jnp.mean(squares, axis=-2))
+            row_factor = rows / jnp.mean(rows, axis=-1, keepdims=True)
+            velocity = row_factor[..., None] * columns[..., None, :]
             new |= {"rows": rows, "columns": columns}
         else:
-            velocity = mean(slots["velocity"], squares)
-        move = gradient / jnp.sqrt(velocity)
-        move /= jnp.maximum(1.0, _root_mean_square(move) / self.clip_threshold)
+            velocity = running_mean(slots["velocity"], squares)
+        delta = gradient / jnp.sqrt(velocity)
+        delta /= jnp.maximum(1.0, _root_mean_square(delta) / self.clip_threshold)
         scale = jnp.maximum(self.epsilon_2, _root_mean_square(value))
-        return value - scale * learning_rate.rate * move, new | {"velocity": velocity}
+        value = value - scale * rates.learning_rate * delta
+        return value, new | {"velocity": velocity}

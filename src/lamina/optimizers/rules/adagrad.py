@@ -19,14 +19,14 @@ __all__ = ["Adadelta", "Adagrad"]
 
 
 class Adagrad(Optimizer):
-    """Divide each gradient by the root of the sum of its squares so far.
+    """Adagrad optimizer: gradients divided by the root of their summed squares.
 
-    s += gradient**2; value -= rate * gradient / sqrt(s + epsilon)
+    s += gradient**2; value -= learning_rate * gradient / sqrt(s + epsilon)
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        initial_accumulator_value: where the sum starts.
-        epsilon: keeps the root away from 0.
+        initial_accumulator_value: initial value of the sum.
+        epsilon: added under the square root for numerical stability.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -57,7 +57,7 @@ class Adagrad(Optimizer):
         self.epsilon = epsilon
 
     def slots(self, variable: Variable) -> Slots:
-        """The sum of squares."""
+        """Return the initial sum of squared gradients."""
         first = self.initial_accumulator_value
         return {"accumulator": np.full(variable.shape, first, variable.dtype)}
 
@@ -70,24 +70,24 @@ class Adagrad(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
-        total = slots["accumulator"] + jnp.square(gradient)
-        value = value - learning_rate * gradient / jnp.sqrt(total + self.epsilon)
-        return value, {"accumulator": total}
+        """Return a variable's new value and slots."""
+        accumulator = slots["accumulator"] + jnp.square(gradient)
+        value = value - learning_rate * gradient / jnp.sqrt(accumulator + self.epsilon)
+        return value, {"accumulator": accumulator}
 
 
 class Adadelta(Optimizer):
-    """Scale each gradient so that moves are of the size of the moves before.
+    """Adadelta optimizer: gradients scaled to the size of previous updates.
 
     s = rho * s + (1 - rho) * gradient**2;
-    move = gradient * sqrt(d + epsilon) / sqrt(s + epsilon);
-    d = rho * d + (1 - rho) * move**2; value -= rate * move
+    delta = gradient * sqrt(d + epsilon) / sqrt(s + epsilon);
+    d = rho * d + (1 - rho) * delta**2; value -= learning_rate * delta
 
     Args:
-        learning_rate: a number, a schedule, or a function of the step; 1.0 gives the
-            method of the paper.
-        rho: share of the running means that is kept.
-        epsilon: keeps the roots away from 0; it sets the size of the first moves.
+        learning_rate: a number, a schedule, or a function of the step; the paper
+            uses 1.0.
+        rho: decay rate of the running means.
+        epsilon: added under the square roots; it sets the size of the first updates.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -118,7 +118,7 @@ class Adadelta(Optimizer):
         self.epsilon = epsilon
 
     def slots(self, variable: Variable) -> Slots:
-        """Running means of the squares of gradients and of moves."""
+        """Return the running means of squared gradients and squared updates."""
         return {
             "accumulated_grad": zeros(variable),
             "accumulated_delta_var": zeros(variable),
@@ -133,12 +133,11 @@ class Adadelta(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
-        kept, fresh = self.rho, 1.0 - self.rho
-        moves = slots["accumulated_delta_var"]
-        squares = kept * slots["accumulated_grad"] + fresh * jnp.square(gradient)
-        scale = jnp.sqrt(moves + self.epsilon)
-        move = scale * gradient / jnp.sqrt(squares + self.epsilon)
-        moves = kept * moves + fresh * jnp.square(move)
-        new = {"accumulated_grad": squares, "accumulated_delta_var": moves}
-        return value - learning_rate * move, new
+        """Return a variable's new value and slots."""
+        rho, squared_deltas = self.rho, slots["accumulated_delta_var"]
+        squares = rho * slots["accumulated_grad"] + (1.0 - rho) * jnp.square(gradient)
+        scale = jnp.sqrt(squared_deltas + self.epsilon)
+        delta = scale * gradient / jnp.sqrt(squares + self.epsilon)
+        squared_deltas = rho * squared_deltas + (1.0 - rho) * jnp.square(delta)
+        new = {"accumulated_grad": squares, "accumulated_delta_var": squared_deltas}
+        return value - learning_rate * delta, new

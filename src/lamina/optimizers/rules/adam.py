@@ -1,4 +1,4 @@
-"""Adam and its relatives: AdamW, Adamax, Nadam."""
+"""Adam and its variants: AdamW, Adamax, Nadam."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _CHECKS = {
 
 
 class Adam(Optimizer):
-    """Divide a running mean of each gradient by its running root mean square.
+    """Adam optimizer: updates scaled by running first and second moments.
 
     m += (1 - beta_1) * (gradient - m); v += (1 - beta_2) * (gradient**2 - v);
-    value -= rate * m' / (sqrt(v') + epsilon), where m' and v' are m and v divided by
-    1 - beta**step, because both start at 0.
+    value -= learning_rate * m' / (sqrt(v') + epsilon), where m' and v' are m and v
+    divided by 1 - beta**step to correct their bias towards 0.
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        beta_1: share of the running mean of gradients that is kept.
-        beta_2: share of the running mean of squares that is kept.
-        epsilon: keeps the divisor away from 0; it counts beside the root of v, not
-            of v'.
-        amsgrad: whether to divide by the largest v so far (Reddi et al. 2018,
+        beta_1: decay rate of the running mean of gradients.
+        beta_2: decay rate of the running mean of squared gradients.
+        epsilon: added to the denominator for numerical stability ("epsilon hat" in
+            the paper: it is added to the root of v before the bias correction).
+        amsgrad: whether to divide by the running maximum of v (Reddi et al. 2018,
             https://arxiv.org/abs/1904.09237).
         kwargs: as for `Optimizer`.
 
@@ -80,12 +80,12 @@ class Adam(Optimizer):
         self.amsgrad = amsgrad
 
     def slots(self, variable: Variable) -> Slots:
-        """Running means of the gradient and its square, and the largest of these."""
+        """Return the first and second moments, and the maximum with `amsgrad`."""
         names = ["momentum", "velocity", *(["velocity_hat"] if self.amsgrad else [])]
         return {name: zeros(variable) for name in names}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> jax.Array:
-        """The learning rate with both corrections for the start at 0."""
+        """Return the learning rate with the bias corrections of both moments."""
         first = 1.0 - jnp.power(self.beta_1, step)
         second = 1.0 - jnp.power(self.beta_2, step)
         return learning_rate * jnp.sqrt(second) / first
@@ -99,7 +99,7 @@ class Adam(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
+        """Return a variable's new value and slots."""
         m, v = slots["momentum"], slots["velocity"]
         m = m + (gradient - m) * self.gain_1
         v = v + (jnp.square(gradient) - v) * self.gain_2
@@ -111,11 +111,12 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay that does not pass through the running means.
+    """AdamW optimizer: Adam with decoupled weight decay.
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        weight_decay: share of each weight, times the learning rate, taken off it.
+        weight_decay: decay rate; each step subtracts
+            learning_rate * weight_decay * weight from each weight.
         beta_1: as for `Adam`.
         beta_2: as for `Adam`.
         epsilon: as for `Adam`.
@@ -158,16 +159,16 @@ class AdamW(Adam):
 
 
 class Adamax(Optimizer):
-    """Adam with the largest recent gradient in place of the root mean square.
+    """Adamax optimizer: Adam with the infinity norm of the gradient.
 
     m += (1 - beta_1) * (gradient - m); u = max(beta_2 * u, abs(gradient));
-    value -= rate / (1 - beta_1**step) * m / (u + epsilon)
+    value -= learning_rate / (1 - beta_1**step) * m / (u + epsilon)
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        beta_1: share of the running mean of gradients that is kept.
-        beta_2: share of the largest gradient that is kept.
-        epsilon: keeps the divisor away from 0.
+        beta_1: decay rate of the running mean of gradients.
+        beta_2: decay rate of the infinity norm.
+        epsilon: added to the denominator for numerical stability.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -197,11 +198,11 @@ class Adamax(Optimizer):
         self.epsilon = epsilon
 
     def slots(self, variable: Variable) -> Slots:
-        """The running mean and the largest gradient."""
+        """Return the first moment and the infinity norm."""
         return {"momentum": zeros(variable), "norm": zeros(variable)}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> jax.Array:
-        """The learning rate with the correction for the start at 0."""
+        """Return the learning rate with the bias correction of the first moment."""
         return learning_rate / (1.0 - jnp.power(self.beta_1, step))
 
     @elementwise
@@ -213,7 +214,7 @@ class Adamax(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
+        """Return a variable's new value and slots."""
         m = slots["momentum"]
         m = m + (gradient - m) * self.gain_1
         u = jnp.maximum(self.beta_2 * slots["norm"], jnp.abs(gradient))
@@ -230,17 +231,17 @@ class _NadamRates(NamedTuple):
 
 
 class Nadam(Optimizer):
-    """Adam with Nesterov's momentum.
+    """Nadam optimizer: Adam with Nesterov momentum.
 
     m and v as in `Adam`. With mu(t) = beta_1 * (1 - 0.96**t / 2) and p(t) the product
-    of mu(1), ..., mu(t): value -= rate * (mu(t + 1) * m / (1 - p(t + 1)) +
+    of mu(1), ..., mu(t): value -= learning_rate * (mu(t + 1) * m / (1 - p(t + 1)) +
     (1 - mu(t)) * gradient / (1 - p(t))) / (sqrt(v / (1 - beta_2**t)) + epsilon)
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        beta_1: share of the running mean of gradients that is kept.
-        beta_2: share of the running mean of squares that is kept.
-        epsilon: keeps the divisor away from 0.
+        beta_1: decay rate of the running mean of gradients.
+        beta_2: decay rate of the running mean of squared gradients.
+        epsilon: added to the denominator for numerical stability.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -254,7 +255,7 @@ class Nadam(Optimizer):
 
     arguments: ClassVar[dict[str, Check]] = _CHECKS
     beta_1, beta_2, epsilon = Hyperparameter(), Hyperparameter(), Hyperparameter()
-    # How fast mu(t) grows. Before Keras 3 it was 0.004: what was trained so goes on so.
+    # Exponent factor of mu(t). Models saved before Keras 3 were trained with 0.004.
     schedule_decay = Hyperparameter()
 
     def __init__(
@@ -272,18 +273,18 @@ class Nadam(Optimizer):
         self.schedule_decay = 1.0
 
     def build(self, variables: Iterable[Variable]) -> None:
-        """Make the state: two slots for each variable, and the product of momenta."""
+        """Create two slots for each variable, and the product of momenta."""
         first = not self.built
         super().build(variables)
         if first:
-            self._product = self._own(np.float32(1.0), "product")
+            self._product = self._make_variable(np.float32(1.0), "product")
 
     def slots(self, variable: Variable) -> Slots:
-        """Running means of the gradient and its square."""
+        """Return the first and second moments."""
         return {"momentum": zeros(variable), "velocity": zeros(variable)}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _NadamRates:
-        """Every number of the formula that is the same for all variables."""
+        """Return the terms of the formula that all variables share."""
         beta_1 = jnp.asarray(self.beta_1, jnp.float32)
         beta_2 = jnp.asarray(self.beta_2, jnp.float32)
         decay = self.schedule_decay
@@ -308,10 +309,10 @@ class Nadam(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
+        """Return a variable's new value and slots."""
         m, v, rates = slots["momentum"], slots["velocity"], learning_rate
         m = m + (gradient - m) * rates.gain_1
         v = v + (jnp.square(gradient) - v) * rates.gain_2
-        move = rates.momentum * m + rates.gradient * gradient
-        value = value - move / (jnp.sqrt(v / rates.correction) + self.epsilon)
+        delta = rates.momentum * m + rates.gradient * gradient
+        value = value - delta / (jnp.sqrt(v / rates.correction) + self.epsilon)
         return value, {"momentum": m, "velocity": v}

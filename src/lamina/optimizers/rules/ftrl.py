@@ -19,21 +19,23 @@ __all__ = ["Ftrl"]
 
 
 class Ftrl(Optimizer):
-    """Follow the regularized leader: for shallow models with many rare features.
+    """FTRL optimizer: "follow the regularized leader", for sparse linear models.
 
     g = gradient + 2 * l2_shrinkage * value; n' = n + gradient**2;
-    z += g - (n'**-power - n**-power) / rate * value;
-    value = (clip(z, -l1, l1) - z) / (n'**-power / rate + 2 * l2 + beta / rate)
+    z += g - (n'**-power - n**-power) / lr * value;
+    value = (clip(z, -l1, l1) - z) / (n'**-power / lr + 2 * l2 + beta / lr)
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        learning_rate_power: how fast the rate falls with n; 0 keeps it, at most 0.
-        initial_accumulator_value: where n starts.
-        l1_regularization_strength: l1; sets small weights to 0.
-        l2_regularization_strength: l2.
-        l2_shrinkage_regularization_strength: l2_shrinkage, a penalty on the weights
-            that enters through the gradient.
-        beta: as in the paper.
+        learning_rate_power: exponent with which the learning rate falls with n; at
+            most 0, and 0 for a constant rate.
+        initial_accumulator_value: initial value of n.
+        l1_regularization_strength: strength of the L1 penalty; sets small weights
+            to 0.
+        l2_regularization_strength: strength of the L2 penalty.
+        l2_shrinkage_regularization_strength: strength of an L2 penalty that is added
+            to the gradient.
+        beta: the beta of the paper.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -83,10 +85,10 @@ class Ftrl(Optimizer):
         self.beta = beta
 
     def slots(self, variable: Variable) -> Slots:
-        """The sum of squares n, and z."""
+        """Return the sum of squared gradients n, and z."""
         first = self.initial_accumulator_value
-        total = np.full(variable.shape, first, variable.dtype)
-        return {"accumulator": total, "linear": zeros(variable)}
+        accumulator = np.full(variable.shape, first, variable.dtype)
+        return {"accumulator": accumulator, "linear": zeros(variable)}
 
     @elementwise
     def update(
@@ -97,16 +99,16 @@ class Ftrl(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
-        power, total = -self.learning_rate_power, slots["accumulator"]
-        shrunk = gradient + 2.0 * self.l2_shrinkage_regularization_strength * value
-        new_total = total + jnp.square(gradient)
-        grown = jnp.power(new_total, power)
-        change = (grown - jnp.power(total, power)) / learning_rate
-        linear = slots["linear"] + (shrunk - change * value)
+        """Return a variable's new value and slots."""
+        power, before = -self.learning_rate_power, slots["accumulator"]
+        penalized = gradient + 2.0 * self.l2_shrinkage_regularization_strength * value
+        accumulator = before + jnp.square(gradient)
+        scale = jnp.power(accumulator, power)
+        sigma = (scale - jnp.power(before, power)) / learning_rate
+        linear = slots["linear"] + (penalized - sigma * value)
         l1 = self.l1_regularization_strength
         l2 = self.l2_regularization_strength + self.beta / (2.0 * learning_rate)
         value = (jnp.clip(linear, -l1, l1) - linear) / (
-            grown / learning_rate + 2.0 * l2
+            scale / learning_rate + 2.0 * l2
         )
-        return value, {"accumulator": new_total, "linear": linear}
+        return value, {"accumulator": accumulator, "linear": linear}

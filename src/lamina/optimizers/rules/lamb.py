@@ -17,22 +17,24 @@ __all__ = ["Lamb"]
 
 
 class _Rates(NamedTuple):
-    rate: jax.Array
-    first: jax.Array
-    second: jax.Array
+    learning_rate: jax.Array
+    correction_1: jax.Array
+    correction_2: jax.Array
 
 
 class Lamb(Optimizer):
-    """Adam whose move has, for each variable, the size of the variable itself.
+    """LAMB optimizer: Adam with updates scaled to the norm of each variable.
 
-    move = m' / (sqrt(v') + epsilon) with m' and v' as in `Adam`;
-    value -= rate * norm(value) / norm(move) * move. Meant for large batches.
+    delta = m' / (sqrt(v') + epsilon) with m' and v' as in `Adam`;
+    value -= learning_rate * norm(value) / norm(delta) * delta.
+
+    It was designed for large batches.
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        beta_1: share of the running mean of gradients that is kept.
-        beta_2: share of the running mean of squares that is kept.
-        epsilon: keeps the divisor away from 0.
+        beta_1: decay rate of the running mean of gradients.
+        beta_2: decay rate of the running mean of squared gradients.
+        epsilon: added to the denominator for numerical stability.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -70,14 +72,14 @@ class Lamb(Optimizer):
         self.epsilon = epsilon
 
     def slots(self, variable: Variable) -> Slots:
-        """Running means of the gradient and its square."""
+        """Return the first and second moments."""
         return {"momentum": zeros(variable), "velocity": zeros(variable)}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _Rates:
-        """The learning rate, and the corrections of m and v for the start at 0."""
-        first = 1.0 - jnp.power(self.beta_1, step)
-        second = 1.0 - jnp.power(self.beta_2, step)
-        return _Rates(learning_rate, first, second)
+        """Return the learning rate and the bias corrections of both moments."""
+        correction_1 = 1.0 - jnp.power(self.beta_1, step)
+        correction_2 = 1.0 - jnp.power(self.beta_2, step)
+        return _Rates(learning_rate, correction_1, correction_2)
 
     def update(
         self,
@@ -87,12 +89,15 @@ class Lamb(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
+        """Return a variable's new value and slots."""
         m, v, rates = slots["momentum"], slots["velocity"], learning_rate
         m = m + (gradient - m) * self.gain_1
         v = v + (jnp.square(gradient) - v) * self.gain_2
-        move = (m / rates.first) / (jnp.sqrt(v / rates.second) + self.epsilon)
-        size = jnp.sqrt(jnp.sum(jnp.square(value)))
-        length = jnp.sqrt(jnp.sum(jnp.square(move)))
-        ratio = jnp.where((size > 0) & (length > 0), size / length, 1.0)
-        return value - ratio * rates.rate * move, {"momentum": m, "velocity": v}
+        root = jnp.sqrt(v / rates.correction_2)
+        delta = (m / rates.correction_1) / (root + self.epsilon)
+        value_norm = jnp.sqrt(jnp.sum(jnp.square(value)))
+        delta_norm = jnp.sqrt(jnp.sum(jnp.square(delta)))
+        has_norms = (value_norm > 0) & (delta_norm > 0)
+        trust_ratio = jnp.where(has_norms, value_norm / delta_norm, 1.0)
+        value = value - trust_ratio * rates.learning_rate * delta
+        return value, {"momentum": m, "velocity": v}

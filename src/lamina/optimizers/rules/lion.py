@@ -18,18 +18,18 @@ __all__ = ["Lion"]
 
 
 class Lion(Optimizer):
-    """Move by the learning rate in the direction of a mean gradient's sign.
+    """Lion optimizer: updates with the sign of an interpolated momentum.
 
-    value -= rate * sign(beta_1 * m + (1 - beta_1) * gradient);
+    value -= learning_rate * sign(beta_1 * m + (1 - beta_1) * gradient);
     m = beta_2 * m + (1 - beta_2) * gradient
 
-    It wants a learning rate 3 to 10 times smaller than Adam's, and a weight decay as
-    many times larger.
+    The learning rate should be 3 to 10 times smaller than Adam's, and the weight
+    decay as many times larger.
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        beta_1: share of the running mean in the direction; greater than 0.
-        beta_2: share of the running mean that is kept.
+        beta_1: weight of the running mean in the update; greater than 0.
+        beta_2: decay rate of the running mean.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -64,7 +64,7 @@ class Lion(Optimizer):
         self.beta_2 = beta_2
 
     def slots(self, variable: Variable) -> Slots:
-        """The running mean of the gradient."""
+        """Return the running mean of the gradient."""
         return {"momentum": zeros(variable)}
 
     @elementwise
@@ -76,7 +76,7 @@ class Lion(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
+        """Return a variable's new value and slots."""
         m = slots["momentum"]
         direction = jnp.sign(m * self.beta_1 + gradient * (1.0 - self.beta_1))
         m = m * self.beta_2 + gradient * (1.0 - self.beta_2)

@@ -28,35 +28,37 @@ __all__ = ["Muon"]
 
 
 class _Rates(NamedTuple):
-    matrix: jax.Array
-    other: jax.Array
+    muon: jax.Array
+    adam: jax.Array
 
 
 class Muon(Optimizer):
-    """Orthogonal moves for matrices, Adam's for every other variable.
+    """Muon optimizer: orthogonalized momentum for matrices, AdamW for the rest.
 
-    m = momentum * m + gradient; value -= rate * U, where U is the orthogonal matrix
-    nearest to m, found by a few Newton-Schulz steps and scaled to the size of Adam's
-    moves. Embeddings and whatever is not a matrix get `AdamW`.
+    m = momentum * m + gradient; value -= learning_rate * U, where U is the orthogonal
+    matrix nearest to m, approximated by a few Newton-Schulz steps and scaled to the
+    size of Adam's updates. Embeddings and variables that are not matrices are trained
+    by `AdamW`.
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
         adam_beta_1: `beta_1` of AdamW.
         adam_beta_2: `beta_2` of AdamW.
-        adam_weight_decay: weight decay of the variables that AdamW takes.
+        adam_weight_decay: weight decay of the variables trained by AdamW.
         epsilon: `epsilon` of AdamW.
         weight_decay: weight decay of the matrices.
-        exclude_layers: regular expressions found in the paths of what AdamW is to do.
-        exclude_embeddings: whether to leave embeddings to AdamW.
+        exclude_layers: regular expressions; variables whose path matches one are
+            trained by AdamW.
+        exclude_embeddings: whether to train embeddings by AdamW.
         muon_a: first coefficient of the Newton-Schulz polynomial.
         muon_b: second coefficient.
         muon_c: third coefficient.
         adam_lr_ratio: AdamW's learning rate, as a multiple of the learning rate.
-        momentum: share of the running sum that is kept.
+        momentum: decay rate of the running sum of gradients.
         ns_steps: number of Newton-Schulz steps.
-        nesterov: whether to step from where the momentum leads.
-        rms_rate: scale of the moves, times the root of the longer side; `None` leaves
-            them orthogonal.
+        nesterov: whether to use Nesterov momentum.
+        rms_rate: scale of an update, times the root of its longer side; `None` leaves
+            it orthogonal.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -129,7 +131,7 @@ class Muon(Optimizer):
         self.nesterov = nesterov
         self.rms_rate = rms_rate
 
-    def _is_for_adam(self, variable: Variable) -> bool:
+    def _uses_adam(self, variable: Variable) -> bool:
         if variable.ndim != 2:
             return True
         if self.exclude_embeddings and "embedding" in variable.path.lower():
@@ -137,20 +139,19 @@ class Muon(Optimizer):
         return any(re.search(name, variable.path) for name in self.exclude_layers)
 
     def slots(self, variable: Variable) -> Slots:
-        """The momentum, and for AdamW the mean square of gradients."""
-        both = self._is_for_adam(variable)
-        names = ["momentum", "velocity"] if both else ["momentum"]
+        """Return the momentum, and for AdamW the second moment."""
+        names = ["momentum", *(["velocity"] if self._uses_adam(variable) else [])]
         return {name: zeros(variable) for name in names}
 
     def decay_of(self, variable: Variable) -> Any:
-        """The weight decay of a variable, or `None`."""
+        """Return the weight decay of a variable, or `None`."""
         if variable in self._undecayed:
             return None
-        adam = self._is_for_adam(variable)
+        adam = self._uses_adam(variable)
         return self.adam_weight_decay if adam else self.weight_decay
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _Rates:
-        """The learning rates of matrices and of AdamW."""
+        """Return the learning rates of Muon and of AdamW."""
         first = 1.0 - jnp.power(self.adam_beta_1, step)
         second = 1.0 - jnp.power(self.adam_beta_2, step)
         adam = learning_rate * self.adam_lr_ratio * jnp.sqrt(second) / first
@@ -164,31 +165,31 @@ class Muon(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
+        """Return a variable's new value and slots."""
         m, rates = slots["momentum"], learning_rate
         if "velocity" in slots:
             m = m + (gradient - m) * self.gain_1
             v = slots["velocity"]
             v = v + (jnp.square(gradient) - v) * self.gain_2
-            move = m * rates.other / (jnp.sqrt(v) + self.epsilon)
-            return value - move, {"momentum": m, "velocity": v}
+            delta = m * rates.adam / (jnp.sqrt(v) + self.epsilon)
+            return value - delta, {"momentum": m, "velocity": v}
         m = m + (gradient + m * (self.momentum - 1.0))
         ahead = gradient + self.momentum * m if self.nesterov else m
-        move = self.zeropower_via_newtonschulz5(ahead, self.ns_steps)
-        return value - rates.matrix * self.lr_adjust(move), {"momentum": m}
+        delta = self.zeropower_via_newtonschulz5(ahead, self.ns_steps)
+        return value - rates.muon * self.lr_adjust(delta), {"momentum": m}
 
     def lr_adjust(self, x: jax.Array) -> jax.Array:
-        """Scale a move by `rms_rate` times the root of the longer side.
+        """Scale an update by `rms_rate` times the root of its longer side.
 
         Args:
-            x: the move of a matrix.
+            x: the update of a matrix.
         """
         if self.rms_rate is None:
             return x
         return x * (max(x.shape) ** 0.5 * self.rms_rate)
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> jax.Array:
-        """Return nearly the orthogonal matrix that is nearest to a matrix.
+        """Approximate the orthogonal matrix nearest to a matrix.
 
         Args:
             x: the matrix.

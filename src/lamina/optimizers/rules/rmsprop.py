@@ -18,17 +18,18 @@ __all__ = ["RMSprop"]
 
 
 class RMSprop(Optimizer):
-    """Divide each gradient by a running root mean square of its past.
+    """RMSprop optimizer: gradients divided by their running root mean square.
 
-    v = rho * v + (1 - rho) * gradient**2; value -= rate * gradient / sqrt(v + epsilon)
+    v = rho * v + (1 - rho) * gradient**2;
+    value -= learning_rate * gradient / sqrt(v + epsilon)
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        rho: share of the running mean that is kept.
-        momentum: share of the last move that is added to the next.
-        epsilon: keeps the root away from 0.
-        centered: whether to take the running mean's square off v, which leaves the
-            gradient's variance.
+        rho: decay rate of the running mean of squared gradients.
+        momentum: fraction of the previous update that is added to the next.
+        epsilon: added under the square root for numerical stability.
+        centered: whether to divide by the estimated standard deviation of the
+            gradient instead of its root mean square.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -67,13 +68,13 @@ class RMSprop(Optimizer):
         self.centered = centered
 
     def slots(self, variable: Variable) -> Slots:
-        """Running means of the square and of the gradient, and the last move."""
-        wanted = {
+        """Return the running means and the previous update, as far as needed."""
+        is_needed = {
             "velocity": True,
             "momentum": self.momentum != 0,
             "average_gradient": self.centered,
         }
-        return {name: zeros(variable) for name, want in wanted.items() if want}
+        return {name: zeros(variable) for name in is_needed if is_needed[name]}
 
     @elementwise
     def update(
@@ -84,17 +85,17 @@ class RMSprop(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
-        kept, fresh = self.rho, 1.0 - self.rho
-        velocity = kept * slots["velocity"] + fresh * jnp.square(gradient)
+        """Return a variable's new value and slots."""
+        rho = self.rho
+        velocity = rho * slots["velocity"] + (1.0 - rho) * jnp.square(gradient)
         new = {"velocity": velocity}
-        spread = velocity
+        denominator = velocity
         if "average_gradient" in slots:
-            mean = kept * slots["average_gradient"] + fresh * gradient
+            mean = rho * slots["average_gradient"] + (1.0 - rho) * gradient
             new["average_gradient"] = mean
-            spread = velocity - jnp.square(mean)
-        move = learning_rate * gradient / jnp.sqrt(spread + self.epsilon)
+            denominator = velocity - jnp.square(mean)
+        delta = learning_rate * gradient / jnp.sqrt(denominator + self.epsilon)
         if "momentum" in slots:
-            move = self.momentum * slots["momentum"] + move
-            new["momentum"] = move
-        return value - move, new
+            delta = self.momentum * slots["momentum"] + delta
+            new["momentum"] = delta
+        return value - delta, new

@@ -16,15 +16,15 @@ __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    """Gradient descent, with momentum if wanted.
+    """Gradient descent optimizer, with optional momentum.
 
-    velocity = momentum * velocity - rate * gradient; value += velocity, or with
-    `nesterov` value += momentum * velocity - rate * gradient.
+    velocity = momentum * velocity - learning_rate * gradient; value += velocity, or
+    with `nesterov` value += momentum * velocity - learning_rate * gradient.
 
     Args:
         learning_rate: a number, a schedule, or a function of the step.
-        momentum: share of the velocity that is kept.
-        nesterov: whether to step from where the velocity leads.
+        momentum: decay rate of the velocity.
+        nesterov: whether to use Nesterov momentum.
         kwargs: as for `Optimizer`.
 
     Example:
@@ -55,7 +55,7 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def slots(self, variable: Variable) -> Slots:
-        """The velocity, unless there is no momentum."""
+        """Return the velocity, unless the momentum is 0."""
         return {"momentum": zeros(variable)} if self.momentum != 0 else {}
 
     @elementwise
@@ -67,10 +67,10 @@ class SGD(Optimizer):
         step: jax.Array,
         learning_rate: Any,
     ) -> tuple[jax.Array, Slots]:
-        """A variable's new value and slots."""
-        move = gradient * learning_rate
+        """Return a variable's new value and slots."""
+        delta = gradient * learning_rate
         if "momentum" not in slots:
-            return value - move, slots
-        velocity = slots["momentum"] * self.momentum - move
-        ahead = velocity * self.momentum - move if self.nesterov else velocity
+            return value - delta, slots
+        velocity = slots["momentum"] * self.momentum - delta
+        ahead = velocity * self.momentum - delta if self.nesterov else velocity
         return value + ahead, {"momentum": velocity}
