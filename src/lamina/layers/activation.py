@@ -1,4 +1,4 @@
-"""Activation functions that have settings or weights, as layers."""
+"""Activation layers with hyperparameters or weights."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ __all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
 class ReLU(Layer):
-    """`max(x, 0)`, with a slope below the threshold and a ceiling if wanted.
+    """Rectified linear unit: `max(x, 0)` by default.
 
-    `max_value` above it, `x` from `threshold` up to it, and
-    `negative_slope * (x - threshold)` below.
+    `max_value` for `x >= max_value`, `x` for `threshold <= x < max_value`, and
+    `negative_slope * (x - threshold)` otherwise.
 
     Args:
-        max_value: the ceiling; none when `None`.
+        max_value: largest output; unbounded when `None`.
         negative_slope: slope below the threshold.
-        threshold: where the function begins to rise.
+        threshold: smallest input that is passed through.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> ReLU(max_value=6.0)(jnp.array([-1.0, 2.0, 9.0]))
@@ -62,10 +65,13 @@ class ReLU(Layer):
 
 
 class LeakyReLU(Layer):
-    """`x` where it is positive, `negative_slope * x` elsewhere.
+    """Leaky rectified linear unit: `x` if `x >= 0`, else `negative_slope * x`.
 
     Args:
-        negative_slope: slope for negative inputs; changing it recompiles nothing.
+        negative_slope: slope for negative inputs; changing it does not recompile.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> LeakyReLU(0.1)(jnp.array([-1.0, 2.0]))
@@ -89,14 +95,19 @@ class LeakyReLU(Layer):
 
 
 class PReLU(Layer):
-    """`x` where it is positive, `alpha * x` elsewhere, with a learned `alpha`.
+    """Parametric rectified linear unit: `x` if `x >= 0`, else `alpha * x`.
+
+    `alpha` is a weight with the shape of the input without the batch axis.
 
     Args:
         alpha_initializer: initializer of `alpha`.
         alpha_regularizer: penalty on `alpha`.
         alpha_constraint: projection of `alpha` after each update.
-        shared_axes: axes along which `alpha` is the same, such as (1, 2) for one
-            `alpha` a channel of images; counted with the batch axis as 0.
+        shared_axes: axes that share one `alpha`, such as (1, 2) for one `alpha` per
+            channel of an image; the batch axis is 0.
+
+    Shape:
+        (batch, ...) to the same shape.
 
     Example:
         >>> PReLU("ones")(jnp.array([[-1.0, 2.0]]))
@@ -123,15 +134,15 @@ class PReLU(Layer):
         self.shared_axes = None if shared is None else list(shared)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make `alpha`, one for each element of a row that is not shared."""
+        """Create `alpha`, with size 1 along the shared axes."""
         shared = [axis % len(input_shape) for axis in self.shared_axes or ()]
-        places = range(1, len(input_shape))
-        shape = [1 if i in shared else input_shape[i] for i in places]
+        axes = range(1, len(input_shape))
+        shape = [1 if i in shared else input_shape[i] for i in axes]
         if None in shape:
             raise ShapeError(
-                f"Layer {self.name!r} (PReLU) keeps one `alpha` for each element of a "
+                f"Layer {self.name!r} (PReLU) has one `alpha` for each element of a "
                 f"row, but rows of shape {tuple(input_shape[1:])} have no fixed size. "
-                "Share it along the axes shown as None, as in "
+                "Share `alpha` along the axes shown as None: "
                 "`PReLU(shared_axes=(1, 2))`."
             )
         self.alpha = self.add_weight(
@@ -141,19 +152,21 @@ class PReLU(Layer):
             constraint=self.alpha_constraint,
             name="alpha",
         )
-        axes = {i: input_shape[i] for i in places if i not in shared}
-        self.input_spec = InputSpec(ndim=len(input_shape), axes=axes)
+        fixed = {i: input_shape[i] for i in axes if i not in shared}
+        self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
 
     def call(self, inputs: Any) -> Any:
-        below = self.alpha.value * jax.nn.relu(-inputs)
-        return jax.nn.relu(inputs) - below
+        return jax.nn.relu(inputs) - self.alpha.value * jax.nn.relu(-inputs)
 
 
 class ELU(Layer):
-    """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere.
+    """Exponential linear unit: `x` if `x > 0`, else `alpha * (exp(x) - 1)`.
 
     Args:
-        alpha: where it goes at minus infinity, without the sign.
+        alpha: scale for negative inputs; the output tends to `-alpha`.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> ELU()(jnp.array([-100.0, 2.0]))
@@ -172,16 +185,21 @@ class ELU(Layer):
 
     def call(self, inputs: Any) -> Any:
         alpha = jnp.asarray(self.alpha, inputs.dtype)
-        # The inner choice keeps the unused branch, and its gradient, from overflowing.
-        below = alpha * jnp.expm1(jnp.where(inputs > 0, 0, inputs))
-        return jnp.where(inputs > 0, inputs, below)
+        # The inner `where` keeps the unused branch and its gradient from overflowing.
+        negative = alpha * jnp.expm1(jnp.where(inputs > 0, 0, inputs))
+        return jnp.where(inputs > 0, inputs, negative)
 
 
 class Softmax(Layer):
-    """`exp(x) / sum(exp(x))` along an axis, over the elements that no mask hides.
+    """Softmax along an axis: `exp(x) / sum(exp(x))`.
+
+    Masked elements are left out of the sum, and their output is 0.
 
     Args:
         axis: the axis, or a tuple of axes that are normalized together.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> Softmax()(jnp.array([[0.0, 0.0]]))
@@ -198,7 +216,7 @@ class Softmax(Layer):
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if mask is None:
             return jax.nn.softmax(inputs, axis)
-        seen = mask if mask.dtype == bool else mask > 0.5
-        # Finite, so that a row that is hidden everywhere gives no NaN.
-        low = jnp.finfo(inputs.dtype).min / 2
-        return jnp.where(seen, jax.nn.softmax(jnp.where(seen, inputs, low), axis), 0)
+        mask = mask if mask.dtype == bool else mask > 0.5
+        # Finite, so that a fully masked row does not give NaN.
+        lowest = jnp.finfo(inputs.dtype).min / 2
+        return jnp.where(mask, jax.nn.softmax(jnp.where(mask, inputs, lowest), axis), 0)

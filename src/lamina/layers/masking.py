@@ -1,4 +1,4 @@
-"""Layers that decide which steps count."""
+"""Masking of time steps."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["Masking"]
 
 
 class Masking(Layer):
-    """Masks the steps whose values all equal `mask_value`, and sets them to zero.
+    """Mask of the time steps whose values all equal `mask_value`.
 
-    Recurrent layers behind it skip those steps.
+    Masked steps are set to zero, and the layers that follow skip them.
 
     Args:
-        mask_value: what fills a step that does not count.
+        mask_value: value that fills a masked step.
 
     Shape:
-        (batch, time, features) to the same; the mask is (batch, time).
+        (batch, time, features) to the same shape; the mask is (batch, time).
 
     Example:
         >>> Masking(-1.0)(jnp.array([[[3.0, -1.0], [-1.0, -1.0]]]))
@@ -36,9 +36,9 @@ class Masking(Layer):
         self.built = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Which steps hold anything but `mask_value`."""
+        """Return True for the steps with a value other than `mask_value`."""
         return (inputs != self.mask_value).any(-1)
 
     def call(self, inputs: Any) -> Any:
-        keep = self.compute_mask(inputs)[..., None]
-        return jnp.where(keep, inputs, jnp.zeros_like(inputs))
+        mask = self.compute_mask(inputs)[..., None]
+        return jnp.where(mask, inputs, jnp.zeros_like(inputs))

@@ -1,4 +1,4 @@
-"""What layers on signals, images and volumes share."""
+"""Base class of layers with spatial axes: signals, images and volumes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ data_formats = optional(one_of("channels_last", "channels_first"))
 
 
 def per_axis(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    """One number for each spatial axis, from one for all or one each."""
+    """Return one integer for each spatial axis, repeating a single one."""
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
 class Spatial(Layer):
-    """A layer on inputs of a batch axis, `rank` spatial axes and a channel axis.
+    """Base class of layers with a batch axis, `rank` spatial axes and a channel axis.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; `None` for
@@ -39,28 +39,28 @@ class Spatial(Layer):
 
     @property
     def channel_axis(self) -> int:
-        """Where the channels are."""
+        """The axis of the channels."""
         return -1 if self.data_format == "channels_last" else 1
 
     @property
     def spatial_axes(self) -> tuple[int, ...]:
-        """Where the steps, or rows and columns, are."""
+        """The axes of the steps, or of the rows and columns."""
         first = 1 if self.data_format == "channels_last" else 2
         return tuple(range(first, first + self.rank))
 
     def spatial_sizes(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """The sizes along the spatial axes."""
+        """Return the sizes along the spatial axes."""
         return tuple(shape[axis] for axis in self.spatial_axes)
 
     def check_window(
         self, shape: Sequence[int | None], window: Sequence[int], name: str
     ) -> None:
-        """Raise `ShapeError` if a window is larger than what it moves over."""
+        """Raise `ShapeError` if a window is larger than the input."""
         sizes = self.spatial_sizes(shape)
         if any(n is not None and n < w for n, w in zip(sizes, window, strict=True)):
             raise ShapeError(
                 f"Layer {self.name!r} ({type(self).__name__}): the {name} spans "
-                f"{tuple(window)}, which is more than the input has, {sizes} "
+                f"{tuple(window)}, which is larger than the input, {sizes} "
                 f"(input shape {tuple(shape)}, {self.data_format}). Use "
-                f"padding='same', a smaller {name}, or fewer pooling layers before."
+                f"padding='same', a smaller {name}, or fewer pooling layers before it."
             )

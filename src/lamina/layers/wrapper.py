@@ -1,4 +1,4 @@
-"""Base of layers around another layer."""
+"""Base class of layers that wrap another layer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ layer_check = Check("a layer", lambda v: isinstance(v, Layer), (3, "lstm", None)
 
 
 class Wrapper(Layer):
-    """Base of layers around another layer, `self.layer`; override `call`.
+    """Base class of layers that wrap another layer, `self.layer`; override `call`.
 
     Args:
-        layer: the inner layer. It is built for the wrapper's input.
+        layer: the wrapped layer. It is built for the wrapper's input.
+
+    Shape:
+        As `call` defines it.
 
     Example:
         >>> from lamina.layers import Dense
@@ -34,6 +37,6 @@ class Wrapper(Layer):
         self.layer = layer
 
     def build(self, input_shape: Any) -> None:
-        """Build the inner layer."""
+        """Build the wrapped layer."""
         if not self.layer.built:
             self.layer.build(input_shape)

@@ -1,4 +1,4 @@
-"""Attention with one head: `Attention`, `AdditiveAttention`."""
+"""Single-head attention: `Attention`, `AdditiveAttention`."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from lamina.core.check import boolean, fraction, one_of
 from lamina.core.module import Hyperparameter
 from lamina.errors import ArgumentError, shown
 from lamina.layers.base.layer import Layer, is_shape
-from lamina.ops.nn.attention_mask import AttentionConfig
 
 __all__ = ["AdditiveAttention", "Attention"]
 
 
 class Attention(Layer):
-    """Each query's mean of the values, weighted by how its key matches.
+    """Dot-product attention: `softmax(query @ key^T) @ value`.
 
-    `softmax(query @ key^T) @ value`, called on a list: the query, the value, and the
-    key if it is another than the value.
+    The layer is called on a list: the query, the value, and the key if it differs
+    from the value.
 
     Args:
-        use_scale: whether scores are multiplied by a weight, `scale`.
-        score_mode: "dot" for products of query and key, or "concat" for
+        use_scale: whether to multiply the scores by a trainable scalar, `scale`.
+        score_mode: "dot" for dot products of query and key, or "concat" for
             `weight * sum(tanh(scale * (query + key)))`.
-        dropout: share of the attention dropped in training.
+        dropout: fraction of the attention weights to drop in training.
         seed: seed of the dropout.
 
     Shape:
-        [(batch, queries, width), (batch, keys, any), (batch, keys, width)] to
-        (batch, queries, any).
+        [(batch, queries, width), (batch, keys, value_width), (batch, keys, width)]
+        to (batch, queries, value_width).
 
     Example:
         >>> query, value = jnp.ones((2, 3, 4)), jnp.ones((2, 5, 4))
@@ -66,7 +65,7 @@ class Attention(Layer):
             self.seed_generator = random.SeedGenerator(seed)
 
     def build(self, input_shape: Sequence[Any]) -> None:
-        """Make the weights of the scores, if there are any."""
+        """Create the weights that the scores need."""
         self._check_inputs(input_shape)
         self.scale = self.concat_score_weight = None
         if self.use_scale:
@@ -78,14 +77,14 @@ class Attention(Layer):
 
     def _check_inputs(self, inputs: Any) -> None:
         if not isinstance(inputs, (list, tuple)) or is_shape(inputs):
-            got = "one that is no list"
+            received = "an input that is not a list"
         elif len(inputs) not in (2, 3):
-            got = f"a list of {len(inputs)}"
+            received = f"a list of {len(inputs)}"
         else:
             return
         raise ArgumentError(
             f"Layer {self.name!r} ({type(self).__name__}) must be called on a list, "
-            f"`[query, value]` or `[query, value, key]`. It got {got}."
+            f"`[query, value]` or `[query, value, key]`. It got {received}."
         )
 
     def _check_masks(self, mask: Any) -> tuple[Any, Any]:
@@ -100,7 +99,7 @@ class Attention(Layer):
         return mask[0], mask[1]
 
     def scores(self, query: jax.Array, key: jax.Array) -> jax.Array:
-        """How well each query matches each key, (batch, queries, keys)."""
+        """Return the score of each query and key, (batch, queries, keys)."""
         if self.concat_score_weight is None:
             scores = query @ jnp.swapaxes(key, -2, -1)
             return scores if self.scale is None else scores * self.scale.value
@@ -121,41 +120,42 @@ class Attention(Layer):
         query, value, key = (*inputs, inputs[1])[:3]
         query_mask, value_mask = self._check_masks(mask)
         scores = self.scores(query, key)
-        seen = None if value_mask is None else value_mask[..., None, :]
+        visible = None if value_mask is None else value_mask[..., None, :]
         if use_causal_mask:
-            rows, columns = (jnp.arange(n) for n in scores.shape[-2:])
-            past = AttentionConfig(1, causal=True).sees(rows[:, None], columns)[None]
-            seen = past if seen is None else past & seen
-        if seen is not None:
-            far = 65504.0 if scores.dtype == jnp.float16 else 1e9
-            scores = jnp.where(seen, scores, scores - far)
-        shares = jax.nn.softmax(scores, -1)
+            causal = jnp.tri(*scores.shape[-2:], dtype=bool)[None]
+            visible = causal if visible is None else causal & visible
+        if visible is not None:
+            # As in Keras; a query that sees no key attends to all of them.
+            penalty = 65504.0 if scores.dtype == jnp.float16 else 1e9
+            scores = jnp.where(visible, scores, scores - penalty)
+        weights = jax.nn.softmax(scores, -1)
         if training and vars(self)["dropout"] > 0:
-            shares = random.dropout(shares, self.dropout, seed=self.seed_generator)
-        outputs = shares @ value
+            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
+        outputs = weights @ value
         if query_mask is not None:
             outputs = jnp.where(query_mask[..., None], outputs, 0)
-        return (outputs, shares) if return_attention_scores else outputs
+        return (outputs, weights) if return_attention_scores else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The mask of the query."""
+        """Return the mask of the query."""
         query_mask, _ = self._check_masks(mask)
         return None if query_mask is None else jnp.asarray(query_mask)
 
 
 class AdditiveAttention(Attention):
-    """Attention with a sum for a score: `sum(scale * tanh(query + key))`.
+    """Additive attention, with the scores `sum(scale * tanh(query + key))`.
 
-    Called on a list: the query, the value, and the key if it is another than the value.
+    The layer is called on a list: the query, the value, and the key if it differs
+    from the value.
 
     Args:
-        use_scale: whether there is a weight `scale`, (width,).
-        dropout: share of the attention dropped in training.
+        use_scale: whether there is a trainable `scale`, (width,).
+        dropout: fraction of the attention weights to drop in training.
         seed: seed of the dropout.
 
     Shape:
-        [(batch, queries, width), (batch, keys, any), (batch, keys, width)] to
-        (batch, queries, any).
+        [(batch, queries, width), (batch, keys, value_width), (batch, keys, width)]
+        to (batch, queries, value_width).
 
     Example:
         >>> query, value = jnp.ones((2, 3, 4)), jnp.ones((2, 5, 4))
@@ -177,7 +177,7 @@ class AdditiveAttention(Attention):
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
 
     def build(self, input_shape: Sequence[Any]) -> None:
-        """Make the weight of the scores, if there is one."""
+        """Create `scale`, if it is used."""
         self._check_inputs(input_shape)
         self.scale = None
         if self.use_scale:
@@ -185,6 +185,6 @@ class AdditiveAttention(Attention):
             self.scale = self.add_weight(width, "glorot_uniform", name="scale")
 
     def scores(self, query: jax.Array, key: jax.Array) -> jax.Array:
-        """How well each query matches each key, (batch, queries, keys)."""
+        """Return the score of each query and key, (batch, queries, keys)."""
         sums = jnp.tanh(query[..., None, :] + key[..., None, :, :])
         return jnp.sum(sums if self.scale is None else self.scale.value * sums, -1)

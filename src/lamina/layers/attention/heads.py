@@ -1,4 +1,4 @@
-"""What layers with several heads of attention have in common."""
+"""Base class of multi-head attention layers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.ops.nn.attention import attention
 from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout, seen_keys
+from lamina.typing import Array
 
-__all__ = ["MultiHeadBase", "Projections", "Shape", "several"]
+__all__ = ["MultiHeadBase", "Projections", "Shape", "as_sequence"]
 
 Shape = Sequence[int | None]
 
 
 class Projections(NamedTuple):
-    """The dense layers around attention."""
+    """The dense layers before and after attention."""
 
     query: EinsumDense
     key: EinsumDense
@@ -38,22 +39,22 @@ class Projections(NamedTuple):
 
 
 class MultiHeadBase(Layer):
-    """What attention with several heads has in common.
+    """Base class of multi-head attention layers.
 
     Args:
-        dropout: share of the attention dropped in training.
-        use_bias: whether the dense layers have biases.
-        sliding_window: how near a key must be to the query's place: less than this.
+        dropout: fraction of the attention weights to drop in training.
+        use_bias: whether the projections have biases.
+        sliding_window: largest distance, exclusive, between a query and its keys.
         flash_attention: whether a fused kernel may run; `None` for
             `config.is_flash_attention_enabled()`.
-        kernel_initializer: initializer of the dense layers' kernels.
-        bias_initializer: initializer of their biases.
+        kernel_initializer: initializer of the kernels.
+        bias_initializer: initializer of the biases.
         kernel_regularizer: penalty on the kernels.
         bias_regularizer: penalty on the biases.
-        projection_regularizer: penalty on the dense layers' outputs.
+        projection_regularizer: penalty on the outputs of the projections.
         kernel_constraint: projection of the kernels after each update.
         bias_constraint: projection of the biases after each update.
-        use_gate: whether the heads' outputs are multiplied by a sigmoid of the query.
+        use_gate: whether to multiply the heads' outputs by a sigmoid of the query.
         seed: seed of the dropout.
     """
 
@@ -87,8 +88,9 @@ class MultiHeadBase(Layer):
         super().__init__(**kwargs)
         if flash_attention and dropout > 0:
             raise ArgumentError(
-                f"{type(self).__name__}: flash attention has no dropout. Use "
-                "`dropout=0` or leave `flash_attention` out."
+                f"{type(self).__name__}: flash attention does not support dropout. "
+                f"Received: dropout={dropout}. Use `dropout=0`, or omit "
+                "`flash_attention`."
             )
         self.dropout, self.seed = dropout, seed
         self.use_bias, self.use_gate = use_bias, use_gate
@@ -111,17 +113,17 @@ class MultiHeadBase(Layer):
         inner: int = 1,
         activation: Any = None,
     ) -> EinsumDense:
-        """A built dense layer from the last `inner` axes to `outputs`."""
+        """Return a built dense layer that maps the last `inner` axes to `outputs`."""
         letters, rank = string.ascii_lowercase, len(shape)
-        free, bound = letters[: rank - inner], letters[rank - inner : rank]
-        outer = letters[rank : rank + len(outputs)]
+        batch, summed = letters[: rank - inner], letters[rank - inner : rank]
+        new = letters[rank : rank + len(outputs)]
         dense = EinsumDense(
-            f"{free}{bound},{bound}{outer}->{free}{outer}",
-            (*[None] * (len(free) - 1), *outputs),
+            f"{batch}{summed},{summed}{new}->{batch}{new}",
+            (*[None] * (len(batch) - 1), *outputs),
             activation,
-            outer if self.use_bias else None,
-            _another(self.kernel_initializer),
-            _another(self.bias_initializer),
+            new if self.use_bias else None,
+            _clone_initializer(self.kernel_initializer),
+            _clone_initializer(self.bias_initializer),
             self.kernel_regularizer,
             self.bias_regularizer,
             self.kernel_constraint,
@@ -134,36 +136,38 @@ class MultiHeadBase(Layer):
         return dense
 
     def projections(self) -> Projections:
-        """The dense layers."""
+        """Return the projections."""
         raise NotImplementedError
 
-    def heads(self, query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
-        """Query, key and value, (..., heads, width), one of each for every head."""
+    def project_heads(
+        self, query: Array, key: Array, value: Array
+    ) -> tuple[Array, Array, Array]:
+        """Project the inputs to (..., heads, width)."""
         dense = self.projections()
         return dense.query(query), dense.key(key), dense.value(value)
 
-    def axes(self, rank: int) -> tuple[int, ...]:
-        """The axes along which a projected array of this rank is looked at."""
+    def attended_axes(self, rank: int) -> tuple[int, ...]:
+        """Return the axes to attend over, for projected arrays of a rank."""
         return tuple(range(1, rank - 2))
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        query: Array,
+        value: Array,
+        key: Array | None = None,
+        query_mask: Array | None = None,
+        value_mask: Array | None = None,
+        key_mask: Array | None = None,
+        attention_mask: Array | None = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
         if self.flash_attention and return_attention_scores:
             raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) can't return the scores "
-                "of flash attention, which never has them all at once. Leave "
-                "`flash_attention` out."
+                f"Layer {self.name!r} ({type(self).__name__}) cannot return the scores "
+                "with `flash_attention=True`: the fused kernel does not store them. "
+                "Omit `flash_attention`."
             )
         query_mask = get_mask(query) if query_mask is None else query_mask
         value_mask = get_mask(value) if value_mask is None else value_mask
@@ -175,116 +179,118 @@ class MultiHeadBase(Layer):
             attention_mask,
         ]
         masks = [jnp.asarray(m, bool) for m in masks if m is not None]
-        heads = self.heads(query, value if key is None else key, value)
-        look = AttentionConfig(
+        heads = self.project_heads(query, value if key is None else key, value)
+        config = AttentionConfig(
             1 / math.sqrt(heads[0].shape[-1]), use_causal_mask, self.sliding_window
         )
+        weights = None
         if return_attention_scores or heads[0].ndim != 4:
-            outputs, shares = self._explicit(*heads, masks, look, training)
+            outputs, weights = self._einsum_attention(*heads, masks, config, training)
         else:
-            outputs, shares = self._looked(*heads, masks, look, training), None
+            outputs = self._fused_attention(*heads, masks, config, training)
         dense = self.projections()
         if dense.gate is not None:
             outputs = outputs * dense.gate(query)
         outputs = dense.output(outputs)
-        # A query given by name is not seen by what attaches masks.
+        # `Layer` attaches masks of positional inputs only; the query may be a keyword.
         set_mask(outputs, query_mask)
-        return (outputs, shares) if return_attention_scores else outputs
+        return (outputs, weights) if return_attention_scores else outputs
 
-    def _drops(self, training: Any) -> bool:
-        """Whether there is dropout at all, which is structure; how much is a number."""
+    def _has_dropout(self, training: bool | None) -> bool:
+        # `self.dropout` may be traced; `vars` holds its Python value.
         return bool(training) and vars(self)["dropout"] > 0
 
-    def _looked(
+    def _fused_attention(
         self,
-        q: Any,
-        k: Any,
-        v: Any,
-        masks: list[Any],
-        look: AttentionConfig,
-        training: Any,
-    ) -> Any:
-        arrays = tuple(_per_head(mask, 4, 1) for mask in masks)
+        q: Array,
+        k: Array,
+        v: Array,
+        masks: list[Array],
+        config: AttentionConfig,
+        training: bool | None,
+    ) -> Array:
+        arrays = tuple(_expand_mask(mask, 4, 1) for mask in masks)
         drop = None
-        if self._drops(training):
+        if self._has_dropout(training):
             drop = AttentionDropout(random.draw_seed(self.seed_generator), self.dropout)
-        y = attention(q, k, v, None, arrays, look, drop, self.flash_attention)
-        if vars(self)["dropout"] == 0 or not (arrays or look.window):
+        y = attention(q, k, v, None, arrays, config, drop, self.flash_attention)
+        if vars(self)["dropout"] == 0 or not (arrays or config.window):
             return y
-        # As in Keras, a query that sees no key gets zeros where there is dropout.
-        seen = seen_keys(look, arrays, q.shape[1], k.shape[1])
-        return jnp.where(jnp.any(seen, -1, keepdims=True).swapaxes(1, 2), y, 0)
+        # As in Keras, a query that sees no key gives zeros if the layer has dropout.
+        visible = seen_keys(config, arrays, q.shape[1], k.shape[1])
+        return jnp.where(jnp.any(visible, -1, keepdims=True).swapaxes(1, 2), y, 0)
 
-    def _explicit(
+    def _einsum_attention(
         self,
-        q: Any,
-        k: Any,
-        v: Any,
-        masks: list[Any],
-        look: AttentionConfig,
-        training: Any,
-    ) -> tuple[jax.Array, jax.Array]:
-        """The heads' outputs, and what share of each value is in them."""
-        axes = self.axes(q.ndim)
-        match, mix = _equations(q.ndim, axes)
-        scores = jnp.einsum(match, k, q * jnp.asarray(look.scale, q.dtype))
-        if look.causal or look.window is not None:
-            masks = [*masks, self._near(look, scores, len(axes))]
-        seen = None
+        q: Array,
+        k: Array,
+        v: Array,
+        masks: list[Array],
+        config: AttentionConfig,
+        training: bool | None,
+    ) -> tuple[Array, Array]:
+        """Return the heads' outputs and the attention weights."""
+        axes = self.attended_axes(q.ndim)
+        score_equation, output_equation = _einsum_equations(q.ndim, axes)
+        scores = jnp.einsum(score_equation, k, q * jnp.asarray(config.scale, q.dtype))
+        if config.causal or config.window is not None:
+            masks = [*masks, self._position_mask(config, scores, len(axes))]
+        visible = None
         for mask in masks:
-            mask = _per_head(mask, scores.ndim, len(axes))
-            seen = mask if seen is None else seen & mask
-        if seen is not None:
-            scores = jnp.where(seen, scores, _lowest(scores))
-        shares = jax.nn.softmax(scores, tuple(range(-len(axes), 0)))
-        if seen is not None:
-            shares = jnp.where(seen, shares, 0)
-        kept = shares
-        if self._drops(training):
-            kept = random.dropout(shares, self.dropout, seed=self.seed_generator)
-        return jnp.einsum(mix, kept, v), shares
+            mask = _expand_mask(mask, scores.ndim, len(axes))
+            visible = mask if visible is None else visible & mask
+        if visible is not None:
+            # Finite, so that a query that sees no key does not give NaN.
+            lowest = jnp.asarray(jnp.finfo(scores.dtype).min / 2, scores.dtype)
+            scores = jnp.where(visible, scores, lowest)
+        weights = jax.nn.softmax(scores, tuple(range(-len(axes), 0)))
+        if visible is not None:
+            weights = jnp.where(visible, weights, 0)
+        dropped = weights
+        if self._has_dropout(training):
+            dropped = random.dropout(weights, self.dropout, seed=self.seed_generator)
+        return jnp.einsum(output_equation, dropped, v), weights
 
-    def _near(self, look: AttentionConfig, scores: jax.Array, axes: int) -> jax.Array:
-        """Which keys are not too far, and not in the future: (1, queries, keys)."""
+    def _position_mask(
+        self, config: AttentionConfig, scores: Array, axes: int
+    ) -> Array:
+        """Return the causal and sliding-window mask, (1, queries, keys)."""
         if axes != 1:
             raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) looks along {axes} axes, "
-                "which have no order: `use_causal_mask` and `sliding_window` need one."
+                f"Layer {self.name!r} ({type(self).__name__}) attends over {axes} "
+                "axes: `use_causal_mask` and `sliding_window` need exactly one. Set "
+                "`attention_axes` to one axis."
             )
-        return seen_keys(look, (), *scores.shape[-2:])[0]
+        return seen_keys(config, (), *scores.shape[-2:])[0]
 
 
-def several(sizes: int | Sequence[int] | None) -> Sequence[int] | None:
-    """One integer as a tuple."""
+def as_sequence(sizes: int | Sequence[int] | None) -> Sequence[int] | None:
+    """Return one integer as a tuple, and anything else unchanged."""
     return (sizes,) if isinstance(sizes, int) else sizes
 
 
-def _another(initializer: Any) -> Any:
-    """One that draws other numbers, unless it has a seed of the user's."""
+def _clone_initializer(initializer: Any) -> Any:
+    # A clone draws different values, unless the user gave it a seed.
     return initializer.clone() if isinstance(initializer, Initializer) else initializer
 
 
-def _lowest(scores: jax.Array) -> jax.Array:
-    """Finite, so that a query that sees nothing gives no NaN."""
-    return jnp.asarray(jnp.finfo(scores.dtype).min / 2, scores.dtype)
-
-
-def _per_head(mask: jax.Array, rank: int, axes: int) -> jax.Array:
-    """A mask of (batch, *queries, *keys), with axes of 1 for what is between."""
+def _expand_mask(mask: Array, rank: int, axes: int) -> Array:
+    """Insert axes of size 1 into a (batch, *queries, *keys) mask, up to a rank."""
     while mask.ndim < rank:
         mask = jnp.expand_dims(mask, -2 * axes - 1)
     return mask
 
 
-def _equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
-    """How keys meet queries, and how shares meet values, as `einsum` writes it.
+def _einsum_equations(rank: int, axes: Sequence[int]) -> tuple[str, str]:
+    """Return the `einsum` equations of scores and outputs.
 
-    Scores have the axes in between first, then the queries', then the keys'.
+    The scores have the axes that are not attended over first, then those of the
+    queries, then those of the keys.
     """
     queries = string.ascii_lowercase[:rank]
     others = iter(string.ascii_lowercase[rank:])
     keys = "".join(next(others) if i in axes else a for i, a in enumerate(queries))
-    between = "".join(a for i, a in enumerate(queries[:-1]) if i not in axes)
-    scores = between + "".join(queries[i] for i in axes)
+    batch = "".join(a for i, a in enumerate(queries[:-1]) if i not in axes)
+    scores = batch + "".join(queries[i] for i in axes)
     scores += "".join(keys[i] for i in axes)
     return f"{keys},{queries}->{scores}", f"{scores},{keys}->{queries}"

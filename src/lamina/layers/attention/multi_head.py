@@ -1,4 +1,4 @@
-"""Attention with several heads: `MultiHeadAttention`, `GroupQueryAttention`."""
+"""Multi-head attention: `MultiHeadAttention`, `GroupQueryAttention`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ import jax.numpy as jnp
 from lamina.core.check import Check, is_int, optional, positive_int
 from lamina.core.registry import serialize
 from lamina.errors import ShapeError, invalid
-from lamina.layers.attention.heads import MultiHeadBase, Projections, Shape, several
+from lamina.layers.attention.heads import (
+    MultiHeadBase,
+    Projections,
+    Shape,
+    as_sequence,
+)
+from lamina.typing import Array
 
 __all__ = ["GroupQueryAttention", "MultiHeadAttention"]
 
 
 def _integers(low: float) -> Check:
-    """An integer or a non-empty tuple of integers, each at least `low`."""
+    """Check for an integer or a non-empty tuple of integers, each at least `low`."""
 
     def accepts(value: Any) -> bool:
         values = value if isinstance(value, (tuple, list)) else (value,)
@@ -28,38 +34,38 @@ def _integers(low: float) -> Check:
 
 
 class MultiHeadAttention(MultiHeadBase):
-    """Attention by several heads, each with its own dense layers.
+    """Multi-head attention.
 
-    Each head is `softmax(q @ k^T / sqrt(key_dim)) @ v`, where q, k and v are products
-    of the query, the key and the value with the head's kernels; a last dense layer
-    makes the output of all heads together. Masks that come with the query, the value
-    and the key count, as does `attention_mask`, (batch, queries, keys), and with
-    `use_causal_mask` no query sees a key behind its own place.
+    Each head computes `softmax(q @ k^T / sqrt(key_dim)) @ v`, where q, k and v are
+    projections of the query, the key and the value. A dense layer projects the
+    concatenated heads to the output. The masks of the query, value and key apply, as
+    does `attention_mask`, (batch, queries, keys). With `use_causal_mask`, a query
+    attends only to keys at its own position and before.
 
     Args:
         num_heads: number of heads.
-        key_dim: width of a head's query and key.
-        value_dim: width of a head's value; `key_dim` by default.
-        dropout: share of the attention dropped in training.
-        use_bias: whether the dense layers have biases.
-        output_shape: sizes of the output behind the query's axes; the query's own
-            width by default.
-        attention_axes: axes to look along; by default all but batch and width.
-        sliding_window: how near a key must be to the query's place: less than this.
+        key_dim: width of the query and key of each head.
+        value_dim: width of the value of each head; `key_dim` by default.
+        dropout: fraction of the attention weights to drop in training.
+        use_bias: whether the projections have biases.
+        output_shape: sizes of the output's last axes; the width of the query by
+            default.
+        attention_axes: axes to attend over; all but batch and features by default.
+        sliding_window: largest distance, exclusive, between a query and its keys.
         flash_attention: whether a fused kernel may run; `None` for
             `config.is_flash_attention_enabled()`.
-        kernel_initializer: initializer of the dense layers' kernels.
-        bias_initializer: initializer of their biases.
+        kernel_initializer: initializer of the kernels.
+        bias_initializer: initializer of the biases.
         kernel_regularizer: penalty on the kernels.
         bias_regularizer: penalty on the biases.
-        activity_regularizer: penalty on the dense layers' outputs.
+        activity_regularizer: penalty on the outputs of the projections.
         kernel_constraint: projection of the kernels after each update.
         bias_constraint: projection of the biases after each update.
-        use_gate: whether the heads' outputs are multiplied by a sigmoid of the query.
+        use_gate: whether to multiply the heads' outputs by a sigmoid of the query.
         seed: seed of the dropout.
 
     Shape:
-        query (batch, queries, width) and value (batch, keys, any) to
+        query (batch, queries, width) and value (batch, keys, features) to
         (batch, queries, width).
 
     Example:
@@ -121,15 +127,15 @@ class MultiHeadAttention(MultiHeadBase):
         )
         self.num_heads, self.key_dim = num_heads, key_dim
         self.value_dim = value_dim or key_dim
-        self.output_shape = several(output_shape)
-        self.attention_axes = several(attention_axes)
+        self.output_shape = as_sequence(output_shape)
+        self.attention_axes = as_sequence(attention_axes)
 
     def build(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> None:
-        """Make the dense layers."""
+        """Create the projections."""
         key_shape = value_shape if key_shape is None else key_shape
-        self._check_pairs(value_shape, key_shape)
+        self._check_key_shape(value_shape, key_shape)
         keys, values = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
         self.query_dense = self.projection("query", query_shape, keys)
         self.key_dense = self.projection("key", key_shape, keys)
@@ -142,7 +148,7 @@ class MultiHeadAttention(MultiHeadBase):
         inner = (*query_shape[:-1], *values)
         self.output_dense = self.projection("attention_output", inner, width, 2)
 
-    def _check_pairs(self, value_shape: Shape, key_shape: Shape) -> None:
+    def _check_key_shape(self, value_shape: Shape, key_shape: Shape) -> None:
         if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
             raise ShapeError(
                 f"Layer {self.name!r} (MultiHeadAttention) needs one key for each "
@@ -151,7 +157,7 @@ class MultiHeadAttention(MultiHeadBase):
             )
 
     def projections(self) -> Projections:
-        """The dense layers."""
+        """Return the projections."""
         return Projections(
             self.query_dense,
             self.key_dense,
@@ -160,52 +166,54 @@ class MultiHeadAttention(MultiHeadBase):
             self.output_dense,
         )
 
-    def axes(self, rank: int) -> tuple[int, ...]:
-        """The axes along which a projected array of this rank is looked at."""
+    def attended_axes(self, rank: int) -> tuple[int, ...]:
+        """Return the axes to attend over, for projected arrays of a rank."""
         if self.attention_axes is None:
-            return super().axes(rank)
+            return super().attended_axes(rank)
         return tuple(a % (rank - 1) for a in self.attention_axes)
 
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> tuple[int | None, ...]:
-        """The shape of the output for inputs of these shapes."""
-        self._check_pairs(value_shape, value_shape if key_shape is None else key_shape)
+        """Return the shape of the output for inputs of these shapes."""
+        key_shape = value_shape if key_shape is None else key_shape
+        self._check_key_shape(value_shape, key_shape)
         return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        penalty = serialize(self.projection_regularizer)
-        return {**super().get_config(), "activity_regularizer": penalty}
+        """Return the constructor's arguments."""
+        regularizer = serialize(self.projection_regularizer)
+        return {**super().get_config(), "activity_regularizer": regularizer}
 
 
 class GroupQueryAttention(MultiHeadBase):
-    """Attention by several heads, groups of which share a key and a value.
+    """Grouped-query attention: groups of query heads share a key and a value head.
 
-    With one key and value for all heads it is multi-query attention, with one for each
-    `MultiHeadAttention`. Masks are those of `MultiHeadAttention`.
+    With one key and value head it is multi-query attention; with as many as query
+    heads it is `MultiHeadAttention`. Masks work as in `MultiHeadAttention`.
 
     Args:
-        head_dim: width of a head's query, key and value.
-        num_query_heads: number of heads.
-        num_key_value_heads: number of keys and values, a divisor of that.
-        dropout: share of the attention dropped in training.
-        use_bias: whether the dense layers have biases.
-        sliding_window: how near a key must be to the query's place: less than this.
+        head_dim: width of the query, key and value of each head.
+        num_query_heads: number of query heads.
+        num_key_value_heads: number of key and value heads; must divide
+            `num_query_heads`.
+        dropout: fraction of the attention weights to drop in training.
+        use_bias: whether the projections have biases.
+        sliding_window: largest distance, exclusive, between a query and its keys.
         flash_attention: whether a fused kernel may run; `None` for
             `config.is_flash_attention_enabled()`.
-        kernel_initializer: initializer of the dense layers' kernels.
-        bias_initializer: initializer of their biases.
+        kernel_initializer: initializer of the kernels.
+        bias_initializer: initializer of the biases.
         kernel_regularizer: penalty on the kernels.
         bias_regularizer: penalty on the biases.
-        activity_regularizer: penalty on the outputs, and on the dense layers'.
+        activity_regularizer: penalty on the output and on those of the projections.
         kernel_constraint: projection of the kernels after each update.
         bias_constraint: projection of the biases after each update.
-        use_gate: whether the heads' outputs are multiplied by a sigmoid of the query.
+        use_gate: whether to multiply the heads' outputs by a sigmoid of the query.
         seed: seed of the dropout.
 
     Shape:
-        query (batch, queries, width) and value (batch, keys, any) to
+        query (batch, queries, width) and value (batch, keys, features) to
         (batch, queries, width).
 
     Example:
@@ -216,7 +224,7 @@ class GroupQueryAttention(MultiHeadBase):
     Reference: Ainslie et al. 2023, https://arxiv.org/abs/2305.13245
     """
 
-    # As Keras calls this layer's part of a file.
+    # Keras's name of this layer in weight files.
     file_name = "grouped_query_attention"
     arguments = {
         **MultiHeadBase.arguments,
@@ -273,7 +281,7 @@ class GroupQueryAttention(MultiHeadBase):
     def build(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> None:
-        """Make the dense layers."""
+        """Create the projections."""
         key_shape = value_shape if key_shape is None else key_shape
         each = (self.num_query_heads, self.head_dim)
         shared = (self.num_key_value_heads, self.head_dim)
@@ -289,7 +297,7 @@ class GroupQueryAttention(MultiHeadBase):
         self._output_dense = self.projection("attention_output", inner, width, 2)
 
     def projections(self) -> Projections:
-        """The dense layers."""
+        """Return the projections."""
         return Projections(
             self._query_dense,
             self._key_dense,
@@ -298,14 +306,16 @@ class GroupQueryAttention(MultiHeadBase):
             self._output_dense,
         )
 
-    def heads(self, query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
-        """Query, key and value, (..., heads, width), one of each for every head."""
-        query, key, value = super().heads(query, key, value)
+    def project_heads(
+        self, query: Array, key: Array, value: Array
+    ) -> tuple[Array, Array, Array]:
+        """Project the inputs, and repeat keys and values for each query head."""
+        query, key, value = super().project_heads(query, key, value)
         repeats = self.num_query_heads // self.num_key_value_heads
         return query, jnp.repeat(key, repeats, 2), jnp.repeat(value, repeats, 2)
 
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> tuple[int | None, ...]:
-        """The shape of the output for inputs of these shapes."""
+        """Return the shape of the output for inputs of these shapes."""
         return tuple(query_shape)
