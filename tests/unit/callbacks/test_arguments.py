@@ -108,8 +108,8 @@ def test_an_unknown_keyword_is_refused(cls):
         (lambda: TensorBoard(write_grads=True), "no argument 'write_grads'"),
         (lambda: TensorBoard(embeddings_freq=-1), "`embeddings_freq` must be"),
         (lambda: TensorBoard(profile_batch=(5, 2)), "`profile_batch` must be"),
-        (lambda: CallbackList([EarlyStopping]), r"Make an object of the class"),
-        (lambda: CallbackList([print]), "takes objects of classes that derive"),
+        (lambda: CallbackList([EarlyStopping]), r"Call the class to make an object"),
+        (lambda: CallbackList([print]), "must be objects of classes that derive"),
     ],
 )
 def test_messages(make, words):

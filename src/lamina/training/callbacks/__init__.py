@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` call as they go."""
+"""Callbacks: objects whose methods `fit`, `evaluate` and `predict` call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`BackupAndRestore`: training that survives being killed, Keras's way of asking."""
+"""`BackupAndRestore`: resume an interrupted run, with Keras's interface."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ __all__ = ["BackupAndRestore"]
 
 
 class BackupAndRestore(Callback):
-    """Keeps a run in a folder, from which `fit` goes on if its process was killed.
+    """Callback that saves a run in a folder, from which `fit` resumes.
 
-    The same as `fit(resume=...)`, except that the folder is emptied when training has
-    come to its end.
+    The same as `fit(resume=...)`, except that the checkpoints are deleted at the end of
+    training.
 
     Args:
-        backup_dir: the folder.
-        save_freq: `"epoch"`, or a number of batches after which it is brought up to
-            date.
+        backup_dir: path of the folder.
+        save_freq: `"epoch"`, or the number of batches between checkpoints.
         double_checkpoint: has no effect: the last two checkpoints are always kept.
-        delete_checkpoint: whether to remove them when training ends.
+        delete_checkpoint: whether to delete the checkpoints at the end of training.
 
     Example:
         >>> BackupAndRestore("backup", save_freq=100).checkpoints

@@ -120,10 +120,10 @@ class Callback:
         self.on_batch_end(batch, logs)
 
     def on_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """An older name of `on_train_batch_begin`."""
+        """Older name of `on_train_batch_begin`."""
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
-        """An older name of `on_train_batch_end`."""
+        """Older name of `on_train_batch_end`."""
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Called before a batch of `evaluate` or validation."""
@@ -156,12 +156,12 @@ class Callback:
         """Called after `predict`."""
 
     def on_progress(self, kind: str, done: int, logs: Any) -> None:
-        """Called a few times a second with the number of batches done.
+        """Called a few times a second while batches run.
 
         Args:
             kind: `"train"`, `"test"` or `"predict"`.
-            done: batches done in this epoch.
-            logs: metrics so far, as device arrays that are ready to be read.
+            done: number of batches done in this epoch.
+            logs: metrics so far, as device arrays whose values are available.
         """
 
     def on_compile(self, kind: str, seconds: float, done: bool) -> None:

@@ -1,4 +1,4 @@
-"""`CallbackList`: several callbacks that are called in order, as one."""
+"""`CallbackList`: several callbacks as one."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ __all__ = ["CallbackList"]
 
 
 class CallbackList(Callback):
-    """Calls several callbacks in order; as a context, closes them at the end.
+    """Callback that calls several callbacks in order.
+
+    As a context manager, it closes them at the end.
 
     Args:
-        callbacks: one, or several in lists.
-        add_history: whether to put a `History` after them, if there is none.
-        add_progbar: whether to put a `ProgbarLogger` last, if there is none.
-        model: the model they are told.
-        **params: what they find in `params`: epochs, steps, verbose.
+        callbacks: one callback, or several in nested lists.
+        add_history: whether to append a `History` if there is none.
+        add_progbar: whether to append a `ProgbarLogger` if there is none.
+        model: the model that is passed to `set_model`.
+        **params: values of `params`: epochs, steps, verbose.
 
     Raises:
-        ArgumentTypeError: something among them is no callback.
+        ArgumentTypeError: an object in `callbacks` is not a callback.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class CallbackList(Callback):
         self.set_params(params)
 
     def set_model(self, model: Any) -> None:
-        """Tell all of them the model, and the model its history."""
+        """Pass the model to all callbacks, and the `History` to the model."""
         self._model = model
         if model is None:
             return
@@ -62,13 +64,13 @@ class CallbackList(Callback):
             callback.set_model(model)
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Tell all of them epochs, steps and verbosity."""
+        """Pass epochs, steps and verbosity to all callbacks."""
         self.params = params
         for callback in self.callbacks:
             callback.set_params(params)
 
     def find(self, kind: type) -> Any:
-        """The first callback of a class, or `None`."""
+        """Return the first callback of a class, or `None`."""
         return next((c for c in self.callbacks if isinstance(c, kind)), None)
 
     def append(self, callback: Callback) -> None:
@@ -76,16 +78,16 @@ class CallbackList(Callback):
         self.callbacks.append(callback)
 
     def on_progress(self, kind: str, done: int, logs: Any) -> None:
-        """Pass on how far a run has come."""
+        """Forward the number of batches done."""
         for callback in self.callbacks:
             callback.on_progress(kind, done, logs)
 
     def compile_clock(self, kind: str) -> CompileClock:
-        """Context in which callbacks are told of compilations."""
+        """Return a context in which compilations are reported to callbacks."""
         return CompileClock(lambda seconds, done: self.on_compile(kind, seconds, done))
 
     def on_compile(self, kind: str, seconds: float, done: bool) -> None:
-        """Pass on that a program compiles."""
+        """Forward that a program compiles."""
         for callback in self.callbacks:
             callback.on_compile(kind, seconds, done)
 
@@ -94,40 +96,39 @@ class CallbackList(Callback):
         return strongest_need(c.batch_needs(kind) for c in self.callbacks)
 
     def allows_epoch_fusion(self) -> bool:
-        """Whether all of them may be called for several epochs at once."""
-        # Said by the class itself: what derives from it may look at more.
+        """Return whether all callbacks may be called for several epochs at once."""
+        # Declared by the class itself: a subclass may read more.
         return all(vars(type(c)).get("epochs_may_wait") for c in self.callbacks)
 
     def batches_to_pause(self) -> int:
-        """The fewest that any of the callbacks allows."""
+        """Return the smallest number that a callback allows."""
         counts = [c.batches_to_pause() for c in self.callbacks]
         return min(counts, default=super().batches_to_pause())
 
     def state_dict(self) -> list[tuple[str, dict[str, Any]]]:  # type: ignore[override]
-        """The state of each that has one, by class."""
+        """Return the state of each callback that has one, with the class's name."""
         states = [(type(c).__name__, c.state_dict()) for c in self.callbacks]
         return [(name, state) for name, state in states if state]
 
     def load_state_dict(self, state: list[tuple[str, dict[str, Any]]]) -> None:  # type: ignore[override]
-        """Give each its state back.
+        """Restore the state of each callback.
 
         Raises:
-            ArgumentError: one that has a state is not among the callbacks now.
+            ArgumentError: a callback that has a state is missing.
         """
-        waiting = list(self.callbacks)
-        for name, own in state:
-            found = next((c for c in waiting if type(c).__name__ == name), None)
+        remaining = list(self.callbacks)
+        for name, callback_state in state:
+            found = next((c for c in remaining if type(c).__name__ == name), None)
             if found is None:
                 raise ArgumentError(
-                    f"The run was started with a callback {name}, which is not among "
-                    "the callbacks now. Pass the same ones, or give `resume` another "
-                    "folder."
+                    f"The run was started with a callback {name}, which is missing "
+                    "now. Pass the same callbacks, or give `resume` another folder."
                 )
-            waiting.remove(found)
-            found.load_state_dict(own)
+            remaining.remove(found)
+            found.load_state_dict(callback_state)
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all callbacks."""
         for callback in self.callbacks:
             callback.close()
 
@@ -147,9 +148,9 @@ def _flat(callbacks: Any) -> list[Callback]:
         return callbacks.callbacks
     if isinstance(callbacks, Callback):
         return [callbacks]
-    hint = "Make an object of the class with ()." if inspect.isclass(callbacks) else ""
+    hint = "Call the class to make an object." if inspect.isclass(callbacks) else ""
     raise ArgumentTypeError(
-        "`callbacks` takes objects of classes that derive from "
+        "`callbacks` must be objects of classes that derive from "
         f"`lamina.callbacks.Callback`. Received: {callbacks!r}. {hint}".rstrip()
     )
 
@@ -161,7 +162,7 @@ def _forward(name: str) -> Callable[..., None]:
     @functools.wraps(method)
     def call(self: CallbackList, *args: Any) -> None:
         *position, logs = args if len(args) == count else (*args, None)
-        # One dictionary for all: what a callback adds, those after it see.
+        # Callbacks share one dictionary, so that later ones see added entries.
         logs = dict(logs or {})
         for callback in self.callbacks:
             getattr(callback, name)(*position, logs)

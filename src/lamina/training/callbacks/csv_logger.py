@@ -1,4 +1,4 @@
-"""`CSVLogger`: a line of numbers an epoch."""
+"""`CSVLogger`: write the logs of each epoch to a CSV file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["CSVLogger"]
 
 
 class CSVLogger(Callback):
-    """Writes every epoch's logs to a file of comma-separated values.
+    """Callback that writes the logs of each epoch to a CSV file.
 
     Args:
-        filename: where to.
-        separator: what stands between the values.
-        append: whether to go on at the end of a file that is there already.
+        filename: path of the file.
+        separator: character between values.
+        append: whether to append to an existing file.
 
     Example:
         >>> import pathlib, tempfile
@@ -41,7 +41,7 @@ class CSVLogger(Callback):
     """
 
     epochs_may_wait = True
-    # What a killed run has written after its last checkpoint is cut off.
+    # A resumed run truncates the file to the size at its checkpoint.
     state_names = ("keys", "_size", "_waiting")
     arguments = {
         "filename": Check(
@@ -68,7 +68,7 @@ class CSVLogger(Callback):
         self._warned = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Open the file; it is emptied with the first line that is written.
+        """Open the file; the first write empties it unless `append` is set.
 
         Raises:
             SaveError: the file cannot be opened for writing.
@@ -85,7 +85,7 @@ class CSVLogger(Callback):
         self._size = self._file.tell() if self.append else 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write a line; before the first one, the names."""
+        """Write a line, and the header before the first one."""
         logs = logs or {}
         lines = io.StringIO(newline="")
         writer = csv.writer(lines, delimiter=self.sep)
@@ -99,10 +99,10 @@ class CSVLogger(Callback):
         self._write()
 
     def _write(self) -> None:
-        """Write the lines that wait; where the disk refuses, they wait on."""
+        """Write the pending lines; after an error they stay pending."""
         assert self._file is not None
         try:
-            # Half a line, or lines of a run that was killed, may be in the way.
+            # Remove a partial line, or lines that a killed run wrote.
             if self._file.seek(0, os.SEEK_END) > self._size:
                 self._file.truncate(self._size)
             written = self._file.write(self._waiting)
@@ -112,7 +112,7 @@ class CSVLogger(Callback):
             if not self._warned:
                 warnings.warn(
                     f"CSVLogger cannot write {self.filename!r}: {error.strerror}. "
-                    "Training continues, and the lines are written once that works.",
+                    "Training continues, and writing is tried again after each epoch.",
                     stacklevel=2,
                 )
             self._warned = True
@@ -135,7 +135,7 @@ class CSVLogger(Callback):
 
 def _names(logs: dict[str, Any]) -> list[str]:
     names = sorted(logs)
-    # The first epoch may come without validation, which later ones have.
+    # Later epochs may have validation metrics even if the first has none.
     if not any(name.startswith("val_") for name in names):
         names += [f"val_{name}" for name in names]
     return names

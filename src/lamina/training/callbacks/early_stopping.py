@@ -1,4 +1,4 @@
-"""`EarlyStopping`: no more epochs once a metric has stopped improving."""
+"""`EarlyStopping`: stop training when a metric stops improving."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping(MonitorCallback):
-    """Ends training when a metric hasn't improved for some epochs.
+    """Callback that stops training when a metric stops improving.
 
-    The weights of the best epoch are kept in `best_weights`, and `restore()` puts them
-    back, whether or not `restore_best_weights` does so by itself.
+    `best_weights` holds the weights of the best epoch. `restore()` gives them to the
+    model; `restore_best_weights=True` does so at the end of training.
 
     Args:
         monitor: the metric's name in the logs.
-        min_delta: by how much it must be better to count.
-        patience: epochs without improvement before training ends.
-        verbose: 1 to say when it acts.
-        mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
-        baseline: training also ends if no epoch gets better than this.
-        restore_best_weights: whether training ends with the best epoch's weights.
-        start_from_epoch: epochs to let pass before watching.
+        min_delta: smallest change that counts as an improvement.
+        patience: number of epochs without improvement before training stops.
+        verbose: 1 to print a line when training stops or weights are restored.
+        mode: `"min"`, `"max"`, or `"auto"` to infer it from the metric.
+        baseline: value that the metric must improve on within `patience` epochs.
+        restore_best_weights: whether to restore the best weights at the end.
+        start_from_epoch: first epoch that counts.
 
     Example:
         >>> stopper = EarlyStopping("loss", patience=2)
@@ -58,13 +58,13 @@ class EarlyStopping(MonitorCallback):
         self.best_weights: list[np.ndarray] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Forget the last run."""
+        """Reset the state."""
         super().on_train_begin(logs)
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the metric, and stop if it has not improved for too long."""
+        """Stop training if the metric has not improved for too long."""
         current = self.value_of(logs)
         if current is None or epoch < self.start_from_epoch:
             return
@@ -82,7 +82,7 @@ class EarlyStopping(MonitorCallback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Put the best weights back, if that was asked for."""
+        """Restore the best weights if `restore_best_weights` is set."""
         if self.stopped_epoch > 0 and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
@@ -94,7 +94,7 @@ class EarlyStopping(MonitorCallback):
         """Give the model the weights of the best epoch.
 
         Raises:
-            StateError: no epoch has been watched.
+            StateError: no epoch had the metric.
         """
         if self.best_weights is None:
             raise StateError(

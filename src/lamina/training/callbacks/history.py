@@ -1,4 +1,4 @@
-"""`History`: the logs of every epoch, which `fit` returns."""
+"""`History`: the logs of all epochs, which `fit` returns."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ROWS = 10
 
 
 class History(Callback):
-    """Keeps every epoch's logs; each `fit` makes one and returns it.
+    """Callback that records the logs of each epoch; `fit` returns one.
 
-    `history` holds a list for each metric, `epoch` the numbers of the epochs.
+    `history` maps each metric to the list of its values, `epoch` lists the epochs.
 
     Example:
         >>> history = History()
@@ -36,17 +36,17 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start the list of epochs."""
+        """Reset the list of epochs."""
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the epoch's logs."""
+        """Append the epoch's logs."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
     def __dir__(self) -> list[str]:
-        # What a user looks for in the result of `fit`; hooks are called by `fit` only.
+        # Attributes of a result; the methods are for `fit` only.
         return ["epoch", "history", "model", "params"]
 
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ class History(Callback):
         return f"<History: {', '.join([text, *values])}>"
 
     def _repr_html_(self) -> str:
-        """Return the last epochs as a table for notebooks."""
+        """Return the last epochs as an HTML table."""
         names = list(self.history)
         first = max(0, len(self.epoch) - _ROWS)
         rows = [["epoch", *names]]
@@ -67,8 +67,8 @@ class History(Callback):
         lines = [
             "".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows
         ]
-        above = f"The last {_ROWS} of {len(self.epoch)} epochs" if first else ""
-        return f"{above}<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
+        caption = f"The last {_ROWS} of {len(self.epoch)} epochs" if first else ""
+        return f"{caption}<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
 
 
 def _text(value: Any) -> str:

@@ -61,8 +61,8 @@ class LambdaCallback(Callback):
             hint = did_you_mean(name, known)
             if name not in known and (hint or name.startswith("on_")):
                 raise ArgumentTypeError(
-                    f"LambdaCallback: callbacks have no method {name!r}.{hint} They "
-                    f"have: {', '.join(known)}."
+                    f"LambdaCallback: callbacks have no method {name!r}.{hint} "
+                    f"Available: {', '.join(known)}."
                 )
             if function is not None:
                 setattr(self, name, function)

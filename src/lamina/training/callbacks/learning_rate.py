@@ -17,29 +17,28 @@ __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
 
 
 def rate_of(model: Any) -> float:
-    """The learning rate of a model's optimizer.
+    """Return the learning rate of a model's optimizer.
 
     Raises:
         StateError: the optimizer has none.
     """
     rate = getattr(model.optimizer, "learning_rate", None)
     if rate is None:
-        raise StateError(
-            f"The optimizer {model.optimizer!r} has no `learning_rate` to look at."
-        )
+        raise StateError(f"The optimizer {model.optimizer!r} has no `learning_rate`.")
     return float(rate)
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate at the beginning of each epoch.
+    """Callback that sets the learning rate at the start of each epoch.
 
     Args:
-        schedule: a function of the epoch's number, counted from 0, and the current
-            rate, or of the number alone, that returns the rate.
-        verbose: 1 to say what it sets.
+        schedule: a function that returns the learning rate. It takes the epoch, counted
+            from 0, and the current learning rate, or the epoch alone.
+        verbose: 1 to print the learning rate.
 
     Raises:
-        ArgumentTypeError: `schedule` takes other arguments, or returns no number.
+        ArgumentTypeError: `schedule` takes other arguments, or does not return a
+            number.
 
     Example:
         >>> slower = LearningRateScheduler(lambda epoch, rate: rate * 0.9)
@@ -52,12 +51,12 @@ class LearningRateScheduler(Callback):
     def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
         super().__init__()
         self.schedule, self.verbose = schedule, verbose
-        self._sees_rate = _takes_two(schedule)
+        self._takes_rate = _takes_rate(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Set the learning rate."""
-        given = (epoch, rate_of(self.model)) if self._sees_rate else (epoch,)
-        result = self.schedule(*given)
+        args = (epoch, rate_of(self.model)) if self._takes_rate else (epoch,)
+        result = self.schedule(*args)
         try:
             rate = float(result)
         except (TypeError, ValueError):
@@ -70,13 +69,13 @@ class LearningRateScheduler(Callback):
             print(f"Epoch {epoch + 1}: setting the learning rate to {rate:g}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the learning rate in the logs."""
+        """Add the learning rate to the logs."""
         if logs is not None:
             logs["learning_rate"] = rate_of(self.model)
 
 
-def _takes_two(schedule: Callable[..., Any]) -> bool:
-    """Whether a schedule takes the current rate as well as the epoch."""
+def _takes_rate(schedule: Callable[..., Any]) -> bool:
+    """Return whether a schedule takes the current rate as well as the epoch."""
     try:
         parameters = inspect.signature(schedule)
     except (TypeError, ValueError):  # a function written in C
@@ -94,19 +93,19 @@ def _takes_two(schedule: Callable[..., Any]) -> bool:
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Lowers the learning rate when a metric hasn't improved for some epochs.
+    """Callback that reduces the learning rate when a metric stops improving.
 
     new rate = max(rate * factor, min_lr)
 
     Args:
         monitor: the metric's name in the logs.
-        factor: what the learning rate is multiplied by, below 1.
-        patience: epochs without improvement before it is.
-        verbose: 1 to say when it is.
-        mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
-        min_delta: by how much the metric must be better to count.
-        cooldown: epochs after a reduction in which nothing is counted.
-        min_lr: the lowest learning rate.
+        factor: factor below 1 by which the learning rate is multiplied.
+        patience: number of epochs without improvement before a reduction.
+        verbose: 1 to print a line at each reduction.
+        mode: `"min"`, `"max"`, or `"auto"` to infer it from the metric.
+        min_delta: smallest change that counts as an improvement.
+        cooldown: number of epochs after a reduction that do not count.
+        min_lr: lower bound of the learning rate.
 
     Example:
         >>> slower = ReduceLROnPlateau("loss", factor=0.5, patience=3)
@@ -140,17 +139,17 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = self.cooldown_counter = 0
 
     def in_cooldown(self) -> bool:
-        """Whether the last reduction was only just now."""
+        """Return whether epochs after the last reduction do not count yet."""
         return self.cooldown_counter > 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Forget the last run."""
+        """Reset the state."""
         super().on_train_begin(logs)
         self.best = None
         self.wait = self.cooldown_counter = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the metric, and lower the rate if it stands still for too long."""
+        """Reduce the learning rate if the metric has not improved for too long."""
         rate = rate_of(self.model)
         if logs is not None:
             logs["learning_rate"] = rate
@@ -164,7 +163,7 @@ class ReduceLROnPlateau(MonitorCallback):
             self.best, self.wait = current, 0
         elif not self.in_cooldown():
             self.wait += 1
-            # The rate is stored in 32 bits, so the bound is compared as it would be.
+            # The learning rate is a float32, so the bound is rounded to one too.
             if self.wait >= self.patience and rate > np.float32(self.min_lr):
                 self._reduce(epoch, max(rate * self.factor, self.min_lr))
 

@@ -1,4 +1,4 @@
-"""`ModelCheckpoint`: the model in a file, again and again."""
+"""`ModelCheckpoint`: save the model during training."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ __all__ = ["ModelCheckpoint"]
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Saves the model, or its weights, after each epoch or after some batches.
+    """Callback that saves the model, or its weights, after epochs or batches.
 
-    The state is copied on the device and written by a thread, so that training goes on;
-    when `fit` returns, the file is there. An error in writing is raised when the next
-    file is due, or at the end.
+    The state is copied on the device and written by a thread, so that training
+    continues; when `fit` returns, the file is complete. A write error is raised when
+    the next file is due, or at the end.
 
     Args:
-        filepath: where to; `{epoch}`, `{batch}` and names of metrics in braces are
-            filled in, as in `"{epoch:02d}-{val_loss:.2f}.keras"`.
+        filepath: path of the file; `{epoch}`, `{batch}` and names of metrics in braces
+            are replaced, as in `"{epoch:02d}-{val_loss:.2f}.keras"`.
         monitor: the metric's name in the logs, for `save_best_only`.
-        verbose: 1 to say when it saves.
-        save_best_only: whether to save only when the metric is better than ever.
+        verbose: 1 to print a line at each save.
+        save_best_only: whether to save only when the metric improves on the best value.
         save_weights_only: whether to write weights, to a `.weights.h5` or a
             `.safetensors` file, instead of the whole model, to a `.keras` file. Both
-            may go to an `.h5` file in the layout of Keras 2.
-        mode: `"min"`, `"max"`, or `"auto"` to tell by the metric.
+            can be written to an `.h5` file in the layout of Keras 2.
+        mode: `"min"`, `"max"`, or `"auto"` to infer it from the metric.
         save_freq: `"epoch"`, or a number of batches.
-        initial_value_threshold: the value to be better than at first.
+        initial_value_threshold: initial best value of the metric.
 
     Raises:
-        ArgumentError: the file's ending is another, or a name in braces is unknown.
+        ArgumentError: the file has an unsupported ending, or a name in braces is
+            unknown.
 
     Example:
         >>> best = ModelCheckpoint("best.keras", save_best_only=True)
@@ -94,19 +95,19 @@ class ModelCheckpoint(MonitorCallback):
         return self.save_best_only
 
     def batches_to_pause(self) -> int:
-        """How many batches are left until the next one to save after."""
+        """Return the number of batches until the next save."""
         if isinstance(self.save_freq, str):
             return super().batches_to_pause()
         return self.save_freq - self._batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the epoch, for the file's name."""
+        """Store the epoch for the file's name."""
         self._epoch = epoch
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Save, if it is time."""
+        """Save after every `save_freq` batches."""
         if isinstance(self.save_freq, str):
             return
         self._batches += 1
@@ -115,7 +116,7 @@ class ModelCheckpoint(MonitorCallback):
             self._save({**(logs or {}), "batch": batch + 1})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save, if it is time."""
+        """Save if `save_freq` is `"epoch"`."""
         if self.save_freq == "epoch":
             self._save(logs or {})
 
@@ -134,18 +135,18 @@ class ModelCheckpoint(MonitorCallback):
             print(f"Epoch {self._epoch + 1}: {reason}saved to {path}")
 
     def close(self) -> None:
-        """Wait for the file that is being written."""
+        """Wait until the current file is written."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.result()
 
     def _reason(self, logs: dict[str, Any]) -> str | None:
-        """Why to save now, in words; `None` not to."""
+        """Return the reason to save as a text, or `None` not to save."""
         if not self.save_best_only:
             return ""
         current = self.value_of(logs)
         if current is None:
-            # Better one file too many than none at all.
+            # Without the metric, an extra file is better than none.
             return ""
         before = "" if self.best is None else f" from {self.best:.5f}"
         # The first value counts even if it is NaN: there is no file yet.
@@ -163,8 +164,8 @@ class ModelCheckpoint(MonitorCallback):
         except KeyError as error:
             name = error.args[0]
             raise ArgumentError(
-                f"ModelCheckpoint: `filepath` has {{{name}}}, which is not known."
-                f"{did_you_mean(name, values)} Known are: {', '.join(values)}. "
+                f"ModelCheckpoint: `filepath` has the unknown name {{{name}}}."
+                f"{did_you_mean(name, values)} Available: {', '.join(values)}. "
                 f"Received: filepath={self.filepath!r}."
             ) from None
 

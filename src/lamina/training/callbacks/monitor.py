@@ -1,4 +1,4 @@
-"""`MonitorCallback`: watching whether a metric gets better."""
+"""`MonitorCallback`: base of callbacks that monitor a metric."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def better_direction(metric: str) -> str | None:
     """Return "max" if higher values of a metric are better, "min" if lower ones are.
 
     Args:
-        metric: the metric's name; `None` is returned for one that does not tell.
+        metric: the metric's name; `None` is returned if it does not tell.
     """
     name = metric.lower()
     if name.endswith(_HIGHER):
@@ -55,14 +55,14 @@ def better_direction(metric: str) -> str | None:
 
 
 class MonitorCallback(Callback):
-    """Base of callbacks that act when a metric gets better or stops doing so.
+    """Base of callbacks that monitor whether a metric improves.
 
     Args:
         monitor: the metric's name in the logs.
-        mode: `"min"` if lower is better, `"max"` if higher is; `"auto"` tells by the
-            metric.
-        baseline: the value to be better than at first.
-        min_delta: by how much a value must be better to count.
+        mode: `"min"` if lower is better, `"max"` if higher is; `"auto"` infers it from
+            the metric.
+        baseline: initial best value.
+        min_delta: smallest change that counts as an improvement.
     """
 
     arguments = {
@@ -84,14 +84,14 @@ class MonitorCallback(Callback):
         self.best: float | None = baseline
         self.min_delta = abs(min_delta)
         self._higher: bool | None = None
-        # Whether a warning says that the metric is missing.
+        # True once a warning has reported that the metric is missing.
         self.is_explained = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Find out which direction is better.
+        """Determine which direction is better.
 
         Raises:
-            ArgumentError: `mode` is `"auto"` and the metric doesn't tell.
+            ArgumentError: `mode` is `"auto"` and the metric does not tell.
         """
         self._higher = self._is_higher_better()
 
@@ -103,7 +103,7 @@ class MonitorCallback(Callback):
         if self.mode != "auto":
             return self.mode == "max"
         name = self.monitor.removeprefix("val_")
-        # A metric may have a name of the user's, so its class is asked first.
+        # Users may rename a metric, so its class comes before its name.
         metrics = getattr(self.model, "metrics", ())
         kinds = [
             type(m).__name__.lower()
@@ -116,13 +116,13 @@ class MonitorCallback(Callback):
                 return direction == "max"
         known = [prefix + m.name for m in metrics for prefix in ("", "val_")]
         raise ArgumentError(
-            f"{type(self).__name__}: whether {self.monitor!r} is better when it is "
-            "higher or lower can't be told from its name. Pass mode='max' or "
-            f"mode='min'.{did_you_mean(self.monitor, known)}"
+            f"{type(self).__name__}: the name {self.monitor!r} does not tell whether "
+            "higher or lower is better. Pass mode='max' or mode='min'."
+            f"{did_you_mean(self.monitor, known)}"
         )
 
     def value_of(self, logs: dict[str, Any] | None) -> float | None:
-        """The monitored value; warns once, and returns `None`, where there is none."""
+        """Return the monitored value; warn once and return `None` if it is missing."""
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is not None and np.ndim(value) == 0:
@@ -146,10 +146,10 @@ class MonitorCallback(Callback):
         return f"{start}is not available.{hint} Available: {', '.join(logs)}."
 
     def is_better(self, value: float, than: float | None) -> bool:
-        """Whether a value is better than another by more than `min_delta`."""
+        """Return whether a value is better than another by more than `min_delta`."""
         if than is None or math.isnan(than):
             return not math.isnan(value)
-        # In 32 bits, as logs are, so that a gain of exactly `min_delta` is none.
+        # In float32, as logs are, so that a change of exactly `min_delta` is none.
         if self._higher:
             return bool(np.float32(value - self.min_delta) > np.float32(than))
         return bool(np.float32(value + self.min_delta) < np.float32(than))

@@ -12,18 +12,17 @@ __all__ = ["SwapEMAWeights"]
 
 
 class SwapEMAWeights(Callback):
-    """Gives the model the optimizer's average weights while it is evaluated or used.
+    """Callback that evaluates and predicts with the optimizer's average weights.
 
-    The optimizer keeps them if it is made with `use_ema=True`. Training goes on with
-    its own weights.
+    The optimizer computes averages if it is made with `use_ema=True`. Training uses the
+    weights themselves.
 
     Args:
-        swap_on_epoch: whether the averages also stay in the model from the end of an
-            epoch to the next one, for callbacks that come after, such as
-            `ModelCheckpoint`.
+        swap_on_epoch: whether the model also has the averages from the end of an epoch
+            to the start of the next one, for later callbacks such as `ModelCheckpoint`.
 
     Raises:
-        StateError: the optimizer keeps no averages.
+        StateError: the optimizer computes no averages.
 
     Example:
         >>> SwapEMAWeights(swap_on_epoch=True).swap_on_epoch
@@ -50,42 +49,42 @@ class SwapEMAWeights(Callback):
             self._own = [variable.raw for variable in variables]
             optimizer.finalize_variable_values(variables)
 
-    def _put_own(self) -> None:
-        own, self._own = self._own, None
-        if own is not None:
+    def _put_weights(self) -> None:
+        weights, self._own = self._own, None
+        if weights is not None:
             variables = self.model.trainable_variables
-            for variable, value in zip(variables, own, strict=True):
+            for variable, value in zip(variables, weights, strict=True):
                 variable.assign(value)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Train with the weights themselves."""
-        self._put_own()
+        """Restore the weights for training."""
+        self._put_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Leave the averages in the model, if that was asked for."""
+        """Swap in the averages if `swap_on_epoch` is set."""
         if self.swap_on_epoch:
             self._put_averages()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Training has ended, with the averages in the model."""
+        """Discard the weights: after training the model has the averages."""
         self._own = None
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Evaluate with the averages."""
+        """Swap in the averages for evaluation."""
         self._put_averages()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Go back to the weights themselves."""
-        self._put_own()
+        """Restore the weights."""
+        self._put_weights()
 
     def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Predict with the averages."""
+        """Swap in the averages for prediction."""
         self._put_averages()
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Go back to the weights themselves."""
-        self._put_own()
+        """Restore the weights."""
+        self._put_weights()
 
     def close(self) -> None:
-        """Go back to the weights themselves after an error or an interrupt."""
-        self._put_own()
+        """Restore the weights after an error or an interrupt."""
+        self._put_weights()

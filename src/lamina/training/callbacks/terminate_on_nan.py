@@ -1,4 +1,4 @@
-"""`TerminateOnNaN`: no more training once the loss is not a number."""
+"""`TerminateOnNaN`: stop training at a loss that is not finite."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["TerminateOnNaN"]
 
 
 class TerminateOnNaN(Callback):
-    """Ends training when the loss is infinite or not a number.
+    """Callback that stops training when the loss is infinite or NaN.
 
-    `fit` stops by itself before a step whose loss or gradients are not finite, and
-    keeps the weights from before it. This callback says so, raises if it should, and
-    also watches losses that a `train_step` of your own returns.
+    `fit` by itself stops before a step whose loss or gradients are not finite, and
+    leaves the model with the weights before that step. This callback prints a message
+    or raises, and also checks losses that a custom `train_step` returns.
 
     Args:
-        raise_error: whether to raise instead of ending `fit` in good order.
-        rollback: whether the model then goes back to the last checkpoint of
-            `fit(resume=...)`, since a run often goes wrong some time before it shows.
+        raise_error: whether to raise an error instead of returning from `fit`.
+        rollback: whether to restore the last checkpoint of `fit(resume=...)`, since
+            training often diverges before the loss shows it.
 
     Raises:
         RuntimeError: the loss is not finite, and `raise_error` is set.
-        StateError: `rollback` is set, and `fit` keeps no checkpoints.
+        StateError: `rollback` is set, and `fit` writes no checkpoints.
 
     Example:
         >>> strict = TerminateOnNaN(raise_error=True)
@@ -46,19 +46,19 @@ class TerminateOnNaN(Callback):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the epoch, for the message."""
+        """Store the epoch."""
         self._epoch = epoch
 
     def on_progress(self, kind: str, done: int, logs: Any) -> None:
-        """Look at the loss so far."""
+        """Check the loss so far."""
         if kind == "train" and not self.model.stop_training:
-            self._look(f"Batch {done}", logs)
+            self._check_loss(f"Batch {done}", logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the epoch's loss."""
-        self._look(f"Epoch {epoch + 1}", logs)
+        """Check the epoch's loss."""
+        self._check_loss(f"Epoch {epoch + 1}", logs)
 
-    def _look(self, when: str, logs: dict[str, Any] | None) -> None:
+    def _check_loss(self, when: str, logs: dict[str, Any] | None) -> None:
         loss = float(np.asarray((logs or {}).get("loss", 0.0)))
         if math.isfinite(loss):
             return

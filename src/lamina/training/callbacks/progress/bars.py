@@ -27,7 +27,7 @@ _SEPARATOR, _INDENT = " - ", "  "
 
 
 def duration(seconds: float) -> str:
-    """A time with the digits that matter: 0.107ms, 1.37ms, 0.4s, 3m05s."""
+    """Format seconds with few digits: 0.107ms, 1.37ms, 0.4s, 3m05s."""
     if seconds >= 60:
         minutes, rest = divmod(round(seconds), 60)
         hours, minutes = divmod(minutes, 60)
@@ -43,13 +43,13 @@ def _milliseconds(seconds: float) -> str:
 
 
 def per_step(seconds: float, unit_name: str = "step") -> str:
-    """The time of a step, in milliseconds below a second so that lines compare."""
+    """Format the time per step, in milliseconds below a second."""
     each = duration(seconds) if seconds >= 1 else _milliseconds(seconds)
     return f"{each}/{unit_name}"
 
 
 def metric_texts(logs: dict[str, Any]) -> list[str]:
-    """`name: value` for each metric."""
+    """Format each metric as `name: value`."""
     return [f"{name}: {_number(value)}" for name, value in logs.items()]
 
 
@@ -60,12 +60,12 @@ def _number(value: Any) -> str:
 
 
 def in_lines(texts: Sequence[str], width: int | None, first: int = 0) -> list[str]:
-    """Join texts by dashes, on as many lines as a width takes.
+    """Join texts by dashes, and wrap them at a width.
 
     Args:
-        texts: what stays together on a line.
+        texts: the texts; none is split.
         width: columns of a line; `None` for one line.
-        first: columns that are taken on the first line.
+        first: columns that the first line already uses.
     """
     lines: list[str] = []
     used = first
@@ -81,16 +81,16 @@ def in_lines(texts: Sequence[str], width: int | None, first: int = 0) -> list[st
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal that is written to, `None` if it is not a terminal."""
+    """Return the width of the terminal, or `None` if stdout is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def open_bar(title: str, steps: int | None) -> TerminalBar | NotebookBar | None:
-    """A bar that moves, if the output can show one.
+    """Open a progress bar, or return `None` if the output cannot show one.
 
     Args:
-        title: shown before the bar.
-        steps: how many there will be; `None` if that is not known.
+        title: text before the bar.
+        steps: total number of steps; `None` if it is unknown.
     """
     if not config.is_interactive_logging_enabled():
         return None
@@ -101,7 +101,7 @@ def open_bar(title: str, steps: int | None) -> TerminalBar | NotebookBar | None:
 
 
 class TerminalBar:
-    """A bar below everything that is printed meanwhile; it leaves nothing behind."""
+    """Progress bar in a terminal, below printed lines; it is erased at the end."""
 
     def __init__(self, title: str, steps: int | None) -> None:
         from rich.console import Console
@@ -120,7 +120,7 @@ class TerminalBar:
         self.draw(0, [])
 
     def draw(self, done: int, texts: Sequence[str]) -> None:
-        """Show a number of steps and texts."""
+        """Draw the bar and its texts."""
         self._live.update(self._view(done, texts), refresh=True)
 
     def _view(self, done: int, texts: Sequence[str]) -> Any:
@@ -140,17 +140,17 @@ class TerminalBar:
         return view
 
     def finish(self, texts: Sequence[str]) -> bool:
-        """Make way for a last line; True if that line is shown already."""
+        """Remove the bar; return whether it shows the final line itself."""
         self.close()
         return False
 
     def close(self) -> None:
-        """Vanish."""
+        """Remove the bar."""
         self._live.stop()
 
 
 class NotebookBar(TerminalBar):
-    """A bar in an output of its own, which ends as the last line."""
+    """Progress bar in a notebook, which the final line replaces."""
 
     def _open(self) -> None:
         from IPython.display import display  # pyright: ignore[reportMissingImports]
@@ -158,14 +158,14 @@ class NotebookBar(TerminalBar):
         self._handle: Any = display(self._view(0, []), display_id=True)
 
     def draw(self, done: int, texts: Sequence[str]) -> None:
-        """Show a number of steps and texts."""
+        """Draw the bar and its texts."""
         self._handle.update(self._view(done, texts))
 
     def finish(self, texts: Sequence[str]) -> bool:
-        """Turn into a last line; True if that line is shown already."""
+        """Replace the bar by the final line; return that it is shown."""
         text = "\n".join(in_lines(texts, None))
         self._handle.update({"text/plain": text}, raw=True)
         return True
 
     def close(self) -> None:
-        """Stay as it is: an error is shown below."""
+        """Leave the bar: an error is shown below it."""

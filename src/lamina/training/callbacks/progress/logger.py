@@ -1,4 +1,4 @@
-"""`ProgbarLogger`: a moving bar where one can move, a line an epoch everywhere."""
+"""`ProgbarLogger` and `Progbar`: progress bars and summary lines."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ __all__ = ["Progbar", "ProgbarLogger"]
 
 _INTERVAL = 0.1
 _COMPILING = "compiling"
-# Seconds of compilation that a finished line mentions.
-_WORTH_TELLING = 0.1
+# Shortest compilation, in seconds, that a summary line mentions.
+_MIN_COMPILE_SECONDS = 0.1
 
 
 class ProgbarLogger(Callback):
-    """Shows how far training, evaluation or prediction has come, with the metrics.
+    """Callback that shows the progress of training, evaluation and prediction.
 
-    In a terminal or a notebook a bar moves while an epoch runs. The finished epoch
-    leaves its time, the time of a step without compilation, and the metrics; that is
-    all that is written to files, and with `verbose=2`.
+    In a terminal or a notebook, a bar moves during an epoch. At its end, a line shows
+    the time, the time per step without compilation, and the metrics. Files get only
+    these lines, as does `verbose=2`.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class ProgbarLogger(Callback):
         self._first = self._last = 0, self._began
         self._compiling = self._compiling_all = 0.0  # without validation's and with it
 
-    # When something is shown
+    # Events
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Name the callbacks for which training pauses at every batch."""
@@ -68,7 +68,7 @@ class ProgbarLogger(Callback):
             )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Write out what is still buffered."""
+        """Flush the output."""
         self._in_fit = False
         self._title = ""
         sys.stdout.flush()
@@ -81,7 +81,7 @@ class ProgbarLogger(Callback):
             self._draw(0, [_COMPILING])
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start a line for `evaluate`, or show that validation has begun."""
+        """Start a line for `evaluate`, or show that validation runs."""
         if not self._in_fit:
             self._start("Evaluate")
         elif self._bar is not None:
@@ -92,7 +92,7 @@ class ProgbarLogger(Callback):
         self._start("Predict")
 
     def on_compile(self, kind: str, seconds: float, done: bool) -> None:
-        """Show that a program compiles, and for how long."""
+        """Show the compile time so far."""
         validating = kind == "test" and self._in_fit
         if done:
             self._compiling_all += seconds
@@ -108,7 +108,7 @@ class ProgbarLogger(Callback):
             self._draw(self._last[0], [text])
 
     def on_progress(self, kind: str, done: int, logs: Any) -> None:
-        """Move the bar, if one is due."""
+        """Redraw the bar if the interval has passed."""
         now = time.perf_counter()
         validating = kind == "test" and self._in_fit
         if not validating:
@@ -134,21 +134,21 @@ class ProgbarLogger(Callback):
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """Finish the line of `predict`."""
-        # Steps are counted when they are dispatched; now their outputs are there.
+        # Steps are counted at dispatch; their outputs are complete only now.
         self._last = self._last[0], time.perf_counter()
         self._finish({})
 
     def close(self) -> None:
-        """Take away a bar that an error has left."""
+        """Remove the bar after an error."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    # How it is shown
+    # Output
 
     def _seconds_per_step(self) -> float:
         done, at = self._last
-        # A first dispatch of a single step is slower than those that follow.
+        # The first dispatch is slow; exclude it if it is a single step.
         if self._first[0] == 1 and done > 1:
             return (at - self._first[1]) / (done - 1)
         return max(at - self._began - self._compiling, 0) / max(done, 1)
@@ -174,7 +174,7 @@ class ProgbarLogger(Callback):
         if not self.params.get("verbose", 1):
             return
         spent = duration(now - self._began)
-        if self._compiling_all >= _WORTH_TELLING:
+        if self._compiling_all >= _MIN_COMPILE_SECONDS:
             spent += f" ({duration(self._compiling_all)} compiling)"
         texts = [self._title, spent]
         if self._last[0]:
@@ -189,7 +189,7 @@ class ProgbarLogger(Callback):
 
 
 def _write_line(text: str) -> None:
-    """Print a text on a line; log it if asked to."""
+    """Print a line, or log it if interactive logging is off."""
     if config.is_interactive_logging_enabled():
         sys.stdout.write(f"{text}\n")
     else:
@@ -197,22 +197,22 @@ def _write_line(text: str) -> None:
 
 
 def _write(texts: Sequence[str]) -> None:
-    """Print texts on a line, or on several where the terminal is narrow."""
+    """Print texts on one line, or on several in a narrow terminal."""
     width = terminal_width() if config.is_interactive_logging_enabled() else None
     _write_line("\n".join(in_lines(texts, width)))
 
 
 class Progbar:
-    """A bar for loops of your own, and the means of what they measure.
+    """Progress bar for custom loops, with the means of metrics.
 
     Args:
-        target: how many steps there will be; `None` if that is not known.
+        target: total number of steps; `None` if it is unknown.
         width: accepted for Keras's signature.
-        verbose: 0 silent, 1 a bar that moves, 2 a line at the end.
-        interval: seconds between two drawings.
-        stateful_metrics: names whose values are shown as they are, not their means.
-        stateless_metrics: the other names; only one of both is given.
-        unit_name: what a step is called.
+        verbose: 0 for no output, 1 for a moving bar, 2 for a line at the end.
+        interval: seconds between updates of the bar.
+        stateful_metrics: names of metrics that are shown without averaging.
+        stateless_metrics: names of metrics that are averaged; pass only one of both.
+        unit_name: name of a step.
 
     Example:
         >>> bar = Progbar(2, verbose=2)
@@ -246,12 +246,12 @@ class Progbar:
         values: Sequence[tuple[str, Any]] | None = None,
         finalize: bool | None = None,
     ) -> None:
-        """Say how far the loop has come.
+        """Set the number of steps done.
 
         Args:
-            current: steps done.
-            values: pairs of a name and what was measured in the steps since.
-            finalize: whether this is the end; when `target` is reached, by default.
+            current: number of steps done.
+            values: pairs of a metric's name and its value in the steps since.
+            finalize: whether the loop has ended; by default when `target` is reached.
         """
         steps = max(current - self._seen, 1)
         for name, value in values or ():
@@ -268,10 +268,10 @@ class Progbar:
         self._show(finalize)
 
     def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
-        """Say that the loop has come further.
+        """Add steps done.
 
         Args:
-            n: by so many steps.
+            n: number of steps.
             values: as for `update`.
         """
         self.update(self._seen + n, values)

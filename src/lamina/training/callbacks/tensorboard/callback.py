@@ -23,28 +23,29 @@ __all__ = ["TensorBoard"]
 
 
 class TensorBoard(Callback):
-    """Writes what `tensorboard --logdir=logs` shows; needs `lamina[tensorboard]`.
+    """Callback that writes event files for TensorBoard.
+
+    It needs `lamina[tensorboard]`; `tensorboard --logdir=logs` shows the files.
 
     Args:
-        log_dir: where to; `train` and `validation` are made inside.
-        histogram_freq: epochs from one histogram of all weights to the next; 0 for
-            none.
-        write_graph: whether to write the model's summary, as a text.
+        log_dir: path of the folder; it gets subfolders `train` and `validation`.
+        histogram_freq: number of epochs between histograms of all weights; 0 for none.
+        write_graph: whether to write the model's summary as text.
         write_images: whether to write weights as images too, from black for the
             smallest to white for the largest; needs `lamina[images]`.
-        write_steps_per_second: whether to write the speed.
-        update_freq: `"epoch"`, or a number of batches after which to write metrics as
-            well; `"batch"` is 1.
-        profile_batch: a batch, or the first and last of several, counted from 1, to
-            record a profile of; 0 for none.
-        embeddings_freq: epochs from one copy of the tables of all Embeddings to the
-            next, for the projector; 0 for none.
-        embeddings_metadata: the path of a text file with a name for each index, on a
-            line each; or several, by the Embeddings' names.
+        write_steps_per_second: whether to write the number of steps per second.
+        update_freq: `"epoch"`, or the number of batches after which metrics are also
+            written; `"batch"` is 1.
+        profile_batch: batch to profile, or the first and the last one, counted from 1;
+            0 for none.
+        embeddings_freq: number of epochs between copies of the tables of all Embedding
+            layers for the projector; 0 for none.
+        embeddings_metadata: path of a text file with one name per line for each index;
+            or a dictionary from names of Embedding layers to such paths.
 
     Raises:
-        ArgumentError: `embeddings_metadata` names a layer that is no Embedding, or a
-            file has another number of lines than the table has rows.
+        ArgumentError: `embeddings_metadata` names a layer that is not an Embedding, or
+            the number of lines in a file differs from the number of rows in the table.
         MissingPackageError: tensorboardX is not installed.
 
     Example:
@@ -141,14 +142,14 @@ class TensorBoard(Callback):
             ) from None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the time."""
+        """Store the time."""
         self._epoch_start = self._updates(), time.perf_counter()
 
     def _updates(self) -> int:
         return int(getattr(self.model.optimizer, "iterations", 0))
 
     def batches_to_pause(self) -> int:
-        """How many batches are left until a profile begins or ends."""
+        """Return the number of batches until a profile starts or ends."""
         if self.profile_batch is None:
             return super().batches_to_pause()
         first, last = self.profile_batch
@@ -156,7 +157,7 @@ class TensorBoard(Callback):
         return ahead[0] if ahead else super().batches_to_pause()
 
     def _profile(self) -> None:
-        """Start or stop a profile, if it is time."""
+        """Start or stop a profile at its first or last batch."""
         if self.profile_batch is None:
             return
         first, last = self.profile_batch
@@ -173,7 +174,7 @@ class TensorBoard(Callback):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        """Write the metrics so far, if it is time."""
+        """Write the metrics so far, every `update_freq` batches."""
         self._batches += 1
         self._profile()
         if isinstance(self.update_freq, int) and self._batches % self.update_freq == 0:
@@ -181,12 +182,12 @@ class TensorBoard(Callback):
             self._scalars("train", values, self._batches)
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Write the metrics of an evaluation against the number of updates."""
+        """Write the metrics of an evaluation by number of updates."""
         values = {f"evaluation_{k}_vs_iterations": v for k, v in (logs or {}).items()}
         self._scalars("validation", values, self._updates())
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write the epoch's metrics, the learning rate, and weights if it is time."""
+        """Write the epoch's metrics, the learning rate, and weights if they are due."""
         train: dict[str, Any] = {}
         validation: dict[str, Any] = {}
         for name, value in (logs or {}).items():
@@ -226,7 +227,7 @@ class TensorBoard(Callback):
         return (a for a in self.model.all_layers() if isinstance(a, Embedding))
 
     def _names_of(self, layer: Embedding) -> list[str] | None:
-        """The names of an Embedding's indices, if a file with them was given."""
+        """Return the names of an Embedding's indices, or `None` without a file."""
         path = self.embeddings_metadata
         if isinstance(path, Mapping):
             known = [layer.name for layer in self._embeddings()]
@@ -243,8 +244,8 @@ class TensorBoard(Callback):
         if len(names) != layer.input_dim:
             raise ArgumentError(
                 f"TensorBoard: {os.fspath(path)!r} has {len(names)} lines, but the "
-                f"Embedding {layer.name!r} has {layer.input_dim} rows. Give a name for "
-                "each, on a line of its own."
+                f"Embedding {layer.name!r} has {layer.input_dim} rows. Write one "
+                "name per line for each row."
             )
         return names
 
@@ -262,7 +263,10 @@ class TensorBoard(Callback):
 
 
 def _as_image(weight: np.ndarray) -> np.ndarray | None:
-    """A weight as rows and columns from 0 to 1; of a convolution, filter by filter."""
+    """Convert a weight to an image with values from 0 to 1.
+
+    Kernels of a convolution are arranged filter by filter.
+    """
     if not 1 <= weight.ndim <= 4:
         return None
     if weight.ndim <= 2:
@@ -276,7 +280,7 @@ def _as_image(weight: np.ndarray) -> np.ndarray | None:
 
 
 def _range(profile_batch: Any) -> tuple[int, int] | None:
-    """The first and last batch to profile."""
+    """Return the first and last batch to profile, or `None`."""
     pair = (profile_batch,) * 2 if is_int(profile_batch) else tuple(profile_batch)
     if (
         len(pair) != 2
@@ -284,7 +288,7 @@ def _range(profile_batch: Any) -> tuple[int, int] | None:
         or not 0 <= pair[0] <= pair[1]
     ):
         raise ArgumentError(
-            "TensorBoard: `profile_batch` must be a batch's number or those of a first "
-            f"and a last one. Received: profile_batch={profile_batch!r}."
+            "TensorBoard: `profile_batch` must be the index of a batch, or a pair of "
+            f"the first and the last one. Received: profile_batch={profile_batch!r}."
         )
     return (pair[0], pair[1]) if pair[1] > 0 else None

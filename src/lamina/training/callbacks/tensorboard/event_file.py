@@ -11,14 +11,14 @@ __all__ = ["summary_writer"]
 
 
 class _EventFile:
-    """What a `SummaryWriter` of tensorboardX writes events with.
+    """File writer for a `SummaryWriter` of tensorboardX.
 
-    That of tensorboardX writes in a thread, which ends at the first error; then the
-    next events fill a queue, and training waits for ever.
+    tensorboardX's own writes in a thread that ends at the first error. Further events
+    then fill a queue, and training blocks.
     """
 
     def __init__(self, folder: str, required: bool) -> None:
-        # An extra: the types are checked without it too.
+        # Optional dependency.
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.record_writer import directory_check
 
@@ -48,11 +48,11 @@ class _EventFile:
         self._attempt("write_event", event)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Flush the file."""
         self._attempt("flush")
 
     def close(self) -> None:
-        """Write what is buffered, and close the file."""
+        """Flush and close the file."""
         self._attempt("close")
         self._file = None
 
@@ -65,7 +65,7 @@ class _EventFile:
             self.give_up(error)
 
     def give_up(self, error: OSError) -> None:
-        """Warn, and write nothing more."""
+        """Warn, and stop writing."""
         warnings.warn(
             f"TensorBoard cannot write to {self._folder!r}: {error.strerror or error}. "
             "Training continues without these logs.",
@@ -81,7 +81,7 @@ def summary_writer(folder: str, required: bool) -> Any:
     """Return a `SummaryWriter` of tensorboardX that writes with an `_EventFile`.
 
     Args:
-        folder: where to.
+        folder: path of the folder.
         required: whether a folder that cannot be written to is an error, not a warning.
 
     Raises:
