@@ -1,4 +1,4 @@
-"""What lamina claims about speed and memory, measured beside its peers.
+"""Measure lamina's claims about speed and memory against other libraries.
 
 `python -m benchmarks` runs every claim, `python -m benchmarks seed_model` one of
 them, and `--quick` all of them in under five minutes. Each file here is one claim;

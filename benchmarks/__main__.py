@@ -1,4 +1,4 @@
-"""`python -m benchmarks [claim ...] [--quick | --full] [--device cpu|gpu]`."""
+"""Run `python -m benchmarks [claim ...] [--quick | --full] [--device cpu|gpu]`."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def choose_device(device: str) -> None:
-    """Set for this process and, through the environment, for every worker."""
+    """Select the device of this process and, by the environment, of the workers."""
     os.environ["JAX_PLATFORMS"] = "cpu" if device == "cpu" else "cuda"
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -1,4 +1,4 @@
-"""Auto MPG: an epoch of a small table, where the cost outside the steps shows."""
+"""Auto MPG: an epoch on a small table, dominated by the cost outside the steps."""
 
 from benchmarks.claim import Bar, Claim, Peer, Quantity
 from benchmarks.contest import MEMORY, START_AND_MEMORY
@@ -30,5 +30,5 @@ CLAIM = Claim(
     ),
     rounds=5,
     quick_rounds=2,
-    notes=("The JAX scan runs all epochs as one program: the floor, not a fit.",),
+    notes=("The JAX scan runs all epochs as one program: a lower bound.",),
 )

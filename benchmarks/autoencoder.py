@@ -1,4 +1,4 @@
-"""An autoencoder whose second half is transposed convolutions."""
+"""Autoencoder with a decoder of transposed convolutions."""
 
 from benchmarks.claim import Claim, Level
 from benchmarks.contest import QUANTITIES, bars, peers

@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md."""
+"""Charts of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLOURS = {
 }
 STYLE = {
     "svg.fonttype": "none",
-    # The same numbers give the same file.
+    # The same values give the same file.
     "svg.hashsalt": "lamina",
     "font.size": 9,
     "axes.spines.top": False,
@@ -30,7 +30,7 @@ STYLE = {
 
 
 def training(results: Sequence[Result], path: Path) -> None:
-    """How many times faster lamina trains than each main peer, a row a network."""
+    """Draw lamina's training speed relative to the main peers, one row per network."""
     peers = [p for p in COLOURS if any(p in result.rivals() for result in results)]
     with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 0.5 * len(results) + 1))
@@ -58,7 +58,7 @@ def training(results: Sequence[Result], path: Path) -> None:
 
 
 def memory(results: Sequence[Result], path: Path) -> None:
-    """Peak memory of lamina and the main peers, a group a network."""
+    """Draw the peak memory of lamina and the main peers, one group per network."""
     peers = [p for p in COLOURS if any(r.median(p, "peak_memory") for r in results)]
     with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 0.5 * len(results) + 1))
@@ -77,7 +77,7 @@ def memory(results: Sequence[Result], path: Path) -> None:
 
 
 def growth(results: Sequence[Result], path: Path) -> None:
-    """A panel for each series: a quantity against what grows."""
+    """Draw one panel per series: a quantity against the size."""
     panels = [
         (result, title, quantities)
         for result in results
@@ -123,7 +123,7 @@ def number(key: str) -> int:
 
 
 def plain_ticks(axes: Axes) -> None:
-    """1, 2, 5, 10 in place of powers."""
+    """Use ticks at 1, 2, 5 and 10."""
     ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]
     low, high = axes.get_xlim()
     axes.set_xticks([tick for tick in ticks if low <= tick <= high])

@@ -1,10 +1,10 @@
-"""What keeping a run costs: the same `fit` with a checkpoint each 10 s, and without."""
+"""Cost of checkpoints: the same `fit` with a checkpoint every 10 s, and without."""
 
 from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 
 CLAIM = Claim(
     name="checkpoint_cost",
-    title="fit(resume=folder), a checkpoint each 10 s",
+    title="fit(resume=folder), a checkpoint every 10 s",
     quantities=(
         Quantity("dense", "784-32-10, batch 32: a step", "us", 1e6),
         Quantity("convolutional", "the demo's digits, batch 32: a step", "us", 1e6),
@@ -23,8 +23,8 @@ CLAIM = Claim(
     quick_rounds=2,
     level=Level.DEFAULT,
     notes=(
-        "A round trains for 25 seconds each, or 12 with --quick.",
-        "The share is what epochs with a checkpoint take beyond those around "
-        "them, in one run: whole runs differ by more than 3 % without a checkpoint.",
+        "A round trains each network for 25 seconds, or 12 with --quick.",
+        "The share is the additional time of epochs with a checkpoint, relative to "
+        "their neighbors in the same run: whole runs differ by more than 3 %.",
     ),
 )

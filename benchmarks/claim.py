@@ -1,4 +1,4 @@
-"""What a claim is: quantities, the peers that are measured, and bars to meet."""
+"""Claims: quantities, peers to measure, and targets to meet."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import Self
 
 Round = Callable[[], Mapping[str, float]]
-"""Does one round of a peer's work; returns quantities, in seconds where they are."""
+"""Run one round of a peer's work and return quantities; times are in seconds."""
 
 
 class Level(IntEnum):
-    """How much is measured: what has a level is left out below it."""
+    """Extent of a measurement; peers and claims of a higher level are omitted."""
 
     QUICK = 0
     DEFAULT = 1
@@ -22,13 +22,13 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Peer:
-    """One contestant: `target` is "module:function" in `benchmarks.peers`.
+    """Library to measure; `target` is "module:function" in `benchmarks.peers`.
 
     The function is called as `function(quick=..., **arguments)` in a process of its
     own and returns a `Round`. The harness never imports a peer, so that a library
-    that is not installed is one row of the report, not a crash. `packages` are those
-    of an environment of the peer's own, where they can't live beside the others. A
-    `bound` is no contestant: its time is what no library can go below.
+    that is not installed is a row of the report, not a crash. `packages` are those
+    of a separate environment for peers that cannot be installed with the others. A
+    `bound` is not a library: its time is a lower bound for all libraries.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Peer:
     bound: bool = False
 
     def set_up(self, quick: bool) -> Round:
-        """Imports the peer's library and makes it ready for its first round."""
+        """Import the peer's library and prepare the first round."""
         module, function = self.target.split(":")
         factory = getattr(import_module(f"benchmarks.peers.{module}"), function)
         return factory(quick=quick, **self.arguments)
@@ -48,15 +48,14 @@ class Peer:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that rounds return under `key`; shown as value * scale unit.
+    """Value that rounds return under `key`; shown as value * scale unit.
 
     Two keys come from the harness, for peers that stay from round to round:
     "first_round", the seconds from the start of a peer's process to the end of its
     first round, and "peak_memory" of that process in bytes.
 
-    `ratios` is off for growth and counts: how many times zero says nothing. A `series`
-    is what quantities have in common that differ by what their keys begin with, a
-    number.
+    `ratios` is off for growth and counts, where a ratio to zero is meaningless. A
+    `series` is the common name of quantities whose keys begin with different numbers.
     """
 
     key: str
@@ -69,10 +68,10 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Bar:
-    """lamina's median must be at most `factor` x the least of the peers' + `plus`.
+    """Target: lamina's median is at most `factor` x the least of the peers' + `plus`.
 
     `plus` is in the unit in which rounds return the quantity (seconds for times).
-    `platform` is the jax platform the bar was set for.
+    `platform` is the JAX platform that the target is set for.
     """
 
     text: str
@@ -86,10 +85,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class Claim:
-    """One file's worth of measurement.
+    """Measurements of one file in `benchmarks`.
 
-    `fresh` starts a new process for every round, for what only a fresh process
-    shows, like memory growth.
+    `fresh` starts a new process for every round, such as to measure memory growth.
     """
 
     name: str
@@ -107,11 +105,11 @@ class Claim:
         return next(peer for peer in self.peers if peer.name == name)
 
     def at(self, level: Level) -> Self:
-        """The claim without the peers that are left out at this level."""
+        """Return the claim without the peers of higher levels."""
         peers = tuple(peer for peer in self.peers if peer.level <= level)
         return replace(self, peers=peers)
 
 
 def load_claim(name: str) -> Claim:
-    """The claim of the file of that name."""
+    """Return the claim of the file with that name."""
     return import_module(f"benchmarks.{name}").CLAIM

@@ -1,4 +1,4 @@
-"""What the claims about training whole networks share: quantities, peers, bars."""
+"""Quantities, peers and targets of the claims about training whole networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEMORY = Bar("at most 1.2 of Keras-JAX's memory", "peak_memory", (KERAS,), 1.2)
 def peers(
     training: Training, images: bool = False, by_hand: bool = False
 ) -> tuple[Peer, ...]:
-    """lamina and whoever can train the same network; lamina comes first."""
+    """Return the peers that can train the network, lamina first."""
     task = {"training": training}
     found = [
         Peer("lamina", "keras_api:fit", {"library": "lamina", **task}),
@@ -50,7 +50,7 @@ def peers(
 
 
 def other_keras(task: dict[str, object]) -> tuple[Peer, ...]:
-    """Keras on the other engines."""
+    """Return Keras on its other backends."""
     arguments = {"library": "keras", **task}
     return (
         Peer(
@@ -72,7 +72,7 @@ def other_keras(task: dict[str, object]) -> tuple[Peer, ...]:
 
 
 def bars(keras: float, torch: float, share: float | None = None) -> tuple[Bar, ...]:
-    """So many times the speed of Keras-JAX and of the better torch, and of the peak."""
+    """Return targets relative to Keras-JAX, the faster torch layout, and the peak."""
     found = [
         Bar(f"{keras:g} times Keras-JAX's speed", "step", (KERAS,), 1 / keras),
         Bar(f"{torch:g} times torch's speed", "step", TORCH, 1 / torch),

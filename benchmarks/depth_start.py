@@ -1,4 +1,4 @@
-"""How long a network of many layers takes to its first step."""
+"""Time to the first step of networks with many layers."""
 
 from dataclasses import replace
 
@@ -22,5 +22,5 @@ CLAIM = Claim(
     rounds=3,
     fresh=True,
     level=Level.DEFAULT,
-    notes=("New processes with empty compile caches; the imports are not counted.",),
+    notes=("New processes with empty compile caches; imports are not counted.",),
 )

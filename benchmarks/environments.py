@@ -1,4 +1,4 @@
-"""Environments of their own for peers that can't live beside the others.
+"""Separate environments for peers that cannot be installed with the others.
 
 Made once, in the user's cache folder, by Python's venv and pip.
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 
 
 class EnvironmentMissing(Exception):
-    """The packages could not be installed; the message has pip's last line."""
+    """Packages that could not be installed; the message has pip's last line."""
 
 
 def python_with(packages: tuple[str, ...]) -> str:
-    """The interpreter of an environment that has these packages, made if need be."""
+    """Return the interpreter of an environment with these packages."""
     name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
     library = re.split(r"[^\w-]", packages[0])[0]
     folder = cache_folder() / f"{library}-{name}"

@@ -1,4 +1,4 @@
-"""From the start of a process to the end of its first epoch of the seed's model."""
+"""Time from process start to the end of the first epoch of the seed model."""
 
 from collections.abc import Mapping
 
@@ -38,9 +38,9 @@ CLAIM = Claim(
     quick_rounds=2,
     level=Level.DEFAULT,
     notes=(
-        "lamina keeps its compile cache by default. Keras and JAX keep none: their "
-        "second start is like their first, unless the user sets one up.",
-        "Convolutional networks do not profit from lamina's cache yet: on x86 "
-        "processors their programs call oneDNN, and such programs cannot be stored.",
+        "lamina uses a compile cache by default. Keras and JAX use none unless you "
+        "configure one, so their second start compiles again.",
+        "Convolutional networks do not use lamina's cache on x86 processors: their "
+        "programs call oneDNN, and such programs cannot be stored.",
     ),
 )

@@ -1,4 +1,4 @@
-"""A GRU that judges texts."""
+"""GRU text classifier."""
 
 from benchmarks.claim import Claim, Level
 from benchmarks.contest import QUANTITIES, bars, peers

@@ -1,4 +1,4 @@
-"""Runs a claim: every peer does a round, then every peer the next, in turn."""
+"""Run a claim: the peers alternate, one round each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Say = Callable[[str], object]
 
 @dataclass
 class Measured:
-    """What the rounds of one claim gave: `samples[peer][quantity]`, in round order.
+    """Results of one claim: `samples[peer][quantity]`, in the order of rounds.
 
     `absent` says of each peer that gave nothing why it did not. Peers that train count
     their trained numbers, which must be as many in all: `parameters`. `others` is how
@@ -32,7 +32,7 @@ class Measured:
     failed: bool = False
 
     def check(self, quantities: dict[str, float]) -> None:
-        """Refuses a peer that doesn't train the network that the first one does."""
+        """Raise if a peer does not train the same network as the first one."""
         count = quantities.get("parameters")
         self.parameters = self.parameters or count
         if count and count != self.parameters:
@@ -56,14 +56,14 @@ class Measured:
         return statistics.median(samples) if samples else None
 
     def ratio(self, peer: str, quantity: str) -> float | None:
-        """How many times lamina's median goes into the peer's: above 1, lamina wins."""
+        """Return the peer's median divided by lamina's: above 1, lamina needs less."""
         ours, theirs = self.median("lamina", quantity), self.median(peer, quantity)
         return theirs / ours if ours and theirs is not None else None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bar beside what was measured; `met` is None where something is missing."""
+    """Target with its measurement; `met` is None if a value is missing."""
 
     bar: Bar
     value: float | None
@@ -77,7 +77,7 @@ class Verdict:
 
 
 def measure(claim: Claim, level: Level, say: Say) -> Measured:
-    """All rounds of a claim.
+    """Measure all rounds of a claim.
 
     A peer's first round compiles and isn't counted, except where each round is a
     process of its own. A different peer begins each round.
@@ -102,7 +102,7 @@ def measure(claim: Claim, level: Level, say: Say) -> Measured:
 
 
 class Watch:
-    """Sees how much of the machine was used by programs that aren't measured."""
+    """Load of the machine by programs that are not measured."""
 
     def __init__(self, workers: Iterable[Worker]) -> None:
         self.start, self.busy = perf_counter(), machine.busy_seconds()
@@ -110,7 +110,7 @@ class Watch:
         self.ours = -sum(worker.processor_seconds for worker in self.workers)
 
     def others(self) -> float:
-        """Processors that they kept busy, on average since this was made."""
+        """Return the mean number of processors that other programs kept busy."""
         ours = self.ours + sum(worker.processor_seconds for worker in self.workers)
         busy = machine.busy_seconds() - self.busy
         return max(0.0, busy - ours) / (perf_counter() - self.start)
@@ -119,7 +119,7 @@ class Watch:
 def started(
     claim: Claim, quick: bool, measured: Measured, running: ExitStack, say: Say
 ) -> dict[str, Worker]:
-    """The workers of the peers that are there, each with its first round behind it."""
+    """Start a worker for each installed peer, and run its first round."""
     workers = {}
     for peer in claim.peers:
         say(f"{claim.name}: setting up {peer.name}")
@@ -152,7 +152,7 @@ def one_round(
 
 
 def judge(measured: Measured, platform: str) -> list[Verdict]:
-    """Every bar of the claim that was set for this platform."""
+    """Return the verdict on each target of the claim for this platform."""
     bars = (bar for bar in measured.claim.bars if bar.platform == platform)
     return [
         Verdict(bar, measured.median("lamina", bar.quantity), limit(bar, measured))
@@ -161,7 +161,7 @@ def judge(measured: Measured, platform: str) -> list[Verdict]:
 
 
 def limit(bar: Bar, measured: Measured) -> float | None:
-    """The most that the bar allows; None if none of its peers was measured."""
+    """Return the limit of a target; None if none of its peers was measured."""
     if not bar.peers:
         return bar.plus
     quantity = bar.peer_quantity or bar.quantity

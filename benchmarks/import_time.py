@@ -1,4 +1,4 @@
-"""A new interpreter that imports a library and ends."""
+"""Time of a new interpreter that imports a library and exits."""
 
 from benchmarks.claim import Bar, Claim, Peer, Quantity
 

@@ -1,4 +1,4 @@
-"""An LSTM that judges texts."""
+"""LSTM text classifier."""
 
 from benchmarks.claim import Claim
 from benchmarks.contest import QUANTITIES, bars, peers

@@ -1,4 +1,4 @@
-"""What a result depends on besides the code: processor, device, versions."""
+"""Context of a result: processor, device, versions, commit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print(json.dumps({"platform": device.platform, "device": device.device_kind}))
 
 
 def describe() -> dict[str, object]:
-    """Processor, cores, memory, load, and the device that jax uses by default."""
+    """Return processor, cores, memory, load, and JAX's default device."""
     return {
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -35,14 +35,14 @@ def describe() -> dict[str, object]:
 
 
 def busy_seconds() -> float:
-    """Processor time that all processes together used since the machine started."""
+    """Return the processor time of all processes since the machine started."""
     first = Path("/proc/stat").read_text().partition("\n")[0]
     user, nice, system = (int(ticks) for ticks in first.split()[1:4])
     return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def processor() -> str:
-    """The processor's name and, since clouds hide it, its family and model."""
+    """Return the processor's name, family and model; clouds may hide the name."""
     text = Path("/proc/cpuinfo").read_text()
 
     def field(name: str) -> str:
@@ -53,7 +53,7 @@ def processor() -> str:
 
 
 def device() -> dict[str, str]:
-    """Asked in a process of its own: this one must load neither jax nor a GPU."""
+    """Query the device in a separate process, because JAX would occupy a GPU."""
     command = [sys.executable, "-c", _DEVICE]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(output)
@@ -73,7 +73,7 @@ def installed_version(package: str) -> str:
 
 
 def commit() -> str:
-    """The checkout's commit, with a plus if files differ from it."""
+    """Return the commit, with a plus if the working tree differs."""
     command = ["git", "describe", "--always", "--dirty=+"]
     root = Path(__file__).parent
     finished = subprocess.run(command, cwd=root, capture_output=True, text=True)
@@ -81,7 +81,7 @@ def commit() -> str:
 
 
 def slug(machine: dict[str, object]) -> str:
-    """A file name part: the GPU's name, or the processor's and its cores."""
+    """Return a part of a file name: the GPU, or the processor and its cores."""
     if machine["platform"] == "gpu":
         name = str(machine["device"])
     else:

@@ -1,4 +1,4 @@
-"""How much memory a process holds, and how it grows."""
+"""Memory of a process, and its growth."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident_bytes() -> int:
-    """Bytes of this process that are in memory now (Linux)."""
+    """Return the resident memory of this process in bytes (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def peak_bytes() -> int:
-    """The most bytes that this process ever had in memory (Linux)."""
+    """Return the peak resident memory of this process in bytes (Linux)."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def slope(samples: Sequence[float]) -> float:
-    """Least-squares growth from one sample to the next.
+    """Return the least-squares growth per sample.
 
     The first fifth is left out: a process that fills its pools once isn't growing.
     """

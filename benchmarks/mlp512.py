@@ -1,4 +1,4 @@
-"""A network whose steps are long enough for arithmetic to matter."""
+"""Dense network whose step time is dominated by arithmetic."""
 
 from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 from benchmarks.contest import MEMORY, START_AND_MEMORY

@@ -1,4 +1,4 @@
-"""MNIST's usual convolutional network."""
+"""Usual convolutional network for MNIST."""
 
 from benchmarks.claim import Claim
 from benchmarks.contest import QUANTITIES, bars, peers

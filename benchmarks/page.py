@@ -1,4 +1,4 @@
-"""`python -m benchmarks.page`: docs/performance.md and its charts, from the results."""
+"""Write docs/performance.md and its charts: `python -m benchmarks.page`."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from typing import Any
 
 from benchmarks import charts
 from benchmarks.__main__ import CLAIMS
+from benchmarks.claim import load_claim
 from benchmarks.results import BUSY, US, Result, load
 
 DOCS = Path(__file__).parents[1] / "docs"
 Quantity = dict[str, Any]
 
 INTRODUCTION = """\
-# How fast lamina is, and where it is not
+# Performance
 
-Written by `python -m benchmarks.page` from the files in `benchmarks/results`; nothing
-here is typed by hand. Each claim is a file in `benchmarks`, where the networks and what
-every library does with them can be read; `python -m benchmarks` measures them on your
-machine.
+`python -m benchmarks.page` writes this page from the files in `benchmarks/results`;
+do not edit it. Each claim is a file in `benchmarks`, which defines the network and the
+work of each library. `python -m benchmarks` measures the claims on your machine.
 
-- The peers do the same work in turn, each in a process of its own, and a different one
-  begins each round. The first round, which compiles, is not counted. Figures are
-  medians over rounds, with the lowest and the highest.
-- A ratio is the peer's median divided by lamina's. **Above 1, lamina needs less.**
-- Each trains the same network (the counts of trained numbers are compared), with the
-  same batch, optimizer and settings, from the same data in memory. lamina and Keras run
-  the very same lines, with their default settings. torch has its tensors ready on the
-  device, its fused optimizer, and reads its logs once an epoch.
-- "JAX scan" is one program written by hand for one network, without what makes a `fit`
-  usable. It is a measure of what `fit` costs.
-- On Linux, `import lamina` has the C library keep freed memory for the next step (see
-  `lamina.config`; with `LAMINA_ALLOCATOR=off` it doesn't). Its peers run as they come.
-- Start and memory count the whole process, with empty compile caches. The start is
-  measured once, and includes reading the libraries' files.
+- The libraries do the same work in alternation, each in its own process. Another
+  library starts each round. The first round compiles and is not counted. Values are
+  medians over the rounds, with minimum and maximum.
+- A ratio is the other library's median divided by lamina's. **Above 1, lamina needs
+  less.**
+- All train the same network (the parameter counts are compared) with the same batch
+  size, optimizer and settings on the same data in memory. lamina and Keras run the same
+  code with default settings. In torch, the tensors are on the device, the optimizer is
+  fused, and the logs are read once per epoch.
+- "JAX scan" is one hand-written program for one network, without the services of `fit`.
+  It shows the overhead of `fit`.
+- On Linux, `import lamina` makes the C library keep freed memory for the next step (see
+  `lamina.config`). `LAMINA_ALLOCATOR=off` disables this. The other libraries run
+  unchanged.
+- Start and memory refer to the whole process with empty compile caches. The start is
+  measured once and includes reading the files of the libraries.
 """
 
 
@@ -48,16 +50,16 @@ def main() -> None:
 
 
 def machine(slug: str, results: Sequence[Result]) -> Iterator[str]:
-    """Everything that was measured on one machine."""
+    """Yield the section of one machine."""
     yield heading(results)
     training = [result for result in results if result.trains]
     growing = [result for result in results if result.series]
     if training:
         yield "### Training\n"
-        yield picture(slug, "training", "How many times faster lamina trains")
+        yield picture(slug, "training", "Training speed of lamina relative to others")
         charts.training(training, DOCS / f"performance-{slug}-training.svg")
         yield ratio_table(training)
-    yield "### Where lamina loses\n"
+    yield "### Where lamina is slower or larger\n"
     yield from lost(results)
     yield bar_table(results)
     if training:
@@ -66,10 +68,12 @@ def machine(slug: str, results: Sequence[Result]) -> Iterator[str]:
         charts.memory(training, DOCS / f"performance-{slug}-memory.svg")
         yield whole_process_table(training)
     if growing:
-        yield "### What grows\n"
-        yield picture(slug, "growth", "Cost against rows, epochs, callbacks, depth")
+        yield "### Scaling\n"
+        yield picture(
+            slug, "growth", "Cost by number of rows, epochs, callbacks and layers"
+        )
         charts.growth(growing, DOCS / f"performance-{slug}-growth.svg")
-    yield "### Every figure\n"
+    yield "### All measurements\n"
     for result in results:
         yield from details(result)
 
@@ -100,7 +104,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def ratio_table(results: Sequence[Result]) -> str:
-    """A row a network, a column a peer: how many times faster lamina is."""
+    """Return a table of speed ratios, with networks as rows and peers as columns."""
     peers = columns(results)
     bounds = {bound for r in results for bound in r.content["bounds"]}
     head = ["a step of `fit`", US, *peers, *(["share of peak"] if bounds else [])]
@@ -108,7 +112,7 @@ def ratio_table(results: Sequence[Result]) -> str:
 
 
 def columns(results: Sequence[Result]) -> list[str]:
-    """Every contestant but other settings of one library, the main ones first."""
+    """Return the peers without variants of one library, the main ones first."""
     found = {peer for r in results for peer in r.rivals() if "," not in peer}
     main = [peer for peer in charts.COLOURS if peer in found]
     return [*main, *sorted(found - set(main))]
@@ -127,7 +131,7 @@ def ratio_row(result: Result, peers: Sequence[str], with_share: bool) -> list[st
 
 
 def marked(ratio: float) -> str:
-    """Losses stand out."""
+    """Format a ratio, bold below 1."""
     return f"{ratio:.2f}" if ratio >= 1 else f"**{ratio:.2f}**"
 
 
@@ -138,7 +142,7 @@ def shown(value: float | None, quantity: Quantity) -> str:
 
 
 def lost(results: Sequence[Result]) -> Iterator[str]:
-    """In words: everything in which a peer needs less than lamina."""
+    """Yield a list of the quantities in which a peer needs less than lamina."""
     lines = [
         f"- {result.name}, {quantity['label']}: {peer} needs {ratio:.2f} of lamina's "
         f"({shown(result.median(peer, quantity['key']), quantity)}, lamina "
@@ -148,12 +152,12 @@ def lost(results: Sequence[Result]) -> Iterator[str]:
         for peer in result.rivals()
         if (ratio := result.ratio(peer, quantity["key"])) is not None and ratio < 1
     ]
-    yield "Wherever a peer needs less than lamina:\n" if lines else "Nowhere.\n"
+    yield "Another library needs less than lamina:\n" if lines else "Nowhere.\n"
     yield "\n".join(lines) + "\n"
 
 
 def bar_table(results: Sequence[Result]) -> str:
-    """The bars that were set before measuring; the missed ones first."""
+    """Return a table of the targets set before measuring, the missed ones first."""
     words = {True: "met", False: "**not met**", None: "not measured"}
     rows = []
     for result in results:
@@ -164,8 +168,8 @@ def bar_table(results: Sequence[Result]) -> str:
             rows.append([result.name, bar["bar"], words[bar["met"]], *values])
     rows.sort(key=lambda row: row[2] != words[False])
     met = sum(row[2] == words[True] for row in rows)
-    head = ["claim", "bar", "", US, "at most"]
-    return f"Of {len(rows)} bars that are set, {met} are met:\n\n{table(head, rows)}"
+    head = ["claim", "target", "", US, "at most"]
+    return f"{met} of {len(rows)} targets are met:\n\n{table(head, rows)}"
 
 
 def whole_process_table(results: Sequence[Result]) -> str:
@@ -187,15 +191,16 @@ def whole_process_table(results: Sequence[Result]) -> str:
 
 
 def details(result: Result) -> Iterator[str]:
-    """All that was measured for one claim."""
-    yield f"#### {result.name}: {result.content['title']}\n"
+    """Yield all measurements of one claim."""
+    claim = load_claim(result.name)
+    yield f"#### {result.name}: {claim.title}\n"
     if (others := result.content["others_busy"]) > BUSY:
-        yield f"Not to be relied on: other programs kept {others} processors busy.\n"
+        yield f"Unreliable: other programs kept {others} processors busy.\n"
     for quantity in result.quantities:
         yield quantity_table(result, quantity)
     for peer, reason in result.content["absent"].items():
         yield f"{peer} was not measured: {reason.strip().splitlines()[-1]}\n"
-    yield from (f"{note}\n" for note in result.content["notes"])
+    yield from (f"{note}\n" for note in claim.notes)
 
 
 def quantity_table(result: Result, quantity: Quantity) -> str:
@@ -213,8 +218,8 @@ def quantity_table(result: Result, quantity: Quantity) -> str:
         (peer, result.statistics(peer, quantity["key"])) for peer in result.peers
     ]
     rows = [row(peer, numbers) for peer, numbers in measured if numbers]
-    head = [f"{quantity['label']}, {quantity['unit']}", "times lamina's", "median"]
-    return table([*head, "lowest", "highest", "rounds"], rows)
+    head = [f"{quantity['label']}, {quantity['unit']}", "ratio", "median"]
+    return table([*head, "minimum", "maximum", "rounds"], rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ten thousand predictions of one row: the process must not grow."""
+"""Memory growth over ten thousand predictions of one row."""
 
 from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 from benchmarks.workload import SEED_SMALL

@@ -1,4 +1,4 @@
-"""One row at a time: `predict` and `model(x)`."""
+"""Latency of `predict` and `model(x)` for one row."""
 
 from benchmarks.claim import Bar, Claim, Peer, Quantity
 from benchmarks.workload import SEED_SMALL

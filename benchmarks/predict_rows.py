@@ -1,10 +1,10 @@
-"""`predict` of one row, of a batch and of ten thousand rows."""
+"""Time of `predict` for one row, a batch and ten thousand rows."""
 
 from benchmarks.claim import Claim, Level
 from benchmarks.scaling import bars, counted, keras_peers, peer, quantities
 from benchmarks.workload import MLP512, MNIST_CNN
 
-# Rows, and calls a round.
+# Rows, and calls per round.
 _DENSE = {
     f"{counted(rows, 'row')}, dense": {"training": MLP512, "rows": rows, "calls": calls}
     for rows, calls in ((1, 100), (32, 100), (10_000, 3))

@@ -1,4 +1,4 @@
-"""Results for people (tables, ratios first) and for files (JSON with every sample)."""
+"""Print results as tables, and write them as JSON with every sample."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.results import BUSY, RESULTS
 
 
 def show(console: Console, measured: Measured, verdicts: Sequence[Verdict]) -> None:
-    """Prints a claim's tables, absent peers, bars and notes."""
+    """Print a claim's tables, absent peers, targets and notes."""
     console.print(f"{measured.claim.name}: {measured.claim.title}", style="bold")
     for quantity in measured.claim.quantities:
         if any(quantity.key in samples for samples in measured.samples.values()):
@@ -89,7 +89,7 @@ def quantity_of(measured: Measured, verdict: Verdict) -> Quantity:
 def overview(
     console: Console, results: Iterable[tuple[Measured, list[Verdict]]]
 ) -> None:
-    """One line a bar, over all claims."""
+    """Print one line per target over all claims."""
     for measured, verdicts in results:
         for verdict in verdicts:
             line = verdict_line(measured, verdict)
@@ -99,7 +99,7 @@ def overview(
 def save(
     measured: Measured, verdicts: Sequence[Verdict], context: dict[str, Any], stem: str
 ) -> Path:
-    """Writes the claim's samples, ratios and verdicts into `benchmarks/results`."""
+    """Write the claim's samples, ratios and verdicts to `benchmarks/results`."""
     claim = measured.claim
     content = {
         "claim": claim.name,

@@ -1,4 +1,4 @@
-"""ResNet-20 with batch normalisation."""
+"""ResNet-20 with batch normalization."""
 
 from benchmarks.claim import Claim, Level
 from benchmarks.contest import QUANTITIES, bars, peers

@@ -1,4 +1,4 @@
-"""Results as read back from their JSON files, for the page and its charts."""
+"""Results read from their JSON files, for the page and its charts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 US = "lamina"
-# So many processors of other programs make a measurement worthless.
+# Above this many processors used by other programs, a measurement is unreliable.
 BUSY = 0.1
 
 
 @dataclass(frozen=True)
 class Result:
-    """One claim as measured on one machine."""
+    """Measurement of one claim on one machine."""
 
     content: dict[str, Any]
     slug: str
@@ -35,12 +35,12 @@ class Result:
 
     @property
     def trains(self) -> bool:
-        """Whether this is a claim about a whole network's training."""
+        """True if the claim is about training a whole network."""
         return any(q["key"] == "first_round" for q in self.quantities)
 
     @property
     def series(self) -> dict[str, list[dict[str, Any]]]:
-        """The quantities that grow, by what they have in common."""
+        """Quantities that depend on a size, by series."""
         found: dict[str, list[dict[str, Any]]] = {}
         for quantity in self.quantities:
             if quantity["series"]:
@@ -54,18 +54,18 @@ class Result:
         return self.statistics(peer, key).get("median")
 
     def ratio(self, peer: str, key: str) -> float | None:
-        """The peer's median divided by lamina's: above 1, lamina needs less."""
+        """Return the peer's median divided by lamina's: above 1, lamina needs less."""
         return self.statistics(peer, key).get("ratio_to_lamina")
 
     def rivals(self) -> Iterator[str]:
-        """The peers that are contestants, lamina left out."""
+        """Yield the peers without lamina and without bounds."""
         for peer in self.peers:
             if peer != US and peer not in self.content["bounds"]:
                 yield peer
 
 
 def load(order: tuple[str, ...]) -> dict[str, list[Result]]:
-    """Every result but the quick ones, by machine, in this order of claims."""
+    """Load the results by machine, in the order of claims, without quick ones."""
     machines: dict[str, list[Result]] = {}
     for claim in order:
         for path in sorted(RESULTS.glob(f"{claim}-*.json")):

@@ -1,4 +1,4 @@
-"""A model of a hundred million parameters into files and back."""
+"""Save and load a model of a hundred million parameters."""
 
 from benchmarks.claim import Bar, Claim, Level, Peer, Quantity
 
@@ -25,7 +25,7 @@ CLAIM = Claim(
     quick_rounds=3,
     level=Level.DEFAULT,
     notes=(
-        "lamina waits until a file has reached the disk and notes its SHA-256, which "
-        "it compares on loading; Keras does neither.",
+        "lamina waits until the file has reached the disk, stores its SHA-256 and "
+        "verifies it on loading. Keras does neither.",
     ),
 )

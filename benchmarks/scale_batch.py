@@ -1,4 +1,4 @@
-"""What a step costs with small and large batches."""
+"""Cost of a step by batch size."""
 
 from dataclasses import replace
 

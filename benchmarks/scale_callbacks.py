@@ -1,4 +1,4 @@
-"""What callbacks cost, at epochs and at batches."""
+"""Cost of epoch and batch callbacks."""
 
 from dataclasses import replace
 

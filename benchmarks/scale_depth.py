@@ -1,4 +1,4 @@
-"""What a step costs in shallow and in deep networks."""
+"""Cost of a step by number of layers."""
 
 from benchmarks.claim import Claim, Level
 from benchmarks.scaling import bars, keras_peers, peer, quantities, tasks

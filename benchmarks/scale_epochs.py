@@ -1,4 +1,4 @@
-"""What an epoch costs when there are many."""
+"""Cost of an epoch by number of epochs."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Claims about what grows: the same work in several sizes, one quantity a size."""
+"""Claims about scaling: the same work in several sizes, one quantity per size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.contest import KERAS
 from benchmarks.workload import Training
 
 Variants = Mapping[str, Mapping[str, Any]]
-"""By name, a number first ("1,000 rows"): what the peer's function is called with."""
+"""Arguments of the peer's function by name, which begins with a number."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -28,14 +28,14 @@ def quantities(variants: Variants, what: str, unit: str, scale: float) -> Any:
 
 
 def peer(name: str, target: str, of: str, variants: Variants, **common: Any) -> Peer:
-    """A peer that does one round of every variant."""
+    """Return a peer that runs one round of every variant."""
     with_common = {key: {**value, **common} for key, value in variants.items()}
     arguments = {"target": target, "of": of, "variants": with_common}
     return Peer(name, "series:each", arguments)
 
 
 def keras_peers(variants: Variants, of: str, function: str = "fit") -> tuple[Peer, ...]:
-    """lamina and Keras-JAX."""
+    """Return lamina and Keras-JAX."""
     target = f"keras_api:{function}"
     return (
         peer("lamina", target, of, variants, library="lamina"),

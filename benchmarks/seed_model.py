@@ -1,4 +1,4 @@
-"""The seed's model: a step of a whole `fit` epoch."""
+"""The seed model: a step within an epoch of `fit`."""
 
 from benchmarks.claim import Bar, Claim, Peer, Quantity
 from benchmarks.contest import MEMORY, START_AND_MEMORY
@@ -27,7 +27,7 @@ CLAIM = Claim(
         Bar("below 45 us a step on a GPU", "step", plus=45e-6, platform="gpu"),
     ),
     notes=(
-        "Keras-JAX has its default settings. steps_per_execution is what makes Keras "
-        "3.15.1 fastest here: steps without callbacks and logs in between.",
+        "Keras-JAX has its default settings. It is fastest here with "
+        "steps_per_execution, which skips callbacks and logs between steps.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Depthwise-separable convolutions, as in networks for phones."""
+"""Depthwise-separable convolutions, as in mobile networks."""
 
 from benchmarks.claim import Claim, Level
 from benchmarks.contest import QUANTITIES, bars, peers

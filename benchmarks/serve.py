@@ -1,4 +1,4 @@
-"""The inside of a worker process: `python -m benchmarks.serve CLAIM PEER [--quick]`."""
+"""Run a worker process: `python -m benchmarks.serve CLAIM PEER [--quick]`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.worker import PeerMissing
 
 
 def serve(peer: Peer, quick: bool, answers: TextIO) -> None:
-    """Sets up at the first line of standard input, does a round at each other one."""
+    """Set up at the first line of standard input, then run a round at each line."""
 
     def answer(**content: object) -> None:
         print(json.dumps(content), file=answers, flush=True)
@@ -38,7 +38,7 @@ def serve(peer: Peer, quick: bool, answers: TextIO) -> None:
 
 def main() -> None:
     claim, name, *options = sys.argv[1:]
-    # What libraries print must not mix with the answers.
+    # Output of the libraries must not mix with the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(load_claim(claim).peer(name), "--quick" in options, answers)

@@ -1,4 +1,4 @@
-"""A table with many categories: most of the numbers are embeddings."""
+"""Table with many categories: most parameters are embeddings."""
 
 from benchmarks.claim import Claim
 from benchmarks.contest import QUANTITIES, bars, peers
@@ -6,7 +6,7 @@ from benchmarks.workload import TABULAR
 
 CLAIM = Claim(
     name="tabular",
-    title="16 embeddings 10,000 x 16, 8 numbers, dense 256, 128, 1; batch 256, Adam",
+    title="16 embeddings 10,000 x 16, 8 floats, dense 256, 128, 1; batch 256, Adam",
     quantities=QUANTITIES,
     peers=peers(TABULAR, by_hand=True),
     bars=bars(keras=1, torch=1),

@@ -1,4 +1,4 @@
-"""A small transformer that predicts the next character."""
+"""Small transformer that predicts the next character."""
 
 from benchmarks.claim import Claim
 from benchmarks.contest import QUANTITIES, bars, peers

@@ -1,4 +1,4 @@
-"""Twice two convolutions and a pool, as in VGG."""
+"""VGG-like network: two blocks of two convolutions and a pooling layer."""
 
 from benchmarks.claim import Claim
 from benchmarks.contest import QUANTITIES, bars, peers

@@ -1,4 +1,4 @@
-"""A peer's own process, and the handle by which the harness asks it for rounds.
+"""Process of a peer, and the handle by which the harness requests rounds.
 
 Peers don't share a process: allocators, thread pools and compiler settings of one
 would change the times of the others. A worker sleeps on its input between rounds.
@@ -27,7 +27,7 @@ ENVIRONMENT = {
 
 
 def _environment(peer: Peer, caches: str) -> dict[str, str]:
-    """This process's environment, but with empty compile caches.
+    """Return the environment of this process with empty compile caches.
 
     Bytecode is kept, as it is once pip has installed a package.
     """
@@ -38,15 +38,15 @@ def _environment(peer: Peer, caches: str) -> dict[str, str]:
 
 
 class PeerMissing(Exception):
-    """The peer's library, or something that it needs, is not installed."""
+    """Peer whose library or one of its dependencies is not installed."""
 
 
 class PeerFailed(Exception):
-    """The peer's code raised; the message is its traceback."""
+    """Peer whose code raised; the message is its traceback."""
 
 
 class Worker:
-    """A running peer, set up; raises PeerMissing or PeerFailed if it can't be.
+    """Running peer; the constructor raises PeerMissing or PeerFailed.
 
     `started` is when its process was; `processor_seconds` is what it and its ended
     children used up to the end of the last round.
@@ -84,7 +84,7 @@ class Worker:
         self._caches.cleanup()
 
     def round(self) -> dict[str, float]:
-        """Has the peer do a round; returns its quantities."""
+        """Run a round of the peer and return its quantities."""
         assert self._process.stdin and self._process.stdout
         try:
             print("round", file=self._process.stdin, flush=True)

@@ -1,4 +1,4 @@
-"""The trainings that several claims and all peers share."""
+"""Training tasks shared by claims and peers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32] | NDArray[np.int32]
 Rows = tuple[tuple[Array, ...], Array]
-"""The network's inputs, and the truth."""
+"""Inputs of the network and the targets."""
 
 CLASSES = "sparse_categorical_crossentropy"
 BINARY = "binary_crossentropy"
@@ -24,7 +24,7 @@ BINARY = "binary_crossentropy"
 
 @dataclass(frozen=True)
 class Training:
-    """A network and how one `fit` trains it.
+    """Network, and the settings of one `fit`.
 
     `network` names a function of `peers.keras_networks` and of `peers.torch_networks`,
     for some also of `peers.jax_networks`, and `options` are that function's arguments.
@@ -45,11 +45,11 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of one `fit`, the smaller last batch of an epoch included."""
+        """Number of optimizer steps of one `fit`, including smaller last batches."""
         return self.epochs * math.ceil(self.rows / self.batch)
 
     def at(self, quick: bool) -> Self:
-        """This training, or its quick version."""
+        """Return this task, or its quick version."""
         if not quick:
             return self
         return replace(
@@ -59,12 +59,12 @@ class Training:
         )
 
     def times(self, seconds: float) -> dict[str, float]:
-        """What a `fit` that took so long says of a step and of an epoch."""
+        """Return the time per step and per epoch of a `fit` that took `seconds`."""
         return {"step": seconds / self.steps, "epoch": seconds / self.epochs}
 
 
 def images(rows: int, shape: tuple[int, ...]) -> Array:
-    """Noise in the range of pixels: the time of a step doesn't depend on it."""
+    """Return noise in the range of pixels, which does not affect the time of a step."""
     pixels = np.random.default_rng(0).integers(0, 256, (rows, *shape), np.uint8)
     return pixels.astype(np.float32) / np.float32(255)
 
@@ -75,7 +75,7 @@ def labelled_images(rows: int, shape: tuple[int, ...], classes: int = 10) -> Row
 
 
 def images_twice(rows: int, shape: tuple[int, ...]) -> Rows:
-    """What an autoencoder learns: its own input."""
+    """Return images as inputs and as targets."""
     pixels = images(rows, shape)
     return (pixels,), pixels
 
@@ -95,13 +95,13 @@ def judged_texts(rows: int, length: int, vocabulary: int) -> Rows:
 
 
 def continued_texts(rows: int, length: int, vocabulary: int) -> Rows:
-    """Texts, and for each place the word that comes next."""
+    """Return texts, and the next word at each position."""
     text = words(rows, length + 1, vocabulary)
     return (text[:, :-1].copy(),), text[:, 1:].copy()
 
 
 def table_rows(rows: int, columns: int, vocabulary: int, numbers: int) -> Rows:
-    """Columns of categories, and a few of numbers."""
+    """Return columns of categories and a few numeric columns."""
     values = np.random.default_rng(2).normal(size=(rows, numbers))
     inputs = words(rows, columns, vocabulary), values.astype(np.float32)
     return inputs, yes_or_no(rows)
@@ -123,7 +123,7 @@ numpy.savez(sys.stdout.buffer, x=x, y=y)
 
 
 def auto_mpg_rows(rows: int) -> Rows:
-    """The Auto MPG training rows, normalised.
+    """Return the Auto MPG training rows, normalized.
 
     A process of its own reads them from lamina: a peer's process must not be changed
     by whatever `import lamina` sets up.
@@ -171,12 +171,12 @@ TABLE = Training(
 
 
 def deep(layers: int) -> Training:
-    """A stack of so many dense layers, all narrow."""
+    """Return the task of a stack of narrow dense layers."""
     widths = (20, *(64 for _ in range(layers - 1)), 1)
     return replace(TABLE, options={"widths": widths}, batch=32, rows=3_200)
 
 
-# Keras on JAX takes up to seconds for a step of convolutions: the epochs are short.
+# Keras on JAX needs up to seconds for a step of convolutions: epochs are short.
 MNIST_CNN = Training(
     network="mnist_cnn",
     data=partial(labelled_images, shape=(28, 28, 1)),

@@ -1,4 +1,4 @@
-"""Networks in plain JAX, written by hand: initial weights, and weights to outputs.
+"""Hand-written networks in plain JAX: initial weights and forward functions.
 
 Those where the obvious form is a fair one; a convolution's obvious gradient is not. As
 in `torch_networks`, the last softmax or sigmoid belongs to the loss.
@@ -25,7 +25,7 @@ class Network(NamedTuple):
 
 
 def build(training: Training) -> tuple[Tree, Callable[..., jax.Array]]:
-    """Weights on the host, and the function of weights and inputs."""
+    """Return weights on the host, and the function of weights and inputs."""
     network = NETWORKS[training.network]
     rng = np.random.default_rng(0)
     weights = network.initial(rng, **training.options)
@@ -87,7 +87,7 @@ def recurrent_weights(
 def recurrent(
     weights: Tree, x: jax.Array, layer: str, vocabulary: int, width: int, length: int
 ) -> jax.Array:
-    """Inputs are projected all at once, before the scan over time."""
+    """Run an LSTM or GRU; inputs are projected before the scan over time."""
     vectors = weights["embedding"][x].swapaxes(0, 1)
     projected = apply(weights["inputs"], vectors)
     state = jnp.zeros((len(x), width))

@@ -1,4 +1,4 @@
-"""Plain JAX, written by hand for one network: the time that fit is measured against.
+"""Hand-written training loop in plain JAX: the reference time for `fit`.
 
 The whole `fit` is one program: a scan over epochs around a scan over batches, data on
 the device, weights donated, and the cheapest shuffle, a permutation that NumPy draws.
@@ -23,7 +23,7 @@ Tree = Any
 
 
 def fit(quick: bool, training: Training) -> Round:
-    """A whole `fit` a round."""
+    """Return a round that runs a whole `fit`."""
     training = training.at(quick)
     rng = np.random.default_rng(0)
     inputs, truth = jax.device_put(training.data(training.rows))
@@ -47,7 +47,7 @@ def fit(quick: bool, training: Training) -> Round:
 
 
 def predict(quick: bool, training: Training, calls: int) -> Round:
-    """One row through the jitted network, from NumPy and back."""
+    """Return a round that predicts one row, from NumPy and back."""
     weights, forward = build(training)
     weights = jax.device_put(weights)
     row = training.data(1)[0][0]
@@ -73,7 +73,7 @@ def loss_of(training: Training, outputs: jax.Array, truth: jax.Array) -> jax.Arr
 
 
 def measures(training: Training, outputs: jax.Array, truth: jax.Array) -> Tree:
-    """The metrics' sums over rows."""
+    """Return the metrics' sums over rows."""
     forms: dict[str, Callable[[], jax.Array]] = {
         "accuracy": lambda: jnp.sum(
             outputs.argmax(axis=-1) == truth
@@ -109,7 +109,7 @@ def rmsprop(weights: Tree, gradients: Tree, slots: Tree, step: jax.Array) -> Tre
 def train_step(
     training: Training, forward: Callable[..., jax.Array], state: Tree, rows: Tree
 ) -> Tree:
-    """One optimizer step; the logs are sums over rows."""
+    """Run one optimizer step; the logs are sums over rows."""
     inputs, truth = rows
 
     def loss_fn(weights: Tree) -> Tree:
@@ -131,7 +131,7 @@ def run_epochs(
     truth: jax.Array,
     orders: jax.Array,
 ) -> Tree:
-    """Every epoch of one `fit`: each takes its batches in the order of its row."""
+    """Run all epochs of one `fit`, each in the order of its row."""
     whole = training.rows // training.batch * training.batch
 
     def step(state: Tree, index: jax.Array) -> Tree:

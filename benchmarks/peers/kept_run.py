@@ -1,4 +1,4 @@
-"""Training for some seconds, with the run kept in a folder or not."""
+"""Training for some seconds, with and without checkpoints."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmarks.peers.keras_api import compiled
 from benchmarks.workload import SEED
 from lamina import layers
 
-# Seconds between checkpoints, and for how long one may still be felt.
+# Seconds between checkpoints, and seconds for which one can affect training.
 EACH, AFTERWARDS = 10.0, 1.0
 
 
 class Watch(lamina.callbacks.Callback):
-    """Notes when epochs end, and ends training after some seconds."""
+    """Record when epochs end, and stop training after some seconds."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Watch(lamina.callbacks.Callback):
 
 
 class Kept(lamina.callbacks.Checkpoints):
-    """Notes when it begins to write."""
+    """Checkpoints that record when writing begins."""
 
     def __init__(self, folder: str) -> None:
         super().__init__(folder, seconds=EACH)
@@ -47,7 +47,7 @@ class Kept(lamina.callbacks.Checkpoints):
 
 
 def share(ends: list[float], writes: list[float]) -> float:
-    """The share of the training time that checkpoints take.
+    """Return the share of the training time that checkpoints take.
 
     The epochs in the second after a checkpoint is begun are held against those in the
     seconds before and after: a machine's speed changes little in so short a time.
@@ -63,7 +63,7 @@ def share(ends: list[float], writes: list[float]) -> float:
 
 
 def digits() -> tuple[Any, np.ndarray, np.ndarray]:
-    """The demo's convolutional network and its data."""
+    """Return the convolutional network of the demo and its data."""
     (x, y), _ = lamina.datasets.digits.load_data()
     model = lamina.Sequential(
         [
@@ -82,7 +82,7 @@ def digits() -> tuple[Any, np.ndarray, np.ndarray]:
 
 
 def fit(quick: bool, keep: bool) -> Round:
-    """Both networks for some seconds each."""
+    """Return a round that trains both networks for some seconds each."""
     seconds = 12 if quick else 25
     (images,), labels = SEED.data(SEED.rows)
     tasks = {

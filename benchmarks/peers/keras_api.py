@@ -1,4 +1,4 @@
-"""Work written against Keras's API: the very same lines run lamina and Keras."""
+"""Work in Keras's API; the same lines run lamina and Keras."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def compiled(api: ModuleType, training: Training, **arguments: Any) -> Any:
 
 
 def alone_or_together(inputs: tuple[Array, ...]) -> Any:
-    """What `fit` wants as `x`: an array, or a list for a model of several inputs."""
+    """Return `x` for `fit`: an array, or a list for several inputs."""
     return list(inputs) if len(inputs) > 1 else inputs[0]
 
 
@@ -41,7 +41,7 @@ def fit(
     at_batches: bool = False,
     **compile_arguments: Any,
 ) -> Round:
-    """A whole `fit` a round, with so many callbacks that look at epochs or batches."""
+    """Return a round that runs a whole `fit`, with epoch or batch callbacks."""
     training = training.at(quick)
     api = import_module(library)
     model = compiled(api, training, **compile_arguments)
@@ -69,7 +69,7 @@ def fit(
 
 
 def watcher_of(api: ModuleType, at_batches: bool) -> type:
-    """A callback that keeps the logs of each epoch, or of each batch."""
+    """Return a callback that stores the logs of each epoch or each batch."""
 
     class AtEpochs(api.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -86,7 +86,7 @@ def watcher_of(api: ModuleType, at_batches: bool) -> type:
 
 
 def first_step(quick: bool, library: str, training: Training) -> Round:
-    """A model built, compiled and trained for one step: once, in a new process."""
+    """Return a round that builds a model and trains one step, in a new process."""
     api = import_module(library)
     (inputs,), y = training.data(training.rows)
 
@@ -100,7 +100,7 @@ def first_step(quick: bool, library: str, training: Training) -> Round:
 
 
 def predict(quick: bool, library: str, training: Training, calls: int) -> Round:
-    """`predict` and `model(x)` on one row, the result as a NumPy array."""
+    """Return a round of `predict` and `model(x)` on one row, with NumPy results."""
     model = build(import_module(library), training)
     row = training.data(1)[0][0]
 
@@ -116,7 +116,7 @@ def predict(quick: bool, library: str, training: Training, calls: int) -> Round:
 def predict_rows(
     quick: bool, library: str, training: Training, rows: int, calls: int
 ) -> Round:
-    """`predict` with its default batch of 32."""
+    """Return a round of `predict` with its default batch size of 32."""
     model = build(import_module(library), training)
     x = training.data(rows)[0][0]
 
@@ -136,7 +136,7 @@ def seconds_per_call(calls: int, call: Callable[[], object]) -> float:
 def predict_memory(
     quick: bool, library: str, training: Training, calls: int, quick_calls: int
 ) -> Round:
-    """Growth of the process while one row is predicted thousands of times."""
+    """Return a round that measures memory growth over thousands of predictions."""
     model = build(import_module(library), training)
     row = training.data(1)[0][0]
     count = quick_calls if quick else calls

@@ -1,4 +1,4 @@
-"""The networks in Keras's API: `api` is lamina or keras, the lines are the same.
+"""Networks in Keras's API: `api` is lamina or keras, the lines are the same.
 
 Each function is the `network` of a `Training`.
 """
@@ -12,7 +12,7 @@ from benchmarks.workload import Training
 
 
 def build(api: ModuleType, training: Training) -> Any:
-    """The training's network as a model of `api`, not compiled."""
+    """Return the task's network as an uncompiled model of `api`."""
     return globals()[training.network](api, **training.options)
 
 
@@ -138,11 +138,11 @@ def recurrent(
 def transformer(
     api: ModuleType, vocabulary: int, length: int, width: int, heads: int, blocks: int
 ) -> Any:
-    """Predicts the next word: causal, normalised before each part."""
+    """Causal transformer with pre-normalization that predicts the next word."""
     layers = api.layers
 
     class Positions(layers.Layer):
-        """Adds a trained vector to each place of a text."""
+        """Learned position embedding, added to the inputs."""
 
         def build(self, input_shape: Any) -> None:
             self.vectors = self.add_weight(

@@ -1,4 +1,4 @@
-"""Models of one structure in one process: time, memory, compilations."""
+"""Many models of one structure in one process: time, memory, compilations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def many_models(
     quick_models: int,
     clear_session: bool = False,
 ) -> Round:
-    """Models of one structure built, fitted and deleted, one after the other."""
+    """Return a round that builds, fits and deletes models of one structure."""
     api = import_module(library)
     inputs, y = training.data(training.rows)
     x = alone_or_together(inputs)
@@ -56,7 +56,7 @@ def many_models(
 
 @contextmanager
 def counted_compilations() -> Iterator[list[str]]:
-    """Collects an entry for each program that XLA was asked to compile."""
+    """Log handler that stores an entry for each program that XLA compiles."""
     compilations: list[str] = []
 
     def listen(event: str, duration_secs: float, **_: str | int) -> None:

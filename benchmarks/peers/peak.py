@@ -1,4 +1,4 @@
-"""The least time of a step: its products at the speed of one large product."""
+"""Lower bound of a step: its matrix products at the speed of one large product."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPEATS = 5
 
 
 def multiply(quick: bool, training: Training) -> Round:
-    """How long a step would take if NumPy's product of two matrices were all of it."""
+    """Return a round that gives the time of a step's products at NumPy's speed."""
     operations = training.batch * operations_per_row(build(lamina, training))
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, SIZE, SIZE)).astype(np.float32)
@@ -36,7 +36,7 @@ def multiply(quick: bool, training: Training) -> Round:
 
 
 def operations_per_row(model: Any) -> int:
-    """Floating-point operations of products in a step: outputs and two gradients.
+    """Return the operations of a step's products: outputs and two gradients.
 
     The first layer needs no gradient of its inputs.
     """
@@ -45,7 +45,7 @@ def operations_per_row(model: Any) -> int:
 
 
 def products(model: Any) -> Iterator[int]:
-    """Additions and multiplications of one row through each layer with a kernel."""
+    """Return additions and multiplications of one row in each layer with a kernel."""
     for layer in model.layers:
         kernels = [w for w in layer.trainable_variables if len(w.shape) > 1]
         transposed = "Transpose" in type(layer).__name__

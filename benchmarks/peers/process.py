@@ -1,4 +1,4 @@
-"""What only a whole process shows: starting, importing, the first compilation."""
+"""Measurements of whole processes: start, import, first compilation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.worker import Worker
 
 
 def first_epoch(quick: bool, claim: str, peer: str, cache: Mapping[str, str]) -> Round:
-    """From process start to the end of the peer's first round in `claim`, twice.
+    """Return a round that times the start and first round of two processes.
 
     `cache` names the environment variables that place the peer's compile cache; each
     "{folder}" in them becomes a new, empty folder, which the second start finds filled.
@@ -37,7 +37,7 @@ def first_epoch(quick: bool, claim: str, peer: str, cache: Mapping[str, str]) ->
 
 
 def start(quick: bool, code: str) -> Round:
-    """A new interpreter that runs `code` and ends."""
+    """Return a round that times a new interpreter running `code`."""
 
     def one_round() -> dict[str, float]:
         begin = perf_counter()

@@ -1,4 +1,4 @@
-"""A large model that is saved and loaded, in lines that lamina and Keras share."""
+"""Saving and loading of a large model, in lines that lamina and Keras share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNITS, LAYERS = 5_000, 4
 
 
 def save_and_load(quick: bool, library: str) -> Round:
-    """The model into a file and out of it, then its weights, once a round."""
+    """Return a round that saves and loads the model, then its weights."""
     api = import_module(library)
     dense = [api.layers.Dense(UNITS) for _ in range(LAYERS)]
     model = api.Sequential([api.Input((UNITS,)), *dense])
@@ -54,7 +54,7 @@ def wait_for(model: Any) -> None:
 
 
 def forget_peak() -> None:
-    """Let `peak_bytes` count from now on (Linux)."""
+    """Reset the peak that `peak_bytes` returns (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 

@@ -1,4 +1,4 @@
-"""Variants of one work in one process, as for what grows from one to the next."""
+"""Variants of one task in one process, to measure scaling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.claim import Peer, Round
 def each(
     quick: bool, target: str, of: str, variants: Mapping[str, Mapping[str, Any]]
 ) -> Round:
-    """A round of every variant: the arguments of `target`, whose quantity `of` counts.
+    """Return a round of all variants: arguments of `target`, which returns `of`.
 
     A variant is set up when its turn comes first, so that first uses can be timed.
     """

@@ -1,4 +1,4 @@
-"""The usual torch loop: tensors on the device, fused optimizer, no syncs."""
+"""Usual torch loop: tensors on the device, fused optimizer, no synchronization."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fit(
     channels_last: bool = False,
     compiled: bool = False,
 ) -> Round:
-    """All epochs of one `fit` a round."""
+    """Return a round that runs all epochs of one `fit`."""
     training = training.at(quick)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     arrays, truth = training.data(training.rows)
@@ -50,7 +50,7 @@ def fit(
 
 
 def on_device(array: Array, layout: torch.memory_format) -> Tensor:
-    """Images get their channels in front, and the layout; other arrays stay."""
+    """Move an array to the device; images get channels first and the layout."""
     tensor = torch.from_numpy(array).to(DEVICE)
     if tensor.ndim != 4:
         return tensor
@@ -58,7 +58,7 @@ def on_device(array: Array, layout: torch.memory_format) -> Tensor:
 
 
 def training_step(training: Training, model: nn.Module, compiled: bool) -> Step:
-    """One optimizer step on some rows; returns sums of loss and metrics."""
+    """Run one optimizer step; return sums of loss and metrics."""
     optimizer = optimizer_of(training, model)
 
     def evaluate(inputs: list[Tensor], targets: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -98,7 +98,7 @@ def loss_of(training: Training, outputs: Tensor, targets: Tensor) -> Tensor:
 
 @torch.no_grad()
 def measures(training: Training, outputs: Tensor, targets: Tensor) -> list[Tensor]:
-    """The metrics' sums over rows."""
+    """Return the metrics' sums over rows."""
 
     def accuracy() -> Tensor:
         if training.loss == CLASSES:
@@ -116,7 +116,7 @@ def measures(training: Training, outputs: Tensor, targets: Tensor) -> list[Tenso
 def epoch(
     training: Training, step: Step, inputs: list[Tensor], targets: Tensor
 ) -> list[Tensor]:
-    """One epoch; returns the sums of loss and metrics, still on the device."""
+    """Run one epoch; return the sums of loss and metrics on the device."""
     totals = [torch.zeros((), device=DEVICE) for _ in range(1 + len(training.metrics))]
     for index in torch.randperm(training.rows, device=DEVICE).split(training.batch):
         sums = step([rows[index] for rows in inputs], targets[index])
@@ -126,7 +126,7 @@ def epoch(
 
 
 def first_step(quick: bool, training: Training) -> Round:
-    """A model made and trained for one step: once, in a new process."""
+    """Return a round that creates a model and trains one step, in a new process."""
     (inputs,), truth = training.data(training.rows)
     rows, targets = torch.from_numpy(inputs), torch.from_numpy(truth)
 
@@ -142,7 +142,7 @@ def first_step(quick: bool, training: Training) -> Round:
 
 
 def predict(quick: bool, training: Training, calls: int, rows: int = 1) -> Round:
-    """Rows from NumPy through the network and back, 32 at a time as in Keras."""
+    """Return a round that predicts rows from NumPy and back in batches of 32."""
     model = build(training).to(DEVICE).eval()
     (array, *_), _ = training.data(rows)
 

@@ -1,4 +1,4 @@
-"""The networks of `keras_networks` in torch, without the last softmax or sigmoid.
+"""Networks of `keras_networks` in torch, without the last softmax or sigmoid.
 
 Images come with the channels second. Momentum and epsilon of the normalisations are
 Keras's, so that nothing but the library differs.
@@ -138,7 +138,7 @@ class Recurrent(nn.Module):
         self.embedding = embedding(vocabulary, width)
         self.recurrent = getattr(nn, layer)(width, width, batch_first=True)
         if layer == "LSTM":
-            # torch has two biases where one is enough: the second stays at zero.
+            # torch has two biases; the second stays zero.
             nn.init.zeros_(self.recurrent.bias_hh_l0.requires_grad_(False))
         self.output = nn.Linear(width, 1)
 
@@ -151,7 +151,7 @@ def recurrent(layer: str, vocabulary: int, width: int, length: int) -> nn.Module
 
 
 class Block(nn.Module):
-    """Attention in the form that torch documents as its fastest."""
+    """Attention by torch's fastest documented function."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
