@@ -12,10 +12,10 @@ from tests.tables.cases import LossCase
 TARGETS = floats(4, 3, low=-2, high=2, seed=1)
 OUTPUTS = floats(4, 3, low=-2, high=2, seed=2)
 POSITIVE = (floats(4, 3, low=0.1, high=4, seed=1), floats(4, 3, low=0.1, high=4))
-CHANCES = (probabilities(4, 3, seed=1), probabilities(4, 3, seed=2))
+PROBABILITIES = (probabilities(4, 3, seed=1), probabilities(4, 3, seed=2))
 SIGNS = np.where(floats(4, 3, seed=3) > 0, 1.0, -1.0).astype("float32")
-BITS = (SIGNS + 1) / 2
-LIKELY = floats(4, 3, low=0.02, high=0.98, seed=4)
+BINARY_LABELS = (SIGNS + 1) / 2
+PROBABILITY = floats(4, 3, low=0.02, high=0.98, seed=4)
 CLASSES = one_hot(4, 3, seed=5)
 SCORES = floats(4, 3, low=-3, high=3, seed=6)
 INDICES = ints(4, below=3, seed=5)
@@ -25,7 +25,7 @@ STEP_WEIGHTS = floats(4, 5, low=0, high=2, seed=7)
 
 
 def pair(name, kind, function, y_true, y_pred, **options):
-    """A class and the function behind it, with the same options."""
+    """Return the case of a class and its function, with the same options."""
     return LossCase(
         name,
         lambda k: getattr(k.losses, kind)(**options),
@@ -84,8 +84,8 @@ REGRESSION = [
         "cosine_axis", "CosineSimilarity", "cosine_similarity", TARGETS, OUTPUTS, axis=0
     ),
     pair("poisson", "Poisson", "poisson", *POSITIVE),
-    pair("kl", "KLDivergence", "kl_divergence", *CHANCES),
-    pair("kl_of_zero", "KLDivergence", "kl_divergence", CLASSES, CHANCES[1]),
+    pair("kl", "KLDivergence", "kl_divergence", *PROBABILITIES),
+    pair("kl_of_zero", "KLDivergence", "kl_divergence", CLASSES, PROBABILITIES[1]),
     pair("mse_steps", "MeanSquaredError", "mean_squared_error", *STEPS),
     pair(
         "mse_column_against_row",
@@ -112,16 +112,18 @@ REGRESSION = [
 
 HINGES = [
     pair("hinge", "Hinge", "hinge", SIGNS, OUTPUTS),
-    pair("hinge_of_bits", "Hinge", "hinge", BITS, OUTPUTS),
+    pair("hinge_of_bits", "Hinge", "hinge", BINARY_LABELS, OUTPUTS),
     pair("squared_hinge", "SquaredHinge", "squared_hinge", SIGNS, OUTPUTS),
-    pair("squared_hinge_of_bits", "SquaredHinge", "squared_hinge", BITS, OUTPUTS),
+    pair(
+        "squared_hinge_of_bits", "SquaredHinge", "squared_hinge", BINARY_LABELS, OUTPUTS
+    ),
     pair(
         "categorical_hinge", "CategoricalHinge", "categorical_hinge", CLASSES, OUTPUTS
     ),
 ]
 
 
-def binary(name, y_pred=LIKELY, y_true=BITS, **options):
+def binary(name, y_pred=PROBABILITY, y_true=BINARY_LABELS, **options):
     return pair(
         f"binary_{name}",
         "BinaryCrossentropy",
@@ -161,24 +163,24 @@ CROSSENTROPY = [
     binary("logits_extreme", SCORES * 50, from_logits=True),
     binary("smoothed", label_smoothing=0.2),
     binary("smoothed_logits", SCORES, from_logits=True, label_smoothing=0.2),
-    binary("sure", BITS[::-1].copy()),
+    binary("sure", BINARY_LABELS[::-1].copy()),
     binary("axis", axis=0),
-    categorical("probabilities", CHANCES[1]),
-    categorical("unscaled", LIKELY),
+    categorical("probabilities", PROBABILITIES[1]),
+    categorical("unscaled", PROBABILITY),
     categorical("logits", SCORES, from_logits=True),
     categorical("logits_extreme", SCORES * 50, from_logits=True),
-    categorical("soft", CHANCES[1], CHANCES[0]),
-    categorical("smoothed", CHANCES[1], label_smoothing=0.1),
+    categorical("soft", PROBABILITIES[1], PROBABILITIES[0]),
+    categorical("smoothed", PROBABILITIES[1], label_smoothing=0.1),
     categorical("smoothed_logits", SCORES, from_logits=True, label_smoothing=0.1),
     categorical("sure", SURE),
     categorical("axis", probabilities(4, 3).T.copy(), CLASSES.T.copy(), axis=0),
     categorical("steps", probabilities(4, 5, 3), one_hot(4, 5, 3)),
-    sparse("probabilities", CHANCES[1]),
+    sparse("probabilities", PROBABILITIES[1]),
     sparse("logits", SCORES, from_logits=True),
     sparse("logits_extreme", SCORES * 50, from_logits=True),
-    sparse("column", CHANCES[1], INDICES[:, None]),
-    sparse("float_labels", CHANCES[1], INDICES.astype("float32")),
-    sparse("ignored", CHANCES[1], ignore_class=1),
+    sparse("column", PROBABILITIES[1], INDICES[:, None]),
+    sparse("float_labels", PROBABILITIES[1], INDICES.astype("float32")),
+    sparse("ignored", PROBABILITIES[1], ignore_class=1),
     sparse("ignored_logits", SCORES, from_logits=True, ignore_class=-1),
     sparse("sure", SURE),
     sparse("steps", probabilities(4, 5, 3), ints(4, 5, below=3)),
@@ -197,8 +199,8 @@ def generalized(name, y_pred, y_true=INDICES, q=0.5):
 
 
 GENERALIZED = [
-    generalized("half", CHANCES[1]),
-    generalized("nearly_absolute", CHANCES[1], q=0.9),
+    generalized("half", PROBABILITIES[1]),
+    generalized("nearly_absolute", PROBABILITIES[1], q=0.9),
     generalized("steps", probabilities(4, 5, 3), ints(4, 5, below=3)),
 ]
 
@@ -226,7 +228,7 @@ def focal(name, y_pred, **options):
         f"binary_focal{name}",
         "BinaryFocalCrossentropy",
         "binary_focal_crossentropy",
-        BITS,
+        BINARY_LABELS,
         y_pred,
         **options,
     )
@@ -244,12 +246,12 @@ def categorical_focal(name, y_pred, **options):
 
 
 FOCAL = [
-    focal("", LIKELY),
-    focal("_balanced", LIKELY, apply_class_balancing=True, alpha=0.3, gamma=1.5),
+    focal("", PROBABILITY),
+    focal("_balanced", PROBABILITY, apply_class_balancing=True, alpha=0.3, gamma=1.5),
     focal("_logits", SCORES, from_logits=True, label_smoothing=0.1),
-    categorical_focal("", CHANCES[1]),
+    categorical_focal("", PROBABILITIES[1]),
     categorical_focal("_logits", SCORES, from_logits=True, label_smoothing=0.1),
-    categorical_focal("_options", CHANCES[1], alpha=0.4, gamma=1.0),
+    categorical_focal("_options", PROBABILITIES[1], alpha=0.4, gamma=1.0),
 ]
 
 SEQUENCES = np.array([[1, 2, 3], [2, 2, 0], [4, 0, 0]])  # padded with the blank
@@ -261,10 +263,18 @@ UNALIGNED = [
 ]
 
 REGIONS = [
-    pair("dice", "Dice", "dice", BITS, LIKELY),
-    pair("dice_axis", "Dice", "dice", BITS, LIKELY, axis=(1,)),
-    pair("tversky", "Tversky", "tversky", BITS, LIKELY),
-    pair("tversky_options", "Tversky", "tversky", BITS, LIKELY, alpha=0.2, beta=0.7),
+    pair("dice", "Dice", "dice", BINARY_LABELS, PROBABILITY),
+    pair("dice_axis", "Dice", "dice", BINARY_LABELS, PROBABILITY, axis=(1,)),
+    pair("tversky", "Tversky", "tversky", BINARY_LABELS, PROBABILITY),
+    pair(
+        "tversky_options",
+        "Tversky",
+        "tversky",
+        BINARY_LABELS,
+        PROBABILITY,
+        alpha=0.2,
+        beta=0.7,
+    ),
 ]
 
 REDUCTIONS = [
@@ -289,8 +299,16 @@ WEIGHTED = [
         ROW_WEIGHTS[:, None],
     ),
     weighted("mae_weighted_steps", "MeanAbsoluteError", *STEPS, STEP_WEIGHTS),
-    weighted("binary_column", "BinaryCrossentropy", BITS[:, 0], LIKELY[:, :1], None),
-    weighted("binary_weighted", "BinaryCrossentropy", BITS, LIKELY, ROW_WEIGHTS),
+    weighted(
+        "binary_column",
+        "BinaryCrossentropy",
+        BINARY_LABELS[:, 0],
+        PROBABILITY[:, :1],
+        None,
+    ),
+    weighted(
+        "binary_weighted", "BinaryCrossentropy", BINARY_LABELS, PROBABILITY, ROW_WEIGHTS
+    ),
     weighted(
         "categorical_weighted_sum",
         "CategoricalCrossentropy",
@@ -304,7 +322,7 @@ WEIGHTED = [
         "sparse_weighted_ignored",
         "SparseCategoricalCrossentropy",
         INDICES,
-        CHANCES[1],
+        PROBABILITIES[1],
         ROW_WEIGHTS,
         ignore_class=0,
     ),

@@ -1,4 +1,4 @@
-"""Losses: what training makes small, as classes and as functions."""
+"""Loss classes and functions."""
 
 from __future__ import annotations
 
@@ -168,14 +168,15 @@ loss_registry.add(
 
 @filter_traceback
 def get(identifier: Any) -> Any:
-    """A loss from a name, a config, a class, a function or a loss.
+    """Return the loss that an identifier names or describes.
 
     Args:
-        identifier: `"mse"` and other function names give the function,
-            `"MeanSquaredError"` and other class names an object.
+        identifier: a name, a config, a class, a function or a loss. Function names
+            such as `"mse"` give the function, class names such as
+            `"MeanSquaredError"` an object.
 
     Raises:
-        UnknownNameError: the name is unknown; the nearest ones are offered.
+        UnknownNameError: the name is unknown; the message suggests the nearest.
 
     Example:
         >>> get("mse").__name__
@@ -186,7 +187,7 @@ def get(identifier: Any) -> Any:
 
 @filter_traceback
 def serialize(loss: Any) -> Any:
-    """A JSON-able description of a loss.
+    """Return the config of a loss.
 
     Args:
         loss: a loss or a function.
@@ -196,10 +197,10 @@ def serialize(loss: Any) -> Any:
 
 @filter_traceback
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The loss that a config describes.
+    """Create a loss from its config.
 
     Args:
-        config: what `serialize` returned, or a name.
-        custom_objects: classes and functions of yours, by name.
+        config: a config returned by `serialize`, or a name.
+        custom_objects: user-defined classes and functions, by name.
     """
     return loss_registry.deserialize(config, custom_objects)

@@ -1,4 +1,4 @@
-"""Crossentropy losses of classifiers: binary, one-hot and by class number."""
+"""Crossentropy losses for binary, one-hot and integer targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from lamina.core.check import Check, between, boolean, is_number
 from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
-from lamina.losses.base import FITTING_ACCURACY, Loss, aligned, as_float, mismatch
+from lamina.losses.base import (
+    ACCURACY_ADVICE,
+    Loss,
+    as_float,
+    match_shapes,
+    shape_mismatch_error,
+)
 from lamina.ops.nn.crossentropy import by_class, by_distribution
 
 __all__ = [
@@ -36,26 +42,28 @@ def binary_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> jax.Array:
-    """-mean(y·log(p) + (1 - y)·log(1 - p)) over `axis`.
+    """Compute the binary crossentropy.
+
+    -mean(y·log(p) + (1 - y)·log(1 - p)) over `axis`
 
     Args:
-        y_true: 0 or 1, or a chance.
-        y_pred: the chance of 1, clipped to [ε, 1 - ε], or its logit.
+        y_true: 0 or 1, or a probability.
+        y_pred: the probability of 1, clipped to [ε, 1 - ε], or its logit.
         from_logits: whether `y_pred` is logits: the model ends without a sigmoid.
-        label_smoothing: moves targets this share of the way to ½.
+        label_smoothing: fraction by which targets move towards ½.
         axis: the axis to average over.
 
     Example:
         >>> round(float(binary_crossentropy([[1.0, 0.0]], [[0.8, 0.5]])[0]), 4)
         0.4581
     """
-    y_true, y_pred = aligned("binary_crossentropy", y_true, y_pred)
-    y_true = smooth_bits(y_true, label_smoothing)
-    return jnp.mean(each_binary(y_true, y_pred, from_logits), axis=axis)
+    y_true, y_pred = match_shapes("binary_crossentropy", y_true, y_pred)
+    y_true = smooth_binary_labels(y_true, label_smoothing)
+    return jnp.mean(binary_losses(y_true, y_pred, from_logits), axis=axis)
 
 
-def each_binary(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> jax.Array:
-    """The binary crossentropy of each element."""
+def binary_losses(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> jax.Array:
+    """Compute the binary crossentropy of each element."""
     if from_logits:
         log_p, log_q = jax.nn.log_sigmoid(y_pred), jax.nn.log_sigmoid(-y_pred)
     else:
@@ -72,19 +80,19 @@ def categorical_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> jax.Array:
-    """-Σ y·log(p) over the classes.
+    """Compute the categorical crossentropy: -Σ y·log(p) over the classes.
 
     Args:
         y_true: one-hot classes, or a distribution over them.
-        y_pred: the chance of each class, made to sum to 1 and clipped to
-            [ε, 1 - ε], or its logit.
+        y_pred: class probabilities, normalized to a sum of 1 and clipped to
+            [ε, 1 - ε], or logits.
         from_logits: whether `y_pred` is logits: the model ends without a softmax.
-        label_smoothing: moves targets this share of the way to the uniform
+        label_smoothing: fraction by which targets move towards the uniform
             distribution.
-        axis: the classes' axis.
+        axis: the class axis.
 
     Raises:
-        ShapeError: shapes differ, or there is a single class.
+        ShapeError: the shapes differ, or there is a single class.
 
     Example:
         >>> loss = categorical_crossentropy([[0.0, 1.0]], [[0.75, 0.25]])
@@ -93,9 +101,9 @@ def categorical_crossentropy(
 
     Reference: label smoothing: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567
     """
-    y_true, y_pred = aligned("categorical_crossentropy", y_true, y_pred)
-    require_classes("categorical_crossentropy", y_pred.shape, axis)
-    y_true = smooth_classes(y_true, label_smoothing, axis)
+    y_true, y_pred = match_shapes("categorical_crossentropy", y_true, y_pred)
+    require_several_classes("categorical_crossentropy", y_pred.shape, axis)
+    y_true = smooth_one_hot_labels(y_true, label_smoothing, axis)
     y_pred, y_true = (jnp.moveaxis(a, axis, -1) for a in (y_pred, y_true))
     return by_distribution(y_pred, y_true, from_logits)
 
@@ -108,18 +116,18 @@ def sparse_categorical_crossentropy(
     ignore_class: int | None = None,
     axis: int = -1,
 ) -> jax.Array:
-    """-log(p[y]): crossentropy with classes given by number.
+    """Compute the crossentropy of class indices: -log(p[y]).
 
     Args:
-        y_true: class numbers from 0, of the predictions' shape without the classes'
-            axis, or with 1 in its place.
+        y_true: class indices from 0, of the predictions' shape without the class
+            axis, or with a class axis of size 1.
         y_pred: see `categorical_crossentropy`.
         from_logits: whether `y_pred` is logits: the model ends without a softmax.
-        ignore_class: a class number that marks what does not count.
-        axis: the classes' axis.
+        ignore_class: index of a class whose targets are ignored.
+        axis: the class axis.
 
     Raises:
-        ShapeError: shapes differ, or there is a single class.
+        ShapeError: the shapes differ, or there is a single class.
 
     Example:
         >>> loss = sparse_categorical_crossentropy([1, 0], [[0.75, 0.25], [0.5, 0.5]])
@@ -127,16 +135,16 @@ def sparse_categorical_crossentropy(
         [1.3863, 0.6931]
     """
     y_pred = as_float(y_pred)
-    labels = class_numbers("sparse_categorical_crossentropy", y_true, y_pred, axis)
-    require_classes("sparse_categorical_crossentropy", y_pred.shape, axis)
-    valid = None if ignore_class is None else labels != ignore_class
-    if valid is not None:
-        # Ignored rows may hold anything: they must not reach the gradient.
-        y_pred = jnp.where(jnp.expand_dims(valid, axis), y_pred, 1.0)
+    labels = class_indices("sparse_categorical_crossentropy", y_true, y_pred, axis)
+    require_several_classes("sparse_categorical_crossentropy", y_pred.shape, axis)
+    is_valid = None if ignore_class is None else labels != ignore_class
+    if is_valid is not None:
+        # Ignored predictions may be NaN, which must not reach the gradient.
+        y_pred = jnp.where(jnp.expand_dims(is_valid, axis), y_pred, 1.0)
     values = by_class(jnp.moveaxis(y_pred, axis, -1), labels, from_logits)
-    if valid is not None:
-        values = jnp.where(valid, values, 0.0)
-        set_mask(values, valid)
+    if is_valid is not None:
+        values = jnp.where(is_valid, values, 0.0)
+        set_mask(values, is_valid)
     return values
 
 
@@ -144,18 +152,19 @@ def sparse_categorical_crossentropy(
 def categorical_generalized_cross_entropy(
     y_true: Any, y_pred: Any, q: float
 ) -> jax.Array:
-    """(1 - p[y]**q) / q: between crossentropy (q near 0) and absolute error (q near 1).
+    """Compute the generalized crossentropy of class indices: (1 - p[y]**q) / q.
 
-    The nearer q is to 1, the less a wrong label counts.
+    It approaches crossentropy for q near 0 and the absolute error for q near 1. A
+    larger q is more robust to noisy labels.
 
     Args:
         y_true: class indices, of the predictions' shape without the last axis, or
-            with 1 in its place.
-        y_pred: the probability of each class, along the last axis.
+            with a last axis of size 1.
+        y_pred: class probabilities, along the last axis.
         q: exponent, in (0, 1).
 
     Raises:
-        ShapeError: the shapes do not fit together.
+        ShapeError: the shapes are incompatible.
 
     Example:
         >>> loss = categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)
@@ -165,63 +174,65 @@ def categorical_generalized_cross_entropy(
     Reference: Zhang and Sabuncu 2018, https://arxiv.org/abs/1805.07836
     """
     y_pred = as_float(y_pred)
-    labels = class_numbers("categorical_generalized_cross_entropy", y_true, y_pred, -1)
-    of_label = jax.nn.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
-    p = jnp.sum(y_pred * of_label, axis=-1)
+    labels = class_indices("categorical_generalized_cross_entropy", y_true, y_pred, -1)
+    is_label = jax.nn.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+    p = jnp.sum(y_pred * is_label, axis=-1)
     # The gradient of p**q is infinite at 0.
     power = jnp.where(p > 0, jnp.where(p > 0, p, 1.0) ** q, 0.0)
     return (1.0 - power) / q
 
 
-def smooth_bits(y_true: jax.Array, share: float) -> jax.Array:
-    """Move 0 and 1 a share of the way to ½."""
-    return y_true * (1.0 - share) + 0.5 * share if share else y_true
+def smooth_binary_labels(y_true: jax.Array, smoothing: float) -> jax.Array:
+    """Move binary labels towards ½ by a fraction."""
+    return y_true * (1.0 - smoothing) + 0.5 * smoothing if smoothing else y_true
 
 
-def smooth_classes(y_true: jax.Array, share: float, axis: int) -> jax.Array:
-    """Move one-hot classes a share of the way to the uniform distribution."""
-    return y_true * (1.0 - share) + share / y_true.shape[axis] if share else y_true
+def smooth_one_hot_labels(y_true: jax.Array, smoothing: float, axis: int) -> jax.Array:
+    """Move one-hot labels towards the uniform distribution by a fraction."""
+    if not smoothing:
+        return y_true
+    return y_true * (1.0 - smoothing) + smoothing / y_true.shape[axis]
 
 
-def class_numbers(owner: str, y_true: Any, y_pred: jax.Array, axis: int) -> jax.Array:
-    """Class numbers as int32, without an axis of size 1 in the classes' place.
+def class_indices(owner: str, y_true: Any, y_pred: jax.Array, axis: int) -> jax.Array:
+    """Return class indices as int32, without a class axis of size 1.
 
     Raises:
-        ShapeError: they are not one number for each prediction.
+        ShapeError: there is not one index for each prediction.
     """
     labels = jnp.asarray(y_true)
-    place = range(y_pred.ndim)[axis]
-    if labels.ndim == y_pred.ndim and labels.shape[place] == 1:
-        labels = jnp.squeeze(labels, place)
-    if labels.shape == (*y_pred.shape[:place], *y_pred.shape[place + 1 :]):
+    axis = range(y_pred.ndim)[axis]
+    if labels.ndim == y_pred.ndim and labels.shape[axis] == 1:
+        labels = jnp.squeeze(labels, axis)
+    if labels.shape == (*y_pred.shape[:axis], *y_pred.shape[axis + 1 :]):
         return labels.astype(jnp.int32)
-    if labels.shape == y_pred.shape and y_pred.shape[place] > 1:
+    if labels.shape == y_pred.shape and y_pred.shape[axis] > 1:
         instead = "the loss 'categorical_crossentropy'"
         if owner.endswith("accuracy"):
-            instead = FITTING_ACCURACY
+            instead = ACCURACY_ADVICE
         raise ShapeError(
-            f"{owner}: y_true has shape {labels.shape}, that of y_pred, so it holds "
-            f"one-hot classes; this needs class numbers. Use {instead}."
+            f"{owner}: y_true has the shape of y_pred, {labels.shape}, so it holds "
+            f"one-hot classes, but class indices are needed. Use {instead}."
         )
-    raise mismatch(owner, np.shape(y_true), y_pred.shape, by_class=True)
+    raise shape_mismatch_error(owner, np.shape(y_true), y_pred.shape, is_sparse=True)
 
 
-def require_classes(owner: str, shape: tuple[int, ...], axis: int) -> None:
-    """Refuse a single class: its chance is always 1 and the loss always 0."""
+def require_several_classes(owner: str, shape: tuple[int, ...], axis: int) -> None:
+    """Refuse a single class: its probability is always 1 and its loss always 0."""
     if shape[axis] == 1:
         raise ShapeError(
-            f"{owner}: y_pred has shape {shape}, a single class, and nothing can be "
-            "learned from that. For two classes and one output use "
-            "'binary_crossentropy'; else end the model with one unit for each class."
+            f"{owner}: y_pred has shape {shape}, a single class, whose loss is always "
+            "0. For two classes and one output use 'binary_crossentropy'; otherwise "
+            "end the model with one unit for each class."
         )
 
 
 class BinaryCrossentropy(Loss):
-    """-(y·log(p) + (1 - y)·log(1 - p)) for yes-or-no targets.
+    """Crossentropy loss for binary targets, see `binary_crossentropy`.
 
     Args:
         from_logits: whether predictions are logits: the model ends without a sigmoid.
-        label_smoothing: moves targets this share of the way to ½.
+        label_smoothing: fraction by which targets move towards ½.
         axis: the axis to average over.
         reduction: see `Loss`.
         name: see `Loss`.
@@ -258,12 +269,12 @@ class BinaryCrossentropy(Loss):
 
 
 class CategoricalCrossentropy(Loss):
-    """-Σ y·log(p) for one-hot targets, see `categorical_crossentropy`.
+    """Crossentropy loss for one-hot targets, see `categorical_crossentropy`.
 
     Args:
         from_logits: whether predictions are logits: the model ends without a softmax.
-        label_smoothing: moves targets this share of the way to uniform.
-        axis: the classes' axis.
+        label_smoothing: fraction by which targets move towards uniformity.
+        axis: the class axis.
         reduction: see `Loss`.
         name: see `Loss`.
         dtype: see `Loss`.
@@ -296,13 +307,13 @@ class CategoricalCrossentropy(Loss):
 
 
 class SparseCategoricalCrossentropy(Loss):
-    """-log(p[y]) for targets that are class numbers.
+    """Crossentropy loss for class indices, see `sparse_categorical_crossentropy`.
 
     Args:
         from_logits: whether predictions are logits: the model ends without a softmax.
-        ignore_class: a class number that marks what does not count.
+        ignore_class: index of a class whose targets are ignored.
         reduction: see `Loss`.
-        axis: the classes' axis.
+        axis: the class axis.
         name: see `Loss`.
         dtype: see `Loss`.
 
@@ -335,7 +346,7 @@ class SparseCategoricalCrossentropy(Loss):
 
 
 class CategoricalGeneralizedCrossEntropy(Loss):
-    """(1 - p[y]**q) / q for class indices, of which some may be wrong.
+    """Crossentropy loss for class indices that is robust to noisy labels.
 
     See `categorical_generalized_cross_entropy`.
 

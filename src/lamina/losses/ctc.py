@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: sequences without alignment."""
+"""Connectionist temporal classification."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from lamina.losses.base import FunctionLoss, as_float
 
 __all__ = ["CTC", "ctc"]
 
-# The logarithm of a probability of zero: finite, to keep NaN out of the gradient.
-_NEVER = -1e5
+# The logarithm of a probability of zero; finite, so that the gradient is not NaN.
+_LOG_ZERO = -1e5
 
 
 @op
 def ctc(y_true: Any, y_pred: Any) -> jax.Array:
-    """-log of the probability of all alignments that spell a sequence of labels.
+    """Compute the connectionist temporal classification loss.
 
-    An alignment has one class for each step; its labels are what is left without
-    repetitions and then without the blank, class 0.
+    It is -log of the probability of all alignments that yield the labels. An
+    alignment has one class for each step; removing repetitions and then the blank,
+    class 0, yields its labels.
 
     Args:
         y_true: class indices, (batch, labels), padded with 0 at the end.
         y_pred: logits, (batch, steps, classes).
 
     Raises:
-        ShapeError: the arrays have another rank or batch.
+        ShapeError: the ranks are wrong, or the batch sizes differ.
 
     Example:
         >>> logits = np.zeros((1, 2, 2), "float32")
@@ -42,36 +43,36 @@ def ctc(y_true: Any, y_pred: Any) -> jax.Array:
     if logits.ndim != 3 or labels.ndim != 2 or len(labels) != len(logits):
         raise ShapeError(
             "ctc: y_true must have the shape (batch, labels) and y_pred (batch, steps, "
-            f"classes). Received: {labels.shape} and {logits.shape}. Let the model end "
-            "in a layer with return_sequences=True and Dense(classes)."
+            f"classes). Received: {labels.shape} and {logits.shape}. End the model "
+            "with a layer with return_sequences=True and Dense(classes)."
         )
-    # The states of an alignment: a blank before, between and after the labels.
+    # States of the forward algorithm: a blank before, between and after the labels.
     count = 2 * labels.shape[1] + 1
     states = jnp.zeros((len(labels), count), jnp.int32).at[:, 1::2].set(labels)
-    # Between different labels the blank can be skipped.
+    # The blank between different labels can be skipped.
     skips = jnp.zeros(states.shape, bool)
     skips = skips.at[:, 3::2].set(labels[:, 1:] != labels[:, :-1])
     emitted = jnp.take_along_axis(jax.nn.log_softmax(logits), states[:, None], axis=-1)
-    first = jnp.where(jnp.arange(count) < 2, emitted[:, 0], _NEVER)
+    first = jnp.where(jnp.arange(count) < 2, emitted[:, 0], _LOG_ZERO)
 
     def step(alpha: jax.Array, emitted: jax.Array) -> tuple[jax.Array, None]:
         one, two = (
-            jnp.pad(alpha, ((0, 0), (n, 0)), constant_values=_NEVER)[:, :-n]
+            jnp.pad(alpha, ((0, 0), (n, 0)), constant_values=_LOG_ZERO)[:, :-n]
             for n in (1, 2)
         )
-        two = jnp.where(skips, two, _NEVER)
+        two = jnp.where(skips, two, _LOG_ZERO)
         return jnp.logaddexp(jnp.logaddexp(alpha, one), two) + emitted, None
 
     alpha, _ = jax.lax.scan(step, first, jnp.moveaxis(emitted, 1, 0)[1:])
     last = 2 * jnp.sum(labels != 0, axis=1, keepdims=True)
     blank = jnp.take_along_axis(alpha, last, axis=1)[:, 0]
     label = jnp.take_along_axis(alpha, jnp.maximum(last - 1, 0), axis=1)[:, 0]
-    label = jnp.where(last[:, 0] > 0, label, _NEVER)
+    label = jnp.where(last[:, 0] > 0, label, _LOG_ZERO)
     return -jnp.logaddexp(blank, label)
 
 
 class CTC(FunctionLoss):
-    """Loss of label sequences that are not aligned with the steps, see `ctc`.
+    """Connectionist temporal classification loss, see `ctc`.
 
     Example:
         >>> round(float(CTC()([[1]], np.zeros((1, 2, 2), "float32"))), 4)

@@ -1,4 +1,4 @@
-"""Focal losses: crossentropy that looks away from what is already right.
+"""Focal losses: crossentropy with a reduced weight for easy examples.
 
 Reference: Lin et al. 2017, https://arxiv.org/abs/1708.02002
 """
@@ -13,13 +13,13 @@ import jax.numpy as jnp
 from lamina.config import epsilon
 from lamina.core.check import Check, boolean
 from lamina.core.graph import op
-from lamina.losses.base import Loss, aligned
+from lamina.losses.base import Loss, match_shapes
 from lamina.losses.crossentropy import (
     BinaryCrossentropy,
-    each_binary,
-    require_classes,
-    smooth_bits,
-    smooth_classes,
+    binary_losses,
+    require_several_classes,
+    smooth_binary_labels,
+    smooth_one_hot_labels,
 )
 
 __all__ = [
@@ -41,29 +41,32 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> jax.Array:
-    """mean((1 - p̂)^γ · crossentropy) over `axis`; p̂ is the chance given to the truth.
+    """Compute the binary focal crossentropy.
+
+    mean((1 - p̂)^γ · crossentropy) over `axis`, where p̂ is the probability of y_true
 
     Args:
         y_true: 0 or 1.
-        y_pred: the chance of 1, or its logit.
-        apply_class_balancing: whether ones weigh α and zeros 1 - α.
+        y_pred: the probability of 1, or its logit.
+        apply_class_balancing: whether to weight ones by α and zeros by 1 - α.
         alpha: the weight of ones.
-        gamma: how little what is right counts; 0 gives plain crossentropy.
+        gamma: focusing exponent, which reduces the loss of easy examples; 0 gives
+            plain crossentropy.
         from_logits: whether `y_pred` is logits.
-        label_smoothing: moves targets this share of the way to ½.
+        label_smoothing: fraction by which targets move towards ½.
         axis: the axis to average over.
 
     Example:
         >>> round(float(binary_focal_crossentropy([[1.0, 0.0]], [[0.8, 0.5]])[0]), 4)
         0.0911
     """
-    y_true, y_pred = aligned("binary_focal_crossentropy", y_true, y_pred)
-    y_true = smooth_bits(y_true, label_smoothing)
+    y_true, y_pred = match_shapes("binary_focal_crossentropy", y_true, y_pred)
+    y_true = smooth_binary_labels(y_true, label_smoothing)
     if from_logits:
         y_pred = jax.nn.sigmoid(y_pred)
-    chance = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
-    crossentropy = each_binary(y_true, y_pred, from_logits=False)
-    values = jnp.power(1.0 - chance, gamma) * crossentropy
+    p_true = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
+    crossentropy = binary_losses(y_true, y_pred, from_logits=False)
+    values = jnp.power(1.0 - p_true, gamma) * crossentropy
     if apply_class_balancing:
         values = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * values
     return jnp.mean(values, axis=axis)
@@ -79,43 +82,44 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> jax.Array:
-    """-Σ α·(1 - p)^γ·y·log(p) over the classes.
+    """Compute the focal crossentropy: -Σ α·(1 - p)^γ·y·log(p) over the classes.
 
     Args:
         y_true: one-hot classes.
-        y_pred: the chance of each class, or its logit.
+        y_pred: class probabilities, or logits.
         alpha: the weight of all classes, or a list with one for each.
-        gamma: how little what is right counts.
+        gamma: focusing exponent, which reduces the loss of easy examples.
         from_logits: whether `y_pred` is logits.
-        label_smoothing: moves targets this share of the way to uniform.
-        axis: the classes' axis.
+        label_smoothing: fraction by which targets move towards uniformity.
+        axis: the class axis.
 
     Example:
         >>> loss = categorical_focal_crossentropy([[0.0, 1.0]], [[0.75, 0.25]])
         >>> round(float(loss[0]), 4)
         0.1949
     """
-    y_true, y_pred = aligned("categorical_focal_crossentropy", y_true, y_pred)
-    require_classes("categorical_focal_crossentropy", y_pred.shape, axis)
-    y_true = smooth_classes(y_true, label_smoothing, axis)
+    y_true, y_pred = match_shapes("categorical_focal_crossentropy", y_true, y_pred)
+    require_several_classes("categorical_focal_crossentropy", y_pred.shape, axis)
+    y_true = smooth_one_hot_labels(y_true, label_smoothing, axis)
     if from_logits:
         y_pred = jax.nn.softmax(y_pred, axis=axis)
     y_pred = y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)
-    chance = jnp.clip(y_pred, epsilon(), 1.0 - epsilon())
-    factor = jnp.power(1.0 - chance, gamma)
-    factor = factor * jnp.broadcast_to(jnp.asarray(alpha, chance.dtype), chance.shape)
-    return jnp.sum(factor * -y_true * jnp.log(chance), axis=axis)
+    p = jnp.clip(y_pred, epsilon(), 1.0 - epsilon())
+    factor = jnp.power(1.0 - p, gamma)
+    factor = factor * jnp.broadcast_to(jnp.asarray(alpha, p.dtype), p.shape)
+    return jnp.sum(factor * -y_true * jnp.log(p), axis=axis)
 
 
 class BinaryFocalCrossentropy(Loss):
-    """Binary crossentropy that counts hard cases more.
+    """Focal loss for binary targets, see `binary_focal_crossentropy`.
 
     Args:
-        apply_class_balancing: whether ones weigh α and zeros 1 - α.
+        apply_class_balancing: whether to weight ones by α and zeros by 1 - α.
         alpha: the weight of ones.
-        gamma: how little what is right counts; 0 gives plain crossentropy.
+        gamma: focusing exponent, which reduces the loss of easy examples; 0 gives
+            plain crossentropy.
         from_logits: whether predictions are logits.
-        label_smoothing: moves targets this share of the way to ½.
+        label_smoothing: fraction by which targets move towards ½.
         axis: the axis to average over.
         reduction: see `Loss`.
         name: see `Loss`.
@@ -162,14 +166,14 @@ class BinaryFocalCrossentropy(Loss):
 
 
 class CategoricalFocalCrossentropy(Loss):
-    """Categorical crossentropy that counts hard cases more.
+    """Focal loss for one-hot targets, see `categorical_focal_crossentropy`.
 
     Args:
         alpha: the weight of all classes, or a list with one for each.
-        gamma: how little what is right counts.
+        gamma: focusing exponent, which reduces the loss of easy examples.
         from_logits: whether predictions are logits.
-        label_smoothing: moves targets this share of the way to uniform.
-        axis: the classes' axis.
+        label_smoothing: fraction by which targets move towards uniformity.
+        axis: the class axis.
         reduction: see `Loss`.
         name: see `Loss`.
         dtype: see `Loss`.

@@ -1,4 +1,4 @@
-"""Losses on embeddings, computed over the pairs of a batch."""
+"""Losses on the pairs of embeddings of a batch."""
 
 from __future__ import annotations
 
@@ -26,23 +26,25 @@ def circle(
     gamma: float = 80,
     margin: float = 0.4,
 ) -> jax.Array:
-    """log(1 + Σ exp(γ α₋ (d₋ - d)) Σ exp(-γ α₊ (d₊ - d))) over distances d = 1 - cos.
+    """Compute the circle loss.
+
+    log(1 + Σ exp(γ α₋ (d₋ - d)) Σ exp(-γ α₊ (d₊ - d))) over distances d = 1 - cos
 
     The first sum is over references of other classes, with α₋ = max(1 + m - d, 0) and
     d₋ = 1 - m; the second over those of the same class, with α₊ = m + d and d₊ = m.
-    An embedding that lacks either kind has a loss of 0.
+    An embedding without references of both kinds has a loss of 0.
 
     Args:
         y_true: class indices, one for each embedding.
         y_pred: embeddings of length 1, shape (batch, dim).
         ref_labels: class indices of the references; `y_true` when `None`.
-        ref_embeddings: what to compare with, (count, dim); `y_pred` when `None`.
-        remove_diagonal: whether embedding i is not compared with reference i.
+        ref_embeddings: references, shape (count, dim); `y_pred` when `None`.
+        remove_diagonal: whether to exclude reference i for embedding i.
         gamma: scale γ.
         margin: relaxation m.
 
     Raises:
-        ShapeError: embeddings are not vectors, or labels are not one for each.
+        ShapeError: embeddings are not vectors, or there is not one label for each.
 
     Example:
         >>> embeddings = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -53,49 +55,51 @@ def circle(
     """
     embeddings = as_float(y_pred)
     references = embeddings if ref_embeddings is None else as_float(ref_embeddings)
-    labels = _one_label_each(y_true, embeddings)
+    labels = _check_labels(y_true, embeddings)
     ref_labels = labels if ref_labels is None else ref_labels
-    same = labels[:, None] == _one_label_each(ref_labels, references)
-    others = ~same
+    is_positive = labels[:, None] == _check_labels(ref_labels, references)
+    is_negative = ~is_positive
     if remove_diagonal:
-        same &= ~jnp.eye(*same.shape, dtype=bool)
+        is_positive &= ~jnp.eye(*is_positive.shape, dtype=bool)
     distance = jnp.maximum(1.0 - embeddings @ references.T, 0.0)
-    near = -gamma * (margin + distance) * (margin - distance)
-    far = gamma * jnp.maximum(1.0 + margin - distance, 0.0) * (1.0 - margin - distance)
-    near, far = _logsumexp(near, same), _logsumexp(far, others)
-    paired = same.any(1) & others.any(1)
-    values = jnp.where(paired, jax.nn.softplus(near + far), 0.0)
+    positive = -gamma * (margin + distance) * (margin - distance)
+    weight = gamma * jnp.maximum(1.0 + margin - distance, 0.0)
+    negative = weight * (1.0 - margin - distance)
+    positive = _logsumexp(positive, is_positive)
+    negative = _logsumexp(negative, is_negative)
+    has_both = is_positive.any(1) & is_negative.any(1)
+    values = jnp.where(has_both, jax.nn.softplus(positive + negative), 0.0)
     set_mask(values, values > 0)
     return values
 
 
 def _logsumexp(values: jax.Array, where: jax.Array) -> jax.Array:
-    # Rows without any entry are computed over zeros, to keep NaN out of the gradient.
+    # Rows without any entry are summed over zeros, so that the gradient is not NaN.
     where = where | ~where.any(1, keepdims=True)
     return jax.nn.logsumexp(jnp.where(where, values, 0.0), axis=1, where=where)
 
 
-def _one_label_each(labels: Any, embeddings: jax.Array) -> jax.Array:
+def _check_labels(labels: Any, embeddings: jax.Array) -> jax.Array:
     labels = jnp.asarray(labels)
-    rows = embeddings.shape[:1]
-    if embeddings.ndim != 2 or labels.shape not in (rows, (*rows, 1)):
+    batch = embeddings.shape[:1]
+    if embeddings.ndim != 2 or labels.shape not in (batch, (*batch, 1)):
         raise ShapeError(
             "circle: embeddings must have the shape (batch, dim) and labels (batch,). "
             f"Received embeddings of shape {embeddings.shape} and labels of shape "
-            f"{labels.shape}. Let the model end in Dense(dim) and UnitNormalization(), "
+            f"{labels.shape}. End the model with Dense(dim) and UnitNormalization(), "
             "and pass one class index for each row."
         )
-    return labels.reshape(rows).astype(jnp.int32)
+    return labels.reshape(batch).astype(jnp.int32)
 
 
 class Circle(Loss):
-    """Circle loss between class indices and embeddings of length 1, see `circle`.
+    """Circle loss for class indices and embeddings of length 1, see `circle`.
 
     Args:
         gamma: scale of the similarities.
         margin: relaxation factor.
-        remove_diagonal: whether an embedding is not compared with itself.
-        reduction: see `Loss`. Means are over the embeddings whose loss is not 0.
+        remove_diagonal: whether to exclude the pair of an embedding and itself.
+        reduction: see `Loss`. Means are over the embeddings with a nonzero loss.
         name: see `Loss`.
         dtype: see `Loss`.
 

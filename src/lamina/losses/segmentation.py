@@ -1,4 +1,4 @@
-"""Losses that compare areas, for images cut into classes."""
+"""Overlap losses for segmentation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.graph import op
-from lamina.losses.base import Loss, aligned
+from lamina.losses.base import Loss, match_shapes
 
 __all__ = ["Dice", "Tversky", "dice", "tversky"]
 
@@ -19,11 +19,11 @@ Axes = int | Sequence[int] | None
 
 @op
 def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> jax.Array:
-    """1 - 2 Σ y·ŷ / (Σ y + Σ ŷ + ε).
+    """Compute the Dice loss: 1 - 2 Σ y·ŷ / (Σ y + Σ ŷ + ε).
 
     Args:
-        y_true: the right memberships, 0 to 1.
-        y_pred: the predicted ones.
+        y_true: target memberships, from 0 to 1.
+        y_pred: predicted memberships, from 0 to 1.
         axis: the axes to sum over; `None` for all.
 
     Example:
@@ -32,11 +32,11 @@ def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> jax.Array:
 
     Reference: Milletari et al. 2016, https://arxiv.org/abs/1606.04797
     """
-    y_true, y_pred = aligned("dice", y_true, y_pred)
+    y_true, y_pred = match_shapes("dice", y_true, y_pred)
     axis = _axes(axis)
-    both = 2.0 * jnp.sum(y_true * y_pred, axis=axis)
+    intersection = jnp.sum(y_true * y_pred, axis=axis)
     total = jnp.sum(y_true, axis=axis) + jnp.sum(y_pred, axis=axis)
-    return 1.0 - both / (total + epsilon())
+    return 1.0 - 2.0 * intersection / (total + epsilon())
 
 
 @op
@@ -47,13 +47,15 @@ def tversky(
     beta: float = 0.5,
     axis: Axes = None,
 ) -> jax.Array:
-    """1 - Σ y·ŷ / (Σ y·ŷ + α Σ y·(1 - ŷ) + β Σ (1 - y)·ŷ + ε).
+    """Compute the Tversky loss.
+
+    1 - Σ y·ŷ / (Σ y·ŷ + α Σ y·(1 - ŷ) + β Σ (1 - y)·ŷ + ε)
 
     Args:
-        y_true: the right memberships, 0 to 1.
-        y_pred: the predicted ones.
-        alpha: the weight of what is missed.
-        beta: the weight of what is marked wrongly.
+        y_true: target memberships, from 0 to 1.
+        y_pred: predicted memberships, from 0 to 1.
+        alpha: the weight of false negatives.
+        beta: the weight of false positives.
         axis: the axes to sum over; `None` for all.
 
     Example:
@@ -62,12 +64,13 @@ def tversky(
 
     Reference: Salehi et al. 2017, https://arxiv.org/abs/1706.05721
     """
-    y_true, y_pred = aligned("tversky", y_true, y_pred)
+    y_true, y_pred = match_shapes("tversky", y_true, y_pred)
     axis = _axes(axis)
-    both = jnp.sum(y_true * y_pred, axis=axis)
-    missed = jnp.sum(y_true * (1.0 - y_pred), axis=axis)
-    extra = jnp.sum((1.0 - y_true) * y_pred, axis=axis)
-    return 1.0 - both / (both + alpha * missed + beta * extra + epsilon())
+    true_positives = jnp.sum(y_true * y_pred, axis=axis)
+    false_negatives = jnp.sum(y_true * (1.0 - y_pred), axis=axis)
+    false_positives = jnp.sum((1.0 - y_true) * y_pred, axis=axis)
+    total = true_positives + alpha * false_negatives + beta * false_positives
+    return 1.0 - true_positives / (total + epsilon())
 
 
 def _axes(axis: Axes) -> int | tuple[int, ...] | None:
@@ -75,7 +78,7 @@ def _axes(axis: Axes) -> int | tuple[int, ...] | None:
 
 
 class Dice(Loss):
-    """One minus the overlap of two areas, see `dice`.
+    """Dice loss: one minus the overlap of two areas, see `dice`.
 
     Args:
         reduction: see `Loss`.
@@ -103,11 +106,11 @@ class Dice(Loss):
 
 
 class Tversky(Loss):
-    """`Dice` with a weight for each kind of error, see `tversky`.
+    """Tversky loss: `Dice` with weights for both kinds of errors, see `tversky`.
 
     Args:
-        alpha: the weight of what is missed.
-        beta: the weight of what is marked wrongly.
+        alpha: the weight of false negatives.
+        beta: the weight of false positives.
         reduction: see `Loss`.
         name: see `Loss`.
         axis: the axes to sum over; `None` for all, the batch included.

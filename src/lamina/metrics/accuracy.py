@@ -11,8 +11,8 @@ import numpy as np
 from lamina.config import floatx
 from lamina.core.check import Check, boolean, positive_int
 from lamina.core.graph import op
-from lamina.losses.base import as_float, mismatch, same_rank
-from lamina.losses.crossentropy import class_numbers
+from lamina.losses.base import as_float, match_ranks, shape_mismatch_error
+from lamina.losses.crossentropy import class_indices
 from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
 
 __all__ = [
@@ -32,9 +32,9 @@ __all__ = [
 
 def _matched(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
     """Two arrays of one shape, each in its own type."""
-    truth, prediction = same_rank(jnp.asarray(y_true), jnp.asarray(y_pred))
+    truth, prediction = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
     if truth.shape != prediction.shape:
-        raise mismatch(owner, np.shape(y_true), jnp.shape(y_pred))
+        raise shape_mismatch_error(owner, np.shape(y_true), jnp.shape(y_pred))
     return truth, prediction
 
 
@@ -92,7 +92,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
         [1.0, 0.0]
     """
     y_pred = jnp.asarray(y_pred)
-    labels = class_numbers("sparse_categorical_accuracy", y_true, y_pred, -1)
+    labels = class_indices("sparse_categorical_accuracy", y_true, y_pred, -1)
     return (labels == jnp.argmax(y_pred, axis=-1)).astype(floatx())
 
 
@@ -133,7 +133,7 @@ def sparse_top_k_categorical_accuracy(
     """
     owner = "sparse_top_k_categorical_accuracy"
     y_pred = jnp.asarray(y_pred)
-    labels = class_numbers(owner, y_true, y_pred, -1)
+    labels = class_indices(owner, y_true, y_pred, -1)
     if from_sorted_ids:
         guesses = y_pred[..., :k].astype(jnp.int32)
         found = jnp.any(labels[..., None] == guesses, axis=-1).astype(floatx())

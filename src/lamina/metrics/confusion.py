@@ -12,7 +12,7 @@ import numpy as np
 from lamina.config import epsilon
 from lamina.core.check import Check, is_number, optional, positive_int
 from lamina.errors import ShapeError
-from lamina.losses.base import aligned, fit_weights, safe_divide
+from lamina.losses.base import broadcast_weights, match_shapes, safe_divide
 from lamina.metrics.base import Metric, whole_number
 
 __all__ = [
@@ -167,9 +167,9 @@ class OutcomeMetric(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = aligned(type(self).__name__, y_true, y_pred)
+        y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
-        self.count(y_true, y_pred, fit_weights(weights, y_pred.shape))
+        self.count(y_true, y_pred, broadcast_weights(weights, y_pred.shape))
 
     def count(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> None:
         """Add the outcomes of a batch; all three are of one shape."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.graph import op
-from lamina.losses.base import aligned
+from lamina.losses.base import match_shapes
 from lamina.metrics.reduction import MeanMetricWrapper
 
 __all__ = [
@@ -34,7 +34,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
         >>> round(float(r[0]), 4)
         1.0
     """
-    y_true, y_pred = aligned("pearson_correlation", y_true, y_pred)
+    y_true, y_pred = match_shapes("pearson_correlation", y_true, y_pred)
     return jnp.mean(_standard(y_true, axis) * _standard(y_pred, axis), axis=axis)
 
 
@@ -59,7 +59,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Arr
 
     Reference: Lin 1989, https://doi.org/10.2307/2532051
     """
-    y_true, y_pred = aligned("concordance_correlation", y_true, y_pred)
+    y_true, y_pred = match_shapes("concordance_correlation", y_true, y_pred)
     true_mean = jnp.mean(y_true, axis=axis, keepdims=True)
     pred_mean = jnp.mean(y_pred, axis=axis, keepdims=True)
     covariance = (y_true - pred_mean) * (y_pred - pred_mean)

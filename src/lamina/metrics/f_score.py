@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lamina.config import epsilon
 from lamina.core.check import Check, is_number, one_of, optional, positive_number
 from lamina.errors import ShapeError
-from lamina.losses.base import aligned, fit_weights
+from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.metrics.base import Metric
 
 __all__ = ["F1Score", "FBetaScore"]
@@ -86,7 +86,7 @@ class FBetaScore(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = aligned(type(self).__name__, y_true, y_pred)
+        y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
         self.build(y_true.shape, y_pred.shape)
         if self.threshold is None:
             largest = jnp.max(y_pred, axis=-1, keepdims=True)
@@ -95,7 +95,7 @@ class FBetaScore(Metric):
             said = y_pred > self.threshold
         said = said.astype(self.dtype)
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
-        weights = fit_weights(weights, y_pred.shape)
+        weights = broadcast_weights(weights, y_pred.shape)
         for variable, chosen in (
             (self.true_positives, said * y_true),
             (self.false_positives, said * (1 - y_true)),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lamina.config import epsilon
 from lamina.core.check import Check, boolean, integer
 from lamina.errors import ShapeError, invalid
-from lamina.losses.base import fit_weights
+from lamina.losses.base import broadcast_weights
 from lamina.metrics.base import Metric
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
@@ -59,7 +59,7 @@ class _Overlap(Metric):
 
     def _count(self, y_true: jax.Array, y_pred: jax.Array, sample_weight: Any) -> None:
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
-        weights = fit_weights(weights, y_true.shape).reshape(-1)
+        weights = broadcast_weights(weights, y_true.shape).reshape(-1)
         if y_true.size != y_pred.size:
             raise ShapeError(
                 f"{type(self).__name__}: y_true holds {y_true.size} classes (shape "

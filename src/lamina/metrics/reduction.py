@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from lamina.core.dtypes import is_float
 from lamina.core.masks import get_mask
 from lamina.losses.base import (
-    fit_weights,
+    broadcast_weights,
     function_config,
+    match_ranks,
     safe_divide,
-    same_rank,
 )
 from lamina.metrics.base import Metric
 
@@ -29,7 +29,7 @@ def masked_weights(weights: Any, mask: Any, dtype: Any) -> Any:
     mask = jnp.asarray(mask, dtype)
     if weights is None:
         return mask
-    return mask * fit_weights(jnp.asarray(weights, dtype), mask.shape)
+    return mask * broadcast_weights(jnp.asarray(weights, dtype), mask.shape)
 
 
 class Sum(Metric):
@@ -53,7 +53,7 @@ class Sum(Metric):
         values = jnp.asarray(values, self.dtype)
         if sample_weight is not None:
             weights = jnp.asarray(sample_weight, self.dtype)
-            values = values * fit_weights(weights, values.shape)
+            values = values * broadcast_weights(weights, values.shape)
         self.total.assign_add(jnp.sum(values))
 
     def result(self) -> jax.Array:
@@ -87,7 +87,7 @@ class Average(Metric):
             weights = jnp.asarray(weights, self.dtype)
             if values.ndim == 0:
                 values = jnp.broadcast_to(values, weights.shape)
-            weights = fit_weights(weights, values.shape)
+            weights = broadcast_weights(weights, values.shape)
             values = values * weights
             count = jnp.sum(weights) / math.prod(values.shape[1:])
         self.total.assign_add(jnp.sum(values) / math.prod(values.shape[1:]))
@@ -155,7 +155,7 @@ class MeanMetricWrapper(Average):
         y_pred = jnp.asarray(y_pred)
         if is_float(y_pred.dtype):
             y_pred = y_pred.astype(jnp.promote_types(y_pred.dtype, self.dtype))
-        pair = same_rank(jnp.asarray(y_true), y_pred)
+        pair = match_ranks(jnp.asarray(y_true), y_pred)
         values = self.fn(*pair, **self.options)
         self.add(values, masked_weights(sample_weight, mask, self.dtype))
 

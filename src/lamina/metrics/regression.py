@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from lamina.core.check import Check, one_of, optional
 from lamina.errors import ShapeError
 from lamina.losses import regression
-from lamina.losses.base import aligned, fit_weights
+from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.metrics.base import Metric, whole_number
 from lamina.metrics.reduction import Average, FunctionMetric, MeanMetricWrapper
 
@@ -109,7 +109,7 @@ class RootMeanSquaredError(Average):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = aligned("RootMeanSquaredError", y_true, y_pred)
+        y_true, y_pred = match_shapes("RootMeanSquaredError", y_true, y_pred)
         self.add(jnp.square(y_pred - y_true), sample_weight)
 
     def result(self) -> jax.Array:
@@ -201,7 +201,7 @@ class R2Score(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = aligned("R2Score", y_true, y_pred)
+        y_true, y_pred = match_shapes("R2Score", y_true, y_pred)
         self.build(y_true.shape, y_pred.shape)
         rows = y_pred.shape[0]
         y_true, y_pred = y_true.reshape(rows, -1), y_pred.reshape(rows, -1)
@@ -209,7 +209,7 @@ class R2Score(Metric):
             weights = jnp.ones_like(y_true)
         else:
             weights = jnp.asarray(sample_weight, self.dtype)
-            weights = fit_weights(weights, y_true.shape)
+            weights = broadcast_weights(weights, y_true.shape)
         weighted = y_true * weights
         self.sum.assign_add(jnp.sum(weighted, axis=0))
         self.squared_sum.assign_add(jnp.sum(y_true * weighted, axis=0))

@@ -1,4 +1,4 @@
-"""What losses do beyond their formulas: shapes, weights, masks, names, refusals."""
+"""Shapes, weights, masks, names and errors of losses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CLASSES = [
         ((4, 3, 2), (4, 3, 2), (4, 3)),
     ],
 )
-def test_a_missing_last_axis_of_one_is_added(true, pred, rows):
+def test_missing_last_axis_of_size_1_is_added(true, pred, rows):
     y_true, y_pred = floats(*true), floats(*pred, seed=1)
     expected = np.square(y_true.reshape(pred) - y_pred)
     value = losses.mean_squared_error(y_true, y_pred)
@@ -62,7 +62,7 @@ def test_a_missing_last_axis_of_one_is_added(true, pred, rows):
 @pytest.mark.parametrize(
     "name", ["mse", "mae", "hinge", "kld", "bce", "cosine_similarity"]
 )
-def test_nothing_else_is_broadcast(name, true, pred, fix):
+def test_other_shapes_are_not_broadcast(name, true, pred, fix):
     loss = losses.LossFunctionWrapper(losses.get(name))
     with pytest.raises(ShapeError) as caught:
         loss(np.ones(true), np.ones(pred))
@@ -71,7 +71,7 @@ def test_nothing_else_is_broadcast(name, true, pred, fix):
     assert fix in str(caught.value)
 
 
-def test_one_hot_targets_are_told_from_class_numbers():
+def test_one_hot_targets_are_distinguished_from_class_indices():
     with pytest.raises(ShapeError, match="'categorical_crossentropy'"):
         losses.SparseCategoricalCrossentropy()(one_hot(4, 3), probabilities(4, 3))
     with pytest.raises(ShapeError, match="'sparse_categorical_crossentropy'"):
@@ -81,40 +81,40 @@ def test_one_hot_targets_are_told_from_class_numbers():
 @pytest.mark.parametrize(
     "kind", ["CategoricalCrossentropy", "SparseCategoricalCrossentropy"]
 )
-def test_a_single_class_is_refused(kind):
+def test_single_class_is_refused(kind):
     with pytest.raises(ShapeError, match="binary_crossentropy"):
         getattr(losses, kind)()(np.zeros((4, 1)), np.ones((4, 1)))
 
 
-def test_the_classes_axis_may_be_another():
-    chances, labels = probabilities(2, 5, 3), np.array([[0, 1, 2, 1, 0]] * 2)
-    last = losses.sparse_categorical_crossentropy(labels, chances)
-    first = losses.sparse_categorical_crossentropy(labels, chances.mT, axis=1)
+def test_class_axis_can_be_chosen():
+    probs, labels = probabilities(2, 5, 3), np.array([[0, 1, 2, 1, 0]] * 2)
+    last = losses.sparse_categorical_crossentropy(labels, probs)
+    first = losses.sparse_categorical_crossentropy(labels, probs.mT, axis=1)
     np.testing.assert_allclose(first, last, rtol=1e-6)
 
 
-def test_what_is_ignored_may_hold_anything():
-    chances = probabilities(3, 4)
-    chances[1] = np.nan
+def test_ignored_targets_allow_nan_predictions():
+    probs = probabilities(3, 4)
+    probs[1] = np.nan
     loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
-    value, gradient = jax.value_and_grad(lambda p: loss([2, -1, 0], p))(chances)
-    kept = losses.sparse_categorical_crossentropy([2, 0], chances[[0, 2]])
-    np.testing.assert_allclose(value, kept.mean(), rtol=1e-6)
+    value, gradient = jax.value_and_grad(lambda p: loss([2, -1, 0], p))(probs)
+    expected = losses.sparse_categorical_crossentropy([2, 0], probs[[0, 2]])
+    np.testing.assert_allclose(value, expected.mean(), rtol=1e-6)
     assert np.isfinite(gradient).all()
     assert (gradient[1] == 0).all()
 
 
-def test_the_gradient_of_a_zero_vector_is_finite():
+def test_gradient_of_a_zero_vector_is_finite():
     zero = np.zeros((2, 3), "float32")
     gradient = jax.grad(lambda p: losses.CosineSimilarity()(floats(2, 3), p))(zero)
     assert np.isfinite(gradient).all()
 
 
-def test_class_numbers_survive_a_short_float_type():
-    chances = probabilities(1, 400)
+def test_bfloat16_losses_preserve_large_class_indices():
+    probs = probabilities(1, 400)
     loss = losses.SparseCategoricalCrossentropy(dtype="bfloat16")
-    expected = -np.log(chances[0, 399])
-    np.testing.assert_allclose(float(loss([399], chances)), expected, rtol=0.02)
+    expected = -np.log(probs[0, 399])
+    np.testing.assert_allclose(float(loss([399], probs)), expected, rtol=0.02)
 
 
 def test_unsigned_targets_do_not_wrap_around():
@@ -125,7 +125,7 @@ def test_unsigned_targets_do_not_wrap_around():
     assert float(Distance()(np.array([2], "uint8"), [0.0])) == 1.0
 
 
-def test_variables_and_nested_arrays_are_read():
+def test_losses_accept_variables_and_nested_arrays():
     y_pred = Variable([[1.0], [3.0]])
     assert float(losses.MeanSquaredError()([[0.0], [0.0]], y_pred)) == 5.0
 
@@ -137,7 +137,7 @@ def test_variables_and_nested_arrays_are_read():
     assert float(Both()(np.zeros(2), pred)) == 3.0
 
 
-def test_weights_match_the_first_axes():
+def test_weights_match_the_leading_axes():
     values, rows = floats(3, 4), floats(3, low=0, seed=1)
     expected = (values * rows[:, None]).mean()
     for weights in (rows, rows[:, None], np.tile(rows[:, None], (1, 4))):
@@ -152,12 +152,12 @@ def test_weights_match_the_first_axes():
 
 
 @pytest.mark.parametrize("shape", [(4,), (1,), (3, 2), (3, 4, 1, 2)])
-def test_other_weights_are_refused(shape):
+def test_weights_of_incompatible_shape_are_refused(shape):
     with pytest.raises(ShapeError, match="sample_weight"):
         reduce_weighted(floats(3, 4), np.ones(shape))
 
 
-def test_a_loss_of_nothing_is_zero():
+def test_loss_of_an_empty_batch_is_zero():
     assert float(reduce_weighted(np.zeros((0, 3)))) == 0.0
     zeros = np.zeros(2)
     assert (
@@ -167,17 +167,17 @@ def test_a_loss_of_nothing_is_zero():
     assert float(reduce_weighted([1.0, 2.0], mask=zeros)) == 0.0
 
 
-def test_masked_steps_do_not_count():
+def test_masked_steps_are_ignored():
     mask = np.array([[True, True, False], [True, False, False]])
     y_true, y_pred = floats(2, 3, 4), jnp.asarray(floats(2, 3, 4, seed=1))
     set_mask(y_pred, jnp.asarray(mask))
-    kept = np.square(y_true - y_pred)[mask]
-    assert np.isclose(losses.MeanSquaredError()(y_true, y_pred), kept.mean())
+    expected = np.square(y_true - y_pred)[mask]
+    assert np.isclose(losses.MeanSquaredError()(y_true, y_pred), expected.mean())
     total = losses.MeanSquaredError(reduction="sum")(y_true, y_pred)
-    assert np.isclose(total, kept.mean(-1).sum())
+    assert np.isclose(total, expected.mean(-1).sum())
 
 
-def test_a_function_becomes_a_loss_with_options():
+def test_function_wrapper_passes_options():
     def power(y_true, y_pred, exponent):
         return (y_true - y_pred) ** exponent
 
@@ -200,7 +200,7 @@ def test_config_round_trip(kind):
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda c: c.__name__)
-def test_bad_arguments_are_refused_by_name(kind):
+def test_invalid_arguments_are_named_in_the_error(kind):
     for argument, check in kind.arguments.items():
         for bad in check.bad:
             with pytest.raises(ArgumentError, match=argument):
@@ -209,14 +209,14 @@ def test_bad_arguments_are_refused_by_name(kind):
         kind(reducton="sum")
 
 
-def test_a_reduction_set_later_is_checked_too():
+def test_reduction_is_checked_after_assignment():
     loss = losses.MeanSquaredError()
     loss.reduction = "average"
     with pytest.raises(ArgumentError, match="reduction"):
         loss([1.0], [2.0])
 
 
-def test_names():
+def test_get_finds_losses_by_name():
     for name in ("mse", "MSE", "mean_squared_error"):
         assert losses.get(name) is losses.mean_squared_error
     assert isinstance(losses.get("MeanSquaredError"), losses.MeanSquaredError)
@@ -229,17 +229,17 @@ def test_names():
         losses.get(3)
 
 
-def test_focal_losses_by_their_formula():
+def test_focal_losses_follow_the_formula():
     y, p = one_hot(5, 3), probabilities(5, 3)
     value = losses.categorical_focal_crossentropy(
         y, p, alpha=[0.2, 0.3, 0.5], gamma=3.0
     )
     each = -y * np.log(p) * (1 - p) ** 3 * np.array([0.2, 0.3, 0.5])
     np.testing.assert_allclose(value, each.sum(-1), rtol=1e-5)
-    chance = np.where(y == 1, p, 1 - p)
+    p_true = np.where(y == 1, p, 1 - p)
     balance = np.where(y == 1, 0.3, 0.7)
     value = losses.binary_focal_crossentropy(y, p, True, alpha=0.3, gamma=1.5)
-    each = balance * (1 - chance) ** 1.5 * -np.log(chance)
+    each = balance * (1 - p_true) ** 1.5 * -np.log(p_true)
     np.testing.assert_allclose(value, each.mean(-1), rtol=1e-5)
     logits = np.log(p / (1 - p))
     np.testing.assert_allclose(
@@ -249,7 +249,7 @@ def test_focal_losses_by_their_formula():
     )
 
 
-def test_overlap_losses_by_their_formula():
+def test_overlap_losses_follow_the_formula():
     y, p = one_hot(4, 3), probabilities(4, 3)
     both = (y * p).sum(-1)
     missed, extra = (y * (1 - p)).sum(-1), ((1 - y) * p).sum(-1)
@@ -267,7 +267,7 @@ def test_generalized_crossentropy_has_a_finite_gradient_at_probability_zero():
     assert float(loss([0], np.array([[0.0, 1.0]]))) == 2.0
 
 
-def test_circle_compares_with_other_references():
+def test_circle_accepts_separate_references():
     embeddings, references = floats(3, 4), floats(5, 4, seed=1)
     labels, ref_labels = np.array([0, 1, 2]), np.array([0, 1, 1, 3, 0])
     values = losses.circle(labels, embeddings, ref_labels, references, False)
@@ -287,15 +287,15 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_take_symbolic_tensors(name):
+def test_loss_functions_accept_symbolic_tensors(name):
     generalized = name == "categorical_generalized_cross_entropy"
-    by_class = generalized or name.startswith("sparse") or name == "circle"
+    is_sparse = generalized or name.startswith("sparse") or name == "circle"
     options = {"q": 0.5} if generalized else {}
-    true = layers.Input(() if by_class else (3,), dtype="int32")
+    true = layers.Input(() if is_sparse else (3,), dtype="int32")
     shape = (5, 3) if name == "ctc" else (3,)
     pred = layers.Input(shape)
     found = FUNCTIONS[name](true, pred, **options)
-    labels = np.zeros((4,) if by_class else (4, 3), "int32")
+    labels = np.zeros((4,) if is_sparse else (4, 3), "int32")
     value = FUNCTIONS[name](labels, np.full((4, *shape), 0.5, "float32"), **options)
     assert found.shape in (value.shape, (None, *value.shape[1:]))
 
@@ -305,7 +305,7 @@ def test_dtype_cannot_be_changed():
         losses.MeanSquaredError().dtype = "float16"
 
 
-def test_ctc_of_what_cannot_be_spelled_has_a_finite_gradient():
+def test_ctc_of_impossible_labels_has_a_finite_gradient():
     logits = floats(2, 3, 4)
     labels = [[1, 1, 1], [0, 0, 0]]  # the first needs five steps
     values = losses.ctc(labels, logits)
