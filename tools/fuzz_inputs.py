@@ -224,10 +224,10 @@ def run_files() -> list[bytes]:
 @cache
 def kernel_files() -> list[str]:
     """Answers of the autotuner, for this machine and another one."""
-    from lamina.ops.kernels import autotune as tuning
+    from lamina.ops.kernels import autotune
 
     answers = {"conv(float32[1, 8]) by taps, reference": "taps"}
-    return [json.dumps({tuning._machine(): answers, "another": answers})]
+    return [json.dumps({autotune._machine(): answers, "another": answers})]
 
 
 @cache
@@ -300,14 +300,14 @@ def run_run(data: bytes, folder: Path) -> None:
 
 def run_kernels(data: bytes, folder: Path) -> None:
     """The file is no one else's, so that what is damaged is no error at all."""
-    from lamina.ops.kernels import autotune as tuning
+    from lamina.ops.kernels import autotune
 
     path = folder / "kernels.json"
     path.write_bytes(data)
     before = os.environ["LAMINA_COMPILE_CACHE"]
     os.environ["LAMINA_COMPILE_CACHE"] = str(folder)
     try:
-        tuning._write(tuning._read())
+        autotune._write(autotune._read())
     finally:
         os.environ["LAMINA_COMPILE_CACHE"] = before
     json.loads(path.read_text())

@@ -1,7 +1,7 @@
-"""Which form of each op a model runs here, and why.
+"""Inspect which kernel each op of a model runs, and why.
 
-An op such as a convolution has a reference form and faster ones for some platforms and
-shapes; `lamina.config.set_kernel` makes it take a certain one.
+An op such as a convolution has a reference kernel and faster ones for some platforms
+and shapes; `lamina.config.set_kernel` selects one by name.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ def __dir__() -> list[str]:
 
 
 def forms() -> dict[str, list[str]]:
-    """The names of the forms of each op, the reference form last.
+    """Return the names of the kernels of each op, the reference last.
 
     Example:
         >>> forms()["max_pool"][-1]
         'reference'
     """
-    return {op: [form.name for form in table.kernels_of(op)] for op in table.ops()}
+    return {op: [kernel.name for kernel in table.kernels_of(op)] for op in table.ops()}
 
 
 def choices(model: Any, batch_size: int = 32) -> list[Choice]:
-    """The form that each op in a built model takes when it is trained, layer by layer.
+    """Return the kernel that each op of a built model uses in training.
 
     Args:
         model: a model or a layer that is built.
-        batch_size: rows in a batch, where the model's input leaves that open.
+        batch_size: batch size, where the model's input does not fix it.
 
     Raises:
-        StateError: the model has not been built, or on no single array.
+        StateError: the model is not built, or takes several arrays.
     """
     inputs = _inputs_of(model, batch_size)
     with in_process_compile(), table.recording() as found:
@@ -56,12 +56,12 @@ def explain(
     batch_size: int = 32,
     print_fn: Callable[[str], None] = print,
 ) -> None:
-    """Print which form each layer's ops take, and why.
+    """Print the kernel that each layer's ops use, and why.
 
     Args:
         model: a model or a layer that is built.
-        batch_size: rows in a batch, where the model's input leaves that open.
-        print_fn: called once with the whole text.
+        batch_size: batch size, where the model's input does not fix it.
+        print_fn: called once with the whole table.
     """
     rows = [("layer", "op", "form", "why")]
     for path, op, form, reason in choices(model, batch_size):
@@ -75,7 +75,7 @@ def explain(
 
 
 def _inputs_of(model: Any, batch_size: int) -> Any:
-    """Symbolic inputs for one batch, like those that the model was built with."""
+    """Return symbolic inputs for one batch, in the shapes the model was built with."""
     if getattr(model, "_graph", None) is not None:
         return jax.tree.map(
             lambda t: _batch(t.shape, t.dtype, batch_size),

@@ -1,4 +1,4 @@
-"""Every form of an op gives what its reference form gives, gradients included."""
+"""Every kernel of an op equals its reference, gradients included."""
 
 from __future__ import annotations
 
@@ -17,57 +17,59 @@ from tests.tables.arrays import floats
 from tests.tables.kernels import CASES, TYPES
 from tests.tables.tolerances import KERNELS
 
-FASTER = [form for op in table.ops() for form in table.kernels_of(op) if form.platform]
+FASTER = [k for op in table.ops() for k in table.kernels_of(op) if k.platform]
 
 
-def is_here(form):
-    """Whether the library is there that the form calls, if it calls one."""
-    if form.name.startswith("onednn"):
+def is_available(kernel):
+    """Return whether the library that the kernel calls, if any, is available."""
+    if kernel.name.startswith("onednn"):
         return onednn.is_available()
-    return form.name != "cudnn" or jax.default_backend() == form.platform
+    return kernel.name != "cudnn" or jax.default_backend() == kernel.platform
 
 
-HERE = list(filter(is_here, FASTER))
+AVAILABLE = list(filter(is_available, FASTER))
 
 
-def test_every_form_has_a_case():
-    assert {(form.op, form.name) for form in FASTER} == set(CASES)
+def test_every_kernel_has_a_case():
+    assert {(kernel.op, kernel.name) for kernel in FASTER} == set(CASES)
 
 
 ALL_TYPES = ["float64", "float32", "bfloat16"]
 
 
 def with_gradients(function):
-    """Makes the function's value, and its gradients for a drawn cotangent."""
+    """Return a function of the value and the gradients for a fixed cotangent."""
 
     def both(*arrays):
-        y, pull = jax.vjp(function, *arrays)
+        y, pullback = jax.vjp(function, *arrays)
 
         def cotangent(leaf):
             return jnp.asarray(floats(*leaf.shape, seed=9).astype(leaf.dtype))
 
-        return [y, *pull(jax.tree.map(cotangent, y))]
+        return [y, *pullback(jax.tree.map(cotangent, y))]
 
     return both
 
 
-@pytest.mark.parametrize("form", HERE, ids=lambda form: f"{form.op}-{form.name}")
+@pytest.mark.parametrize(
+    "kernel", AVAILABLE, ids=lambda kernel: f"{kernel.op}-{kernel.name}"
+)
 @given(st.data())
 @settings(max_examples=8)
-def test_form_equals_reference(form, data):
-    shapes, filled = data.draw(CASES[form.op, form.name])
-    dtype = data.draw(st.sampled_from(TYPES.get((form.op, form.name), ALL_TYPES)))
+def test_kernel_equals_reference(kernel, data):
+    shapes, filled = data.draw(CASES[kernel.op, kernel.name])
+    dtype = data.draw(st.sampled_from(TYPES.get((kernel.op, kernel.name), ALL_TYPES)))
     # Steps of a quarter are exact in every type, and often equal.
     drawn = [np.round(4 * floats(*s, seed=i)) / 4 for i, s in enumerate(shapes)]
     with jax.enable_x64(True):
         arrays = [jnp.asarray(a, dtype) for a in drawn]
         with in_process_compile():
-            assert filled(form.can)(*arrays)
-        found = Program(with_gradients(filled(form.run)))(*arrays)
-        reference = with_gradients(filled(table.kernels_of(form.op)[-1].run))
-        same = jax.eval_shape(reference, *arrays)
+            assert filled(kernel.supports)(*arrays)
+        found = Program(with_gradients(filled(kernel.run)))(*arrays)
+        reference = with_gradients(filled(table.kernels_of(kernel.op)[-1].run))
+        abstract = jax.eval_shape(reference, *arrays)
         assert [a.dtype for a in jax.tree.leaves(found)] == [
-            a.dtype for a in jax.tree.leaves(same)
+            a.dtype for a in jax.tree.leaves(abstract)
         ]
-        wide = [jnp.asarray(a, "float64") for a in drawn]
-        assert_trees_close(found, Program(reference)(*wide), KERNELS[dtype])
+        upcast = [jnp.asarray(a, "float64") for a in drawn]
+        assert_trees_close(found, Program(reference)(*upcast), KERNELS[dtype])

@@ -1,4 +1,4 @@
-"""Which form each op of a model takes, and how that is shown and changed."""
+"""Kernel selection: dispatch, `explain`, `set_kernel` and the autotuner."""
 
 from __future__ import annotations
 
@@ -12,62 +12,62 @@ import pytest
 import lamina
 from lamina import config, kernels, layers
 from lamina.errors import ArgumentError, StateError
-from lamina.ops.kernels import autotune as tuning
-from lamina.ops.kernels import table
+from lamina.ops.kernels import autotune, table
 
 
 @pytest.fixture
 def toy(monkeypatch):
-    """An op of two forms, of which one is for an even number on this platform."""
-    monkeypatch.setattr(table, "_table", {})
+    """An op of two kernels, one of them for an even number on this platform."""
+    monkeypatch.setattr(table, "_kernels", {})
     monkeypatch.setattr(table.jax, "default_backend", lambda: "abacus")
 
     def is_even(number):
-        """the number is even"""
         return number % 2 == 0
 
-    @table.reference("half")
+    @table.register_reference("half")
     def reference(number):
         return f"{number} / 2"
 
-    @table.kernel("half", "abacus", when=is_even, can=lambda n: n < 100)
+    @table.register_kernel(
+        "half", "abacus", "The number is even.", is_even, lambda n: n < 100
+    )
     def shift(number):
         return f"{number} >> 1"
 
-    @table.kernel("half", "slide rule", when=is_even)
+    @table.register_kernel("half", "slide rule", "The number is even.", is_even)
     def slip(number):
         return "about half"
 
 
-def taken(number):
+def select(number):
     with table.recording() as found:
-        result = table.call("half", number)
+        result = table.dispatch("half", number)
     return result, found[0].form, found[0].reason
 
 
-def test_the_first_form_that_fits_is_taken(toy):
-    assert taken(4) == ("4 >> 1", "shift", "the number is even")
-    none = "no faster form is known for these arguments"
-    assert taken(3) == ("3 / 2", "reference", none)
-    assert taken(400) == ("400 / 2", "reference", none)
+def test_first_kernel_that_supports_the_arguments_is_selected(toy):
+    assert select(4) == ("4 >> 1", "shift", "The number is even.")
+    none = "No faster kernel supports these arguments."
+    assert select(3) == ("3 / 2", "reference", none)
+    assert select(400) == ("400 / 2", "reference", none)
 
 
-def test_a_form_can_be_forced(toy):
+def test_set_kernel_overrides_the_selection(toy):
     config.set_kernel("half", "slip")
-    assert taken(3) == ("about half", "slip", "forced by config.set_kernel")
+    assert select(3) == ("about half", "slip", "Set by config.set_kernel.")
     config.set_kernel("half", "shift")
-    assert taken(300)[1:] == ("reference", "'shift' can't run on these arguments")
+    assert select(300)[1:] == ("reference", "'shift' does not support these arguments.")
     config.set_kernel("half", None)
-    assert taken(4)[1] == "shift"
+    assert select(4)[1] == "shift"
 
 
-def test_unknown_forms_are_refused(toy):
+def test_unknown_kernel_name_is_an_error(toy):
     config.set_kernel("half", "shfit")
     with pytest.raises(ArgumentError, match="Did you mean 'shift'"):
-        table.call("half", 4)
+        table.dispatch("half", 4)
 
 
-def test_forms_are_listed(toy):
+def test_forms_lists_kernels_in_order_of_dispatch(toy):
     assert kernels.forms() == {"half": ["shift", "slip", "reference"]}
 
 
@@ -85,7 +85,7 @@ def net():
     )
 
 
-def test_choices_name_the_layer():
+def test_choices_are_keyed_by_layer_path():
     config.set_kernel("conv", "reference")
     found = {choice.path: choice for choice in kernels.choices(net())}
     assert found["net", "conv"].form == "reference"
@@ -101,7 +101,7 @@ def test_explain_prints_a_line_for_each_choice():
     head, conv, pool, dense = text[0].splitlines()
     assert head.split() == ["layer", "op", "form", "why"]
     assert conv.split()[:3] == ["conv", "conv", "reference"]
-    assert conv.endswith("forced by config.set_kernel")
+    assert conv.endswith("Set by config.set_kernel.")
     assert pool.startswith("inner/pool  average_pool")
     assert dense.startswith("head ")
 
@@ -122,7 +122,7 @@ def test_subclassed_models_are_explained():
     assert [c.path[1:] for c in kernels.choices(model)] == [("conv",)]
 
 
-def test_summary_has_a_column():
+def test_summary_has_a_column_of_kernels():
     text = []
     config.set_kernel("conv", "reference")
     net().summary(kernels=True, print_fn=text.append, line_length=100)
@@ -135,65 +135,64 @@ def test_summary_has_a_column():
 
 @pytest.fixture
 def sums(monkeypatch, tmp_path):
-    """An op of two close forms, the rule's first, and a cache of its own."""
-    monkeypatch.setattr(table, "_table", {})
-    monkeypatch.setattr(tuning, "_answers", tuning._Answers())
+    """An op of two autotuned kernels, the preferred one first, and a cache folder."""
+    monkeypatch.setattr(table, "_kernels", {})
+    monkeypatch.setattr(autotune, "_cache", autotune._Cache())
     monkeypatch.setenv("LAMINA_COMPILE_CACHE", str(tmp_path))
-    monkeypatch.setattr(tuning, "_SECONDS", 0.0)
+    monkeypatch.setattr(autotune, "_STARTUP_SECONDS", 0.0)
     config.set_autotune(True)
 
-    def always(x):
-        """the rule says so"""
-        return True
-
     platform = jax.default_backend()
-    table.reference("sum")(jnp.sum)
+    table.register_reference("sum")(jnp.sum)
 
-    @table.kernel("sum", platform, when=always, close=True)
+    @table.register_kernel("sum", platform, "", autotuned=True)
     def slow(x):
         return jax.lax.fori_loop(0, 300, lambda i, y: y + jnp.sum(jnp.sin(x + y)), 0.0)
 
-    @table.kernel("sum", platform, when=always, close=True)
+    @table.register_kernel("sum", platform, "", autotuned=True)
     def quick(x):
         return jnp.sum(x)
 
-    return lambda: table._choose("sum", (jnp.ones(999),))[0].name
+    return lambda: table._select("sum", (jnp.ones(999),))[0].name
 
 
-def test_close_forms_are_timed_once(sums, monkeypatch):
-    assert sums() == "slow"  # nothing pays for measuring
-    with tuning.measuring(10**6):
+def test_autotuned_kernels_are_timed_once(sums, monkeypatch):
+    assert sums() == "slow"  # no epoch pays for timing
+    with autotune.allow_timing(10**6):
         assert sums() == "quick"
-    assert list(tuning.choices().values()) == ["quick"]
-    monkeypatch.setattr(tuning, "_measure", None)
+    assert list(autotune.selected_kernels().values()) == ["quick"]
+    monkeypatch.setattr(autotune, "_time_kernels", None)
     assert sums() == "quick"
-    monkeypatch.setattr(tuning, "_answers", tuning._Answers())
+    monkeypatch.setattr(autotune, "_cache", autotune._Cache())
     assert sums() == "quick"  # from the file
     config.set_autotune(False)
     assert sums() == "slow"
 
 
-def test_timing_inside_a_trace(sums):
-    with tuning.measuring(10**6):
-        total = jax.jit(lambda x: table.call("sum", x) * 2)(jnp.ones(999))
-    assert (float(total), list(tuning.choices().values())) == (1998, ["quick"])
+def test_kernels_can_be_timed_inside_a_trace(sums):
+    with autotune.allow_timing(10**6):
+        total = jax.jit(lambda x: table.dispatch("sum", x) * 2)(jnp.ones(999))
+    assert (float(total), list(autotune.selected_kernels().values())) == (
+        1998,
+        ["quick"],
+    )
 
 
-def test_short_epochs_are_not_delayed(sums, monkeypatch):
-    monkeypatch.setattr(tuning, "_SECONDS", 0.6)
-    with tuning.measuring(100):
+def test_short_epoch_does_not_time_kernels(sums, monkeypatch):
+    monkeypatch.setattr(autotune, "_STARTUP_SECONDS", 0.6)
+    with autotune.allow_timing(100):
         assert sums() == "slow"
-    assert list(tuning.choices().values()) == ["slow"]
+    assert list(autotune.selected_kernels().values()) == ["slow"]
 
 
-def test_a_run_keeps_its_choices(sums):
-    with tuning.measuring(10**6):
+def test_resumed_run_reuses_its_kernels(sums):
+    with autotune.allow_timing(10**6):
         sums()
-    chosen = tuning.choices()
-    tuning._answers = tuning._Answers()
+    chosen = autotune.selected_kernels()
+    autotune._cache = autotune._Cache()
     config.set_autotune(False)
     assert sums() == "slow"
-    tuning.reuse(chosen)
+    autotune.reuse_kernels(chosen)
     assert sums() == "quick"
 
 
@@ -216,21 +215,21 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_file_of_answers_is_ignored_and_written_again(
+def test_damaged_autotune_file_is_ignored_and_rewritten(
     sums, tmp_path, monkeypatch, name
 ):
     monkeypatch.setattr(
-        tuning, "_measure", lambda *_: "quick" if tuning._local.steps else None
+        autotune, "_time_kernels", lambda *_: "quick" if autotune._local.steps else None
     )
     file = tmp_path / "kernels.json"
-    with tuning.measuring(10**6):
+    with autotune.allow_timing(10**6):
         assert sums() == "quick"
     answers = json.loads(file.read_bytes())
     ((machine, known),) = answers.items()
     data = DAMAGED[name].replace(b"MACHINE", json.dumps(machine)[1:-1].encode())
     file.write_bytes(data.replace(b"QUESTION", json.dumps([*known][0])[1:-1].encode()))
-    monkeypatch.setattr(tuning, "_answers", tuning._Answers())
+    monkeypatch.setattr(autotune, "_cache", autotune._Cache())
     assert sums() == "slow"
-    with tuning.measuring(10**6):
+    with autotune.allow_timing(10**6):
         assert sums() == "quick"
     assert json.loads(file.read_bytes())[machine] == known

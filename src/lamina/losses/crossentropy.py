@@ -20,7 +20,7 @@ from lamina.losses.base import (
     match_shapes,
     shape_mismatch_error,
 )
-from lamina.ops.nn.crossentropy import by_class, by_distribution
+from lamina.ops.nn.crossentropy import dense_crossentropy, sparse_crossentropy
 
 __all__ = [
     "BinaryCrossentropy",
@@ -105,7 +105,7 @@ def categorical_crossentropy(
     require_several_classes("categorical_crossentropy", y_pred.shape, axis)
     y_true = smooth_one_hot_labels(y_true, label_smoothing, axis)
     y_pred, y_true = (jnp.moveaxis(a, axis, -1) for a in (y_pred, y_true))
-    return by_distribution(y_pred, y_true, from_logits)
+    return dense_crossentropy(y_pred, y_true, from_logits)
 
 
 @op
@@ -141,7 +141,7 @@ def sparse_categorical_crossentropy(
     if is_valid is not None:
         # Ignored predictions may be NaN, which must not reach the gradient.
         y_pred = jnp.where(jnp.expand_dims(is_valid, axis), y_pred, 1.0)
-    values = by_class(jnp.moveaxis(y_pred, axis, -1), labels, from_logits)
+    values = sparse_crossentropy(jnp.moveaxis(y_pred, axis, -1), labels, from_logits)
     if is_valid is not None:
         values = jnp.where(is_valid, values, 0.0)
         set_mask(values, is_valid)

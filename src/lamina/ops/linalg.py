@@ -11,7 +11,7 @@ from jax.scipy import linalg
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops.kernels import call, reference
+from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.types import Axis, Tensor, array_of, float_array
 
 __all__ = [
@@ -149,10 +149,10 @@ def logdet(x: Tensor) -> jax.Array:
 @op
 def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
     """The matrix product, over batches of matrices too."""
-    return call("matmul", array_of(x1), array_of(x2))
+    return dispatch("matmul", array_of(x1), array_of(x2))
 
 
-@reference("matmul")
+@register_reference("matmul")
 def reference_matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
     """The product."""
     return jnp.matmul(x1, x2)

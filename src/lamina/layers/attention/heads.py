@@ -20,7 +20,7 @@ from lamina.initializers import Initializer
 from lamina.layers.base.layer import Layer
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.ops.nn.attention import attention
-from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout, seen_keys
+from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout, combine_masks
 from lamina.typing import Array
 
 __all__ = ["MultiHeadBase", "Projections", "Shape", "as_sequence"]
@@ -217,7 +217,7 @@ class MultiHeadBase(Layer):
         if vars(self)["dropout"] == 0 or not (arrays or config.window):
             return y
         # As in Keras, a query that sees no key gives zeros if the layer has dropout.
-        visible = seen_keys(config, arrays, q.shape[1], k.shape[1])
+        visible = combine_masks(config, arrays, q.shape[1], k.shape[1])
         return jnp.where(jnp.any(visible, -1, keepdims=True).swapaxes(1, 2), y, 0)
 
     def _einsum_attention(
@@ -261,7 +261,7 @@ class MultiHeadBase(Layer):
                 "axes: `use_causal_mask` and `sliding_window` need exactly one. Set "
                 "`attention_axes` to one axis."
             )
-        return seen_keys(config, (), *scores.shape[-2:])[0]
+        return combine_masks(config, (), *scores.shape[-2:])[0]
 
 
 def as_sequence(sizes: int | Sequence[int] | None) -> Sequence[int] | None:

@@ -15,7 +15,7 @@ from lamina.core.random import SeedGenerator
 from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
-from lamina.ops.nn.cells import CellSpec, Weights, by_gate
+from lamina.ops.nn.cells import CellSpec, Weights, matmul_by_gate
 
 __all__ = ["GRUCell", "LSTMCell", "RecurrentCell", "SimpleRNNCell", "zero_states"]
 
@@ -150,7 +150,7 @@ class RecurrentCell(Layer):
     def project(self, inputs: Any, training: bool | None = None) -> Any:
         """The input's part of the gates, for one step or for many in front."""
         noise = self.noise("dropout", inputs, training)
-        return by_gate(inputs, self.kernel.value, noise, self.gates)
+        return matmul_by_gate(inputs, self.kernel.value, noise, self.gates)
 
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
         nested = isinstance(states, (list, tuple))

@@ -1,8 +1,8 @@
-"""Faster forms of ops, by platform and by what they are called with: see `table`."""
+"""Kernels of ops for each platform, and their registry in `table`."""
 
 from __future__ import annotations
 
 from lamina.ops.kernels import cpu, gpu
-from lamina.ops.kernels.table import call, reference
+from lamina.ops.kernels.table import dispatch, register_reference
 
-__all__ = ["call", "cpu", "gpu", "reference"]
+__all__ = ["cpu", "dispatch", "gpu", "register_reference"]

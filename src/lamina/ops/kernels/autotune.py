@@ -1,9 +1,10 @@
-"""Choosing between close forms by running them: once, and only if that pays.
+"""Autotuner: times the kernels of an op once and selects the fastest.
 
-The table's rules know shapes; which of two close forms wins also depends on caches and
-libraries of the machine. So forms that are marked `close` are timed, forward and
-gradients, for the arguments of a call, as long as that takes a few hundredths of the
-epoch that is about to be trained. Answers are kept in a file for each machine.
+`Kernel.is_preferred` knows shapes only; which of two kernels is faster also depends on
+the machine's caches and libraries. Kernels that are marked `autotuned` are timed,
+forward and gradients, for the arguments of a call, as long as that takes a small
+fraction of the epoch that is about to be trained. A file stores the results for each
+machine.
 """
 
 from __future__ import annotations
@@ -28,28 +29,35 @@ from lamina.io.files import replacing
 from lamina.runtime.executable import Program
 from lamina.runtime.interrupts import result_of, run_in_thread
 
-__all__ = ["choices", "fastest", "reuse", "measuring"]
+__all__ = ["allow_timing", "find_fastest", "reuse_kernels", "selected_kernels"]
 
-# How much of the first epoch's time may go into measuring.
-_SHARE = 0.03
-# What two programs take to compile and run, in seconds, and operations in a second:
-# only for judging whether to begin.
-_SECONDS = 0.6
-_RATE = {"cpu": 1e11}
-_OTHER_RATE = 2e13
-# A form that is hardly faster than the rule's is not worth another result.
-_CLEARLY = 0.95
-_LARGEST_FILE = 2**22
+# Fraction of the first epoch's time that timing may take.
+_TIME_FRACTION = 0.03
+# Estimates that decide whether timing starts at all: seconds to compile and run two
+# programs, and operations per second of each backend.
+_STARTUP_SECONDS = 0.6
+_FLOPS_PER_SECOND = {"cpu": 1e11}
+_DEFAULT_FLOPS_PER_SECOND = 2e13
+# Another kernel rounds differently, so it must be at least 5 % faster.
+_REQUIRED_RATIO = 0.95
+_MAX_FILE_BYTES = 2**22
 
 
-class _Answers:
-    """Names of forms by calls: those of this machine, and those of this process."""
+class _Cache:
+    """Names of kernels by call signature.
+
+    Attributes:
+        stored: results of this machine, read from the file; `None` before that.
+        used: kernels that this process selected.
+        reused: kernels that a resumed run has to use again.
+        costs: operations of each call, since networks repeat calls.
+    """
 
     def __init__(self) -> None:
-        self.known: dict[str, str] | None = None
+        self.stored: dict[str, str] | None = None
         self.used: dict[str, str] = {}
-        self.kept: dict[str, str] = {}
-        self.costs: dict[str, float] = {}  # operations, since networks repeat calls
+        self.reused: dict[str, str] = {}
+        self.costs: dict[str, float] = {}
         self.lock = threading.Lock()
 
 
@@ -57,13 +65,13 @@ class _Local(threading.local):
     steps = 0
 
 
-_answers = _Answers()
+_cache = _Cache()
 _local = _Local()
 
 
 @contextmanager
-def measuring(steps: int) -> Iterator[None]:
-    """In this block, forms may be timed on account of an epoch of so many steps."""
+def allow_timing(steps: int) -> Iterator[None]:
+    """Let kernels be timed in this block, within the budget of an epoch of `steps`."""
     before, _local.steps = _local.steps, steps
     try:
         yield
@@ -71,48 +79,53 @@ def measuring(steps: int) -> Iterator[None]:
         _local.steps = before
 
 
-def choices() -> dict[str, str]:
-    """The forms that were chosen between in this process, by calls."""
-    return dict(_answers.used)
+def selected_kernels() -> dict[str, str]:
+    """Return the name of the kernel that each autotuned call of this process uses."""
+    return dict(_cache.used)
 
 
-def reuse(chosen: Mapping[str, str]) -> None:
-    """Take these forms from now on, as a run that is taken up again has to."""
-    _answers.kept.update(chosen)
+def reuse_kernels(kernels: Mapping[str, str]) -> None:
+    """Use these kernels from now on: another kernel may round differently.
+
+    Args:
+        kernels: what `selected_kernels` returned in the run that is resumed.
+    """
+    _cache.reused.update(kernels)
 
 
-def fastest(op: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
-    """The name of the form to take, or `None` if nothing was measured.
+def find_fastest(op: str, kernels: Sequence[Any], args: tuple[Any, ...]) -> str | None:
+    """Return the name of the fastest kernel, or `None` if none was timed.
 
     Args:
         op: the op's name.
-        forms: objects with a `name` and a function `run`, the rule's choice first.
+        kernels: objects with a `name` and a function `run`, the preferred one first.
         args: the arguments of the call, whose arrays may be traced.
     """
-    key, names = _key(op, args), {form.name for form in forms}
-    with _answers.lock:
-        name = _answers.kept.get(key)
+    key, names = _key(op, args), {kernel.name for kernel in kernels}
+    with _cache.lock:
+        name = _cache.reused.get(key)
         if name is None and config.autotune():
-            name = _answer(key, forms, args)
+            name = _look_up(key, kernels, args)
         if name is None or name not in names:
-            # Noted too: by the time a run is taken up again, there may be an answer.
-            _answers.used.setdefault(key, forms[0].name)
+            # Recorded too: when this run is resumed, the file may name another kernel.
+            _cache.used.setdefault(key, kernels[0].name)
             return None
-        _answers.used[key] = name
+        _cache.used[key] = name
     return name
 
 
-def _answer(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
-    """What is known on this machine, or found out now."""
-    if _answers.known is None:
-        _answers.known = _read()
-    question = f"{key} by {', '.join(form.name for form in forms)}"
-    name = _answers.known.get(question)
-    if name not in {form.name for form in forms}:
-        name = _measure(key, forms, args)
+def _look_up(key: str, kernels: Sequence[Any], args: tuple[Any, ...]) -> str | None:
+    """Return the stored result for this machine, or time the kernels now."""
+    if _cache.stored is None:
+        _cache.stored = _read()
+    names = [kernel.name for kernel in kernels]
+    entry = f"{key} by {', '.join(names)}"
+    name = _cache.stored.get(entry)
+    if name not in names:
+        name = _time_kernels(key, kernels, args)
         if name is not None:
-            _answers.known[question] = name
-            _write(_answers.known)
+            _cache.stored[entry] = name
+            _write(_cache.stored)
     return name
 
 
@@ -123,81 +136,83 @@ def _key(op: str, args: tuple[Any, ...]) -> str:
     return f"{op}({', '.join(words)})"
 
 
-def _measure(key: str, forms: Sequence[Any], args: tuple[Any, ...]) -> str | None:
-    """The name of the fastest form, or `None` if finding out takes too long."""
-    if _local.steps == 0 or not _is_worth_it(key, forms[-1].run, args):
+def _time_kernels(
+    key: str, kernels: Sequence[Any], args: tuple[Any, ...]
+) -> str | None:
+    """Return the name of the fastest kernel, or `None` if timing takes too long."""
+    if _local.steps == 0 or not _is_affordable(key, kernels[-1].run, args):
         return None
-    begin, steps = time.perf_counter(), _local.steps
-    best = forms[0].name
-    bound = least = _elsewhere(_seconds, forms[0].run, args)
-    for form in forms[1:]:
-        if time.perf_counter() - begin > _SHARE * steps * least:
+    start, steps = time.perf_counter(), _local.steps
+    fastest = kernels[0].name
+    bound = least = _run_outside_trace(_seconds, kernels[0].run, args)
+    for kernel in kernels[1:]:
+        if time.perf_counter() - start > _TIME_FRACTION * steps * least:
             break
-        found = _elsewhere(_seconds, form.run, args)
-        least = min(least, found)
-        if found < _CLEARLY * bound:
-            best, bound = form.name, found
-    return best
+        seconds = _run_outside_trace(_seconds, kernel.run, args)
+        least = min(least, seconds)
+        if seconds < _REQUIRED_RATIO * bound:
+            fastest, bound = kernel.name, seconds
+    return fastest
 
 
-def _is_worth_it(key: str, run: Callable[..., Any], args: tuple[Any, ...]) -> bool:
-    """Whether measuring can be paid from an epoch, by the number of operations.
+def _is_affordable(key: str, run: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+    """Return whether an epoch is long enough to pay for timing, by operation count.
 
-    XLA doesn't know those of a library's call, so the form is not to be one.
+    XLA does not count the operations of a library call, so `run` must not be one.
     """
-    if key not in _answers.costs:
-        _answers.costs[key] = _elsewhere(_operations, run, args)
-    cost = _answers.costs[key]
-    rate = _RATE.get(jax.default_backend(), _OTHER_RATE)
-    return _SHARE * _local.steps * cost / rate > _SECONDS
+    if key not in _cache.costs:
+        _cache.costs[key] = _run_outside_trace(_operations, run, args)
+    rate = _FLOPS_PER_SECOND.get(jax.default_backend(), _DEFAULT_FLOPS_PER_SECOND)
+    seconds = _local.steps * _cache.costs[key] / rate
+    return _TIME_FRACTION * seconds > _STARTUP_SECONDS
 
 
-def _elsewhere(function: Callable[..., float], *args: Any) -> float:
-    """The result of a function that runs where nothing is being traced."""
+def _run_outside_trace(function: Callable[..., float], *args: Any) -> float:
+    """Call a function in a thread of its own, where JAX is not tracing."""
     return result_of(run_in_thread(function, *args))
 
 
 def _operations(run: Callable[..., Any], args: tuple[Any, ...]) -> float:
-    """Operations of a call and its gradients."""
-    program, arrays = _split(run, args)
+    """Count the operations of a call and its gradients."""
+    program, arrays = _with_gradients(run, args)
     shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays]
     costs: Any = jax.jit(program).lower(*shapes).cost_analysis()
     return float(costs.get("flops", 0.0))
 
 
 def _seconds(run: Callable[..., Any], args: tuple[Any, ...]) -> float:
-    """The least time of a few calls with gradients."""
-    program, arrays = _split(run, args)
-    # Numbers that differ: some processors multiply zeros faster.
-    drawn = np.random.default_rng(0)
-    values = [jnp.asarray(drawn.normal(size=a.shape), a.dtype) for a in arrays]
+    """Time a few calls with gradients, and return the shortest time."""
+    program, arrays = _with_gradients(run, args)
+    # Random values: some processors multiply zeros faster.
+    generator = np.random.default_rng(0)
+    values = [jnp.asarray(generator.normal(size=a.shape), a.dtype) for a in arrays]
     compiled = Program(program).executable(*values)
     times: list[float] = []
     for _ in range(4):
-        begin = time.perf_counter()
+        start = time.perf_counter()
         jax.block_until_ready(compiled(*values))
-        times.append(time.perf_counter() - begin)
+        times.append(time.perf_counter() - start)
     return min(times)
 
 
-def _split(
+def _with_gradients(
     run: Callable[..., Any], args: tuple[Any, ...]
 ) -> tuple[Callable[..., Any], list[Any]]:
-    """A call with its gradients as a function of its arrays, and those arrays."""
-    places = [i for i, a in enumerate(args) if hasattr(a, "dtype")]
-    floating = [i for i in places if jnp.issubdtype(args[i].dtype, jnp.floating)]
+    """Return a function of the arrays in `args`, with gradients, and those arrays."""
+    indices = [i for i, a in enumerate(args) if hasattr(a, "dtype")]
+    floating = [i for i in indices if jnp.issubdtype(args[i].dtype, jnp.floating)]
 
     def call(*arrays: Any) -> Any:
-        every = dict(zip(places, arrays, strict=True))
+        by_index = dict(zip(indices, arrays, strict=True))
 
         def of_floating(*values: Any) -> Any:
-            every.update(zip(floating, values, strict=True))
-            return run(*(every.get(i, a) for i, a in enumerate(args)))
+            by_index.update(zip(floating, values, strict=True))
+            return run(*(by_index.get(i, a) for i, a in enumerate(args)))
 
-        y, pull = jax.vjp(of_floating, *(every[i] for i in floating))
-        return y, pull(y)
+        y, pullback = jax.vjp(of_floating, *(by_index[i] for i in floating))
+        return y, pullback(y)
 
-    return call, [args[i] for i in places]
+    return call, [args[i] for i in indices]
 
 
 def _file() -> Path | None:
@@ -206,7 +221,7 @@ def _file() -> Path | None:
 
 
 def _machine() -> str:
-    """What answers depend on besides the call."""
+    """Describe what timings depend on besides the call."""
     processor = platform.processor()
     with suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -217,25 +232,25 @@ def _machine() -> str:
 
 
 def _read() -> dict[str, str]:
-    answers = _all_answers().get(_machine(), {})
-    return {str(k): str(v) for k, v in answers.items()}
+    results = _read_all().get(_machine(), {})
+    return {str(k): str(v) for k, v in results.items()}
 
 
-def _all_answers() -> dict[str, dict[str, str]]:
+def _read_all() -> dict[str, dict[str, str]]:
     path = _file()
-    found: Any = None
-    with suppress(OSError, ValueError, RecursionError):  # a damaged file is no harm
-        if path is not None and path.stat().st_size <= _LARGEST_FILE:
-            found = json.loads(path.read_text())
-    known = found.items() if isinstance(found, dict) else ()
-    return {k: v for k, v in known if isinstance(v, dict)}
+    content: Any = None
+    with suppress(OSError, ValueError, RecursionError):  # a damaged file counts as none
+        if path is not None and path.stat().st_size <= _MAX_FILE_BYTES:
+            content = json.loads(path.read_text())
+    machines = content.items() if isinstance(content, dict) else ()
+    return {k: v for k, v in machines if isinstance(v, dict)}
 
 
-def _write(answers: dict[str, str]) -> None:
-    """Add this machine's answers to the file; that it can't be written is no harm."""
+def _write(results: dict[str, str]) -> None:
+    """Write this machine's results into the file, if it can be written."""
     path = _file()
     if path is None:
         return
-    text = json.dumps({**_all_answers(), _machine(): answers}, indent=1).encode()
+    text = json.dumps({**_read_all(), _machine(): results}, indent=1).encode()
     with suppress(LaminaError, OSError), replacing(path, len(text)) as file:
         file.write(text)

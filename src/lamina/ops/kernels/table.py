@@ -1,15 +1,14 @@
-"""The table of forms: which one of an op runs, by platform, shapes and parameters.
+"""Registry of kernels, and the dispatch of an op to one of them.
 
-Every op in the table has one reference form, written in plain JAX beside the op. A
-faster form is a function of the same arguments under `@lowering`, in a file of its
-platform's folder; `tests/laws/test_kernels.py` compares each with its reference. An op
-asks `call` for the form to run, at trace time: a compiled program holds the form
-itself, and choosing costs it nothing.
+Every op in the registry has a reference kernel, written in plain JAX beside the op. A
+faster kernel is a function of the same arguments under `@register_kernel`, in a file of
+its platform's folder; `tests/laws/test_kernels.py` compares each with the reference. An
+op calls `dispatch`, which selects the kernel at trace time: a compiled program contains
+the selected kernel only, so dispatch costs nothing at run time.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,41 +19,48 @@ import jax
 from lamina import config
 from lamina.core.scope import local
 from lamina.errors import ArgumentError, did_you_mean
-from lamina.ops.kernels import autotune as tuning
+from lamina.ops.kernels import autotune
 
 __all__ = [
     "Choice",
     "Kernel",
-    "call",
+    "dispatch",
     "kernels_of",
-    "kernel",
     "ops",
     "recording",
-    "reference",
+    "register_kernel",
+    "register_reference",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kernel(NamedTuple):
-    """One way to compute an op."""
+    """Implementation of an op.
+
+    Args:
+        op: name of the op.
+        name: name of the kernel.
+        platform: the JAX backend it runs on; `None` for every one.
+        run: computes the op.
+        supports: returns whether `run` is correct for the op's arguments.
+        is_preferred: returns whether it is expected to be the fastest for them.
+        reason: one sentence that says why it is preferred.
+        autotuned: whether it is timed against the op's other autotuned kernels.
+    """
 
     op: str
     name: str
-    platform: str | None  # None: every platform
+    platform: str | None
     run: Callable[..., Any]
-    can: Callable[..., bool]
-    when: Callable[..., bool]
-    close: bool = False
-
-    @property
-    def reason(self) -> str:
-        """When the form is worth it, in words: what `when` is documented as."""
-        return inspect.cleandoc(self.when.__doc__ or "").rstrip(".")
+    supports: Callable[..., bool]
+    is_preferred: Callable[..., bool]
+    reason: str
+    autotuned: bool = False
 
 
 class Choice(NamedTuple):
-    """Which form a call got, and why."""
+    """The kernel that a call of an op selected, and why."""
 
     path: tuple[str, ...]  # of the layer that called the op
     op: str
@@ -62,105 +68,108 @@ class Choice(NamedTuple):
     reason: str
 
 
-_table: dict[str, list[Kernel]] = {}
+_kernels: dict[str, list[Kernel]] = {}
 _choices: ContextVar[list[Choice] | None] = ContextVar("choices", default=None)
 
 
 def _always(*_: Any) -> bool:
-    """no faster form is known for these arguments"""
     return True
 
 
-def reference(op: str) -> Callable[[F], F]:
-    """Make a function the form of an op that every platform and argument can use."""
+def register_reference(op: str) -> Callable[[F], F]:
+    """Register a function as the kernel for every platform and every argument."""
 
     def register(function: F) -> F:
-        form = Kernel(op, "reference", None, function, _always, _always)
-        _table.setdefault(op, []).append(form)
+        reason = "No faster kernel supports these arguments."
+        kernel = Kernel(op, "reference", None, function, _always, _always, reason)
+        _kernels.setdefault(op, []).append(kernel)
         return function
 
     return register
 
 
-def kernel(
+def register_kernel(
     op: str,
     platform: str,
-    when: Callable[..., bool],
-    can: Callable[..., bool] = _always,
-    close: bool = False,
+    reason: str,
+    when: Callable[..., bool] = _always,
+    supports: Callable[..., bool] = _always,
+    autotuned: bool = False,
 ) -> Callable[[F], F]:
-    """Add a form of an op; the first that can run and is worth it is chosen.
+    """Register a function as a kernel; `dispatch` tries kernels in this order.
 
     Args:
-        op: the op's name in the table.
+        op: name of the op.
         platform: a JAX backend, such as "cpu".
-        when: whether the form is worth it for the op's arguments; its docstring is
-            the reason that users read.
-        can: whether the form gives the right result for them at all.
-        close: whether it is to be timed against the op's other close forms, where
-            the rules choose one of them.
+        reason: one sentence that says why the kernel is preferred.
+        when: returns whether it is expected to be faster for the op's arguments.
+        supports: returns whether it is correct for them.
+        autotuned: whether it is timed against the op's other autotuned kernels where
+            `dispatch` would select one of them.
     """
 
     def register(function: F) -> F:
         name = function.__name__
-        form = Kernel(op, name, platform, function, can, when, close)
-        _table.setdefault(op, []).append(form)
+        kernel = Kernel(op, name, platform, function, supports, when, reason, autotuned)
+        _kernels.setdefault(op, []).append(kernel)
         return function
 
     return register
 
 
 def ops() -> list[str]:
-    """The ops in the table."""
-    return sorted(_table)
+    """Return the names of the ops that have kernels."""
+    return sorted(_kernels)
 
 
 def kernels_of(op: str) -> list[Kernel]:
-    """An op's forms in the order in which they are considered, the reference last."""
-    return sorted(_table[op], key=lambda form: form.platform is None)
+    """Return an op's kernels in the order of dispatch, the reference last."""
+    return sorted(_kernels[op], key=lambda kernel: kernel.platform is None)
 
 
-def call(op: str, *args: Any) -> Any:
-    """The op's result for these arguments, in the form that suits them."""
-    form, reason = _choose(op, args)
+def dispatch(op: str, *args: Any) -> Any:
+    """Compute an op with the kernel that suits its arguments."""
+    kernel, reason = _select(op, args)
     choices = _choices.get()
     if choices is not None:
         path = local.call.path if local.call else ()
-        choices.append(Choice(path, op, form.name, reason))
-    return form.run(*args)
+        choices.append(Choice(path, op, kernel.name, reason))
+    return kernel.run(*args)
 
 
-def _choose(op: str, args: tuple[Any, ...]) -> tuple[Kernel, str]:
+def _select(op: str, args: tuple[Any, ...]) -> tuple[Kernel, str]:
     forced = config.kernel(op)
     if forced is not None:
-        form = _named(op, forced)
-        if form.can(*args):
-            return form, "forced by config.set_kernel"
-        return kernels_of(op)[-1], f"{forced!r} can't run on these arguments"
-    here = None, jax.default_backend()
-    able = [f for f in kernels_of(op) if f.platform in here and f.can(*args)]
-    form = next(f for f in able if f.when(*args))
-    rivals = [f for f in able if f.close and f is not form] if form.close else []
-    if rivals:
-        name = tuning.fastest(op, [form, *rivals], args)
+        kernel = _find(op, forced)
+        if kernel.supports(*args):
+            return kernel, "Set by config.set_kernel."
+        return kernels_of(op)[-1], f"{forced!r} does not support these arguments."
+    platforms = None, jax.default_backend()
+    supported = [
+        k for k in kernels_of(op) if k.platform in platforms and k.supports(*args)
+    ]
+    kernel = next(k for k in supported if k.is_preferred(*args))
+    rivals = [k for k in supported if k.autotuned and k is not kernel]
+    if kernel.autotuned and rivals:
+        name = autotune.find_fastest(op, [kernel, *rivals], args)
         if name is not None:
-            return _named(op, name), "the fastest when timed on this machine"
-    return form, form.reason
+            return _find(op, name), "Timed as the fastest on this machine."
+    return kernel, kernel.reason
 
 
-def _named(op: str, name: str) -> Kernel:
-    known = {form.name: form for form in kernels_of(op)}
+def _find(op: str, name: str) -> Kernel:
+    known = {kernel.name: kernel for kernel in kernels_of(op)}
     if name not in known:
         raise ArgumentError(
-            f"config.set_kernel: {op!r} has no form {name!r}."
-            f"{did_you_mean(name, known)} Its forms are: {', '.join(known)}."
+            f"config.set_kernel: the op {op!r} has no kernel {name!r}."
+            f"{did_you_mean(name, known)} Its kernels are: {', '.join(known)}."
         )
     return known[name]
 
 
 @contextmanager
 def recording() -> Iterator[list[Choice]]:
-    """Collect which forms are chosen by what is traced inside the block."""
+    """Collect the kernels selected by ops that are traced inside the block."""
     choices: list[Choice] = []
     token = _choices.set(choices)
     try:

@@ -1,1 +1,1 @@
-"""Operations of neural networks."""
+"""Ops of neural networks."""

@@ -1,4 +1,4 @@
-"""Activations, crossentropies and normalisations."""
+"""Activations, crossentropies and normalizations."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def __dir__() -> list[str]:
 
 @op
 def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
-    """x where x > 0, else alpha * (exp(x / alpha) - 1).
+    """Compute x where x > 0, else alpha * (exp(x / alpha) - 1).
 
     Reference: Barron 2017, https://arxiv.org/abs/1704.07483
     """
@@ -77,7 +77,7 @@ def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
 
 @op
 def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
-    """x where x > 0, else alpha * (exp(x) - 1).
+    """Compute x where x > 0, else alpha * (exp(x) - 1).
 
     Reference: Clevert et al. 2016, https://arxiv.org/abs/1511.07289
     """
@@ -86,21 +86,21 @@ def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
 
 @op
 def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
-    """x * P(X <= x) for a standard normal X, exactly or by a formula with tanh.
+    """Compute x * P(X <= x) for a standard normal X, or its tanh approximation.
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """
     x = float_array(x)
     if approximate:
         return nn.gelu(x, approximate=True)
-    # JAX's own form has the last digits of values next to 0, at three times the cost.
-    wide = upcast(x)
-    return (wide * (0.5 + 0.5 * lax.erf(wide * math.sqrt(0.5)))).astype(x.dtype)
+    # `nn.gelu` with erfc is exact to more digits near 0, but takes three times as long.
+    x32 = upcast(x)
+    return (x32 * (0.5 + 0.5 * lax.erf(x32 * math.sqrt(0.5)))).astype(x.dtype)
 
 
 @op
 def glu(x: Tensor, axis: int = -1) -> jax.Array:
-    """a * sigmoid(b), where a and b are the halves of x along an axis.
+    """Compute a * sigmoid(b), where a and b are the halves of x along an axis.
 
     Reference: Dauphin et al. 2017, https://arxiv.org/abs/1612.08083
     """
@@ -109,20 +109,20 @@ def glu(x: Tensor, axis: int = -1) -> jax.Array:
 
 @op
 def hard_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
-    """x where |x| > threshold, else 0."""
+    """Return x where |x| > threshold, else 0."""
     x = float_array(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0.0)
 
 
 @op
 def hard_sigmoid(x: Tensor) -> jax.Array:
-    """x / 6 + 0.5, kept in [0, 1]."""
+    """Compute x / 6 + 0.5, clipped to [0, 1]."""
     return nn.hard_sigmoid(float_array(x))
 
 
 @op
 def hard_silu(x: Tensor) -> jax.Array:
-    """x * hard_sigmoid(x).
+    """Compute x * hard_sigmoid(x).
 
     Reference: Howard et al. 2019, https://arxiv.org/abs/1905.02244
     """
@@ -134,43 +134,43 @@ hard_swish = hard_silu
 
 @op
 def hard_tanh(x: Tensor) -> jax.Array:
-    """x, kept in [-1, 1]."""
+    """Clip x to [-1, 1]."""
     return nn.hard_tanh(float_array(x))
 
 
 @op
-def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> jax.Array:
-    """x where x >= 0, else negative_slope * x."""
-    return nn.leaky_relu(float_array(x), negative_slope)
+def leaky_relu(x: Tensor, negative_gradient: float = 0.2) -> jax.Array:
+    """x where x >= 0, else negative_gradient * x."""
+    return nn.leaky_relu(float_array(x), negative_gradient)
 
 
 @op
 def log_sigmoid(x: Tensor) -> jax.Array:
-    """log(sigmoid(x)), without overflow."""
+    """Compute log(sigmoid(x)) without overflow."""
     return nn.log_sigmoid(float_array(x))
 
 
 @op
 def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
-    """log(softmax(x)), without overflow; over all axes for `axis=None`."""
+    """Compute log(softmax(x)) without overflow; over all axes for `axis=None`."""
     return nn.log_softmax(float_array(x), axes_of(axis))
 
 
 @op
 def relu(x: Tensor) -> jax.Array:
-    """max(x, 0)."""
+    """Compute max(x, 0)."""
     return nn.relu(array_of(x))
 
 
 @op
 def relu6(x: Tensor) -> jax.Array:
-    """x, kept in [0, 6]."""
+    """Clip x to [0, 6]."""
     return nn.relu6(array_of(x))
 
 
 @op
 def selu(x: Tensor) -> jax.Array:
-    """scale * elu(x, alpha), with alpha = 1.67326324 and scale = 1.05070098.
+    """Compute scale * elu(x, alpha), with alpha = 1.67326324 and scale = 1.05070098.
 
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
     """
@@ -179,13 +179,13 @@ def selu(x: Tensor) -> jax.Array:
 
 @op
 def sigmoid(x: Tensor) -> jax.Array:
-    """1 / (1 + exp(-x))."""
+    """Compute 1 / (1 + exp(-x))."""
     return nn.sigmoid(float_array(x))
 
 
 @op
 def silu(x: Tensor) -> jax.Array:
-    """x * sigmoid(x).
+    """Compute x * sigmoid(x).
 
     Reference: Ramachandran et al. 2017, https://arxiv.org/abs/1710.05941
     """
@@ -197,25 +197,25 @@ swish = silu
 
 @op
 def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
-    """x moved towards 0 by `threshold`, and 0 where it is nearer than that."""
+    """Shrink x towards 0 by `threshold`; 0 where |x| is at most that."""
     x = float_array(x)
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
 @op
 def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
-    """exp(x) / sum(exp(x)) along an axis, or over all axes for `axis=None`.
+    """Compute exp(x) / sum(exp(x)) along an axis, or over all for `axis=None`.
 
     Example:
         >>> softmax([[0.0, 0.0], [1.0, -1e9]]).tolist()
         [[0.5, 0.5], [1.0, 0.0]]
     """
     x = float_array(x)
-    # `fit` warns of layers that end in such a softmax.
+    # In a layer, `fit` gives this warning.
     if local.call is None and _has_size_one(x.shape, axis):
         warnings.warn(
-            f"softmax: axis {axis} of an input of shape {x.shape} has size 1, so that "
-            "every result is 1. For one probability use `sigmoid`.",
+            f"softmax: axis {axis} of an input of shape {x.shape} has size 1, so "
+            "every result is 1. For a single probability use `sigmoid`.",
             LikelyMistakeWarning,
             stacklevel=3,
         )
@@ -230,25 +230,25 @@ def _has_size_one(shape: Sequence[int], axis: Axis) -> bool:
 
 @op
 def softplus(x: Tensor) -> jax.Array:
-    """log(1 + exp(x))."""
+    """Compute log(1 + exp(x))."""
     return nn.softplus(float_array(x))
 
 
 @op
 def softsign(x: Tensor) -> jax.Array:
-    """x / (1 + |x|)."""
+    """Compute x / (1 + |x|)."""
     return nn.soft_sign(float_array(x))
 
 
 @op
 def sparse_plus(x: Tensor) -> jax.Array:
-    """0 up to -1, (x + 1)**2 / 4 up to 1, x from there on."""
+    """Return 0 where x <= -1, x where x >= 1, and (x + 1)**2 / 4 between."""
     return nn.sparse_plus(float_array(x))
 
 
 @op
 def sparse_sigmoid(x: Tensor) -> jax.Array:
-    """(x + 1) / 2, kept in [0, 1].
+    """Compute (x + 1) / 2, clipped to [0, 1].
 
     Reference: Blondel et al. 2019, https://arxiv.org/abs/1901.02324
     """
@@ -257,7 +257,7 @@ def sparse_sigmoid(x: Tensor) -> jax.Array:
 
 @op
 def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
-    """The nearest probabilities: max(x - t, 0), with the t that makes them sum to 1.
+    """Project x onto the probability simplex: max(x - t, 0), which sums to 1.
 
     Example:
         >>> sparsemax([0.5, 0.25, -3.0]).tolist()
@@ -266,18 +266,18 @@ def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
     Reference: Martins and Astudillo 2016, https://arxiv.org/abs/1602.02068
     """
     x = jnp.moveaxis(float_array(x), axis, -1)
-    falling = -jnp.sort(-x, axis=-1)
-    excess = jnp.cumsum(falling, axis=-1) - 1
+    descending = -jnp.sort(-x, axis=-1)
+    excess = jnp.cumsum(descending, axis=-1) - 1
     count = jnp.arange(1, x.shape[-1] + 1, dtype=x.dtype)
     count = jnp.broadcast_to(count, x.shape)
-    kept = jnp.sum(falling * count > excess, axis=-1, keepdims=True)
-    limit = jnp.take_along_axis(excess, kept - 1, axis=-1) / kept.astype(x.dtype)
-    return jnp.moveaxis(jnp.maximum(x - limit, 0), -1, axis)
+    support = jnp.sum(descending * count > excess, axis=-1, keepdims=True)
+    offset = jnp.take_along_axis(excess, support - 1, axis=-1) / support.astype(x.dtype)
+    return jnp.moveaxis(jnp.maximum(x - offset, 0), -1, axis)
 
 
 @op
 def squareplus(x: Tensor, b: float = 4) -> jax.Array:
-    """(x + sqrt(x**2 + b)) / 2.
+    """Compute (x + sqrt(x**2 + b)) / 2.
 
     Reference: Barron 2021, https://arxiv.org/abs/2112.11687
     """
@@ -286,14 +286,14 @@ def squareplus(x: Tensor, b: float = 4) -> jax.Array:
 
 @op
 def tanh_shrink(x: Tensor) -> jax.Array:
-    """x - tanh(x)."""
+    """Compute x - tanh(x)."""
     x = float_array(x)
     return x - jnp.tanh(x)
 
 
 @op
 def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
-    """x where x > threshold, else `default_value`."""
+    """Return x where x > threshold, else `default_value`."""
     x = float_array(x)
     return jnp.where(x > threshold, x, default_value)
 
@@ -302,10 +302,10 @@ def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
 def binary_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False
 ) -> jax.Array:
-    """-target * log(output) - (1 - target) * log(1 - output), element by element.
+    """Compute -target * log(output) - (1 - target) * log(1 - output) element-wise.
 
     Args:
-        target: 0, 1, or a probability between.
+        target: probabilities in [0, 1].
         output: predicted probabilities, or logits.
         from_logits: whether `output` is logits, before the sigmoid.
 
@@ -313,11 +313,11 @@ def binary_crossentropy(
         ShapeError: the shapes differ.
     """
     target, output = array_of(target), float_array(output)
-    _same_shape("binary_crossentropy", target.shape, output.shape)
+    _check_same_shape("binary_crossentropy", target.shape, output.shape)
     if from_logits:
         positive, negative = nn.log_sigmoid(output), nn.log_sigmoid(-output)
     else:
-        output = crossentropy.inside(output)
+        output = crossentropy.clip_probability(output)
         positive, negative = jnp.log(output), jnp.log(1.0 - output)
     target = target.astype(output.dtype)
     return -target * positive - (1.0 - target) * negative
@@ -327,7 +327,7 @@ def binary_crossentropy(
 def categorical_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
 ) -> jax.Array:
-    """-sum(target * log(output)) over the classes.
+    """Compute -sum(target * log(output)) over the classes.
 
     Args:
         target: a probability for each class.
@@ -339,28 +339,28 @@ def categorical_crossentropy(
         ShapeError: the shapes differ.
     """
     target, output = array_of(target), float_array(output)
-    _same_shape("categorical_crossentropy", target.shape, output.shape)
+    _check_same_shape("categorical_crossentropy", target.shape, output.shape)
     target, output = (
         jnp.moveaxis(a, axis, -1) for a in (target.astype(output.dtype), output)
     )
-    return crossentropy.by_distribution(output, target, from_logits)
+    return crossentropy.dense_crossentropy(output, target, from_logits)
 
 
 @op
 def sparse_categorical_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
 ) -> jax.Array:
-    """-log(output[target]): the class is an integer.
+    """Compute -log(output[target]) for integer classes.
 
     Args:
-        target: the class of each row; a last axis of length 1 is dropped. A class
+        target: the class of each row; a last axis of length 1 is removed. A class
             out of range costs 0.
         output: predicted probabilities, or logits.
         from_logits: whether `output` is logits, before the softmax.
         axis: the axis of classes.
 
     Raises:
-        ShapeError: `target` is not shaped as `output` without its classes.
+        ShapeError: `target` does not have the shape of `output` without `axis`.
     """
     target, output = array_of(target).astype("int32"), float_array(output)
     if target.ndim == output.ndim and target.shape[-1] == 1:
@@ -370,14 +370,19 @@ def sparse_categorical_crossentropy(
             f"sparse_categorical_crossentropy: the output of shape {output.shape} has "
             f"no axis {axis}."
         )
-    rows = list(output.shape)
-    del rows[axis]
-    _same_shape("sparse_categorical_crossentropy", target.shape, tuple(rows))
-    return crossentropy.by_class(jnp.moveaxis(output, axis, -1), target, from_logits)
+    shape = list(output.shape)
+    del shape[axis]
+    _check_same_shape("sparse_categorical_crossentropy", target.shape, tuple(shape))
+    return crossentropy.sparse_crossentropy(
+        jnp.moveaxis(output, axis, -1), target, from_logits
+    )
 
 
-def _same_shape(name: str, target: tuple[int, ...], output: tuple[int, ...]) -> None:
+def _check_same_shape(
+    name: str, target: tuple[int, ...], output: tuple[int, ...]
+) -> None:
     if target != output:
         raise ShapeError(
-            f"{name}: `target` has shape {target}, but the output asks for {output}."
+            f"{name}: `target` has shape {target}, but the shape of `output` needs "
+            f"{output}."
         )

@@ -1,7 +1,7 @@
-"""Attention: each query's mean of the values, weighted by how its key matches.
+"""Scaled dot-product attention.
 
-Inside, arrays are (batch, time, heads, width) and masks are (batch, heads, queries,
-keys), with 1 where an axis does not matter; `kernels` may know a faster form.
+Arrays are (batch, time, heads, width). Masks are (batch, heads, queries, keys), with
+length 1 along axes that broadcast. `kernels` may register a faster kernel.
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ import jax.numpy as jnp
 from lamina import config
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops.kernels import call, reference
+from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.attention_mask import (
     MASK_VALUE,
     AttentionConfig,
     AttentionDropout,
-    seen_keys,
+    combine_masks,
 )
 from lamina.ops.types import Tensor, array_of, upcast
 
 __all__ = ["dot_product_attention"]
 
 
-@reference("attention")
+@register_reference("attention")
 def reference_attention(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
     bias: Any,
     masks: tuple[Any, ...],
-    look: AttentionConfig,
-    drop: AttentionDropout | None,
+    options: AttentionConfig,
+    dropout: AttentionDropout | None,
 ) -> jax.Array:
-    """All scores at once."""
-    scores = jnp.einsum("btnh,bsnh->bnts", upcast(query), upcast(key)) * look.scale
-    if look.soft_cap is not None:
-        scores = scores / (1 + abs(scores) / look.soft_cap)
+    """Compute attention with all scores in memory."""
+    scores = jnp.einsum("btnh,bsnh->bnts", upcast(query), upcast(key)) * options.scale
+    if options.soft_cap is not None:
+        scores = scores / (1 + abs(scores) / options.soft_cap)
     if bias is not None:
         scores = scores + bias.astype(scores.dtype)
-    seen = seen_keys(look, masks, *scores.shape[2:])
-    if seen is not None:
-        scores = jnp.where(seen, scores, MASK_VALUE)
-    shares = jax.nn.softmax(scores, -1)
-    if drop is not None:
-        shares = drop.of(shares, *shares.shape[2:])
-    shares = shares.astype(value.dtype)
-    return jnp.einsum("bnts,bsnh->btnh", shares, value)
+    mask = combine_masks(options, masks, *scores.shape[2:])
+    if mask is not None:
+        scores = jnp.where(mask, scores, MASK_VALUE)
+    weights = jax.nn.softmax(scores, -1)
+    if dropout is not None:
+        weights = dropout.apply(weights, *weights.shape[2:])
+    weights = weights.astype(value.dtype)
+    return jnp.einsum("bnts,bsnh->btnh", weights, value)
 
 
 @op
@@ -65,23 +65,23 @@ def dot_product_attention(
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
 ) -> jax.Array:
-    """softmax(scale * query @ key^T + bias) @ value, for each head.
+    """Compute softmax(scale * query @ key^T + bias) @ value for each head.
 
     Args:
         query: (batch, queries, heads, width).
-        key: (batch, keys, heads, width); where heads are fewer, each serves several
-            of the queries'.
+        key: (batch, keys, heads, width); with fewer heads than the queries, each is
+            shared by several query heads.
         value: (batch, keys, heads, any width).
-        bias: added to the scores, (batch, heads, queries, keys), 1 along any axis.
-        mask: true where a query may look at a key, of such a shape too.
+        bias: added to the scores; broadcasts to (batch, heads, queries, keys).
+        mask: true where a query attends to a key; broadcasts like `bias`.
         scale: 1 / sqrt(width) by default.
-        is_causal: whether a query sees only keys at its own place and before.
+        is_causal: whether a query attends only to keys at its own position and before.
         flash_attention: whether a fused kernel may run; `None` for
             `config.is_flash_attention_enabled()`.
-        attn_logits_soft_cap: where scores level off.
+        attn_logits_soft_cap: bound of the scores, `score / (1 + abs(score) / cap)`.
 
     Raises:
-        ShapeError: the shapes do not fit together.
+        ShapeError: the shapes do not agree.
 
     Example:
         >>> x = jnp.ones((2, 5, 3, 4))
@@ -97,10 +97,10 @@ def dot_product_attention(
     k, v = (jnp.repeat(x, repeats, 2) if repeats > 1 else x for x in (k, v))
     q, k, v = (x.astype(dtype) for x in (q, k, v))
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    look = AttentionConfig(scale, is_causal, soft_cap=attn_logits_soft_cap)
-    masks = () if mask is None else (_per_score(mask).astype(bool),)
-    bias = None if bias is None else _per_score(bias)
-    return attention(q, k, v, bias, masks, look, None, flash_attention)
+    options = AttentionConfig(scale, is_causal, soft_cap=attn_logits_soft_cap)
+    masks = () if mask is None else (_expand_to_scores(mask).astype(bool),)
+    bias = None if bias is None else _expand_to_scores(bias)
+    return attention(q, k, v, bias, masks, options, None, flash_attention)
 
 
 def attention(
@@ -109,32 +109,32 @@ def attention(
     value: jax.Array,
     bias: Any,
     masks: tuple[Any, ...],
-    look: AttentionConfig,
-    drop: AttentionDropout | None,
+    options: AttentionConfig,
+    dropout: AttentionDropout | None,
     flash_attention: bool | None,
 ) -> jax.Array:
-    """Attention by a fused kernel where that is allowed, else in the reference form.
+    """Compute attention by a fused kernel if allowed, else by the reference kernel.
 
     Args:
         query: (batch, queries, heads, width).
         key: (batch, keys, heads, width).
         value: (batch, keys, heads, any width).
         bias: added to the scores, or `None`.
-        masks: (batch, heads, queries, keys) each, 1 along any axis.
-        look: causality, window and scale.
-        drop: the dropout of attention weights, or `None`.
+        masks: boolean; each broadcasts to (batch, heads, queries, keys).
+        options: scale, causality, window and soft cap.
+        dropout: the dropout of attention weights, or `None`.
         flash_attention: `None` for `config.is_flash_attention_enabled()`.
     """
     if flash_attention is None:
         flash_attention = config.is_flash_attention_enabled()
-    arguments = query, key, value, bias, masks, look, drop
+    arguments = query, key, value, bias, masks, options, dropout
     if flash_attention:
-        return call("attention", *arguments)
+        return dispatch("attention", *arguments)
     return reference_attention(*arguments)
 
 
-def _per_score(x: Tensor) -> jax.Array:
-    """Of four axes; the heads, or batch and heads, may be missing."""
+def _expand_to_scores(x: Tensor) -> jax.Array:
+    """Insert the axes of heads, or of batch and heads, if they are missing."""
     x = array_of(x)
     return x[:, None] if x.ndim == 3 else x.reshape((1,) * (4 - x.ndim) + x.shape)
 
@@ -142,14 +142,14 @@ def _per_score(x: Tensor) -> jax.Array:
 def _check_shapes(
     query: tuple[int, ...], key: tuple[int, ...], value: tuple[int, ...]
 ) -> None:
-    ranks = {len(query), len(key), len(value)} == {4}
-    fit = ranks and (
+    are_4d = {len(query), len(key), len(value)} == {4}
+    agree = are_4d and (
         query[0] == key[0] == value[0]
         and query[-1] == key[-1]
         and key[1:3] == value[1:3]
         and query[2] % key[2] == 0
     )
-    if not fit:
+    if not agree:
         raise ShapeError(
             "dot_product_attention: queries (batch, queries, heads, width), keys "
             "(batch, keys, heads, width) and values (batch, keys, heads, any) must "

@@ -1,7 +1,9 @@
-"""How attention looks: which keys a query sees, and what its scores become."""
+"""Options of attention: masks, windows and dropout."""
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any, NamedTuple
 
 import jax
@@ -10,20 +12,20 @@ from jax import lax
 
 from lamina.core import random
 
-__all__ = ["MASK_VALUE", "AttentionDropout", "AttentionConfig", "seen_keys"]
+__all__ = ["MASK_VALUE", "AttentionConfig", "AttentionDropout", "combine_masks"]
 
-# What a hidden key scores; finite, so that a query that sees nothing gives no NaN.
+# Score of a masked key; finite, so that a query without visible keys gives no NaN.
 MASK_VALUE = -1e30
 
 
 class AttentionConfig(NamedTuple):
-    """How queries look at keys, apart from arrays.
+    """Options of attention that are not arrays.
 
     Args:
         scale: factor of the products of queries and keys.
-        causal: whether a query sees only keys at its own place and before.
-        window: how near a key must be, its own place being at distance 0 < window.
-        soft_cap: where scores level off, as `score / (1 + abs(score) / cap)`.
+        causal: whether a query attends only to keys at its own position and before.
+        window: a query attends only to keys at a distance of less than this.
+        soft_cap: bound of the scores, as `score / (1 + abs(score) / cap)`.
     """
 
     scale: float
@@ -31,74 +33,71 @@ class AttentionConfig(NamedTuple):
     window: int | None = None
     soft_cap: float | None = None
 
-    def sees(self, rows: Any, columns: Any) -> Any:
-        """Whether a query at one place may look at a key at another."""
-        seen: Any = True
+    def positional_mask(self, queries: Any, keys: Any) -> Any:
+        """Return whether queries at some positions attend to keys at others."""
+        mask: Any = True
         if self.causal:
-            seen = columns <= rows
+            mask = keys <= queries
         if self.window is not None:
-            seen &= abs(rows - columns) < self.window
-        return seen
+            mask &= abs(queries - keys) < self.window
+        return mask
 
 
 class AttentionDropout(NamedTuple):
-    """Which shares are dropped.
+    """Dropout of attention weights.
 
     Args:
-        key: what the choice follows from, two words.
-        rate: how many of them, from 0 to 1; may be traced.
+        key: random key, two words.
+        rate: fraction of weights to drop, from 0 to 1; may be traced.
     """
 
     key: Any
     rate: Any
 
-    def of(self, shares: jax.Array, queries: int, keys: int, start: Any = 0) -> Any:
-        """Shares of some queries and the first keys, with those that are dropped at 0.
+    def apply(self, weights: jax.Array, queries: int, keys: int, start: Any = 0) -> Any:
+        """Drop weights of a block of queries and the first keys.
 
-        Which these are does not depend on what is looked at together.
+        The dropout mask does not depend on the block size.
 
         Args:
-            shares: (batch, heads, some queries, some keys).
-            queries: how many queries there are in all.
-            keys: how many keys there are in all.
-            start: place of the first of these queries.
+            weights: (batch, heads, queries in the block, first keys).
+            queries: number of all queries.
+            keys: number of all keys.
+            start: position of the block's first query.
         """
-        *outer, columns = shares.shape
+        *outer, columns = weights.shape
         batch, head, row = (
             lax.broadcasted_iota("uint32", (*outer, 1), axis) for axis in range(3)
         )
         row = row + jnp.asarray(start).astype("uint32")
         first = ((batch * outer[1] + head) * queries + row) * keys
-        places = first + lax.iota("uint32", columns)
+        indices = first + lax.iota("uint32", columns)
         return random.apply_dropout_mask(
-            shares, random.bits_at(self.key, places), self.rate
+            weights, random.bits_at(self.key, indices), self.rate
         )
 
 
-def seen_keys(
-    look: AttentionConfig,
+def combine_masks(
+    options: AttentionConfig,
     masks: tuple[Any, ...],
     rows: int,
     columns: int,
     start: Any = 0,
 ) -> Any:
-    """Which scores count, or `None` for all of them.
+    """Combine the masks of a block of queries; `None` if nothing is masked.
 
     Args:
-        look: how to look.
-        masks: what to look past, each with `rows` queries or one.
-        rows: number of queries.
+        options: causality and window.
+        masks: boolean masks, each with `rows` queries or one.
+        rows: number of queries in the block.
         columns: number of keys.
-        start: place of the first of these queries.
+        start: position of the block's first query.
     """
     masks = tuple(mask[..., :columns] for mask in masks)
-    if look.causal or look.window is not None:
+    if options.causal or options.window is not None:
         row = start + lax.broadcasted_iota("int32", (1, 1, rows, columns), 2)
         column = lax.broadcasted_iota("int32", (1, 1, rows, columns), 3)
-        masks = (*masks, look.sees(row, column))
+        masks = (*masks, options.positional_mask(row, column))
     if not masks:
         return None
-    seen = masks[0]
-    for mask in masks[1:]:
-        seen = seen & mask
-    return seen
+    return functools.reduce(operator.and_, masks)

@@ -1,4 +1,4 @@
-"""Arguments that convolution and pooling share: sizes, layouts and borders."""
+"""Arguments that convolution and pooling share: sizes, layouts and padding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
     "ConvParams",
     "padding_of",
     "from_channels_last",
-    "interior",
+    "count_interior",
     "layout",
     "lowest",
     "per_axis",
@@ -26,27 +26,27 @@ __all__ = [
 ]
 
 Sizes = int | Sequence[int]
-Borders = tuple[tuple[int, int], ...]
+Padding = tuple[tuple[int, int], ...]
 
 
 class ConvParams(NamedTuple):
-    """How a window moves over the spatial axes: one entry for each of them."""
+    """Strides, padding and dilation of a window, one entry for each spatial axis."""
 
     strides: tuple[int, ...]
-    padding: Borders
+    padding: Padding
     dilation: tuple[int, ...]
     groups: int = 1
 
 
 def layout(rank: int) -> lax.ConvDimensionNumbers:
-    """Channels last in inputs and results; (*window, in, out) in kernels."""
+    """Return the layout: channels last, and (*window, in, out) for kernels."""
     space = range(rank)
     data = (0, rank + 1, *[i + 1 for i in space])
     return lax.ConvDimensionNumbers(data, (rank + 1, rank, *space), data)
 
 
 def per_axis(owner: str, argument: str, value: Sizes, rank: int) -> tuple[int, ...]:
-    """One positive integer for each spatial axis, from one for all or a list."""
+    """Return a positive integer for each spatial axis, from one or a sequence."""
     sizes = (value,) * rank if isinstance(value, int) else tuple(value)
     if len(sizes) != rank or min(sizes) < 1:
         expected = f"a positive integer or {rank} of them"
@@ -61,16 +61,16 @@ def padding_of(
     windows: Sequence[int],
     strides: Sequence[int],
     causal: bool = False,
-) -> Borders:
-    """How much each spatial axis is padded, before and after.
+) -> Padding:
+    """Return the padding before and after each spatial axis.
 
     Args:
-        owner: the function's name, for messages.
-        padding: "valid" pads nothing; "same" so that there are `length / stride`
-            windows, rounded up; "causal" so that none looks ahead.
+        owner: name of the function, for error messages.
+        padding: "valid" pads nothing; "same" pads for `length / stride` windows,
+            rounded up; "causal" pads so that no window covers later elements.
         lengths: length of each axis.
         windows: extent of the window along each axis, dilation included.
-        strides: step of the window along each axis.
+        strides: stride of the window along each axis.
         causal: whether "causal" is allowed.
     """
     kind = padding.lower()
@@ -89,28 +89,28 @@ def padding_of(
     return tuple(pairs)
 
 
-def interior(
-    lengths: Sequence[int], window: Sequence[int], sliding: ConvParams
+def count_interior(
+    lengths: Sequence[int], window: Sequence[int], params: ConvParams
 ) -> jax.Array:
-    """How many elements of each window are no padding, with an axis for channels."""
+    """Count the elements of each window that are not padding, (*windows, 1)."""
     counts = jnp.ones((), int)
-    axes = zip(lengths, window, sliding.strides, sliding.padding, strict=True)
-    # Computed where it is used: a table of it can be too large to be kept.
+    axes = zip(lengths, window, params.strides, params.padding, strict=True)
+    # Computed on the device: as a constant it can be too large for the program.
     for length, size, stride, (before, after) in axes:
         count = (before + length + after - size) // stride + 1
         first = jnp.arange(count) * stride - before
-        seen = jnp.minimum(first + size, length) - jnp.maximum(first, 0)
-        counts = counts[..., None] * seen
+        inside = jnp.minimum(first + size, length) - jnp.maximum(first, 0)
+        counts = counts[..., None] * inside
     return counts[..., None]
 
 
 def lowest(dtype: Any) -> np.ndarray:
-    """What no number of a type is below."""
+    """Return the smallest value of a type."""
     floating = jnp.issubdtype(dtype, jnp.floating)
     return np.array(-np.inf if floating else jnp.iinfo(dtype).min, dtype)
 
 
-def _is_last(owner: str, data_format: str | None) -> bool:
+def _is_channels_last(owner: str, data_format: str | None) -> bool:
     layout = config.image_data_format() if data_format is None else data_format
     if layout not in ("channels_last", "channels_first"):
         expected = "'channels_last', 'channels_first' or None"
@@ -119,10 +119,10 @@ def _is_last(owner: str, data_format: str | None) -> bool:
 
 
 def to_channels_last(owner: str, x: jax.Array, data_format: str | None) -> jax.Array:
-    """x with its channels as the last axis."""
-    return x if _is_last(owner, data_format) else jnp.moveaxis(x, 1, -1)
+    """Move the channels of x to the last axis."""
+    return x if _is_channels_last(owner, data_format) else jnp.moveaxis(x, 1, -1)
 
 
 def from_channels_last(owner: str, x: jax.Array, data_format: str | None) -> jax.Array:
-    """The inverse of `to_channels_last`."""
-    return x if _is_last(owner, data_format) else jnp.moveaxis(x, -1, 1)
+    """Move the channels of x back: the inverse of `to_channels_last`."""
+    return x if _is_channels_last(owner, data_format) else jnp.moveaxis(x, -1, 1)

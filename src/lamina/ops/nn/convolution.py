@@ -1,9 +1,9 @@
 """Convolutions over one, two or three spatial axes.
 
-Inside, channels are the last axis and kernels are (*window, in, out). The reference
-form is `lax.conv_general_dilated`; `kernels` may know a faster one. Some of these have
-gradients of their own, which `jax.jvp` and `jax.jacfwd` can't pass, `jax.grad` and
-`jax.hessian` can; with `lamina.config.set_kernel("conv", "reference")` all of them can.
+Internally, channels are the last axis and kernels are (*window, in, out). The reference
+kernel is `lax.conv_general_dilated`; `kernels` may register a faster one. Some of these
+have custom gradients, which support `jax.grad` and `jax.hessian`, but not `jax.jvp` and
+`jax.jacfwd`; `lamina.config.set_kernel("conv", "reference")` supports all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops.kernels import call, reference
+from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.conv_params import (
     ConvParams,
     Sizes,
@@ -31,34 +31,33 @@ from lamina.ops.types import Tensor, array_of
 __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 
-@reference("conv")
-def reference_conv(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
-    """The convolution of (batch, *space, in) with (*window, in / groups, out)."""
+@register_reference("conv")
+def reference_conv(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    """Convolve (batch, *space, in) with (*window, in / groups, out)."""
     return lax.conv_general_dilated(
         x,
         kernel,
-        sliding.strides,
-        sliding.padding,
-        rhs_dilation=sliding.dilation,
+        params.strides,
+        params.padding,
+        rhs_dilation=params.dilation,
         dimension_numbers=layout(kernel.ndim - 2),
-        feature_group_count=sliding.groups,
+        feature_group_count=params.groups,
     )
 
 
-@reference("conv_transpose")
+@register_reference("conv_transpose")
 def reference_conv_transpose(
-    x: jax.Array, kernel: jax.Array, sliding: ConvParams
+    x: jax.Array, kernel: jax.Array, params: ConvParams
 ) -> jax.Array:
-    """The transpose of the convolution by a kernel of shape (*window, out, in)."""
-    spans = zip(kernel.shape, sliding.dilation, strict=False)
-    reach = [(k - 1) * d for k, d in spans]
-    pairs = zip(reach, sliding.padding, strict=True)
+    """Transpose the convolution with a kernel of shape (*window, out, in)."""
+    axes = zip(kernel.shape, params.dilation, params.padding, strict=False)
+    extents = [((k - 1) * d, padding) for k, d, padding in axes]
     return lax.conv_transpose(
         x,
         kernel,
-        sliding.strides,
-        [(far - before, far - after) for far, (before, after) in pairs],
-        rhs_dilation=sliding.dilation,
+        params.strides,
+        [(n - before, n - after) for n, (before, after) in extents],
+        rhs_dilation=params.dilation,
         dimension_numbers=layout(kernel.ndim - 2),
         transpose_kernel=True,
     )
@@ -86,7 +85,7 @@ def _convolve(
                 f"{x.shape[1:-1]} with padding={padding!r}. Use a smaller kernel, a "
                 "smaller dilation or padding='same'."
             )
-    return call("conv", x, kernel, ConvParams(steps, pads, dilation, groups))
+    return dispatch("conv", x, kernel, ConvParams(steps, pads, dilation, groups))
 
 
 @op
@@ -98,18 +97,18 @@ def conv(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> jax.Array:
-    """Slide a kernel over one, two or three axes (cross-correlation).
+    """Convolve over one, two or three axes (cross-correlation).
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space).
         kernel: (*window, channels / groups, filters).
-        strides: step of the window, one for each axis or for all.
+        strides: stride of the window, one for each axis or for all.
         padding: "valid", "same" or, along one axis, "causal".
         data_format: "channels_last" or "channels_first"; `None` for the default.
         dilation_rate: distance between the window's elements.
 
     Raises:
-        ShapeError: the channels do not fit, or the window is larger than the input.
+        ShapeError: the channels do not match, or the window is larger than the input.
 
     Example:
         >>> x = [[[1.0], [2.0], [4.0], [7.0]]]
@@ -122,7 +121,7 @@ def conv(
     channels, depth, filters = x.shape[-1], *kernel.shape[-2:]
     if channels % depth or filters % (channels // depth):
         raise ShapeError(
-            f"conv: {channels} input channels and {filters} filters can't be split "
+            f"conv: {channels} input channels and {filters} filters cannot be split "
             f"into groups of {depth} channels, the kernel's depth. The kernel has "
             f"shape {kernel.shape}."
         )
@@ -140,19 +139,19 @@ def depthwise_conv(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> jax.Array:
-    """A convolution of each channel by itself.
+    """Convolve each channel by itself.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space).
         kernel: (*window, channels, multiplier); the result has
             `channels * multiplier` channels.
-        strides: step of the window.
+        strides: stride of the window.
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first"; `None` for the default.
         dilation_rate: distance between the window's elements.
 
     Raises:
-        ShapeError: the channels do not fit, or the window is larger than the input.
+        ShapeError: the channels do not match, or the window is larger than the input.
     """
     owner, kernel = "depthwise_conv", array_of(kernel)
     x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
@@ -160,8 +159,8 @@ def depthwise_conv(
     channels = x.shape[-1]
     if kernel.shape[-2] != channels:
         raise ShapeError(
-            f"depthwise_conv: the input has {channels} channels, the kernel of shape "
-            f"{kernel.shape} is for {kernel.shape[-2]}."
+            f"depthwise_conv: the input has {channels} channels, but the kernel of "
+            f"shape {kernel.shape} takes {kernel.shape[-2]}."
         )
     flat = kernel.reshape(*kernel.shape[:-2], 1, channels * kernel.shape[-1])
     y = _convolve(owner, x, flat, strides, padding, dilation_rate, channels)
@@ -178,13 +177,13 @@ def separable_conv(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> jax.Array:
-    """A depthwise convolution, then one with a window of a single element.
+    """Apply a depthwise convolution, then a pointwise one.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space).
         depthwise_kernel: (*window, channels, multiplier).
         pointwise_kernel: (*ones, channels * multiplier, filters).
-        strides: step of the window.
+        strides: stride of the window.
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first"; `None` for the default.
         dilation_rate: distance between the window's elements.
@@ -205,67 +204,67 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> jax.Array:
-    """The transpose of `conv`: what gives an input of `conv` from its output.
+    """Apply the transpose of `conv`, from the shape of its output to that of its input.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space).
         kernel: (*window, filters, channels).
-        strides: how many elements of the result one of the input spans.
+        strides: number of output elements for each input element.
         padding: "valid", or "same" for results of `length * stride`.
-        output_padding: what the result is longer than the shortest possible; `None`
-            lets `padding` decide.
+        output_padding: length added to the shortest possible output; `None` follows
+            from `padding`.
         data_format: "channels_last" or "channels_first"; `None` for the default.
         dilation_rate: distance between the window's elements.
 
     Raises:
-        ShapeError: the channels do not fit.
+        ShapeError: the channels do not match.
     """
     owner, kernel = "conv_transpose", array_of(kernel)
     x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
     _check_rank(owner, x, kernel)
     if kernel.shape[-1] != x.shape[-1]:
         raise ShapeError(
-            f"conv_transpose: the input has {x.shape[-1]} channels, the kernel of "
-            f"shape {kernel.shape} is for {kernel.shape[-1]}."
+            f"conv_transpose: the input has {x.shape[-1]} channels, but the kernel of "
+            f"shape {kernel.shape} takes {kernel.shape[-1]}."
         )
     rank = kernel.ndim - 2
     steps = per_axis(owner, "strides", strides, rank)
     dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
     extra: Sequence[int | None] = (None,) * rank
     if output_padding is not None:
-        one = isinstance(output_padding, int)
-        extra = (output_padding,) * rank if one else tuple(output_padding)
+        is_single = isinstance(output_padding, int)
+        extra = (output_padding,) * rank if is_single else tuple(output_padding)
     pads = tuple(
-        _transposed_borders(padding, (k - 1) * d, s, e)
+        _transposed_padding(padding, (k - 1) * d, s, e)
         for k, d, s, e in zip(kernel.shape[:-2], dilation, steps, extra, strict=True)
     )
-    y = call("conv_transpose", x, kernel, ConvParams(steps, pads, dilation))
+    y = dispatch("conv_transpose", x, kernel, ConvParams(steps, pads, dilation))
     return from_channels_last(owner, y, data_format)
 
 
-def _transposed_borders(
-    padding: str, reach: int, stride: int, extra: int | None
+def _transposed_padding(
+    padding: str, extent: int, stride: int, extra: int | None
 ) -> tuple[int, int]:
-    """How much the convolution pads whose transpose has Keras's lengths."""
+    """Return the padding of the convolution whose transpose has Keras's lengths."""
     if padding.lower() == "valid":
-        return 0, -(max(stride - reach - 1, 0) if extra is None else extra)
+        return 0, -(max(stride - extent - 1, 0) if extra is None else extra)
     padding_of("conv_transpose", padding, (), (), ())
-    total = stride if extra is None else (reach + 1) % 2 + extra
-    total += reach - 1
-    before = min(total - total // 2, reach)
-    return reach - before, reach - (total - before)
+    total = stride if extra is None else (extent + 1) % 2 + extra
+    total += extent - 1
+    before = min(total - total // 2, extent)
+    return extent - before, extent - (total - before)
 
 
 def add_bias(outputs: jax.Array, bias: jax.Array, data_format: str) -> jax.Array:
-    """The outputs of a convolution plus a number for each channel."""
+    """Add a bias for each channel to the outputs of a convolution."""
     if data_format == "channels_last":
-        return call("add_bias", outputs, bias)
+        return dispatch("add_bias", outputs, bias)
     return outputs + jnp.expand_dims(bias, range(1, outputs.ndim - 1))
 
 
-@reference("add_bias")
+@register_reference("add_bias")
 def reference_add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
-    """The sum."""
+    """Add the bias to the last axis."""
     return x + bias
 
 

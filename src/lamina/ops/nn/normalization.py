@@ -1,4 +1,4 @@
-"""Normalizations: to mean 0 and variance 1, or to length 1."""
+"""Batch, layer, RMS and vector normalization."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def batch_normalization(
     scale: Tensor | None = None,
     epsilon: float = 1e-3,
 ) -> jax.Array:
-    """(x - mean) / sqrt(variance + epsilon) * scale + offset, channel by channel.
+    """Compute (x - mean) / sqrt(variance + epsilon) * scale + offset per channel.
 
     Args:
         x: any float array.
-        mean: one for each channel.
-        variance: one for each channel.
+        mean: mean of each channel.
+        variance: variance of each channel.
         axis: the axis of channels.
-        offset: one for each channel, or none.
-        scale: one for each channel, or none.
-        epsilon: keeps the root away from 0.
+        offset: offset of each channel, or `None`.
+        scale: scale of each channel, or `None`.
+        epsilon: added to the variance for numerical stability.
     """
     x = float_array(x)
     if not -x.ndim <= axis < x.ndim:
@@ -54,8 +54,8 @@ def batch_normalization(
     for name, vector in vectors.items():
         if vector is not None and array_of(vector).size != x.shape[axis]:
             raise ShapeError(
-                f"batch_normalization: `{name}` must have {x.shape[axis]} numbers, one "
-                f"for each channel. Received: shape {array_of(vector).shape}."
+                f"batch_normalization: `{name}` must have {x.shape[axis]} elements, "
+                f"one for each channel. Received: shape {array_of(vector).shape}."
             )
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
@@ -65,7 +65,7 @@ def batch_normalization(
     shift = -array_of(mean) * factor
     if offset is not None:
         shift = shift + array_of(offset)
-    # One multiplication and one addition for each element, as few as there can be.
+    # In this form, each element takes one multiplication and one addition.
     return x * factor.reshape(shape) + shift.reshape(shape)
 
 
@@ -78,33 +78,33 @@ def layer_normalization(
     epsilon: float | None = None,
     rms_scaling: bool = False,
 ) -> jax.Array:
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, row by row.
+    """Compute (x - mean) / sqrt(variance + epsilon) * gamma + beta over some axes.
 
     Args:
-        x: any float array; 16-bit ones are computed in 32 bits.
-        gamma: scale, in the shape of the normalised axes, or none.
-        beta: offset, in the shape of the normalised axes, or none.
-        axis: what to normalise over.
-        epsilon: keeps the root away from 0; `None` for `config.epsilon()`.
-        rms_scaling: deprecated, as in Keras: leave the mean and `beta` out. Use
-            `rms_normalization`.
+        x: any float array; 16-bit floats are computed in float32.
+        gamma: scale, in the shape of the normalized axes, or `None`.
+        beta: offset, in the shape of the normalized axes, or `None`.
+        axis: the axes to normalize over.
+        epsilon: added to the variance; `None` for `config.epsilon()`.
+        rms_scaling: deprecated, as in Keras: do not subtract the mean or add `beta`.
+            Use `rms_normalization`.
 
     Reference: Ba et al. 2016, https://arxiv.org/abs/1607.06450
     """
     x = float_array(x)
-    wide = upcast(x)
-    mean, variance = moments(wide, axis, keepdims=True)
+    x32 = upcast(x)
+    mean, variance = moments(x32, axis, keepdims=True)
     factor = lax.rsqrt(variance + _epsilon(epsilon))
     if gamma is not None:
-        factor = factor * _along(gamma, wide, axis)
+        factor = factor * _expand_to_axes(gamma, x32, axis)
     if rms_scaling:
         message = "layer_normalization: `rms_scaling` is deprecated. Use "
         warnings.warn(message + "`ops.rms_normalization`.", UserWarning, stacklevel=3)
-        return (wide * factor).astype(x.dtype)
+        return (x32 * factor).astype(x.dtype)
     shift = -mean * factor
     if beta is not None:
-        shift = shift + _along(beta, wide, axis)
-    return (wide * factor + shift).astype(x.dtype)
+        shift = shift + _expand_to_axes(beta, x32, axis)
+    return (x32 * factor + shift).astype(x.dtype)
 
 
 @op
@@ -114,20 +114,25 @@ def rms_normalization(
     axis: int | Sequence[int] = -1,
     epsilon: float | None = None,
 ) -> jax.Array:
-    """x / sqrt(mean(x**2) + epsilon) * scale; arguments as in `layer_normalization`.
+    """Compute x / sqrt(mean(x**2) + epsilon) * scale.
 
-    A `scale` of the rank of x is multiplied as it is.
+    The arguments are those of `layer_normalization`. A `scale` of the rank of x
+    broadcasts.
 
     Reference: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467
     """
     x = float_array(x)
-    wide = upcast(x)
-    power = jnp.mean(jnp.square(wide), axes_of(axis), keepdims=True)
-    result = wide * lax.rsqrt(power + _epsilon(epsilon))
+    x32 = upcast(x)
+    power = jnp.mean(jnp.square(x32), axes_of(axis), keepdims=True)
+    result = x32 * lax.rsqrt(power + _epsilon(epsilon))
     if scale is not None:
         scale = array_of(scale)
-        whole = scale.ndim == x.ndim
-        factor = scale.astype(wide.dtype) if whole else _along(scale, wide, axis)
+        has_full_rank = scale.ndim == x.ndim
+        factor = (
+            scale.astype(x32.dtype)
+            if has_full_rank
+            else _expand_to_axes(scale, x32, axis)
+        )
         result = result * factor
     return result.astype(x.dtype)
 
@@ -136,7 +141,9 @@ def _epsilon(epsilon: float | None) -> float:
     return config.epsilon() if epsilon is None else epsilon
 
 
-def _along(value: Tensor, x: jax.Array, axis: int | Sequence[int]) -> jax.Array:
+def _expand_to_axes(
+    value: Tensor, x: jax.Array, axis: int | Sequence[int]
+) -> jax.Array:
     value = array_of(value).astype(x.dtype)
     axes = {a % x.ndim for a in ([axis] if isinstance(axis, int) else axis)}
     return value.reshape([n if i in axes else 1 for i, n in enumerate(x.shape)])
@@ -149,22 +156,22 @@ def normalize(
     order: int = 2,
     epsilon: float | None = None,
 ) -> jax.Array:
-    """x / max(norm(x), epsilon).
+    """Compute x / max(norm(x), epsilon).
 
     Args:
         x: any float array.
-        axis: what to measure the norm along; `None` for the whole array.
+        axis: the axes of the norm; `None` for the whole array.
         order: 1 for the sum of absolute values, 2 for the Euclidean norm, ...
         epsilon: the smallest divisor; `None` for `config.epsilon()`.
     """
     x = float_array(x)
     check_arguments("normalize", {"order": positive_int}, {"order": order})
-    smallest = _epsilon(epsilon)
+    minimum = _epsilon(epsilon)
     axes = axes_of(axis)
     if order == 2:
         squares = jnp.sum(jnp.square(x), axes, keepdims=True)
-        # The root of 0 has no gradient; the maximum comes first.
-        return x * lax.rsqrt(jnp.maximum(squares, smallest**2))
+        # The maximum is taken first, since the square root has no gradient at 0.
+        return x * lax.rsqrt(jnp.maximum(squares, minimum**2))
     powers = jnp.sum(jnp.abs(x) ** order, axes, keepdims=True)
-    size = powers ** (1 / order)
-    return x / jnp.maximum(size, smallest)
+    length = powers ** (1 / order)
+    return x / jnp.maximum(length, minimum)

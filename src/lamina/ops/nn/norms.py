@@ -1,4 +1,4 @@
-"""Centring and scaling by mean and variance; `kernels` may know a faster form."""
+"""Standardization by mean and variance; `kernels` may register a faster kernel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels import call, reference
+from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.types import upcast
 
 __all__ = ["Standardized", "standardize"]
@@ -16,11 +16,11 @@ __all__ = ["Standardized", "standardize"]
 Standardized = tuple[jax.Array, jax.Array, jax.Array]
 
 
-@reference("standardize")
+@register_reference("standardize")
 def reference_standardize(
     x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: tuple[int, ...]
 ) -> Standardized:
-    """Mean first, then the squares of what is left: nothing cancels."""
+    """Compute the variance from centred values, which avoids cancellation."""
     centred = upcast(x)
     mean = jnp.mean(centred, axes, keepdims=True)
     centred = centred - mean
@@ -34,13 +34,13 @@ def reference_standardize(
 def standardize(
     x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: tuple[int, ...]
 ) -> Standardized:
-    """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance.
+    """Return `gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance.
 
     Args:
         x: any shape.
-        gamma: a factor that spreads over x, or none.
-        beta: an offset of that shape, or none.
-        epsilon: keeps the square root away from zero.
-        axes: what mean and variance are taken over, not negative.
+        gamma: scale that broadcasts to x, or `None`.
+        beta: offset of the same shape, or `None`.
+        epsilon: added to the variance for numerical stability.
+        axes: non-negative axes to reduce.
     """
-    return call("standardize", x, gamma, beta, epsilon, axes)
+    return dispatch("standardize", x, gamma, beta, epsilon, axes)

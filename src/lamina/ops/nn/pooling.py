@@ -1,4 +1,4 @@
-"""Maxima and means of windows."""
+"""Max and average pooling."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops.kernels import call, reference
+from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.conv_params import (
     ConvParams,
     Sizes,
+    count_interior,
     from_channels_last,
-    interior,
     lowest,
     padding_of,
     per_axis,
@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 
-def _windows(
+def _pool_params(
     owner: str, x: jax.Array, pool_size: Sizes, strides: Any, padding: str
 ) -> tuple[tuple[int, ...], ConvParams]:
-    """The window over x, whose channels are last, and how it moves."""
+    """Return the window over a channels-last x, and its parameters."""
     rank = x.ndim - 2
     size = per_axis(owner, "pool_size", pool_size, rank)
     steps = size if strides is None else per_axis(owner, "strides", strides, rank)
@@ -50,33 +50,33 @@ def _windows(
     return size, ConvParams(steps, pads, (1,) * rank)
 
 
-def _reduced(
+def _reduce_windows(
     x: jax.Array,
     function: Any,
-    start: Any,
+    initial: Any,
     window: tuple[int, ...],
-    sliding: ConvParams,
+    params: ConvParams,
 ) -> jax.Array:
-    padding = [(0, 0), *sliding.padding, (0, 0)]
-    strides = (1, *sliding.strides, 1)
-    return lax.reduce_window(x, start, function, (1, *window, 1), strides, padding)
+    padding = [(0, 0), *params.padding, (0, 0)]
+    strides = (1, *params.strides, 1)
+    return lax.reduce_window(x, initial, function, (1, *window, 1), strides, padding)
 
 
-@reference("max_pool")
+@register_reference("max_pool")
 def reference_max(
-    x: jax.Array, window: tuple[int, ...], sliding: ConvParams
+    x: jax.Array, window: tuple[int, ...], params: ConvParams
 ) -> jax.Array:
-    """The maximum of each window; the first of equal ones gets the gradient."""
-    return _reduced(x, lax.max, lowest(x.dtype), window, sliding)
+    """Compute maxima; the first of equal elements gets the gradient."""
+    return _reduce_windows(x, lax.max, lowest(x.dtype), window, params)
 
 
-@reference("average_pool")
+@register_reference("average_pool")
 def reference_average(
-    x: jax.Array, window: tuple[int, ...], sliding: ConvParams
+    x: jax.Array, window: tuple[int, ...], params: ConvParams
 ) -> jax.Array:
-    """The mean of what of each window lies inside the input."""
-    total = _reduced(x, lax.add, np.zeros((), x.dtype), window, sliding)
-    return total / interior(x.shape[1:-1], window, sliding).astype(x.dtype)
+    """Compute means over the elements of each window that are not padding."""
+    total = _reduce_windows(x, lax.add, np.zeros((), x.dtype), window, params)
+    return total / count_interior(x.shape[1:-1], window, params).astype(x.dtype)
 
 
 @op
@@ -87,13 +87,13 @@ def max_pool(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> jax.Array:
-    """The maximum of each window.
+    """Compute the maximum of each window.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space).
         pool_size: size of the window, one for each axis or for all.
-        strides: step of the window; `None` for its size.
-        padding: "valid" leaves out windows that would overhang, "same" keeps them.
+        strides: stride of the window; `None` for its size.
+        padding: "valid" for windows inside the input only, "same" to pad the input.
         data_format: "channels_last" or "channels_first"; `None` for the default.
 
     Example:
@@ -101,8 +101,8 @@ def max_pool(
         [5.0, 3.0]
     """
     x = to_channels_last("max_pool", array_of(inputs), data_format)
-    window, sliding = _windows("max_pool", x, pool_size, strides, padding)
-    y = call("max_pool", x, window, sliding)
+    window, params = _pool_params("max_pool", x, pool_size, strides, padding)
+    y = dispatch("max_pool", x, window, params)
     return from_channels_last("max_pool", y, data_format)
 
 
@@ -114,13 +114,13 @@ def average_pool(
     padding: str = "valid",
     data_format: str | None = None,
 ) -> jax.Array:
-    """The mean of each window, of what lies inside the input.
+    """Compute the mean of each window, without padding.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space).
         pool_size: size of the window, one for each axis or for all.
-        strides: step of the window; `None` for its size.
-        padding: "valid" leaves out windows that would overhang, "same" keeps them.
+        strides: stride of the window; `None` for its size.
+        padding: "valid" for windows inside the input only, "same" to pad the input.
         data_format: "channels_last" or "channels_first"; `None` for the default.
 
     Example:
@@ -128,8 +128,8 @@ def average_pool(
         [3.0, 2.0]
     """
     x = to_channels_last("average_pool", array_of(inputs), data_format)
-    window, sliding = _windows("average_pool", x, pool_size, strides, padding)
-    y = call("average_pool", x, window, sliding)
+    window, params = _pool_params("average_pool", x, pool_size, strides, padding)
+    y = dispatch("average_pool", x, window, params)
     return from_channels_last("average_pool", y, data_format)
 
 
@@ -137,9 +137,9 @@ def average_pool(
 def adaptive_average_pool(
     inputs: Tensor, output_size: Sizes, data_format: str | None = None
 ) -> jax.Array:
-    """The mean of each of a given number of windows that cover the input.
+    """Compute the means of a given number of windows that cover the input.
 
-    Of `n` windows over `length` elements, window i reaches from
+    Of `n` windows over `length` elements, window i spans
     `floor(i * length / n)` to `ceil((i + 1) * length / n)`.
 
     Args:
@@ -154,9 +154,9 @@ def adaptive_average_pool(
     x = to_channels_last("adaptive_average_pool", float_array(inputs), data_format)
     counts = per_axis("adaptive_average_pool", "output_size", output_size, x.ndim - 2)
     for axis, count in enumerate(counts, start=1):
-        places, seen = _covering(x.shape[axis], count)
-        weights = (seen / seen.sum(1, keepdims=True)).astype(x.dtype)
-        windows = jnp.moveaxis(jnp.take(x, places, axis), (axis, axis + 1), (-2, -1))
+        indices, valid = _cover(x.shape[axis], count)
+        weights = (valid / valid.sum(1, keepdims=True)).astype(x.dtype)
+        windows = jnp.moveaxis(jnp.take(x, indices, axis), (axis, axis + 1), (-2, -1))
         x = jnp.moveaxis(jnp.sum(windows * weights, -1), -1, axis)
     return from_channels_last("adaptive_average_pool", x, data_format)
 
@@ -165,7 +165,9 @@ def adaptive_average_pool(
 def adaptive_max_pool(
     inputs: Tensor, output_size: Sizes, data_format: str | None = None
 ) -> jax.Array:
-    """The maximum of each window; windows and arguments as in `adaptive_average_pool`.
+    """Compute the maxima of a given number of windows that cover the input.
+
+    Windows and arguments are those of `adaptive_average_pool`.
 
     Example:
         >>> adaptive_max_pool([[[1.0], [2.0], [6.0]]], 2).ravel().tolist()
@@ -174,14 +176,14 @@ def adaptive_max_pool(
     x = to_channels_last("adaptive_max_pool", array_of(inputs), data_format)
     counts = per_axis("adaptive_max_pool", "output_size", output_size, x.ndim - 2)
     for axis, count in enumerate(counts, start=1):
-        places, _ = _covering(x.shape[axis], count)
-        x = jnp.max(jnp.take(x, places, axis), axis + 1)
+        indices, _ = _cover(x.shape[axis], count)
+        x = jnp.max(jnp.take(x, indices, axis), axis + 1)
     return from_channels_last("adaptive_max_pool", x, data_format)
 
 
-def _covering(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The elements of each window, the last one repeated, and which are no repeats."""
+def _cover(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of each window, padded by repeats, and the valid ones."""
     starts = np.arange(count) * length // count
     ends = -(-(np.arange(count) + 1) * length // count)
-    places = starts[:, None] + np.arange((ends - starts).max())
-    return np.minimum(places, ends[:, None] - 1), places < ends[:, None]
+    indices = starts[:, None] + np.arange((ends - starts).max())
+    return np.minimum(indices, ends[:, None] - 1), indices < ends[:, None]

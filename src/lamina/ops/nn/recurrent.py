@@ -1,34 +1,34 @@
-"""Recurrent cells along time; `kernels` may know a faster form."""
+"""Recurrent cells along time; `kernels` may register a faster kernel."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lamina.ops.kernels import call, reference
+from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, run_states
 
 __all__ = ["recurrence"]
 
 
-@reference("recurrence")
+@register_reference("recurrence")
 def reference_recurrence(
-    rule: CellSpec,
+    cell: CellSpec,
     projected: Any,
     states: list[Any],
     weights: Weights,
     noise: list[Any],
     loop: Loop,
 ) -> Run:
-    """Step after step, as the cell does it."""
+    """Run the cell step by step."""
 
     def advance(old: list[Any], x: Any) -> list[Any]:
-        return weights.advance(rule, x, old, noise)
+        return weights.advance(cell, x, old, noise)
 
     return run_states(advance, states, projected, loop)
 
 
 def recurrence(
-    rule: CellSpec,
+    cell: CellSpec,
     projected: Any,
     states: list[Any],
     weights: Weights,
@@ -38,11 +38,11 @@ def recurrence(
     """Run a cell along time.
 
     Args:
-        rule: the cell.
+        cell: the cell.
         projected: the inputs' part of the gates, (time, batch, gates * units).
-        states: where to begin, each (batch, units).
-        weights: what it multiplies what is fed back by, and adds to its gates.
-        noise: dropout masks of the output fed back: none, or one for each gate.
-        loop: how to go along time.
+        states: the initial states, each (batch, units).
+        weights: its recurrent kernel and bias.
+        noise: dropout masks of the recurrent input: none, or one for each gate.
+        loop: options of the loop over time.
     """
-    return call("recurrence", rule, projected, states, weights, noise, loop)
+    return dispatch("recurrence", cell, projected, states, weights, noise, loop)

@@ -11,7 +11,7 @@ import numpy as np
 from lamina.core.random import make_seed
 from lamina.data.feeds import Feed
 from lamina.errors import StateError
-from lamina.ops.kernels import autotune as tuning
+from lamina.ops.kernels import autotune
 from lamina.training.callbacks import (
     BackupAndRestore,
     CallbackList,
@@ -61,7 +61,7 @@ class CheckpointManager:
         self._files = resume.files() if resume is not None else []
         if self._saved is not None:
             # Of forms that were timed, the same ones: another has other roundings.
-            tuning.reuse(self._saved.get("forms", {}))
+            autotune.reuse_kernels(self._saved.get("forms", {}))
         self._written: TrainPosition | None = None
         self.logs: dict[str, Any] = {}  # of an epoch that only lacks its end
         self.complete = False  # whether `fit` has come to its end
@@ -208,7 +208,8 @@ class CheckpointManager:
         self._written = place
         snapshot = capture(
             self._model, self._callbacks, place, bad, record=self._record,
-            versions=versions(), stream=stream, logs=logs, forms=tuning.choices(),
+            versions=versions(), stream=stream, logs=logs,
+            forms=autotune.selected_kernels(),
         )  # fmt: skip
         self._checkpoints.write(place.step + place.batch, place.epoch, snapshot)
 

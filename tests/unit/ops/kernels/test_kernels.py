@@ -216,7 +216,7 @@ def test_calls_of_onednn_are_transformed(op, name, strides, kernel, way, many):
 @pytest.mark.parametrize("filters", [2, 5])
 @pytest.mark.parametrize("images", [7, 8, 16, 21, 24])
 def test_a_few_images_at_a_time_give_the_whole_gradient(images, filters, monkeypatch):
-    monkeypatch.setattr(onednn, "_CACHE", 0)  # as few as there may be: eight
+    monkeypatch.setattr(onednn, "_CACHE_BYTES", 0)  # the minimum: eight images
     x, kernel = floats(images, 5, 4, 3), floats(3, 2, 3, filters)
     sliding = ConvParams((1, 1), ((1, 0), (0, 1)), (1, 1))
     dy = floats(images, 4, 4, filters, seed=1)

@@ -126,7 +126,7 @@ def test_rms_normalization_takes_a_scale_of_the_whole_shape():
         (
             lambda x: ops.batch_normalization(x, x[0], x[0], -1, offset=x[0, :2]),
             ShapeError,
-            "`offset` must have 5 numbers",
+            "`offset` must have 5 elements",
         ),
         (lambda x: ops.batch_normalization(x, x[0], x[0], 2), ShapeError, "no axis 2"),
         (

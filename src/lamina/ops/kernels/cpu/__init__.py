@@ -1,4 +1,4 @@
-"""Forms for CPUs; importing a file puts its forms into the table."""
+"""Kernels for CPUs; importing a module registers its kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms of attention for CPUs."""
+"""Attention kernels for CPUs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.table import kernel
+from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.attention_mask import (
     MASK_VALUE,
     AttentionConfig,
     AttentionDropout,
-    seen_keys,
+    combine_masks,
 )
 from lamina.ops.types import upcast
 
@@ -23,11 +23,11 @@ __all__ = ["blockwise_attention"]
 
 Arrays = tuple[Any, ...]
 
-# How many queries are looked at together: more of them where that leaves out no keys.
-_FEW, _MANY = 64, 128
-_LONG = 512
-# Blocks in a loop use the same memory in turn, while XLA has others side by side. Those
-# of one loop look at the same keys: several loops leave out more of them.
+# Queries in a block. Short causal sequences use small blocks, which skip more keys.
+_SMALL_BLOCK, _LARGE_BLOCK = 64, 128
+_SHORT_LENGTH = 512
+# The blocks of one loop share memory and read the same keys. With causal attention,
+# several loops skip more keys than one.
 _LOOPS = 8
 
 
@@ -37,88 +37,104 @@ def _is_plain(
     v: Any,
     bias: Any,
     masks: Any,
-    look: AttentionConfig,
-    drop: AttentionDropout | None,
+    options: AttentionConfig,
+    dropout: AttentionDropout | None,
 ) -> bool:
-    """nothing but masks changes the scores: some rows of them are enough at a time"""
-    some = min(q.shape[1], k.shape[1]) > 0
-    return some and bias is None and look.soft_cap is None
+    """Return whether the scores are products and masks only."""
+    not_empty = min(q.shape[1], k.shape[1]) > 0
+    return not_empty and bias is None and options.soft_cap is None
 
 
-@kernel("attention", "cpu", when=_is_plain, can=_is_plain)
+@register_kernel(
+    "attention",
+    "cpu",
+    "The scores of one block of queries at a time need less memory.",
+    supports=_is_plain,
+)
 def blockwise_attention(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
     bias: Any,
     masks: Arrays,
-    look: AttentionConfig,
-    drop: AttentionDropout | None,
+    options: AttentionConfig,
+    dropout: AttentionDropout | None,
 ) -> jax.Array:
-    """The scores of some queries at a time, against the keys that they can see.
+    """Compute attention for one block of queries after the other.
 
-    For the gradient they are computed again, which takes no longer than reading them:
-    memory grows with the length, not with its square. As every `custom_vjp`, it has no
+    The backward pass recomputes the scores, which takes no longer than reading them.
+    Memory grows with the length, not with its square. As every `custom_vjp`, it has no
     forward-mode derivative.
     """
-    # Turned once: XLA would do it again, and what comes before, for each product.
-    turned = tuple(x.swapaxes(1, 2) for x in (query, key, value))
-    q, k, v = lax.optimization_barrier(turned)
-    y: Any = _attend(look, (q, k, v), masks, drop)
+    # The barrier keeps XLA from fusing the transposes into each product.
+    transposed = tuple(x.swapaxes(1, 2) for x in (query, key, value))
+    q, k, v = lax.optimization_barrier(transposed)
+    y: Any = _attend(options, (q, k, v), masks, dropout)
     return y.swapaxes(1, 2)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _attend(
-    look: AttentionConfig, qkv: Arrays, masks: Arrays, drop: AttentionDropout | None
+    options: AttentionConfig,
+    qkv: Arrays,
+    masks: Arrays,
+    dropout: AttentionDropout | None,
 ) -> jax.Array:
-    return _forward(look, qkv, masks, drop)[0]
+    return _forward(options, qkv, masks, dropout)[0]
 
 
 def _forward(
-    look: AttentionConfig, qkv: Arrays, masks: Arrays, drop: AttentionDropout | None
+    options: AttentionConfig,
+    qkv: Arrays,
+    masks: Arrays,
+    dropout: AttentionDropout | None,
 ) -> tuple[jax.Array, Any]:
     q, k, v = qkv
 
-    def block(_: Any, rows: _Rows) -> tuple[None, Arrays]:
-        scores = _scores(look, q, k, masks, rows)
-        top = jnp.max(scores, -1, keepdims=True)
-        shares = jnp.exp(scores - top)
-        total = jnp.sum(shares, -1, keepdims=True)
-        kept = rows.kept(drop, shares, q, k)
-        y = _product("bnts,bnsh->bnth", kept, v[:, :, : rows.keys]) / total
-        return None, (y, top, total)
+    def attend(_: Any, block: _Block) -> tuple[None, Arrays]:
+        scores = _scores(options, q, k, masks, block)
+        maximum = jnp.max(scores, -1, keepdims=True)
+        weights = jnp.exp(scores - maximum)
+        total = jnp.sum(weights, -1, keepdims=True)
+        weights = block.apply_dropout(dropout, weights, q, k)
+        y = _einsum("bnts,bnsh->bnth", weights, v[:, :, : block.keys]) / total
+        return None, (y, maximum, total)
 
-    _, (y, top, total) = _over_rows(block, None, q, k, masks, look)
+    _, (y, maximum, total) = _scan_blocks(attend, None, q, k, masks, options)
     y = y.astype(v.dtype)
-    return y, (qkv, y, top, total, masks, drop)
+    return y, (qkv, y, maximum, total, masks, dropout)
 
 
-def _backward(look: AttentionConfig, residuals: Any, dy: jax.Array) -> tuple[Any, ...]:
-    (q, k, v), y, top, total, masks, drop = residuals
-    # Divided here, where arrays are small, and not among the shares.
+def _backward(
+    options: AttentionConfig, residuals: Any, dy: jax.Array
+) -> tuple[Any, ...]:
+    (q, k, v), y, maximum, total, masks, dropout = residuals
+    # Dividing dy, not the weights, touches fewer elements.
     dy = lax.optimization_barrier(upcast(dy) / total)
-    fall = jnp.sum(dy * upcast(y), -1, keepdims=True)
+    dtotal = jnp.sum(dy * upcast(y), -1, keepdims=True)
 
-    def block(sums: Arrays, rows: _Rows) -> tuple[Arrays, Arrays]:
-        slope, some = rows.of(dy), rows.of(upcast(q)) * look.scale
-        shares = jnp.exp(_scores(look, q, k, masks, rows) - rows.of(top))
-        change = _product("bnth,bnsh->bnts", slope, v[:, :, : rows.keys])
-        change = shares * (rows.kept(drop, change, q, k) - rows.of(fall))
-        # A hidden key has no share, unless the query sees nothing at all.
-        if masks or look.window is not None:
-            change = jnp.where(rows.seen(look, masks), change, 0)
-        # Transposed products of this form take half as long as those of shares first.
+    def differentiate(sums: Arrays, block: _Block) -> tuple[Arrays, Arrays]:
+        block_dy, queries = block.slice(dy), block.slice(upcast(q)) * options.scale
+        scores = _scores(options, q, k, masks, block)
+        weights = jnp.exp(scores - block.slice(maximum))
+        dweights = _einsum("bnth,bnsh->bnts", block_dy, v[:, :, : block.keys])
+        dweights = block.apply_dropout(dropout, dweights, q, k)
+        dscores = weights * (dweights - block.slice(dtotal))
+        # A masked key has weight 0, unless the query sees no key at all.
+        if masks or options.window is not None:
+            dscores = jnp.where(block.mask(options, masks), dscores, 0)
+        weights = block.apply_dropout(dropout, weights, q, k)
+        # With the weights as the second operand these take half as long.
         parts = (
-            _product("bnth,bnts->bnhs", some, change),
-            _product("bnth,bnts->bnhs", slope, rows.kept(drop, shares, q, k)),
+            _einsum("bnth,bnts->bnhs", queries, dscores),
+            _einsum("bnth,bnts->bnhs", block_dy, weights),
         )
-        sums = tuple(_plus(a, b) for a, b in zip(sums, parts, strict=True))
-        turn = _product("bnts,bnsh->bnth", change, k[:, :, : rows.keys])
-        return sums, (turn * look.scale,)
+        sums = tuple(_add_keys(a, b) for a, b in zip(sums, parts, strict=True))
+        dq = _einsum("bnts,bnsh->bnth", dscores, k[:, :, : block.keys])
+        return sums, (dq * options.scale,)
 
     zeros = tuple(jnp.zeros_like(upcast(x)).swapaxes(2, 3) for x in (k, v))
-    sums, (dq,) = _over_rows(block, zeros, q, k, masks, look)
+    sums, (dq,) = _scan_blocks(differentiate, zeros, q, k, masks, options)
     dk, dv = (x.swapaxes(2, 3) for x in sums)
     dqkv = dq.astype(q.dtype), dk.astype(k.dtype), dv.astype(v.dtype)
     return dqkv, None, None
@@ -127,91 +143,94 @@ def _backward(look: AttentionConfig, residuals: Any, dy: jax.Array) -> tuple[Any
 _attend.defvjp(_forward, _backward)
 
 
-class _Rows(NamedTuple):
-    """Some queries next to each other, and how many keys they look at."""
+class _Block(NamedTuple):
+    """Adjacent queries, and the number of keys that they attend to."""
 
     start: Any
-    number: int
+    size: int
     keys: int
 
-    def of(self, x: Any) -> Any:
-        """Their rows of an array; its only row if there is one for all."""
-        if x.shape[2] in (1, self.number):
+    def slice(self, x: Any) -> Any:
+        """Slice the block's rows out of an array; length 1 broadcasts."""
+        if x.shape[2] in (1, self.size):
             return x
-        return lax.dynamic_slice_in_dim(x, self.start, self.number, 2)
+        return lax.dynamic_slice_in_dim(x, self.start, self.size, 2)
 
-    def seen(self, look: AttentionConfig, masks: Arrays) -> Any:
-        """Which of their scores count."""
-        masks = tuple(self.of(mask) for mask in masks)
-        return seen_keys(look, masks, self.number, self.keys, self.start)
+    def mask(self, options: AttentionConfig, masks: Arrays) -> Any:
+        """Combine the block's rows of all masks."""
+        masks = tuple(self.slice(mask) for mask in masks)
+        return combine_masks(options, masks, self.size, self.keys, self.start)
 
-    def kept(self, drop: AttentionDropout | None, shares: Any, q: Any, k: Any) -> Any:
-        """Their shares, or what is like these, with those that are dropped at 0."""
-        if drop is None:
-            return shares
-        return drop.of(shares, q.shape[2], k.shape[2], self.start)
+    def apply_dropout(
+        self, dropout: AttentionDropout | None, weights: Any, q: Any, k: Any
+    ) -> Any:
+        """Apply dropout to the block's attention weights, or to their gradient."""
+        if dropout is None:
+            return weights
+        return dropout.apply(weights, q.shape[2], k.shape[2], self.start)
 
 
 def _scores(
-    look: AttentionConfig, q: Any, k: Any, masks: Arrays, rows: _Rows
+    options: AttentionConfig, q: Any, k: Any, masks: Arrays, block: _Block
 ) -> jax.Array:
-    """How well some queries match the keys that they look at."""
-    some = upcast(rows.of(q)) * look.scale
-    scores = _product("bnth,bnsh->bnts", some, k[:, :, : rows.keys])
-    seen = rows.seen(look, masks)
-    return scores if seen is None else jnp.where(seen, scores, MASK_VALUE)
+    """Compute the masked scores of a block of queries."""
+    queries = upcast(block.slice(q)) * options.scale
+    scores = _einsum("bnth,bnsh->bnts", queries, k[:, :, : block.keys])
+    mask = block.mask(options, masks)
+    return scores if mask is None else jnp.where(mask, scores, MASK_VALUE)
 
 
-def _product(equation: str, a: jax.Array, b: jax.Array) -> jax.Array:
+def _einsum(equation: str, a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.einsum(equation, upcast(a), upcast(b))
 
 
-def _plus(whole: jax.Array, part: jax.Array) -> jax.Array:
-    """The sum, where the second may have the first keys only."""
-    missing = whole.shape[-1] - part.shape[-1]
-    return whole + jnp.pad(part, [(0, 0)] * 3 + [(0, missing)])
+def _add_keys(total: jax.Array, part: jax.Array) -> jax.Array:
+    """Add an array that may have the first keys only."""
+    missing = total.shape[-1] - part.shape[-1]
+    return total + jnp.pad(part, [(0, 0)] * 3 + [(0, missing)])
 
 
-def _over_rows(
-    block: Callable[..., Any],
+def _scan_blocks(
+    function: Callable[..., Any],
     carry: Any,
     q: Any,
     k: Any,
     masks: Arrays,
-    look: AttentionConfig,
+    options: AttentionConfig,
 ) -> tuple[Any, Arrays]:
-    """What `block` carries along, and what it gives for all rows.
+    """Call `function(carry, block)` for every block of queries.
 
-    `block` is called with what is carried and with the rows.
+    Returns:
+        The last carry, and the outputs of all blocks, concatenated along the queries.
     """
     length, keys = q.shape[2], k.shape[2]
-    # A query that sees nothing looks at all keys alike, so that all must be there.
-    skips = look.causal and not masks
-    size = _FEW if skips and length <= _LONG else _MANY
+    # A query whose keys are all masked averages over all keys, so none may be skipped.
+    skips = options.causal and not masks
+    size = _SMALL_BLOCK if skips and length <= _SHORT_LENGTH else _LARGE_BLOCK
     blocks = length // size
-    each = max(2, -(-blocks // _LOOPS) if skips else blocks)
-    looped = blocks - (blocks % each == 1) if blocks > 2 else 0
-    done: list[Arrays] = []
-    for first in range(0, looped, each):
-        some = min(each, looped - first)
-        end = min(keys, (first + some) * size) if skips else keys
+    per_loop = max(2, -(-blocks // _LOOPS) if skips else blocks)
+    looped = blocks - (blocks % per_loop == 1) if blocks > 2 else 0
+    outputs: list[Arrays] = []
+    for first in range(0, looped, per_loop):
+        count = min(per_loop, looped - first)
+        end = min(keys, (first + count) * size) if skips else keys
 
-        def turn(carry: Any, start: Any, end: int = end) -> Any:
-            return block(carry, _Rows(start, size, end))
+        def body(carry: Any, start: Any, end: int = end) -> Any:
+            return function(carry, _Block(start, size, end))
 
-        starts = size * (first + jnp.arange(some))
-        carry, stacked = lax.scan(turn, carry, starts)
-        done.append(tuple(_joined(x) for x in stacked))
+        starts = size * (first + jnp.arange(count))
+        carry, stacked = lax.scan(body, carry, starts)
+        outputs.append(tuple(_merge_blocks(x) for x in stacked))
     for start in range(looped * size, length, size):
-        rows = min(size, length - start)
-        end = min(keys, start + rows) if skips else keys
-        carry, last = block(carry, _Rows(start, rows, end))
-        done.append(last)
-    parts = zip(*done, strict=True)
+        rest = min(size, length - start)
+        end = min(keys, start + rest) if skips else keys
+        carry, last = function(carry, _Block(start, rest, end))
+        outputs.append(last)
+    parts = zip(*outputs, strict=True)
     return carry, tuple(jnp.concatenate(part, 2) for part in parts)
 
 
-def _joined(x: jax.Array) -> jax.Array:
-    """The rows of all blocks, which a scan has stacked in front."""
+def _merge_blocks(x: jax.Array) -> jax.Array:
+    """Concatenate blocks that a scan has stacked along the first axis."""
     x = jnp.moveaxis(x, 0, 2)
     return x.reshape(*x.shape[:2], -1, x.shape[-1])

@@ -1,7 +1,7 @@
-"""Adding a bias to every place, for CPUs.
+"""Bias kernels for CPUs.
 
-The gradient by the bias sums over all places, which XLA:CPU does in scalar steps. A
-product with ones does the same in vector steps.
+The gradient with respect to the bias sums over all positions, which XLA:CPU does with
+scalar instructions. A product with ones does the same with vector instructions.
 """
 
 from __future__ import annotations
@@ -11,28 +11,33 @@ import math
 import jax
 import jax.numpy as jnp
 
-from lamina.ops.kernels.table import kernel
+from lamina.ops.kernels.table import register_kernel
 
 __all__ = ["gradient_by_product"]
 
 Pair = tuple[jax.Array, jax.Array]
 
-# Fewer places are summed in no time.
-_MANY = 2**12
+# With fewer positions the sum takes negligible time.
+_MIN_POSITIONS = 2**12
 
 
-def _has_many_places(x: jax.Array, bias: jax.Array) -> bool:
-    """XLA is slow at sums over all axes but the last"""
-    return math.prod(x.shape[:-1]) >= _MANY
+def _has_many_positions(x: jax.Array, bias: jax.Array) -> bool:
+    return math.prod(x.shape[:-1]) >= _MIN_POSITIONS
 
 
 def _is_float(x: jax.Array, bias: jax.Array) -> bool:
     return jnp.issubdtype(x.dtype, jnp.floating) and x.dtype == bias.dtype
 
 
-@kernel("add_bias", "cpu", when=_has_many_places, can=_is_float)
+@register_kernel(
+    "add_bias",
+    "cpu",
+    "XLA is slow at sums over all axes but the last.",
+    when=_has_many_positions,
+    supports=_is_float,
+)
 def gradient_by_product(x: jax.Array, bias: jax.Array) -> jax.Array:
-    """The sum, with the bias's gradient as a product with ones."""
+    """Add the bias, whose gradient is a product with ones."""
     return _add(x, bias)
 
 
@@ -45,6 +50,6 @@ def _add(x: jax.Array, bias: jax.Array) -> jax.Array:
 def _tangent(primals: Pair, tangents: Pair) -> Pair:
     x, bias = primals
     dx, db = tangents
-    # The transpose of a product is one; that of spreading db out would be a sum.
-    everywhere = jnp.ones((math.prod(x.shape[:-1]), 1), db.dtype) @ db[None]
-    return x + bias, dx + everywhere.reshape(x.shape)
+    # The transpose of a product is a product; that of a broadcast would be a sum.
+    broadcast = jnp.ones((math.prod(x.shape[:-1]), 1), db.dtype) @ db[None]
+    return x + bias, dx + broadcast.reshape(x.shape)

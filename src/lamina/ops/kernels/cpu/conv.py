@@ -1,4 +1,4 @@
-"""Forms of the convolution for CPUs."""
+"""Convolution kernels for CPUs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from lamina.ops.kernels.cpu.direct_conv import XLA, input_gradient
 from lamina.ops.kernels.cpu.onednn import ONEDNN, can_run
 from lamina.ops.kernels.cpu.window_slices import upcast, window_slices
-from lamina.ops.kernels.table import call, kernel
+from lamina.ops.kernels.table import dispatch, register_kernel
 from lamina.ops.nn.conv_params import ConvParams
 
 __all__ = [
@@ -25,158 +25,189 @@ __all__ = [
     "shifted_results",
 ]
 
-Saved = tuple[jax.Array, jax.Array]
+Residuals = tuple[jax.Array, jax.Array]
 
 # Elements of a 3x3 window over 4 channels.
-_SMALL = 36
-# As many results for a place are fewer than oneDNN computes at once: two of 3x3.
-_FEWEST = 18
-# How many times as large as the input the windows of strided kernels may be together.
-_COPIES = 4
-# Every place in a window, and every group, is code of its own.
-_LONGEST = 512
+_MAX_PATCH_SIZE = 36
+# Two filters of 3x3: with fewer outputs per position oneDNN's vectors are not full.
+_MIN_ONEDNN_OUTPUTS = 18
+# All windows of a strided kernel together may be this many times the size of the input.
+_MAX_COPIES = 4
+# Window offsets and groups are unrolled, so their number bounds compile time.
+_MAX_UNROLLED = 512
 
 
-def _is_single(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    """the window is one element: this is a matrix product"""
-    unpadded = not any(map(any, sliding.padding))
-    return math.prod(kernel.shape[:-2]) == 1 and unpadded and sliding.groups == 1
+def _is_pointwise(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+    unpadded = not any(map(any, params.padding))
+    return math.prod(kernel.shape[:-2]) == 1 and unpadded and params.groups == 1
 
 
-def _is_volume(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    """XLA's fast convolutions have two axes"""
-    near = kernel.shape[0] <= _LONGEST
-    return near and len(sliding.strides) == 3 and sliding.groups == 1
+def _is_volume(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+    is_short = kernel.shape[0] <= _MAX_UNROLLED
+    return is_short and len(params.strides) == 3 and params.groups == 1
 
 
-def _is_grouped(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    """XLA is slow at groups of channels"""
-    return 1 < sliding.groups < min(x.shape[-1], _LONGEST)
+def _is_grouped(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+    return 1 < params.groups < min(x.shape[-1], _MAX_UNROLLED)
 
 
-def _can_call(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    return sliding.groups == 1 and can_run(x, kernel, sliding)
+def _is_supported_by_onednn(
+    x: jax.Array, kernel: jax.Array, params: ConvParams
+) -> bool:
+    return params.groups == 1 and can_run(x, kernel, params)
 
 
-def _is_quick(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    """oneDNN is faster than XLA's own convolution"""
-    return math.prod(kernel.shape[:-2]) * kernel.shape[-1] > _FEWEST
+def _has_many_outputs(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+    return math.prod(kernel.shape[:-2]) * kernel.shape[-1] > _MIN_ONEDNN_OUTPUTS
 
 
-def _is_small(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    """windows have few elements or strides: one matrix can hold them all"""
-    strides, window = math.prod(sliding.strides), math.prod(kernel.shape[:-2])
-    few = strides > 1 and window <= min(_COPIES * strides, _LONGEST)
-    return few or math.prod(kernel.shape[:-1]) <= _SMALL
+def _has_small_patches(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+    strides, window = math.prod(params.strides), math.prod(kernel.shape[:-2])
+    overlaps_little = window <= min(_MAX_COPIES * strides, _MAX_UNROLLED)
+    is_small = math.prod(kernel.shape[:-1]) <= _MAX_PATCH_SIZE
+    return is_small or (strides > 1 and overlaps_little)
 
 
-def _is_narrow(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    """the results for every place in the window have fewer channels than the input"""
-    filters = math.prod(kernel.shape[:-2]) * kernel.shape[-1]
-    return filters <= min(_SMALL, x.shape[-1] * math.prod(sliding.strides))
+def _is_narrow(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+    outputs = math.prod(kernel.shape[:-2]) * kernel.shape[-1]
+    return outputs <= min(_MAX_PATCH_SIZE, x.shape[-1] * math.prod(params.strides))
 
 
-def _is_whole(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> bool:
-    """XLA is slow at the gradients that JAX derives"""
-    return sliding.groups == 1
+def _is_ungrouped(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+    return params.groups == 1
 
 
-@kernel("conv", "cpu", when=_is_single, can=_is_single)
-def pointwise_matmul(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
-    """A matrix product of the channels."""
-    (places,) = window_slices(x, kernel.shape[:-2], sliding)
-    return _product(places, kernel)
+@register_kernel(
+    "conv",
+    "cpu",
+    "A convolution with a window of one element is a matrix product.",
+    supports=_is_pointwise,
+)
+def pointwise_matmul(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    """Convolve by a matrix product over the channels."""
+    (positions,) = window_slices(x, kernel.shape[:-2], params)
+    return _multiply_channels(positions, kernel)
 
 
-@kernel("conv", "cpu", when=_is_volume, can=_is_volume)
-def depth_in_channels(
-    x: jax.Array, kernel: jax.Array, sliding: ConvParams
-) -> jax.Array:
-    """A 2D convolution of each slice, the slices near it as more channels."""
-    strides, padding, dilation, _ = sliding
+@register_kernel(
+    "conv",
+    "cpu",
+    "XLA's fast convolutions have two spatial axes.",
+    supports=_is_volume,
+)
+def depth_in_channels(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    """Convolve in 2D each slice of a volume, with its neighbors as channels."""
+    strides, padding, dilation, _ = params
     x = jnp.pad(x, [(0, 0), padding[0], *[(0, 0)] * 3])
-    along = ConvParams((strides[0], 1, 1), (), (dilation[0], 1, 1))
-    x = jnp.concatenate(window_slices(x, (kernel.shape[0], 1, 1), along), -1)
+    depth = ConvParams((strides[0], 1, 1), (), (dilation[0], 1, 1))
+    x = jnp.concatenate(window_slices(x, (kernel.shape[0], 1, 1), depth), -1)
     kernel = jnp.moveaxis(kernel, 0, 2)
     kernel = kernel.reshape(*kernel.shape[:2], -1, kernel.shape[-1])
-    across = ConvParams(strides[1:], padding[1:], dilation[1:])
-    y = call("conv", x.reshape(-1, *x.shape[2:]), kernel, across)
+    plane = ConvParams(strides[1:], padding[1:], dilation[1:])
+    y = dispatch("conv", x.reshape(-1, *x.shape[2:]), kernel, plane)
     return y.reshape(*x.shape[:2], *y.shape[1:])
 
 
-@kernel("conv", "cpu", when=_is_grouped)
-def per_group(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
-    """Each group by itself."""
-    alone = sliding._replace(groups=1)
-    xs, kernels = (jnp.split(a, sliding.groups, -1) for a in (x, kernel))
+@register_kernel("conv", "cpu", "XLA is slow at groups of channels.", when=_is_grouped)
+def per_group(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    """Convolve each group of channels by itself."""
+    ungrouped = params._replace(groups=1)
+    xs, kernels = (jnp.split(a, params.groups, -1) for a in (x, kernel))
     pairs = zip(xs, kernels, strict=True)
-    return jnp.concatenate([call("conv", *pair, alone) for pair in pairs], -1)
+    return jnp.concatenate([dispatch("conv", *pair, ungrouped) for pair in pairs], -1)
 
 
-@kernel("conv", "cpu", when=_is_quick, can=_can_call, close=True)
-def onednn(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
-    """oneDNN's convolution, also for both gradients."""
-    return ONEDNN.convolve(x, kernel, sliding)
+@register_kernel(
+    "conv",
+    "cpu",
+    "oneDNN is faster than XLA's convolution.",
+    when=_has_many_outputs,
+    supports=_is_supported_by_onednn,
+    autotuned=True,
+)
+def onednn(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    """Convolve by oneDNN, forward and for both gradients."""
+    return ONEDNN.convolve(x, kernel, params)
 
 
-@kernel("conv", "cpu", when=_is_small, can=_is_whole, close=True)
-def patches(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
-    """A matrix product, with every window a row of one matrix."""
-    wide = jnp.pad(upcast(x), [(0, 0), *sliding.padding, (0, 0)])
-    rows = jnp.concatenate(window_slices(wide, kernel.shape[:-2], sliding), -1)
-    return _product(rows, upcast(kernel)).astype(x.dtype)
+@register_kernel(
+    "conv",
+    "cpu",
+    "The windows are so small, or overlap so little, that one matrix can hold them.",
+    when=_has_small_patches,
+    supports=_is_ungrouped,
+    autotuned=True,
+)
+def patches(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    """Convolve by a matrix product, with every window a row (im2col)."""
+    x32 = jnp.pad(upcast(x), [(0, 0), *params.padding, (0, 0)])
+    rows = jnp.concatenate(window_slices(x32, kernel.shape[:-2], params), -1)
+    return _multiply_channels(rows, upcast(kernel)).astype(x.dtype)
 
 
-@kernel("conv", "cpu", when=_is_narrow, can=_is_whole)
-def shifted_results(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
-    """A matrix product for all places in the window; its results are shifted, added."""
+@register_kernel(
+    "conv",
+    "cpu",
+    "The products for all window offsets have fewer channels than the input.",
+    when=_is_narrow,
+    supports=_is_ungrouped,
+)
+def shifted_results(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    """Multiply once for all window offsets, then shift the products and add them."""
     *window, channels, filters = kernel.shape
     matrix = jnp.swapaxes(upcast(kernel), -1, -2).reshape(-1, channels).T
-    wide = _product(jnp.pad(upcast(x), [(0, 0), *sliding.padding, (0, 0)]), matrix)
+    x32 = jnp.pad(upcast(x), [(0, 0), *params.padding, (0, 0)])
+    products = _multiply_channels(x32, matrix)
     results = [
         shifted[..., i * filters : (i + 1) * filters]
-        for i, shifted in enumerate(window_slices(wide, window, sliding))
+        for i, shifted in enumerate(window_slices(products, window, params))
     ]
     return functools.reduce(operator.add, results).astype(x.dtype)
 
 
-def _product(rows: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Every place's channels times the kernel as a matrix.
+def _multiply_channels(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Multiply the channels of each position by the kernel as a matrix.
 
-    As two dimensions: with more, XLA transposes them for the gradients.
+    The product has two dimensions: with more, XLA transposes them for the gradients.
     """
-    *places, channels = rows.shape
-    flat = rows.reshape(math.prod(places), channels)
+    *positions, channels = x.shape
+    flat = x.reshape(math.prod(positions), channels)
     y = flat @ kernel.reshape(channels, kernel.shape[-1])
-    return y.reshape(*places, kernel.shape[-1])
+    return y.reshape(*positions, kernel.shape[-1])
 
 
-@kernel("conv", "cpu", when=_is_whole, can=_is_whole, close=True)
+@register_kernel(
+    "conv",
+    "cpu",
+    "XLA is slow at the gradients that JAX derives.",
+    supports=_is_ungrouped,
+    autotuned=True,
+)
 def forward_convolutions(
-    x: jax.Array, kernel: jax.Array, sliding: ConvParams
+    x: jax.Array, kernel: jax.Array, params: ConvParams
 ) -> jax.Array:
-    """A convolution whose gradients are written as convolutions of the same kind.
+    """Convolve, with both gradients written as convolutions of the same layout.
 
-    As every `custom_vjp`, it has no forward-mode derivative.
+    Like every `custom_vjp`, it has no forward-mode derivative.
     """
-    return _conv(x, kernel, sliding)
+    return _conv(x, kernel, params)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _conv(x: jax.Array, kernel: jax.Array, sliding: ConvParams) -> jax.Array:
-    return XLA.convolve(x, kernel, sliding)
+def _conv(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+    return XLA.convolve(x, kernel, params)
 
 
 def _forward(
-    x: jax.Array, kernel: jax.Array, sliding: ConvParams
-) -> tuple[jax.Array, Saved]:
-    return XLA.convolve(x, kernel, sliding), (x, kernel)
+    x: jax.Array, kernel: jax.Array, params: ConvParams
+) -> tuple[jax.Array, Residuals]:
+    return XLA.convolve(x, kernel, params), (x, kernel)
 
 
-def _backward(sliding: ConvParams, saved: Saved, dy: jax.Array) -> Saved:
-    x, kernel = saved
-    dx = input_gradient(dy, kernel, sliding, x.shape[1:-1], XLA)
-    return dx, XLA.kernel_gradient(x, dy, kernel, sliding)
+def _backward(params: ConvParams, residuals: Residuals, dy: jax.Array) -> Residuals:
+    x, kernel = residuals
+    dx = input_gradient(dy, kernel, params, x.shape[1:-1], XLA)
+    return dx, XLA.kernel_gradient(x, dy, kernel, params)
 
 
 _conv.defvjp(_forward, _backward)

@@ -1,8 +1,8 @@
-"""The gradients of the depthwise convolution, for CPUs.
+"""Gradients of the depthwise convolution, for CPUs.
 
-That by the input is a sum of shifted products, as the convolution is. That by the
-kernel sums over all places, which XLA does in scalar steps; instead, one image after
-the other is added up in place.
+The gradient of the input is a sum of shifted products, like the convolution. The
+gradient of the kernel sums over all positions, which XLA does with scalar instructions.
+Here a loop adds up the products of a few images at a time.
 """
 
 from __future__ import annotations
@@ -13,46 +13,53 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.cpu.window_slices import padded, scatter_windows, window_slices
+from lamina.ops.kernels.cpu.window_slices import (
+    pad_once,
+    scatter_windows,
+    window_slices,
+)
 from lamina.ops.nn.conv_params import ConvParams
 
 __all__ = ["input_gradient", "kernel_gradient"]
 
 Pair = tuple[jax.Array, jax.Array]
 
-# Elements that a step of the sum over images should have, to be worth its start.
-_ENOUGH = 2**17
+# Elements in a step of the loop over images; smaller steps do not pay for their start.
+_STEP_SIZE = 2**17
 
 
 def input_gradient(
-    dy: jax.Array, kernel: jax.Array, sliding: ConvParams, space: tuple[int, ...]
+    dy: jax.Array, kernel: jax.Array, params: ConvParams, space: tuple[int, ...]
 ) -> jax.Array:
-    """The gradient by an input of these lengths, from a kernel (*window, channels)."""
+    """Compute the gradient of an input of shape `space`.
+
+    The kernel is (*window, channels).
+    """
     weights = kernel.reshape(-1, kernel.shape[-1])
 
-    def value(i: int, dy: jax.Array) -> jax.Array:
+    def product(i: int, dy: jax.Array) -> jax.Array:
         return dy * weights[i]
 
-    return scatter_windows([dy], value, kernel.shape[:-1], sliding, space)
+    return scatter_windows([dy], product, kernel.shape[:-1], params, space)
 
 
 def kernel_gradient(
-    x: jax.Array, dy: jax.Array, window: tuple[int, ...], sliding: ConvParams
+    x: jax.Array, dy: jax.Array, window: tuple[int, ...], params: ConvParams
 ) -> jax.Array:
-    """The gradient by the kernel, summed over a few images at a time."""
+    """Compute the gradient of the kernel, summed over a few images at a time."""
     batch, *image = dy.shape
-    few = max(1, _ENOUGH // math.prod(image))
-    few = math.gcd(batch, 1 << few.bit_length() - 1)
+    count = max(1, _STEP_SIZE // math.prod(image))
+    count = math.gcd(batch, 1 << count.bit_length() - 1)
 
     def add(sums: list[jax.Array], images: Pair) -> tuple[list[jax.Array], None]:
         x, dy = images
-        found = window_slices(padded(x, sliding.padding), window, sliding)
-        return [s + t * dy for s, t in zip(sums, found, strict=True)], None
+        slices = window_slices(pad_once(x, params.padding), window, params)
+        return [s + t * dy for s, t in zip(sums, slices, strict=True)], None
 
-    zeros = [jnp.zeros((few, *image), dy.dtype)] * math.prod(window)
-    x, dy = (a.reshape(batch // few, few, *a.shape[1:]) for a in (x, dy))
+    zeros = [jnp.zeros((count, *image), dy.dtype)] * math.prod(window)
+    x, dy = (a.reshape(batch // count, count, *a.shape[1:]) for a in (x, dy))
     sums, _ = lax.scan(add, zeros, (x, dy))
-    # A product with ones is a sum in vector steps.
-    ones = jnp.ones((1, few * math.prod(image[:-1])), dy.dtype)
+    # A product with ones is a sum with vector instructions.
+    ones = jnp.ones((1, count * math.prod(image[:-1])), dy.dtype)
     totals = [ones @ s.reshape(-1, image[-1]) for s in sums]
     return jnp.concatenate(totals).reshape(*window, image[-1])

@@ -1,4 +1,4 @@
-"""Products of rows with a matrix, for CPUs."""
+"""Matrix product kernels for CPUs."""
 
 from __future__ import annotations
 
@@ -8,32 +8,37 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.table import kernel
+from lamina.ops.kernels.table import register_kernel
 
 __all__ = ["matmul_pretransposed"]
 
 Pair = tuple[jax.Array, jax.Array]
 
-# With more columns XLA's own form is as fast; turning more rows takes its time.
-_FEW_COLUMNS, _MANY_ROWS = 64, 2**12
+# With more columns XLA is as fast; with more rows the transpose takes too long.
+_MAX_COLUMNS, _MAX_ROWS = 64, 2**12
 
 
 def _is_narrow(x: jax.Array, matrix: jax.Array) -> bool:
-    """XLA is slow at the gradient by a matrix of few columns"""
-    few = 1 < matrix.shape[1] <= _FEW_COLUMNS
-    return few and math.prod(x.shape[:-1]) <= _MANY_ROWS
+    has_few_columns = 1 < matrix.shape[1] <= _MAX_COLUMNS
+    return has_few_columns and math.prod(x.shape[:-1]) <= _MAX_ROWS
 
 
-def _is_rows(x: jax.Array, matrix: jax.Array) -> bool:
-    alike = x.dtype == matrix.dtype and jnp.issubdtype(x.dtype, jnp.floating)
-    return alike and x.ndim > 1 and matrix.ndim == 2
+def _is_float_matrix(x: jax.Array, matrix: jax.Array) -> bool:
+    same_float = x.dtype == matrix.dtype and jnp.issubdtype(x.dtype, jnp.floating)
+    return same_float and x.ndim > 1 and matrix.ndim == 2
 
 
-@kernel("matmul", "cpu", when=_is_narrow, can=_is_rows)
+@register_kernel(
+    "matmul",
+    "cpu",
+    "XLA is slow at the gradient with respect to a matrix of few columns.",
+    when=_is_narrow,
+    supports=_is_float_matrix,
+)
 def matmul_pretransposed(x: jax.Array, matrix: jax.Array) -> jax.Array:
-    """The product, with the gradient by the matrix as one of rows that were turned.
+    """Multiply; the gradient with respect to the matrix transposes x beforehand.
 
-    XLA has its fast library multiply what it need not turn itself.
+    XLA calls its fast library only for operands that it need not transpose.
     """
     y = _multiply(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), matrix)
     return y.reshape(*x.shape[:-1], matrix.shape[1])
@@ -48,6 +53,6 @@ def _multiply(x: jax.Array, matrix: jax.Array) -> jax.Array:
 def _tangent(primals: Pair, tangents: Pair) -> Pair:
     x, matrix = primals
     dx, dmatrix = tangents
-    turned = lax.optimization_barrier(x.T)
-    along = lax.dot_general(turned, dmatrix, (((0,), (0,)), ((), ())))
-    return x @ matrix, dx @ matrix + along
+    transposed = lax.optimization_barrier(x.T)
+    weighted = lax.dot_general(transposed, dmatrix, (((0,), (0,)), ((), ())))
+    return x @ matrix, dx @ matrix + weighted

@@ -1,4 +1,4 @@
-"""Forms of normalisations for CPUs."""
+"""Normalization kernels for CPUs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.table import kernel
+from lamina.ops.kernels.table import register_kernel
 from lamina.ops.types import upcast
 
 __all__ = ["fused_backward"]
@@ -19,23 +19,28 @@ Axes = tuple[int, ...]
 Standardized = tuple[jax.Array, jax.Array, jax.Array]
 
 
-def _is_shared(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
-    """rows share their factors: their sums are small"""
+def _has_shared_scale(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
     outer, _ = _split(x, gamma, beta, axes)
     return math.prod(x.shape[a] for a in outer) > 1
 
 
-def _is_some(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
+def _is_not_empty(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
     return all(x.shape[a] > 0 for a in axes)
 
 
-@kernel("standardize", "cpu", when=_is_shared, can=_is_some)
+@register_kernel(
+    "standardize",
+    "cpu",
+    "Several positions share a scale, so the backward pass takes two sums.",
+    when=_has_shared_scale,
+    supports=_is_not_empty,
+)
 def fused_backward(
     x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: Axes
 ) -> Standardized:
-    """Gradients from two sums over `x`, which JAX's own takes more of.
+    """Standardize, with gradients from two sums over `x`; JAX's take more.
 
-    As every `custom_vjp`, it has no forward-mode derivative.
+    Like every `custom_vjp`, it has no forward-mode derivative.
     """
     return _standardize(axes, x, gamma, beta, jnp.asarray(epsilon, upcast(x).dtype))
 
@@ -52,52 +57,52 @@ def _forward(
 ) -> tuple[Standardized, Any]:
     outer, inner = _split(x, gamma, beta, axes)
     size = math.prod(x.shape[a] for a in axes)
-    wide = upcast(x)
-    mean = _total(wide, outer, inner) / size
-    variance = _total(jnp.square(wide - mean), outer, inner) / size
+    x32 = upcast(x)
+    mean = _sum(x32, outer, inner) / size
+    variance = _sum(jnp.square(x32 - mean), outer, inner) / size
     scale = lax.rsqrt(variance + epsilon)
     factor = scale if gamma is None else scale * gamma
-    y = (wide - mean) * factor
+    y = (x32 - mean) * factor
     y = (y if beta is None else y + beta).astype(x.dtype)
     return (y, mean, variance), (x, gamma, beta, mean, scale)
 
 
-def _backward(axes: Axes, residuals: Any, slopes: Any) -> tuple[Any, ...]:
+def _backward(axes: Axes, residuals: Any, gradients: Any) -> tuple[Any, ...]:
     x, gamma, beta, mean, scale = residuals
     outer, inner = _split(x, gamma, beta, axes)
     size = math.prod(x.shape[a] for a in axes)
-    dy, dmean, dvariance = (upcast(s) for s in slopes)
+    dy, dmean, dvariance = (upcast(g) for g in gradients)
     centred = upcast(x) - mean
-    # Of what shares a factor; from here on arrays are small.
-    plain = jnp.sum(dy, outer, keepdims=True)
-    along = jnp.sum(dy * centred, outer, keepdims=True) * scale
-    weigh = (lambda v: v) if gamma is None else (lambda v: v * gamma)
-    offset = jnp.sum(weigh(plain), inner, keepdims=True) * scale - dmean
-    turn = jnp.sum(weigh(along), inner, keepdims=True)
-    depsilon = -jnp.sum(turn * jnp.square(scale)) / 2
-    dvariance = 2 * dvariance - turn * jnp.square(scale)
-    dx = weigh(scale) * dy + centred * (dvariance / size) - offset / size
-    return dx.astype(x.dtype), _like(along, gamma), _like(plain, beta), depsilon
+    # Sums over the axes that share a scale; all arrays after them are small.
+    dbeta = jnp.sum(dy, outer, keepdims=True)
+    dgamma = jnp.sum(dy * centred, outer, keepdims=True) * scale
+    apply_gamma = (lambda v: v) if gamma is None else (lambda v: v * gamma)
+    dshift = jnp.sum(apply_gamma(dbeta), inner, keepdims=True) * scale - dmean
+    dscale = jnp.sum(apply_gamma(dgamma), inner, keepdims=True)
+    depsilon = -jnp.sum(dscale * jnp.square(scale)) / 2
+    dvariance = 2 * dvariance - dscale * jnp.square(scale)
+    dx = apply_gamma(scale) * dy + centred * (dvariance / size) - dshift / size
+    return dx.astype(x.dtype), _sum_to(dgamma, gamma), _sum_to(dbeta, beta), depsilon
 
 
 _standardize.defvjp(_forward, _backward)
 
 
 def _split(x: Any, gamma: Any, beta: Any, axes: Axes) -> tuple[Axes, Axes]:
-    """The axes along which factor and offset stay the same, and the others."""
+    """Split the axes into those that share a scale and an offset, and the others."""
     given = [v for v in (gamma, beta) if v is not None]
     outer = tuple(a for a in axes if all(v.shape[a] == 1 for v in given))
     return outer, tuple(a for a in axes if a not in outer)
 
 
-def _total(x: jax.Array, outer: Axes, inner: Axes) -> jax.Array:
+def _sum(x: jax.Array, outer: Axes, inner: Axes) -> jax.Array:
     return jnp.sum(jnp.sum(x, outer, keepdims=True), inner, keepdims=True)
 
 
-def _like(slope: jax.Array, value: Any) -> Any:
-    """A slope summed to the shape and type of what was spread."""
+def _sum_to(gradient: jax.Array, value: Any) -> Any:
+    """Sum a gradient to the shape and type of the value that was broadcast."""
     if value is None:
         return None
-    sizes = zip(slope.shape, value.shape, strict=True)
+    sizes = zip(gradient.shape, value.shape, strict=True)
     axes = tuple(i for i, (n, m) in enumerate(sizes) if m != n)
-    return jnp.sum(slope, axes, keepdims=True).astype(value.dtype)
+    return jnp.sum(gradient, axes, keepdims=True).astype(value.dtype)

@@ -1,4 +1,4 @@
-"""Pooling for CPUs, as arithmetic on shifted arrays instead of XLA's window loops."""
+"""Pooling kernels for CPUs: arithmetic on shifted arrays, not XLA's window loops."""
 
 from __future__ import annotations
 
@@ -12,113 +12,115 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.ops.kernels.cpu.window_slices import (
-    padded,
+    pad_once,
     scatter_windows,
     upcast,
     window_slices,
 )
-from lamina.ops.kernels.table import kernel
-from lamina.ops.nn.conv_params import ConvParams, interior, lowest
+from lamina.ops.kernels.table import register_kernel
+from lamina.ops.nn.conv_params import ConvParams, count_interior, lowest
 
 __all__ = ["maxima", "maxima_by_axis", "sums_by_axis"]
 
 Window = tuple[int, ...]
 
-# Every element of a window is code of its own: larger ones take long to compile.
-_LONGEST = 16
+# Window offsets are unrolled, so their number bounds compile time.
+_MAX_UNROLLED = 16
+_BY_AXIS = "Pooling along one axis after the other visits fewer elements."
 
 
-def _is_small(x: jax.Array, window: Window, sliding: ConvParams) -> bool:
-    """windows have few elements"""
+def _is_small(x: jax.Array, window: Window, params: ConvParams) -> bool:
     return math.prod(window) <= 9
 
 
-def _is_short(x: jax.Array, window: Window, sliding: ConvParams) -> bool:
-    """windows can be pooled along one axis after the other"""
-    return max(window) <= _LONGEST
+def _is_short(x: jax.Array, window: Window, params: ConvParams) -> bool:
+    return max(window) <= _MAX_UNROLLED
 
 
-@kernel("max_pool", "cpu", when=_is_small)
-def maxima(x: jax.Array, window: Window, sliding: ConvParams) -> jax.Array:
-    """The maximum of each window, element by element."""
-    return _maxima(x, window, sliding, x.shape[1:-1])
+@register_kernel("max_pool", "cpu", "The windows have few elements.", when=_is_small)
+def maxima(x: jax.Array, window: Window, params: ConvParams) -> jax.Array:
+    """Compute the maximum of each window over its elements."""
+    return _maxima(x, window, params, x.shape[1:-1])
 
 
-@kernel("max_pool", "cpu", when=_is_short)
-def maxima_by_axis(x: jax.Array, window: Window, sliding: ConvParams) -> jax.Array:
-    """Maxima along the last axis, then of these along the one before, and so on."""
-    for part, moves in _axes(window, sliding):
-        x = _maxima(x, part, moves, x.shape[1:-1])
+@register_kernel("max_pool", "cpu", _BY_AXIS, when=_is_short)
+def maxima_by_axis(x: jax.Array, window: Window, params: ConvParams) -> jax.Array:
+    """Compute maxima along the last axis, then along the one before, and so on."""
+    for size, axis_params in _split_axes(window, params):
+        x = _maxima(x, size, axis_params, x.shape[1:-1])
     return x
 
 
-def _is_float(x: jax.Array, window: Window, sliding: ConvParams) -> bool:
+def _is_float(x: jax.Array, window: Window, params: ConvParams) -> bool:
     return jnp.issubdtype(x.dtype, jnp.floating)
 
 
-@kernel("average_pool", "cpu", when=_is_short, can=_is_float)
-def sums_by_axis(x: jax.Array, window: Window, sliding: ConvParams) -> jax.Array:
-    """Sums along one axis after the other, divided by the number of elements."""
-    counts = interior(x.shape[1:-1], window, sliding)
+@register_kernel("average_pool", "cpu", _BY_AXIS, when=_is_short, supports=_is_float)
+def sums_by_axis(x: jax.Array, window: Window, params: ConvParams) -> jax.Array:
+    """Sum along one axis after the other, and divide by the number of elements."""
+    counts = count_interior(x.shape[1:-1], window, params)
     total = upcast(x)
-    for part, moves in _axes(window, sliding):
-        total = padded(total, moves.padding)
-        total = functools.reduce(operator.add, window_slices(total, part, moves))
+    for size, axis_params in _split_axes(window, params):
+        total = pad_once(total, axis_params.padding)
+        slices = window_slices(total, size, axis_params)
+        total = functools.reduce(operator.add, slices)
     return (total / counts.astype(total.dtype)).astype(x.dtype)
 
 
-def _axes(window: Window, sliding: ConvParams) -> Iterator[tuple[Window, ConvParams]]:
-    """The window as one along each axis, the last axis first."""
-    ones, nothing = (1,) * len(window), ((0, 0),) * len(window)
+def _split_axes(
+    window: Window, params: ConvParams
+) -> Iterator[tuple[Window, ConvParams]]:
+    """Split a window into windows along one axis each, the last axis first."""
+    ones, unpadded = (1,) * len(window), ((0, 0),) * len(window)
     for i in reversed(range(len(window))):
-        strides, padding = sliding.strides[i], sliding.padding[i]
+        strides, padding = params.strides[i], params.padding[i]
         if max(window[i], strides) > 1:
-            moves = ConvParams(
+            axis_params = ConvParams(
                 (*ones[:i], strides, *ones[i + 1 :]),
-                (*nothing[:i], padding, *nothing[i + 1 :]),
+                (*unpadded[:i], padding, *unpadded[i + 1 :]),
                 ones,
             )
-            yield (*ones[:i], window[i], *ones[i + 1 :]), moves
+            yield (*ones[:i], window[i], *ones[i + 1 :]), axis_params
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
 def _maxima(
-    x: jax.Array, window: Window, sliding: ConvParams, space: tuple[int, ...]
+    x: jax.Array, window: Window, params: ConvParams, space: tuple[int, ...]
 ) -> jax.Array:
-    return _first_maxima(x, window, sliding)[0]
+    return _first_maxima(x, window, params)[0]
 
 
 def _first_maxima(
-    x: jax.Array, window: Window, sliding: ConvParams
+    x: jax.Array, window: Window, params: ConvParams
 ) -> tuple[jax.Array, jax.Array]:
-    """The maximum of each window, and the place in it of the first that is so high."""
-    x = padded(x, sliding.padding, lowest(x.dtype))
-    best, *others = window_slices(x, window, sliding)
-    number = np.min_scalar_type(len(others)).type
-    place = jnp.zeros(best.shape, number)
+    """Return the maximum of each window, and the offset of its first occurrence."""
+    x = pad_once(x, params.padding, lowest(x.dtype))
+    maxima, *others = window_slices(x, window, params)
+    integer = np.min_scalar_type(len(others)).type
+    offsets = jnp.zeros(maxima.shape, integer)
     for i, other in enumerate(others, 1):
-        place = jnp.where(other > best, number(i), place)
-        best = jnp.maximum(best, other)
-    return best, place
+        offsets = jnp.where(other > maxima, integer(i), offsets)
+        maxima = jnp.maximum(maxima, other)
+    return maxima, offsets
 
 
 def _forward(
-    x: jax.Array, window: Window, sliding: ConvParams, space: tuple[int, ...]
+    x: jax.Array, window: Window, params: ConvParams, space: tuple[int, ...]
 ) -> tuple[jax.Array, jax.Array]:
-    return _first_maxima(x, window, sliding)
+    return _first_maxima(x, window, params)
 
 
 def _backward(
     window: Window,
-    sliding: ConvParams,
+    params: ConvParams,
     space: tuple[int, ...],
-    place: jax.Array,
+    offsets: jax.Array,
     dy: jax.Array,
 ) -> tuple[jax.Array]:
-    def value(i: int, dy: jax.Array, place: jax.Array) -> jax.Array:
-        return jnp.where(place == i, dy, jnp.zeros((), dy.dtype))
+    def gradient(i: int, dy: jax.Array, offsets: jax.Array) -> jax.Array:
+        return jnp.where(offsets == i, dy, jnp.zeros((), dy.dtype))
 
-    return (scatter_windows([dy, place], value, window, sliding, space),)
+    return (scatter_windows([dy, offsets], gradient, window, params, space),)
 
 
 _maxima.defvjp(_forward, _backward)

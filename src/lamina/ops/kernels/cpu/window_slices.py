@@ -1,4 +1,4 @@
-"""What each place of a moving window meets, and the way back."""
+"""Slices of an array at each offset of a moving window, and their transpose."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from jax import lax
 
 from lamina.ops.nn.conv_params import ConvParams
 
-__all__ = ["interleaved", "padded", "scatter_windows", "window_slices", "upcast"]
+__all__ = ["interleave", "pad_once", "scatter_windows", "upcast", "window_slices"]
 
 
 def upcast(x: jax.Array) -> jax.Array:
-    """Floats as float32 if they have fewer bits, in which CPUs do not compute."""
-    small = jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize < 4
-    return x.astype(jnp.float32) if small else x
+    """Cast 16-bit floats to float32: CPUs do not compute in 16 bits."""
+    is_small = jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize < 4
+    return x.astype(jnp.float32) if is_small else x
 
 
-def padded(x: jax.Array, padding: Sequence[tuple[int, int]], value: Any = 0) -> Any:
-    """x with borders around its spatial axes, made once.
+def pad_once(x: jax.Array, padding: Sequence[tuple[int, int]], value: Any = 0) -> Any:
+    """Pad the spatial axes of x, and keep XLA from fusing the padding.
 
-    Left to itself, XLA makes the border anew in every loop that reads it, with a
-    branch for each element.
+    A fused padding is computed again in every loop that reads it, with a branch for
+    each element.
     """
     if not any(map(any, padding)):
         return x
@@ -35,66 +35,68 @@ def padded(x: jax.Array, padding: Sequence[tuple[int, int]], value: Any = 0) -> 
 
 
 def window_slices(
-    x: jax.Array, window: Sequence[int], sliding: ConvParams
+    x: jax.Array, window: Sequence[int], params: ConvParams
 ) -> list[jax.Array]:
-    """For each place in the window, the elements of a padded x that it meets."""
-    reach = [(k - 1) * d for k, d in zip(window, sliding.dilation, strict=True)]
-    strides = (1, *sliding.strides, 1)
-    travel = [
-        (length - far - 1) // step * step
-        for length, far, step in zip(x.shape[1:-1], reach, sliding.strides, strict=True)
+    """Return, for each window offset, the elements of a padded x that it covers."""
+    extents = [(k - 1) * d for k, d in zip(window, params.dilation, strict=True)]
+    strides = (1, *params.strides, 1)
+    distances = [
+        (length - extent - 1) // step * step
+        for length, extent, step in zip(
+            x.shape[1:-1], extents, params.strides, strict=True
+        )
     ]
-    found: list[jax.Array] = []
-    for place in itertools.product(*map(range, window)):
-        first = [p * d for p, d in zip(place, sliding.dilation, strict=True)]
-        last = [f + t + 1 for f, t in zip(first, travel, strict=True)]
+    slices: list[jax.Array] = []
+    for offset in itertools.product(*map(range, window)):
+        first = [o * d for o, d in zip(offset, params.dilation, strict=True)]
+        last = [f + n + 1 for f, n in zip(first, distances, strict=True)]
         ends = (x.shape[0], *last, x.shape[-1])
-        found.append(lax.slice(x, (0, *first, 0), ends, strides))
-    return found
+        slices.append(lax.slice(x, (0, *first, 0), ends, strides))
+    return slices
 
 
 def scatter_windows(
     arrays: Sequence[jax.Array],
     value: Callable[..., jax.Array],
     window: Sequence[int],
-    sliding: ConvParams,
+    params: ConvParams,
     space: Sequence[int],
 ) -> jax.Array:
     """Add the values of each window offset to its elements, `window_slices` transposed.
 
-    A place meets only elements whose position, divided by the stride, leaves one
-    remainder. So the sums go by remainders, and nothing is spread out with zeros.
+    An offset covers only elements whose positions have the same remainder modulo the
+    stride. So there is one sum for each remainder, and no array is dilated with zeros.
 
     Args:
-        arrays: what `value` is computed from, (batch, *windows, channels) each.
-        value: what a place gives, of its number and of the arrays.
+        arrays: arguments of `value`, (batch, *windows, channels) each.
+        value: function of the index of an offset and the arrays.
         window: size of the window.
-        sliding: how it moves over the space.
-        space: lengths of the result, which has no padding.
+        params: strides, padding and dilation of the window.
+        space: lengths of the result, without padding.
     """
-    batch, *given, channels = arrays[0].shape
-    axes = zip(window, sliding.dilation, sliding.padding, strict=True)
-    places = [range(-before, k * d - before, d) for k, d, (before, _) in axes]
-    moves = [
-        [divmod(offset, stride) for offset in offsets]
-        for offsets, stride in zip(places, sliding.strides, strict=True)
+    batch, *lengths, channels = arrays[0].shape
+    axes = zip(window, params.dilation, params.padding, strict=True)
+    offsets = [range(-before, k * d - before, d) for k, d, (before, _) in axes]
+    steps_and_remainders = [
+        [divmod(offset, stride) for offset in axis_offsets]
+        for axis_offsets, stride in zip(offsets, params.strides, strict=True)
     ]
-    counts = [-(-n // s) for n, s in zip(space, sliding.strides, strict=True)]
-    lows = [max(0, move[-1][0]) for move in moves]
+    counts = [-(-n // s) for n, s in zip(space, params.strides, strict=True)]
+    lows = [max(0, pairs[-1][0]) for pairs in steps_and_remainders]
     highs = [
-        max(0, n - move[0][0] - have)
-        for n, move, have in zip(counts, moves, given, strict=True)
+        max(0, n - pairs[0][0] - length)
+        for n, pairs, length in zip(counts, steps_and_remainders, lengths, strict=True)
     ]
-    arrays = [padded(a, list(zip(lows, highs, strict=True))) for a in arrays]
+    arrays = [pad_once(a, list(zip(lows, highs, strict=True))) for a in arrays]
     zero = jnp.zeros((), arrays[0].dtype)
-    sums = dict.fromkeys(np.ndindex(*sliding.strides), zero)
-    for number, pairs in enumerate(itertools.product(*moves)):
-        steps, rests = zip(*pairs, strict=True)
+    sums = dict.fromkeys(np.ndindex(*params.strides), zero)
+    for index, pairs in enumerate(itertools.product(*steps_and_remainders)):
+        steps, remainders = zip(*pairs, strict=True)
         start = [low - step for low, step in zip(lows, steps, strict=True)]
-        sums[rests] += value(number, *(_block(a, start, counts) for a in arrays))
-    # Stacked, not joined along the channels: XLA makes one fast loop of it.
+        sums[remainders] += value(index, *(_block(a, start, counts) for a in arrays))
+    # XLA compiles a stack into one fast loop, but not a concatenation of the channels.
     parts = [jnp.broadcast_to(v, (batch, *counts, channels)) for v in sums.values()]
-    return interleaved(jnp.stack(parts, -2), sliding.strides, space)
+    return interleave(jnp.stack(parts, -2), params.strides, space)
 
 
 def _block(x: jax.Array, start: Sequence[int], lengths: Sequence[int]) -> jax.Array:
@@ -102,16 +104,16 @@ def _block(x: jax.Array, start: Sequence[int], lengths: Sequence[int]) -> jax.Ar
     return lax.slice(x, (0, *start, 0), (x.shape[0], *ends, x.shape[-1]))
 
 
-def interleaved(
+def interleave(
     parts: jax.Array, strides: Sequence[int], space: Sequence[int]
 ) -> jax.Array:
-    """Put what lies between two strides side by side.
+    """Interleave the elements between two strides along the spatial axes.
 
     Args:
-        parts: (batch, *counts, product of strides, channels): for each place that a
-            window starts from, the elements up to the next.
-        strides: how many elements that is along each axis.
-        space: lengths of the result; it is cut at the end, or filled with zeros.
+        parts: (batch, *counts, product of strides, channels): for each position of a
+            window, the elements up to the next position.
+        strides: number of these elements along each axis.
+        space: lengths of the result, which is cropped or zero-padded at the end.
     """
     rank = len(space)
     counts, channels = parts.shape[1:-2], parts.shape[-1]
@@ -120,5 +122,5 @@ def interleaved(
     lengths = [n * s for n, s in zip(counts, strides, strict=True)]
     x = x.transpose(0, *order, 2 * rank + 1)
     x = x.reshape(parts.shape[0], *lengths, channels)
-    ends = [(0, n - have, 0) for n, have in zip(space, lengths, strict=True)]
+    ends = [(0, n - length, 0) for n, length in zip(space, lengths, strict=True)]
     return lax.pad(x, np.zeros((), x.dtype), [(0, 0, 0), *ends, (0, 0, 0)])

@@ -1,4 +1,4 @@
-"""Forms for GPUs; importing a file puts its forms into the table."""
+"""Kernels for GPUs; importing a module registers its kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms of attention for GPUs."""
+"""Attention kernels for GPUs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,31 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lamina.ops.kernels.table import kernel
-from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout, seen_keys
+from lamina.ops.kernels.table import register_kernel
+from lamina.ops.nn.attention_mask import (
+    AttentionConfig,
+    AttentionDropout,
+    combine_masks,
+)
 
 __all__ = ["cudnn"]
 
 Arrays = tuple[Any, ...]
 
 
-def _is_taken(
+def _is_supported(
     q: Any,
     k: Any,
     v: Any,
     bias: Any,
     masks: Arrays,
-    look: AttentionConfig,
-    drop: AttentionDropout | None,
+    options: AttentionConfig,
+    dropout: AttentionDropout | None,
 ) -> bool:
-    """cuDNN takes these types and sizes, and never has all scores at once"""
-    if look.soft_cap is not None or bias is not None or drop is not None:
+    """Return whether cuDNN accepts these types, sizes and options."""
+    if options.soft_cap is not None or bias is not None or dropout is not None:
         return False
-    run = partial(cudnn, bias=bias, masks=masks, look=look, drop=drop)
+    run = partial(cudnn, bias=bias, masks=masks, options=options, dropout=dropout)
     try:
         jax.eval_shape(run, q, k, v)
     except (NotImplementedError, RuntimeError, TypeError, ValueError):
@@ -36,27 +40,33 @@ def _is_taken(
     return True
 
 
-@kernel("attention", "gpu", when=_is_taken, can=_is_taken)
+@register_kernel(
+    "attention",
+    "gpu",
+    "cuDNN's flash attention never holds all scores in memory.",
+    supports=_is_supported,
+)
 def cudnn(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
     bias: Any,
     masks: Arrays,
-    look: AttentionConfig,
-    drop: AttentionDropout | None,
+    options: AttentionConfig,
+    dropout: AttentionDropout | None,
 ) -> jax.Array:
-    """cuDNN's flash attention, for 16-bit types."""
-    own = look._replace(causal=False) if look.window is None else look
-    seen = seen_keys(own, masks, query.shape[1], key.shape[1])
-    if seen is not None:
-        seen = jnp.broadcast_to(seen, (*seen.shape[:2], query.shape[1], key.shape[1]))
+    """Compute attention by cuDNN's flash attention, for 16-bit types."""
+    # cuDNN applies a causal mask itself, unless a window has to be combined with it.
+    explicit = options._replace(causal=False) if options.window is None else options
+    mask = combine_masks(explicit, masks, query.shape[1], key.shape[1])
+    if mask is not None:
+        mask = jnp.broadcast_to(mask, (*mask.shape[:2], query.shape[1], key.shape[1]))
     return jax.nn.dot_product_attention(
         query,
         key,
         value,
-        mask=seen,
-        scale=look.scale,
-        is_causal=look.causal,
+        mask=mask,
+        scale=options.scale,
+        is_causal=options.causal,
         implementation="cudnn",
     )

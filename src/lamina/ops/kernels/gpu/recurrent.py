@@ -1,4 +1,4 @@
-"""Forms of recurrences for GPUs."""
+"""Recurrence kernels for GPUs."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from typing import Any
 import jax
 
 from lamina.ops.kernels.cpu.recurrent import cached_gates, is_standard
-from lamina.ops.kernels.table import kernel
+from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights
 
 __all__ = ["unrolled"]
 
-# Launching a step takes longer than computing it. With 8 steps in a turn of the loop an
-# LSTM of 128 units takes half the time; with all 80, a sixth less, and much longer to
-# compile.
-_TOGETHER = 8
+# Launching a step takes longer than computing it. An LSTM of 128 units and 80 steps
+# takes half the time with 8 unrolled steps. With all 80 it takes a sixth less than
+# that, and far longer to compile.
+_UNROLLED_STEPS = 8
 
 
-@kernel("recurrence", "gpu", when=is_standard, can=is_standard)
+@register_kernel(
+    "recurrence",
+    "gpu",
+    "Several steps in each iteration of the loop need fewer kernel launches.",
+    supports=is_standard,
+)
 def unrolled(
-    rule: CellSpec,
+    cell: CellSpec,
     projected: jax.Array,
     states: list[jax.Array],
     weights: Weights,
     noise: list[Any],
     loop: Loop,
 ) -> Run:
-    """Several steps in each turn of the loop."""
-    loop = loop._replace(unroll=loop.unroll or _TOGETHER)
-    return cached_gates(rule, projected, states, weights, noise, loop)
+    """Run `cached_gates` with several steps in each iteration of the loop."""
+    loop = loop._replace(unroll=loop.unroll or _UNROLLED_STEPS)
+    return cached_gates(cell, projected, states, weights, noise, loop)
