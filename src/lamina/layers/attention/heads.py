@@ -20,7 +20,11 @@ from lamina.initializers import Initializer
 from lamina.layers.base.layer import Layer
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.ops.nn.attention import attention
-from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout, combine_masks
+from lamina.ops.nn.attention_mask import (
+    AttentionConfig,
+    AttentionDropout,
+    combine_masks,
+)
 from lamina.typing import Array
 
 __all__ = ["MultiHeadBase", "Projections", "Shape", "as_sequence"]
