@@ -1,5 +1,5 @@
-"""Predict the fuel consumption of cars, and stop before the network overfits.
-Normalization learns the columns' means; EarlyStopping keeps the best weights."""
+"""Predict the fuel consumption of cars and stop before the network overfits.
+Normalization learns the columns' means; EarlyStopping restores the best weights."""
 
 import lamina
 from lamina import layers

@@ -1,5 +1,5 @@
-"""Callbacks watch a run: keep the best model on disk, lower the learning rate, report.
-The file is then loaded as somebody else would do it, without this script's code."""
+"""Use callbacks to save the best model, lower the learning rate and print progress.
+Then load the saved model, which needs no code of this script."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from lamina import callbacks, layers
 
 
 class Report(callbacks.Callback):
-    """Says when the learning rate changes and when the validation loss improves."""
+    """Print changes of the learning rate and improvements of the validation loss."""
 
     best = float("inf")
     rate = None

@@ -1,15 +1,15 @@
-"""A layer of your own: a gate that learns how much each column of a table matters.
-A penalty pulls the gates to 0, so those that stay open are the ones worth asking."""
+"""Write a layer: a gate that learns the importance of each column of a table.
+A penalty pulls each gate towards 0, so the open gates mark the useful columns."""
 
 import lamina
 from lamina import layers, ops
 
 
 class Gate(layers.Layer):
-    """Scales each column of its input; closed gates cost nothing.
+    """Gate that scales each column of its input.
 
     Args:
-        penalty: the price of an open gate in the loss.
+        penalty: weight of the open gates in the loss.
     """
 
     def __init__(self, penalty: float, **kwargs):

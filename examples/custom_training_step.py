@@ -1,5 +1,5 @@
-"""A step of your own: take the slope where the loss is worst nearby (SAM, 2021).
-`train_step` runs inside the compiled loop, so writing one costs no speed."""
+"""Write a training step: sharpness-aware minimization (SAM, Foret et al. 2021).
+`train_step` runs inside the compiled loop at full speed."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lamina import layers, ops
 
 
 class SharpnessAware(lamina.Sequential):
-    """Looks for flat valleys: weights whose whole neighbourhood has a low loss."""
+    """Model that is trained for weights whose neighborhood has a low loss."""
 
     radius = 0.6
 
@@ -19,20 +19,20 @@ class SharpnessAware(lamina.Sequential):
         def loss_of_batch():
             return self.compute_loss(x, y, self(x, training=True))
 
-        loss, slopes = lamina.value_and_grad(loss_of_batch, weights)
-        length = ops.sqrt(sum(ops.sum(slope**2) for slope in slopes))
-        ways = [self.radius * slope / (length + 1e-7) for slope in slopes]
-        for weight, way in zip(weights, ways, strict=True):
-            weight.assign_add(way)
-        _, slopes = lamina.value_and_grad(loss_of_batch, weights)
-        for weight, way in zip(weights, ways, strict=True):
-            weight.assign_sub(way)
-        self.optimizer.apply(slopes, weights)
+        loss, gradients = lamina.value_and_grad(loss_of_batch, weights)
+        norm = ops.sqrt(sum(ops.sum(gradient**2) for gradient in gradients))
+        offsets = [self.radius * gradient / (norm + 1e-7) for gradient in gradients]
+        for weight, offset in zip(weights, offsets, strict=True):
+            weight.assign_add(offset)
+        _, gradients = lamina.value_and_grad(loss_of_batch, weights)
+        for weight, offset in zip(weights, offsets, strict=True):
+            weight.assign_sub(offset)
+        self.optimizer.apply(gradients, weights)
         return {"loss": loss}
 
 
 def mistakes_of(kind: type[lamina.Sequential], seed: int) -> int:
-    """How many new digits a network reads wrongly that was told wrong ones."""
+    """Train with wrong labels and return the number of errors on new digits."""
     lamina.utils.set_random_seed(seed)
     model = kind(
         [
@@ -52,7 +52,7 @@ x, x_test = (images.reshape(-1, 64) / np.float32(16) for images in (x, x_test))
 y[:40] = (y[:40] + 1) % 10
 
 print("Learning from 200 digits of which 40 have a wrong label;")
-print(f"of {len(x_test)} new digits, read wrongly after training with")
+print(f"errors on {len(x_test)} new digits after training with")
 print("seed   the usual step   the sharpness-aware step")
 for seed in range(3):
     usual = mistakes_of(lamina.Sequential, seed)

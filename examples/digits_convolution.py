@@ -1,5 +1,5 @@
-"""Read handwritten digits with convolutions, and see which are taken for which.
-The confusion of digits tells more than the accuracy alone."""
+"""Classify handwritten digits with convolutions and inspect the errors.
+The confused digits explain the accuracy."""
 
 import numpy as np
 

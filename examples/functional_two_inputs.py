@@ -1,5 +1,5 @@
-"""Two images go in, one answer comes out: do they show the same digit?
-One encoder looks at both, so what it learns from either serves the other."""
+"""Build a functional model with two inputs: do two images show the same digit?
+Both images pass through one shared encoder."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ random = np.random.default_rng(0)
 
 
 def pairs(images: np.ndarray, digits: np.ndarray, count: int):
-    """Pairs of images, every second one of the same digit, and whether it is."""
+    """Return pairs of images, every second of the same digit, and their labels."""
     left = random.integers(len(images), size=count)
     right = random.integers(len(images), size=count)
     for i in range(0, count, 2):
@@ -37,8 +37,8 @@ model.fit(*pairs(x, y, 20_000), batch_size=64, epochs=10, verbose=2)
 _, accuracy = model.evaluate(*pairs(x_test, y_test, 2_000), verbose=0)
 print(f"\n{accuracy:.1%} of new pairs are judged correctly.")
 
-print("The encoder has learned without being told any digit. Nearest neighbours of")
-print("new digits among the old ones, by what it makes of them:")
+print("The encoder never saw a digit as label. Nearest neighbors of new digits among")
+print("the training digits, by the encoder's output:")
 old, new = encoder.predict(x), encoder.predict(x_test[:8])
 for code, digit in zip(new, y_test, strict=False):
     nearest = np.abs(old - code).sum(-1).argsort()[:10]

@@ -1,5 +1,5 @@
-"""Batches from a generator that makes them up as it goes: digits, shifted at random.
-It never ends, so `steps_per_epoch` says how many batches make an epoch."""
+"""Train on batches from a generator that shifts digits at random.
+The generator is infinite, so `steps_per_epoch` sets the length of an epoch."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from lamina import layers
 
 
 def shifted(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The images moved by up to two pixels each way, on a larger canvas."""
+    """Shift each image by up to two pixels in each direction on a larger canvas."""
     canvas = np.zeros((len(images), 12, 12, 1), "float32")
     for target, image in zip(canvas, images, strict=True):
         top, left = random.integers(5, size=2)
@@ -41,12 +41,12 @@ def trained(*data, **fit) -> lamina.Sequential:
 
 
 (x, y), (x_test, y_test) = lamina.datasets.digits.load_data()
-centred = np.pad(x / np.float32(16), ((0, 0), (2, 2), (2, 2)))[..., None]
+centered = np.pad(x / np.float32(16), ((0, 0), (2, 2), (2, 2)))[..., None]
 moved = shifted(x_test, np.random.default_rng(1))
 
 print("Digits anywhere on the canvas, read correctly after training")
 for name, model in {
-    "on digits in the middle": trained(centred, y),
+    "on digits in the middle": trained(centered, y),
     "on shifted digits": trained(batches(x, y), steps_per_epoch=45),
 }.items():
     print(f"  {name:24} {model.evaluate(moved, y_test, verbose=0)[1]:.1%}")

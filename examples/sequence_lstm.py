@@ -1,5 +1,5 @@
-"""Read a digit line by line, as a sequence of eight rows of pixels.
-After each row an LSTM says what it would guess by now."""
+"""Classify a digit as a sequence of eight rows of pixels.
+An LSTM predicts the digit after each row."""
 
 import numpy as np
 

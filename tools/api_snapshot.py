@@ -1,8 +1,8 @@
-"""Every public name with its arguments, one a line.
+"""List every public name with its arguments, one per line.
 
     python -m tools.api_snapshot      rewrites tests/public_api.txt
 
-What is public starts at `lamina.__all__` and goes on into the modules named there.
+Public names are those in `lamina.__all__` and in the `__all__` of its modules.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SNAPSHOT = Path(__file__).parents[1] / "tests" / "public_api.txt"
 def public_names(
     module: ModuleType = lamina, name: str = "lamina"
 ) -> Iterator[tuple[str, Any]]:
-    """Pairs of a full name and what it stands for, modules included."""
+    """Yield the full name and the value of each public name, including modules."""
     for child in module.__all__:
         full_name, value = f"{name}.{child}", getattr(module, child)
         yield full_name, value
@@ -30,7 +30,7 @@ def public_names(
 
 
 def signature(value: Any) -> str:
-    """The arguments and their defaults; annotations may change freely."""
+    """Return the arguments and defaults without annotations, which may change."""
     if not callable(value):
         return ""
     try:
@@ -46,7 +46,7 @@ def signature(value: Any) -> str:
 
 
 class _Named:
-    """A default shown by name: its own repr would hold an address in memory."""
+    """Default that is shown by name, because its repr contains a memory address."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,13 +1,13 @@
-"""Kill training at random instants, start it again until it ends, compare the bits.
+"""Kill training at random times, resume it until it ends, and compare the bits.
 
     python -m tools.crash_test                # 200 kills over all cases
     python -m tools.crash_test --kills 20 --case lstm
 
-Each case trains in a process of its own that keeps its run with `fit(resume=...)`.
-The process tells through a shared byte what it is at, so that SIGKILL meets it in
-steps, at ends of epochs, in validation and while a checkpoint is written. After each
-kill every checkpoint must be readable. In the end weights, optimizer, history and the
-callbacks' state must be, bit for bit, those of a run that nobody disturbed.
+Each case trains in its own process with `fit(resume=...)`. The process reports its
+phase in a shared byte, so that SIGKILL arrives during steps, at the end of epochs,
+during validation and while a checkpoint is written. After each kill, every checkpoint
+must be readable. At the end, weights, optimizer, history and callback state must be bit
+for bit those of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ ROWS = 400
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Handwritten digits."""
+    """Return handwritten digits."""
     (x, y), _ = lamina.datasets.digits.load_data()
     return x[:ROWS].reshape(ROWS, 64).astype("float32") / 16, y[:ROWS].astype("int32")
 
 
 def stack(*hidden: Any, optimizer: Any = "adam", **compile_with: Any) -> lamina.Model:
-    """A classifier of digits."""
+    """Return a compiled classifier of digits."""
     model = lamina.Sequential([layers.Input((64,)), *hidden, layers.Dense(10)])
     loss = lamina.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=["accuracy"], **compile_with)
@@ -52,25 +52,25 @@ def stack(*hidden: Any, optimizer: Any = "adam", **compile_with: Any) -> lamina.
 
 
 def dropout_and_batchnorm() -> tuple[lamina.Model, dict[str, Any]]:
-    """Random numbers, moving averages, callbacks that act on what they see."""
+    """Random numbers, moving averages, callbacks that act on metrics."""
     hidden = layers.Dense(32, activation="relu")
     model = stack(hidden, layers.BatchNormalization(), layers.Dropout(0.3))
-    watching = [
+    watchers = [
         callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.05),
         callbacks.EarlyStopping("val_loss", patience=9, restore_best_weights=True),
     ]
-    return model, {"callbacks": watching, "validation_split": 0.2}
+    return model, {"callbacks": watchers, "validation_split": 0.2}
 
 
 def lstm() -> tuple[lamina.Model, dict[str, Any]]:
-    """A recurrent layer, and a schedule that depends on the step."""
+    """A recurrent layer and a learning rate schedule."""
     decay = optimizers.schedules.ExponentialDecay(0.01, 20, 0.9)
     rows = layers.Reshape((8, 8))
     return stack(rows, layers.LSTM(16), optimizer=optimizers.Adam(decay)), {}
 
 
 def convolutions() -> tuple[lamina.Model, dict[str, Any]]:
-    """Calls of oneDNN where it is, with both gradients."""
+    """Calls of oneDNN where available, with both gradients."""
     image = [layers.Reshape((8, 8, 1)), layers.Conv2D(16, 3, activation="relu")]
     deep = [layers.DepthwiseConv2D(3, padding="same"), layers.Conv2D(24, 3, strides=2)]
     return stack(*image, *deep, layers.Flatten()), {"validation_split": 0.2}
@@ -88,7 +88,7 @@ def averages() -> tuple[lamina.Model, dict[str, Any]]:
 
 
 def mixed_precision() -> tuple[lamina.Model, dict[str, Any]]:
-    """Half precision with loss scaling, and a rate set at each epoch."""
+    """Half precision with loss scaling, and a learning rate set at each epoch."""
     lamina.mixed_precision.set_global_policy("mixed_float16")
     rate = callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9)
     model = stack(layers.Dense(32, activation="relu"), layers.Dropout(0.2))
@@ -96,10 +96,10 @@ def mixed_precision() -> tuple[lamina.Model, dict[str, Any]]:
 
 
 def every_batch() -> tuple[lamina.Model, dict[str, Any]]:
-    """A callback that is told every batch, and epochs with a smaller last one."""
+    """A callback that receives every batch, and epochs with a smaller last batch."""
 
     class Sums(callbacks.Callback):
-        """Adds up all losses."""
+        """Sum of all losses."""
 
         needs = "batches"
         state_names = ("total",)
@@ -116,7 +116,7 @@ def every_batch() -> tuple[lamina.Model, dict[str, Any]]:
 
 
 def stateful_layers() -> tuple[lamina.Model, dict[str, Any]]:
-    """Recurrent state that is kept between batches, and an Optax transformation."""
+    """Recurrent state across batches, and an Optax transformation."""
     import optax
 
     cells = [layers.Reshape((8, 8)), layers.GRU(8, stateful=True)]
@@ -129,7 +129,7 @@ def stateful_layers() -> tuple[lamina.Model, dict[str, Any]]:
 
 
 def stream() -> tuple[lamina.Model, dict[str, Any]]:
-    """Batches from a generator, which is gone through again up to the place."""
+    """Batches from a generator, which is read again up to the position."""
 
     def batches() -> Iterator[Any]:
         x, y = data()
@@ -143,29 +143,29 @@ def stream() -> tuple[lamina.Model, dict[str, Any]]:
 
 
 class Draws:
-    """An endless iterator that can say where it is, as grain's do."""
+    """Infinite iterator that can save its position, as grain's can."""
 
     def __init__(self) -> None:
-        self.place = 0
+        self.position = 0
 
     def __iter__(self) -> Draws:
         return self
 
     def __next__(self) -> Any:
-        self.place += 1
+        self.position += 1
         x, y = data()
-        rows = np.random.default_rng(self.place).integers(0, ROWS, 16)
+        rows = np.random.default_rng(self.position).integers(0, ROWS, 16)
         return x[rows], y[rows]
 
     def get_state(self) -> dict[str, int]:
-        return {"place": self.place}
+        return {"position": self.position}
 
     def set_state(self, state: dict[str, int]) -> None:
-        self.place = state["place"]
+        self.position = state["position"]
 
 
 def stream_with_state() -> tuple[lamina.Model, dict[str, Any]]:
-    """An iterator that is set to where it was, validated on arrays."""
+    """An iterator that restores its position, with arrays for validation."""
     x, y = data()
     model = stack(layers.Dense(16, activation="relu"), layers.BatchNormalization())
     plateau = callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.1)
@@ -182,14 +182,14 @@ CASES: dict[str, Callable[[], tuple[lamina.Model, dict[str, Any]]]] = {
     )
 }  # fmt: skip
 
-# What a process can be at, in the main thread; a checkpoint is written beside it.
+# Phases of the main thread; another thread writes checkpoints.
 PHASES = ("start", "steps", "validation", "epoch end")
 WRITING = "checkpoint write"
-Met = Counter[tuple[str, bool]]
+Kills = Counter[tuple[str, bool]]
 
 
 class Phases(callbacks.Callback):
-    """Tells the parent process what training is at, in a file that both have mapped."""
+    """Callback that reports the phase of training to the parent in a mapped file."""
 
     epochs_may_wait = True
 
@@ -198,25 +198,25 @@ class Phases(callbacks.Callback):
         with (folder / "phase").open("r+b") as file:
             self.bytes = mmap.mmap(file.fileno(), 2)
 
-    def say(self, phase: str) -> None:
-        """Note what training is at."""
+    def report(self, phase: str) -> None:
+        """Report the phase of training."""
         self.bytes[0] = PHASES.index(phase)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.say("steps")
+        self.report("steps")
 
     def on_test_begin(self, logs: Any = None) -> None:
-        self.say("validation")
+        self.report("validation")
 
     def on_test_end(self, logs: Any = None) -> None:
-        self.say("epoch end")
+        self.report("epoch end")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.say("epoch end")
+        self.report("epoch end")
 
 
-class Watched(Checkpoints):
-    """Checkpoints that tell when one is being written."""
+class ReportedCheckpoints(Checkpoints):
+    """Checkpoints that report when one is being written."""
 
     phases: Phases
 
@@ -227,11 +227,14 @@ class Watched(Checkpoints):
 
 
 def train(name: str, folder: Path, epochs: int) -> None:
-    """Run a case from where it is to its end, and write a digest of what it came to."""
+    """Train a case to its end, resuming if possible, and write a digest."""
     lamina.random.set_seed(1)
     model, given = CASES[name]()
     x, y = data()
-    phases, kept = Phases(folder), Watched(folder, seconds=None, steps=7, keep=2)
+    phases, kept = (
+        Phases(folder),
+        ReportedCheckpoints(folder, seconds=None, steps=7, keep=2),
+    )
     kept.phases = phases
     arguments: dict[str, Any] = {"x": x, "y": y, "batch_size": 16, **given}
     arguments["callbacks"] = [phases, *given.get("callbacks", [])]
@@ -251,18 +254,18 @@ def train(name: str, folder: Path, epochs: int) -> None:
 
 
 def _checksum(path: Path) -> str:
-    """A run file's own; its bytes come in an order of their own each time."""
+    """Return a run file's checksum; the order of its bytes differs between runs."""
     with safetensors.safe_open(path, framework="np") as file:
         return file.metadata()["sha256"]
 
 
-class Trained:
-    """Runs of one case in a folder, until one comes to its end.
+class Run:
+    """Training of one case in a folder, over several processes.
 
     Args:
         name: the case.
-        folder: where its run is kept.
-        epochs: how long it is.
+        folder: folder of the run.
+        epochs: number of epochs.
     """
 
     def __init__(self, name: str, folder: Path, epochs: int) -> None:
@@ -274,12 +277,12 @@ class Trained:
 
     @property
     def digest(self) -> str | None:
-        """What it came to, or `None` if it has no end yet."""
+        """Digest of the result, or `None` if training has not ended."""
         path = self.folder / "digest"
         return path.read_text() if path.exists() else None
 
     def to_end(self) -> float:
-        """Train to the end; how many seconds it took from the first step on."""
+        """Train to the end and return the seconds from the first step."""
         with self._start() as (process, _):
             begin = time.monotonic()
             process.wait()
@@ -287,16 +290,16 @@ class Trained:
         return time.monotonic() - begin
 
     def killed(self, after: float, at: str, slack: float) -> tuple[str, bool] | None:
-        """Train, and kill the process when it is at something.
+        """Train, and kill the process in a phase.
 
         Args:
-            after: seconds from the first step until it is watched.
-            at: what it is to be at: one of `PHASES` or `WRITING`.
-            slack: seconds more, so that any instant may be met.
+            after: seconds from the first step until the phase is observed.
+            at: the phase to wait for: one of `PHASES` or `WRITING`.
+            slack: additional seconds, to vary the time within the phase.
 
         Returns:
-            What it was at when it was killed, and whether a checkpoint was being
-            written; `None` if it came to its end before.
+            The phase when it was killed, and whether a checkpoint was being written;
+            `None` if training ended before.
         """
         with self._start() as (process, phase):
             end = time.monotonic() + after
@@ -323,11 +326,11 @@ class Trained:
 
     def _require(self, process: Any) -> None:
         if process.returncode != 0:
-            raise SystemExit(f"{self._command} failed instead of going on.")
+            raise SystemExit(f"{self._command} failed instead of resuming.")
 
 
 class _Started:
-    """A process from its first step on, and the bytes that tell what it is at."""
+    """Process after its first step, and the bytes in which it reports its phase."""
 
     def __init__(self, command: list[str], folder: Path) -> None:
         with (folder / "phase").open("r+b") as file:
@@ -349,48 +352,48 @@ def _is_at(phase: mmap.mmap, at: str) -> bool:
     return phase[1] == 1 if at == WRITING else phase[0] == PHASES.index(at)
 
 
-def crash(name: str, kills: int, epochs: int, chance: random.Random) -> Met:
-    """Kill a case so many times over as many runs as it takes.
+def crash(name: str, kills: int, epochs: int, chance: random.Random) -> Kills:
+    """Kill a case `kills` times, over as many runs as needed.
 
     Returns:
-        How many kills met it in each phase, while writing and not.
+        The number of kills by phase and by whether a checkpoint was being written.
 
     Raises:
-        AssertionError: a run ended with other bits than the undisturbed one.
+        AssertionError: a run ended with other bits than the uninterrupted one.
     """
-    met: Met = Counter()
-    with tempfile.TemporaryDirectory() as place:
-        whole = Trained(name, Path(place, "whole"), epochs)
+    counts: Kills = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Run(name, Path(folder, "whole"), epochs)
         seconds, runs = whole.to_end(), 0
-        while met.total() < kills:
+        while counts.total() < kills:
             runs += 1
-            trained = Trained(name, Path(place, str(runs)), epochs)
-            while met.total() < kills:
+            run = Run(name, Path(folder, str(runs)), epochs)
+            while counts.total() < kills:
                 at = chance.choice((*PHASES[1:], WRITING))
-                # Often enough in one run that it is mended from what was mended.
+                # Several kills per run, so that a resumed run is resumed again.
                 after = chance.uniform(0, seconds / 4)
-                found = trained.killed(after, at, chance.choice((0, 0.001, 0.005)))
+                found = run.killed(after, at, chance.choice((0, 0.001, 0.005)))
                 if found is None:
                     break
-                met[found] += 1
-            if trained.digest is None:
-                trained.to_end()
-            if trained.digest != whole.digest:
-                raise AssertionError(f"{name}: {trained.digest} != {whole.digest}")
-    print(f"{name}: {in_words(met)}, {runs} runs, all the same bits", flush=True)
-    return met
+                counts[found] += 1
+            if run.digest is None:
+                run.to_end()
+            if run.digest != whole.digest:
+                raise AssertionError(f"{name}: {run.digest} != {whole.digest}")
+    print(f"{name}: {in_words(counts)}, {runs} runs, all the same bits", flush=True)
+    return counts
 
 
-def in_words(met: Met) -> str:
-    """How many kills there were, and in which phases."""
-    counts = [(p, sum(n for (q, _), n in met.items() if q == p)) for p in PHASES]
-    text = ", ".join(f"{count} in {phase}" for phase, count in counts if count)
-    writing = sum(n for (_, writes), n in met.items() if writes)
-    return f"{met.total()} kills ({text}; {writing} of them in a {WRITING})"
+def in_words(counts: Kills) -> str:
+    """Describe the number of kills by phase."""
+    by_phase = [(p, sum(n for (q, _), n in counts.items() if q == p)) for p in PHASES]
+    text = ", ".join(f"{count} in {phase}" for phase, count in by_phase if count)
+    writing = sum(n for (_, writes), n in counts.items() if writes)
+    return f"{counts.total()} kills ({text}; {writing} of them in a {WRITING})"
 
 
 def main() -> None:
-    """See the module's text."""
+    """Run the command; see the docstring of the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--case", choices=CASES)
@@ -404,10 +407,12 @@ def main() -> None:
         return
     names = [chosen.case] if chosen.case else list(CASES)
     shares = [len(part) for part in np.array_split(range(chosen.kills), len(names))]
-    met: Met = Counter()
+    counts: Kills = Counter()
     for name, share in zip(names, shares, strict=True):
-        met += crash(name, share, chosen.epochs, random.Random(f"{name} {chosen.seed}"))
-    print(f"{in_words(met)}, never other bits")
+        counts += crash(
+            name, share, chosen.epochs, random.Random(f"{name} {chosen.seed}")
+        )
+    print(f"{in_words(counts)}, all with the same bits")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Run the code blocks of the README and the tutorial and write their output below them.
+"""Run the code blocks of documentation pages and write their output below them.
 
     python -m tools.doc_outputs
 
-Each language has a page of its own with the same blocks.
+Pages of different languages have the same blocks.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ PAGES = (
     ("README.md", "README.ko.md"),
     ("docs/tutorial.md", "docs/tutorial.ko.md"),
 )
+ENGLISH_ONLY = (("docs/files.md",), ("docs/extending.md",))
 # A block of Python and, if the block prints, the block of text after it.
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """Code and printed text of each block of a page."""
+    """Return code and printed text of each block of a page."""
     return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
 
 
 def run(page: str) -> list[str]:
-    """Run a page's blocks one after the other in one namespace.
+    """Run a page's blocks in order in one namespace.
 
     Returns:
-        What each block printed.
+        The output of each block.
     """
     names: dict[str, Any] = {"__name__": "example"}
     outputs: list[str] = []
-    # A page may set how arrays print and write files, which must not outlast it.
+    # A page may change print options and write files; both are undone.
     with (
         np.printoptions(),
         tempfile.TemporaryDirectory() as folder,
@@ -52,8 +53,8 @@ def run(page: str) -> list[str]:
 
 
 def main() -> None:
-    """Rewrite the printed text in all pages."""
-    for pages in PAGES:
+    """Rewrite the output in all pages."""
+    for pages in (*PAGES, *ENGLISH_ONLY):
         outputs = run(pages[0])
         for page in pages:
             rest = iter(outputs)

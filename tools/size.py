@@ -1,6 +1,6 @@
-"""Sizes of files and functions, and the limits that keep each of them one idea.
+"""Print the sizes of files and functions, and check their limits.
 
-python -m tools.size      a line a package; fails when something is too big
+python -m tools.size      one line per package; fails if a limit is exceeded
 """
 
 from __future__ import annotations
