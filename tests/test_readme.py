@@ -1,4 +1,4 @@
-"""The two READMEs say the same."""
+"""The READMEs in both languages have the same links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples run as a reader would run them, and come to what they promise."""
+"""The examples run as scripts and print the expected results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-# What an example's last lines must say; the number in it must lie between these.
+# Pattern of each example's result, and the range of the value in it.
 RESULTS = {
     "auto_mpg_regression": (r"new cars: ([\d.]+) MPG", 1.5, 2.4),
     "callbacks_and_checkpoints": (r"best model .* accuracy ([\d.]+)%", 95, 100),

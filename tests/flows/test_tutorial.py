@@ -1,4 +1,4 @@
-"""The code blocks of the README and the tutorial print what is shown there."""
+"""The code blocks of the README and the tutorial print the output shown."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tools.doc_outputs import PAGES, blocks, run
 
 NUMBER = re.compile(r"\d+\.?\d*")
 ENGLISH = [pages[0] for pages in PAGES]
-# Numbers that must be those shown, up to what another processor may change: sums are
-# added in another order, and the difference grows with every step.
+# Relative tolerances: another processor adds terms in another order, and training
+# amplifies the difference.
 SHOWN = {
     r"loss: \[([\d.]+)": 0.005,
     r"accuracy on the test set: ([\d.]+)%": 0.015,
@@ -23,16 +23,16 @@ SHOWN = {
 
 @pytest.fixture(scope="module")
 def printed() -> dict[str, list[str]]:
-    """What each block of the English pages prints."""
+    """Output of each block of the English pages."""
     return {page: run(page) for page in ENGLISH}
 
 
 @pytest.mark.parametrize("page", ENGLISH)
-def test_words_and_rows_are_as_shown(page, printed):
+def test_words_and_lines_are_as_shown(page, printed):
     for (code, shown), output in zip(blocks(page), printed[page], strict=True):
-        words, rows = NUMBER.sub("", output), output.count("\n")
+        words, lines = NUMBER.sub("", output), output.count("\n")
         assert NUMBER.sub("", shown).split() == words.split(), code
-        assert shown.count("\n") == rows, code
+        assert shown.count("\n") == lines, code
 
 
 @pytest.mark.parametrize("pattern", SHOWN)
