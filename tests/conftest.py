@@ -19,7 +19,7 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from lamina import config  # noqa: E402
-from lamina.core import dtypes, module, random, registry  # noqa: E402
+from lamina.core import custom_objects, dtypes, module, random  # noqa: E402
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -34,7 +34,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Automatic names, seeds, settings and registered objects as in a new process."""
     monkeypatch.setattr(config, "_settings", dict(config._settings))
-    monkeypatch.setattr(registry, "_custom", dict(registry._custom))
+    custom = dict(custom_objects._custom)
+    monkeypatch.setattr(custom_objects, "_custom", custom)
     dtypes.set_dtype_policy(None)
     module.reset_names()
     random.set_seed(0)

@@ -143,7 +143,7 @@ def relu(
     return positive if max_value is None else jnp.minimum(positive, max_value)
 
 
-registry = Registry("activation", "keras.activations", takes=["keras.layers"])
+registry = Registry("activation", "keras.activations", accepts=["keras.layers"])
 registry.add(celu, elu, exponential, gelu, glu, hard_shrink, hard_sigmoid, hard_silu)
 registry.add(hard_tanh, leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6)
 registry.add(selu, sigmoid, silu, soft_shrink, softmax, softplus, softsign, sparse_plus)

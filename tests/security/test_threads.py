@@ -62,14 +62,14 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_custom_objects_of_a_load_hold_in_its_thread(path: Path) -> None:
     lamina.models.load_model(path, {"Foreign": Foreign})
     assert len(errors) == 4
-    assert all("'Foreign'" in e and "doesn't know" in e for e in errors)
+    assert all("'Foreign'" in e and "does not know" in e for e in errors)
 
 
 def test_a_scope_holds_in_its_thread(path: Path) -> None:
     with saving.custom_object_scope({"Foreign": Foreign}):
         lamina.models.load_model(path)
     assert len(errors) == 4
-    assert all("'Foreign'" in e and "doesn't know" in e for e in errors)
+    assert all("'Foreign'" in e and "does not know" in e for e in errors)
 
 
 def seen(name: str) -> Any:

@@ -130,7 +130,7 @@ def test_get():
     assert initializers.get(jnp.zeros) is jnp.zeros
     with pytest.raises(UnknownNameError, match="Did you mean 'glorot_normal'"):
         initializers.get("glorot_norml")
-    with pytest.raises(ArgumentError, match="Can't make an initializer of 3"):
+    with pytest.raises(ArgumentError, match="Cannot interpret 3 as an initializer"):
         initializers.get(3)
 
 

@@ -1,1 +1,1 @@
-"""Variables, modules, scopes and the graph: what everything else stands on."""
+"""Variables, modules, scopes and the graph, on which all other packages build."""

@@ -1,8 +1,8 @@
-"""Bounds on what an untrusted config may cost.
+"""Bounds on the cost of untrusted configs.
 
 Objects are made from a config inside `untrusted_config`. It checks the size of the
-config first, counts the cost of building from it, and turns every failure into an
-error of lamina's: a damaged config may make a constructor raise anything.
+config, counts the cost of building from it, and converts all exceptions to lamina's
+errors: a damaged config may make a constructor raise anything.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import IO, Any
 import jax.numpy as jnp
 
 from lamina import config as settings
+from lamina.core.cost import Budget, readable_size
 from lamina.core.scope import local
 from lamina.errors import FileFormatError, LaminaError, ShapeError
 
@@ -30,52 +31,33 @@ __all__ = [
     "untrusted_config",
 ]
 
-# Far above what models need: the largest of Keras's applications have 1,200 layers,
+# Far above the needs of models: the largest of Keras's applications have 1,200 layers,
 # nested three deep, and the longest vocabularies a million words.
 MAX_DEPTH = 100
 MAX_VALUES = 4_000_000
 MAX_OBJECTS = 100_000
 MAX_INTEGER = 2**64
-# NumPy takes hundreds of times as much to find that a text is no number.
+# NumPy takes hundreds of times as much memory to reject a string that is not a number.
 MAX_TEXT = 100_000
-# Each output of one call is traced by itself.
+# Each output of one call is traced separately.
 MAX_OUTPUTS = 10_000
-# JAX makes an array of each number in a list that an op is called with.
+# JAX makes an array of each number in a list argument of an op.
 MAX_ARGUMENTS = 100_000
-
-# Arrays of NumPy have no more; an op on one takes time for each.
+# NumPy's limit is the same.
 MAX_DIMENSIONS = 64
-
-# Building a model calls each layer three times, and twice more for each model around
-# it. Only what is made of the config allows further calls, so that a text takes time
-# in proportion to its length, whatever calls what in it.
-_CALLS_AT_LEAST = 500
-_CALLS_PER_LAYER = 20
-_CALLS_PER_USERS_LAYER = 5_000  # whose `call` may have loops and layers of its own
-_CALLS_AT_MOST = 50_000
-# Conversion of so many arguments takes about as long as one call.
-_VALUES_PER_CALL = 16
-
-
-def readable_size(size: int) -> str:
-    """A number of bytes as people say it: `"1.5 GiB"`."""
-    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if size >= 2**power:
-            return f"{size / 2**power:,.1f} {unit}"
-    return f"{size} bytes"
 
 
 def size_of(shape: Sequence[int], dtype: Any) -> int:
-    """How many bytes an array takes."""
+    """Return the size of an array in bytes."""
     return math.prod(int(n) for n in shape) * jnp.dtype(dtype).itemsize
 
 
 def check_size(name: str, shape: Sequence[int], dtype: Any) -> None:
-    """Refuse a variable that the machine has no memory for, before it is made.
+    """Refuse a variable that exceeds the machine's memory, before it is allocated.
 
     Raises:
-        ShapeError: it is larger than `config.memory_limit()`, or, while a config is
-            read, than what is left of its budget.
+        ShapeError: the variable is larger than `config.memory_limit()`.
+        FileFormatError: it exceeds the budget of the config that is being read.
     """
     size = size_of(shape, dtype)
     if local.call is not None:
@@ -83,21 +65,18 @@ def check_size(name: str, shape: Sequence[int], dtype: Any) -> None:
     if size > settings.memory_limit():
         raise ShapeError(
             f"Variable {name!r} of shape {tuple(shape)} would take "
-            f"{readable_size(size)}, and the limit is "
-            f"{readable_size(settings.memory_limit())}, the memory of this machine. "
-            "Is one of the sizes a mistake? If not, and there is room, call "
-            "`lamina.config.set_memory_limit(bytes)`."
+            f"{readable_size(size)}. {_limit_hint()}"
         )
     if local.budget is not None:
         local.budget.take(name, size)
 
 
 def check_output(name: str, shape: Sequence[int | None], dtype: Any) -> None:
-    """Refuse a call whose result the machine has no memory for, even of one row.
+    """Refuse a call whose result exceeds the machine's memory even for one row.
 
     Raises:
-        ShapeError: it is larger than `config.memory_limit()`, or has more than 64
-            dimensions.
+        ShapeError: the result is larger than `config.memory_limit()`, or has more
+            than 64 dimensions.
     """
     if len(shape) > MAX_DIMENSIONS:
         raise ShapeError(
@@ -109,48 +88,52 @@ def check_output(name: str, shape: Sequence[int | None], dtype: Any) -> None:
     if size > settings.memory_limit():
         raise ShapeError(
             f"{name!r} would be an array of shape {tuple(shape)}: "
-            f"{readable_size(size)}, counting unknown sizes as 1, and the limit is "
-            f"{readable_size(settings.memory_limit())}, the memory of this machine. "
-            "Is one of the sizes a mistake? If not, and there is room, call "
-            "`lamina.config.set_memory_limit(bytes)`."
+            f"{readable_size(size)}, counting unknown sizes as 1. {_limit_hint()}"
         )
 
 
+def _limit_hint() -> str:
+    return (
+        f"The limit is {readable_size(settings.memory_limit())}, the memory of this "
+        "machine. Check the sizes. If they are right, raise the limit: "
+        "`lamina.config.set_memory_limit(bytes)`."
+    )
+
+
 def check_count(name: str, count: int) -> None:
-    """Refuse a call that would return more arrays than can be handled one by one.
+    """Refuse a call that would return too many arrays.
 
     Raises:
-        ShapeError: there are more than 10,000.
+        ShapeError: `count` is above 10,000.
     """
     if count > MAX_OUTPUTS:
         raise ShapeError(
-            f"{name} would return {count:,} arrays; at most {MAX_OUTPUTS:,} are made."
+            f"{name} would return {count:,} arrays. The limit is {MAX_OUTPUTS:,}."
         )
 
 
 class BoundedReader(io.BufferedIOBase):
-    """A file of which nobody takes much at once.
+    """A binary file that limits the size of each read.
 
-    Python's libraries for archives read a directory or a header whole, of whatever
-    size the file says that it has.
+    Python's archive modules read a directory or a header at once, with whatever size
+    the file declares.
 
     Args:
         file: open for reading, in binary.
-        most: how many bytes a reader may ask for.
+        most: maximum bytes of one read.
     """
 
     def __init__(self, file: IO[bytes], most: int = 2**22) -> None:
         self.file, self.most = file, most
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes, all of them by default.
+        """Read the next bytes, by default all of them.
 
         Raises:
-            FileFormatError: there are too many.
+            FileFormatError: they are more than `most`.
         """
-        too_many = self.most + 1
-        wanted = too_many if size is None or size < 0 else min(size, too_many)
-        data = self.file.read(wanted)
+        limit = self.most + 1
+        data = self.file.read(limit if size is None or size < 0 else min(size, limit))
         if len(data) > self.most:
             raise FileFormatError(
                 "The archive has a directory, or a header, of more than "
@@ -159,82 +142,35 @@ class BoundedReader(io.BufferedIOBase):
         return data
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
+        """Move to a position and return it."""
         return self.file.seek(offset, whence)
 
     def tell(self) -> int:
-        """The place."""
+        """Return the position."""
         return self.file.tell()
 
     def seekable(self) -> bool:
-        """Whether there is a way back."""
+        """Return True: zipfile and tarfile need a seekable file."""
         return True
-
-
-class Budget:
-    """What building from a config may still cost.
-
-    Args:
-        size: bytes of all variables together.
-        reason: where `size` comes from, for the message.
-    """
-
-    def __init__(self, size: int, reason: str) -> None:
-        self.size, self.reason = size, reason
-        self.calls, self.allowed_calls = 0, _CALLS_AT_LEAST
-        # What stands in the config several times, by its number there.
-        self.shared: dict[int, Any] = {}
-
-    def take(self, name: str, size: int) -> None:
-        """Count a variable."""
-        self.size -= size
-        if self.size < 0:
-            raise FileFormatError(
-                f"The config asks for too large a model: with variable {name!r} of "
-                f"{readable_size(size)} it takes more than {self.reason}."
-            )
-
-    def allow_layer(self, is_users: bool) -> None:
-        """Allow the calls that building a layer needs."""
-        calls = _CALLS_PER_USERS_LAYER if is_users else _CALLS_PER_LAYER
-        self.allowed_calls = min(self.allowed_calls + calls, _CALLS_AT_MOST)
-
-    def allow_calls(self, recorded: int, values: int) -> None:
-        """Allow what the calls that a config has, on this many values, need."""
-        calls = (recorded + values // _VALUES_PER_CALL) * _CALLS_PER_LAYER
-        self.allowed_calls = min(self.allowed_calls + calls, _CALLS_AT_MOST)
-
-    def take_calls(self, calls: int, values: int = 0) -> None:
-        """Count calls of layers and functions, and the values they take and return."""
-        self.calls += calls + values // _VALUES_PER_CALL
-        if self.calls > self.allowed_calls:
-            raise FileFormatError(
-                "The config describes a model that calls its layers far more often "
-                f"than it has layers: more than {self.allowed_calls:,} calls while it "
-                "is built. Are there models inside it that call each other again and "
-                "again? If not, build the model in your program and call "
-                "`model.load_weights(file)`."
-            )
 
 
 @contextmanager
 def untrusted_config(
     config: Any, what: str = "The config", size: int | None = None, reason: str = ""
 ) -> Iterator[None]:
-    """Inside this block, objects are made of a config that nobody has looked into.
+    """Bound the cost of making objects from an untrusted config in this block.
 
-    A block inside another one is part of it, unless it reads a file of its own.
+    A nested block shares the budget of the outer one, unless it has a `size`.
 
     Args:
         config: the whole config.
-        what: the beginning of messages.
-        size: bytes that variables of a file may take; without one,
-            `config.memory_limit()`.
+        what: the subject of error messages.
+        size: maximum bytes of variables; without one, `config.memory_limit()`.
         reason: where `size` comes from.
 
     Raises:
-        FileFormatError: the config is out of bounds, or making objects of it failed
-            with an error that is not lamina's own.
+        FileFormatError: the config is out of bounds, or making objects from it raised
+            an exception that is not one of lamina's.
     """
     before = local.budget
     if before is not None and size is None:
@@ -251,8 +187,8 @@ def untrusted_config(
         raise
     except Exception as error:
         raise FileFormatError(
-            f"{what} can't be used; it is damaged, or needs something that is not "
-            f"here. Making objects of it ended with {type(error).__name__}: {error}"
+            f"{what} cannot be used: it is damaged, or needs a class or package that "
+            f"is missing. Reading it raised {type(error).__name__}: {error}"
         ) from error
     finally:
         local.budget = before
@@ -265,11 +201,11 @@ def check_config(
 
     Args:
         config: dictionaries, lists and plain values.
-        what: the beginning of messages.
-        longest: how many characters a text may have.
+        what: the subject of error messages.
+        longest: maximum length of a string.
 
     Raises:
-        FileFormatError: it is out of bounds, or contains itself.
+        FileFormatError: the config is out of bounds, or contains itself.
     """
     values = objects = 0
     level = [config]
@@ -286,20 +222,20 @@ def check_config(
             elif isinstance(value, (list, tuple)):
                 inner.extend(value)
             elif isinstance(value, int) and abs(value) > MAX_INTEGER:
-                raise FileFormatError(f"{what} holds an integer above 2**64.")
+                raise FileFormatError(f"{what} has an integer above 2**64.")
             elif isinstance(value, str) and len(value) > longest:
                 _require_short([value], what, longest)
             if values + len(inner) > MAX_VALUES:
-                raise FileFormatError(f"{what} holds more than {MAX_VALUES:,} values.")
+                raise FileFormatError(f"{what} has more than {MAX_VALUES:,} values.")
         if inner and depth == MAX_DEPTH:
             raise FileFormatError(
-                f"{what} has lists and dictionaries in each other more than "
-                f"{MAX_DEPTH} deep, or one that contains itself."
+                f"{what} nests lists and dictionaries more than {MAX_DEPTH} deep, or "
+                "contains itself."
             )
         level = inner
     if objects > MAX_OBJECTS:
         raise FileFormatError(
-            f"{what} describes {objects:,} objects; at most {MAX_OBJECTS:,} are read."
+            f"{what} describes {objects:,} objects. The limit is {MAX_OBJECTS:,}."
         )
 
 
@@ -307,6 +243,6 @@ def _require_short(texts: Iterable[Any], what: str, longest: int) -> None:
     for text in texts:
         if isinstance(text, str) and len(text) > longest:
             raise FileFormatError(
-                f"{what} holds a text of {len(text):,} characters; at most "
-                f"{longest:,} are read."
+                f"{what} has a string of {len(text):,} characters. The limit is "
+                f"{longest:,}."
             )

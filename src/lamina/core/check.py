@@ -1,7 +1,7 @@
 """Constraints on arguments, as data.
 
-A class lists them in `arguments`; the constructor's values are checked before
-`__init__` runs, and the tests take the bad values from the same list.
+A class lists them in `arguments`. The constructor's values are checked before
+`__init__` runs, and tests read invalid values from the same list.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Check(NamedTuple):
-    """What an argument may be, in words and as a test, with values it may not be."""
+    """A constraint on an argument: its description, a predicate, invalid examples."""
 
     expected: str
     accepts: Callable[[Any], bool]
@@ -45,12 +45,12 @@ class Check(NamedTuple):
 
 
 def is_int(value: Any) -> bool:
-    """Whether a value is a whole number, and not a truth value."""
+    """Return whether a value is an integer and not a bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite real number, and not a truth value."""
+    """Return whether a value is a finite real number and not a bool."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         return False
     return math.isfinite(value)
@@ -83,7 +83,7 @@ dimensions = Check(
 
 
 def between(low: float, high: float) -> Check:
-    """A number from `low` to `high`, both included."""
+    """Return a check for a number from `low` to `high`, both included."""
     return Check(
         f"a number from {low} to {high}",
         lambda v: is_number(v) and low <= v <= high,
@@ -92,7 +92,7 @@ def between(low: float, high: float) -> Check:
 
 
 def at_least(low: float) -> Check:
-    """A number not below `low`."""
+    """Return a check for a number of at least `low`."""
     return Check(
         f"a number of at least {low}",
         lambda v: is_number(v) and v >= low,
@@ -101,7 +101,7 @@ def at_least(low: float) -> Check:
 
 
 def integer(low: int, high: int) -> Check:
-    """A whole number from `low` to `high`, both included."""
+    """Return a check for an integer from `low` to `high`, both included."""
     return Check(
         f"an integer from {low:,} to {high:,}",
         lambda v: is_int(v) and low <= v <= high,
@@ -110,7 +110,7 @@ def integer(low: int, high: int) -> Check:
 
 
 def one_of(*options: str) -> Check:
-    """One of several strings, in any case of letters."""
+    """Return a check for one of several strings, in upper or lower case."""
     return Check(
         "one of " + ", ".join(repr(o) for o in options),
         lambda v: isinstance(v, str) and v.lower() in options,
@@ -120,7 +120,7 @@ def one_of(*options: str) -> Check:
 
 
 def optional(check: Check) -> Check:
-    """The same, or `None`."""
+    """Return a check that also accepts `None`."""
     bad = tuple(v for v in check.bad if v is not None)
     return Check(
         f"{check.expected} or None",
@@ -141,7 +141,7 @@ def _is_plain_pattern(value: Any) -> bool:
     return len(repeats) <= 2 and not re.search(r"\)[*+?{]", value)
 
 
-# A pattern that repeats what repeats can take for ever, and it may come from a file.
+# Nested repetition can take exponential time, and the pattern may come from a file.
 patterns = Check(
     "a list of regular expressions of at most 200 characters, in which at most two "
     "characters and no brackets are repeated",
@@ -151,7 +151,7 @@ patterns = Check(
 
 
 def sizes(rank: int, zero: bool = False) -> Check:
-    """A positive integer, or `rank` of them; with `zero`, 0 is fine too."""
+    """Return a check for a positive integer or `rank` of them; `zero` also allows 0."""
     low = 0 if zero else 1
 
     def accepts(value: Any) -> bool:
@@ -169,7 +169,7 @@ def sizes(rank: int, zero: bool = False) -> Check:
 def check_arguments(
     owner: str, checks: dict[str, Check], values: dict[str, Any]
 ) -> None:
-    """Raise for the first value that its check does not accept."""
+    """Raise an error for the first value that its check does not accept."""
     for name, check in checks.items():
         if name in values and not check.accepts(values[name]):
             value = values[name]
@@ -178,10 +178,10 @@ def check_arguments(
 
 
 def check_name(owner: str, name: Any) -> None:
-    """Refuse a name that would be more than one part of a path, or unreadable.
+    """Refuse a name that cannot be one printable component of a path.
 
     Raises:
-        ArgumentError: it holds a slash or control characters, or is very long.
+        ArgumentError: the name has a slash or control characters, or is too long.
     """
     text = str(name)
     if "/" in text or not text.isprintable() or len(text) > 255 or text in (".", ".."):

@@ -1,4 +1,4 @@
-"""Names of element types, and the policies that pair a compute and a storage type."""
+"""Names of element types, and policies of a compute type and a variable type."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ KNOWN_DTYPES = [
 
 
 def standardize_dtype(dtype: Any) -> str:
-    """The name of an element type: `"float32"`, `"int32"`, ...
+    """Return the name of an element type: `"float32"`, `"int32"`, ...
 
     Args:
         dtype: a name, a NumPy, JAX or torch type, `float`, `int`, `bool`, or `None`
             for `config.floatx()`.
 
     Raises:
-        ArgumentError: the type is unknown.
+        ArgumentError: the element type is unknown.
     """
     if dtype is None or dtype is float:
         return config.floatx()
@@ -75,17 +75,17 @@ def standardize_dtype(dtype: Any) -> str:
     if name.startswith("torch."):
         name = name.removeprefix("torch.")
     if name not in KNOWN_DTYPES:
-        known = _name_of(dtype)
-        # NumPy has types, of objects and of any length, that arrays here can't have.
-        if known not in KNOWN_DTYPES and not hasattr(jnp, known):
+        numpy_name = _numpy_name(dtype)
+        # NumPy has types, of objects or of any length, that JAX arrays cannot have.
+        if numpy_name not in KNOWN_DTYPES and not hasattr(jnp, numpy_name):
             hint = did_you_mean(name, KNOWN_DTYPES)
             raise ArgumentError(f"Unknown dtype: {dtype!r}.{hint}")
-        name = known
+        name = numpy_name
     return name
 
 
-def _name_of(dtype: Any) -> str:
-    # NumPy evaluates what it takes for shapes and lists of fields in a text.
+def _numpy_name(dtype: Any) -> str:
+    # NumPy evaluates strings that it parses as shapes and lists of fields.
     if isinstance(dtype, str) and not dtype.lstrip("<>=|").isidentifier():
         return ""
     try:
@@ -95,22 +95,22 @@ def _name_of(dtype: Any) -> str:
 
 
 def is_float(dtype: Any) -> bool:
-    """Whether an element type is a floating-point type."""
+    """Return whether an element type is a floating-point type."""
     return jnp.issubdtype(dtype, jnp.floating)
 
 
 def array_dtype(value: Any) -> Any:
-    """The element type of an array or scalar, without making an array of it."""
+    """Return the element type of an array or scalar without converting it."""
     dtype = getattr(value, "dtype", None)
     return np.asarray(value).dtype if dtype is None else dtype
 
 
 class DTypePolicy:
-    """Which type a layer computes in and which it stores its variables in.
+    """Policy of the type that a layer computes in and that of its variables.
 
     Args:
         name: a float type for both, or `"mixed_bfloat16"` / `"mixed_float16"`:
-            computing in 16 bits on variables of 32 (Micikevicius et al. 2018,
+            compute in 16 bits with variables of 32 bits (Micikevicius et al. 2018,
             https://arxiv.org/abs/1710.03740).
 
     Example:
@@ -142,12 +142,12 @@ class DTypePolicy:
         return None
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {"name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
-        """The policy that `get_config` describes."""
+        """Return the policy that `get_config` describes."""
         if not isinstance(config, dict) or "name" not in config:
             raise ArgumentError(
                 f"The config of a dtype policy has no name: {shown(config)}."
@@ -201,7 +201,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         self.name = f"map_{self.default_policy.name}"
         self.compute_dtype = self.default_policy.compute_dtype
         self.variable_dtype = self.default_policy.variable_dtype
-        # A default that was not given is that of the process that loads the map.
+        # A default that was not given depends on the process that loads the map.
         self._default_name = default_policy and self.default_policy.name
         self._policies: dict[str, DTypePolicy] = {}
         self.update(policy_map or {})

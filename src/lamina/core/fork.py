@@ -11,23 +11,22 @@ __all__ = ["use_device"]
 
 class _Process:
     has_used_device = False
-    is_broken = False  # forked from a process that had used its device
+    is_broken = False  # forked after its parent had used the device
 
 
 def use_device() -> None:
-    """Note that this process computes, before it does.
+    """Record that this process computes; call it before each computation.
 
     Raises:
-        StateError: it was forked from one that had computed. The threads of JAX do
-            not exist here, so that a computation would hang.
+        StateError: the process was forked after its parent had computed. JAX's
+            threads do not exist in it, so a computation would hang.
     """
     if _Process.is_broken:
         raise StateError(
-            "This process was forked after lamina had computed in its parent, and "
-            "JAX's threads are not in it: a computation would never end. Start the "
-            "process anew, as with multiprocessing.get_context('spawn') or "
-            "'forkserver', or compute with NumPy alone here, as workers that load "
-            "data do."
+            "This process was forked after lamina had computed in its parent. JAX's "
+            "threads are missing in it, so a computation would never end. Start the "
+            "process with multiprocessing.get_context('spawn') or 'forkserver', or "
+            "use only NumPy in it, as workers that load data do."
         )
     _Process.has_used_device = True
 

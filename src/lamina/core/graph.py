@@ -1,9 +1,9 @@
 """Symbolic tensors, and the graph that operations on them record.
 
-`@op` makes a JAX function into one that also accepts variables and symbolic tensors.
-Shapes come from `jax.eval_shape`: an unknown dimension is evaluated at two sizes, and
-whatever differs in the result is unknown too. Where that fails, an unknown dimension
-takes the size of a known one that it meets: (None, 3) with (2, None) gives (2, 3).
+`@op` lets a JAX function also accept variables and symbolic tensors. Shapes come from
+`jax.eval_shape`: an unknown dimension is evaluated at two sizes, and dimensions of the
+result that differ are unknown too. If that fails, an unknown dimension takes the size
+of a known one of another tensor: (None, 3) with (2, None) gives (2, 3).
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ __all__ = ["Node", "SymbolicTensor", "infer", "is_symbolic", "op", "walk"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Both are divisible by small powers of two, so that pooling, striding and reshaping
-# of an unknown dimension work out as they would for a fitting real one.
+# Both are divisible by small numbers, so that pooling, strides and reshaping of an
+# unknown dimension work as with a real one.
 _PROBES = (960, 1920)
 
-# How often a call that fails is tried with unknown dimensions of other sizes.
-_MOST_MATCHES = 32
+# Maximum attempts to infer shapes with sizes of other tensors.
+_MAX_ATTEMPTS = 32
 
 # Sizes of unknown dimensions, by the tensor's `id` and the axis.
 Sizes: TypeAlias = dict[tuple[int, int], int]
 
 
 class SymbolicTensor:
-    """A tensor without values: what `Input` returns and layers are wired with.
+    """A tensor without values, as `Input` and layers called on it return.
 
     Args:
         shape: `None` for dimensions not known yet.
@@ -76,7 +76,7 @@ class SymbolicTensor:
         self.dtype = standardize_dtype(dtype)
         self.name = name or "tensor"
         self.node = node
-        self.layer: Any = None  # of an input: the layer that stands for it
+        self.layer: Any = None  # of an input: its `InputLayer`
         self.mask: tuple[int | None, ...] | None = None  # the shape of its mask
 
     @property
@@ -91,18 +91,18 @@ class SymbolicTensor:
 
     def _refuse(self, *_: Any) -> Any:
         raise ArgumentTypeError(
-            f"{self!r} has no values yet: it stands for data that a model will get. "
-            "Use layers and `lamina.ops` on it, or call a model on real data."
+            f"{self!r} has no values yet: it describes the data of a model. Use layers "
+            "and `lamina.ops` on it, or call a model on real data."
         )
 
-    # Without `__jax_array__`, a JAX array on the left of an operator leaves it to the
-    # symbolic tensor on the right; the priority says the same to NumPy arrays.
+    # Without `__jax_array__`, JAX arrays on the left of an operator defer to the
+    # symbolic tensor on the right; the priority makes NumPy arrays defer too.
     __array__ = __bool__ = __float__ = __int__ = __iter__ = __len__ = _refuse
     __array_priority__ = 1000
 
 
 class Node:
-    """One operation in a graph: what was called on which tensors."""
+    """One call in a graph: the operation, its arguments and its outputs."""
 
     def __init__(
         self,
@@ -121,22 +121,22 @@ class Node:
         return getattr(operation, "name", None) or operation.__name__
 
     def count_values(self) -> int:
-        """The number of arrays, and of thousands of elements, in arguments and results.
+        """Count arrays, and thousands of elements, in arguments and results.
 
-        The time of a call in a graph depends on it, besides on the operation.
+        The cost of a call depends on it besides the operation.
         """
         values = jax.tree.leaves((self.args, self.kwargs, self.outputs))
         return sum(1 + getattr(v, "size", 0) // 1000 for v in values)
 
-    def run(self, tensors: dict[int, Any], told: Mapping[str, Any]) -> Any:
-        """Call the operation, each symbolic tensor replaced by its value.
+    def run(self, tensors: dict[int, Any], overrides: Mapping[str, Any]) -> Any:
+        """Call the operation with values in place of symbolic tensors.
 
         Args:
             tensors: the values, by the `id` of the symbolic tensor.
-            told: keyword arguments that count more than those of the recorded call.
+            overrides: keyword arguments that replace those of the recorded call.
         """
         args, kwargs = map_symbolic(lambda t: tensors[id(t)], (self.args, self.kwargs))
-        return self.operation(*args, **{**kwargs, **told})
+        return self.operation(*args, **{**kwargs, **overrides})
 
 
 def _is_leaf(value: Any) -> bool:
@@ -144,13 +144,13 @@ def _is_leaf(value: Any) -> bool:
 
 
 def symbolic_leaves(tree: Any) -> list[SymbolicTensor]:
-    """The symbolic tensors in nested lists, tuples and dictionaries."""
+    """Return the symbolic tensors in nested lists, tuples and dictionaries."""
     leaves = jax.tree.leaves(tree, is_leaf=_is_leaf)
     return [v for v in leaves if isinstance(v, SymbolicTensor)]
 
 
 def map_symbolic(function: Callable[[SymbolicTensor], Any], tree: Any) -> Any:
-    """The same tree, each symbolic tensor replaced."""
+    """Return a tree in which each symbolic tensor is replaced by a function of it."""
     return jax.tree.map(
         lambda v: function(v) if isinstance(v, SymbolicTensor) else v,
         tree,
@@ -159,7 +159,7 @@ def map_symbolic(function: Callable[[SymbolicTensor], Any], tree: Any) -> Any:
 
 
 def is_symbolic(args: Iterable[Any]) -> bool:
-    """Whether a symbolic tensor is among arguments or in lists of them."""
+    """Return whether arguments, or containers among them, have a symbolic tensor."""
     for value in args:
         if isinstance(value, SymbolicTensor):
             return True
@@ -173,7 +173,7 @@ def is_symbolic(args: Iterable[Any]) -> bool:
 
 
 def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Output shapes and types of a call on symbolic tensors, as symbolic tensors."""
+    """Infer the outputs of a call on symbolic tensors, as symbolic tensors."""
     leaves = symbolic_leaves((args, kwargs))
     unknown = any(None in t.shape for t in leaves)
 
@@ -184,7 +184,8 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     try:
         results = evaluate({})
     except Exception:
-        results = _first_that_works(evaluate, islice(_matches(leaves), _MOST_MATCHES))
+        candidates = islice(_candidate_sizes(leaves), _MAX_ATTEMPTS)
+        results = _first_success(evaluate, candidates)
         if results is None:
             raise
     specs, masks = zip(*results, strict=True)
@@ -196,7 +197,7 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return outputs
 
 
-def _first_that_works(
+def _first_success(
     evaluate: Callable[[Sizes], list[Any]], candidates: Iterable[Sizes]
 ) -> list[Any] | None:
     for sizes in candidates:
@@ -205,17 +206,17 @@ def _first_that_works(
     return None
 
 
-def _matches(leaves: Sequence[SymbolicTensor]) -> Iterator[Sizes]:
-    """Sizes for unknown dimensions, from known ones of the other tensors.
+def _candidate_sizes(leaves: Sequence[SymbolicTensor]) -> Iterator[Sizes]:
+    """Yield sizes for unknown dimensions, from known ones of the other tensors.
 
-    Dimensions are paired from the last axis on, as in broadcasting, then from the first
-    axis on. One of them is set first, then all, then several; so that what may stay
-    unknown mostly does.
+    Axes are paired from the last one, as in broadcasting, then from the first. The
+    candidates set one dimension, then all, then several, so that as few as possible
+    become known.
     """
     tensors = list({id(t): t for t in leaves}.values())
     unknown = [(t, a) for t in tensors for a in range(t.ndim) if t.shape[a] is None]
-    last = _paired(tensors, [(t, a, a - t.ndim) for t, a in unknown])
-    first = _paired(tensors, [(t, a, a) for t, a in unknown])
+    last = _paired_sizes(tensors, [(t, a, a - t.ndim) for t, a in unknown])
+    first = _paired_sizes(tensors, [(t, a, a) for t, a in unknown])
     for count in (1, len(unknown), *range(2, len(unknown))):
         yield from map(dict, combinations(last, count))
         yield from map(dict, combinations(first, count))
@@ -226,22 +227,27 @@ def _matches(leaves: Sequence[SymbolicTensor]) -> Iterator[Sizes]:
                     yield {(id(tensor), axis): size}
 
 
-def _paired(
+def _paired_sizes(
     tensors: Sequence[SymbolicTensor],
     unknown: Sequence[tuple[SymbolicTensor, int, int]],
 ) -> list[tuple[tuple[int, int], int]]:
-    """The size at an axis of the other tensors, for each that is unknown in one."""
+    """Return a size of another tensor for each unknown dimension that has one.
+
+    Args:
+        tensors: all tensors of the call.
+        unknown: tensor, axis of the unknown dimension, axis in the other tensors.
+    """
     found: list[tuple[tuple[int, int], int]] = []
-    for tensor, place, axis in unknown:
+    for tensor, axis, other_axis in unknown:
         others = [t.shape for t in tensors if t is not tensor]
-        sizes = [s[axis] for s in others if -len(s) <= axis < len(s)]
+        sizes = [s[other_axis] for s in others if -len(s) <= other_axis < len(s)]
         known = [n for n in sizes if n is not None and n != 1]
-        found += [((id(tensor), place), n) for n in known[:1]]
+        found += [((id(tensor), axis), n) for n in known[:1]]
     return found
 
 
 def _merged(specs: Sequence[Any]) -> tuple[int | None, ...]:
-    """The shape that evaluations at different sizes have in common."""
+    """Return the shape of evaluations at different sizes, `None` where they differ."""
     sizes = zip(*(spec.shape for spec in specs), strict=True)
     return tuple(some[0] if len(set(some)) == 1 else None for some in sizes)
 
@@ -249,14 +255,14 @@ def _merged(specs: Sequence[Any]) -> tuple[int | None, ...]:
 def _evaluate(
     function: Callable[..., Any], args: Any, kwargs: Any, probe: int, sizes: Sizes
 ) -> tuple[Any, list[Any]]:
-    """The output's shapes for a size of unknown dimensions, and those of masks.
+    """Evaluate a call's output shapes and mask shapes for given sizes.
 
     Args:
-        function: what is called.
+        function: the function to call.
         args: its positional arguments.
         kwargs: its keyword arguments.
         probe: the size of unknown dimensions.
-        sizes: those of some of them instead.
+        sizes: exceptions to `probe`.
     """
     leaves = symbolic_leaves((args, kwargs))
     owner = [m for m in [getattr(function, "__self__", None)] if isinstance(m, Module)]
@@ -273,7 +279,7 @@ def _evaluate(
             if tensor.mask is not None:
                 set_mask(found[id(tensor)], jnp.ones(known(tensor, tensor.mask), bool))
         real_args, real_kwargs = map_symbolic(lambda t: found[id(t)], (args, kwargs))
-        # Whatever the call assigns is forgotten with the scope.
+        # The scope discards all assignments of the call.
         with StoredAttributes(owner), StateScope():
             outputs = function(*real_args, **real_kwargs)
         return outputs, [get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
@@ -283,22 +289,22 @@ def _evaluate(
         specs = [jax.ShapeDtypeStruct(known(t, t.shape), t.dtype) for t in leaves]
         return jax.eval_shape(call, specs)
     except Exception as error:
-        _show_unknown(error, probe)
+        _replace_probe(error, probe)
         raise
     finally:
         local.call = before
 
 
-def _show_unknown(error: Exception, probe: int) -> None:
-    """Write `None` in an error's text for sizes that nobody gave."""
+def _replace_probe(error: Exception, probe: int) -> None:
+    """Write `None` for unknown dimensions in an error's message."""
 
-    def shown(value: Any) -> Any:
-        text = isinstance(value, str)
-        return re.sub(rf"\b{probe}\b", "None", value) if text else value
+    def replace(value: Any) -> Any:
+        is_text = isinstance(value, str)
+        return re.sub(rf"\b{probe}\b", "None", value) if is_text else value
 
-    error.args = tuple(map(shown, error.args))
+    error.args = tuple(map(replace, error.args))
     if hasattr(error, "__notes__"):
-        error.__notes__ = list(map(shown, error.__notes__))
+        error.__notes__ = list(map(replace, error.__notes__))
 
 
 def record(
@@ -307,13 +313,13 @@ def record(
     kwargs: dict[str, Any],
     function: Callable[..., Any] | None = None,
 ) -> Any:
-    """Add a call to the graph; returns its symbolic outputs.
+    """Add a call to the graph and return its symbolic outputs.
 
     Args:
-        operation: what the node will call when the graph runs.
+        operation: the function that the node calls when the graph runs.
         args: positional arguments, symbolic tensors among them.
         kwargs: keyword arguments.
-        function: what shapes are inferred from, when not `operation`.
+        function: the function to infer shapes from, if not `operation`.
     """
     node = Node(operation, args, kwargs)
     if local.budget is not None:
@@ -326,10 +332,6 @@ def record(
     if local.budget is not None:
         local.budget.take_calls(1, node.count_values())
     return outputs
-
-
-def _array(value: Any) -> Any:
-    return value.value if isinstance(value, Variable) else value
 
 
 def op(function: F) -> F:
@@ -357,15 +359,15 @@ def op(function: F) -> F:
 
     def plain(*args: Any, **kwargs: Any) -> Any:
         use_device()
-        args = tuple(_flat_array(a) for a in args)
-        return function(*args, **{k: _flat_array(v) for k, v in kwargs.items()})
+        args = tuple(_without_variables(a) for a in args)
+        return function(*args, **{k: _without_variables(v) for k, v in kwargs.items()})
 
     return call  # type: ignore[return-value]
 
 
 @functools.cache
-def _sizes_of(function: Callable[..., Any]) -> list[tuple[int, str]]:
-    """Place and name of the parameters that are sizes or axes."""
+def _size_parameters(function: Callable[..., Any]) -> list[tuple[int, str]]:
+    """Return position and name of the parameters that are sizes or axes."""
     parameters = inspect.signature(function).parameters.values()
     return [
         (i, p.name)
@@ -377,32 +379,26 @@ def _sizes_of(function: Callable[..., Any]) -> list[tuple[int, str]]:
 def _require_known_sizes(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    # Taken for a sequence, an array would be gone through one element after another.
-    for place, name in _sizes_of(function):
-        given = [*args[place : place + 1], kwargs.get(name)]
+    for position, name in _size_parameters(function):
+        given = [*args[position : position + 1], kwargs.get(name)]
         if is_symbolic(given):
             raise ArgumentTypeError(
-                f"{function.__name__}: `{name}` must be numbers that are known when "
+                f"{function.__name__}: `{name}` must be integers that are known when "
                 f"the model is made. Received: {name}={given[0]!r}."
             )
 
 
-def _flat_array(value: Any) -> Any:
+def _without_variables(value: Any) -> Any:
+    """Return the array of a variable, or a list or tuple with arrays for variables."""
     if isinstance(value, Variable):
         return value.value
-    if isinstance(value, (list, tuple)):
-        return (
-            type(value)(_array(v) for v in value) if _plain_sequence(value) else value
-        )
+    if type(value) in (list, tuple) and any(isinstance(v, Variable) for v in value):
+        return type(value)(v.value if isinstance(v, Variable) else v for v in value)
     return value
 
 
-def _plain_sequence(value: Any) -> bool:
-    return type(value) in (list, tuple) and any(isinstance(v, Variable) for v in value)
-
-
 def walk(outputs: Any, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
-    """The nodes between inputs and outputs, in an order they can run in.
+    """Yield the nodes between inputs and outputs in topological order.
 
     Raises:
         ArgumentError: an output depends on an input that is not among `inputs`.

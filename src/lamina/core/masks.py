@@ -1,4 +1,4 @@
-"""Masks that travel with arrays from layer to layer.
+"""Masks attached to arrays, which layers pass on to each other.
 
 Traced arrays take no attributes, so a table by identity holds the mask of each array
 that has one, for as long as the array lives. Code for Keras reads `_keras_mask`, which
@@ -27,6 +27,6 @@ def set_mask(array: Any, mask: Any) -> None:
 
 
 def get_mask(array: Any) -> Any:
-    """The mask attached to an array, or `None`."""
+    """Return the mask attached to an array, or `None`."""
     found = _masks.get(id(array))
     return found[1] if found is not None and found[0]() is array else None

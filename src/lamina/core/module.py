@@ -1,7 +1,7 @@
-"""`Module`: an object that owns variables; base of Layer, Metric and Optimizer.
+"""`Module`: an object with variables, the base of Layer, Metric and Optimizer.
 
-Variables and child modules are found by walking attributes, lists, tuples and
-dictionaries, so whatever is assigned to `self` in any style belongs to it.
+Variables and child modules are found in attributes and in nested lists, tuples and
+dictionaries, so that a module tracks all that is assigned to `self`.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _name_counts: dict[str, Iterator[int]] = {}
 
 
 def unique_name(base: str) -> str:
-    """`base`, then `base_1`, `base_2`, ..."""
+    """Return `base` on the first call, then `base_1`, `base_2`, ..."""
     count = next(_name_counts.setdefault(base, itertools.count()))
     return base if count == 0 else f"{base}_{count}"
 
 
 def resolve_name(cls: type, name: Any) -> str:
-    """The name an object was given, found to be fit for paths, or one of its own."""
+    """Return the name passed to an object after a check, or else a new unique name."""
     if not name:
         return unique_name(snake_case(cls.__name__))
     check_name(cls.__name__, name)
@@ -61,21 +61,22 @@ def resolve_name(cls: type, name: Any) -> str:
 
 
 def reset_names() -> None:
-    """Let automatic names start over."""
+    """Restart the counters of automatic names."""
     _name_counts.clear()
 
 
 def is_user_defined(cls: type, method: str | None = None) -> bool:
-    """Whether a class, or the form that it has of a method, is not lamina's own."""
-    of = (c for c in cls.__mro__ if method is None or method in vars(c))
-    return next(of, object).__module__.partition(".")[0] not in ("builtins", "lamina")
+    """Return whether a class, or its implementation of a method, is not lamina's."""
+    owners = (c for c in cls.__mro__ if method is None or method in vars(c))
+    package = next(owners, object).__module__.partition(".")[0]
+    return package not in ("builtins", "lamina")
 
 
 class Hyperparameter:
-    """A hyperparameter that compiled programs take as input instead of baking in.
+    """Descriptor of a hyperparameter that is an input of compiled programs.
 
-    Read in a program it is a traced scalar, elsewhere a Python float, so changing it
-    recompiles nothing. `numbers(module)` lists them.
+    In a program its value is a traced scalar, elsewhere a Python float, so changing it
+    does not recompile. `hyperparameter_names(cls)` lists them.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -88,14 +89,14 @@ class Hyperparameter:
         scope = local.state
         if scope is None:
             return value
-        return scope.numbers.get((id(instance), self.name), value)
+        return scope.hyperparameters.get((id(instance), self.name), value)
 
     def __set__(self, instance: Any, value: Any) -> None:
         if isinstance(value, np.generic):
             value = value.item()
         before = instance.__dict__.get(self.name)
         instance.__dict__[self.name] = value
-        # Programs are traced anew for a number that is or was zero, or `None`.
+        # Programs are traced again if a value becomes or was zero or `None`.
         if _program_kind(before) != _program_kind(value):
             bump_structure_version()
 
@@ -106,20 +107,20 @@ def _program_kind(value: Any) -> Any:
 
 @functools.cache
 def hyperparameter_names(cls: type) -> tuple[str, ...]:
-    """The names of a class's `Hyperparameter` attributes."""
-    found = {n for base in cls.__mro__ for n, v in vars(base).items()
+    """Return the names of a class's `Hyperparameter` attributes."""
+    names = {n for base in cls.__mro__ for n, v in vars(base).items()
              if isinstance(v, Hyperparameter)}  # fmt: skip
-    return tuple(sorted(found))
+    return tuple(sorted(names))
 
 
 @functools.cache
 def signature(function: Callable[..., Any]) -> inspect.Signature:
-    """A function's signature, looked up once."""
+    """Return a function's signature; cached."""
     return inspect.signature(function)
 
 
 def accepted_names(cls: type) -> list[str]:
-    """Every keyword a class's constructor takes, its bases' included."""
+    """Return all keywords of a class's constructor, those of its bases included."""
     names: list[str] = []
     for base in cls.__mro__:
         init = vars(base).get("__init__")
@@ -134,10 +135,10 @@ def accepted_names(cls: type) -> list[str]:
 
 
 def described_names(cls: type) -> list[str]:
-    """Arguments that the library's `get_config` describes.
+    """Return the arguments that the library's `get_config` describes.
 
-    As in Keras, a class that overrides `get_config` describes its own arguments, and
-    `super().get_config()` those of lamina's nearest class.
+    As in Keras, a class that overrides `get_config` describes its additional
+    arguments, and `super().get_config()` those of the nearest class of lamina.
     """
     overridden = is_user_defined(cls, "get_config")
     library = (c for c in cls.__mro__ if not overridden or not is_user_defined(c))
@@ -145,7 +146,7 @@ def described_names(cls: type) -> list[str]:
 
 
 def unknown_keyword_error(cls: type, names: Any) -> ArgumentTypeError:
-    """The error for keywords that a constructor does not take."""
+    """Return the error for keywords that a constructor does not take."""
     first = sorted(names)[0]
     known = accepted_names(cls)
     return ArgumentTypeError(
@@ -155,15 +156,15 @@ def unknown_keyword_error(cls: type, names: Any) -> ArgumentTypeError:
 
 
 def overridable(method: Callable[..., R]) -> Callable[..., R]:
-    """Let type checkers accept overrides of a method that take other arguments."""
+    """Let type checkers accept overrides of a method with other parameters."""
     return method
 
 
 def known_keywords(function: F) -> F:
-    """Let a method refuse unknown keywords and offer the nearest names.
+    """Let a method refuse unknown keywords and suggest the nearest names.
 
     Raises:
-        ArgumentTypeError: the call has a keyword that the method doesn't take.
+        ArgumentTypeError: the call has a keyword that the method does not take.
     """
     known = [n for n in inspect.signature(function).parameters if n != "self"]
 
@@ -190,15 +191,15 @@ def known_keywords(function: F) -> F:
 def checked_arguments(
     cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """A constructor's arguments by name, checked against the class's `arguments`.
+    """Check a constructor's arguments against the class's `arguments`.
 
     Returns:
-        `None` if they don't fit the constructor, which Python itself reports when it
-        is called; copying makes an object without calling it.
+        The arguments by name. `None` if they do not fit the constructor: Python
+        reports that when it calls it, and copying does not call it.
 
     Raises:
-        ArgumentTypeError: a keyword is unknown; the nearest one is offered.
-        ArgumentError: a value can't be used.
+        ArgumentTypeError: a keyword is unknown; the message has the nearest one.
+        ArgumentError: a value is not valid.
     """
     if kwargs and cls.__init__ is object.__init__:
         raise unknown_keyword_error(cls, kwargs)
@@ -212,17 +213,17 @@ def checked_arguments(
     values: dict[str, Any] = {}
     for name, value in list(bound.arguments.items())[1:]:
         kind = bound.signature.parameters[name].kind
-        more = kind is inspect.Parameter.VAR_KEYWORD
-        values.update(value if more else {name: value})
+        is_kwargs = kind is inspect.Parameter.VAR_KEYWORD
+        values.update(value if is_kwargs else {name: value})
     check_arguments(cls.__name__, cls.arguments, values)
     return values
 
 
 class Module:
-    """An object that owns variables and other modules.
+    """An object that contains variables and other modules.
 
-    The constructor's arguments are recorded, so that `get_config` needs no code, and
-    checked against `arguments`, a table of `Check` by argument name.
+    The constructor's arguments are checked against `arguments`, a table of `Check` by
+    argument name, and recorded for `get_config`.
     """
 
     arguments: ClassVar[dict[str, Check]] = {}
@@ -262,26 +263,26 @@ class Module:
             yield from _find(name, value)
 
     def own_variables(self) -> list[Variable]:
-        """The variables of this module itself, without those of its children."""
+        """Return the variables of this module, without those of its children."""
         found = {id(v): v for _, v in self._members() if isinstance(v, Variable)}
         return list(found.values())
 
     def children(self) -> list[Module]:
-        """The modules held directly by this one, each once."""
+        """Return the direct child modules, each once."""
         found = {id(m): m for _, m in self._members() if isinstance(m, Module)}
         return list(found.values())
 
     def modules(self) -> Iterator[Module]:
-        """This module and all below it, each once, parents first."""
+        """Iterate over this module and all below it, each once, parents first."""
         return iter(all_modules([self]))
 
     def all_variables(self) -> list[Variable]:
-        """Every variable of this module and the modules below it, each once."""
+        """Return all variables of this module and the modules below it, each once."""
         found = {id(v): v for m in self.modules() for v in m.own_variables()}
         return list(found.values())
 
     def constructor_arguments(self) -> dict[str, Any]:
-        """The arguments this object was made with, numbers as they are now."""
+        """Return the constructor's arguments, with current hyperparameters."""
         values = dict(self.__dict__.get("_arguments", {}))
         for name in hyperparameter_names(type(self)):
             if name in values:
@@ -289,7 +290,7 @@ class Module:
         return values
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, defaults included, as JSON can hold them."""
+        """Return the constructor's arguments and defaults as JSON-able values."""
         given = self.constructor_arguments()
         parameters = signature(type(self).__init__).parameters.values()
         known = [p for p in parameters if p.name in given or p.default is not p.empty]
@@ -308,7 +309,7 @@ class Module:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """An object made with the arguments that `get_config` returned."""
+        """Return an object made with the arguments that `get_config` returned."""
         with untrusted_config(config, f"The config of {cls.__name__}"):
             values = {name: deserialize(value) for name, value in config.items()}
             if values.get("quantization_config", False) is None:
@@ -317,7 +318,7 @@ class Module:
             return cls(**values)
 
     def __getstate__(self) -> dict[str, Any]:
-        # What a function that the user traced has left here is of no use.
+        # Tracers that a user's traced function has stored cannot be copied.
         return {
             name: without_tracers(value)
             for name, value in vars(self).items()
@@ -331,7 +332,7 @@ class Module:
 
 
 def all_modules(roots: Iterable[Module]) -> list[Module]:
-    """The modules and those below them, each once, parents first."""
+    """Return modules and those below them, each once, parents first."""
     found: dict[int, Module] = {}
     stack = list(roots)[::-1]
     while stack:
@@ -343,7 +344,7 @@ def all_modules(roots: Iterable[Module]) -> list[Module]:
 
 
 class _Untracked(dict[str, Any]):
-    """A dictionary whose contents don't count as a module's own."""
+    """A dictionary whose variables and modules are not tracked."""
 
 
 def _find(
@@ -360,7 +361,7 @@ def _find(
 
 
 def short(value: Any) -> str:
-    """Return a value as code for a `repr`, or only its class's name if that is long."""
+    """Return the `repr` of a value, or only its class's name if that is long."""
     if inspect.isroutine(value) or inspect.isclass(value):
         return value.__name__
     text = repr(value)

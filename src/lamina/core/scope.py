@@ -1,7 +1,7 @@
-"""What is in force while a call runs: bound state, autocasting, the layer call.
+"""Thread-local context of a call: bound state, autocasting, the current layer call.
 
-Each is a thread-local value set by a `with` block, so that a program can be traced
-in one thread while another one draws progress.
+A `with` block sets each of them for its thread, so that one thread can trace a program
+while another draws progress.
 """
 
 from __future__ import annotations
@@ -9,18 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.extend.core import get_opaque_trace_state
 
+from lamina.core.cost import Budget
 from lamina.errors import StateError
-
-if TYPE_CHECKING:
-    from lamina.core.budget import Budget
-    from lamina.core.variable import Variable
 
 __all__ = [
     "CallScope",
@@ -38,8 +35,18 @@ _EAGER = get_opaque_trace_state()
 
 
 def is_tracing() -> bool:
-    """Whether a function is being transformed by JAX, by lamina or by the user."""
+    """Return whether JAX is transforming a function, of lamina or of the user."""
     return get_opaque_trace_state() != _EAGER
+
+
+class BoundVariable(Protocol):
+    """A variable as a scope sees it; the class `Variable` itself imports this file."""
+
+    path: str
+
+    @property
+    def raw(self) -> Any:
+        """The stored array."""
 
 
 class _Local(threading.local):
@@ -48,54 +55,57 @@ class _Local(threading.local):
     check_interrupt: Callable[[], None] | None = None
     autocast: str | None = None
     budget: Budget | None = None
-    awaiting: list[Any] | None = None
+    # Variables and initializers that `deferred_init` runs at its end.
+    uninitialized: list[tuple[Any, Callable[..., Any]]] | None = None
     stores: dict[tuple[int, str], Any] | None = None
-    serialized: Callable[[Any], int | None] | None = None
+    shared_id: Callable[[Any], int | None] | None = None
 
 
 local = _Local()
 
 
 class RunKey(NamedTuple):
-    """Where a run stands: random numbers derive from these and the call site."""
+    """Seed and step of a run, from which its random numbers derive."""
 
     seed: Any  # uint32 scalar
     step: Any  # uint32 scalar
 
 
 class StateScope:
-    """Inside this block, variables read and write `values` instead of themselves.
+    """Context manager in which variables read and write `values`.
+
+    `assigned` holds the variables that were written, `captured` those that were read
+    without being bound. A nested scope reads from its parent and keeps its writes to
+    itself.
 
     Args:
         values: value of each bound variable, by `id`.
-        numbers: traced value of a hyperparameter, by `(id(owner), name)`.
-        run: seed and step that random numbers derive from; `None` lets seed
-            generators count by themselves.
-
-    `assigned` holds the variables written to, `captured` those used without being
-    bound. A nested block reads through to its parent and keeps its own writes.
+        hyperparameters: traced values of hyperparameters, by `(id(owner), name)`.
+        run: seed and step that random numbers derive from; with `None`, each seed
+            generator counts its draws.
     """
 
     def __init__(
         self,
         values: dict[int, Any] | None = None,
-        numbers: Mapping[tuple[int, str], Any] | None = None,
+        hyperparameters: Mapping[tuple[int, str], Any] | None = None,
         run: RunKey | None = None,
     ) -> None:
         self.values = {} if values is None else values
-        self.numbers = numbers or {}
-        self.assigned: dict[int, Variable] = {}
-        self.captured: dict[int, Variable] = {}
+        self.hyperparameters = hyperparameters or {}
+        # Variables by `id`. `Any`, as callers use them as `Variable`.
+        self.assigned: dict[int, Any] = {}
+        self.captured: dict[int, Any] = {}
         self.run = run
         self.draws: dict[int, int] = {}
-        self.advances: dict[int, tuple[Variable, int]] = {}
+        self.advances: dict[int, tuple[BoundVariable, int]] = {}
         self.watched: list[Any] = []
         self.parent: StateScope | None = None
 
     def __enter__(self) -> StateScope:
         self.parent = local.state
         if self.parent is not None:
-            self.numbers = self.numbers or self.parent.numbers
+            self.hyperparameters = self.hyperparameters or self.parent.hyperparameters
             self.run = self.run or self.parent.run
             self.draws = self.parent.draws
         self.trace = get_opaque_trace_state()
@@ -108,7 +118,8 @@ class StateScope:
                 self.write(variable, self.read(variable))
         local.state = self.parent
 
-    def read(self, variable: Variable) -> Any:
+    def read(self, variable: BoundVariable) -> Any:
+        """Return a variable's value in this scope."""
         key, count = id(variable), 0
         root = self
         scope: StateScope | None = self
@@ -122,11 +133,11 @@ class StateScope:
             value = variable.raw
         return value + np.array([0, count], np.uint32) if count else value
 
-    def advance(self, variable: Variable) -> Any:
-        """The state of a seed generator, which is one further from now on.
+    def advance(self, variable: BoundVariable) -> Any:
+        """Return the state of a seed generator and advance it by one.
 
-        Steps are counted and written at the end of the scope: a state computed inside
-        `jax.lax.scan` or another transformation could not leave it.
+        Advances are counted and written at the end of the scope: a state computed
+        inside `jax.lax.scan` or another transformation could not leave it.
         """
         value = self.read(variable)
         _, count = self.advances.get(id(variable), (variable, 0))
@@ -134,30 +145,35 @@ class StateScope:
         return value
 
     def watch(self, *scalars: Any) -> None:
-        """Note numbers that must be finite for the state to be worth keeping."""
+        """Record scalars that must be finite for `fit` to accept the new state."""
         scope = self
         while scope.parent is not None:
             scope = scope.parent
         scope.watched.extend(scalars)
 
-    def finite(self) -> Any:
-        """Whether everything watched is finite."""
+    def is_finite(self) -> Any:
+        """Return whether all watched scalars are finite, as a traced bool."""
         total = sum(
             (jnp.sum(w, dtype=jnp.float32) * 0 for w in self.watched), jnp.float32(0)
         )
         return total == 0
 
-    def write(self, variable: Variable, value: Any) -> None:
+    def write(self, variable: BoundVariable, value: Any) -> None:
+        """Set a variable's value in this scope.
+
+        Raises:
+            StateError: the value belongs to a transformation inside the scope.
+        """
         if isinstance(value, Tracer) and get_opaque_trace_state() != self.trace:
-            raise assigned_while_traced(variable)
+            raise traced_assignment_error(variable)
         self.read(variable)
         self.advances.pop(id(variable), None)
         self.values[id(variable)] = value
         self.assigned[id(variable)] = variable
 
 
-def assigned_while_traced(variable: Variable) -> StateError:
-    """The error for a value that could not leave the transformation it belongs to."""
+def traced_assignment_error(variable: BoundVariable) -> StateError:
+    """Return the error for an assignment of a value that cannot leave its trace."""
     return StateError(
         f"Variable {variable.path!r} is assigned inside a function that JAX transforms "
         "(`jax.jit`, `jax.grad`, `jax.lax.scan`, ...), and the new value cannot leave "
@@ -169,7 +185,7 @@ def assigned_while_traced(variable: Variable) -> StateError:
 
 @contextmanager
 def no_state() -> Iterator[None]:
-    """Inside this block, variables and numbers are themselves again."""
+    """Suspend the active scope: variables and hyperparameters have stored values."""
     before, local.state = local.state, None
     try:
         yield
@@ -178,7 +194,7 @@ def no_state() -> Iterator[None]:
 
 
 class CallScope:
-    """What the outermost layer call shares with the calls inside it."""
+    """State that the outermost layer call shares with the calls inside it."""
 
     def __init__(self, training: bool | None) -> None:
         self.training = training
@@ -192,7 +208,7 @@ def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
     if local.budget is not None:
         local.budget.take_calls(1)
     if local.state is not None and local.check_interrupt is not None:
-        # Tracing a deep model takes seconds, and leaves nothing behind.
+        # Tracing a deep model takes seconds and can be abandoned at any layer.
         local.check_interrupt()
     outer = local.call
     scope = CallScope(training) if outer is None else outer
@@ -208,7 +224,7 @@ def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
 
 @contextmanager
 def autocast(dtype: str | None) -> Iterator[None]:
-    """Inside this block, float variables read as `dtype`."""
+    """Cast float variables to `dtype` where they are read inside this block."""
     before = local.autocast
     local.autocast = dtype
     try:

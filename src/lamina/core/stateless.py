@@ -1,4 +1,4 @@
-"""Modules as pure functions: bind values to variables, run, collect what changed."""
+"""Modules as pure functions: bind values to variables, call, collect new values."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = [
     "value_and_grad",
 ]
 
-# A trace may meet variables that were not bound, and so may the next one, of layers
-# that the first one built. After that they are being made anew.
+# A trace may use variables that were not bound, and a layer that it builds may add
+# more. If that does not end, the function makes new variables each time.
 ATTEMPTS = 4
 
 
 def bind(
     variables: Sequence[Variable],
     values: Sequence[Any],
-    numbers: Mapping[tuple[int, str], Any] | None = None,
+    hyperparameters: Mapping[tuple[int, str], Any] | None = None,
     run: RunKey | None = None,
 ) -> StateScope:
-    """A scope in which each variable reads as the value at its place."""
+    """Return a scope in which each variable has the value of the same position."""
     if len(variables) != len(values):
         raise ArgumentError(
-            f"{len(variables)} variables can't be bound to {len(values)} values."
+            f"{len(variables)} variables cannot be bound to {len(values)} values."
         )
     bound = {
         id(v): jnp.asarray(value) for v, value in zip(variables, values, strict=True)
     }
-    return StateScope(bound, numbers, run)
+    return StateScope(bound, hyperparameters, run)
 
 
 def call(
@@ -65,12 +65,12 @@ def value_and_grad(
     has_aux: bool = False,
     watch: bool = True,
 ) -> tuple[Any, list[jax.Array]]:
-    """A function's value and its gradients by variables.
+    """Evaluate a function and its gradients with respect to variables.
 
     Args:
-        function: takes nothing, reads variables, returns a scalar, or a pair of a
-            scalar and anything else with `has_aux`.
-        variables: what to differentiate by.
+        function: takes no arguments, reads variables and returns a scalar, or with
+            `has_aux` a pair of a scalar and any other value.
+        variables: the variables to differentiate with respect to.
         has_aux: whether `function` returns a pair.
         watch: whether `fit` stops before a step in which the value is not finite.
 
@@ -79,11 +79,11 @@ def value_and_grad(
 
     Example:
         >>> w = Variable([3.0], name="w")
-        >>> value, (slope,) = value_and_grad(lambda: (w.value ** 2).sum(), [w])
-        >>> float(value), float(slope[0])
+        >>> value, (gradient,) = value_and_grad(lambda: (w.value ** 2).sum(), [w])
+        >>> float(value), float(gradient[0])
         (9.0, 6.0)
     """
-    held = [v.raw if local.state is None else local.state.read(v) for v in variables]
+    current = [v.raw if local.state is None else local.state.read(v) for v in variables]
     written: list[Variable] = []
 
     def pure(values: list[Any]) -> tuple[Any, Any]:
@@ -93,7 +93,7 @@ def value_and_grad(
         written[:] = scope.assigned.values()
         return loss, (aux, [scope.values[id(v)] for v in written])
 
-    (loss, (aux, values)), gradients = jax.value_and_grad(pure, has_aux=True)(held)
+    (loss, (aux, values)), gradients = jax.value_and_grad(pure, has_aux=True)(current)
     for variable, value in zip(written, values, strict=True):
         variable.assign(value)
     if watch and local.state is not None:
@@ -101,11 +101,11 @@ def value_and_grad(
     return ((loss, aux) if has_aux else loss), gradients
 
 
-def new_variable_error(met: Mapping[int, Variable]) -> StateError:
-    """The error for a function in which each trace meets variables not seen before."""
-    path = next(iter(met.values())).path
+def new_variable_error(captured: Mapping[int, Variable]) -> StateError:
+    """Return the error for a function that makes new variables in each trace."""
+    path = next(iter(captured.values())).path
     return StateError(
-        f"Variable {path!r} is made anew each time the step or call runs, so nothing "
-        "can be kept in it. Make layers, metrics and variables once, in `__init__` or "
-        "`build`."
+        f"Variable {path!r} is created again each time the step or call runs, so it "
+        "cannot hold state. Create layers, metrics and variables once, in `__init__` "
+        "or `build`."
     )

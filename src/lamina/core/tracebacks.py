@@ -22,9 +22,9 @@ _JAX_NOTE = "For simplicity, JAX has removed its internal frames"
 
 
 def filter_traceback(function: F) -> F:
-    """Filter the traceback of any error that leaves a public function.
+    """Filter the traceback of each error that a public function raises.
 
-    The wrapper costs one Python call. Functions that are called often have a `try`
+    The wrapper costs one Python call. Functions that are called often use a `try`
     block with `shorten` instead, which costs nothing.
     """
 
@@ -40,9 +40,9 @@ def filter_traceback(function: F) -> F:
 
 
 def shorten(error: BaseException) -> None:
-    """Remove the library's frames from an error and from those that it is chained to.
+    """Remove the library's frames from an error and from the errors in its chain.
 
-    A bare `raise` has to follow: Python then leaves out the frame that it stands in.
+    Follow it with a bare `raise`, to which Python adds no frame.
     """
     if not config.is_traceback_filtering_enabled():
         return
@@ -51,12 +51,12 @@ def shorten(error: BaseException) -> None:
         seen.add(id(error))
         _shorten_one(error)
         if error.__cause__ is None and error.__context__ is not None:
-            # Errors that the library caught itself say nothing to a user.
+            # Errors that the library caught internally do not help a user.
             _shorten_one(error.__context__)
             if not any(map(_is_user_frame, _entries(error.__context__))):
                 error.__suppress_context__ = True
-        hidden = None if error.__suppress_context__ else error.__context__
-        error = error.__cause__ or hidden or error
+        context = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or context or error
 
 
 def _shorten_one(error: BaseException) -> None:
@@ -75,16 +75,16 @@ def _shorten_one(error: BaseException) -> None:
             kept.append(entry)
     if last is not None and not _is_explained(error):
         kept.append(last)
-    following: types.TracebackType | None = None
+    tb_next: types.TracebackType | None = None
     for entry in reversed(kept):
-        following = types.TracebackType(
-            following, entry.tb_frame, entry.tb_lasti, entry.tb_lineno
+        tb_next = types.TracebackType(
+            tb_next, entry.tb_frame, entry.tb_lasti, entry.tb_lineno
         )
-    error.__traceback__ = following
+    error.__traceback__ = tb_next
 
 
 def _is_explained(error: BaseException) -> bool:
-    """Return whether the message alone tells a user what happened."""
+    """Return whether the message alone explains the error to a user."""
     return isinstance(error, (LaminaError, LikelyMistakeWarning, KeyboardInterrupt))
 
 

@@ -1,4 +1,4 @@
-"""`Variable`: a named array that a model, metric or optimizer owns."""
+"""`Variable`: a named array of a model, metric or optimizer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jax.core import Tracer
 from lamina.core.budget import check_size
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.fork import use_device
-from lamina.core.scope import assigned_while_traced, local
+from lamina.core.scope import local, traced_assignment_error
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
 
 __all__ = [
     "Variable",
-    "at_one_step",
+    "between_dispatches",
     "deferred_init",
     "snapshot",
     "state_lock",
@@ -33,40 +33,40 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Held while a model is built and while a dispatch replaces values, so that another
-# thread sees all variables of a model as they are between two dispatches.
+# thread reads all variables of a model at the same step.
 state_lock = threading.RLock()
 
 _version = [0]
-# More values than these would hide the rest of a printed list of variables.
-_MOST_SHOWN = 16
+# More values would clutter a printed list of variables.
+_MAX_SHOWN = 16
 
 
 def structure_version() -> int:
-    """A number that grows whenever a variable or module is made or attached."""
+    """Return a counter that grows when a variable or module is created or attached."""
     return _version[0]
 
 
 def bump_structure_version() -> None:
-    """Note that a structure has changed."""
+    """Record that a structure has changed."""
     _version[0] += 1
 
 
 class Variable:
-    """A named array that can be assigned to; what training changes.
+    """A named array that can be assigned to, such as a weight.
 
     Args:
         initializer: an array-like, or a function of `(shape, dtype)`.
         shape: needed when `initializer` is a function.
-        dtype: element type; `None` for the value's own, or `config.floatx()`.
+        dtype: element type; `None` for that of the value, or `config.floatx()`.
         trainable: whether `fit` may change it by gradients.
-        autocast: whether a layer's compute type applies when it is read.
-        aggregation: how replicas combine; kept for Keras's files and code.
+        autocast: whether reading it casts to the layer's compute type.
+        aggregation: how replicas combine; accepted for Keras's files and code.
         name: shown in paths and summaries.
 
     Raises:
         ShapeError: an assigned value has another shape.
-        StateError: it is made of a traced value, or assigned one where it can't leave
-            the function that is traced.
+        StateError: the first value is traced, or an assigned one cannot leave the
+            function that is traced.
 
     Example:
         >>> counter = Variable([1.0, 2.0], name="counter")
@@ -74,8 +74,8 @@ class Variable:
         Array([2., 3.], dtype=float32)
     """
 
-    # Whether a function that the user traces leaves the value as it is: so do seeds and
-    # layers' statistics, without which the function still means something.
+    # Whether assigning a tracer does nothing instead of raising an error: so for seeds
+    # and statistics of layers, which a function that the user traces can do without.
     ignores_tracers = False
 
     @filter_traceback
@@ -98,25 +98,25 @@ class Variable:
         self.constraint: Callable[..., Any] | None = None
         if isinstance(initializer, Tracer):
             raise StateError(
-                f"Variable {self.name!r} is made from a value that JAX is tracing, "
-                "which is not known yet. Make it from a shape and an initializer, or "
-                "before the function that is traced."
+                f"Variable {self.name!r} is created from a value that JAX is tracing, "
+                "which is not known yet. Create it from a shape and an initializer, "
+                "or before the function is traced."
             )
-        # A variable born while a program is traced still needs a real array.
+        # A variable created while a program is traced still needs a concrete array.
         with jax.ensure_compile_time_eval():
-            self._value = self._first_value(initializer, shape, dtype)
+            self._value = self._initial_value(initializer, shape, dtype)
         self.aliased = False
         self._donation_buffer: jax.Array | None = None
         bump_structure_version()
 
-    def _first_value(
+    def _initial_value(
         self, initializer: Any, shape: Sequence[int] | None, dtype: Any
     ) -> Any:
         if not callable(initializer):
             if dtype is None:
                 array = np.asarray(initializer)
                 dtype = None if array.dtype.kind in "biu" else standardize_dtype(None)
-                dtype = _kept_dtype(initializer, dtype)
+                dtype = _preserved_dtype(initializer, dtype)
             if isinstance(initializer, jax.Array):
                 return jnp.array(initializer, dtype)
             return _on_device(np.array(initializer, dtype and jnp.dtype(dtype)))
@@ -127,17 +127,17 @@ class Variable:
             )
         dims, dtype = tuple(int(n) for n in shape), standardize_dtype(dtype)
         check_size(self.name, dims, dtype)
-        if local.awaiting is not None:
-            local.awaiting.append((self, initializer))
+        if local.uninitialized is not None:
+            local.uninitialized.append((self, initializer))
             return np.broadcast_to(np.zeros((), jnp.dtype(dtype)), dims)
         return _on_device(initializer(dims, dtype=dtype))
 
-    def _awaits_value(self) -> bool:
+    def _is_uninitialized(self) -> bool:
         return isinstance(self._value, np.ndarray)
 
     @property
     def trainable(self) -> bool:
-        """Whether `fit` may change it by gradients."""
+        """True if `fit` may change it by gradients."""
         return self._trainable
 
     @trainable.setter
@@ -148,8 +148,8 @@ class Variable:
     @property
     def raw(self) -> jax.Array:
         """The stored array, whatever scope is active."""
-        if local.awaiting is not None and self._awaits_value():
-            # Shapes are being inferred: nothing is computed of these zeros.
+        if local.uninitialized is not None and self._is_uninitialized():
+            # Shapes are being inferred: nothing is computed from these zeros.
             return jnp.zeros(self.shape, self._value.dtype)
         return self._value
 
@@ -159,23 +159,23 @@ class Variable:
         self.aliased = False
 
     def replace(self, value: jax.Array) -> None:
-        """Set the stored array; its old memory is for `take_donation_buffer`."""
-        old, held = self._value, self.aliased
+        """Set the stored array; the old one becomes the donation buffer."""
+        old, aliased = self._value, self.aliased
         self.raw = value
-        self._donation_buffer = None if held else old
+        self._donation_buffer = None if aliased else old
 
     def take_donation_buffer(self) -> Any:
-        """An array of this shape and type that may be written over."""
-        spare, self._donation_buffer = self._donation_buffer, None
-        return np.empty(self.shape, self._value.dtype) if spare is None else spare
+        """Return an array of this shape and type that a program may overwrite."""
+        buffer, self._donation_buffer = self._donation_buffer, None
+        return np.empty(self.shape, self._value.dtype) if buffer is None else buffer
 
     def drop_donation_buffer(self) -> None:
-        """Give back what memory is kept for `take_donation_buffer`."""
+        """Release the donation buffer."""
         self._donation_buffer = None
 
     @property
     def value(self) -> jax.Array:
-        """The current array: bound by the active scope, cast to its compute type."""
+        """The current array, as bound and cast by the active scopes."""
         value = self._current()
         cast = local.autocast
         if cast is not None and self.autocast and is_float(value.dtype):
@@ -184,7 +184,7 @@ class Variable:
 
     @filter_traceback
     def assign(self, value: Any) -> jax.Array:
-        """Replace the value; returns the new array."""
+        """Replace the value and return the new array."""
         if isinstance(value, Variable):
             value = value.value
         use_device()
@@ -192,15 +192,15 @@ class Variable:
         if new.shape != self.shape:
             raise ShapeError(
                 f"Variable {self.path!r} has shape {self.shape}; "
-                f"a value of shape {new.shape} can't be assigned to it."
+                f"a value of shape {new.shape} cannot be assigned to it."
             )
         if local.state is None:
             if isinstance(new, Tracer):
                 if self.ignores_tracers:
                     return new
-                raise assigned_while_traced(self)
+                raise traced_assignment_error(self)
             self.raw = new
-            # The caller may hold the very array it handed in.
+            # The caller may still use the array that was passed.
             self.aliased = True
         else:
             local.state.write(self, new)
@@ -210,16 +210,16 @@ class Variable:
         if local.state is not None:
             return local.state.read(self)
         with state_lock:
-            # Training writes over old values; whoever holds this array keeps it.
+            # Training may overwrite old values, but not an array that was returned.
             self.aliased = True
             return self._value
 
     def assign_add(self, value: Any) -> jax.Array:
-        """Add to the value; returns the new array."""
+        """Add to the value and return the new array."""
         return self.assign(self._current() + _plain(value))
 
     def assign_sub(self, value: Any) -> jax.Array:
-        """Subtract from the value; returns the new array."""
+        """Subtract from the value and return the new array."""
         return self.assign(self._current() - _plain(value))
 
     @property
@@ -243,7 +243,7 @@ class Variable:
         return self._value.size
 
     def numpy(self) -> np.ndarray:
-        """A copy of the value as a NumPy array."""
+        """Return a copy of the value as a NumPy array."""
         return np.array(self._current())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -275,15 +275,15 @@ class Variable:
 
     def __repr__(self) -> str:
         text = f"path={self.path}, shape={self.shape}, dtype={self.dtype}"
-        is_known = local.state is None and not self._awaits_value()
-        if is_known and self.size <= _MOST_SHOWN and not self._value.is_deleted():
+        is_known = local.state is None and not self._is_uninitialized()
+        if is_known and self.size <= _MAX_SHOWN and not self._value.is_deleted():
             values = np.array2string(np.asarray(self._value), separator=", ")
             text += f", value={' '.join(values.split())}"
         return f"<Variable {text}>"
 
 
-def at_one_step(function: F) -> F:
-    """Let a function see all variables as they are between two dispatches."""
+def between_dispatches(function: F) -> F:
+    """Let a function read all variables at the same step, between two dispatches."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -294,7 +294,7 @@ def at_one_step(function: F) -> F:
 
 
 def snapshot(variables: Iterable[Variable]) -> list[jax.Array]:
-    """Return the values of variables, all of one step, also while a thread trains."""
+    """Return the values of variables at one step, even while a thread trains."""
     with state_lock:
         return [v._current() for v in variables]  # pyright: ignore[reportPrivateUsage]
 
@@ -303,8 +303,8 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, Variable) else jnp.asarray(value)
 
 
-def _kept_dtype(value: Any, default: Any) -> Any:
-    """Arrays keep a 16- or 32-bit float type of their own; the rest is `floatx`."""
+def _preserved_dtype(value: Any, default: str | None) -> str | None:
+    """Return an array's own type if it is a 16- or 32-bit float, else `default`."""
     name = getattr(getattr(value, "dtype", None), "name", "")
     return name if name in ("float16", "bfloat16", "float32") else default
 
@@ -319,17 +319,17 @@ def _on_device(value: Any) -> jax.Array:
 
 @contextmanager
 def deferred_init() -> Iterator[None]:
-    """Inside this block, values of variables come from a file, not from initializers.
+    """Defer initializers to the end of this block, in which a file is loaded.
 
-    Until then a variable has a shape and a type, but takes no memory. Those that the
-    file has nothing for are initialized at the end.
+    Until its value is assigned, a variable has a shape and a type but takes no memory.
+    At the end, initializers run for the variables that the file has no value for.
     """
-    before, local.awaiting = local.awaiting, []
+    before, local.uninitialized = local.uninitialized, []
     try:
         yield
-        for variable, initializer in local.awaiting:
-            if variable._awaits_value():
+        for variable, initializer in local.uninitialized:
+            if variable._is_uninitialized():
                 first = initializer(variable.shape, dtype=variable.dtype)
                 variable.raw = _on_device(first)
     finally:
-        local.awaiting = before
+        local.uninitialized = before

@@ -21,7 +21,7 @@ from lamina.core.variable import Variable
 
 __all__ = ["Metric"]
 
-metric_registry = Registry("metric", "keras.metrics", takes=["keras.losses"])
+metric_registry = Registry("metric", "keras.metrics", accepts=["keras.losses"])
 
 whole_number = Check(
     "an integer of at least 0", lambda v: is_int(v) and v >= 0, (-1, 2.5, "3")

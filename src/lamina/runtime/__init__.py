@@ -1,1 +1,1 @@
-"""Running programs: tracing, compilation, caches, memory and interrupts."""
+"""Execution of programs: compilation, caches, memory and interrupts."""

@@ -1,8 +1,8 @@
-"""The files of JAX's compile cache: damaged ones are removed before JAX reads them.
+"""Removal of damaged files from JAX's compile cache.
 
-JAX warns of an entry that it cannot read, compiles the program and leaves the entry as
-it is, so that each later process does the same. Such entries are written by a process
-that is killed meanwhile, or on a full disk.
+JAX warns of an entry that it cannot read, compiles the program and does not replace
+the entry, so that each later process does the same. A process that is killed, or a
+full disk, leaves such entries.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ __all__ = ["remove_damaged_entries"]
 _ENTRY = re.compile(r".+-[0-9a-f]{64}-cache")
 # The time of this file is that of the last check.
 _CHECKED = ".checked"
-# File systems round times.
-_SECONDS = 2.0
-# Before the program stands the time that it took to compile.
+# Resolution of file times, in seconds, of the coarsest file systems.
+_TIME_RESOLUTION = 2.0
+# Bytes before the program: the time that it took to compile.
 _HEADER = 4
 
 
 def remove_damaged_entries() -> None:
-    """Remove the entries that JAX cannot read; it writes them again.
+    """Remove cache entries that JAX cannot read, so that it writes them again.
 
-    Only those that were written since the last check are read, and only in lamina's
-    folder, not in one that the user has chosen for all of JAX.
+    Only entries written since the last check are read, and only in lamina's folder,
+    not in a folder that the user has configured for JAX.
     """
     folder = config.cache_folder()
     settings: Any = jax.config
@@ -42,14 +42,14 @@ def remove_damaged_entries() -> None:
         return
     checked = folder / _CHECKED
     with suppress(OSError):
-        last = checked.stat().st_mtime - _SECONDS if checked.exists() else 0.0
+        last = checked.stat().st_mtime - _TIME_RESOLUTION if checked.exists() else 0.0
         checked.touch()
         for entry in list(os.scandir(folder)):
             if _ENTRY.fullmatch(entry.name):
-                _check(entry, last)
+                _remove_if_damaged(entry, last)
 
 
-def _check(entry: os.DirEntry[str], last: float) -> None:
+def _remove_if_damaged(entry: os.DirEntry[str], last: float) -> None:
     with suppress(OSError):  # another process may have removed it
         found = entry.stat(follow_symlinks=False)
         if found.st_mtime >= last and not _is_whole(Path(entry.path)):
@@ -57,9 +57,9 @@ def _check(entry: os.DirEntry[str], last: float) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether an entry can be decompressed by what JAX decompresses with."""
+    """Return whether JAX's decompressor can read an entry."""
     data = path.read_bytes()
-    # JAX takes the first of these that is installed, and has loaded it.
+    # JAX uses the first of these that is installed, and has imported it.
     new, old = (sys.modules.get(name) for name in ("compression.zstd", "zstandard"))
     try:
         if new is not None:
@@ -68,6 +68,6 @@ def _is_whole(path: Path) -> bool:
             data = old.ZstdDecompressor().decompress(data)
         else:
             data = zlib.decompress(data)
-    except Exception:  # each library has errors of its own
+    except Exception:  # each library has its own exceptions
         return False
     return len(data) > _HEADER

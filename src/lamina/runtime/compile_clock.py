@@ -1,4 +1,4 @@
-"""Time spent on compiling, reported while it passes."""
+"""Reports of the time that compilations take, while they run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _current = _Current()
 
 
 class CompileClock:
-    """Context in which the calling thread's compilations are reported.
+    """Context manager that reports the compilations of the calling thread.
 
     Args:
         report: takes the seconds of a compilation so far, and whether it is done.
@@ -37,13 +37,13 @@ class CompileClock:
         _current.clock = self._outer
 
     def tick(self) -> None:
-        """Report a compilation that is not done."""
+        """Report the compilation that is running, if any."""
         if self._began is not None:
             self._report(time.perf_counter() - self._began, False)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Context that is a compilation, or a part of one."""
+        """Time this block as a compilation, or as a part of the outer one."""
         if self._began is not None:
             yield
             return
@@ -56,14 +56,14 @@ class CompileClock:
 
 
 def tick() -> None:
-    """Report the calling thread's compilation, if it is in one that is reported."""
+    """Report the running compilation of the calling thread, if it has a clock."""
     if _current.clock is not None:
         _current.clock.tick()
 
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Context that traces or compiles, or waits for that."""
+    """Time this block as a compilation, if the calling thread has a clock."""
     if _current.clock is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""A function that uses variables, called as a compiled program."""
+"""Functions that use variables, called as compiled programs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["CompiledFunction"]
 
 
 class CompiledFunction:
-    """A function of arrays that reads and assigns a module's variables.
+    """A compiled function of arrays that reads and assigns a module's variables.
 
     Args:
-        function: takes arrays, and keyword arguments that are part of the program.
-        describe: the variables and hyperparameters that it is expected to use; other
-            variables that it meets are added.
+        function: takes arrays, and keyword arguments that are static.
+        describe: returns the variables and hyperparameters that the function is
+            expected to use; others that tracing finds are added.
     """
 
     def __init__(
@@ -42,32 +42,32 @@ class CompiledFunction:
                 if self._cache.find(key) is None:
                     self._cache.store(key, traced, traced.state)
                 return outputs
-            # Tracing met variables that were not bound: bind them and start over.
+            # The trace has read variables that were not bound: bind them and retry.
             captured = traced.captured
             self._cache.add_variables(captured)
         raise stateless.new_variable_error(captured)
 
 
 class _Traced:
-    """A function as a program for one state of modules."""
+    """A function compiled for one state of modules."""
 
     def __init__(
         self, function: Callable[..., Any], state: ModuleState, static: dict[str, Any]
     ) -> None:
         self.state = state
         self.captured: dict[int, Variable] = {}
-        # For each trace, what assigns the attributes that the call stores.
+        # For each trace, functions that assign the attributes that the call stores.
         self._stored: list[list[Callable[[Any], None]]] = []
 
-        def pure(values: Any, numbers: Any, args: Any) -> Any:
-            bound = state.bound(numbers)
+        def pure(values: Any, hyperparameters: Any, args: Any) -> Any:
+            bound = state.bind_hyperparameters(hyperparameters)
             with (
                 StoredAttributes(state.modules) as attributes,
                 stateless.bind(state.variables, values, bound) as scope,
             ):
                 outputs = function(*args, **static)
             self.captured.update(scope.captured)
-            # By position: what is assigned may differ from one shape to another.
+            # By position: other shapes may assign other variables.
             changed = {
                 i: scope.values[id(v)]
                 for i, v in enumerate(state.variables)
@@ -79,15 +79,15 @@ class _Traced:
         self._program = Program(pure)
 
     def run(self, args: Any) -> tuple[Any, Any]:
-        """The outputs, and what `apply` takes."""
-        variables, numbers = self.state.variables, self.state.numbers()
-        call = self._program.executable([v.raw for v in variables], numbers, args)
-        # Once the call is made, no dispatch of another thread writes over the values.
+        """Return the outputs, and the argument of `apply`."""
+        variables, rates = self.state.variables, self.state.hyperparameters()
+        call = self._program.executable([v.raw for v in variables], rates, args)
+        # Under the lock, no dispatch of another thread overwrites the values.
         with state_lock:
-            return call([v.raw for v in variables], numbers, args)
+            return call([v.raw for v in variables], rates, args)
 
     def apply(self, effects: Any) -> None:
-        """Assign what the call has assigned: variables, and attributes of modules."""
+        """Assign the variables and attributes that the call has assigned."""
         changed, stored = effects
         for i, value in changed.items():
             self.state.variables[i].raw = value

@@ -1,6 +1,6 @@
-"""Compiled programs, shared by every model of the same structure.
+"""Compiled programs, shared by all models of the same structure.
 
-A program is traced once for each model and set of shapes; XLA compiles it only if no
+A program is traced once for each model and set of shapes. XLA compiles it only if no
 program with the same text has been compiled in this process.
 """
 
@@ -42,18 +42,18 @@ _executables: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
 _writing = threading.Lock()
 _compiled = [0]
-_own: ContextVar[bool] = ContextVar("in_process_compile", default=False)
+_in_process: ContextVar[bool] = ContextVar("in_process_compile", default=False)
 _Options = tuple[tuple[str, str | bool], ...]
-# XLA's default library for convolutions without padding is up to 2.5 times slower than
-# the one it had before; those for matrix products and sums are the faster ones.
+# XLA's new default library is up to 2.5 times slower than the previous one for
+# convolutions without padding, and faster for matrix products and sums.
 _CONVOLUTIONS: _Options = (
     (
         "xla_cpu_experimental_ynn_fusion_type",
         "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE",
     ),
 )
-# A loop whose length is known at run time only is then launched at once, as one whose
-# length is compiled in: a step of a small network takes a quarter less.
+# With these, a loop of dynamic length is one command buffer, like a loop of static
+# length: a step of a small network takes 25 % less time.
 _GRAPHS: _Options = (
     (
         "xla_gpu_enable_command_buffer",
@@ -61,43 +61,43 @@ _GRAPHS: _Options = (
     ),
     ("xla_gpu_graph_min_graph_size", "1"),
 )
-# Sums in a fixed order, and libraries chosen by rule.
+# Sums in a fixed order, and libraries chosen without autotuning.
 _DETERMINISTIC: _Options = (
     ("xla_gpu_deterministic_ops", True),
     ("xla_gpu_autotune_level", "0"),
 )
-# Not among them: xla_cpu_copy_insertion_use_region_analysis takes up to a fifth off a
-# step of a deep network, and overwrites what a loop in a loop still needs.
+# Not used: xla_cpu_copy_insertion_use_region_analysis makes a step of a deep network
+# up to 20 % faster, but overwrites values that nested loops still need.
 
 
 @contextmanager
 def in_process_compile() -> Iterator[None]:
-    """Trace what is compiled and run here: it may hold what only this process knows."""
-    token = _own.set(True)
+    """Allow code traced in this block to depend on this process, as by autotuning."""
+    token = _in_process.set(True)
     try:
         yield
     finally:
-        _own.reset(token)
+        _in_process.reset(token)
 
 
 def is_in_process_compile() -> bool:
-    """Whether what is being traced becomes a `Program`, never a file or a part."""
-    return _own.get()
+    """Return whether the current trace is of a `Program` that only runs here."""
+    return _in_process.get()
 
 
 def compile_count() -> int:
-    """How many programs XLA has compiled for lamina in this process."""
+    """Return the number of programs compiled for lamina in this process."""
     return _compiled[0]
 
 
 def clear_executables() -> None:
-    """Forget all compiled programs."""
+    """Remove all compiled programs from the cache."""
     with _lock:
         _executables.clear()
 
 
 class Program:
-    """A pure function, compiled for each set of shapes it meets.
+    """A pure function, compiled for each set of argument shapes.
 
     Args:
         function: takes and returns trees of arrays.
@@ -112,7 +112,7 @@ class Program:
             with in_process_compile():
                 return function(*args)
 
-        # With unused arguments kept, the program's text tells its whole signature.
+        # With unused arguments kept, the program's text has its whole signature.
         self._jitted = jax.jit(traced, donate_argnums=tuple(donate), keep_unused=True)
         self._ready: OrderedDict[Hashable, Any] = OrderedDict()
 
@@ -120,7 +120,7 @@ class Program:
         return self.executable(*args)(*args)
 
     def executable(self, *args: Any) -> Any:
-        """The compiled form for arguments of these shapes."""
+        """Return the executable for arguments of these shapes."""
         use_device()
         key = _shapes(args)
         found = self._ready.get(key)
@@ -128,26 +128,26 @@ class Program:
             return found
         try:
             with compiling():
-                compiled = result_of(found or self._begin(key, args))
+                compiled = result_of(found or self._start(key, args))
         except Exception:
             self._ready.pop(key, None)
             raise
-        self._keep(key, compiled)
+        self._store(key, compiled)
         return compiled
 
     def prepare(self, *args: Any) -> None:
         """Trace now and compile in a background thread."""
         key = _shapes(args)
         if key not in self._ready:
-            self._begin(key, args)
+            self._start(key, args)
 
-    def _begin(self, key: Hashable, args: Any) -> Future[Any]:
-        # Only a thread that does not compile can take a signal meanwhile.
+    def _start(self, key: Hashable, args: Any) -> Future[Any]:
+        # In another thread, so that this one can handle signals meanwhile.
         future = run_in_thread(_compile, self._jitted.lower(*args))
-        self._keep(key, future)
+        self._store(key, future)
         return future
 
-    def _keep(self, key: Hashable, value: Any) -> None:
+    def _store(self, key: Hashable, value: Any) -> None:
         self._ready[key] = value
         if len(self._ready) > _LIMIT:
             self._ready.popitem(last=False)
@@ -173,7 +173,7 @@ def _compile(lowered: Any) -> Any:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    with _unwritten() if "__onednn$" in text else nullcontext():
+    with _no_cache_writes() if "__onednn$" in text else nullcontext():
         compiled = _optimized(lowered, _options(text, fixed))
     allocator.trim_heap()
     with _lock:
@@ -185,11 +185,11 @@ def _compile(lowered: Any) -> Any:
 
 
 @contextmanager
-def _unwritten() -> Iterator[None]:
-    """Keep JAX from writing a program into its cache: XLA can't, with calls of oneDNN.
+def _no_cache_writes() -> Iterator[None]:
+    """Turn off writes to JAX's cache: XLA cannot serialize calls of oneDNN.
 
-    The setting is the process's. What another thread compiles meanwhile is compiled
-    again by the next process.
+    The setting applies to the process: programs that another thread compiles meanwhile
+    are not written either.
     """
     name = "jax_persistent_cache_min_compile_time_secs"
     with _writing:
@@ -202,13 +202,13 @@ def _unwritten() -> Iterator[None]:
 
 
 def temporary_bytes(compiled: Any) -> int:
-    """How much memory a compiled program takes while it runs, if that is known."""
+    """Return the temporary memory of a compiled program in bytes, 0 if unknown."""
     memory = compiled.memory_analysis()
     return 0 if memory is None else int(memory.temp_size_in_bytes)
 
 
 def _options(text: str, fixed: bool) -> list[_Options]:
-    """The compiler's options for a program of this text, by purpose."""
+    """Return the compiler options for a program, one group for each purpose."""
     platform = jax.default_backend()
     options = [_DETERMINISTIC] if fixed else []
     if platform == "gpu":
@@ -219,9 +219,9 @@ def _options(text: str, fixed: bool) -> list[_Options]:
 
 
 def _optimized(lowered: Any, wanted: list[_Options]) -> Any:
-    """A compiled program; options that this release of XLA lacks are left out.
+    """Compile a program, without options that this release of XLA lacks.
 
-    That is looked for only where it fails to compile, for it takes some time.
+    Options are checked only after a failure, as the check compiles a program for each.
     """
     try:
         return lowered.compile(_merged(wanted))
@@ -238,7 +238,7 @@ def _merged(parts: list[_Options]) -> dict[str, str | bool] | None:
 
 @functools.cache
 def _is_known(options: _Options) -> bool:
-    """Whether the compiler knows all of these options."""
+    """Return whether the compiler knows all of these options."""
     try:
         jax.jit(lambda x: x + 1).lower(0.0).compile(dict(options))
     except jax.errors.JaxRuntimeError:

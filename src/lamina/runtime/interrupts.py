@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run, and waiting that does not defer them."""
+"""Handling of Ctrl-C and SIGTERM during a run, and interruptible waiting."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = [
     "run_in_thread",
 ]
 
-# Seconds between two looks at the flag while waiting.
+# Seconds between two checks of the flag while waiting.
 _POLL = 0.05
 
-# What threads of `run_in_thread` are at work on, and the runs of all threads.
-_running: set[Future[Any]] = set()
+# Pending futures of `run_in_thread`, and the runs of all threads.
+_pending: set[Future[Any]] = set()
 _runs: set[Interrupt] = set()
-# Seconds that runs in other threads get to stop when Python ends.
-_STOPPING = 10.0
+# Seconds that runs in other threads have to stop when Python exits.
+_EXIT_TIMEOUT = 10.0
 
 T = TypeVar("T")
 
@@ -45,16 +45,16 @@ _current = _Current()
 
 
 class Interrupted(KeyboardInterrupt):
-    """An interrupt was requested; raised only where a run can be abandoned."""
+    """A request to interrupt; raised only where a run can be abandoned."""
 
 
 class Interrupt:
-    """Context in which the first Ctrl-C sets a flag and the second one raises.
+    """Context manager in which the first Ctrl-C sets a flag and the second one raises.
 
-    The run inside stops at the next place where its state is whole. On exit the
-    handlers from before are restored; then Ctrl-C becomes a `KeyboardInterrupt`, and
-    SIGTERM is sent again. A nested context shares the flag of the outer one. Threads
-    other than the main one get no signals, and a SIGINT handler of the user's stays.
+    The run inside stops at the next point where its state is consistent. On exit, the
+    previous handlers are restored, Ctrl-C raises a `KeyboardInterrupt` and SIGTERM is
+    sent again. A nested context shares the flag of the outer one. Only the main thread
+    receives signals, and a SIGINT handler that the user installed is not replaced.
 
     Args:
         terminate: whether SIGTERM also sets the flag.
@@ -68,7 +68,7 @@ class Interrupt:
 
     @property
     def requested(self) -> bool:
-        """Whether a signal has come."""
+        """True if a signal was received."""
         return bool(self._received)
 
     def request(self) -> None:
@@ -76,7 +76,7 @@ class Interrupt:
         self._received.append(signal.SIGINT)
 
     def check(self) -> None:
-        """Raise `Interrupted` if a signal has come."""
+        """Raise `Interrupted` if a signal was received."""
         if self._received:
             raise Interrupted
 
@@ -94,9 +94,9 @@ class Interrupt:
         return self
 
     def _install(self, number: int) -> None:
-        self._handlers[number] = signal.signal(number, self._note)
+        self._handlers[number] = signal.signal(number, self._handle)
 
-    def _note(self, number: int, _: object) -> None:
+    def _handle(self, number: int, _: object) -> None:
         if self._received and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._received.append(number)
@@ -112,31 +112,31 @@ class Interrupt:
             sys.stderr.flush()
             signal.raise_signal(signal.SIGTERM)
         if self._received and (kind is None or issubclass(kind, Interrupted)):
-            # Python ends with the right exit status only for this very class.
+            # Python exits with the right status only for this class, not a subclass.
             raise KeyboardInterrupt from None
 
 
 def _is_replaceable(handler: Any) -> bool:
-    """True unless a handler ignores its signal or was not installed from Python."""
+    """Return whether a handler was installed from Python and handles its signal."""
     return handler is not None and handler is not signal.SIG_IGN
 
 
 def check_interrupt() -> None:
-    """Raise `Interrupted` if a signal has come to the run of this thread."""
+    """Raise `Interrupted` if the run of this thread received a signal."""
     if local.check_interrupt is not None:
         local.check_interrupt()
 
 
 def run_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
-    """Call a function in a daemon thread."""
+    """Call a function in a daemon thread and return its future."""
     future: Future[T] = Future()
-    _running.add(future)
-    future.add_done_callback(_running.discard)
+    _pending.add(future)
+    future.add_done_callback(_pending.discard)
 
     def work() -> None:
         try:
             future.set_result(function(*args))
-        except BaseException as error:  # raised where the result is asked for
+        except BaseException as error:  # `future.result()` raises it
             future.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()
@@ -145,17 +145,17 @@ def run_in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
 
 @atexit.register
 def _wait_before_exit() -> None:
-    """Let runs and compilations end: XLA aborts the process if Python ends under one.
+    """Wait for runs and compilations: XLA aborts if Python exits during one.
 
-    After Ctrl-C nobody wants to wait for a compilation, so the process dies of SIGINT
-    here, as Python itself does after an unhandled `KeyboardInterrupt`.
+    After Ctrl-C the process does not wait for a compilation but sends itself SIGINT,
+    as Python does after an unhandled `KeyboardInterrupt`.
     """
     for run in list(_runs):
         run.request()
-    end = time.monotonic() + _STOPPING
+    end = time.monotonic() + _EXIT_TIMEOUT
     while _runs and time.monotonic() < end:
         time.sleep(_POLL)
-    if not _running:
+    if not _pending:
         return
     if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
         logging.shutdown()
@@ -163,11 +163,11 @@ def _wait_before_exit() -> None:
         sys.stderr.flush()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
-    wait(list(_running))
+    wait(list(_pending))
 
 
 def result_of(future: Future[T]) -> T:
-    """Wait for a result; Ctrl-C ends the waiting, not the work."""
+    """Wait for a result; Ctrl-C stops the wait, not the computation."""
     while not future.done():
         wait([future], _POLL)
         check_interrupt()
@@ -176,7 +176,7 @@ def result_of(future: Future[T]) -> T:
 
 
 def item_of(items: queue.Queue[T]) -> T:
-    """Wait for the next item; Ctrl-C ends the waiting."""
+    """Wait for the next item of a queue; Ctrl-C stops the wait."""
     while True:
         try:
             return items.get(timeout=_POLL)

@@ -1,4 +1,4 @@
-"""Variables and hyperparameters of modules: the inputs and cache keys of programs."""
+"""Variables and hyperparameters of modules, as inputs and cache keys of programs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ __all__ = ["ModuleState", "ProgramCache"]
 
 
 class ModuleState:
-    """What programs of some modules take besides data.
+    """The inputs of programs that come from modules instead of data.
 
-    Equal states have the same variables and hyperparameters, frozen alike and zero
-    alike, so that a program traced with one takes the values of the other. A state
-    keeps its modules alive: while it is a key, no other object can have their `id`.
+    Equal states have the same variables and hyperparameters, of which the same are
+    frozen or zero, so that a program traced with one takes the values of the other. A
+    state holds references to its modules, so that no other object gets their `id`
+    while it is a key.
 
     Args:
-        modules: the modules whose hyperparameters are inputs, each by itself.
+        modules: the modules whose hyperparameters are inputs; children not included.
         variables: the variables that are inputs.
     """
 
@@ -30,36 +31,36 @@ class ModuleState:
         self.version = structure_version()
         self.modules = list(modules)
         self.variables = list({id(v): v for v in variables}.values())
-        self.owned = [
+        self.attributes = [
             (module, name)
             for module in self.modules
             for name in hyperparameter_names(type(module))
             if isinstance(module.__dict__.get(name), (int, float))
         ]
-        self.names = [(id(module), name) for module, name in self.owned]
+        self.names = [(id(module), name) for module, name in self.attributes]
         self._key = (
             tuple((id(m), getattr(m, "trainable", None)) for m in self.modules),
             tuple((id(v), v.trainable) for v in self.variables),
-            # Code may leave out what a rate of zero makes useless.
+            # Code may omit computations that a rate of zero makes useless.
             tuple((name, value == 0) for name, value in zip(
-                self.names, self.numbers(), strict=True
+                self.names, self.hyperparameters(), strict=True
             )),
         )  # fmt: skip
         self._hash = hash(self._key)
 
     @classmethod
     def of(cls, roots: Sequence[Module]) -> ModuleState:
-        """The state of modules and all below them."""
+        """Return the state of modules and all below them."""
         modules = all_modules(roots)
         return cls(modules, [v for m in modules for v in m.own_variables()])
 
-    def numbers(self) -> list[float]:
-        """The hyperparameters as they are now."""
-        return [float(module.__dict__[name]) for module, name in self.owned]
+    def hyperparameters(self) -> list[float]:
+        """Return the current values of the hyperparameters."""
+        return [float(module.__dict__[name]) for module, name in self.attributes]
 
-    def bound(self, numbers: Sequence[Any]) -> dict[tuple[int, str], Any]:
-        """Values for the hyperparameters, by owner and name."""
-        return dict(zip(self.names, numbers, strict=True))
+    def bind_hyperparameters(self, values: Sequence[Any]) -> dict[tuple[int, str], Any]:
+        """Return values of the hyperparameters by owner and name."""
+        return dict(zip(self.names, values, strict=True))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ModuleState) and self._key == other._key
@@ -69,14 +70,13 @@ class ModuleState:
 
 
 class ProgramCache:
-    """Programs by the state of the modules that they were traced with.
+    """A cache of programs by the state of the modules that they were traced with.
 
     Args:
-        describe: the modules' present state. It is asked for again only after a
-            module was made, attached or frozen, or a hyperparameter became zero or
-            `None` or stopped being it: a walk over a model takes longer than a short
-            epoch.
-        limit: how many programs are kept.
+        describe: returns the modules' current state. It is called again only if a
+            module was created, attached or frozen, or a hyperparameter was or becomes
+            zero or `None`: walking over a model can take longer than an epoch.
+        limit: maximum number of programs.
     """
 
     def __init__(self, describe: Callable[[], ModuleState], limit: int = 32) -> None:
@@ -86,7 +86,7 @@ class ProgramCache:
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
 
     def state(self) -> ModuleState:
-        """The present state, with the variables that `add_variables` was given."""
+        """Return the current state, with the variables of `add_variables`."""
         if self._state is None or self._state.version != structure_version():
             state = self._describe()
             if self._extra:
@@ -96,23 +96,23 @@ class ProgramCache:
         return self._state
 
     def add_variables(self, captured: Mapping[int, Variable]) -> None:
-        """Make variables inputs which the modules do not own."""
+        """Add variables to the inputs that are not the modules' own."""
         self._state = None
         known = {id(v) for v in self.state().variables}
         self._extra |= {k: v for k, v in captured.items() if k not in known}
         self._state = None
 
     def find(self, key: Hashable) -> Any:
-        """The program stored for a key and a state like the present one, or `None`."""
+        """Return the program for a key and the current state, or `None`."""
         found = self._programs.get((self.state(), key))
         if found is not None:
             self._programs.move_to_end((self.state(), key))
         return found
 
     def store(self, key: Hashable, program: Any, state: ModuleState) -> None:
-        """Keep a program that was traced with a state.
+        """Store a program that was traced with a state.
 
-        Tracing may make modules. The program serves the state with them too, unless
+        If tracing created modules, the program also serves the state with them, unless
         they have hyperparameters, which are not among its inputs.
         """
         now = self.state()
@@ -121,5 +121,5 @@ class ProgramCache:
             self._programs.popitem(last=False)
 
     def programs(self) -> list[Any]:
-        """All programs that are kept."""
+        """Return all programs of the cache."""
         return list(self._programs.values())

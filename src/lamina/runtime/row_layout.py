@@ -1,4 +1,4 @@
-"""Arrays as rows of numbers, which is how the training loop holds variables."""
+"""One-dimensional layout of the variables in the training loop."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ __all__ = ["as_rows"]
 
 
 def as_rows(arrays: Iterable[jax.Array]) -> list[jax.Array]:
-    """Each array as one row, on a CPU.
+    """Reshape each array to one dimension on a CPU.
 
-    XLA:CPU loops over each axis by itself, up to seven times slower if the last is
-    short. Where it changes an array in place, the array must be a row throughout, or
-    it is copied.
+    XLA:CPU loops over each axis separately, up to seven times slower if the last axis
+    is short. It updates an array in place only if the layout does not change.
     """
     if jax.default_backend() != "cpu":
         return list(arrays)

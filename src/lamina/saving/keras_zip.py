@@ -22,7 +22,7 @@ from lamina.core.registry import (
     serialize_once,
 )
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import at_one_step, deferred_init
+from lamina.core.variable import between_dispatches, deferred_init
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.byte_range import ByteRange
@@ -97,7 +97,7 @@ def save_model(
     prepare_model(model, filepath, overwrite, zipped, include_optimizer)()
 
 
-@at_one_step
+@between_dispatches
 def prepare_model(
     model: Any,
     filepath: str | os.PathLike[str],

@@ -8,7 +8,7 @@ from io import BufferedReader
 from typing import Any
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import at_one_step
+from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io import hdf5
 from lamina.io.byte_range import ByteRange
@@ -66,7 +66,7 @@ def save_weights(
     prepare_weights(model, filepath, overwrite)()
 
 
-@at_one_step
+@between_dispatches
 def prepare_weights(
     model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
 ) -> Callable[[], None]:

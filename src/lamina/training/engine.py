@@ -167,7 +167,9 @@ class CompiledRunner:
     def _arguments(self, spare: Any, data: Any, clock: DispatchArgs) -> tuple[Any, ...]:
         changed = [v.raw for v in self.changed]
         fixed = [v.raw for v in self.fixed]
-        numbers = np.array(self._state.numbers(), jax.dtypes.canonicalize_dtype(float))
+        numbers = np.array(
+            self._state.hyperparameters(), jax.dtypes.canonicalize_dtype(float)
+        )
         return changed, spare, fixed, numbers, data, *pack_args(clock)
 
 
@@ -196,7 +198,7 @@ class EagerRunner:
             run = RunKey(jnp.uint32(clock.seed), jnp.uint32(clock.step + n))
             with StateScope(run=run) as scope:
                 logs = self._engine.step(batch)
-                finite = bool(scope.finite()) if self._engine.guard else True
+                finite = bool(scope.is_finite()) if self._engine.guard else True
             if not finite:
                 bad = n
                 break

@@ -141,7 +141,7 @@ def _trace(
     captured: dict[int, Variable] = {}
 
     def pure(values: Any, numbers: Any, run: RunKey, batch: Any) -> Any:
-        bound = state.bound(numbers)
+        bound = state.bind_hyperparameters(numbers)
         with (
             StoredAttributes(state.modules),
             stateless.bind(variables, values, bound, run) as scope,
@@ -150,11 +150,11 @@ def _trace(
         captured.update(scope.captured)
         assigned[:] = [i for i, v in enumerate(variables) if id(v) in scope.assigned]
         new = [scope.values[id(variables[i])] for i in assigned]
-        return new, logs, scope.finite() if guard else jnp.bool_(True)
+        return new, logs, scope.is_finite() if guard else jnp.bool_(True)
 
     run = RunKey(*[jax.ShapeDtypeStruct((), jnp.uint32)] * 2)
     values = [jax.ShapeDtypeStruct(v.shape, v.raw.dtype) for v in variables]
-    args = values, state.numbers(), run, batch
+    args = values, state.hyperparameters(), run, batch
     with in_process_compile():
         closed, shapes = jax.make_jaxpr(pure, return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
@@ -286,7 +286,7 @@ class _Loop(NamedTuple):
         if self.results is None:
             return last
         step = self.step
-        bound = step.state.bound(self.numbers)
+        bound = step.state.bind_hyperparameters(self.numbers)
         values = [*self.shaped(changed), *self.fixed]
         with (
             StoredAttributes(step.state.modules),

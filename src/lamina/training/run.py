@@ -74,7 +74,7 @@ def fit(
     if given is not None:
         generators = (m for m in model.modules() if isinstance(m, SeedGenerator))
         for number, generator in enumerate(generators):
-            generator.begin(given, number)
+            generator.reseed(given, number)
     if model._plan is not None:
         check_class_weight(class_weight, model._plan, pred)
         check_pairs(model._plan, feed.sample()[1], pred)

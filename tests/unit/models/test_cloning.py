@@ -159,7 +159,7 @@ def test_json_that_is_no_model():
         (json.dumps(layer), "describes a Dense, no model"),
         ("{", "no valid JSON"),
         ("[]", "must hold a dictionary"),
-        ('{"class_name": "Nowhere", "config": {}}', "doesn't know"),
+        ('{"class_name": "Nowhere", "config": {}}', "does not know"),
     ):
         with pytest.raises(FileFormatError, match=reason):
             model_from_json(text)

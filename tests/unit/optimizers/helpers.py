@@ -41,7 +41,7 @@ class DeviceLoop:
     def trace(self, values: list, numbers: dict, data: list, steps: int) -> list:
         self.traces += 1
         variables = [*self.variables, *self.optimizer.variables]
-        bound = ModuleState.of([self.optimizer]).bound(numbers)
+        bound = ModuleState.of([self.optimizer]).bind_hyperparameters(numbers)
 
         def body(i: jax.Array, values: list) -> list:
             with stateless.bind(variables, values, bound) as scope:
@@ -53,7 +53,7 @@ class DeviceLoop:
     def run(self) -> list[np.ndarray]:
         """Return the variables' values after all steps, without assigning them."""
         variables = [*self.variables, *self.optimizer.variables]
-        numbers = ModuleState.of([self.optimizer]).numbers()
+        numbers = ModuleState.of([self.optimizer]).hyperparameters()
         data = [jnp.stack(arrays) for arrays in zip(*GRADIENTS, strict=True)]
         new = self.program([v.raw for v in variables], numbers, data, len(GRADIENTS))
         return [np.asarray(value) for value in new[: len(self.variables)]]

@@ -84,10 +84,10 @@ def test_hyperparameters_and_step_may_be_traced(schedule, expected):
     state = ModuleState.of([schedule])
 
     def traced(values, step):
-        with bind([], [], state.bound(values)):
+        with bind([], [], state.bind_hyperparameters(values)):
             return schedule(step)
 
-    mapped = jax.jit(jax.vmap(traced, (None, 0)))(state.numbers(), STEPS)
+    mapped = jax.jit(jax.vmap(traced, (None, 0)))(state.hyperparameters(), STEPS)
     np.testing.assert_allclose(mapped, expected, rtol=1e-5, atol=1e-7)
 
 

@@ -33,7 +33,7 @@ def test_variables_made_anew_at_each_call_are_refused(method: str) -> None:
     model.compile("sgd", "mse")
     x = np.ones((4, 2), "float32")
     arguments = (x, x[:, :1]) if method == "fit" else (x,)
-    with pytest.raises(lamina.errors.StateError, match="made anew each time"):
+    with pytest.raises(lamina.errors.StateError, match="created again each time"):
         getattr(model, method)(*arguments)
 
 

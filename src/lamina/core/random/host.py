@@ -1,8 +1,8 @@
-"""Random arrays for new weights, drawn on the host.
+"""Random arrays for initial weights, drawn on the host.
 
-The generator is the one of `jax.random`, so a seed gives the same numbers as there
-(normal ones to rounding). Written in NumPy because XLA takes a third of a second to
-compile it for every shape, while drawing the weights of a layer takes milliseconds.
+The generator is that of `jax.random`, so that a seed gives the same samples (up to
+rounding for normal ones). It is written in NumPy because XLA takes 0.3 s to compile it
+for each shape, while drawing the weights of a layer takes milliseconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FLOAT = np.dtype(np.float32)
 _SQRT2 = np.float32(math.sqrt(2))
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-# What a first-level cache holds of the three working arrays.
+# Elements of the three working arrays that fit in a first-level cache.
 _BLOCK = 16384
 
 # Giles 2012, "Approximating the erfinv function", single precision.
@@ -35,34 +35,34 @@ _TAIL = (-2.00214257e-04, 1.00950558e-04, 1.34934322e-03, -3.67342844e-03,
 
 
 def random_bits(key: Any, size: int) -> Words:
-    """Uniform 32-bit words.
+    """Draw uniform 32-bit words.
 
     Args:
         key: two uint32 words.
-        size: how many words.
+        size: number of words.
     """
     return _draw(key, (size,), np.dtype(np.uint32), lambda words: words)
 
 
 def uniform(key: Any, shape: Sequence[int], low: float, high: float) -> Floats:
-    """Samples of the uniform distribution over [low, high)."""
+    """Draw samples from the uniform distribution over [low, high)."""
     return _draw(key, shape, _FLOAT, lambda words: _between(words, low, high))
 
 
 def normal(key: Any, shape: Sequence[int]) -> Floats:
-    """Samples of the standard normal distribution."""
+    """Draw samples from the standard normal distribution."""
     low = float(np.nextafter(np.float32(-1), np.float32(0)))
     return _draw(key, shape, _FLOAT, lambda w: _SQRT2 * _erf_inv(_between(w, low, 1)))
 
 
 def truncated_normal(key: Any, shape: Sequence[int], limit: float = 2.0) -> Floats:
-    """Samples of the standard normal distribution cut at `limit` on both sides."""
-    share = math.erf(limit / math.sqrt(2))
-    inside = np.nextafter(np.float32(limit), np.float32(0))
+    """Draw samples from the standard normal distribution truncated at +-`limit`."""
+    probability = math.erf(limit / math.sqrt(2))
+    bound = np.nextafter(np.float32(limit), np.float32(0))
 
     def transform(words: Words) -> Floats:
-        sample = _SQRT2 * _erf_inv(_between(words, -share, share))
-        return np.clip(sample, -inside, inside)
+        sample = _SQRT2 * _erf_inv(_between(words, -probability, probability))
+        return np.clip(sample, -bound, bound)
 
     return _draw(key, shape, _FLOAT, transform)
 

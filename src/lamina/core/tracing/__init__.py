@@ -1,1 +1,1 @@
-"""Tracers that user code stores, and what becomes of them."""
+"""Handling of tracers that user code stores in attributes."""

@@ -1,8 +1,8 @@
-"""What user code stores in attributes while it is traced.
+"""Attributes that user code assigns while it is traced.
 
-A tracer means nothing once its trace has ended. Inside a program of lamina's, a call
-may store tracers as it likes: afterwards the attributes are as before, or hold the
-values that the program computed.
+A tracer is not valid after its trace. A call inside a program of lamina's may store
+tracers in attributes: after the trace the attributes are restored, and after the
+program has run they hold the values that it computed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ __all__ = ["StoredAttributes"]
 
 
 class StoredAttributes:
-    """Inside this block of a traced function, modules' attributes may hold tracers.
+    """Context manager in a traced function that lets attributes hold tracers.
 
-    At the end every such attribute is as it was before. `stored` then has a function
-    for each that was assigned at the level of this block; given arrays in place of its
-    tracers, it assigns the value anew. `tracers` has the tracers of each.
+    At its end the attributes are restored. For each attribute that was assigned in the
+    trace of this block, `tracers` has the tracers of its value, and `stored` a function
+    that assigns the value with arrays in place of those tracers.
 
     Args:
         roots: the modules that are called, with all below them.
@@ -38,7 +38,7 @@ class StoredAttributes:
 
     def __enter__(self) -> StoredAttributes:
         self._before = {id(m): (m, dict(vars(m))) for m in all_modules(self._roots)}
-        # Inside another trace, tracers of that one may be there already.
+        # An outer trace may have stored tracers already.
         self._known = {
             id(tracer)
             for _, attributes in self._before.values()
@@ -61,7 +61,7 @@ class StoredAttributes:
                 self._restore(module, name, value)
 
     def _restore(self, module: Module, name: str, value: Any) -> None:
-        # Of a module that the trace has made, what is left without the tracers.
+        # A module created in the trace has no earlier value: only remove its tracers.
         _, before = self._before.get(id(module), (module, {name: value}))
         old = without_tracers(before.get(name), self._known)
         if name in before and not isinstance(old, Tracer):
@@ -71,13 +71,13 @@ class StoredAttributes:
 
 
 def _assignment(module: Module, name: str, value: Any) -> Callable[[Any], None]:
-    place = object()
-    template = map_tracers(lambda _: place, value)
+    placeholder = object()
+    template = map_tracers(lambda _: placeholder, value)
 
     def assign(arrays: Sequence[Any]) -> None:
         rest = iter(arrays)
         module.__dict__[name] = map_tracers(
-            lambda _: next(rest), template, lambda v: v is place
+            lambda _: next(rest), template, lambda v: v is placeholder
         )
 
     return assign

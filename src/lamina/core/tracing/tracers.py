@@ -1,4 +1,4 @@
-"""Tracers in what user code has stored."""
+"""Find and replace tracers in nested containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["map_tracers", "tracers_in", "without_tracers"]
 
 
 def tracers_in(value: Any) -> Iterator[Any]:
-    """The tracers in nested lists, tuples and dictionaries."""
+    """Yield the tracers in nested lists, tuples and dictionaries."""
     stack: list[Any] = [value]
     seen: set[int] = set()  # a container may hold itself
     while stack:
@@ -26,36 +26,36 @@ def tracers_in(value: Any) -> Iterator[Any]:
 def map_tracers(
     function: Callable[[Any], Any],
     value: Any,
-    is_place: Callable[[Any], bool] = lambda v: isinstance(v, Tracer),
+    is_target: Callable[[Any], bool] = lambda v: isinstance(v, Tracer),
 ) -> Any:
-    """The same lists, tuples and dictionaries, each tracer replaced."""
-    if is_place(value):
+    """Return nested containers in which each tracer is replaced by a function of it."""
+    if is_target(value):
         return function(value)
     if isinstance(value, dict):
-        return {k: map_tracers(function, v, is_place) for k, v in value.items()}
+        return {k: map_tracers(function, v, is_target) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        items = [map_tracers(function, v, is_place) for v in value]
+        items = [map_tracers(function, v, is_target) for v in value]
         named = hasattr(value, "_fields")
         return type(value)(*items) if named else type(value)(items)
     return value
 
 
 def without_tracers(value: Any, known: Container[int] = ()) -> Any:
-    """The value, or if tracers are in it, a copy without them.
+    """Return a value, or a copy without tracers if it contains any.
 
     Args:
-        value: lists, tuples and dictionaries, or anything else.
-        known: `id` of tracers that stay.
+        value: lists, tuples and dictionaries, or any other value.
+        known: `id` of tracers that are kept.
     """
     if all(id(tracer) in known for tracer in tracers_in(value)):
         return value
     if isinstance(value, dict):
-        items = {k: v for k, v in value.items() if _stays(v, known)}
+        items = {k: v for k, v in value.items() if _is_kept(v, known)}
         return {k: without_tracers(v, known) for k, v in items.items()}
     if isinstance(value, (list, tuple)):
-        return [without_tracers(v, known) for v in value if _stays(v, known)]
+        return [without_tracers(v, known) for v in value if _is_kept(v, known)]
     return value
 
 
-def _stays(value: Any, known: Container[int]) -> bool:
+def _is_kept(value: Any, known: Container[int]) -> bool:
     return not isinstance(value, Tracer) or id(value) in known

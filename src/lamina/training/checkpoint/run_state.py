@@ -187,7 +187,7 @@ def _set_numbers(model: Any, saved: list[tuple[str, str, float]]) -> None:
 
 def _owned_numbers(model: Any) -> list[tuple[Any, str, float]]:
     state = ModuleState.of(model._modules())
-    pairs = zip(state.owned, state.numbers(), strict=True)
+    pairs = zip(state.attributes, state.hyperparameters(), strict=True)
     return [(module, name, value) for (module, name), value in pairs]
 
 

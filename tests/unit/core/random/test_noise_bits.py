@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lamina.core import random
-from lamina.core.random import bernoulli_mask, hash_words, noise, noise_bits
+from lamina.core.random import bernoulli_mask, hash_words, masks, noise, noise_bits
 
 # In standard deviations; the tests below look at a few hundred figures.
 FAR = 4.8
@@ -111,6 +110,6 @@ def test_noise_is_normal() -> None:
 
 def test_noise_of_extreme_bits_is_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     extremes = jnp.array([0, 2**32 - 1], jnp.uint32)
-    monkeypatch.setattr(random, "noise_bits", lambda key, shape: extremes)
+    monkeypatch.setattr(masks, "noise_bits", lambda key, shape: extremes)
     low, high = noise((2,), "float32", 3)
     assert -6 < float(low) == -float(high) < -4.5

@@ -1,0 +1,161 @@
+"""Samples from random distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.dtypes import is_float, standardize_dtype
+from lamina.core.random.seeds import SeedGenerator, draw_seed
+from lamina.core.tracebacks import filter_traceback
+from lamina.errors import ShapeError, invalid
+
+__all__ = [
+    "beta",
+    "binomial",
+    "categorical",
+    "gamma",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
+
+@filter_traceback
+def normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw samples from the normal distribution."""
+    dtype = _require_float("normal", dtype)
+    sample = jax.random.normal(draw_seed(seed), tuple(shape), dtype)
+    return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
+
+
+@filter_traceback
+def uniform(
+    shape: Sequence[int],
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw samples from the uniform distribution over [minval, maxval)."""
+    dtype = _require_float("uniform", dtype, "`random.randint` draws integers")
+    return jax.random.uniform(draw_seed(seed), tuple(shape), dtype, minval, maxval)
+
+
+@filter_traceback
+def randint(
+    shape: Sequence[int],
+    minval: int,
+    maxval: int,
+    dtype: Any = "int32",
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw integers uniformly from minval, ..., maxval - 1."""
+    dtype = standardize_dtype(dtype)
+    if not jnp.issubdtype(dtype, jnp.integer):
+        hint = "`random.uniform` draws floats"
+        raise invalid("randint", "dtype", dtype, "an integer type", hint)
+    key = draw_seed(seed)
+    return jax.random.randint(key, tuple(shape), minval, maxval, dtype)
+
+
+@filter_traceback
+def truncated_normal(
+    shape: Sequence[int],
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw samples from the normal distribution truncated at two deviations."""
+    dtype = _require_float("truncated_normal", dtype)
+    key = draw_seed(seed)
+    sample = jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype)
+    return sample * jnp.asarray(stddev, dtype) + jnp.asarray(mean, dtype)
+
+
+@filter_traceback
+def categorical(
+    logits: Any,
+    num_samples: int,
+    dtype: Any = "int32",
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw class indices by unnormalized log-probabilities, (batch, num_samples)."""
+    logits = jnp.asarray(logits)
+    if logits.ndim != 2:
+        raise ShapeError(
+            f"categorical: `logits` must have the shape (batch, classes), got "
+            f"{logits.shape}. Reshape them: `logits.reshape(-1, logits.shape[-1])`."
+        )
+    shape = (num_samples, *logits.shape[:-1])
+    sample = jax.random.categorical(draw_seed(seed), logits, shape=shape)
+    return jnp.moveaxis(sample, 0, -1).astype(dtype)
+
+
+@filter_traceback
+def shuffle(
+    x: Any, axis: int = 0, seed: int | SeedGenerator | None = None
+) -> jax.Array:
+    """Shuffle the slices of an array along an axis."""
+    return jax.random.permutation(draw_seed(seed), jnp.asarray(x), axis)
+
+
+@filter_traceback
+def gamma(
+    shape: Sequence[int],
+    alpha: Any,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw samples from the gamma distribution with shape `alpha` and scale 1."""
+    dtype = _require_float("gamma", dtype)
+    alpha = jnp.asarray(alpha, dtype)
+    return jax.random.gamma(draw_seed(seed), alpha, tuple(shape), dtype)
+
+
+@filter_traceback
+def beta(
+    shape: Sequence[int],
+    alpha: Any,
+    beta: Any,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw samples from the beta distribution with parameters `alpha` and `beta`."""
+    dtype = _require_float("beta", dtype)
+    alpha, beta = jnp.asarray(alpha, dtype), jnp.asarray(beta, dtype)
+    return jax.random.beta(draw_seed(seed), alpha, beta, tuple(shape), dtype)
+
+
+@filter_traceback
+def binomial(
+    shape: Sequence[int],
+    counts: Any,
+    probabilities: Any,
+    dtype: Any = None,
+    seed: int | SeedGenerator | None = None,
+) -> jax.Array:
+    """Draw the number of successes in `counts` trials with given `probabilities`."""
+    dtype = _require_float("binomial", dtype)
+    counts, probabilities = jnp.asarray(counts), jnp.asarray(probabilities)
+    key = draw_seed(seed)
+    return jax.random.binomial(key, counts, probabilities, tuple(shape), dtype)
+
+
+def _require_float(owner: str, dtype: Any, hint: str = "") -> str:
+    dtype = standardize_dtype(dtype)
+    if not is_float(dtype):
+        raise invalid(owner, "dtype", dtype, "a floating-point type", hint)
+    return dtype
