@@ -1,4 +1,4 @@
-"""What Keras keeps under `keras.backend`: settings, element types, the session."""
+"""Functions of `keras.backend`: settings, element types, the session."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def __dir__() -> list[str]:
 
 
 def is_float_dtype(dtype: Any) -> bool:
-    """Whether an element type is a floating-point type.
+    """Return whether an element type is a floating-point type.
 
     Args:
         dtype: a name or a type.
@@ -50,7 +50,7 @@ def is_float_dtype(dtype: Any) -> bool:
 
 
 def is_int_dtype(dtype: Any) -> bool:
-    """Whether an element type holds whole numbers.
+    """Return whether an element type is an integer type.
 
     Args:
         dtype: a name or a type.
@@ -59,7 +59,7 @@ def is_int_dtype(dtype: Any) -> bool:
 
 
 def is_keras_tensor(x: Any) -> bool:
-    """Whether a value is a tensor without values, as `Input` and layers return.
+    """Return whether a value is a symbolic tensor, as `Input` and layers return.
 
     Args:
         x: any value.
@@ -68,7 +68,7 @@ def is_keras_tensor(x: Any) -> bool:
 
 
 def result_type(*dtypes: Any) -> str:
-    """The element type of a sum of arrays of these types.
+    """Return the element type of a sum of arrays of these types.
 
     Args:
         *dtypes: names or types.

@@ -18,35 +18,34 @@ from lamina.saving.inspect import inspect_file, inspection_text
 __all__ = ["main"]
 
 _INSPECT = """\
-Shows what is in a .keras, .weights.h5, .safetensors or (older Keras) .h5 file: the
-architecture, the number of parameters, versions, how the model was compiled, every
-variable with its shape and type, and checksums. Nothing of the file is built or run,
-and checksums that the file notes are compared with its content."""
-_INSPECT_MORE = """\
+Shows the content of a .keras, .weights.h5, .safetensors or (older Keras) .h5 file:
+the architecture, the number of parameters, versions, how the model was compiled, all
+variables with their shapes and types, and checksums. Nothing in the file is built or
+run, and checksums in the file are compared with its content."""
+_INSPECT_EPILOG = """\
 examples:
   lamina inspect model.keras
   lamina inspect --json model.keras | jq .parameters
   lamina inspect --json model.keras | jq -r '.variables[].path'
 
-exit status: 0, 1 if the file can't be read, 2 if the command is not understood"""
+exit status: 0, 1 if the file cannot be read, 2 if the arguments are not valid"""
 _CONVERT = """\
-Writes what is in one file to a file of another format, which the name's ending says:
+Writes the content of a file to a file of another format, by the ending of its name:
 
   .keras         the whole model
   .weights.h5    weights, for lamina and Keras
   .safetensors   weights by name, for other programs
 
-IN is any of these or an .h5 file of an older Keras; its content says which. A model
-with classes of your own can't be converted here, where they are not known: use
-lamina.models.load_model(IN, custom_objects=...) in a program."""
-_CONVERT_MORE = """\
+IN is any of these or an .h5 file of an older Keras; its content determines which. A
+model with classes of your own cannot be converted by this command, which does not
+know them: use lamina.models.load_model(IN, custom_objects=...) in a program."""
+_CONVERT_EPILOG = """\
 examples:
   lamina convert old.h5 model.keras
   lamina convert model.keras weights.safetensors
   lamina convert --model model.keras weights.safetensors retrained.keras
 
-exit status: 0, 1 if it didn't work and OUT is as before, 2 if the command is not
-understood"""
+exit status: 0, 1 if it failed and OUT is unchanged, 2 if the arguments are not valid"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lamina {options.command}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader has seen enough, as `head` does; nothing is left to flush.
+        # A reader such as `head` has exited; avoid an error when Python flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -80,51 +79,53 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("lamina"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    form = argparse.RawDescriptionHelpFormatter
-    show = commands.add_parser(
+    formatter = argparse.RawDescriptionHelpFormatter
+    run_demo = commands.add_parser(
         "demo", help="train, evaluate and save two models on real data"
     )
-    show.add_argument(
+    run_demo.add_argument(
         "--folder",
         type=Path,
         default=Path("lamina-demo"),
-        help="where models and pictures go (default: %(default)s)",
+        help="folder for models and pictures (default: %(default)s)",
     )
-    show.set_defaults(run=lambda options: demo.run(options.folder))
-    look = commands.add_parser(
+    run_demo.set_defaults(run=lambda options: demo.run(options.folder))
+    inspect = commands.add_parser(
         "inspect",
-        help="show what a model file holds, without building it",
+        help="show the content of a model file, without building the model",
         description=_INSPECT,
-        epilog=_INSPECT_MORE,
-        formatter_class=form,
+        epilog=_INSPECT_EPILOG,
+        formatter_class=formatter,
     )
-    look.add_argument("file", metavar="FILE")
-    look.add_argument("--json", action="store_true", help="as JSON, for programs")
-    look.set_defaults(run=_inspect)
-    turn = commands.add_parser(
+    inspect.add_argument("file", metavar="FILE")
+    inspect.add_argument("--json", action="store_true", help="as JSON, for programs")
+    inspect.set_defaults(run=_inspect)
+    convert = commands.add_parser(
         "convert",
         help="write a model or its weights in another format",
         description=_CONVERT,
-        epilog=_CONVERT_MORE,
-        formatter_class=form,
+        epilog=_CONVERT_EPILOG,
+        formatter_class=formatter,
     )
-    turn.add_argument("source", metavar="IN")
-    turn.add_argument("target", metavar="OUT")
-    turn.add_argument(
+    convert.add_argument("source", metavar="IN")
+    convert.add_argument("target", metavar="OUT")
+    convert.add_argument(
         "--model",
         metavar="FILE",
-        help="the model that IN's weights belong to, if it has only weights: a .keras "
-        "file, or the text of model.to_json() in a .json file",
+        help="the model of IN's weights, if IN has only weights: a .keras file, or the "
+        "text of model.to_json() in a .json file",
     )
-    turn.add_argument("--force", action="store_true", help="replace OUT if it exists")
-    turn.set_defaults(run=_convert)
+    convert.add_argument(
+        "--force", action="store_true", help="replace OUT if it exists"
+    )
+    convert.set_defaults(run=_convert)
     return parser
 
 
 def _inspect(options: argparse.Namespace) -> None:
     found = inspect_file(options.file)
     text = json.dumps(found, indent=2) if options.json else inspection_text(found)
-    # Names in files need not be text that the terminal has characters for.
+    # Names in files may have characters that the terminal cannot encode.
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))
 
@@ -132,6 +133,6 @@ def _inspect(options: argparse.Namespace) -> None:
 def _convert(options: argparse.Namespace) -> None:
     if not options.force and os.path.exists(options.target):
         raise ArgumentError(
-            f"{options.target!r} exists already. Pass --force to replace it."
+            f"File exists: {options.target!r}. Pass --force to replace it."
         )
     convert_file(options.source, options.target, options.model, options.force)

@@ -1,11 +1,10 @@
-"""Settings of the whole process: default float type, fuzz factor, image layout.
+"""Global settings: default float type, epsilon, image layout, kernels, memory.
 
 Importing this module also turns on JAX's persistent compile cache, in the user's
 cache folder, unless one is configured already or `LAMINA_COMPILE_CACHE=off` is set.
-Programs that call oneDNN, as convolutions do on x86 processors, can't be kept there.
-On Linux, `import lamina` also has glibc keep freed memory for what comes next, up to
-an eighth of all there is, unless glibc is configured already or
-`LAMINA_ALLOCATOR=off` is set.
+Programs that call oneDNN, as convolutions do on x86 processors, cannot be stored there.
+On Linux, `import lamina` also makes glibc retain freed memory, up to an eighth of the
+machine's memory, unless glibc is configured already or `LAMINA_ALLOCATOR=off` is set.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-# By JAX's names, of which "bfloat16" leaves the choice to the device.
+# JAX's names. Its "bfloat16" would leave the choice to the device.
 _PRECISIONS = {
     "float32": "float32",
     "tensorfloat32": "tensorfloat32",
@@ -82,12 +81,12 @@ _settings: dict[str, Any] = {
 
 
 def backend() -> str:
-    """The name of the array engine, always `"jax"`."""
+    """Return the name of the backend, always `"jax"`."""
     return "jax"
 
 
 def floatx() -> str:
-    """The default float type of weights and inputs, `"float32"` at the start."""
+    """Return the default float type of weights and inputs, initially `"float32"`."""
     return _settings["floatx"]
 
 
@@ -98,37 +97,37 @@ def set_floatx(value: str) -> None:
     _settings["floatx"] = value
 
 
-# Makes a policy of a name. Policies are defined in `core`, which this file is before.
-policy_of: list[Callable[[Any], Any]] = []
+# Converts names to policies. `core.dtypes`, which imports this module, sets it.
+policy_factory: list[Callable[[Any], Any]] = []
 
 
 def dtype_policy() -> Any:
-    """The policy of layers that are not given one: `floatx()` at first."""
+    """Return the default policy of layers, initially that of `floatx()`."""
     policy = _settings["dtype_policy"]
-    return policy_of[0](floatx()) if policy is None else policy
+    return policy_factory[0](floatx()) if policy is None else policy
 
 
 def set_dtype_policy(policy: Any) -> None:
-    """Set the policy of layers made from now on; `None` goes back to `floatx()`.
+    """Set the default policy of new layers; `None` restores that of `floatx()`.
 
     Args:
         policy: a `DTypePolicy`, or a name such as `"mixed_bfloat16"`.
     """
-    _settings["dtype_policy"] = None if policy is None else policy_of[0](policy)
+    _settings["dtype_policy"] = None if policy is None else policy_factory[0](policy)
 
 
 def enable_interactive_logging() -> None:
-    """Show progress on standard output, as at the start."""
+    """Show progress on standard output, the default."""
     _settings["interactive_logging"] = True
 
 
 def disable_interactive_logging() -> None:
-    """Send the lines about progress to the logger `"lamina"`; no bar moves."""
+    """Send progress to the logger `"lamina"`, without progress bars."""
     _settings["interactive_logging"] = False
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Whether progress is shown on standard output."""
+    """Return whether progress is shown on standard output."""
     return _settings["interactive_logging"]
 
 
@@ -151,7 +150,7 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def epsilon() -> float:
-    """The small number that keeps divisions and logarithms finite, 1e-7 at first."""
+    """Return the constant that keeps divisions finite, initially 1e-7."""
     return _settings["epsilon"]
 
 
@@ -161,12 +160,12 @@ def set_epsilon(value: float) -> None:
 
 
 def image_data_format() -> str:
-    """`"channels_last"` (the default) or `"channels_first"`."""
+    """Return `"channels_last"` (the default) or `"channels_first"`."""
     return _settings["image_data_format"]
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Set the layout that image layers use when they are not told one."""
+    """Set the default data format of image layers."""
     if data_format not in ("channels_last", "channels_first"):
         expected = "'channels_last' or 'channels_first'"
         raise invalid("set_image_data_format", "data_format", data_format, expected)
@@ -174,20 +173,20 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def matmul_precision() -> str | None:
-    """What matrix products of float32 are computed in; `None` leaves it to JAX."""
+    """Return the precision of float32 matrix products; `None` for JAX's default."""
     return _settings["matmul_precision"]
 
 
 def set_matmul_precision(precision: str | None) -> None:
-    """Set how exact matrix products and convolutions of float32 arrays are.
+    """Set the precision of matrix products and convolutions of float32 arrays.
 
-    "tensorfloat32" rounds what is multiplied to 10 bits after the point, "bfloat16" to
-    7, and sums up in float32: GPUs and TPUs are several times faster at that. "float32"
-    rounds nothing. On a GPU of 2020 or later JAX's own choice is "tensorfloat32"; on a
-    CPU all are the same. Holds for what is traced from then on.
+    "tensorfloat32" rounds factors to 10 fraction bits and "bfloat16" to 7; both
+    accumulate in float32. GPUs and TPUs are then several times faster. "float32" does
+    not round factors. On a GPU of 2020 or later JAX's default is "tensorfloat32"; on a
+    CPU all are equal. Applies to functions that are traced afterwards.
 
     Args:
-        precision: "float32", "tensorfloat32", "bfloat16", or `None` for JAX's choice.
+        precision: "float32", "tensorfloat32", "bfloat16", or `None` for JAX's default.
 
     Example:
         >>> set_matmul_precision("tensorfloat32")
@@ -204,18 +203,19 @@ def set_matmul_precision(precision: str | None) -> None:
 
 
 def kernel(op: str) -> str | None:
-    """The form that an op is made to take, `None` for the one that suits it."""
+    """Return the kernel selected for an op, or `None` for automatic selection."""
     return _settings["kernels"].get(op)
 
 
 def set_kernel(op: str, form: str | None) -> None:
-    """Make an op take one form wherever that can run; `None` to end it.
+    """Select a kernel for an op wherever the kernel applies.
 
-    Holds for what is traced from then on, not for programs that are compiled already.
+    Applies to functions that are traced afterwards, not to compiled programs.
 
     Args:
         op: a name of `lamina.kernels.forms()`, such as `"conv"`.
-        form: one of its forms there; `"reference"` is plain JAX.
+        form: one of the op's kernels; `"reference"` is plain JAX, `None` restores
+            automatic selection.
 
     Example:
         >>> set_kernel("conv", "reference")
@@ -228,19 +228,19 @@ def set_kernel(op: str, form: str | None) -> None:
 
 
 def enable_flash_attention() -> None:
-    """Let attention choose a fused kernel, as at the start.
+    """Let attention use fused kernels, the default.
 
-    A fused kernel never holds all scores at once. Which one runs follows from device,
-    types and shapes; where none applies, attention takes its reference form.
+    A fused kernel never stores all scores at once. Device, types and shapes determine
+    the kernel; where none applies, attention uses its reference kernel.
     """
     _settings["flash_attention"] = True
 
 
 def disable_flash_attention() -> None:
-    """Make attention take its reference form, which holds all scores at once.
+    """Make attention use its reference kernel, which stores all scores at once.
 
-    A layer or call that is given `flash_attention=True` is not affected. Holds for
-    what is traced from then on, not for programs that are compiled already.
+    Does not affect layers and calls with `flash_attention=True`. Applies to functions
+    that are traced afterwards, not to compiled programs.
 
     Example:
         >>> disable_flash_attention()
@@ -252,36 +252,37 @@ def disable_flash_attention() -> None:
 
 
 def is_flash_attention_enabled() -> bool:
-    """Return whether attention may choose a fused kernel."""
+    """Return whether attention may use fused kernels."""
     return _settings["flash_attention"]
 
 
 def autotune() -> bool:
-    """Whether close forms of an op may be timed, at first `True`."""
+    """Return whether the autotuner may time kernels, initially `True`."""
     return _settings["autotune"] and not _settings["deterministic"]
 
 
 def set_autotune(enabled: bool) -> None:
-    """Let close forms of an op be timed once on this machine, or choose by rules only.
+    """Turn the autotuner on or off.
 
-    Timing takes at most a few hundredths of the first epoch, and its answers are kept
-    beside the compile cache. Two machines, or one before and after, may then differ
-    in the last bits of their results; a run that is kept with `fit(resume=...)` keeps
-    its choices. The environment variable `LAMINA_AUTOTUNE=off` turns it off as well.
+    The autotuner times kernels of an op that are about equally fast. It takes a few
+    percent of the first epoch and stores its results beside the compile cache. Results
+    of two machines, or before and after timing, may then differ in the last bits; a
+    run that `fit(resume=...)` resumes reuses its kernels. The environment variable
+    `LAMINA_AUTOTUNE=off` also turns the autotuner off.
     """
     _settings["autotune"] = bool(enabled)
 
 
 def enable_determinism(enabled: bool = True) -> None:
-    """Let training on a GPU give the same bits each time it is run.
+    """Make training on a GPU reproducible bit by bit.
 
-    A GPU adds up in whatever order its threads come to it, unless it is told not to,
-    and its libraries are chosen by measuring. On a CPU the bits are the same anyway.
-    Holds for what is compiled from then on, so call it at the beginning. Sums over
-    many rows with equal indices, as in the gradient of an embedding, become slower.
+    By default a GPU sums in an order that depends on its threads, and XLA chooses
+    libraries by timing them. On a CPU results are always reproducible. Applies to
+    programs that are compiled afterwards, so call it first. Sums over many rows with
+    equal indices, as in the gradient of an embedding, become slower.
 
     Args:
-        enabled: false ends it.
+        enabled: whether to turn determinism on or off.
 
     Example:
         >>> enable_determinism()
@@ -293,14 +294,15 @@ def enable_determinism(enabled: bool = True) -> None:
 
 
 def is_deterministic() -> bool:
-    """Whether `enable_determinism` was called."""
+    """Return whether `enable_determinism` was called."""
     return _settings["deterministic"]
 
 
 def memory_limit() -> int:
-    """How many bytes a variable, or all of a config's, may take: the machine's memory.
+    """Return the maximum bytes of a variable, or of all variables of a config.
 
-    What asks for more is refused in words, instead of ending the process.
+    The default is the machine's memory. Larger variables raise an error, instead of
+    ending the process.
     """
     return _settings["memory_limit"] or _memory_of_machine()
 
@@ -308,7 +310,7 @@ def memory_limit() -> int:
 def set_memory_limit(size: int) -> None:
     """Set the value of `memory_limit()`, in bytes.
 
-    A server that makes models of strangers' configs wants a low one.
+    A server that builds models from untrusted configs needs a low limit.
     """
     if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
         raise invalid("set_memory_limit", "size", size, "a positive number of bytes")
@@ -320,7 +322,7 @@ def _memory_of_machine() -> int:
     sizes = [2**40]
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    # In a container the machine has more memory than the process may use.
+    # A container may limit the process to less than the machine's memory.
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):
             sizes.append(int((Path("/sys/fs/cgroup") / name).read_text()))
@@ -328,7 +330,7 @@ def _memory_of_machine() -> int:
 
 
 def cache_folder() -> Path | None:
-    """Where compiled programs are kept, `None` if they are not."""
+    """Return the folder of the compile cache, `None` if it is turned off."""
     choice = os.environ.get("LAMINA_COMPILE_CACHE", "")
     if choice.lower() in ("off", "0", "none"):
         return None
@@ -344,7 +346,7 @@ def _enable_compile_cache() -> None:
     if folder is None or settings.jax_compilation_cache_dir:
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # JAX's defaults skip programs that compile in under a second: most of ours.
+    # JAX's defaults skip programs that compile in under a second, as most here do.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

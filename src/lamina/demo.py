@@ -1,4 +1,4 @@
-"""`lamina demo`: two real problems from data to saved model, with pictures."""
+"""The command `lamina demo`: train, evaluate and save two models on real data."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ with np.load(sys.argv[2]) as file:
 
 
 def run(folder: Path) -> None:
-    """Train, evaluate and save two models; pictures and models go to `folder`."""
+    """Train, evaluate and save two models, and write models and plots to `folder`."""
     began = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     print(f"Models and pictures go to {folder.resolve()}\n")
@@ -50,7 +50,7 @@ def run(folder: Path) -> None:
 
 
 def fuel_consumption(folder: Path) -> None:
-    """Auto MPG: a regression that overfits, and stopping before it does."""
+    """Train a regression on Auto MPG, without and with early stopping."""
     print("== Miles per gallon of cars of the seventies (Auto MPG, 392 rows) ==\n")
     (x_train, y_train), (x_test, y_test) = auto_mpg.load_data()
 
@@ -101,7 +101,7 @@ def fuel_consumption(folder: Path) -> None:
 
 
 def handwritten_digits(folder: Path) -> None:
-    """Digits: a small convolutional network for images."""
+    """Train a small convolutional network on images of digits."""
     print("\n== Handwritten digits (UCI, 1797 images of 8 by 8 pixels) ==\n")
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     x_train, x_test = (x[..., None] / np.float32(16) for x in (x_train, x_test))
@@ -145,17 +145,17 @@ def handwritten_digits(folder: Path) -> None:
 
 
 def save_and_reload(model: Any, x: np.ndarray, path: Path) -> None:
-    """Save a model, load it in a new process, compare the predictions."""
+    """Save a model, load it in a new process and compare the predictions."""
     model.save(path)
     expected = model.predict(x, verbose=0)
     data, result = path.with_suffix(".x.npz"), path.with_suffix(".y.npy")
     np.savez(data, x=x)
     command = [sys.executable, "-c", _RELOAD, str(path), str(data), str(result)]
     subprocess.run(command, check=True)
-    same = np.array_equal(np.load(result), expected)
+    is_equal = np.array_equal(np.load(result), expected)
     data.unlink()
     result.unlink()
-    verdict = "the same bits" if same else "different numbers"
+    verdict = "the same bits" if is_equal else "different values"
     print(f"\nSaved to {path.name}; loaded in a new process it predicts {verdict}.")
-    if not same:
+    if not is_equal:
         raise SystemExit(1)

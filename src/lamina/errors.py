@@ -1,24 +1,24 @@
-"""Everything lamina raises.
+"""Exceptions and warnings of lamina.
 
     LaminaError
-    ├── ArgumentError (ValueError)         an argument's value can't be used
-    │   ├── UnknownNameError               a string names nothing known
+    ├── ArgumentError (ValueError)         an argument's value is not valid
+    │   ├── UnknownNameError               a name is unknown
     │   ├── ShapeError                     shapes or ranks do not fit together
     │   ├── MissingFileError               no file at a path (FileNotFoundError too)
-    │   └── DataError                      the data handed to fit, evaluate or predict
+    │   └── DataError                      invalid data for fit, evaluate or predict
     ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
-    ├── StateError (ValueError)            called too early: not built, not compiled
+    ├── StateError (ValueError)            an object is not ready: not built or compiled
     ├── MissingMethodError (NotImplementedError)   a class lacks a method it needs
-    ├── FileFormatError (ValueError)       a file that is not what it should be
-    ├── DownloadError (OSError)            a file that could not be fetched
-    ├── SaveError (OSError)                a file that could not be written
+    ├── FileFormatError (ValueError)       a file is damaged or of another format
+    ├── DownloadError (OSError)            a file could not be downloaded
+    ├── SaveError (OSError)                a file could not be written
     └── MissingPackageError                an optional package is not installed
         (ModuleNotFoundError)
 
-    LikelyMistakeWarning (UserWarning)     it runs, but hardly does what was meant
+    LikelyMistakeWarning (UserWarning)     code that runs but is probably wrong
 
-A message says what came, what is needed and, where it is known, the line that
-mends it. The built-in parent lets code written for Keras catch what it used to.
+A message says what was received, what is needed and, if known, the line that fixes
+it. The built-in base classes let code written for Keras catch the same exceptions.
 """
 
 from __future__ import annotations
@@ -52,32 +52,32 @@ def __dir__() -> list[str]:
     return __all__
 
 
-_LONGEST_MESSAGE = 10_000
-_LONGEST_VALUE = 1000
-_LONGEST_NAME = 200
+_MAX_MESSAGE = 10_000
+_MAX_VALUE = 1000
+_MAX_NAME = 200
 
 
 class LaminaError(Exception):
     """Base of all errors raised by lamina.
 
     Args:
-        message: whole sentences; what is too long for a screen is cut, and characters
-            that steer a terminal are left out.
+        message: full sentences. Very long messages are shortened, and control
+            characters escaped.
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(_readable(_cut(message)))
+        super().__init__(_printable(_shorten(message)))
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "lamina.errors"
 
 
 class ArgumentError(LaminaError, ValueError):
-    """An argument has a value that can't be used."""
+    """An argument has a value that is not valid."""
 
 
 class UnknownNameError(ArgumentError):
-    """A string names no loss, layer, optimizer or other thing lamina knows."""
+    """A string is not the name of a loss, layer, optimizer or other known object."""
 
 
 class ShapeError(ArgumentError):
@@ -85,11 +85,11 @@ class ShapeError(ArgumentError):
 
 
 class DataError(ArgumentError):
-    """The data handed to `fit`, `evaluate` or `predict` can't be used."""
+    """Data passed to `fit`, `evaluate` or `predict` is not valid."""
 
 
 class MissingFileError(ArgumentError, FileNotFoundError):
-    """A path where there is no file to read."""
+    """There is no file at a path."""
 
 
 class ArgumentTypeError(LaminaError, TypeError):
@@ -97,7 +97,7 @@ class ArgumentTypeError(LaminaError, TypeError):
 
 
 class StateError(LaminaError, ValueError):
-    """Something was used before it was ready: not built, not compiled."""
+    """An object was used before it was ready: not built, not compiled."""
 
 
 class MissingMethodError(LaminaError, NotImplementedError):
@@ -109,48 +109,49 @@ class FileFormatError(LaminaError, ValueError):
 
 
 class DownloadError(LaminaError, OSError):
-    """A file could not be fetched from its address."""
+    """A file could not be downloaded."""
 
 
 class SaveError(LaminaError, OSError):
-    """A file could not be written: no space, no rights; the old one is untouched."""
+    """A file could not be written; an existing file is unchanged."""
 
 
 class MissingPackageError(LaminaError, ModuleNotFoundError):
-    """An optional package is not installed; the message names the extra that has it."""
+    """An optional package is not installed; the message names the extra to install."""
 
 
 class LikelyMistakeWarning(UserWarning):
-    """Something that can be run, but that hardly does what was meant."""
+    """Code that runs, but is probably not what was intended."""
 
 
 def shown(value: object) -> str:
-    """The value as code, cut short if it is long."""
+    """Return the `repr` of a value, shortened if it is long."""
     text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} ..."
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]} ..."
 
 
-def _cut(message: str) -> str:
-    """A message without its middle, if somebody's file made it too long to read."""
-    if len(message) <= _LONGEST_MESSAGE:
+def _shorten(message: str) -> str:
+    """Omit the middle of a message that is too long, as values from files can be."""
+    if len(message) <= _MAX_MESSAGE:
         return message
-    half = _LONGEST_MESSAGE // 2
-    left_out = len(message) - 2 * half
-    return f"{message[:half]} [... {left_out:,} characters ...] {message[-half:]}"
+    half = _MAX_MESSAGE // 2
+    omitted = len(message) - 2 * half
+    return f"{message[:half]} [... {omitted:,} characters ...] {message[-half:]}"
 
 
-def _readable(message: str) -> str:
-    """A message without what speaks to the terminal instead of the reader."""
+def _printable(message: str) -> str:
+    """Escape control characters, which a terminal would interpret."""
     if message.isprintable():
         return message
-    kept = (c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)
-    return "".join(kept)
+    return "".join(
+        c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message
+    )
 
 
 def did_you_mean(name: object, options: Iterable[str]) -> str:
-    """A sentence that offers the nearest known names, or an empty string."""
+    """Return a sentence with the nearest known names, or an empty string."""
     text = str(name).lower()
-    if len(text) > _LONGEST_NAME:
+    if len(text) > _MAX_NAME:
         return ""
     known = {option.lower(): option for option in options}
     near = difflib.get_close_matches(text, known, n=2, cutoff=0.6)
@@ -162,7 +163,7 @@ def did_you_mean(name: object, options: Iterable[str]) -> str:
 def invalid(
     owner: str, argument: str, got: object, expected: str, hint: str = ""
 ) -> ArgumentError:
-    """The error for an argument whose value can't be used."""
+    """Return the error for an argument whose value is not valid."""
     text = (
         f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
     )
@@ -170,7 +171,7 @@ def invalid(
 
 
 def missing_package(package: str, purpose: str, extra: str) -> MissingPackageError:
-    """The error for an optional package that is not installed."""
+    """Return the error for an optional package that is not installed."""
     return MissingPackageError(
         f"{package} is not installed, and it is needed for {purpose}. Install it with "
         f"`pip install 'lamina[{extra}]'`."

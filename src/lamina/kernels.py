@@ -86,7 +86,7 @@ def _inputs_of(model: Any, batch_size: int) -> Any:
     shape = config.get("shapes_dict", config).get("input_shape")
     if not model.built or not is_shape(shape):
         raise StateError(
-            f"kernels: the shapes in {model.name!r} are not known. Make it from "
+            f"kernels: the shapes in {model.name!r} are not known. Make the model from "
             "`Input` tensors, or call it on an array first."
         )
     return _batch(shape, model.compute_dtype, batch_size)

@@ -1,7 +1,7 @@
-"""Nested lists, tuples and dictionaries, as Keras has them under `keras.tree`.
+"""Functions of nested lists, tuples and dictionaries, as in `keras.tree`.
 
-A leaf is whatever is none of these, `None` included. Dictionaries are gone through in
-the order of their keys, an `OrderedDict` in its own.
+All other values are leaves, `None` included. Dictionaries are visited in the order of
+their sorted keys, an `OrderedDict` in its insertion order.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def __dir__() -> list[str]:
 
 
 class MAP_TO_NONE:
-    """What a function given to `traverse` returns for `None`."""
+    """Marker that a function passed to `traverse` returns to insert `None`."""
 
 
 def is_nested(structure: Any) -> bool:
-    """Whether a value is a list, a tuple or a dictionary.
+    """Return whether a value is a list, a tuple or a dictionary.
 
     Args:
         structure: any value.
@@ -48,7 +48,7 @@ def is_nested(structure: Any) -> bool:
 
 
 def _entries(structure: Any) -> list[tuple[Any, Any]]:
-    """What a list, tuple or dictionary holds, with keys, in order."""
+    """Return keys and values of a list, tuple or dictionary, in order."""
     if not isinstance(structure, dict):
         return list(enumerate(structure))
     if isinstance(structure, OrderedDict):
@@ -60,7 +60,7 @@ def _entries(structure: Any) -> list[tuple[Any, Any]]:
 
 
 def _like(structure: Any, values: Iterable[Any]) -> Any:
-    """Values in the order of `_entries`, held as in a list, tuple or dictionary."""
+    """Return a container like `structure` with values in the order of `_entries`."""
     if isinstance(structure, dict):
         keys = [key for key, _ in _entries(structure)]
         found = dict(zip(keys, values, strict=True))
@@ -81,7 +81,7 @@ def _leaves(structure: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, A
 
 
 def flatten(structure: Any) -> list[Any]:
-    """The leaves in order; of a leaf, itself.
+    """Return the leaves in order.
 
     Args:
         structure: nested lists, tuples and dictionaries.
@@ -94,7 +94,7 @@ def flatten(structure: Any) -> list[Any]:
 
 
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
-    """The same, each leaf with the keys and numbers that lead to it.
+    """Return the leaves in order, each with the keys and indices of its path.
 
     Args:
         structure: nested lists, tuples and dictionaries.
@@ -107,14 +107,14 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
-    """Leaves, as `flatten` returns them, in the form of a structure.
+    """Arrange leaves, in the order of `flatten`, in a structure.
 
     Args:
         structure: nested lists, tuples and dictionaries.
-        flat_sequence: as many leaves as it has.
+        flat_sequence: as many leaves as `structure` has.
 
     Raises:
-        ArgumentError: there are more or fewer.
+        ArgumentError: the number of leaves differs.
 
     Example:
         >>> pack_sequence_as({"a": 0, "b": (0, 0)}, [1, 2, 3])
@@ -133,12 +133,15 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
 def map_structure(
     func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True
 ) -> Any:
-    """A function of the leaves at each place, in the form of the first structure.
+    """Apply a function to the leaves at each position of structures.
 
     Args:
         func: takes as many arguments as there are structures.
-        structures: alike in all but their leaves.
-        none_is_leaf: whether `func` gets `None` as well; otherwise it stays.
+        structures: structures that differ only in their leaves.
+        none_is_leaf: whether `func` is called on `None`, which otherwise is kept.
+
+    Returns:
+        The results, in a structure like the first.
 
     Raises:
         ArgumentError: the structures differ, or there is none.
@@ -165,15 +168,15 @@ def map_structure(
 def map_structure_up_to(
     shallow_structure: Any, func: Callable[..., Any], *structures: Any
 ) -> Any:
-    """The same, down to the leaves of a structure that may end earlier than the others.
+    """Apply a function to the parts of structures at each leaf of a shallow one.
 
     Args:
-        shallow_structure: how far to go.
-        func: takes what each structure has at a leaf of `shallow_structure`.
-        structures: at least as deep.
+        shallow_structure: the structure whose leaves determine the depth.
+        func: takes the part of each structure at a leaf of `shallow_structure`.
+        structures: structures that are at least as deep.
 
     Raises:
-        ArgumentError: a structure is not like the shallow one.
+        ArgumentError: a structure does not match the shallow one.
 
     Example:
         >>> map_structure_up_to([0, 0], len, [(1, 2), (3,)])
@@ -182,7 +185,7 @@ def map_structure_up_to(
     if not is_nested(shallow_structure):
         return func(*structures)
     for structure in structures:
-        _require_alike(shallow_structure, structure)
+        _require_same_level(shallow_structure, structure)
     columns = [[value for _, value in _entries(structure)] for structure in structures]
     values = [
         map_structure_up_to(shallow, func, *parts)
@@ -193,8 +196,8 @@ def map_structure_up_to(
     return _like(shallow_structure, values)
 
 
-def _require_alike(one: Any, other: Any) -> None:
-    """Refuse a structure that is another on its first level."""
+def _require_same_level(one: Any, other: Any) -> None:
+    """Refuse structures whose first levels differ."""
     if type(one) is not type(other):
         raise ArgumentError(
             f"The structures differ: one has a {type(one).__name__} where the other "
@@ -213,28 +216,30 @@ def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
     Args:
         a: nested lists, tuples and dictionaries.
         b: another one.
-        check_types: accepted for Keras's signature; types always count.
+        check_types: accepted for Keras's signature; types are always compared.
 
     Raises:
-        ArgumentError: they differ.
+        ArgumentError: the structures differ.
     """
     if is_nested(a) != is_nested(b):
-        raise ArgumentError(f"The structures differ: {a!r} is not nested as {b!r} is.")
+        raise ArgumentError(
+            f"The structures differ: only one of {a!r} and {b!r} nests."
+        )
     if is_nested(a):
-        _require_alike(a, b)
+        _require_same_level(a, b)
         for (_, one), (_, other) in zip(_entries(a), _entries(b), strict=True):
             assert_same_structure(one, other)
 
 
 def assert_same_paths(a: Any, b: Any) -> None:
-    """Refuse structures whose leaves are at different places; types do not count.
+    """Refuse structures whose leaves have different paths; types are not compared.
 
     Args:
         a: nested lists, tuples and dictionaries.
         b: another one.
 
     Raises:
-        ArgumentError: one has a leaf where the other has none.
+        ArgumentError: only one structure has a leaf at some path.
     """
     paths = [{path for path, _ in _leaves(structure)} for structure in (a, b)]
     if paths[0] != paths[1]:
@@ -249,32 +254,32 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
     """Replace parts of a structure.
 
     Args:
-        func: takes a part, a leaf or a list, tuple or dictionary, and returns what is
-            to be there instead: `None` for the part as it is, `MAP_TO_NONE` for `None`.
+        func: takes a part (a leaf, list, tuple or dictionary) and returns its
+            replacement, `None` to keep the part, or `MAP_TO_NONE` to insert `None`.
         structure: nested lists, tuples and dictionaries.
-        top_down: whether a part is replaced before what it holds is looked at, which
-            then is not; otherwise after.
+        top_down: whether `func` is called on a container before its contents, which
+            are not visited if it is replaced; otherwise after them.
 
     Example:
         >>> traverse(lambda x: -x if isinstance(x, int) else None, {"a": (1, 2.5)})
         {'a': (-1, 2.5)}
     """
     if top_down and (new := func(structure)) is not None:
-        return _meant(new)
+        return _resolve_none(new)
     if is_nested(structure):
         parts = [traverse(func, part, top_down) for _, part in _entries(structure)]
         structure = _like(structure, parts)
     if not top_down and (new := func(structure)) is not None:
-        return _meant(new)
+        return _resolve_none(new)
     return structure
 
 
-def _meant(value: Any) -> Any:
+def _resolve_none(value: Any) -> Any:
     return None if value is MAP_TO_NONE else value
 
 
 def lists_to_tuples(structure: Any) -> Any:
-    """The same with a tuple for each list.
+    """Replace each list by a tuple.
 
     Args:
         structure: nested lists, tuples and dictionaries.
@@ -291,7 +296,7 @@ def lists_to_tuples(structure: Any) -> Any:
 
 
 def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
-    """A function of each shape: a list or tuple of integers and `None` is a leaf here.
+    """Apply a function to each shape, a list or tuple of integers and `None`.
 
     Args:
         func: takes a shape.

@@ -1,4 +1,4 @@
-"""Types of arguments that many functions share."""
+"""Type aliases for arguments that many functions share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 Array: TypeAlias = jax.Array
-"""An array of a device."""
+"""An array on a device."""
 
 Shape: TypeAlias = Sequence[int]
 """Sizes of the axes, all known."""
@@ -44,7 +44,7 @@ Activation: TypeAlias = str | Callable[[Any], Any] | None
 
 
 class Initializer(Protocol):
-    """A function that makes the first value of a variable."""
+    """A function that returns the initial value of a variable."""
 
     def __call__(self, shape: Shape, dtype: DTypeLike = None) -> Array:
         """Return an array of a shape and element type."""

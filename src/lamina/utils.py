@@ -1,4 +1,4 @@
-"""Helpers around models: label encoding, seeds, data sets made of batches."""
+"""Utilities for labels, sequences, seeds, serialization and plots."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def __dir__() -> list[str]:
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
-    """Class indices as rows with a one in the class's column.
+    """Convert class indices to one-hot rows.
 
     Args:
-        x: integers of any shape; a last axis of 1 is dropped.
+        x: integers of any shape; a last axis of size 1 is removed.
         num_classes: number of columns; the highest index plus one by default.
 
     Returns:
@@ -91,19 +91,19 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     count = int(labels.max()) + 1 if num_classes is None else num_classes
     if labels.size and (labels.min() < 0 or labels.max() >= count):
         raise ArgumentError(
-            f"to_categorical: class indices must be 0 to {count - 1}. They go from "
-            f"{labels.min()} to {labels.max()}."
+            f"to_categorical: class indices must be from 0 to {count - 1}. Received: "
+            f"indices from {labels.min()} to {labels.max()}."
         )
     return np.eye(count)[labels]
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
-    """Scale vectors along an axis to a norm of 1; zero vectors stay.
+    """Scale vectors along an axis to a norm of 1; zero vectors are unchanged.
 
     Args:
         x: an array.
-        axis: the axis the vectors lie along.
-        order: order of the norm, such as 2 for the Euclidean one.
+        axis: the axis of the vectors.
+        order: order of the norm, such as 2 for the Euclidean norm.
 
     Example:
         >>> normalize([[3.0, 4.0]])
@@ -122,22 +122,22 @@ def pad_sequences(
     truncating: str = "pre",
     value: float = 0.0,
 ) -> np.ndarray:
-    """Sequences of different lengths as one array.
+    """Pad or truncate sequences to one length, as one array.
 
     Args:
         sequences: lists of numbers, or of vectors of one length.
         maxlen: the common length; that of the longest sequence by default.
         dtype: type of the array.
-        padding: `"pre"` to fill up in front, `"post"` at the end.
-        truncating: `"pre"` to cut what is too long in front, `"post"` at the end.
-        value: what to fill up with.
+        padding: `"pre"` to pad at the start, `"post"` at the end.
+        truncating: `"pre"` to truncate at the start, `"post"` at the end.
+        value: the padding value.
 
     Shape:
-        `(len(sequences), maxlen)`, and the vectors' length if there are any.
+        `(len(sequences), maxlen)`, followed by the length of the vectors, if any.
 
     Raises:
-        ArgumentError: a sequence is no list of numbers or of equal vectors, or
-            `padding` or `truncating` is unknown.
+        ArgumentError: a sequence is not a list of numbers or of vectors of one
+            length, or `padding` or `truncating` is unknown.
 
     Example:
         >>> pad_sequences([[1], [2, 3, 4]], maxlen=2)
@@ -167,9 +167,11 @@ def pad_sequences(
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Let automatic layer names start over.
+    """Restart the counters of automatic layer names.
 
-    lamina keeps no list of models, so nothing else has to be cleared; `free_memory`
-    is accepted for Keras's signature.
+    lamina has no global list of models, so nothing else needs to be cleared.
+
+    Args:
+        free_memory: accepted for Keras's signature.
     """
     reset_names()

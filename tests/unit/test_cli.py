@@ -194,7 +194,7 @@ def test_every_format_is_converted(kind, ending, needs_model, files, tmp_path, c
     for one, other in zip(original.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert main(words) == 1
-    assert "exists already. Pass --force" in capsys.readouterr().err
+    assert "Pass --force to replace it" in capsys.readouterr().err
     assert main([*words, "--force"]) == 0
 
 

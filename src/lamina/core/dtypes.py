@@ -318,4 +318,4 @@ def _from_config(config: dict[str, Any]) -> DTypePolicy:
     return _CLASSES[name].from_config(config.get("config", config))
 
 
-config.policy_of[:] = [get_dtype_policy]
+config.policy_factory[:] = [get_dtype_policy]
