@@ -1,4 +1,4 @@
-"""Activation functions, by name or as objects. Most are the ops of the same name."""
+"""Activation functions. Most are the ops of the same name."""
 
 from __future__ import annotations
 
@@ -87,13 +87,15 @@ def __dir__() -> list[str]:
 
 @op
 def exponential(x: Tensor) -> jax.Array:
-    """exp(x)."""
+    """Exponential activation: exp(x)."""
     return jnp.exp(float_array(x))
 
 
 @op
 def gelu(x: Tensor, approximate: bool = False) -> jax.Array:
-    """x * P(X <= x) for a standard normal X, exactly or by a formula with tanh.
+    """Gaussian error linear unit: x * P(X <= x) for a standard normal X.
+
+    With `approximate`, the probability is approximated by a formula with tanh.
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """
@@ -101,13 +103,13 @@ def gelu(x: Tensor, approximate: bool = False) -> jax.Array:
 
 
 def linear(x: Any) -> Any:
-    """x."""
+    """Linear activation: x."""
     return x
 
 
 @op
 def mish(x: Tensor) -> jax.Array:
-    """x * tanh(softplus(x)).
+    """Mish activation: x * tanh(softplus(x)).
 
     Reference: Misra 2019, https://arxiv.org/abs/1908.08681
     """
@@ -121,13 +123,15 @@ def relu(
     max_value: float | None = None,
     threshold: float = 0.0,
 ) -> jax.Array:
-    """x where x > threshold, else negative_slope * (x - threshold).
+    """Rectified linear unit, with an optional slope, limit and threshold.
+
+    The output is x where x > threshold, and negative_slope * (x - threshold) elsewhere.
 
     Args:
         x: any float array.
-        negative_slope: the slope up to the threshold.
-        max_value: a limit from above, or none.
-        threshold: where the positive part begins.
+        negative_slope: the slope below the threshold.
+        max_value: the largest output; `None` for no limit.
+        threshold: the input above which the output is x.
 
     Example:
         >>> relu(jnp.array([-2.0, 1.0, 9.0]), negative_slope=0.5, max_value=6).tolist()
@@ -135,12 +139,12 @@ def relu(
     """
     x = float_array(x)
     if threshold:
-        positive = jnp.where(x > threshold, x, negative_slope * (x - threshold))
+        output = jnp.where(x > threshold, x, negative_slope * (x - threshold))
     elif negative_slope:
-        positive = jax.nn.leaky_relu(x, negative_slope)
+        output = jax.nn.leaky_relu(x, negative_slope)
     else:
-        positive = jax.nn.relu(x)
-    return positive if max_value is None else jnp.minimum(positive, max_value)
+        output = jax.nn.relu(x)
+    return output if max_value is None else jnp.minimum(output, max_value)
 
 
 registry = Registry("activation", "keras.activations", accepts=["keras.layers"])
@@ -155,7 +159,10 @@ deserialize = registry.deserialize
 
 @filter_traceback
 def get(identifier: Any) -> Any:
-    """An activation from a name, a config or a function; `None` is `linear`.
+    """Return the activation that an identifier names or describes.
+
+    Args:
+        identifier: a name, a config or a function; `None` for `linear`.
 
     Raises:
         UnknownNameError: no activation has that name.

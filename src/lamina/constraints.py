@@ -1,7 +1,7 @@
-"""Projections of weights, applied after each update.
+"""Weight constraints, applied after each update.
 
-A constraint is called with a weight and returns the nearest one that is allowed. Its
-limits are numbers of the training state: changing one recompiles nothing.
+A constraint is called with a weight and returns its projection onto the allowed set.
+Its limits are hyperparameters: changing one does not recompile the training step.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def __dir__() -> list[str]:
 
 
 class Constraint(Module):
-    """Base class: override `__call__`; constructor arguments become the config.
+    """Base class of weight constraints: override `__call__`.
+
+    The constructor's arguments become the config.
 
     Example:
         >>> class AtMostOne(Constraint):
@@ -46,7 +48,7 @@ class Constraint(Module):
     """
 
     def __call__(self, w: Any) -> Any:
-        """The weight that is allowed in the place of `w`."""
+        """Return the projection of a weight."""
         return w
 
 
@@ -55,7 +57,7 @@ def _norms(w: Any, axis: int | Sequence[int]) -> Any:
 
 
 class NonNeg(Constraint):
-    """max(w, 0).
+    """Non-negativity constraint: max(w, 0).
 
     Example:
         >>> NonNeg()(ops.array([-1.0, 2.0])).tolist()
@@ -67,10 +69,10 @@ class NonNeg(Constraint):
 
 
 class UnitNorm(Constraint):
-    """w / norm(w).
+    """Unit norm constraint: w / norm(w).
 
     Args:
-        axis: what to measure the norm along: 0 for the inputs of each unit of `Dense`,
+        axis: the axes of the norm: 0 for the inputs of each unit of `Dense`,
             [0, 1, 2] for each filter of `Conv2D`.
 
     Example:
@@ -86,15 +88,15 @@ class UnitNorm(Constraint):
 
 
 class MinMaxNorm(Constraint):
-    """w scaled so that its norm lies in [min_value, max_value].
+    """Constraint of the norm to [min_value, max_value].
 
     The norm becomes (1 - rate) * norm + rate * clip(norm, min_value, max_value).
 
     Args:
         min_value: the smallest norm.
         max_value: the largest norm.
-        rate: 1 enforces the limits at once, less moves towards them.
-        axis: what to measure the norm along, as in `UnitNorm`.
+        rate: 1 to enforce the limits strictly, less to move towards them.
+        axis: the axes of the norm, as in `UnitNorm`.
 
     Example:
         >>> half_way = MinMaxNorm(max_value=1.0, rate=0.5)
@@ -124,16 +126,16 @@ class MinMaxNorm(Constraint):
     def __call__(self, w: Any) -> Any:
         norms = _norms(w, self.axis)
         clipped = ops.clip(norms, self.min_value, self.max_value)
-        wanted = norms + self.rate * (clipped - norms)
-        return w * (wanted / (config.epsilon() + norms))
+        target = norms + self.rate * (clipped - norms)
+        return w * (target / (config.epsilon() + norms))
 
 
 class MaxNorm(Constraint):
-    """w scaled so that its norm is at most `max_value`.
+    """Constraint of the norm to at most `max_value`.
 
     Args:
         max_value: the largest norm.
-        axis: what to measure the norm along, as in `UnitNorm`.
+        axis: the axes of the norm, as in `UnitNorm`.
 
     Example:
         >>> [round(w, 3) for w in MaxNorm(2.5)(ops.array([3.0, 4.0])).tolist()]
@@ -150,8 +152,8 @@ class MaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         norms = _norms(w, self.axis)
-        wanted = ops.minimum(norms, self.max_value)
-        return w * (wanted / (config.epsilon() + norms))
+        target = ops.minimum(norms, self.max_value)
+        return w * (target / (config.epsilon() + norms))
 
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm

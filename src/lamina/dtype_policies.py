@@ -1,4 +1,4 @@
-"""Dtype policies: the types that layers compute in and store their weights in."""
+"""Dtype policies: the dtypes of a layer's computation and of its weights."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
 def deserialize(
     config: dict[str, Any], custom_objects: dict[str, Any] | None = None
 ) -> DTypePolicy:
-    """Return the dtype policy that a config describes.
+    """Create a dtype policy from its config.
 
     Args:
-        config: what `serialize` returned.
-        custom_objects: classes of yours, by name.
+        config: a config returned by `serialize`.
+        custom_objects: user-defined classes, by name.
 
     Raises:
-        ArgumentError: the config describes something else.
+        ArgumentError: the config describes another object.
     """
     policy = registry.deserialize(config, custom_objects)
     if not isinstance(policy, DTypePolicy):

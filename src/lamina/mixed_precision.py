@@ -1,4 +1,4 @@
-"""Dtype policies: which type layers compute in and store their weights in."""
+"""Dtype policies under the names of `keras.mixed_precision`."""
 
 from __future__ import annotations
 

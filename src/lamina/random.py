@@ -1,4 +1,4 @@
-"""Seeds and samples: what `lamina.core.random` defines, for users."""
+"""Seeds and random samples."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Penalties on weights or outputs, added to the loss.
+"""Weight and activity regularizers: penalties added to the loss.
 
-A regularizer is called with an array and returns a number. Its factors are numbers of
-the training state: changing one recompiles nothing.
+A regularizer is called with an array and returns a scalar. Its factors are
+hyperparameters: changing one does not recompile the training step.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ _factor: Check = optional(at_least(0))
 
 
 class Regularizer(Module):
-    """Base class: override `__call__`; constructor arguments become the config.
+    """Base class of regularizers: override `__call__`.
+
+    The constructor's arguments become the config.
 
     Example:
         >>> class Cubic(Regularizer):
@@ -49,12 +51,12 @@ class Regularizer(Module):
     """
 
     def __call__(self, x: Any) -> Any:
-        """The penalty for an array."""
+        """Return the penalty of an array."""
         return 0.0
 
 
 class L1(Regularizer):
-    """l1 * sum(|x|).
+    """L1 regularizer: l1 * sum(|x|).
 
     Args:
         l1: the factor; `None` for 0.01.
@@ -75,7 +77,7 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """l2 * sum(x**2).
+    """L2 regularizer: l2 * sum(x**2).
 
     Args:
         l2: the factor; `None` for 0.01.
@@ -96,11 +98,11 @@ class L2(Regularizer):
 
 
 class L1L2(Regularizer):
-    """l1 * sum(|x|) + l2 * sum(x**2).
+    """L1 and L2 regularizer: l1 * sum(|x|) + l2 * sum(x**2).
 
     Args:
-        l1: the factor of absolute values.
-        l2: the factor of squares.
+        l1: the factor of the absolute values.
+        l2: the factor of the squares.
 
     Example:
         >>> float(L1L2(l1=1.0, l2=0.5)(ops.array([1.0, -3.0])))
@@ -120,7 +122,9 @@ class L1L2(Regularizer):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """factor * the mean |cosine| between different rows, or columns, of a matrix.
+    """Regularizer that encourages orthogonal rows or columns of a matrix.
+
+    The penalty is factor * mean(|cosine|) over the pairs of different vectors.
 
     Args:
         factor: the factor.
@@ -146,16 +150,17 @@ class OrthogonalRegularizer(Regularizer):
     def __call__(self, inputs: Any) -> Any:
         if len(inputs.shape) != 2:
             raise ShapeError(
-                "OrthogonalRegularizer works on matrices. Received an array of shape "
+                "OrthogonalRegularizer needs a matrix. Received an array of shape "
                 f"{tuple(inputs.shape)}."
             )
         vectors = inputs if self.mode == "rows" else ops.transpose(inputs)
         vectors = ops.normalize(vectors, axis=1)
         count = vectors.shape[0]
         cosines = ops.matmul(vectors, ops.transpose(vectors))
-        others = ops.absolute(cosines) * (1.0 - ops.eye(count, dtype=cosines.dtype))
-        pairs = count * (count - 1) / 2
-        return ops.cast(self.factor, cosines.dtype) * 0.5 * ops.sum(others) / pairs
+        off_diagonal = 1.0 - ops.eye(count, dtype=cosines.dtype)
+        total = ops.sum(ops.absolute(cosines) * off_diagonal)
+        pair_count = count * (count - 1) / 2
+        return ops.cast(self.factor, cosines.dtype) * 0.5 * total / pair_count
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

@@ -6,7 +6,7 @@ import pytest
 
 import lamina
 from tests.laws.close import assert_close
-from tests.tables.activations import SPARSEMAX, on_simplex
+from tests.tables.activations import SPARSEMAX, project_onto_simplex
 from tests.tables.arrays import floats
 from tests.tables.cases import named
 from tests.tables.layers import BY_HAND
@@ -23,5 +23,5 @@ def test_output_is_as_worked_out(case):
 def test_sparsemax_is_the_nearest_point_of_the_simplex(case):
     x = floats(5, 6, low=-1, high=2)
     columns = case.name.endswith("axis")
-    desired = on_simplex(x.T).T if columns else on_simplex(x)
+    desired = project_onto_simplex(x.T).T if columns else project_onto_simplex(x)
     assert_close(case.make(lamina)(x), desired)

@@ -1,4 +1,4 @@
-"""An object made from another's config has that config, and computes the same."""
+"""An object created from a config has the same config and computes the same."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ OBJECTS = [
 
 
 def rebuilt(item):
-    """A copy by way of JSON, which is what a file holds."""
+    """Return a copy created from the config as JSON."""
     config = json.loads(json.dumps(item.get_config()))
     return type(item).from_config(config)
 
 
 def as_json(item):
-    """The config, without the shapes that layers inside it happen to be built for."""
+    """Return the config as JSON, without the build shapes of nested layers."""
 
     def without_shapes(config):
         return {k: v for k, v in config.items() if k != "build_config"}
@@ -45,13 +45,13 @@ def as_json(item):
 
 
 @pytest.mark.parametrize("case", named(OBJECTS))
-def test_config_makes_the_same_object(case):
+def test_object_from_config_has_the_same_config(case):
     item = case.make(lamina)
     assert as_json(rebuilt(item)) == as_json(item)
 
 
 @pytest.mark.parametrize("case", named(LAYERS, without={"code", "host"}))
-def test_layer_from_config_is_the_same_layer(case):
+def test_layer_from_config_traces_to_the_same_program(case):
     layer = ready(lamina, case)
     twin = rebuilt(layer)
     assert as_json(twin) == as_json(layer)

@@ -17,16 +17,16 @@ from tests.tables.layers import one_of_each
 CASES = named(one_of_each(lamina), without={"random", "host", "remembers", "jumps"})
 
 
-def widened(leaf):
-    is_wide = isinstance(leaf, np.ndarray) and is_float(leaf)
-    return leaf.astype("float64") if is_wide else leaf
+def as_float64(leaf):
+    is_float_array = isinstance(leaf, np.ndarray) and is_float(leaf)
+    return leaf.astype("float64") if is_float_array else leaf
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_gradient_is_the_slope(case):
+def test_gradient_equals_finite_differences(case):
     with jax.enable_x64(True):
         set_dtype_policy("float64")
-        inputs, call = jax.tree.map(widened, (case.inputs, dict(case.call)))
+        inputs, call = jax.tree.map(as_float64, (case.inputs, dict(case.call)))
         case = case._replace(inputs=inputs, call=call)
         layer = ready(lamina, case)
         state = values(layer.non_trainable_variables)

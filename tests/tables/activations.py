@@ -1,4 +1,4 @@
-"""Every activation, plain and with its options."""
+"""Every activation, with defaults and with its options."""
 
 from __future__ import annotations
 
@@ -73,14 +73,16 @@ ACTIVATIONS = [
 ]
 
 
-def on_simplex(x: np.ndarray) -> np.ndarray:
-    """Martins & Astudillo 2016: the nearest point of the simplex to each row, by
-    bisection for the threshold that leaves a sum of one."""
+def project_onto_simplex(x: np.ndarray) -> np.ndarray:
+    """Project each row onto the simplex, by bisection for the threshold.
+
+    Reference: Martins & Astudillo 2016, https://arxiv.org/abs/1602.02068
+    """
     low, high = x.min(-1, keepdims=True) - 1.0, x.max(-1, keepdims=True)
     for _ in range(60):
         middle = (low + high) / 2
-        too_much = np.maximum(x - middle, 0.0).sum(-1, keepdims=True) > 1.0
-        low, high = np.where(too_much, middle, low), np.where(too_much, high, middle)
+        exceeds = np.maximum(x - middle, 0.0).sum(-1, keepdims=True) > 1.0
+        low, high = np.where(exceeds, middle, low), np.where(exceeds, high, middle)
     return np.maximum(x - low, 0.0)
 
 

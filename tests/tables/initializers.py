@@ -1,6 +1,6 @@
-"""What initializers must draw: moments and bounds, since bits are lamina's own.
+"""Every initializer, with the moments and bounds of the random ones.
 
-`CONSTANT` ones have an oracle; `RANDOM` ones obey the law of their distribution."""
+Keras's oracle covers only `CONSTANT`, because random bits differ between libraries."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SPECTRAL = [
     SmallCase("stft_periodic", lambda k: k.initializers.STFT(window=None)),
 ]
 
-# The normal distribution cut at two deviations keeps this much of its deviation.
-CUT = 0.8796256610342398
-UNIFORM, NORMAL, CUT_NORMAL = 1.8, 3.0, 2.365
+# Standard deviation of the standard normal distribution truncated at 2.
+TRUNCATED_STDDEV = 0.8796256610342398
+UNIFORM, NORMAL, TRUNCATED = 1.8, 3.0, 2.365
 MATRIX, KERNEL = (200, 300), (3, 3, 40, 60)
 FANS = {MATRIX: (200, 300), KERNEL: (360, 540)}
 
@@ -36,13 +36,13 @@ def uniform(name, make, shape, variance):
     return InitializerCase(name, make, shape, 0.0, sqrt(variance), UNIFORM, bound)
 
 
-def cut_normal(name, make, shape, variance):
-    bound = 2 * sqrt(variance) / CUT
-    return InitializerCase(name, make, shape, 0.0, sqrt(variance), CUT_NORMAL, bound)
+def truncated_normal(name, make, shape, variance):
+    bound = 2 * sqrt(variance) / TRUNCATED_STDDEV
+    return InitializerCase(name, make, shape, 0.0, sqrt(variance), TRUNCATED, bound)
 
 
 def scaled():
-    """Glorot, He and Lecun: variance 2 / (in + out), 2 / in, 1 / in."""
+    """Yield the cases of Glorot (2 / (in + out)), He (2 / in) and LeCun (1 / in)."""
     for shape, (fan_in, fan_out) in FANS.items():
         variances = {
             "Glorot": 2 / (fan_in + fan_out),
@@ -50,7 +50,7 @@ def scaled():
             "Lecun": 1 / fan_in,
         }
         for author, variance in variances.items():
-            for kind, case in (("Uniform", uniform), ("Normal", cut_normal)):
+            for kind, case in (("Uniform", uniform), ("Normal", truncated_normal)):
                 yield case(
                     f"{author}{kind}_{len(shape)}d",
                     lambda k, name=author + kind: getattr(k.initializers, name)(seed=3),
@@ -67,7 +67,7 @@ RANDOM = [
         MATRIX,
         3.0 / 300,
     ),
-    cut_normal(
+    truncated_normal(
         "variance_scaling_average",
         lambda k: k.initializers.VarianceScaling(0.5, "fan_avg", seed=3),
         KERNEL,
@@ -96,8 +96,8 @@ RANDOM = [
         lambda k: k.initializers.TruncatedNormal(mean=-0.5, stddev=0.2, seed=3),
         MATRIX,
         mean=-0.5,
-        deviation=0.2 * CUT,
-        kurtosis=CUT_NORMAL,
+        deviation=0.2 * TRUNCATED_STDDEV,
+        kurtosis=TRUNCATED,
         bound=0.4,
     ),
     InitializerCase(

@@ -12,7 +12,7 @@ WEIGHTS = floats(9, low=0, high=2, seed=7)
 
 
 def twice(make_pair, weights=WEIGHTS):
-    """Two updates drawn from different seeds."""
+    """Return two updates drawn from different seeds."""
     return (Update(make_pair(1)), Update(make_pair(2), weights))
 
 
@@ -31,10 +31,10 @@ SPARSE = twice(
 SPARSE_COLUMN = twice(
     lambda seed: (ints(9, 1, below=4, seed=seed), probabilities(9, 4, seed=seed))
 )
-BITS = twice(
+BINARY = twice(
     lambda seed: (ints(9, below=2, seed=seed), floats(9, low=0, seed=seed + 3))
 )
-BIT_COLUMNS = twice(
+BINARY_COLUMNS = twice(
     lambda seed: (ints(9, 1, below=2, seed=seed), floats(9, 1, low=0, seed=seed + 3))
 )
 LABELS = twice(
@@ -123,8 +123,8 @@ MEANS = [
 
 ACCURACIES = [
     case("accuracy", "Accuracy", EQUALS),
-    case("binary_accuracy", "BinaryAccuracy", BITS),
-    case("binary_accuracy_columns", "BinaryAccuracy", BIT_COLUMNS),
+    case("binary_accuracy", "BinaryAccuracy", BINARY),
+    case("binary_accuracy_columns", "BinaryAccuracy", BINARY_COLUMNS),
     case("binary_accuracy_threshold", "BinaryAccuracy", LABELS, threshold=0.3),
     case("categorical_accuracy", "CategoricalAccuracy", CLASSES),
     case("sparse_categorical_accuracy", "SparseCategoricalAccuracy", SPARSE),
@@ -143,7 +143,7 @@ ACCURACIES = [
 
 CONFUSIONS = [
     *[
-        case(name, kind, BITS)
+        case(name, kind, BINARY)
         for name, kind in (
             ("true_positives", "TruePositives"),
             ("true_negatives", "TrueNegatives"),
@@ -151,18 +151,18 @@ CONFUSIONS = [
             ("false_negatives", "FalseNegatives"),
         )
     ],
-    case("true_positives_thresholds", "TruePositives", BITS, thresholds=[0.2, 0.7]),
-    case("precision", "Precision", BITS),
-    case("precision_columns", "Precision", BIT_COLUMNS),
-    case("precision_thresholds", "Precision", BITS, thresholds=[0.2, 0.5, 0.9]),
+    case("true_positives_thresholds", "TruePositives", BINARY, thresholds=[0.2, 0.7]),
+    case("precision", "Precision", BINARY),
+    case("precision_columns", "Precision", BINARY_COLUMNS),
+    case("precision_thresholds", "Precision", BINARY, thresholds=[0.2, 0.5, 0.9]),
     case("precision_class", "Precision", LABELS, class_id=1),
     case("precision_top_k", "Precision", LABELS, top_k=2),
-    case("recall", "Recall", BITS),
+    case("recall", "Recall", BINARY),
     case("recall_threshold", "Recall", LABELS, thresholds=0.3),
-    case("recall_thresholds", "Recall", BITS, thresholds=[0.2, 0.5, 0.9]),
+    case("recall_thresholds", "Recall", BINARY, thresholds=[0.2, 0.5, 0.9]),
     case("recall_class", "Recall", LABELS, class_id=2),
     case("recall_top_k", "Recall", LABELS, top_k=1),
-    case("precision_of_nothing", "Precision", BITS, thresholds=1.0),
+    case("precision_of_nothing", "Precision", BINARY, thresholds=1.0),
     case("f1", "F1Score", CLASSES),
     case("f1_macro", "F1Score", CLASSES, average="macro"),
     case("f1_micro", "F1Score", CLASSES, average="micro"),
@@ -173,13 +173,13 @@ CONFUSIONS = [
 ]
 
 AREAS = [
-    case("auc", "AUC", BITS),
-    case("auc_columns", "AUC", BIT_COLUMNS),
-    case("auc_few_thresholds", "AUC", BITS, num_thresholds=5),
-    case("auc_precision_recall", "AUC", BITS, curve="PR"),
-    case("auc_minoring", "AUC", BITS, summation_method="minoring"),
-    case("auc_majoring", "AUC", BITS, curve="PR", summation_method="majoring"),
-    case("auc_thresholds", "AUC", BITS, thresholds=[0.1, 0.5, 0.8]),
+    case("auc", "AUC", BINARY),
+    case("auc_columns", "AUC", BINARY_COLUMNS),
+    case("auc_few_thresholds", "AUC", BINARY, num_thresholds=5),
+    case("auc_precision_recall", "AUC", BINARY, curve="PR"),
+    case("auc_minoring", "AUC", BINARY, summation_method="minoring"),
+    case("auc_majoring", "AUC", BINARY, curve="PR", summation_method="majoring"),
+    case("auc_thresholds", "AUC", BINARY, thresholds=[0.1, 0.5, 0.8]),
     case("auc_logits", "AUC", LOGITS, from_logits=True),
     case("auc_labels", "AUC", LABELS[:1], multi_label=True),
     case("auc_many_labels", "AUC", LABELS, multi_label=True, num_labels=3),
@@ -217,8 +217,8 @@ OVERLAPS = [
         num_classes=4,
         sparse_y_pred=False,
     ),
-    case("binary_iou", "BinaryIoU", BITS, threshold=0.4),
-    case("binary_iou_class", "BinaryIoU", BITS, target_class_ids=[1]),
+    case("binary_iou", "BinaryIoU", BINARY, threshold=0.4),
+    case("binary_iou_class", "BinaryIoU", BINARY, target_class_ids=[1]),
     case("one_hot_iou", "OneHotIoU", HOT, num_classes=4, target_class_ids=[0, 3]),
     case("one_hot_mean_iou", "OneHotMeanIoU", HOT, num_classes=4),
 ]
@@ -229,13 +229,13 @@ CORRELATIONS = [
 ]
 
 TRADEOFFS = [
-    case("precision_at_recall", "PrecisionAtRecall", BITS, recall=0.6),
-    case("recall_at_precision", "RecallAtPrecision", BITS, precision=0.6),
-    case("sensitivity", "SensitivityAtSpecificity", BITS, specificity=0.4),
+    case("precision_at_recall", "PrecisionAtRecall", BINARY, recall=0.6),
+    case("recall_at_precision", "RecallAtPrecision", BINARY, precision=0.6),
+    case("sensitivity", "SensitivityAtSpecificity", BINARY, specificity=0.4),
     case(
         "specificity",
         "SpecificityAtSensitivity",
-        BITS,
+        BINARY,
         sensitivity=0.5,
         num_thresholds=9,
     ),

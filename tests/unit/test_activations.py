@@ -1,4 +1,4 @@
-"""What is special to activations: names, defaults, and `relu`'s options."""
+"""Names and defaults of activations, and the options of `relu`."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ NAMES = sorted(set(activations.__all__) - {"get", "serialize", "deserialize"})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_names(name):
+def test_get_finds_activations_by_name(name):
     function = activations.get(name)
     assert function is getattr(activations, name)
     assert activations.deserialize(activations.serialize(function)) is function
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"glu", "threshold"}))
-def test_shapes_and_types_are_kept(name):
+def test_shape_and_dtype_are_preserved(name):
     function = getattr(activations, name)
     assert function(SymbolicTensor((None, 4), "bfloat16")).shape == (None, 4)
     assert function(np.asarray(X, "float16")).dtype == "float16"
 
 
-def test_no_name_is_linear():
+def test_none_is_linear():
     assert activations.get(None) is activations.linear
     assert activations.linear(X) is X
 
 
-def test_unknown_names_offer_the_nearest():
+def test_unknown_names_suggest_the_nearest():
     with pytest.raises(UnknownNameError, match="Did you mean 'relu' or 'relu6'"):
         activations.get("relu7")
 
 
-def test_functions_of_the_user():
+def test_user_defined_functions_are_accepted():
     def double(x):
         return 2 * x
 
@@ -51,14 +51,14 @@ def test_functions_of_the_user():
     assert activations.deserialize(config) is double
 
 
-def test_gelu_is_exact_unless_told_otherwise():
+def test_gelu_is_exact_by_default():
     np.testing.assert_allclose(activations.gelu(X), X * special.ndtr(X), atol=1e-6)
     inner = np.sqrt(2 / np.pi) * (X + 0.044715 * X**3)
     expected = X * (1 + np.tanh(inner)) / 2
     np.testing.assert_allclose(activations.gelu(X, True), expected, atol=1e-6)
 
 
-def test_exponential_and_mish():
+def test_exponential_and_mish_follow_the_formula():
     np.testing.assert_allclose(activations.exponential(X), np.exp(X), rtol=1e-6)
     expected = X * np.tanh(np.log1p(np.exp(X)))
     np.testing.assert_allclose(activations.mish(X), expected, atol=1e-6)
@@ -67,7 +67,7 @@ def test_exponential_and_mish():
 @pytest.mark.parametrize("slope", [0.0, 0.3])
 @pytest.mark.parametrize("limit", [None, 1.5])
 @pytest.mark.parametrize("threshold", [0.0, 0.7])
-def test_relu(slope, limit, threshold):
+def test_relu_follows_the_formula(slope, limit, threshold):
     expected = np.where(threshold < X, X, slope * (X - threshold))
     expected = expected if limit is None else np.minimum(expected, limit)
     got = activations.relu(X, slope, limit, threshold)

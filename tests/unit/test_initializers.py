@@ -1,4 +1,4 @@
-"""What is special to initializers: seeds, configs, arrays as values."""
+"""Seeds, configs and array values of initializers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIXED = [
 
 
 @pytest.mark.parametrize("cls", RANDOM)
-def test_a_seed_gives_the_same_values_at_every_call(cls):
+def test_seeded_calls_repeat_values(cls):
     initializer = cls(seed=5)
     np.testing.assert_array_equal(initializer((3, 4)), initializer((3, 4)))
     np.testing.assert_array_equal(initializer((3, 4)), cls(seed=5)((3, 4)))
@@ -36,7 +36,7 @@ def test_a_seed_gives_the_same_values_at_every_call(cls):
 
 
 @pytest.mark.parametrize("cls", RANDOM)
-def test_without_a_seed_each_object_has_its_own(cls):
+def test_unseeded_objects_have_different_seeds(cls):
     set_seed(3)
     one, other = cls()((3, 4)), cls()((3, 4))
     assert not np.array_equal(one, other)
@@ -44,24 +44,24 @@ def test_without_a_seed_each_object_has_its_own(cls):
     np.testing.assert_array_equal(cls()((3, 4)), one)
 
 
-def test_a_seed_generator_gives_new_values_at_every_call():
+def test_seed_generator_gives_new_values_at_every_call():
     initializer = initializers.GlorotUniform(seed=SeedGenerator(1))
     assert not np.array_equal(initializer((3, 4)), initializer((3, 4)))
 
 
-def test_a_seed_generator_stays_out_of_the_weights():
+def test_seed_generator_is_not_tracked_as_a_weight():
     owner = Module()
     owner.initializer = initializers.HeNormal(seed=SeedGenerator(1))
     assert owner.all_variables() == []
 
 
-def test_a_seed_generator_comes_back_from_the_config():
+def test_seed_generator_is_restored_from_the_config():
     initializer = initializers.HeNormal(seed=SeedGenerator(3))
     restored = initializers.deserialize(initializers.serialize(initializer))
     np.testing.assert_array_equal(restored((3, 4)), initializer((3, 4)))
 
 
-def test_values_are_those_of_jax_for_the_seed():
+def test_values_equal_jax_for_the_seed():
     key = np.array([1337, 0], np.uint32)
     limit = np.sqrt(6 / 7)
     expected = jax.random.uniform(key, (3, 4), "float32", -limit, limit)
@@ -73,7 +73,7 @@ def test_values_are_those_of_jax_for_the_seed():
 
 
 @pytest.mark.parametrize("shape", [(200,), (20, 30), (3, 3, 20, 30)])
-def test_fans(shape):
+def test_fans_follow_the_kernel_shape(shape):
     window = int(np.prod(shape[:-2]))
     fan_in, fan_out = (window * n for n in (shape * 2)[-2:])
     bounds = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
@@ -83,7 +83,7 @@ def test_fans(shape):
         assert 0.95 * limit < abs(draw).max() <= limit
 
 
-def test_axes_may_name_the_fans():
+def test_fan_axes_can_be_chosen():
     named = initializers.HeUniform(seed=1, input_axes=[0, 2], output_axes=[1])
     plain = initializers.HeUniform(seed=1)
     np.testing.assert_array_equal(named((4, 5, 6)).ravel(), plain((24, 5)).ravel())
@@ -100,7 +100,7 @@ def test_config_round_trip(initializer):
     np.testing.assert_array_equal(clone((4, 4)), initializer((4, 4)))
 
 
-def test_configs_name_every_argument():
+def test_configs_contain_every_argument():
     assert initializers.RandomNormal().get_config() == {
         "mean": 0.0, "stddev": 0.05, "seed": None,
     }  # fmt: skip
@@ -110,12 +110,12 @@ def test_configs_name_every_argument():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int32"])
-def test_element_types(dtype):
+def test_values_have_the_requested_dtype(dtype):
     for initializer in (initializers.Ones(), initializers.RandomUniform(0, 9, seed=1)):
         assert initializer((3,), dtype).dtype == dtype
 
 
-def test_get():
+def test_get_accepts_names_configs_classes_and_objects():
     for name, cls in [
         ("glorot_uniform", initializers.GlorotUniform),
         ("HeNormal", initializers.HeNormal),
@@ -134,7 +134,7 @@ def test_get():
         initializers.get(3)
 
 
-def test_a_config_without_a_module_means_this_kind():
+def test_config_without_module_is_an_initializer():
     other = Registry("other", "test.others")
     other.add(type("Identity", (Module,), {}))
     assert type(initializers.get({"class_name": "Identity", "config": {}})) is (
@@ -142,14 +142,14 @@ def test_a_config_without_a_module_means_this_kind():
     )
 
 
-def test_arrays_are_values():
+def test_arrays_become_constants():
     values = np.arange(6.0).reshape(2, 3)
     for array in (values, jnp.asarray(values)):
         initializer = initializers.get(array)
         np.testing.assert_array_equal(initializer((2, 3)), values)
         restored = initializers.deserialize(initializers.serialize(initializer))
         np.testing.assert_array_equal(restored((2, 3)), values)
-    with pytest.raises(ShapeError, match=r"values of shape \(2, 3\) can't fill"):
+    with pytest.raises(ShapeError, match=r"values of shape \(2, 3\) do not broadcast"):
         initializer((3, 2))
 
 
@@ -161,7 +161,7 @@ def test_orthogonal_needs_two_axes():
 
 
 @pytest.mark.parametrize("side, part", [("real", np.real), ("imag", np.imag)])
-def test_stft_is_a_fourier_transform(side, part):
+def test_stft_equals_the_fourier_transform(side, part):
     signal = np.random.RandomState(0).normal(size=16)
     kernel = np.asarray(initializers.STFT(side, None)((16, 1, 9)))
     transform = part(np.fft.rfft(signal))
@@ -177,7 +177,7 @@ def test_stft_is_a_fourier_transform(side, part):
         ("bartlett", np.bartlett(16)),
     ],
 )
-def test_stft_windows(name, values):
+def test_stft_windows_have_known_values(name, values):
     for scaling, norm in [("density", 2), ("spectrum", 1)]:
         kernel = initializers.STFT("real", name, scaling)((16, 1, 9))
         expected = values / np.linalg.norm(values, norm)
@@ -188,14 +188,14 @@ def test_stft_windows(name, values):
 
 @pytest.mark.parametrize("periodic", [True, False])
 @pytest.mark.parametrize("name", ["tukey", "blackmanharris", "nuttall", "flattop"])
-def test_stft_windows_are_those_of_scipy(name, periodic):
+def test_stft_windows_equal_scipy(name, periodic):
     signal = pytest.importorskip("scipy.signal")
     kernel = initializers.STFT("real", name, None, periodic)((16, 1, 9))
     expected = signal.get_window(name, 16, fftbins=periodic)
     np.testing.assert_allclose(kernel[:, 0, 0], expected, atol=1e-6)
 
 
-def test_stft_windows_must_fit():
+def test_stft_refuses_unknown_and_mismatched_windows():
     with pytest.raises(ArgumentError, match="unknown window 'han'"):
         initializers.STFT(window="han")
     with pytest.raises(ShapeError, match="does not fit a kernel of length 16"):

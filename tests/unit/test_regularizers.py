@@ -1,4 +1,4 @@
-"""Penalties against formulas, and their factors as state."""
+"""Regularizers compared with formulas, and their factors as hyperparameters."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ CASES = [
 
 
 @pytest.mark.parametrize("regularizer, expected", CASES)
-def test_formulas(regularizer, expected):
+def test_values_follow_the_formula(regularizer, expected):
     for x in (X, Variable(X)):
         np.testing.assert_allclose(regularizer(x), expected, rtol=1e-5)
     assert regularizer(ops.cast(X, "bfloat16")).dtype == "bfloat16"
 
 
 @pytest.mark.parametrize("regularizer, expected", CASES)
-def test_config_round_trip(regularizer, expected):
+def test_config_round_trip_preserves_the_config(regularizer, expected):
     config = json.loads(json.dumps(regularizers.serialize(regularizer)))
     assert config["module"] == "keras.regularizers"
     np.testing.assert_allclose(regularizers.deserialize(config)(X), expected, rtol=1e-5)
 
 
-def test_get():
+def test_get_accepts_names_configs_and_objects():
     for name, factors in [
         ("l1", {"l1": 0.01}),
         ("L2", {"l2": 0.01}),
@@ -58,7 +58,7 @@ def test_get():
     assert regularizers.get(None) is None
 
 
-def test_factors_are_inputs_of_compiled_programs():
+def test_changed_factors_do_not_recompile():
     l2 = regularizers.L2(0.5)
 
     @jax.jit
@@ -70,9 +70,9 @@ def test_factors_are_inputs_of_compiled_programs():
     assert penalty._cache_size() == 1
 
 
-def test_bad_factors():
+def test_invalid_factors_are_refused():
     for bad in (-1, float("nan"), "0.1"):
         with pytest.raises(ArgumentError, match="L2: `l2` must be"):
             regularizers.L2(bad)
-    with pytest.raises(ShapeError, match="works on matrices"):
+    with pytest.raises(ShapeError, match="needs a matrix"):
         regularizers.OrthogonalRegularizer()(np.ones(3))

@@ -1,8 +1,8 @@
-"""First values of weights.
+"""Weight initializers.
 
-An initializer is called with a shape and an element type. With a seed, or with a
-fresh one of its own, it gives the same values at every call of the same shape; a
-`SeedGenerator` as the seed makes every call different.
+An initializer is called with a shape and a dtype. It returns the same values at every
+call with the same shape, also when it generated its own seed; with a `SeedGenerator`
+as the seed, every call returns different values.
 """
 
 from __future__ import annotations
@@ -102,10 +102,13 @@ registry.add(
 
 @filter_traceback
 def get(identifier: Any) -> Any:
-    """An initializer from a name, a config, a class, a function or an array.
+    """Return the initializer that an identifier names or describes.
+
+    Args:
+        identifier: a name, a config, a class, a function or an array.
 
     Raises:
-        ArgumentError: it is none of these.
+        ArgumentError: the identifier is none of these.
     """
     if isinstance(identifier, (np.ndarray, np.generic, jax.Array)):
         return Constant(identifier)

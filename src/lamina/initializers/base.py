@@ -1,4 +1,4 @@
-"""What initializers have in common."""
+"""Base class of initializers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ __all__ = ["Initializer", "to_array"]
 
 
 def to_array(values: Any, dtype: Any) -> jax.Array:
-    """A JAX array of an element type; `None` for `config.floatx()`."""
-    # NumPy fills, converts and copies: `jnp.asarray` would compile a program for
-    # every new shape.
+    """Convert to a JAX array of a dtype; `None` for `config.floatx()`."""
+    # NumPy converts, because `jnp.asarray` would compile a program for every shape.
     dtype = jnp.dtype(standardize_dtype(dtype))
     return jax.device_put(np.asarray(values).astype(dtype))
 
 
 class Initializer(Module):
-    """Base class: override `__call__`; constructor arguments become the config.
+    """Base class of initializers: override `__call__`.
+
+    The constructor's arguments become the config.
 
     Example:
         >>> class Halves(Initializer):
@@ -35,9 +36,11 @@ class Initializer(Module):
     """
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """Values of a shape and element type; `None` for `config.floatx()`."""
-        raise NotImplementedError(f"{type(self).__name__} does not define `__call__`.")
+        """Return values of a shape and dtype; `None` for `config.floatx()`."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define `__call__(self, shape, dtype=None)`."
+        )
 
     def clone(self) -> Any:
-        """A new initializer with the same arguments."""
+        """Return a new initializer with the same arguments."""
         return type(self).from_config(self.get_config())

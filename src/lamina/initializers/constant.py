@@ -1,4 +1,4 @@
-"""Values that are not random."""
+"""Initializers without randomness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Constant", "Identity", "Ones", "STFT", "Zeros"]
 
 
 class Zeros(Initializer):
-    """0 everywhere.
+    """Initializer of zeros.
 
     Example:
         >>> Zeros()((2,)).tolist()
@@ -28,7 +28,7 @@ class Zeros(Initializer):
 
 
 class Ones(Initializer):
-    """1 everywhere.
+    """Initializer of ones.
 
     Example:
         >>> Ones()((2,), dtype="int32").tolist()
@@ -40,13 +40,13 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """One value everywhere, or the values of an array.
+    """Initializer of a constant, or of the values of an array.
 
     Args:
-        value: a number, or an array that broadcasts to the shape asked for.
+        value: a number, or an array that broadcasts to the requested shape.
 
     Raises:
-        ShapeError: the array does not fit the shape.
+        ShapeError: the array does not broadcast to the shape.
 
     Example:
         >>> Constant([1.0, 2.0])((2, 2)).tolist()
@@ -62,16 +62,16 @@ class Constant(Initializer):
             return to_array(np.broadcast_to(value, tuple(shape)), dtype)
         except ValueError:
             raise ShapeError(
-                f"Constant: values of shape {value.shape} can't fill a weight of "
-                f"shape {tuple(shape)}."
+                f"Constant: values of shape {value.shape} do not broadcast to the "
+                f"shape {tuple(shape)} of the weight."
             ) from None
 
 
 class Identity(Initializer):
-    """The identity matrix times `gain`.
+    """Initializer of the identity matrix times `gain`.
 
     Args:
-        gain: the number on the diagonal.
+        gain: the value of the diagonal.
 
     Raises:
         ShapeError: the shape is not that of a matrix.
@@ -88,12 +88,12 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise ShapeError(
                 f"Identity: a weight of shape {tuple(shape)} is not a matrix. Use "
-                "another initializer for it."
+                "another initializer, such as 'glorot_uniform'."
             )
         return to_array(self.gain * np.eye(shape[0], shape[1]), dtype)
 
 
-# A window is a sum of cosines: these are its coefficients.
+# Coefficients of the windows that are a sum of cosines.
 _WINDOWS = {
     "blackman": (0.42, -0.5, 0.08),
     "blackmanharris": (0.35875, -0.48829, 0.14128, -0.01168),
@@ -105,7 +105,7 @@ _WINDOWS = {
 }
 _TAPERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "bartlett": lambda phase: 1 - np.abs(2 * phase - 1),
-    # A fourth of the window rises as a cosine, and a fourth falls.
+    # The first and the last quarter of the window are cosine lobes.
     "tukey": lambda phase: (
         0.5 - 0.5 * np.cos(4 * np.pi * np.clip(np.minimum(phase, 1 - phase), 0, 0.25))
     ),
@@ -113,20 +113,20 @@ _TAPERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class STFT(Initializer):
-    """Kernel of a 1-D convolution that takes short-time Fourier transforms.
+    """Initializer of a Conv1D kernel that computes short-time Fourier transforms.
 
-    The shape is (window length, 1, n // 2 + 1), n being the transform's length.
+    The shape is (window length, 1, n // 2 + 1) for transforms of length n.
 
     Args:
-        side: "real" or "imag", the part that the kernel gives.
+        side: "real" or "imag", the part that the kernel computes.
         window: "hann", "hamming", "blackman", "blackmanharris", "nuttall", "flattop",
             "bartlett", "tukey", "boxcar", an array, or `None` for none.
-        scaling: "density" or "spectrum" divides by the window's L2 or L1 norm.
-        periodic: whether the window is that of a periodic signal.
+        scaling: "density" or "spectrum" to divide by the window's L2 or L1 norm.
+        periodic: whether the window is periodic instead of symmetric.
 
     Raises:
-        ArgumentError: the window's name is unknown.
-        ShapeError: the window's length is not that of the kernel.
+        ArgumentError: the name of the window is unknown.
+        ShapeError: the lengths of window and kernel differ.
 
     Example:
         >>> highest = STFT(window=None)((4, 1, 3))[:, 0, -1]
@@ -166,7 +166,7 @@ class STFT(Initializer):
             kernel = kernel * self._window_values(length)[:, None, None]
         return to_array(kernel, dtype)
 
-    def _window_values(self, length: int) -> Any:
+    def _window_values(self, length: int) -> np.ndarray:
         if isinstance(self.window, str):
             phase = np.arange(length) / (length - (not self.periodic))
             terms = enumerate(_WINDOWS.get(self.window, ()))
@@ -179,11 +179,10 @@ class STFT(Initializer):
         if values.shape != (length,):
             raise ShapeError(
                 f"STFT: a window of shape {values.shape} does not fit a kernel of "
-                f"length {length}."
+                f"length {length}. Pass a window of shape {(length,)}."
             )
         if self.scaling is None:
             return values
-        density = self.scaling == "density"
-        return values / (
-            np.sqrt(np.sum(values**2)) if density else np.abs(values).sum()
-        )
+        if self.scaling == "density":
+            return values / np.sqrt(np.sum(values**2))
+        return values / np.abs(values).sum()

@@ -1,4 +1,4 @@
-"""Random values, scaled to the shape of the weights."""
+"""Random initializers."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class _Random(Initializer):
     arguments = {"seed": _seed_check}
 
     def __init__(self, seed: Seed = None) -> None:
-        # In a partial, a seed generator of the user's is not taken for a part of
-        # whatever holds the initializer, and stays out of its weights.
+        # The partial hides a user's seed generator, which would otherwise be tracked
+        # as a child of the layer that holds the initializer.
         self._draw = functools.partial(draw_seed, make_seed() if seed is None else seed)
 
     @property
     def seed(self) -> int | SeedGenerator:
-        """The seed in use, a fresh one if none was given."""
+        """Seed of the initializer, generated if none was given."""
         return self._draw.args[0]
 
     def _key(self) -> Any:
@@ -60,7 +60,7 @@ class _Random(Initializer):
 
 
 class RandomNormal(_Random):
-    """Samples of a normal distribution.
+    """Initializer of samples from a normal distribution.
 
     Args:
         mean: the mean.
@@ -85,11 +85,11 @@ class RandomNormal(_Random):
 
 
 class TruncatedNormal(_Random):
-    """Samples of a normal distribution cut at two standard deviations.
+    """Initializer of samples from a normal distribution truncated at two deviations.
 
     Args:
         mean: the mean.
-        stddev: the standard deviation, before the cut.
+        stddev: the standard deviation before truncation.
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
 
     Example:
@@ -110,11 +110,11 @@ class TruncatedNormal(_Random):
 
 
 class RandomUniform(_Random):
-    """Samples of a uniform distribution over [minval, maxval).
+    """Initializer of samples from a uniform distribution over [minval, maxval).
 
     Args:
-        minval: the lower end.
-        maxval: the upper end.
+        minval: the lower bound.
+        maxval: the upper bound.
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
 
     Example:
@@ -137,16 +137,17 @@ class RandomUniform(_Random):
 
 
 class VarianceScaling(_Random):
-    """Samples whose variance is `scale / n`, n being a count of connected units.
+    """Initializer of samples whose variance is `scale / n` for a number of units n.
 
     Args:
         scale: the variance for n = 1.
-        mode: n is "fan_in", the number of a unit's inputs, "fan_out", that of its
-            outputs, or "fan_avg", the mean of both.
+        mode: n is "fan_in", the number of inputs of a unit, "fan_out", the number of
+            its outputs, or "fan_avg", the mean of both.
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
-        input_axes: the axes that hold inputs, where the kernel's layout does not tell.
-        output_axes: the axes that hold outputs.
+        input_axes: the axes of inputs, for kernels whose last two axes are not inputs
+            and outputs.
+        output_axes: the axes of outputs.
 
     Example:
         >>> kernel = VarianceScaling(scale=4.0, mode="fan_out", seed=0)((200, 100))
@@ -188,7 +189,7 @@ class VarianceScaling(_Random):
         if self.distribution == "untruncated_normal":
             sample = host_random.normal(key, shape)
             return to_array(sample * np.float32(math.sqrt(variance)), dtype)
-        # The cut at two standard deviations leaves this much of one.
+        # Truncation at two deviations reduces the standard deviation by this factor.
         stddev = math.sqrt(variance) / 0.87962566103423978
         sample = host_random.truncated_normal(key, shape)
         return to_array(sample * np.float32(stddev), dtype)
@@ -204,12 +205,13 @@ def _fans(
         return inputs, math.prod(shape[a] for a in output_axes)
     if len(shape) < 2:
         return math.prod(shape), math.prod(shape)
-    window = math.prod(shape[:-2])
-    return window * shape[-2], window * shape[-1]
+    receptive_field = math.prod(shape[:-2])
+    return receptive_field * shape[-2], receptive_field * shape[-1]
 
 
-class _Recipe(VarianceScaling):
-    recipe: ClassVar[tuple[float, str, str]]
+class _FixedScaling(VarianceScaling):
+    # scale, mode, distribution
+    scaling: ClassVar[tuple[float, str, str]]
 
     def __init__(
         self,
@@ -217,11 +219,11 @@ class _Recipe(VarianceScaling):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(*self.recipe, seed, input_axes, output_axes)
+        super().__init__(*self.scaling, seed, input_axes, output_axes)
 
 
-class GlorotUniform(_Recipe):
-    """Uniform over [-limit, limit], limit = sqrt(6 / (fan_in + fan_out)).
+class GlorotUniform(_FixedScaling):
+    """Glorot uniform initializer: limit sqrt(6 / (fan_in + fan_out)).
 
     Args:
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
@@ -237,11 +239,11 @@ class GlorotUniform(_Recipe):
         https://proceedings.mlr.press/v9/glorot10a.html
     """
 
-    recipe = (1.0, "fan_avg", "uniform")
+    scaling = (1.0, "fan_avg", "uniform")
 
 
-class GlorotNormal(_Recipe):
-    """Truncated normal of variance 2 / (fan_in + fan_out).
+class GlorotNormal(_FixedScaling):
+    """Glorot normal initializer: truncated, of variance 2 / (fan_in + fan_out).
 
     Args:
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
@@ -257,11 +259,11 @@ class GlorotNormal(_Recipe):
         https://proceedings.mlr.press/v9/glorot10a.html
     """
 
-    recipe = (1.0, "fan_avg", "truncated_normal")
+    scaling = (1.0, "fan_avg", "truncated_normal")
 
 
-class HeNormal(_Recipe):
-    """Truncated normal of variance 2 / fan_in, for layers before a ReLU.
+class HeNormal(_FixedScaling):
+    """He normal initializer for ReLU layers: truncated, of variance 2 / fan_in.
 
     Args:
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
@@ -276,11 +278,11 @@ class HeNormal(_Recipe):
     Reference: He et al. 2015, https://arxiv.org/abs/1502.01852
     """
 
-    recipe = (2.0, "fan_in", "truncated_normal")
+    scaling = (2.0, "fan_in", "truncated_normal")
 
 
-class HeUniform(_Recipe):
-    """Uniform over [-limit, limit], limit = sqrt(6 / fan_in), before a ReLU.
+class HeUniform(_FixedScaling):
+    """He uniform initializer for ReLU layers: limit sqrt(6 / fan_in).
 
     Args:
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
@@ -295,11 +297,11 @@ class HeUniform(_Recipe):
     Reference: He et al. 2015, https://arxiv.org/abs/1502.01852
     """
 
-    recipe = (2.0, "fan_in", "uniform")
+    scaling = (2.0, "fan_in", "uniform")
 
 
-class LecunNormal(_Recipe):
-    """Truncated normal of variance 1 / fan_in.
+class LecunNormal(_FixedScaling):
+    """LeCun normal initializer: truncated, of variance 1 / fan_in.
 
     Args:
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
@@ -314,11 +316,11 @@ class LecunNormal(_Recipe):
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
     """
 
-    recipe = (1.0, "fan_in", "truncated_normal")
+    scaling = (1.0, "fan_in", "truncated_normal")
 
 
-class LecunUniform(_Recipe):
-    """Uniform over [-limit, limit], limit = sqrt(3 / fan_in).
+class LecunUniform(_FixedScaling):
+    """LeCun uniform initializer: limit sqrt(3 / fan_in).
 
     Args:
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
@@ -333,16 +335,17 @@ class LecunUniform(_Recipe):
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
     """
 
-    recipe = (1.0, "fan_in", "uniform")
+    scaling = (1.0, "fan_in", "uniform")
 
 
 class Orthogonal(_Random):
-    """A random matrix with orthonormal columns, or rows if it has fewer of them.
+    """Initializer of a random orthogonal matrix.
 
-    All axes but the last count as one.
+    The columns are orthonormal, or the rows if there are fewer. All axes except the
+    last are flattened.
 
     Args:
-        gain: the length of each column or row.
+        gain: the norm of each column or row.
         seed: an integer, a `SeedGenerator`, or `None` for a fresh seed.
 
     Raises:
@@ -364,12 +367,12 @@ class Orthogonal(_Random):
         if len(shape) < 2:
             raise ShapeError(
                 f"Orthogonal: a weight of shape {tuple(shape)} has fewer than two "
-                "axes. Use another initializer for it."
+                "axes. Use another initializer, such as 'glorot_uniform'."
             )
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        tall = (max(rows, columns), min(rows, columns))
-        q, r = np.linalg.qr(host_random.normal(self._key(), tall))
-        # With r's diagonal made positive, q is uniform among orthogonal matrices.
+        tall_shape = (max(rows, columns), min(rows, columns))
+        q, r = np.linalg.qr(host_random.normal(self._key(), tall_shape))
+        # A positive diagonal of r makes q uniform among orthogonal matrices.
         q = q * np.sign(np.diag(r))
         q = q.T if rows < columns else q
         return to_array(self.gain * q.reshape(tuple(shape)), dtype)

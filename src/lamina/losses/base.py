@@ -349,9 +349,9 @@ def _advice(true: tuple[int, ...], pred: tuple[int, ...], is_sparse: bool) -> st
 
 
 def _cast(tree: Any, dtype: DTypeLike) -> Any:
-    is_sequence = isinstance(tree, (list, tuple))
-    if isinstance(tree, dict) or (
-        is_sequence and any(hasattr(v, "shape") for v in tree)
-    ):
+    is_nested = isinstance(tree, dict) or (
+        isinstance(tree, (list, tuple)) and any(hasattr(v, "shape") for v in tree)
+    )
+    if is_nested:
         return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), tree)
     return jnp.asarray(tree, dtype)

@@ -1,4 +1,4 @@
-"""Metrics: measures of a model, gathered over batches."""
+"""Metric classes and functions."""
 
 from __future__ import annotations
 
@@ -230,15 +230,16 @@ metric_registry.add(
 
 @filter_traceback
 def get(identifier: Any) -> Any:
-    """A metric from a name, a config, a class, a function or a metric.
+    """Return the metric that an identifier names or describes.
 
     Args:
-        identifier: `"mae"`, `"MeanAbsoluteError"` or `"mean_absolute_error"`, and so
-            on. `"accuracy"` is the plain one here; `compile` picks the form that fits
-            the labels.
+        identifier: a name such as `"mae"`, `"MeanAbsoluteError"` or
+            `"mean_absolute_error"`, a config, a class, a function or a metric.
+            `"accuracy"` is `Accuracy` here; `compile` selects the accuracy for the
+            labels.
 
     Raises:
-        UnknownNameError: the name is unknown; the nearest ones are offered.
+        UnknownNameError: the name is unknown; the message suggests the nearest.
 
     Example:
         >>> get("mae").name
@@ -249,7 +250,7 @@ def get(identifier: Any) -> Any:
 
 @filter_traceback
 def serialize(metric: Any) -> Any:
-    """A JSON-able description of a metric.
+    """Return the config of a metric.
 
     Args:
         metric: a metric or a function.
@@ -259,10 +260,10 @@ def serialize(metric: Any) -> Any:
 
 @filter_traceback
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The metric that a config describes.
+    """Create a metric from its config.
 
     Args:
-        config: what `serialize` returned, or a name.
-        custom_objects: classes and functions of yours, by name.
+        config: a config returned by `serialize`, or a name.
+        custom_objects: user-defined classes and functions, by name.
     """
     return metric_registry.deserialize(config, custom_objects)

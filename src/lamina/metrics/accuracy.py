@@ -1,4 +1,4 @@
-"""The share of right predictions."""
+"""Accuracy metrics."""
 
 from __future__ import annotations
 
@@ -30,62 +30,62 @@ __all__ = [
 ]
 
 
-def _matched(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
-    """Two arrays of one shape, each in its own type."""
-    truth, prediction = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
-    if truth.shape != prediction.shape:
+def _match_shapes(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
+    """Return two arrays of the same shape, without changing their dtypes."""
+    targets, predictions = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
+    if targets.shape != predictions.shape:
         raise shape_mismatch_error(owner, np.shape(y_true), jnp.shape(y_pred))
-    return truth, prediction
+    return targets, predictions
 
 
 def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """1 where prediction equals truth, else 0."""
-    y_true, y_pred = _matched("accuracy", y_true, y_pred)
+    """Return 1 where the prediction equals the target, and 0 elsewhere."""
+    y_true, y_pred = _match_shapes("accuracy", y_true, y_pred)
     return (y_true.astype(y_pred.dtype) == y_pred).astype(floatx())
 
 
 @op
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Array:
-    """1 where `y_pred > threshold` agrees with truth, else 0.
+    """Return 1 where `y_pred > threshold` equals the target, and 0 elsewhere.
 
     Args:
         y_true: 0 or 1.
-        y_pred: chances of 1.
-        threshold: what a chance must exceed to mean 1.
+        y_pred: probabilities of 1.
+        threshold: probabilities above it predict 1.
 
     Example:
         >>> binary_accuracy([1, 0, 1], [0.9, 0.2, 0.3]).tolist()
         [1.0, 1.0, 0.0]
     """
-    y_true, y_pred = _matched("binary_accuracy", y_true, y_pred)
-    said = (y_pred > threshold).astype(y_true.dtype)
-    return (y_true == said).astype(floatx())
+    y_true, y_pred = _match_shapes("binary_accuracy", y_true, y_pred)
+    is_positive = (y_pred > threshold).astype(y_true.dtype)
+    return (y_true == is_positive).astype(floatx())
 
 
 @op
 def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """1 where the largest prediction is at the largest target, else 0.
+    """Return 1 where the class with the largest score is the target, and 0 elsewhere.
 
     Args:
         y_true: one-hot classes.
-        y_pred: a score for each class.
+        y_pred: class scores.
 
     Example:
         >>> categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).tolist()
         [1.0, 0.0]
     """
-    y_true, y_pred = _matched("categorical_accuracy", y_true, y_pred)
-    right = jnp.argmax(y_true, axis=-1) == jnp.argmax(y_pred, axis=-1)
-    return right.astype(floatx())
+    y_true, y_pred = _match_shapes("categorical_accuracy", y_true, y_pred)
+    is_correct = jnp.argmax(y_true, axis=-1) == jnp.argmax(y_pred, axis=-1)
+    return is_correct.astype(floatx())
 
 
 @op
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
-    """1 where the largest prediction is at the class of that number, else 0.
+    """Return 1 where the class with the largest score is the target, and 0 elsewhere.
 
     Args:
-        y_true: class numbers.
-        y_pred: a score for each class.
+        y_true: class indices.
+        y_pred: class scores.
 
     Example:
         >>> sparse_categorical_accuracy([1, 0], [[0.2, 0.8], [0.3, 0.7]]).tolist()
@@ -98,33 +98,33 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 @op
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Array:
-    """1 where fewer than `k` predictions exceed that of the target, else 0.
+    """Return 1 where fewer than `k` scores exceed that of the target, and 0 elsewhere.
 
     Args:
         y_true: one-hot classes.
-        y_pred: a score for each class.
-        k: how many guesses count.
+        y_pred: class scores.
+        k: number of predictions to consider.
 
     Example:
         >>> scores = [[0.5, 0.4, 0.1], [0.5, 0.4, 0.1]]
         >>> top_k_categorical_accuracy([[0, 1, 0], [0, 0, 1]], scores, k=2).tolist()
         [1.0, 0.0]
     """
-    y_true, y_pred = _matched("top_k_categorical_accuracy", y_true, y_pred)
-    return _in_top(jnp.argmax(y_true, axis=-1), as_float(y_pred), k)
+    y_true, y_pred = _match_shapes("top_k_categorical_accuracy", y_true, y_pred)
+    return _is_in_top_k(jnp.argmax(y_true, axis=-1), as_float(y_pred), k)
 
 
 @op
 def sparse_top_k_categorical_accuracy(
     y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
 ) -> jax.Array:
-    """1 where fewer than `k` predictions exceed that of the target, else 0.
+    """Return 1 where fewer than `k` scores exceed that of the target, and 0 elsewhere.
 
     Args:
-        y_true: class numbers.
-        y_pred: a score for each class, or class numbers, best first.
-        k: how many guesses count.
-        from_sorted_ids: whether `y_pred` is class numbers.
+        y_true: class indices.
+        y_pred: class scores, or class indices in descending order of scores.
+        k: number of predictions to consider.
+        from_sorted_ids: whether `y_pred` is class indices.
 
     Example:
         >>> scores = [[0.5, 0.4, 0.1], [0.5, 0.4, 0.1]]
@@ -135,23 +135,23 @@ def sparse_top_k_categorical_accuracy(
     y_pred = jnp.asarray(y_pred)
     labels = class_indices(owner, y_true, y_pred, -1)
     if from_sorted_ids:
-        guesses = y_pred[..., :k].astype(jnp.int32)
-        found = jnp.any(labels[..., None] == guesses, axis=-1).astype(floatx())
+        top_k = y_pred[..., :k].astype(jnp.int32)
+        is_correct = jnp.any(labels[..., None] == top_k, axis=-1).astype(floatx())
     else:
-        found = _in_top(labels, as_float(y_pred), k)
-    return found.reshape(np.shape(y_true))
+        is_correct = _is_in_top_k(labels, as_float(y_pred), k)
+    return is_correct.reshape(np.shape(y_true))
 
 
-def _in_top(labels: jax.Array, y_pred: jax.Array, k: int) -> jax.Array:
-    own = jnp.take_along_axis(y_pred, labels[..., None], axis=-1)
-    # A class that doesn't exist, or whose score is not a number, is never found.
-    own = jnp.where(jnp.isnan(own), -jnp.inf, own)
-    ahead = jnp.sum(y_pred > own, axis=-1)
-    return (ahead < k).astype(floatx())
+def _is_in_top_k(labels: jax.Array, y_pred: jax.Array, k: int) -> jax.Array:
+    score = jnp.take_along_axis(y_pred, labels[..., None], axis=-1)
+    # A class index out of range, or a score of NaN, is never in the top k.
+    score = jnp.where(jnp.isnan(score), -jnp.inf, score)
+    larger_count = jnp.sum(y_pred > score, axis=-1)
+    return (larger_count < k).astype(floatx())
 
 
 class Accuracy(FunctionMetric):
-    """How often prediction equals truth.
+    """Accuracy metric: the frequency of predictions equal to the target.
 
     Example:
         >>> float(Accuracy()([1, 2, 3, 4], [1, 2, 0, 4]))
@@ -162,7 +162,7 @@ class Accuracy(FunctionMetric):
 
 
 class CategoricalAccuracy(FunctionMetric):
-    """How often the most likely class is the right one, with one-hot targets.
+    """Accuracy metric for one-hot targets.
 
     Example:
         >>> float(CategoricalAccuracy()([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]))
@@ -173,7 +173,7 @@ class CategoricalAccuracy(FunctionMetric):
 
 
 class SparseCategoricalAccuracy(FunctionMetric):
-    """How often the most likely class is the right one, with class numbers.
+    """Accuracy metric for class indices.
 
     Example:
         >>> float(SparseCategoricalAccuracy()([1, 0], [[0.2, 0.8], [0.3, 0.7]]))
@@ -184,12 +184,12 @@ class SparseCategoricalAccuracy(FunctionMetric):
 
 
 class BinaryAccuracy(MeanMetricWrapper):
-    """How often a chance lies on the right side of a threshold.
+    """Accuracy metric for binary targets.
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
-        threshold: what a chance must exceed to mean 1.
+        threshold: probabilities above it predict 1.
 
     Example:
         >>> float(BinaryAccuracy()([1, 0, 1, 1], [0.9, 0.2, 0.3, 0.6]))
@@ -207,10 +207,10 @@ class BinaryAccuracy(MeanMetricWrapper):
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the right class is among the `k` most likely, with one-hot targets.
+    """Accuracy metric of the `k` largest scores, for one-hot targets.
 
     Args:
-        k: how many guesses count.
+        k: number of predictions to consider.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -233,13 +233,14 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the right class is among the `k` most likely, with class numbers.
+    """Accuracy metric of the `k` largest scores, for class indices.
 
     Args:
-        k: how many guesses count.
+        k: number of predictions to consider.
         name: see `Metric`.
         dtype: see `Metric`.
-        from_sorted_ids: whether predictions are class numbers, best first.
+        from_sorted_ids: whether predictions are class indices, in descending order
+            of scores.
 
     Example:
         >>> metric = SparseTopKCategoricalAccuracy(k=2)

@@ -1,4 +1,4 @@
-"""`AUC`: the area under the curve that all thresholds draw."""
+"""Area under the ROC and precision-recall curves."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ __all__ = ["AUC"]
 
 
 class AUC(OutcomeMetric):
-    """The area under the ROC or the precision-recall curve, by a Riemann sum.
+    """Area under the ROC or precision-recall curve, approximated by a Riemann sum.
 
     Args:
-        num_thresholds: how many thresholds draw the curve, at least 2.
+        num_thresholds: number of thresholds that discretize the curve, at least 2.
         curve: `"ROC"` (recall over false positive rate), `"PR"` (precision over
-            recall) or `"PRGAIN"` (their gains over calling everything positive).
-        summation_method: `"interpolation"` (trapezoids; for PR the form of Davis and
-            Goadrich), `"minoring"` or `"majoring"` (the lower or the higher of two
-            points).
+            recall) or `"PRGAIN"` (their gains over predicting only positives).
+        summation_method: `"interpolation"` (trapezoids; for PR the interpolation of
+            Davis and Goadrich), `"minoring"` or `"majoring"` (the lower or the higher
+            of two points).
         name: see `Metric`.
         dtype: see `Metric`.
-        thresholds: further thresholds between 0 and 1, in place of even ones.
-        multi_label: whether each column has a curve of its own, and the result is
-            the mean of their areas.
-        num_labels: the number of columns, if `multi_label`; found at the first batch
-            when `None`.
+        thresholds: thresholds between 0 and 1, instead of evenly spaced ones.
+        multi_label: whether to compute a curve for each column, and to average the
+            areas.
+        num_labels: the number of columns, if `multi_label`; inferred from the first
+            batch when `None`.
         label_weights: a weight for each column.
         from_logits: whether predictions are logits.
 
     Raises:
         ArgumentError: `num_labels` without `multi_label`.
-        ShapeError: `multi_label` with predictions that are not (rows, labels).
+        ShapeError: `multi_label` with predictions of another shape than
+            (rows, labels).
 
     Example:
         >>> metric = AUC(num_thresholds=3)
@@ -78,8 +79,8 @@ class AUC(OutcomeMetric):
         super().__init__(name, dtype)
         if num_labels and not multi_label:
             raise ArgumentError(
-                "AUC: `num_labels` is for `multi_label=True`. Received: "
-                f"num_labels={num_labels} without it."
+                "AUC: `num_labels` requires `multi_label=True`. Received: "
+                f"num_labels={num_labels}, multi_label={multi_label}."
             )
         self.curve = curve.upper()
         self.summation_method = summation_method.lower()
@@ -89,18 +90,17 @@ class AUC(OutcomeMetric):
             inner = np.linspace(0, 1, num_thresholds)[1:-1]
         else:
             inner = np.sort(np.asarray(thresholds, float))
-        # Beyond the ends, so that chances of exactly 0 and 1 count too.
-        self._levels = np.array([-epsilon(), *inner, 1 + epsilon()])
-        self._thresholds = self._levels
-        self.num_thresholds = len(self._levels)
+        # The end points lie outside [0, 1], to include predictions of 0 and 1.
+        self._thresholds = np.array([-epsilon(), *inner, 1 + epsilon()])
+        self.num_thresholds = len(self._thresholds)
         self.built = not multi_label
         if not multi_label:
-            self.keep(self._levels)
+            self.add_outcome_variables(self._thresholds)
         elif num_labels:
             self.build((), (1, num_labels))
 
     def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
-        """With `multi_label`, make the counts, one column for each label."""
+        """With `multi_label`, create the counts, one column for each label."""
         if self.built:
             return
         if len(y_pred_shape) != 2:
@@ -108,28 +108,28 @@ class AUC(OutcomeMetric):
                 "AUC: with multi_label=True predictions must have shape (rows, "
                 f"labels). Received shape {tuple(y_pred_shape)}."
             )
-        self.keep(self._levels, (y_pred_shape[1],))
+        self.add_outcome_variables(self._thresholds, (y_pred_shape[1],))
         self.built = True
 
     def count(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> None:
-        """Add the outcomes of a batch; all three are of one shape."""
+        """Add the outcomes of a batch; the arguments have the same shape."""
         self.build(y_true.shape, y_pred.shape)
         if self.from_logits:
             y_pred = jax.nn.sigmoid(y_pred)
         if self.label_weights is not None and not self.multi_label:
-            columns = jnp.asarray(self.label_weights, self.dtype)[None]
-            weights = weights * jnp.broadcast_to(columns, weights.shape)
+            label_weights = jnp.asarray(self.label_weights, self.dtype)[None]
+            weights = weights * jnp.broadcast_to(label_weights, weights.shape)
         self.add(
-            count_outcomes(y_true, y_pred, weights, self._levels, self.multi_label)
+            count_outcomes(y_true, y_pred, weights, self._thresholds, self.multi_label)
         )
 
     def result(self) -> jax.Array:
-        """The area so far."""
-        tp, fp, tn, fn = self.kept_values()
+        """Return the area."""
+        tp, fp, tn, fn = self.outcome_values()
         if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated(tp, fp, fn)
+            areas = _interpolated_pr_area(tp, fp, fn)
         else:
-            areas = self._riemann(*_curve(self.curve, tp, fp, tn, fn))
+            areas = self._riemann_sum(*_curve(self.curve, tp, fp, tn, fn))
         if not self.multi_label:
             return areas
         if self.label_weights is None:
@@ -137,7 +137,7 @@ class AUC(OutcomeMetric):
         weights = jnp.asarray(self.label_weights, areas.dtype)
         return safe_divide(jnp.sum(areas * weights), jnp.sum(weights))
 
-    def _riemann(self, x: jax.Array, y: jax.Array) -> jax.Array:
+    def _riemann_sum(self, x: jax.Array, y: jax.Array) -> jax.Array:
         if self.summation_method == "minoring":
             heights = jnp.minimum(y[:-1], y[1:])
         elif self.summation_method == "majoring":
@@ -150,7 +150,7 @@ class AUC(OutcomeMetric):
 def _curve(
     curve: str, tp: jax.Array, fp: jax.Array, tn: jax.Array, fn: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Abscissa and ordinate at each threshold."""
+    """Return the x and y values of the curve at each threshold."""
     recall = safe_divide(tp, tp + fn)
     if curve == "ROC":
         return safe_divide(fp, fp + tn), recall
@@ -162,18 +162,18 @@ def _curve(
     return jnp.maximum(recall_gain, 0.0), precision_gain
 
 
-def _interpolated(tp: jax.Array, fp: jax.Array, fn: jax.Array) -> jax.Array:
-    """Area under precision and recall, true positives linear in all positives.
+def _interpolated_pr_area(tp: jax.Array, fp: jax.Array, fn: jax.Array) -> jax.Array:
+    """Return the area under the PR curve, with TP interpolated linearly in P = TP + FP.
 
-    Between two thresholds TP = slope·P + intercept, so the precision TP / P adds
+    Between two thresholds TP = slope·P + intercept, so the area under TP / P is
     slope·(ΔTP + intercept·log(P₁ / P₂)) / (TP + FN).
     """
-    called = tp + fp
-    first, last = called[:-1], called[1:]
-    gained = tp[:-1] - tp[1:]
-    slope = safe_divide(gained, jnp.maximum(first - last, 0.0))
+    p = tp + fp
+    first, last = p[:-1], p[1:]
+    tp_difference = tp[:-1] - tp[1:]
+    slope = safe_divide(tp_difference, jnp.maximum(first - last, 0.0))
     intercept = tp[1:] - slope * last
-    usable = (first > 0) & (last > 0)
-    ratio = jnp.where(usable, safe_divide(first, jnp.maximum(last, 0.0)), 1.0)
-    areas = slope * (gained + intercept * jnp.log(ratio))
+    is_positive = (first > 0) & (last > 0)
+    ratio = jnp.where(is_positive, safe_divide(first, jnp.maximum(last, 0.0)), 1.0)
+    areas = slope * (tp_difference + intercept * jnp.log(ratio))
     return jnp.sum(safe_divide(areas, jnp.maximum(tp[1:] + fn[1:], 0.0)), axis=0)

@@ -1,4 +1,4 @@
-"""`Metric`: a measure of a model, gathered over batches."""
+"""Base class of metrics."""
 
 from __future__ import annotations
 
@@ -29,27 +29,28 @@ whole_number = Check(
 
 
 def _zeros(shape: Sequence[int], dtype: str) -> np.ndarray:
-    # By NumPy: with JAX, each shape would have a program to compile.
+    # NumPy, because JAX would compile a program for each shape.
     return np.zeros(shape, jnp.dtype(dtype))
 
 
 def result_of(metric: Any) -> Any:
-    """Return a metric's result as arrays, also where it returns its variables."""
+    """Return a metric's result with variables replaced by their values."""
     return jax.tree.map(
         lambda v: v.value if isinstance(v, Variable) else v, metric.result()
     )
 
 
 class Metric(Module):
-    """A measure gathered over batches: `update_state`, `result`, `reset_state`.
+    """Base class of metrics: override `update_state` and `result`.
 
-    Subclass it: make variables with `add_variable`, assign to them in `update_state`,
-    compute from them in `result`. Both run inside the compiled training step.
+    A subclass creates variables with `add_variable`, assigns to them in
+    `update_state`, and computes the metric from them in `result`. Both methods run
+    inside the compiled training step.
 
     Args:
-        dtype: the type it computes in; `None` for `config.floatx()`, and for float32
-            where that has 16 bits, which can't count past 2,048.
-        name: shown in logs; made from the class's name when `None`.
+        dtype: the dtype of the computation; `None` for `config.floatx()`, but at
+            least float32, because float16 cannot count past 2,048.
+        name: name in logs; derived from the class name when `None`.
 
     Example:
         >>> class Largest(Metric):
@@ -79,18 +80,18 @@ class Metric(Module):
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
-        """Make a variable that belongs to this metric.
+        """Create a state variable.
 
         Args:
             shape: its shape.
-            initializer: what it holds before the first update; zeros when `None`.
-            dtype: its element type; the metric's when `None`.
-            aggregation: how replicas combine; kept for Keras's code.
+            initializer: initializer of its value; zeros when `None`.
+            dtype: its dtype; the metric's when `None`.
+            aggregation: how to combine replicas; accepted for Keras's signature.
             name: its name.
         """
-        plain = initializer in (None, "zeros")
+        is_zero = initializer in (None, "zeros")
         variable = Variable(
-            _zeros if plain else initializers.get(initializer),
+            _zeros if is_zero else initializers.get(initializer),
             shape,
             standardize_dtype(dtype or self.dtype),
             trainable=False,
@@ -108,34 +109,34 @@ class Metric(Module):
         dtype: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Make a variable, a scalar when no shape is given; see `add_variable`."""
+        """Create a state variable, by default a scalar; see `add_variable`."""
         return self.add_variable(shape, initializer, dtype, name=name)
 
     @property
     def variables(self) -> list[Variable]:
-        """The variables of this metric and of the metrics it holds."""
+        """Variables of this metric and of its nested metrics."""
         return self.all_variables()
 
     def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
-        """Make the variables whose shape depends on the data's; most have none."""
+        """Create the variables whose shape depends on the data, if there are any."""
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Take in one batch: `(y_true, y_pred, sample_weight=None)`."""
+        """Update the state from `(y_true, y_pred, sample_weight=None)`."""
         raise NotImplementedError(f"{type(self).__name__} must define `update_state`.")
 
     def result(self) -> Any:
-        """The measure of everything since the last reset."""
+        """Return the value of the metric since the last reset."""
         raise NotImplementedError(f"{type(self).__name__} must define `result`.")
 
     def reset_state(self) -> None:
-        """Forget every batch: all variables become zero."""
+        """Set all variables to zero."""
         for variable in self.variables:
             variable.assign(_zeros(variable.shape, variable.dtype))
 
     def stateless_update_state(
         self, metric_variables: Sequence[Any], *args: Any, **kwargs: Any
     ) -> list[Any]:
-        """`update_state` as a pure function of the variables' values.
+        """Compute what `update_state` does as a pure function of the variables' values.
 
         Returns:
             The new values.
@@ -146,31 +147,31 @@ class Metric(Module):
         )[1]
 
     def stateless_result(self, metric_variables: Sequence[Any]) -> Any:
-        """`result` as a pure function of the variables' values."""
+        """Compute `result` as a pure function of the variables' values."""
         return stateless.call(self.result, self.variables, metric_variables)[0]
 
     def stateless_reset_state(self) -> list[Any]:
-        """The variables' values after a reset."""
+        """Return the variables' values after a reset."""
         values = [v.raw for v in self.variables]
         return stateless.call(self.reset_state, self.variables, values)[1]
 
     @filter_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Take in one batch and give the result so far."""
+        """Update the state from one batch and return the result."""
         self.update_state(*args, **kwargs)
         return result_of(self)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, name and type as they are now."""
-        now = {"name": self.name, "dtype": self.dtype}
+        """Return the constructor's arguments with their current values."""
+        current = {"name": self.name, "dtype": self.dtype}
         known = accepted_names(type(self))
-        config = super().get_config() | {k: v for k, v in now.items() if k in known}
+        config = super().get_config() | {k: current[k] for k in current if k in known}
         return self._without_defaults(config)
 
     def __repr__(self) -> str:
         head = f"{type(self).__name__} name={self.name}"
         try:
             result = jax.tree.map(lambda v: np.round(v, 4).tolist(), self.result())
-        except Exception:  # whatever a subclass does, showing it must not fail
+        except Exception:  # `result` of a subclass may raise, `repr` must not
             return f"<{head}>"
         return f"<{head}, result={result}>"

@@ -1,4 +1,4 @@
-"""Counts of right and wrong decisions, and what is made of them."""
+"""Metrics computed from true and false positives and negatives."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ __all__ = [
     "TruePositives",
 ]
 
-# What `top_k` gives to the classes that are not among the best.
-_NEVER = -1e10
+# The score of predictions that are not in the top k, as in Keras.
+_NEGATIVE_SCORE = -1e10
 
 
-def _is_share(value: Any) -> bool:
+def _is_probability(value: Any) -> bool:
     return is_number(value) and 0 <= value <= 1
 
 
 thresholds_check = Check(
     "a number from 0 to 1, or a list of them",
     lambda v: (
-        _is_share(v)
-        or (isinstance(v, (list, tuple)) and len(v) > 0 and all(map(_is_share, v)))
+        _is_probability(v)
+        or (
+            isinstance(v, (list, tuple)) and len(v) > 0 and all(map(_is_probability, v))
+        )
     ),
     (-0.1, 1.5, [0.5, 2.0], "half"),
 )
 
 
 class Outcomes(NamedTuple):
-    """Weighted numbers of the four outcomes, at each threshold."""
+    """Weighted counts of the four outcomes, at each threshold."""
 
     true_positives: jax.Array
     false_positives: jax.Array
@@ -61,120 +63,121 @@ def count_outcomes(
     """Count outcomes; a prediction is positive if it exceeds the threshold.
 
     Args:
-        y_true: positive where it is not 0.
+        y_true: targets; nonzero values are positive.
         y_pred: predictions of the same shape.
-        weights: of the same shape.
-        thresholds: in rising order if they are evenly spaced from 0 to 1.
-        by_label: whether to keep the columns apart.
+        weights: weights of the same shape.
+        thresholds: thresholds, in ascending order if they are evenly spaced.
+        by_label: whether to count each column separately.
     """
-    columns = (-1, y_pred.shape[-1] if by_label else 1)
-    y_true, y_pred, weights = (x.reshape(columns) for x in (y_true, y_pred, weights))
-    present = y_true != 0
-    positive = jnp.where(present, weights, 0.0)
-    negative = jnp.where(present, 0.0, weights)
-    count = _by_bucket if is_even(thresholds) else _by_comparison
+    shape = (-1, y_pred.shape[-1] if by_label else 1)
+    y_true, y_pred, weights = (x.reshape(shape) for x in (y_true, y_pred, weights))
+    is_true = y_true != 0
+    positive = jnp.where(is_true, weights, 0.0)
+    negative = jnp.where(is_true, 0.0, weights)
+    count = _count_by_bucket if is_evenly_spaced(thresholds) else _count_by_comparison
     outcomes = count(y_pred, positive, negative, thresholds)
     return outcomes if by_label else Outcomes(*(n[:, 0] for n in outcomes))
 
 
-def is_even(thresholds: np.ndarray) -> bool:
-    """Whether thresholds divide 0 to 1 evenly, give or take ε at the ends."""
-    even = np.linspace(0, 1, len(thresholds))
-    return len(even) > 2 and np.allclose(thresholds, even, atol=epsilon())
+def is_evenly_spaced(thresholds: np.ndarray) -> bool:
+    """Return whether thresholds divide [0, 1] evenly, within ε."""
+    grid = np.linspace(0, 1, len(thresholds))
+    return len(grid) > 2 and np.allclose(thresholds, grid, atol=epsilon())
 
 
-def _by_comparison(
+def _count_by_comparison(
     y_pred: jax.Array,
     positive: jax.Array,
     negative: jax.Array,
     thresholds: np.ndarray,
 ) -> Outcomes:
     levels = jnp.asarray(thresholds, y_pred.dtype)[:, None, None]
-    said = y_pred[None] > levels  # (thresholds, samples, labels)
+    is_positive = y_pred[None] > levels  # (thresholds, samples, labels)
 
-    def tally(weights: jax.Array, chosen: jax.Array) -> jax.Array:
-        return jnp.sum(jnp.where(chosen, weights[None], 0.0), axis=1)
+    def masked_sum(weights: jax.Array, mask: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.where(mask, weights[None], 0.0), axis=1)
 
     return Outcomes(
-        tally(positive, said),
-        tally(negative, said),
-        tally(negative, ~said),
-        tally(positive, ~said),
+        masked_sum(positive, is_positive),
+        masked_sum(negative, is_positive),
+        masked_sum(negative, ~is_positive),
+        masked_sum(positive, ~is_positive),
     )
 
 
-def _by_bucket(
+def _count_by_bucket(
     y_pred: jax.Array,
     positive: jax.Array,
     negative: jax.Array,
     thresholds: np.ndarray,
 ) -> Outcomes:
-    """Count into the interval each prediction falls in, then sum from above.
+    """Sum weights by the interval of each prediction, then accumulate from above.
 
-    That costs one step for each sample, not one for each sample and threshold.
+    The cost is O(samples), not O(samples * thresholds).
     """
-    number = len(thresholds)
-    bucket = jnp.ceil(jnp.clip(y_pred, 0.0, 1.0) * (number - 1)) - 1
+    count = len(thresholds)
+    bucket = jnp.ceil(jnp.clip(y_pred, 0.0, 1.0) * (count - 1)) - 1
     if thresholds[0] < 0:
         bucket = jnp.maximum(bucket, 0)
     bucket = bucket.astype(jnp.int32)
 
-    def above(weights: jax.Array) -> jax.Array:
-        sums = jax.vmap(jax.ops.segment_sum, (1, 1, None), 1)(weights, bucket, number)
+    def sum_above(weights: jax.Array) -> jax.Array:
+        sums = jax.vmap(jax.ops.segment_sum, (1, 1, None), 1)(weights, bucket, count)
         return jax.lax.cumsum(sums, axis=0, reverse=True)
 
-    true, false = above(positive), above(negative)
-    all_negative = jnp.sum(negative, axis=0, keepdims=True)
-    all_positive = jnp.sum(positive, axis=0, keepdims=True)
-    return Outcomes(true, false, all_negative - false, all_positive - true)
+    tp, fp = sum_above(positive), sum_above(negative)
+    negative_total = jnp.sum(negative, axis=0, keepdims=True)
+    positive_total = jnp.sum(positive, axis=0, keepdims=True)
+    return Outcomes(tp, fp, negative_total - fp, positive_total - tp)
 
 
 class OutcomeMetric(Metric):
-    """Base of the metrics made of counted outcomes.
+    """Base class of the metrics computed from counted outcomes.
 
-    Subclasses list in `kept` the outcomes they keep, and call `keep`.
+    Subclasses list the outcomes they count in `outcome_names`, and call
+    `add_outcome_variables`.
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
     """
 
-    kept: ClassVar[tuple[str, ...]] = Outcomes._fields
+    outcome_names: ClassVar[tuple[str, ...]] = Outcomes._fields
     top_k: int | None = None
     class_id: int | None = None
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(dtype, name)
 
-    def keep(
+    def add_outcome_variables(
         self, thresholds: Sequence[float] | np.ndarray, columns: tuple[int, ...] = ()
     ) -> None:
-        """Make a variable for each kept outcome, at each threshold."""
+        """Create a variable for each outcome, with a count for each threshold."""
         self._thresholds = np.asarray(thresholds)
-        for name in self.kept:
+        for name in self.outcome_names:
             shape = (len(thresholds), *columns)
             setattr(self, name, self.add_variable(shape, name=name))
 
     @property
     def thresholds(self) -> list[float]:
-        """What a prediction must exceed to count as positive."""
+        """Thresholds above which a prediction is positive."""
         return self._thresholds.tolist()
 
-    def kept_values(self) -> list[jax.Array]:
-        """The kept outcomes so far."""
-        return [getattr(self, name).value for name in self.kept]
+    def outcome_values(self) -> list[jax.Array]:
+        """Return the counts of the outcomes."""
+        return [getattr(self, name).value for name in self.outcome_names]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch."""
+        """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
         self.count(y_true, y_pred, broadcast_weights(weights, y_pred.shape))
 
     def count(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> None:
-        """Add the outcomes of a batch; all three are of one shape."""
+        """Add the outcomes of a batch; the arguments have the same shape."""
         if self.top_k is not None:
-            y_pred = _keep_top(y_pred, self.top_k)
+            y_pred = _mask_below_top_k(y_pred, self.top_k)
         if self.class_id is not None:
             if y_pred.ndim == 1:
                 raise ShapeError(
@@ -187,28 +190,28 @@ class OutcomeMetric(Metric):
         self.add(count_outcomes(y_true, y_pred, weights, self._thresholds))
 
     def add(self, outcomes: Outcomes) -> None:
-        """Add counted outcomes to the kept ones."""
-        for name in self.kept:
+        """Add counted outcomes to the variables."""
+        for name in self.outcome_names:
             getattr(self, name).assign_add(getattr(outcomes, name))
 
-    def _one_or_each(self, values: jax.Array) -> jax.Array:
+    def _squeeze_single_threshold(self, values: jax.Array) -> jax.Array:
         return values[0] if len(self._thresholds) == 1 else values
 
 
-def _keep_top(y_pred: jax.Array, k: int) -> jax.Array:
-    _, best = jax.lax.top_k(y_pred, k)
-    chosen = jax.nn.one_hot(best, y_pred.shape[-1], dtype=jnp.bool_).any(axis=-2)
-    return jnp.where(chosen, y_pred, _NEVER)
+def _mask_below_top_k(y_pred: jax.Array, k: int) -> jax.Array:
+    _, indices = jax.lax.top_k(y_pred, k)
+    is_top = jax.nn.one_hot(indices, y_pred.shape[-1], dtype=jnp.bool_).any(axis=-2)
+    return jnp.where(is_top, y_pred, _NEGATIVE_SCORE)
 
 
-def _listed(thresholds: Any, default: float) -> list[float]:
+def _as_list(thresholds: Any, default: float) -> list[float]:
     if thresholds is None:
         return [default]
     return list(thresholds) if isinstance(thresholds, (list, tuple)) else [thresholds]
 
 
 class _Count(OutcomeMetric):
-    """The number of one outcome."""
+    """Base class of the metrics that count one outcome."""
 
     arguments: ClassVar[dict[str, Check]] = {"thresholds": optional(thresholds_check)}
 
@@ -216,18 +219,18 @@ class _Count(OutcomeMetric):
         self, thresholds: Any = None, name: str | None = None, dtype: Any = None
     ) -> None:
         super().__init__(name, dtype)
-        self.keep(_listed(thresholds, 0.5))
+        self.add_outcome_variables(_as_list(thresholds, 0.5))
 
     def result(self) -> jax.Array:
-        """The number so far, at each threshold if there are several."""
-        return self._one_or_each(self.kept_values()[0])
+        """Return the count, at each threshold if there are several."""
+        return self._squeeze_single_threshold(self.outcome_values()[0])
 
 
 class TruePositives(_Count):
-    """The number of positives that were found.
+    """Number of true positives.
 
     Args:
-        thresholds: what a prediction must exceed to be positive, a number or a list;
+        thresholds: predictions above it are positive; a number or a list,
             ½ when `None`.
         name: see `Metric`.
         dtype: see `Metric`.
@@ -237,11 +240,11 @@ class TruePositives(_Count):
         2.0
     """
 
-    kept = ("true_positives",)
+    outcome_names = ("true_positives",)
 
 
 class FalsePositives(_Count):
-    """The number of negatives that were taken for positives.
+    """Number of false positives.
 
     Args:
         thresholds: see `TruePositives`.
@@ -253,11 +256,11 @@ class FalsePositives(_Count):
         1.0
     """
 
-    kept = ("false_positives",)
+    outcome_names = ("false_positives",)
 
 
 class TrueNegatives(_Count):
-    """The number of negatives that were recognised.
+    """Number of true negatives.
 
     Args:
         thresholds: see `TruePositives`.
@@ -269,11 +272,11 @@ class TrueNegatives(_Count):
         1.0
     """
 
-    kept = ("true_negatives",)
+    outcome_names = ("true_negatives",)
 
 
 class FalseNegatives(_Count):
-    """The number of positives that were missed.
+    """Number of false negatives.
 
     Args:
         thresholds: see `TruePositives`.
@@ -285,11 +288,11 @@ class FalseNegatives(_Count):
         1.0
     """
 
-    kept = ("false_negatives",)
+    outcome_names = ("false_negatives",)
 
 
 class _Rate(OutcomeMetric):
-    """True positives as a share of them and one other outcome."""
+    """Base class of the ratios of true positives to them and one other outcome."""
 
     arguments: ClassVar[dict[str, Check]] = {
         "thresholds": optional(thresholds_check),
@@ -307,22 +310,24 @@ class _Rate(OutcomeMetric):
     ) -> None:
         super().__init__(name, dtype)
         self.top_k, self.class_id = top_k, class_id
-        self.keep(_listed(thresholds, 0.5 if top_k is None else _NEVER))
+        self.add_outcome_variables(
+            _as_list(thresholds, 0.5 if top_k is None else _NEGATIVE_SCORE)
+        )
 
     def result(self) -> jax.Array:
-        """The share so far, at each threshold if there are several."""
-        found, others = self.kept_values()
-        return self._one_or_each(safe_divide(found, found + others))
+        """Return the ratio, at each threshold if there are several."""
+        tp, other = self.outcome_values()
+        return self._squeeze_single_threshold(safe_divide(tp, tp + other))
 
 
 class Precision(_Rate):
-    """TP / (TP + FP): how many of those called positive are.
+    """Precision: TP / (TP + FP).
 
     Args:
-        thresholds: what a prediction must exceed to be positive, a number or a list;
+        thresholds: predictions above it are positive; a number or a list,
             ½ when `None`.
-        top_k: call the `k` largest predictions of each row positive instead.
-        class_id: the only class to look at.
+        top_k: number of largest predictions of each row that are positive instead.
+        class_id: index of the only class to evaluate.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -331,17 +336,17 @@ class Precision(_Rate):
         0.6667
     """
 
-    kept = ("true_positives", "false_positives")
+    outcome_names = ("true_positives", "false_positives")
 
 
 class Recall(_Rate):
-    """TP / (TP + FN): how many of the positives are found.
+    """Recall: TP / (TP + FN).
 
     Args:
-        thresholds: what a prediction must exceed to be positive, a number or a list;
+        thresholds: predictions above it are positive; a number or a list,
             ½ when `None`.
-        top_k: call the `k` largest predictions of each row positive instead.
-        class_id: the only class to look at.
+        top_k: number of largest predictions of each row that are positive instead.
+        class_id: index of the only class to evaluate.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -350,4 +355,4 @@ class Recall(_Rate):
         0.6667
     """
 
-    kept = ("true_positives", "false_negatives")
+    outcome_names = ("true_positives", "false_negatives")

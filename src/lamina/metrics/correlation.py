@@ -1,4 +1,4 @@
-"""Correlations between truth and prediction."""
+"""Correlations between targets and predictions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ __all__ = [
 
 @op
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
-    """mean((y - ȳ)·(ŷ - mean ŷ)) / (σ(y)·σ(ŷ)) along an axis.
+    """Compute the Pearson correlation along an axis.
+
+    mean((y - ȳ)·(ŷ - mean ŷ)) / (σ(y)·σ(ŷ))
 
     Args:
-        y_true: the right values.
-        y_pred: the predicted values.
-        axis: the axis to compare along.
+        y_true: target values.
+        y_pred: predicted values.
+        axis: the axis to correlate along.
 
     Example:
         >>> r = pearson_correlation([[0.0, 1.0, 0.5]], [[0.1, 0.9, 0.5]])
@@ -35,22 +37,24 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
         1.0
     """
     y_true, y_pred = match_shapes("pearson_correlation", y_true, y_pred)
-    return jnp.mean(_standard(y_true, axis) * _standard(y_pred, axis), axis=axis)
+    return jnp.mean(_standardize(y_true, axis) * _standardize(y_pred, axis), axis=axis)
 
 
-def _standard(x: jax.Array, axis: int) -> jax.Array:
+def _standardize(x: jax.Array, axis: int) -> jax.Array:
     x = x - jnp.mean(x, axis=axis, keepdims=True)
     return x / jnp.std(x, axis=axis, keepdims=True)
 
 
 @op
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
-    """2·cov(y, ŷ) / (σ²(y) + σ²(ŷ) + (ȳ - mean ŷ)² + ε) along an axis.
+    """Compute the concordance correlation along an axis.
+
+    2·cov(y, ŷ) / (σ²(y) + σ²(ŷ) + (ȳ - mean ŷ)² + ε)
 
     Args:
-        y_true: the right values.
-        y_pred: the predicted values.
-        axis: the axis to compare along.
+        y_true: target values.
+        y_pred: predicted values.
+        axis: the axis to correlate along.
 
     Example:
         >>> r = concordance_correlation([[0.0, 1.0]], [[0.0, 0.5]])
@@ -63,21 +67,21 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Arr
     true_mean = jnp.mean(y_true, axis=axis, keepdims=True)
     pred_mean = jnp.mean(y_pred, axis=axis, keepdims=True)
     covariance = (y_true - pred_mean) * (y_pred - pred_mean)
-    spread = (
+    denominator = (
         jnp.var(y_true, axis=axis, keepdims=True)
         + jnp.var(y_pred, axis=axis, keepdims=True)
         + jnp.square(true_mean - pred_mean)
     )
-    return jnp.mean(2.0 * covariance / (spread + epsilon()), axis=axis)
+    return jnp.mean(2.0 * covariance / (denominator + epsilon()), axis=axis)
 
 
 class PearsonCorrelation(MeanMetricWrapper):
-    """The mean Pearson correlation, see `pearson_correlation`.
+    """Pearson correlation metric, see `pearson_correlation`.
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
-        axis: the axis to compare along; 0 for the rows of a batch.
+        axis: the axis to correlate along; 0 for the batch.
 
     Example:
         >>> metric = PearsonCorrelation(axis=0)
@@ -96,12 +100,12 @@ class PearsonCorrelation(MeanMetricWrapper):
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    """The mean concordance correlation, see `concordance_correlation`.
+    """Concordance correlation metric, see `concordance_correlation`.
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
-        axis: the axis to compare along; 0 for the rows of a batch.
+        axis: the axis to correlate along; 0 for the batch.
 
     Example:
         >>> metric = ConcordanceCorrelation(axis=0)

@@ -1,4 +1,4 @@
-"""Means of precision and recall."""
+"""F-scores."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["F1Score", "FBetaScore"]
 
 
 class FBetaScore(Metric):
-    """(1 + β²)·precision·recall / (β²·precision + recall), of each class.
+    """F-beta score: (1 + β²)·precision·recall / (β²·precision + recall).
 
     Args:
-        average: `None` for a score of each class, `"macro"` for their mean,
-            `"weighted"` for their mean by number of positives, `"micro"` to count
-            all classes together.
-        beta: how many times more recall counts than precision.
-        threshold: what a prediction must exceed to be positive; `None` calls the
-            largest prediction of each row positive.
+        average: `None` for the score of each class, `"macro"` for their mean,
+            `"weighted"` for their mean weighted by the number of positives,
+            `"micro"` for the score of all classes counted together.
+        beta: weight of recall relative to precision.
+        threshold: predictions above it are positive; `None` for the largest
+            prediction of each row.
         name: see `Metric`.
         dtype: see `Metric`.
 
     Raises:
-        ShapeError: predictions are not (rows, classes).
+        ShapeError: predictions do not have shape (rows, classes).
 
     Example:
         >>> metric = FBetaScore(beta=2.0, threshold=0.5)
@@ -66,7 +66,7 @@ class FBetaScore(Metric):
         self.built = False
 
     def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
-        """Make the counts, one for each class unless classes are counted together."""
+        """Create the counts, for each class unless `average` is `"micro"`."""
         if self.built:
             return
         if len(y_pred_shape) != 2:
@@ -84,31 +84,31 @@ class FBetaScore(Metric):
         self.built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch."""
+        """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
         self.build(y_true.shape, y_pred.shape)
         if self.threshold is None:
             largest = jnp.max(y_pred, axis=-1, keepdims=True)
-            said = (y_pred >= largest) & (jnp.abs(y_pred) > 1e-9)
+            is_positive = (y_pred >= largest) & (jnp.abs(y_pred) > 1e-9)
         else:
-            said = y_pred > self.threshold
-        said = said.astype(self.dtype)
+            is_positive = y_pred > self.threshold
+        is_positive = is_positive.astype(self.dtype)
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
         weights = broadcast_weights(weights, y_pred.shape)
-        for variable, chosen in (
-            (self.true_positives, said * y_true),
-            (self.false_positives, said * (1 - y_true)),
-            (self.false_negatives, (1 - said) * y_true),
+        for variable, outcome in (
+            (self.true_positives, is_positive * y_true),
+            (self.false_positives, is_positive * (1 - y_true)),
+            (self.false_negatives, (1 - is_positive) * y_true),
             (self.intermediate_weights, y_true),
         ):
-            variable.assign_add(jnp.sum(chosen * weights, axis=self.axis))
+            variable.assign_add(jnp.sum(outcome * weights, axis=self.axis))
 
     def result(self) -> jax.Array:
-        """The score so far, of each class unless averaged."""
-        found = self.true_positives.value
-        precision = found / (found + self.false_positives.value + epsilon())
-        recall = found / (found + self.false_negatives.value + epsilon())
+        """Return the score, of each class unless averaged."""
+        tp = self.true_positives.value
+        precision = tp / (tp + self.false_positives.value + epsilon())
+        recall = tp / (tp + self.false_negatives.value + epsilon())
         square = self.beta**2
         scores = precision * recall / (square * precision + recall + epsilon())
         scores = scores * (1 + square)
@@ -119,7 +119,7 @@ class FBetaScore(Metric):
 
 
 class F1Score(FBetaScore):
-    """2·precision·recall / (precision + recall), of each class.
+    """F1 score: 2·precision·recall / (precision + recall).
 
     Args:
         average: see `FBetaScore`.

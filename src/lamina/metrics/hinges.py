@@ -1,4 +1,4 @@
-"""Margins of maximum-margin classifiers."""
+"""Hinge metrics of maximum-margin classifiers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge"]
 
 
 class Hinge(FunctionMetric):
-    """The mean of max(1 - y·ŷ, 0), with y of -1 and 1 (or of 0 and 1).
+    """Hinge metric: the mean of max(1 - y·ŷ, 0), with y of -1 and 1 (or of 0 and 1).
 
     Example:
         >>> float(Hinge()([[-1.0], [1.0]], [[0.5], [2.0]]))
@@ -20,7 +20,9 @@ class Hinge(FunctionMetric):
 
 
 class SquaredHinge(FunctionMetric):
-    """The mean of max(1 - y·ŷ, 0)², with y of -1 and 1 (or of 0 and 1).
+    """Squared hinge metric: the mean of max(1 - y·ŷ, 0)².
+
+    Targets y are -1 and 1, or 0 and 1.
 
     Example:
         >>> float(SquaredHinge()([[-1.0], [1.0]], [[1.0], [2.0]]))
@@ -31,7 +33,7 @@ class SquaredHinge(FunctionMetric):
 
 
 class CategoricalHinge(FunctionMetric):
-    """The mean margin between the right class and the best wrong one.
+    """Hinge metric for one-hot targets.
 
     Example:
         >>> float(CategoricalHinge()([[0.0, 1.0]], [[0.5, 0.25]]))

@@ -1,4 +1,4 @@
-"""Intersection over union, for images cut into classes."""
+"""Intersection over union for segmentation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
 
 class _Overlap(Metric):
-    """A confusion matrix of classes, and the overlap computed from it."""
+    """Base class of the metrics computed from a confusion matrix of classes."""
 
     arguments: ClassVar[dict[str, Check]] = {
         "num_classes": integer(1, 10**5),
@@ -39,7 +39,7 @@ class _Overlap(Metric):
     ) -> None:
         super().__init__(dtype or "int32", name)
         if not all(0 <= c < num_classes for c in target_class_ids):
-            expected = f"class numbers from 0 to {num_classes - 1}"
+            expected = f"class indices from 0 to {num_classes - 1}"
             kind = type(self).__name__
             raise invalid(kind, "target_class_ids", target_class_ids, expected)
         self.num_classes, self.target_class_ids = num_classes, list(target_class_ids)
@@ -49,7 +49,7 @@ class _Overlap(Metric):
         self.total_cm = self.add_variable(shape, name="total_confusion_matrix")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch."""
+        """Update the state from one batch."""
         y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
         if not self.sparse_y_true:
             y_true = jnp.argmax(y_true, axis=self.axis)
@@ -62,46 +62,47 @@ class _Overlap(Metric):
         weights = broadcast_weights(weights, y_true.shape).reshape(-1)
         if y_true.size != y_pred.size:
             raise ShapeError(
-                f"{type(self).__name__}: y_true holds {y_true.size} classes (shape "
-                f"{y_true.shape}) and y_pred {y_pred.size} (shape {y_pred.shape}). "
-                "Give one class for each prediction; scores need "
+                f"{type(self).__name__}: y_true has {y_true.size} classes (shape "
+                f"{y_true.shape}), but y_pred has {y_pred.size} (shape "
+                f"{y_pred.shape}). Pass one class for each prediction; scores need "
                 "`sparse_y_pred=False`, one-hot targets `sparse_y_true=False`."
             )
         true = y_true.reshape(-1).astype(jnp.int32)
         pred = y_pred.reshape(-1).astype(jnp.int32)
-        known = (true >= 0) & (true < self.num_classes)
-        known &= (pred >= 0) & (pred < self.num_classes)
+        is_valid = (true >= 0) & (true < self.num_classes)
+        is_valid &= (pred >= 0) & (pred < self.num_classes)
         if self.ignore_class is not None:
-            known &= true != self.ignore_class
-        weights = jnp.where(known, weights, 0)
+            is_valid &= true != self.ignore_class
+        weights = jnp.where(is_valid, weights, 0)
         counts = jnp.zeros(self.total_cm.shape, self.dtype)
-        where = (jnp.where(known, true, 0), jnp.where(known, pred, 0))
-        self.total_cm.assign_add(counts.at[where].add(weights))
+        indices = (jnp.where(is_valid, true, 0), jnp.where(is_valid, pred, 0))
+        self.total_cm.assign_add(counts.at[indices].add(weights))
 
     def result(self) -> jax.Array:
-        """The mean of the classes' overlaps so far; unseen classes don't count."""
+        """Return the mean over the classes that occur in the data."""
         matrix = self.total_cm.value
-        both = jnp.diagonal(matrix)
-        either = jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - both
+        intersection = jnp.diagonal(matrix)
+        union = jnp.sum(matrix, axis=0) + jnp.sum(matrix, axis=1) - intersection
         classes = jnp.asarray(self.target_class_ids)
-        both, either = (n[classes].astype(jnp.float32) for n in (both, either))
-        seen = either > 1e-9
-        overlaps = jnp.where(seen, both / (either + epsilon()), 0.0)
-        return jnp.sum(overlaps) / (jnp.sum(seen) + epsilon())
+        intersection = intersection[classes].astype(jnp.float32)
+        union = union[classes].astype(jnp.float32)
+        occurs = union > 1e-9
+        scores = jnp.where(occurs, intersection / (union + epsilon()), 0.0)
+        return jnp.sum(scores) / (jnp.sum(occurs) + epsilon())
 
 
 class IoU(_Overlap):
-    """TP / (TP + FP + FN) of some classes, averaged.
+    """Intersection over union, averaged over some classes: TP / (TP + FP + FN).
 
     Args:
-        num_classes: how many classes there are.
+        num_classes: number of classes.
         target_class_ids: the classes to average over.
         name: see `Metric`.
-        dtype: the counts' type, int32 when `None`.
-        ignore_class: a class number in the targets that marks what does not count.
-        sparse_y_true: whether targets are class numbers, not one-hot.
-        sparse_y_pred: whether predictions are class numbers, not scores.
-        axis: the classes' axis of one-hot targets and scores.
+        dtype: dtype of the counts; int32 when `None`.
+        ignore_class: index of a class whose targets are ignored.
+        sparse_y_true: whether targets are class indices, not one-hot.
+        sparse_y_pred: whether predictions are class indices, not scores.
+        axis: the class axis of one-hot targets and scores.
 
     Example:
         >>> round(float(IoU(2, [0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
@@ -110,13 +111,13 @@ class IoU(_Overlap):
 
 
 class BinaryIoU(_Overlap):
-    """TP / (TP + FP + FN) of chances cut at a threshold.
+    """Intersection over union of probabilities compared with a threshold.
 
     Args:
         target_class_ids: `[0]`, `[1]` or both: the classes to average over.
-        threshold: from where on a chance means 1.
+        threshold: probabilities of at least this predict 1.
         name: see `Metric`.
-        dtype: the counts' type, int32 when `None`.
+        dtype: dtype of the counts; int32 when `None`.
 
     Example:
         >>> metric = BinaryIoU(threshold=0.3)
@@ -135,22 +136,22 @@ class BinaryIoU(_Overlap):
         self.threshold = threshold
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch."""
-        said = jnp.asarray(y_pred, jnp.float32) >= self.threshold
-        self._count(jnp.asarray(y_true), said, sample_weight)
+        """Update the state from one batch."""
+        is_positive = jnp.asarray(y_pred, jnp.float32) >= self.threshold
+        self._count(jnp.asarray(y_true), is_positive, sample_weight)
 
 
 class MeanIoU(_Overlap):
-    """TP / (TP + FP + FN), averaged over all classes.
+    """Intersection over union, averaged over all classes: TP / (TP + FP + FN).
 
     Args:
-        num_classes: how many classes there are.
+        num_classes: number of classes.
         name: see `Metric`.
-        dtype: the counts' type, int32 when `None`.
-        ignore_class: a class number in the targets that marks what does not count.
-        sparse_y_true: whether targets are class numbers, not one-hot.
-        sparse_y_pred: whether predictions are class numbers, not scores.
-        axis: the classes' axis of one-hot targets and scores.
+        dtype: dtype of the counts; int32 when `None`.
+        ignore_class: index of a class whose targets are ignored.
+        sparse_y_true: whether targets are class indices, not one-hot.
+        sparse_y_pred: whether predictions are class indices, not scores.
+        axis: the class axis of one-hot targets and scores.
 
     Example:
         >>> round(float(MeanIoU(2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
@@ -174,16 +175,16 @@ class MeanIoU(_Overlap):
 
 
 class OneHotIoU(_Overlap):
-    """`IoU` for one-hot targets.
+    """Intersection over union for one-hot targets, averaged over some classes.
 
     Args:
-        num_classes: how many classes there are.
+        num_classes: number of classes.
         target_class_ids: the classes to average over.
         name: see `Metric`.
-        dtype: the counts' type, int32 when `None`.
-        ignore_class: a class number that marks what does not count.
-        sparse_y_pred: whether predictions are class numbers, not scores.
-        axis: the classes' axis.
+        dtype: dtype of the counts; int32 when `None`.
+        ignore_class: index of a class whose targets are ignored.
+        sparse_y_pred: whether predictions are class indices, not scores.
+        axis: the class axis.
 
     Example:
         >>> metric = OneHotIoU(2, [0])
@@ -208,15 +209,15 @@ class OneHotIoU(_Overlap):
 
 
 class OneHotMeanIoU(_Overlap):
-    """`MeanIoU` for one-hot targets.
+    """Intersection over union for one-hot targets, averaged over all classes.
 
     Args:
-        num_classes: how many classes there are.
+        num_classes: number of classes.
         name: see `Metric`.
-        dtype: the counts' type, int32 when `None`.
-        ignore_class: a class number that marks what does not count.
-        sparse_y_pred: whether predictions are class numbers, not scores.
-        axis: the classes' axis.
+        dtype: dtype of the counts; int32 when `None`.
+        ignore_class: index of a class whose targets are ignored.
+        sparse_y_pred: whether predictions are class indices, not scores.
+        axis: the class axis.
 
     Example:
         >>> metric = OneHotMeanIoU(2)

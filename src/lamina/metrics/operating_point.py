@@ -1,4 +1,4 @@
-"""The best of one rate where another one is held."""
+"""Metrics at an operating point: the best rate subject to a minimum of another."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = [
 ]
 
 
-class _BestAt(OutcomeMetric):
-    """The best of one rate at the thresholds where another one is high enough."""
+class _OperatingPoint(OutcomeMetric):
+    """Base class of the metrics at an operating point."""
 
     arguments: ClassVar[dict[str, Check]] = {
         "num_thresholds": integer(1, 10**6),
@@ -34,39 +34,42 @@ class _BestAt(OutcomeMetric):
 
     def __init__(
         self,
-        least: float,
+        minimum: float,
         num_thresholds: int,
         class_id: int | None,
         name: str | None,
         dtype: Any,
     ) -> None:
         super().__init__(name, dtype)
-        self.least, self.class_id = least, class_id
+        self.minimum, self.class_id = minimum, class_id
         self.num_thresholds = num_thresholds
-        self.keep([0.5] if num_thresholds == 1 else np.linspace(0, 1, num_thresholds))
+        self.add_outcome_variables(
+            [0.5] if num_thresholds == 1 else np.linspace(0, 1, num_thresholds)
+        )
 
     def rates(self) -> dict[str, jax.Array]:
-        """Recall, specificity and precision at each threshold."""
-        tp, fp, tn, fn = self.kept_values()
+        """Return recall, specificity and precision at each threshold."""
+        tp, fp, tn, fn = self.outcome_values()
         return {
             "recall": safe_divide(tp, tp + fn),
             "specificity": safe_divide(tn, tn + fp),
             "precision": safe_divide(tp, tp + fp),
         }
 
-    def best(self, wanted: str, held: str) -> jax.Array:
-        """The largest `wanted` where `held` is at least what was asked for."""
+    def best(self, objective: str, constraint: str) -> jax.Array:
+        """Return the largest `objective` where `constraint` is at least the minimum."""
         rates = self.rates()
-        return jnp.max(jnp.where(rates[held] >= self.least, rates[wanted], 0.0))
+        is_feasible = rates[constraint] >= self.minimum
+        return jnp.max(jnp.where(is_feasible, rates[objective], 0.0))
 
 
-class SensitivityAtSpecificity(_BestAt):
-    """The best sensitivity TP / (TP + FN) at a given specificity TN / (TN + FP).
+class SensitivityAtSpecificity(_OperatingPoint):
+    """Best sensitivity TP / (TP + FN) at a given specificity TN / (TN + FP).
 
     Args:
-        specificity: what to hold, from 0 to 1.
-        num_thresholds: how many thresholds to try.
-        class_id: the only class to look at.
+        specificity: required minimum, from 0 to 1.
+        num_thresholds: number of evenly spaced thresholds.
+        class_id: index of the only class to evaluate.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -88,17 +91,17 @@ class SensitivityAtSpecificity(_BestAt):
         self.specificity = specificity
 
     def result(self) -> jax.Array:
-        """The best sensitivity so far."""
+        """Return the best sensitivity."""
         return self.best("recall", "specificity")
 
 
-class SpecificityAtSensitivity(_BestAt):
-    """The best specificity TN / (TN + FP) at a given sensitivity TP / (TP + FN).
+class SpecificityAtSensitivity(_OperatingPoint):
+    """Best specificity TN / (TN + FP) at a given sensitivity TP / (TP + FN).
 
     Args:
-        sensitivity: what to hold, from 0 to 1.
-        num_thresholds: how many thresholds to try.
-        class_id: the only class to look at.
+        sensitivity: required minimum, from 0 to 1.
+        num_thresholds: number of evenly spaced thresholds.
+        class_id: index of the only class to evaluate.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -120,17 +123,17 @@ class SpecificityAtSensitivity(_BestAt):
         self.sensitivity = sensitivity
 
     def result(self) -> jax.Array:
-        """The best specificity so far."""
+        """Return the best specificity."""
         return self.best("specificity", "recall")
 
 
-class PrecisionAtRecall(_BestAt):
-    """The best precision TP / (TP + FP) at a given recall TP / (TP + FN).
+class PrecisionAtRecall(_OperatingPoint):
+    """Best precision TP / (TP + FP) at a given recall TP / (TP + FN).
 
     Args:
-        recall: what to hold, from 0 to 1.
-        num_thresholds: how many thresholds to try.
-        class_id: the only class to look at.
+        recall: required minimum, from 0 to 1.
+        num_thresholds: number of evenly spaced thresholds.
+        class_id: index of the only class to evaluate.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -152,17 +155,17 @@ class PrecisionAtRecall(_BestAt):
         self.recall = recall
 
     def result(self) -> jax.Array:
-        """The best precision so far."""
+        """Return the best precision."""
         return self.best("precision", "recall")
 
 
-class RecallAtPrecision(_BestAt):
-    """The best recall TP / (TP + FN) at a given precision TP / (TP + FP).
+class RecallAtPrecision(_OperatingPoint):
+    """Best recall TP / (TP + FN) at a given precision TP / (TP + FP).
 
     Args:
-        precision: what to hold, from 0 to 1.
-        num_thresholds: how many thresholds to try.
-        class_id: the only class to look at.
+        precision: required minimum, from 0 to 1.
+        num_thresholds: number of evenly spaced thresholds.
+        class_id: index of the only class to evaluate.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -184,5 +187,5 @@ class RecallAtPrecision(_BestAt):
         self.precision = precision
 
     def result(self) -> jax.Array:
-        """The best recall so far."""
+        """Return the best recall."""
         return self.best("recall", "precision")

@@ -1,4 +1,4 @@
-"""Crossentropies and other distances between distributions."""
+"""Crossentropies and other divergences between distributions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
 
 
 class KLDivergence(FunctionMetric):
-    """The mean of Σ y·log(y / ŷ).
+    """Kullback-Leibler divergence metric: the mean of Σ y·log(y / ŷ).
 
     Example:
         >>> round(float(KLDivergence()([[0.5, 0.5]], [[0.25, 0.75]])), 4)
@@ -29,7 +29,7 @@ class KLDivergence(FunctionMetric):
 
 
 class Poisson(FunctionMetric):
-    """The mean of ŷ - y·log(ŷ).
+    """Poisson metric: the mean of ŷ - y·log(ŷ).
 
     Example:
         >>> round(float(Poisson()([[2.0], [0.0]], [[1.0], [1.0]])), 4)
@@ -40,13 +40,13 @@ class Poisson(FunctionMetric):
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
-    """The mean of -(y·log(p) + (1 - y)·log(1 - p)).
+    """Binary crossentropy metric: the mean of -(y·log(p) + (1 - y)·log(1 - p)).
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
         from_logits: whether predictions are logits.
-        label_smoothing: moves targets this share of the way to ½.
+        label_smoothing: fraction by which targets move towards ½.
 
     Example:
         >>> round(float(BinaryCrossentropy()([[1.0], [0.0]], [[0.8], [0.5]])), 4)
@@ -76,14 +76,14 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
-    """The mean of -Σ y·log(p), with one-hot targets.
+    """Crossentropy metric for one-hot targets: the mean of -Σ y·log(p).
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
         from_logits: whether predictions are logits.
-        label_smoothing: moves targets this share of the way to uniform.
-        axis: the classes' axis.
+        label_smoothing: fraction by which targets move towards uniformity.
+        axis: the class axis.
 
     Example:
         >>> metric = CategoricalCrossentropy()
@@ -114,15 +114,15 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """The mean of -log(p[y]), with class numbers.
+    """Crossentropy metric for class indices: the mean of -log(p[y]).
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
         from_logits: whether predictions are logits.
-        ignore_class: a class number whose loss is 0; with weights, as in Keras, it
-            does not count at all.
-        axis: the classes' axis.
+        ignore_class: index of a class whose loss is 0; with weights, as in Keras,
+            its targets are ignored.
+        axis: the class axis.
 
     Example:
         >>> metric = SparseCategoricalCrossentropy()

@@ -23,7 +23,7 @@ __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
 
 def masked_weights(weights: Any, mask: Any, dtype: Any) -> Any:
-    """Weights that are zero where the mask is false."""
+    """Return weights that are zero where the mask is false."""
     if mask is None:
         return weights
     mask = jnp.asarray(mask, dtype)
@@ -33,7 +33,7 @@ def masked_weights(weights: Any, mask: Any, dtype: Any) -> Any:
 
 
 class Sum(Metric):
-    """The sum of all values, or of values times weights.
+    """Sum of all values, or of values times weights.
 
     Args:
         name: see `Metric`.
@@ -49,7 +49,7 @@ class Sum(Metric):
         self.total = self.add_variable((), name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Take in some values."""
+        """Update the state from an array of values."""
         values = jnp.asarray(values, self.dtype)
         if sample_weight is not None:
             weights = jnp.asarray(sample_weight, self.dtype)
@@ -57,12 +57,12 @@ class Sum(Metric):
         self.total.assign_add(jnp.sum(values))
 
     def result(self) -> jax.Array:
-        """The sum so far."""
+        """Return the sum."""
         return self.total.value
 
 
 class Average(Metric):
-    """Base of the metrics that are a mean: the sum of what counts, and its number.
+    """Base class of the metrics that are a mean: a total divided by a count.
 
     Args:
         name: see `Metric`.
@@ -75,11 +75,11 @@ class Average(Metric):
         self.count = self.add_variable((), name="count")
 
     def add(self, values: Any, sample_weight: Any = None) -> None:
-        """Add rows, each counting as the mean of what it holds."""
+        """Add values; each row adds its mean to the total and 1 to the count."""
         mask = get_mask(values)
         values = jnp.asarray(values, self.dtype)
-        # As in Keras, the mask that `ignore_class` puts on values counts only where
-        # there are weights.
+        # As in Keras, the mask that `ignore_class` sets on values has an effect only
+        # with weights.
         if sample_weight is None:
             count: Any = values.shape[0] if values.ndim else 1
         else:
@@ -94,12 +94,12 @@ class Average(Metric):
         self.count.assign_add(count)
 
     def result(self) -> jax.Array:
-        """The mean so far, 0 before the first value."""
+        """Return the mean, or 0 before the first update."""
         return safe_divide(self.total.value, self.count.value)
 
 
 class Mean(Average):
-    """The mean over rows, each row being the mean of what it holds.
+    """Mean over rows, each of which is averaged first.
 
     Args:
         name: see `Metric`.
@@ -117,15 +117,16 @@ class Mean(Average):
         super().__init__(name, dtype)
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Take in some values, one row for each sample."""
+        """Update the state from values, with one row for each sample."""
         self.add(values, sample_weight)
 
 
 class MeanMetricWrapper(Average):
-    """The mean of a function of truth and prediction.
+    """Mean of a function of targets and predictions.
 
     Args:
-        fn: a function of `(y_true, y_pred)`; a value for each row or element.
+        fn: a function of `(y_true, y_pred)` that returns a value for each row or
+            element.
         name: see `Metric`.
         dtype: see `Metric`.
         **kwargs: further arguments of `fn`.
@@ -150,13 +151,13 @@ class MeanMetricWrapper(Average):
         self.options = kwargs
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch."""
+        """Update the state from one batch."""
         mask = get_mask(y_pred)
         y_pred = jnp.asarray(y_pred)
         if is_float(y_pred.dtype):
             y_pred = y_pred.astype(jnp.promote_types(y_pred.dtype, self.dtype))
-        pair = match_ranks(jnp.asarray(y_true), y_pred)
-        values = self.fn(*pair, **self.options)
+        y_true, y_pred = match_ranks(jnp.asarray(y_true), y_pred)
+        values = self.fn(y_true, y_pred, **self.options)
         self.add(values, masked_weights(sample_weight, mask, self.dtype))
 
     def get_config(self) -> dict[str, Any]:
@@ -167,10 +168,10 @@ class MeanMetricWrapper(Average):
 
 
 class FunctionMetric(MeanMetricWrapper):
-    """Base of the metrics that are the mean of one function without options.
+    """Base class of the metrics that average one function without options.
 
     Args:
-        name: shown in logs; the function's name when `None`.
+        name: name in logs; the function's name when `None`.
         dtype: see `Metric`.
     """
 

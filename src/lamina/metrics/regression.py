@@ -1,4 +1,4 @@
-"""Errors and agreement of predicted numbers."""
+"""Regression metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class MeanSquaredError(FunctionMetric):
-    """The mean of (y - ŷ)².
+    """Mean squared error metric: the mean of (y - ŷ)².
 
     Example:
         >>> float(MeanSquaredError()([[0.0], [1.0]], [[1.0], [1.0]]))
@@ -40,7 +40,7 @@ class MeanSquaredError(FunctionMetric):
 
 
 class MeanAbsoluteError(FunctionMetric):
-    """The mean of |y - ŷ|.
+    """Mean absolute error metric: the mean of |y - ŷ|.
 
     Example:
         >>> float(MeanAbsoluteError()([[0.0], [1.0]], [[3.0], [1.0]]))
@@ -51,7 +51,7 @@ class MeanAbsoluteError(FunctionMetric):
 
 
 class MeanAbsolutePercentageError(FunctionMetric):
-    """The mean of 100 |y - ŷ| / |y|.
+    """Mean absolute percentage error metric: the mean of 100 |y - ŷ| / |y|.
 
     Example:
         >>> float(MeanAbsolutePercentageError()([[2.0], [4.0]], [[1.0], [4.0]]))
@@ -62,7 +62,7 @@ class MeanAbsolutePercentageError(FunctionMetric):
 
 
 class MeanSquaredLogarithmicError(FunctionMetric):
-    """The mean of (log(y + 1) - log(ŷ + 1))².
+    """Mean squared logarithmic error metric: the mean of (log(y + 1) - log(ŷ + 1))².
 
     Example:
         >>> metric = MeanSquaredLogarithmicError()
@@ -74,7 +74,7 @@ class MeanSquaredLogarithmicError(FunctionMetric):
 
 
 class LogCoshError(MeanMetricWrapper):
-    """The mean of log(cosh(ŷ - y)).
+    """Log-cosh metric: the mean of log(cosh(ŷ - y)).
 
     Args:
         name: see `Metric`.
@@ -90,7 +90,7 @@ class LogCoshError(MeanMetricWrapper):
 
 
 class RootMeanSquaredError(Average):
-    """The square root of the mean of (y - ŷ)² over everything seen.
+    """Root mean squared error metric: the square root of the mean of (y - ŷ)².
 
     Args:
         name: see `Metric`.
@@ -107,13 +107,13 @@ class RootMeanSquaredError(Average):
         super().__init__(name, dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch."""
+        """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes("RootMeanSquaredError", y_true, y_pred)
         self.add(jnp.square(y_pred - y_true), sample_weight)
 
     def result(self) -> jax.Array:
-        """The root of the mean so far."""
+        """Return the square root of the mean."""
         return jnp.sqrt(super().result())
 
 
@@ -122,12 +122,12 @@ def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
 
 
 class CosineSimilarity(MeanMetricWrapper):
-    """The mean cosine between truth and prediction: 1 for the same direction.
+    """Mean cosine similarity metric: 1 for vectors of the same direction.
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
-        axis: the vectors' axis.
+        axis: the axis of the vectors.
 
     Example:
         >>> float(CosineSimilarity()([[0.0, 2.0]], [[0.0, 1.0]]))
@@ -147,13 +147,13 @@ class CosineSimilarity(MeanMetricWrapper):
 
 
 class R2Score(Metric):
-    """1 - Σ(y - ŷ)² / Σ(y - ȳ)²: the share of the variance that is explained.
+    """Coefficient of determination R²: 1 - Σ(y - ŷ)² / Σ(y - ȳ)².
 
     Args:
         class_aggregation: `"uniform_average"` or `"variance_weighted_average"` of the
-            outputs' scores, or `None` for one score each.
+            scores of the outputs, or `None` for the score of each.
         num_regressors: the number p of inputs, for the adjusted score
-            1 - (1 - R²)(n - 1) / (n - p - 1); 0 for the plain one.
+            1 - (1 - R²)(n - 1) / (n - p - 1); 0 for no adjustment.
         name: see `Metric`.
         dtype: see `Metric`.
 
@@ -183,13 +183,13 @@ class R2Score(Metric):
         self.built = False
 
     def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
-        """Make a sum of each kind for every output."""
+        """Create the sums, one for each output."""
         if self.built:
             return
         if not 1 <= len(y_pred_shape) <= 2:
             raise ShapeError(
                 "R2Score needs predictions of shape (rows, outputs). Received shape "
-                f"{tuple(y_pred_shape)}. Flatten them, or choose another metric."
+                f"{tuple(y_pred_shape)}. Flatten them, or use another metric."
             )
         outputs = tuple(y_pred_shape[1:]) or (1,)
         self.squared_sum = self.add_variable(outputs, name="squared_sum")
@@ -199,7 +199,7 @@ class R2Score(Metric):
         self.built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch."""
+        """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes("R2Score", y_true, y_pred)
         self.build(y_true.shape, y_pred.shape)
@@ -219,7 +219,7 @@ class R2Score(Metric):
         self.num_samples.assign_add(math.prod(y_true.shape))
 
     def result(self) -> jax.Array:
-        """The score so far; not a number while all targets are equal."""
+        """Return the score; NaN if all targets are equal."""
         total = self.sum.value
         variance = self.squared_sum.value - total * (total / self.count.value)
         scores = 1.0 - self.total_mse.value / variance
@@ -231,7 +231,7 @@ class R2Score(Metric):
         if not self.num_regressors:
             return scores
         n = self.num_samples.value
-        freedom = n - self.num_regressors - 1.0
-        adjusted = 1.0 - (1.0 - scores) * (n - 1.0) / jnp.maximum(freedom, 1.0)
-        # With no more samples than inputs there is nothing to adjust by.
-        return jnp.where(freedom > 0, adjusted, scores)
+        degrees = n - self.num_regressors - 1.0
+        adjusted = 1.0 - (1.0 - scores) * (n - 1.0) / jnp.maximum(degrees, 1.0)
+        # Without degrees of freedom the adjusted score is undefined.
+        return jnp.where(degrees > 0, adjusted, scores)

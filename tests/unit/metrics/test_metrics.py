@@ -1,4 +1,4 @@
-"""What metrics do beyond their formulas: as pure functions, in loops, on odd input."""
+"""Stateless calls, device loops, shapes, masks and names of metrics."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make(kind, **options):
 
 
 def data_for(kind):
-    """Four batches that the metric can take."""
+    """Return four batches of valid arguments."""
     name = kind.__name__
     if name in ("Mean", "Sum"):
         return (floats(4, 6),)
@@ -51,7 +51,7 @@ def data_for(kind):
 
 
 @by_name
-def test_a_loop_on_the_device_gathers_the_same(kind):
+def test_device_loop_equals_eager_updates(kind):
     batches = [jnp.asarray(x) for x in data_for(kind)]
     metric = make(kind)
     metric.build(batches[0].shape[1:], batches[-1].shape[1:])
@@ -81,7 +81,7 @@ def test_config_round_trip(kind):
 
 
 @by_name
-def test_bad_arguments_are_refused_by_name(kind):
+def test_invalid_arguments_are_named_in_the_error(kind):
     for argument, check in kind.arguments.items():
         if argument not in kind.__init__.__code__.co_varnames:
             continue
@@ -91,7 +91,7 @@ def test_bad_arguments_are_refused_by_name(kind):
 
 
 @by_name
-def test_reset_forgets_everything(kind):
+def test_reset_restores_the_initial_state(kind):
     batch = [x[0] for x in data_for(kind)]
     metric = make(kind)
     first = metric(*batch)
@@ -104,7 +104,7 @@ def test_reset_forgets_everything(kind):
     np.testing.assert_array_equal(metric.result(), first)
 
 
-def test_making_metrics_compiles_nothing(caplog):
+def test_creating_metrics_compiles_nothing(caplog):
     jax.config.update("jax_log_compiles", True)
     try:
         with caplog.at_level(logging.WARNING, "jax"):
@@ -127,7 +127,7 @@ def test_variables_made_while_tracing_hold_arrays():
     assert [v.numpy().tolist() for v in metric.variables] == [[0.0] * 3] * 4
 
 
-def test_short_floats_are_measured_in_float32():
+def test_16_bit_predictions_are_accumulated_in_float32():
     scores = jnp.asarray(np.eye(300)[[299, 257]], jnp.bfloat16)
     accuracy = metrics.SparseCategoricalAccuracy()
     assert float(accuracy([299, 256], scores)) == 0.5
@@ -155,14 +155,14 @@ def test_short_floats_are_measured_in_float32():
         ("PearsonCorrelation", (4, 3), (4, 2)),
     ],
 )
-def test_shapes_are_never_broadcast(kind, true, pred):
+def test_mismatched_shapes_are_not_broadcast(kind, true, pred):
     with pytest.raises(ShapeError) as caught:
         getattr(metrics, kind)().update_state(np.ones(true), np.ones(pred))
     assert str(true) in str(caught.value)
     assert str(pred) in str(caught.value)
 
 
-def test_a_function_sees_targets_of_the_predictions_rank():
+def test_wrapped_function_receives_targets_of_equal_rank():
     def distance(y_true, y_pred):
         return abs(y_true - y_pred)
 
@@ -170,7 +170,7 @@ def test_a_function_sees_targets_of_the_predictions_rank():
     assert float(metric(np.array([0.0, 1.0]), np.array([[0.0], [3.0]]))) == 1.0
 
 
-def test_masked_steps_do_not_count():
+def test_masked_steps_are_ignored():
     labels, scores = ints(2, 3, below=4), jnp.asarray(probabilities(2, 3, 4))
     mask = np.array([[True, True, False], [True, False, False]])
     set_mask(scores, jnp.asarray(mask))
@@ -184,7 +184,7 @@ def test_masked_steps_do_not_count():
     assert np.isclose(accuracy(labels, scores, rows), expected)
 
 
-def test_a_metric_owns_the_metrics_it_holds():
+def test_nested_metrics_are_tracked():
     class Spread(metrics.Metric):
         def __init__(self, name="spread"):
             super().__init__(name=name)
@@ -211,7 +211,7 @@ def test_a_metric_owns_the_metrics_it_holds():
     assert float(metric.result()["seen"]) == 0.0
 
 
-def test_names():
+def test_get_finds_metrics_by_name():
     for name in ("mae", "MAE", "mean_absolute_error", "MeanAbsoluteError"):
         assert isinstance(metrics.get(name), metrics.MeanAbsoluteError)
     assert isinstance(metrics.get("binary_accuracy"), metrics.BinaryAccuracy)
@@ -223,44 +223,47 @@ def test_names():
 
 
 @pytest.mark.parametrize("by_label", [False, True])
-def test_buckets_count_what_comparison_counts(by_label):
+def test_bucketed_counts_equal_compared_counts(by_label):
     grid = np.linspace(0, 1, 11)
     y_pred = np.concatenate([floats(30, 2, low=0), [[0, 1], [1, 0]]]).astype("float32")
     y_true, weights = ints(32, 2, below=2), floats(32, 2, low=0, seed=3)
     bucketed = count_outcomes(y_true, y_pred, weights, grid, by_label)
-    # A further threshold makes the grid uneven, and so each one is compared with.
+    # A further threshold makes the grid uneven, and so comparison is used.
     compared = count_outcomes(y_true, y_pred, weights, np.append(grid, 2.0), by_label)
     for fast, plain in zip(bucketed, compared, strict=True):
         np.testing.assert_allclose(fast, plain[:-1], atol=1e-5)
 
 
-def test_tradeoffs_by_their_definition():
+def test_operating_points_follow_the_definition():
     y_true, y_pred = ints(60, below=2), floats(60, low=0, seed=1)
     points = []
     for threshold in np.linspace(0, 1, 50):
-        said = y_pred > threshold
-        tp, fp = (said & (y_true == 1)).sum(), (said & (y_true == 0)).sum()
+        is_positive = y_pred > threshold
+        tp, fp = (
+            (is_positive & (y_true == 1)).sum(),
+            (is_positive & (y_true == 0)).sum(),
+        )
         recall = tp / (y_true == 1).sum()
         specificity = 1 - fp / (y_true == 0).sum()
         points.append((recall, specificity, tp / max(tp + fp, 1)))
     recall, specificity, precision = np.array(points).T
-    for kind, held, wanted in (
+    for kind, constraint, objective in (
         ("SensitivityAtSpecificity", specificity, recall),
         ("SpecificityAtSensitivity", recall, specificity),
         ("PrecisionAtRecall", recall, precision),
         ("RecallAtPrecision", precision, recall),
     ):
         metric = getattr(metrics, kind)(0.55, num_thresholds=50)
-        expected = wanted[held >= 0.55].max()
+        expected = objective[constraint >= 0.55].max()
         np.testing.assert_allclose(metric(y_true, y_pred), expected, rtol=1e-6)
 
 
-def test_gains_of_a_perfect_classifier():
+def test_prgain_of_a_perfect_classifier_is_1():
     metric = metrics.AUC(curve="PRGAIN")
     assert np.isclose(metric([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), 1.0)
 
 
-def test_overlaps_by_their_definition():
+def test_iou_follows_the_definition():
     y_true, y_pred = ints(5, 6, below=3), ints(5, 6, below=3, seed=1)
     overlaps = [
         ((y_true == c) & (y_pred == c)).sum() / ((y_true == c) | (y_pred == c)).sum()
@@ -271,15 +274,15 @@ def test_overlaps_by_their_definition():
     assert np.isclose(some, np.mean([overlaps[0], overlaps[2]]))
     hot = metrics.OneHotMeanIoU(3)(np.eye(3)[y_true], np.eye(3)[y_pred])
     assert np.isclose(hot, np.mean(overlaps))
-    kept = y_true != 1
+    is_valid = y_true != 1
     ignoring = metrics.IoU(3, [0], ignore_class=1)(y_true, y_pred)
-    union = ((y_true == 0) | (y_pred == 0)) & kept
+    union = ((y_true == 0) | (y_pred == 0)) & is_valid
     assert np.isclose(ignoring, ((y_true == 0) & (y_pred == 0)).sum() / union.sum())
     with pytest.raises(ArgumentError, match="target_class_ids"):
         metrics.IoU(3, [3])
 
 
-def test_correlations_by_numpy():
+def test_correlations_equal_numpy():
     y_true, y_pred = floats(20, 1), floats(20, 1, seed=1)
     pearson = np.corrcoef(y_true[:, 0], y_pred[:, 0])[0, 1]
     metric = metrics.PearsonCorrelation(axis=0)
@@ -292,11 +295,11 @@ def test_correlations_by_numpy():
     np.testing.assert_allclose(metric(y_true, y_pred), expected, rtol=1e-4)
 
 
-class Held(metrics.Metric):
-    """Returns its variable itself."""
+class VariableResult(metrics.Metric):
+    """A metric whose result is its variable."""
 
     def __init__(self):
-        super().__init__(name="held")
+        super().__init__(name="variable_result")
         self.total = self.add_weight((), "zeros", name="total")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -307,13 +310,13 @@ class Held(metrics.Metric):
 
 
 def test_result_may_be_a_variable():
-    assert isinstance(Held()([0.0], [2.0]), jax.Array)
+    assert isinstance(VariableResult()([0.0], [2.0]), jax.Array)
     model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Flatten()])
-    model.compile(None, "mse", metrics=[Held()])
+    model.compile(None, "mse", metrics=[VariableResult()])
     x = np.ones((4, 2), "float32")
     logs = model.evaluate(x, x, verbose=0, return_dict=True)
-    assert logs["held"] == 8.0
-    assert not isinstance(logs["held"], Variable)
+    assert logs["variable_result"] == 8.0
+    assert not isinstance(logs["variable_result"], Variable)
 
 
 # Keras 3.15.1's results.
@@ -338,6 +341,6 @@ def test_weights_are_broadcast_as_in_keras(name):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_thresholds_are_known_before_the_labels_are():
+def test_thresholds_are_known_before_build():
     metric = metrics.AUC(thresholds=[0.5], multi_label=True)
     np.testing.assert_allclose(metric.thresholds, [0, 0.5, 1], atol=1e-6)

@@ -1,4 +1,4 @@
-"""The names that an error offers."""
+"""Names listed by errors of unknown losses and metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lamina.errors import UnknownNameError
 
 
 @pytest.mark.parametrize("namespace", [losses, metrics])
-def test_errors_offer_readable_names(namespace):
+def test_errors_list_readable_names(namespace):
     with pytest.raises(UnknownNameError) as caught:
         namespace.get("unknown")
     names = str(caught.value).partition("Known names: ")[2].rstrip(".").split(", ")
@@ -17,12 +17,12 @@ def test_errors_offer_readable_names(namespace):
     assert "mse" in names
 
 
-def test_classes_are_offered_under_their_own_name_where_it_is_clearer():
+def test_errors_suggest_class_names_with_acronyms():
     with pytest.raises(UnknownNameError, match="Did you mean 'IoU'"):
         metrics.get("ious")
 
 
-def test_functions_of_losses_are_functions_of_metrics():
+def test_losses_and_metrics_share_functions():
     shared = set(losses.__all__) & set(metrics.__all__)
     functions = {n for n in shared if n.islower()} - {"get", "serialize", "deserialize"}
     assert "hinge" in functions
