@@ -1,10 +1,9 @@
 """Functions on arrays, variables and symbolic tensors, named as in `keras.ops`.
 
-An op is a short function of JAX arrays in the file of its family, under `@op`, which
-lets it take variables and record itself on symbolic tensors, shapes included. To add
-one: write it, add its name to the file's `__all__`, and give it a case in the tests.
-Element types mix as in `jax.numpy`. A form that is faster on one platform goes into
-`kernels`.
+An op is a function of JAX arrays under `@op`, which lets it take variables and symbolic
+tensors. To add an op: write the function, add its name to the file's `__all__`, and add
+a case to the tests. Types are promoted as in `jax.numpy`. A faster implementation for
+one platform goes into `kernels`.
 """
 
 from __future__ import annotations

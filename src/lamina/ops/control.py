@@ -1,4 +1,4 @@
-"""Choices and loops that run on the device."""
+"""Conditionals and loops that run on the device."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = [
 def associative_scan(
     f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
 ) -> Any:
-    """Running totals of an associative function of two, in logarithmic depth.
+    """Compute the prefix results of an associative function in logarithmic depth.
 
     Args:
         f: combines two elements, or trees of them, into one.
         elems: an array or a tree of arrays.
-        reverse: whether to begin at the end.
-        axis: which axis to go along.
+        reverse: whether to start at the end.
+        axis: the axis to scan.
 
     Example:
         >>> associative_scan(lambda a, b: a + b, jax.numpy.arange(4)).tolist()
@@ -45,7 +45,7 @@ def associative_scan(
 
 @op
 def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """The result of one of two functions, which must agree in shapes and types."""
+    """Call one of two functions, whose results agree in shape and dtype."""
     return lax.cond(array_of(pred), true_fn, false_fn)
 
 
@@ -53,7 +53,7 @@ def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) 
 def fori_loop(
     lower: Tensor, upper: Tensor, body_fun: Callable[[Any, Any], Any], init_val: Any
 ) -> Any:
-    """`value = body_fun(i, value)` for i from `lower` to `upper - 1`.
+    """Run `value = body_fun(i, value)` for i from `lower` to `upper - 1`.
 
     Example:
         >>> int(fori_loop(0, 5, lambda i, total: total + i, 0))
@@ -64,7 +64,7 @@ def fori_loop(
 
 @op
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
-    """f of each slice along the first axis, one after another."""
+    """Call f on each slice along the first axis, one after another."""
     return lax.map(f, xs)
 
 
@@ -77,15 +77,15 @@ def scan(
     reverse: bool = False,
     unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
-    """`carry, y = f(carry, x)` for each x along the first axis.
+    """Run `carry, y = f(carry, x)` for each x along the first axis.
 
     Args:
         f: takes the carry and a slice of `xs`; returns the next carry and an output.
-        init: the first carry.
-        xs: an array or a tree of arrays; `None` to go `length` times without.
-        length: how many times, when `xs` does not tell.
-        reverse: whether to begin at the end.
-        unroll: how many rounds to write out in the compiled loop.
+        init: the initial carry.
+        xs: an array or a tree of arrays; `None` for `length` steps without inputs.
+        length: number of steps, if `xs` is `None`.
+        reverse: whether to start at the end.
+        unroll: number of steps to unroll in the compiled loop.
 
     Returns:
         The last carry, and the outputs stacked along a new first axis.
@@ -100,7 +100,7 @@ def scan(
 
 @op
 def stop_gradient(variable: Tensor) -> jax.Array:
-    """The same value, a constant to differentiation."""
+    """Return the value as a constant for differentiation."""
     return lax.stop_gradient(array_of(variable))
 
 
@@ -108,13 +108,13 @@ def stop_gradient(variable: Tensor) -> jax.Array:
 def switch(
     index: Tensor, branches: Sequence[Callable[..., Any]], *operands: Any
 ) -> Any:
-    """`branches[index](*operands)`; an index out of range takes the nearest branch."""
+    """Call `branches[index](*operands)`; an index out of range is clipped."""
     return lax.switch(array_of(index), branches, *operands)
 
 
 @op
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
-    """The function of each slice along the first axis, all at once."""
+    """Call a function on all slices along the first axis at once."""
     return jax.vmap(function)(elements)
 
 
@@ -125,32 +125,32 @@ def while_loop(
     loop_vars: Any,
     maximum_iterations: int | None = None,
 ) -> Any:
-    """`loop_vars = body(*loop_vars)` while `cond(*loop_vars)` is true.
+    """Run `loop_vars = body(*loop_vars)` while `cond(*loop_vars)` is true.
 
     Args:
-        cond: takes the loop's variables, returns a truth value.
-        body: takes the loop's variables, returns the next ones.
+        cond: takes the loop variables, returns a boolean.
+        body: takes the loop variables, returns their next values.
         loop_vars: a tuple or list of arrays, or one array.
-        maximum_iterations: a limit, whatever `cond` says.
+        maximum_iterations: maximum number of iterations.
 
     Example:
         >>> int(while_loop(lambda n: n < 100, lambda n: n * 3, 1))
         243
     """
-    several = isinstance(loop_vars, (tuple, list))
+    is_sequence = isinstance(loop_vars, (tuple, list))
 
-    def go_on(state: tuple[Any, Any]) -> Any:
+    def is_running(state: tuple[Any, Any]) -> Any:
         count, values = state
-        more = cond(*values)
-        return (
-            more if maximum_iterations is None else more & (count < maximum_iterations)
-        )
+        result = cond(*values)
+        if maximum_iterations is None:
+            return result
+        return result & (count < maximum_iterations)
 
     def step(state: tuple[Any, Any]) -> tuple[Any, Any]:
         count, values = state
         values = body(*values)
-        return count + 1, tuple(values) if several else (values,)
+        return count + 1, tuple(values) if is_sequence else (values,)
 
-    first = tuple(loop_vars) if several else (loop_vars,)
-    _, last = lax.while_loop(go_on, step, (0, first))
-    return last if several else last[0]
+    first = tuple(loop_vars) if is_sequence else (loop_vars,)
+    _, last = lax.while_loop(is_running, step, (0, first))
+    return last if is_sequence else last[0]

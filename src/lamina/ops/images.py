@@ -1,4 +1,4 @@
-"""Rearrangements of images: windows as columns, blocks as channels; their quality."""
+"""Image ops: windows as columns, blocks as channels, and signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _WINDOWS = {
 def depth_to_space(
     x: Tensor, block_size: int, data_format: str = "channels_last"
 ) -> jax.Array:
-    """Turn channels into blocks of pixels (pixel shuffle).
+    """Rearrange channels into blocks of pixels (pixel shuffle).
 
     Args:
         x: (batch, rows, columns, block_size**2 * channels), or with the channels
             second.
-        block_size: rows and columns of a block, 2 at least.
+        block_size: rows and columns of a block, at least 2.
         data_format: "channels_last" or "channels_first".
 
     Returns:
@@ -70,7 +70,7 @@ def depth_to_space(
 def space_to_depth(
     x: Tensor, block_size: int, data_format: str = "channels_last"
 ) -> jax.Array:
-    """Turn blocks of pixels into channels: the inverse of `depth_to_space`.
+    """Rearrange blocks of pixels into channels: the inverse of `depth_to_space`.
 
     Args:
         x: (batch, rows, columns, channels), or with the channels second.
@@ -101,7 +101,7 @@ def unfold(
     padding: Pair = 0,
     stride: Pair = 1,
 ) -> jax.Array:
-    """Write each window of images as a column (im2col).
+    """Extract each window of images as a column (im2col).
 
     Args:
         x: (batch, channels, rows, columns).
@@ -128,7 +128,7 @@ def unfold(
         stride=stride,
     )  # fmt: skip
     x = jnp.pad(x, [(0, 0), (0, 0), *((n, n) for n in edges)])
-    rows, columns = _places(x.shape[2:], kernel, steps, strides)
+    rows, columns = _window_positions(x.shape[2:], kernel, steps, strides)
     windows = x[:, :, rows, columns]
     return windows.reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], -1)
 
@@ -142,14 +142,14 @@ def fold(
     padding: Pair = 0,
     stride: Pair = 1,
 ) -> jax.Array:
-    """Add up windows where they lie in images (col2im); the transpose of `unfold`.
+    """Sum windows at their positions in images (col2im); the transpose of `unfold`.
 
     Args:
         x: (batch, channels * window elements, windows).
         output_size: rows and columns of the images.
         kernel_size: rows and columns of a window.
         dilation: distance between its elements.
-        padding: zeros that `unfold` put on each side.
+        padding: zeros that `unfold` added on each side.
         stride: distance between windows.
 
     Returns:
@@ -161,9 +161,9 @@ def fold(
         padding=padding, stride=stride,
     )  # fmt: skip
     padded = [n + 2 * edge for n, edge in zip(size, edges, strict=True)]
-    rows, columns = _places(padded, kernel, steps, strides)
-    places = jnp.broadcast_shapes(rows.shape, columns.shape)
-    elements, windows = kernel[0] * kernel[1], places[2] * places[3]
+    rows, columns = _window_positions(padded, kernel, steps, strides)
+    positions = jnp.broadcast_shapes(rows.shape, columns.shape)
+    elements, windows = kernel[0] * kernel[1], positions[2] * positions[3]
     if x.ndim != 3 or x.shape[1] % elements or x.shape[2] != windows:
         raise ShapeError(
             "fold: the input must be 3D, (batch, channels * "
@@ -171,18 +171,18 @@ def fold(
         )
     batch, channels = x.shape[0], x.shape[1] // elements
     images = jnp.zeros((batch, channels, *padded), x.dtype)
-    images = images.at[:, :, rows, columns].add(x.reshape(batch, channels, *places))
+    images = images.at[:, :, rows, columns].add(x.reshape(batch, channels, *positions))
     top, left = edges
     return images[:, :, top : top + size[0], left : left + size[1]]
 
 
 @op
 def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
-    """Compute the peak signal-to-noise ratio: 10 * log10(max_val**2 / mean squares).
+    """Compute the peak signal-to-noise ratio, 10 * log10(max_val**2 / MSE).
 
     Args:
         x1: a signal.
-        x2: another one of the same shape.
+        x2: a signal of the same shape.
         max_val: the largest value that a signal can have.
 
     Raises:
@@ -208,11 +208,11 @@ def _image(function: str, x: Tensor, block_size: int, data_format: str) -> jax.A
     return x
 
 
-def _check_divides(function: str, divisor: int, what: str, number: int) -> None:
-    if number % divisor:
+def _check_divides(function: str, divisor: int, what: str, count: int) -> None:
+    if count % divisor:
         raise ShapeError(
             f"{function}: the number of {what} must be a multiple of {divisor}. "
-            f"Received: {number}."
+            f"Received: {count}."
         )
 
 
@@ -222,16 +222,19 @@ def _pairs(function: str, **values: Pair) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in pairs]
 
 
-def _places(
+def _window_positions(
     size: Sequence[int],
     kernel: Sequence[int],
     dilation: Sequence[int],
     stride: Sequence[int],
 ) -> tuple[jax.Array, jax.Array]:
-    """Row and column of each element of each window: (rows, columns, down, right)."""
-    along: list[jax.Array] = []
-    for n, width, step, hop in zip(size, kernel, dilation, stride, strict=True):
-        starts = jnp.arange(0, n - step * (width - 1), hop)
-        along.append(step * jnp.arange(width)[:, None] + starts)
-    rows, columns = along
+    """Return the row and column indices of window elements.
+
+    Both broadcast to (window rows, window columns, positions down, positions right).
+    """
+    axes: list[jax.Array] = []
+    for n, width, rate, step in zip(size, kernel, dilation, stride, strict=True):
+        starts = jnp.arange(0, n - rate * (width - 1), step)
+        axes.append(rate * jnp.arange(width)[:, None] + starts)
+    rows, columns = axes
     return rows[:, None, :, None], columns[None, :, None, :]

@@ -1,4 +1,4 @@
-"""Products of matrices, norms, decompositions."""
+"""Matrix products, norms and decompositions."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def cdist(x: Tensor, y: Tensor) -> jax.Array:
             f"width). Received: {x.shape} and {y.shape}."
         )
     squares = jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), -1)
-    # The root of 0 has no gradient; the distance of equal rows gets 0.
+    # The square root has no gradient at 0; that of equal rows is set to 0.
     positive = squares > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
 
 
 @op
 def cholesky(x: Tensor, upper: bool = False) -> jax.Array:
-    """The triangular L with L L^T = x, or its transpose with `upper`."""
+    """Compute the lower triangular L with L L^T = x; its transpose with `upper`."""
     return jnp.linalg.cholesky(float_array(x), upper=upper)
 
 
@@ -89,50 +89,50 @@ def cross(
     axisc: int = -1,
     axis: int | None = None,
 ) -> jax.Array:
-    """The cross product of vectors of 3 along an axis."""
+    """Compute the cross product of vectors of length 3 along an axis."""
     return jnp.cross(array_of(x1), array_of(x2), axisa, axisb, axisc, axis)
 
 
 @op
 def det(x: Tensor) -> jax.Array:
-    """The determinant."""
+    """Compute the determinant."""
     return jnp.linalg.det(float_array(x))
 
 
 @op
 def dot(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The sum of products over the last axis of x1 and the second to last of x2."""
+    """Compute the dot product over the last axis of x1 and the second to last of x2."""
     return jnp.dot(array_of(x1), array_of(x2))
 
 
 @op
 def eigh(x: Tensor) -> tuple[jax.Array, jax.Array]:
-    """Eigenvalues, increasing, and eigenvectors of a symmetric matrix."""
+    """Compute the eigenvalues, increasing, and eigenvectors of symmetric matrices."""
     values, vectors = jnp.linalg.eigh(float_array(x))
     return values, vectors
 
 
 @op
 def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
-    """A sum of products written as indices, such as "bij,bjk->bik"."""
+    """Compute a sum of products given by indices, such as "bij,bjk->bik"."""
     return jnp.einsum(subscripts, *[array_of(v) for v in operands], **kwargs)
 
 
 @op
 def inner(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The sum of products over the last axes."""
+    """Compute the inner product over the last axes."""
     return jnp.inner(array_of(x1), array_of(x2))
 
 
 @op
 def inv(x: Tensor) -> jax.Array:
-    """The inverse matrix."""
+    """Compute the inverse matrix."""
     return jnp.linalg.inv(float_array(x))
 
 
 @op
 def kron(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 with each element replaced by its product with the whole of x2."""
+    """Compute the Kronecker product."""
     return jnp.kron(array_of(x1), array_of(x2))
 
 
@@ -148,13 +148,13 @@ def logdet(x: Tensor) -> jax.Array:
 
 @op
 def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The matrix product, over batches of matrices too."""
+    """Compute the matrix product; leading axes are batches."""
     return dispatch("matmul", array_of(x1), array_of(x2))
 
 
 @register_reference("matmul")
 def reference_matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
-    """The product."""
+    """Multiply by `jnp.matmul`."""
     return jnp.matmul(x1, x2)
 
 
@@ -162,13 +162,13 @@ def reference_matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
 def norm(
     x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False
 ) -> jax.Array:
-    """The length of vectors or size of matrices.
+    """Compute a norm of vectors or matrices.
 
     Args:
         x: any array.
         ord: the order, such as 1, 2, `inf`, "fro" or "nuc"; `None` is Euclidean.
         axis: one axis for vectors, two for matrices, `None` for the whole array.
-        keepdims: whether reduced axes stay with length 1.
+        keepdims: whether reduced axes remain with length 1.
     """
     axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
     return jnp.linalg.norm(float_array(x), ord, axes, keepdims)
@@ -176,20 +176,20 @@ def norm(
 
 @op
 def outer(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Every product of an element of x1 and one of x2, both flattened."""
+    """Compute the outer product of x1 and x2, both flattened."""
     return jnp.outer(array_of(x1), array_of(x2))
 
 
 @op
 def qr(x: Tensor, mode: str = "reduced") -> tuple[jax.Array, jax.Array]:
-    """q with orthonormal columns and upper triangular r, with q r = x."""
+    """Compute q with orthonormal columns and upper triangular r, with q r = x."""
     q, r = jnp.linalg.qr(float_array(x), mode)
     return q, r
 
 
 @op
 def slogdet(x: Tensor) -> tuple[jax.Array, jax.Array]:
-    """Compute sign of the determinant and logarithm of its absolute value.
+    """Compute the sign and the log of the absolute value of the determinant.
 
     Args:
         x: square matrices, (..., n, n).
@@ -200,19 +200,19 @@ def slogdet(x: Tensor) -> tuple[jax.Array, jax.Array]:
 
 @op
 def solve(a: Tensor, b: Tensor) -> jax.Array:
-    """The x with a x = b."""
+    """Solve a x = b for x."""
     return jnp.linalg.solve(float_array(a), float_array(b))
 
 
 @op
 def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> jax.Array:
-    """The x with a x = b, for an upper or lower triangular matrix."""
+    """Solve a x = b for x, where a is triangular."""
     return linalg.solve_triangular(float_array(a), float_array(b), lower=lower)
 
 
 @op
 def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """u, s, v with u diag(s) v = x; with `compute_uv=False`, s alone."""
+    """Compute u, s, v with u diag(s) v = x; with `compute_uv=False`, s alone."""
     result = jnp.linalg.svd(float_array(x), full_matrices, compute_uv)
     return tuple(result) if compute_uv else result
 
@@ -221,17 +221,17 @@ def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 def tensordot(
     x1: Tensor, x2: Tensor, axes: int | Sequence[int] | Sequence[Sequence[int]] = 2
 ) -> jax.Array:
-    """The sum of products over the last `axes` of x1 and the first of x2, or pairs."""
+    """Compute the product over the last `axes` of x1 and the first of x2, or pairs."""
     return jnp.tensordot(array_of(x1), array_of(x2), axes)
 
 
 @op
 def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
-    """The sum of a diagonal."""
+    """Compute the sum of a diagonal."""
     return jnp.trace(array_of(x), offset, axis1, axis2)
 
 
 @op
 def vdot(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The sum of all products, x1 conjugated."""
+    """Compute the dot product of the flattened arrays, with x1 conjugated."""
     return jnp.vdot(array_of(x1), array_of(x2))

@@ -1,6 +1,6 @@
-"""Python's operators for variables and symbolic tensors.
+"""Python operators of variables and symbolic tensors.
 
-`core` defines both classes but may not know the ops, so their operators come from here.
+`core` defines both classes but cannot import the ops, so this module attaches them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "xor": logic.logical_xor,
 }
 
-_OTHERS: dict[str, Callable[..., Any]] = {
+_UNARY_AND_COMPARISONS: dict[str, Callable[..., Any]] = {
     "__lt__": logic.less,
     "__le__": logic.less_equal,
     "__gt__": logic.greater,
@@ -52,14 +52,14 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 
 
 def attach() -> None:
-    """Give variables and symbolic tensors their operators."""
+    """Attach the operators to variables and symbolic tensors."""
     for cls in (Variable, SymbolicTensor):
         for name, function in _BINARY.items():
             setattr(cls, f"__{name}__", _method(function))
             setattr(cls, f"__r{name}__", _reflected(function))
-        for name, function in _OTHERS.items():
+        for name, function in _UNARY_AND_COMPARISONS.items():
             setattr(cls, name, _method(function))
     for function in (shapes.reshape, shapes.squeeze):
         setattr(SymbolicTensor, function.__name__, function)
-    # A symbolic tensor stays equal to itself alone, so that it can be found in lists.
+    # Symbolic tensors compare by identity, so that `in` works for lists of them.
     Variable.__eq__ = _method(logic.equal)  # type: ignore[method-assign]

@@ -1,6 +1,6 @@
-"""Fourier transforms and sequences cut out of signals.
+"""Fourier transforms and sequences of signals.
 
-Complex arrays go in and out as pairs of real ones, as in `keras.ops`.
+Complex arrays are pairs of real and imaginary parts, as in `keras.ops`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SIZES: dict[str, Check] = {
 def extract_sequences(
     x: Tensor, sequence_length: int, sequence_stride: int
 ) -> jax.Array:
-    """Cut overlapping sequences out of the last axis.
+    """Extract overlapping sequences along the last axis.
 
     Args:
         x: (..., length).
@@ -130,7 +130,7 @@ def rfft(x: Tensor, fft_length: int | None = None) -> tuple[jax.Array, jax.Array
 
     Args:
         x: (..., length).
-        fft_length: length that the signal is cut or zero-padded to.
+        fft_length: length that the signal is cropped or zero-padded to.
 
     Returns:
         The real and the imaginary part, (..., fft_length // 2 + 1) each.
@@ -146,7 +146,8 @@ def irfft(x: Pair, fft_length: int | None = None) -> jax.Array:
 
     Args:
         x: the real and the imaginary part.
-        fft_length: length of the signal; `None` for the even one that fits.
+        fft_length: length of the signal; `None` for twice the number of frequencies
+            minus 2.
     """
     return jnp.fft.irfft(_complex("irfft", x, 1), fft_length)
 
@@ -167,7 +168,7 @@ def stft(
         sequence_length: length of the window.
         sequence_stride: distance between the starts of two windows.
         fft_length: length of each transform, at least `sequence_length`; the window
-            stands in its middle.
+            is centered in it.
         window: "hann", "hamming", an array of length `sequence_length`, or `None` for
             `fft_length` ones.
         center: whether the signal is padded by reflection, so that window t is centered
@@ -198,10 +199,10 @@ def istft(
     window: Any = "hann",
     center: bool = True,
 ) -> jax.Array:
-    """Reconstruct a signal from what `stft` returned for the same arguments.
+    """Compute the inverse of `stft` for the same arguments.
 
-    The windowed inverse transforms are added where they overlap and divided by the sum
-    of the squared windows there.
+    Overlapping inverse transforms, multiplied by the window, are added and divided by
+    the sum of the squared windows.
 
     Args:
         x: the real and the imaginary part, (..., windows, fft_length // 2 + 1) each.
@@ -209,8 +210,8 @@ def istft(
         sequence_stride: distance between the starts of two windows.
         fft_length: length of each transform.
         length: length of the result; `None` for all that the windows cover.
-        window: "hann", "hamming", an array of length `sequence_length`, or `None`, for
-            which overlapping transforms are added and not divided, as in Keras.
+        window: "hann", "hamming", an array of length `sequence_length`, or `None`,
+            which adds overlapping transforms without dividing them, as in Keras.
         center: whether `stft` padded the signal.
 
     Reference: Griffin and Lim 1984, https://doi.org/10.1109/TASSP.1984.1164317
@@ -234,9 +235,9 @@ def _overlap_add(frames: jax.Array, stride: int) -> jax.Array:
     """Add frames, (..., frames, length), at multiples of the stride."""
     count, length = frames.shape[-2:]
     size = stride * (count - 1) + length
-    places = jnp.arange(count)[:, None] * stride + jnp.arange(length)
-    empty = jnp.zeros((*frames.shape[:-2], size), frames.dtype)
-    return empty.at[..., places].add(frames)
+    indices = jnp.arange(count)[:, None] * stride + jnp.arange(length)
+    signal = jnp.zeros((*frames.shape[:-2], size), frames.dtype)
+    return signal.at[..., indices].add(frames)
 
 
 def _check_sizes(function: str, sequence: int, stride: int, transform: int) -> None:
@@ -252,10 +253,10 @@ def _check_sizes(function: str, sequence: int, stride: int, transform: int) -> N
 def _window(
     function: str, window: Any, sequence_length: int, fft_length: int, dtype: Any
 ) -> jax.Array:
-    """The window in the middle of `fft_length` zeros.
+    """Return the window, centered in `fft_length` elements.
 
     Raises:
-        ArgumentError: the window is unknown or of another length.
+        ArgumentError: the window is unknown or has the wrong length.
         ArgumentTypeError: the signal is not of type float32 or float64.
     """
     if dtype not in ("float32", "float64"):
@@ -299,7 +300,7 @@ def view_as_complex(x: Tensor) -> jax.Array:
 
 @op
 def view_as_real(x: Tensor) -> jax.Array:
-    """Separate complex numbers, (...), into real and imaginary parts, (..., 2).
+    """Split complex numbers, (...), into real and imaginary parts, (..., 2).
 
     Example:
         >>> view_as_real([1 + 2j, 3 + 4j]).tolist()
@@ -313,10 +314,10 @@ def _parts(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _complex(function: str, x: Any, rank: int) -> jax.Array:
-    """The complex array of a pair of real and imaginary part."""
+    """Combine a pair of real and imaginary parts."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ArgumentError(
-            f"{function}: `x` must be a pair of real and imaginary part, such as "
+            f"{function}: `x` must be a pair of real and imaginary parts, such as "
             f"`(x, ops.zeros_like(x))`. Received: {type(x).__name__}."
         )
     real, imag = (array_of(part) for part in x)
@@ -338,6 +339,6 @@ def _complex(function: str, x: Any, rank: int) -> jax.Array:
 def _require_rank(function: str, shape: Sequence[int], rank: int) -> None:
     if len(shape) < rank:
         raise ShapeError(
-            f"{function}: the input must have a rank of {rank} at least. Received: "
+            f"{function}: the input must have at least {rank} dimensions. Received: "
             f"shape {tuple(shape)}."
         )

@@ -1,4 +1,4 @@
-"""What ops take: anything that can become an array."""
+"""Types of op arguments, and their conversion to arrays."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ _OPERANDS = (jax.Array, np.ndarray, np.number, np.bool, int, float, complex)
 
 
 def operand(x: Any) -> ArrayLike:
-    """x as functions of JAX take it.
+    """Convert x to an argument of a JAX function.
 
-    Numbers stay Python's: their types give way to those of arrays, and compiled
-    programs know them as constants.
+    Python numbers are not converted: they are weakly typed, and constants of compiled
+    programs.
     """
     return x if isinstance(x, _OPERANDS) else jnp.asarray(x)
 
 
 def array_of(x: Any) -> jax.Array:
-    """A JAX array of a number, a list, a NumPy array, a variable or an array."""
+    """Convert a number, a sequence, a NumPy array or a variable to a JAX array."""
     if isinstance(x, jax.Array):
         return x
     if isinstance(x, np.ndarray):
-        # `jnp.asarray` would compile a program for every new shape. The copy is
-        # ours: the caller may write to its own array later.
+        # `jnp.asarray` would compile a program for every new shape. Copied, since
+        # the caller may write to its array later.
         return jax.device_put(np.array(x))
     return jnp.asarray(x)
 
 
 def float_array(x: Any) -> jax.Array:
-    """The same, and integers and truth values become `config.floatx()`."""
+    """Convert x to a JAX array, with integers and booleans as `config.floatx()`."""
     x = array_of(x)
     if jnp.issubdtype(x.dtype, jnp.inexact):
         return x
@@ -63,21 +63,21 @@ def float_array(x: Any) -> jax.Array:
 
 
 def upcast(x: jax.Array) -> jax.Array:
-    """16-bit numbers in 32 bits, for sums that would overflow or lose digits."""
+    """Cast 16-bit floats to float32, for sums that would overflow or lose precision."""
     return x.astype("float32") if x.dtype.itemsize < 4 else x
 
 
 @contextmanager
 def known_size(function: str, advice: str) -> Iterator[None]:
-    """Inside this block, a size is taken from values.
+    """Raise an `ArgumentError` if the block needs the values of traced arrays.
 
     Args:
-        function: the op's name.
-        advice: what to do where values are not known.
+        function: name of the op.
+        advice: how to avoid the dependence on values.
 
     Raises:
-        ArgumentError: the values are not known: a program is being compiled, or a
-            model wired.
+        ArgumentError: the values are not known, since a program is being compiled or
+            a functional model is being built.
     """
     try:
         yield
@@ -86,5 +86,6 @@ def known_size(function: str, advice: str) -> Iterator[None]:
     ):  # fmt: skip
         raise ArgumentError(
             f"{function}: the size of the result depends on values, which are not "
-            f"known while a model is wired or a program compiled. {advice}"
+            "known while a model is being built or a program is being compiled. "
+            f"{advice}"
         ) from None

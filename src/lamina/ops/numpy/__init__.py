@@ -1,1 +1,1 @@
-"""Operations of the NumPy interface."""
+"""Ops of the NumPy interface."""

@@ -1,4 +1,4 @@
-"""New arrays, conversions between kinds and types, and facts about arrays."""
+"""Array creation, conversion and inspection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-def _named(dtype: Any) -> str | None:
+def _dtype_name(dtype: Any) -> str | None:
     return None if dtype is None else standardize_dtype(dtype)
 
 
@@ -59,70 +59,70 @@ def arange(
     step: float | None = None,
     dtype: Any = None,
 ) -> jax.Array:
-    """start, start + step, ... below `stop`; of one argument, 0, 1, ... below it."""
+    """Return start, start + step, ... below `stop`; of one argument, 0, 1, ..."""
     if dtype is None:
-        numbers = [n for n in (start, stop, step) if n is not None]
-        dtype = jnp.result_type(*numbers)
+        given = [n for n in (start, stop, step) if n is not None]
+        dtype = jnp.result_type(*given)
         dtype = config.floatx() if jnp.issubdtype(dtype, jnp.floating) else dtype
     return jnp.arange(start, stop, step, standardize_dtype(dtype))
 
 
 @op
 def array(x: Tensor, dtype: Any = None) -> jax.Array:
-    """A new array of the same values."""
-    return jnp.array(x, _named(dtype))
+    """Create an array from values."""
+    return jnp.array(x, _dtype_name(dtype))
 
 
 @op
 def cast(x: Tensor, dtype: Any) -> jax.Array:
-    """x as another element type."""
+    """Cast x to another dtype."""
     return array_of(x).astype(standardize_dtype(dtype))
 
 
 def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
-    """A NumPy array of the same values."""
+    """Convert x to a NumPy array."""
     return np.array(x)
 
 
 @op
 def convert_to_tensor(x: Tensor, dtype: Any = None) -> jax.Array:
-    """An array of a number, a list, a NumPy array or a variable."""
+    """Convert a number, a sequence, a NumPy array or a variable to an array."""
     x = array_of(x)
     return x if dtype is None else x.astype(standardize_dtype(dtype))
 
 
 @op
 def copy(x: Tensor) -> jax.Array:
-    """A new array of the same values."""
+    """Copy x."""
     return jnp.copy(array_of(x))
 
 
 def dtype(x: Any) -> str:
-    """The name of an array's element type."""
+    """Return the name of an array's dtype."""
     return standardize_dtype(x.dtype)
 
 
 @filter_traceback
 def empty(shape: Shape, dtype: Any = None) -> jax.Array:
-    """An array to be filled: zeros, as JAX has no arrays without values."""
+    """Create an array of zeros: JAX has no uninitialized arrays."""
     use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
 @op
 def empty_like(x: Tensor, dtype: Any = None) -> jax.Array:
-    """An array to be filled, of the shape and type of x."""
-    return jnp.zeros_like(array_of(x), _named(dtype))
+    """Create an array of zeros with the shape and dtype of x."""
+    return jnp.zeros_like(array_of(x), _dtype_name(dtype))
 
 
 @filter_traceback
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
-    """Ones on a diagonal, zeros elsewhere.
+    """Create a matrix with ones on a diagonal and zeros elsewhere.
 
     Args:
-        N: how many rows.
-        M: how many columns; `None` for as many.
-        k: which diagonal: 0 is the main one, positive ones lie above it.
+        N: number of rows.
+        M: number of columns; `None` for N.
+        k: index of the diagonal: 0 is the main one, positive ones lie above it.
         dtype: `None` for `config.floatx()`.
     """
     use_device()
@@ -131,24 +131,24 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Arra
 
 @op
 def full(shape: Shape, fill_value: Tensor, dtype: Any = None) -> jax.Array:
-    """An array in which every element is `fill_value`."""
+    """Create an array filled with `fill_value`."""
     return jnp.full(shape, operand(fill_value), standardize_dtype(dtype))
 
 
 @op
 def full_like(x: Tensor, fill_value: Tensor, dtype: Any = None) -> jax.Array:
-    """`fill_value` everywhere, in the shape and type of x."""
-    return jnp.full_like(array_of(x), operand(fill_value), _named(dtype))
+    """Create an array filled with `fill_value`, with the shape and dtype of x."""
+    return jnp.full_like(array_of(x), operand(fill_value), _dtype_name(dtype))
 
 
 @filter_traceback
 def identity(n: int, dtype: Any = None) -> jax.Array:
-    """The identity matrix of n rows."""
+    """Create the identity matrix of size n."""
     return jnp.eye(n, dtype=standardize_dtype(dtype))
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether x is a JAX array, concrete or traced."""
+    """Return whether x is a JAX array, concrete or traced."""
     return isinstance(x, jax.Array)
 
 
@@ -162,19 +162,19 @@ def linspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """`num` evenly spaced numbers from `start` to `stop`.
+    """Return `num` evenly spaced numbers from `start` to `stop`.
 
     Args:
         start: the first number.
-        stop: the last one.
-        num: how many.
-        endpoint: whether `stop` itself is among them.
+        stop: the last number.
+        num: number of samples.
+        endpoint: whether to include `stop`.
         retstep: whether to return the spacing too.
-        dtype: element type.
-        axis: where the numbers go, when `start` and `stop` are arrays.
+        dtype: dtype of the result.
+        axis: axis of the samples, when `start` and `stop` are arrays.
     """
     first, last = operand(start), operand(stop)
-    name = _named(dtype)
+    name = _dtype_name(dtype)
     return jnp.linspace(first, last, num, endpoint, retstep, name, axis)
 
 
@@ -188,19 +188,19 @@ def logspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> jax.Array:
-    """`base` to the power of each number of `linspace(start, stop)`."""
+    """Compute `base` to the power of each number of `linspace(start, stop)`."""
     first, last = operand(start), operand(stop)
-    return jnp.logspace(first, last, num, endpoint, base, _named(dtype), axis)
+    return jnp.logspace(first, last, num, endpoint, base, _dtype_name(dtype), axis)
 
 
 @op
 def meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
-    """The coordinates of a grid, one array for each axis.
+    """Return the coordinates of a grid, one array for each axis.
 
     Args:
         x: the coordinates along each axis.
-        indexing: "xy" lets the first axis of the results follow the second argument,
-            as in pictures; "ij" the first, as in matrices.
+        indexing: "ij" for matrix indexing; "xy" for Cartesian indexing, which swaps
+            the first two axes of the results.
     """
     return jnp.meshgrid(*[array_of(v) for v in x], indexing=indexing)
 
@@ -213,12 +213,12 @@ def multi_hot(
     dtype: Any = None,
     sparse: bool = False,
 ) -> jax.Array:
-    """1 for each class that is among a row's labels, 0 for the others.
+    """Encode the labels of each row as ones in an array of zeros.
 
     Args:
-        inputs: class indices, one row of them for each example.
+        inputs: class indices, one row for each example.
         num_classes: length of the axis of classes.
-        axis: where the axis of classes goes.
+        axis: position of the axis of classes.
         dtype: `None` for `config.floatx()`.
         sparse: must be False; arrays are dense.
 
@@ -235,7 +235,7 @@ def multi_hot(
 
 
 def ndim(x: Tensor) -> int:
-    """How many dimensions x has."""
+    """Return the number of dimensions of x."""
     return len(shape(x))
 
 
@@ -247,12 +247,12 @@ def one_hot(
     dtype: Any = None,
     sparse: bool = False,
 ) -> jax.Array:
-    """1 at the index of each label, 0 elsewhere; all 0 for a label out of range.
+    """Encode labels as one-hot vectors; a label out of range gives zeros.
 
     Args:
         x: class indices in [0, num_classes), as integers or whole floats.
         num_classes: length of the new axis.
-        axis: where the new axis goes.
+        axis: position of the new axis.
         dtype: `None` for `config.floatx()`.
         sparse: must be False; arrays are dense.
     """
@@ -262,7 +262,7 @@ def one_hot(
 
 
 def _class_indices(x: Tensor) -> jax.Array:
-    """Labels as 32-bit integers: 8 bits do not hold every `num_classes`."""
+    """Cast labels to int32: 8 bits cannot represent every `num_classes`."""
     labels = array_of(x)
     if jnp.issubdtype(labels.dtype, jnp.floating):
         labels = jnp.where(labels == jnp.floor(labels), labels, -1)
@@ -271,43 +271,43 @@ def _class_indices(x: Tensor) -> jax.Array:
 
 @filter_traceback
 def ones(shape: Shape, dtype: Any = None) -> jax.Array:
-    """An array of ones."""
+    """Create an array of ones."""
     use_device()
     return jnp.ones(shape, standardize_dtype(dtype))
 
 
 @op
 def ones_like(x: Tensor, dtype: Any = None) -> jax.Array:
-    """Ones, in the shape and type of x."""
-    return jnp.ones_like(array_of(x), _named(dtype))
+    """Create an array of ones with the shape and dtype of x."""
+    return jnp.ones_like(array_of(x), _dtype_name(dtype))
 
 
 def shape(x: Any) -> tuple[Any, ...]:
-    """The shape, a tuple; of a symbolic tensor, with `None` where it is unknown."""
+    """Return the shape as a tuple; unknown sizes of symbolic tensors are `None`."""
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
 @op
 def size(x: Any) -> int:
-    """How many elements x has."""
+    """Return the number of elements of x."""
     return math.prod(shape(x))
 
 
 @filter_traceback
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
-    """Ones on and below a diagonal, zeros above; arguments as in `eye`."""
+    """Create ones on and below a diagonal, zeros above; arguments are as in `eye`."""
     use_device()
     return jnp.tri(N, M, k, standardize_dtype(dtype))
 
 
 @filter_traceback
 def zeros(shape: Shape, dtype: Any = None) -> jax.Array:
-    """An array of zeros."""
+    """Create an array of zeros."""
     use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
 @op
 def zeros_like(x: Tensor, dtype: Any = None) -> jax.Array:
-    """Zeros, in the shape and type of x."""
-    return jnp.zeros_like(array_of(x), _named(dtype))
+    """Create an array of zeros with the shape and dtype of x."""
+    return jnp.zeros_like(array_of(x), _dtype_name(dtype))

@@ -1,4 +1,4 @@
-"""Arithmetic and functions of one number, element by element."""
+"""Element-wise arithmetic and mathematical functions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ __all__ = [
 
 @op
 def absolute(x: Tensor) -> jax.Array:
-    """The distance from 0."""
+    """Compute the absolute value element-wise."""
     return jnp.abs(array_of(x))
 
 
@@ -90,73 +90,73 @@ abs = absolute
 
 @op
 def add(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 + x2."""
+    """Compute x1 + x2 element-wise."""
     return jnp.add(operand(x1), operand(x2))
 
 
 @op
 def angle(x: Tensor) -> jax.Array:
-    """The angle of a complex number, in radians."""
+    """Compute the angle of complex numbers, in radians."""
     return jnp.angle(array_of(x))
 
 
 @op
 def arccos(x: Tensor) -> jax.Array:
-    """The inverse cosine, in [0, pi]."""
+    """Compute the inverse cosine, in [0, pi]."""
     return jnp.arccos(array_of(x))
 
 
 @op
 def arccosh(x: Tensor) -> jax.Array:
-    """The inverse hyperbolic cosine."""
+    """Compute the inverse hyperbolic cosine."""
     return jnp.arccosh(array_of(x))
 
 
 @op
 def arcsin(x: Tensor) -> jax.Array:
-    """The inverse sine, in [-pi/2, pi/2]."""
+    """Compute the inverse sine, in [-pi/2, pi/2]."""
     return jnp.arcsin(array_of(x))
 
 
 @op
 def arcsinh(x: Tensor) -> jax.Array:
-    """The inverse hyperbolic sine."""
+    """Compute the inverse hyperbolic sine."""
     return jnp.arcsinh(array_of(x))
 
 
 @op
 def arctan(x: Tensor) -> jax.Array:
-    """The inverse tangent, in (-pi/2, pi/2)."""
+    """Compute the inverse tangent, in (-pi/2, pi/2)."""
     return jnp.arctan(array_of(x))
 
 
 @op
 def arctan2(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The angle of the point (x2, x1), in [-pi, pi]."""
+    """Compute the angle of the point (x2, x1), in [-pi, pi]."""
     return jnp.arctan2(operand(x1), operand(x2))
 
 
 @op
 def arctanh(x: Tensor) -> jax.Array:
-    """The inverse hyperbolic tangent."""
+    """Compute the inverse hyperbolic tangent."""
     return jnp.arctanh(array_of(x))
 
 
 @op
 def cbrt(x: Tensor) -> jax.Array:
-    """The cube root."""
+    """Compute the cube root."""
     return jnp.cbrt(array_of(x))
 
 
 @op
 def ceil(x: Tensor) -> jax.Array:
-    """The smallest whole number not below x."""
+    """Round up to the nearest integer."""
     return jnp.ceil(float_array(x))
 
 
 @op
 def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> jax.Array:
-    """x, moved into [x_min, x_max]."""
+    """Clip x to [x_min, x_max]."""
     x = array_of(x)
     if x.dtype == bool:
         x = x.astype("int32")
@@ -167,7 +167,7 @@ def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> jax.Array:
 
 @op
 def conjugate(x: Tensor) -> jax.Array:
-    """The complex conjugate."""
+    """Compute the complex conjugate."""
     return jnp.conjugate(array_of(x))
 
 
@@ -176,25 +176,25 @@ conj = conjugate
 
 @op
 def cos(x: Tensor) -> jax.Array:
-    """The cosine."""
+    """Compute the cosine."""
     return jnp.cos(array_of(x))
 
 
 @op
 def cosh(x: Tensor) -> jax.Array:
-    """The hyperbolic cosine."""
+    """Compute the hyperbolic cosine."""
     return jnp.cosh(array_of(x))
 
 
 @op
 def deg2rad(x: Tensor) -> jax.Array:
-    """Degrees as radians."""
+    """Convert degrees to radians."""
     return jnp.deg2rad(array_of(x))
 
 
 @op
 def divide(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 / x2."""
+    """Compute x1 / x2 element-wise."""
     return jnp.divide(operand(x1), operand(x2))
 
 
@@ -203,160 +203,160 @@ true_divide = divide
 
 @op
 def divide_no_nan(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 / x2, and 0 where x2 is 0."""
+    """Compute x1 / x2, with 0 where x2 is 0."""
     x1, x2 = array_of(x1), array_of(x2)
     zero = x2 == 0
-    # Dividing by a harmless number keeps the unused branch's gradient finite.
+    # Dividing by 1 keeps the gradient of the unused branch finite.
     return jnp.where(zero, 0, x1 / jnp.where(zero, 1, x2))
 
 
 @op
 def erf(x: Tensor) -> jax.Array:
-    """The error function."""
+    """Compute the error function."""
     return lax.erf(float_array(x))
 
 
 @op
 def erfc(x: Tensor) -> jax.Array:
-    """1 - erf(x), exact for large x."""
+    """Compute 1 - erf(x), accurate for large x."""
     return lax.erfc(float_array(x))
 
 
 @op
 def erfinv(x: Tensor) -> jax.Array:
-    """The inverse of the error function."""
+    """Compute the inverse of the error function."""
     return lax.erf_inv(float_array(x))
 
 
 @op
 def exp(x: Tensor) -> jax.Array:
-    """e to the power x."""
+    """Compute e to the power x."""
     return jnp.exp(array_of(x))
 
 
 @op
 def exp2(x: Tensor) -> jax.Array:
-    """2 to the power x."""
+    """Compute 2 to the power x."""
     return jnp.exp2(array_of(x))
 
 
 @op
 def expm1(x: Tensor) -> jax.Array:
-    """exp(x) - 1, exact for small x."""
+    """Compute exp(x) - 1, accurate for small x."""
     return jnp.expm1(array_of(x))
 
 
 @op
 def floor(x: Tensor) -> jax.Array:
-    """The largest whole number not above x."""
+    """Round down to the nearest integer."""
     return jnp.floor(float_array(x))
 
 
 @op
 def floor_divide(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 / x2, rounded down."""
+    """Compute x1 / x2, rounded down."""
     return jnp.floor_divide(operand(x1), operand(x2))
 
 
 @op
 def fmod(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The remainder of x1 / x2, with the sign of x1."""
+    """Compute the remainder of x1 / x2, with the sign of x1."""
     return jnp.fmod(operand(x1), operand(x2))
 
 
 @op
 def heaviside(x1: Tensor, x2: Tensor) -> jax.Array:
-    """0 where x1 < 0, x2 where it is 0, 1 where x1 > 0."""
+    """Return 0 where x1 < 0, x2 where x1 is 0, and 1 where x1 > 0."""
     return jnp.heaviside(operand(x1), operand(x2))
 
 
 @op
 def hypot(x1: Tensor, x2: Tensor) -> jax.Array:
-    """sqrt(x1**2 + x2**2), without overflow."""
+    """Compute sqrt(x1**2 + x2**2) without overflow."""
     return jnp.hypot(operand(x1), operand(x2))
 
 
 @op
 def imag(x: Tensor) -> jax.Array:
-    """The imaginary part."""
+    """Return the imaginary part."""
     return jnp.imag(array_of(x))
 
 
 @op
 def log(x: Tensor) -> jax.Array:
-    """The natural logarithm."""
+    """Compute the natural logarithm."""
     return jnp.log(array_of(x))
 
 
 @op
 def log10(x: Tensor) -> jax.Array:
-    """The logarithm to base 10."""
+    """Compute the logarithm to base 10."""
     return jnp.log10(array_of(x))
 
 
 @op
 def log1p(x: Tensor) -> jax.Array:
-    """log(1 + x), exact for small x."""
+    """Compute log(1 + x), accurate for small x."""
     return jnp.log1p(array_of(x))
 
 
 @op
 def log2(x: Tensor) -> jax.Array:
-    """The logarithm to base 2."""
+    """Compute the logarithm to base 2."""
     return jnp.log2(array_of(x))
 
 
 @op
 def logaddexp(x1: Tensor, x2: Tensor) -> jax.Array:
-    """log(exp(x1) + exp(x2)), without overflow."""
+    """Compute log(exp(x1) + exp(x2)) without overflow."""
     return jnp.logaddexp(operand(x1), operand(x2))
 
 
 @op
 def fabs(x: Tensor) -> jax.Array:
-    """The distance from 0."""
+    """Compute the absolute value as a float."""
     return jnp.fabs(array_of(x))
 
 
 @op
 def fmax(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The larger of two, of which one may be no number."""
+    """Return the larger element; if one is NaN, the other one."""
     return jnp.fmax(operand(x1), operand(x2))
 
 
 @op
 def fmin(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The smaller of two, of which one may be no number."""
+    """Return the smaller element; if one is NaN, the other one."""
     return jnp.fmin(operand(x1), operand(x2))
 
 
 @op
 def logaddexp2(x1: Tensor, x2: Tensor) -> jax.Array:
-    """log2(2**x1 + 2**x2)."""
+    """Compute log2(2**x1 + 2**x2)."""
     return jnp.logaddexp2(operand(x1), operand(x2))
 
 
 @op
 def maximum(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The larger of two."""
+    """Return the larger element of two arrays."""
     return jnp.maximum(operand(x1), operand(x2))
 
 
 @op
 def minimum(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The smaller of two."""
+    """Return the smaller element of two arrays."""
     return jnp.minimum(operand(x1), operand(x2))
 
 
 @op
 def mod(x1: Tensor, x2: Tensor) -> jax.Array:
-    """The remainder of x1 / x2, with the sign of x2."""
+    """Compute the remainder of x1 / x2, with the sign of x2."""
     return jnp.mod(operand(x1), operand(x2))
 
 
 @op
 def multiply(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 * x2."""
+    """Compute x1 * x2 element-wise."""
     return jnp.multiply(operand(x1), operand(x2))
 
 
@@ -367,120 +367,120 @@ def nan_to_num(
     posinf: float | None = None,
     neginf: float | None = None,
 ) -> jax.Array:
-    """x, with numbers in the place of NaN and infinity.
+    """Replace NaN and infinity by finite numbers.
 
     Args:
         x: any array.
-        nan: the number for NaN.
-        posinf: the number for infinity; `None` for the largest there is.
-        neginf: the number for minus infinity; `None` for the smallest there is.
+        nan: replacement of NaN.
+        posinf: replacement of infinity; `None` for the largest finite number.
+        neginf: replacement of minus infinity; `None` for the smallest finite number.
     """
     return jnp.nan_to_num(array_of(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
 @op
 def negative(x: Tensor) -> jax.Array:
-    """-x."""
+    """Compute -x."""
     return jnp.negative(array_of(x))
 
 
 @op
 def power(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 to the power x2."""
+    """Compute x1 to the power x2."""
     return jnp.power(operand(x1), operand(x2))
 
 
 @op
 def rad2deg(x: Tensor) -> jax.Array:
-    """Radians as degrees."""
+    """Convert radians to degrees."""
     return jnp.rad2deg(array_of(x))
 
 
 @op
 def real(x: Tensor) -> jax.Array:
-    """The real part."""
+    """Return the real part."""
     return jnp.real(array_of(x))
 
 
 @op
 def reciprocal(x: Tensor) -> jax.Array:
-    """1 / x."""
+    """Compute 1 / x."""
     return jnp.reciprocal(array_of(x))
 
 
 @op
 def round(x: Tensor, decimals: int = 0) -> jax.Array:
-    """x to the nearest number of `decimals` decimals, halves to the even one."""
+    """Round to `decimals` decimals, with halves to the nearest even digit."""
     return jnp.round(array_of(x), decimals)
 
 
 @op
 def rsqrt(x: Tensor) -> jax.Array:
-    """1 / sqrt(x)."""
+    """Compute 1 / sqrt(x)."""
     return lax.rsqrt(float_array(x))
 
 
 @op
 def sign(x: Tensor) -> jax.Array:
-    """-1, 0 or 1."""
+    """Return -1, 0 or 1 by the sign of x."""
     return jnp.sign(array_of(x))
 
 
 @op
 def sin(x: Tensor) -> jax.Array:
-    """The sine."""
+    """Compute the sine."""
     return jnp.sin(array_of(x))
 
 
 @op
 def signbit(x: Tensor) -> jax.Array:
-    """Whether x is negative, -0.0 included."""
+    """Return whether x is negative, including -0.0."""
     return jnp.signbit(array_of(x))
 
 
 @op
 def sinc(x: Tensor) -> jax.Array:
-    """sin(pi * x) / (pi * x), 1 at 0."""
+    """Compute sin(pi * x) / (pi * x), which is 1 at 0."""
     return jnp.sinc(float_array(x))
 
 
 @op
 def sinh(x: Tensor) -> jax.Array:
-    """The hyperbolic sine."""
+    """Compute the hyperbolic sine."""
     return jnp.sinh(array_of(x))
 
 
 @op
 def sqrt(x: Tensor) -> jax.Array:
-    """The square root."""
+    """Compute the square root."""
     return jnp.sqrt(array_of(x))
 
 
 @op
 def square(x: Tensor) -> jax.Array:
-    """x * x."""
+    """Compute x * x."""
     return jnp.square(array_of(x))
 
 
 @op
 def subtract(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 - x2."""
+    """Compute x1 - x2 element-wise."""
     return jnp.subtract(operand(x1), operand(x2))
 
 
 @op
 def tan(x: Tensor) -> jax.Array:
-    """The tangent."""
+    """Compute the tangent."""
     return jnp.tan(array_of(x))
 
 
 @op
 def tanh(x: Tensor) -> jax.Array:
-    """The hyperbolic tangent."""
+    """Compute the hyperbolic tangent."""
     return jnp.tanh(array_of(x))
 
 
 @op
 def trunc(x: Tensor) -> jax.Array:
-    """x without its decimals."""
+    """Round towards 0 to the nearest integer."""
     return jnp.trunc(array_of(x))

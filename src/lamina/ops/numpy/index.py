@@ -1,4 +1,4 @@
-"""Elements picked, placed, sorted and looked up."""
+"""Indexing, scatter and gather, sorting and searching."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ __all__ = [
     "where",
 ]
 
-_WHERE = "Use `where(condition, x1, x2)`, which keeps the size."
+_WHERE = "Use `where(condition, x1, x2)`, whose size is known."
 
 
 @op
 def argsort(x: Tensor, axis: int = -1) -> jax.Array:
-    """The indices that would sort x."""
+    """Return the indices that sort x."""
     x = array_of(x)
     return jnp.argsort(x, axis if x.ndim else None)
 
 
 @op
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> jax.Array:
-    """How often each integer occurs, or the sum of its weights.
+    """Count the occurrences of each integer, or sum their weights.
 
     Args:
         x: non-negative integers, one row or a batch of rows.
-        weights: what an occurrence counts, in the shape of x.
-        minlength: the length of the result at least; inside a model or a compiled
-            function, where x is not known, its exact length.
+        weights: weight of each occurrence, in the shape of x.
+        minlength: minimum length of the result; its exact length inside a model or a
+            compiled function, where x is not known.
 
     Raises:
-        ArgumentError: x is not known, and neither is the length.
+        ArgumentError: x is not known, and `minlength` is not given.
     """
     x = array_of(x)
     weights = None if weights is None else array_of(weights)
     length = minlength
     if x.size and not (isinstance(x, Tracer) and minlength):
-        with known_size("bincount", "Give the size: `minlength`, above every integer."):
+        with known_size("bincount", "Pass `minlength`, larger than every integer."):
             length = builtins.max(minlength, int(x.max()) + 1)
 
     def count(row: jax.Array, weight: jax.Array | None) -> jax.Array:
@@ -77,20 +77,22 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> ja
 
 @op
 def digitize(x: Tensor, bins: Sequence[float]) -> jax.Array:
-    """How many of the increasing `bins` lie at or below each element."""
+    """Return the index of the bin of each element, for increasing `bins`."""
     return jnp.digitize(array_of(x), jnp.asarray(bins))
 
 
 @op
 def get_item(x: Tensor, key: Any) -> jax.Array:
-    """x[key]."""
-    with known_size("get_item", "Keep the size, as with `where(mask, x, 0)`."):
+    """Return x[key]."""
+    with known_size("get_item", "Use `where(mask, x, 0)`, whose size is known."):
         return array_of(x)[tuple(key) if isinstance(key, list) else key]
 
 
 @op
 def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
-    """Whether each row's target is among its k highest predictions, ties included.
+    """Return whether each row's target is among its k highest predictions.
+
+    Ties with the k-th prediction count as hits.
 
     Example:
         >>> in_top_k([2, 0], [[0.1, 0.5, 0.4], [0.2, 0.5, 0.3]], k=2).tolist()
@@ -104,10 +106,10 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
 
 @op
 def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
-    """The indices of all elements that are not 0, an array for each axis.
+    """Return the indices of the elements that are not 0, an array for each axis.
 
-    How many there are depends on the values, so this does not work inside models and
-    compiled functions; `where` with three arguments does.
+    Their number depends on the values, so this does not work inside models and compiled
+    functions; `where` with three arguments does.
     """
     with known_size("nonzero", _WHERE):
         return jnp.nonzero(array_of(x))
@@ -115,7 +117,7 @@ def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
 
 @op
 def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> jax.Array:
-    """Zeros with values added at indices.
+    """Add values at indices of an array of zeros.
 
     Args:
         indices: (n, k) integers; each row points into the first k axes.
@@ -127,23 +129,23 @@ def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> jax.Array:
         [1.0, 0.0, 5.0, 0.0]
     """
     values = array_of(values)
-    return jnp.zeros(shape, values.dtype).at[_places(indices)].add(values)
+    return jnp.zeros(shape, values.dtype).at[_indices_by_axis(indices)].add(values)
 
 
 @op
 def scatter_update(
     inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None
 ) -> jax.Array:
-    """A copy of `inputs` with updates at indices.
+    """Return a copy of `inputs` with updates at indices.
 
     Args:
         inputs: any array.
         indices: (n, k) integers; each row points into the first k axes.
         updates: (n, ...), one for each row.
-        reduction: "add", "max", "min" or "mul" combines with what is there; `None`
-            replaces it.
+        reduction: "add", "max", "min" or "mul" combines with the current value;
+            `None` replaces it.
     """
-    target, new = array_of(inputs).at[_places(indices)], array_of(updates)
+    target, new = array_of(inputs).at[_indices_by_axis(indices)], array_of(updates)
     methods = {
         None: target.set,
         "add": target.add,
@@ -157,7 +159,7 @@ def scatter_update(
     return methods[reduction](new)
 
 
-def _places(indices: Tensor) -> tuple[jax.Array, ...]:
+def _indices_by_axis(indices: Tensor) -> tuple[jax.Array, ...]:
     return tuple(jnp.moveaxis(array_of(indices), -1, 0))
 
 
@@ -165,12 +167,12 @@ def _places(indices: Tensor) -> tuple[jax.Array, ...]:
 def searchsorted(
     sorted_sequence: Tensor, values: Tensor, side: str = "left"
 ) -> jax.Array:
-    """Where each value would go into a sorted row, before or after its equals.
+    """Return the indices that insert values into a sorted sequence.
 
     Args:
-        sorted_sequence: one row in increasing order.
+        sorted_sequence: 1D, in increasing order.
         values: any array.
-        side: "left" for before, "right" for after.
+        side: "left" to insert before equal elements, "right" after them.
     """
     return jnp.searchsorted(array_of(sorted_sequence), array_of(values), side)
 
@@ -185,13 +187,13 @@ def _segments(
     data, ids = array_of(data), array_of(segment_ids)
     if number is None and isinstance(ids, Tracer):
         raise ArgumentError(
-            f"{function.__name__}: `num_segments` is needed inside models and compiled "
-            "functions, where the segments cannot be counted: pass "
+            f"{function.__name__}: `num_segments` is required inside models and "
+            "compiled functions, where the segments cannot be counted: pass "
             "`num_segments=...`."
         )
     if ids.ndim != 1 or data.shape[:1] != ids.shape:
         raise ShapeError(
-            f"{function.__name__}: `segment_ids` must have one number for each row of "
+            f"{function.__name__}: `segment_ids` must have one integer for each row of "
             f"`data`. Received: shapes {ids.shape} and {data.shape}."
         )
     if number is None:
@@ -206,7 +208,7 @@ def segment_max(
     num_segments: int | None = None,
     sorted: bool = False,
 ) -> jax.Array:
-    """The maximum of each segment; arguments as in `segment_sum`."""
+    """Compute the maximum of each segment; arguments are as in `segment_sum`."""
     return _segments(jax.ops.segment_max, data, segment_ids, num_segments, sorted)
 
 
@@ -217,7 +219,7 @@ def segment_min(
     num_segments: int | None = None,
     sorted: bool = False,
 ) -> jax.Array:
-    """The minimum of each segment; arguments as in `segment_sum`."""
+    """Compute the minimum of each segment; arguments are as in `segment_sum`."""
     return _segments(jax.ops.segment_min, data, segment_ids, num_segments, sorted)
 
 
@@ -228,7 +230,7 @@ def segment_prod(
     num_segments: int | None = None,
     sorted: bool = False,
 ) -> jax.Array:
-    """The product of each segment; arguments as in `segment_sum`."""
+    """Compute the product of each segment; arguments are as in `segment_sum`."""
     return _segments(jax.ops.segment_prod, data, segment_ids, num_segments, sorted)
 
 
@@ -239,14 +241,14 @@ def segment_sum(
     num_segments: int | None = None,
     sorted: bool = False,
 ) -> jax.Array:
-    """The sum of each segment.
+    """Compute the sum of each segment.
 
     Args:
         data: rows along the first axis.
         segment_ids: the segment of each row, from 0.
-        num_segments: how many there are; `None` counts them, outside compiled
+        num_segments: number of segments; `None` counts them, outside compiled
             functions.
-        sorted: promises that `segment_ids` is in increasing order; may be faster.
+        sorted: whether `segment_ids` is in increasing order, which may be faster.
 
     Example:
         >>> segment_sum([1.0, 2.0, 3.0], [0, 0, 1]).tolist()
@@ -259,7 +261,7 @@ def segment_sum(
 def select(
     condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Tensor = 0
 ) -> jax.Array:
-    """The element of the first choice whose condition is true, else `default`."""
+    """Select from the first choice whose condition is true, else `default`."""
     conditions = [array_of(c) for c in condlist]
     choices = [array_of(c) for c in choicelist]
     return jnp.select(conditions, choices, operand(default))
@@ -267,12 +269,12 @@ def select(
 
 @op
 def slice(inputs: Tensor, start_indices: Any, shape: Sequence[int]) -> jax.Array:
-    """The block of a shape that begins at `start_indices`.
+    """Return the block that starts at `start_indices`.
 
     Args:
         inputs: any array.
-        start_indices: an index for each axis; may be computed on the device.
-        shape: length along each axis, known beforehand; -1 for all that remains.
+        start_indices: an index for each axis; may be traced.
+        shape: length along each axis, a static size; -1 for the rest of the axis.
     """
     x = array_of(inputs)
     lengths = [
@@ -284,7 +286,7 @@ def slice(inputs: Tensor, start_indices: Any, shape: Sequence[int]) -> jax.Array
 
 @op
 def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> jax.Array:
-    """A copy of `inputs` with the block that begins at `start_indices` replaced."""
+    """Return a copy of `inputs` with the block at `start_indices` replaced."""
     x = array_of(inputs)
     new = array_of(updates).astype(x.dtype)
     return lax.dynamic_update_slice(x, new, list(start_indices))
@@ -292,36 +294,42 @@ def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> jax.Arr
 
 @op
 def sort(x: Tensor, axis: int = -1) -> jax.Array:
-    """x in increasing order along an axis."""
+    """Sort x in increasing order along an axis."""
     return jnp.sort(array_of(x), axis)
 
 
 @op
 def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
-    """The slices at indices along an axis or, flattened, along none.
+    """Take elements at indices along an axis; `None` flattens x first.
 
-    Negative indices count from the end; others out of range give NaN, or the
-    smallest integer.
+    Negative indices count from the end. Indices out of range give NaN, or the smallest
+    integer.
     """
     return jnp.take(array_of(x), array_of(indices), axis)
 
 
 @op
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
-    """For each place, the element at an index of its own along an axis."""
+    """Take elements by an array of indices along an axis."""
     return jnp.take_along_axis(array_of(x), array_of(indices), axis)
 
 
 @op
 def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
-    """The k largest along the last axis and their indices, largest first."""
+    """Return the k largest elements of the last axis, and their indices.
+
+    They are always in decreasing order, whatever `sorted` is.
+    """
     values, indices = lax.top_k(array_of(x), k)
     return values, indices
 
 
 @op
 def where(condition: Tensor, x1: Tensor | None = None, x2: Tensor | None = None) -> Any:
-    """x1 where the condition is true, else x2; without them, as `nonzero`."""
+    """Select x1 where the condition is true, else x2.
+
+    Without x1 and x2, return the indices of true elements, as `nonzero` does.
+    """
     if x1 is None or x2 is None:
         with known_size("where", _WHERE):
             return jnp.nonzero(array_of(condition))

@@ -1,4 +1,4 @@
-"""Comparisons, truth values and bits, element by element."""
+"""Element-wise comparisons, logic and bitwise operations."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def allclose(
     atol: float = 1e-8,
     equal_nan: bool = False,
 ) -> jax.Array:
-    """Whether `isclose` holds everywhere."""
+    """Return whether `isclose` is true for all elements."""
     return jnp.allclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
 @op
 def bitwise_and(x: Tensor, y: Tensor) -> jax.Array:
-    """The bits that are set in both."""
+    """Compute the bitwise AND of x and y."""
     return jnp.bitwise_and(operand(x), operand(y))
 
 
 @op
 def bitwise_not(x: Tensor) -> jax.Array:
-    """The bits that are not set."""
+    """Invert the bits of x."""
     return jnp.bitwise_not(array_of(x))
 
 
@@ -68,7 +68,7 @@ bitwise_invert = bitwise_not
 
 @op
 def bitwise_left_shift(x: Tensor, y: Tensor) -> jax.Array:
-    """The bits of x, moved y places up."""
+    """Shift the bits of x to the left by y."""
     return jnp.left_shift(operand(x), operand(y))
 
 
@@ -77,13 +77,13 @@ left_shift = bitwise_left_shift
 
 @op
 def bitwise_or(x: Tensor, y: Tensor) -> jax.Array:
-    """The bits that are set in one or both."""
+    """Compute the bitwise OR of x and y."""
     return jnp.bitwise_or(operand(x), operand(y))
 
 
 @op
 def bitwise_right_shift(x: Tensor, y: Tensor) -> jax.Array:
-    """The bits of x, moved y places down."""
+    """Shift the bits of x to the right by y."""
     return jnp.right_shift(operand(x), operand(y))
 
 
@@ -92,25 +92,25 @@ right_shift = bitwise_right_shift
 
 @op
 def bitwise_xor(x: Tensor, y: Tensor) -> jax.Array:
-    """The bits that are set in one of the two."""
+    """Compute the bitwise XOR of x and y."""
     return jnp.bitwise_xor(operand(x), operand(y))
 
 
 @op
 def equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 == x2."""
+    """Compute x1 == x2 element-wise."""
     return jnp.equal(operand(x1), operand(x2))
 
 
 @op
 def greater(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 > x2."""
+    """Compute x1 > x2 element-wise."""
     return jnp.greater(operand(x1), operand(x2))
 
 
 @op
 def greater_equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 >= x2."""
+    """Compute x1 >= x2 element-wise."""
     return jnp.greater_equal(operand(x1), operand(x2))
 
 
@@ -122,13 +122,13 @@ def isclose(
     atol: float = 1e-8,
     equal_nan: bool = False,
 ) -> jax.Array:
-    """|x1 - x2| <= atol + rtol * |x2|."""
+    """Return whether |x1 - x2| <= atol + rtol * |x2|."""
     return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
 @op
 def isfinite(x: Tensor) -> jax.Array:
-    """Whether x is neither infinite nor NaN."""
+    """Return whether x is neither infinite nor NaN."""
     return jnp.isfinite(array_of(x))
 
 
@@ -136,78 +136,78 @@ def isfinite(x: Tensor) -> jax.Array:
 def isin(
     x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = False
 ) -> jax.Array:
-    """Whether each element of x1 is among those of x2.
+    """Return whether each element of x1 is in x2.
 
     Args:
-        x1: the elements asked about.
-        x2: the elements to look among.
-        assume_unique: promises that neither has an element twice; may be faster.
-        invert: asks whether it is not among them.
+        x1: the elements to test.
+        x2: the elements to test against.
+        assume_unique: whether x1 and x2 have no duplicates, which may be faster.
+        invert: whether to negate the result.
     """
     return jnp.isin(operand(x1), operand(x2), assume_unique, invert)
 
 
 @op
 def isneginf(x: Tensor) -> jax.Array:
-    """Whether x is minus infinity."""
+    """Return whether x is minus infinity."""
     return jnp.isneginf(array_of(x))
 
 
 @op
 def isposinf(x: Tensor) -> jax.Array:
-    """Whether x is plus infinity."""
+    """Return whether x is plus infinity."""
     return jnp.isposinf(array_of(x))
 
 
 @op
 def isinf(x: Tensor) -> jax.Array:
-    """Whether x is infinite."""
+    """Return whether x is infinite."""
     return jnp.isinf(array_of(x))
 
 
 @op
 def isnan(x: Tensor) -> jax.Array:
-    """Whether x is NaN."""
+    """Return whether x is NaN."""
     return jnp.isnan(array_of(x))
 
 
 @op
 def less(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 < x2."""
+    """Compute x1 < x2 element-wise."""
     return jnp.less(operand(x1), operand(x2))
 
 
 @op
 def less_equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 <= x2."""
+    """Compute x1 <= x2 element-wise."""
     return jnp.less_equal(operand(x1), operand(x2))
 
 
 @op
 def logical_and(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Whether both are true."""
+    """Return whether both x1 and x2 are true."""
     return jnp.logical_and(operand(x1), operand(x2))
 
 
 @op
 def logical_not(x: Tensor) -> jax.Array:
-    """Whether x is false."""
+    """Return whether x is false."""
     return jnp.logical_not(array_of(x))
 
 
 @op
 def logical_or(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Whether one or both are true."""
+    """Return whether x1, x2 or both are true."""
     return jnp.logical_or(operand(x1), operand(x2))
 
 
 @op
 def logical_xor(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Whether one of the two is true."""
+    """Return whether exactly one of x1 and x2 is true."""
     return jnp.logical_xor(operand(x1), operand(x2))
 
 
 @op
 def not_equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """x1 != x2."""
+    """Compute x1 != x2 element-wise."""
     return jnp.not_equal(operand(x1), operand(x2))

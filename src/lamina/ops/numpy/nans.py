@@ -1,7 +1,7 @@
-"""Sums, means and extremes that pass over what is not a number.
+"""Reductions that ignore NaN.
 
 `axis` is an axis, several of them, or `None` for all; with `keepdims`, reduced axes
-stay with length 1.
+remain with length 1.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = [
 
 @op
 def nanargmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
-    """The index of the first maximum; -1 where there are no numbers."""
+    """Return the index of the first maximum; -1 where all are NaN."""
     return jnp.nanargmax(array_of(x), axis, keepdims=keepdims)
 
 
 @op
 def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
-    """The index of the first minimum; -1 where there are no numbers."""
+    """Return the index of the first minimum; -1 where all are NaN."""
     return jnp.nanargmin(array_of(x), axis, keepdims=keepdims)
 
 
@@ -47,7 +47,7 @@ def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax
 def nancumprod(
     x: Tensor, axis: int | None = None, dtype: str | None = None
 ) -> jax.Array:
-    """The product of each element and all before it."""
+    """Compute the cumulative product, with NaN as 1."""
     return jnp.nancumprod(array_of(x), axis, dtype)
 
 
@@ -55,31 +55,31 @@ def nancumprod(
 def nancumsum(
     x: Tensor, axis: int | None = None, dtype: str | None = None
 ) -> jax.Array:
-    """The sum of each element and all before it."""
+    """Compute the cumulative sum, with NaN as 0."""
     return jnp.nancumsum(array_of(x), axis, dtype)
 
 
 @op
 def nanmax(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The maximum."""
+    """Compute the maximum, ignoring NaN."""
     return jnp.nanmax(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def nanmean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The mean."""
+    """Compute the mean, ignoring NaN."""
     return jnp.nanmean(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def nanmedian(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The median."""
+    """Compute the median, ignoring NaN."""
     return jnp.nanmedian(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def nanmin(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The minimum."""
+    """Compute the minimum, ignoring NaN."""
     return jnp.nanmin(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
@@ -91,14 +91,14 @@ def nanpercentile(
     method: str = "linear",
     keepdims: bool = False,
 ) -> jax.Array:
-    """The values below which q per cent lie; `method` as in `quantile`."""
+    """Compute the q-th percentiles, ignoring NaN; `method` is as in `quantile`."""
     x, q = float_array(x), float_array(q)
     return jnp.nanpercentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
 @op
 def nanprod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The product."""
+    """Compute the product, ignoring NaN."""
     return jnp.nanprod(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
@@ -110,24 +110,24 @@ def nanquantile(
     method: str = "linear",
     keepdims: bool = False,
 ) -> jax.Array:
-    """The values below which a share q lies; `method` as in `quantile`."""
+    """Compute the q-quantiles, ignoring NaN; `method` is as in `quantile`."""
     x, q = float_array(x), float_array(q)
     return jnp.nanquantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
 @op
 def nanstd(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The standard deviation."""
+    """Compute the standard deviation, ignoring NaN."""
     return jnp.nanstd(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def nansum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The sum."""
+    """Compute the sum, ignoring NaN."""
     return jnp.nansum(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op
 def nanvar(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """The variance."""
+    """Compute the variance, ignoring NaN."""
     return jnp.nanvar(float_array(x), axes_of(axis), keepdims=keepdims)

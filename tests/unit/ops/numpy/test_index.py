@@ -64,7 +64,7 @@ def test_slices_may_begin_anywhere_on_the_device():
 
 
 def test_counts_are_needed_when_compiled():
-    with pytest.raises(ArgumentError, match="segment_sum: `num_segments` is needed"):
+    with pytest.raises(ArgumentError, match="segment_sum: `num_segments` is required"):
         jax.jit(lambda ids: ops.segment_sum(np.ones(3), ids))(np.array([0, 1, 1]))
     assert ops.segment_sum(np.ones(3), np.array([0, 1, 1])).tolist() == [1, 2]
 
@@ -79,7 +79,7 @@ def test_bincount():
 
 
 BY_VALUES = {
-    "bincount": (ops.bincount, "Give the size: `minlength`"),
+    "bincount": (ops.bincount, "Pass `minlength`"),
     "get_item": (lambda x: x[x > 1], r"`where\(mask, x, 0\)`"),
     "nonzero": (ops.nonzero, "`where"),
     "where": (ops.where, "`where"),
