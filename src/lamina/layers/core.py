@@ -1,4 +1,4 @@
-"""Inputs, fully connected layers, and layers around a function."""
+"""Core layers: `Input`, `Dense`, `Activation`, `Identity`, `Lambda`, `Maxout`."""
 
 from __future__ import annotations
 
@@ -53,23 +53,26 @@ _shape = optional(
 
 
 class InputLayer(Layer):
-    """Where data enters a model.
+    """Entry point of a model's data.
 
     Args:
-        shape: sizes of one row, without the batch axis; `None` for one that varies.
-        batch_size: number of rows, if it never changes.
+        shape: shape of one row, without the batch axis; `None` for sizes that vary.
+        batch_size: number of rows, if it is fixed.
         dtype: element type; `config.floatx()` by default.
-        sparse: must be false; arrays here are dense.
-        ragged: must be false; arrays here are dense.
-        batch_shape: the sizes with the batch axis, instead of `shape`.
-        input_tensor: a symbolic tensor to take as it is.
+        sparse: must be false; sparse arrays are not supported.
+        ragged: must be false; ragged arrays are not supported.
+        batch_shape: shape with the batch axis, instead of `shape`.
+        input_tensor: an existing symbolic tensor to use as the input.
         optional: whether the model may be called with `None` for this input.
-        name: name of the input, by which data in dictionaries finds it.
-        input_shape: an older name of `shape`.
-        batch_input_shape: an older name of `batch_shape`.
+        name: name of the input; data in dictionaries is matched by it.
+        input_shape: older name of `shape`.
+        batch_input_shape: older name of `batch_shape`.
+
+    Shape:
+        (batch_size, *shape) to the same shape.
 
     Raises:
-        ArgumentError: there is neither a `shape` nor a `batch_shape`, or both.
+        ArgumentError: neither or both of `shape` and `batch_shape` are given.
 
     Example:
         >>> InputLayer((28, 28, 1), name="pixels").output.shape
@@ -104,8 +107,8 @@ class InputLayer(Layer):
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif (shape is None) == (batch_shape is None):
             raise ArgumentError(
-                "InputLayer: give either `shape`, the sizes of one row such as "
-                "(28, 28, 1), or `batch_shape`, the same with the batch in front. "
+                "InputLayer: give either `shape`, the shape of one row such as "
+                "(28, 28, 1), or `batch_shape`, which includes the batch axis. "
                 f"Received: shape={shape}, batch_shape={batch_shape}."
             )
         if batch_shape is None:
@@ -126,14 +129,14 @@ class InputLayer(Layer):
 
     @property
     def output(self) -> SymbolicTensor:
-        """The symbolic tensor that stands for the data."""
+        """The symbolic tensor that represents the data."""
         return self._tensor
 
     def call(self, inputs: Any) -> Any:
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make the same input."""
+        """Return the arguments that create the same input."""
         return {
             "batch_shape": self.batch_shape,
             "dtype": self.dtype,
@@ -156,17 +159,17 @@ def Input(  # noqa: N802
     tensor: SymbolicTensor | None = None,
     optional: bool = False,
 ) -> SymbolicTensor:
-    """A symbolic tensor that stands for the data a model will get.
+    """Create the symbolic tensor of a model's input.
 
     Args:
-        shape: sizes of one row, without the batch axis; `None` for one that varies.
-        batch_size: number of rows, if it never changes.
+        shape: shape of one row, without the batch axis; `None` for sizes that vary.
+        batch_size: number of rows, if it is fixed.
         dtype: element type; `config.floatx()` by default.
-        sparse: must be false; arrays here are dense.
-        ragged: must be false; arrays here are dense.
-        batch_shape: the sizes with the batch axis, instead of `shape`.
-        name: name of the input, by which data in dictionaries finds it.
-        tensor: a symbolic tensor to take as it is.
+        sparse: must be false; sparse arrays are not supported.
+        ragged: must be false; ragged arrays are not supported.
+        batch_shape: shape with the batch axis, instead of `shape`.
+        name: name of the input; data in dictionaries is matched by it.
+        tensor: an existing symbolic tensor to use as the input.
         optional: whether the model may be called with `None` for this input.
 
     Example:
@@ -179,11 +182,11 @@ def Input(  # noqa: N802
 
 
 class Dense(Layer):
-    """A fully connected layer: `activation(inputs @ kernel + bias)`.
+    """Fully connected layer: `activation(inputs @ kernel + bias)`.
 
     Args:
         units: number of outputs.
-        activation: a name or a function; nothing is applied when `None`.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of the kernel, (features, units).
         bias_initializer: initializer of the bias, (units,).
@@ -232,7 +235,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernel and the bias."""
+        """Create the kernel and the bias."""
         features = input_shape[-1]
         self.kernel = self.add_weight(
             (features, self.units),
@@ -260,10 +263,13 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """A function of each element, as a layer.
+    """Activation function as a layer.
 
     Args:
-        activation: a name such as `"relu"`, or a function.
+        activation: an activation function, or its name such as `"relu"`.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> Activation("relu")(jnp.array([-1.0, 2.0]))
@@ -282,11 +288,14 @@ class Activation(Layer):
 
 
 class ActivityRegularization(Layer):
-    """Hands its input on, and adds a penalty on it to the loss.
+    """Identity that adds a penalty on its input to the loss.
 
     Args:
-        l1: share of the sum of absolute values.
-        l2: share of the sum of squares.
+        l1: factor of the sum of absolute values.
+        l2: factor of the sum of squares.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> layer = ActivityRegularization(l1=0.5)
@@ -308,7 +317,10 @@ class ActivityRegularization(Layer):
 
 
 class Identity(Layer):
-    """Hands its input on, to give a place in a model a name.
+    """Identity layer, which returns its input; it can name a tensor in a model.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> Identity(name="features")(jnp.array([1.0, 2.0]))
@@ -321,7 +333,7 @@ class Identity(Layer):
         return inputs
 
 
-def _named_arguments(function: Callable[..., Any]) -> set[str]:
+def _parameter_names(function: Callable[..., Any]) -> set[str]:
     try:
         return set(inspect.signature(function).parameters)
     except ValueError:  # some functions written in C have no signature
@@ -329,17 +341,21 @@ def _named_arguments(function: Callable[..., Any]) -> set[str]:
 
 
 class Lambda(Layer):
-    """A function as a layer.
+    """Function as a layer.
 
-    Weights the function uses are not tracked: write a `Layer` for those. A file keeps
-    a function by name only, so saving a model that holds one needs a registered
-    function, and loading it needs that function again.
+    Weights that the function uses are not tracked: subclass `Layer` for those. A file
+    stores only the function's name, so a function must be registered before a model
+    with it is saved, and again before it is loaded.
 
     Args:
-        function: takes the input, and `mask` or `training` if it names them.
-        output_shape: kept for Keras's files; the shape is found by itself.
-        mask: the output's mask, or a function of `(inputs, mask)` that makes it.
+        function: function of the input, and of `mask` or `training` if it has
+            parameters of these names.
+        output_shape: accepted for Keras; the shape is always inferred.
+        mask: mask of the output, or a function of `(inputs, mask)` that returns it.
         arguments: further keyword arguments of the function.
+
+    Shape:
+        As the function defines it.
 
     Example:
         >>> Lambda(lambda x, power: x**power, arguments={"power": 2})(jnp.array([3.0]))
@@ -362,7 +378,7 @@ class Lambda(Layer):
         self.function, self.output_shape, self.mask = function, output_shape, mask
         self.keywords = dict(arguments or {})
         self.supports_masking = mask is not None
-        self._extra = _named_arguments(function) & {"mask", "training"}
+        self._extra = _parameter_names(function) & {"mask", "training"}
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         given = {"mask": mask, "training": training}
@@ -370,34 +386,33 @@ class Lambda(Layer):
         return self.function(inputs, **self.keywords, **extra)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """What `mask` says."""
+        """Return the mask that the argument `mask` defines."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """The layer that `get_config` describes."""
+        """Create the layer that `get_config` describes."""
         with untrusted_config(config, f"The config of {cls.__name__}"):
             if isinstance(config.get("function"), (list, tuple)):
-                refuse_code(config)  # bytecode, as Keras used to write it
+                refuse_code(config)  # bytecode, which Keras 2 wrote for lambdas
             return super().from_config(config)
 
 
 class Maxout(Layer):
-    """The largest of each group of `pieces` channels: a learned convex activation.
+    """Maxout: the maximum of each group of `pieces` channels.
 
-    Behind a layer without an activation it makes that layer a maxout layer, dense or
-    convolutional: each output is the maximum of `pieces` affine maps of the input,
-    `max_j(x @ W[:, j] + b[j])`.
+    After a dense or convolutional layer without activation, each output is the
+    maximum of `pieces` affine functions of the input, `max_j(x @ W[:, j] + b[j])`.
 
     Args:
-        pieces: how many channels compete for one output.
+        pieces: number of channels in a group.
         axis: the channel axis.
 
     Shape:
-        `channels` along the axis becomes `channels // pieces`.
+        (..., channels, ...) to (..., channels // pieces, ...).
 
     Raises:
-        ShapeError: the number of channels is no multiple of `pieces`.
+        ShapeError: `pieces` does not divide the number of channels.
 
     Example:
         >>> dense, maxout = Dense(3 * 4), Maxout(4)
@@ -422,8 +437,8 @@ class Maxout(Layer):
             raise ShapeError(
                 f"Layer {self.name!r} (Maxout) takes the maximum of {self.pieces} "
                 f"channels, but axis {self.axis} of its input {tuple(input_shape)} has "
-                f"{channels}, which {self.pieces} does not divide. Give the layer "
-                f"before it {self.pieces} times as many units as you want outputs."
+                f"{channels}, which is not a multiple of {self.pieces}. Give the "
+                f"previous layer {self.pieces} times as many units as you want outputs."
             )
 
     def call(self, inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Noise that training adds, and inference leaves out."""
+"""Dropout and noise layers, which are active in training only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lamina.core.module import Hyperparameter
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import data_formats
+from lamina.typing import Array
 
 __all__ = [
     "AlphaDropout",
@@ -28,14 +29,14 @@ __all__ = [
 
 
 class Noise(Layer):
-    """A layer that draws random numbers in training and hands its input on otherwise.
+    """Base class of layers that add noise in training and are the identity otherwise.
 
     Args:
-        seed: where the random numbers begin; a fresh one by default.
+        seed: seed of the random values; a new one by default.
     """
 
     supports_masking = True
-    strength: ClassVar[str] = "rate"
+    rate_name: ClassVar[str] = "rate"
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -43,27 +44,30 @@ class Noise(Layer):
         self.seed_generator = random.SeedGenerator(seed)
 
     def call(self, inputs: Any, training: bool | None = False) -> Any:
-        # Whether there is noise at all is structure; how much is a number.
-        if not training or vars(self)[self.strength] == 0:
+        # The rate may be traced; `vars` holds its Python value.
+        if not training or vars(self)[self.rate_name] == 0:
             return inputs
-        return self.noisy(inputs)
+        return self.add_noise(inputs)
 
-    def noisy(self, inputs: jax.Array) -> jax.Array:
-        """What training makes of the input."""
+    def add_noise(self, inputs: Array) -> Array:
+        """Return the input with noise, as in training."""
         raise NotImplementedError
 
 
 class Dropout(Noise):
-    """Zeroes a random share of the elements in training and scales up the rest.
+    """Dropout: sets random elements to zero in training.
 
-    The survivors are multiplied by `1 / (1 - rate)`, so that sums keep their
-    expectation. Changing `rate` later recompiles nothing.
+    The other elements are multiplied by `1 / (1 - rate)`, so that the expected sum
+    does not change. Changing `rate` does not recompile.
 
     Args:
-        rate: the share to zero, from 0 to 1.
-        noise_shape: shape of the random mask, `None` for the input's own size; a 1
-            shares the mask along that axis.
-        seed: where the random numbers begin; a fresh one by default.
+        rate: fraction of the elements to drop, from 0 to 1.
+        noise_shape: shape of the dropout mask, `None` for sizes of the input; an axis
+            of size 1 shares the mask.
+        seed: seed of the random values; a new one by default.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> layer = Dropout(0.5, seed=1)
@@ -90,17 +94,17 @@ class Dropout(Noise):
         self.rate = rate
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
-    def noisy(self, inputs: jax.Array) -> jax.Array:
-        """Some elements zero, the others scaled."""
+    def add_noise(self, inputs: Array) -> Array:
+        """Drop elements and scale the others."""
         return random.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
 
 
 class SpatialDropout(Noise):
-    """Dropout of whole channels.
+    """Base class of dropout of whole channels.
 
     Args:
-        rate: the share of channels to zero.
-        seed: where the random numbers begin; a fresh one by default.
+        rate: fraction of the channels to drop.
+        seed: seed of the random values; a new one by default.
     """
 
     rank: ClassVar[int]
@@ -119,8 +123,8 @@ class SpatialDropout(Noise):
         self.rate = rate
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def noisy(self, inputs: jax.Array) -> jax.Array:
-        """Some channels zero, the others scaled."""
+    def add_noise(self, inputs: Array) -> Array:
+        """Drop channels and scale the others."""
         shape: list[int | None] = [None, *[1] * self.rank, None]
         if self.data_format == "channels_first":
             shape = [None, None, *[1] * self.rank]
@@ -128,13 +132,17 @@ class SpatialDropout(Noise):
 
 
 class SpatialDropout1D(SpatialDropout):
-    """Dropout of whole channels of sequences, (batch, steps, channels).
+    """Dropout of whole channels of sequences.
 
-    Neighbouring steps are alike, so zeroing single values would hardly hide anything.
+    Adjacent steps are strongly correlated, so that dropping single elements would
+    hardly regularize.
 
     Args:
-        rate: the share of channels to zero.
-        seed: where the random numbers begin; a fresh one by default.
+        rate: fraction of the channels to drop.
+        seed: seed of the random values; a new one by default.
+
+    Shape:
+        (batch, steps, channels) to the same shape.
 
     Example:
         >>> y = SpatialDropout1D(0.5, seed=1)(jnp.ones((1, 4, 8)), training=True)
@@ -148,12 +156,12 @@ class SpatialDropout1D(SpatialDropout):
 
 
 class ImageDropout(SpatialDropout):
-    """Dropout of whole channels, wherever they are.
+    """Base class of dropout of whole channels with a `data_format`.
 
     Args:
-        rate: the share of channels to zero.
+        rate: fraction of the channels to drop.
         data_format: `"channels_last"` or `"channels_first"`.
-        seed: where the random numbers begin; a fresh one by default.
+        seed: seed of the random values; a new one by default.
     """
 
     arguments = {"rate": between(0, 1), "data_format": data_formats}
@@ -174,9 +182,13 @@ class SpatialDropout2D(ImageDropout):
     """Dropout of whole channels of images.
 
     Args:
-        rate: the share of channels to zero.
+        rate: fraction of the channels to drop.
         data_format: `"channels_last"` or `"channels_first"`.
-        seed: where the random numbers begin; a fresh one by default.
+        seed: seed of the random values; a new one by default.
+
+    Shape:
+        (batch, rows, columns, channels), or with the channels second, to the same
+        shape.
 
     Example:
         >>> y = SpatialDropout2D(0.5, seed=1)(jnp.ones((1, 4, 4, 8)), training=True)
@@ -193,25 +205,34 @@ class SpatialDropout3D(ImageDropout):
     """Dropout of whole channels of volumes.
 
     Args:
-        rate: the share of channels to zero.
+        rate: fraction of the channels to drop.
         data_format: `"channels_last"` or `"channels_first"`.
-        seed: where the random numbers begin; a fresh one by default.
+        seed: seed of the random values; a new one by default.
+
+    Shape:
+        (batch, depth, rows, columns, channels), or with the channels second, to the
+        same shape.
 
     Example:
         >>> y = SpatialDropout3D(0.5, seed=1)(jnp.ones((1, 2, 2, 2, 8)), training=True)
         >>> bool((y == y[:, :1, :1, :1]).all())
         True
+
+    Reference: Tompson et al. 2014, https://arxiv.org/abs/1411.4280
     """
 
     rank = 3
 
 
 class GaussianNoise(Noise):
-    """Adds normally distributed noise in training.
+    """Additive Gaussian noise with mean 0 in training.
 
     Args:
-        stddev: the noise's standard deviation.
-        seed: where the random numbers begin; a fresh one by default.
+        stddev: standard deviation of the noise.
+        seed: seed of the random values; a new one by default.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> x = jnp.zeros(1000)
@@ -219,7 +240,7 @@ class GaussianNoise(Noise):
         0.5
     """
 
-    strength = "stddev"
+    rate_name = "stddev"
     stddev = Hyperparameter()
     arguments = {"stddev": at_least(0)}
 
@@ -227,21 +248,24 @@ class GaussianNoise(Noise):
         super().__init__(seed, **kwargs)
         self.stddev = stddev
 
-    def noisy(self, inputs: jax.Array) -> jax.Array:
-        """The input plus noise."""
+    def add_noise(self, inputs: Array) -> Array:
+        """Add noise to the input."""
         sample = random.noise(inputs.shape, inputs.dtype, self.seed_generator)
         return inputs + sample * jnp.asarray(self.stddev, inputs.dtype)
 
 
 class GaussianDropout(Noise):
-    """Multiplies by noise of mean 1 in training: dropout without zeros.
+    """Multiplicative Gaussian noise with mean 1 in training.
 
-    The noise's standard deviation is `sqrt(rate / (1 - rate))`, the one that dropout
-    of that rate has.
+    The standard deviation of the noise is `sqrt(rate / (1 - rate))`, as with
+    `Dropout` of the same rate.
 
     Args:
-        rate: the rate of the dropout it stands for.
-        seed: where the random numbers begin; a fresh one by default.
+        rate: rate of the equivalent dropout.
+        seed: seed of the random values; a new one by default.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> x = jnp.ones(1000)
@@ -258,27 +282,30 @@ class GaussianDropout(Noise):
         super().__init__(seed, **kwargs)
         self.rate = rate
 
-    def noisy(self, inputs: jax.Array) -> jax.Array:
-        """The input times noise."""
+    def add_noise(self, inputs: Array) -> Array:
+        """Multiply the input by noise."""
         stddev: Any = jnp.sqrt(self.rate / (1.0 - self.rate))
         sample = random.noise(inputs.shape, inputs.dtype, self.seed_generator)
         return inputs * (1 + sample * jnp.asarray(stddev, inputs.dtype))
 
 
-_DROPPED = -1.0507009873554805 * 1.6732632423543772  # where SELU goes at minus infinity
+_SELU_MINIMUM = -1.0507009873554805 * 1.6732632423543772  # -scale * alpha
 
 
 class AlphaDropout(Noise):
-    """Dropout that keeps the mean and variance that SELU networks normalize to.
+    """Alpha dropout, which preserves the mean and variance of SELU activations.
 
-    Dropped elements become SELU's lowest value instead of zero, and the result is
-    scaled and shifted back to mean 0 and variance 1.
+    Dropped elements are set to the minimum of SELU instead of zero, and the result is
+    scaled and shifted to mean 0 and variance 1.
 
     Args:
-        rate: the share to drop.
-        noise_shape: shape of the random mask, `None` for the input's own size; a 1
-            shares the mask along that axis.
-        seed: where the random numbers begin; a fresh one by default.
+        rate: fraction of the elements to drop.
+        noise_shape: shape of the dropout mask, `None` for sizes of the input; an axis
+            of size 1 shares the mask.
+        seed: seed of the random values; a new one by default.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> x = random.normal((10000,), seed=1)
@@ -303,16 +330,15 @@ class AlphaDropout(Noise):
         self.rate = rate
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
-    def noisy(self, inputs: jax.Array) -> jax.Array:
-        """Some elements at SELU's lowest value, all rescaled."""
+    def add_noise(self, inputs: Array) -> Array:
+        """Set elements to the minimum of SELU, and rescale all."""
         rate: Any = jnp.asarray(self.rate, jnp.float32)
-        scale = jax.lax.rsqrt((1.0 - rate) * (1.0 + rate * _DROPPED**2))
-        shift = -scale * _DROPPED * rate
+        scale = jax.lax.rsqrt((1.0 - rate) * (1.0 + rate * _SELU_MINIMUM**2))
+        shift = -scale * _SELU_MINIMUM * rate
         shape = inputs.shape
         if self.noise_shape is not None:
             pairs = zip(self.noise_shape, shape, strict=True)
             shape = tuple(n or m for n, m in pairs)
-        kept = random.bernoulli_mask(shape, rate, self.seed_generator)
-        dropped = jnp.asarray(_DROPPED, inputs.dtype)
-        mixed = jnp.where(kept, inputs, dropped)
-        return mixed * scale.astype(inputs.dtype) + shift.astype(inputs.dtype)
+        mask = random.bernoulli_mask(shape, rate, self.seed_generator)
+        masked = jnp.where(mask, inputs, jnp.asarray(_SELU_MINIMUM, inputs.dtype))
+        return masked * scale.astype(inputs.dtype) + shift.astype(inputs.dtype)

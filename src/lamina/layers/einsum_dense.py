@@ -1,4 +1,4 @@
-"""`EinsumDense`: a dense layer over whichever axes an equation names."""
+"""`EinsumDense`: a dense layer whose product is an einsum equation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lamina.layers.base.spec import InputSpec
 
 __all__ = ["EinsumDense"]
 
-# Free axes on the left, on the right, or all of them with letters.
-_FORMS = [
+# With `...` on the left, on the right, or without.
+_PATTERNS = [
     r"(\.\.\.)([a-zA-Z]+)(),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)",
     r"()([a-zA-Z]+)(\.\.\.),([a-zA-Z]+)->([a-zA-Z]+)\.\.\.",
     r"()([a-zA-Z]+)(),([a-zA-Z]+)->([a-zA-Z]+)",
@@ -27,7 +27,7 @@ _FORMS = [
 
 
 class _Equation(NamedTuple):
-    """The letters of an equation, and where free axes without letters stand."""
+    """The letters of an equation, and the side on which it has `...`."""
 
     inputs: str
     kernel: str
@@ -36,32 +36,35 @@ class _Equation(NamedTuple):
     right: bool
 
 
-def _parsed(equation: str) -> _Equation | None:
-    for form in _FORMS:
-        found = re.fullmatch(form, equation)
-        if found:
-            left, inputs, right, kernel, outputs = found.groups()
+def _parse(equation: str) -> _Equation | None:
+    for pattern in _PATTERNS:
+        match = re.fullmatch(pattern, equation)
+        if match:
+            left, inputs, right, kernel, outputs = match.groups()
             return _Equation(inputs, kernel, outputs, bool(left), bool(right))
     return None
 
 
 class EinsumDense(Layer):
-    """A product with a kernel as `einsum` writes it: `activation(x * kernel + bias)`.
+    """Dense layer defined by einsum: `activation(einsum(eq, x, kernel) + bias)`.
 
     Args:
         equation: "inputs,kernel->outputs" with a letter for each axis, such as
-            "abc,cd->abd"; `...` in front, or at the end, of inputs and outputs stands
-            for any number of axes.
-        output_shape: sizes of the outputs' axes behind the batch, those of `...` left
-            out, `None` for sizes that are the input's.
-        activation: a name or a function; nothing is applied when `None`.
-        bias_axes: letters of the outputs' axes that have a bias; no bias when `None`.
+            "abc,cd->abd"; `...` at the start or at the end of inputs and outputs
+            matches any number of axes.
+        output_shape: sizes of the output's axes after the batch axis, without those of
+            `...`; `None` for a size that equals the input's.
+        activation: an activation function or its name; linear when `None`.
+        bias_axes: letters of the output's axes that have a bias; no bias when `None`.
         kernel_initializer: initializer of the kernel.
         bias_initializer: initializer of the bias.
         kernel_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
+
+    Shape:
+        As the equation defines it.
 
     Example:
         >>> heads = EinsumDense("abc,cde->abde", (None, 2, 4), bias_axes="de")
@@ -73,7 +76,7 @@ class EinsumDense(Layer):
     arguments = {
         "equation": Check(
             'an equation such as "abc,cd->abd", "...b,bc->...c" or "ab...,bc->ac..."',
-            lambda v: isinstance(v, str) and _parsed(v) is not None,
+            lambda v: isinstance(v, str) and _parse(v) is not None,
             ("abc,cd", "ab,bc,cd->ad", 3),
         ),
     }
@@ -105,13 +108,13 @@ class EinsumDense(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernel and the bias."""
-        parsed = _parsed(self.equation)
-        assert parsed is not None  # checked with the arguments
-        sizes = self._sizes(parsed, input_shape)
+        """Create the kernel and the bias."""
+        parsed = _parse(self.equation)
+        assert parsed is not None  # the constructor checks it
+        sizes = self._axis_sizes(parsed, input_shape)
         self.kernel = self.add_weight(
             [sizes[letter] for letter in parsed.kernel],
-            self._initializer(parsed),
+            self._kernel_initializer(parsed),
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
             name="kernel",
@@ -127,8 +130,10 @@ class EinsumDense(Layer):
             )
         self.input_spec = InputSpec(ndim=len(input_shape))
 
-    def _sizes(self, parsed: _Equation, shape: Sequence[int | None]) -> dict[str, Any]:
-        """How large the axis of each letter is."""
+    def _axis_sizes(
+        self, parsed: _Equation, shape: Sequence[int | None]
+    ) -> dict[str, Any]:
+        """Return the size of each letter's axis."""
         free = len(shape) - len(parsed.inputs)
         if free < 0 or (free > 0 and not (parsed.left or parsed.right)):
             raise ShapeError(
@@ -137,10 +142,9 @@ class EinsumDense(Layer):
             )
         lettered = shape[free:] if parsed.left else shape[: len(parsed.inputs)]
         sizes = dict(zip(parsed.inputs, lettered, strict=True))
-        # The batch has a letter, or it is the first of the free axes.
+        # The batch axis has a letter, or it is the first axis of `...`.
         letters = parsed.outputs if parsed.left and free else parsed.outputs[1:]
-        given = zip(letters, self.output_shape, strict=False)
-        for letter, size in given:
+        for letter, size in zip(letters, self.output_shape, strict=False):
             known = sizes.get(letter)
             if size is not None and known not in (None, size):
                 raise ShapeError(
@@ -152,15 +156,15 @@ class EinsumDense(Layer):
         unknown = {*parsed.kernel, *parsed.outputs} - {*sizes}
         if unknown or len(letters) != len(self.output_shape):
             raise ShapeError(
-                f"Layer {self.name!r} (EinsumDense) can't tell the size of each axis "
+                f"Layer {self.name!r} (EinsumDense) cannot infer the size of each axis "
                 f"of {self.equation!r} from `output_shape={self.output_shape}`. Give "
                 f"{len(letters)} sizes, one for each of {letters!r}, and use every "
                 "letter of the kernel in the inputs or the outputs."
             )
         return sizes
 
-    def _initializer(self, parsed: _Equation) -> Any:
-        """The kernel's initializer, told which axes are inputs and which outputs."""
+    def _kernel_initializer(self, parsed: _Equation) -> Any:
+        """Return the initializer with the kernel's input and output axes set."""
         initializer = self.kernel_initializer
         plain = isinstance(initializer, VarianceScaling)
         if not plain or None not in (initializer.input_axes, initializer.output_axes):

@@ -1,4 +1,4 @@
-"""`Embedding`: a learned vector for each index."""
+"""`Embedding`: a trainable vector for each index."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Layer):
-    """Turns indices into vectors: row `i` of a table for index `i`.
+    """Embedding layer: index `i` becomes row `i` of a trainable table.
 
-    An index outside 0, ..., `input_dim - 1` gives a row of NaN, never another index's
-    row, so that a vocabulary that is too small can't pass unseen.
+    An index outside 0, ..., `input_dim - 1` gives a vector of NaN, so that a table
+    that is too small does not go unnoticed.
 
     Args:
         input_dim: number of indices, the largest plus one.
@@ -26,9 +26,9 @@ class Embedding(Layer):
         embeddings_initializer: initializer of the table, (input_dim, output_dim).
         embeddings_regularizer: penalty on the table.
         embeddings_constraint: projection of the table after each update.
-        mask_zero: whether index 0 is padding: layers that know masks skip it.
-        weights: the table's first values.
-        input_length: an older way to write `input_shape=(input_length,)`.
+        mask_zero: whether index 0 is padding; layers that support masks skip it.
+        weights: initial values of the table.
+        input_length: older form of `input_shape=(input_length,)`.
 
     Shape:
         (batch, ...) of integers to (batch, ..., output_dim).
@@ -68,7 +68,7 @@ class Embedding(Layer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = self.supports_masking = mask_zero
-        # The rows are cast after they are taken, which is less work than the table.
+        # Casting the looked-up rows is cheaper than casting the table.
         self.autocast = False
         # A config describes the layer, not its weights.
         vars(self)["_arguments"].pop("weights", None)
@@ -83,7 +83,7 @@ class Embedding(Layer):
         return config
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the table."""
+        """Create the table."""
         self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,
@@ -93,11 +93,11 @@ class Embedding(Layer):
         )
 
     def call(self, inputs: Any) -> Any:
-        # An unsigned index can't be negative, which would count from the end.
+        # Unsigned, so that a negative index does not count from the end.
         index = jnp.asarray(inputs).astype(jnp.int32).astype(jnp.uint32)
         rows = self.embeddings.value.at[index].get(mode="fill", fill_value=jnp.nan)
         return rows.astype(self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """Which indices are not 0, with `mask_zero`."""
+        """Return True for the indices other than 0, if `mask_zero`."""
         return inputs != 0 if self.mask_zero else None

@@ -1,4 +1,4 @@
-"""Layers that make one tensor of several."""
+"""Merging layers, which combine several tensors into one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lamina.core.masks import get_mask
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.layer import Layer
+from lamina.typing import Array
 
 __all__ = [
     "Add",
@@ -38,75 +39,78 @@ Shape = Sequence[int | None]
 
 
 class Merge(Layer):
-    """A layer called on a list of tensors.
+    """Base class of layers that are called on a list of tensors.
 
     Args:
-        count: how many it takes; any number of at least one when 0.
+        count: number of inputs; any number from one when 0.
     """
 
     supports_masking = True
     count: ClassVar[int] = 0
 
     def build(self, input_shape: Any) -> None:
-        """Check that the shapes fit together."""
-        several = isinstance(input_shape, (list, tuple)) and all(
+        """Check that the shapes can be merged."""
+        is_list = isinstance(input_shape, (list, tuple)) and all(
             isinstance(shape, (list, tuple)) for shape in input_shape
         )
-        if not several or not input_shape or self.count not in (0, len(input_shape)):
-            got = f"{len(input_shape)}" if several else f"one of shape {input_shape}"
+        if not is_list or not input_shape or self.count not in (0, len(input_shape)):
+            got = f"{len(input_shape)}" if is_list else f"one of shape {input_shape}"
             raise ArgumentError(
                 f"Layer {self.name!r} ({type(self).__name__}) must be called on a list "
                 f"of {self.count or 'one or more'} tensors, as in `layer([a, b])`. It "
                 f"got {got}."
             )
-        if not self._fit(input_shape):
+        if not self._can_merge(input_shape):
             shapes = " and ".join(str(tuple(shape)) for shape in input_shape)
             raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}) can't merge inputs of "
-                f"shapes {shapes}: {self._rule()}."
+                f"Layer {self.name!r} ({type(self).__name__}) cannot merge inputs of "
+                f"shapes {shapes}: {self._requirement()}."
             )
 
-    def _fit(self, shapes: Sequence[Shape]) -> bool:
-        """Whether the shapes broadcast against each other."""
+    def _can_merge(self, shapes: Sequence[Shape]) -> bool:
+        """Return whether the shapes broadcast against each other."""
         rank = max(map(len, shapes))
-        lined = [(*s[:1], *[1] * (rank - len(s)), *s[1:]) for s in shapes]
+        aligned = [(*s[:1], *[1] * (rank - len(s)), *s[1:]) for s in shapes]
         return all(
-            len({*column} - {None, 1}) <= 1 for column in zip(*lined, strict=True)
+            len({*sizes} - {None, 1}) <= 1 for sizes in zip(*aligned, strict=True)
         )
 
-    def _rule(self) -> str:
-        return "sizes must be equal, or 1, axis by axis"
+    def _requirement(self) -> str:
+        return "the sizes of each axis must be equal or 1"
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """True where any input's mask is; none if an input has no mask."""
+        """Combine the masks by "or"; return None if an input has no mask."""
         if mask is None or any(m is None for m in mask):
             return None
         return functools.reduce(jnp.logical_or, mask)
 
 
 class Elementwise(Merge):
-    """A function of two values, applied along a list of tensors.
+    """Base class of layers that reduce a list of tensors by a binary function.
 
-    Inputs of lower rank get axes of size 1 behind the batch axis.
+    Inputs of lower rank get axes of size 1 after the batch axis.
     """
 
-    combine: ClassVar[Callable[[Any, Any], Any]]
+    combine: ClassVar[Callable[[Array, Array], Array]]
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         rank = max(x.ndim for x in inputs)
-        lined = [
+        aligned = [
             x.reshape(*x.shape[:1], *[1] * (rank - x.ndim), *x.shape[1:])
             for x in inputs
         ]
-        return self.merged(lined)
+        return self.merge(aligned)
 
-    def merged(self, inputs: list[jax.Array]) -> jax.Array:
-        """The result for inputs of equal rank."""
+    def merge(self, inputs: Sequence[Array]) -> Array:
+        """Merge inputs of equal rank."""
         return functools.reduce(type(self).combine, inputs)
 
 
 class Add(Elementwise):
-    """The sum of tensors, element by element.
+    """Elementwise sum of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Add()([jnp.ones((2, 3)), jnp.ones((2, 3))]).shape
@@ -117,7 +121,10 @@ class Add(Elementwise):
 
 
 class Subtract(Elementwise):
-    """The first of two tensors minus the second.
+    """Elementwise difference of two tensors, `first - second`.
+
+    Shape:
+        Two broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Subtract()([jnp.array([3.0]), jnp.array([1.0])])
@@ -129,7 +136,10 @@ class Subtract(Elementwise):
 
 
 class Average(Elementwise):
-    """The mean of tensors, element by element.
+    """Elementwise mean of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Average()([jnp.array([3.0]), jnp.array([1.0])])
@@ -138,22 +148,24 @@ class Average(Elementwise):
 
     combine = staticmethod(jnp.add)
 
-    def merged(self, inputs: list[jax.Array]) -> jax.Array:
-        """The sum over the number of inputs."""
-        return super().merged(inputs) / len(inputs)
+    def merge(self, inputs: Sequence[Array]) -> Array:
+        """Return the mean of inputs of equal rank."""
+        return super().merge(inputs) / len(inputs)
 
 
-def _mask_like(x: jax.Array) -> Any:
-    """The mask of an array, spread over its elements, or `None`."""
+def _broadcast_mask(x: Array) -> Array | None:
+    """Return the mask of an array, broadcast to its shape, or None."""
     mask = get_mask(x)
     return None if mask is None else jnp.broadcast_to(mask[..., None], x.shape)
 
 
 class Multiply(Elementwise):
-    """The product of tensors, element by element.
+    """Elementwise product of tensors.
 
-    Where a mask hides an input it counts as 1, and where masks hide all of them the
-    product is 0.
+    Masked elements count as 1. The product of elements that are all masked is 0.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Multiply()([jnp.array([3.0]), jnp.array([2.0])])
@@ -163,33 +175,39 @@ class Multiply(Elementwise):
     combine = staticmethod(jnp.multiply)
 
     def call(self, inputs: Any) -> Any:
-        masks = [_mask_like(x) for x in inputs]
+        masks = [_broadcast_mask(x) for x in inputs]
         pairs = zip(inputs, masks, strict=True)
         product = super().call(
             [x if m is None else jnp.where(m, x, 1) for x, m in pairs]
         )
-        if any(m is None for m in masks):
+        known = [m for m in masks if m is not None]
+        if len(known) < len(masks):
             return product
-        return jnp.where(functools.reduce(jnp.logical_or, masks), product, 0)
+        return jnp.where(functools.reduce(jnp.logical_or, known), product, 0)
 
 
-class _Extreme(Elementwise):
-    def call(self, inputs: Any) -> Any:
-        """Where a mask hides an input, the others decide."""
-        masks = [_mask_like(x) for x in inputs]
+class _Extremum(Elementwise):
+    """Base class of `Maximum` and `Minimum`, which ignore masked elements."""
+
+    def call(self, inputs: Sequence[Array]) -> Array:
+        masks = [_broadcast_mask(x) for x in inputs]
         if all(m is None for m in masks):
             return super().call(inputs)
-        result, seen = inputs[0], masks[0]
+        result, result_mask = inputs[0], masks[0]
         for x, mask in zip(inputs[1:], masks[1:], strict=True):
             x = x if mask is None else jnp.where(mask, x, result)
-            result = result if seen is None else jnp.where(seen, result, x)
-            seen = None if seen is None or mask is None else seen | mask
+            if result_mask is not None:
+                result = jnp.where(result_mask, result, x)
+                result_mask = None if mask is None else result_mask | mask
             result = type(self).combine(result, x)
         return result
 
 
-class Maximum(_Extreme):
-    """The largest of tensors, element by element.
+class Maximum(_Extremum):
+    """Elementwise maximum of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Maximum()([jnp.array([3.0, 0.0]), jnp.array([1.0, 2.0])])
@@ -199,8 +217,11 @@ class Maximum(_Extreme):
     combine = staticmethod(jnp.maximum)
 
 
-class Minimum(_Extreme):
-    """The smallest of tensors, element by element.
+class Minimum(_Extremum):
+    """Elementwise minimum of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Minimum()([jnp.array([3.0, 0.0]), jnp.array([1.0, 2.0])])
@@ -211,10 +232,13 @@ class Minimum(_Extreme):
 
 
 class Concatenate(Merge):
-    """Tensors joined along an axis.
+    """Concatenation of tensors along an axis.
 
     Args:
-        axis: the axis; all others must be equal.
+        axis: the axis; the sizes of all others must be equal.
+
+    Shape:
+        A list of (..., n_i, ...) to (..., sum(n_i), ...).
 
     Example:
         >>> Concatenate()([jnp.ones((2, 3)), jnp.ones((2, 4))]).shape
@@ -227,45 +251,45 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def _fit(self, shapes: Sequence[Shape]) -> bool:
+    def _can_merge(self, shapes: Sequence[Shape]) -> bool:
         rank = len(shapes[0])
         if any(len(s) != rank for s in shapes) or not -rank <= self.axis < rank:
             return False
-        columns = list(zip(*shapes, strict=True))
-        del columns[self.axis]
-        return all(len({*column} - {None}) <= 1 for column in columns)
+        axes = list(zip(*shapes, strict=True))
+        del axes[self.axis]
+        return all(len({*sizes} - {None}) <= 1 for sizes in axes)
 
-    def _rule(self) -> str:
-        return f"all sizes but those of axis {self.axis} must be equal"
+    def _requirement(self) -> str:
+        return f"all sizes except those of axis {self.axis} must be equal"
 
     def call(self, inputs: Any) -> Any:
         return jnp.concatenate(inputs, self.axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The masks joined in the same way, inputs without one counting as seen."""
+        """Concatenate the masks; inputs without a mask count as unmasked."""
         if mask is None or all(m is None for m in mask):
             return None
-        spread = []
-        for x, seen in zip(inputs, mask, strict=True):
-            seen = jnp.ones((), bool) if seen is None else seen
-            while 0 < seen.ndim < x.ndim:
-                seen = seen[..., None]
-            spread.append(jnp.broadcast_to(seen, x.shape))
-        return jnp.any(jnp.concatenate(spread, self.axis), axis=-1)
+        masks = []
+        for x, x_mask in zip(inputs, mask, strict=True):
+            x_mask = jnp.ones((), bool) if x_mask is None else x_mask
+            while 0 < x_mask.ndim < x.ndim:
+                x_mask = x_mask[..., None]
+            masks.append(jnp.broadcast_to(x_mask, x.shape))
+        return jnp.any(jnp.concatenate(masks, self.axis), axis=-1)
 
 
 class Dot(Merge):
-    """Row by row, the product of two tensors summed along one axis of each.
+    """Batched dot product of two tensors along one axis of each.
 
     Args:
-        axes: the axis to sum along: one for both, or a pair; the batch axis, 0, can't
-            be one.
-        normalize: whether to scale both to length 1 along it, which makes the result
-            the cosine similarity.
+        axes: the axis to sum over: one for both, or a pair; it cannot be the batch
+            axis, 0.
+        normalize: whether to normalize both to length 1 along it, so that the result
+            is the cosine similarity.
 
     Shape:
-        (batch, ..., n, ...) and (batch, ..., n, ...) to the axes left, those of the
-        first tensor before those of the second; at least (batch, 1).
+        (batch, ..., n, ...) and (batch, ..., n, ...) to (batch, ...) with the other
+        axes of the first tensor and then of the second; at least (batch, 1).
 
     Example:
         >>> Dot(axes=1)([jnp.array([[1.0, 2.0]]), jnp.array([[3.0, 4.0]])])
@@ -295,19 +319,19 @@ class Dot(Merge):
         super().__init__(**kwargs)
         self.axes, self.normalize = axes, normalize
 
-    def _pair(self) -> tuple[int, int]:
+    def _axis_pair(self) -> tuple[int, int]:
         first, second = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
         return first, second
 
-    def _fit(self, shapes: Sequence[Shape]) -> bool:
-        pairs = list(zip(shapes, self._pair(), strict=True))
+    def _can_merge(self, shapes: Sequence[Shape]) -> bool:
+        pairs = list(zip(shapes, self._axis_pair(), strict=True))
         if any(not -len(s) < axis < len(s) for s, axis in pairs):
             return False
         summed = {s[axis] for s, axis in pairs} - {None}
         return len(summed) <= 1 and len({s[0] for s in shapes} - {None}) <= 1
 
-    def _rule(self) -> str:
-        first, second = self._pair()
+    def _requirement(self) -> str:
+        first, second = self._axis_pair()
         return (
             f"axis {first} of the first must have the size of axis {second} of the "
             "second, and the batch sizes must be equal"
@@ -315,28 +339,31 @@ class Dot(Merge):
 
     def call(self, inputs: Any) -> Any:
         first, second = inputs
-        axes = [axis % x.ndim for axis, x in zip(self._pair(), inputs, strict=True)]
+        axes = [
+            axis % x.ndim for axis, x in zip(self._axis_pair(), inputs, strict=True)
+        ]
         if self.normalize:
-            first, second = _unit(first, axes[0]), _unit(second, axes[1])
+            first = _l2_normalize(first, axes[0])
+            second = _l2_normalize(second, axes[1])
         dimensions = (([axes[0]], [axes[1]]), ([0], [0]))
         result = jax.lax.dot_general(first, second, dimensions)
         return result[:, None] if result.ndim == 1 else result
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """None: the axes that masks speak of are gone."""
+        """Return None: the output does not have the masked axes."""
 
 
-def _unit(x: jax.Array, axis: int) -> jax.Array:
+def _l2_normalize(x: Array, axis: int) -> Array:
     squares = jnp.sum(jnp.square(x), axis, keepdims=True)
     return x * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
 
 
 @filter_traceback
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The sum of tensors, element by element.
+    """Return the elementwise sum of tensors.
 
     Args:
-        inputs: a list of the tensors.
+        inputs: list of tensors.
         **kwargs: arguments of `Add`.
     """
     return Add(**kwargs)(inputs)
@@ -344,10 +371,10 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 @filter_traceback
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The first of two tensors minus the second, element by element.
+    """Return the elementwise difference of two tensors, `first - second`.
 
     Args:
-        inputs: a list of two tensors.
+        inputs: list of two tensors.
         **kwargs: arguments of `Subtract`.
     """
     return Subtract(**kwargs)(inputs)
@@ -355,10 +382,10 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 @filter_traceback
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The product of tensors, element by element.
+    """Return the elementwise product of tensors.
 
     Args:
-        inputs: a list of the tensors.
+        inputs: list of tensors.
         **kwargs: arguments of `Multiply`.
     """
     return Multiply(**kwargs)(inputs)
@@ -366,10 +393,10 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 @filter_traceback
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The mean of tensors, element by element.
+    """Return the elementwise mean of tensors.
 
     Args:
-        inputs: a list of the tensors.
+        inputs: list of tensors.
         **kwargs: arguments of `Average`.
     """
     return Average(**kwargs)(inputs)
@@ -377,10 +404,10 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 @filter_traceback
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The largest of tensors, element by element.
+    """Return the elementwise maximum of tensors.
 
     Args:
-        inputs: a list of the tensors.
+        inputs: list of tensors.
         **kwargs: arguments of `Maximum`.
     """
     return Maximum(**kwargs)(inputs)
@@ -388,10 +415,10 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 @filter_traceback
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The smallest of tensors, element by element.
+    """Return the elementwise minimum of tensors.
 
     Args:
-        inputs: a list of the tensors.
+        inputs: list of tensors.
         **kwargs: arguments of `Minimum`.
     """
     return Minimum(**kwargs)(inputs)
@@ -399,11 +426,11 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 @filter_traceback
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """Tensors joined along an axis.
+    """Concatenate tensors along an axis.
 
     Args:
-        inputs: a list of the tensors.
-        axis: the axis; all others must be equal.
+        inputs: list of tensors.
+        axis: the axis; the sizes of all others must be equal.
         **kwargs: arguments of `Concatenate`.
     """
     return Concatenate(axis, **kwargs)(inputs)
@@ -411,11 +438,11 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
 
 @filter_traceback
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """Row by row, the product of two tensors summed along one axis of each.
+    """Return the batched dot product of two tensors along one axis of each.
 
     Args:
-        inputs: a list of two tensors.
-        axes: the axis to sum along: one for both, or a pair.
+        inputs: list of two tensors.
+        axes: the axis to sum over: one for both, or a pair.
         **kwargs: arguments of `Dot`.
     """
     return Dot(axes, **kwargs)(inputs)
