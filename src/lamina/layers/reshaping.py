@@ -1,4 +1,4 @@
-"""Layers that move, repeat, add or remove elements and compute nothing."""
+"""Reshaping, padding, cropping and upsampling layers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lamina.errors import ShapeError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import Spatial, data_formats, per_axis
+from lamina.typing import Array
 
 __all__ = [
     "Cropping1D",
@@ -34,11 +35,11 @@ __all__ = [
 
 
 class Flatten(Layer):
-    """Lays each row out as a vector.
+    """Flattening of each row to a vector.
 
     Args:
         data_format: `"channels_first"` moves the channels last before flattening, so
-            that the order does not depend on the layout.
+            that the order of the elements does not depend on the layout.
 
     Shape:
         (batch, ...) to (batch, features); (batch,) to (batch, 1).
@@ -61,7 +62,7 @@ class Flatten(Layer):
         return inputs.reshape(inputs.shape[0], math.prod(inputs.shape[1:]))
 
 
-_target = Check(
+_target_shape = Check(
     "a tuple of sizes, one of which may be -1",
     lambda v: (
         isinstance(v, (tuple, list))
@@ -73,55 +74,61 @@ _target = Check(
 
 
 class Reshape(Layer):
-    """Gives each row another shape.
+    """Reshaping of each row.
 
     Args:
-        target_shape: the new shape without the batch axis; one size may be -1 and is
-            found from the rest.
+        target_shape: the new shape without the batch axis; one size may be -1, which
+            is inferred from the others.
+
+    Shape:
+        (batch, ...) to (batch, *target_shape).
 
     Raises:
-        ShapeError: the number of elements does not fit.
+        ShapeError: the number of elements does not match.
 
     Example:
         >>> Reshape((3, -1))(jnp.ones((2, 12))).shape
         (2, 3, 4)
     """
 
-    arguments = {"target_shape": _target}
+    arguments = {"target_shape": _target_shape}
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Check that the elements fit."""
-        sizes_in, target = input_shape[1:], self.target_shape
+        """Check that the number of elements matches."""
+        row_shape, target = input_shape[1:], self.target_shape
         known = math.prod(n for n in target if n != -1)
-        if None in sizes_in:
+        if None in row_shape:
             return
-        total = math.prod(n for n in sizes_in if n is not None)
+        total = math.prod(n for n in row_shape if n is not None)
         if total % known if -1 in target and known else total != known:
             raise ShapeError(
-                f"Layer {self.name!r} (Reshape) can't make rows of shape {target} from "
-                f"rows of shape {tuple(sizes_in)}, which have {total} elements."
+                f"Layer {self.name!r} (Reshape) cannot reshape rows of shape "
+                f"{tuple(row_shape)} to {target}: they have {total} elements."
             )
 
     def call(self, inputs: Any) -> Any:
-        rows, *sizes = inputs.shape
+        batch, *sizes = inputs.shape
         known = math.prod(n for n in self.target_shape if n != -1)
-        # Without rows, nothing else would tell what -1 stands for.
-        rest = math.prod(sizes) // max(known, 1)
+        # `reshape` cannot infer -1 for an empty batch.
+        inferred = math.prod(sizes) // max(known, 1)
         return inputs.reshape(
-            rows, *(rest if n == -1 else n for n in self.target_shape)
+            batch, *(inferred if n == -1 else n for n in self.target_shape)
         )
 
 
 class Permute(Layer):
-    """Reorders the axes of each row.
+    """Permutation of the axes of each row.
 
     Args:
-        dims: the old axes in their new order, counted from 1; the batch axis, 0,
-            stays.
+        dims: the input's axes in their new order, counted from 1; the batch axis, 0,
+            is not included.
+
+    Shape:
+        (batch, ...) to (batch, ...) with the permuted axes.
 
     Example:
         >>> Permute((2, 1))(jnp.ones((5, 2, 3))).shape
@@ -150,10 +157,10 @@ class Permute(Layer):
 
 
 class RepeatVector(Layer):
-    """Repeats each row `n` times, as steps of a sequence.
+    """Repetition of each row `n` times, as steps of a sequence.
 
     Args:
-        n: number of steps.
+        n: number of repetitions.
 
     Shape:
         (batch, features) to (batch, n, features).
@@ -174,17 +181,20 @@ class RepeatVector(Layer):
         return jnp.repeat(inputs[:, None], self.n, axis=1)
 
 
-def _repeat(inputs: jax.Array, axes: Sequence[int], times: Sequence[int]) -> jax.Array:
-    for axis, count in zip(axes, times, strict=True):
+def _repeat(inputs: Array, axes: Sequence[int], factors: Sequence[int]) -> Array:
+    for axis, count in zip(axes, factors, strict=True):
         inputs = jnp.repeat(inputs, count, axis)
     return inputs
 
 
 class UpSampling1D(Layer):
-    """Repeats each step.
+    """1D upsampling: repetition of each step.
 
     Args:
-        size: how often.
+        size: number of repetitions.
+
+    Shape:
+        (batch, steps, channels) to (batch, steps * size, channels).
 
     Example:
         >>> UpSampling1D(2)(jnp.array([[[1.0], [2.0]]]))[0, :, 0]
@@ -203,13 +213,17 @@ class UpSampling1D(Layer):
 
 
 class UpSampling2D(Spatial):
-    """Makes images larger by whole factors.
+    """2D upsampling of images by integer factors.
 
     Args:
-        size: factors for rows and columns.
+        size: factors of rows and columns.
         data_format: `"channels_last"` or `"channels_first"`.
-        interpolation: `"nearest"` repeats pixels; `"bilinear"`, `"bicubic"`,
-            `"lanczos3"` and `"lanczos5"` blend neighbours.
+        interpolation: `"nearest"`, which repeats pixels, `"bilinear"`, `"bicubic"`,
+            `"lanczos3"` or `"lanczos5"`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, rows * size[0], columns * size[1],
+        channels), or with the channels second.
 
     Example:
         >>> UpSampling2D((2, 3))(jnp.ones((1, 4, 4, 8))).shape
@@ -247,11 +261,15 @@ class UpSampling2D(Spatial):
 
 
 class UpSampling3D(Spatial):
-    """Makes volumes larger by repeating elements.
+    """3D upsampling: repetition of the elements of a volume.
 
     Args:
-        size: factors for the three spatial axes.
+        size: factors of the three spatial axes.
         data_format: `"channels_last"` or `"channels_first"`.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, depth * size[0], rows *
+        size[1], columns * size[2], channels), or with the channels second.
 
     Example:
         >>> UpSampling3D()(jnp.ones((1, 2, 3, 4, 1))).shape
@@ -274,17 +292,17 @@ class UpSampling3D(Spatial):
         return _repeat(inputs, self.spatial_axes, self.size)
 
 
-Borders = int | Sequence[int] | Sequence[Sequence[int]]
+Widths = int | Sequence[int] | Sequence[Sequence[int]]
 
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2
 
 
-def _borders(rank: int) -> Check:
-    """A width for all sides, one for each axis, or one for each side."""
+def _widths(rank: int) -> Check:
+    """Check for a width of all sides, one for each axis, or one for each side."""
 
-    def fits(value: Any) -> bool:
+    def accepts(value: Any) -> bool:
         if is_int(value):
             return value >= 0
         if rank == 1:
@@ -298,46 +316,50 @@ def _borders(rank: int) -> Check:
         "(before, after)" if rank == 1 else f"{rank} of them, or {rank} pairs of them"
     )
     return Check(
-        f"a non-negative integer or {each}", fits, (-1, (1,) * (rank + 2), "1")
+        f"a non-negative integer or {each}", accepts, (-1, (1,) * (rank + 2), "1")
     )
 
 
-def _sides(borders: Borders, rank: int) -> tuple[Any, ...]:
-    """The widths `(before, after)` of each axis; of the only one if `rank` is 1."""
-    if isinstance(borders, int):
-        borders = (borders,) * max(rank, 2)
+def _as_pairs(widths: Widths, rank: int) -> tuple[Any, ...]:
+    """Return `(before, after)` of each axis; a single pair if `rank` is 1."""
+    if isinstance(widths, int):
+        widths = (widths,) * max(rank, 2)
     if rank == 1:
-        return tuple(borders)
-    return tuple((b, b) if isinstance(b, int) else tuple(b) for b in borders)
+        return tuple(widths)
+    return tuple((w, w) if isinstance(w, int) else tuple(w) for w in widths)
 
 
 class ZeroPadding(Spatial):
-    """Surrounds the spatial axes with zeros.
+    """Base class of zero padding of the spatial axes.
 
     Args:
-        padding: the width: one for all sides, one for each axis, or a pair (before,
-            after) for each axis.
+        padding: one width for all sides, one for each axis, or a pair (before, after)
+            for each axis.
         data_format: `"channels_last"` or `"channels_first"`.
     """
 
     def __init__(
-        self, padding: Borders = 1, data_format: str | None = None, **kwargs: Any
+        self, padding: Widths = 1, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.padding = _sides(padding, self.rank)
+        self.padding = _as_pairs(padding, self.rank)
 
     def call(self, inputs: Any) -> Any:
         widths = [(0, 0)] * inputs.ndim
-        sides = (self.padding,) if self.rank == 1 else self.padding
-        for axis, pair in zip(self.spatial_axes, sides, strict=True):
+        pairs = (self.padding,) if self.rank == 1 else self.padding
+        for axis, pair in zip(self.spatial_axes, pairs, strict=True):
             widths[axis] = pair
         return jnp.pad(inputs, widths)
 
 
 class ZeroPadding1D(ZeroPadding):
-    """Adds steps of zeros before and after a sequence.
+    """1D zero padding: steps of zeros before and after a sequence.
 
     Takes the arguments of `ZeroPadding`; `padding` is one width or a pair.
+
+    Shape:
+        (batch, steps, channels) to (batch, before + steps + after, channels), or with
+        the channels second.
 
     Example:
         >>> ZeroPadding1D((2, 0))(jnp.ones((1, 3, 4))).shape
@@ -345,13 +367,17 @@ class ZeroPadding1D(ZeroPadding):
     """
 
     rank = 1
-    arguments = {"padding": _borders(1), "data_format": data_formats}
+    arguments = {"padding": _widths(1), "data_format": data_formats}
 
 
 class ZeroPadding2D(ZeroPadding):
-    """Adds rows and columns of zeros around an image.
+    """2D zero padding: rows and columns of zeros around an image.
 
     Takes the arguments of `ZeroPadding`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, padded rows, padded columns,
+        channels), or with the channels second.
 
     Example:
         >>> ZeroPadding2D(((1, 0), (2, 2)))(jnp.ones((1, 3, 3, 1))).shape
@@ -359,11 +385,17 @@ class ZeroPadding2D(ZeroPadding):
     """
 
     rank = 2
-    arguments = {"padding": _borders(2), "data_format": data_formats}
+    arguments = {"padding": _widths(2), "data_format": data_formats}
 
 
 class ZeroPadding3D(ZeroPadding):
-    """Adds zeros around a volume; takes the arguments of `ZeroPadding`.
+    """3D zero padding: zeros around a volume.
+
+    Takes the arguments of `ZeroPadding`.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, padded depth, padded rows,
+        padded columns, channels), or with the channels second.
 
     Example:
         >>> ZeroPadding3D((1, 0, 2))(jnp.ones((1, 3, 3, 3, 1))).shape
@@ -371,38 +403,38 @@ class ZeroPadding3D(ZeroPadding):
     """
 
     rank = 3
-    arguments = {"padding": _borders(3), "data_format": data_formats}
+    arguments = {"padding": _widths(3), "data_format": data_formats}
 
 
 class Cropping(Spatial):
-    """Cuts the ends of the spatial axes off.
+    """Base class of cropping of the spatial axes.
 
     Args:
-        cropping: how much: one width for all sides, one for each axis, or a pair
-            (before, after) for each axis.
+        cropping: one width for all sides, one for each axis, or a pair (before, after)
+            for each axis.
         data_format: `"channels_last"` or `"channels_first"`.
 
     Raises:
-        ShapeError: nothing would be left.
+        ShapeError: the output would be empty.
     """
 
     def __init__(
-        self, cropping: Borders = 1, data_format: str | None = None, **kwargs: Any
+        self, cropping: Widths = 1, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.cropping = _sides(cropping, self.rank)
+        self.cropping = _as_pairs(cropping, self.rank)
 
     def _pairs(self) -> tuple[tuple[int, int], ...]:
         return (self.cropping,) if self.rank == 1 else self.cropping
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Check that something is left."""
-        left = zip(self.spatial_sizes(input_shape), self._pairs(), strict=True)
-        if any(size is not None and size <= sum(pair) for size, pair in left):
+        """Check that the output is not empty."""
+        pairs = zip(self.spatial_sizes(input_shape), self._pairs(), strict=True)
+        if any(size is not None and size <= sum(pair) for size, pair in pairs):
             raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}) would leave nothing of "
-                f"its input {tuple(input_shape)} ({self.data_format}) with "
-                f"cropping={self.cropping}."
+                f"Layer {self.name!r} ({type(self).__name__}): "
+                f"cropping={self.cropping} of the input {tuple(input_shape)} "
+                f"({self.data_format}) gives an empty output. Use a smaller `cropping`."
             )
 
     def call(self, inputs: Any) -> Any:
@@ -413,10 +445,13 @@ class Cropping(Spatial):
 
 
 class Cropping1D(Cropping):
-    """Cuts steps off a sequence, (batch, steps, channels).
+    """1D cropping: removes steps at the start and end of a sequence.
 
     Args:
-        cropping: how many: one number for both ends, or a pair (before, after).
+        cropping: number of steps to remove at both ends, or a pair (before, after).
+
+    Shape:
+        (batch, steps, channels) to (batch, steps - before - after, channels).
 
     Example:
         >>> Cropping1D((1, 0))(jnp.array([[[1.0], [2.0], [3.0]]]))[0, :, 0]
@@ -424,19 +459,23 @@ class Cropping1D(Cropping):
     """
 
     rank = 1
-    arguments = {"cropping": _borders(1)}
+    arguments = {"cropping": _widths(1)}
 
     def __init__(self, cropping: int | Sequence[int] = (1, 1), **kwargs: Any) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
 
 
 class Cropping2D(Cropping):
-    """Cuts rows and columns off an image.
+    """2D cropping: removes rows and columns at the edges of an image.
 
     Args:
-        cropping: how much, nothing by default: one width for all sides, one for rows
-            and one for columns, or a pair (before, after) for each.
+        cropping: one width for all sides, one for rows and one for columns, or a pair
+            (before, after) for each.
         data_format: `"channels_last"` or `"channels_first"`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, cropped rows, cropped columns,
+        channels), or with the channels second.
 
     Example:
         >>> Cropping2D(((1, 1), (0, 2)))(jnp.ones((1, 5, 5, 3))).shape
@@ -444,16 +483,22 @@ class Cropping2D(Cropping):
     """
 
     rank = 2
-    arguments = {"cropping": _borders(2), "data_format": data_formats}
+    arguments = {"cropping": _widths(2), "data_format": data_formats}
 
     def __init__(
-        self, cropping: Borders = 0, data_format: str | None = None, **kwargs: Any
+        self, cropping: Widths = 0, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(cropping, data_format, **kwargs)
 
 
 class Cropping3D(Cropping):
-    """Cuts the sides of a volume off; takes the arguments of `Cropping`.
+    """3D cropping: removes the edges of a volume.
+
+    Takes the arguments of `Cropping`.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, cropped depth, cropped rows,
+        cropped columns, channels), or with the channels second.
 
     Example:
         >>> Cropping3D((1, 0, 2))(jnp.ones((1, 5, 5, 5, 1))).shape
@@ -461,4 +506,4 @@ class Cropping3D(Cropping):
     """
 
     rank = 3
-    arguments = {"cropping": _borders(3), "data_format": data_formats}
+    arguments = {"cropping": _widths(3), "data_format": data_formats}

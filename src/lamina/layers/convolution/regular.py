@@ -12,12 +12,13 @@ from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 from lamina.ops.nn.convolution import add_bias
+from lamina.typing import Array
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
 
 def window_arguments(rank: int, *paddings: str) -> dict[str, Check]:
-    """The checks that all convolutions of a rank share."""
+    """Return the argument checks that all convolutions of a rank share."""
     return {
         "kernel_size": sizes(rank),
         "strides": sizes(rank),
@@ -37,18 +38,18 @@ def _arguments(rank: int, *paddings: str) -> dict[str, Check]:
 
 
 class Convolution(Spatial):
-    """What convolutions share: a sliding window, a bias, an activation.
+    """Base class of convolutions: a sliding window, a bias and an activation.
 
     Args:
         kernel_size: size of the window along each spatial axis.
-        strides: steps between windows.
+        strides: distance between windows.
         padding: `"valid"` for windows inside the input only, `"same"` for as many
             outputs as inputs (at stride 1).
         data_format: `"channels_last"` or `"channels_first"`.
-        dilation_rate: distance between the elements a window takes.
-        activation: a name or a function; nothing is applied when `None`.
+        dilation_rate: distance between the elements of a window.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
-        bias_initializer: initializer of the bias, one number a channel.
+        bias_initializer: initializer of the bias, (channels,).
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
         bias_constraint: projection of the bias after each update.
@@ -84,15 +85,15 @@ class Convolution(Spatial):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.bias_constraint = constraints.get(bias_constraint)
 
-    def channels_of(self, input_shape: Sequence[int | None]) -> int | None:
-        """The number of channels, which inputs must have from now on."""
+    def fix_channels(self, input_shape: Sequence[int | None]) -> int | None:
+        """Return the number of channels, and require it of all inputs."""
         channels = input_shape[self.channel_axis]
         axes = {self.channel_axis: channels}
         self.input_spec = InputSpec(ndim=self.rank + 2, axes=axes)
         return channels
 
     def add_bias(self, channels: int) -> None:
-        """Make the bias, if there is to be one."""
+        """Create the bias, if it is used."""
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
@@ -103,36 +104,35 @@ class Convolution(Spatial):
                 name="bias",
             )
 
-    def finish(self, outputs: Any) -> Any:
+    def apply_bias_and_activation(self, outputs: Array) -> Array:
         """Add the bias and apply the activation."""
         if self.bias is not None:
             outputs = add_bias(outputs, self.bias.value, self.data_format)
         return self.activation(outputs)
 
     @property
-    def spans(self) -> list[int]:
-        """How far the kernel reaches along each axis, dilation included."""
+    def effective_kernel_size(self) -> list[int]:
+        """The size of the kernel along each axis, dilation included."""
         pairs = zip(self.kernel_size, self.dilation_rate, strict=True)
         return [(size - 1) * rate + 1 for size, rate in pairs]
 
 
 class Conv(Convolution):
-    """A convolution: `activation(conv(inputs, kernel) + bias)`.
+    """Convolution: `activation(conv(inputs, kernel) + bias)`.
 
-    The kernel slides over the spatial axes; like everywhere in deep learning it is
-    not flipped.
+    As usual in deep learning, this is a cross-correlation: the kernel is not flipped.
 
     Args:
         filters: number of output channels.
         kernel_size: size of the window along each spatial axis.
-        strides: steps between windows.
+        strides: distance between windows.
         padding: `"valid"` for windows inside the input only, `"same"` for as many
             outputs as inputs (at stride 1); in 1D also `"causal"`, where an output
-            sees no later input.
+            does not depend on later inputs.
         data_format: `"channels_last"` or `"channels_first"`.
-        dilation_rate: distance between the elements a window takes.
-        groups: groups of channels convolved apart from each other.
-        activation: a name or a function; nothing is applied when `None`.
+        dilation_rate: distance between the elements of a window.
+        groups: number of channel groups that are convolved separately.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of the kernel, (*kernel_size,
             channels // groups, filters).
@@ -145,7 +145,7 @@ class Conv(Convolution):
 
     Raises:
         ArgumentError: `groups` does not divide `filters`.
-        ShapeError: the input has another rank or number of channels, or is smaller
+        ShapeError: the input has the wrong rank or number of channels, or is smaller
             than the kernel.
     """
 
@@ -185,15 +185,15 @@ class Conv(Convolution):
             )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernel and the bias."""
-        channels = self.channels_of(input_shape)
+        """Create the kernel and the bias."""
+        channels = self.fix_channels(input_shape)
         if self.padding == "valid":
-            self.check_window(input_shape, self.spans, "kernel")
+            self.check_window(input_shape, self.effective_kernel_size, "kernel")
         if channels is not None and channels % self.groups:
             raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}) divides channels into "
-                f"{self.groups} groups, but its input {tuple(input_shape)} has "
-                f"{channels} of them. Choose a `groups` that divides {channels}."
+                f"Layer {self.name!r} ({type(self).__name__}) divides the channels "
+                f"into {self.groups} groups, but its input {tuple(input_shape)} has "
+                f"{channels} channels. Choose a `groups` that divides {channels}."
             )
         depth = None if channels is None else channels // self.groups
         self.kernel = self.add_weight(
@@ -214,11 +214,11 @@ class Conv(Convolution):
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
-        return self.finish(outputs)
+        return self.apply_bias_and_activation(outputs)
 
 
 class Conv1D(Conv):
-    """Convolution over steps, such as time.
+    """1D convolution, over time steps for example.
 
     Takes the arguments of `Conv`; `padding` may also be `"causal"`.
 
@@ -236,7 +236,7 @@ class Conv1D(Conv):
 
 
 class Conv2D(Conv):
-    """Convolution over rows and columns.
+    """2D convolution, over images for example.
 
     Takes the arguments of `Conv`.
 
@@ -254,7 +254,7 @@ class Conv2D(Conv):
 
 
 class Conv3D(Conv):
-    """Convolution over a volume, or over the frames of a film.
+    """3D convolution, over volumes or videos for example.
 
     Takes the arguments of `Conv`.
 

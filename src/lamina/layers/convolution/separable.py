@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself, alone or before a mix of all channels."""
+"""Depthwise and separable convolutions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = [
 ]
 
 
-class ChannelConvolution(Convolution):
-    """What depthwise and separable convolutions share: kernels for single channels.
+class BaseDepthwiseConv(Convolution):
+    """Base class of depthwise and separable convolutions.
 
     Args:
         depth_multiplier: number of outputs of each channel.
-        depthwise_initializer: initializer of these kernels, (*kernel_size, channels,
-            depth_multiplier).
-        depthwise_regularizer: penalty on these kernels.
-        depthwise_constraint: projection of these kernels after each update.
+        depthwise_initializer: initializer of the depthwise kernel, (*kernel_size,
+            channels, depth_multiplier).
+        depthwise_regularizer: penalty on the depthwise kernel.
+        depthwise_constraint: projection of the depthwise kernel after each update.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class ChannelConvolution(Convolution):
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
 
-    def add_channel_kernels(
+    def add_depthwise_kernel(
         self, input_shape: Sequence[int | None], name: str
     ) -> Variable:
-        """Make the kernels, which give `channels * depth_multiplier` outputs."""
+        """Create the depthwise kernel."""
         if self.padding == "valid":
-            self.check_window(input_shape, self.spans, "kernel")
+            self.check_window(input_shape, self.effective_kernel_size, "kernel")
         return self.add_weight(
-            (*self.kernel_size, self.channels_of(input_shape), self.depth_multiplier),
+            (*self.kernel_size, self.fix_channels(input_shape), self.depth_multiplier),
             self.depthwise_initializer,
             regularizer=self.depthwise_regularizer,
             constraint=self.depthwise_constraint,
@@ -59,30 +59,30 @@ class ChannelConvolution(Convolution):
         )
 
 
-class DepthwiseConv(ChannelConvolution):
-    """A convolution of each channel with kernels of its own.
+class DepthwiseConv(BaseDepthwiseConv):
+    """Depthwise convolution: each channel is convolved with its own kernels.
 
     Args:
         kernel_size: size of the window along each spatial axis.
-        strides: steps between windows.
+        strides: distance between windows.
         padding: `"valid"` for windows inside the input only, `"same"` for as many
             outputs as inputs (at stride 1).
         depth_multiplier: number of outputs of each channel.
         data_format: `"channels_last"` or `"channels_first"`.
-        dilation_rate: distance between the elements a window takes.
-        activation: a name or a function; nothing is applied when `None`.
+        dilation_rate: distance between the elements of a window.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
-        depthwise_initializer: initializer of the kernels, (*kernel_size, channels,
+        depthwise_initializer: initializer of the kernel, (*kernel_size, channels,
             depth_multiplier).
         bias_initializer: initializer of the bias, (channels * depth_multiplier,).
-        depthwise_regularizer: penalty on the kernels.
+        depthwise_regularizer: penalty on the kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        depthwise_constraint: projection of the kernels after each update.
+        depthwise_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
 
     Raises:
-        ShapeError: the input has another rank or number of channels, or is smaller
+        ShapeError: the input has the wrong rank or number of channels, or is smaller
             than the kernel.
     """
 
@@ -113,8 +113,8 @@ class DepthwiseConv(ChannelConvolution):
         )  # fmt: skip
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernels and the bias."""
-        self.kernel = self.add_channel_kernels(input_shape, "kernel")
+        """Create the kernel and the bias."""
+        self.kernel = self.add_depthwise_kernel(input_shape, "kernel")
         self.add_bias(self.kernel.shape[-2] * self.depth_multiplier)
 
     def call(self, inputs: Any) -> Any:
@@ -126,44 +126,43 @@ class DepthwiseConv(ChannelConvolution):
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
-        return self.finish(outputs)
+        return self.apply_bias_and_activation(outputs)
 
 
-class SeparableConv(ChannelConvolution):
-    """A depthwise convolution, then a mix of its outputs at each place.
+class SeparableConv(BaseDepthwiseConv):
+    """Separable convolution: a depthwise convolution, then a pointwise one.
 
-    Far fewer multiplications than a convolution of the same size.
+    It takes far fewer multiplications than a convolution of the same size.
 
     Args:
         filters: number of output channels.
         kernel_size: size of the window along each spatial axis.
-        strides: steps between windows.
+        strides: distance between windows.
         padding: `"valid"` for windows inside the input only, `"same"` for as many
             outputs as inputs (at stride 1).
         data_format: `"channels_last"` or `"channels_first"`.
-        dilation_rate: distance between the elements a window takes.
-        depth_multiplier: number of outputs of each channel before the mix.
-        activation: a name or a function; nothing is applied when `None`.
+        dilation_rate: distance between the elements of a window.
+        depth_multiplier: number of depthwise outputs of each channel.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
-        depthwise_initializer: initializer of the channels' kernels, (*kernel_size,
+        depthwise_initializer: initializer of the depthwise kernel, (*kernel_size,
             channels, depth_multiplier).
-        pointwise_initializer: initializer of the mix, (*ones, channels *
-            depth_multiplier, filters).
+        pointwise_initializer: initializer of the pointwise kernel, (1, ..., channels
+            * depth_multiplier, filters).
         bias_initializer: initializer of the bias, (filters,).
-        depthwise_regularizer: penalty on the channels' kernels.
-        pointwise_regularizer: penalty on the mix.
+        depthwise_regularizer: penalty on the depthwise kernel.
+        pointwise_regularizer: penalty on the pointwise kernel.
         bias_regularizer: penalty on the bias.
         activity_regularizer: penalty on the output.
-        depthwise_constraint: projection of the channels' kernels after each update.
-        pointwise_constraint: projection of the mix after each update.
+        depthwise_constraint: projection of the depthwise kernel after each update.
+        pointwise_constraint: projection of the pointwise kernel after each update.
         bias_constraint: projection of the bias after each update.
 
     Raises:
-        ShapeError: the input has another rank or number of channels, or is smaller
+        ShapeError: the input has the wrong rank or number of channels, or is smaller
             than the kernel.
 
-    Reference:
-        Chollet 2017, "Xception: Deep Learning with Depthwise Separable Convolutions".
+    Reference: Chollet 2017, https://arxiv.org/abs/1610.02357
     """
 
     def __init__(
@@ -201,8 +200,8 @@ class SeparableConv(ChannelConvolution):
         self.pointwise_constraint = constraints.get(pointwise_constraint)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make both kernels and the bias."""
-        self.depthwise_kernel = self.add_channel_kernels(
+        """Create both kernels and the bias."""
+        self.depthwise_kernel = self.add_depthwise_kernel(
             input_shape, "depthwise_kernel"
         )
         channels = self.depthwise_kernel.shape[-2] * self.depth_multiplier
@@ -225,11 +224,11 @@ class SeparableConv(ChannelConvolution):
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
-        return self.finish(outputs)
+        return self.apply_bias_and_activation(outputs)
 
 
 class DepthwiseConv1D(DepthwiseConv):
-    """Convolution of each channel over steps; takes the arguments of `DepthwiseConv`.
+    """1D depthwise convolution; takes the arguments of `DepthwiseConv`.
 
     Shape:
         (batch, steps, channels) to (batch, new steps, channels * depth_multiplier),
@@ -248,9 +247,7 @@ class DepthwiseConv1D(DepthwiseConv):
 
 
 class DepthwiseConv2D(DepthwiseConv):
-    """Convolution of each channel over rows and columns.
-
-    Takes the arguments of `DepthwiseConv`.
+    """2D depthwise convolution; takes the arguments of `DepthwiseConv`.
 
     Shape:
         (batch, rows, columns, channels) to (batch, new rows, new columns, channels *
@@ -269,7 +266,7 @@ class DepthwiseConv2D(DepthwiseConv):
 
 
 class SeparableConv1D(SeparableConv):
-    """Convolution over steps, then over channels; takes those of `SeparableConv`.
+    """1D separable convolution; takes the arguments of `SeparableConv`.
 
     Shape:
         (batch, steps, channels) to (batch, new steps, filters), or with the channels
@@ -285,9 +282,7 @@ class SeparableConv1D(SeparableConv):
 
 
 class SeparableConv2D(SeparableConv):
-    """Convolution over rows and columns, then over channels.
-
-    Takes the arguments of `SeparableConv`.
+    """2D separable convolution; takes the arguments of `SeparableConv`.
 
     Shape:
         (batch, rows, columns, channels) to (batch, new rows, new columns, filters),

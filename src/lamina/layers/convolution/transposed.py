@@ -1,4 +1,4 @@
-"""Transposed convolutions: from few places to many."""
+"""Transposed convolutions."""
 
 from __future__ import annotations
 
@@ -23,22 +23,21 @@ def _arguments(rank: int) -> dict[str, Check]:
 
 
 class ConvTranspose(Convolution):
-    """The transpose of a convolution, which gives an input from an output.
+    """Transposed convolution, also called deconvolution.
 
-    Each element of the input is spread over a window of the output; where windows
-    overlap, they add up.
+    Each input element adds a multiple of the kernel to a window of the output.
 
     Args:
         filters: number of output channels.
         kernel_size: size of the window along each spatial axis.
-        strides: how many elements of the output one of the input spans.
-        padding: `"valid"` for all that windows reach, `"same"` for `strides` times
-            as many outputs as inputs.
-        output_padding: what the output is longer than the shortest possible; `None`
-            lets `padding` decide.
+        strides: distance between the output windows of adjacent input elements.
+        padding: `"valid"` for all outputs that a window covers, `"same"` for `strides`
+            times as many outputs as inputs.
+        output_padding: number of elements added to the shortest possible output;
+            `None` to derive it from `padding`.
         data_format: `"channels_last"` or `"channels_first"`.
         dilation_rate: distance between the elements of a window.
-        activation: a name or a function; nothing is applied when `None`.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of the kernel, (*kernel_size, filters,
             channels).
@@ -52,10 +51,9 @@ class ConvTranspose(Convolution):
     Raises:
         ArgumentError: `output_padding` is not smaller than `strides`, or both
             `strides` and `dilation_rate` are above 1.
-        ShapeError: the input has another rank or number of channels.
+        ShapeError: the input has the wrong rank or number of channels.
 
-    Reference:
-        Zeiler et al. 2010, "Deconvolutional Networks".
+    Reference: Zeiler et al. 2010, https://doi.org/10.1109/CVPR.2010.5539957
     """
 
     def __init__(
@@ -84,33 +82,34 @@ class ConvTranspose(Convolution):
             bias_constraint, **kwargs,
         )  # fmt: skip
         self.filters = filters
-        extra = None if output_padding is None else per_axis(output_padding, self.rank)
-        self.output_padding = extra
+        if output_padding is not None:
+            output_padding = per_axis(output_padding, self.rank)
+        self.output_padding = output_padding
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
-        self._check_steps()
+        self._check_strides()
 
-    def _check_steps(self) -> None:
-        kind = type(self).__name__
-        for extra, step in zip(self.output_padding or (), self.strides, strict=False):
-            if extra >= step:
-                raise ArgumentError(
-                    f"{kind}: `output_padding` must be smaller than `strides`. "
-                    f"Received: output_padding={self.output_padding}, "
-                    f"strides={self.strides}."
-                )
+    def _check_strides(self) -> None:
+        name = type(self).__name__
+        pairs = zip(self.output_padding or (), self.strides, strict=False)
+        if any(padding >= stride for padding, stride in pairs):
+            raise ArgumentError(
+                f"{name}: `output_padding` must be smaller than `strides`. "
+                f"Received: output_padding={self.output_padding}, "
+                f"strides={self.strides}."
+            )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
-                f"{kind}: `strides` and `dilation_rate` can't both be above 1. "
+                f"{name}: `strides` and `dilation_rate` cannot both be above 1. "
                 f"Received: strides={self.strides}, "
                 f"dilation_rate={self.dilation_rate}."
             )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernel and the bias."""
+        """Create the kernel and the bias."""
         self.kernel = self.add_weight(
-            (*self.kernel_size, self.filters, self.channels_of(input_shape)),
+            (*self.kernel_size, self.filters, self.fix_channels(input_shape)),
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
@@ -128,11 +127,11 @@ class ConvTranspose(Convolution):
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
-        return self.finish(outputs)
+        return self.apply_bias_and_activation(outputs)
 
 
 class Conv1DTranspose(ConvTranspose):
-    """Transposed convolution over steps; takes the arguments of `ConvTranspose`.
+    """1D transposed convolution; takes the arguments of `ConvTranspose`.
 
     Shape:
         (batch, steps, channels) to (batch, new steps, filters), or with the channels
@@ -148,9 +147,7 @@ class Conv1DTranspose(ConvTranspose):
 
 
 class Conv2DTranspose(ConvTranspose):
-    """Transposed convolution over rows and columns.
-
-    Takes the arguments of `ConvTranspose`.
+    """2D transposed convolution; takes the arguments of `ConvTranspose`.
 
     Shape:
         (batch, rows, columns, channels) to (batch, new rows, new columns, filters),
@@ -166,22 +163,22 @@ class Conv2DTranspose(ConvTranspose):
 
 
 class Conv3DTranspose(ConvTranspose):
-    """Transposed convolution over a volume.
+    """3D transposed convolution.
 
-    Takes the arguments of `ConvTranspose`, but, as in Keras, `data_format` before
+    Takes the arguments of `ConvTranspose`; as in Keras, `data_format` comes before
     `output_padding`.
 
     Args:
         filters: number of output channels.
         kernel_size: size of the window along each spatial axis.
-        strides: how many elements of the output one of the input spans.
-        padding: `"valid"` for all that windows reach, `"same"` for `strides` times
-            as many outputs as inputs.
+        strides: distance between the output windows of adjacent input elements.
+        padding: `"valid"` for all outputs that a window covers, `"same"` for `strides`
+            times as many outputs as inputs.
         data_format: `"channels_last"` or `"channels_first"`.
-        output_padding: what the output is longer than the shortest possible; `None`
-            lets `padding` decide.
+        output_padding: number of elements added to the shortest possible output;
+            `None` to derive it from `padding`.
         dilation_rate: distance between the elements of a window.
-        activation: a name or a function; nothing is applied when `None`.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of the kernel, (*kernel_size, filters,
             channels).

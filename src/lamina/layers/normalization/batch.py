@@ -1,4 +1,4 @@
-"""Normalization over the batch."""
+"""Batch normalization."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from lamina.layers.base.spec import InputSpec
 from lamina.layers.normalization.layer import (
     Affine,
     expand_to_rank,
-    kept_axes,
+    normalize_axes,
     one_axis,
     upcast_inputs,
 )
+from lamina.typing import Array, DTypeLike
 
 __all__ = ["BatchNormalization"]
 
@@ -36,18 +37,18 @@ def _is_clipping(value: Any) -> bool:
 
 
 class BatchNormalization(Affine):
-    """Centres and scales each channel by the statistics of the batch.
+    """Batch normalization: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
 
-    `gamma * (x - mean) / sqrt(variance + epsilon) + beta`. In training, mean and
-    variance are the batch's, and moving averages of them are kept; otherwise, and
-    always when `trainable` is false, the moving averages are used. Places that a mask
-    hides do not count. The statistics are those of the whole batch, however many
-    devices share it, and are computed in float32 at least.
+    In training, mean and variance of each channel are those of the batch, and update
+    the moving averages. In inference, and always when `trainable` is false, they are
+    the moving averages. Masked positions are left out. The statistics are those of
+    the whole batch even if several devices share it, and are computed in at least
+    float32.
 
     Args:
         axis: the channel axis.
-        momentum: share of the moving averages kept at each step.
-        epsilon: keeps the square root away from zero.
+        momentum: decay rate of the moving averages.
+        epsilon: added to the variance for numerical stability.
         center: whether there is a `beta`.
         scale: whether there is a `gamma`.
         beta_initializer: initializer of `beta`.
@@ -58,11 +59,14 @@ class BatchNormalization(Affine):
         gamma_regularizer: penalty on `gamma`.
         beta_constraint: projection of `beta` after each update.
         gamma_constraint: projection of `gamma` after each update.
-        renorm: correct the batch's statistics towards moving ones (Ioffe 2017,
+        renorm: whether to use batch renormalization (Ioffe 2017,
             https://arxiv.org/abs/1702.03275).
-        renorm_clipping: limits of that correction, any of `rmin`, `rmax`, `dmax`.
-        renorm_momentum: share of those moving statistics kept at each step.
-        synchronized: accepted; statistics are always those of the whole batch.
+        renorm_clipping: limits of the renormalization, any of `rmin`, `rmax`, `dmax`.
+        renorm_momentum: decay rate of the moving averages of the renormalization.
+        synchronized: accepted for Keras; statistics are always synchronized.
+
+    Shape:
+        (batch, ..., channels) to the same shape.
 
     Example:
         >>> layer = BatchNormalization()
@@ -133,13 +137,13 @@ class BatchNormalization(Affine):
         self.renorm_clipping = renorm_clipping
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make `gamma`, `beta` and the moving statistics."""
-        (axis,) = kept_axes(self.axis, input_shape, self.name)
+        """Create `gamma`, `beta` and the moving statistics."""
+        (axis,) = normalize_axes(self.axis, input_shape, self.name)
         channels = input_shape[axis]
         self.add_affine((channels,), self.scale, self.center)
         variance_initializer = self.moving_variance_initializer
 
-        def deviation(shape: Sequence[int], dtype: Any = None) -> jax.Array:
+        def deviation(shape: Sequence[int], dtype: DTypeLike = None) -> Array:
             return jnp.sqrt(variance_initializer(shape, dtype=dtype))
 
         def statistic(name: str, initializer: Any) -> Variable:
@@ -156,7 +160,7 @@ class BatchNormalization(Affine):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        axes = kept_axes(self.axis, inputs.shape, self.name)
+        axes = normalize_axes(self.axis, inputs.shape, self.name)
         if not (training and self.trainable):
             x = upcast_inputs(inputs)
             mean = expand_to_rank(self.moving_mean.value, axes, x)
@@ -166,22 +170,22 @@ class BatchNormalization(Affine):
             shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
             rest = [i for i in range(inputs.ndim) if i not in axes]
             y, mean, variance = self.standardized(inputs, shape, rest)
-            self._follow_moments(mean, variance)
+            self._update_moving_averages(mean, variance)
             return y
         x = upcast_inputs(inputs)
         mean, variance = self._moments(x, mask, axes)
         if self.renorm:
             return self._renormalized(x, mean, variance, axes)
-        self._follow_moments(mean, variance)
+        self._update_moving_averages(mean, variance)
         return self.normalized(x, mean, variance, axes)
 
-    def _follow_moments(self, mean: jax.Array, variance: jax.Array) -> None:
-        _follow(self.moving_mean, mean, self.momentum)
-        _follow(self.moving_variance, variance, self.momentum)
+    def _update_moving_averages(self, mean: Array, variance: Array) -> None:
+        _update_average(self.moving_mean, mean, self.momentum)
+        _update_average(self.moving_variance, variance, self.momentum)
 
     def _moments(
-        self, x: jax.Array, mask: Any, axes: Sequence[int]
-    ) -> tuple[jax.Array, jax.Array]:
+        self, x: Array, mask: Array | None, axes: Sequence[int]
+    ) -> tuple[Array, Array]:
         rest = tuple(i for i in range(x.ndim) if i not in axes)
         if mask is None:
             mean = jnp.mean(x, rest, keepdims=True)
@@ -191,39 +195,40 @@ class BatchNormalization(Affine):
                 f"Layer {self.name!r} (BatchNormalization) needs a mask with one axis "
                 f"less than its input {x.shape}. It got one of shape {mask.shape}."
             )
-        seen = jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), -1), x.shape)
-        count = jnp.sum(seen, rest, x.dtype, keepdims=True) + config.epsilon()
-        mean = jnp.sum(jnp.where(seen, x, 0), rest, keepdims=True) / count
-        squares = jnp.where(seen, jnp.square(x - mean), 0)
+        mask = jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), -1), x.shape)
+        count = jnp.sum(mask, rest, x.dtype, keepdims=True) + config.epsilon()
+        mean = jnp.sum(jnp.where(mask, x, 0), rest, keepdims=True) / count
+        squares = jnp.where(mask, jnp.square(x - mean), 0)
         return mean, jnp.sum(squares, rest, keepdims=True) / count
 
     def _renormalized(
-        self, x: jax.Array, mean: jax.Array, variance: jax.Array, axes: Sequence[int]
-    ) -> jax.Array:
+        self, x: Array, mean: Array, variance: Array, axes: Sequence[int]
+    ) -> Array:
         deviation = jnp.sqrt(variance + self.epsilon)
         limits = self.renorm_clipping or {}
-        usual = expand_to_rank(self.renorm_stddev.value, axes, x)
-        usual = jnp.maximum(usual, jnp.sqrt(jnp.asarray(self.epsilon, x.dtype)))
-        r = jnp.clip(deviation / usual, limits.get("rmin"), limits.get("rmax"))
-        d = (mean - expand_to_rank(self.renorm_mean.value, axes, x)) / usual
+        average = expand_to_rank(self.renorm_stddev.value, axes, x)
+        average = jnp.maximum(average, jnp.sqrt(jnp.asarray(self.epsilon, x.dtype)))
+        r = jnp.clip(deviation / average, limits.get("rmin"), limits.get("rmax"))
+        d = (mean - expand_to_rank(self.renorm_mean.value, axes, x)) / average
         if limits.get("dmax") is not None:
             d = jnp.clip(d, -limits["dmax"], limits["dmax"])
         r, d = jax.lax.stop_gradient((r, d))
 
-        _follow(self.renorm_mean, mean, self.renorm_momentum)
-        _follow(self.renorm_stddev, deviation, self.renorm_momentum)
-        _follow(self.moving_mean, mean, self.momentum)
-        _follow(self.moving_stddev, deviation, self.momentum)
-        moving = jnp.square(self.moving_stddev.value) - self.epsilon
-        self.moving_variance.assign(jnp.maximum(moving, 0))
+        _update_average(self.renorm_mean, mean, self.renorm_momentum)
+        _update_average(self.renorm_stddev, deviation, self.renorm_momentum)
+        _update_average(self.moving_mean, mean, self.momentum)
+        _update_average(self.moving_stddev, deviation, self.momentum)
+        moving_variance = jnp.square(self.moving_stddev.value) - self.epsilon
+        self.moving_variance.assign(jnp.maximum(moving_variance, 0))
 
-        # ((x - mean) / deviation * r + d) as one normalization with moved statistics.
-        implied = jnp.square(deviation / r) - self.epsilon
-        return self.normalized(x, mean - d * deviation / r, implied, axes)
+        # (x - mean) / deviation * r + d, written as a normalization.
+        shifted_mean = mean - d * deviation / r
+        scaled_variance = jnp.square(deviation / r) - self.epsilon
+        return self.normalized(x, shifted_mean, scaled_variance, axes)
 
 
-def _follow(average: Variable, value: jax.Array, momentum: Any) -> None:
-    """Move an exponential average towards a value."""
+def _update_average(average: Variable, value: Array, momentum: float) -> None:
+    """Update an exponential moving average."""
     value = value.reshape(average.shape)
     old = average.value.astype(value.dtype)
     average.assign(old * momentum + value * (1.0 - momentum))

@@ -1,4 +1,4 @@
-"""Normalization of each row: over its features, or over groups of its channels."""
+"""Normalization of each row: layer, group, RMS and unit normalization."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.ops.nn.norms import Standardized, standardize
 from lamina.ops.types import upcast
+from lamina.typing import Array
 
 __all__ = [
     "GroupNormalization",
@@ -42,8 +43,10 @@ _axes = Check(
 )
 
 
-def kept_axes(axis: int | Sequence[int], shape: Sequence[Any], name: str) -> list[int]:
-    """Axes as sorted non-negative numbers."""
+def normalize_axes(
+    axis: int | Sequence[int], shape: Sequence[int | None], name: str
+) -> list[int]:
+    """Return axes as sorted non-negative integers."""
     rank = len(shape)
     axes = [axis] if isinstance(axis, int) else list(axis)
     if any(not -rank <= a < rank for a in axes):
@@ -54,21 +57,22 @@ def kept_axes(axis: int | Sequence[int], shape: Sequence[Any], name: str) -> lis
     return sorted({a % rank for a in axes})
 
 
-def expand_to_rank(value: jax.Array, axes: Sequence[int], like: jax.Array) -> jax.Array:
+def expand_to_rank(value: Array, axes: Sequence[int], like: Array) -> Array:
     """Reshape statistics of some axes so that they broadcast against an array."""
     shape = [n if i in axes else 1 for i, n in enumerate(like.shape)]
     return value.astype(like.dtype).reshape(shape)
 
 
-def upcast_inputs(inputs: jax.Array) -> jax.Array:
-    """The input in at least float32: sums of squares overflow in 16 bits."""
+def upcast_inputs(inputs: Array) -> Array:
+    """Cast to at least float32, because sums of squares overflow in 16 bits."""
     return inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
 
 
 class Affine(Layer):
-    """What ends a normalization: times `gamma`, plus `beta`.
+    """Base class of normalizations with a scale `gamma` and an offset `beta`.
 
     Args:
+        epsilon: added to the variance for numerical stability.
         center: whether there is a `beta`.
         scale: whether there is a `gamma`.
         beta_initializer: initializer of `beta`.
@@ -111,7 +115,7 @@ class Affine(Layer):
     def add_affine(
         self, shape: Sequence[int | None], scale: bool, center: bool
     ) -> None:
-        """Make `gamma` and `beta`, kept in full precision, as far as wanted."""
+        """Create `gamma` and `beta`, if they are used; autocast does not apply."""
         if scale:
             self.gamma = self.add_weight(
                 shape,
@@ -132,33 +136,30 @@ class Affine(Layer):
             )
 
     def standardized(
-        self, inputs: jax.Array, shape: Sequence[int], axes: Sequence[int]
+        self, inputs: Array, shape: Sequence[int], axes: Sequence[int]
     ) -> Standardized:
-        """`inputs` with mean 0 and variance 1 along `axes`, times `gamma` plus `beta`.
+        """Scale to mean 0 and variance 1 along `axes`, and apply `gamma` and `beta`.
 
         Args:
-            inputs: numbers of any type.
-            shape: that of `gamma` and `beta`, with 1 where they spread.
-            axes: what mean and variance are taken over.
+            inputs: array of any type.
+            shape: shape of `gamma` and `beta` that broadcasts against the inputs.
+            axes: axes of the mean and variance.
         """
-        x = (
-            inputs
-            if jnp.issubdtype(inputs.dtype, jnp.inexact)
-            else upcast_inputs(inputs)
-        )
+        is_float = jnp.issubdtype(inputs.dtype, jnp.inexact)
+        x = inputs if is_float else upcast_inputs(inputs)
         x = x.astype(jnp.promote_types(x.dtype, self.compute_dtype))
-        wide = upcast(x).dtype
+        dtype = upcast(x).dtype
         gamma, beta = (
-            None if weight is None else weight.value.astype(wide).reshape(shape)
+            None if weight is None else weight.value.astype(dtype).reshape(shape)
             for weight in (self.gamma, self.beta)
         )
         y, mean, variance = standardize(x, gamma, beta, self.epsilon, tuple(axes))
         return y.astype(self.compute_dtype), mean, variance
 
     def normalized(
-        self, x: jax.Array, mean: jax.Array, variance: jax.Array, axes: Sequence[int]
-    ) -> jax.Array:
-        """`gamma * (x - mean) / sqrt(variance + epsilon) + beta`, in compute type."""
+        self, x: Array, mean: Array, variance: Array, axes: Sequence[int]
+    ) -> Array:
+        """Return `gamma * (x - mean) / sqrt(variance + epsilon) + beta`."""
         factor = jax.lax.rsqrt(variance + self.epsilon)
         if self.gamma is not None:
             factor = factor * expand_to_rank(self.gamma.value, axes, x)
@@ -169,14 +170,14 @@ class Affine(Layer):
 
 
 class LayerNormalization(Affine):
-    """Centres and scales each row by its own statistics.
+    """Layer normalization: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
 
-    `gamma * (x - mean) / sqrt(variance + epsilon) + beta`, with mean and variance
-    over `axis` of one row, and a `gamma` and `beta` for each of its elements.
+    Mean and variance are those of each row along `axis`; `gamma` and `beta` have the
+    shape of these axes.
 
     Args:
         axis: the axis or axes to normalize over.
-        epsilon: keeps the square root away from zero.
+        epsilon: added to the variance for numerical stability.
         center: whether there is a `beta`.
         scale: whether there is a `gamma`.
         beta_initializer: initializer of `beta`.
@@ -185,8 +186,11 @@ class LayerNormalization(Affine):
         gamma_regularizer: penalty on `gamma`.
         beta_constraint: projection of `beta` after each update.
         gamma_constraint: projection of `gamma` after each update.
-        rms_scaling: leave the mean in: `gamma * x / sqrt(variance + epsilon)`. For
-            files of Keras; `RMSNormalization` divides by the root mean square.
+        rms_scaling: whether to compute `gamma * x / sqrt(variance + epsilon)`, for
+            Keras files; `RMSNormalization` divides by the root mean square.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> LayerNormalization()(jnp.array([[1.0, 3.0]])).round(2)
@@ -235,14 +239,14 @@ class LayerNormalization(Affine):
         self.autocast = False
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make `gamma` and `beta`, one for each normalized element."""
-        axes = kept_axes(self.axis, input_shape, self.name)
+        """Create `gamma` and `beta`."""
+        axes = normalize_axes(self.axis, input_shape, self.name)
         shape = [input_shape[a] for a in axes]
         rms = self.rms_scaling
         self.add_affine(shape, self.scale or rms, self.center and not rms)
 
     def call(self, inputs: Any) -> Any:
-        axes = kept_axes(self.axis, inputs.shape, self.name)
+        axes = normalize_axes(self.axis, inputs.shape, self.name)
         if not self.rms_scaling:
             shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
             return self.standardized(inputs, shape, axes)[0]
@@ -251,20 +255,23 @@ class LayerNormalization(Affine):
         return self.normalized(x, jnp.zeros_like(variance), variance, axes)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments; `rms_scaling`, which new Keras lacks, if set."""
+        """Return the constructor's arguments."""
         config = super().get_config()
-        if not self.rms_scaling:
+        if not self.rms_scaling:  # new Keras versions do not accept it
             del config["rms_scaling"]
         return config
 
 
 class GroupNormalization(Affine):
-    """Centres and scales groups of channels of each row by their own statistics.
+    """Group normalization: `gamma * (x - mean) / sqrt(variance + epsilon) + beta`.
+
+    Mean and variance are those of each group of channels of each row.
 
     Args:
-        groups: number of groups; 1 normalizes all channels together, -1 each alone.
+        groups: number of groups; 1 for all channels together, -1 for one channel per
+            group.
         axis: the channel axis.
-        epsilon: keeps the square root away from zero.
+        epsilon: added to the variance for numerical stability.
         center: whether there is a `beta`.
         scale: whether there is a `gamma`.
         beta_initializer: initializer of `beta`.
@@ -273,6 +280,9 @@ class GroupNormalization(Affine):
         gamma_regularizer: penalty on `gamma`.
         beta_constraint: projection of `beta` after each update.
         gamma_constraint: projection of `gamma` after each update.
+
+    Shape:
+        (batch, ..., channels) to the same shape.
 
     Raises:
         ShapeError: `groups` does not divide the number of channels.
@@ -324,25 +334,25 @@ class GroupNormalization(Affine):
             **kwargs,
         )
         self.groups, self.axis = groups, axis
-        # Inputs may lie beyond the range of float16.
+        # Inputs may exceed the range of float16.
         self.autocast = False
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make `gamma` and `beta`, one for each channel."""
-        (axis,) = kept_axes(self.axis, input_shape, self.name)
+        """Create `gamma` and `beta`, (channels,)."""
+        (axis,) = normalize_axes(self.axis, input_shape, self.name)
         channels = input_shape[axis]
         if self.groups > 0 and channels is not None and channels % self.groups:
             raise ShapeError(
-                f"Layer {self.name!r} (GroupNormalization) divides channels into "
+                f"Layer {self.name!r} (GroupNormalization) divides the channels into "
                 f"{self.groups} groups, but axis {self.axis} of its input "
-                f"{tuple(input_shape)} has {channels}. Choose a `groups` that divides "
-                f"{channels}."
+                f"{tuple(input_shape)} has {channels} channels. Choose a `groups` that "
+                f"divides {channels}."
             )
         self.add_affine((channels,), self.scale, self.center)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
     def call(self, inputs: Any) -> Any:
-        (axis,) = kept_axes(self.axis, inputs.shape, self.name)
+        (axis,) = normalize_axes(self.axis, inputs.shape, self.name)
         channels = inputs.shape[axis]
         groups = channels if self.groups == -1 else self.groups
         split = (groups, channels // groups)
@@ -354,11 +364,14 @@ class GroupNormalization(Affine):
 
 
 class RMSNormalization(Layer):
-    """Divides each row by its root mean square: `scale * x / rms(x)`.
+    """RMS normalization: `scale * x / sqrt(mean(x**2) + epsilon)`.
 
     Args:
         axis: the axis or axes to normalize over.
-        epsilon: keeps the square root away from zero.
+        epsilon: added to the mean square for numerical stability.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> RMSNormalization()(jnp.array([[3.0, 3.0]])).round(3)
@@ -377,24 +390,27 @@ class RMSNormalization(Layer):
         self.axis, self.epsilon = axis, epsilon
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make `scale`, one for each normalized element."""
-        axes = kept_axes(self.axis, input_shape, self.name)
+        """Create `scale`, with the shape of the normalized axes."""
+        axes = normalize_axes(self.axis, input_shape, self.name)
         shape = [input_shape[a] for a in axes]
         self.scale = self.add_weight(shape, "ones", name="scale")
 
     def call(self, inputs: Any) -> Any:
         x = upcast_inputs(inputs)
-        axes = kept_axes(self.axis, x.shape, self.name)
+        axes = normalize_axes(self.axis, x.shape, self.name)
         mean_square = jnp.mean(jnp.square(x), tuple(axes), keepdims=True)
         scaled = x * jax.lax.rsqrt(mean_square + self.epsilon)
         return (scaled * expand_to_rank(self.scale.value, axes, x)).astype(inputs.dtype)
 
 
 class UnitNormalization(Layer):
-    """Divides each row by its Euclidean length.
+    """Unit normalization: `x / norm(x)`, with the L2 norm.
 
     Args:
-        axis: the axis or axes the length is taken over.
+        axis: the axis or axes of the norm.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> UnitNormalization()(jnp.array([[3.0, 4.0]]))
@@ -409,6 +425,6 @@ class UnitNormalization(Layer):
         self.axis = axis
 
     def call(self, inputs: Any) -> Any:
-        axes = tuple(kept_axes(self.axis, inputs.shape, self.name))
+        axes = tuple(normalize_axes(self.axis, inputs.shape, self.name))
         squares = jnp.sum(jnp.square(inputs), axes, keepdims=True)
         return inputs * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))

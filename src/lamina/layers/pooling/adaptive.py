@@ -1,4 +1,4 @@
-"""Pooling to an output of given size, whatever the size of the input."""
+"""Adaptive pooling layers, whose output size is fixed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def _arguments(rank: int) -> dict[str, Check]:
 
 
 class AdaptivePooling(Spatial):
-    """One value for each of a given number of windows that cover the input.
+    """Base class of pooling to a fixed output size.
 
-    Of `n` windows over `length` steps, window i reaches from `floor(i * length / n)` to
-    `ceil((i + 1) * length / n)`.
+    Of `n` windows over an axis of size `length`, window i spans the elements from
+    `floor(i * length / n)` to `ceil((i + 1) * length / n)`, exclusive.
 
     Args:
-        output_size: number of windows along each spatial axis.
+        output_size: size of the output along each spatial axis.
         data_format: `"channels_last"` or `"channels_first"`.
     """
 
@@ -50,9 +50,13 @@ class AdaptivePooling(Spatial):
 
 
 class AdaptiveAveragePooling1D(AdaptivePooling):
-    """The mean of each window of steps.
+    """1D average pooling to a fixed output size.
 
     Takes the arguments of `AdaptivePooling`.
+
+    Shape:
+        (batch, steps, channels) to (batch, output_size, channels), or with the
+        channels second.
 
     Example:
         >>> import numpy as np
@@ -66,9 +70,13 @@ class AdaptiveAveragePooling1D(AdaptivePooling):
 
 
 class AdaptiveAveragePooling2D(AdaptivePooling):
-    """The mean of each window of rows and columns.
+    """2D average pooling to a fixed output size.
 
     Takes the arguments of `AdaptivePooling`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, *output_size, channels), or with
+        the channels second.
 
     Example:
         >>> import numpy as np
@@ -82,9 +90,13 @@ class AdaptiveAveragePooling2D(AdaptivePooling):
 
 
 class AdaptiveAveragePooling3D(AdaptivePooling):
-    """The mean of each window of a volume.
+    """3D average pooling to a fixed output size.
 
     Takes the arguments of `AdaptivePooling`.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, *output_size, channels), or
+        with the channels second.
 
     Example:
         >>> import numpy as np
@@ -98,9 +110,13 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
 
 
 class AdaptiveMaxPooling1D(AdaptivePooling):
-    """The maximum of each window of steps.
+    """1D max pooling to a fixed output size.
 
     Takes the arguments of `AdaptivePooling`.
+
+    Shape:
+        (batch, steps, channels) to (batch, output_size, channels), or with the
+        channels second.
 
     Example:
         >>> import numpy as np
@@ -114,9 +130,13 @@ class AdaptiveMaxPooling1D(AdaptivePooling):
 
 
 class AdaptiveMaxPooling2D(AdaptivePooling):
-    """The maximum of each window of rows and columns.
+    """2D max pooling to a fixed output size.
 
     Takes the arguments of `AdaptivePooling`.
+
+    Shape:
+        (batch, rows, columns, channels) to (batch, *output_size, channels), or with
+        the channels second.
 
     Example:
         >>> import numpy as np
@@ -130,9 +150,13 @@ class AdaptiveMaxPooling2D(AdaptivePooling):
 
 
 class AdaptiveMaxPooling3D(AdaptivePooling):
-    """The maximum of each window of a volume.
+    """3D max pooling to a fixed output size.
 
     Takes the arguments of `AdaptivePooling`.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, *output_size, channels), or
+        with the channels second.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Pooling: the maximum or the mean of windows, or of a whole signal or image."""
+"""Max and average pooling, over windows or over all spatial axes."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def _arguments(rank: int) -> dict[str, Check]:
 
 
 class Pooling(Spatial):
-    """One value for each window of each channel.
+    """Base class of pooling over windows.
 
     Args:
         pool_size: size of the window along each spatial axis.
-        strides: steps between windows; `pool_size` by default, so that none overlap.
+        strides: distance between windows; `pool_size` by default.
         padding: `"valid"` for windows inside the input only, `"same"` for windows
-            that may reach over its edge; padded places count for nothing.
+            that may extend over its edge; padding is not counted.
         data_format: `"channels_last"` or `"channels_first"`.
 
     Raises:
-        ShapeError: the input has another rank or is smaller than the window.
+        ShapeError: the input has the wrong rank or is smaller than the window.
     """
 
     pool: ClassVar[Callable[..., Any]]
@@ -67,7 +67,7 @@ class Pooling(Spatial):
         self.padding = padding.lower()
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Check that the window fits."""
+        """Check that the window fits into the input."""
         if self.padding == "valid":
             self.check_window(input_shape, self.pool_size, "pool")
 
@@ -82,7 +82,7 @@ class Pooling(Spatial):
 
 
 class MaxPooling1D(Pooling):
-    """The maximum of each window of steps.
+    """1D max pooling: the maximum of each window.
 
     Takes the arguments of `Pooling`.
 
@@ -101,7 +101,7 @@ class MaxPooling1D(Pooling):
 
 
 class MaxPooling2D(Pooling):
-    """The maximum of each window of rows and columns.
+    """2D max pooling: the maximum of each window.
 
     Takes the arguments of `Pooling`.
 
@@ -120,7 +120,13 @@ class MaxPooling2D(Pooling):
 
 
 class MaxPooling3D(Pooling):
-    """The maximum of each window of a volume; takes the arguments of `Pooling`.
+    """3D max pooling: the maximum of each window.
+
+    Takes the arguments of `Pooling`.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, new depth, new rows, new
+        columns, channels), or with the channels second.
 
     Example:
         >>> MaxPooling3D()(jnp.ones((2, 4, 6, 8, 3))).shape
@@ -133,7 +139,7 @@ class MaxPooling3D(Pooling):
 
 
 class AveragePooling1D(Pooling):
-    """The mean of each window of steps.
+    """1D average pooling: the mean of each window.
 
     Takes the arguments of `Pooling`.
 
@@ -152,7 +158,7 @@ class AveragePooling1D(Pooling):
 
 
 class AveragePooling2D(Pooling):
-    """The mean of each window of rows and columns.
+    """2D average pooling: the mean of each window.
 
     Takes the arguments of `Pooling`.
 
@@ -171,7 +177,13 @@ class AveragePooling2D(Pooling):
 
 
 class AveragePooling3D(Pooling):
-    """The mean of each window of a volume; takes the arguments of `Pooling`.
+    """3D average pooling: the mean of each window.
+
+    Takes the arguments of `Pooling`.
+
+    Shape:
+        (batch, depth, rows, columns, channels) to (batch, new depth, new rows, new
+        columns, channels), or with the channels second.
 
     Example:
         >>> AveragePooling3D()(jnp.ones((2, 4, 6, 8, 3))).shape
@@ -184,11 +196,11 @@ class AveragePooling3D(Pooling):
 
 
 class GlobalPooling(Spatial):
-    """One value for each channel.
+    """Base class of pooling over all spatial axes.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`.
-        keepdims: whether the spatial axes stay, with size 1.
+        keepdims: whether to keep the spatial axes, with size 1.
     """
 
     arguments = {"data_format": data_formats, "keepdims": boolean}
@@ -205,7 +217,12 @@ class GlobalPooling(Spatial):
 
 
 class GlobalMaxPooling1D(GlobalPooling):
-    """The maximum over all steps; takes the arguments of `GlobalPooling`.
+    """1D global max pooling: the maximum over all steps.
+
+    Takes the arguments of `GlobalPooling`.
+
+    Shape:
+        (batch, steps, channels), or with the channels second, to (batch, channels).
 
     Example:
         >>> GlobalMaxPooling1D()(jnp.ones((2, 10, 3))).shape
@@ -217,7 +234,13 @@ class GlobalMaxPooling1D(GlobalPooling):
 
 
 class GlobalMaxPooling2D(GlobalPooling):
-    """The maximum over rows and columns; takes the arguments of `GlobalPooling`.
+    """2D global max pooling: the maximum over rows and columns.
+
+    Takes the arguments of `GlobalPooling`.
+
+    Shape:
+        (batch, rows, columns, channels), or with the channels second, to (batch,
+        channels).
 
     Example:
         >>> GlobalMaxPooling2D(keepdims=True)(jnp.ones((2, 7, 7, 3))).shape
@@ -229,7 +252,13 @@ class GlobalMaxPooling2D(GlobalPooling):
 
 
 class GlobalMaxPooling3D(GlobalPooling):
-    """The maximum over a volume; takes the arguments of `GlobalPooling`.
+    """3D global max pooling: the maximum over a volume.
+
+    Takes the arguments of `GlobalPooling`.
+
+    Shape:
+        (batch, depth, rows, columns, channels), or with the channels second, to
+        (batch, channels).
 
     Example:
         >>> GlobalMaxPooling3D()(jnp.ones((2, 4, 5, 6, 3))).shape
@@ -241,10 +270,13 @@ class GlobalMaxPooling3D(GlobalPooling):
 
 
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean over all steps that no mask hides.
+    """1D global average pooling: the mean over all unmasked steps.
 
-    Takes the arguments of `GlobalPooling`. A row whose steps are all hidden gives
+    Takes the arguments of `GlobalPooling`. A row whose steps are all masked gives
     zeros.
+
+    Shape:
+        (batch, steps, channels), or with the channels second, to (batch, channels).
 
     Example:
         >>> mask = jnp.array([[True, True, False]])
@@ -259,19 +291,25 @@ class GlobalAveragePooling1D(GlobalPooling):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is None:
             return super().call(inputs)
-        seen = jnp.expand_dims(mask.astype(bool), self.channel_axis)
+        mask = jnp.expand_dims(mask.astype(bool), self.channel_axis)
         total = jnp.sum(
-            jnp.where(seen, inputs, 0), self.spatial_axes, keepdims=self.keepdims
+            jnp.where(mask, inputs, 0), self.spatial_axes, keepdims=self.keepdims
         )
-        count = jnp.sum(seen, self.spatial_axes, inputs.dtype, keepdims=self.keepdims)
+        count = jnp.sum(mask, self.spatial_axes, inputs.dtype, keepdims=self.keepdims)
         return total / jnp.maximum(count, 1)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """None: there are no steps left to hide."""
+        """Return None: the output has no time axis."""
 
 
 class GlobalAveragePooling2D(GlobalPooling):
-    """The mean over rows and columns; takes the arguments of `GlobalPooling`.
+    """2D global average pooling: the mean over rows and columns.
+
+    Takes the arguments of `GlobalPooling`.
+
+    Shape:
+        (batch, rows, columns, channels), or with the channels second, to (batch,
+        channels).
 
     Example:
         >>> GlobalAveragePooling2D()(jnp.ones((2, 7, 7, 3))).shape
@@ -283,7 +321,13 @@ class GlobalAveragePooling2D(GlobalPooling):
 
 
 class GlobalAveragePooling3D(GlobalPooling):
-    """The mean over a volume; takes the arguments of `GlobalPooling`.
+    """3D global average pooling: the mean over a volume.
+
+    Takes the arguments of `GlobalPooling`.
+
+    Shape:
+        (batch, depth, rows, columns, channels), or with the channels second, to
+        (batch, channels).
 
     Example:
         >>> GlobalAveragePooling3D()(jnp.ones((2, 4, 5, 6, 3))).shape

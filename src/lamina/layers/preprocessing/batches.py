@@ -1,4 +1,4 @@
-"""What `adapt` accepts: an array, or batches of arrays in any form."""
+"""Iteration over the data that `adapt` accepts."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ __all__ = ["batches_of", "is_batched"]
 
 
 def is_batched(data: Any) -> bool:
-    """Whether data is a series of batches rather than one array of rows.
+    """Return whether data is a series of batches rather than one array of rows.
 
-    Lists of unequal lengths are a batch each.
+    In a list of lists of unequal lengths, each list is a batch.
     """
     if not isinstance(data, (list, tuple)):
         return not hasattr(data, "__array__")
-    arrays = any(len(getattr(item, "shape", ())) > 0 for item in data[:1])
+    has_arrays = any(len(getattr(item, "shape", ())) > 0 for item in data[:1])
     lengths = {len(item) for item in data if isinstance(item, (list, tuple))}
-    return arrays or len(lengths) > 1
+    return has_arrays or len(lengths) > 1
 
 
 def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
-    """The arrays in an array, a list of arrays, a generator or a data set.
+    """Yield the batches of an array, a list of arrays, a generator or a data set.
 
-    A batch that is a tuple, such as (x, y), gives its first element.
+    Of a batch that is a tuple, such as (x, y), the first element is taken.
 
     Args:
-        data: what the user passed to `adapt`.
-        steps: how many batches to take at most.
+        data: the argument of `adapt`.
+        steps: largest number of batches.
 
     Raises:
-        DataError: the data holds no batch, or can't be iterated over.
+        DataError: the data has no batches, or is not iterable.
     """
     found = False
     for item in itertools.islice(_items(data), steps):
@@ -45,8 +45,8 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
             yield batch
     if not found:
         raise DataError(
-            "adapt got no values: the data is empty, or a generator that has been used "
-            "up already."
+            "`adapt` received no values: the data is empty, or an exhausted generator. "
+            "Create the generator again."
         )
 
 
@@ -57,7 +57,7 @@ def _items(data: Any) -> Iterable[Any]:
         return (data[i] for i in range(len(data)))
     if not isinstance(data, Iterable):
         raise DataError(
-            f"adapt can't read {type(data).__name__}: give it an array, or something "
-            "to iterate over that yields batches."
+            f"`adapt` needs an array or an iterable of batches. Received: an object "
+            f"of type {type(data).__name__}. Convert it: `np.asarray(data)`."
         )
     return data

@@ -1,4 +1,4 @@
-"""Category numbers as vectors."""
+"""`CategoryEncoding`: one-hot, multi-hot and count vectors of categories."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ __all__ = ["CategoryEncoding"]
 
 
 class CategoryEncoding(Layer):
-    """Category numbers as vectors.
+    """Encoding of category indices as one-hot, multi-hot or count vectors.
 
     Args:
-        num_tokens: number of categories; the numbers are 0 to `num_tokens - 1`.
-        output_mode: `"multi_hot"` for one vector a row, 1 for each category in it;
-            `"count"` for how often each is in it; `"one_hot"` for one vector a number.
-        sparse: must be false; arrays here are dense.
+        num_tokens: number of categories; indices are 0 to `num_tokens - 1`.
+        output_mode: `"multi_hot"` for a vector per row with 1 for each of its
+            categories; `"count"` for a vector per row with the count of each
+            category; `"one_hot"` for a vector per index.
+        sparse: must be false; sparse arrays are not supported.
+
+    Shape:
+        (..., n) of integers to (..., num_tokens), or to (..., n, num_tokens) with
+        `"one_hot"` if n is not 1.
 
     Raises:
-        DataError: a number is negative or too large. A compiled program can't raise
-            it: there such a number counts for nothing.
+        DataError: an index is negative or too large. Compiled programs cannot raise
+            it, and ignore such an index.
 
     Example:
         >>> import numpy as np
@@ -59,16 +64,16 @@ class CategoryEncoding(Layer):
     def call(self, inputs: Any, count_weights: Any = None) -> Any:
         if count_weights is not None and self.output_mode != "count":
             raise ArgumentError(
-                f"Layer {self.name!r} (CategoryEncoding) uses `count_weights` only "
-                f"with output_mode='count', not {self.output_mode!r}."
+                f"Layer {self.name!r} (CategoryEncoding): `count_weights` needs "
+                f"output_mode='count'. Received: output_mode={self.output_mode!r}."
             )
         if not isinstance(inputs, Tracer) and inputs.size:
             low, high = int(inputs.min()), int(inputs.max())
             if low < 0 or high >= self.num_tokens:
                 raise DataError(
-                    f"Layer {self.name!r} (CategoryEncoding) takes numbers from 0 to "
-                    f"num_tokens - 1 = {self.num_tokens - 1}. It got numbers from "
-                    f"{low} to {high}."
+                    f"Layer {self.name!r} (CategoryEncoding) takes indices from 0 to "
+                    f"num_tokens - 1 = {self.num_tokens - 1}. It got indices from "
+                    f"{low} to {high}. Set `num_tokens` to the number of categories."
                 )
         return encode(
             inputs,
@@ -79,5 +84,5 @@ class CategoryEncoding(Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {k: v for k, v in super().get_config().items() if k != "sparse"}

@@ -1,19 +1,18 @@
-"""Category numbers as vectors."""
+"""One-hot, multi-hot and count encoding of indices."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from lamina.core.check import Check, one_of
+from lamina.typing import Array, DTypeLike
 
 __all__ = ["mode_name", "encode", "mode_check"]
 
 
 def mode_check(*modes: str) -> Check:
-    """Check for an output mode; Keras 2's name of `"multi_hot"` is accepted too."""
+    """Check for an output mode; `"binary"`, Keras 2's `"multi_hot"`, is accepted."""
     check = one_of(*modes)
     accepts = one_of(*modes, "binary").accepts
     return check._replace(accepts=accepts)
@@ -25,20 +24,26 @@ def mode_name(mode: str) -> str:
     return "multi_hot" if mode == "binary" else mode
 
 
-def encode(indices: Any, mode: str, depth: int, dtype: Any, weights: Any = None) -> Any:
-    """Category numbers in one of the forms networks take them in.
+def encode(
+    indices: Array,
+    mode: str,
+    depth: int,
+    dtype: DTypeLike,
+    weights: Array | None = None,
+) -> Array:
+    """Encode category indices.
 
     Args:
-        indices: whole numbers from 0 to `depth - 1`; others are left out.
-        mode: `"int"` for the numbers themselves, `"one_hot"` for a vector each,
-            `"multi_hot"` and `"count"` for a vector for each row.
+        indices: integers from 0 to `depth - 1`; others are ignored.
+        mode: `"int"` for the indices themselves, `"one_hot"` for a vector per index,
+            `"multi_hot"` and `"count"` for a vector per row.
         depth: number of categories.
         dtype: element type of the vectors.
-        weights: how much each number counts, in mode `"count"`.
+        weights: weight of each index, in mode `"count"`.
 
     Shape:
-        (..., n) to itself in mode `"int"`, to (..., n, depth), or (..., depth) when n
-        is 1, in mode `"one_hot"`, and to (..., depth) in the others.
+        (..., n) to the same shape in mode `"int"`, to (..., n, depth), or (..., depth)
+        if n is 1, in mode `"one_hot"`, and to (..., depth) in the others.
     """
     indices = indices.astype(jnp.int32)
     if mode == "int":

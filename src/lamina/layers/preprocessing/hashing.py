@@ -1,4 +1,4 @@
-"""Hashes of byte strings that give the same numbers on every machine, for ever."""
+"""FarmHash and SipHash, which do not depend on the platform or Python process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 
 
-def _word(data: bytes, place: int, size: int = 8) -> int:
-    return int.from_bytes(data[place : place + size], "little")
+def _word(data: bytes, offset: int, size: int = 8) -> int:
+    return int.from_bytes(data[offset : offset + size], "little")
 
 
 def _rotate(word: int, by: int) -> int:
@@ -20,13 +20,13 @@ def _mix(word: int) -> int:
     return word ^ (word >> 47)
 
 
-def _pair(low: int, high: int, factor: int) -> int:
+def _hash_pair(low: int, high: int, factor: int) -> int:
     first = _mix(((low ^ high) * factor) & _MASK)
     second = _mix(((high ^ first) * factor) & _MASK)
     return (second * factor) & _MASK
 
 
-def _up_to_16(data: bytes) -> int:
+def _hash_up_to_16(data: bytes) -> int:
     n = len(data)
     factor = (_K2 + 2 * n) & _MASK
     if n >= 8:
@@ -34,10 +34,10 @@ def _up_to_16(data: bytes) -> int:
         b = _word(data, n - 8)
         c = (_rotate(b, 37) * factor + a) & _MASK
         d = ((_rotate(a, 25) + b) * factor) & _MASK
-        return _pair(c, d, factor)
+        return _hash_pair(c, d, factor)
     if n >= 4:
         first = n + (_word(data, 0, 4) << 3)
-        return _pair(first & _MASK, _word(data, n - 4, 4), factor)
+        return _hash_pair(first & _MASK, _word(data, n - 4, 4), factor)
     if n == 0:
         return _K2
     y = data[0] + (data[n >> 1] << 8)
@@ -45,7 +45,7 @@ def _up_to_16(data: bytes) -> int:
     return (_mix(((y * _K2) ^ (z * _K0)) & _MASK) * _K2) & _MASK
 
 
-def _up_to_32(data: bytes) -> int:
+def _hash_up_to_32(data: bytes) -> int:
     n = len(data)
     factor = (_K2 + 2 * n) & _MASK
     a = (_word(data, 0) * _K1) & _MASK
@@ -54,10 +54,10 @@ def _up_to_32(data: bytes) -> int:
     d = (_word(data, n - 16) * _K2) & _MASK
     first = (_rotate((a + b) & _MASK, 43) + _rotate(c, 30) + d) & _MASK
     second = (a + _rotate((b + _K2) & _MASK, 18) + c) & _MASK
-    return _pair(first, second, factor)
+    return _hash_pair(first, second, factor)
 
 
-def _up_to_64(data: bytes) -> int:
+def _hash_up_to_64(data: bytes) -> int:
     n = len(data)
     factor = (_K2 + 2 * n) & _MASK
     a = (_word(data, 0) * _K2) & _MASK
@@ -65,19 +65,19 @@ def _up_to_64(data: bytes) -> int:
     c = (_word(data, n - 8) * factor) & _MASK
     d = (_word(data, n - 16) * _K2) & _MASK
     y = (_rotate((a + b) & _MASK, 43) + _rotate(c, 30) + d) & _MASK
-    z = _pair(y, (a + _rotate((b + _K2) & _MASK, 18) + c) & _MASK, factor)
+    z = _hash_pair(y, (a + _rotate((b + _K2) & _MASK, 18) + c) & _MASK, factor)
     e = (_word(data, 16) * factor) & _MASK
     f = _word(data, 24)
     g = ((y + _word(data, n - 32)) * factor) & _MASK
     h = ((z + _word(data, n - 24)) * factor) & _MASK
     first = (_rotate((e + f) & _MASK, 43) + _rotate(g, 30) + h) & _MASK
     second = (e + _rotate((f + a) & _MASK, 18) + g) & _MASK
-    return _pair(first, second, factor)
+    return _hash_pair(first, second, factor)
 
 
-def _weak(data: bytes, place: int, a: int, b: int) -> tuple[int, int]:
-    """A 32-byte block stirred into two words."""
-    w, x, y, z = (_word(data, place + i) for i in (0, 8, 16, 24))
+def _weak_hash(data: bytes, offset: int, a: int, b: int) -> tuple[int, int]:
+    """Mix a block of 32 bytes into two words."""
+    w, x, y, z = (_word(data, offset + i) for i in (0, 8, 16, 24))
     a = (a + w) & _MASK
     b = _rotate((b + a + z) & _MASK, 21)
     c = a
@@ -86,22 +86,25 @@ def _weak(data: bytes, place: int, a: int, b: int) -> tuple[int, int]:
     return (a + z) & _MASK, (b + c) & _MASK
 
 
-def _longer(data: bytes) -> int:
+def _hash_above_64(data: bytes) -> int:
     x = 81
     y = (81 * _K1 + 113) & _MASK
     z = (_mix((y * _K2 + 113) & _MASK) * _K2) & _MASK
     v, w = (0, 0), (0, 0)
     x = (x * _K2 + _word(data, 0)) & _MASK
     end = (len(data) - 1) // 64 * 64
-    for place in range(0, end, 64):
-        x = _rotate((x + y + v[0] + _word(data, place + 8)) & _MASK, 37) * _K1 & _MASK
-        y = _rotate((y + v[1] + _word(data, place + 48)) & _MASK, 42) * _K1 & _MASK
+    for offset in range(0, end, 64):
+        x = _rotate((x + y + v[0] + _word(data, offset + 8)) & _MASK, 37) * _K1 & _MASK
+        y = _rotate((y + v[1] + _word(data, offset + 48)) & _MASK, 42) * _K1 & _MASK
         x ^= w[1]
-        y = (y + v[0] + _word(data, place + 40)) & _MASK
+        y = (y + v[0] + _word(data, offset + 40)) & _MASK
         z = _rotate((z + w[0]) & _MASK, 33) * _K1 & _MASK
-        v = _weak(data, place, (v[1] * _K1) & _MASK, (x + w[0]) & _MASK)
-        w = _weak(
-            data, place + 32, (z + w[1]) & _MASK, (y + _word(data, place + 16)) & _MASK
+        v = _weak_hash(data, offset, (v[1] * _K1) & _MASK, (x + w[0]) & _MASK)
+        w = _weak_hash(
+            data,
+            offset + 32,
+            (z + w[1]) & _MASK,
+            (y + _word(data, offset + 16)) & _MASK,
         )
         z, x = x, z
     factor = (_K1 + ((z & 0xFF) << 1)) & _MASK
@@ -114,24 +117,26 @@ def _longer(data: bytes) -> int:
     x ^= (w[1] * 9) & _MASK
     y = (y + v[0] * 9 + _word(data, last + 40)) & _MASK
     z = _rotate((z + w[0]) & _MASK, 33) * factor & _MASK
-    v = _weak(data, last, (v[1] * factor) & _MASK, (x + w[0]) & _MASK)
-    w = _weak(data, last + 32, (z + w[1]) & _MASK, (y + _word(data, last + 16)) & _MASK)
+    v = _weak_hash(data, last, (v[1] * factor) & _MASK, (x + w[0]) & _MASK)
+    w = _weak_hash(
+        data, last + 32, (z + w[1]) & _MASK, (y + _word(data, last + 16)) & _MASK
+    )
     z, x = x, z
-    first = (_pair(v[0], w[0], factor) + _mix(y) * _K0 + z) & _MASK
-    second = (_pair(v[1], w[1], factor) + x) & _MASK
-    return _pair(first, second, factor)
+    first = (_hash_pair(v[0], w[0], factor) + _mix(y) * _K0 + z) & _MASK
+    second = (_hash_pair(v[1], w[1], factor) + x) & _MASK
+    return _hash_pair(first, second, factor)
 
 
 def farm_hash(data: bytes) -> int:
-    """FarmHash's 64-bit fingerprint.
+    """Return FarmHash's 64-bit fingerprint.
 
     Reference: https://github.com/google/farmhash
     """
     if len(data) <= 16:
-        return _up_to_16(data)
+        return _hash_up_to_16(data)
     if len(data) <= 32:
-        return _up_to_32(data)
-    return _up_to_64(data) if len(data) <= 64 else _longer(data)
+        return _hash_up_to_32(data)
+    return _hash_up_to_64(data) if len(data) <= 64 else _hash_above_64(data)
 
 
 def _rounds(v: list[int], count: int) -> None:
@@ -149,7 +154,7 @@ def _rounds(v: list[int], count: int) -> None:
 
 
 def sip_hash(data: bytes, key: tuple[int, int]) -> int:
-    """SipHash-2-4 with a key of two 64-bit words.
+    """Return the SipHash-2-4 with a key of two 64-bit words.
 
     Reference: Aumasson and Bernstein 2012, https://cr.yp.to/siphash/siphash-20120918.pdf
     """
@@ -161,8 +166,8 @@ def sip_hash(data: bytes, key: tuple[int, int]) -> int:
         high ^ 0x7465646279746573,
     ]
     padded = data + bytes(-(len(data) + 1) % 8) + bytes([len(data) & 0xFF])
-    for place in range(0, len(padded), 8):
-        word = _word(padded, place)
+    for offset in range(0, len(padded), 8):
+        word = _word(padded, offset)
         v[3] ^= word
         _rounds(v, 2)
         v[0] ^= word

@@ -1,4 +1,4 @@
-"""Scaling, standardizing and binning of numbers."""
+"""Rescaling, normalization and discretization of numeric features."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of
 from lamina.layers.preprocessing.encoding import encode
+from lamina.typing import Array, ArrayLike
 
 __all__ = ["Discretization", "Normalization", "Rescaling"]
 
 
 class Rescaling(Layer):
-    """`x * scale + offset`, such as pixels from [0, 255] to [0, 1].
+    """Rescaling of the input, `x * scale + offset`.
+
+    `Rescaling(1 / 255)` maps pixels from [0, 255] to [0, 1], for example.
 
     Args:
         scale: a number, or one for each channel.
         offset: a number, or one for each channel.
+
+    Shape:
+        Any shape to the same shape.
 
     Example:
         >>> Rescaling(1 / 127.5, offset=-1)(jnp.array([0, 255]))
@@ -41,27 +47,30 @@ class Rescaling(Layer):
     def call(self, inputs: Any) -> Any:
         dtype = self.compute_dtype
         scale, offset = jnp.asarray(self.scale, dtype), jnp.asarray(self.offset, dtype)
-        return inputs.astype(dtype) * self._placed(scale) + self._placed(offset)
+        scale, offset = self._align_channels(scale), self._align_channels(offset)
+        return inputs.astype(dtype) * scale + offset
 
-    def _placed(self, value: Any) -> Any:
-        """Numbers for each channel, where the channels are."""
+    def _align_channels(self, value: Array) -> Array:
+        """Reshape values per channel to broadcast against an image."""
         if value.ndim and config.image_data_format() == "channels_first":
             return value.reshape(*value.shape, *[1] * (3 - value.ndim))
         return value
 
 
 class Normalization(Layer):
-    """Shifts and scales each feature to mean 0 and variance 1.
+    """Normalization of each feature, `(x - mean) / sqrt(variance)`.
 
-    `(x - mean) / sqrt(variance)`, with the mean and variance of the data that `adapt`
-    has seen, or with given ones.
+    Mean and variance are computed by `adapt`, or given.
 
     Args:
-        axis: the axis or axes that have a mean and variance of their own, in general
-            the features; `None` for one mean and variance of everything.
+        axis: the axis or axes that keep separate means and variances, usually the
+            features; `None` for a single mean and variance.
         mean: the mean, instead of calling `adapt`.
         variance: the variance, instead of calling `adapt`.
-        invert: undo a normalization: `x * sqrt(variance) + mean`.
+        invert: whether to invert the normalization, `x * sqrt(variance) + mean`.
+
+    Shape:
+        Any shape to the same shape.
 
     Raises:
         ArgumentError: only one of `mean` and `variance` is given, or their shapes
@@ -101,24 +110,24 @@ class Normalization(Layer):
             )
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the weights that hold mean and variance, unless these are given."""
+        """Create the weights of mean and variance, unless these are given."""
         rank = len(input_shape)
         if any(not -rank <= axis < rank for axis in self.axis):
             raise ShapeError(
-                f"Layer {self.name!r} (Normalization) keeps axes {self.axis}, but its "
+                f"Layer {self.name!r} (Normalization) has axis={self.axis}, but its "
                 f"input {tuple(input_shape)} has only {rank} axes."
             )
-        self._kept = sorted(axis % rank for axis in self.axis)
-        self._sizes = tuple(input_shape[axis] for axis in self._kept)
+        self._kept_axes = sorted(axis % rank for axis in self.axis)
+        self._sizes = tuple(input_shape[axis] for axis in self._kept_axes)
         self._rank = rank
         if self.input_mean is not None:
             return
         if None in self._sizes:
             raise ShapeError(
-                f"Layer {self.name!r} (Normalization) keeps a mean for each place "
+                f"Layer {self.name!r} (Normalization) has one mean for each element "
                 f"along axes {self.axis}, but their sizes in {tuple(input_shape)} are "
-                "not fixed. Choose the axis of the features, or axis=None for one mean "
-                "and variance of everything."
+                "not fixed. Choose the axis of the features, or `axis=None` for a "
+                "single mean and variance."
             )
         self.adapt_mean = self.add_weight(
             self._sizes, "zeros", trainable=False, name="mean"
@@ -126,46 +135,48 @@ class Normalization(Layer):
         self.adapt_variance = self.add_weight(
             self._sizes, "ones", trainable=False, name="variance"
         )
-        # Nothing reads it; Keras's files hold one.
+        # Unused, but part of Keras's weight files.
         self.count = self.add_weight(
             (), "zeros", "int32", trainable=False, name="count"
         )
 
     def adapt(self, data: Any) -> None:
-        """Take mean and variance from data.
+        """Compute mean and variance of data.
 
         Args:
             data: an array, or batches: a list of arrays, a generator, a data set.
 
         Raises:
-            StateError: the layer was made with a `mean` and a `variance`.
-            ShapeError: a batch has another number of features.
+            StateError: the layer was created with a `mean` and a `variance`.
+            ShapeError: a batch has the wrong number of features.
             DataError: there are no batches.
         """
         if self.input_mean is not None:
             raise StateError(
-                f"Layer {self.name!r} (Normalization) was made with a mean and a "
-                "variance, so it has nothing to adapt."
+                f"Layer {self.name!r} (Normalization) was created with `mean` and "
+                "`variance`, so `adapt` has nothing to compute. Omit both to use "
+                "`adapt`."
             )
-        count, mean, scatter = 0, np.zeros(()), np.zeros(())
+        count, mean, squares = 0, np.zeros(()), np.zeros(())
         for batch in batches_of(data):
             batch = batch.astype(np.float64)
             self._check_batch(batch)
-            rest = tuple(i for i in range(batch.ndim) if i not in self._kept)
+            rest = tuple(i for i in range(batch.ndim) if i not in self._kept_axes)
             size = math.prod(batch.shape[i] for i in rest)
-            gap = batch.mean(rest) - mean
-            # Chan et al. 1979: the sums of squares of two samples, merged.
-            scatter = scatter + batch.var(rest) * size
-            scatter = scatter + np.square(gap) * (count * size / (count + size))
-            mean = mean + gap * (size / (count + size))
+            delta = batch.mean(rest) - mean
+            # Merge the sums of squared deviations of two samples (Chan et al. 1979).
+            squares = squares + batch.var(rest) * size
+            squares = squares + np.square(delta) * (count * size / (count + size))
+            mean = mean + delta * (size / (count + size))
             count += size
         self.adapt_mean.assign(mean)
-        self.adapt_variance.assign(scatter / count)
+        self.adapt_variance.assign(squares / count)
 
     def _check_batch(self, batch: np.ndarray) -> None:
         if not self.built:
             self.build((None, *batch.shape[1:]))
-        sizes = tuple(batch.shape[axis] for axis in self._kept if axis < batch.ndim)
+        axes = [axis for axis in self._kept_axes if axis < batch.ndim]
+        sizes = tuple(batch.shape[axis] for axis in axes)
         if sizes != self._sizes or batch.ndim != self._rank:
             raise ShapeError(
                 f"Layer {self.name!r} (Normalization) was built for sizes "
@@ -175,21 +186,22 @@ class Normalization(Layer):
 
     @property
     def mean(self) -> Any:
-        """The mean, shaped to broadcast against an input."""
+        """The mean, in a shape that broadcasts against the input."""
         given = self.input_mean
-        return self._placed(self.adapt_mean.value if given is None else given)
+        return self._broadcastable(self.adapt_mean.value if given is None else given)
 
     @property
     def variance(self) -> Any:
-        """The variance, shaped to broadcast against an input."""
+        """The variance, in a shape that broadcasts against the input."""
         given = self.input_variance
-        return self._placed(self.adapt_variance.value if given is None else given)
+        value = self.adapt_variance.value if given is None else given
+        return self._broadcastable(value)
 
-    def _placed(self, value: Any) -> Any:
+    def _broadcastable(self, value: ArrayLike) -> Array:
         value = jnp.asarray(value, self.compute_dtype)
         shape = [1] * self._rank
         for i in range(1, value.ndim + 1):
-            shape[self._kept[-i]] = value.shape[-i]
+            shape[self._kept_axes[-i]] = value.shape[-i]
         return value.reshape(shape)
 
     def call(self, inputs: Any) -> Any:
@@ -200,7 +212,7 @@ class Normalization(Layer):
         return (inputs - self.mean) / deviation
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         given = {"mean": self.input_mean, "variance": self.input_variance}
         lists = {
             k: None if v is None else np.asarray(v).tolist() for k, v in given.items()
@@ -209,17 +221,21 @@ class Normalization(Layer):
 
 
 class Discretization(Layer):
-    """The number of the bin that a value falls into.
+    """Discretization: the index of the bin that contains each value.
 
     Args:
-        bin_boundaries: where one bin ends and the next begins, ascending; n of them
-            make n + 1 bins.
-        num_bins: number of bins, whose boundaries `adapt` finds, each with about the
-            same share of the data.
-        epsilon: how exact those shares are.
-        output_mode: `"int"` for the number itself, `"one_hot"` for a vector a value,
-            `"multi_hot"` or `"count"` for a vector a row.
-        sparse: must be false; arrays here are dense.
+        bin_boundaries: boundaries between bins, ascending; n boundaries define n + 1
+            bins.
+        num_bins: number of bins; `adapt` chooses boundaries so that each bin has about
+            the same fraction of the data.
+        epsilon: error tolerance of these fractions.
+        output_mode: `"int"` for the index, `"one_hot"` for a vector per value,
+            `"multi_hot"` or `"count"` for a vector per row.
+        sparse: must be false; sparse arrays are not supported.
+
+    Shape:
+        (..., n) to the same shape with `"int"`, to (..., num_bins) with `"multi_hot"`
+        and `"count"`, and to (..., n, num_bins) with `"one_hot"` if n is not 1.
 
     Raises:
         ArgumentError: not exactly one of `bin_boundaries` and `num_bins` is given.
@@ -253,31 +269,35 @@ class Discretization(Layer):
                 f"num_bins={num_bins}."
             )
         if sparse:
-            raise ArgumentError("Discretization: `sparse` must be False here.")
+            raise ArgumentError(
+                "Discretization: `sparse` must be False, because sparse arrays are not "
+                f"supported. Received: sparse={sparse}."
+            )
         self.bin_boundaries = None if bin_boundaries is None else list(bin_boundaries)
         self.num_bins, self.epsilon = num_bins, epsilon
         self.output_mode, self.sparse = output_mode.lower(), sparse
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
-        """Choose boundaries so that the bins have equal shares of the data.
+        """Choose boundaries so that the bins have equal fractions of the data.
 
         Args:
             data: an array, or batches: a list of arrays, a generator, a data set.
-            steps: how many batches to take at most.
+            steps: largest number of batches.
 
         Raises:
-            StateError: the layer was made with boundaries.
+            StateError: the layer was created with boundaries.
         """
         if self.num_bins is None:
             raise StateError(
-                f"Layer {self.name!r} (Discretization) was made with `bin_boundaries`; "
-                "to find them in data, make it with `num_bins`."
+                f"Layer {self.name!r} (Discretization) was created with "
+                "`bin_boundaries`. To compute them from data, create it with "
+                "`num_bins`."
             )
         summary = np.zeros((2, 0), np.float32)
         for batch in batches_of(data, steps):
-            both = np.concatenate([_summary(batch, self.epsilon), summary], 1)
-            summary = _compressed(both[:, np.argsort(both[0])], self.epsilon)
-        boundaries = _compressed(summary, 1.0 / self.num_bins)[0, :-1]
+            both = np.concatenate([_summarize(batch, self.epsilon), summary], 1)
+            summary = _compress(both[:, np.argsort(both[0])], self.epsilon)
+        boundaries = _compress(summary, 1.0 / self.num_bins)[0, :-1]
         self.bin_boundaries = boundaries.tolist()
 
     def call(self, inputs: Any) -> Any:
@@ -293,7 +313,7 @@ class Discretization(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Discretization:
-        """The layer that `get_config` describes, adapted if that one was."""
+        """Create the layer that `get_config` describes, with its boundaries."""
         with untrusted_config(config, f"The config of {cls.__name__}"):
             if config.get("num_bins") is None:
                 return super().from_config(config)
@@ -302,21 +322,21 @@ class Discretization(Layer):
             return layer
 
 
-def _summary(values: np.ndarray, epsilon: float) -> np.ndarray:
-    """Quantiles of an array, `epsilon` apart, and how many values each stands for."""
+def _summarize(values: np.ndarray, epsilon: float) -> np.ndarray:
+    """Return quantiles of an array, `epsilon` apart, and the count of values each."""
     values = np.sort(values.astype(np.float32), axis=None)
     step = max(values.size * epsilon, 1.0)
     quantiles = values[int(step - 1) :: int(step)]
     return np.stack([quantiles, np.full_like(quantiles, step)])
 
 
-def _compressed(summary: np.ndarray, epsilon: float) -> np.ndarray:
-    """A summary with quantiles `epsilon` apart, interpolated by cumulative count."""
+def _compress(summary: np.ndarray, epsilon: float) -> np.ndarray:
+    """Interpolate a summary by cumulative count, to quantiles `epsilon` apart."""
     if summary.shape[1] * epsilon < 1:
         return summary
-    shares = epsilon + np.arange(0.0, 1.0, epsilon)
+    targets = epsilon + np.arange(0.0, 1.0, epsilon)
     total = summary[1].cumsum()
-    places = total / total[-1]
-    quantiles = np.interp(shares, places, summary[0])
-    counts = np.diff(np.interp(shares, places, total), prepend=0.0)
+    fractions = total / total[-1]
+    quantiles = np.interp(targets, fractions, summary[0])
+    counts = np.diff(np.interp(targets, fractions, total), prepend=0.0)
     return np.stack([quantiles, counts]).astype(np.float32)
