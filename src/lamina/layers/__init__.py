@@ -70,6 +70,14 @@ from lamina.layers.normalization.layer import (
     RMSNormalization,
     UnitNormalization,
 )
+from lamina.layers.padding import (
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
+)
 from lamina.layers.pooling.adaptive import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
@@ -112,9 +120,6 @@ from lamina.layers.recurrent import (
     TimeDistributed,
 )
 from lamina.layers.reshaping import (
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
     Flatten,
     Permute,
     RepeatVector,
@@ -122,9 +127,6 @@ from lamina.layers.reshaping import (
     UpSampling1D,
     UpSampling2D,
     UpSampling3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
 )
 from lamina.layers.wrapper import Wrapper
 

@@ -71,7 +71,7 @@ def test_what_normalization_refuses():
         layers.Normalization(axis=None).adapt([])
     with pytest.raises(ShapeError, match="axis=None"):
         layers.Normalization().adapt(np.ones(5))
-    with pytest.raises(StateError, match="nothing to adapt"):
+    with pytest.raises(StateError, match="nothing to compute"):
         layers.Normalization(mean=1.0, variance=2.0).adapt(DATA)
     with pytest.raises(ArgumentError, match="together"):
         layers.Normalization(mean=1.0)
