@@ -24,8 +24,8 @@ class Level(IntEnum):
 class Peer:
     """Library to measure; `target` is "module:function" in `benchmarks.peers`.
 
-    The function is called as `function(quick=..., **arguments)` in a process of its
-    own and returns a `Round`. The harness never imports a peer, so that a library
+    The function is called as `function(quick=..., **arguments)` in its own
+    process and returns a `Round`. The harness never imports a peer, so that a library
     that is not installed is a row of the report, not a crash. `packages` are those
     of a separate environment for peers that cannot be installed with the others. A
     `bound` is not a library: its time is a lower bound for all libraries.
@@ -85,7 +85,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Claim:
-    """Measurements of one file in `benchmarks`.
+    """Measurement defined by one file in `benchmarks`.
 
     `fresh` starts a new process for every round, such as to measure memory growth.
     """

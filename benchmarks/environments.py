@@ -1,6 +1,6 @@
 """Separate environments for peers that cannot be installed with the others.
 
-Made once, in the user's cache folder, by Python's venv and pip.
+They are created once in the user's cache folder by venv and pip.
 """
 
 from __future__ import annotations

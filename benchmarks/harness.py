@@ -19,9 +19,9 @@ Say = Callable[[str], object]
 class Measured:
     """Results of one claim: `samples[peer][quantity]`, in the order of rounds.
 
-    `absent` says of each peer that gave nothing why it did not. Peers that train count
-    their trained numbers, which must be as many in all: `parameters`. `others` is how
-    many processors other programs kept busy during the rounds, on average.
+    `absent` maps peers without results to the reason. `parameters` is the number of
+    trained parameters, which must be equal for all peers. `others` is the mean number
+    of processors that other programs kept busy during the rounds.
     """
 
     claim: Claim
@@ -37,7 +37,7 @@ class Measured:
         self.parameters = self.parameters or count
         if count and count != self.parameters:
             raise PeerFailed(
-                f"Trains {count:,.0f} numbers where {self.parameters:,.0f} are trained."
+                f"Trains {count:,.0f} parameters instead of {self.parameters:,.0f}."
             )
 
     def add(self, peer: Peer, quantities: dict[str, float]) -> None:
@@ -79,8 +79,8 @@ class Verdict:
 def measure(claim: Claim, level: Level, say: Say) -> Measured:
     """Measure all rounds of a claim.
 
-    A peer's first round compiles and isn't counted, except where each round is a
-    process of its own. A different peer begins each round.
+    A peer's first round compiles and is not counted, unless each round has its own
+    process. Another peer starts each round.
     """
     claim, quick = claim.at(level), level is Level.QUICK
     measured = Measured(claim)

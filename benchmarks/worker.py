@@ -1,6 +1,6 @@
 """Process of a peer, and the handle by which the harness requests rounds.
 
-Peers don't share a process: allocators, thread pools and compiler settings of one
+Peers do not share a process: allocators, thread pools and compiler settings of one
 would change the times of the others. A worker sleeps on its input between rounds.
 """
 
@@ -29,7 +29,7 @@ ENVIRONMENT = {
 def _environment(peer: Peer, caches: str) -> dict[str, str]:
     """Return the environment of this process with empty compile caches.
 
-    Bytecode is kept, as it is once pip has installed a package.
+    Bytecode files are allowed, as after an installation by pip.
     """
     ignored = "PYTHONDONTWRITEBYTECODE"
     inherited = {name: value for name, value in os.environ.items() if name != ignored}
@@ -48,8 +48,8 @@ class PeerFailed(Exception):
 class Worker:
     """Running peer; the constructor raises PeerMissing or PeerFailed.
 
-    `started` is when its process was; `processor_seconds` is what it and its ended
-    children used up to the end of the last round.
+    `started` is the start time of its process. `processor_seconds` is the processor
+    time of the process and its ended children until the end of the last round.
     """
 
     processor_seconds = 0.0

@@ -28,7 +28,7 @@ class Training:
 
     `network` names a function of `peers.keras_networks` and of `peers.torch_networks`,
     for some also of `peers.jax_networks`, and `options` are that function's arguments.
-    `data` makes so many rows. The quick version has fewer rows or epochs.
+    `data` returns a given number of rows. The quick version has fewer rows or epochs.
     """
 
     network: str
@@ -125,8 +125,8 @@ numpy.savez(sys.stdout.buffer, x=x, y=y)
 def auto_mpg_rows(rows: int) -> Rows:
     """Return the Auto MPG training rows, normalized.
 
-    A process of its own reads them from lamina: a peer's process must not be changed
-    by whatever `import lamina` sets up.
+    A separate process reads them from lamina, because `import lamina` would change the
+    settings of a peer's process.
     """
     command = [sys.executable, "-c", _AUTO_MPG]
     file = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout

@@ -34,7 +34,7 @@ class Watch(lamina.callbacks.Callback):
         self.model.stop_training = self.times[-1] > self.times[0] + self.seconds
 
 
-class Kept(lamina.callbacks.Checkpoints):
+class TimedCheckpoints(lamina.callbacks.Checkpoints):
     """Checkpoints that record when writing begins."""
 
     def __init__(self, folder: str) -> None:
@@ -49,8 +49,8 @@ class Kept(lamina.callbacks.Checkpoints):
 def share(ends: list[float], writes: list[float]) -> float:
     """Return the share of the training time that checkpoints take.
 
-    The epochs in the second after a checkpoint is begun are held against those in the
-    seconds before and after: a machine's speed changes little in so short a time.
+    Compare the epochs in the second after a checkpoint starts with those in the seconds
+    before and after, during which the speed of a machine changes little.
     """
     times, took = np.array(ends[1:]), np.diff(ends)
     lost = []
@@ -96,12 +96,14 @@ def fit(quick: bool, keep: bool) -> Round:
             model.fit(x, y, epochs=1, verbose=0)
             before, watch = int(model.optimizer.iterations), Watch(seconds)
             with tempfile.TemporaryDirectory() as folder:
-                kept = Kept(folder) if keep else None
-                model.fit(x, y, epochs=10**6, verbose=0, callbacks=[watch], resume=kept)
+                checkpoints = TimedCheckpoints(folder) if keep else None
+                model.fit(
+                    x, y, epochs=10**6, verbose=0, callbacks=[watch], resume=checkpoints
+                )
             passed = watch.times[-1] - watch.times[0]
             found[name] = passed / (int(model.optimizer.iterations) - before)
-            if kept is not None:
-                found[f"{name}_share"] = share(watch.times, kept.times)
+            if checkpoints is not None:
+                found[f"{name}_share"] = share(watch.times, checkpoints.times)
         return found
 
     return one_round

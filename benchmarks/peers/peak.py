@@ -45,7 +45,7 @@ def operations_per_row(model: Any) -> int:
 
 
 def products(model: Any) -> Iterator[int]:
-    """Return additions and multiplications of one row in each layer with a kernel."""
+    """Yield additions and multiplications of one row in each layer with a kernel."""
     for layer in model.layers:
         kernels = [w for w in layer.trainable_variables if len(w.shape) > 1]
         transposed = "Transpose" in type(layer).__name__

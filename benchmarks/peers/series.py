@@ -13,7 +13,7 @@ def each(
 ) -> Round:
     """Return a round of all variants: arguments of `target`, which returns `of`.
 
-    A variant is set up when its turn comes first, so that first uses can be timed.
+    A variant is set up right before its first round, so that first uses can be timed.
     """
     rounds: dict[str, Round] = {}
 

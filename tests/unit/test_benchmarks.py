@@ -1,4 +1,4 @@
-"""The benchmarks themselves: every claim loads, and lamina's side of it runs."""
+"""Every benchmark claim loads, and lamina's part of it runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.workload import Training
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_claims_are_whole(name: str):
+def test_claims_are_complete(name: str):
     claim = load_claim(name)
     assert claim.name == name
     quick, full = claim.peers[0], {peer.name for peer in claim.peers}
@@ -84,7 +84,7 @@ def test_fit_runs(name: str):
     ],
     ids=lambda value: value.network if isinstance(value, Training) else "",
 )
-def test_operations_are_counted(training: Training, operations: int):
+def test_operations_per_row_are_counted(training: Training, operations: int):
     """A convolution makes its product at each output, a transposed at each input."""
     assert peak.operations_per_row(build(lamina, training)) == operations
 
@@ -112,21 +112,21 @@ def measured() -> Measured:
     return found
 
 
-def test_bars_ask_for_the_best_peer():
+def test_targets_refer_to_the_fastest_peer():
     verdicts = judge(measured(), "cpu")
     assert [verdict.met for verdict in verdicts] == [False, True, None]
     assert verdicts[0].limit == pytest.approx(0.1)
 
 
-def test_other_networks_are_refused():
+def test_peers_with_other_networks_are_refused():
     found = Measured(CLAIM)
     found.check({"parameters": 10})
     found.check({"step": 1.0})
-    with pytest.raises(PeerFailed, match="11 numbers where 10"):
+    with pytest.raises(PeerFailed, match="11 parameters instead of 10"):
         found.check({"parameters": 11})
 
 
-def test_page_says_what_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_page_lists_slower_quantities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for module, name in ((report, "RESULTS"), (results, "RESULTS"), (page, "DOCS")):
         monkeypatch.setattr(module, name, tmp_path)
     computer = machine.processor()
