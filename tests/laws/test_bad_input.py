@@ -1,4 +1,4 @@
-"""A mistake is explained before the first step, in the words that mend it."""
+"""Mistakes raise an explained error before the first training step."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import pytest
 
 from lamina import errors
 from lamina.training import engine
-from tests.tables import bad_input, bad_shapes
-from tests.tables import bad_training_input as bad_input_more
+from tests.tables import bad_input, bad_shapes, bad_training_input
 from tests.tables.bad_input import BadInput
 
-CASES = (*bad_input.CASES, *bad_input_more.CASES, *bad_shapes.CASES)
+CASES = (*bad_input.CASES, *bad_training_input.CASES, *bad_shapes.CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
-def test_a_mistake_is_explained(
+def test_mistake_is_explained_before_the_first_step(
     case: BadInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(*_: object) -> None:
@@ -37,6 +36,6 @@ def test_traceback_has_only_user_frames(case: BadInput) -> None:
     frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
     packages = [frame.f_globals["__name__"].partition(".")[0] for frame in frames]
     library = [package for package in packages if package in ("lamina", "jax")]
-    # An error of Python or JAX also shows where in lamina it was raised.
+    # Errors of Python or JAX also have the frame of lamina that raised them.
     expected = issubclass(case.error, errors.LaminaError | UserWarning)
     assert len(library) <= (0 if expected else 1)

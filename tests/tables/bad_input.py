@@ -1,4 +1,4 @@
-"""Mistakes users make, with the error each must get before any training step."""
+"""Mistakes in data, arguments and names, with the error that each must raise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lamina import errors, layers
 
 
 class BadInput(NamedTuple):
-    """A call that must fail, the class of its error, and words it must contain."""
+    """Call that must fail, the class of its error, and words of its message."""
 
     name: str
     call: Callable[[], Any]
@@ -238,7 +238,10 @@ CASES = (
         ("Flatten(",),
     ),
     BadInput(
-        "no layer", lambda: lamina.Sequential([3]), errors.ArgumentTypeError, ("3",)
+        "object that is not a layer",
+        lambda: lamina.Sequential([3]),
+        errors.ArgumentTypeError,
+        ("3",),
     ),
     BadInput(
         "class as a callback",

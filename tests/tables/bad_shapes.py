@@ -1,4 +1,4 @@
-"""Shapes that do not fit, with the line of code that the message must have."""
+"""Shapes that do not match, with the line of code that the message must have."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def one_hot(rows: int, count: int) -> np.ndarray:
 
 
 def trained(shape: Any, stack: list[Any], loss: Any, x: Any, y: Any) -> Any:
-    """A program: a model of a stack of layers, fitted."""
+    """Return a function that fits a stack of layers."""
 
     def call() -> Any:
         model = lamina.Sequential([layers.Input(shape, name="x"), *stack])
@@ -64,8 +64,8 @@ def compared(loss: str, metric: str, y: Any, to_validate: Any = None) -> Any:
     return model.fit(ones(8, 4), y, validation_data=held_out, verbose=0)
 
 
-class OwnModel(lamina.Model):
-    """A model without a graph: there is no layer to name."""
+class UserModel(lamina.Model):
+    """Subclassed model, which has no graph."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,8 +75,8 @@ class OwnModel(lamina.Model):
         return self.head(self.conv(inputs))
 
 
-def own_model() -> Any:
-    model = OwnModel()
+def user_model() -> Any:
+    model = UserModel()
     model.compile("sgd", SPARSE)
     return model.fit(ones(8, 6, 6, 1), classes(8), verbose=0)
 
@@ -109,9 +109,9 @@ def warned(name: str, call: Callable[[], Any], *words: str) -> BadInput:
     return BadInput(name, call, errors.LikelyMistakeWarning, words)
 
 
-POOL = "axes of sizes 3 and 4 are left over from layer 'pool' (MaxPooling2D)"
+POOL = "axes of sizes 3 and 4 remain from layer 'pool' (MaxPooling2D)"
 FLATTEN = "Add after it: layers.Flatten()."
-LSTM_KEEPS = "left over from layer 'lstm' (LSTM), which returns all steps"
+LSTM_KEEPS = "remains from layer 'lstm' (LSTM), which returns all steps"
 ALL_STEPS = "layers.LSTM(4, return_sequences=True)"
 
 LEFT_OVER = (
@@ -140,7 +140,7 @@ LEFT_OVER = (
     case(
         "no Flatten, first layer",
         trained((6, 5), [layers.Dense(3)], SPARSE, ones(8, 6, 5), classes(8)),
-        "axis of size 6 is left over from the input",
+        "axis of size 6 remains from the input",
         "before the first layer: layers.Flatten().",
     ),
     case(
@@ -152,7 +152,7 @@ LEFT_OVER = (
             classes(8, 6),
             ones(8),
         ),
-        "left over from layer 'words' (Embedding)",
+        "remains from layer 'words' (Embedding)",
         "layers.GlobalAveragePooling1D()",
     ),
     case(
@@ -173,13 +173,13 @@ LEFT_OVER = (
         "layers.GlobalAveragePooling2D()",
     ),
     case(
-        "no Flatten in a model of one's own", own_model, "4 and 4", "layers.Flatten()"
+        "no Flatten in a subclassed model", user_model, "4 and 4", "layers.Flatten()"
     ),
     case(
         "all steps, one number",
         steps(layers.LSTM(4, return_sequences=True, name="lstm"), 1, "mse", ones(8, 1)),
         LSTM_KEEPS,
-        "Let it return the last: layers.LSTM(4).",
+        "Return the last step: layers.LSTM(4).",
     ),
     case(
         "all steps, one class",
@@ -220,30 +220,30 @@ TOO_FEW = (
 
 WIDTHS = (
     case(
-        "class numbers for one-hot",
+        "class indices for one-hot",
         head(3, "softmax", ONE_HOT, classes(8)),
         "Output 'head' has shape (None, 3)",
-        "(8,): one number for 3 units",
+        "(8,): one value for 3 units",
         f"Compile with loss='{SPARSE}'.",
     ),
     case(
-        "class numbers for one-hot, in a column",
+        "class indices for one-hot, in a column",
         head(3, "softmax", ONE_HOT, classes(8, 1)),
         f"Compile with loss='{SPARSE}'.",
     ),
     case(
-        "class numbers of each step for one-hot",
+        "class indices of each step for one-hot",
         steps(layers.LSTM(4, return_sequences=True), 3, ONE_HOT, classes(8, 5)),
         f"Compile with loss='{SPARSE}'.",
     ),
     case(
-        "one-hot for class numbers",
+        "one-hot for class indices",
         head(3, "softmax", SPARSE, one_hot(8, 3)),
         "one-hot classes",
         f"Compile with loss='{ONE_HOT}'.",
     ),
     case(
-        "one-hot of another width for class numbers",
+        "one-hot of another width for class indices",
         head(4, "softmax", SPARSE, one_hot(8, 3)),
         "layers.Dense(3, activation='softmax')",
         f"compile with loss='{ONE_HOT}'.",
@@ -275,13 +275,13 @@ WIDTHS = (
     case(
         "one measure for several units",
         head(3, None, "mse", ones(8) / 2),
-        "one number for 3 units",
-        "Let the model end in layers.Dense(1).",
+        "one value for 3 units",
+        "End the model in layers.Dense(1).",
     ),
     case(
         "yes or no for two units",
         head(2, "softmax", BINARY, classes(8, count=2)),
-        "one number for 2 units",
+        "one value for 2 units",
         "layers.Dense(1, activation='sigmoid').",
     ),
 )
@@ -430,7 +430,7 @@ MONITORS = (
 
 FORMS = (
     case(
-        "one-hot accuracy of class numbers",
+        "one-hot accuracy of class indices",
         lambda: compared(SPARSE, "categorical_accuracy", classes(8)),
         "metrics=['accuracy']",
     ),
@@ -442,13 +442,13 @@ FORMS = (
     case(
         "one-hot labels to validate",
         lambda: compared(SPARSE, "accuracy", classes(8), one_hot(8, 3)),
-        "Give `y.argmax(-1)` as labels.",
+        "Pass `y.argmax(-1)` as labels.",
         "validation data",
     ),
     case(
-        "class numbers to validate",
+        "class indices to validate",
         lambda: compared(ONE_HOT, "accuracy", one_hot(8, 3), classes(8)),
-        "Give `to_categorical(y, 3)` as labels.",
+        "Pass `to_categorical(y, 3)` as labels.",
         "validation data",
     ),
 )

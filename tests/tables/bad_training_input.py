@@ -1,4 +1,4 @@
-"""More mistakes of users: in losses, labels, indices, weights, validation data."""
+"""Mistakes in losses, labels, indices, weights and validation data."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _NoSuper(layers.Layer):
 
 CASES = (
     BadInput(
-        "loss's name, where it is given",
+        "loss's name in compile",
         lambda: small_model(loss="mean_squred_error"),
         errors.UnknownNameError,
         ("mean_squared_error",),
@@ -111,13 +111,13 @@ CASES = (
         ("optimizer", "compile()"),
     ),
     BadInput(
-        "labels that are no class indices",
+        "labels that are not class indices",
         _ends_in(3, "softmax", _SPARSE, [0.5, 1.0, 2.0]),
         errors.DataError,
-        ("'head'", "whole numbers", "y[0] = 0.5"),
+        ("'head'", "integer class indices", "y[0] = 0.5"),
     ),
     BadInput(
-        "one column a class",
+        "one column per class",
         _ends_in(3, "softmax", _SPARSE, np.eye(3)),
         errors.ShapeError,
         ("'head'", "Compile with loss='categorical_crossentropy'"),
@@ -153,7 +153,7 @@ CASES = (
         ("'head'", "softmax", "from_logits=True"),
     ),
     BadInput(
-        "logits, and a loss of chances",
+        "logits, and a loss of probabilities",
         _ends_in(3, None, _SPARSE, [0, 1, 2]),
         errors.LikelyMistakeWarning,
         ("'head'", "'linear'", "activation='softmax'"),
@@ -177,7 +177,7 @@ CASES = (
         ("'accuracy'", "0.5 to 7", "'mae'"),
     ),
     BadInput(
-        "weight of a class that is none",
+        "weight of an unknown class",
         lambda: small_model(3, _SPARSE).fit(
             ones(3, 4), np.arange(3), class_weight={7: 2.0}, verbose=0
         ),
@@ -191,7 +191,7 @@ CASES = (
         ("dictionary",),
     ),
     BadInput(
-        "index without a vector",
+        "index out of range",
         _words([[1, 2, 3], [4, 5, 10]]),
         errors.DataError,
         ("'words'", "0 to 9", "x[1, 2] = 10", "input_dim=11"),
@@ -203,13 +203,13 @@ CASES = (
         ("'words'", "x[0, 2] = -3"),
     ),
     BadInput(
-        "index that is no whole number",
+        "index that is not an integer",
         _words([[1, 2, 0.5]]),
         errors.DataError,
         ("'words'", "x[0, 2] = 0.5", "Dense"),
     ),
     BadInput(
-        "index without a vector in a stream",
+        "index out of range in a stream",
         _words([[1, 2, 11]], stream=_of_batches),
         errors.DataError,
         ("'words'", "11"),

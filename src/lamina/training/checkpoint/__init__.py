@@ -1,1 +1,1 @@
-"""Runs that are kept in a folder and resumed."""
+"""Checkpoints of training runs, and their restoration."""

@@ -1,4 +1,4 @@
-"""`Checkpoints`: a run in a folder, kept up to date while training goes on."""
+"""`Checkpoints`: schedule, write and read the checkpoints of a run."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ class CheckpointWarning(UserWarning):
 
 
 class Checkpoints:
-    """Where and how often `fit(resume=...)` keeps a run.
+    """Location and schedule of the checkpoints of `fit(resume=...)`.
 
-    A checkpoint holds all that training stands on: weights, optimizer, metrics, seed,
-    the place in the data, callbacks and history. It is copied on the device between
-    two steps and written by a thread, so that training does not wait for the disk. A
-    file is complete or not there; a damaged one is passed over for the one before.
+    A checkpoint holds the complete state of training: weights, optimizer, metrics,
+    seed, position in the data, callbacks and history. It is copied on the device
+    between two steps and written by a thread, so that training does not wait for the
+    disk. Files are replaced atomically; a damaged one is skipped for the one before.
 
     Args:
-        folder: where the run is kept; made if it is not there.
-        seconds: time between checkpoints; `None` for no such rule.
-        steps: also one after so many steps.
-        epochs: also one after so many epochs.
-        keep: how many of the newest stay. Of the others, the best end of an epoch
-            does.
-        monitor: the metric that tells the best; without validation, `loss` stands in
-            for `val_loss`.
+        folder: path of the folder; it is created if it does not exist.
+        seconds: time between checkpoints; `None` for no such schedule.
+        steps: number of steps between checkpoints.
+        epochs: number of epochs between checkpoints.
+        keep: number of the newest checkpoints to keep, in addition to that of the best
+            epoch.
+        monitor: metric that decides which epoch is best; without validation, `loss`
+            replaces `val_loss`.
         mode: `"min"` if lower is better, `"max"` if higher is.
 
     Raises:
-        ArgumentError: an argument can't be used, or the folder can't be written to.
+        ArgumentError: an argument is invalid, or the folder cannot be written to.
 
     Example:
         >>> import tempfile
@@ -105,11 +105,11 @@ class Checkpoints:
     # Reading
 
     def files(self) -> list[Path]:
-        """The checkpoints there are, the newest first."""
+        """Return the paths of the checkpoints, newest first."""
         return sorted(self.folder.glob(f"step-*{_ENDING}"), reverse=True)
 
     def newest(self) -> dict[str, Any] | None:
-        """What the newest checkpoint that can be read holds; `None` without any."""
+        """Return the contents of the newest valid checkpoint, or `None`."""
         damaged: list[str] = []
         for path in self.files():
             try:
@@ -118,19 +118,19 @@ class Checkpoints:
                 damaged.append(str(error))
                 continue
             if damaged:
-                _warn(f"{' '.join(damaged)} Going on from {path.name}.")
+                _warn(f"{' '.join(damaged)} Training resumes from {path.name}.")
             return found
         if damaged:
-            _warn(f"{' '.join(damaged)} No other is there, so training starts anew.")
+            _warn(f"{' '.join(damaged)} There is no other, so training starts over.")
         return None
 
     # Writing
 
     def open(self) -> None:
-        """Make the folder and keep others out of it until `close`.
+        """Create the folder and lock it until `close`.
 
         Raises:
-            ArgumentError: the folder can't be written to.
+            ArgumentError: the folder cannot be written to.
             StateError: another process is training in it.
         """
         try:
@@ -138,31 +138,31 @@ class Checkpoints:
             lock = (self.folder / _LOCK).open("ab")
         except OSError as error:
             raise self._refused(error.strerror) from None
-        if not _is_locked_by_us(lock):
+        if not _acquire_lock(lock):
             lock.close()
             raise StateError(
                 f"A run is being trained in {str(self.folder)!r} already, perhaps by "
-                "another process. Wait for its end, or give `resume` another folder."
+                "another process. Wait until it ends, or pass `resume` another folder."
             )
         self._lock = lock
 
     def begin(self, record: dict[str, Any], steps: int, epochs: int) -> None:
-        """Clear away what is half written or could not be read; note the run.
+        """Remove partial files, rename damaged ones, and write the record.
 
         Args:
-            record: what kind of run it is, for people, as `run.json`.
-            steps: of training, so far.
-            epochs: that have ended, so far.
+            record: description of the run for people, written to `run.json`.
+            steps: number of steps done.
+            epochs: number of epochs done.
 
         Raises:
-            ArgumentError: the folder can't be written to.
+            ArgumentError: the folder cannot be written to.
         """
         text = (json.dumps(record, indent=2) + "\n").encode()
         try:
-            for name in (f".*{_ENDING}.*", f".{_RECORD}.*"):
-                for rest in self.folder.glob(name):
-                    rest.unlink()
-            # What the run has not reached was damaged. It must not count as newest.
+            for pattern in (f".*{_ENDING}.*", f".{_RECORD}.*"):
+                for partial in self.folder.glob(pattern):
+                    partial.unlink()
+            # Later files were damaged, and must not count as the newest.
             for path in self.files():
                 if path.name > _name(steps):
                     path.replace(path.with_name(path.name + ".damaged"))
@@ -171,47 +171,49 @@ class Checkpoints:
         except OSError as error:
             if not self.files():
                 raise self._refused(error.strerror or str(error)) from None
-            _warn(f"The run goes on, but its record was not written: {error}")
+            _warn(f"Training continues, but its record was not written: {error}")
         self._last = time.monotonic(), steps, epochs
 
     def _refused(self, reason: str | None) -> ArgumentError:
         return ArgumentError(
-            f"Runs can't be kept in {str(self.folder)!r}: {(reason or '').rstrip('.')}."
-            " Give `resume` a folder that can be written to."
+            f"Cannot write to {str(self.folder)!r}: {(reason or '').rstrip('.')}. Pass "
+            "`resume` a folder that can be written to."
         )
 
     def close(self) -> None:
-        """Wait for what is being written, and let others into the folder."""
+        """Wait for the current write, and unlock the folder."""
         self.wait()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def is_due(self, steps: int, epochs: int) -> bool:
-        """Whether it is time for the next one.
+        """Return whether the next checkpoint is due.
 
-        Rules in steps and epochs are kept even if training then has to wait for the
-        last one to be written.
+        A schedule in steps or epochs holds even if training must then wait for the last
+        write.
 
         Args:
-            steps: of training, so far.
-            epochs: that have ended, so far.
+            steps: number of steps done.
+            epochs: number of epochs done.
         """
-        then, old_steps, old_epochs = self._last
+        last_time, last_steps, last_epochs = self._last
         busy = self._thread is not None and self._thread.is_alive()
-        rules = (
-            (self.seconds, 0 if busy else time.monotonic() - then),
-            (self.steps, steps - old_steps),
-            (self.epochs, epochs - old_epochs),
+        schedules = (
+            (self.seconds, 0 if busy else time.monotonic() - last_time),
+            (self.steps, steps - last_steps),
+            (self.epochs, epochs - last_epochs),
         )
-        return any(limit is not None and passed >= limit for limit, passed in rules)
+        return any(limit is not None and passed >= limit for limit, passed in schedules)
 
     def is_due_at_end(self, steps: int, epochs: int, logs: dict[str, Any]) -> bool:
-        """The same at the end of an epoch, which may also be the best one so far.
+        """Return whether a checkpoint is due at the end of an epoch.
+
+        It is also due if the epoch is the best one so far.
 
         Args:
-            steps: of training, so far.
-            epochs: that have ended, so far.
+            steps: number of steps done.
+            epochs: number of epochs done.
             logs: the epoch's metrics.
         """
         if self.is_due(steps, epochs):
@@ -235,52 +237,52 @@ class Checkpoints:
         """Write a checkpoint in a thread.
 
         Args:
-            steps: of training, so far.
-            epochs: that have ended, so far.
-            snapshot: waits for the device and returns what to write, or `None` for
-                nothing.
+            steps: number of steps done.
+            epochs: number of epochs done.
+            snapshot: function that waits for the device and returns the tree to write,
+                or `None` to write nothing.
         """
         self.wait()
         self._last = time.monotonic(), steps, epochs
 
         def work() -> None:
             try:
-                facts = snapshot()
-                if facts is not None:
-                    self._write(steps, facts)
-            except Exception as error:  # whatever it is, training does not need it
+                tree = snapshot()
+                if tree is not None:
+                    self._write(steps, tree)
+            except Exception as error:  # reported by `wait`; training continues
                 self._error = error
 
         self._thread = threading.Thread(target=work)
         self._thread.start()
 
-    def _write(self, steps: int, facts: dict[str, Any]) -> None:
+    def _write(self, steps: int, tree: dict[str, Any]) -> None:
         path = self.folder / _name(steps)
-        best, value = self.best, self._value(facts["logs"])
-        if facts["place"][1] == 0:
+        best, value = self.best, self._value(tree["logs"])
+        if tree["place"][1] == 0:
             self._last_end = time.monotonic()
             if self._is_better(value):
                 best = float(value), path.name
-        write_run(path, {**facts, "best": best})
+        write_run(path, {**tree, "best": best})
         self.best = best
-        stay = {p.name for p in self.files()[: self.keep]} | {best and best[1]}
+        kept = {p.name for p in self.files()[: self.keep]} | {best and best[1]}
         for old in self.files():
-            if old.name not in stay:
+            if old.name not in kept:
                 old.unlink()
 
     def wait(self) -> None:
-        """Wait until what was begun is written; warns if it could not be."""
+        """Wait for the current write; warn if it failed."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         if self._error is not None:
             error, self._error = self._error, None
-            _warn(f"A checkpoint was not written, and training goes on: {error}")
+            _warn(f"A checkpoint was not written; training continues: {error}")
 
     def delete(self) -> None:
-        """Remove all checkpoints, and the folder if nothing else is in it."""
+        """Delete all checkpoints, and the folder if it is then empty."""
         self.wait()
-        with suppress(OSError):  # where it can't be changed, it stays
+        with suppress(OSError):  # leave a folder that cannot be changed
             for path in [*self.files(), self.folder / _RECORD, self.folder / _LOCK]:
                 path.unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
@@ -291,8 +293,11 @@ def _name(steps: int) -> str:
     return f"step-{steps:012d}{_ENDING}"
 
 
-def _is_locked_by_us(file: IO[bytes]) -> bool:
-    """Whether a file is ours alone now; where there are no locks, it is taken to be."""
+def _acquire_lock(file: IO[bytes]) -> bool:
+    """Lock a file; return False if another process holds the lock.
+
+    Without support for locks, return True.
+    """
     if sys.platform == "win32":
         return True
     import fcntl

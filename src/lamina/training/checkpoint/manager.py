@@ -1,4 +1,4 @@
-"""`CheckpointManager`: what `fit` asks to keep a run, and to take it up again."""
+"""`CheckpointManager`: checkpoints of a run of `fit`, and resuming it."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ __all__ = ["CheckpointManager"]
 
 
 class CheckpointManager:
-    """A run that is kept in a folder, or one that is not kept at all.
+    """Manager of the checkpoints of one run; inactive without a folder.
 
     Args:
         model: the model in training.
-        callbacks: their list; a `BackupAndRestore` in it stands for `resume`.
-        resume: a folder, `Checkpoints`, or `None`.
+        callbacks: the run's callbacks; a `BackupAndRestore` among them replaces
+            `resume`.
+        resume: path of a folder, `Checkpoints`, or `None`.
     """
 
     def __init__(self, model: Any, callbacks: CallbackList, resume: Any) -> None:
@@ -54,17 +55,17 @@ class CheckpointManager:
         self._rolls_back = watch is not None and watch.rollback
         if self._rolls_back and resume is None:
             raise StateError(
-                "TerminateOnNaN(rollback=True) goes back to a checkpoint, and there "
-                "will be none: pass `fit(resume=...)` a folder to keep the run in."
+                "TerminateOnNaN(rollback=True) needs checkpoints to go back to: pass "
+                "`fit` a folder for them, as in fit(..., resume='runs/a')."
             )
         self._saved = resume.newest() if resume is not None else None
         self._files = resume.files() if resume is not None else []
         if self._saved is not None:
-            # Of forms that were timed, the same ones: another has other roundings.
+            # Reuse the autotuned kernels: another kernel may round differently.
             autotune.reuse_kernels(self._saved.get("forms", {}))
         self._written: TrainPosition | None = None
-        self.logs: dict[str, Any] = {}  # of an epoch that only lacks its end
-        self.complete = False  # whether `fit` has come to its end
+        self.logs: dict[str, Any] = {}  # of an epoch whose batches are all done
+        self.complete = False  # True once `fit` has completed
 
     @property
     def is_active(self) -> bool:
@@ -72,41 +73,41 @@ class CheckpointManager:
         return self._checkpoints is not None
 
     def newest_file(self) -> Path | None:
-        """The newest checkpoint, if there is one."""
+        """Return the path of the newest checkpoint, or `None`."""
         if self._checkpoints is None:
             return None
         return next(iter(self._checkpoints.files()), None)
 
     def seed(self, seed: int | None) -> int:
-        """The seed of the run: the one given, that of the run kept, or a new one."""
+        """Return the seed: the argument, that of the saved run, or a new one."""
         if seed is None and self._saved is not None:
             return self._saved["record"]["seed"]
         return make_seed() if seed is None else seed
 
     def begin(
-        self, feed: Feed, validation: Feed | None, place: TrainPosition, epochs: int,
+        self, feed: Feed, validation: Feed | None, position: TrainPosition, epochs: int,
         **arguments: Any,
     ) -> TrainPosition:  # fmt: skip
-        """Take the run up where it stopped; where that is.
+        """Restore the saved run, if any, and return the position to train from.
 
         Args:
-            feed: the data.
-            validation: the data of validation.
-            place: where a new run begins.
-            epochs: where it ends.
-            **arguments: those of `fit` that a run can't go on without.
+            feed: the training data.
+            validation: the validation data.
+            position: start of a new run.
+            epochs: number of epochs.
+            **arguments: arguments of `fit` that must not change when a run resumes.
 
         Raises:
-            ArgumentError: the folder holds a run that was started in another way.
-            ArgumentTypeError: a callback has a state that can't be kept.
-            FileFormatError: it holds a run of another model.
+            ArgumentError: the saved run has other arguments or data.
+            ArgumentTypeError: a callback has a state that cannot be saved.
+            FileFormatError: the saved run is of another model.
             StateError: another process is training in the folder.
         """
         if self._checkpoints is None:
-            return place
+            return position
         require_plain_callbacks(self._callbacks.callbacks)
         self._checkpoints.open()
-        if self._checkpoints.files() != self._files:  # by another process, just now
+        if self._checkpoints.files() != self._files:  # changed by another process
             self._saved = self._checkpoints.newest()
         self._record = {
             **arguments_of(self._model, arguments),
@@ -117,83 +118,85 @@ class CheckpointManager:
         }
         feed.track_state()
         if self._saved is not None:
-            place = self._go_on(self._saved, feed, epochs)
+            position = self._resume(self._saved, feed, epochs)
             self._saved = None
         record = {**versions(), "epochs": int(epochs), **self._record}
-        self._checkpoints.begin(record, place.step + place.batch, place.epoch)
-        return place
+        self._checkpoints.begin(record, position.step + position.batch, position.epoch)
+        return position
 
-    def _go_on(self, saved: dict[str, Any], feed: Feed, epochs: int) -> TrainPosition:
+    def _resume(self, saved: dict[str, Any], feed: Feed, epochs: int) -> TrainPosition:
         assert self._checkpoints is not None
         old, new = saved["record"], self._record
-        # A model that was trained in this process has a learning rate of its own.
-        left_out = ("compile",) if self._model._steps_done else ()
+        # A model trained in this process may have another learning rate by now.
+        ignored = ("compile",) if self._model._steps_done else ()
         if not feed.is_resident:
-            _note_other_stream(old["data"], new["data"])
-            left_out += ("data",)
-        now = {k: v for k, v in new.items() if k not in left_out}
+            _warn_if_data_changed(old["data"], new["data"])
+            ignored += ("data",)
+        now = {k: v for k, v in new.items() if k not in ignored}
         require_same(old, now, self._checkpoints.folder)
         self._record = old
-        _note_versions(saved["versions"])
-        place = TrainPosition(*saved["place"])
-        if place.batch > 0:
-            # What callbacks do here they did before; what they keep comes after.
-            self._callbacks.on_epoch_begin(place.epoch)
+        _warn_if_versions_changed(saved["versions"])
+        position = TrainPosition(*saved["place"])
+        if position.batch > 0:
+            # Replay on_epoch_begin, then restore each callback's state.
+            self._callbacks.on_epoch_begin(position.epoch)
             self.logs = saved["logs"]
         restore(self._model, self._callbacks, saved)
         self._checkpoints.best = saved["best"]
         stream = saved["stream"]
         if self.logs:
-            feed.seek(place.epoch + 1, 0, stream and (0, stream[1]))
+            feed.seek(position.epoch + 1, 0, stream and (0, stream[1]))
         else:
-            feed.seek(place.epoch, place.batch, stream)
+            feed.seek(position.epoch, position.batch, stream)
         if self._callbacks.params["verbose"]:
-            self._say(place, epochs)
-        return place
+            self._print_position(position, epochs)
+        return position
 
-    def _say(self, place: TrainPosition, epochs: int) -> None:
+    def _print_position(self, position: TrainPosition, epochs: int) -> None:
         assert self._checkpoints is not None
-        where = f"The run in {str(self._checkpoints.folder)!r}"
-        if place.epoch >= epochs or self._model.stop_training:
-            print(f"{where} has come to its end, after epoch {place.epoch}.")
+        run = f"The run in {str(self._checkpoints.folder)!r}"
+        if position.epoch >= epochs or self._model.stop_training:
+            print(f"{run} is complete after epoch {position.epoch}.")
             return
-        batch = f", batch {place.batch}" if place.batch else ""
-        print(f"{where} goes on from epoch {place.epoch + 1}{batch}.")
+        batch = f", batch {position.batch}" if position.batch else ""
+        print(f"{run} resumes from epoch {position.epoch + 1}{batch}.")
 
     def pause(
-        self, place: TrainPosition, bad: Any, stream: Any, now: bool,
+        self, position: TrainPosition, bad: Any, stream: Any, now: bool,
         logs: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Training stands between two steps: write a checkpoint, if due or `now`.
+        """Write a checkpoint between two steps, if one is due or `now` is set.
 
         Args:
-            place: where it stands.
-            bad: the number of a batch that was not finite, or a negative one.
-            stream: where the data stands.
-            now: whether a checkpoint is due in any case.
+            position: position of training.
+            bad: index of a batch that was not finite, or a negative number.
+            stream: position in the data.
+            now: whether to write a checkpoint that is not due.
             logs: the epoch's logs, if all its batches are done.
         """
-        # Who has asked training to end is not there to ask again in another process.
+        # A resumed run would not repeat the request to stop.
         if self._checkpoints is None or self._model.stop_training:
             return
-        if now or self._checkpoints.is_due(place.step + place.batch, place.epoch):
-            self._write(place, bad, stream, logs or {})
+        if now or self._checkpoints.is_due(
+            position.step + position.batch, position.epoch
+        ):
+            self._write(position, bad, stream, logs or {})
 
-    def epoch_ended(self, place: TrainPosition, stream: Any, last: bool) -> None:
-        """The same, after an epoch and its callbacks; always after the last one."""
-        if self._checkpoints is None or place == self._written:
+    def epoch_ended(self, position: TrainPosition, stream: Any, last: bool) -> None:
+        """Write a checkpoint after an epoch, if one is due or the epoch is the last."""
+        if self._checkpoints is None or position == self._written:
             return
         history = self._model.history.history
         logs = {name: values[-1] for name, values in history.items()}
         if not np.isfinite(logs.get("loss", 0.0)).all():
             return
-        due = self._checkpoints.is_due_at_end(place.step, place.epoch, logs)
+        due = self._checkpoints.is_due_at_end(position.step, position.epoch, logs)
         if last or due:
             # No batch of the next epoch has been taken.
-            self._write(place, None, stream and (0, stream[1]), logs)
+            self._write(position, None, stream and (0, stream[1]), logs)
 
     def diverged(self) -> None:
-        """A step was not finite: go back to the last checkpoint, if asked to."""
+        """Restore the last checkpoint after a non-finite step, if asked to."""
         if self._checkpoints is None or not self._rolls_back:
             return
         self._checkpoints.wait()
@@ -202,16 +205,18 @@ class CheckpointManager:
             restore_model(self._model, saved)
 
     def _write(
-        self, place: TrainPosition, bad: Any, stream: Any, logs: dict[str, Any]
+        self, position: TrainPosition, bad: Any, stream: Any, logs: dict[str, Any]
     ) -> None:
         assert self._checkpoints is not None
-        self._written = place
+        self._written = position
         snapshot = capture(
-            self._model, self._callbacks, place, bad, record=self._record,
+            self._model, self._callbacks, position, bad, record=self._record,
             versions=versions(), stream=stream, logs=logs,
             forms=autotune.selected_kernels(),
         )  # fmt: skip
-        self._checkpoints.write(place.step + place.batch, place.epoch, snapshot)
+        self._checkpoints.write(
+            position.step + position.batch, position.epoch, snapshot
+        )
 
     def __enter__(self) -> CheckpointManager:
         return self
@@ -226,24 +231,24 @@ class CheckpointManager:
         self._checkpoints.close()
 
 
-def _note_other_stream(saved: str | None, now: str | None) -> None:
+def _warn_if_data_changed(saved: str | None, now: str | None) -> None:
     if saved != now:
         warnings.warn(
-            "The data begins with another batch than when the run was started, so the "
-            "run goes on, but not with the same bits.",
+            "The first batch of the data differs from that of the saved run. Training "
+            "continues, but the result will differ from that of one run.",
             CheckpointWarning,
             stacklevel=5,
         )
 
 
-def _note_versions(saved: dict[str, Any]) -> None:
+def _warn_if_versions_changed(saved: dict[str, Any]) -> None:
     changed = [
         f"{n} {saved.get(n)} -> {v}" for n, v in versions().items() if saved.get(n) != v
     ]
     if changed:
         warnings.warn(
-            f"The run was begun elsewhere ({', '.join(changed)}), so it goes on, but "
-            "not with the same bits.",
+            f"The run was started in another environment ({', '.join(changed)}). "
+            "Training continues, but rounding may differ.",
             CheckpointWarning,
             stacklevel=4,
         )

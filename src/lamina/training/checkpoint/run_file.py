@@ -1,4 +1,4 @@
-"""A run in a file: arrays and plain data, with a checksum over all of it."""
+"""Checkpoint files: a tree of arrays and plain data, with checksums."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ from lamina.io.safetensors_write import CHECKSUM, SafetensorsFile
 
 __all__ = ["read_run", "require_plain", "write_run"]
 
-_FACTS, _DIGEST = "run", "run_sha256"
+_TREE, _DIGEST = "run", "run_sha256"
 
 
-def write_run(path: Path, facts: dict[str, Any]) -> None:
-    """Write a tree of plain data and arrays to a file, whole or not at all.
+def write_run(path: Path, tree: dict[str, Any]) -> None:
+    """Write a tree of plain data and arrays to a file, atomically.
 
-    Arrays go to the disk in pieces, so that no second copy of them is in memory.
+    Arrays are written in chunks, so that memory holds no second copy of them.
 
     Args:
-        path: where to.
-        facts: dictionaries, lists, tuples, strings, bytes, numbers, arrays, tensors.
+        path: path of the file.
+        tree: dictionaries, lists, tuples, strings, bytes, numbers, arrays, tensors.
 
     Raises:
-        TypeError: something else is in it.
-        SaveError: the disk can't take the file.
+        TypeError: the tree contains something else.
+        SaveError: the file cannot be written.
     """
     arrays: dict[str, Any] = {}
-    text = json.dumps(_plain(facts, arrays))
-    places = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
-    contents = SafetensorsFile(arrays, {_FACTS: text, _DIGEST: _digest(text, places)})
+    text = json.dumps(_plain(tree, arrays))
+    specs = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
+    contents = SafetensorsFile(arrays, {_TREE: text, _DIGEST: _digest(text, specs)})
     with replacing(path, contents.size) as file:
         contents.write(file)
 
 
 def require_plain(value: Any) -> None:
-    """Refuse what can't be written.
+    """Raise if a value cannot be written.
 
     Raises:
-        TypeError: something other than plain data and arrays is in it.
+        TypeError: it contains something other than plain data and arrays.
     """
     json.dumps(_plain(value, {}))
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """The tree in a file.
+    """Read the tree in a file.
 
     Raises:
-        FileFormatError: the file is damaged or is something else.
+        FileFormatError: the file is damaged or is not a checkpoint.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -66,10 +66,10 @@ def read_run(path: Path) -> dict[str, Any]:
         with safe_open(os.fspath(path), framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        text = metadata[_FACTS]
-        places = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
+        text = metadata[_TREE]
+        specs = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
         header, data = metadata[_DIGEST], metadata[CHECKSUM]
-        if _digest(text, places) != header or _digest_of_arrays(path) != data:
+        if _digest(text, specs) != header or _digest_of_arrays(path) != data:
             raise FileFormatError(f"{str(path)!r} is damaged: its checksum is wrong.")
         return _restored(json.loads(text), arrays)
     except (
@@ -78,12 +78,12 @@ def read_run(path: Path) -> dict[str, Any]:
     ) as error:  # fmt: skip
         if isinstance(error, FileFormatError):
             raise
-        raise FileFormatError(f"{str(path)!r} can't be read: {error}.") from None
+        raise FileFormatError(f"{str(path)!r} cannot be read: {error}.") from None
 
 
-def _digest(text: str, places: dict[str, Any]) -> str:
-    """The checksum of what stands before the arrays, which have their own."""
-    header = json.dumps([text, places], sort_keys=True)
+def _digest(text: str, specs: dict[str, Any]) -> str:
+    """Return the checksum of the header; the arrays have another one."""
+    header = json.dumps([text, specs], sort_keys=True)
     return hashlib.sha256(header.encode()).hexdigest()
 
 
@@ -94,37 +94,37 @@ def _digest_of_arrays(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# What JSON has no form for is an object with one key that says what it is. An array
-# is kept under its place in the tree, so that other programs can read it by name.
+# Types that JSON lacks are objects with one key that names the type. An array is stored
+# under its path in the tree, so that other programs can read it by name.
 
 
-def _plain(value: Any, arrays: dict[str, Any], place: str = "") -> Any:
+def _plain(value: Any, arrays: dict[str, Any], path: str = "") -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
         return {
             "dict": [
-                [_plain(k, arrays), _plain(v, arrays, f"{place}/{k}")]
+                [_plain(k, arrays), _plain(v, arrays, f"{path}/{k}")]
                 for k, v in value.items()
             ]
         }
     if isinstance(value, (list, tuple)):
-        items = [_plain(v, arrays, f"{place}/{i}") for i, v in enumerate(value)]
+        items = [_plain(v, arrays, f"{path}/{i}") for i, v in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, bytes):
         return {"bytes": base64.b64encode(value).decode()}
     if not hasattr(value, "__array__"):
-        raise TypeError(f"a {type(value).__name__} can't be kept in a file")
-    # What is on a device is fetched when its turn comes.
+        raise TypeError(f"an object of type {type(value).__name__} cannot be saved")
+    # Arrays on a device are fetched one by one when they are written.
     array = value if isinstance(value, jax.Array) else np.asarray(value)
     if array.dtype.kind in "OUSMm":
-        raise TypeError(f"an array of {array.dtype} can't be kept in a file")
-    key = place.lstrip("/")
-    while key in arrays:  # names may have slashes of their own
+        raise TypeError(f"an array of dtype {array.dtype} cannot be saved")
+    key = path.lstrip("/")
+    while key in arrays:  # keys may contain slashes
         key += "'"
-    # A loader of torch's does not take an array where it gave a tensor.
+    # Loaders of torch do not accept an array for a tensor in their state.
     kind = "tensor" if type(value).__module__ == "torch" else "array"
-    # NumPy alone does not know bfloat16 and the like.
+    # NumPy has no bfloat16 or float8.
     if array.dtype.kind == "V":
         flat = np.ascontiguousarray(array).reshape(array.shape)
         arrays[key] = flat.view(f"u{array.dtype.itemsize}")
@@ -138,16 +138,16 @@ def _restored(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return [_restored(v, arrays) for v in value]
     if not isinstance(value, dict):
         return value
-    ((kind, held),) = value.items()
+    ((kind, content),) = value.items()
     if kind == "dict":
-        return {_restored(k, arrays): _restored(v, arrays) for k, v in held}
+        return {_restored(k, arrays): _restored(v, arrays) for k, v in content}
     if kind == "tuple":
-        return tuple(_restored(v, arrays) for v in held)
+        return tuple(_restored(v, arrays) for v in content)
     if kind == "bytes":
-        return base64.b64decode(held)
-    key, name = held
+        return base64.b64decode(content)
+    key, name = content
     array = arrays[key].view(jnp.dtype(name))
     if kind == "tensor":
-        # Only who has torch keeps the states of its loaders.
+        # Only states of torch's loaders contain tensors.
         return import_module("torch").from_numpy(array.copy())
     return array

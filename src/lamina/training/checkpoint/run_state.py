@@ -1,4 +1,4 @@
-"""Everything a run stands on, as one tree, and back."""
+"""Capture the state of a run as one tree, and restore it."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ __all__ = [
     "versions",
 ]
 
-# Counts up when checkpoints hold something else than they did.
+# Version of the contents of checkpoints.
 _FORMAT = 1
 
 _COUNT = re.compile(r"_\d+(?=[_/]|$)")
-# How many rows a fingerprint looks at.
-_ROWS = 1000
+# Number of rows that a fingerprint reads.
+_FINGERPRINT_ROWS = 1000
 
 
 class TrainPosition(NamedTuple):
-    """Where a run stands: the next batch of an epoch, the steps before the epoch."""
+    """Position of a run: epoch, next batch, and number of steps before the epoch."""
 
     epoch: int
     batch: int
@@ -52,73 +52,73 @@ class TrainPosition(NamedTuple):
 
 
 def capture(
-    model: Any, callbacks: Any, place: TrainPosition, bad: Any = None, **more: Any
+    model: Any, callbacks: Any, position: TrainPosition, bad: Any = None, **more: Any
 ) -> Callable[[], dict[str, Any] | None]:
     """Take a snapshot of a run.
 
-    The variables are copied on the device, in its turn; the rest is copied here.
+    The variables are copied on the device, asynchronously; the rest is copied at once.
 
     Args:
         model: the model in training.
-        callbacks: their list.
-        place: where the run stands.
-        bad: the number of a batch that was not finite, or a negative one.
-        **more: what else to keep.
+        callbacks: the run's callbacks.
+        position: position of training.
+        bad: index of a batch that was not finite, or a negative number.
+        **more: further entries of the tree.
 
     Returns:
         A function that waits for the device and returns the tree, or `None` if a
-        batch was not finite: training stops at a place of its own then.
+        batch was not finite, since training then stops at an earlier position.
     """
     variables = {k: _snapshot(v.raw) for k, v in _variables(model).items()}
-    facts = {
+    tree = {
         "format": _FORMAT,
-        "place": tuple(place),
+        "place": tuple(position),
         "stop": bool(model.stop_training),
-        "numbers": _numbers(model),
+        "numbers": _hyperparameters(model),
         "callbacks": callbacks.state_dict(),
         **more,
     }
-    # What callbacks go on changing is written later.
-    facts = _copied(facts)
+    # Callbacks may change their state before the thread writes it.
+    tree = _copy_tree(tree)
 
-    def finished() -> dict[str, Any] | None:
+    def completed() -> dict[str, Any] | None:
         if bad is not None and int(bad) >= 0:
             return None
-        return {**facts, "variables": variables}
+        return {**tree, "variables": variables}
 
-    return finished
+    return completed
 
 
 def _snapshot(array: Any) -> Any:
     try:
         return jnp.copy(array)
-    except jax.errors.JaxRuntimeError:  # the device has no room for another one
+    except jax.errors.JaxRuntimeError:  # out of device memory
         return np.array(array)
 
 
-def _copied(value: Any) -> Any:
-    """A copy of a tree; arrays of the device, which nobody changes, are shared."""
+def _copy_tree(value: Any) -> Any:
+    """Copy a tree; immutable JAX arrays are shared."""
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, dict):
-        return {k: _copied(v) for k, v in value.items()}
+        return {k: _copy_tree(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)([_copied(v) for v in value])
+        return type(value)([_copy_tree(v) for v in value])
     return value
 
 
 def restore(model: Any, callbacks: Any, saved: dict[str, Any]) -> TrainPosition:
-    """Put a run back as it was; returns where it stands.
+    """Restore a run, and return its position.
 
     Raises:
-        FileFormatError: the variables are not those of the model, or another version
-            of lamina wrote them in another way.
+        FileFormatError: the variables differ from those of the model, or another
+            version of lamina wrote the checkpoint in another format.
     """
     if saved.get("format") != _FORMAT:
         raise FileFormatError(
-            f"The checkpoint was written by lamina {saved['versions'].get('lamina')}, "
-            f"which kept runs in another way than lamina {version('lamina')} does. End "
-            "the run with that version, or give `resume` another folder."
+            f"The checkpoint was written by lamina {saved['versions'].get('lamina')} "
+            f"in a format that lamina {version('lamina')} does not read. Complete the "
+            "run with that version, or pass `resume` another folder."
         )
     restore_model(model, saved)
     callbacks.load_state_dict(saved["callbacks"])
@@ -127,10 +127,10 @@ def restore(model: Any, callbacks: Any, saved: dict[str, Any]) -> TrainPosition:
 
 
 def restore_model(model: Any, saved: dict[str, Any]) -> None:
-    """Put back what a step changes: weights, optimizer, metrics, hyperparameters.
+    """Restore weights, optimizer, metrics and hyperparameters.
 
     Raises:
-        FileFormatError: the variables are not those of the model.
+        FileFormatError: the variables differ from those of the model.
     """
     variables, values = _variables(model), saved["variables"]
     mismatches = [
@@ -144,23 +144,23 @@ def restore_model(model: Any, saved: dict[str, Any]) -> None:
     differing = [m for m in mismatches if m.in_model != m.in_file]
     if differing:
         raise FileFormatError(
-            "The checkpoint is one of another model. Give `resume` another folder, or "
-            f"build the model as before.\n{LoadReport([], differing)}"
+            "The checkpoint is of another model. Build the model as before, or pass "
+            f"`resume` another folder.\n{LoadReport([], differing)}"
         )
     for path, variable in variables.items():
         variable.assign(values[path])
-    _set_numbers(model, saved["numbers"])
+    _set_hyperparameters(model, saved["numbers"])
     model.continue_from(TrainPosition(*saved["place"]).step)
 
 
 def _variables(model: Any) -> dict[str, Variable]:
-    """Each variable that a step may change, by a path of its own."""
+    """Return each variable that a step may change, by a unique path."""
     found: dict[int, Variable] = {}
     for module in model._modules():
         found.update({id(v): v for v in module.all_variables()})
     by_path: dict[str, Variable] = {}
     for variable in found.values():
-        # Names made by counting differ from one process to another.
+        # Numbers in automatic names differ between processes.
         base = path = _COUNT.sub("", variable.path)
         count = 1
         while path in by_path:
@@ -169,57 +169,59 @@ def _variables(model: Any) -> dict[str, Variable]:
     return by_path
 
 
-def _numbers(model: Any) -> list[tuple[str, str, float]]:
-    """The hyperparameters as they are: class, name, value."""
-    return [(type(m).__name__, name, v) for m, name, v in _owned_numbers(model)]
+def _hyperparameters(model: Any) -> list[tuple[str, str, float]]:
+    """Return the hyperparameters as triples of class, name and value."""
+    return [(type(m).__name__, name, v) for m, name, v in _owned_hyperparameters(model)]
 
 
-def _set_numbers(model: Any, saved: list[tuple[str, str, float]]) -> None:
-    owned = _owned_numbers(model)
+def _set_hyperparameters(model: Any, saved: list[tuple[str, str, float]]) -> None:
+    owned = _owned_hyperparameters(model)
     if [(type(m).__name__, name) for m, name, _ in owned] != [n[:2] for n in saved]:
         raise ArgumentError(
-            "The run was started with another optimizer or with other layers. Compile "
-            "the model as before, or give `resume` another folder."
+            "The run was started with another optimizer or other layers. Compile the "
+            "model as before, or pass `resume` another folder."
         )
     for (module, name, _), (*_, value) in zip(owned, saved, strict=True):
         setattr(module, name, value)
 
 
-def _owned_numbers(model: Any) -> list[tuple[Any, str, float]]:
+def _owned_hyperparameters(model: Any) -> list[tuple[Any, str, float]]:
     state = ModuleState.of(model._modules())
     pairs = zip(state.attributes, state.hyperparameters(), strict=True)
     return [(module, name, value) for (module, name), value in pairs]
 
 
 def require_plain_callbacks(callbacks: Iterable[Any]) -> None:
-    """Refuse callbacks whose state can't be kept, before any time is lost.
+    """Raise for callbacks whose state cannot be saved.
 
     Raises:
-        ArgumentTypeError: one has something other than plain data in its state.
+        ArgumentTypeError: a state contains something other than plain data.
     """
     for callback in callbacks:
         try:
             require_plain(callback.state_dict())
         except TypeError as error:
             raise ArgumentTypeError(
-                f"The state of the callback {type(callback).__name__} can't be kept: "
-                f"{error}. Its `state_dict` must return numbers, strings, arrays and "
+                f"The state of the callback {type(callback).__name__} cannot be saved: "
+                f"{error}. Its `state_dict` must return numbers, strings, arrays, and "
                 "lists, tuples and dictionaries of them."
             ) from None
 
 
 def fingerprint(arrays: Any) -> str:
-    """A hash of the shapes of arrays and of rows spread evenly over them."""
+    """Hash the shapes of arrays and rows spread evenly over them."""
     digest = hashlib.sha256()
     for array in jax.tree.leaves(arrays):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        rows = np.linspace(0, len(array) - 1, min(len(array), _ROWS)).astype(int)
+        rows = np.linspace(
+            0, len(array) - 1, min(len(array), _FINGERPRINT_ROWS)
+        ).astype(int)
         digest.update(np.ascontiguousarray(array[rows]).tobytes())
     return digest.hexdigest()
 
 
 def arguments_of(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run was started with, as JSON: arguments, how the model is compiled."""
+    """Return the arguments of `fit` and `compile` as JSON data."""
     try:
         compiled = model.get_compile_config()
     except ArgumentError:  # an Optax transformation
@@ -232,9 +234,9 @@ def arguments_of(model: Any, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_json(value: Any) -> Any:
-    """A value for people to read and for comparing with another one."""
+    """Convert a value to JSON data that can be read and compared."""
     if isinstance(value, Mapping):
-        # Names are made by counting, and differ from one process to another.
+        # Automatic names differ between processes.
         return {str(k): _as_json(v) for k, v in value.items() if k != "name"}
     if isinstance(value, (list, tuple, range, set)):
         return [_as_json(v) for v in value]
@@ -245,8 +247,8 @@ def _as_json(value: Any) -> Any:
     return type(value).__name__
 
 
-def require_same(saved: Any, now: Any, where: Any) -> None:
-    """Refuse to go on with a run that was started in another way.
+def require_same(saved: Any, now: Any, folder: Any) -> None:
+    """Raise if a run was started with other arguments or data.
 
     Raises:
         ArgumentError: the arguments or the data differ.
@@ -254,17 +256,17 @@ def require_same(saved: Any, now: Any, where: Any) -> None:
     lines = list(_differences(saved, now))
     if lines:
         raise ArgumentError(
-            f"The run in {str(where)!r} was started in another way: "
-            f"{'; '.join(lines)}. Start it as before, or give `resume` another folder."
+            f"The run in {str(folder)!r} was started differently: "
+            f"{'; '.join(lines)}. Start it as before, or pass `resume` another folder."
         )
 
 
 def _differences(saved: Any, now: Any, name: str = "") -> Iterable[str]:
-    """What differs, as far as both have it: another version may note other things."""
+    """Yield the differences in entries that both have."""
     classes = [v.get("class_name") for v in (saved, now) if isinstance(v, dict)]
     if len(classes) == 2 and classes[0] == classes[1]:
         for key in (k for k in now if k in saved):
-            # The layers of a config say nothing to whom the message is for.
+            # Omit the keys of configs: users do not know them.
             inner = name if key in ("compile", "config") else f"{name} {key}".strip()
             yield from _differences(saved[key], now[key], inner)
     elif saved != now:
@@ -279,7 +281,7 @@ def _short(value: Any) -> str:
 
 
 def versions() -> dict[str, Any]:
-    """What a run's bits depend on besides its own state."""
+    """Return the versions and settings that affect rounding."""
     device = jax.devices()[0]
     settings: Any = jax.config
     return {

@@ -1,4 +1,4 @@
-"""What to write for labels and outputs whose shapes do not fit together."""
+"""Explanations of labels and outputs whose shapes do not match."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ONE_HOT = "categorical_crossentropy"
 
 
 class Misfit:
-    """Labels and an output that do not fit together.
+    """Labels and an output whose shapes do not match.
 
     Args:
         name: the output's name, if it has one.
         kind: the loss's name.
         labels: the labels, an array or its shape.
-        pred: the output, with its node if a graph makes it.
-        to_train: whether the loss may still be changed; otherwise the labels must.
+        pred: the output, with its node if a graph computes it.
+        to_train: whether the loss can still be changed; otherwise the labels must.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Misfit:
 
     @cached_property
     def width(self) -> int:
-        """The values of the labels at one position; 0 for one without an axis."""
+        """Size of the labels at one position; 0 for one value without an axis."""
         true, made = self.true, self.made
         if not true or true == made[:-1]:
             return 0
@@ -54,19 +54,19 @@ class Misfit:
 
     @property
     def positions(self) -> Shape:
-        """The labels' axes of time or of an image."""
+        """Axes of time or of an image in the labels."""
         has_axis = self.width > 0 or (self.true[-1:] == (1,) and self.made != (1,))
         return self.true[:-1] if has_axis else self.true
 
     @cached_property
     def values(self) -> np.ndarray:
-        """The labels on the host; empty where only their shape is known."""
+        """The labels as a NumPy array; empty if only their shape is known."""
         known = isinstance(self.labels, (np.ndarray, jax.Array))
         return np.asarray(self.labels) if known else np.empty(0)
 
     @cached_property
     def is_one_hot(self) -> bool:
-        """Whether each row of the labels is one 1 among zeros."""
+        """True if the labels are one-hot."""
         values = self.values
         if values.ndim < 2 or values.shape[-1] < 2:
             return False
@@ -74,7 +74,7 @@ class Misfit:
         return bool((single & ((values == 1).sum(-1) == 1)).all())
 
     def are_classes(self, count: int | None = None) -> bool:
-        """Return whether labels are whole numbers from 0, below `count` if given."""
+        """Return whether labels are integers from 0, below `count` if given."""
         values = self.values
         if values.size == 0 or values.dtype.kind not in "iubf" or values.min() < 0:
             return False
@@ -83,7 +83,7 @@ class Misfit:
 
 
 def explanation(misfit: Misfit) -> str:
-    """Say what is wrong and which line mends it; empty if nothing better is known."""
+    """Explain the mismatch and how to mend it; empty if the cause is unknown."""
     what = _wrong_positions(misfit) or _wrong_width(misfit)
     if not what:
         return ""
@@ -95,11 +95,11 @@ def explanation(misfit: Misfit) -> str:
 
 
 def _wrong_positions(misfit: Misfit) -> str:
-    """Axes of time or of an image that only one side has."""
+    """Explain axes of time or of an image that only one side has."""
     source, made = origin(misfit.pred)
     extra = len(misfit.made) - 1 - len(misfit.positions)
     if extra > 0:
-        return f"; {_left_over(misfit.made[:-1][-extra:], source, made)}"
+        return f"; {_extra_axes(misfit.made[:-1][-extra:], source, made)}"
     steps = misfit.true[0] if misfit.true else None
     if steps and returns_last_step(source):
         before = made.node.inputs[0].shape
@@ -107,34 +107,34 @@ def _wrong_positions(misfit: Misfit) -> str:
             code = as_code(source, return_sequences=True)
             return (
                 f", one for each of {steps} steps, but "
-                f"{described(source)} returns only the last step. Let it return all "
-                f"of them: {code}."
+                f"{described(source)} returns only the last step. Return all steps: "
+                f"{code}."
             )
     return ""
 
 
-def _left_over(axes: Shape, source: Any, made: Any) -> str:
+def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
     sizes = " and ".join(str(n or "unknown") for n in axes)
     many = len(axes) > 1
     what = f"the {'axes of sizes' if many else 'axis of size'} {sizes} "
-    what += "are left over" if many else "is left over"
+    what += "remain" if many else "remains"
     if source is None:
         if getattr(made, "layer", None) is None:
-            return f"{what}. Put before the last layer: layers.Flatten()."
-        return f"{what} from the input. Put before the first layer: layers.Flatten()."
+            return f"{what}. Add before the last layer: layers.Flatten()."
+        return f"{what} from the input. Add before the first layer: layers.Flatten()."
     start = f"{what} from {described(source)}"
     if getattr(source, "return_sequences", False):
         code = as_code(source, return_sequences=False)
-        return f"{start}, which returns all steps. Let it return the last: {code}."
+        return f"{start}, which returns all steps. Return the last step: {code}."
     return f"{start}. Add after it: {_collapsing(source, made)}."
 
 
 def _collapsing(layer: Any, made: Any) -> str:
-    """The layer that takes axes of time or of an image away."""
+    """Return code for a layer that removes axes of time or of an image."""
     rank, sizes = len(made.shape), made.shape[1:]
     is_model = getattr(layer, "_graph", None) is not None
     name = type(layer).__name__
-    # What comes from words or attention: no place means more than another.
+    # Sequences of words or attention outputs: average over positions.
     is_sequence = rank == 3 and not name.startswith(("Conv", "MaxP", "Average"))
     if (is_model or is_sequence or None in sizes) and rank in (3, 4, 5):
         return f"layers.GlobalAveragePooling{rank - 2}D()"
@@ -142,7 +142,7 @@ def _collapsing(layer: Any, made: Any) -> str:
 
 
 def _wrong_width(misfit: Misfit) -> str:
-    """A last axis of another size, or of another meaning."""
+    """Explain a last axis of another size or meaning."""
     width, units = misfit.width, misfit.made[-1] if misfit.made else None
     if units is None:
         return ""
@@ -153,8 +153,8 @@ def _wrong_width(misfit: Misfit) -> str:
     binary = misfit.kind.startswith("binary") and (width, units) == (2, 1)
     if binary and misfit.is_one_hot:
         return (
-            ": two one-hot columns, where one unit takes the "
-            "class number 0 or 1. Give `y.argmax(-1)` as labels."
+            ": two one-hot columns, but one unit needs the "
+            "class index 0 or 1. Pass `y.argmax(-1)` as labels."
         )
     if width > 0 and width != units:
         what = "one-hot columns" if misfit.is_one_hot else "columns"
@@ -167,18 +167,18 @@ def _sparse(misfit: Misfit, units: int) -> str:
     if width == 0:
         return ""
     what = "one-hot classes" if misfit.is_one_hot else "one column for each class"
-    text = f": {what}, but {SPARSE!r} takes class numbers. "
+    text = f": {what}, but {SPARSE!r} needs class indices. "
     if not misfit.to_train:
-        return f"{text}Give `y.argmax(-1)` as labels."
+        return f"{text}Pass `y.argmax(-1)` as labels."
     if width != units:
         text += f"{_with_units(misfit, width)} And "
     return f"{text}{'c' if width != units else 'C'}ompile with loss={_ONE_HOT!r}."
 
 
 def _one_value(misfit: Misfit, units: int) -> str:
-    """One number for each output of several units."""
+    """Explain labels with one value for several units."""
     classes = misfit.are_classes(units)
-    start = f": one number for {units} units"
+    start = f": one value for {units} units"
     if misfit.kind.startswith("categorical"):
         if not classes:
             return (
@@ -186,19 +186,19 @@ def _one_value(misfit: Misfit, units: int) -> str:
             )
         if misfit.kind == _ONE_HOT and misfit.to_train:
             return (
-                f"{start}, the number of its class, but {misfit.kind!r} takes one-hot "
+                f"{start}, its class index, but {misfit.kind!r} needs one-hot "
                 f"columns. Compile with loss={SPARSE!r}."
             )
         return (
-            f"{start}, the number of its class, but {misfit.kind!r} takes one-hot "
-            f"columns. Give `to_categorical(y, {units})` as labels."
+            f"{start}, its class index, but {misfit.kind!r} needs one-hot "
+            f"columns. Pass `to_categorical(y, {units})` as labels."
         )
     if misfit.kind.startswith("binary"):
         return f"{start}. {_with_units(misfit, 1, 'sigmoid')}"
     if classes:
         return (
             f"{start}. If these are classes, compile with loss={SPARSE!r}. If they "
-            f"measure something, {_lower(_with_units(misfit, 1, None))}"
+            f"are continuous values, {_lower(_with_units(misfit, 1, None))}"
         )
     return f"{start}. {_with_units(misfit, 1)}"
 
@@ -212,21 +212,21 @@ def _lower(text: str) -> str:
 
 
 def _with_units(misfit: Misfit, count: int, *activation: str | None) -> str:
-    """Say how to write the last layer with another number of units."""
+    """Return how to write the last layer with another number of units."""
     layer = _last_layer(misfit.pred)
     size = next((n for n in ("units", "filters") if hasattr(layer, n)), None)
     if size is None:
-        return f"Let the last layer have {count} units."
+        return f"Give the last layer {count} units."
     changes = {size: count}
     if activation and getattr(layer, "activation", None) is not None:
         code = as_code(layer, **changes, activation=activation[0])
     else:
         code = as_code(layer, **changes)
-    return f"Let the model end in {code}."
+    return f"End the model in {code}."
 
 
 def _last_layer(pred: Any) -> Any:
-    """The layer that an output ends in, activations aside."""
+    """Return the layer that computes an output, without activations."""
     node = getattr(pred, "node", None)
     while node is not None:
         layer = node.operation

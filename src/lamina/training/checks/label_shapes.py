@@ -1,4 +1,4 @@
-"""Labels whose shape does not fit the outputs, explained before the first step."""
+"""Check of the labels' shapes against the outputs before the first step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["check_label_shapes"]
 
 Shape = tuple[int | None, ...]
 
-# A size for unknown dimensions that labels hardly have by chance.
+# Size for unknown dimensions, unlikely to equal one of the labels.
 _PROBE = 61
 
 
@@ -26,14 +26,15 @@ def check_label_shapes(plan: Plan, y: Any, y_pred: Any, to_train: bool) -> None:
     Args:
         plan: losses by output.
         y: labels, arrays or their shapes.
-        y_pred: the outputs in the plan's order; with nodes if a graph makes them.
-        to_train: whether the loss may still be changed.
+        y_pred: the outputs in the plan's order, with nodes if a graph computes them.
+        to_train: whether the loss can still be changed.
+
     Raises:
-        ShapeError: it names the layer to change and the line to write.
+        ShapeError: the shapes do not match.
     """
     true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
-        if out.loss is None or labels is None or not _is_judged(out.loss):
+        if out.loss is None or labels is None or not _has_known_shapes(out.loss):
             continue
         shape = tuple(labels.shape)
         if _fits(shape[1:], tuple(pred.shape[1:]), loss_kind(out.loss)):
@@ -46,8 +47,8 @@ def check_label_shapes(plan: Plan, y: Any, y_pred: Any, to_train: bool) -> None:
             raise ShapeError(text) if text else refused
 
 
-def _is_judged(loss: Any) -> bool:
-    """Return whether a loss is lamina's, so that its rule of shapes is known."""
+def _has_known_shapes(loss: Any) -> bool:
+    """Return whether a loss is lamina's, so that its shape rule is known."""
     function = getattr(loss, "fn", None)
     if function is not None:
         return getattr(losses, loss_kind(loss), None) is function
@@ -55,7 +56,7 @@ def _is_judged(loss: Any) -> bool:
 
 
 def _fits(true: Shape, pred: Shape, kind: str) -> bool:
-    """Return whether shapes without the batch are as most losses need them."""
+    """Return whether shapes without the batch axis match for most losses."""
     if kind == SPARSE:
         pred = (*pred[:-1], 1)
     without = true[:-1] if true[-1:] == (1,) else true

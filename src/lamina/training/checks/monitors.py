@@ -1,4 +1,4 @@
-"""Callbacks that monitor what a run will not have, told before its first step."""
+"""Check of monitored metrics before the first step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lamina.training.callbacks.monitor import MonitorCallback
 
 __all__ = ["check_monitors"]
 
-# What callbacks of lamina's put into the logs.
+# Entries that lamina's callbacks add to the logs.
 _ADDED = ("learning_rate",)
 _STEPS = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
 
@@ -26,7 +26,7 @@ def check_monitors(model: Any, callbacks: CallbackList, validates: bool) -> None
 
     Args:
         model: a model whose metrics are known.
-        callbacks: all of the run's; one of the user's may add to the logs.
+        callbacks: the run's callbacks; a user-defined one may add to the logs.
         validates: whether there is validation data.
     """
     if any(is_user_defined(type(model), name) for name in _STEPS):
@@ -43,7 +43,7 @@ def check_monitors(model: Any, callbacks: CallbackList, validates: bool) -> None
 
 
 def _adds_logs(callback: Callback) -> bool:
-    """Return whether a callback runs code of the user's at the end of epochs."""
+    """Return whether a callback runs user code at the end of epochs."""
     function = "on_epoch_end" in vars(callback)
     return function or is_user_defined(type(callback), "on_epoch_end")
 
@@ -56,8 +56,8 @@ def _problem(model: Any, callback: MonitorCallback, validates: bool) -> str | No
     start = f"{kind} monitors {name!r}, "
     if metric != name and not validates:
         return (
-            f"{start}but `fit` has no validation data, so that there is no such value. "
-            "Hold some rows out: fit(..., validation_split=0.2)."
+            f"{start}but `fit` has no validation data, so there is no such value. "
+            "Pass some: fit(..., validation_split=0.2)."
         )
     if metric in model.metrics_names or metric in (names := _result_names(model)):
         return None
@@ -72,12 +72,12 @@ def _problem(model: Any, callback: MonitorCallback, validates: bool) -> str | No
 
 
 def _result_names(model: Any) -> list[str]:
-    """The names of what metrics return: one may return several by name."""
+    """Return the names of metrics; one may return several values by name."""
     return list(jax.eval_shape(model.get_metrics_result))
 
 
 def _same_metric(model: Any, name: str, names: list[str]) -> str | None:
-    """The name in use of a metric that has others too."""
+    """Return the name in use of a metric with several names, or `None`."""
     for short, long in (("accuracy", "acc"), ("acc", "accuracy")):
         if name.endswith(short) and name.removesuffix(short) + long in names:
             return name.removesuffix(short) + long

@@ -1,4 +1,4 @@
-"""Losses, metrics and last activations that do not go together."""
+"""Check of losses and metrics against the last activation."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SQUASHING = {
     "sparse_categorical_crossentropy": "softmax",
 }
 _UNBOUNDED = ("linear", "relu", "tanh", "elu", "selu", "gelu", "silu", "leaky_relu")
-# Layers that hand on the numbers they get.
-_PLAIN = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
+# Layers that do not change values.
+_SHAPE_LAYERS = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
 
 
 def check_pairs(plan: Plan, y: Any, y_pred: Any) -> None:
@@ -32,7 +32,7 @@ def check_pairs(plan: Plan, y: Any, y_pred: Any) -> None:
     Args:
         plan: losses and metrics by output.
         y: labels, or their shapes.
-        y_pred: the outputs in the plan's order; with nodes if a graph makes them.
+        y_pred: the outputs in the plan's order, with nodes if a graph computes them.
     """
     true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
@@ -56,13 +56,13 @@ def _wrong_ends(out: OutputPlan, pred: Any) -> Iterator[str]:
     elif _takes_logits(out.loss) and last in ("softmax", "sigmoid"):
         yield (
             f"Layer {layer!r} ends in a {last}, and the loss has from_logits=True, so "
-            f"it applies a {wanted} to chances again. Leave one of the two out."
+            f"it applies a {wanted} to probabilities again. Remove one of the two."
         )
     elif not _takes_logits(out.loss) and last in _UNBOUNDED:
         yield (
             f"Layer {layer!r} ends in the activation {last!r}, so its outputs are not "
-            f"chances from 0 to 1, which {loss_kind(out.loss)!r} takes the logarithm "
-            f"of. Give it activation={wanted!r}, or the loss from_logits=True."
+            f"probabilities from 0 to 1, which {loss_kind(out.loss)!r} needs. Give it "
+            f"activation={wanted!r}, or the loss from_logits=True."
         )
 
 
@@ -72,7 +72,7 @@ def _takes_logits(loss: Any) -> bool:
 
 
 def _last_activation(tensor: Any) -> tuple[str | None, str]:
-    """The name of the function that an output ends in, and its layer's name."""
+    """Return the name of an output's last activation, and its layer's name."""
     node = getattr(tensor, "node", None)
     if node is None:
         return None, ""
@@ -85,9 +85,9 @@ def _last_activation(tensor: Any) -> tuple[str | None, str]:
         return "softmax", name
     function = getattr(layer, "activation", None)
     linear = function is activations.linear
-    if kind in _PLAIN or (kind == "Activation" and linear):
+    if kind in _SHAPE_LAYERS or (kind == "Activation" and linear):
         return _last_activation(node.inputs[0])
-    # Recurrent layers end in a product, not in their activation.
+    # The output of recurrent layers is a product, not their activation.
     if function is None or hasattr(layer, "recurrent_activation"):
         return None, name
     return getattr(function, "__name__", None), name
@@ -101,8 +101,8 @@ def _wrong_metrics(out: OutputPlan, labels: Any) -> Iterator[str]:
         if ((values == 0) | (values == 1)).all():
             continue
         yield (
-            f"The metric {metric.name!r} counts how often an output above "
-            f"{metric.threshold} meets a label of 1, but the labels go from "
-            f"{values.min():g} to {values.max():g}. For numbers use a metric such as "
-            "'mae'; for classes, one output for each."
+            f"The metric {metric.name!r} compares outputs above {metric.threshold} "
+            "with labels of 1, but the labels range from "
+            f"{values.min():g} to {values.max():g}. For continuous values use a metric "
+            "such as 'mae'; for classes, use one output per class."
         )

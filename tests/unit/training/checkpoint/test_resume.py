@@ -1,4 +1,4 @@
-"""`fit(resume=...)`: the same bits, whatever happens to the run or to its folder."""
+"""`fit(resume=...)`: an interrupted run ends with the same bits."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ import lamina
 from lamina import callbacks, layers
 from lamina.errors import FileFormatError
 from lamina.training.checkpoint.run_file import read_run, write_run
-
-from .helpers import (
+from tests.unit.training.helpers import (
     Killed,
     assert_same_bits,
     blobs,
@@ -42,7 +41,7 @@ def stream() -> Any:
 
 
 class Stateful:
-    """An endless iterator that can say where it is, as grain's can."""
+    """Infinite iterator with `get_state` and `set_state`, like grain's."""
 
     def __init__(self) -> None:
         self.place, self.read = 0, 0
@@ -65,7 +64,7 @@ class Stateful:
 
 
 class Source:
-    """Rows one by one, for grain."""
+    """Random-access source of rows, for grain."""
 
     def __len__(self) -> int:
         return 100
@@ -129,7 +128,7 @@ DATA: dict[str, Callable[[], dict[str, Any]]] = {
 
 @pytest.mark.filterwarnings("ignore:The data is read again", "ignore:'set_vital'")
 @pytest.mark.parametrize("name", DATA)
-def test_an_interrupted_run_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
+def test_interrupted_run_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
     whole = classifier()
     history = fit(whole, **DATA[name]())
     for kill in [17, 14]:
@@ -179,7 +178,7 @@ def model_of(name: str) -> lamina.Model:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_all_state_goes_on(name: str, tmp_path: Path) -> None:
+def test_all_state_is_restored(name: str, tmp_path: Path) -> None:
     x, y = blobs(96)
     whole, mended = model_of(name), model_of(name)
     history = fit(whole, x=x, y=y)
@@ -189,7 +188,7 @@ def test_all_state_goes_on(name: str, tmp_path: Path) -> None:
     assert_same_bits(state_of(mended), state_of(whole))
 
 
-def test_a_stateful_stream_is_taken_up_without_reading_again(tmp_path: Path) -> None:
+def test_stateful_stream_resumes_without_reading_again(tmp_path: Path) -> None:
     first = {**DATA["stateful"]()}
     with pytest.raises(Killed):
         fit(classifier(), often(tmp_path), 40, **first)
@@ -214,7 +213,7 @@ WATCHING: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("name", WATCHING)
-def test_callbacks_go_on_as_they_were(name: str, tmp_path: Path) -> None:
+def test_state_of_callbacks_is_restored(name: str, tmp_path: Path) -> None:
     def begin(part: str) -> dict[str, Any]:
         (tmp_path / part).mkdir(exist_ok=True)
         return {"epochs": 6, "callbacks": [WATCHING[name](tmp_path / part)]}
@@ -231,7 +230,7 @@ def test_callbacks_go_on_as_they_were(name: str, tmp_path: Path) -> None:
     assert written[0] == written[1]
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+def test_completed_run_is_not_trained_again(tmp_path: Path) -> None:
     model = classifier()
     history = fit(model, tmp_path)
     again = classifier(1)
@@ -242,7 +241,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     assert_same_bits(state_of(longer), state_of(whole))
 
 
-def test_backup_and_restore_does_the_same_and_cleans_up(tmp_path: Path) -> None:
+def test_backup_and_restore_resumes_and_deletes_its_files(tmp_path: Path) -> None:
     def backup() -> Any:
         return [callbacks.BackupAndRestore(tmp_path / "backup", save_freq=4)]
 
@@ -288,7 +287,7 @@ class Press(callbacks.Callback):
     ],
 )
 @pytest.mark.usefixtures("keyboard")
-def test_ctrl_c_keeps_the_place(name: str, when: str, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_position(name: str, when: str, tmp_path: Path) -> None:
     x, y = blobs(100)
     given: Any = {"x": x[:80], "y": y[:80], "validation_data": (x[80:], y[80:])}
     given["validation_batch_size"] = 8
@@ -316,7 +315,7 @@ def test_ctrl_c_keeps_the_place(name: str, when: str, tmp_path: Path) -> None:
 
 
 class Sums(callbacks.Callback):
-    """A callback of a user's, whose numbers decide on the learning rate."""
+    """User-defined callback whose state determines the learning rate."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -333,7 +332,7 @@ class Sums(callbacks.Callback):
         self.seen = state["losses"]
 
 
-def test_callbacks_of_users_go_on(tmp_path: Path) -> None:
+def test_state_of_user_defined_callbacks_is_restored(tmp_path: Path) -> None:
     whole, mended = classifier(), classifier()
     history = fit(whole, callbacks=[Sums()])
     interrupted(tmp_path, [17, 20], callbacks=[Sums()])
@@ -341,7 +340,7 @@ def test_callbacks_of_users_go_on(tmp_path: Path) -> None:
     assert_same_bits(state_of(mended), state_of(whole))
 
 
-def test_the_page_about_it_runs(tmp_path: Path, monkeypatch: Any) -> None:
+def test_code_of_the_docs_page_runs(tmp_path: Path, monkeypatch: Any) -> None:
     page = Path(__file__).parents[3] / "docs" / "resuming.md"
     code = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
@@ -367,7 +366,7 @@ TREES: list[Any] = [
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda t: next(iter(t)))
-def test_a_run_file_gives_back_what_was_written(tree: Any, tmp_path: Path) -> None:
+def test_run_file_returns_what_was_written(tree: Any, tmp_path: Path) -> None:
     write_run(tmp_path / "run.safetensors", tree)
     found = read_run(tmp_path / "run.safetensors")
     np.testing.assert_equal(found, tree)
@@ -377,12 +376,12 @@ def test_a_run_file_gives_back_what_was_written(tree: Any, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("value", [object(), np.asarray([object()]), {1, 2}])
-def test_what_is_no_data_is_refused(value: Any, tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="can't be kept"):
+def test_values_other_than_data_are_refused(value: Any, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="cannot be saved"):
         write_run(tmp_path / "run.safetensors", {"value": value})
 
 
-def test_writing_takes_no_second_copy(tmp_path: Path) -> None:
+def test_writing_needs_no_second_copy_in_memory(tmp_path: Path) -> None:
     large = np.zeros(2**23)  # 64 MiB
     tracemalloc.start()
     try:
@@ -394,7 +393,7 @@ def test_writing_takes_no_second_copy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["header", "array"])
-def test_every_byte_counts(place: str, tmp_path: Path) -> None:
+def test_damage_to_any_byte_is_detected(place: str, tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     write_run(path, {"name": "first", "values": np.ones(5)})
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The folder of a run: what may happen to it, and what it refuses."""
+"""The folder of a run: damaged files, full disks, and runs that do not fit."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from lamina.training import loop
 from lamina.training.checkpoint import run_state
 from lamina.training.checkpoint.checkpoints import Checkpoints, CheckpointWarning
 from lamina.training.checkpoint.run_file import read_run
-
-from .helpers import (
+from tests.unit.training.helpers import (
     Killed,
     assert_same_bits,
     blobs,
@@ -45,7 +44,7 @@ def damage(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [damage, lambda p: p.write_bytes(b""), Path.unlink])
-def test_a_damaged_checkpoint_is_passed_over(harm: Any, tmp_path: Path) -> None:
+def test_damaged_checkpoint_is_skipped(harm: Any, tmp_path: Path) -> None:
     whole, mended = classifier(), classifier()
     history = fit(whole)
     interrupted(tmp_path, [40])
@@ -59,14 +58,14 @@ def test_a_damaged_checkpoint_is_passed_over(harm: Any, tmp_path: Path) -> None:
     assert_same_bits(state_of(mended), state_of(whole))
 
 
-def test_without_a_readable_checkpoint_training_starts_anew(tmp_path: Path) -> None:
+def test_training_starts_over_without_a_valid_checkpoint(tmp_path: Path) -> None:
     whole, mended = classifier(), classifier()
     history = fit(whole)
     interrupted(tmp_path, [40])
     damaged = [path.name for path in Checkpoints(tmp_path).files()]
     for name in damaged:
         damage(tmp_path / name)
-    anew = pytest.warns(CheckpointWarning, match="training starts anew")
+    anew = pytest.warns(CheckpointWarning, match="training starts over")
     with anew, pytest.raises(Killed):
         fit(mended, often(tmp_path), 20)
     # They don't count as the newest ones.
@@ -77,7 +76,7 @@ def test_without_a_readable_checkpoint_training_starts_anew(tmp_path: Path) -> N
     assert_same_bits(state_of(mended), state_of(whole))
 
 
-def test_half_written_files_are_cleared_away(tmp_path: Path) -> None:
+def test_partial_files_are_removed(tmp_path: Path) -> None:
     rest = tmp_path / ".step-000000000004.safetensors.abc"
     rest.write_bytes(b"half")
     fit(classifier(), tmp_path)
@@ -123,17 +122,17 @@ REFUSED: dict[str, tuple[Callable[[], Any], dict[str, Any], Any, str]] = {
         classifier,
         {"callbacks": [Unplain()]},
         ArgumentTypeError,
-        "Unplain can't be kept: a object",
+        "Unplain cannot be saved: an object of type object",
     ),
     "batch size": (classifier, {"batch_size": 16}, ArgumentError, "batch_size was 8"),
     "data": (classifier, {"x": blobs(100)[0] + 1}, ArgumentError, "data was"),
     "seed": (classifier, {"seed": 6}, ArgumentError, "seed was 5 and is now 6"),
-    "folder": (classifier, {"resume": __file__}, ArgumentError, "can't be kept"),
+    "folder": (classifier, {"resume": __file__}, ArgumentError, "Cannot write to"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_another_run_is_refused(name: str, tmp_path: Path) -> None:
+def test_run_with_other_arguments_is_refused(name: str, tmp_path: Path) -> None:
     make, given, error, words = REFUSED[name]
     fit(classifier(), tmp_path)
     model = make()
@@ -141,13 +140,13 @@ def test_another_run_is_refused(name: str, tmp_path: Path) -> None:
         fit(model, **{"resume": tmp_path, "epochs": 5, **given})
 
 
-def test_a_missing_callback_is_refused(tmp_path: Path) -> None:
+def test_missing_callback_is_refused(tmp_path: Path) -> None:
     fit(classifier(), tmp_path, callbacks=[callbacks.EarlyStopping("loss", patience=9)])
     with pytest.raises(ArgumentError, match="started with a callback EarlyStopping"):
         fit(classifier(), tmp_path)
 
 
-def test_another_version_is_noted(tmp_path: Path, monkeypatch: Any) -> None:
+def test_other_version_gives_a_warning(tmp_path: Path, monkeypatch: Any) -> None:
     fit(classifier(), tmp_path)
     real = run_state.versions()
     monkeypatch.setattr(
@@ -157,14 +156,14 @@ def test_another_version_is_noted(tmp_path: Path, monkeypatch: Any) -> None:
         fit(classifier(), tmp_path, epochs=5)
 
 
-def test_another_format_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
+def test_other_format_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
     fit(classifier(), tmp_path)
     monkeypatch.setattr(run_state, "_FORMAT", 2)
-    with pytest.raises(FileFormatError, match=r"written by lamina \d.*another way"):
+    with pytest.raises(FileFormatError, match=r"written by lamina \d.*does not read"):
         fit(classifier(), tmp_path, epochs=5)
 
 
-def test_two_runs_are_not_kept_in_one_folder(tmp_path: Path) -> None:
+def test_second_run_in_one_folder_is_refused(tmp_path: Path) -> None:
     other = Checkpoints(tmp_path)
     other.open()
     with pytest.raises(StateError, match="trained in .* already"):
@@ -173,7 +172,7 @@ def test_two_runs_are_not_kept_in_one_folder(tmp_path: Path) -> None:
     fit(classifier(), tmp_path)
 
 
-def test_a_run_that_failed_lets_others_into_the_folder(tmp_path: Path) -> None:
+def test_failed_run_unlocks_its_folder(tmp_path: Path) -> None:
     fit(classifier(), tmp_path)
     with pytest.raises(ArgumentError, match="batch_size") as error:
         fit(classifier(), tmp_path, batch_size=16, epochs=5)
@@ -181,7 +180,7 @@ def test_a_run_that_failed_lets_others_into_the_folder(tmp_path: Path) -> None:
     assert error.value
 
 
-def test_data_that_begins_otherwise_is_noted(tmp_path: Path) -> None:
+def test_other_first_batch_gives_a_warning(tmp_path: Path) -> None:
     def batches(seed: int) -> Any:
         x, y = blobs(100)
         generator = np.random.default_rng(seed)
@@ -193,20 +192,20 @@ def test_data_that_begins_otherwise_is_noted(tmp_path: Path) -> None:
         return {"x": batches(seed), "y": None, "batch_size": None}
 
     fit(classifier(), tmp_path, steps_per_epoch=5, **given(0))
-    other = pytest.warns(CheckpointWarning, match="begins with another batch")
+    other = pytest.warns(CheckpointWarning, match="first batch of the data differs")
     with other, pytest.warns(UserWarning, match="is read again"):
         fit(classifier(), tmp_path, epochs=5, steps_per_epoch=5, **given(1))
 
 
-def test_a_run_says_that_it_goes_on(tmp_path: Path, capsys: Any) -> None:
+def test_resumed_run_prints_its_position(tmp_path: Path, capsys: Any) -> None:
     x, y = blobs(100)
     arguments: Any = {"batch_size": 8, "seed": 5, "verbose": 2, "resume": tmp_path}
     for epochs in (2, 3, 3):
         classifier().fit(x, y, epochs=epochs, **arguments)
     said = [line for line in capsys.readouterr().out.splitlines() if "The run" in line]
     assert [line.partition("' ")[2] for line in said] == [
-        "goes on from epoch 3.",
-        "has come to its end, after epoch 3.",
+        "resumes from epoch 3.",
+        "is complete after epoch 3.",
     ]
 
 
@@ -215,7 +214,7 @@ def fails(*_: Any, **__: Any) -> Any:
 
 
 @pytest.mark.parametrize("what", ["writing", "removing"])
-def test_a_disk_that_fails_does_not_end_training(
+def test_disk_error_does_not_end_training(
     what: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     whole, model = classifier(), classifier()
@@ -232,7 +231,7 @@ def test_a_disk_that_fails_does_not_end_training(
             else:
                 monkeypatch.setattr(Path, "unlink", fails)
 
-    with pytest.warns(CheckpointWarning, match="goes on: .*Read-only file system"):
+    with pytest.warns(CheckpointWarning, match="continues: .*Read-only file system"):
         assert fit(model, often(tmp_path), callbacks=[Fail()]) == history
     monkeypatch.undo()
     assert set(kept) <= set(Checkpoints(tmp_path).files())
@@ -256,7 +255,7 @@ def small_disk(tmp_path: Path) -> Any:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def test_a_disk_that_fills_up_does_not_end_training(small_disk: Path) -> None:
+def test_disk_that_fills_up_does_not_end_training(small_disk: Path) -> None:
     whole, model = classifier(), classifier()
     history = fit(whole)
     folder = small_disk / "run"
@@ -265,7 +264,7 @@ def test_a_disk_that_fills_up_does_not_end_training(small_disk: Path) -> None:
     others = bytes(shutil.disk_usage(small_disk).free - left_free)
     (small_disk / "others").write_bytes(others)
     record = pytest.warns(CheckpointWarning, match="its record was not written")
-    state = pytest.warns(CheckpointWarning, match="not written, and training goes on")
+    state = pytest.warns(CheckpointWarning, match="not written; training continues")
     with record, state:
         assert fit(model, often(folder)) == history
     assert_same_bits(state_of(model), state_of(whole))
@@ -275,7 +274,7 @@ def test_a_disk_that_fills_up_does_not_end_training(small_disk: Path) -> None:
     assert_same_bits(state_of(again), state_of(whole))
 
 
-def test_a_full_disk_does_not_end_training(tmp_path: Path) -> None:
+def test_full_disk_does_not_end_training(tmp_path: Path) -> None:
     whole, model = classifier(), classifier()
     history = fit(whole)
     interrupted(tmp_path, [20])
@@ -284,7 +283,7 @@ def test_a_full_disk_does_not_end_training(tmp_path: Path) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
     try:
-        with pytest.warns(CheckpointWarning, match="not written, and training goes on"):
+        with pytest.warns(CheckpointWarning, match="not written; training continues"):
             assert fit(model, often(tmp_path)) == history
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -294,7 +293,9 @@ def test_a_full_disk_does_not_end_training(tmp_path: Path) -> None:
     assert_same_bits(state_of(again), state_of(whole))
 
 
-def test_a_full_device_does_not_end_training(tmp_path: Path, monkeypatch: Any) -> None:
+def test_full_device_memory_does_not_end_training(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
     def full(_: Any) -> Any:
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED")
 
@@ -306,7 +307,7 @@ def test_a_full_device_does_not_end_training(tmp_path: Path, monkeypatch: Any) -
     assert_same_bits(state_of(mended), state_of(whole))
 
 
-def test_the_best_epoch_is_kept_besides_the_newest(tmp_path: Path) -> None:
+def test_best_epoch_is_kept_in_addition_to_the_newest(tmp_path: Path) -> None:
     class Say(callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             logs["mine"] = abs(epoch - 2)
@@ -325,7 +326,7 @@ def test_the_best_epoch_is_kept_besides_the_newest(tmp_path: Path) -> None:
     assert places("max") == [4, 3, 1]
 
 
-def test_the_best_epoch_is_kept_however_long_epochs_are(tmp_path: Path) -> None:
+def test_best_epoch_is_kept_for_any_length_of_epochs(tmp_path: Path) -> None:
     rule = Checkpoints(tmp_path, seconds=0.5)
     rule.best = 0.25, "step-000000000001.safetensors"
     assert not rule.is_due(1, 0)
@@ -334,7 +335,7 @@ def test_the_best_epoch_is_kept_however_long_epochs_are(tmp_path: Path) -> None:
     assert not rule.is_due_at_end(1, 1, {"val_loss": float("nan")})
 
 
-def test_what_is_not_finite_is_never_kept(tmp_path: Path) -> None:
+def test_non_finite_state_is_never_saved(tmp_path: Path) -> None:
     model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
     model.compile(lamina.optimizers.SGD(3.0), "mse")
     x = np.ones((20, 1), "float32")
@@ -345,7 +346,7 @@ def test_what_is_not_finite_is_never_kept(tmp_path: Path) -> None:
             assert np.isfinite(value).all()
 
 
-def test_a_backup_outlives_a_run_that_diverged(tmp_path: Path) -> None:
+def test_backup_is_kept_after_a_run_diverged(tmp_path: Path) -> None:
     model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
     model.compile(lamina.optimizers.SGD(3.0), "mse")
     x = np.ones((20, 1), "float32")
@@ -356,7 +357,7 @@ def test_a_backup_outlives_a_run_that_diverged(tmp_path: Path) -> None:
     assert backup.checkpoints.files()
 
 
-def test_a_run_that_diverged_can_go_back(tmp_path: Path) -> None:
+def test_diverged_run_can_roll_back(tmp_path: Path) -> None:
     model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
     model.compile(lamina.optimizers.SGD(3.0), "mse")
     x = np.ones((20, 1), "float32")
@@ -370,7 +371,7 @@ def test_a_run_that_diverged_can_go_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.get_weights()[0], saved["dense/kernel"])
 
 
-def test_a_run_says_what_it_is(tmp_path: Path) -> None:
+def test_run_has_a_record(tmp_path: Path) -> None:
     fit(classifier(), tmp_path)
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["seed"] == 5 and record["batch_size"] == 8

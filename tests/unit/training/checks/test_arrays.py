@@ -1,4 +1,4 @@
-"""Indices beyond an Embedding's table are found in the data."""
+"""Indices out of range for an Embedding are found in the data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stack() -> lamina.Model:
 
 
 def nested() -> lamina.Model:
-    """Two inputs in a dictionary; the table is in a model inside."""
+    """Model with two inputs in a dictionary and the Embedding in an inner model."""
     tokens, rest = layers.Input((3,), name="tokens"), layers.Input((1,), name="rest")
     inner = stack()
     joined = layers.Concatenate()([inner(tokens), rest])
@@ -32,10 +32,12 @@ def check(model: Any, x: Any) -> None:
 @pytest.mark.parametrize("dtype", ["int32", "float32"])
 @pytest.mark.parametrize(
     ("index", "words"),
-    [(10, ("input_dim=11", "x[1, 2] = 10")), (-1, ("-1 to 3", "from 0 on"))],
+    [(10, ("input_dim=11", "x[1, 2] = 10")), (-1, ("-1 to 3", "Renumber them from 0"))],
     ids=["too large", "negative"],
 )
-def test_an_index_without_a_row(index: int, words: tuple[str, ...], dtype: str) -> None:
+def test_index_out_of_range_is_refused(
+    index: int, words: tuple[str, ...], dtype: str
+) -> None:
     x = np.array([[0, 1, 2], [2, 3, index]], dtype)
     with pytest.raises(errors.DataError) as caught:
         check(stack(), x)
@@ -43,14 +45,14 @@ def test_an_index_without_a_row(index: int, words: tuple[str, ...], dtype: str) 
     assert [w for w in ("'words'", "0 to 9", *words) if w not in message] == []
 
 
-def test_tables_in_models_inside() -> None:
+def test_embeddings_in_inner_models_are_checked() -> None:
     x = {"tokens": np.full((2, 3), 9), "rest": np.full((2, 1), 99)}
     check(nested(), x)
     with pytest.raises(errors.DataError, match="'words'"):
         check(nested(), {**x, "tokens": x["rest"] * np.ones((1, 3), int)})
 
 
-def test_what_is_computed_before_the_table_is_not_judged() -> None:
+def test_indices_from_a_layer_before_the_embedding_are_not_checked() -> None:
     halves = layers.Rescaling(0.5)
     words = layers.Embedding(10, 2)
     check(lamina.Sequential([layers.Input((3,)), halves, words]), np.full((2, 3), 19.0))

@@ -1,4 +1,4 @@
-"""Programs whose labels fit are not refused, and nothing is said about them."""
+"""Labels that match the outputs give neither an error nor a warning."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def conv() -> Any:
     return layers.Conv2D(2, 3, padding="same")
 
 
-class OwnLoss(losses.Loss):
-    """Compares one label with every position."""
+class UserLoss(losses.Loss):
+    """Loss that compares one label with every position."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return ((y_true[:, None, None] - y_pred) ** 2).mean((1, 2, 3))
 
 
-def own_function(y_true: Any, y_pred: Any) -> Any:
+def user_function(y_true: Any, y_pred: Any) -> Any:
     return (y_true[:, None] - y_pred).mean(-1)
 
 
@@ -80,8 +80,8 @@ PROGRAMS: dict[str, tuple[Any, list[Any], Any, tuple[int, ...], tuple[int, ...]]
     "one class": ((4,), [layers.Dense(4)], SPARSE, (4,), ()),
     "one class, in a column": ((4,), [layers.Dense(4)], SPARSE, (4,), (1,)),
     "several yes or no": ((4,), [layers.Dense(4)], BINARY, (4,), (4,)),
-    "a loss of one's own": ((6, 6, 1), [conv()], OwnLoss(), (6, 6, 1), ()),
-    "a function of one's own": ((4,), [layers.Dense(4)], own_function, (4,), ()),
+    "user-defined loss class": ((6, 6, 1), [conv()], UserLoss(), (6, 6, 1), ()),
+    "user-defined loss function": ((4,), [layers.Dense(4)], user_function, (4,), ()),
     "rows without the last axis": (
         (6, 6, 1), [layers.Flatten(), layers.Dense(1)], "mse", (6, 6), (),
     ),
@@ -89,7 +89,7 @@ PROGRAMS: dict[str, tuple[Any, list[Any], Any, tuple[int, ...], tuple[int, ...]]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_fitting_labels_are_accepted(name: str) -> None:
+def test_matching_labels_are_accepted(name: str) -> None:
     shape, stack, loss, row, label = PROGRAMS[name]
     model = lamina.Sequential([layers.Input(shape), *stack])
     model.compile("sgd", loss)
@@ -98,7 +98,7 @@ def test_fitting_labels_are_accepted(name: str) -> None:
 
 
 class Adds(callbacks.Callback):
-    """Puts a number of its own into the logs."""
+    """Callback that adds a value to the logs."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
@@ -121,7 +121,7 @@ WATCHED = {
 
 
 @pytest.mark.parametrize("name", WATCHED)
-def test_monitors_that_can_work_are_not_warned_of(name: str) -> None:
+def test_available_metrics_give_no_warning(name: str) -> None:
     chosen, validates = WATCHED[name]
     model = lamina.Sequential([layers.Input((4,)), layers.Dense(2)])
     model.compile("sgd", "mse", metrics=["mae"])
