@@ -172,9 +172,7 @@ LEFT_OVER = (
         "layer 'base' (Sequential)",
         "layers.GlobalAveragePooling2D()",
     ),
-    case(
-        "no Flatten in a subclassed model", user_model, "4 and 4", "layers.Flatten()"
-    ),
+    case("no Flatten in a subclassed model", user_model, "4 and 4", "layers.Flatten()"),
     case(
         "all steps, one number",
         steps(layers.LSTM(4, return_sequences=True, name="lstm"), 1, "mse", ones(8, 1)),
