@@ -1,5 +1,8 @@
-"""For each form of an op, what it can be called with, drawn by hypothesis: the shapes
-of its arrays, and a function that makes one of arrays of it by filling in the rest."""
+"""Arguments for each kernel of an op, drawn by hypothesis.
+
+A case is the shapes of the arrays, and a function that binds the other arguments of a
+kernel and returns a function of these arrays.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +18,28 @@ from tests.tables.arrays import bools
 ONE = st.just(1)
 SMALL = st.integers(1, 3)
 BATCH = st.integers(0, 3)
-# Up to this many channels, products are widened before XLA gets them.
+# Convolutions of so few channels compute two columns at once.
 THIN = st.integers(9, 16)
 FLAT = st.integers(1, 2)
 SOME = st.integers(1, 3)
 
 
 def with_last(*others):
-    """The arrays come first."""
+    """Bind arguments that come after the arrays."""
     return lambda run: lambda *arrays: run(*arrays, *others)
 
 
 @st.composite
 def windows(draw, ranks, largest=3, dilations=SMALL, strides=SMALL):
-    """A window, how it moves, and the lengths of a space it fits into."""
+    """Draw a window, its parameters, and spatial lengths that it fits into."""
     window = [draw(st.integers(1, largest)) for _ in range(draw(ranks))]
     dilation = [draw(dilations) for _ in window]
     padding, space = [], []
     for size, rate in zip(window, dilation, strict=True):
-        reach = (size - 1) * rate
-        borders = draw(st.integers(0, reach)), draw(st.integers(0, reach))
-        padding.append(borders)
-        space.append(max(1, reach + 1 - sum(borders)) + draw(st.integers(0, 4)))
+        extent = (size - 1) * rate
+        pads = draw(st.integers(0, extent)), draw(st.integers(0, extent))
+        padding.append(pads)
+        space.append(max(1, extent + 1 - sum(pads)) + draw(st.integers(0, 4)))
     steps = tuple(draw(strides) for _ in window)
     return tuple(window), ConvParams(steps, tuple(padding), tuple(dilation)), space
 
@@ -51,26 +54,26 @@ def convolutions(
     batches=BATCH,
     **options,
 ):
-    window, sliding, space = draw(windows(ranks, **options))
+    window, params, space = draw(windows(ranks, **options))
     parts, inner, outer = draw(groups), draw(channels), draw(filters)
     x = (draw(batches), *space, parts * inner)
     kernel = (*window, inner, parts * outer)
-    return (x, kernel), with_last(sliding._replace(groups=parts))
+    return (x, kernel), with_last(params._replace(groups=parts))
 
 
 @st.composite
 def transposed_convolutions(draw, ranks=SMALL, batches=BATCH):
-    window, sliding, space = draw(windows(ranks))
+    window, params, space = draw(windows(ranks))
     channels, filters = draw(SMALL), draw(SMALL)
-    # The place of an input in the output must not lie in the padding entirely.
+    # The window of an input must not lie in the padding entirely.
     x = (draw(batches), *(n + 2 for n in space), channels)
-    return (x, (*window, filters, channels)), with_last(sliding)
+    return (x, (*window, filters, channels)), with_last(params)
 
 
 @st.composite
 def pools(draw):
-    window, sliding, space = draw(windows(SMALL, dilations=ONE))
-    return ((draw(BATCH), *space, draw(SMALL)),), with_last(window, sliding)
+    window, params, space = draw(windows(SMALL, dilations=ONE))
+    return ((draw(BATCH), *space, draw(SMALL)),), with_last(window, params)
 
 
 @st.composite
@@ -94,7 +97,7 @@ def attentions(draw, queries, widths=SMALL, batches=BATCH, rates=NO_RATE):
     batch, heads, width = draw(batches), draw(SMALL), draw(widths)
     rows, keys = draw(queries), draw(st.integers(1, 9) | st.just(150))
     near = draw(st.none() | st.integers(1, 4))
-    look = AttentionConfig(0.5, draw(st.booleans()), near)
+    options = AttentionConfig(0.5, draw(st.booleans()), near)
     whole = (batch, heads, rows, keys)
     ones = draw(st.lists(st.tuples(*[st.booleans()] * 4), max_size=2))
     masks = [
@@ -104,17 +107,19 @@ def attentions(draw, queries, widths=SMALL, batches=BATCH, rates=NO_RATE):
     shapes = [(batch, n, heads, width) for n in (rows, keys)]
     values = (batch, keys, heads, draw(widths))
     rate = draw(rates)
-    drop = AttentionDropout(jnp.array([rows, keys], "uint32"), rate) if rate else None
+    dropout = (
+        AttentionDropout(jnp.array([rows, keys], "uint32"), rate) if rate else None
+    )
     masks = tuple(map(jnp.asarray, masks))
-    return (*shapes, values), with_last(None, masks, look, drop)
+    return (*shapes, values), with_last(None, masks, options, dropout)
 
 
 @st.composite
 def recurrences(draw, kinds):
     kind = draw(st.sampled_from(kinds))
-    rule = CellSpec(kind, jnp.tanh, jax.nn.sigmoid, standard=True)
+    cell = CellSpec(kind, jnp.tanh, jax.nn.sigmoid, standard=True)
     steps, batch, units = draw(st.integers(1, 6)), draw(BATCH), draw(SMALL)
-    width, count = rule.gates * units, 2 if kind == "lstm" else 1
+    width, count = cell.gates * units, 2 if kind == "lstm" else 1
     mask = bools(steps, batch) if draw(st.booleans()) else None
     loop = Loop(mask, *draw(st.tuples(*[st.booleans()] * 4)))
     bias = draw(st.sampled_from([(), ((2, width) if kind == "gru" else (width,),)]))
@@ -122,7 +127,7 @@ def recurrences(draw, kinds):
     def filled(run):
         def of_arrays(x, kernel, *others):
             states, own = list(others[:count]), [*others[count:], None][0]
-            return run(rule, x, states, Weights(kernel, own), [], loop)
+            return run(cell, x, states, Weights(kernel, own), [], loop)
 
         return of_arrays
 
@@ -134,7 +139,7 @@ def recurrences(draw, kinds):
 def standardizations(draw):
     axes = draw(st.lists(st.booleans(), min_size=1, max_size=4))
     x = tuple(draw(st.integers(1, 4)) if axis else draw(BATCH) for axis in axes)
-    spread = tuple(draw(st.sampled_from([1, n])) for n in x)
+    broadcast = tuple(draw(st.sampled_from([1, n])) for n in x)
     given = draw(st.tuples(st.booleans(), st.booleans()))
     chosen = tuple(i for i, axis in enumerate(axes) if axis)
 
@@ -146,7 +151,7 @@ def standardizations(draw):
 
         return of_arrays
 
-    return (x, *[spread] * sum(given)), filled
+    return (x, *[broadcast] * sum(given)), filled
 
 
 THIN_CONVOLUTIONS = convolutions(
@@ -182,7 +187,7 @@ CASES = {
     ("max_pool", "maxima_by_axis"): pools(),
     ("average_pool", "sums_by_axis"): pools(),
 }
-# Forms that not all types have.
+# Kernels that support some dtypes only.
 TYPES = {
     ("attention", "cudnn"): ["bfloat16"],
     ("conv", "onednn"): ["float32"],

@@ -1,4 +1,4 @@
-"""Every op beside a NumPy formula for it: name, arguments, what it should give."""
+"""Cases of every op: name, arguments and a NumPy formula."""
 
 from __future__ import annotations
 

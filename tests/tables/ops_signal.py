@@ -1,4 +1,4 @@
-"""Transforms of signals and images beside formulas of NumPy and SciPy."""
+"""Cases of signal and image ops, with formulas in NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parts(x):
 
 
 def short_time(x, length, stride, size, window="hann", center=True):
-    """The transforms by SciPy, which scales them by the sum of the window."""
+    """Compute the transforms by SciPy, which scales them by the sum of the window."""
     window = window if window is not None else np.ones(size)
     values = signal.get_window(window, length) if isinstance(window, str) else window
     before = (size - len(values)) // 2
@@ -78,7 +78,7 @@ IMAGES = floats(2, 8, 4, 6, seed=12)
 
 
 def shuffled(x, size, data_format="channels_last"):
-    """Element by element: the block's channel is the place within the block."""
+    """Copy element by element: the channel is the position within the block."""
     first = data_format == "channels_first"
     x = x if not first else x.transpose(0, 2, 3, 1)
     n, rows, columns, channels = x.shape

@@ -339,6 +339,6 @@ def _complex(function: str, x: Any, rank: int) -> jax.Array:
 def _require_rank(function: str, shape: Sequence[int], rank: int) -> None:
     if len(shape) < rank:
         raise ShapeError(
-            f"{function}: the input must have at least {rank} dimensions. Received: "
+            f"{function}: the input must have a rank of at least {rank}. Received: "
             f"shape {tuple(shape)}."
         )

@@ -36,7 +36,7 @@ def test_fold_is_the_transpose_of_unfold(window):
     np.testing.assert_allclose(got, transposed(weights)[0], atol=1e-5)
 
 
-def test_shapes_of_unknown_batches():
+def test_image_ops_infer_shapes_of_unknown_batches():
     x = SymbolicTensor((None, 8, 4, 6))
     assert ops.unfold(x, 2, stride=2).shape == (None, 32, 6)
     assert ops.fold(ops.unfold(x, 2, stride=2), (4, 6), 2, stride=2).shape == x.shape
@@ -55,6 +55,6 @@ def test_shapes_of_unknown_batches():
         (lambda: ops.psnr(IMAGES, IMAGES[0], 1.0), ShapeError, "same shape"),
     ],
 )
-def test_arguments_that_cannot_be_used_are_refused(call, error, words):
+def test_invalid_arguments_are_errors(call, error, words):
     with pytest.raises(error, match=words):
         call()

@@ -23,7 +23,7 @@ OTHERS = [2, 2.5, np.float32(2), VALUES, jnp.asarray(VALUES)]
 
 @pytest.mark.parametrize("function", BINARY)
 @pytest.mark.parametrize("other", OTHERS, ids=lambda v: type(v).__name__)
-def test_variables(function, other):
+def test_binary_operators_of_variables(function, other):
     variable, plain = Variable(VALUES), np.asarray(other)
     for got, wanted in [
         (function(variable, other), function(VALUES, plain)),
@@ -36,7 +36,7 @@ def test_variables(function, other):
 
 @pytest.mark.parametrize("function", BINARY)
 @pytest.mark.parametrize("other", OTHERS, ids=lambda v: type(v).__name__)
-def test_symbolic_tensors(function, other):
+def test_binary_operators_of_symbolic_tensors(function, other):
     tensor = SymbolicTensor((None, 3))
     wanted = function(jnp.ones((2, 3)), other)
     for got in (function(tensor, other), function(other, tensor)):
@@ -47,7 +47,7 @@ def test_symbolic_tensors(function, other):
     assert function(tensor, Variable(VALUES)).shape == (None, 3)
 
 
-def test_matmul():
+def test_matmul_operator():
     matrix = np.arange(6.0, dtype="float32").reshape(2, 3)
     variable, tensor = Variable(matrix), SymbolicTensor((None, 2))
     for left in (matrix, jnp.asarray(matrix)):
@@ -58,7 +58,7 @@ def test_matmul():
     assert (jnp.ones((4, 2)) @ SymbolicTensor((2, None))).shape == (4, None)
 
 
-def test_unary():
+def test_unary_operators():
     variable, tensor = Variable(VALUES - 2), SymbolicTensor((None, 3))
     np.testing.assert_array_equal(-variable, 2 - VALUES)
     np.testing.assert_array_equal(abs(variable), abs(VALUES - 2))
@@ -69,7 +69,7 @@ def test_unary():
     assert (~(tensor > 0) & (tensor < 1) | (tensor > 2)).dtype == "bool"
 
 
-def test_items():
+def test_getitem_of_variables_and_symbolic_tensors():
     variable, tensor = Variable(VALUES), SymbolicTensor((None, 4, 3))
     np.testing.assert_array_equal(variable[1:], VALUES[1:])
     assert [float(v) for v in variable] == VALUES.tolist()
@@ -78,7 +78,7 @@ def test_items():
     assert tensor[..., None].shape == (None, 4, 3, 1)
 
 
-def test_equality():
+def test_variables_compare_by_value_and_symbolic_tensors_by_identity():
     variable, tensor = Variable(VALUES), SymbolicTensor((None, 3))
     np.testing.assert_array_equal(variable == 2, VALUES == 2)
     assert {variable: 1}[variable] == 1
@@ -87,6 +87,6 @@ def test_equality():
 
 
 @pytest.mark.parametrize("function", [bool, float, int, len, list, np.sum, np.asarray])
-def test_symbolic_tensors_have_no_values(function):
+def test_value_of_a_symbolic_tensor_is_an_error(function):
     with pytest.raises(ArgumentTypeError, match="has no values yet"):
         function(SymbolicTensor((None, 3)))

@@ -1,4 +1,4 @@
-"""Laws that every op of the table obeys."""
+"""Laws of every op in the table."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def call(case, convert=lambda v: v):
 
 
 @cases
-def test_equals_its_formula(case):
-    wide = with_arrays(
+def test_op_equals_its_numpy_formula(case):
+    float64_args = with_arrays(
         case.args, lambda v: v.astype("float64") if v.dtype == "float32" else v
     )
-    expected = case.oracle(*wide)
+    expected = case.oracle(*float64_args)
     got = call(case)
     tolerance = APPROXIMATE.get(case.name, 2e-5)
     pairs = zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True)
@@ -50,7 +50,7 @@ def is_nested(value):
 
 
 @cases
-def test_takes_variables(case):
+def test_op_accepts_variables(case):
     if not any(map(is_array, jax.tree.leaves(case.args))):
         pytest.skip("takes no arrays")
     function = getattr(ops, case.name)
@@ -62,7 +62,7 @@ def test_takes_variables(case):
 
 
 @cases
-def test_knows_shapes_and_types_beforehand(case):
+def test_op_infers_shape_and_dtype_of_symbolic_tensors(case):
     if case.name in HOST_ONLY or not any(map(is_array, jax.tree.leaves(case.args))):
         pytest.skip("its shape depends on values, or it takes no arrays")
     symbolic = call(
@@ -73,9 +73,9 @@ def test_knows_shapes_and_types_beforehand(case):
         assert symbolic == real
         return
     pairs = zip(jax.tree.leaves(symbolic), jax.tree.leaves(real), strict=True)
-    for promised, value in pairs:
-        assert promised.shape == np.shape(value)
-        assert promised.dtype == jnp.asarray(value).dtype
+    for inferred, value in pairs:
+        assert inferred.shape == np.shape(value)
+        assert inferred.dtype == jnp.asarray(value).dtype
 
 
 def test_every_op_has_a_case():

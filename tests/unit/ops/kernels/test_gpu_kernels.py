@@ -1,4 +1,4 @@
-"""Which forms ops take on a GPU, as far as a machine without one can tell."""
+"""Kernel selection on GPUs, tested without a GPU."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def on_gpu(monkeypatch):
 
 @pytest.fixture
 def cudnn(monkeypatch):
-    """A stand-in that takes what cuDNN takes, and computes it on any device."""
+    """Replace cuDNN by a function with its restrictions that runs on any device."""
 
     def call(q, k, v, *, implementation, **options):
         assert implementation == "cudnn"
@@ -41,7 +41,7 @@ def cudnn(monkeypatch):
     monkeypatch.setattr(jax.nn, "dot_product_attention", call)
 
 
-def form_of(call):
+def kernels_used(call):
     with table.recording() as found:
         jax.eval_shape(call)
     return [choice.form for choice in found]
@@ -51,39 +51,39 @@ def attend(x, **options):
     return lambda: ops.dot_product_attention(x, x, x, **options)
 
 
-def test_attention_is_cudnns_where_it_can_be(on_gpu, cudnn):
-    assert form_of(attend(HEADS, is_causal=True)) == ["cudnn"]
-    assert form_of(attend(HEADS, mask=np.ones((64, 64), bool))) == ["cudnn"]
-    assert form_of(attend(HEADS.astype("float32"))) == ["reference"]
-    assert form_of(attend(jnp.ones((2, 8, 1, 256), "bfloat16"))) == ["reference"]
-    assert form_of(attend(HEADS, attn_logits_soft_cap=3.0)) == ["reference"]
-    assert form_of(attend(HEADS, bias=np.ones((64, 64)))) == ["reference"]
+def test_attention_selects_cudnn_where_supported(on_gpu, cudnn):
+    assert kernels_used(attend(HEADS, is_causal=True)) == ["cudnn"]
+    assert kernels_used(attend(HEADS, mask=np.ones((64, 64), bool))) == ["cudnn"]
+    assert kernels_used(attend(HEADS.astype("float32"))) == ["reference"]
+    assert kernels_used(attend(jnp.ones((2, 8, 1, 256), "bfloat16"))) == ["reference"]
+    assert kernels_used(attend(HEADS, attn_logits_soft_cap=3.0)) == ["reference"]
+    assert kernels_used(attend(HEADS, bias=np.ones((64, 64)))) == ["reference"]
 
 
 @pytest.mark.skipif(jax.default_backend() == "gpu", reason="has cuDNN")
-def test_attention_does_without_cudnn(on_gpu):
-    assert form_of(attend(HEADS)) == ["reference"]
+def test_attention_falls_back_to_the_reference_without_cudnn(on_gpu):
+    assert kernels_used(attend(HEADS)) == ["reference"]
 
 
 @pytest.mark.parametrize("window", [None, 3])
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-def test_cudnn_is_told_what_the_reference_is_told(cudnn, window, causal, masked):
+def test_cudnn_gets_the_same_mask_as_the_reference(cudnn, window, causal, masked):
     q, k, v = (jnp.asarray(floats(2, 9, 2, 4, seed=s), "bfloat16") for s in range(3))
     masks = (jnp.asarray(bools(2, 1, 1, 9)), jnp.asarray(bools(1, 2, 9, 1, seed=1)))
-    look = AttentionConfig(0.7, causal, window)
-    options = (q, k, v, None, masks if masked else (), look, None)
+    attention_config = AttentionConfig(0.7, causal, window)
+    options = (q, k, v, None, masks if masked else (), attention_config, None)
     found, expected = attention.cudnn(*options), reference_attention(*options)
     assert_close(found, expected, KERNELS["bfloat16"])
 
 
-def test_recurrences_take_several_steps_together(on_gpu):
+def test_recurrences_are_unrolled(on_gpu):
     layers = lamina.layers
     for kind in (layers.SimpleRNN, layers.LSTM, layers.GRU):
         layer = kind(2)
-        assert form_of(lambda layer=layer: layer(floats(2, 9, 3))) == ["unrolled"]
+        assert kernels_used(lambda layer=layer: layer(floats(2, 9, 3))) == ["unrolled"]
     softer = layers.LSTM(2, activation="relu")
-    assert form_of(lambda: softer(floats(2, 9, 3))) == ["reference"]
+    assert kernels_used(lambda: softer(floats(2, 9, 3))) == ["reference"]
 
 
 @pytest.fixture
@@ -93,27 +93,27 @@ def precision():
 
 
 @pytest.mark.parametrize(
-    "name, told",
+    "name, expected",
     [
         ("float32", "Precision.HIGHEST"),
         ("tensorfloat32", "Precision.HIGH)"),
         ("bfloat16", "BF16_BF16_F32"),
     ],
 )
-def test_products_are_as_exact_as_told(precision, name, told):
+def test_matmul_uses_the_configured_precision(precision, name, expected):
     config.set_matmul_precision(name)
     assert config.matmul_precision() == name
     program = jax.make_jaxpr(ops.matmul)(floats(2, 3), floats(3, 100))
     (product,) = (e for e in program.eqns if e.primitive.name == "dot_general")
-    assert told in str(product.params["precision"])
+    assert expected in str(product.params["precision"])
 
 
-def test_unknown_precision_is_refused():
+def test_unknown_precision_is_an_error():
     with pytest.raises(ArgumentError, match="tensorfloat32"):
         config.set_matmul_precision("tf32")
 
 
-def test_programs_for_gpus_are_compiled_as_graphs(on_gpu):
+def test_gpu_programs_are_compiled_as_cuda_graphs(on_gpu):
     graphs, fixed = executable._GRAPHS, executable._DETERMINISTIC
     assert executable._options("", fixed=False) == [graphs]
     assert executable._options("", fixed=True) == [fixed, graphs]

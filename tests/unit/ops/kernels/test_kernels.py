@@ -1,4 +1,4 @@
-"""Which forms convolutions and pooling take on a CPU, and what one may do with them."""
+"""Kernels of convolution and pooling on CPUs: selection and transformations."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ from tests.tables.tolerances import KERNELS
 IMAGE = np.ones((2, 8, 8, 16), "float32")
 KERNEL = np.ones((3, 3, 16, 8), "float32")
 VOLUME = np.ones((2, 5, 5, 5, 8), "float32")
-ON_CPU = pytest.mark.skipif(
-    jax.default_backend() != "cpu", reason="about the CPU's forms"
-)
+ON_CPU = pytest.mark.skipif(jax.default_backend() != "cpu", reason="tests CPU kernels")
 
 
 @ON_CPU
 @pytest.mark.parametrize(
-    "forms, call",
+    "kernels, call",
     [
         (["forward_convolutions"], lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 4)))),
         (["patches"], lambda: ops.conv(IMAGE, np.ones((3, 3, 16, 4)), strides=2)),
@@ -65,16 +63,16 @@ ON_CPU = pytest.mark.skipif(
         (["reference"], lambda: ops.average_pool(np.ones((1, 9, 2), int), 2)),
     ],
 )
-def test_shapes_get_their_form(forms, call):
+def test_shapes_select_their_kernel(kernels, call):
     with table.recording() as found:
         jax.eval_shape(call)
-    assert [choice.form for choice in found] == forms
+    assert [choice.form for choice in found] == kernels
 
 
 @ON_CPU
-@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not available")
 @pytest.mark.parametrize(
-    "forms, call",
+    "kernels, call",
     [
         (["onednn"], lambda: ops.conv(IMAGE, KERNEL)),
         (["onednn"], lambda: ops.conv(IMAGE, KERNEL, strides=2)),
@@ -94,44 +92,44 @@ def test_shapes_get_their_form(forms, call):
         (["onednn"], lambda: ops.conv_transpose(IMAGE, KERNEL.swapaxes(2, 3), 2)),
     ],
 )
-def test_own_programs_call_onednn(forms, call):
+def test_in_process_programs_select_onednn(kernels, call):
     with in_process_compile(), table.recording() as found:
         jax.eval_shape(call)
-    assert [choice.form for choice in found] == forms
+    assert [choice.form for choice in found] == kernels
 
 
-def test_convolutions_differentiate_twice():
+def test_convolution_has_second_derivatives():
     x = np.linspace(-1, 1, 40, dtype="float32").reshape(1, 5, 4, 2)
     w = np.linspace(-1, 1, 36, dtype="float32").reshape(3, 3, 2, 2)
-    sliding = ConvParams((1, 1), ((1, 1), (1, 1)), (1, 1))
+    params = ConvParams((1, 1), ((1, 1), (1, 1)), (1, 1))
 
     def penalty(function):
-        def slope(w):
-            return jax.grad(lambda x: (function(x, w, sliding) ** 2).sum())(x)
+        def gradient(w):
+            return jax.grad(lambda x: (function(x, w, params) ** 2).sum())(x)
 
-        return jax.grad(lambda w: (slope(w) ** 2).sum())(w)
+        return jax.grad(lambda w: (gradient(w) ** 2).sum())(w)
 
-    wanted = penalty(table.kernels_of("conv")[-1].run)
-    np.testing.assert_allclose(penalty(forward_convolutions), wanted, rtol=1e-3)
+    expected = penalty(table.kernels_of("conv")[-1].run)
+    np.testing.assert_allclose(penalty(forward_convolutions), expected, rtol=1e-3)
 
 
-def test_a_hessian_is_that_of_the_reference():
-    kernel, sliding = floats(2, 2, 1, 2), ConvParams((1, 1), ((0, 0), (0, 1)), (1, 1))
+def test_convolution_hessian_equals_the_reference():
+    kernel, params = floats(2, 2, 1, 2), ConvParams((1, 1), ((0, 0), (0, 1)), (1, 1))
 
     def hessian(run):
-        return jax.hessian(lambda x: (run(x, kernel, sliding) ** 3).sum())
+        return jax.hessian(lambda x: (run(x, kernel, params) ** 3).sum())
 
     x = floats(1, 3, 2, 1)
-    wanted = hessian(table.kernels_of("conv")[-1].run)(x)
+    expected = hessian(table.kernels_of("conv")[-1].run)(x)
     np.testing.assert_allclose(
-        hessian(forward_convolutions)(x), wanted, rtol=1e-4, atol=1e-5
+        hessian(forward_convolutions)(x), expected, rtol=1e-4, atol=1e-5
     )
 
 
-def test_forward_mode_passes_a_bias():
+def test_bias_supports_forward_mode():
     x, bias = floats(4, 32, 32, 3), floats(3)
-    _, slope = jax.jvp(gradient_by_product, (x, bias), (x, bias))
-    np.testing.assert_allclose(slope, x + bias, rtol=1e-6)
+    _, gradient = jax.jvp(gradient_by_product, (x, bias), (x, bias))
+    np.testing.assert_allclose(gradient, x + bias, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -144,30 +142,30 @@ def test_forward_mode_passes_a_bias():
         lambda x: ops.average_pool(x, 2),
     ],
 )
-def test_forms_map_over_batches(call):
-    slope = jax.grad(lambda x: (call(x) ** 2).sum())
+def test_gradients_of_kernels_can_be_vmapped(call):
+    gradient = jax.grad(lambda x: (call(x) ** 2).sum())
     x = floats(3, 2, 6, 5, 2)
-    mapped = jax.vmap(slope)(x)
+    mapped = jax.vmap(gradient)(x)
     for i in range(3):
-        np.testing.assert_allclose(mapped[i], slope(x[i]), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(mapped[i], gradient(x[i]), rtol=1e-4, atol=1e-5)
 
 
-def test_the_first_of_equal_maxima_gets_the_gradient():
+def test_first_of_equal_maxima_gets_the_gradient():
     x = np.zeros((1, 4, 4, 1), "float32")
-    slope = jax.grad(lambda x: ops.max_pool(x, 2).sum())(x)
-    assert slope[0, :, :, 0].tolist() == [[1, 0, 1, 0], [0] * 4] * 2
+    gradient = jax.grad(lambda x: ops.max_pool(x, 2).sum())(x)
+    assert gradient[0, :, :, 0].tolist() == [[1, 0, 1, 0], [0] * 4] * 2
 
 
-def test_not_a_number_is_passed_on():
+def test_max_pool_propagates_nan():
     x = np.array([[[1.0], [np.nan], [3.0], [2.0]]], "float32")
     np.testing.assert_array_equal(ops.max_pool(x, 2).ravel(), [np.nan, 3.0])
 
 
 def gradient_penalty(f):
-    def slope(x, w):
+    def gradient(x, w):
         return jax.grad(lambda x: (f(x, w) ** 2).sum())(x)
 
-    return jax.grad(lambda x, w: (slope(x, w) ** 2).sum(), (0, 1))
+    return jax.grad(lambda x, w: (gradient(x, w) ** 2).sum(), (0, 1))
 
 
 X, W = floats(3, 4, 3, 2), floats(2, 2, 2, 2)
@@ -175,7 +173,7 @@ DEPTHWISE = floats(2, 2, 1, 2)
 
 
 @ON_CPU
-@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not available")
 @pytest.mark.parametrize(
     "way, many",
     [
@@ -195,52 +193,54 @@ DEPTHWISE = floats(2, 2, 1, 2)
         ("conv_transpose", "onednn", (2, 1), W),
     ],
 )
-def test_calls_of_onednn_are_transformed(op, name, strides, kernel, way, many):
+def test_onednn_supports_jax_transformations(op, name, strides, kernel, way, many):
     groups = 2 if kernel is DEPTHWISE else 1
-    sliding = ConvParams(strides, ((0, 1), (1, 0)), (1, 1), groups)
+    params = ConvParams(strides, ((0, 1), (1, 0)), (1, 1), groups)
     arrays = [
         np.stack([a, -2 * a]) if several else a
         for a, several in zip((X, kernel), many, strict=True)
     ]
 
     def result(run):
-        return Program(way(lambda x, w: run(x, w, sliding)))(*arrays)
+        return Program(way(lambda x, w: run(x, w, params)))(*arrays)
 
     found = result(next(f for f in table.kernels_of(op) if f.name == name).run)
-    wanted = result(table.kernels_of(op)[-1].run)
-    assert_trees_close(found, wanted, KERNELS["float32"])
+    expected = result(table.kernels_of(op)[-1].run)
+    assert_trees_close(found, expected, KERNELS["float32"])
 
 
 @ON_CPU
-@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not available")
 @pytest.mark.parametrize("filters", [2, 5])
 @pytest.mark.parametrize("images", [7, 8, 16, 21, 24])
-def test_a_few_images_at_a_time_give_the_whole_gradient(images, filters, monkeypatch):
+def test_onednn_kernel_gradient_is_independent_of_the_step_size(
+    images, filters, monkeypatch
+):
     monkeypatch.setattr(onednn, "_CACHE_BYTES", 0)  # the minimum: eight images
     x, kernel = floats(images, 5, 4, 3), floats(3, 2, 3, filters)
-    sliding = ConvParams((1, 1), ((1, 0), (0, 1)), (1, 1))
+    params = ConvParams((1, 1), ((1, 0), (0, 1)), (1, 1))
     dy = floats(images, 4, 4, filters, seed=1)
 
     def gradient(run):
         def of_kernel(kernel, dy):
-            return jax.vjp(lambda k: run(x, k, sliding), kernel)[1](dy)
+            return jax.vjp(lambda k: run(x, k, params), kernel)[1](dy)
 
         return Program(of_kernel)(kernel, dy)
 
     found = gradient(onednn.ONEDNN.convolve)
-    wanted = gradient(table.kernels_of("conv")[-1].run)
-    assert_trees_close(found, wanted, KERNELS["float32"])
+    expected = gradient(table.kernels_of("conv")[-1].run)
+    assert_trees_close(found, expected, KERNELS["float32"])
 
 
 @ON_CPU
-@pytest.mark.skipif(not is_available(), reason="oneDNN is not there")
-def test_onednn_computes_what_a_trace_needs_at_once():
-    seen = []
+@pytest.mark.skipif(not is_available(), reason="oneDNN is not available")
+def test_onednn_runs_eagerly_inside_a_trace():
+    results = []
 
     def function(x):
         with jax.ensure_compile_time_eval():
-            seen.append(float(ops.conv(IMAGE, KERNEL).max()))
+            results.append(float(ops.conv(IMAGE, KERNEL).max()))
         return x
 
     Program(function)(1.0)
-    assert seen == [144.0]
+    assert results == [144.0]

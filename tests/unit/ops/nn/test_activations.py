@@ -1,4 +1,4 @@
-"""Edges of activations, crossentropies and normalisations."""
+"""Edge cases of activations, crossentropies and normalizations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lamina.errors import ArgumentError, LikelyMistakeWarning, ShapeError
 from tests.tables.arrays import floats
 
 
-def test_sparsemax_is_the_nearest_point_of_the_simplex():
+def test_sparsemax_is_the_projection_onto_the_simplex():
     x = floats(6, 5, low=-2.0, high=2.0)
     for axis in (0, 1):
         p = np.asarray(ops.sparsemax(x, axis=axis))
         np.testing.assert_allclose(p.sum(axis), 1, rtol=1e-6)
-        # What is left of x is the same wherever p is positive, and less elsewhere.
+        # x - p is constant where p is positive, and smaller elsewhere.
         rest = x - p
         limit = rest.max(axis, keepdims=True)
         assert np.all((p >= 0) & (np.isclose(rest, limit, atol=1e-6) | (p == 0)))
@@ -28,12 +28,12 @@ def test_crossentropy_of_extreme_logits_is_finite(target, logit):
     def loss(x):
         return ops.binary_crossentropy([target], x, from_logits=True).sum()
 
-    value, slope = jax.value_and_grad(loss)(np.array([logit], "float32"))
+    value, gradient = jax.value_and_grad(loss)(np.array([logit], "float32"))
     np.testing.assert_allclose(value, 0 if (logit > 0) == target else 200)
-    np.testing.assert_allclose(slope, [float(logit > 0) - target])
+    np.testing.assert_allclose(gradient, [float(logit > 0) - target])
 
 
-def test_crossentropy_of_certain_mistakes_is_finite():
+def test_crossentropy_of_probabilities_0_and_1_is_finite():
     certain = np.array([[0.0, 1.0]], "float32")
     for value in (
         ops.binary_crossentropy(1 - certain, certain),
@@ -51,22 +51,22 @@ def test_crossentropy_of_certain_mistakes_is_finite():
         lambda: ops.sparse_categorical_crossentropy(np.ones((3, 4)), np.ones((3, 4))),
     ],
 )
-def test_misfits_are_named(call):
+def test_shape_mismatch_error_names_the_op(call):
     with pytest.raises(ShapeError, match=r"crossentropy: `target` has shape \(3, "):
         call()
 
 
-def test_norm_of_nothing_has_a_gradient():
-    slope = jax.grad(lambda x: ops.normalize(x).sum())(np.zeros((1, 3), "float32"))
-    assert np.isfinite(slope).all()
+def test_normalize_of_zeros_has_a_finite_gradient():
+    gradient = jax.grad(lambda x: ops.normalize(x).sum())(np.zeros((1, 3), "float32"))
+    assert np.isfinite(gradient).all()
 
 
-def test_division_by_nothing_has_a_gradient():
-    slope = jax.grad(lambda x, y: ops.divide_no_nan(x, y).sum(), argnums=(0, 1))
-    assert [v.tolist() for v in slope(np.ones(1), np.zeros(1))] == [[0.0], [0.0]]
+def test_divide_no_nan_has_a_finite_gradient_at_zero():
+    gradient = jax.grad(lambda x, y: ops.divide_no_nan(x, y).sum(), argnums=(0, 1))
+    assert [v.tolist() for v in gradient(np.ones(1), np.zeros(1))] == [[0.0], [0.0]]
 
 
-def test_half_precision_is_normalised_in_single():
+def test_float16_is_normalized_in_float32():
     x = 100 * floats(4, 64)
     for function in (ops.layer_normalization, ops.rms_normalization):
         half = function(ops.cast(x, "float16"))
@@ -75,36 +75,36 @@ def test_half_precision_is_normalised_in_single():
 
 
 @pytest.mark.parametrize("axis", [1, (1, 2), -2])
-def test_scales_follow_the_normalised_axes(axis):
+def test_layer_normalization_scale_follows_the_axes(axis):
     x = floats(2, 3, 4)
     axes = (axis,) if isinstance(axis, int) else axis
     shape = [x.shape[a] for a in sorted(a % 3 for a in axes)]
     gamma = floats(*shape, seed=1)
     plain = ops.layer_normalization(x, axis=axis)
-    spread = gamma[..., None] if len(axes) == 1 else gamma
+    expanded = gamma[..., None] if len(axes) == 1 else gamma
     got = ops.layer_normalization(x, gamma, axis=axis)
-    np.testing.assert_allclose(got, plain * spread, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got, plain * expanded, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "normalize"])
-def test_axis_none_is_the_whole_array(name):
+def test_axis_none_reduces_the_whole_array(name):
     x = floats(2, 3)
     whole = getattr(ops, name)(x, axis=None)
     np.testing.assert_allclose(whole.ravel(), getattr(ops, name)(x.ravel()), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "normalize"])
-def test_axes_that_do_not_exist_are_refused(name):
+def test_axis_out_of_range_is_an_error(name):
     with pytest.raises(ValueError, match="axis 2"):
         getattr(ops, name)(floats(2, 3), axis=2)
 
 
-def test_softmax_of_one_number_warns():
+def test_softmax_over_an_axis_of_size_1_warns():
     with pytest.warns(LikelyMistakeWarning, match="sigmoid"):
         ops.softmax(np.ones((3, 1)))
 
 
-def test_layer_normalization_leaves_the_mean_in_when_asked():
+def test_rms_scaling_does_not_subtract_the_mean():
     x = floats(2, 5)
     with pytest.warns(UserWarning, match="rms_normalization"):
         y = ops.layer_normalization(x, rms_scaling=True)
@@ -112,7 +112,7 @@ def test_layer_normalization_leaves_the_mean_in_when_asked():
     np.testing.assert_allclose(y, x / deviation, rtol=1e-5)
 
 
-def test_rms_normalization_takes_a_scale_of_the_whole_shape():
+def test_rms_normalization_accepts_a_scale_of_full_rank():
     x, scale = floats(2, 5), floats(2, 5, seed=1)
     y = ops.rms_normalization(x, scale)
     np.testing.assert_allclose(y, ops.rms_normalization(x) * scale, rtol=1e-6)
@@ -137,17 +137,17 @@ def test_rms_normalization_takes_a_scale_of_the_whole_shape():
         (lambda x: ops.segment_sum(x, [0, 1, 1]), ShapeError, "each row"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(call, error, words):
+def test_invalid_arguments_are_errors(call, error, words):
     with pytest.raises(error, match=words):
         call(floats(2, 5))
 
 
-def test_variances_beyond_float16_become_its_largest_number():
+def test_variance_that_overflows_float16_becomes_its_maximum():
     _, variance = ops.moments(np.array([-2000.0, 1100.0], "float16"), axes=[0])
     assert variance == np.finfo("float16").max
 
 
-def test_targets_of_in_top_k_may_be_floats():
+def test_in_top_k_accepts_float_targets():
     assert ops.in_top_k([1.0, 0.0], [[0.1, 0.9], [0.2, 0.8]], 1).tolist() == [
         True,
         False,

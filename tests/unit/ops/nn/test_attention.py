@@ -1,4 +1,4 @@
-"""Attention beyond its table: memory, hidden rows, and shapes that don't fit."""
+"""Attention: memory, masked rows, dropout and shape errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lamina.saving.weights import module_variables, saved_modules, variable_reco
 from tests.tables.arrays import bools, floats
 
 
-def temporary_bytes(length, causal, drop):
-    """What training needs besides arguments and results."""
+def temporary_bytes(length, causal, dropout):
+    """Return the temporary memory of a forward and backward pass."""
 
     def loss(q, k, v):
         return blockwise_attention(
-            q, k, v, None, (), AttentionConfig(0.5, causal), drop
+            q, k, v, None, (), AttentionConfig(0.5, causal), dropout
         ).sum()
 
     x = jax.ShapeDtypeStruct((1, length, 2, 8), "float32")
@@ -31,19 +31,19 @@ def temporary_bytes(length, causal, drop):
 
 
 @pytest.mark.parametrize(
-    "drop", [None, AttentionDropout(jnp.array([1, 2], "uint32"), 0.2)]
+    "dropout", [None, AttentionDropout(jnp.array([1, 2], "uint32"), 0.2)]
 )
 @pytest.mark.parametrize("causal", [False, True])
-def test_memory_grows_with_the_length_and_not_with_its_square(causal, drop):
+def test_memory_grows_with_the_length_and_not_with_its_square(causal, dropout):
     few, more, most = (
-        temporary_bytes(length, causal, drop) for length in (1024, 2048, 4096)
+        temporary_bytes(length, causal, dropout) for length in (1024, 2048, 4096)
     )
     assert more < 2.5 * few
     assert most < 2.5 * more
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_dropout_takes_the_same_shares_whether_they_are_all_there_or_not(masked):
+def test_dropout_mask_is_independent_of_the_kernel(masked):
     layer = lamina.layers.MultiHeadAttention(2, 4, dropout=0.4, seed=3)
     x = floats(2, 300, 8)
     seen = bools(2, 300, 300) & (np.arange(300) > 1)[:, None] if masked else None
@@ -56,7 +56,7 @@ def test_dropout_takes_the_same_shares_whether_they_are_all_there_or_not(masked)
     np.testing.assert_allclose(found[0], found[1][0], atol=2e-6)
 
 
-def test_a_query_that_sees_nothing_gets_the_mean_of_all_values():
+def test_fully_masked_query_gets_the_mean_of_all_values():
     x = floats(1, 4, 1, 2)
     nothing = np.zeros((4, 4), bool)
     for flash in (None, False):
@@ -66,8 +66,8 @@ def test_a_query_that_sees_nothing_gets_the_mean_of_all_values():
 
 def test_gradients_of_extreme_scores_are_finite():
     x = 1e4 * jnp.asarray(floats(1, 130, 1, 2))
-    slopes = jax.grad(lambda x: ops.dot_product_attention(x, x, x).sum())(x)
-    assert np.isfinite(slopes).all()
+    gradients = jax.grad(lambda x: ops.dot_product_attention(x, x, x).sum())(x)
+    assert np.isfinite(gradients).all()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_gradients_of_extreme_scores_are_finite():
         ((2, 3, 4, 5), (1, 6, 4, 5), (1, 6, 4, 5)),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(query, key, value):
+def test_shape_mismatch_is_an_error(query, key, value):
     with pytest.raises(ShapeError, match="Received"):
         ops.dot_product_attention(np.ones(query), np.ones(key), np.ones(value))
 
@@ -90,7 +90,7 @@ def attended(**arguments):
     return lambda x, **call: layer(x, x, **call)
 
 
-def test_dropout_changes_shares_in_training_only():
+def test_dropout_applies_in_training_only():
     x, attend = floats(3, 5, 6), attended(dropout=0.5, seed=1)
     np.testing.assert_array_equal(attend(x), attend(x, training=False))
     first, second = attend(x, training=True), attend(x, training=True)
@@ -99,7 +99,7 @@ def test_dropout_changes_shares_in_training_only():
 
 
 @pytest.mark.parametrize("kind", ["Attention", "AdditiveAttention"])
-def test_dropout_of_one_head_keeps_the_mean(kind):
+def test_dropout_of_single_head_attention_preserves_the_mean(kind):
     layer = getattr(lamina.layers, kind)(dropout=0.5, seed=1)
     x = [np.zeros((100, 8, 2), "float32"), np.ones((100, 8, 2), "float32")]
     kept = layer(x, training=True)
@@ -107,19 +107,19 @@ def test_dropout_of_one_head_keeps_the_mean(kind):
     assert float(kept.std()) > 0.1
 
 
-def test_flash_attention_has_no_dropout_and_no_scores():
+def test_flash_attention_with_dropout_or_scores_is_an_error():
     with pytest.raises(ArgumentError, match="dropout"):
         attended(dropout=0.5, flash_attention=True)
     with pytest.raises(ArgumentError, match="scores"):
         attended(flash_attention=True)(floats(1, 2, 3), return_attention_scores=True)
 
 
-def test_order_needs_one_axis():
+def test_causal_mask_over_several_axes_is_an_error():
     with pytest.raises(ArgumentError, match="no order"):
         attended()(floats(2, 3, 4, 5), use_causal_mask=True)
 
 
-def test_a_query_given_by_name_hands_on_its_mask():
+def test_mask_of_a_keyword_query_is_propagated():
     x = lamina.Input((5, 3))
     masked = lamina.layers.Masking()(x)
     layer = lamina.layers.MultiHeadAttention(1, 2)
@@ -127,25 +127,25 @@ def test_a_query_given_by_name_hands_on_its_mask():
     assert layer(masked, value=masked).mask == (None, 5)
 
 
-def test_inputs_of_attention_are_a_list():
+def test_attention_inputs_must_be_a_list():
     layer = lamina.layers.Attention()
     for wrong in (floats(2, 3, 4), [floats(2, 3, 4)]):
         with pytest.raises(ArgumentError, match="must be called on a list"):
             layer(wrong)
 
 
-def test_keys_and_values_come_in_pairs():
+def test_keys_and_values_must_have_the_same_length():
     x, y = floats(2, 3, 4), floats(2, 5, 4)
     with pytest.raises(ShapeError, match="one key for each value"):
         lamina.layers.MultiHeadAttention(1, 2)(x, x, y)
 
 
-def test_heads_that_share_divide_the_others():
+def test_key_heads_must_divide_query_heads():
     with pytest.raises(ArgumentError, match="divisor"):
         lamina.layers.GroupQueryAttention(3, 4, 3)
 
 
-def test_files_are_laid_out_as_keras_does(tmp_path):
+def test_weight_paths_equal_those_of_keras(tmp_path):
     """The paths that Keras 3.15.1 writes."""
     x = lamina.Input((5, 3))
     y = lamina.layers.MultiHeadAttention(2, 4, use_gate=True)(x, x)
@@ -181,7 +181,7 @@ def test_flash_attention_setting_decides_whether_a_fused_kernel_may_run():
     assert config.is_flash_attention_enabled()
 
 
-def test_masks_of_attention_are_a_list():
+def test_attention_masks_must_be_a_list():
     query, value = floats(1, 3, 4), floats(1, 5, 4)
     layer = lamina.layers.Attention()
     for mask in (np.ones((1, 3), bool), [np.ones((1, 3), bool)]):
@@ -189,7 +189,7 @@ def test_masks_of_attention_are_a_list():
             layer([query, value], mask=mask)
 
 
-def test_output_shape_needs_a_key_for_each_value():
+def test_compute_output_shape_needs_a_key_for_each_value():
     layer = lamina.layers.MultiHeadAttention(4, 2)
     with pytest.raises(ShapeError, match="one key for each"):
         layer.compute_output_shape((2, 4, 8), (2, 2, 8), (2, 1, 7))

@@ -1,4 +1,4 @@
-"""Convolutions against loops over windows."""
+"""Convolutions against loops over windows in NumPy."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SPACES = {1: (9,), 2: (7, 6), 3: (5, 4, 6)}
 STEPS = [(1, 1), (2, 1), (1, 2)]  # strides, dilation
 
 
-def slide(x, kernel, pads, stride, dilation):
-    """The cross-correlation of (batch, *space, in) with (*window, in, out)."""
+def convolve(x, kernel, pads, stride, dilation):
+    """Correlate (batch, *space, in) with (*window, in, out)."""
     rank = kernel.ndim - 2
     x = np.pad(x.astype("float64"), [(0, 0), *pads, (0, 0)])
     window = kernel.shape[:-2]
@@ -26,12 +26,12 @@ def slide(x, kernel, pads, stride, dilation):
         for n, k in zip(x.shape[1:-1], window, strict=True)
     ]
     y = np.zeros((len(x), *lengths, kernel.shape[-1]))
-    for place in itertools.product(*map(range, lengths)):
+    for position in itertools.product(*map(range, lengths)):
         for offset in itertools.product(*map(range, window)):
             at = tuple(
-                p * stride + o * dilation for p, o in zip(place, offset, strict=True)
+                p * stride + o * dilation for p, o in zip(position, offset, strict=True)
             )
-            y[(slice(None), *place)] += x[(slice(None), *at)] @ kernel[offset]
+            y[(slice(None), *position)] += x[(slice(None), *at)] @ kernel[offset]
     assert rank == len(lengths)
     return y
 
@@ -47,12 +47,12 @@ def same(lengths, window, stride, dilation):
 @pytest.mark.parametrize("rank", SPACES)
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("stride, dilation", STEPS)
-def test_conv(rank, padding, stride, dilation):
+def test_conv_equals_a_loop_over_windows(rank, padding, stride, dilation):
     x, kernel = floats(2, *SPACES[rank], 3), floats(*(3, 2, 2)[:rank], 3, 5, seed=1)
     pads = [(0, 0)] * rank
     if padding == "same":
         pads = same(SPACES[rank], kernel.shape[:rank], stride, dilation)
-    expected = slide(x, kernel, pads, stride, dilation)
+    expected = convolve(x, kernel, pads, stride, dilation)
     options = {"strides": stride, "padding": padding, "dilation_rate": dilation}
     y = ops.conv(x, kernel, **options)
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
@@ -61,7 +61,7 @@ def test_conv(rank, padding, stride, dilation):
     np.testing.assert_allclose(np.moveaxis(y, 1, -1), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_causal_conv_does_not_look_ahead():
+def test_causal_conv_does_not_depend_on_later_steps():
     x, kernel = floats(2, 8, 3), floats(3, 3, 4, seed=1)
     later = x.copy()
     later[:, 5:] += 1
@@ -72,7 +72,7 @@ def test_causal_conv_does_not_look_ahead():
     assert np.all(before[:, 5:] != after[:, 5:])
 
 
-def test_groups_are_convolutions_side_by_side():
+def test_grouped_conv_equals_a_conv_for_each_group():
     x, kernel = floats(2, 6, 5, 4), floats(3, 2, 2, 6, seed=1)
     parts = [
         ops.conv(x[..., i : i + 2], kernel[..., j : j + 3], padding="same")
@@ -82,7 +82,7 @@ def test_groups_are_convolutions_side_by_side():
     np.testing.assert_allclose(y, np.concatenate(parts, -1), rtol=1e-5, atol=1e-6)
 
 
-def test_depthwise_conv_treats_channels_apart():
+def test_depthwise_conv_equals_a_conv_for_each_channel():
     x, kernel = floats(2, 6, 5, 3), floats(3, 2, 3, 2, seed=1)
     parts = [
         ops.conv(x[..., i : i + 1], kernel[:, :, i : i + 1], strides=2)
@@ -114,14 +114,14 @@ def test_conv_transpose_is_the_transpose(padding, stride, dilation):
     np.testing.assert_allclose(x, pull(y)[0], rtol=1e-4, atol=1e-5)
 
 
-def test_output_padding_lengthens():
+def test_output_padding_adds_to_the_output_length():
     y, kernel = floats(1, 4, 2), floats(3, 3, 2, seed=1)
     for padding, extra, length in [("valid", 1, 10), ("same", 0, 7), ("same", 1, 8)]:
         x = ops.conv_transpose(y, kernel, 2, padding, output_padding=extra)
         assert x.shape == (1, length, 3)
 
 
-def test_mixed_types_take_the_type_of_the_kernel():
+def test_conv_casts_inputs_to_the_dtype_of_the_kernel():
     y = ops.conv(floats(1, 5, 2), ops.cast(floats(3, 2, 4), "bfloat16"))
     assert y.dtype == "bfloat16"
 
@@ -144,6 +144,6 @@ WINDOW = np.ones((3, 3, 3, 4))
         (ArgumentError, lambda x: ops.conv(x, WINDOW, data_format="x")),
     ],
 )
-def test_misfits_are_named(error, call):
+def test_invalid_arguments_name_the_op(error, call):
     with pytest.raises(error, match=r"^(conv|depthwise_conv|conv_transpose): "):
         call(floats(2, 6, 5, 3))

@@ -1,4 +1,4 @@
-"""Pooling against loops over windows."""
+"""Pooling against loops over windows in NumPy."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def pooled(x, size, stride, padding, function):
     x = np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=np.nan)
     lengths = [(n - size) // stride + 1 for n in x.shape[1:-1]]
     y = np.zeros((len(x), *lengths, x.shape[-1]))
-    for place in itertools.product(*map(range, lengths)):
-        window = tuple(slice(p * stride, p * stride + size) for p in place)
+    for position in itertools.product(*map(range, lengths)):
+        window = tuple(slice(p * stride, p * stride + size) for p in position)
         block = x[(slice(None), *window)].reshape(len(x), -1, x.shape[-1])
-        y[(slice(None), *place)] = function(block, axis=1)
+        y[(slice(None), *position)] = function(block, axis=1)
     return y
 
 
@@ -35,7 +35,9 @@ def pooled(x, size, stride, padding, function):
 @pytest.mark.parametrize(
     "name, function", [("max_pool", np.nanmax), ("average_pool", np.nanmean)]
 )
-def test_pooling(rank, padding, size, stride, name, function):
+def test_pooling_equals_a_loop_over_windows(
+    rank, padding, size, stride, name, function
+):
     x = floats(2, *SPACES[rank], 3)
     expected = pooled(x, size, stride, padding, function)
     pool = getattr(ops, name)
@@ -48,23 +50,23 @@ def test_pooling(rank, padding, size, stride, name, function):
     )
 
 
-def test_strides_default_to_the_window():
+def test_pool_strides_default_to_the_window():
     x = floats(2, 9, 8, 3)
     np.testing.assert_array_equal(
         ops.max_pool(x, (3, 2)), ops.max_pool(x, (3, 2), (3, 2))
     )
 
 
-def test_gradients():
+def test_pooling_gradients_go_to_maxima_or_all_elements():
     x = floats(1, 4, 4, 1)
-    slope = jax.grad(lambda x: ops.max_pool(x, 2).sum())(x)
+    gradient = jax.grad(lambda x: ops.max_pool(x, 2).sum())(x)
     highest = ops.max_pool(x, 2).repeat(2, 1).repeat(2, 2)
-    np.testing.assert_array_equal(slope, x == highest)
-    slope = jax.grad(lambda x: ops.average_pool(x, 2).sum())(x)
-    np.testing.assert_array_equal(slope, np.full_like(x, 0.25))
+    np.testing.assert_array_equal(gradient, x == highest)
+    gradient = jax.grad(lambda x: ops.average_pool(x, 2).sum())(x)
+    np.testing.assert_array_equal(gradient, np.full_like(x, 0.25))
 
 
-def test_whole_numbers():
+def test_max_pool_accepts_integers():
     x = np.arange(-6, 6).reshape(1, 12, 1)
     assert ops.max_pool(x, 4).ravel().tolist() == [-3, 1, 5]
 
@@ -78,6 +80,6 @@ def test_whole_numbers():
         (ArgumentError, lambda x: ops.average_pool(x, 2, padding="causal")),
     ],
 )
-def test_misfits_are_named(error, call):
+def test_invalid_arguments_name_the_op(error, call):
     with pytest.raises(error, match=r"^(max|average)_pool: "):
         call(floats(2, 6, 5, 3))

@@ -13,7 +13,7 @@ from lamina.errors import ArgumentError
 
 
 @pytest.mark.parametrize("name", ["zeros", "ones", "empty"])
-def test_new_arrays_are_floatx(name):
+def test_created_arrays_have_dtype_floatx(name):
     make = getattr(ops, name)
     assert make((2,)).dtype == "float32"
     config.set_floatx("bfloat16")
@@ -21,33 +21,33 @@ def test_new_arrays_are_floatx(name):
     assert make((2,), "int8").dtype == "int8"
 
 
-def test_arange_follows_its_arguments():
+def test_arange_dtype_follows_its_arguments():
     assert ops.arange(3).dtype == "int32"
     assert ops.arange(3.0).dtype == "float32"
     assert ops.arange(0, 1, 0.5).tolist() == [0.0, 0.5]
     assert ops.arange(3, dtype="float32").tolist() == [0.0, 1.0, 2.0]
 
 
-def test_lists_and_whole_numbers_become_floats():
+def test_float_ops_convert_lists_and_integers_to_floats():
     assert ops.sigmoid([0, 0]).tolist() == [0.5, 0.5]
     assert ops.mean([1, 2]).dtype == "float32"
     assert ops.sum([True, True]).dtype == "int32"
 
 
-def test_python_numbers_keep_the_type_of_arrays():
+def test_python_numbers_do_not_change_the_dtype_of_arrays():
     half = ops.cast([1.0], "bfloat16")
     assert (half * 2.5).dtype == ops.add(half, 1).dtype == "bfloat16"
     assert ops.where([True], half, 0.0).dtype == "bfloat16"
     assert jax.jit(lambda x: ops.maximum(x, 0.5))(half).dtype == "bfloat16"
 
 
-def test_half_precision_means_do_not_overflow():
+def test_mean_of_float16_does_not_overflow():
     x = ops.full((4096,), 60000.0, "float16")
     assert float(ops.mean(x)) == 60000
     assert [float(v) for v in ops.moments(x, 0)] == [60000, 0]
 
 
-def test_conversions():
+def test_convert_between_numpy_and_jax_arrays():
     variable = Variable([1.0, 2.0])
     assert isinstance(ops.convert_to_numpy(variable), np.ndarray)
     assert ops.convert_to_tensor([1, 2], "float16").dtype == "float16"
@@ -55,24 +55,24 @@ def test_conversions():
     assert ops.is_tensor(variable.value) and not ops.is_tensor([1.0])
 
 
-def test_one_hot_leaves_strangers_out():
+def test_one_hot_of_out_of_range_labels_is_zero():
     assert ops.one_hot([-1, 1, 5], 3).tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "float16", "float32"])
-def test_one_hot_takes_labels_of_any_type(dtype):
+def test_one_hot_accepts_labels_of_any_dtype(dtype):
     labels = np.array([0, 1, 1]).astype(dtype)
     assert ops.argmax(ops.one_hot(labels, 300), -1).tolist() == [0, 1, 1]
     assert ops.sum(ops.one_hot(labels, 300)) == 3
     assert ops.multi_hot(labels, 3).tolist() == [1, 1, 0]
 
 
-def test_one_hot_of_fractions_is_zero():
+def test_one_hot_of_fractional_labels_is_zero():
     assert not ops.one_hot([0.5, float("nan"), float("inf")], 3).any()
 
 
 @pytest.mark.parametrize("name", ["one_hot", "multi_hot"])
-def test_sparse_arrays_are_refused(name):
+def test_sparse_argument_is_an_error(name):
     with pytest.raises(ArgumentError, match="`sparse` must be False"):
         getattr(ops, name)([0, 1], 3, sparse=True)
     with pytest.raises(ArgumentError, match="`ragged` must be False"):
@@ -80,6 +80,6 @@ def test_sparse_arrays_are_refused(name):
     assert not lamina.KerasTensor((2,), sparse=False).sparse
 
 
-def test_pad_refuses_values_without_a_constant_border():
+def test_pad_values_with_another_mode_are_an_error():
     with pytest.raises(ArgumentError, match="mode='constant' only"):
         ops.pad([1.0, 2.0], 1, "reflect", constant_values=1)

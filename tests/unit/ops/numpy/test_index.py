@@ -12,13 +12,13 @@ from lamina.errors import ArgumentError
 from tests.tables.arrays import floats, ints
 
 
-def test_in_top_k_counts_ties_in():
+def test_in_top_k_includes_ties():
     rows = [[0.1, 0.3, 0.3], [0.5, 0.2, np.nan], [0.5, 0.2, 0.1]]
     assert ops.in_top_k([1, 2, 1], rows, k=1).tolist() == [True, False, False]
     assert ops.in_top_k([2, 0, 1], rows, k=2).tolist() == [True, True, True]
 
 
-def test_scatter_adds_up():
+def test_scatter_adds_values_of_equal_indices():
     indices, values = ints(6, 2, below=3), floats(6, 4)
     expected = np.zeros((3, 3, 4), "float32")
     np.add.at(expected, tuple(indices.T), values)
@@ -36,7 +36,7 @@ def test_scatter_adds_up():
         ("mul", np.multiply),
     ],
 )
-def test_scatter_update(reduction, function):
+def test_scatter_update_combines_by_its_reduction(reduction, function):
     x, new = floats(5, 2), floats(2, 2, seed=1)
     expected = x.copy()
     expected[[1, 3]] = function(x[[1, 3]], new)
@@ -44,12 +44,12 @@ def test_scatter_update(reduction, function):
     np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
-def test_scatter_update_refuses_unknown_reductions():
+def test_scatter_update_with_unknown_reduction_is_an_error():
     with pytest.raises(ArgumentError, match="`reduction` must be None, 'add'"):
         ops.scatter_update([1.0], [[0]], [2.0], "mean")
 
 
-def test_slice_update():
+def test_slice_update_replaces_a_block():
     x = floats(4, 5)
     expected = x.copy()
     expected[1:3, 2:4] = 7
@@ -57,19 +57,19 @@ def test_slice_update():
     np.testing.assert_array_equal(got, expected)
 
 
-def test_slices_may_begin_anywhere_on_the_device():
+def test_slice_accepts_a_traced_start_index():
     x = floats(4, 5)
     cut = jax.jit(lambda i: ops.slice(x, (i, 0), (2, 5)))
     np.testing.assert_array_equal(cut(1), x[1:3])
 
 
-def test_counts_are_needed_when_compiled():
+def test_segment_sum_needs_num_segments_when_compiled():
     with pytest.raises(ArgumentError, match="segment_sum: `num_segments` is required"):
         jax.jit(lambda ids: ops.segment_sum(np.ones(3), ids))(np.array([0, 1, 1]))
     assert ops.segment_sum(np.ones(3), np.array([0, 1, 1])).tolist() == [1, 2]
 
 
-def test_bincount():
+def test_bincount_of_batches_with_weights():
     x, weights = ints(2, 9, below=4), floats(2, 9)
     got = ops.bincount(x, weights, minlength=6)
     expected = [np.bincount(a, w, 6) for a, w in zip(x, weights, strict=True)]
@@ -83,12 +83,12 @@ BY_VALUES = {
     "get_item": (lambda x: x[x > 1], r"`where\(mask, x, 0\)`"),
     "nonzero": (ops.nonzero, "`where"),
     "where": (ops.where, "`where"),
-    "repeat": (lambda x: ops.repeat(x, x), "as numbers"),
+    "repeat": (lambda x: ops.repeat(x, x), "concrete integers"),
 }
 
 
 @pytest.mark.parametrize("name", BY_VALUES)
-def test_sizes_that_values_decide_are_refused_where_values_are_not_known(name):
+def test_size_that_depends_on_values_is_an_error_where_values_are_unknown(name):
     function, advice = BY_VALUES[name]
     x = lamina.Input(batch_shape=(4,), dtype="int32")
     with pytest.raises(ArgumentError, match=f"{name}: the size of .*{advice}"):
