@@ -73,9 +73,9 @@ ROWS = [
     Row("backslash", f"{OWN}..\\..\\harm", b"", "leads out"),
     Row("drive", f"{OWN}C:harm", b"", "leads out"),
     Row("link", link(f"{OWN}link"), b"/etc/passwd", "a link or a device"),
-    Row("file_as_folder", f"{OWN}words.txt/harm", b"", "can't be unpacked"),
-    Row("long_name", OWN + "n" * 5000, b"", "can't be unpacked"),
-    Row("deep", OWN + "n/" * 10_000 + "n", b"", "can't be unpacked"),
+    Row("file_as_folder", f"{OWN}words.txt/harm", b"", "cannot be unpacked"),
+    Row("long_name", OWN + "n" * 5000, b"", "cannot be unpacked"),
+    Row("deep", OWN + "n/" * 10_000 + "n", b"", "cannot be unpacked"),
     Row("bomb", f"{OWN}zeros", bytes(10**8), "unpack to 95.4 MiB",
         zipfile.ZIP_DEFLATED),
 ]  # fmt: skip
@@ -117,5 +117,5 @@ def test_a_full_disk_is_noticed_before_unpacking(tmp_path, temporary, monkeypatc
     path.write_bytes(zipped(*members(tmp_path).items()))
     little = assets.shutil.disk_usage(tmp_path)._replace(free=4)
     monkeypatch.setattr(assets.shutil, "disk_usage", lambda _: little)
-    with refused("assets take 5 bytes", path, folder=temporary):
+    with refused("assets need 5 bytes", path, folder=temporary):
         lamina.models.load_model(path)

@@ -74,7 +74,7 @@ def test_neither_makes_objects(row, tmp_path):
 def test_neither_reads_on(row, tmp_path):
     path = tmp_path / "harm.keras"
     path.write_bytes(row.make())
-    reason = f"{row.reason}|no model file"
+    reason = f"{row.reason}|not a model file"
     with refused(reason, path):
         inspect_file(path)
     with refused(reason, path):
@@ -88,11 +88,11 @@ def test_neither_follows_links(row, tmp_path, secret):
     path = tmp_path / "harm.weights.h5"
     path.write_bytes(row.make(secret))
     if row.name.startswith(REFUSED_BY_BOTH):
-        with refused(f"{row.reason}|no model file", path):
+        with refused(f"{row.reason}|not a model file", path):
             inspect_file(path)
     looked_at(path)
     model = keras_file(tmp_path / "model.keras")
-    with refused(f"{row.reason}|holds no weights", path, model):
+    with refused(f"{row.reason}|not a weights file", path, model):
         convert_file(path, tmp_path / "out.keras", model)
     assert not (tmp_path / "out.keras").exists()
 
@@ -102,7 +102,7 @@ def test_neither_trusts_older_files(row, tmp_path, secret):
     path = tmp_path / "harm.h5"
     path.write_bytes(test_legacy.legacy(row.change, secret))
     looked_at(path)
-    with refused(f"{row.reason}|holds weights and no model", path):
+    with refused(f"{row.reason}|holds only weights", path):
         convert_file(path, tmp_path / "out.keras")
     assert not (tmp_path / "out.keras").exists()
 

@@ -336,11 +336,11 @@ def test_yaml_is_no_config(tmp_path):
     """CVE-2021-37678: tags of YAML that call anything."""
     text = b"!!python/object/apply:os.system ['touch harm']"
     path = keras_file(tmp_path / "harm.keras", **{"config.json": text})
-    with refused("no valid JSON", path):
+    with refused("not valid JSON", path):
         lamina.models.load_model(path)
     path = tmp_path / "harm.yaml"
     path.write_bytes(text)
-    with refused("no `.keras` file", path):
+    with refused("not a `.keras` file", path):
         lamina.models.load_model(path)
 
 

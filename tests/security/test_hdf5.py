@@ -184,37 +184,37 @@ def shared_bytes(secret: str) -> bytes:
     with h5py.File(buffer, "w") as file:
         for i in range(50):
             file[str(i)] = np.full(1000, i, "f4")
-        places = [file[str(i)].id.get_offset() for i in range(50)]
+        offsets = [file[str(i)].id.get_offset() for i in range(50)]
     data = buffer.getvalue()
-    for place in places[1:]:
+    for offset in offsets[1:]:
         data = data.replace(
-            struct.pack("<2Q", place, 4000), struct.pack("<2Q", places[0], 4000)
+            struct.pack("<2Q", offset, 4000), struct.pack("<2Q", offsets[0], 4000)
         )
-    return data[: places[-1]]
+    return data[: offsets[-1]]
 
 
 ROWS = [
     Row("CVE-2026-1669:external_storage", edited(external_storage), "in another file"),
-    Row("CVE-2026-1669:external_link", edited(external_link), "leads to another place"),
-    Row("#22900:soft_link", edited(soft_link), "leads to another place"),
-    Row("cycles:hard_link", edited(hard_link), "has two places"),
+    Row("CVE-2026-1669:external_link", edited(external_link), "soft or external link"),
+    Row("#22900:soft_link", edited(soft_link), "soft or external link"),
+    Row("cycles:hard_link", edited(hard_link), "has two parents"),
     Row("names:escape", edited(escape), r"\\x1b\[2J"),
-    Row("integers:deep", deep, "more than 100 deep"),
+    Row("integers:deep", deep, "more than 100 levels"),
     Row("integers:wide", edited(wide), "and [,0-9]+ more"),
-    Row("cycles:cycle", edited(cycle), "has two places, or holds itself"),
+    Row("cycles:cycle", edited(cycle), "two parents or contains itself"),
     Row("#22976:virtual", edited(virtual), "a virtual dataset"),
-    Row("CVE-2026-0897:giant", edited(giant), "claims to have shape"),
+    Row("CVE-2026-0897:giant", edited(giant), "declares the shape"),
     Row("CVE-2026-0897:giant_in_chunks", edited(giant_in_chunks), "in chunks"),
     Row("CVE-2026-0897:giant_claim", claims((10**6, 10**6)), "but 48 are stored"),
-    Row("CVE-2026-0897:endless_claim", claims((2**40, 2**40)), "claims to have shape"),
+    Row("CVE-2026-0897:endless_claim", claims((2**40, 2**40)), "declares the shape"),
     Row("CVE-2026-0897:overflowing_claim",
-        claims((2**32, 2**32)), "claims to have shape"),
+        claims((2**32, 2**32)), "declares the shape"),
     Row("CVE-2026-0897:smaller_claim", claims((2, 3)), "but 48 are stored"),
     Row("damaged:compressed", replaced(np.zeros(3), compression="gzip"), "compressed"),
     Row("damaged:filtered", replaced(np.zeros(3), fletcher32=True), "compressed"),
-    Row("dtypes:text", replaced("harm"), "where numbers"),
-    Row("dtypes:texts", replaced(["harm"] * 12), "where numbers"),
-    Row("dtypes:bytes", replaced(np.array([b"harm"] * 12)), "where numbers"),
+    Row("dtypes:text", replaced("harm"), "only numbers"),
+    Row("dtypes:texts", replaced(["harm"] * 12), "only numbers"),
+    Row("dtypes:bytes", replaced(np.array([b"harm"] * 12)), "only numbers"),
     Row("dtypes:endless_text",
         endless(replaced(np.array(b"harm", "S77"))), "a text type, 2147483648 bytes"),
     Row("dtypes:endless_note",
@@ -230,15 +230,15 @@ ROWS = [
         attribute(None, shape=(1,), dtype=h5py.ref_dtype), "a reference"),
     Row("damaged:newest_layout", newest_layout, "newer layout"),
     Row("cycles:shared_text", shared_text, "parts overlap"),
-    Row("cycles:shared_bytes", shared_bytes, "cut short|but .* stored|two places"),
-    Row("damaged:names_up", patched(b"\5\0dense", b"\5\0../.."), "has the name"),
+    Row("cycles:shared_bytes", shared_bytes, "cut short|but .* stored|two parents"),
+    Row("damaged:names_up", patched(b"\5\0dense", b"\5\0../.."), "the invalid name"),
     Row("dtypes:float_layout", patched(struct.pack("<4BI", 23, 8, 0, 23, 127),
         struct.pack("<4BI", 7, 24, 0, 7, 127)), "an uncommon float"),
     Row("truncated:cut_short", lambda _: good_weights()[:-1], "is cut short: "),
     Row("truncated:header_only",
         lambda _: good_weights()[:64], "is cut short or damaged"),
     Row("truncated:no_hdf5",
-        lambda _: b"no HDF5 at all, but long enough", "is no HDF5 file"),
+        lambda _: b"no HDF5 at all, but long enough", "is not an HDF5 file"),
     Row("truncated:nothing", lambda _: b"", "is cut short or damaged"),
 ]  # fmt: skip
 
@@ -267,7 +267,7 @@ def test_hostile_weights_are_refused(row, tmp_path, secret):
     path.write_bytes(row.make(secret))
     model = small_model()
     before = model.get_weights()
-    with refused(f"{row.reason}|holds no weights", path):
+    with refused(f"{row.reason}|not a weights file", path):
         model.load_weights(path)
     for old, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, now)
@@ -303,7 +303,7 @@ def test_a_checksum_in_the_file_is_compared(tmp_path):
     data = path.read_bytes()
     kernel = model.layers[1].get_weights()[0].tobytes()
     path.write_bytes(data.replace(kernel, bytes(len(kernel))))
-    with refused("checksum is not the one noted", path):
+    with refused("checksum is not the one recorded", path):
         model.load_weights(path)
 
 

@@ -135,13 +135,13 @@ ROWS = [
     Row("CVE-2026-12479:name", with_layer("Dense", units=2, name="../../harm"),
         "without '/'", False),
     Row("CVE-2021-37678:yaml", with_attribute("model_config",
-        "!!python/object/apply:os.system ['touch harm']"), "no valid JSON"),
-    Row("#22900:external_link", external_weights, "leads to another place"),
-    Row("TFK#921:external_link", external_weights, "leads to another place"),
-    Row("#22899:soft_link", soft_weights, "leads to another place"),
+        "!!python/object/apply:os.system ['touch harm']"), "not valid JSON"),
+    Row("#22900:external_link", external_weights, "soft or external link"),
+    Row("TFK#921:external_link", external_weights, "soft or external link"),
+    Row("#22899:soft_link", soft_weights, "soft or external link"),
     Row("#22976:virtual", virtual_weights, "a virtual dataset"),
     Row("CVE-2026-1669:external_storage", external_values, "in another file"),
-    Row("CVE-2026-0897:giant", giant, "claims to have shape"),
+    Row("CVE-2026-0897:giant", giant, "declares the shape"),
     Row("integers:units", with_layer("Dense", units=10**12), "too large a model|would",
         False),
     Row("integers:many_times", many_times, "lists the array .*large' twice"),
@@ -158,7 +158,7 @@ ROWS = [
     Row("damaged:no_array", with_attribute("weight_names", [b"d/none:0"],
         "model_weights/d"), "but has none"),
     Row("damaged:fused", with_layer("CuDNNLSTM", units=3,
-        batch_input_shape=[None, 3, 2]), "not those of this model", False),
+        batch_input_shape=[None, 3, 2]), "do not match the model's", False),
 ]  # fmt: skip
 
 

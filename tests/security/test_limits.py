@@ -218,8 +218,8 @@ ROWS = [
     Row("damaged:no_config",
         {"class_name": "Sequential", "config": None}, "cannot be used"),
     Row("damaged:a_layer_alone",
-        config_of("Dense", units=1), "holds a Dense, no model"),
-    Row("damaged:no_class", {"config": {}}, "holds a dict, no model"),
+        config_of("Dense", units=1), "holds a Dense, not a model"),
+    Row("damaged:no_class", {"config": {}}, "holds a dict, not a model"),
 ]  # fmt: skip
 
 
@@ -295,14 +295,14 @@ TEXTS = [
     ("deep", b"[" * 10**6, "too deep"),
     ("deep_object", b'{"a":' * 200 + b"1" + b"}" * 200, "more than 100 deep"),
     ("wide", b"[" + b"[]," * 5_000_000 + b"1]", "more than 4,000,000 values"),
-    ("large", b" " * (2**26 + 1), "more than 64.0 MiB"),
-    ("digits", b'{"a": ' + b"1" * 10**5 + b"}", "no valid JSON|above"),
-    ("twice", b'{"class_name": "Dense", "class_name": "Lambda"}', "says twice"),
-    ("list", b"[1]", "must hold a dictionary"),
-    ("half", b'{"a": ', "no valid JSON"),
-    ("utf16", json.dumps({"a": 1}).encode("utf-16"), "no valid JSON"),
-    ("bytes", b"\xff\xfe\xfd", "no valid JSON"),
-    ("nothing", b"", "no valid JSON"),
+    ("large", b" " * (2**26 + 1), "larger than 64.0 MiB|at most 64.0 MiB"),
+    ("digits", b'{"a": ' + b"1" * 10**5 + b"}", "not valid JSON|above"),
+    ("twice", b'{"class_name": "Dense", "class_name": "Lambda"}', "twice"),
+    ("list", b"[1]", "must be a dictionary"),
+    ("half", b'{"a": ', "not valid JSON"),
+    ("utf16", json.dumps({"a": 1}).encode("utf-16"), "not valid JSON"),
+    ("bytes", b"\xff\xfe\xfd", "not valid JSON"),
+    ("nothing", b"", "not valid JSON"),
 ]
 
 

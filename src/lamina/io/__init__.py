@@ -1,1 +1,1 @@
-"""Files, checksums, HDF5, safetensors and readers with bounds."""
+"""Atomic file writes, checksums, bounded JSON, HDF5 and safetensors."""

@@ -1,4 +1,4 @@
-"""JSON whose writer is not known."""
+"""JSON parser for untrusted input."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ MAX_BYTES = 2**26
 
 
 def read_json(text: str | bytes, what: str) -> dict[str, Any]:
-    """The dictionary that a JSON text holds.
+    """Parse a JSON text that holds a dictionary.
+
+    Args:
+        text: the JSON text.
+        what: name of the text in error messages.
 
     Raises:
-        FileFormatError: it is no JSON, no dictionary, too large or too deep, or says
-            the same thing twice.
+        FileFormatError: the text is not valid JSON, is not a dictionary, is too large
+            or too deeply nested, or repeats a key.
     """
     try:
         data = text.encode() if isinstance(text, str) else text
@@ -33,28 +37,33 @@ def read_json(text: str | bytes, what: str) -> dict[str, Any]:
             f"{what} has {readable_size(len(data))}; at most "
             f"{readable_size(MAX_BYTES)} are read."
         )
-    # Each value but the first in a list or dictionary follows a comma: few bytes can
-    # stand for many objects in memory, so they are counted before there are any.
-    values = sum(data.count(mark) for mark in (b",", b"[", b"{"))
-    if values > MAX_VALUES:
+    # A few bytes of JSON can create many Python objects, so the values are counted
+    # before parsing: each but the first in a list or dictionary follows a comma.
+    value_count = sum(data.count(mark) for mark in (b",", b"[", b"{"))
+    if value_count > MAX_VALUES:
         raise FileFormatError(f"{what} holds more than {MAX_VALUES:,} values.")
     try:
-        config = json.loads(data.decode(), object_pairs_hook=lambda p: _once(p, what))
+        config = json.loads(
+            data.decode(), object_pairs_hook=lambda p: _unique_dict(p, what)
+        )
     except RecursionError:
-        raise FileFormatError(f"{what} has brackets too deep in each other.") from None
+        raise FileFormatError(f"{what} is nested too deeply.") from None
     except ValueError as error:
         if isinstance(error, FileFormatError):
             raise
-        raise FileFormatError(f"{what} is no valid JSON: {error}.") from None
+        raise FileFormatError(f"{what} is not valid JSON: {error}.") from None
     if not isinstance(config, dict):
-        raise FileFormatError(f"{what} must hold a dictionary.")
+        raise FileFormatError(
+            f"{what} must be a dictionary, got {type(config).__name__}."
+        )
     check_config(config, what, longest=MAX_BYTES)
     return config
 
 
-def _once(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise FileFormatError(f"{what} says twice what {twice!r} is.")
-    return found
+def _unique_dict(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
+    """Make a dictionary of pairs and refuse repeated keys."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        repeated, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise FileFormatError(f"{what} has the key {repeated!r} twice.")
+    return result

@@ -1,4 +1,4 @@
-"""A stretch of bytes of a file, from which nothing outside it can be read."""
+"""Bounded view of a range of bytes in a file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ _CHUNK = 2**20
 
 
 class ByteRange:
-    """A stretch of an open file, read by offset.
+    """Range of bytes in an open file, read by offset.
 
-    Every size is compared with the stretch before memory is taken for it, and the
-    file is read, not mapped, so that one cut short meanwhile is an error and no crash.
+    Sizes are checked against the range before memory is allocated. The file is read
+    rather than memory-mapped, so that a file truncated by another process raises an
+    error instead of crashing.
 
     Args:
-        file: open for reading, in binary.
-        what: what messages call it.
-        start: where the stretch begins.
-        size: how long it is; the rest of the file by default.
+        file: binary file, open for reading.
+        what: name of the range in error messages.
+        start: offset of the first byte.
+        size: number of bytes; by default the rest of the file.
+
+    Raises:
+        FileFormatError: the range is not inside the file.
     """
 
     def __init__(
@@ -43,40 +47,42 @@ class ByteRange:
             raise FileFormatError(f"{what} is cut short or damaged.")
 
     def read(self, offset: int, size: int) -> bytes:
-        """The bytes from an offset on.
+        """Read bytes from an offset.
 
         Raises:
-            FileFormatError: they are not all inside.
+            FileFormatError: some of the bytes are outside the range.
         """
-        self._go_to(offset, size)
+        self._seek(offset, size)
         data = self.file.read(size)
-        self._require(len(data) == size, offset, size)
+        self._check(len(data) == size, offset, size)
         return data
 
-    def array(self, offset: int, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-        """The array that begins at an offset.
+    def read_array(
+        self, offset: int, shape: Sequence[int], dtype: np.dtype
+    ) -> np.ndarray:
+        """Read an array from an offset.
 
         Raises:
-            FileFormatError: it is not all inside.
+            FileFormatError: part of the array is outside the range.
         """
         size = math.prod(shape) * dtype.itemsize
-        self._go_to(offset, size)
+        self._seek(offset, size)
         flat = np.empty(size, np.uint8)
-        self._require(self.file.readinto(flat.data) == size, offset, size)
+        self._check(self.file.readinto(flat.data) == size, offset, size)
         return flat.view(dtype).reshape(shape)
 
     def chunks(self) -> Iterator[bytes]:
-        """All bytes, some at a time."""
+        """Yield all bytes in chunks."""
         for offset in range(0, self.size, _CHUNK):
             yield self.read(offset, min(_CHUNK, self.size - offset))
 
-    def _go_to(self, offset: int, size: int) -> None:
-        self._require(0 <= offset <= offset + size <= self.size, offset, size)
+    def _seek(self, offset: int, size: int) -> None:
+        self._check(0 <= offset <= offset + size <= self.size, offset, size)
         self.file.seek(self.start + offset)
 
-    def _require(self, fine: bool, offset: int, size: int) -> None:
-        if not fine:
+    def _check(self, is_valid: bool, offset: int, size: int) -> None:
+        if not is_valid:
             raise FileFormatError(
                 f"{self.what} is cut short or damaged: it refers to {size:,} bytes at "
-                f"{offset:,}, and has {self.size:,} in all."
+                f"offset {offset:,}, but has {self.size:,} bytes."
             )

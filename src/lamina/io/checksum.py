@@ -1,31 +1,30 @@
-"""SHA-256 in a thread, so that writing does not wait for it."""
+"""SHA-256 computed in a background thread."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
-__all__ = ["Checksum", "chunks"]
+__all__ = ["Checksum", "split_chunks"]
 
-# Below, to hand a piece to a thread takes longer than to go over it.
-_SMALL = 2**16
-# What the processor's cache holds while several go over it.
+# Below this size, submitting to the thread costs more than hashing.
+_MIN_THREAD_BYTES = 2**16
+# Fits into the processor's cache between hashing and writing.
 _CHUNK = 2**22
 
 
-def chunks(data: memoryview) -> Iterator[memoryview]:
-    """Stretches of bytes that are quickly gone over several times."""
+def split_chunks(data: memoryview) -> Iterator[memoryview]:
+    """Split bytes into chunks that fit into the processor's cache."""
     for start in range(0, len(data), _CHUNK):
         yield data[start : start + _CHUNK]
 
 
 class Checksum:
-    """The SHA-256 of pieces, each gone over while it is written.
+    """Incremental SHA-256 that hashes each piece while the caller writes it.
 
-    One piece is under way at a time, so that no more than two are in memory. The thread
-    ends with the program, or when nothing refers to this any more.
+    At most one piece is pending, so that no more than two are in memory. The thread
+    ends when this object is garbage-collected or the program exits.
 
     Example:
         >>> checksum = Checksum()
@@ -37,22 +36,22 @@ class Checksum:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._thread = ThreadPoolExecutor(1)
-        self._under_way: Future[None] | None = None
+        self._pending: Future[None] | None = None
 
-    def update(self, piece: Any) -> None:
-        """Add bytes, which must not change before `hexdigest` or the next piece."""
+    def update(self, piece: bytes | memoryview) -> None:
+        """Add bytes, which must not change until the next `update` or `hexdigest`."""
         self._wait()
-        if len(piece) < _SMALL:
+        if len(piece) < _MIN_THREAD_BYTES:
             self._digest.update(piece)
         else:
-            self._under_way = self._thread.submit(self._digest.update, piece)
+            self._pending = self._thread.submit(self._digest.update, piece)
 
     def hexdigest(self) -> str:
-        """The checksum of all pieces so far, in hexadecimal digits."""
+        """Return the checksum of all pieces so far as a hexadecimal string."""
         self._wait()
         return self._digest.hexdigest()
 
     def _wait(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None

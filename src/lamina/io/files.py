@@ -1,4 +1,4 @@
-"""Opening files, and replacing them whole or not at all."""
+"""Opening files for reading and writing them atomically."""
 
 from __future__ import annotations
 
@@ -21,35 +21,42 @@ from lamina.errors import (
     SaveError,
 )
 
-__all__ = ["HDF5", "is_legacy_hdf5", "note_legacy", "open_file", "replacing", "target"]
+__all__ = [
+    "HDF5_SUFFIXES",
+    "atomic_write",
+    "check_target",
+    "is_legacy_hdf5",
+    "open_file",
+    "warn_legacy_format",
+]
 
-# Endings of files in the layout of Keras 2.
-HDF5 = (".h5", ".hdf5")
+# File name suffixes of the Keras 2 layout.
+HDF5_SUFFIXES = (".h5", ".hdf5")
 
-# What is left to others on a disk.
-_SPARE = 2**20
+# Free disk space to leave to other programs.
+_RESERVED_BYTES = 2**20
 
 
-def _path(filepath: Any) -> Path:
+def _as_path(filepath: Any) -> Path:
     try:
         return Path(filepath)
     except TypeError:
         raise ArgumentError(
-            "A file is given by its path, a string or a `pathlib.Path`. Received: "
-            f"{filepath!r}."
+            "`filepath` must be a string or a `pathlib.Path`, got "
+            f"{type(filepath).__name__}: {filepath!r}."
         ) from None
 
 
 @contextmanager
 def open_file(filepath: Any) -> Iterator[BufferedReader]:
-    """A file of this machine, open for reading.
+    """Open a local file for reading.
 
     Raises:
-        MissingFileError: there is no such file.
-        ArgumentError: it is a folder.
-        FileFormatError: it can't be read.
+        MissingFileError: the file does not exist.
+        ArgumentError: the path is a folder.
+        FileFormatError: the file cannot be opened.
     """
-    path = _path(filepath)
+    path = _as_path(filepath)
     if not path.is_file():
         if path.is_dir():
             raise ArgumentError(f"{str(path)!r} is a folder, not a file.")
@@ -58,105 +65,107 @@ def open_file(filepath: Any) -> Iterator[BufferedReader]:
         file = path.open("rb")
     except OSError as error:
         raise FileFormatError(
-            f"{str(path)!r} can't be opened: {error.strerror}."
+            f"{str(path)!r} cannot be opened: {error.strerror}."
         ) from error
     with file:
         yield file
 
 
-def target(filepath: Any, endings: Sequence[str], overwrite: bool) -> Path:
-    """The path of a file that may be written.
+def check_target(filepath: Any, suffixes: Sequence[str], overwrite: bool) -> Path:
+    """Check that a file may be written and return its path.
 
     Raises:
-        ArgumentError: it has another ending, or exists without `overwrite`.
+        ArgumentError: the suffix is not one of `suffixes`, or the file exists and
+            `overwrite` is false.
     """
-    path = _path(filepath)
-    if not path.name.endswith(tuple(endings)):
+    path = _as_path(filepath)
+    if not path.name.endswith(tuple(suffixes)):
         raise ArgumentError(
-            f"The file's name must end in {' or '.join(map(repr, endings))}. "
+            f"The file's name must end in {' or '.join(map(repr, suffixes))}. "
             f"Received: {str(path)!r}."
         )
     if path.exists() and not overwrite:
         raise ArgumentError(
-            f"{str(path)!r} exists already. Pass overwrite=True to replace it."
+            f"{str(path)!r} already exists. Pass overwrite=True to replace it."
         )
     return path
 
 
 def is_legacy_hdf5(filepath: Any) -> bool:
-    """Return whether a path means a file in the layout of Keras 2."""
+    """Return whether a path names a file in the Keras 2 layout."""
     name = str(filepath)
-    return name.endswith(HDF5) and not name.endswith(".weights.h5")
+    return name.endswith(HDF5_SUFFIXES) and not name.endswith(".weights.h5")
 
 
-def note_legacy(filepath: Any, better: str) -> None:
-    """Log, as Keras does, that a file in the layout of Keras 2 holds less.
+def warn_legacy_format(filepath: Any, preferred: str) -> None:
+    """Log a warning, as Keras does, if a path names a file in the Keras 2 layout.
 
     Args:
-        filepath: any path; nothing is logged if it means another kind of file.
-        better: the ending to recommend.
+        filepath: any path.
+        preferred: the suffix to recommend.
     """
     if is_legacy_hdf5(filepath):
         logging.getLogger("lamina").warning(
             "%s is written in the legacy HDF5 format of Keras 2. Prefer a name that "
-            "ends in %s, which holds the whole state and a checksum of each part.",
-            filepath, better,
+            "ends in %s: that format stores the whole state and checksums.",
+            filepath, preferred,
         )  # fmt: skip
 
 
 @contextmanager
-def replacing(path: Path, size: int) -> Iterator[BufferedWriter]:
-    """A file to write, which takes the place of `path` when the block ends.
+def atomic_write(path: Path, size: int) -> Iterator[BufferedWriter]:
+    """Open a temporary file that replaces `path` when the block ends.
 
-    It is written in the same folder and reaches the disk before it is moved, so that
-    whatever happens, even a loss of power, `path` is the old file or the new one.
+    The temporary file is in the same folder and is flushed to disk before it is
+    renamed, so that even after a power failure `path` is the old file or the new one.
 
     Args:
-        path: what to replace, or make.
-        size: how many bytes will be written.
+        path: the file to replace or create.
+        size: number of bytes that will be written.
 
     Raises:
-        SaveError: the folder or the disk can't take the file; the old one is there.
+        SaveError: the folder cannot be written to or the disk is full; the old file
+            is unchanged.
     """
-    # The file that a link leads to is meant, not the link.
+    # Replace the file that a symbolic link points to, not the link.
     path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(path.parent).free
-        if free < size + _SPARE:
+        if free < size + _RESERVED_BYTES:
             raise SaveError(
-                f"{str(path)!r} was not written: it takes {readable_size(size)}, and "
-                f"the disk has {readable_size(free)} left. What was there before is "
-                "still there. Free some space, or choose another folder."
+                f"{str(path)!r} was not written: it needs {readable_size(size)}, and "
+                f"the disk has {readable_size(free)} free. An existing file is "
+                "unchanged. Free some space, or choose another folder."
             )
         temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}")
         try:
             with temporary.open("xb") as file:
-                _keep_rights(path, temporary)
+                _copy_permissions(path, temporary)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync(path.parent)
+        _sync_folder(path.parent)
     except OSError as error:
         if isinstance(error, SaveError):
             raise
         raise SaveError(
-            f"{str(path)!r} was not written: {error.strerror or error}. What was there "
-            "before is still there."
+            f"{str(path)!r} was not written: {error.strerror or error}. An existing "
+            "file is unchanged."
         ) from error
 
 
-def _keep_rights(old: Path, new: Path) -> None:
-    """Let a file have the rights of the one whose place it takes, if there is one."""
+def _copy_permissions(old: Path, new: Path) -> None:
+    """Copy the permissions of the file to be replaced, if it exists."""
     with suppress(FileNotFoundError):
         new.chmod(stat.S_IMODE(old.stat().st_mode))
 
 
-def _sync(folder: Path) -> None:
-    """Let a file's new name reach the disk, where folders can be opened for that."""
+def _sync_folder(folder: Path) -> None:
+    """Flush a rename to disk, on systems where folders can be opened."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

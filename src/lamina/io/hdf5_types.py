@@ -7,15 +7,15 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["BFLOAT16", "TEXT", "Cursor", "Damaged", "read_shape", "read_type"]
+__all__ = ["BFLOAT16", "TEXT", "Cursor", "DamagedError", "read_shape", "read_type"]
 
-# Stands for text of any length, which has no type in NumPy.
+# Represents strings of variable length, for which NumPy has no type.
 TEXT = np.dtype(object)
 BFLOAT16 = np.dtype(jnp.bfloat16)
-_LONGEST_TEXT = 2**31 - 1  # of NumPy's types
+_MAX_STRING_BYTES = 2**31 - 1  # of a NumPy string type
 
-# Bits of the sign, the exponent's place and length, the mantissa's, and the bias.
-FLOATS: dict[tuple[int, ...], np.dtype] = {
+# Sign bit; offset and size of exponent and mantissa; exponent bias.
+FLOAT_LAYOUTS: dict[tuple[int, ...], np.dtype] = {
     (15, 10, 5, 0, 10, 15): np.dtype("f2"),
     (31, 23, 8, 0, 23, 127): np.dtype("f4"),
     (63, 52, 11, 0, 52, 1023): np.dtype("f8"),
@@ -23,64 +23,68 @@ FLOATS: dict[tuple[int, ...], np.dtype] = {
 }
 
 
-class Damaged(Exception):
-    """What is wrong with a file, as the second half of a sentence."""
+class DamagedError(Exception):
+    """Error in a file; its text completes the sentence "... cannot be read:"."""
 
 
 class Cursor:
-    """Takes numbers and bytes from the front of a stretch of bytes."""
+    """Sequential reader of integers and bytes from a byte string."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+        self.data, self.position = data, 0
 
     @property
-    def left(self) -> int:
-        """How many bytes are left."""
-        return len(self.data) - self.at
+    def remaining(self) -> int:
+        """Number of bytes that have not been read."""
+        return len(self.data) - self.position
 
-    def take(self, size: int) -> bytes:
-        """The next bytes."""
-        if size > self.left:
-            raise Damaged("an entry of it is longer than its place")
-        self.at += size
-        return self.data[self.at - size : self.at]
+    def read(self, size: int) -> bytes:
+        """Read bytes."""
+        if size > self.remaining:
+            raise DamagedError("an entry in it is longer than the available bytes")
+        self.position += size
+        return self.data[self.position - size : self.position]
 
-    def number(self, size: int) -> int:
-        """The next bytes as a number."""
-        return int.from_bytes(self.take(size), "little")
+    def read_int(self, size: int) -> int:
+        """Read a little-endian unsigned integer."""
+        return int.from_bytes(self.read(size), "little")
 
-    def padded(self, size: int) -> bytes:
-        """The next bytes, and those that fill up the last eight of them."""
-        return self.take(size + -size % 8)[:size]
+    def read_padded(self, size: int) -> bytes:
+        """Read bytes and skip the padding to a multiple of eight."""
+        return self.read(size + -size % 8)[:size]
 
 
 def read_shape(cursor: Cursor) -> tuple[int, ...]:
-    """The sizes in a dataspace message."""
-    version, rank, flags = cursor.number(1), cursor.number(1), cursor.number(1)
+    """Read the shape in a dataspace message."""
+    version, rank, flags = cursor.read_int(1), cursor.read_int(1), cursor.read_int(1)
     if version == 1:
-        cursor.take(5)
-    elif version != 2 or cursor.number(1) == 2:
-        raise Damaged("an array in it has no shape")
+        cursor.read(5)
+    elif version != 2 or cursor.read_int(1) == 2:
+        raise DamagedError("an array in it has no shape")
     if rank > 32 or flags & ~1:
-        raise Damaged(f"an array in it has {rank} axes")
-    shape = tuple(cursor.number(8) for _ in range(rank))
+        raise DamagedError(f"an array in it has {rank} axes; at most 32 are supported")
+    shape = tuple(cursor.read_int(8) for _ in range(rank))
     if math.prod(max(n, 1) for n in shape) >= 2**60:
-        raise Damaged(f"an array in it claims to have shape {shape}")
+        raise DamagedError(f"an array in it declares the shape {shape}")
     return shape
 
 
 def read_type(cursor: Cursor) -> np.dtype:
-    """The type in a datatype message."""
-    kind, bits = cursor.number(1) & 15, cursor.number(3)
-    size = cursor.number(4)
+    """Read the dtype in a datatype message."""
+    kind, bits = cursor.read_int(1) & 15, cursor.read_int(3)
+    size = cursor.read_int(4)
     order = ">" if bits & 1 else "<"
-    if kind == 0 and size in (1, 2, 4, 8) and cursor.take(4) == _precision(size):
+    if kind == 0 and size in (1, 2, 4, 8) and cursor.read(4) == _precision(size):
         return np.dtype(f"{order}{'i' if bits & 8 else 'u'}{size}")
-    if kind == 1 and size in (2, 4, 8) and cursor.take(4) == _precision(size):
-        places = (bits >> 8 & 255, *cursor.take(4), cursor.number(4))
-        if places in FLOATS and FLOATS[places].itemsize == size and not bits & 64:
-            return FLOATS[places].newbyteorder(order)
-    if kind == 3 and 0 < size <= _LONGEST_TEXT:
+    if kind == 1 and size in (2, 4, 8) and cursor.read(4) == _precision(size):
+        layout = (bits >> 8 & 255, *cursor.read(4), cursor.read_int(4))
+        if (
+            layout in FLOAT_LAYOUTS
+            and FLOAT_LAYOUTS[layout].itemsize == size
+            and not bits & 64
+        ):
+            return FLOAT_LAYOUTS[layout].newbyteorder(order)
+    if kind == 3 and 0 < size <= _MAX_STRING_BYTES:
         return np.dtype(f"S{size}")
     if kind == 5 and size == 2:
         return np.dtype("V2")
@@ -88,14 +92,14 @@ def read_type(cursor: Cursor) -> np.dtype:
         return np.dtype(bool)
     if kind == 9 and bits & 15 == 1:
         return TEXT
-    raise Damaged(
+    raise DamagedError(
         f"it holds values of {_KINDS.get(kind, 'an unknown kind')}, {size} bytes long, "
-        "where numbers belong"
+        "but only numbers are supported"
     )
 
 
 def _precision(size: int) -> bytes:
-    """The parts of a number that are used, from the first bit on: all."""
+    """Pack bit offset 0 and the precision: all bits of the number are used."""
     return (8 * size << 16).to_bytes(4, "little")
 
 

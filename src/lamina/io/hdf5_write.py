@@ -1,10 +1,9 @@
-"""HDF5 files of groups and arrays, in one pass over the arrays.
+"""HDF5 writer for groups and arrays, in one pass over the arrays.
 
-The layout is the oldest that every HDF5 since 1.8 reads: first the arrays, one after
-the other, then the text of attributes, then the headers of arrays and groups, each
-before the group it is in. All addresses follow from the arrays' shapes, so a file can
-go into an archive or through a checksum as it is made, and equal models make equal
-files. Only one array at a time is in memory.
+The layout is readable by HDF5 1.8 and later: first the arrays, then the text of
+attributes, then the headers of arrays and groups, each before the header of its parent.
+All addresses follow from the arrays' shapes, so a file can be streamed into an archive
+or a checksum, and equal models give equal files. One array at a time is in memory.
 
 Reference: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 """
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from lamina.errors import ArgumentError
-from lamina.io.checksum import Checksum, chunks
+from lamina.io.checksum import Checksum, split_chunks
 from lamina.io.hdf5 import (
     ATTRIBUTE,
     LAYOUT,
@@ -31,30 +30,32 @@ from lamina.io.hdf5 import (
     TYPE,
     UNDEFINED,
 )
-from lamina.io.hdf5_types import BFLOAT16, FLOATS
+from lamina.io.hdf5_types import BFLOAT16, FLOAT_LAYOUTS
 
 __all__ = ["CHECKSUM", "HDF5File"]
 
-# A text as long as what it stands for.
+# Placeholder of the same length as the checksum that replaces it.
 CHECKSUM = "the SHA-256 of the arrays".ljust(64)
 
 _FILL, _GROUP = 0x05, 0x0A
-_START = 96  # the size of what every file begins with
+_START = 96  # size of the superblock
 _ALIGNMENT = 64
 _TEXTS_PER_HEAP = 60_000
 _TEXT = b"\x19\x01\x01\x00\x10\x00\x00\x00" + b"\x13\x00\x00\x00\x01\x00\x00\x00"
-_BITS = {dtype: places for places, dtype in FLOATS.items() if dtype != BFLOAT16}
+_BITS = {dtype: bits for bits, dtype in FLOAT_LAYOUTS.items() if dtype != BFLOAT16}
 
 
 class HDF5File:
-    """What a file will hold, and its bytes.
+    """HDF5 file to be written: its contents, size and bytes.
 
     Args:
-        groups: arrays by name, for each group by its path such as
-            `"layers/dense/vars"`. An array is anything with `shape` and `dtype` that
-            NumPy can read.
-        attributes: text, or a list of texts, by name, for groups by their paths. Where
-            the text is `CHECKSUM`, the SHA-256 of all arrays is written.
+        groups: for each group, by its path such as `"layers/dense/vars"`, its arrays
+            by name. An array is anything with `shape` and `dtype` that NumPy can read.
+        attributes: for each group, by its path, a string or a list of strings by name.
+            `CHECKSUM` is replaced by the SHA-256 of all arrays.
+
+    Raises:
+        ArgumentError: an array has a dtype that Keras's files cannot hold.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class HDF5File:
         self.headers: list[bytes | list[str]] = []
         self.end = _START
         self.attributes = attributes
-        places = {
+        offsets = {
             (path, name): self._reserve(array)
             for path, arrays in groups.items()
             for name, array in arrays.items()
@@ -74,37 +75,37 @@ class HDF5File:
         self._align()
         self.data_end = self.end
         values = (value for group in attributes.values() for value in group.values())
-        texts = {text for value in values for text in _listed(value)}
+        texts = {text for value in values for text in _as_list(value)}
         self.has_checksum = CHECKSUM in texts
-        self.texts = self._place_texts(sorted({"bfloat16", *texts}))
+        self.texts = self._reserve_texts(sorted({"bfloat16", *texts}))
         tree: dict[str, Any] = {}
         for path, arrays in groups.items():
             group = tree
             for part in filter(None, path.split("/")):
                 group = group.setdefault(part, {})
             for name, array in arrays.items():
-                group[name] = self._array_header(array, places[path, name])
+                group[name] = self._array_header(array, offsets[path, name])
         self.root = self._group_header("", tree)
         self.size = self.end
 
     def __iter__(self) -> Iterator[Any]:
-        """The file's bytes, in order, in pieces."""
-        yield self._first_bytes()
-        at = _START
+        """Yield the file's bytes in chunks, in order."""
+        yield self._superblock()
+        position = _START
         digest = Checksum()
         for offset, array in self.arrays:
-            yield bytes(offset - at)
+            yield bytes(offset - position)
             flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            for chunk in chunks(flat.data):
+            for chunk in split_chunks(flat.data):
                 if self.has_checksum:
                     digest.update(chunk)
                 yield chunk
-            at = offset + flat.nbytes
-        yield bytes(self.data_end - at)
-        known = {CHECKSUM: digest.hexdigest()}
+            position = offset + flat.nbytes
+        yield bytes(self.data_end - position)
+        replacements = {CHECKSUM: digest.hexdigest()}
         for header in self.headers:
             if isinstance(header, list):
-                header = _heap([known.get(text, text) for text in header])
+                header = _heap([replacements.get(text, text) for text in header])
             yield header
 
     def write(self, file: BufferedWriter) -> None:
@@ -112,7 +113,7 @@ class HDF5File:
         for piece in self:
             file.write(piece)
 
-    def _first_bytes(self) -> bytes:
+    def _superblock(self) -> bytes:
         return SIGNATURE + struct.pack(
             "<8B2HI4Q2Q2I16x",
             *(0, 0, 0, 0, 0, 8, 8, 0),
@@ -121,13 +122,13 @@ class HDF5File:
             *(0, self.root, 0, 0),
         )
 
-    # Places
+    # Addresses
 
     def _align(self) -> None:
         self.end += -self.end % _ALIGNMENT
 
     def _reserve(self, array: Any) -> int:
-        """The place of an array's values."""
+        """Reserve bytes for an array's values and return their offset."""
         size = _nbytes(array)
         if not size:
             return UNDEFINED
@@ -145,8 +146,8 @@ class HDF5File:
 
     # Texts
 
-    def _place_texts(self, texts: list[str]) -> dict[str, bytes]:
-        """Give texts places in heaps; returns how attributes refer to each."""
+    def _reserve_texts(self, texts: list[str]) -> dict[str, bytes]:
+        """Reserve bytes for texts in heaps and return the reference to each."""
         found: dict[str, bytes] = {}
         for first in range(0, len(texts), _TEXTS_PER_HEAP):
             heap = texts[first : first + _TEXTS_PER_HEAP]
@@ -161,7 +162,7 @@ class HDF5File:
         key = name.encode() + b"\0"
         shape = _shape(() if isinstance(value, str) else (len(value),))
         sizes = struct.pack("<2B3H", 1, 0, len(key), len(_TEXT), len(shape))
-        texts = [self.texts[text] for text in _listed(value)]
+        texts = [self.texts[text] for text in _as_list(value)]
         return ATTRIBUTE, b"".join([sizes, _padded(key), _TEXT, _padded(shape), *texts])
 
     # Headers
@@ -183,9 +184,9 @@ class HDF5File:
             (_GROUP, b"\0\0"),
         ]
         for name, member in members.items():
-            below = f"{path}/{name}".lstrip("/")
+            child_path = f"{path}/{name}".lstrip("/")
             address = (
-                self._group_header(below, member)
+                self._group_header(child_path, member)
                 if isinstance(member, dict)
                 else member
             )
@@ -195,7 +196,7 @@ class HDF5File:
         return self._append(_header(messages))
 
 
-def _listed(value: str | list[str]) -> list[str]:
+def _as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
@@ -253,9 +254,9 @@ def _type(dtype: Any) -> bytes:
         return struct.pack("<BHBI2H", 0x10, signed, 0, size, 0, 8 * size)
     if dtype not in _BITS:
         raise ArgumentError(
-            f"Weights of type {dtype.name} can't be written: Keras's files have no "
-            "place for them. Cast them to float32 first."
+            f"Weights of type {dtype.name} cannot be written: Keras's file format does "
+            "not support it. Cast them to float32 first."
         )
-    sign, *places, bias = _BITS[dtype]
+    sign, *fields, bias = _BITS[dtype]
     head = struct.pack("<4BI2H", 0x11, 0x20, sign, 0, size, 0, 8 * size)
-    return head + struct.pack("<4BI", *places, bias)
+    return head + struct.pack("<4BI", *fields, bias)

@@ -1,4 +1,4 @@
-"""What loading weights did, as a table."""
+"""Report of loaded and mismatched variables."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from lamina.errors import FileFormatError
 
 __all__ = ["LoadReport", "Mismatch"]
 
-_MOST_LINES = 20
+_MAX_ROWS = 20
 
 
 class Mismatch(NamedTuple):
-    """A variable of model and file, and the shape and type that it has in each."""
+    """Shape and dtype of a variable in the model and in the file."""
 
     path: str
     in_model: tuple[int, ...] | None
@@ -22,27 +22,30 @@ class Mismatch(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What is the matter with it; an empty text if nothing is."""
+        """Kind of the mismatch; an empty string if model and file agree."""
         if self.in_file is None:
             return "missing in the file"
         if self.in_model is None:
             return "unexpected"
         if self.in_model != self.in_file:
             return "wrong shape"
-        return "" if self._holds() else "wrong type"
+        return "" if self._can_hold() else "wrong type"
 
-    def _holds(self) -> bool:
-        """Whether the model's type can hold the file's: a whole number no fraction."""
-        whole = ("int", "uint", "bool")
-        types = self.model_type or "", self.file_type or ""
-        return not types[0].startswith(whole) or types[1].startswith(whole)
+    def _can_hold(self) -> bool:
+        """Return whether the model's dtype can hold the file's values.
 
-    def shown(self) -> tuple[str, str, str, str]:
-        """The line of a table."""
-        typed = self.kind == "wrong type"
+        An integer variable cannot hold floating-point values.
+        """
+        integers = ("int", "uint", "bool")
+        model_type, file_type = self.model_type or "", self.file_type or ""
+        return not model_type.startswith(integers) or file_type.startswith(integers)
+
+    def table_row(self) -> tuple[str, str, str, str]:
+        """Format the mismatch as the row of a table."""
+        with_dtype = self.kind == "wrong type"
         sides = (self.in_model, self.model_type), (self.in_file, self.file_type)
         texts = [
-            "-" if shape is None else f"{shape} {dtype}" if typed else str(shape)
+            "-" if shape is None else f"{shape} {dtype}" if with_dtype else str(shape)
             for shape, dtype in sides
         ]
         path = self.path if len(self.path) <= 200 else f"...{self.path[-197:]}"
@@ -50,12 +53,12 @@ class Mismatch(NamedTuple):
 
 
 class LoadReport:
-    """What was loaded, and what was not.
+    """Result of loading weights: loaded variables and mismatches.
 
     Args:
-        loaded: paths of the variables that have the file's values now.
-        mismatches: the variables that model and file do not agree on.
-        hint: what an error says below their table.
+        loaded: paths of the variables that received values from the file.
+        mismatches: variables on which model and file disagree.
+        hint: text that an error shows below the table of mismatches.
 
     Example:
         >>> LoadReport(["dense/kernel"], [Mismatch("dense/bias", (3,), (4,))])
@@ -71,48 +74,48 @@ class LoadReport:
 
     @property
     def missing(self) -> list[str]:
-        """Paths of variables that the file has nothing for."""
+        """Paths of model variables that are not in the file."""
         return [m.path for m in self.mismatches if m.in_file is None]
 
     @property
     def unexpected(self) -> list[str]:
-        """Paths of variables in the file that the model has no place for."""
+        """Paths of file variables that are not in the model."""
         return [m.path for m in self.mismatches if m.in_model is None]
 
     @property
     def wrong_shape(self) -> list[str]:
-        """Paths of variables that have another shape in the file."""
+        """Paths of variables whose shapes differ."""
         return [m.path for m in self.mismatches if m.kind == "wrong shape"]
 
     @property
     def wrong_type(self) -> list[str]:
-        """Paths of whole numbers for which the file has fractions."""
+        """Paths of integer variables for which the file has floats."""
         return [m.path for m in self.mismatches if m.kind == "wrong type"]
 
     def require(self, skip_mismatch: bool, strict: bool) -> None:
-        """Refuse a mismatch that the caller has not allowed.
+        """Raise an error for mismatches that the caller does not allow.
 
         Raises:
-            FileFormatError: there is one; the message has the table.
+            FileFormatError: there are such mismatches; the message shows a table.
         """
         wrong = self.wrong_shape or self.wrong_type
         if skip_mismatch or not (wrong or strict and self.mismatches):
             return
         raise FileFormatError(
-            "The file's weights are not those of this model. If you mean to load only "
-            "those that fit, pass skip_mismatch=True; strict=False allows variables "
-            f"that only one side has.\n{self._table()}{self.hint}"
+            "The file's weights do not match the model's. To load only the matching "
+            "ones, pass skip_mismatch=True; to allow variables that only one side "
+            f"has, pass strict=False.\n{self._table()}{self.hint}"
         )
 
     def _table(self) -> str:
         rows = [("variable", "model", "file", "what")]
-        rows += [m.shown() for m in self.mismatches[:_MOST_LINES]]
+        rows += [m.table_row() for m in self.mismatches[:_MAX_ROWS]]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             "  " + "  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True))
             for row in rows
         ]
-        rest = len(self.mismatches) - _MOST_LINES
+        rest = len(self.mismatches) - _MAX_ROWS
         lines += [f"  and {rest} more"] if rest > 0 else []
         return "\n".join(line.rstrip() for line in lines)
 

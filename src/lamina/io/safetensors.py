@@ -1,8 +1,8 @@
-"""Safetensors: arrays under names, in the format that most weights are shared in.
+"""Safetensors reader for untrusted files.
 
-A file is the length of a header in eight bytes, the header as JSON, and the arrays one
-after the other. It is read here rather than by the package of that name: within the
-bounds of every other file, without mapping it into memory, and with bfloat16.
+A file holds the length of the header in eight bytes, the header as JSON, and the
+arrays. This reader replaces the `safetensors` package in order to apply the same limits
+as to other files, to avoid memory mapping, and to support bfloat16.
 
 Reference: https://github.com/huggingface/safetensors#format
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from lamina.core.budget import readable_size
@@ -28,48 +29,48 @@ _MAX_NAME = 4096
 
 
 class Tensors(NamedTuple):
-    """What a file holds: arrays by name, and texts by name."""
+    """Arrays and metadata of a safetensors file, by name."""
 
     arrays: dict[str, Dataset]
     metadata: dict[str, str]
 
 
 def is_safetensors(start: bytes) -> bool:
-    """Whether the first nine bytes of a file are those of this format."""
+    """Return whether the first nine bytes of a file are those of this format."""
     return start[8:9] == b"{"
 
 
 def read_safetensors(region: ByteRange) -> Tensors:
-    """The arrays of a file; values are read when asked for.
+    """Read the arrays of a file; values are read on demand.
 
     Raises:
-        FileFormatError: the file is damaged, its header is too large, or an array is
-            not where and as large as the header says.
+        FileFormatError: the file is damaged, its header is too large, or an array's
+            offset or size does not match the header.
     """
     (length,) = struct.unpack("<Q", region.read(0, 8))
     if length > MAX_BYTES:
         raise _damaged(
-            region, f"its header is said to have {readable_size(length)}; at most "
+            region, f"its header declares {readable_size(length)}; at most "
             f"{readable_size(MAX_BYTES)} are read",
         )  # fmt: skip
     header = read_json(region.read(8, length), f"The header of {region.what}")
     metadata = header.pop(METADATA, {})
-    if not isinstance(metadata, dict) or not _are_texts(metadata.values()):
-        raise _damaged(region, "its metadata are no texts")
+    if not isinstance(metadata, dict) or not _are_strings(metadata.values()):
+        raise _damaged(region, "its metadata must be a dictionary of strings")
     data = ByteRange(
         region.file, region.what, region.start + 8 + length, region.size - 8 - length
     )
-    arrays = {name: _array(data, name, entry) for name, entry in header.items()}
+    arrays = {name: _dataset(data, name, entry) for name, entry in header.items()}
     _require_contiguous(data, list(arrays.values()))
     _verify(data, metadata.get(CHECKSUM))
     return Tensors(arrays, metadata)
 
 
 def _damaged(region: ByteRange, problem: str) -> FileFormatError:
-    return FileFormatError(f"{region.what} can't be read: {problem}.")
+    return FileFormatError(f"{region.what} cannot be read: {problem}.")
 
 
-def _are_texts(values: Any) -> bool:
+def _are_strings(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
@@ -79,41 +80,54 @@ def _are_sizes(values: Any) -> bool:
     )
 
 
-def _array(region: ByteRange, name: str, entry: Any) -> Dataset:
+def _dataset(region: ByteRange, name: str, entry: Any) -> Dataset:
     if len(name) > _MAX_NAME:
-        raise _damaged(region, f"an array has a name of {len(name):,} characters")
+        raise _damaged(
+            region,
+            f"an array has a name of {len(name):,} characters; at most "
+            f"{_MAX_NAME:,} are read",
+        )
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise _damaged(region, f"array {name!r} is not described as arrays are")
+        raise _damaged(
+            region,
+            f"the entry of array {name!r} must have the keys dtype, shape and "
+            "data_offsets",
+        )
     kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(kind, str) or kind not in TYPES:
         raise _damaged(
-            region, f"array {name!r} is of type {kind!r}; lamina reads "
+            region, f"array {name!r} is of type {kind!r}; supported are "
             f"{', '.join(TYPES)}",
         )  # fmt: skip
     if not _are_sizes(shape) or len(shape) > _MAX_AXES:
-        raise _damaged(region, f"array {name!r} has no shape, but {shape!r:.80}")
+        raise _damaged(
+            region, f"array {name!r} must have a list of sizes as shape, got "
+            f"{shape!r:.80}",
+        )  # fmt: skip
     if not _are_sizes(offsets) or len(offsets) != 2:
-        raise _damaged(region, f"array {name!r} has no place, but {offsets!r:.80}")
+        raise _damaged(
+            region, f"array {name!r} must have two data_offsets, got {offsets!r:.80}"
+        )
     begin, end = offsets
     size = math.prod(shape) * TYPES[kind].itemsize
     if end - begin != size:
         raise _damaged(
-            region, f"array {name!r} claims to have shape {tuple(shape)}, {size:,} "
-            f"bytes, and a place of {end - begin:,}",
+            region, f"array {name!r} declares the shape {tuple(shape)}, {size:,} "
+            f"bytes, but data_offsets for {end - begin:,}",
         )  # fmt: skip
     return Dataset(region, begin, tuple(shape), TYPES[kind], {})
 
 
 def _require_contiguous(region: ByteRange, arrays: list[Dataset]) -> None:
-    """Refuse arrays that share bytes, and bytes that belong to none."""
-    at = 0
+    """Refuse arrays that overlap, and bytes that belong to no array."""
+    position = 0
     for array in sorted(arrays, key=lambda a: (a.offset, a.size)):
-        if array.offset != at:
+        if array.offset != position:
             raise _damaged(region, "its arrays overlap, or there are gaps between them")
-        at += array.size * array.dtype.itemsize
-    if at != region.size:
+        position += array.size * array.dtype.itemsize
+    if position != region.size:
         raise _damaged(
-            region, f"its arrays take {at:,} bytes, and {region.size:,} are there"
+            region, f"its arrays take {position:,} bytes, but it has {region.size:,}"
         )
 
 
@@ -124,4 +138,6 @@ def _verify(region: ByteRange, expected: str | None) -> None:
     for chunk in region.chunks():
         digest.update(chunk)
     if digest.hexdigest() != expected:
-        raise _damaged(region, "its checksum is not the one noted when it was written")
+        raise _damaged(
+            region, "its checksum is not the one recorded when it was written"
+        )

@@ -1,4 +1,4 @@
-"""Writing safetensors: arrays under names, one after the other behind a header.
+"""Safetensors writer.
 
 Reference: https://github.com/huggingface/safetensors#format
 """
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.errors import ArgumentError
-from lamina.io.checksum import Checksum, chunks
+from lamina.io.checksum import Checksum, split_chunks
 
 __all__ = ["CHECKSUM", "METADATA", "TYPES", "SafetensorsFile"]
 
@@ -43,33 +43,33 @@ _NAMES = {dtype: name for name, dtype in TYPES.items()}
 
 
 class SafetensorsFile:
-    """What a file will hold, and its bytes.
+    """Safetensors file to be written: its contents, size and bytes.
 
     Args:
         arrays: arrays by name: anything with `shape` and `dtype` that NumPy can read.
-        metadata: texts by name; the SHA-256 of all arrays is added to them.
+        metadata: strings by name; the SHA-256 of all arrays is added.
 
     Raises:
-        ArgumentError: an array's type has no place in the format.
+        ArgumentError: the format does not support an array's dtype.
     """
 
     def __init__(self, arrays: dict[str, Any], metadata: dict[str, str]) -> None:
-        # The largest elements first, so that every array begins at a multiple of its
-        # element's size; the header keeps the order given.
+        # Largest dtypes first, so that each array is aligned to its item size. The
+        # header keeps the given order.
         self.arrays = sorted(
             arrays.items(), key=lambda item: -np.dtype(item[1].dtype).itemsize
         )
-        places: dict[str, list[int]] = {}
+        offsets: dict[str, list[int]] = {}
         end = 0
         for name, array in self.arrays:
             begin, end = end, end + _size(array)
-            places[name] = [begin, end]
+            offsets[name] = [begin, end]
         self.metadata = metadata
         self.entries = {
             name: {
                 "dtype": _type_name(name, array.dtype),
                 "shape": list(array.shape),
-                "data_offsets": places[name],
+                "data_offsets": offsets[name],
             }
             for name, array in arrays.items()
         }
@@ -78,14 +78,14 @@ class SafetensorsFile:
     def write(self, file: BufferedWriter) -> None:
         """Write all bytes from the beginning of a file.
 
-        The checksum stands in front of what it is of, so the header is written twice.
+        The header contains the checksum of the arrays after it, so it is written twice.
         """
         file.write(self._header(_NO_CHECKSUM))
         digest = Checksum()
         for _, array in self.arrays:
             dtype = np.dtype(array.dtype).newbyteorder("<")
             flat = np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8)
-            for chunk in chunks(flat.data):
+            for chunk in split_chunks(flat.data):
                 digest.update(chunk)
                 file.write(chunk)
         file.seek(0)
@@ -106,7 +106,7 @@ def _type_name(name: str, dtype: Any) -> str:
     known = _NAMES.get(np.dtype(dtype).newbyteorder("<"))
     if known is None:
         raise ArgumentError(
-            f"{name!r} of type {np.dtype(dtype).name} can't be written: safetensors "
-            "files have no place for it. Cast it to float32 first."
+            f"{name!r} of type {np.dtype(dtype).name} cannot be written: the "
+            "safetensors format does not support it. Cast it to float32 first."
         )
     return known

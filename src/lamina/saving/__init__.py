@@ -1,4 +1,4 @@
-"""Model files: whole models in `.keras`, weights in `.weights.h5`, `.safetensors`."""
+"""Saving and loading of models, weights and serializable objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A `.keras` file: a zip of known members, none of which is trusted."""
+"""Reader of untrusted `.keras` files."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ SIGNATURE = b"PK\3\4"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"
 MAX_MEMBERS = 10_000
-# What Keras writes is not compressed at all; people who repack a file compress text.
+# Keras writes members uncompressed; a repacked archive may compress them.
 _MAX_RATIO = 100
 _RATIO_COUNTS_FROM = 2**20
-_BROKEN = (
+_ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -48,15 +48,16 @@ _BROKEN = (
 
 
 class Archive:
-    """The members of a `.keras` file, read within bounds.
+    """Bounded reader of the members of a `.keras` file.
 
-    A member is a stretch of the file, or, if it is compressed, of memory.
+    A stored member is read from the file, a compressed one from memory.
 
     Args:
         file: the file, open for reading.
 
     Raises:
-        FileFormatError: it is no zip, or holds what a model file doesn't.
+        FileFormatError: the file is not a zip archive, or has members that model files
+            do not have.
     """
 
     def __init__(self, file: BufferedReader) -> None:
@@ -66,47 +67,48 @@ class Archive:
             with zipfile.ZipFile(BoundedReader(file)) as archive:
                 infos = archive.infolist()
         except FileFormatError as error:
-            raise FileFormatError(f"{self.what} was not read. {error}") from None
-        except _BROKEN as error:
+            raise FileFormatError(f"{self.what} cannot be read. {error}") from None
+        except _ZIP_ERRORS as error:
             raise FileFormatError(
-                f"{self.what} is no `.keras` file: it can't be read as a zip ({error})."
+                f"{self.what} is not a `.keras` file: it cannot be read as a zip "
+                f"archive ({error})."
             ) from None
         self.members = {info.orig_filename: info for info in infos}
-        self._check(infos)
+        self._check_members(infos)
         self.hashes: dict[str, Any] = {}
         self.metadata = self.json(METADATA) if METADATA in self.members else {}
         self.hashes = self.metadata.get("sha256", {})
         if not isinstance(self.hashes, dict):
-            raise self._damaged(METADATA, "its checksums are no dictionary")
+            raise self._damaged(METADATA, "its checksums must be a dictionary")
 
     def json(self, name: str) -> dict[str, Any]:
-        """The dictionary that a member holds as JSON."""
+        """Read a member as a JSON dictionary."""
         region = self.region(name, MAX_BYTES)
         return read_json(region.read(0, region.size), f"{name} in {self.what}")
 
-    def region(self, name: str, most: int | None = None) -> ByteRange:
-        """A member's bytes, found to be those that were written.
+    def region(self, name: str, max_size: int | None = None) -> ByteRange:
+        """Return the byte range of a member after verifying its checksum.
 
         Args:
-            name: the member.
-            most: how many bytes are too many.
+            name: name of the member.
+            max_size: largest allowed number of bytes.
 
         Raises:
-            FileFormatError: there is no such member, or it is damaged.
+            FileFormatError: there is no such member, it is too large or damaged.
         """
         info = self.members.get(name)
         if info is None:
-            raise FileFormatError(f"{self.what} is no model file: {name} is not in it.")
-        if most is not None and info.file_size > most:
-            raise self._damaged(name, f"it has more than {readable_size(most)}")
+            raise FileFormatError(f"{self.what} is not a model file: it has no {name}.")
+        if max_size is not None and info.file_size > max_size:
+            raise self._damaged(name, f"it is larger than {readable_size(max_size)}")
         region = ByteRange(self.file, self.what, self._start(info), info.compress_size)
         if info.compress_type == zipfile.ZIP_DEFLATED:
-            region = self._unpacked(region, info)
+            region = self._decompress(region, info)
         region.what = f"{name} in {self.what}"
         self._verify(region, info)
         return region
 
-    def _check(self, infos: list[zipfile.ZipInfo]) -> None:
+    def _check_members(self, infos: list[zipfile.ZipInfo]) -> None:
         if len(infos) > MAX_MEMBERS:
             raise FileFormatError(
                 f"{self.what} has {len(infos):,} members; at most {MAX_MEMBERS:,} are "
@@ -120,36 +122,36 @@ class Archive:
         unpacked = sum(info.file_size for info in packed)
         if unpacked > config.memory_limit():
             raise FileFormatError(
-                f"{self.what} would unpack to {readable_size(unpacked)}, and the limit "
+                f"{self.what} would unpack to {readable_size(unpacked)}, but the limit "
                 f"is {readable_size(config.memory_limit())}, the memory of this "
-                "machine. Pack it without compression, or call "
+                "machine. Write it without compression, or call "
                 "`lamina.config.set_memory_limit(bytes)`."
             )
         for info in infos:
-            problem = _problem(info)
+            problem = _find_problem(info)
             if problem:
                 raise self._damaged(info.orig_filename, problem)
 
     def _start(self, info: zipfile.ZipInfo) -> int:
-        """Where a member's bytes begin, behind a header that must agree."""
+        """Check a member's local header and return the offset of its bytes."""
         whole = ByteRange(self.file, self.what)
-        head = whole.read(info.header_offset, 30)
-        length, extra = struct.unpack("<2H", head[26:])
+        header = whole.read(info.header_offset, 30)
+        length, extra = struct.unpack("<2H", header[26:])
         name = whole.read(info.header_offset + 30, length)
         encoding = "utf-8" if info.flag_bits & 0x800 else "cp437"
         expected = info.orig_filename.encode(encoding, "replace")
-        if not head.startswith(SIGNATURE) or name != expected:
+        if not header.startswith(SIGNATURE) or name != expected:
             raise self._damaged(info.orig_filename, "its two headers disagree")
         return info.header_offset + 30 + length + extra
 
-    def _unpacked(self, region: ByteRange, info: zipfile.ZipInfo) -> ByteRange:
-        packed = region.read(0, region.size)
+    def _decompress(self, region: ByteRange, info: zipfile.ZipInfo) -> ByteRange:
+        compressed = region.read(0, region.size)
         try:
-            data = zlib.decompressobj(-15).decompress(packed, info.file_size + 1)
+            data = zlib.decompressobj(-15).decompress(compressed, info.file_size + 1)
         except zlib.error as error:
             raise self._damaged(info.orig_filename, str(error)) from None
         if len(data) != info.file_size:
-            raise self._damaged(info.orig_filename, "its size is not what it says")
+            raise self._damaged(info.orig_filename, "its size is not the declared one")
         return ByteRange(BytesIO(data), self.what)
 
     def _verify(self, region: ByteRange, info: zipfile.ZipInfo) -> None:
@@ -158,53 +160,53 @@ class Archive:
             crc = 0
             for chunk in region.chunks():
                 crc = zlib.crc32(chunk, crc)
-            same = crc == info.CRC
+            is_valid = crc == info.CRC
         else:
             digest = hashlib.sha256()
             for chunk in region.chunks():
                 digest.update(chunk)
-            same = digest.hexdigest() == expected
-        if not same:
+            is_valid = digest.hexdigest() == expected
+        if not is_valid:
             raise self._damaged(
                 info.orig_filename,
-                "its checksum is not the one noted when it was written, so it was "
-                "changed or the copy is bad",
+                "its checksum is not the one recorded when it was written, so the file "
+                "was changed or damaged",
             )
 
     def _damaged(self, name: str, problem: str) -> FileFormatError:
         return FileFormatError(
-            f"{self.what} was not read because of its member {name!r}: {problem}."
+            f"{self.what} cannot be read because of its member {name!r}: {problem}."
         )
 
 
 def leads_out(name: str) -> bool:
-    """Whether a name could mean a place outside of the folder that it is in."""
+    """Return whether a name may refer to a path outside its folder."""
     parts = name.removesuffix("/").split("/")
     return bool(re.search(r"[\\:\0]", name) or {"", ".", ".."} & set(parts))
 
 
-def _problem(info: zipfile.ZipInfo) -> str:
-    """What is wrong with a member, or an empty string."""
+def _find_problem(info: zipfile.ZipInfo) -> str:
+    """Describe what is wrong with a member, or return an empty string."""
     name, mode = info.orig_filename, info.external_attr >> 16
     if leads_out(name):
-        return "its name leads out of the file"
+        return "its name leads out of the archive"
     if name not in (CONFIG, METADATA, WEIGHTS) and not name.startswith(ASSETS):
-        return "model files have no such member"
+        return "it is not a member of model files"
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG) and not name.endswith("/"):
         return "it is a link or a device"
     if info.flag_bits & 1:
         return "it is encrypted"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "it is compressed in an uncommon way"
+        return "its compression method is not supported"
     if (
         info.compress_type == zipfile.ZIP_STORED
         and info.file_size != info.compress_size
     ):
-        return "its size is not what it says"
-    most = max(_MAX_RATIO * info.compress_size, _RATIO_COUNTS_FROM)
-    if info.file_size > most:
+        return "its size is not the declared one"
+    max_size = max(_MAX_RATIO * info.compress_size, _RATIO_COUNTS_FROM)
+    if info.file_size > max_size:
         return (
-            f"it says that {readable_size(info.compress_size)} unpack to "
-            f"{readable_size(info.file_size)}. Pack it without compression"
+            f"it declares that {readable_size(info.compress_size)} unpack to "
+            f"{readable_size(info.file_size)}. Write it without compression"
         )
     return ""

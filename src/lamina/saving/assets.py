@@ -1,6 +1,6 @@
-"""Files that a user's layers put beside their variables, such as lists of words.
+"""Asset files of user-defined layers, such as vocabularies.
 
-They are members `assets/<the layer's place>/...` of a `.keras` file, as in Keras.
+They are stored as members `assets/<layer path>/...` of a `.keras` file, as in Keras.
 """
 
 from __future__ import annotations
@@ -24,90 +24,93 @@ _CHUNK = 2**20
 
 
 class SavedAssets:
-    """What modules write when they are asked to save their assets.
+    """Asset files that modules write into a temporary folder.
 
-    They write into a temporary folder, which is there as long as this object.
+    The folder is deleted when this object is garbage-collected.
 
     Args:
-        modules: what `saved_modules` returned.
+        modules: pairs of path and module from `saved_modules`.
 
     Raises:
-        ArgumentError: a module writes something that a file has no place for.
+        ArgumentError: a module writes a link, an unsafe file name or too many files.
     """
 
     def __init__(self, modules: Iterable[tuple[str, Any]]) -> None:
         self.files: dict[str, Path] = {}
-        makers = [(path, m) for path, m in modules if hasattr(m, "save_assets")]
-        if not makers:
+        writers = [(path, m) for path, m in modules if hasattr(m, "save_assets")]
+        if not writers:
             return
         base = Path(mkdtemp(prefix="lamina_"))
         weakref.finalize(self, shutil.rmtree, base, ignore_errors=True)
-        for path, module in makers:
+        for path, module in writers:
             (base / path).mkdir(parents=True, exist_ok=True)
             module.save_assets(str(base / path))
         for found in sorted(base.rglob("*")):
             name = ASSETS + found.relative_to(base).as_posix()
             if found.is_symlink() or not (found.is_file() or found.is_dir()):
-                raise ArgumentError(f"{name}: `save_assets` may write files, no links.")
+                raise ArgumentError(
+                    f"{name}: `save_assets` must write plain files, not links."
+                )
             if leads_out(name):
                 raise ArgumentError(
-                    f"{name!r}: `save_assets` gave a file a name that is not one on "
-                    "every machine. Leave out colons and backslashes."
+                    f"{name!r}: the file name that `save_assets` used is not valid on "
+                    "every operating system. Use no colons or backslashes."
                 )
             if found.is_file():
                 self.files[name] = found
         if len(self.files) > MAX_MEMBERS - 3:
             raise ArgumentError(
                 f"`save_assets` wrote {len(self.files):,} files; a model file has at "
-                f"most {MAX_MEMBERS:,} members. Put them together in one."
+                f"most {MAX_MEMBERS:,} members. Combine the files into one."
             )
 
     @property
     def size(self) -> int:
-        """How many bytes they have together."""
+        """Total size in bytes."""
         return sum(file.stat().st_size for file in self.files.values())
 
     @staticmethod
     def chunks(file: Path) -> Iterator[bytes]:
-        """A file's bytes, some at a time."""
+        """Yield a file's bytes in chunks."""
         with file.open("rb") as opened:
             while chunk := opened.read(_CHUNK):
                 yield chunk
 
 
 def load_assets(root: Module, contents: Archive) -> None:
-    """Let the modules that can load assets have those of the file.
+    """Unpack assets and pass them to the modules that can load them.
 
-    Only what belongs to such a module, which is the user's, is unpacked: below a new
-    folder that nobody else may enter, and that is gone afterwards.
+    Only the assets of modules with a `load_assets` method are unpacked, into a private
+    temporary folder that is deleted afterwards.
 
     Raises:
-        FileFormatError: a member can't be unpacked.
+        FileFormatError: a member cannot be unpacked.
     """
     names = [n for n in contents.members if n.startswith(ASSETS) and n[-1] != "/"]
-    takers: list[tuple[str, Any]] = []
+    readers: list[tuple[str, Any]] = []
     wanted: set[str] = set()
     for path, module in saved_modules(root):
-        own = {n for n in names if n.startswith(f"{ASSETS}{path}/".replace("//", "/"))}
-        if own and hasattr(module, "load_assets"):
-            takers.append((path, module))
-            wanted |= own
-    if not takers:
+        prefix = f"{ASSETS}{path}/".replace("//", "/")
+        members = {n for n in names if n.startswith(prefix)}
+        if members and hasattr(module, "load_assets"):
+            readers.append((path, module))
+            wanted |= members
+    if not readers:
         return
     with TemporaryDirectory(prefix="lamina_") as folder:
-        _require_room(folder, sum(contents.members[n].file_size for n in wanted))
+        _check_disk_space(folder, sum(contents.members[n].file_size for n in wanted))
         for name in sorted(wanted):
             _unpack(contents, name, Path(folder))
-        for path, module in takers:
+        for path, module in readers:
             module.load_assets(str(Path(folder, path)))
 
 
-def _require_room(folder: str, size: int) -> None:
+def _check_disk_space(folder: str, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if size > free:
         raise FileFormatError(
-            f"The model's assets take {readable_size(size)}, and the disk of temporary "
-            f"files has {readable_size(free)} left."
+            f"The model's assets need {readable_size(size)}, but the disk of "
+            f"temporary files has {readable_size(free)} free."
         )
 
 
@@ -122,6 +125,6 @@ def _unpack(contents: Archive, name: str, folder: Path) -> None:
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(
-            f"The member {name[:200]!r} of {contents.what} can't be unpacked: "
+            f"The member {name[:200]!r} of {contents.what} cannot be unpacked: "
             f"{error.strerror or error}."
         ) from None

@@ -1,4 +1,4 @@
-"""Whole models in `.keras` files, which are Keras's too."""
+"""Saving and loading of whole models in the `.keras` format."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.byte_range import ByteRange
 from lamina.io.checksum import Checksum
 from lamina.io.files import (
-    HDF5,
+    HDF5_SUFFIXES,
+    atomic_write,
+    check_target,
     is_legacy_hdf5,
-    note_legacy,
     open_file,
-    replacing,
-    target,
+    warn_legacy_format,
 )
 from lamina.io.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
 from lamina.io.hdf5_write import HDF5File
@@ -42,7 +42,7 @@ from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
 from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.legacy.h5 import load_legacy_model
 from lamina.saving.legacy.write import legacy_model_file, require_architecture
-from lamina.saving.loading import checked_records, read_weights
+from lamina.saving.loading import read_weights, validate_records
 from lamina.saving.restore import Restorer, build_configs, call_specs
 from lamina.saving.weights import (
     KERAS_VERSION,
@@ -57,10 +57,10 @@ from lamina.training.trainer import Trainer
 
 __all__ = ["load_model", "prepare_model", "save_model"]
 
-# What a model may need besides the weights in its file: the sums of its metrics.
+# Memory allowance for variables that are not in the file, such as metric state.
 _UNSAVED_BYTES = 2**26
-_LARGEST_ITEM = 8
-_ENDINGS = (".keras", *HDF5)
+_MAX_ITEMSIZE = 8
+_SUFFIXES = (".keras", *HDF5_SUFFIXES)
 
 
 @filter_traceback
@@ -72,28 +72,28 @@ def save_model(
     include_optimizer: bool = True,
     **kwargs: Any,
 ) -> None:
-    """Write architecture, weights, compile arguments and optimizer to a file.
+    """Save a model to a file: architecture, weights, compile arguments and optimizer.
 
-    Whatever happens meanwhile, the path holds the old file or the whole new one. With
-    each member goes its SHA-256 checksum.
+    The file is written atomically: after an error or interruption, the path holds the
+    old file or the complete new one. Each member has a SHA-256 checksum.
 
     Args:
         model: a model whose weights exist.
-        filepath: a path that ends in `.keras`, or in `.h5` or `.hdf5` for the layout of
-            Keras 2, which holds a stack or graph of layers.
+        filepath: a path that ends in `.keras`, or in `.h5` or `.hdf5` for the Keras 2
+            layout, which supports Sequential and functional models.
         overwrite: whether an existing file may be replaced.
-        zipped: must not be false: a model is one file, written whole or not at all.
-        include_optimizer: whether the file says how the model was compiled and holds
-            the optimizer's state; without, it is for predicting.
-        kwargs: `save_format`, of which the ending of `filepath` decides.
+        zipped: must not be false: the file is written atomically as one archive.
+        include_optimizer: whether to save the compile arguments and the optimizer's
+            state. Without them, the loaded model can only predict.
+        kwargs: `save_format`; deprecated, the suffix of `filepath` selects the format.
 
     Raises:
-        ArgumentError: the path has another ending, or exists without `overwrite`, or
-            the model's layers are connected by a `call` and the path ends in `.h5`.
-        SaveError: the disk is full, or the folder can't be written to.
+        ArgumentError: the suffix is unknown, the file exists and `overwrite` is false,
+            or a subclassed model is saved to an `.h5` file.
+        SaveError: the disk is full, or the folder cannot be written to.
     """
     _check_options(filepath, kwargs)
-    note_legacy(filepath, ".keras")
+    warn_legacy_format(filepath, ".keras")
     prepare_model(model, filepath, overwrite, zipped, include_optimizer)()
 
 
@@ -105,85 +105,84 @@ def prepare_model(
     zipped: bool | None = None,
     include_optimizer: bool = True,
 ) -> Callable[[], None]:
-    """What `save_model` does, but for writing: that is left to the result.
+    """Snapshot a model and return the function that writes it to the file.
 
-    Training may go on meanwhile, and in another thread than the one that writes.
+    Training may continue in another thread while that function runs.
     """
     if zipped is False:
         raise ArgumentError(
-            "lamina writes a model as one file, which is there whole or not at all; a "
-            "folder can't be replaced in one go. Leave out `zipped`; `unzip` shows "
-            "what is inside."
+            "save_model: zipped=False is not supported, because a folder cannot be "
+            "replaced atomically. Remove `zipped`; use `unzip` to inspect the file."
         )
-    path = target(filepath, _ENDINGS, overwrite)
+    path = check_target(filepath, _SUFFIXES, overwrite)
     if is_legacy_hdf5(path):
         require_architecture(model)
-        contents = legacy_model_file(model, _config(model, include_optimizer))
-        return partial(_write, path, contents)
+        contents = legacy_model_file(model, _model_config(model, include_optimizer))
+        return partial(_write_hdf5, path, contents)
     if path.name.endswith(".weights.h5"):
         raise ArgumentError(
-            f"{str(path)!r} is the name of a file of weights. Call "
-            "`model.save_weights(path)`, or end the name in `.keras`."
+            f"save_model: the suffix of {str(path)!r} is for weights only. Call "
+            "`model.save_weights(path)`, or use the suffix `.keras`."
         )
     skip = set() if include_optimizer else optimizer_names(model)
-    config = json.dumps(_config(model, include_optimizer)).encode()
+    config = json.dumps(_model_config(model, include_optimizer)).encode()
     modules = list(saved_modules(model))
-    kept = list(module_variables(modules, skip))
-    weights, assets = weights_file(kept), SavedAssets(modules)
+    states = list(module_variables(modules, skip))
+    weights, assets = weights_file(states), SavedAssets(modules)
     metadata = {
         "keras_version": KERAS_VERSION,
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
         "build_configs": build_configs(modules),
         "calls": call_specs(modules),
-        "variables": variable_records(kept),
-        "optimizers": optimizer_orders(kept),
+        "variables": variable_records(states),
+        "optimizers": optimizer_orders(states),
     }
 
     def write() -> None:
         size = weights.size + len(config) + assets.size
-        with replacing(path, size) as file, zipfile.ZipFile(file, "w") as contents:
+        with atomic_write(path, size) as file, zipfile.ZipFile(file, "w") as contents:
             hashes = {
-                CONFIG: _add(contents, CONFIG, [config], len(config)),
-                WEIGHTS: _add(contents, WEIGHTS, weights, weights.size),
+                CONFIG: _add_member(contents, CONFIG, [config], len(config)),
+                WEIGHTS: _add_member(contents, WEIGHTS, weights, weights.size),
             }
-            for name, found in assets.files.items():
-                pieces = assets.chunks(found)
-                hashes[name] = _add(contents, name, pieces, found.stat().st_size)
+            for name, asset in assets.files.items():
+                pieces = assets.chunks(asset)
+                hashes[name] = _add_member(contents, name, pieces, asset.stat().st_size)
             text = json.dumps({**metadata, "sha256": hashes}).encode()
-            _add(contents, METADATA, [text], len(text))
+            _add_member(contents, METADATA, [text], len(text))
 
     return write
 
 
 def _check_options(filepath: Any, options: dict[str, Any]) -> None:
-    """Refuse options that no release of Keras has, or a format that is not the file's.
+    """Check the keyword arguments of `save_model`.
 
     Raises:
-        ArgumentError: there is one.
+        ArgumentError: an option is unknown, or `save_format` does not match the suffix.
     """
     unknown = sorted(options.keys() - {"save_format"})
     if unknown:
         raise ArgumentError(
             f"save_model: the following argument(s) are not supported: {unknown}."
         )
-    if options.get("save_format") and not str(filepath).endswith(_ENDINGS):
+    if options.get("save_format") and not str(filepath).endswith(_SUFFIXES):
         raise ArgumentError(
-            "save_model: the `save_format` argument is deprecated; the ending of the "
-            "path says the format. Leave it out, and end the path in `.keras` or "
+            "save_model: the `save_format` argument is deprecated; the suffix of the "
+            "path selects the format. Remove it, and use the suffix `.keras` or "
             f"`.h5`. Received: filepath={str(filepath)!r}."
         )
 
 
-def _write(path: Path, contents: HDF5File) -> None:
-    with replacing(path, contents.size) as file:
+def _write_hdf5(path: Path, contents: HDF5File) -> None:
+    with atomic_write(path, contents.size) as file:
         contents.write(file)
 
 
-def _config(model: Any, include_optimizer: bool) -> dict[str, Any]:
+def _model_config(model: Any, include_optimizer: bool) -> dict[str, Any]:
     if include_optimizer:
         return serialize_once(model)
-    # Asked for, an optimizer may have to say that it can't be written.
+    # Serializing an optimizer may raise an error, so it is detached first.
     compiled, model._compiled = model._compiled, None
     try:
         config = serialize_once(model)
@@ -193,8 +192,10 @@ def _config(model: Any, include_optimizer: bool) -> dict[str, Any]:
     return config
 
 
-def _add(contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int) -> str:
-    """Add a member of known size; returns its checksum."""
+def _add_member(
+    contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int
+) -> str:
+    """Add a member of known size and return its checksum."""
     digest = Checksum()
     info = zipfile.ZipInfo(name, time.localtime()[:6])
     info.file_size = size
@@ -215,24 +216,25 @@ def load_model(
     skip_mismatch: bool = False,
     strict: bool = True,
 ) -> Any:
-    """The model in a `.keras` file, or in an `.h5` file of an older Keras.
+    """Load a model from a `.keras` file, or from an `.h5` file of Keras 1, 2 or 3.
 
     Args:
-        filepath: the file; its content, not its name, says which it is.
-        custom_objects: classes and functions of yours by the name the file uses.
-        compile: whether to compile the model as it was when saved.
-        safe_mode: must be true: no file can make lamina run code.
-        skip_mismatch: whether variables of another shape or type in the file, and
-            those that only one side has, are left as they are.
-        strict: whether a variable that only one side has is an error.
+        filepath: path of the file. The format is detected from its content.
+        custom_objects: your classes and functions, by the names in the file.
+        compile: whether to compile the model with the saved arguments.
+        safe_mode: must be true: lamina never runs code from a file.
+        skip_mismatch: whether to skip variables whose shape or type differs and
+            variables that only the model or only the file has.
+        strict: whether a variable that only the model or only the file has is an
+            error.
 
     Returns:
-        The model; its `load_report` says what was loaded, and what was not.
+        The model. Its `load_report` lists loaded and mismatched variables.
 
     Raises:
-        FileFormatError: the file is no model file, or names something that is
-            neither lamina's nor in `custom_objects`, or its variables are not those
-            of the model that your classes make; the message has a table of them.
+        FileFormatError: the file is not a model file, names a class or function that
+            is neither lamina's nor in `custom_objects`, or its variables do not match
+            the model; the message shows a table of mismatches.
     """
     require_safe(safe_mode)
     with open_file(filepath) as file:
@@ -245,7 +247,7 @@ def load_model(
         contents = Archive(file)
         config = contents.json(CONFIG)
         weights = read_hdf5(contents.region(WEIGHTS))
-        stored = sum(_LARGEST_ITEM * d.size for _, d in weights.datasets())
+        stored = sum(_MAX_ITEMSIZE * d.size for _, d in weights.datasets())
         with (
             untrusted_config(
                 config, f"The model in {contents.what}", stored + _UNSAVED_BYTES,
@@ -254,10 +256,12 @@ def load_model(
             custom_object_scope(custom_objects),
             deferred_init(),
         ):  # fmt: skip
-            return _rebuilt(contents, config, weights, compile, skip_mismatch, strict)
+            return _rebuild_model(
+                contents, config, weights, compile, skip_mismatch, strict
+            )
 
 
-def _rebuilt(
+def _rebuild_model(
     contents: Archive,
     config: dict[str, Any],
     weights: Group,
@@ -269,31 +273,31 @@ def _rebuilt(
     built = config.pop("build_config", None)
     model = deserialize(config)
     _require_model(model)
-    # Keras's files know only the shapes of the model as a whole.
-    notes = contents.metadata
+    metadata = contents.metadata
     shapes, calls, orders = (
-        notes.get(name, {}) for name in ("build_configs", "calls", "optimizers")
+        metadata.get(name, {}) for name in ("build_configs", "calls", "optimizers")
     )
-    records = checked_records(notes)
+    records = validate_records(metadata)
+    # Files of Keras only record the input shape of the whole model.
     restorer = Restorer(model, weights, shapes or {"": built}, calls, records)
     restorer.run()
-    lost: set[str] = set()
+    unmatched: set[str] = set()
     if compile and compiled:
         model.compile_from_config(compiled)
-        lost = restorer.build_optimizers(orders)
-        if re.match(r"3\.\d(\.|$)", str(notes.get("keras_version"))):
-            _part_averages(model.optimizer, weights)
-    _read_vocabularies(contents, model, weights)
+        unmatched = restorer.build_optimizers(orders)
+        if re.match(r"3\.\d(\.|$)", str(metadata.get("keras_version"))):
+            _reorder_averages(model.optimizer, weights)
+    _load_vocabularies(contents, model, weights)
     skip = set() if compile else {*orders, *optimizer_names(model)}
     if skip_mismatch or not strict:
-        skip |= lost
+        skip |= unmatched
     report = read_weights(
         model, weights, skip, skip_mismatch, strict, records, restorer.hint()
     )
     report.mismatches += [
         Mismatch(path, None, dataset.shape)
         for path, dataset in weights.datasets()
-        if path.split("/")[0] in skip & lost
+        if path.split("/")[0] in skip & unmatched
     ]
     model.load_report = report
     load_assets(model, contents)
@@ -301,8 +305,8 @@ def _rebuilt(
     return model
 
 
-def _read_vocabularies(contents: Archive, model: Any, weights: Group) -> None:
-    """Take the vocabularies that Keras keeps in members of their own."""
+def _load_vocabularies(contents: Archive, model: Any, weights: Group) -> None:
+    """Load the vocabularies that Keras stores as assets."""
     for path, module in saved_modules(model):
         name = f"{ASSETS}{path}/vocabulary.txt"
         if name in contents.members and hasattr(module, "read_vocabulary"):
@@ -315,26 +319,27 @@ def _read_vocabularies(contents: Archive, model: Any, weights: Group) -> None:
             )
 
 
-def _part_averages(optimizer: Any, weights: Group) -> None:
-    """Put an optimizer's averages before the sums of its gradients.
+def _reorder_averages(optimizer: Any, weights: Group) -> None:
+    """Move an optimizer's averages before its gradient accumulators.
 
-    Until Keras 3.10 the two stood side by side for each variable of the model.
+    Before Keras 3.10, the two slots alternated for each variable of the model.
     """
     group = weights.group("optimizer/vars")
     names = [v.name for v in getattr(optimizer, "variables", ())]
     averages = [i for i, n in enumerate(names) if n.endswith("_average")]
-    sums = [i for i, n in enumerate(names) if n.endswith("_gradient_accumulator")]
-    if group is None or not averages or not sums:
+    accumulators = [
+        i for i, n in enumerate(names) if n.endswith("_gradient_accumulator")
+    ]
+    if group is None or not averages or not accumulators:
         return
     old = dict(group.members)
-    for k, place in enumerate(
-        [i for pair in zip(averages, sums, strict=True) for i in pair]
-    ):
+    alternating = [i for pair in zip(averages, accumulators, strict=True) for i in pair]
+    for k, index in enumerate(alternating):
         stored = old.get(str(averages[0] + k))
         if stored is not None:
-            group.members[str(place)] = stored
+            group.members[str(index)] = stored
 
 
 def _require_model(value: Any) -> None:
     if not isinstance(value, Trainer):
-        raise FileFormatError(f"The file holds a {type(value).__name__}, no model.")
+        raise FileFormatError(f"The file holds a {type(value).__name__}, not a model.")

@@ -1,4 +1,4 @@
-"""A model's variables compared with those of a file, and given their values."""
+"""Comparison of a model's variables with those of a file, and assignment."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ from lamina.io.load_report import LoadReport, Mismatch
 from lamina.optimizers import Optimizer
 from lamina.saving.weights import module_variables, saved_modules
 
-__all__ = ["arrays_at", "checked_records", "described", "keys_by_name", "read_weights"]
+__all__ = [
+    "datasets_in",
+    "format_error",
+    "match_keys",
+    "read_weights",
+    "validate_records",
+]
 
-_LONGEST = 1000
+_MAX_PATH_CHARS = 1000
 
 
-class _Stored(Mapping[str, np.ndarray]):
-    """The arrays of one module, each read when it is asked for."""
+class _LazyStore(Mapping[str, np.ndarray]):
+    """Mapping of a module's arrays in a file that reads each on access."""
 
     def __init__(self, datasets: dict[str, Dataset]) -> None:
         self.datasets = datasets
@@ -38,23 +44,23 @@ class _Stored(Mapping[str, np.ndarray]):
         return len(self.datasets)
 
 
-class _Owner(NamedTuple):
-    """A module, what it keeps, and what the file has for it under the same keys."""
+class _ModuleState(NamedTuple):
+    """A module with its variables and the arrays in the file, under the same keys."""
 
-    place: str
+    group: str
     module: Any
     values: dict[str, Any]
-    found: dict[str, Dataset]
+    datasets: dict[str, Dataset]
 
-    def rows(self) -> dict[str, Mismatch]:
-        """Each variable of model and file, compared, by key."""
-        if not self.found and isinstance(self.module, SeedGenerator):
-            return {}  # which Keras's files have no states of
-        return {key: self._row(key) for key in {**self.values, **self.found}}
+    def compare(self) -> dict[str, Mismatch]:
+        """Compare each variable of the model with that of the file, by key."""
+        if not self.datasets and isinstance(self.module, SeedGenerator):
+            return {}  # Keras's files do not hold these states.
+        return {key: self._compare_key(key) for key in {**self.values, **self.datasets}}
 
-    def _row(self, key: str) -> Mismatch:
-        value, dataset = self.values.get(key), self.found.get(key)
-        path = value.path if isinstance(value, Variable) else f"{self.place}/{key}"
+    def _compare_key(self, key: str) -> Mismatch:
+        value, dataset = self.values.get(key), self.datasets.get(key)
+        path = value.path if isinstance(value, Variable) else f"{self.group}/{key}"
         array = value if hasattr(value, "dtype") or value is None else np.asarray(value)
         return Mismatch(
             path,
@@ -64,59 +70,64 @@ class _Owner(NamedTuple):
             None if dataset is None else dataset.dtype.name,
         )
 
-    def take(self, keys: Collection[str]) -> None:
-        """Take the file's values for these keys."""
-        if keys and len(keys) == len(self.values) == len(self.found):
-            self.module.load_own_variables(_Stored(self.found))
+    def load(self, keys: Collection[str]) -> None:
+        """Assign the file's values for these keys."""
+        if keys and len(keys) == len(self.values) == len(self.datasets):
+            self.module.load_own_variables(_LazyStore(self.datasets))
             return
         for key in keys:
             if isinstance(self.values[key], Variable):
-                self.values[key].assign(self.found[key].read())
+                self.values[key].assign(self.datasets[key].read())
 
-    def reads_itself(self) -> bool:
-        """Whether a user's method decides what fits, not the rows."""
-        return bool(self.found) and is_user_defined(
+    def has_custom_loading(self) -> bool:
+        """Return whether a user-defined `load_own_variables` reads the arrays."""
+        return bool(self.datasets) and is_user_defined(
             type(self.module), "load_own_variables"
         )
 
-    def read_itself(self) -> str:
-        """Let the user's method take what the file has; returns why it could not.
+    def load_custom(self) -> str:
+        """Call the user-defined method and return its error, or an empty string.
 
-        It may know what an earlier form of its class has written.
+        The method may support files of an earlier version of its class.
         """
         try:
-            self.module.load_own_variables(_Stored(self.found))
+            self.module.load_own_variables(_LazyStore(self.datasets))
         except Exception as error:  # whatever a user's method may raise
             name = f"{type(self.module).__name__}.load_own_variables"
-            return f"{name} did not work: {described(error)}"
+            return f"{name} raised {format_error(error)}"
         return ""
 
 
-def described(error: Exception) -> str:
-    """What kind of error it is and what it says, fit for one line of another."""
+def format_error(error: Exception) -> str:
+    """Format the type and message of an exception on one line."""
     text = "".join(c if c.isprintable() else " " for c in str(error)[:300])
     return f"{type(error).__name__}: {text}"
 
 
-def checked_records(metadata: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the metadata of a file says of its variables.
+def validate_records(metadata: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the records of variables in a file's metadata after checking them.
 
     Raises:
-        FileFormatError: a record has no path that can be shown.
+        FileFormatError: the path in a record is not a printable string.
     """
     records = metadata.get("variables", {})
     for record in records.values() if isinstance(records, dict) else [None]:
         path = record.get("path") if isinstance(record, dict) else None
-        if not isinstance(path, str) or not path.isprintable() or len(path) > _LONGEST:
+        if (
+            not isinstance(path, str)
+            or not path.isprintable()
+            or len(path) > _MAX_PATH_CHARS
+        ):
             raise FileFormatError(
-                "The file is damaged: its record of a variable has no path to show."
+                "The file is damaged: the path in each record of a variable must be a "
+                "printable string."
             )
     return records
 
 
-def arrays_at(file: Group, place: str) -> dict[str, Dataset]:
-    """The arrays in a group of a file, by name."""
-    group = file.group(place)
+def datasets_in(file: Group, path: str) -> dict[str, Dataset]:
+    """Return the arrays in a group of a file, by name."""
+    group = file.group(path)
     members = group.members if group else {}
     return {k: v for k, v in members.items() if isinstance(v, Dataset)}
 
@@ -130,93 +141,94 @@ def read_weights(
     records: Mapping[str, Any] | None = None,
     hint: str = "",
 ) -> LoadReport:
-    """Read all variables of a module and of those below it.
+    """Read the variables of a module and its submodules from a file.
 
-    Everything is compared before anything is changed.
+    All variables are compared before any is changed.
 
     Args:
         root: a module whose variables exist.
-        file: what a file holds.
-        skip: names of attributes to leave as they are.
-        skip_mismatch: whether variables that don't fit are left as they are.
-        strict: whether variables that only one side has are an error.
-        records: what `checked_records` returned.
-        hint: what to say below a table of mismatches.
+        file: root group of the file.
+        skip: names of attributes to leave unchanged.
+        skip_mismatch: whether to skip variables that do not match.
+        strict: whether a variable that only one side has is an error.
+        records: result of `validate_records`.
+        hint: text to show below a table of mismatches.
 
     Raises:
-        FileFormatError: the file's variables are not the module's.
+        FileFormatError: the file's variables do not match the module's.
     """
     known: set[str] = set()
-    fitting: list[tuple[_Owner, list[str]]] = []
-    odd: list[tuple[_Owner, list[Mismatch]]] = []
+    matched: list[tuple[_ModuleState, list[str]]] = []
+    custom: list[tuple[_ModuleState, list[Mismatch]]] = []
     report = LoadReport([], [], hint)
-    for place, module, values in module_variables(
-        saved_modules(root), skip, filled=False
+    for group, module, values in module_variables(
+        saved_modules(root), skip, complete=False
     ):
-        found = arrays_at(file, place)
-        known |= {f"{place}/{key}" for key in found}
-        keys = keys_by_name(place, module, values, records)
-        found = {keys.get(key, key): dataset for key, dataset in found.items()}
-        owner = _Owner(place, module, values, found)
-        rows = owner.rows()
-        wrong = [row for row in rows.values() if row.kind]
-        if wrong and owner.reads_itself():
-            odd.append((owner, list(rows.values())))
+        stored = datasets_in(file, group)
+        known |= {f"{group}/{key}" for key in stored}
+        keys = match_keys(group, module, values, records)
+        stored = {keys.get(key, key): dataset for key, dataset in stored.items()}
+        state = _ModuleState(group, module, values, stored)
+        compared = state.compare()
+        wrong = [item for item in compared.values() if item.kind]
+        if wrong and state.has_custom_loading():
+            custom.append((state, list(compared.values())))
             continue
-        fitting.append((owner, [key for key, row in rows.items() if not row.kind]))
-        report.loaded += [row.path for row in rows.values() if not row.kind]
+        matched.append((state, [k for k, item in compared.items() if not item.kind]))
+        report.loaded += [item.path for item in compared.values() if not item.kind]
         report.mismatches += wrong
     for path, dataset in file.datasets():
-        inner = "/optimizer/" in path
-        if path not in known and path.split("/")[0] not in skip and not inner:
-            row = Mismatch(path, None, dataset.shape, None, dataset.dtype.name)
-            report.mismatches.append(row)
+        is_nested_optimizer = "/optimizer/" in path
+        is_skipped = path.split("/")[0] in skip
+        if path not in known and not is_skipped and not is_nested_optimizer:
+            item = Mismatch(path, None, dataset.shape, None, dataset.dtype.name)
+            report.mismatches.append(item)
     report.require(skip_mismatch, strict)
-    for owner, rows in odd:
-        problem = owner.read_itself()
-        report.hint += f"\n{problem}" if problem else ""
-        report.loaded += (
-            [] if problem else [r.path for r in rows if r.in_file is not None]
-        )
-        report.mismatches += [row for row in rows if row.kind] if problem else []
+    for state, items in custom:
+        problem = state.load_custom()
+        if problem:
+            report.hint += f"\n{problem}"
+            report.mismatches += [item for item in items if item.kind]
+        else:
+            report.loaded += [item.path for item in items if item.in_file is not None]
     report.require(skip_mismatch, strict)
-    for owner, keys in fitting:
-        owner.take(keys)
+    for state, keys in matched:
+        state.load(keys)
     return report
 
 
-def keys_by_name(
-    place: str, module: Any, values: dict[str, Any], records: Mapping[str, Any] | None
+def match_keys(
+    group: str, module: Any, values: dict[str, Any], records: Mapping[str, Any] | None
 ) -> dict[str, str]:
-    """Under which key a user's layer has what the file has under another one.
+    """Map the file's keys of a user-defined layer to the layer's keys, by names.
 
-    A layer's variables are numbered in the order in which they were made, which a
-    change of its class may change; a name that the layer does not know is its own key.
-    Elsewhere, and where the file has no record, keys are the same on both sides.
+    A layer's variables are numbered in creation order, which may change with its class.
+    A name that the layer does not have becomes its key. For other modules, and without
+    records, the result is empty: the keys are the same on both sides.
     """
     methods = ("save_own_variables", "load_own_variables")
-    by_hand = any(is_user_defined(type(module), name) for name in methods)
-    # An optimizer's variables are named after those that it changes.
+    is_custom = any(is_user_defined(type(module), name) for name in methods)
+    # An optimizer's slots are named after the variables that it updates.
     named = is_user_defined(type(module)) and not isinstance(module, Optimizer)
-    if by_hand or not named or not records:
+    if is_custom or not named or not records:
         return {}
     known: dict[str, str] = {}
-    while (key := f"{len(known)}") and (record := records.get(f"{place}/{key}")):
+    while (key := f"{len(known)}") and (record := records.get(f"{group}/{key}")):
         known[key] = record["path"].rpartition("/")[2]
-    ours = _numbered(value.name for value in values.values())
+    ours = _number_repeats(value.name for value in values.values())
     keys = dict(zip(ours, values, strict=True))
-    theirs = zip(known, _numbered(known.values()), strict=True)
+    theirs = zip(known, _number_repeats(known.values()), strict=True)
     return {
         key: keys.get(name, f"{name}:0" if name.isdigit() else name)
         for key, name in theirs
     }
 
 
-def _numbered(names: Iterable[str]) -> list[str]:
-    """Names with a number on those that come again."""
+def _number_repeats(names: Iterable[str]) -> list[str]:
+    """Append a number to repeated names."""
     counts: Counter[str] = Counter()
-    found: list[str] = []
+    numbered: list[str] = []
     for name in names:
-        found.append(f"{name}:{counts[name]}" if counts[name] else name)
+        numbered.append(f"{name}:{counts[name]}" if counts[name] else name)
         counts[name] += 1
-    return found
+    return numbered

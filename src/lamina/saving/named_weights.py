@@ -1,4 +1,4 @@
-"""A model's weights by their names, and names of others turned into them."""
+"""Weights of a model by name, with mapping of names in other files."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.hdf5 import Dataset
 from lamina.io.load_report import LoadReport, Mismatch
 
-__all__ = ["NameMap", "named_weights", "read_named"]
+__all__ = ["NameMap", "load_named_weights", "named_weights"]
 
 _NUMBERED = re.compile(r"(.*?)(?:_(\d+))?")
-# A model's name for an array, or the name and the order that its axes are to have, or
-# nothing for an array that is not wanted.
-Named: TypeAlias = str | tuple[str, Sequence[int]] | None
-NameMap: TypeAlias = Mapping[str, Named] | Callable[[str], Named]
+# Name of the weight in the model, or (name, axes) to transpose the array, or None to
+# skip the array.
+WeightTarget: TypeAlias = str | tuple[str, Sequence[int]] | None
+NameMap: TypeAlias = Mapping[str, WeightTarget] | Callable[[str], WeightTarget]
 
 
 def named_weights(model: Any) -> dict[str, Variable]:
-    """A model's weights, named by the layers that lead to them: `"dense/kernel"`.
+    """Return a model's weights by the path of their layer, such as `"dense/kernel"`.
 
-    A variable's `path` says where it was made, which may have been outside of the
-    model; the names here follow from the model alone. Of equal names, the second ends
-    in `:1`, the third in `:2`.
+    These names depend only on the model, unlike a variable's `path`, which depends on
+    where the variable was created. Repeated names get the suffixes `:1`, `:2`, ...
     """
-    found: dict[str, Variable] = {}
+    named: dict[str, Variable] = {}
     seen: set[int] = set()
 
     def visit(layer: Any, path: str) -> None:
@@ -37,21 +36,21 @@ def named_weights(model: Any) -> dict[str, Variable]:
         for variable in layer.own_weights():
             if id(variable) not in seen:
                 seen.add(id(variable))
-                found[_free(path + variable.name, found)] = variable
+                named[_unique_name(path + variable.name, named)] = variable
         for inner in layer.sublayers():
             visit(inner, f"{path}{inner.name}/")
 
     visit(model, "")
-    return found
+    return named
 
 
-def _free(name: str, taken: Mapping[str, Any]) -> str:
+def _unique_name(name: str, taken: Mapping[str, Any]) -> str:
     numbered = (f"{name}:{i}" if i else name for i in range(len(taken) + 1))
     return next(n for n in numbered if n not in taken)
 
 
-class _Found(NamedTuple):
-    """An array of the file, and the order that its axes are to have."""
+class _FileArray(NamedTuple):
+    """Array of the file, with an optional permutation of its axes."""
 
     dataset: Dataset
     axes: tuple[int, ...] | None
@@ -66,37 +65,37 @@ class _Found(NamedTuple):
         return values if self.axes is None else values.transpose(self.axes)
 
 
-def read_named(
+def load_named_weights(
     model: Any,
     arrays: Mapping[str, Dataset],
     name_map: NameMap | None = None,
     skip_mismatch: bool = False,
     strict: bool = True,
 ) -> LoadReport:
-    """Give a model's weights the arrays of their names.
+    """Assign arrays to the weights of the same names.
 
-    Everything is compared before anything is changed.
+    All arrays are compared before any weight is changed.
 
     Args:
         model: a model whose weights exist.
         arrays: arrays of a file, by name.
-        name_map: what the file's names are in the model.
-        skip_mismatch: whether weights that don't fit are left as they are.
-        strict: whether weights that only one side has are an error.
+        name_map: map from names in the file to names in the model.
+        skip_mismatch: whether to skip weights that do not match.
+        strict: whether a weight that only one side has is an error.
 
     Raises:
-        FileFormatError: the arrays are not the model's weights.
-        ArgumentError: `name_map` does not lead to weights of the model.
+        FileFormatError: the arrays do not match the model's weights.
+        ArgumentError: `name_map` returns a name that the model does not have.
     """
-    wanted = named_weights(model)
+    weights = named_weights(model)
     if name_map is None:
-        names = _matched(list(arrays), list(wanted))
-        found = {names[n]: _Found(array, None) for n, array in arrays.items()}
+        names = _match_names(list(arrays), list(weights))
+        found = {names[n]: _FileArray(array, None) for n, array in arrays.items()}
     else:
-        found = _mapped(arrays, name_map, list(wanted))
+        found = _apply_name_map(arrays, name_map, list(weights))
     report = LoadReport([], [])
-    for name in {**wanted, **found}:
-        in_model = wanted[name].shape if name in wanted else None
+    for name in {**weights, **found}:
+        in_model = weights[name].shape if name in weights else None
         in_file = found[name].shape if name in found else None
         if in_model == in_file:
             report.loaded.append(name)
@@ -104,25 +103,25 @@ def read_named(
             report.mismatches.append(Mismatch(name, in_model, in_file))
     report.require(skip_mismatch, strict)
     for name in report.loaded:
-        wanted[name].assign(found[name].read())
+        weights[name].assign(found[name].read())
     return report
 
 
-def _matched(names: list[str], wanted: list[str]) -> dict[str, str]:
-    """What a file's names are in the model.
+def _match_names(names: list[str], weight_names: list[str]) -> dict[str, str]:
+    """Map a file's names to the model's names.
 
-    Names made by counting differ from one process to another: `dense_3` may have been
-    `dense`. So if the names differ, but only in such numbers, then their order counts.
+    Automatic names depend on the process: `dense_3` may have been `dense`. If the names
+    differ only in such numbers, they are matched by order.
     """
-    if set(names) != set(wanted):
-        theirs, ours = _by_order(names), _by_order(wanted)
+    if set(names) != set(weight_names):
+        theirs, ours = _index_by_order(names), _index_by_order(weight_names)
         if theirs.keys() == ours.keys():
             return {name: ours[key] for key, name in theirs.items()}
     return {name: name for name in names}
 
 
-def _by_order(names: list[str]) -> dict[tuple[str, int], str]:
-    """Names by what they are without numbers, and their place among those alike."""
+def _index_by_order(names: list[str]) -> dict[tuple[str, int], str]:
+    """Index names by their base without numbers and their rank among equal bases."""
     alike: dict[str, list[tuple[list[int], str]]] = {}
     for name in names:
         parts = [_NUMBERED.fullmatch(part) for part in name.split("/")]
@@ -130,35 +129,35 @@ def _by_order(names: list[str]) -> dict[tuple[str, int], str]:
         numbers = [int(part[2] or 0) for part in parts if part]
         alike.setdefault(base, []).append((numbers, name))
     return {
-        (base, place): name
-        for base, found in alike.items()
-        for place, (_, name) in enumerate(sorted(found))
+        (base, rank): name
+        for base, numbered in alike.items()
+        for rank, (_, name) in enumerate(sorted(numbered))
     }
 
 
-def _mapped(
-    arrays: Mapping[str, Dataset], name_map: NameMap, wanted: list[str]
-) -> dict[str, _Found]:
-    """The arrays under the names that a user's map gives them."""
-    found: dict[str, _Found] = {}
+def _apply_name_map(
+    arrays: Mapping[str, Dataset], name_map: NameMap, weight_names: list[str]
+) -> dict[str, _FileArray]:
+    """Rename arrays by a user's map."""
+    found: dict[str, _FileArray] = {}
     sources: dict[str, str] = {}
     for theirs, array in arrays.items():
         given = name_map(theirs) if callable(name_map) else name_map.get(theirs, theirs)
         if given is None:
             continue
         name, axes = _name_and_axes(theirs, given, len(array.shape))
-        if name not in wanted and given != theirs:
+        if name not in weight_names and given != theirs:
             raise ArgumentError(
-                f"`name_map` gives {theirs!r} the name {name!r}, which is no weight of "
-                f"the model.{did_you_mean(name, wanted)} Its weights are named by the "
-                "layers that lead to them, such as 'encoder/dense/kernel'."
+                f"`name_map` maps {theirs!r} to {name!r}, which is not a weight of the "
+                f"model.{did_you_mean(name, weight_names)} Weights are named by the "
+                "path of their layer, such as 'encoder/dense/kernel'."
             )
         if name in found:
             raise ArgumentError(
-                f"`name_map` gives {sources[name]!r} and {theirs!r} the same name, "
-                f"{name!r}. Let it be None for the one that is not wanted."
+                f"`name_map` maps both {sources[name]!r} and {theirs!r} to {name!r}. "
+                "Map the one to skip to None."
             )
-        found[name], sources[name] = _Found(array, axes), theirs
+        found[name], sources[name] = _FileArray(array, axes), theirs
     return found
 
 
@@ -174,6 +173,7 @@ def _name_and_axes(
     except (TypeError, ValueError):
         pass
     raise ArgumentError(
-        f"`name_map` must give {theirs!r} a name, a name and the order of its {ndim} "
-        f"axes such as ('dense/kernel', (1, 0)), or None. Received: {given!r}."
+        f"`name_map` must map {theirs!r} to a name, to (name, axes) with a permutation "
+        f"of range({ndim}), such as ('dense/kernel', (1, 0)), or to None. Received: "
+        f"{given!r}."
     )

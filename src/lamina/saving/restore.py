@@ -1,8 +1,7 @@
-"""Making a model's variables: those that its file records, before it gives values.
+"""Creation of the variables that a model had when it was saved.
 
-What a layer's constructor has not made, the layer's own code makes as it did when it
-was first built or called, for the shapes and arguments that the file tells. What that
-leaves out, because some other method made it, is made from the file's record of it.
+Layers are built, or called on placeholders, with the shapes and arguments in the file.
+Variables that other methods of a layer created are made from the file's records.
 """
 
 from __future__ import annotations
@@ -18,43 +17,43 @@ from lamina.io.hdf5 import Group
 from lamina.layers import Layer
 from lamina.layers.base.call_spec import CallSpec
 from lamina.optimizers import Optimizer
-from lamina.saving.loading import arrays_at, described, keys_by_name
+from lamina.saving.loading import datasets_in, format_error, match_keys
 from lamina.saving.weights import module_variables, saved_modules
 
 __all__ = ["Restorer", "build_configs", "call_specs"]
 
 
 def build_configs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The shapes that each module was built for, by its path."""
-    found: dict[str, Any] = {}
+    """Collect the build config of each module, by its path."""
+    configs: dict[str, Any] = {}
     for path, module in modules:
-        get = getattr(module, "get_build_config", None)
-        shapes = get() if get else None
+        get_config = getattr(module, "get_build_config", None)
+        shapes = get_config() if get_config else None
         if shapes is not None:
-            found[path] = serialize(shapes)
-    return found
+            configs[path] = serialize(shapes)
+    return configs
 
 
 def call_specs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """How each layer of a user's own was first called, by its path."""
-    found: dict[str, Any] = {}
+    """Collect the first call of each user-defined layer, by its path."""
+    configs: dict[str, Any] = {}
     for path, module in modules:
         call = vars(module).get("_first_call")
         config = call.get_config() if call else None
         if config is not None:
-            found[path] = config
-    return found
+            configs[path] = config
+    return configs
 
 
 class Restorer:
-    """Gives a model the variables that its file records.
+    """Builder of the variables that a file records for a model.
 
     Args:
         root: the model, made from its config.
-        file: the arrays of the file.
-        shapes: what `build_configs` returned.
-        calls: what `call_specs` returned.
-        records: what `variable_records` returned, as `checked_records` lets it pass.
+        file: root group of the file.
+        shapes: result of `build_configs`.
+        calls: result of `call_specs`.
+        records: result of `validate_records`.
     """
 
     def __init__(
@@ -69,54 +68,58 @@ class Restorer:
         self.records = records
         self.calls = {path: CallSpec.from_config(call) for path, call in calls.items()}
         self.failed: dict[str, Exception] = {}
-        self.places: dict[str, Any] = {}
+        self.by_location: dict[str, Any] = {}
 
     def run(self) -> None:
-        """Make what is missing.
+        """Create the missing variables.
 
-        First what a user's `build` makes, which may build what is inside. Of the rest,
-        what is inside is built first, so that it has the shapes that it had, whatever
-        the module around it would call it with. Building can bring forth modules.
+        User-defined `build` methods run first, as they may build sublayers. The other
+        modules are built from the inside out, so that each uses its recorded shapes
+        rather than those its parent passes. Building can create further modules.
         """
         for path, module in saved_modules(self.root):
             if is_user_defined(type(module), "build") and not module.built:
                 self._build(path, module)
-        before, modules = 0, list(saved_modules(self.root))
-        while len(modules) > before:
+        built_count, modules = 0, list(saved_modules(self.root))
+        while len(modules) > built_count:
             for path, module in reversed(modules):
                 self._build(path, module)
-            before, modules = len(modules), list(saved_modules(self.root))
+            built_count, modules = len(modules), list(saved_modules(self.root))
         for path, module in modules:
-            self._fill(path, module)
+            self._create_recorded(path, module)
         for path, module in reversed(modules):
             if path in self.failed:
                 del self.failed[path]
-                self._repeat(path, module)
+                self._replay_call(path, module)
                 module.built = True
-        for kept in module_variables(saved_modules(self.root), filled=False):
-            keys = keys_by_name(*kept, self.records)
-            theirs = {new: old for old, new in keys.items()}
-            for key, value in kept.values.items():
-                if keys and key not in theirs:
-                    continue  # not in the file
-                place = f"{kept.place}/{theirs.get(key, key)}"
-                self.places[place] = value
-                path = self.records.get(place, {}).get("path", "")
-                # A layer that was built alone does not know what it is part of.
+        self._index_variables()
+
+    def _index_variables(self) -> None:
+        """Find each variable's location in the file and restore its path."""
+        for state in module_variables(saved_modules(self.root), complete=False):
+            keys = match_keys(*state, self.records)
+            stored_keys = {ours: stored for stored, ours in keys.items()}
+            for key, value in state.values.items():
+                if keys and key not in stored_keys:
+                    continue  # The variable is not in the file.
+                location = f"{state.group}/{stored_keys.get(key, key)}"
+                self.by_location[location] = value
+                path = self.records.get(location, {}).get("path", "")
+                # The path of a layer that was built alone lacks its parents.
                 if isinstance(value, Variable) and path.endswith(f"/{value.name}"):
                     value.path = path
 
     def build_optimizers(self, orders: dict[str, list[str]]) -> set[str]:
-        """Give each optimizer the variables, and in the order, that it had.
+        """Build each optimizer for the variables it had, in the same order.
 
         Args:
-            orders: what `optimizer_orders` returned.
+            orders: result of `optimizer_orders`.
 
         Returns:
-            The names of those that changed variables which the model no longer has, so
-            that it can't be told which slot is whose.
+            Names of the optimizers whose slots cannot be matched, because they updated
+            variables that the model no longer has.
         """
-        lost: set[str] = set()
+        unmatched: set[str] = set()
         for path, module in list(saved_modules(self.root)):
             if not isinstance(module, Optimizer):
                 continue
@@ -127,52 +130,56 @@ class Restorer:
                     # The file was written before the first training step.
                     setattr(self.root, path, fresh)
                     continue
-            # Named again and again, one variable could get any number of slots.
+            # Repeated locations would create an unlimited number of slots.
             if not isinstance(order, list) or not 0 < len(order) == len({*order}):
                 continue
-            if not {*order} <= {*self.places}:
-                lost.add(path.split("/")[0])
+            if not {*order} <= {*self.by_location}:
+                unmatched.add(path.split("/")[0])
                 continue
-            variables = [self.places[place] for place in order]
+            variables = [self.by_location[location] for location in order]
             if module.built and "/" not in path:
                 known = {id(v) for v in variables}
-                more = [v for v in module.changed_variables if id(v) not in known]
-                now = zip(module.changed_variables, variables, strict=False)
-                if any(a is not b for a, b in now):
-                    # Slots go by place: they are made anew for the order of the file.
+                added = [v for v in module.changed_variables if id(v) not in known]
+                pairs = zip(module.changed_variables, variables, strict=False)
+                if any(a is not b for a, b in pairs):
+                    # Slots are stored by index, so build them in the file's order.
                     module = type(module).from_config(module.get_config())
                     setattr(self.root, path, module)
-                    variables += more
+                    variables += added
             if not module.built:
                 module.build(variables)
-        return lost
+        return unmatched
 
     def _has_slots(self, path: str, fresh: Optimizer) -> bool:
-        """Return whether the file has more than an optimizer that was never built."""
+        """Return whether the file has more variables than an unbuilt optimizer."""
         return any(
-            len(arrays_at(self.file, f"{path}/{kept.place}")) > len(kept.values)
-            for kept in module_variables(saved_modules(fresh), filled=False)
+            len(datasets_in(self.file, f"{path}/{state.group}")) > len(state.values)
+            for state in module_variables(saved_modules(fresh), complete=False)
         )
 
     def hint(self) -> str:
-        """Why variables may be missing, or an empty text."""
+        """Explain why variables may be missing, or return an empty string."""
         lines = [
-            f"The call of {path!r} could not be repeated: {described(error)}"
+            f"The first call of {path!r} could not be replayed: {format_error(error)}"
             for path, error in list(self.failed.items())[:3]
         ]
         return "\n".join(["", *lines]) if lines else ""
 
     def _build(self, path: str, module: Any) -> None:
-        unbuilt = getattr(module, "built", True) is False
-        called = path in self.calls and path not in self.failed
-        if unbuilt and called and _builds_by_call(type(module)):
-            self._repeat(path, module)
-        elif unbuilt and self.shapes.get(path):
+        is_unbuilt = getattr(module, "built", True) is False
+        can_replay = path in self.calls and path not in self.failed
+        if is_unbuilt and can_replay and _builds_by_call(type(module)):
+            self._replay_call(path, module)
+        elif is_unbuilt and self.shapes.get(path):
             module.build_from_config(self.shapes[path])
-        if called and path not in self.failed and self._lacks_variables(path, module):
-            self._repeat(path, module)
+        if (
+            can_replay
+            and path not in self.failed
+            and self._lacks_variables(path, module)
+        ):
+            self._replay_call(path, module)
 
-    def _repeat(self, path: str, module: Any) -> None:
+    def _replay_call(self, path: str, module: Any) -> None:
         try:
             self.calls[path].repeat(module)
         except FileFormatError:
@@ -181,17 +188,17 @@ class Restorer:
             self.failed[path] = error
 
     def _lacks_variables(self, path: str, module: Any) -> bool:
-        return len(module.own_variables()) < len(arrays_at(self.file, _place(path)))
+        return len(module.own_variables()) < len(datasets_in(self.file, _group(path)))
 
-    def _fill(self, path: str, module: Any) -> None:
-        """Make the variables whose attributes the layer keeps empty."""
+    def _create_recorded(self, path: str, module: Any) -> None:
+        """Create recorded variables whose attributes of the layer are `None`."""
         if not (isinstance(module, Layer) and is_user_defined(type(module))):
             return
-        place = _place(path)
-        for key, dataset in arrays_at(self.file, place).items():
-            record = self.records.get(f"{place}/{key}", {})
+        group = _group(path)
+        for key, dataset in datasets_in(self.file, group).items():
+            record = self.records.get(f"{group}/{key}", {})
             name = record.get("attribute")
-            if isinstance(name, str) and _is_empty(module, name):
+            if isinstance(name, str) and _is_reserved_for_variable(module, name):
                 variable = module.add_weight(
                     dataset.shape,
                     "zeros",
@@ -202,12 +209,12 @@ class Restorer:
                 setattr(module, name, variable)
 
 
-def _place(path: str) -> str:
+def _group(path: str) -> str:
     return f"{path}/vars".lstrip("/")
 
 
-def _is_empty(module: Layer, name: str) -> bool:
-    """Whether a layer's author keeps this attribute for something not made yet."""
+def _is_reserved_for_variable(module: Layer, name: str) -> bool:
+    """Return whether a user-defined attribute of a layer is still `None`."""
     reserved = name.startswith("_") or name in signature(Layer.__init__).parameters
     if reserved or not name.isidentifier() or hasattr(type(module), name):
         return False
@@ -215,7 +222,7 @@ def _is_empty(module: Layer, name: str) -> bool:
 
 
 def _builds_by_call(cls: type) -> bool:
-    """Whether a class leaves to `call` what its `build` would make."""
+    """Return whether a class creates its variables in `call`, not in `build`."""
     return not any(
         is_user_defined(cls, name) for name in ("build", "build_from_config")
     )

@@ -1,4 +1,4 @@
-"""Weights alone: `.weights.h5` and `.h5` files, as Keras's, and `.safetensors`."""
+"""Saving and loading of weights in `.weights.h5`, `.h5` and `.safetensors` files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lamina.errors import ArgumentError, FileFormatError
 from lamina.io import hdf5
 from lamina.io.byte_range import ByteRange
 from lamina.io.files import (
-    HDF5,
+    HDF5_SUFFIXES,
+    atomic_write,
+    check_target,
     is_legacy_hdf5,
-    note_legacy,
     open_file,
-    replacing,
-    target,
+    warn_legacy_format,
 )
 from lamina.io.hdf5 import read_hdf5
 from lamina.io.load_report import LoadReport
@@ -28,8 +28,8 @@ from lamina.saving import archive
 from lamina.saving.archive import WEIGHTS, Archive
 from lamina.saving.legacy.h5 import is_legacy, load_legacy_weights
 from lamina.saving.legacy.write import legacy_weights_file
-from lamina.saving.loading import checked_records, read_weights
-from lamina.saving.named_weights import NameMap, named_weights, read_named
+from lamina.saving.loading import read_weights, validate_records
+from lamina.saving.named_weights import NameMap, load_named_weights, named_weights
 from lamina.saving.weights import (
     module_variables,
     optimizer_names,
@@ -46,12 +46,11 @@ _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 def save_weights(
     model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
 ) -> None:
-    """Write all weights to a file.
+    """Save the weights of a model to a file.
 
-    A `.weights.h5` file, which Keras reads too, holds the optimizer's state with them.
-    A `.safetensors` file holds weights alone, each named by the layers that lead to it,
-    such as `"encoder/dense/kernel"`. Another `.h5` or `.hdf5` file holds them by layer,
-    as Keras 2 wrote them.
+    A `.weights.h5` file, which Keras can read, also holds the optimizer's state. A
+    `.safetensors` file holds only weights, each named by the path of its layer, such as
+    `"encoder/dense/kernel"`. Other `.h5` and `.hdf5` files have the Keras 2 layout.
 
     Args:
         model: a model whose weights exist.
@@ -59,10 +58,11 @@ def save_weights(
         overwrite: whether an existing file may be replaced.
 
     Raises:
-        ArgumentError: the path has another ending, or exists without `overwrite`.
-        SaveError: the disk is full, or the folder can't be written to.
+        ArgumentError: the suffix is unknown, or the file exists and `overwrite` is
+            false.
+        SaveError: the disk is full, or the folder cannot be written to.
     """
-    note_legacy(filepath, ".weights.h5")
+    warn_legacy_format(filepath, ".weights.h5")
     prepare_weights(model, filepath, overwrite)()
 
 
@@ -70,11 +70,11 @@ def save_weights(
 def prepare_weights(
     model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
 ) -> Callable[[], None]:
-    """What `save_weights` does, but for writing: that is left to the result.
+    """Snapshot a model's weights and return the function that writes the file.
 
-    Training may go on meanwhile, and in another thread than the one that writes.
+    Training may continue in another thread while that function runs.
     """
-    path = target(filepath, [_HDF5, _SAFETENSORS, *HDF5], overwrite)
+    path = check_target(filepath, [_HDF5, _SAFETENSORS, *HDF5_SUFFIXES], overwrite)
     if is_legacy_hdf5(path):
         contents = legacy_weights_file(model)
     elif path.name.endswith(_SAFETENSORS):
@@ -84,7 +84,7 @@ def prepare_weights(
         contents = weights_file(module_variables(saved_modules(model)), checksum=True)
 
     def write() -> None:
-        with replacing(path, contents.size) as file:
+        with atomic_write(path, contents.size) as file:
             contents.write(file)
 
     return write
@@ -99,82 +99,81 @@ def load_weights(
     name_map: NameMap | None = None,
     by_name: bool = False,
 ) -> LoadReport:
-    """Read all weights of a model from a file that holds them.
+    """Load the weights of a model from a file.
 
     Args:
         model: a model whose weights exist.
-        filepath: a `.weights.h5`, `.keras` or `.safetensors` file, or an `.h5` file of
-            an older Keras; its content, not its name, says which it is.
-        skip_mismatch: whether variables of another shape in the file, and those that
-            only one side has, are left as they are.
-        strict: whether a variable that only one side has is an error.
-        name_map: for a `.safetensors` file that another program wrote: a dictionary,
-            or a function, from names in the file to names of weights. In place of a
-            name stands `(name, axes)` to reorder an array's axes, such as
-            `("dense/kernel", (1, 0))` for a transposed kernel, and `None` for an array
-            that is not wanted.
-        by_name: for an `.h5` file of an older Keras: whether layers get the weights of
-            the layer of their name, wherever it stands, and those whose name only one
-            side has are left as they are.
+        filepath: a `.weights.h5`, `.keras` or `.safetensors` file, or an `.h5` file in
+            the Keras 2 layout. The format is detected from its content.
+        skip_mismatch: whether to skip variables whose shape differs and variables that
+            only the model or only the file has.
+        strict: whether a variable that only the model or only the file has is an
+            error.
+        name_map: for a `.safetensors` file of another program: a dictionary or a
+            function from names in the file to names of weights. It may map to
+            `(name, axes)` to transpose an array, such as `("dense/kernel", (1, 0))`,
+            and to `None` to skip it.
+        by_name: for an `.h5` file in the Keras 2 layout: whether to match layers by
+            name instead of order and skip layers that only one side has.
 
     Returns:
-        What was loaded, and what was not.
+        A report of loaded and mismatched variables.
 
     Raises:
-        FileFormatError: the file's variables are not the model's.
-        ArgumentError: `name_map` leads to no weight of the model, or the file is of
-            another kind than `name_map` or `by_name` is for.
+        FileFormatError: the file's variables do not match the model's.
+        ArgumentError: `name_map` maps to an unknown name, or the file's format does not
+            support `name_map` or `by_name`.
     """
     with open_file(filepath) as file:
         first = file.read(9)
         if is_safetensors(first):
-            _refuse_by_name(
-                by_name, file.name, "whose weights go by their names anyway"
+            _reject_by_name(
+                by_name, file.name, "whose weights are always matched by name"
             )
             arrays = read_safetensors(ByteRange(file, repr(file.name))).arrays
-            return read_named(model, arrays, name_map, skip_mismatch, strict)
+            return load_named_weights(model, arrays, name_map, skip_mismatch, strict)
         if name_map is not None:
             raise ArgumentError(
-                "`name_map` is for `.safetensors` files, whose weights have names. "
-                f"{file.name!r} is another kind of file, whose weights go by the place "
-                "of their layer in the model."
+                "`name_map` is for `.safetensors` files. "
+                f"{file.name!r} has another format, whose weights are matched by the "
+                "layer's position in the model. Remove `name_map`."
             )
-        stored, records = _stored(file, first)
+        stored, records = _read_stored(file, first)
         if is_legacy(stored):
             what = repr(file.name)
             return load_legacy_weights(
                 model, stored, what, skip_mismatch, strict, by_name
             )
-        _refuse_by_name(
-            by_name, file.name, "in which layers have places, and not names"
+        _reject_by_name(
+            by_name, file.name, "whose weights are matched by the layer's position"
         )
         return read_weights(
             model, stored, optimizer_names(model), skip_mismatch, strict, records
         )
 
 
-def _refuse_by_name(by_name: bool, file: str, kind: str) -> None:
+def _reject_by_name(by_name: bool, file: str, reason: str) -> None:
     if by_name:
         raise ArgumentError(
             "`by_name` is for the `.h5` files of Keras 1, Keras 2 and tf.keras. "
-            f"{file!r} is a file {kind}. Leave out `by_name`; strict=False loads what "
-            "model and file have in common, skip_mismatch=True what fits. To move "
-            "layers to another model, load the file into the model it is of, and pass "
-            "on `layer.get_weights()`."
+            f"{file!r} is a file {reason}. Remove `by_name`, and pass strict=False to "
+            "load the variables that both sides have, or skip_mismatch=True to load "
+            "those that match. To move layers to another model, load the file into the "
+            "original model and use `layer.set_weights(other.get_weights())`."
         )
 
 
-def _stored(
+def _read_stored(
     file: BufferedReader, first: bytes
 ) -> tuple[hdf5.Group, dict[str, dict[str, Any]]]:
-    """What a file holds, and its records of variables, if it has them."""
+    """Read the root group of a file and its records of variables, if any."""
     if first.startswith(archive.SIGNATURE):
         contents = Archive(file)
-        records = checked_records(contents.metadata)
+        records = validate_records(contents.metadata)
         return read_hdf5(contents.region(WEIGHTS)), records
     if first.startswith(hdf5.SIGNATURE):
         return read_hdf5(ByteRange(file, repr(file.name))), {}
     raise FileFormatError(
-        f"{file.name!r} holds no weights: it is neither a `.weights.h5` file nor a "
-        "`.keras` or `.safetensors` file."
+        f"{file.name!r} is not a weights file: it must be a `.weights.h5`, "
+        "`.keras`, `.safetensors` or `.h5` file."
     )

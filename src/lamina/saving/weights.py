@@ -1,7 +1,7 @@
-"""Every module's variables as groups of arrays, laid out as Keras does.
+"""Layout of a model's variables in files, as in Keras.
 
-A module's own variables stand in `path/vars/0`, `path/vars/1`, ...; below it come the
-modules it holds, by attribute, and inside lists by class: `layers/dense_1`.
+A module's variables are stored as `path/vars/0`, `path/vars/1`, ... The path consists
+of attribute names, and of numbered class names inside lists: `layers/dense_1`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lamina.optimizers import Optimizer
 __all__ = [
     "KERAS_VERSION",
     "ModuleVariables",
-    "array_of",
+    "as_array",
     "module_variables",
     "optimizer_names",
     "optimizer_orders",
@@ -29,19 +29,19 @@ __all__ = [
     "weights_file",
 ]
 
-# The release whose layout is written, for Keras to read.
+# Release of Keras whose layout is written.
 KERAS_VERSION = "3.15.1"
 
-# Held by models, layers and optimizers for their own bookkeeping.
+# Internal attributes of models, layers and optimizers.
 _SKIPPED = frozenset(
     ["_graph_layers", "_stack", "_input_layer", "_plan", "_loss_tracker", "_arguments"]
 )
 
 
 def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
-    """Each module that a file has a place for, with its path, parents first."""
+    """Yield each module that is saved, with its path, parents first."""
     seen: set[int] = set()
-    entered: set[int] = set()  # a container may hold itself
+    entered: set[int] = set()  # A container may contain itself.
 
     def visit(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, (list, tuple, dict)):
@@ -62,7 +62,7 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
         counts: dict[str, int] = {}
         for item in items:
             if isinstance(item, Module):
-                # Keras stores one class under another name than it describes it.
+                # `file_name` is for a class that Keras stores under another name.
                 base = getattr(item, "file_name", snake_case(type(item).__name__))
             elif isinstance(item, (list, tuple, dict)):
                 base = "container"
@@ -77,33 +77,35 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(module: Module) -> Iterator[tuple[str, Any]]:
-    """A module's attributes: a stack's or graph's layers first, private ones last.
+    """Yield a module's attributes in Keras's order.
 
-    A subclassed model has its layers under this name too, so that Keras's files have
-    those in `layers` whose attributes come later in the alphabet.
+    The layers of Sequential and functional models come first, private attributes last.
+    A subclassed model also has an attribute `layers`, because Keras stores layers there
+    whose attributes come later in the alphabet.
     """
-    known = {
+    attributes = {
         name: value for name, value in vars(module).items() if name not in _SKIPPED
     }
     if hasattr(module, "_graph"):
-        known["layers"] = module.layers  # type: ignore[attr-defined]
-    own = known.get("_graph") is not None or hasattr(module, "_stack")
+        attributes["layers"] = module.layers  # type: ignore[attr-defined]
+    layers_first = attributes.get("_graph") is not None or hasattr(module, "_stack")
     for name in sorted(
-        known, key=lambda n: (not (own and n == "layers"), n[0] == "_", n)
+        attributes,
+        key=lambda n: (not (layers_first and n == "layers"), n[0] == "_", n),
     ):
-        yield name, known[name]
+        yield name, attributes[name]
 
 
 def optimizer_names(root: Module) -> set[str]:
-    """The attributes in which a model holds its optimizers."""
+    """Return the names of the attributes that hold a model's optimizers."""
     held = (name for name, v in vars(root).items() if isinstance(v, Optimizer))
     return {"optimizer", *held}
 
 
 class ModuleVariables(NamedTuple):
-    """A module that keeps variables, its place in the file, and what it keeps there."""
+    """A module with its group in the file and its variables by key."""
 
-    place: str
+    group: str
     module: Any
     values: dict[str, Any]
 
@@ -111,15 +113,15 @@ class ModuleVariables(NamedTuple):
 def module_variables(
     modules: Iterable[tuple[str, Any]],
     skip: Collection[str] = (),
-    filled: bool = True,
+    complete: bool = True,
 ) -> Iterator[ModuleVariables]:
-    """What modules keep in files.
+    """Yield the variables of each module.
 
     Args:
-        modules: what `saved_modules` returned.
-        skip: names of the root's attributes to leave out.
-        filled: whether all modules have what they keep; while a file is read, a user's
-            module may not have all of it yet.
+        modules: pairs of path and module from `saved_modules`.
+        skip: names of the root's attributes to skip.
+        complete: whether all variables exist. While a file is loaded, those of a
+            user-defined module may be missing.
     """
     for path, module in modules:
         if hasattr(module, "save_own_variables") and path.split("/")[0] not in skip:
@@ -127,76 +129,75 @@ def module_variables(
             try:
                 module.save_own_variables(values)
             except Exception:
-                if filled or not is_user_defined(type(module), "save_own_variables"):
+                if complete or not is_user_defined(type(module), "save_own_variables"):
                     raise
             yield ModuleVariables(f"{path}/vars".lstrip("/"), module, values)
 
 
-def optimizer_orders(kept: Iterable[ModuleVariables]) -> dict[str, list[str]]:
-    """Which variables each optimizer changes, as places in the file, in its order."""
-    places: dict[int, str] = {}
+def optimizer_orders(states: Iterable[ModuleVariables]) -> dict[str, list[str]]:
+    """List the variables of each optimizer in its order, by location in the file."""
+    locations: dict[int, str] = {}
     optimizers: dict[str, Any] = {}
-    for place, module, values in kept:
-        places.update({id(v): f"{place}/{key}" for key, v in values.items()})
+    for group, module, values in states:
+        locations.update({id(v): f"{group}/{key}" for key, v in values.items()})
         if isinstance(module, Optimizer) and module.built:
-            optimizers[place.removesuffix("/vars")] = module
+            optimizers[group.removesuffix("/vars")] = module
     orders = {
-        path: [places.get(id(v), "") for v in optimizer.changed_variables]
+        path: [locations.get(id(v), "") for v in optimizer.changed_variables]
         for path, optimizer in optimizers.items()
     }
     return {path: order for path, order in orders.items() if all(order)}
 
 
-def weights_file(kept: Iterable[ModuleVariables], checksum: bool = False) -> HDF5File:
-    """The file of what modules keep.
-
-    It refers to the variables' arrays and copies none.
+def weights_file(states: Iterable[ModuleVariables], checksum: bool = False) -> HDF5File:
+    """Lay out a file of variables, without copying their arrays.
 
     Args:
-        kept: what `module_variables` returned.
-        checksum: whether the file itself holds one, as one that stands alone should.
+        states: result of `module_variables`.
+        checksum: whether to add a checksum, for a file that is not part of an archive.
 
     Raises:
-        ArgumentError: a module names a variable in a way that files can't.
+        ArgumentError: a module's key for a variable is not valid in files.
     """
     groups: dict[str, dict[str, Any]] = {}
     attributes: dict[str, dict[str, str]] = {"": {"sha256": CHECKSUM}}
-    for place, module, values in kept:
+    for group, module, values in states:
         wrong = [key for key in values if not isinstance(key, str) or "/" in key]
         if wrong:
             raise ArgumentError(
-                f"{type(module).__name__}.save_own_variables stores something as "
-                f"{wrong[0]!r}. Use strings without '/' as names."
+                f"{type(module).__name__}.save_own_variables uses the key "
+                f"{wrong[0]!r}. Keys must be strings without '/'."
             )
-        groups[place] = {key: array_of(value) for key, value in values.items()}
-        attributes[place] = {"name": str(getattr(module, "name", ""))}
+        groups[group] = {key: as_array(value) for key, value in values.items()}
+        attributes[group] = {"name": str(getattr(module, "name", ""))}
     if not checksum:
         del attributes[""]
     return HDF5File(groups, attributes)
 
 
-def variable_records(kept: Iterable[ModuleVariables]) -> dict[str, Any]:
-    """Path, shape, type and attribute of each variable, by its place in the file."""
+def variable_records(states: Iterable[ModuleVariables]) -> dict[str, Any]:
+    """Record the path, shape, dtype and attribute of each variable, by location."""
     return {
-        f"{place}/{key}": _record(module, value, f"{place}/{key}")
-        for place, module, values in kept
+        f"{group}/{key}": _record(module, value, f"{group}/{key}")
+        for group, module, values in states
         for key, value in values.items()
     }
 
 
-def _record(module: Module, value: Any, place: str) -> dict[str, Any]:
-    found = {"path": place, "shape": list(np.shape(value))}
-    found["dtype"] = str(array_of(value).dtype)
+def _record(module: Module, value: Any, location: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"path": location, "shape": list(np.shape(value))}
+    record["dtype"] = str(as_array(value).dtype)
     if isinstance(value, Variable):
-        found |= {"path": value.path, "trainable": value.initially_trainable}
-        names = (name for name, v in vars(module).items() if v is value)
-        attribute = next(names, None)
-        found |= {} if attribute is None else {"attribute": attribute}
-    return found
+        record |= {"path": value.path, "trainable": value.initially_trainable}
+        for name, attribute in vars(module).items():
+            if attribute is value:
+                record["attribute"] = name
+                break
+    return record
 
 
-def array_of(value: Any) -> Any:
-    """Return an array to write, which training does not change meanwhile."""
+def as_array(value: Any) -> Any:
+    """Return the array to write, which later training steps do not change."""
     if isinstance(value, Variable):
         return value.value
     return value if hasattr(value, "dtype") else np.asarray(value)

@@ -124,7 +124,7 @@ def test_bfloat16_is_written_as_keras_does():
     "array", [np.zeros(2, "c8"), np.array(["a"]), np.zeros(2, "O")]
 )
 def test_types_that_files_have_no_place_for(array):
-    with pytest.raises(ArgumentError, match="can't be written"):
+    with pytest.raises(ArgumentError, match="cannot be written"):
         HDF5File({"g": {"a": array}}, {})
 
 

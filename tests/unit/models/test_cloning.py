@@ -157,8 +157,8 @@ def test_json_that_is_no_model():
     layer = lamina.saving.serialize_keras_object(layers.Dense(2))
     for text, reason in (
         (json.dumps(layer), "describes a Dense, no model"),
-        ("{", "no valid JSON"),
-        ("[]", "must hold a dictionary"),
+        ("{", "not valid JSON"),
+        ("[]", "must be a dictionary"),
         ('{"class_name": "Nowhere", "config": {}}', "does not know"),
     ):
         with pytest.raises(FileFormatError, match=reason):

@@ -86,11 +86,11 @@ def test_what_fails_is_said(path):
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        (lambda f: (f / "link").symlink_to("/etc/passwd"), "files, no links"),
-        (lambda f: (f / "folder").symlink_to("/etc"), "files, no links"),
-        (lambda f: os.mkfifo(f / "pipe"), "files, no links"),
-        (lambda f: (f / "a:b").touch(), "colons and backslashes"),
-        (lambda f: (f / "a\\b").touch(), "colons and backslashes"),
+        (lambda f: (f / "link").symlink_to("/etc/passwd"), "files, not links"),
+        (lambda f: (f / "folder").symlink_to("/etc"), "files, not links"),
+        (lambda f: os.mkfifo(f / "pipe"), "files, not links"),
+        (lambda f: (f / "a:b").touch(), "colons or backslashes"),
+        (lambda f: (f / "a\\b").touch(), "colons or backslashes"),
         (lambda f: [(f / str(i)).touch() for i in range(10_000)], "at most 10,000"),
     ],
     ids=["link", "folder", "pipe", "colon", "backslash", "many"],
@@ -106,7 +106,7 @@ def test_a_changed_byte_of_an_asset_is_noticed(path):
     model_of(lambda f: (f / "x").write_text("words"), lambda f: None).save(path)
     data = path.read_bytes()
     path.write_bytes(data.replace(b"words", b"sword"))
-    with pytest.raises(FileFormatError, match="checksum is not the one noted"):
+    with pytest.raises(FileFormatError, match="checksum is not the one recorded"):
         lamina.models.load_model(path)
 
 
@@ -116,7 +116,7 @@ def test_assets_count_when_the_disk_is_nearly_full(path, monkeypatch):
     model = model_of(lambda f: (f / "x").write_bytes(bytes(10**7)), lambda f: None)
     little = files.shutil.disk_usage(path.parent)._replace(free=9 * 10**6)
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: little)
-    with pytest.raises(SaveError, match="it takes 9.5 MiB"):
+    with pytest.raises(SaveError, match="it needs 9.5 MiB"):
         model.save(path)
 
 

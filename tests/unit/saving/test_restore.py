@@ -79,7 +79,7 @@ def test_weights_without_names_go_by_order(path):
 def test_a_class_that_changed_is_a_table(path, now, missing, unexpected):
     model_of(scaled("a", "b")).save(path)
     scaled(*now)
-    with pytest.raises(FileFormatError, match=r"not those of this model.*\n.*what"):
+    with pytest.raises(FileFormatError, match=r"do not match the model's.*\n.*what"):
         lamina.models.load_model(path)
     for options in ({"strict": False}, {"skip_mismatch": True}):
         report = lamina.models.load_model(path, **options).load_report

@@ -25,7 +25,7 @@ import numpy as np
 
 from lamina import config
 from lamina.errors import LaminaError
-from lamina.io.files import replacing
+from lamina.io.files import atomic_write
 from lamina.runtime.executable import Program
 from lamina.runtime.interrupts import result_of, run_in_thread
 
@@ -252,5 +252,5 @@ def _write(results: dict[str, str]) -> None:
     if path is None:
         return
     text = json.dumps({**_read_all(), _machine(): results}, indent=1).encode()
-    with suppress(LaminaError, OSError), replacing(path, len(text)) as file:
+    with suppress(LaminaError, OSError), atomic_write(path, len(text)) as file:
         file.write(text)

@@ -60,7 +60,7 @@ def load_legacy_model(
     text = file.attributes.get("model_config")
     if text is None:
         raise FileFormatError(
-            f"{what} holds weights and no model: build the model, and call "
+            f"{what} holds only weights, not a model. Build the model, and call "
             "`model.load_weights(file)`."
         )
     config = read_json(str(text), f"The model in {what}")
@@ -77,7 +77,9 @@ def load_legacy_model(
         config = upgrade_config(config, origin)
         model = deserialize(config)
         if not isinstance(model, Trainer):
-            raise FileFormatError(f"The file holds a {type(model).__name__}, no model.")
+            raise FileFormatError(
+                f"The file holds a {type(model).__name__}, not a model."
+            )
         orders = dict(layer_orders(config))
         model.load_report, placed = read_legacy_weights(
             model, file, origin, skip_mismatch, strict, orders

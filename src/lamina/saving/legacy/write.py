@@ -20,7 +20,7 @@ from lamina.saving.legacy.weights import (
     layer_orders,
     legacy_order,
 )
-from lamina.saving.weights import KERAS_VERSION, array_of
+from lamina.saving.weights import KERAS_VERSION, as_array
 
 __all__ = ["legacy_model_file", "legacy_weights_file", "require_architecture"]
 
@@ -54,7 +54,7 @@ class _Groups:
         self.arrays.setdefault(path, {})
         for name, variable in named.items():
             below, _, last = f"{path}/{name}".rpartition("/")
-            self.arrays.setdefault(below, {})[last] = array_of(variable)
+            self.arrays.setdefault(below, {})[last] = as_array(variable)
         self.set_names(path, "weight_names", list(named))
 
     def add_layers(self, root: str, model: Any, orders: dict[str, list[str]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lamina.core.check import Check, is_int
 from lamina.errors import ArgumentError, did_you_mean
-from lamina.io.files import HDF5, is_legacy_hdf5, note_legacy
+from lamina.io.files import HDF5_SUFFIXES, is_legacy_hdf5, warn_legacy_format
 from lamina.training.callbacks.monitor import MonitorCallback
 
 __all__ = ["ModelCheckpoint"]
@@ -171,7 +171,9 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def _check_ending(path: str, weights_only: bool) -> None:
-    if weights_only and not path.endswith((".weights.h5", ".safetensors", *HDF5)):
+    if weights_only and not path.endswith(
+        (".weights.h5", ".safetensors", *HDF5_SUFFIXES)
+    ):
         raise ArgumentError(
             "ModelCheckpoint: with `save_weights_only=True`, `filepath` must end in "
             f"`.weights.h5`, `.safetensors` or `.h5`. Received: filepath={path!r}."
@@ -183,4 +185,4 @@ def _check_ending(path: str, weights_only: bool) -> None:
             "alone, pass `save_weights_only=True` and end it in `.weights.h5`. "
             f"Received: filepath={path!r}."
         )
-    note_legacy(path, ".weights.h5" if weights_only else ".keras")
+    warn_legacy_format(path, ".weights.h5" if weights_only else ".keras")

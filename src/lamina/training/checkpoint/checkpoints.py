@@ -23,7 +23,7 @@ from lamina.core.check import (
     positive_number,
 )
 from lamina.errors import ArgumentError, FileFormatError, StateError
-from lamina.io.files import replacing
+from lamina.io.files import atomic_write
 from lamina.training.checkpoint.run_file import read_run, write_run
 
 __all__ = ["CheckpointWarning", "Checkpoints"]
@@ -166,7 +166,7 @@ class Checkpoints:
             for path in self.files():
                 if path.name > _name(steps):
                     path.replace(path.with_name(path.name + ".damaged"))
-            with replacing(self.folder / _RECORD, len(text)) as file:
+            with atomic_write(self.folder / _RECORD, len(text)) as file:
                 file.write(text)
         except OSError as error:
             if not self.files():

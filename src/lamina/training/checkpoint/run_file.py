@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.errors import FileFormatError
-from lamina.io.files import replacing
+from lamina.io.files import atomic_write
 from lamina.io.safetensors_write import CHECKSUM, SafetensorsFile
 
 __all__ = ["read_run", "require_plain", "write_run"]
@@ -41,7 +41,7 @@ def write_run(path: Path, tree: dict[str, Any]) -> None:
     text = json.dumps(_plain(tree, arrays))
     specs = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
     contents = SafetensorsFile(arrays, {_TREE: text, _DIGEST: _digest(text, specs)})
-    with replacing(path, contents.size) as file:
+    with atomic_write(path, contents.size) as file:
         contents.write(file)
 
 

@@ -251,10 +251,10 @@ def test_checkpoints_are_written(path, weights_only):
 @pytest.mark.parametrize(
     ("write", "better"),
     [
-        (lambda model, path: model.save(path), "ends in .keras,"),
-        (lambda model, path: lamina.saving.save_model(model, path), "ends in .keras,"),
-        (lambda model, path: model.save_weights(path), "ends in .weights.h5,"),
-        (lambda _, path: ModelCheckpoint(path), "ends in .keras,"),
+        (lambda model, path: model.save(path), "ends in .keras:"),
+        (lambda model, path: lamina.saving.save_model(model, path), "ends in .keras:"),
+        (lambda model, path: model.save_weights(path), "ends in .weights.h5:"),
+        (lambda _, path: ModelCheckpoint(path), "ends in .keras:"),
     ],
 )
 def test_one_line_says_that_another_format_is_better(path, caplog, write, better):
@@ -275,7 +275,7 @@ def test_the_format_may_be_named_if_the_ending_says_it(tmp_path, name):
     [
         ("a", {"save_format": "h5"}, "`save_format` argument is deprecated"),
         ("a.h5", {"signatures": 1}, r"not supported: \['signatures'\]"),
-        ("a.weights.h5", {}, "name of a file of weights"),
+        ("a.weights.h5", {}, "is for weights only"),
         ("a.h5", {"zipped": False}, "`zipped`"),
         ("a.png", {}, "must end in '.keras' or '.h5' or '.hdf5'"),
     ],
