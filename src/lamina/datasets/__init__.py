@@ -1,7 +1,7 @@
-"""Data sets to learn and to compare with.
+"""Small real-world datasets.
 
-`auto_mpg` and `digits` come with lamina and need no network; the others are Keras's,
-downloaded once into the user's cache folder and checked by their hashes.
+`auto_mpg` and `digits` are included in lamina. The others are the datasets of Keras,
+downloaded once into the user's cache folder and verified by their hashes.
 """
 
 from lamina.datasets import (

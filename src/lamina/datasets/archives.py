@@ -20,7 +20,7 @@ from lamina import config
 from lamina.core.budget import BoundedReader, readable_size
 from lamina.errors import FileFormatError, invalid
 
-__all__ = ["BROKEN", "open_member", "read_member", "read_tar", "unpack"]
+__all__ = ["ARCHIVE_ERRORS", "open_member", "read_member", "read_tar", "unpack"]
 
 _CHUNK = 2**20
 _FORMATS = ("tar", "zip")
@@ -29,17 +29,17 @@ _OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\0": lzma.open,
 }
-# Text that repeats itself much is packed to a fiftieth.
+# Highly repetitive text compresses to about a fiftieth of its size.
 _MAX_RATIO = 100
 _RATIO_COUNTS_FROM = 2**26
 _MAX_MEMBERS = 1_000_000
 # Before Python 3.13, a tree of a thousand levels cannot be deleted.
 _MAX_LEVELS = 100
-# What a member takes on a disk beside its bytes.
-_ENTRY = 512
+# Disk space that a member takes in addition to its bytes.
+_MEMBER_OVERHEAD = 512
 # Python's bzip2 and LZMA members of a zip are unpacked without a bound on memory.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-BROKEN = (
+ARCHIVE_ERRORS = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
@@ -54,13 +54,13 @@ BROKEN = (
 
 
 def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None:
-    """Unpack into a fresh folder that takes its name only when it is complete."""
+    """Unpack an archive into a temporary folder and rename it when complete."""
     if folder.exists() and folder.stat().st_mtime >= archive.stat().st_mtime:
         return
-    allowed = _allowed(formats)
+    allowed = _allowed_formats(formats)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        with _said_of(archive):
+        with _archive_errors(archive):
             _unpack(archive, partial, allowed)
         if folder.exists():
             shutil.rmtree(folder)
@@ -69,7 +69,7 @@ def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _allowed(formats: Any) -> tuple[str, ...]:
+def _allowed_formats(formats: Any) -> tuple[str, ...]:
     names = _FORMATS if formats == "auto" else formats or ()
     allowed = [names] if isinstance(names, str) else names
     if not isinstance(allowed, (list, tuple)) or set(allowed) - set(_FORMATS):
@@ -79,15 +79,15 @@ def _allowed(formats: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def _said_of(archive: Path) -> Iterator[None]:
-    """Make whatever goes wrong in this block an error about the archive."""
+def _archive_errors(archive: Path) -> Iterator[None]:
+    """Convert errors in this block into errors about the archive."""
     try:
         yield
     except FileFormatError as error:
         raise FileFormatError(f"{archive} was not unpacked: {error}") from None
-    except BROKEN as error:
+    except ARCHIVE_ERRORS as error:
         raise FileFormatError(
-            f"{archive} was not unpacked: it is damaged, or can't be written here "
+            f"{archive} was not unpacked: it is damaged, or cannot be written here "
             f"({error})."
         ) from error
 
@@ -102,30 +102,29 @@ def _unpack(archive: Path, folder: Path, allowed: tuple[str, ...]) -> None:
             _unpack_tar(file, _Target(folder, archive))
             return
     raise FileFormatError(
-        "it is no archive of a format that is allowed here "
-        f"({' or '.join(allowed) or 'none'})."
+        f"it is not an archive of an allowed format ({' or '.join(allowed) or 'none'})."
     )
 
 
 def open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
-    """Open a member of a zip, whose reads are bounded by what the caller asks for.
+    """Open a member of a zip without decompressing more than the caller reads.
 
     Raises:
-        FileFormatError: its compression method is not one that NumPy and Keras use.
+        FileFormatError: its compression method is not supported.
     """
     if info.compress_type not in _ZIP_METHODS:
         raise FileFormatError(
             f"its member {info.filename!r} is compressed with method "
-            f"{info.compress_type}, and only stored and deflated members are read. "
-            "Compress it again with the usual settings."
+            f"{info.compress_type}, but only stored and deflated members are "
+            "supported. Create the archive again with one of these methods."
         )
     return archive.open(info)
 
 
 def read_member(source: IO[bytes], name: str, size: int) -> bytearray:
-    """Read a member of an archive, of any size that memory has room for.
+    """Read a member of an archive whose size is within the memory limit.
 
-    Memory grows with the bytes that are read, not with the declared size.
+    Memory use depends on the bytes read, not on the declared size.
 
     Args:
         source: the member, open for reading.
@@ -133,27 +132,28 @@ def read_member(source: IO[bytes], name: str, size: int) -> bytearray:
         size: its declared size.
 
     Raises:
-        FileFormatError: its size is above `config.memory_limit()` or not as declared.
+        FileFormatError: its size is above `config.memory_limit()`, or is not the
+            declared one.
     """
     if size > config.memory_limit():
         raise FileFormatError(
-            f"its member {name!r} would take {readable_size(size)}, and the limit is "
-            f"{readable_size(config.memory_limit())}, the memory of this machine. If "
-            "there is room, call `lamina.config.set_memory_limit(bytes)`."
+            f"its member {name!r} needs {readable_size(size)}, but the limit is "
+            f"{readable_size(config.memory_limit())}, the memory of this machine. To "
+            "raise it, call `lamina.config.set_memory_limit(bytes)`."
         )
     data = bytearray()
     while len(data) <= size and (chunk := source.read(_CHUNK)):
         data += chunk
     if len(data) != size:
         raise FileFormatError(
-            f"its member {name!r} has declared {size:,} bytes, but holds "
+            f"its member {name!r} declares {size:,} bytes, but holds "
             f"{'more' if len(data) > size else f'{len(data):,}'}."
         )
     return data
 
 
 def read_tar(path: Path, names: Collection[str]) -> dict[str, bytearray]:
-    """Read members of a tar, of any compression, in one pass.
+    """Read members of a compressed or uncompressed tar in one pass.
 
     Raises:
         FileFormatError: the archive is damaged, or a member is missing or not a file.
@@ -178,8 +178,8 @@ def read_tar(path: Path, names: Collection[str]) -> dict[str, bytearray]:
 def _uncompressed(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         start = file.read(6)
-    for mark, opener in _OPENERS.items():
-        if start.startswith(mark):
+    for signature, opener in _OPENERS.items():
+        if start.startswith(signature):
             return opener(path)
     return path.open("rb")
 
@@ -202,14 +202,14 @@ def _unpack_tar(file: IO[bytes], target: _Target) -> None:
                 target.write(member.name, member.size, source)
             else:
                 raise FileFormatError(
-                    f"its member {member.name!r} is a link or a device, and only plain "
-                    "files and folders are safe."
+                    f"its member {member.name!r} is a link or a device, but only plain "
+                    "files and folders are unpacked."
                 )
 
 
 def _tar_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     for member in archive:
-        # Python stores every header for look-ups by name: memory without a bound.
+        # Python caches every header, which would take unlimited memory.
         archive.members = []  # type: ignore[attr-defined]
         yield member
 
@@ -225,35 +225,35 @@ def _unpack_zip(file: IO[bytes], target: _Target) -> None:
                     target.write(member.filename, member.file_size, source)
             else:
                 raise FileFormatError(
-                    f"its member {member.filename!r} is a link or a device, and only "
-                    "plain files and folders are safe."
+                    f"its member {member.filename!r} is a link or a device, but only "
+                    "plain files and folders are unpacked."
                 )
 
 
 class _Target:
-    """The folder that an archive is unpacked to, and how much may still come.
+    """Target folder of an archive, with limits on size and number of members.
 
     Args:
         folder: the folder.
-        archive: the archive, whose size says how much it may hold.
+        archive: the archive, whose size limits the unpacked size.
     """
 
     def __init__(self, folder: Path, archive: Path) -> None:
         self.folder = folder
         free = shutil.disk_usage(folder).free
-        most = max(_MAX_RATIO * archive.stat().st_size, _RATIO_COUNTS_FROM)
-        self.size, self.left = most, min(most, free)
+        max_size = max(_MAX_RATIO * archive.stat().st_size, _RATIO_COUNTS_FROM)
+        self.max_size, self.remaining = max_size, min(max_size, free)
         self.members = 0
 
     def make_folder(self, name: str) -> None:
-        """Make a folder that is in the archive."""
-        self._take(0)
-        self._inside(name).mkdir(parents=True, exist_ok=True)
+        """Create a folder of the archive."""
+        self._reserve(0)
+        self._safe_path(name).mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, size: int, source: IO[bytes]) -> None:
-        """Write a file that is in the archive, and no more than it is said to have."""
-        self._take(size)
-        path = self._inside(name)
+        """Write a file of the archive."""
+        self._reserve(size)
+        path = self._safe_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with path.open("xb") as out:
@@ -261,21 +261,21 @@ class _Target:
         except FileExistsError:
             raise FileFormatError(f"it has two members named {name!r}.") from None
 
-    def _take(self, size: int) -> None:
-        self.left -= size + _ENTRY
+    def _reserve(self, size: int) -> None:
+        self.remaining -= size + _MEMBER_OVERHEAD
         self.members += 1
-        if size < 0 or self.left < 0 or self.members > _MAX_MEMBERS:
+        if size < 0 or self.remaining < 0 or self.members > _MAX_MEMBERS:
             raise FileFormatError(
                 f"it holds more than {_MAX_MEMBERS:,} members, more than "
-                f"{_MAX_RATIO} times its size ({readable_size(self.size)}), or more "
-                "than the disk has room for."
+                f"{_MAX_RATIO} times its size ({readable_size(self.max_size)}), or "
+                "more than the free disk space."
             )
 
-    def _inside(self, name: str) -> Path:
-        """Where a member goes. Names are judged by both systems' rules."""
+    def _safe_path(self, name: str) -> Path:
+        """Return the path of a member, checked by the rules of POSIX and Windows."""
         parts = name.replace("\\", "/").split("/")
-        bad = parts[0] == "" or ".." in parts or ":" in parts[0] or "\0" in name
-        if not name or bad:
+        is_unsafe = parts[0] == "" or ".." in parts or ":" in parts[0] or "\0" in name
+        if not name or is_unsafe:
             raise FileFormatError(
                 f"the name {name!r} of one of its members leads out of the folder it "
                 "is unpacked to."
@@ -283,6 +283,6 @@ class _Target:
         if len(parts) > _MAX_LEVELS:
             raise FileFormatError(
                 f"one of its members is {len(parts):,} folders deep; at most "
-                f"{_MAX_LEVELS} are made."
+                f"{_MAX_LEVELS} are allowed."
             )
         return self.folder.joinpath(*parts)

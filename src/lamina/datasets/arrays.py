@@ -1,4 +1,4 @@
-"""Arrays out of NumPy's `.npz` files, of which only numbers are read."""
+"""Reader of numeric arrays in `.npz` files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contextlib import suppress
 import numpy as np
 
 from lamina.core.budget import BoundedReader
-from lamina.datasets.archives import BROKEN, open_member, read_member
+from lamina.datasets.archives import ARCHIVE_ERRORS, open_member, read_member
 from lamina.errors import FileFormatError
 
-__all__ = ["header_of", "npy_member", "read_arrays"]
+__all__ = ["parse_header", "read_arrays", "read_npy_member"]
 
 _HEADER = re.compile(
     rb"\{'descr': '([<>|]?[a-zA-Z]\d*)', 'fortran_order': (True|False), "
@@ -23,36 +23,38 @@ _MAX_HEADER = 10_000
 
 
 def read_arrays(path: str, *names: str) -> list[np.ndarray]:
-    """Arrays of a file, by name.
+    """Read arrays of a file by name.
 
     Raises:
         FileFormatError: the file is damaged, or holds something other than numbers.
     """
-    return [_array(npy_member(path, name), f"{name!r} in {path}") for name in names]
+    return [
+        _array(read_npy_member(path, name), f"{name!r} in {path}") for name in names
+    ]
 
 
-def npy_member(path: str, name: str) -> bytearray:
-    """The bytes of one array.
+def read_npy_member(path: str, name: str) -> bytearray:
+    """Read the bytes of an array in `.npy` format.
 
     Raises:
-        FileFormatError: there is none, or the file is damaged.
+        FileFormatError: there is no such array, or the file is damaged.
     """
     try:
         with open(path, "rb") as file, zipfile.ZipFile(BoundedReader(file)) as archive:
             info = archive.getinfo(f"{name}.npy")
             with open_member(archive, info) as source:
                 return read_member(source, info.filename, info.file_size)
-    except BROKEN as error:
-        raise FileFormatError(f"{name!r} can't be read from {path}: {error}") from None
+    except ARCHIVE_ERRORS as error:
+        raise FileFormatError(f"{name!r} cannot be read from {path}: {error}") from None
 
 
-def header_of(
+def parse_header(
     data: bytearray, what: str
 ) -> tuple[np.dtype, bool, tuple[int, ...], int]:
-    """Type, order and shape of an array, and where its values begin.
+    """Parse the header of an array: dtype, Fortran order, shape, offset of its values.
 
     Raises:
-        FileFormatError: its description is not as NumPy writes it.
+        FileFormatError: the header is not as NumPy writes it.
     """
     width = 4 if data[6:7] > b"\1" else 2
     end = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
@@ -62,23 +64,22 @@ def header_of(
     with suppress(TypeError, ValueError):
         if found:
             dtype = np.dtype(found[1].decode())
-            sizes = found[3].replace(b"L", b"").split(b",")  # as Python 2 wrote them
+            sizes = found[3].replace(b"L", b"").split(b",")  # Python 2 writes 3L.
             shape = tuple(int(n) for n in sizes if n.strip())
             return dtype, found[2] == b"True", shape, end
-    raise FileFormatError(f"{what} is described in a way that arrays are not.")
+    raise FileFormatError(f"{what} does not have a valid NumPy header.")
 
 
 def _array(data: bytearray, what: str) -> np.ndarray:
-    dtype, transposed, shape, start = header_of(data, what)
+    dtype, transposed, shape, start = parse_header(data, what)
     if dtype.kind not in "biuf":
         raise FileFormatError(
-            f"{what} holds values of type {dtype.str!r}, and only numbers are read: "
-            "NumPy keeps objects as pickles, which can run any code."
+            f"{what} holds values of type {dtype.str!r}, but only numbers are read: "
+            "NumPy stores objects as pickles, which can run any code."
         )
     if math.prod(shape) * dtype.itemsize != len(data) - start:
         raise FileFormatError(
-            f"{what} claims to have shape {shape}, but holds {len(data) - start:,} "
-            "bytes."
+            f"{what} declares the shape {shape}, but holds {len(data) - start:,} bytes."
         )
     values = np.frombuffer(data, dtype, offset=start)
     return values.reshape(shape, order="F" if transposed else "C")

@@ -31,16 +31,16 @@ FEATURES = (
 
 @filter_traceback
 def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
-    """The 392 complete rows of UCI's Auto MPG data, shuffled and split.
+    """Load the 392 complete rows of UCI's Auto MPG data, shuffled and split.
 
     `x` has nine float32 columns, named in `auto_mpg.FEATURES`: number of cylinders,
     displacement in cubic inches, horsepower, weight in pounds, seconds from standing
-    to 60 miles an hour, model year (70 to 82), and the origin as three columns of
-    which one is 1. `y` is the consumption in miles a US gallon, float32.
+    to 60 miles per hour, model year (70 to 82), and the origin as three columns of
+    which one is 1. `y` is the consumption in miles per US gallon, float32.
 
     Args:
-        test_split: fraction of the rows that is held out.
-        seed: of the shuffle.
+        test_split: fraction of the rows in the test set.
+        seed: seed of the shuffle.
 
     Shape:
         By default `((314, 9), (314,)), ((78, 9), (78,))`.

@@ -1,4 +1,4 @@
-"""Boston Housing: 506 districts, 13 measures each."""
+"""Boston Housing: 506 districts with 13 features each."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _SHA256 = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
 def load_data(
     path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113
 ) -> Split:
-    """Median house values in thousands of dollars, by 13 measures of the district.
+    """Load median house values in 1,000 dollars and 13 features of each district.
 
-    One measure encodes the share of Black residents as if it lowered the value of a
+    One feature encodes the share of Black residents as if it lowered the value of a
     house. Use the data to discuss that; to learn regression, use `auto_mpg` or
     `california_housing`.
 
     Args:
         path: name of the file in the cache.
-        test_split: fraction of the rows that is held out.
-        seed: of the shuffle.
+        test_split: fraction of the rows in the test set.
+        seed: seed of the shuffle.
 
     Shape:
         By default `((404, 13), (404,)), ((102, 13), (102,))`.

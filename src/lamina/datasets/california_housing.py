@@ -1,4 +1,4 @@
-"""California Housing: 20,640 blocks of the census of 1990, 8 measures each."""
+"""California Housing: 20,640 blocks of the 1990 census with 8 features each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load_data(
     test_split: float = 0.2,
     seed: int = 113,
 ) -> Split:
-    """Median house values in dollars, by 8 measures of the census block.
+    """Load median house values in dollars and 8 features of each census block.
 
     The columns are median income, house age, average rooms, average bedrooms,
     population, average occupancy, latitude and longitude.
@@ -40,8 +40,8 @@ def load_data(
     Args:
         version: `"large"` for all rows, `"small"` for the first 600.
         path: name of the file in the cache.
-        test_split: fraction of the rows that is held out.
-        seed: of the shuffle.
+        test_split: fraction of the rows in the test set.
+        seed: seed of the shuffle.
 
     Shape:
         By default `((16512, 8), (16512,)), ((4128, 8), (4128,))`.

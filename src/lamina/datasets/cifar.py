@@ -1,4 +1,4 @@
-"""CIFAR's two archives: raw bytes ("binary") and pickles ("python")."""
+"""Reader of the binary and the pickled archives of CIFAR."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lamina.config import image_data_format
-from lamina.datasets.archives import BROKEN, read_tar
+from lamina.datasets.archives import ARCHIVE_ERRORS, read_tar
 from lamina.datasets.fetch import get_file, is_cached
 from lamina.datasets.pickles import array_values, unpickle
 from lamina.datasets.split import Split
@@ -40,11 +40,11 @@ class Archive(NamedTuple):
 
 
 def load(binary: Archive, pickled: Archive, label: str) -> Split:
-    """Load the archive that is in the cache; if neither is, download the binary one.
+    """Load the cached archive, or download the binary one.
 
     Args:
-        binary: the archive of bytes.
-        pickled: the archive of pickles, which Keras downloads.
+        binary: the binary archive.
+        pickled: the pickled archive, which Keras downloads.
         label: the key of the labels to return.
     """
     use_pickled = is_cached(pickled.name) and not is_cached(binary.name)
@@ -59,8 +59,8 @@ def _read(path: str, archive: Archive) -> tuple[np.ndarray, np.ndarray]:
     try:
         members = read_tar(Path(path), archive.train + archive.test)
         batches = {name: _rows(name, members.pop(name), archive) for name in [*members]}
-    except (*BROKEN, TypeError) as error:
-        raise FileFormatError(f"{path} can't be read: {error}") from None
+    except (*ARCHIVE_ERRORS, TypeError) as error:
+        raise FileFormatError(f"{path} cannot be read: {error}") from None
     train = np.concatenate([batches.pop(name) for name in archive.train])
     return train, np.concatenate([batches.pop(name) for name in archive.test])
 
@@ -68,14 +68,14 @@ def _read(path: str, archive: Archive) -> tuple[np.ndarray, np.ndarray]:
 def _rows(name: str, data: bytearray, archive: Archive) -> np.ndarray:
     """Return a row of label bytes and 3 * 32 * 32 pixels for each image."""
     if archive.is_pickled:
-        return _rows_of_pickle(name, data, archive.labels)
+        return _unpickle_rows(name, data, archive.labels)
     width = len(archive.labels) + _PIXELS
     if len(data) % width:
         raise FileFormatError(f"{name!r} does not hold rows of {width:,} bytes.")
     return np.frombuffer(data, np.uint8).reshape(-1, width)
 
 
-def _rows_of_pickle(name: str, data: bytearray, labels: tuple[str, ...]) -> np.ndarray:
+def _unpickle_rows(name: str, data: bytearray, labels: tuple[str, ...]) -> np.ndarray:
     batch = unpickle(data, repr(name))
     fields = batch if isinstance(batch, dict) else {}
     pixels = array_values(fields.get(b"data"))
@@ -85,10 +85,10 @@ def _rows_of_pickle(name: str, data: bytearray, labels: tuple[str, ...]) -> np.n
     count = len(pixels) // _PIXELS
     rows = np.empty((count, len(labels) + _PIXELS), np.uint8)
     rows[:, len(labels) :] = np.frombuffer(pixels, np.uint8).reshape(count, -1)
-    for place, column in enumerate(columns):
+    for i, column in enumerate(columns):
         if not isinstance(column, list) or len(column) != count:
-            raise FileFormatError(f"{name!r} does not hold {labels[place]!r}.")
-        rows[:, place] = np.frombuffer(bytes(column), np.uint8)
+            raise FileFormatError(f"{name!r} does not hold {labels[i]!r}.")
+        rows[:, i] = np.frombuffer(bytes(column), np.uint8)
     return rows
 
 

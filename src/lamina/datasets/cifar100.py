@@ -33,17 +33,18 @@ PICKLED = Archive(
 
 @filter_traceback
 def load_data(label_mode: str = "fine") -> Split:
-    """Photographs: uint8 images of 0 to 255, and their classes as a uint8 column.
+    """Load photographs: uint8 images of 0 to 255, and classes as a uint8 column.
 
     Either published archive is read: `cifar-100-binary.tar.gz`, which is downloaded, or
-    `cifar-100-python.tar.gz` if only that is in the cache. Its pickles run no code.
+    `cifar-100-python.tar.gz` if only that is in the cache. No code in its pickles
+    is run.
 
     Args:
-        label_mode: `"fine"` for the 100 classes, `"coarse"` for their 20 families.
+        label_mode: `"fine"` for the 100 classes, `"coarse"` for their 20 superclasses.
 
     Shape:
-        `((50000, 32, 32, 3), (50000, 1)), ((10000, 32, 32, 3), (10000, 1))`, or the
-        channels before the pixels where `image_data_format()` says so.
+        `((50000, 32, 32, 3), (50000, 1)), ((10000, 32, 32, 3), (10000, 1))`; with
+        `image_data_format()` "channels_first", images have shape (3, 32, 32).
 
     Example:
         ```python

@@ -18,14 +18,14 @@ def __dir__() -> list[str]:
 
 @filter_traceback
 def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
-    """UCI's handwritten digits (the part of 13 writers), shuffled and split.
+    """Load UCI's handwritten digits (the part of 13 writers), shuffled and split.
 
     `x` holds images as uint8; a pixel counts the inked dots, 0 to 16, in a block of
     4 by 4 of the scan. `y` holds the digits 0 to 9 as uint8.
 
     Args:
-        test_split: fraction of the rows that is held out.
-        seed: of the shuffle.
+        test_split: fraction of the rows in the test set.
+        seed: seed of the shuffle.
 
     Shape:
         By default `((1438, 8, 8), (1438,)), ((359, 8, 8), (359,))`.

@@ -10,7 +10,7 @@ import struct
 import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.datasets.archives import BROKEN, read_member
+from lamina.datasets.archives import ARCHIVE_ERRORS, read_member
 from lamina.datasets.fetch import get_file
 from lamina.datasets.split import KERAS_FILES, Split
 from lamina.errors import FileFormatError
@@ -32,7 +32,7 @@ _MD5 = {
 
 @filter_traceback
 def load_data() -> Split:
-    """Pictures of clothes: uint8 images of 0 to 255, and their classes as uint8.
+    """Load pictures of clothes: uint8 images of 0 to 255, and their classes as uint8.
 
     The classes 0 to 9 are T-shirt/top, trouser, pullover, dress, coat, sandal, shirt,
     sneaker, bag and ankle boot.
@@ -48,10 +48,10 @@ def load_data() -> Split:
     Reference:
         H. Xiao, K. Rasul and R. Vollgraf (2017), arXiv:1708.07747, licence MIT.
     """
-    return _part("train"), _part("t10k")
+    return _load_part("train"), _load_part("t10k")
 
 
-def _part(part: str) -> tuple[np.ndarray, np.ndarray]:
+def _load_part(part: str) -> tuple[np.ndarray, np.ndarray]:
     images = _read(f"{part}-images-idx3-ubyte.gz", dimensions=3)
     return images, _read(f"{part}-labels-idx1-ubyte.gz", dimensions=1)
 
@@ -70,6 +70,6 @@ def _read(name: str, dimensions: int) -> np.ndarray:
             if magic != 0x800 + dimensions:
                 raise FileFormatError(f"it is not an IDX file of {dimensions} axes.")
             data = read_member(file, name, math.prod(shape))
-    except (struct.error, *BROKEN) as error:
-        raise FileFormatError(f"{path} can't be read: {error}") from None
+    except (struct.error, *ARCHIVE_ERRORS) as error:
+        raise FileFormatError(f"{path} cannot be read: {error}") from None
     return np.frombuffer(data, np.uint8).reshape(shape)

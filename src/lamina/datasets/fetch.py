@@ -50,28 +50,28 @@ def get_file(
 ) -> str:
     """Download a file once and return its path in the cache.
 
-    A file whose hash does not fit never enters the cache, and an archive is unpacked
-    only if each of its members is a plain file or folder below the target.
+    A file with a wrong hash never enters the cache, and an archive is unpacked only if
+    each of its members is a plain file or folder inside the target folder.
 
     Args:
-        fname: name in the cache; the last part of `origin` when left out.
-        origin: http(s) address, or a file's own as `file:///path`. An http(s) address
+        fname: name in the cache; by default the last part of `origin`.
+        origin: http(s) address, or a local file as `file:///path`. An http(s) address
             may redirect to others, but never from https to http.
         untar: older spelling of `extract` for tar archives.
         md5_hash: older spelling of `file_hash`.
         file_hash: expected hash, in hexadecimal.
         cache_subdir: folder inside the cache.
-        hash_algorithm: `"sha256"`, `"md5"`, or `"auto"` to tell by the hash's length.
-        extract: unpack the archive and return the folder it was unpacked to.
+        hash_algorithm: `"sha256"`, `"md5"`, or `"auto"` to detect it by the length.
+        extract: whether to unpack the archive and return the folder.
         archive_format: `"tar"`, `"zip"`, a list of these, or `"auto"` for either.
         cache_dir: cache folder, by default `~/.cache/lamina`.
-        force_download: download even what the cache has already.
+        force_download: whether to download a file that is in the cache.
 
     Raises:
         ArgumentError: an argument cannot be used.
         DownloadError: the address cannot be read.
         SaveError: the cache folder cannot be written to.
-        FileFormatError: the file is not the expected one, or is no safe archive.
+        FileFormatError: the file is not the expected one, or is not a safe archive.
 
     Example:
         ```python
@@ -82,24 +82,26 @@ def get_file(
     name = _cache_name(fname, address)
     digest = _text("file_hash", file_hash or md5_hash or "").lower()
     algorithm = _algorithm(digest, hash_algorithm)
-    is_archive = extract or untar
-    bare_archive = is_archive and (fname is None or "." not in name)
+    should_unpack = extract or untar
+    needs_suffix = should_unpack and (fname is None or "." not in name)
     with _cache_errors():
         folder = Path(cache_dir or _cache_home()).expanduser() / cache_subdir
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / (f"{name}_archive" if bare_archive else name)
-        known = target.exists() and (not digest or _hash(target, algorithm) == digest)
-        if force_download or not known:
+        target = folder / (f"{name}_archive" if needs_suffix else name)
+        is_valid = target.exists() and (
+            not digest or _hash(target, algorithm) == digest
+        )
+        if force_download or not is_valid:
             _download(address, target, digest, algorithm)
-        if not is_archive:
+        if not should_unpack:
             return str(target)
-        stem = name if bare_archive else f"{name.split('.')[0]}_extracted"
+        stem = name if needs_suffix else f"{name.split('.')[0]}_extracted"
         unpack(target, folder / stem, "tar" if untar else archive_format)
         return str(folder / stem)
 
 
 def is_cached(name: str) -> bool:
-    """Return whether a data set's file is in the cache, whatever it holds."""
+    """Return whether a dataset's file is in the cache; its hash is not checked."""
     return (_cache_home() / "datasets" / name).is_file()
 
 
@@ -110,7 +112,7 @@ def _cache_home() -> Path:
 
 @contextmanager
 def _cache_errors() -> Iterator[None]:
-    """Convert errors of the file system in this block into lamina's."""
+    """Convert errors of the file system in this block into `SaveError`."""
     try:
         yield
     except LaminaError:
@@ -131,7 +133,7 @@ def _text(argument: str, value: Any) -> str:
 def _checked_origin(origin: Any) -> str:
     try:
         scheme = urlsplit(origin).scheme if isinstance(origin, str) else ""
-    except ValueError:  # brackets that hold no IPv6 address
+    except ValueError:  # Brackets without an IPv6 address.
         scheme = ""
     if scheme not in ("http", "https", "file"):
         expected = "an address that starts with http://, https:// or file://"
@@ -175,18 +177,18 @@ def _hash(path: Path, algorithm: str) -> str:
 
 
 def _download(origin: str, target: Path, digest: str, algorithm: str) -> None:
-    # Written beside the target and moved there when whole, so that an interrupted
-    # download, or two at once, never leave half a file under the final name.
+    # Download to a temporary file and rename it, so that an interruption or parallel
+    # downloads never leave an incomplete file under the final name.
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".download.")
     partial = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
-            _read(origin, out, target)
+            _stream(origin, out, target)
         if digest and (found := _hash(partial, algorithm)) != digest:
             raise FileFormatError(
                 f"The file at {origin} is not the expected one: its {algorithm} hash "
                 f"is {found}, but it should be {digest}. Try again; if the hash stays "
-                f"the same, the file at that address was replaced."
+                "the same, the file at that address has changed."
             )
         partial.replace(target)
     finally:
@@ -194,7 +196,7 @@ def _download(origin: str, target: Path, digest: str, algorithm: str) -> None:
 
 
 class _Redirects(request.HTTPRedirectHandler):
-    """Follow redirects to http(s) only, and from https to https only."""
+    """Handler that follows redirects to http(s) only, and from https to https only."""
 
     def redirect_request(
         self, req: request.Request, fp: Any, code: int, msg: str, headers: Any,
@@ -207,7 +209,7 @@ class _Redirects(request.HTTPRedirectHandler):
 
 
 def _open(origin: str) -> Any:
-    """Open an address; no handler but those of http, https and local files exists."""
+    """Open an address with handlers for http, https and local files only."""
     opener = request.OpenerDirector()
     is_file = urlsplit(origin).scheme == "file"
     network = (
@@ -220,7 +222,7 @@ def _open(origin: str) -> Any:
     return opener.open(origin, timeout=_TIMEOUT_SECONDS)
 
 
-def _read(origin: str, out: IO[bytes], target: Path) -> None:
+def _stream(origin: str, out: IO[bytes], target: Path) -> None:
     from rich.progress import wrap_file
 
     try:
@@ -246,5 +248,5 @@ def _read(origin: str, out: IO[bytes], target: Path) -> None:
 def _unreachable(origin: str, target: Path, reason: object) -> str:
     return (
         f"Could not download {origin}: {reason}. Check the network connection, or "
-        f"download the file on another machine and put it at {target}."
+        f"download the file on another machine and copy it to {target}."
     )

@@ -1,4 +1,4 @@
-"""IMDB: 50,000 film reviews, liked or not."""
+"""IMDB: 50,000 film reviews, positive or negative."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def load_data(
     oov_char: int | None = 2,
     index_from: int = 3,
 ) -> Split:
-    """Film reviews as lists of word numbers, and 1 for liked or 0 for not.
+    """Load film reviews as lists of word indices, and labels: 1 positive, 0 negative.
 
-    A word's number is its rank by frequency, plus `index_from`.
+    The index of a word is its rank by frequency plus `index_from`.
 
     Args:
         path: name of the file in the cache.
-        num_words: numbers from here on become `oov_char`.
-        skip_top: numbers below this become `oov_char`.
-        maxlen: only reviews shorter than this are kept.
-        seed: of the shuffle.
-        start_char: number put before each review, or `None`.
-        oov_char: number for words left out, or `None` to drop them.
-        index_from: added to each number.
+        num_words: words with this index or above become `oov_char`.
+        skip_top: words with an index below this become `oov_char`.
+        maxlen: only reviews shorter than this are returned.
+        seed: seed of the shuffle.
+        start_char: index prepended to each review, or `None`.
+        oov_char: index that replaces excluded words, or `None` to remove them.
+        index_from: offset added to each index.
 
     Shape:
         `((25000,), (25000,)), ((25000,), (25000,))`, the reviews as Python lists.
@@ -65,24 +65,24 @@ def load_data(
     words = Vocabulary(num_words, skip_top, maxlen, start_char, oov_char, index_from)
     file = get_file(path, KERAS_FILES + "imdb.npz", file_hash=_SHA256)
     random = np.random.RandomState(seed)
-    x_train, y_train = _part(file, "train", random, words)
-    x_test, y_test = _part(file, "test", random, words)
-    x = words.cut(x_train + x_test)
+    x_train, y_train = _load_part(file, "train", random, words)
+    x_test, y_test = _load_part(file, "test", random, words)
+    x = words.filter_words(x_train + x_test)
     return (x[: len(x_train)], y_train), (x[len(x_train) :], y_test)
 
 
-def _part(
+def _load_part(
     file: str, part: str, random: np.random.RandomState, words: Vocabulary
 ) -> tuple[Texts, np.ndarray]:
     texts, labels = read_lists(file, f"x_{part}"), read_arrays(file, f"y_{part}")[0]
     order = random.permutation(len(texts))
-    shuffled = [texts[row] for row in order]
-    return words.short(words.mark(shuffled), labels[order])
+    shuffled = [texts[i] for i in order]
+    return words.filter_long(words.shift_and_mark(shuffled), labels[order])
 
 
 @filter_traceback
 def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
-    """The rank of each word by frequency; `load_data` adds `index_from` to it.
+    """Load the rank of each word by frequency; `load_data` adds `index_from` to it.
 
     Args:
         path: name of the file in the cache.

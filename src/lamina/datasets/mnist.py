@@ -19,7 +19,7 @@ _SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 @filter_traceback
 def load_data(path: str = "mnist.npz") -> Split:
-    """Handwritten digits: uint8 images of 0 to 255, and the digits as uint8.
+    """Load handwritten digits: uint8 images of 0 to 255, and the digits as uint8.
 
     Args:
         path: name of the file in the cache.

@@ -1,7 +1,7 @@
 """A reader of pickled NumPy arrays that runs no code.
 
 NumPy writes object arrays as pickles, and CIFAR is published as pickles; a pickle can
-call any function. Here each class that a pickle names is replaced by a stand-in that
+call any function. Here each class that a pickle names is replaced by a placeholder that
 only stores the values given to it.
 """
 
@@ -25,8 +25,8 @@ _ARRAY_GLOBALS = frozenset(
 )
 
 
-class _StandIn:
-    """Replacement for NumPy's classes and functions: stores a state, does nothing."""
+class _Placeholder:
+    """Placeholder for NumPy's classes and functions that only stores a state."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
@@ -36,12 +36,14 @@ class _StandIn:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickler that replaces NumPy's classes and refuses all others."""
+
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         if (module_name, global_name) in _ARRAY_GLOBALS:
-            return _StandIn
+            return _Placeholder
         raise FileFormatError(
-            f"The file names {module_name}.{global_name}, which has no place in arrays "
-            f"of numbers. It was not read further, and nothing in it was run."
+            f"The file names {module_name}.{global_name}, but arrays need only NumPy's "
+            "array types. Nothing in the file was run."
         )
 
 
@@ -53,7 +55,7 @@ def unpickle(data: bytes | bytearray, what: str) -> Any:
         what: its name, for messages.
 
     Raises:
-        FileFormatError: it is damaged, or names anything but arrays.
+        FileFormatError: it is damaged, or names other classes than those of arrays.
     """
     try:
         return _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
@@ -67,5 +69,5 @@ def unpickle(data: bytes | bytearray, what: str) -> Any:
 def array_values(array: Any) -> Any:
     """Return the elements of an unpickled array, a list or bytes, or else `None`."""
     # NumPy pickles an array's state as (version, shape, dtype, is_fortran, elements).
-    is_array = isinstance(array, _StandIn) and isinstance(array.state, tuple)
+    is_array = isinstance(array, _Placeholder) and isinstance(array.state, tuple)
     return array.state[-1] if is_array and array.state else None

@@ -43,20 +43,20 @@ def load_data(
     oov_char: int | None = 2,
     index_from: int = 3,
 ) -> Split:
-    """Newswires as lists of word numbers, and their topics 0 to 45.
+    """Load newswires as lists of word indices, and their topics 0 to 45.
 
-    A word's number is its rank by frequency, plus `index_from`.
+    The index of a word is its rank by frequency plus `index_from`.
 
     Args:
         path: name of the file in the cache.
-        num_words: numbers from here on become `oov_char`.
-        skip_top: numbers below this become `oov_char`.
-        maxlen: only newswires shorter than this are kept.
-        test_split: fraction of the newswires that is held out.
-        seed: of the shuffle.
-        start_char: number put before each newswire, or `None`.
-        oov_char: number for words left out, or `None` to drop them.
-        index_from: added to each number.
+        num_words: words with this index or above become `oov_char`.
+        skip_top: words with an index below this become `oov_char`.
+        maxlen: only newswires shorter than this are returned.
+        test_split: fraction of the newswires in the test set.
+        seed: seed of the shuffle.
+        start_char: index prepended to each newswire, or `None`.
+        oov_char: index that replaces excluded words, or `None` to remove them.
+        index_from: offset added to each index.
 
     Shape:
         By default `((8982,), (8982,)), ((2246,), (2246,))`, as Python lists.
@@ -74,14 +74,15 @@ def load_data(
     file = get_file(path, KERAS_FILES + "reuters.npz", file_hash=_SHA256)
     texts, labels = read_lists(file, "x"), read_arrays(file, "y")[0]
     order = np.random.RandomState(seed).permutation(len(texts))
-    shuffled = words.mark([texts[row] for row in order])
-    kept, labels = words.short(shuffled, labels[order])
-    return split_at(words.cut(kept), labels, int(len(kept) * (1 - test_split)))
+    shuffled = words.shift_and_mark([texts[i] for i in order])
+    texts, labels = words.filter_long(shuffled, labels[order])
+    train_size = int(len(texts) * (1 - test_split))
+    return split_at(words.filter_words(texts), labels, train_size)
 
 
 @filter_traceback
 def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
-    """The rank of each word by frequency; `load_data` adds `index_from` to it.
+    """Load the rank of each word by frequency; `load_data` adds `index_from` to it.
 
     Args:
         path: name of the file in the cache.
@@ -95,7 +96,7 @@ def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
 
 
 def get_label_names() -> tuple[str, ...]:
-    """The names of the topics, in the order of their numbers.
+    """Return the names of the topics, in the order of the labels.
 
     Example:
         >>> lamina.datasets.reuters.get_label_names()[3]

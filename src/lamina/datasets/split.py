@@ -1,4 +1,4 @@
-"""What the loaders share: the folder Keras keeps its files in, and the split."""
+"""Address of Keras's files, and functions to shuffle and split datasets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Split = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def shuffle(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows in the order that Keras gives them for this seed."""
+    """Shuffle rows in the order of Keras for this seed."""
     order = np.random.RandomState(seed).permutation(len(x))
     return x[order], y[order]
 

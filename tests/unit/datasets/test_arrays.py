@@ -51,9 +51,9 @@ def test_sizes_as_python_2_wrote_them_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "described in a way"),
-        (b"\x93NUMPY\1\0\xff\xff", "described in a way"),
-        (b"\x93NUMPY\1\0\x0a\0{'descr': 1", "described in a way"),
+        (b"", "valid NumPy header"),
+        (b"\x93NUMPY\1\0\xff\xff", "valid NumPy header"),
+        (b"\x93NUMPY\1\0\x0a\0{'descr': 1", "valid NumPy header"),
     ],
 )
 def test_what_is_no_array_is_said_to_be_none(data, reason, tmp_path):
@@ -61,5 +61,5 @@ def test_what_is_no_array_is_said_to_be_none(data, reason, tmp_path):
     path.write_bytes(zipped(("a.npy", data)))
     with pytest.raises(FileFormatError, match=reason):
         read_arrays(str(path), "a")
-    with pytest.raises(FileFormatError, match="'b' can't be read"):
+    with pytest.raises(FileFormatError, match="'b' cannot be read"):
         read_arrays(str(path), "b")

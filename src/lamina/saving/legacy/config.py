@@ -1,7 +1,7 @@
-"""The architecture in a file of Keras 1, Keras 2 or tf.keras, told in today's words.
+"""Conversion of configs of Keras 1, Keras 2 and tf.keras to the Keras 3 format.
 
-A config goes in and a config comes out, which the registry then reads like any other:
-nothing here makes an object.
+The conversion maps configs to configs and makes no objects; the registry deserializes
+the result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from lamina.core.registry import (
 )
 from lamina.errors import FileFormatError
 from lamina.saving.legacy.graph import functional, sequential
-from lamina.saving.legacy.names import ARGUMENTS, CLASSES, INERT, OWN_ARGUMENTS
+from lamina.saving.legacy.names import (
+    ARGUMENTS,
+    CLASS_ARGUMENTS,
+    CLASSES,
+    IGNORED_ARGUMENTS,
+)
 
 __all__ = ["KerasVersion", "upgrade_config", "upgrade_layer"]
 
@@ -33,18 +38,18 @@ _INITIALIZERS = {
 }
 _ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
 _MODELS = ("Sequential", "Functional")
-# Classes of Keras 3 whose own name, which this layout has, is not the public one.
-_OTHER_NAMES = {"GroupedQueryAttention": "GroupQueryAttention"}
+# Classes of Keras 3 whose `__name__`, used in this layout, is not the public name.
+_PUBLIC_NAMES = {"GroupedQueryAttention": "GroupQueryAttention"}
 
 
 class KerasVersion(NamedTuple):
-    """What wrote a file.
+    """Version of Keras that wrote a file.
 
     Args:
-        version: of Keras, as far as the file tells.
-        tensorflow: whether it was the Keras inside TensorFlow.
-        backend: the backend's name.
-        ordering: where Keras 1 had channels by default.
+        version: version numbers.
+        tensorflow: whether it was tf.keras.
+        backend: name of the backend.
+        ordering: default data format of Keras 1.
     """
 
     version: tuple[int, ...]
@@ -56,12 +61,12 @@ class KerasVersion(NamedTuple):
     def of(
         cls, attributes: dict[str, Any], config: Any, weights: Iterable[str]
     ) -> KerasVersion:
-        """From a file's attributes, the config in it, and the names of the weights."""
+        """Detect the version from a file's attributes, config and names of weights."""
         text = str(attributes.get("keras_version", "1"))[:20]
         version = tuple([int(n) for n in re.findall(r"\d{1,9}", text)[:2] or ["1"]])
-        # Keras 1 left the ordering out of what padding and upsampling write, and did
-        # not note the backend; but TensorFlow numbers its names.
-        orderings = {v for k, v in _entries(config) if k == "dim_ordering"}
+        # Keras 1 did not record the backend, nor the data format of padding and
+        # upsampling layers. TensorFlow's variable names end in ":0".
+        orderings = {v for k, v in _string_entries(config) if k == "dim_ordering"}
         numbered = any(name.endswith(":0") for name in weights)
         return cls(
             version,
@@ -71,21 +76,21 @@ class KerasVersion(NamedTuple):
         )
 
 
-def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+def _string_entries(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key, item in value.items():
             if isinstance(item, str):
                 yield key, item
             else:
-                yield from _entries(item)
+                yield from _string_entries(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _entries(item)
+            yield from _string_entries(item)
 
 
 @register_serializable("lamina", "hard_sigmoid_of_keras_2")
 def hard_sigmoid(x: Any) -> Any:
-    """What `"hard_sigmoid"` was before Keras 3: a fifth of x and a half, in 0 to 1."""
+    """Apply the hard sigmoid of Keras 1 and 2: clip(0.2 * x + 0.5, 0, 1)."""
     return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -98,17 +103,17 @@ _HARD_SIGMOID = {
 
 
 def upgrade_config(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
-    """An object's config as lamina reads it.
+    """Convert the config of an object to the Keras 3 format.
 
     Args:
-        entry: a class's name and its config.
-        origin: what wrote it.
+        entry: class name and config.
+        origin: version that wrote it.
 
     Raises:
-        FileFormatError: it says something that has no meaning today.
+        FileFormatError: lamina does not support an argument in the config.
     """
     if origin.version >= (3,):
-        return _with_modules(entry)
+        return _add_modules(entry)
     written = str(entry["class_name"]).rpartition(">")[2]
     kind = CLASSES.get(written, written)
     config = entry.get("config") or {}
@@ -117,40 +122,46 @@ def upgrade_config(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any
     if kind == "Functional":
         return functional(config, lambda item: upgrade_layer(item, origin))
     if not isinstance(config, dict):
-        raise FileFormatError(f"The file's {kind} has the config {config!r}.")
+        raise FileFormatError(
+            f"The config of {kind} in the file must be a dictionary, got "
+            f"{type(config).__name__}."
+        )
     registered = str(entry["class_name"])
     if kind != written and get_registered_object(registered) is None:
-        registered = kind  # an old name of a layer of lamina's
+        registered = kind  # An old name of a built-in layer.
     reference = {"class_name": kind, "registered_name": registered}
-    if kind != "InputLayer" and not _is_own(find_class(reference)):
-        kept = {k: _dtype(v) if k == "dtype" else v for k, v in config.items()}
-        return {**reference, "config": kept}
-    return {"class_name": kind, "config": _arguments(kind, written, config, origin)}
+    if kind != "InputLayer" and not _is_builtin(find_class(reference)):
+        config = {k: _dtype(v) if k == "dtype" else v for k, v in config.items()}
+        return {**reference, "config": config}
+    return {
+        "class_name": kind,
+        "config": _upgrade_arguments(kind, written, config, origin),
+    }
 
 
-def _with_modules(entry: Any) -> Any:
-    """Add the module of layers, which Keras 3 leaves out in this layout.
+def _add_modules(entry: Any) -> Any:
+    """Add the module `keras.layers`, which Keras 3 omits in this layout.
 
-    Layers share some names with initializers, and some have older names.
+    Some layers have the same name as an initializer, others a name that is not public.
     """
     if not isinstance(entry, dict) or "class_name" not in entry:
         return entry
     config, name = entry.get("config"), entry["class_name"]
     if name not in _MODELS:
-        name = _OTHER_NAMES.get(name, name)
+        name = _PUBLIC_NAMES.get(name, name)
         return {"module": "keras.layers", **entry, "class_name": name}
     if isinstance(config, dict) and isinstance(config.get("layers"), list):
-        inner = [_with_modules(layer) for layer in config["layers"]]
+        inner = [_add_modules(layer) for layer in config["layers"]]
         return {**entry, "config": {**config, "layers": inner}}
     return entry
 
 
-def _is_own(cls: type) -> bool:
+def _is_builtin(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "lamina"
 
 
 def upgrade_layer(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
-    """A layer's config as lamina reads it, its calls left out."""
+    """Convert the config of a layer to the Keras 3 format, without its calls."""
     new = upgrade_config(entry, origin)
     config = new["config"]
     if new["class_name"] == "InputLayer":
@@ -160,18 +171,21 @@ def upgrade_layer(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]
     return new
 
 
-def _arguments(
+def _upgrade_arguments(
     kind: str, written: str, config: dict[str, Any], origin: KerasVersion
 ) -> dict[str, Any]:
-    """The arguments of a class by today's names, those that say nothing left out."""
-    names = {**ARGUMENTS, **OWN_ARGUMENTS.get(kind, {})}
+    """Rename the arguments of a class and remove those without effect."""
+    names = {**ARGUMENTS, **CLASS_ARGUMENTS.get(kind, {})}
     if origin.version >= (2,):
-        names = OWN_ARGUMENTS.get(kind, {})
+        names = CLASS_ARGUMENTS.get(kind, {})
     found = {
-        names.get(k, k): _value(names.get(k, k), v, origin) for k, v in config.items()
+        names.get(k, k): _upgrade_value(names.get(k, k), v, origin)
+        for k, v in config.items()
     }
-    _REPAIRS.get(kind, _nothing)(found, written, origin)
-    _gather_sizes(found)
+    fix = _FIXES.get(kind)
+    if fix:
+        fix(found, written, origin)
+    _merge_kernel_sizes(found)
     if kind == "InputLayer":
         found.setdefault("dtype", found.pop("input_dtype", None))
         return found
@@ -179,13 +193,13 @@ def _arguments(
     if origin.version < (2,) and "data_format" in known:
         found.setdefault("data_format", origin.ordering)
     for key in [k for k in found if k not in known]:
-        _drop(kind, key, found.pop(key))
+        _check_ignorable(kind, key, found.pop(key))
     return found
 
 
-def _value(key: str, value: Any, origin: KerasVersion) -> Any:
+def _upgrade_value(key: str, value: Any, origin: KerasVersion) -> Any:
     if isinstance(value, list):
-        return [_value(key, item, origin) for item in value]
+        return [_upgrade_value(key, item, origin) for item in value]
     if key.endswith("activation") and value == "hard_sigmoid":
         return _HARD_SIGMOID
     if key.endswith("_initializer") and isinstance(value, str):
@@ -197,7 +211,7 @@ def _value(key: str, value: Any, origin: KerasVersion) -> Any:
     if not isinstance(value, dict):
         return value
     if value.get("class_name") in ("__tuple__", "TensorShape"):
-        return _value(key, value["items"], origin)
+        return _upgrade_value(key, value["items"], origin)
     if str(value.get("class_name", "")).startswith(("function", "__")):
         return value
     if "class_name" in value:
@@ -216,8 +230,8 @@ def _dtype(value: Any) -> Any:
     return value
 
 
-def _gather_sizes(found: dict[str, Any]) -> None:
-    """Sizes that Keras 1 wrote one by one."""
+def _merge_kernel_sizes(found: dict[str, Any]) -> None:
+    """Merge the sizes that Keras 1 wrote as separate arguments."""
     for parts in (
         ("nb_row", "nb_col"),
         ("kernel_dim1", "kernel_dim2", "kernel_dim3"),
@@ -226,28 +240,24 @@ def _gather_sizes(found: dict[str, Any]) -> None:
             found["kernel_size"] = [found.pop(part) for part in parts]
 
 
-def _drop(kind: str, key: str, value: Any) -> None:
-    """Leave an argument out if nothing depends on it.
+def _check_ignorable(kind: str, key: str, value: Any) -> None:
+    """Check that an unknown argument has no effect.
 
     Raises:
-        FileFormatError: something does.
+        FileFormatError: the argument changes the result.
     """
-    if not value or key in INERT or key.endswith("_initializer"):
+    if not value or key in IGNORED_ARGUMENTS or key.endswith("_initializer"):
         return
     if key == "groups" and value == 1:
         return
     raise FileFormatError(
-        f"The file's {kind} has {key}={value!r}, which lamina's does not have. "
-        "Load the weights into a model of your own with `model.load_weights(file)`."
+        f"{kind} in the file has {key}={value!r}, which lamina does not support. "
+        "Build the model in your program and call `model.load_weights(file)`."
     )
 
 
-def _nothing(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
-    pass
-
-
 def _recurrent(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
-    """The defaults of the time for what a file leaves out."""
+    """Set the defaults of the version for arguments that are not in the file."""
     fused = written.startswith("CuDNN")
     if "forget_bias_init" in found:
         found["unit_forget_bias"] = found.pop("forget_bias_init") == "one"
@@ -262,9 +272,9 @@ def _recurrent(found: dict[str, Any], written: str, origin: KerasVersion) -> Non
             found["reset_after"] = True
     if found.pop("time_major", False):
         raise FileFormatError(
-            f"The file's {written} takes time as the first axis (`time_major`), which "
-            "no layer does today: put `Permute` around it in a model of your own and "
-            "load the weights with `model.load_weights(file)`."
+            f"{written} in the file has time_major=True, which lamina does not "
+            "support. Build the model in your program with `Permute` layers around "
+            "the layer, and call `model.load_weights(file)`."
         )
     found.pop("input_dim", None)
 
@@ -274,9 +284,8 @@ def _batch_normalization(
 ) -> None:
     if found.pop("mode", 0):
         raise FileFormatError(
-            "The file's BatchNormalization has another `mode` than 0: it normalises by "
-            "the batch at all times, or each sample by itself, which no layer does "
-            "today."
+            "BatchNormalization in the file has a nonzero `mode`, which lamina does "
+            "not support. Use mode=0, which normalizes each feature."
         )
     axis = found.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
@@ -284,15 +293,15 @@ def _batch_normalization(
 
 
 def _flatten(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
-    # The first releases flattened in whatever order they met.
+    # The first releases flattened axes in their given order.
     found.setdefault("data_format", "channels_last")
 
 
 def _embedding(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
     if found.pop("dropout", 0.0):
         warnings.warn(
-            "The file's Embedding drops whole words while it trains, which lamina's "
-            "does not: put `SpatialDropout1D` behind it.",
+            "Embedding in the file has `dropout`, which lamina does not support. Add a "
+            "`SpatialDropout1D` layer after it.",
             stacklevel=2,
         )
     if found.get("dtype") in ("int32", "int64"):
@@ -310,7 +319,7 @@ def _lambda(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
         found.pop(key, None)
 
 
-_REPAIRS = {
+_FIXES = {
     "BatchNormalization": _batch_normalization,
     "Embedding": _embedding,
     "Flatten": _flatten,

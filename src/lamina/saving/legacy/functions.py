@@ -1,7 +1,7 @@
-"""TensorFlow's functions in graphs of tf.keras, as functions of `lamina.ops`.
+"""Mapping of TensorFlow functions in tf.keras graphs to `lamina.ops`.
 
-A file names a function by its path, such as `"math.reduce_mean"`; this table is all
-that it can name.
+A file refers to a function by its path, such as `"math.reduce_mean"`. Only functions in
+this table can be loaded.
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ from typing import Any, NamedTuple
 
 from lamina.errors import FileFormatError
 
-__all__ = ["FUNCTION_LAYERS", "function_call", "function_of"]
+__all__ = ["FUNCTION_LAYERS", "function_call", "function_entry"]
 
 FUNCTION_LAYERS = ("TFOpLambda", "SlicingOpLambda")
 
 
 class _Function(NamedTuple):
+    """Name of an op and a map from TensorFlow's argument names to lamina's."""
+
     op: str
-    names: dict[str, str]  # TensorFlow's names of arguments, and lamina's
+    arguments: dict[str, str]
 
 
-def _many(names: str, arguments: dict[str, str]) -> dict[str, _Function]:
+def _parse(names: str, arguments: dict[str, str]) -> dict[str, _Function]:
+    """Parse entries `path` or `path=op` that share a map of arguments."""
     pairs = [item.partition("=") for item in names.split()]
     return {
         path: _Function(op or path.rpartition(".")[2], arguments)
@@ -30,7 +33,7 @@ def _many(names: str, arguments: dict[str, str]) -> dict[str, _Function]:
 
 _AXES = {"axis": "axis", "keepdims": "keepdims"}
 _FUNCTIONS = {
-    **_many(
+    **_parse(
         "__operators__.add=add math.add math.subtract math.multiply math.divide "
         "math.truediv=divide math.floordiv=floor_divide math.floormod=mod "
         "math.pow=power math.maximum math.minimum math.greater math.greater_equal "
@@ -38,7 +41,7 @@ _FUNCTIONS = {
         "math.logical_or",
         {"y": "x2"},
     ),
-    **_many(
+    **_parse(
         "math.abs math.cos math.exp math.floor math.log math.logical_not "
         "math.negative math.round math.rsqrt math.sigmoid math.sign math.sin math.sqrt "
         "math.square math.tanh math.softplus nn.relu nn.relu6 nn.elu nn.selu "
@@ -46,43 +49,43 @@ _FUNCTIONS = {
         "zeros_like ones_like",
         {},
     ),
-    **_many(
+    **_parse(
         "math.reduce_mean=mean math.reduce_sum=sum math.reduce_max=max "
         "math.reduce_min=min math.reduce_prod=prod math.reduce_std=std "
         "math.reduce_variance=var math.reduce_logsumexp=logsumexp",
         _AXES,
     ),
-    **_many(
+    **_parse(
         "concat=concatenate stack expand_dims squeeze compat.v1.squeeze nn.softmax "
         "nn.log_softmax math.argmax math.argmin",
         {"axis": "axis"},
     ),
-    **_many("linalg.matmul", {"b": "x2"}),
-    **_many("reshape", {"shape": "newshape"}),
-    **_many("transpose compat.v1.transpose", {"perm": "axes"}),
-    **_many("tile", {"multiples": "repeats"}),
-    **_many("cast", {"dtype": "dtype"}),
-    **_many("nn.leaky_relu", {"alpha": "negative_slope"}),
-    **_many("nn.gelu", {"approximate": "approximate"}),
-    **_many(
+    **_parse("linalg.matmul", {"b": "x2"}),
+    **_parse("reshape", {"shape": "newshape"}),
+    **_parse("transpose compat.v1.transpose", {"perm": "axes"}),
+    **_parse("tile", {"multiples": "repeats"}),
+    **_parse("cast", {"dtype": "dtype"}),
+    **_parse("nn.leaky_relu", {"alpha": "negative_slope"}),
+    **_parse("nn.gelu", {"approximate": "approximate"}),
+    **_parse(
         "clip_by_value=clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}
     ),
-    **_many("__operators__.getitem=get_item", {"slice_spec": "key"}),
+    **_parse("__operators__.getitem=get_item", {"slice_spec": "key"}),
 }
 
 
-def function_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry of a function in a graph, its calls left out.
+def function_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    """Convert the entry of a function in a graph, without its calls.
 
     Raises:
-        FileFormatError: it is a function that the table lacks.
+        FileFormatError: the function is not in the table.
     """
     path = entry["config"].get("function")
     if not isinstance(path, str) or path not in _FUNCTIONS:
         raise FileFormatError(
-            f"The file's model calls TensorFlow's {path!r}, for which lamina knows no "
-            "function of its own. Build the model in your program and load the weights "
-            "with `model.load_weights(file)`."
+            f"The model in the file calls the TensorFlow function {path!r}, which "
+            "lamina does not support. Build the model in your program and call "
+            "`model.load_weights(file)`."
         )
     config = {"name": entry["name"], "function": _FUNCTIONS[path].op}
     return {"module": "lamina.ops", "class_name": "Op", "config": config}
@@ -91,34 +94,34 @@ def function_of(entry: dict[str, Any]) -> dict[str, Any]:
 def function_call(
     entry: dict[str, Any], first: Any, keywords: dict[str, Any]
 ) -> dict[str, Any]:
-    """A call of a function.
+    """Convert the call of a function.
 
     Args:
-        entry: the function's.
-        first: what stands first in the call.
-        keywords: the rest, by TensorFlow's names.
+        entry: entry of the function.
+        first: the first argument.
+        keywords: the other arguments, by TensorFlow's names.
 
     Raises:
-        FileFormatError: an argument says something that lamina's function can't.
+        FileFormatError: lamina's function does not support an argument.
     """
     path = entry["config"]["function"]
-    names = _FUNCTIONS[path].names
+    names = _FUNCTIONS[path].arguments
     kwargs: dict[str, Any] = {}
     for key, value in keywords.items():
         if key in names:
-            kwargs[names[key]] = _key(value) if key == "slice_spec" else value
+            kwargs[names[key]] = _convert_key(value) if key == "slice_spec" else value
         elif value and key != "name":
             raise FileFormatError(
-                f"The file calls TensorFlow's {path!r} with {key}={value!r}, which "
-                "lamina's function does not have."
+                f"The file calls the TensorFlow function {path!r} with "
+                f"{key}={value!r}, which lamina does not support."
             )
     return {"args": [first], "kwargs": kwargs}
 
 
-def _key(value: Any) -> Any:
-    """What stands in square brackets."""
+def _convert_key(value: Any) -> Any:
+    """Convert an indexing key."""
     if isinstance(value, list):
-        return [_key(item) for item in value]
+        return [_convert_key(item) for item in value]
     if isinstance(value, dict) and "start" in value:
         parts = {k: value.get(k) for k in ("start", "stop", "step")}
         return {"class_name": "__slice__", "config": parts}

@@ -1,7 +1,7 @@
-"""Stacks and graphs as Keras 1, Keras 2 and tf.keras wrote them, as configs of today.
+"""Conversion of Sequential and functional models of Keras 1, Keras 2 and tf.keras.
 
-Calls were lists of `[layer, number of the call, number of the output, keywords]`. A
-model inside another counted the call it was made with as its first.
+Their calls are lists of `[layer, node index, tensor index, keywords]`. The node indices
+of a nested model start at 1, as its creation counts as its first call.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from lamina.errors import FileFormatError
 from lamina.saving.legacy.functions import (
     FUNCTION_LAYERS,
     function_call,
-    function_of,
+    function_entry,
 )
 from lamina.saving.legacy.names import MERGES
 
 __all__ = ["functional", "sequential"]
 
 Convert = Callable[[dict[str, Any]], dict[str, Any]]
-_TAKES_STATES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
+_RECURRENT_CLASSES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 
 
 def sequential(config: Any, convert: Convert) -> dict[str, Any]:
-    """A stack; one that begins with branches to merge becomes a graph."""
-    if isinstance(config, list):  # before it had a name
+    """Convert a Sequential model; one that starts with a `Merge` becomes functional."""
+    if isinstance(config, list):  # Early configs have no name.
         config = {"layers": config}
     entries = config["layers"]
     if entries and entries[0]["class_name"] == "Merge":
@@ -39,16 +39,16 @@ def sequential(config: Any, convert: Convert) -> dict[str, Any]:
     for layer in layers[1:]:
         if isinstance(layer["config"], dict):
             layer["config"].pop("batch_input_shape", None)
-    found = {"layers": layers}
+    converted = {"layers": layers}
     if config.get("name"):
-        found["name"] = config["name"]
-    return {"class_name": "Sequential", "config": found}
+        converted["name"] = config["name"]
+    return {"class_name": "Sequential", "config": converted}
 
 
 def _declared_input(
     entry: dict[str, Any], layer: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """The input that a first layer declares, if it does."""
+    """Return the input layer that a first layer declares, if any."""
     config = entry["config"]
     if not isinstance(config, dict) or "batch_input_shape" not in config:
         return []
@@ -59,49 +59,51 @@ def _declared_input(
 
 
 def functional(config: dict[str, Any], convert: Convert) -> dict[str, Any]:
-    """A graph."""
+    """Convert a functional model."""
     entries = config["layers"]
-    shifts = _shifts(config)
+    offsets = _node_offsets(config)
     layers: list[dict[str, Any]] = []
     for entry in entries:
         calls = entry.get("inbound_nodes") or []
         if entry["class_name"] in FUNCTION_LAYERS:
-            new = function_of(entry)
-            nodes = [_function_call(entry, call, shifts) for call in calls]
+            new = function_entry(entry)
+            nodes = [_convert_function_call(entry, call, offsets) for call in calls]
             layers.append({**new, "name": entry["name"], "inbound_nodes": nodes})
             continue
-        nodes = [_call(entry["class_name"], call, shifts) for call in calls]
+        nodes = [_convert_call(entry["class_name"], call, offsets) for call in calls]
         if entry["class_name"] == "Merge":
-            layers += _merged(entry["name"], entry["config"], nodes)
+            layers += _convert_merge(entry["name"], entry["config"], nodes)
         else:
             new = convert(entry)
             new["config"]["name"] = entry["name"]
             layers.append({**new, "name": entry["name"], "inbound_nodes": nodes})
     head = {k: config[k] for k in ("name", "trainable") if k in config}
-    ends = {k: _places(config[k], shifts) for k in ("input_layers", "output_layers")}
+    ends = {
+        k: _convert_refs(config[k], offsets) for k in ("input_layers", "output_layers")
+    }
     return {"class_name": "Functional", "config": {**head, "layers": layers, **ends}}
 
 
-def _shifts(config: dict[str, Any]) -> dict[str, int]:
-    """By how much the numbers of each layer's calls are too high."""
+def _node_offsets(config: dict[str, Any]) -> dict[str, int]:
+    """Return by how much each layer's node indices are too high."""
     highest: dict[str, int] = {}
 
-    def note(value: Any) -> None:
-        if _is_place(value):
+    def visit(value: Any) -> None:
+        if _is_tensor_ref(value):
             highest[value[0]] = max(value[1], highest.get(value[0], 0))
         if isinstance(value, dict):
             value = list(value.values())
         for item in value if isinstance(value, list) else ():
-            note(item)
+            visit(item)
 
     for entry in config["layers"]:
-        note(entry.get("inbound_nodes") or [])
-    note(config["output_layers"])
+        visit(entry.get("inbound_nodes") or [])
+    visit(config["output_layers"])
     counts = {e["name"]: len(e.get("inbound_nodes") or []) for e in config["layers"]}
     return {k: max(0, n + 1 - max(counts.get(k, 1), 1)) for k, n in highest.items()}
 
 
-def _is_place(value: Any) -> bool:
+def _is_tensor_ref(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
@@ -110,78 +112,82 @@ def _is_place(value: Any) -> bool:
     )
 
 
-def _place(value: list[Any], shifts: dict[str, int]) -> list[Any]:
-    name, number, output = value[:3]
-    return [name, number - shifts.get(name, 0), output]
+def _convert_ref(value: list[Any], offsets: dict[str, int]) -> list[Any]:
+    name, node, tensor = value[:3]
+    return [name, node - offsets.get(name, 0), tensor]
 
 
-def _places(value: Any, shifts: dict[str, int]) -> Any:
-    """Where a model's inputs or outputs are; a list of one stands for the one."""
-    if _is_place(value):
-        return _place(value, shifts)
+def _convert_refs(value: Any, offsets: dict[str, int]) -> Any:
+    """Convert references to inputs or outputs, and unwrap lists of one."""
+    if _is_tensor_ref(value):
+        return _convert_ref(value, offsets)
     if isinstance(value, dict):
-        return {k: _places(v, shifts) for k, v in value.items()}
-    found = [_places(item, shifts) for item in value]
-    return found[0] if len(found) == 1 else found
+        return {k: _convert_refs(v, offsets) for k, v in value.items()}
+    refs = [_convert_refs(item, offsets) for item in value]
+    return refs[0] if len(refs) == 1 else refs
 
 
-def _tensor(value: list[Any], shifts: dict[str, int]) -> dict[str, Any]:
-    config = {"keras_history": _place(value, shifts)}
+def _tensor(value: list[Any], offsets: dict[str, int]) -> dict[str, Any]:
+    config = {"keras_history": _convert_ref(value, offsets)}
     return {"class_name": "__keras_tensor__", "config": config}
 
 
-def _call(kind: str, call: Any, shifts: dict[str, int]) -> dict[str, Any]:
-    if _is_place(call):
+def _convert_call(kind: str, call: Any, offsets: dict[str, int]) -> dict[str, Any]:
+    if _is_tensor_ref(call):
         call = [call]
-    if not isinstance(call, list) or not all(_is_place(item) for item in call):
+    if not isinstance(call, list) or not all(_is_tensor_ref(item) for item in call):
         raise FileFormatError(
-            f"The file calls {kind!r} on {call!r}, which is no tensor of the model."
+            f"The file calls {kind!r} on {call!r}, which is not a tensor of the model."
         )
-    inputs = [_tensor(item, shifts) for item in call]
+    inputs = [_tensor(item, offsets) for item in call]
     kwargs: dict[str, Any] = {}
     for item in call:
-        kwargs |= _keywords(item[3], shifts) if len(item) == 4 else {}
+        kwargs |= _keywords(item[3], offsets) if len(item) == 4 else {}
     kwargs = {k: v for k, v in kwargs.items() if v is not None}
-    if len(inputs) > 1 and kind in _TAKES_STATES:
+    if len(inputs) > 1 and kind in _RECURRENT_CLASSES:
         inputs, kwargs["initial_state"] = inputs[:1], inputs[1:]
     return {"args": inputs if len(inputs) == 1 else [inputs], "kwargs": kwargs}
 
 
-def _function_call(
-    entry: dict[str, Any], call: Any, shifts: dict[str, int]
+def _convert_function_call(
+    entry: dict[str, Any], call: Any, offsets: dict[str, int]
 ) -> dict[str, Any]:
     if not isinstance(call, list) or not call:
-        raise FileFormatError(f"The file calls {entry['name']!r} on {call!r}.")
-    many = isinstance(call[0], list)
-    parts = call if many else [call]
+        raise FileFormatError(
+            f"The file calls {entry['name']!r} on {call!r}, which is not a tensor."
+        )
+    has_list = isinstance(call[0], list)
+    parts = call if has_list else [call]
     if not all(isinstance(part, list) and len(part) == 4 for part in parts):
-        raise FileFormatError(f"The file calls {entry['name']!r} on {call!r}.")
-    found = [
-        part[2] if part[0] == "_CONSTANT_VALUE" else _tensor(part, shifts)
+        raise FileFormatError(
+            f"The file calls {entry['name']!r} on {call!r}, which is not a tensor."
+        )
+    tensors = [
+        part[2] if part[0] == "_CONSTANT_VALUE" else _tensor(part, offsets)
         for part in parts
     ]
-    keywords = _keywords(parts[0][3], shifts)
-    return function_call(entry, found if many else found[0], keywords)
+    keywords = _keywords(parts[0][3], offsets)
+    return function_call(entry, tensors if has_list else tensors[0], keywords)
 
 
-def _keywords(value: Any, shifts: dict[str, int]) -> Any:
-    if _is_place(value):
-        return _tensor(value, shifts)
+def _keywords(value: Any, offsets: dict[str, int]) -> Any:
+    if _is_tensor_ref(value):
+        return _tensor(value, offsets)
     if isinstance(value, dict):
-        return {k: _keywords(v, shifts) for k, v in value.items()}
+        return {k: _keywords(v, offsets) for k, v in value.items()}
     if isinstance(value, list):
-        return [_keywords(item, shifts) for item in value]
+        return [_keywords(item, offsets) for item in value]
     return value
 
 
-def _merged(
+def _convert_merge(
     name: str, config: dict[str, Any], nodes: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The layer that a `Merge` of some mode has become; for one mode there are two."""
+    """Convert a `Merge` layer of Keras 1; mode 'cos' becomes two layers."""
     mode = config.get("mode")
     if not isinstance(mode, str) or mode not in MERGES:
         raise FileFormatError(
-            f"The file's Merge {name!r} has the mode {mode!r}; lamina knows "
+            f"Merge {name!r} in the file has the mode {mode!r}; supported are "
             f"{', '.join(MERGES)}."
         )
     options: dict[str, Any] = {"name": name}
@@ -192,7 +198,7 @@ def _merged(
     entry = {"class_name": MERGES[mode], "config": options}
     if mode != "cos":
         return [{**entry, "name": name, "inbound_nodes": nodes}]
-    # Angles had an axis more than products.
+    # Mode 'cos' has one more output axis than `Dot`.
     inner = f"{name}_product"
     options["name"] = inner
     reshape = {
@@ -209,7 +215,7 @@ def _merged(
 
 
 class _Graph:
-    """A graph that is being made of stacks."""
+    """Functional model made of merged Sequential models."""
 
     def __init__(self, convert: Convert) -> None:
         self.convert = convert
@@ -218,36 +224,36 @@ class _Graph:
         self.outputs: list[Any] = []
 
     def chain(self, entries: list[dict[str, Any]]) -> list[Any]:
-        """Add a stack's layers; returns the place of its last output."""
-        place: list[Any] | None = None
+        """Add the layers of a Sequential model and return its output."""
+        output: list[Any] | None = None
         for entry in entries:
             if entry["class_name"] == "Merge":
                 config = entry["config"]
-                ends = [self.chain(_stacked(b)) for b in config["layers"]]
+                ends = [self.chain(_branch_layers(b)) for b in config["layers"]]
                 name = self._name(config)
                 call = {"args": [[_tensor(e, {}) for e in ends]], "kwargs": {}}
-                self.layers += _merged(name, config, [call])
+                self.layers += _convert_merge(name, config, [call])
             else:
                 new = self.convert(entry)
-                if place is None:
-                    place = self._input(entry, new)
+                if output is None:
+                    output = self._add_input(entry, new)
                 name = self._name(new["config"])
                 new["config"] = {**new["config"], "name": name}
                 new["config"].pop("batch_input_shape", None)
                 if new["class_name"] != "InputLayer":
-                    call = {"args": [_tensor(place, {})], "kwargs": {}}
+                    call = {"args": [_tensor(output, {})], "kwargs": {}}
                     self.layers.append({**new, "name": name, "inbound_nodes": [call]})
-            place = [name, 0, 0]
-        if place is None:
-            raise FileFormatError("The file's model has a branch without layers.")
-        return place
+            output = [name, 0, 0]
+        if output is None:
+            raise FileFormatError("The model in the file has a branch without layers.")
+        return output
 
-    def _input(self, entry: dict[str, Any], new: dict[str, Any]) -> list[Any]:
+    def _add_input(self, entry: dict[str, Any], new: dict[str, Any]) -> list[Any]:
         first = [new] if new["class_name"] == "InputLayer" else None
         inputs = first or _declared_input(entry, new)
         if not inputs:
             raise FileFormatError(
-                "The file's model has a branch that doesn't say what goes in."
+                "The model in the file has a branch without an input shape."
             )
         name = inputs[0]["config"]["name"]
         self.layers.append({**inputs[0], "name": name, "inbound_nodes": []})
@@ -258,7 +264,7 @@ class _Graph:
         return config.get("name") or f"layer_{len(self.layers)}"
 
     def config(self, name: str | None) -> dict[str, Any]:
-        """The whole as a graph's config."""
+        """Return the config of the functional model."""
         ends = {"input_layers": self.inputs, "output_layers": self.outputs}
         if len(self.inputs) == 1:
             ends["input_layers"] = self.inputs[0]
@@ -266,8 +272,8 @@ class _Graph:
         return {"class_name": "Functional", "config": config}
 
 
-def _stacked(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """The layers of a branch that is a stack; another branch is a stack of itself."""
+def _branch_layers(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the layers of a Sequential branch, or the branch itself as a list."""
     if entry["class_name"] != "Sequential":
         return [entry]
     config = entry["config"]

@@ -1,8 +1,8 @@
-"""Whole models and weights in the `.h5` files of Keras 1, Keras 2 and tf.keras.
+"""Loading of models and weights from `.h5` files of Keras 1, Keras 2 and tf.keras.
 
-Keras 3 writes this layout too, on request; so does lamina, in `legacy_write`. What a
-file says is told in today's words first, by `legacy_config`; then it goes the same way
-as any other config, through the registry, and nothing in it is run.
+Keras 3 can write this layout too, and so can lamina, in `legacy.write`. Configs are
+converted to the Keras 3 format by `legacy.config` and then deserialized by the registry
+like any other; no code in a file is run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lamina.io.load_report import LoadReport
 from lamina.saving.legacy.config import KerasVersion, upgrade_config
 from lamina.saving.legacy.optimizer import read_optimizer, upgrade_compile_config
 from lamina.saving.legacy.weights import (
-    Placed,
+    StoredLayer,
     is_legacy,
     layer_orders,
     read_legacy_weights,
@@ -31,7 +31,7 @@ from lamina.training.trainer import Trainer
 
 __all__ = ["is_legacy", "load_legacy_model", "load_legacy_weights"]
 
-_LARGEST_ITEM = 8
+_MAX_ITEMSIZE = 8
 _UNSAVED_BYTES = 2**26
 
 
@@ -43,19 +43,19 @@ def load_legacy_model(
     skip_mismatch: bool = False,
     strict: bool = True,
 ) -> Any:
-    """The model in a file.
+    """Load the model in a file.
 
     Args:
-        file: what the file holds.
-        what: what messages call it.
-        custom_objects: classes and functions of yours by the name the file uses.
-        compile: whether to compile the model as it was when saved.
-        skip_mismatch: whether weights that don't fit are left as they are.
-        strict: whether weights that only one side has are an error.
+        file: root group of the file.
+        what: name of the file in error messages.
+        custom_objects: your classes and functions, by the names in the file.
+        compile: whether to compile the model with the saved arguments.
+        skip_mismatch: whether to skip weights that do not match.
+        strict: whether a weight that only one side has is an error.
 
     Raises:
-        FileFormatError: the file has weights only, or names or says something that
-            lamina doesn't know.
+        FileFormatError: the file holds only weights, or uses a class, function or
+            argument that lamina does not support.
     """
     text = file.attributes.get("model_config")
     if text is None:
@@ -64,8 +64,8 @@ def load_legacy_model(
             "`model.load_weights(file)`."
         )
     config = read_json(str(text), f"The model in {what}")
-    origin, problem = _origin(file, config), ""
-    stored = sum(_LARGEST_ITEM * d.size for _, d in file.datasets())
+    origin, problem = _detect_version(file, config), ""
+    stored = sum(_MAX_ITEMSIZE * d.size for _, d in file.datasets())
     budget = stored + _UNSAVED_BYTES
     with (
         untrusted_config(
@@ -81,18 +81,18 @@ def load_legacy_model(
                 f"The file holds a {type(model).__name__}, not a model."
             )
         orders = dict(layer_orders(config))
-        model.load_report, placed = read_legacy_weights(
+        model.load_report, stored_layers = read_legacy_weights(
             model, file, origin, skip_mismatch, strict, orders
         )
         training = file.attributes.get("training_config")
         if compile and training is not None:
             training = read_json(str(training), f"The training in {what}")
             model.compile_from_config(upgrade_compile_config(training, origin))
-            problem = _take_state(model, file, placed, origin, training)
+            problem = _load_optimizer(model, file, stored_layers, origin, training)
     if problem:
         warnings.warn(
             f"The state of {type(model.optimizer).__name__} in {what} was not loaded: "
-            f"{problem}. Training goes on from these weights with a fresh optimizer.",
+            f"{problem}. Training continues with a new optimizer state.",
             stacklevel=3,
         )
     return model
@@ -106,28 +106,31 @@ def load_legacy_weights(
     strict: bool,
     by_name: bool = False,
 ) -> LoadReport:
-    """Read all weights of a model from a file.
+    """Load the weights of a model from a file.
 
     Args:
         model: a model whose weights exist.
-        file: what the file holds.
-        what: what messages call it.
-        skip_mismatch: whether weights that don't fit are left as they are.
-        strict: whether weights that only one side has are an error.
-        by_name: whether layers go by their names alone.
+        file: root group of the file.
+        what: name of the file in error messages.
+        skip_mismatch: whether to skip weights that do not match.
+        strict: whether a weight that only one side has is an error.
+        by_name: whether to match layers by name only.
+
+    Raises:
+        FileFormatError: the file's weights do not match the model's.
     """
     text = file.attributes.get("model_config")
     config = {} if text is None else read_json(str(text), f"The model in {what}")
-    # What is laid out anew may have any shape, or none that fits.
-    with untrusted_config(config, f"What is in {what}"):
-        origin = _origin(file, config)
+    # Arrays with wrong shapes can fail while their layout is converted.
+    with untrusted_config(config, f"The content of {what}"):
+        origin = _detect_version(file, config)
         report, _ = read_legacy_weights(
             model, file, origin, skip_mismatch, strict, by_name=by_name
         )
     return report
 
 
-def _origin(file: Group, config: dict[str, Any]) -> KerasVersion:
+def _detect_version(file: Group, config: dict[str, Any]) -> KerasVersion:
     inner = file.members.get("model_weights")
     attributes = inner.attributes if isinstance(inner, Group) else {}
     return KerasVersion.of(
@@ -135,18 +138,20 @@ def _origin(file: Group, config: dict[str, Any]) -> KerasVersion:
     )
 
 
-def _take_state(
+def _load_optimizer(
     model: Any,
     file: Group,
-    placed: list[Placed],
+    stored_layers: list[StoredLayer],
     origin: KerasVersion,
     training: dict[str, Any],
 ) -> str:
-    """Take the optimizer's state; returns why it was left, or an empty text."""
+    """Load the optimizer's state; return the problem, or an empty string."""
     group = file.members.get("optimizer_weights")
     arrays = stored_arrays(group) if isinstance(group, Group) else []
     problem = ""
     if arrays:
-        problem = read_optimizer(model.optimizer, arrays, placed, origin, training)
+        problem = read_optimizer(
+            model.optimizer, arrays, stored_layers, origin, training
+        )
     model.continue_from(getattr(model.optimizer, "iterations", 0))
     return problem

@@ -1,8 +1,8 @@
-"""What classes and arguments of Keras 1 and 2 are called today."""
+"""Names of classes and arguments of Keras 1 and 2, and their names in Keras 3."""
 
 from __future__ import annotations
 
-__all__ = ["ARGUMENTS", "CLASSES", "INERT", "MERGES", "OWN_ARGUMENTS"]
+__all__ = ["ARGUMENTS", "CLASSES", "CLASS_ARGUMENTS", "IGNORED_ARGUMENTS", "MERGES"]
 
 CLASSES = {
     "AtrousConvolution1D": "Conv1D",
@@ -72,7 +72,8 @@ ARGUMENTS = {
     "subsample": "strides",
     "subsample_length": "strides",
 }
-OWN_ARGUMENTS = {
+# Argument names that differ for one class.
+CLASS_ARGUMENTS = {
     "Embedding": {
         "output_dim": "output_dim",
         "init": "embeddings_initializer",
@@ -87,9 +88,8 @@ OWN_ARGUMENTS = {
     "SeparableConv2D": {"init": "depthwise_initializer"},
 }
 
-# Arguments that are gone because nothing depends on them any more, and those that say
-# what the config of an input says too.
-INERT = frozenset(
+# Arguments without effect, and those that the config of the input layer repeats.
+IGNORED_ARGUMENTS = frozenset(
     [
         "batch_input_shape", "batch_size", "consume_less", "dtype", "fused",
         "implementation", "input_dim", "input_dtype", "input_length", "input_shape",

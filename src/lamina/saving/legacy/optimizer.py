@@ -1,4 +1,4 @@
-"""How a model was compiled, and its optimizer's state, in files of Keras 1 and 2."""
+"""Compile arguments and optimizer state in files of Keras 1 and 2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lamina.core.module import accepted_names
 from lamina.core.registry import find_class
 from lamina.core.variable import Variable
 from lamina.saving.legacy.config import KerasVersion
-from lamina.saving.legacy.weights import Placed, upgrade_arrays
+from lamina.saving.legacy.weights import StoredLayer, upgrade_arrays
 
 __all__ = ["upgrade_compile_config", "read_optimizer"]
 
@@ -21,7 +21,7 @@ _LOSSES = {
     "kullback_leibler_divergence": "kl_divergence",
     "logcosh": "log_cosh",
 }
-# What each kind remembers of a variable, in the order in which Keras 1 and 2 wrote it.
+# Slots of each optimizer, in the order of Keras 1 and 2.
 _SLOTS = {
     "SGD": ("momentum",),
     "RMSprop": ("velocity",),
@@ -31,8 +31,8 @@ _SLOTS = {
     "Adamax": ("momentum", "norm"),
     "Nadam": ("momentum", "velocity"),
 }
-# The same in the names of tf.keras.
-_NAMES = {
+# Names of slots in tf.keras.
+_SLOT_NAMES = {
     "SGD": {"m": "momentum"},
     "RMSprop": {"rms": "velocity", "mg": "average_gradient"},
     "Adadelta": {
@@ -41,35 +41,35 @@ _NAMES = {
     },
     "Adamax": {"m": "momentum", "u": "norm", "v": "norm"},
 }
-# After which the product of numbers well below 1 is 0.
-_ENOUGH_STEPS = 100_000
-_COMMON_NAMES = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"}
+# After this many steps the product of Nadam's momenta underflows to 0.
+_MAX_SCHEDULE_STEPS = 100_000
+_COMMON_SLOT_NAMES = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"}
 
 
 def upgrade_compile_config(
     training: dict[str, Any], origin: KerasVersion
 ) -> dict[str, Any]:
-    """The arguments of `compile` as lamina reads them."""
+    """Convert the arguments of `compile` to the Keras 3 format."""
     found = {
-        "optimizer": _optimizer(training["optimizer_config"], origin),
-        "loss": _named(training.get("loss"), origin, "keras.losses"),
+        "optimizer": _upgrade_optimizer(training["optimizer_config"], origin),
+        "loss": _upgrade_names(training.get("loss"), origin, "keras.losses"),
         "loss_weights": training.get("loss_weights"),
         **{
-            key: _named(training.get(key), origin, "keras.metrics")
+            key: _upgrade_names(training.get(key), origin, "keras.metrics")
             for key in ("metrics", "weighted_metrics")
         },
     }
     return {key: value for key, value in found.items() if value}
 
 
-def _optimizer(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
+def _upgrade_optimizer(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
     if origin.version >= (3,):
         return {"module": "keras.optimizers", **entry}
     kind = entry["class_name"].rpartition(">")[2]
     config = dict(entry["config"])
     rate = config.pop("lr", config.get("learning_rate", 0.001))
     decay = config.pop("decay", 0.0)
-    if kind == "Nadam":  # was the decay of its momentum, see `_follow_schedule`
+    if kind == "Nadam":  # Decay of the momentum, see `_restore_schedule`.
         decay = 0.0
     if isinstance(rate, dict):
         rate = {"module": "keras.optimizers.schedules", **rate}
@@ -87,34 +87,36 @@ def _optimizer(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
     config["learning_rate"] = rate
     inner = config.get("inner_optimizer")
     if isinstance(inner, dict):
-        config["inner_optimizer"] = _optimizer(inner, origin)
+        config["inner_optimizer"] = _upgrade_optimizer(inner, origin)
     if "clipnorm" in config and not origin.tensorflow:
-        # Keras itself took the norm of all gradients together.
+        # In Keras without TensorFlow, `clipnorm` is the global norm.
         config["global_clipnorm"] = config.pop("clipnorm")
     known = accepted_names(find_class({"class_name": kind}))
-    kept = {k: v for k, v in config.items() if k in known and v is not None}
-    return {"module": "keras.optimizers", "class_name": kind, "config": kept}
+    config = {k: v for k, v in config.items() if k in known and v is not None}
+    return {"module": "keras.optimizers", "class_name": kind, "config": config}
 
 
-def _named(value: Any, origin: KerasVersion, module: str) -> Any:
-    """Losses or metrics, in whatever lists and dictionaries they stand.
+def _upgrade_names(value: Any, origin: KerasVersion, module: str) -> Any:
+    """Convert losses or metrics in nested lists and dictionaries.
 
-    Some classes of both have one name, so `module` says which are meant.
+    `module` distinguishes losses and metrics whose classes have the same name.
     """
     if isinstance(value, str):
         return _LOSSES.get(value, value) if origin.version < (3,) else value
     if isinstance(value, list):
-        return [_named(item, origin, module) for item in value]
+        return [_upgrade_names(item, origin, module) for item in value]
     if not isinstance(value, dict):
         return value
     if "class_name" not in value:
-        return {key: _named(item, origin, module) for key, item in value.items()}
+        return {
+            key: _upgrade_names(item, origin, module) for key, item in value.items()
+        }
     reference = {"module": module, **value}
     if origin.version >= (3,):
         return reference
     config = {k: v for k, v in (value.get("config") or {}).items() if k != "dtype"}
     if value["class_name"] in ("MeanMetricWrapper", "LossFunctionWrapper"):
-        # Written for each plain name: the name says what is meant.
+        # These classes wrap a function that was given by name.
         name = str(config.get("fn"))
         return _LOSSES.get(name, name)
     if config.get("reduction") == "auto":
@@ -125,73 +127,73 @@ def _named(value: Any, origin: KerasVersion, module: str) -> Any:
 def read_optimizer(
     optimizer: Any,
     arrays: Sequence[tuple[str, np.ndarray]],
-    placed: Sequence[Placed],
+    stored_layers: Sequence[StoredLayer],
     origin: KerasVersion,
     training: dict[str, Any],
 ) -> str:
-    """Take an optimizer's state from a file.
+    """Load an optimizer's state from a file.
 
     Args:
-        optimizer: built for the model's variables.
-        arrays: what the file has, with names.
-        placed: where what is trained is, in the file's order.
-        origin: what wrote the file.
-        training: how the file says that the model was compiled.
+        optimizer: optimizer that is built for the model's variables.
+        arrays: names and arrays in the file.
+        stored_layers: layers with trainable variables, in the file's order.
+        origin: version that wrote the file.
+        training: the training config in the file.
 
     Returns:
-        Why the state was left as it is, or an empty text.
+        The problem if the state was not loaded, or an empty string.
     """
     if origin.version >= (3,):
         values = [array for _, array in arrays]
         if len(values) != len(optimizer.variables):
-            return "the file has it for another optimizer"
-        return _take(list(zip(optimizer.variables, values, strict=True)))
+            return "the file has the state of another optimizer"
+        return _assign_all(list(zip(optimizer.variables, values, strict=True)))
     kind = type(optimizer).__name__
     wanted = {v.name: v for v in optimizer.variables if v.name != "learning_rate"}
     scalars = [array for _, array in arrays if array.ndim == 0]
     arrays = [(name, array) for name, array in arrays if array.ndim]
-    slots = _by_slot(kind, arrays, placed)
+    slots = _group_by_name(kind, arrays, stored_layers)
     pairs = []
     if scalars:
         pairs.append((wanted.pop("iteration"), np.asarray(int(scalars[0]))))
         if kind == "Nadam":
             config = training["optimizer_config"]["config"]
-            product = _follow_schedule(optimizer, config, scalars)
+            product = _restore_schedule(optimizer, config, scalars)
             pairs.append((wanted.pop("product"), product))
     for name, parts in slots.items():
-        paths = [v.path.replace("/", "_") for p in placed for v in p.trained]
+        paths = [v.path.replace("/", "_") for p in stored_layers for v in p.trainable]
         if f"{paths[0]}_{name}" in wanted:
-            values = _laid_out(parts, placed, origin)
+            values = _upgrade_slot(parts, stored_layers, origin)
             pairs += [
                 (wanted.pop(f"{path}_{name}"), value)
                 for path, value in zip(paths, values, strict=True)
             ]
     scheduled = isinstance(optimizer.get_config()["learning_rate"], dict)
     if wanted.keys() == {"iteration"} and not scheduled:
-        wanted = {}  # nothing depends on what these rules of Keras did not write
+        wanted = {}  # Without a schedule, the step count has no effect.
     if wanted:
-        return f"the file has nothing for {next(iter(wanted))!r}"
-    return _take(pairs)
+        return f"the file has no {next(iter(wanted))!r}"
+    return _assign_all(pairs)
 
 
-def _follow_schedule(
+def _restore_schedule(
     optimizer: Any, config: dict[str, Any], scalars: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Let the momentum of Nadam grow as it did; returns the product of it so far.
+    """Restore Nadam's momentum schedule and return the product of its momenta.
 
-    Only the optimizers that TensorFlow had before 2.11 wrote that product.
+    Only the optimizers of TensorFlow before 2.11 stored that product.
     """
     decay = config.get("schedule_decay", config.get("decay", 1.0))
     optimizer.schedule_decay = float(decay)
     if len(scalars) > 1:
         return np.asarray(scalars[1])
-    steps = np.arange(1, min(int(scalars[0]), _ENOUGH_STEPS) + 1)
+    steps = np.arange(1, min(int(scalars[0]), _MAX_SCHEDULE_STEPS) + 1)
     momenta = optimizer.beta_1 * (1 - 0.5 * 0.96 ** (steps * optimizer.schedule_decay))
     return np.asarray(np.prod(momenta), "float32")
 
 
-def _take(pairs: Sequence[tuple[Variable, np.ndarray]]) -> str:
-    """Assign all or nothing."""
+def _assign_all(pairs: Sequence[tuple[Variable, np.ndarray]]) -> str:
+    """Assign all values, or none if a shape differs; return the problem."""
     if any(tuple(variable.shape) != value.shape for variable, value in pairs):
         return "the arrays in the file have other shapes"
     for variable, value in pairs:
@@ -199,29 +201,33 @@ def _take(pairs: Sequence[tuple[Variable, np.ndarray]]) -> str:
     return ""
 
 
-def _by_slot(
-    kind: str, arrays: Sequence[tuple[str, np.ndarray]], placed: Sequence[Placed]
+def _group_by_name(
+    kind: str,
+    arrays: Sequence[tuple[str, np.ndarray]],
+    stored_layers: Sequence[StoredLayer],
 ) -> dict[str, list[np.ndarray]]:
-    """The arrays of each slot in the file's order."""
+    """Group arrays by the slot in their names."""
     slots: dict[str, list[np.ndarray]] = {}
-    renamed = {**_COMMON_NAMES, **_NAMES.get(kind, {})}
+    renamed = {**_COMMON_SLOT_NAMES, **_SLOT_NAMES.get(kind, {})}
     known = {*renamed.values(), *renamed, "momentum", "velocity", "accumulator"}
     known |= {"linear", "average_gradient", "accumulated_grad", "accumulated_delta_var"}
     for name, array in arrays:
         parts = name.removesuffix(":0").split("/")
-        # The older ones end in the slot's name, the newer have it in second place.
+        # Old names end in the slot's name; newer ones have it as the second part.
         found = [p for p in (parts[-1], *parts[1:2]) if p in known]
         if not found:
-            return _by_place(kind, arrays, placed)
+            return _group_by_order(kind, arrays, stored_layers)
         slots.setdefault(renamed.get(found[0], found[0]), []).append(array)
     return slots
 
 
-def _by_place(
-    kind: str, arrays: Sequence[tuple[str, np.ndarray]], placed: Sequence[Placed]
+def _group_by_order(
+    kind: str,
+    arrays: Sequence[tuple[str, np.ndarray]],
+    stored_layers: Sequence[StoredLayer],
 ) -> dict[str, list[np.ndarray]]:
-    """Keras itself wrote all of one slot, then all of the next."""
-    count = sum(place.arrays for place in placed)
+    """Group arrays by order: Keras writes all arrays of a slot, then the next."""
+    count = sum(layer.array_count for layer in stored_layers)
     return {
         name: [array for _, array in arrays[i * count : (i + 1) * count]]
         for i, name in enumerate(_SLOTS.get(kind, ()))
@@ -229,14 +235,16 @@ def _by_place(
     }
 
 
-def _laid_out(
-    arrays: Sequence[np.ndarray], placed: Sequence[Placed], origin: KerasVersion
+def _upgrade_slot(
+    arrays: Sequence[np.ndarray],
+    stored_layers: Sequence[StoredLayer],
+    origin: KerasVersion,
 ) -> list[np.ndarray]:
-    """A slot's arrays as they are laid out today."""
+    """Convert the arrays of a slot to the layout of Keras 3."""
     found: list[np.ndarray] = []
     start = 0
-    for layer, trained, count in placed:
+    for layer, trainable, count in stored_layers:
         part = upgrade_arrays(layer, list(arrays[start : start + count]), origin)
         start += count
-        found += part[: len(trained)]
+        found += part[: len(trainable)]
     return found

@@ -1,7 +1,7 @@
-"""Writer of `.h5` files in the layout of Keras 2, which Keras 3 writes on request.
+"""Writer of `.h5` files in the Keras 2 layout, which Keras 3 supports too.
 
-The model's config is an attribute. Each layer has a group with its arrays, of which
-those that are trained come first, and attributes list the names of both.
+The model's config is an attribute. Each layer has a group of arrays, the trainable ones
+first, and attributes list the names of layers and arrays.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.io.hdf5_write import CHECKSUM, HDF5File
 from lamina.saving.legacy.weights import (
-    MODELS_OWN,
+    MODEL_WEIGHTS,
     layer_orders,
     legacy_order,
 )
@@ -24,7 +24,7 @@ from lamina.saving.weights import KERAS_VERSION, as_array
 
 __all__ = ["legacy_model_file", "legacy_weights_file", "require_architecture"]
 
-# An attribute holds 64 KiB, and a reference to a text in it 16 bytes.
+# An attribute holds at most 64 KiB, and each reference to a text takes 16 bytes.
 _NAMES_PER_ATTRIBUTE = 4000
 _VERSION = {"keras_version": KERAS_VERSION, "backend": "jax"}
 
@@ -32,14 +32,14 @@ Texts = dict[str, str | list[str]]
 
 
 class _Groups:
-    """The groups of a file that is being laid out, and their attributes."""
+    """Groups and attributes of a file to be written."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, dict[str, Any]] = {}
         self.attributes: dict[str, Texts] = {"": {"sha256": CHECKSUM}}
 
     def set_names(self, path: str, key: str, names: list[str]) -> None:
-        """Write a list of names, spread over several attributes if it is long."""
+        """Add a list of names, split over several attributes if it is long."""
         step = _NAMES_PER_ATTRIBUTE
         parts = [names[i : i + step] for i in range(0, len(names), step)]
         attributes = self.attributes.setdefault(path, {})
@@ -49,32 +49,32 @@ class _Groups:
             attributes[key] = names
 
     def add(self, path: str, variables: Iterable[Variable]) -> None:
-        """Write a group of arrays, each under its variable's path."""
+        """Add a group of arrays, each under its variable's path."""
         named = _by_unique_path(variables)
         self.arrays.setdefault(path, {})
         for name, variable in named.items():
-            below, _, last = f"{path}/{name}".rpartition("/")
-            self.arrays.setdefault(below, {})[last] = as_array(variable)
+            group, _, key = f"{path}/{name}".rpartition("/")
+            self.arrays.setdefault(group, {})[key] = as_array(variable)
         self.set_names(path, "weight_names", list(named))
 
     def add_layers(self, root: str, model: Any, orders: dict[str, list[str]]) -> None:
-        """Write a group for each layer of a model."""
+        """Add a group for each layer of a model."""
         names = [layer.name for layer in model.layers]
         repeated = {name for name in names if names.count(name) > 1}
-        if repeated or MODELS_OWN in names:
+        if repeated or MODEL_WEIGHTS in names:
             raise ArgumentError(
                 f"Two layers of {model.name!r} are named "
-                f"{min(repeated, default=MODELS_OWN)!r}, and an `.h5` file has layers "
-                "by name. Name them apart, or end the file's name in `.keras`."
+                f"{min(repeated, default=MODEL_WEIGHTS)!r}, but layers in an `.h5` "
+                "file must have unique names. Rename one, or use the suffix `.keras`."
             )
         prefix = f"{root}/".lstrip("/")
         self.attributes.setdefault(root, {}).update(_VERSION)
         self.set_names(root, "layer_names", names)
         for layer in model.layers:
             self.add(prefix + layer.name, legacy_order(layer, orders))
-        self.add(prefix + MODELS_OWN, model.own_weights())
+        self.add(prefix + MODEL_WEIGHTS, model.own_weights())
 
-    def file(self) -> HDF5File:
+    def to_file(self) -> HDF5File:
         return HDF5File(self.arrays, self.attributes)
 
 
@@ -82,22 +82,22 @@ def legacy_weights_file(model: Any) -> HDF5File:
     """Lay out a model's weights.
 
     Raises:
-        ArgumentError: two of its layers have one name.
+        ArgumentError: two of its layers have the same name.
     """
     groups = _Groups()
     groups.add_layers("", model, {})
-    return groups.file()
+    return groups.to_file()
 
 
 def legacy_model_file(model: Any, config: dict[str, Any]) -> HDF5File:
     """Lay out a whole model.
 
     Args:
-        model: a model made of layers in a stack or graph.
-        config: its config, with how it was compiled if that is to be written.
+        model: a Sequential or functional model.
+        config: its config, with the compile config if that is to be written.
 
     Raises:
-        ArgumentError: two of its layers have one name.
+        ArgumentError: two of its layers have the same name.
     """
     config = dict(config)
     compiled = config.pop("compile_config", None)
@@ -109,25 +109,25 @@ def legacy_model_file(model: Any, config: dict[str, Any]) -> HDF5File:
         root["training_config"] = json.dumps(_training_config(compiled))
         if model.optimizer.built:
             groups.add("optimizer_weights", model.optimizer.variables)
-    return groups.file()
+    return groups.to_file()
 
 
 def require_architecture(model: Any) -> None:
-    """Refuse a model whose layers only its own code connects.
+    """Check that a model is Sequential or functional.
 
     Raises:
-        ArgumentError: it is neither a stack nor a graph of layers.
+        ArgumentError: the model is a subclass with its own `call`.
     """
     if getattr(model, "_graph", None) is None and not hasattr(model, "_stack"):
         raise ArgumentError(
-            f"An `.h5` file has no place for {type(model).__name__}, whose layers are "
-            "connected by its own `call`. End the file's name in `.keras`, or write "
-            "the weights alone with `model.save_weights(path)`."
+            f"{type(model).__name__} cannot be saved to an `.h5` file, because its "
+            "layers are connected by its own `call`. Use the suffix `.keras`, or save "
+            "only the weights with `model.save_weights(path)`."
         )
 
 
 def _by_unique_path(variables: Iterable[Variable]) -> dict[str, Variable]:
-    """Name variables by their paths, which may repeat or be the start of others."""
+    """Give variables unique names that are not prefixes of each other."""
     listed = [(v, [part for part in v.path.split("/") if part]) for v in variables]
     groups = {"/".join(p[:i]) for _, p in listed for i in range(1, len(p))}
     found: dict[str, Variable] = {}
@@ -141,7 +141,7 @@ def _by_unique_path(variables: Iterable[Variable]) -> dict[str, Variable]:
 
 def _training_config(compiled: dict[str, Any]) -> dict[str, Any]:
     training = {
-        key: _by_name(value)
+        key: _function_names(value)
         if key in ("loss", "metrics", "weighted_metrics")
         else value
         for key, value in compiled.items()
@@ -154,17 +154,19 @@ def _training_config(compiled: dict[str, Any]) -> dict[str, Any]:
     return training
 
 
-def _by_name(value: Any) -> Any:
-    """Replace the configs of functions by their names, as the layout has them."""
+def _function_names(value: Any) -> Any:
+    """Replace the configs of functions by their names, as in Keras 2."""
     if isinstance(value, dict) and value.get("class_name") == "function":
         return value["config"]
     if isinstance(value, dict) and "class_name" not in value:
-        return {key: _by_name(item) for key, item in value.items()}
-    return [_by_name(item) for item in value] if isinstance(value, list) else value
+        return {key: _function_names(item) for key, item in value.items()}
+    return (
+        [_function_names(item) for item in value] if isinstance(value, list) else value
+    )
 
 
 def _full_names(loss: Any) -> Any:
-    """Replace `"mse"` and the like by full names: Keras 3 reads no others in losses."""
+    """Replace aliases such as `"mse"` by full names, which Keras 3 needs in losses."""
     if isinstance(loss, str):
         found = losses.loss_registry.aliases.get(loss)
         return found.__name__ if inspect.isfunction(found) else loss
