@@ -156,7 +156,7 @@ ROWS = [
         {"optimizer_config": {"class_name": "SGD", "config": {}}, "loss": "eval"})),
         "Unknown loss", False),
     Row("damaged:no_array", with_attribute("weight_names", [b"d/none:0"],
-        "model_weights/d"), "but has none"),
+        "model_weights/d"), "but does not have it"),
     Row("damaged:fused", with_layer("CuDNNLSTM", units=3,
         batch_input_shape=[None, 3, 2]), "do not match the model's", False),
 ]  # fmt: skip
