@@ -11,11 +11,12 @@ import numpy as np
 
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.module import Module
+from lamina.typing import DTypeLike
 
 __all__ = ["Initializer", "to_array"]
 
 
-def to_array(values: Any, dtype: Any) -> jax.Array:
+def to_array(values: Any, dtype: DTypeLike) -> jax.Array:
     """Convert to a JAX array of a dtype; `None` for `config.floatx()`."""
     # NumPy converts, because `jnp.asarray` would compile a program for every shape.
     dtype = jnp.dtype(standardize_dtype(dtype))
@@ -35,7 +36,7 @@ class Initializer(Module):
         [0.5, 0.5]
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> Any:
         """Return values of a shape and dtype; `None` for `config.floatx()`."""
         raise NotImplementedError(
             f"{type(self).__name__} must define `__call__(self, shape, dtype=None)`."

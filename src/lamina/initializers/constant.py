@@ -11,6 +11,7 @@ import numpy as np
 from lamina.core.check import one_of, optional
 from lamina.errors import ArgumentError, ShapeError
 from lamina.initializers.base import Initializer, to_array
+from lamina.typing import DTypeLike
 
 __all__ = ["Constant", "Identity", "Ones", "STFT", "Zeros"]
 
@@ -23,7 +24,7 @@ class Zeros(Initializer):
         [0.0, 0.0]
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         return to_array(np.zeros(shape), dtype)
 
 
@@ -35,7 +36,7 @@ class Ones(Initializer):
         [1, 1]
     """
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         return to_array(np.ones(shape), dtype)
 
 
@@ -56,7 +57,7 @@ class Constant(Initializer):
     def __init__(self, value: Any = 0.0) -> None:
         self.value = value
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         value = np.asarray(self.value)
         try:
             return to_array(np.broadcast_to(value, tuple(shape)), dtype)
@@ -84,7 +85,7 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         if len(shape) != 2:
             raise ShapeError(
                 f"Identity: a weight of shape {tuple(shape)} is not a matrix. Use "
@@ -156,7 +157,7 @@ class STFT(Initializer):
         self.scaling = scaling.lower() if scaling else None
         self.periodic = periodic
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         length, _, frequencies = shape
         time = np.arange(length)[:, None, None]
         frequency = np.arange(frequencies) / (2 * (frequencies - 1))

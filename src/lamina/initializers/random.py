@@ -15,6 +15,7 @@ from lamina.core.random import SeedGenerator, draw_seed, make_seed
 from lamina.core.random import host as host_random
 from lamina.errors import ShapeError
 from lamina.initializers.base import Initializer, to_array
+from lamina.typing import DTypeLike
 
 __all__ = [
     "GlorotNormal",
@@ -79,7 +80,7 @@ class RandomNormal(_Random):
         super().__init__(seed)
         self.mean, self.stddev = mean, stddev
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         sample = host_random.normal(self._key(), tuple(shape))
         return to_array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
 
@@ -104,7 +105,7 @@ class TruncatedNormal(_Random):
         super().__init__(seed)
         self.mean, self.stddev = mean, stddev
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         sample = host_random.truncated_normal(self._key(), tuple(shape))
         return to_array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
 
@@ -129,7 +130,7 @@ class RandomUniform(_Random):
         super().__init__(seed)
         self.minval, self.maxval = minval, maxval
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         sample = host_random.uniform(
             self._key(), tuple(shape), self.minval, self.maxval
         )
@@ -178,7 +179,7 @@ class VarianceScaling(_Random):
         self.distribution = distribution.lower()
         self.input_axes, self.output_axes = input_axes, output_axes
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         fan_in, fan_out = _fans(tuple(shape), self.input_axes, self.output_axes)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         variance = self.scale / max(1.0, fans[self.mode])
@@ -363,7 +364,7 @@ class Orthogonal(_Random):
         super().__init__(seed)
         self.gain = gain
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None) -> jax.Array:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         if len(shape) < 2:
             raise ShapeError(
                 f"Orthogonal: a weight of shape {tuple(shape)} has fewer than two "

@@ -15,7 +15,7 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import Check, one_of, optional
-from lamina.core.dtypes import get_dtype_policy, is_float
+from lamina.core.dtypes import DTypePolicy, get_dtype_policy, is_float
 from lamina.core.masks import get_mask
 from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, serialize, snake_case
@@ -62,7 +62,7 @@ class Loss(Module):
         self,
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.reduction = reduction
@@ -136,7 +136,7 @@ class LossFunctionWrapper(Loss):
         fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name, reduction, dtype)
@@ -165,7 +165,7 @@ class FunctionLoss(Loss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name or self.function.__name__, reduction, dtype)
 
@@ -187,7 +187,7 @@ def reduce_weighted(
     sample_weight: Any = None,
     mask: Any = None,
     reduction: str | None = "sum_over_batch_size",
-    dtype: Any = None,
+    dtype: DTypeLike = None,
 ) -> jax.Array:
     """Weight and reduce losses.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import Check, between, boolean, is_number
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
@@ -21,6 +22,7 @@ from lamina.losses.base import (
     shape_mismatch_error,
 )
 from lamina.ops.nn.crossentropy import dense_crossentropy, sparse_crossentropy
+from lamina.typing import DTypeLike
 
 __all__ = [
     "BinaryCrossentropy",
@@ -256,7 +258,7 @@ class BinaryCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
@@ -294,7 +296,7 @@ class CategoricalCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
@@ -333,7 +335,7 @@ class SparseCategoricalCrossentropy(Loss):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.from_logits, self.ignore_class = from_logits, ignore_class
@@ -375,7 +377,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.q = q

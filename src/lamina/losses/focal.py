@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import Check, boolean
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import Loss, match_shapes
 from lamina.losses.crossentropy import (
@@ -21,6 +22,7 @@ from lamina.losses.crossentropy import (
     smooth_binary_labels,
     smooth_one_hot_labels,
 )
+from lamina.typing import DTypeLike
 
 __all__ = [
     "BinaryFocalCrossentropy",
@@ -145,7 +147,7 @@ class BinaryFocalCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.apply_class_balancing = apply_class_balancing
@@ -195,7 +197,7 @@ class CategoricalFocalCrossentropy(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_focal_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.alpha, self.gamma, self.axis = alpha, gamma, axis

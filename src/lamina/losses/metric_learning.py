@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import Check, at_least, boolean, positive_number
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import Loss, as_float
+from lamina.typing import DTypeLike
 
 __all__ = ["Circle", "circle"]
 
@@ -124,7 +126,7 @@ class Circle(Loss):
         remove_diagonal: bool = True,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "circle",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.gamma, self.margin = gamma, margin

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import Check, positive_number
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, Loss, match_shapes
+from lamina.typing import DTypeLike
 
 __all__ = [
     "CosineSimilarity",
@@ -265,7 +267,7 @@ class Huber(Loss):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.delta = delta
@@ -295,7 +297,7 @@ class CosineSimilarity(Loss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.axis = axis

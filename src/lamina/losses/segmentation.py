@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import Loss, match_shapes
+from lamina.typing import DTypeLike
 
 __all__ = ["Dice", "Tversky", "dice", "tversky"]
 
@@ -96,7 +98,7 @@ class Dice(Loss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
         axis: Axes = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.axis = axis
@@ -128,7 +130,7 @@ class Tversky(Loss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
         axis: Axes = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.alpha, self.beta, self.axis = alpha, beta, axis

@@ -10,10 +10,12 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import Check, boolean, positive_int
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import as_float, match_ranks, shape_mismatch_error
 from lamina.losses.crossentropy import class_indices
 from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
+from lamina.typing import DTypeLike
 
 __all__ = [
     "Accuracy",
@@ -199,7 +201,7 @@ class BinaryAccuracy(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "binary_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         threshold: float = 0.5,
     ) -> None:
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
@@ -226,7 +228,7 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
         self,
         k: int = 5,
         name: str | None = "top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
         self.k = k
@@ -258,7 +260,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(

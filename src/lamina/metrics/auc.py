@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,11 @@ import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import Check, boolean, integer, one_of, optional, positive_int
+from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ArgumentError, ShapeError
 from lamina.losses.base import safe_divide
 from lamina.metrics.confusion import OutcomeMetric, count_outcomes, thresholds_check
+from lamina.typing import DTypeLike
 
 __all__ = ["AUC"]
 
@@ -69,7 +71,7 @@ class AUC(OutcomeMetric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,

@@ -11,9 +11,11 @@ import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import Check, is_number, optional, positive_int
+from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
 from lamina.losses.base import broadcast_weights, match_shapes, safe_divide
 from lamina.metrics.base import Metric, whole_number
+from lamina.typing import DTypeLike
 
 __all__ = [
     "FalseNegatives",
@@ -146,7 +148,9 @@ class OutcomeMetric(Metric):
     top_k: int | None = None
     class_id: int | None = None
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, dtype: DTypeLike | DTypePolicy = None
+    ) -> None:
         super().__init__(dtype, name)
 
     def add_outcome_variables(
@@ -216,7 +220,10 @@ class _Count(OutcomeMetric):
     arguments: ClassVar[dict[str, Check]] = {"thresholds": optional(thresholds_check)}
 
     def __init__(
-        self, thresholds: Any = None, name: str | None = None, dtype: Any = None
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, dtype)
         self.add_outcome_variables(_as_list(thresholds, 0.5))
@@ -302,11 +309,11 @@ class _Rate(OutcomeMetric):
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, dtype)
         self.top_k, self.class_id = top_k, class_id

@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import match_shapes
 from lamina.metrics.reduction import MeanMetricWrapper
+from lamina.typing import DTypeLike
 
 __all__ = [
     "ConcordanceCorrelation",
@@ -92,7 +94,7 @@ class PearsonCorrelation(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "pearson_correlation",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         axis: int = -1,
     ) -> None:
         super().__init__(pearson_correlation, name, dtype, axis=axis)
@@ -116,7 +118,7 @@ class ConcordanceCorrelation(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "concordance_correlation",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         axis: int = -1,
     ) -> None:
         super().__init__(concordance_correlation, name, dtype, axis=axis)

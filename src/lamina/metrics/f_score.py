@@ -10,9 +10,11 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import Check, is_number, one_of, optional, positive_number
+from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
 from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.metrics.base import Metric
+from lamina.typing import DTypeLike
 
 __all__ = ["F1Score", "FBetaScore"]
 
@@ -57,7 +59,7 @@ class FBetaScore(Metric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(dtype, name)
         self.average = average and average.lower()
@@ -138,6 +140,6 @@ class F1Score(FBetaScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)

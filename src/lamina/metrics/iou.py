@@ -10,9 +10,11 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import Check, boolean, integer
+from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError, invalid
 from lamina.losses.base import broadcast_weights
 from lamina.metrics.base import Metric
+from lamina.typing import DTypeLike
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
 
@@ -31,7 +33,7 @@ class _Overlap(Metric):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -130,7 +132,7 @@ class BinaryIoU(_Overlap):
         target_class_ids: Sequence[int] = (0, 1),
         threshold: float = 0.5,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold
@@ -162,7 +164,7 @@ class MeanIoU(_Overlap):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -197,7 +199,7 @@ class OneHotIoU(_Overlap):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -229,7 +231,7 @@ class OneHotMeanIoU(_Overlap):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.check import Check, between, integer, optional
+from lamina.core.dtypes import DTypePolicy
 from lamina.losses.base import safe_divide
 from lamina.metrics.base import whole_number
 from lamina.metrics.confusion import OutcomeMetric
+from lamina.typing import DTypeLike
 
 __all__ = [
     "PrecisionAtRecall",
@@ -38,7 +40,7 @@ class _OperatingPoint(OutcomeMetric):
         num_thresholds: int,
         class_id: int | None,
         name: str | None,
-        dtype: Any,
+        dtype: DTypeLike | DTypePolicy,
     ) -> None:
         super().__init__(name, dtype)
         self.minimum, self.class_id = minimum, class_id
@@ -64,7 +66,7 @@ class _OperatingPoint(OutcomeMetric):
 
 
 class SensitivityAtSpecificity(_OperatingPoint):
-    """Best sensitivity TP / (TP + FN) at a given specificity TN / (TN + FP).
+    """Best sensitivity TP / (TP + FN) at a minimum specificity TN / (TN + FP).
 
     Args:
         specificity: required minimum, from 0 to 1.
@@ -85,7 +87,7 @@ class SensitivityAtSpecificity(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
         self.specificity = specificity
@@ -96,7 +98,7 @@ class SensitivityAtSpecificity(_OperatingPoint):
 
 
 class SpecificityAtSensitivity(_OperatingPoint):
-    """Best specificity TN / (TN + FP) at a given sensitivity TP / (TP + FN).
+    """Best specificity TN / (TN + FP) at a minimum sensitivity TP / (TP + FN).
 
     Args:
         sensitivity: required minimum, from 0 to 1.
@@ -117,7 +119,7 @@ class SpecificityAtSensitivity(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
         self.sensitivity = sensitivity
@@ -128,7 +130,7 @@ class SpecificityAtSensitivity(_OperatingPoint):
 
 
 class PrecisionAtRecall(_OperatingPoint):
-    """Best precision TP / (TP + FP) at a given recall TP / (TP + FN).
+    """Best precision TP / (TP + FP) at a minimum recall TP / (TP + FN).
 
     Args:
         recall: required minimum, from 0 to 1.
@@ -149,7 +151,7 @@ class PrecisionAtRecall(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
         self.recall = recall
@@ -160,7 +162,7 @@ class PrecisionAtRecall(_OperatingPoint):
 
 
 class RecallAtPrecision(_OperatingPoint):
-    """Best recall TP / (TP + FN) at a given precision TP / (TP + FP).
+    """Best recall TP / (TP + FN) at a minimum precision TP / (TP + FP).
 
     Args:
         precision: required minimum, from 0 to 1.
@@ -181,7 +183,7 @@ class RecallAtPrecision(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
         self.precision = precision

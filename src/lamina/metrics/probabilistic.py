@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from lamina.core.check import Check, between, boolean
+from lamina.core.dtypes import DTypePolicy
 from lamina.losses import crossentropy, probabilistic
 from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
+from lamina.typing import DTypeLike
 
 __all__ = [
     "BinaryCrossentropy",
@@ -61,7 +63,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
@@ -96,7 +98,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
@@ -135,7 +137,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from lamina.core.dtypes import is_float
+from lamina.core.dtypes import DTypePolicy, is_float
 from lamina.core.masks import get_mask
 from lamina.losses.base import (
     broadcast_weights,
@@ -18,6 +18,7 @@ from lamina.losses.base import (
     safe_divide,
 )
 from lamina.metrics.base import Metric
+from lamina.typing import DTypeLike
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
@@ -44,7 +45,9 @@ class Sum(Metric):
         9.0
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = "sum", dtype: DTypeLike | DTypePolicy = None
+    ) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
 
@@ -69,7 +72,9 @@ class Average(Metric):
         dtype: see `Metric`.
     """
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, dtype: DTypeLike | DTypePolicy = None
+    ) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
         self.count = self.add_variable((), name="count")
@@ -113,7 +118,9 @@ class Mean(Average):
         5.0
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = "mean", dtype: DTypeLike | DTypePolicy = None
+    ) -> None:
         super().__init__(name, dtype)
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
@@ -143,7 +150,7 @@ class MeanMetricWrapper(Average):
         self,
         fn: Callable[..., Any],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name, dtype)
@@ -177,5 +184,7 @@ class FunctionMetric(MeanMetricWrapper):
 
     function: ClassVar[Callable[[Any, Any], jax.Array]]
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, dtype: DTypeLike | DTypePolicy = None
+    ) -> None:
         super().__init__(self.function, name or self.function.__name__, dtype)

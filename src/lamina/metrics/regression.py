@@ -10,11 +10,13 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import Check, one_of, optional
+from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
 from lamina.losses import regression
 from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.metrics.base import Metric, whole_number
 from lamina.metrics.reduction import Average, FunctionMetric, MeanMetricWrapper
+from lamina.typing import DTypeLike
 
 __all__ = [
     "CosineSimilarity",
@@ -85,7 +87,9 @@ class LogCoshError(MeanMetricWrapper):
         0.2169
     """
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = "logcosh", dtype: DTypeLike | DTypePolicy = None
+    ) -> None:
         super().__init__(regression.log_cosh, name, dtype)
 
 
@@ -102,7 +106,9 @@ class RootMeanSquaredError(Average):
     """
 
     def __init__(
-        self, name: str | None = "root_mean_squared_error", dtype: Any = None
+        self,
+        name: str | None = "root_mean_squared_error",
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(name, dtype)
 
@@ -139,7 +145,7 @@ class CosineSimilarity(MeanMetricWrapper):
     def __init__(
         self,
         name: str | None = "cosine_similarity",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
         axis: int = -1,
     ) -> None:
         super().__init__(_cosine, name, dtype, axis=axis)
@@ -174,7 +180,7 @@ class R2Score(Metric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: Any = None,
+        dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
         super().__init__(dtype, name)
         self.class_aggregation = class_aggregation and class_aggregation.lower()

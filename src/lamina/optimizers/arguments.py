@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, TypedDict
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, TypedDict
 
 import jax
 import numpy as np
@@ -22,16 +22,22 @@ from lamina.core.check import (
 from lamina.core.module import Hyperparameter, unknown_keyword_error
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, StateError
+from lamina.typing import ArrayLike
 
 __all__ = [
     "CHECKS",
     "CommonArguments",
     "ComplementHyperparameter",
+    "LearningRate",
     "SharedArguments",
     "SlotHyperparameter",
     "check_combinations",
     "unknown_arguments_error",
 ]
+
+
+LearningRate: TypeAlias = ArrayLike | Variable | Callable[..., Any]
+"""A number, a schedule, or a function of nothing or of the step."""
 
 
 class CommonArguments(TypedDict, total=False):

@@ -25,6 +25,7 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentTypeError, StateError
 from lamina.optimizers.arguments import (
     CHECKS,
+    LearningRate,
     check_combinations,
     unknown_arguments_error,
 )
@@ -98,7 +99,7 @@ class Optimizer(VariableMaker):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: LearningRate,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -248,7 +249,7 @@ class Optimizer(VariableMaker):
         return rate()
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRate) -> None:
         check = {"learning_rate": CHECKS["learning_rate"]}
         check_arguments(type(self).__name__, check, {"learning_rate": value})
         if callable(value):
@@ -262,7 +263,7 @@ class Optimizer(VariableMaker):
                 "the optimizer with a number as `learning_rate`, or assign a schedule."
             )
 
-    def _make_learning_rate(self, value: Any) -> Any:
+    def _make_learning_rate(self, value: LearningRate) -> Any:
         if callable(value):
             return value
         dtype = "float64" if config.floatx() == "float64" else "float32"

@@ -34,7 +34,7 @@ def upcast(array: jax.Array) -> jax.Array:
 
 
 def elementwise(update: Update) -> Update:
-    """Flatten the arrays that an elementwise `update` takes, where it is faster."""
+    """Flatten the arguments of an elementwise `update` where that is faster."""
 
     @wraps(update)
     def flattened_update(

@@ -13,7 +13,7 @@ from lamina.core.check import Check, positive_int, positive_number
 from lamina.core.registry import serialize
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
-from lamina.optimizers.arguments import unknown_arguments_error
+from lamina.optimizers.arguments import LearningRate, unknown_arguments_error
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import match_gradients, update_if
 
@@ -111,7 +111,7 @@ class LossScaleOptimizer(Optimizer):
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRate) -> None:
         self.inner_optimizer.learning_rate = value
 
     def apply(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from lamina.core.check import Check
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
-from lamina.optimizers.arguments import SharedArguments
+from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import upcast
 
@@ -66,7 +66,7 @@ class OptaxOptimizer(Optimizer):
     def __init__(
         self,
         transformation: Any,
-        learning_rate: Any = 1.0,
+        learning_rate: LearningRate = 1.0,
         **kwargs: Unpack[SharedArguments],
     ) -> None:
         super().__init__(learning_rate, **kwargs)

@@ -139,10 +139,9 @@ class InverseTimeDecay(_FactorDecay):
 
     Args:
         initial_learning_rate: the value at step 0.
-        decay_steps: after how many steps the divisor has grown by `decay_rate`.
-        decay_rate: how much the divisor grows.
-        staircase: whether it grows at once every `decay_steps` steps instead of
-            gradually.
+        decay_steps: number of steps after which the divisor has grown by `decay_rate`.
+        decay_rate: growth of the divisor per `decay_steps` steps.
+        staircase: whether to decay at discrete intervals of `decay_steps` steps.
         name: name of the schedule in its config.
 
     Example:

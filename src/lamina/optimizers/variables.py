@@ -11,6 +11,7 @@ from lamina import config, initializers
 from lamina.core.module import Module
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, FileFormatError
+from lamina.typing import DTypeLike
 
 __all__ = ["VariableMaker"]
 
@@ -40,7 +41,7 @@ class VariableMaker(Module):
         self,
         shape: Sequence[int],
         initializer: Any = "zeros",
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         aggregation: str = "none",
         layout: Any = None,
         name: str | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 from lamina.core.check import Check, at_least, between
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import SharedArguments
+from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
@@ -47,7 +47,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         **kwargs: Unpack[SharedArguments],
@@ -108,7 +108,7 @@ class Adadelta(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
         **kwargs: Unpack[SharedArguments],

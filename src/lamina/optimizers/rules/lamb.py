@@ -10,7 +10,11 @@ import jax.numpy as jnp
 from lamina.core.check import Check, at_least, fraction
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import ComplementHyperparameter, SharedArguments
+from lamina.optimizers.arguments import (
+    ComplementHyperparameter,
+    LearningRate,
+    SharedArguments,
+)
 from lamina.optimizers.base import Optimizer, Slots, zeros
 
 __all__ = ["Lamb"]
@@ -60,7 +64,7 @@ class Lamb(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,

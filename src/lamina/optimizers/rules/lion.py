@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from lamina.core.check import Check, between, is_number
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import SharedArguments
+from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
@@ -54,7 +54,7 @@ class Lion(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.99,
         **kwargs: Unpack[SharedArguments],

@@ -21,7 +21,11 @@ from lamina.core.check import (
 )
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import CommonArguments, ComplementHyperparameter
+from lamina.optimizers.arguments import (
+    CommonArguments,
+    ComplementHyperparameter,
+    LearningRate,
+)
 from lamina.optimizers.base import Optimizer, Slots, zeros
 
 __all__ = ["Muon"]
@@ -97,7 +101,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
         adam_weight_decay: float | None = 0.004,

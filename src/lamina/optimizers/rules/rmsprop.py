@@ -10,7 +10,11 @@ import jax.numpy as jnp
 from lamina.core.check import Check, at_least, between, boolean
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import SharedArguments, SlotHyperparameter
+from lamina.optimizers.arguments import (
+    LearningRate,
+    SharedArguments,
+    SlotHyperparameter,
+)
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
@@ -54,7 +58,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,

@@ -8,7 +8,11 @@ import jax
 
 from lamina.core.check import Check, between, boolean
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import SharedArguments, SlotHyperparameter
+from lamina.optimizers.arguments import (
+    LearningRate,
+    SharedArguments,
+    SlotHyperparameter,
+)
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
@@ -45,7 +49,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.01,
+        learning_rate: LearningRate = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         **kwargs: Unpack[SharedArguments],
