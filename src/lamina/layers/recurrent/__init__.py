@@ -1,4 +1,4 @@
-"""Layers that run along time."""
+"""Recurrent layers and their cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What recurrent layers do at one step of time."""
+"""Recurrent cells, which compute one time step."""
 
 from __future__ import annotations
 
@@ -16,15 +16,33 @@ from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.ops.nn.cells import CellSpec, Weights, matmul_by_gate
+from lamina.typing import Array, DTypeLike
 
 __all__ = ["GRUCell", "LSTMCell", "RecurrentCell", "SimpleRNNCell", "zero_states"]
 
 
 class RecurrentCell(Layer):
-    """A cell whose gates are affine in the input and in the state.
+    """Base class of cells whose gates are affine in the input and in the state.
 
-    The input's part, `project`, does not depend on the state, so a layer computes it
-    for all steps at once; `rule` and `fed_back` say what is left for each step.
+    The projection of the input does not depend on the state, so a layer computes it
+    for all steps at once; `spec` and `recurrent_weights` define the rest of a step.
+
+    Args:
+        units: size of the state and of the output.
+        activation: activation of the candidate and the output.
+        use_bias: whether there is a bias.
+        kernel_initializer: initializer of the kernel.
+        recurrent_initializer: initializer of the recurrent kernel.
+        bias_initializer: initializer of the bias.
+        kernel_regularizer: penalty on the kernel.
+        recurrent_regularizer: penalty on the recurrent kernel.
+        bias_regularizer: penalty on the bias.
+        kernel_constraint: projection of the kernel after each update.
+        recurrent_constraint: projection of the recurrent kernel after each update.
+        bias_constraint: projection of the bias after each update.
+        dropout: fraction of the inputs to drop in training.
+        recurrent_dropout: fraction of the recurrent state to drop in training.
+        seed: seed of the dropout.
     """
 
     activation = ActivationAttribute()
@@ -76,7 +94,7 @@ class RecurrentCell(Layer):
         self.seed_generator = SeedGenerator(seed)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make the kernels and the bias."""
+        """Create the kernels and the bias."""
         features, width = input_shape[-1], self.gates * self.units
         self.kernel = self.add_weight(
             (features, width),
@@ -96,7 +114,7 @@ class RecurrentCell(Layer):
         if self.use_bias:
             self.bias = self.add_weight(
                 self.bias_shape,
-                self.first_bias,
+                self.initial_bias,
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
                 name="bias",
@@ -108,13 +126,13 @@ class RecurrentCell(Layer):
         """The shape of the bias."""
         return (self.gates * self.units,)
 
-    def first_bias(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """The bias before training."""
+    def initial_bias(self, shape: Sequence[int], dtype: DTypeLike = None) -> Array:
+        """Return the initial bias."""
         return self.bias_initializer(shape, dtype=dtype)
 
     @property
-    def rule(self) -> CellSpec:
-        """What the cell does, apart from its weights."""
+    def spec(self) -> CellSpec:
+        """The kind and the activations of the cell."""
         activation = self.activation
         gate = getattr(self, "recurrent_activation", activations.sigmoid)
         standard = activation is activations.tanh and gate is activations.sigmoid
@@ -122,61 +140,65 @@ class RecurrentCell(Layer):
 
     @property
     def gates(self) -> int:
-        """How many gates the cell has, the candidate included."""
-        return self.rule.gates
+        """The number of gates, the candidate included."""
+        return self.spec.gates
 
     @property
-    def fed_back(self) -> Weights:
-        """The weights that are used at every step."""
+    def recurrent_weights(self) -> Weights:
+        """The weights that each step uses."""
         bias = None if self.bias is None else self.bias.value
         return Weights(self.recurrent_kernel.value, bias)
 
-    def noise(self, rate: str, like: Any, training: bool | None) -> list[Any]:
-        """Dropout masks for one step: none, one, or one for each gate."""
-        # Whether there is dropout at all is structure; how much is a number.
-        if not training or vars(self)[rate] == 0:
+    def dropout_masks(
+        self, rate_name: str, like: Array, training: bool | None
+    ) -> list[Array]:
+        """Return the dropout masks of a step: none, one, or one for each gate."""
+        # The rate may be traced; `vars` holds its Python value.
+        if not training or vars(self)[rate_name] == 0:
             return []
         count = self.gates if vars(self)["recurrent_dropout"] else 1
         ones = jnp.ones(like.shape[-2:], like.dtype)
-        share, seed = getattr(self, rate), self.seed_generator
-        return [random.dropout(ones, share, seed=seed) for _ in range(count)]
+        rate, seed = getattr(self, rate_name), self.seed_generator
+        return [random.dropout(ones, rate, seed=seed) for _ in range(count)]
 
-    def recurrent_noise(
-        self, states: Sequence[Any], training: bool | None
-    ) -> list[Any]:
-        """Dropout masks for the output that is fed back."""
-        return self.noise("recurrent_dropout", states[0], training)
+    def recurrent_dropout_masks(
+        self, states: Sequence[Array], training: bool | None
+    ) -> list[Array]:
+        """Return the dropout masks of the recurrent state."""
+        return self.dropout_masks("recurrent_dropout", states[0], training)
 
-    def project(self, inputs: Any, training: bool | None = None) -> Any:
-        """The input's part of the gates, for one step or for many in front."""
-        noise = self.noise("dropout", inputs, training)
-        return matmul_by_gate(inputs, self.kernel.value, noise, self.gates)
+    def project(self, inputs: Array, training: bool | None = None) -> Array:
+        """Project inputs, (..., batch, features), to the gates."""
+        masks = self.dropout_masks("dropout", inputs, training)
+        return matmul_by_gate(inputs, self.kernel.value, masks, self.gates)
 
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
-        nested = isinstance(states, (list, tuple))
-        old = list(states) if nested else [states]
-        noise = self.recurrent_noise(old, training)
+        is_list = isinstance(states, (list, tuple))
+        old = list(states) if is_list else [states]
+        masks = self.recurrent_dropout_masks(old, training)
         projected = self.project(inputs, training)
-        new = self.fed_back.advance(self.rule, projected, old, noise)
-        return new[0], (new if nested else new[0])
+        new = self.recurrent_weights.advance(self.spec, projected, old, masks)
+        return new[0], (new if is_list else new[0])
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
-        """Zeros for each state."""
+        """Return zeros for each state."""
         return zero_states(self.state_size, batch_size, self.compute_dtype)
 
 
-def zero_states(state_size: Any, batch_size: int, dtype: Any) -> list[Any]:
-    """Zeros for states of these sizes."""
+def zero_states(
+    state_size: int | Sequence[int], batch_size: int, dtype: DTypeLike
+) -> list[Array]:
+    """Return zeros for states of these sizes."""
     sizes = state_size if isinstance(state_size, (list, tuple)) else [state_size]
     return [jnp.zeros((batch_size, size), dtype) for size in sizes]
 
 
 class SimpleRNNCell(RecurrentCell):
-    """One step of a fully connected recurrence: `activation(x @ W + h @ U + b)`.
+    """Cell of `SimpleRNN`: `h' = activation(x @ W + h @ U + b)`.
 
     Args:
         units: size of the state and of the output.
-        activation: function of the sum.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of W, (features, units).
         recurrent_initializer: initializer of U, (units, units).
@@ -187,8 +209,8 @@ class SimpleRNNCell(RecurrentCell):
         kernel_constraint: projection of W after each update.
         recurrent_constraint: projection of U after each update.
         bias_constraint: projection of b after each update.
-        dropout: share of the inputs zeroed in training, the same ones at each step.
-        recurrent_dropout: share of the state zeroed where it is fed back.
+        dropout: fraction of the inputs to drop in training, the same at each step.
+        recurrent_dropout: fraction of the recurrent state to drop in training.
         seed: seed of the dropout.
 
     Shape:
@@ -204,29 +226,29 @@ class SimpleRNNCell(RecurrentCell):
 
 
 class LSTMCell(RecurrentCell):
-    """One step of a long short-term memory.
+    """Cell of `LSTM`, a long short-term memory.
 
-    With gates i, f, g, o, each `x @ W + h @ U + b` on its quarter of the weights:
+    The gates i, f, g and o are the quarters of `x @ W + h @ U + b`. Then
     `c' = s(f) * c + s(i) * a(g)` and `h' = s(o) * a(c')`, where `a` is `activation`
     and `s` is `recurrent_activation`.
 
     Args:
         units: size of the states and of the output.
-        activation: `a` above.
-        recurrent_activation: `s` above.
+        activation: `a` above, a function or its name.
+        recurrent_activation: `s` above, a function or its name.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of W, (features, 4 * units).
         recurrent_initializer: initializer of U, (units, 4 * units).
         bias_initializer: initializer of b, (4 * units,).
-        unit_forget_bias: whether the forget gate's bias starts at one.
+        unit_forget_bias: whether to initialize the bias of the forget gate to one.
         kernel_regularizer: penalty on W.
         recurrent_regularizer: penalty on U.
         bias_regularizer: penalty on b.
         kernel_constraint: projection of W after each update.
         recurrent_constraint: projection of U after each update.
         bias_constraint: projection of b after each update.
-        dropout: share of the inputs zeroed in training, the same ones at each step.
-        recurrent_dropout: share of the output zeroed where it is fed back.
+        dropout: fraction of the inputs to drop in training, the same at each step.
+        recurrent_dropout: fraction of the recurrent state to drop in training.
         seed: seed of the dropout.
 
     Shape:
@@ -278,28 +300,28 @@ class LSTMCell(RecurrentCell):
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [units, units]
 
-    def first_bias(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """The bias before training: ones for the forget gate, unless told not to."""
+    def initial_bias(self, shape: Sequence[int], dtype: DTypeLike = None) -> Array:
+        """Return the initial bias: ones for the forget gate if `unit_forget_bias`."""
         if not self.unit_forget_bias:
             return self.bias_initializer(shape, dtype=dtype)
-        one = (self.units,)
-        forget = jnp.ones(one, dtype)
+        forget = jnp.ones((self.units,), dtype)
         rest = self.bias_initializer((2 * self.units,), dtype=dtype)
-        return jnp.concatenate([self.bias_initializer(one, dtype=dtype), forget, rest])
+        first = self.bias_initializer((self.units,), dtype=dtype)
+        return jnp.concatenate([first, forget, rest])
 
 
 class GRUCell(RecurrentCell):
-    """One step of a gated recurrent unit.
+    """Cell of `GRU`, a gated recurrent unit.
 
-    With gates z, r and a candidate n, `h' = z * h + (1 - z) * n`, where
-    `z = s(x @ Wz + h @ Uz + b)`, r likewise, and
+    `h' = z * h + (1 - z) * n`, where `z = s(x @ Wz + h @ Uz + b)` is the update gate,
+    r, computed likewise, the reset gate, and
     `n = a(x @ Wn + r * (h @ Un + c) + b)`, or `a(x @ Wn + (r * h) @ Un + b)` with
-    `reset_after=False`.
+    `reset_after=False`; `a` is `activation` and `s` is `recurrent_activation`.
 
     Args:
         units: size of the state and of the output.
-        activation: `a` above.
-        recurrent_activation: `s` above.
+        activation: `a` above, a function or its name.
+        recurrent_activation: `s` above, a function or its name.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of W, (features, 3 * units).
         recurrent_initializer: initializer of U, (units, 3 * units).
@@ -311,9 +333,9 @@ class GRUCell(RecurrentCell):
         kernel_constraint: projection of W after each update.
         recurrent_constraint: projection of U after each update.
         bias_constraint: projection of the biases after each update.
-        dropout: share of the inputs zeroed in training, the same ones at each step.
-        recurrent_dropout: share of the state zeroed where it is fed back.
-        reset_after: whether the reset gate acts after the matrix product.
+        dropout: fraction of the inputs to drop in training, the same at each step.
+        recurrent_dropout: fraction of the recurrent state to drop in training.
+        reset_after: whether to apply the reset gate after the matrix product.
         seed: seed of the dropout.
 
     Shape:
@@ -363,11 +385,11 @@ class GRUCell(RecurrentCell):
 
     @property
     def kind(self) -> str:  # type: ignore[override]
-        """Which of the two the cell is."""
+        """The kind of the cell, as `CellSpec` names it."""
         return "gru" if self.reset_after else "gru_reset_before"
 
     @property
     def bias_shape(self) -> tuple[int, ...]:
-        """One row for the input's part, and one for the state's with `reset_after`."""
+        """The shape of the bias; with `reset_after`, a second row for the state."""
         width = 3 * self.units
         return (2, width) if self.reset_after else (width,)

@@ -1,4 +1,4 @@
-"""`RNN`: a cell, run along time."""
+"""`RNN`: a layer that runs a cell along time."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.layer import Layer
 from lamina.layers.recurrent.cells import RecurrentCell
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
-from lamina.layers.recurrent.stack import StackedRNNCells, first_states, is_cell
+from lamina.layers.recurrent.stack import StackedRNNCells, initial_states, is_cell
 from lamina.ops.nn.cells import Loop, Run, run_states
 from lamina.ops.nn.recurrent import recurrence
+from lamina.typing import Array
 
 __all__ = ["RNN"]
 
 
 class RNN(Layer):
-    """Runs a cell along the time axis of its input.
+    """Recurrent layer that runs a cell along the time axis.
 
-    A cell is an object with `state_size`, an integer or a list of them, and
-    `call(inputs, states)`, which returns the output and the new states of one step;
-    a `Layer` as a rule. It may have `output_size` and `get_initial_state(batch_size)`.
+    A cell is an object, usually a `Layer`, with `state_size`, an integer or a list of
+    integers, and `call(inputs, states)`, which returns the output and the new states
+    of one step. It may have `output_size` and `get_initial_state(batch_size)`.
 
-    Where the mask is false a row keeps its states, and its output is the one before
-    it. Stateful layers begin each batch where the last one ended.
+    Masked steps leave the states unchanged and repeat the previous output. Stateful
+    layers start each batch with the last states of the previous one.
 
     Args:
         cell: the cell, or a list of cells to stack.
-        return_sequences: whether to return the output of each step, not of the last.
-        return_state: whether to return the last states too, after the output.
-        go_backwards: whether to go from the last step to the first; the outputs then
-            come in that order.
-        stateful: whether states pass on to the next batch, row by row.
-        unroll: whether to write the loop out: for short sequences only.
+        return_sequences: whether to return the outputs of all steps or only the last.
+        return_state: whether to return the last states after the output.
+        go_backwards: whether to process the sequence in reverse; the outputs are then
+            in reverse order.
+        stateful: whether the states of each row carry over to the next batch.
+        unroll: whether to unroll the loop; only useful for short sequences.
         zero_output_for_mask: whether masked steps output zeros.
 
     Shape:
@@ -50,7 +51,7 @@ class RNN(Layer):
         `return_sequences`; states are (batch, units).
 
     Raises:
-        ShapeError: a stateful layer meets a batch of another or of unknown size.
+        ShapeError: the batch size of a stateful layer changes or is unknown.
 
     Example:
         >>> class Decay(Layer):
@@ -101,13 +102,13 @@ class RNN(Layer):
     def build(  # type: ignore[override]
         self, sequences_shape: Any, initial_state_shape: Any = None
     ) -> None:
-        """Build the cell, and make the states that pass from batch to batch."""
+        """Build the cell, and create the states of a stateful layer."""
         batch, steps, *features = sequences_shape
         if self.unroll and steps is None:
             raise ShapeError(
                 f"Layer {self.name!r} ({type(self).__name__}) has `unroll=True`, which "
-                "needs a known number of steps. Give it, as in `Input(shape=(10, 3))`, "
-                "or leave `unroll` out."
+                "needs a known number of steps. Set it, as in `Input(shape=(10, 3))`, "
+                "or omit `unroll`."
             )
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build((batch, *features))
@@ -117,43 +118,43 @@ class RNN(Layer):
     def _make_states(self, batch_size: int | None) -> list[Any]:
         if batch_size is None:
             raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}) has `stateful=True`: it "
-                "keeps a state for each row, so it needs a known batch size. Give it, "
+                f"Layer {self.name!r} ({type(self).__name__}) has `stateful=True`, "
+                "which needs a known batch size, because each row has a state. Set it, "
                 "as in `Input(shape=(10, 3), batch_size=32)`."
             )
         wanted = jax.eval_shape(lambda: self.get_initial_state(batch_size))
         for state in jax.tree.leaves(wanted):
             check_size("rnn_state", state.shape, state.dtype)
-        # Also while a program is traced, a variable begins with a real array.
+        # A variable needs a concrete array, even while a program is traced.
         with jax.ensure_compile_time_eval():
             first = self.get_initial_state(batch_size)
         values, structure = jax.tree.flatten(first)
         parents = local.call.path if local.call else (self.name,)
-        made = []
+        variables = []
         for i, value in enumerate(values):
             name = f"rnn_state_{i}" if i else "rnn_state"
             state = Variable(value, None, self.variable_dtype, False, name=name)
             state.ignores_tracers = True
             state.path = "/".join((*parents, name))
-            made.append(state)
-        return jax.tree.unflatten(structure, made)
+            variables.append(state)
+        return jax.tree.unflatten(structure, variables)
 
     def own_weights(self) -> list[Variable]:
-        """This layer's own weights; states are no weights, so no file keeps them."""
+        """Return this layer's own weights, without the states."""
         states = {id(state) for state in jax.tree.leaves(self.states)}
         return [v for v in super().own_weights() if id(v) not in states]
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
-        """The states that sequences begin with when they are given none."""
-        return first_states(self.cell, batch_size, self.compute_dtype)
+        """Return the default initial states."""
+        return initial_states(self.cell, batch_size, self.compute_dtype)
 
     def reset_state(self) -> None:
-        """Let a stateful layer begin anew."""
+        """Reset the states of a stateful layer to zero."""
         for state in jax.tree.leaves(self.states):
             state.assign(jnp.zeros(state.shape))
 
     def reset_states(self) -> None:
-        """The same as `reset_state`."""
+        """Reset the states, as `reset_state` does."""
         self.reset_state()
 
     def call(
@@ -165,7 +166,7 @@ class RNN(Layer):
     ) -> Any:
         states = self._initial_states(sequences.shape[0], initial_state)
         loop = Loop(
-            _kept_steps(mask),
+            _time_major_mask(mask),
             self.go_backwards,
             self.unroll,
             self.zero_output_for_mask,
@@ -175,8 +176,8 @@ class RNN(Layer):
         run = run_cell(self.cell, inputs, states, loop, training)
         run = jax.tree.map(lambda array: array.astype(self.compute_dtype), run)
         if self.stateful:
-            kept = jax.tree.leaves(self.states)
-            for variable, state in zip(kept, jax.tree.leaves(run.states), strict=True):
+            variables, states = map(jax.tree.leaves, (self.states, run.states))
+            for variable, state in zip(variables, states, strict=True):
                 variable.assign(state)
         output = run.last
         if self.return_sequences:
@@ -190,9 +191,9 @@ class RNN(Layer):
             if batch != expected:
                 raise ShapeError(
                     f"Layer {self.name!r} ({type(self).__name__}) is stateful for "
-                    f"batches of {expected} rows, but got one of {batch}. Give data "
-                    f"whose length is a multiple of {expected}, in batches of that "
-                    "size."
+                    f"batches of {expected} rows, but got one of {batch}. Use "
+                    f"`batch_size={expected}`, and data whose length is a multiple of "
+                    f"{expected}."
                 )
         first = self.get_initial_state(batch)
         if given is None:
@@ -212,13 +213,13 @@ class RNN(Layer):
         )
 
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
-        """The input's mask for sequences; none for a last output and for states."""
+        """Return the input's mask for sequences, and None for other outputs."""
         masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, the cell in full."""
+        """Return the constructor's arguments, with the config of the cell."""
         config = super().get_config()
         if "cell" in config:
             config["cell"] = serialize(self.cell)
@@ -235,7 +236,7 @@ def run_cell(
         return _run_stack(cell.cells, inputs, states, loop, training)
     if _can_project(cell):
         return _run_projected(cell, inputs, states, loop, training)
-    return _run_any(cell, inputs, states, loop)
+    return _run_generic(cell, inputs, states, loop)
 
 
 def _run_stack(
@@ -245,8 +246,7 @@ def _run_stack(
     loop: Loop,
     training: bool | None,
 ) -> Run:
-    # Cell after cell along all of time gives what step after step does, and lets each
-    # cell project the inputs of all steps at once.
+    # Running one cell at a time lets each project the inputs of all steps at once.
     last = []
     for cell, first in zip(cells[:-1], states, strict=False):
         inner = loop._replace(keep_outputs=True)
@@ -257,7 +257,7 @@ def _run_stack(
 
 
 def _can_project(cell: Any) -> bool:
-    # Whoever overrides `call`, or penalises its outputs, must see every step.
+    # An overridden `call` or an activity regularizer must run at every step.
     return (
         isinstance(cell, RecurrentCell)
         and type(cell).call is RecurrentCell.call
@@ -274,11 +274,12 @@ def _run_projected(
 ) -> Run:
     with autocast(cell.compute_dtype):
         inputs = cell.project(inputs.astype(cell.compute_dtype), training)
-        noise = cell.recurrent_noise(states, training)
-        return recurrence(cell.rule, inputs, states, cell.fed_back, noise, loop)
+        masks = cell.recurrent_dropout_masks(states, training)
+        weights = cell.recurrent_weights
+        return recurrence(cell.spec, inputs, states, weights, masks, loop)
 
 
-def _run_any(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:
+def _run_generic(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:
     call: Any = cell if callable(cell) else cell.call
 
     def advance(before: list[Any], x: Any) -> list[Any]:
@@ -287,20 +288,19 @@ def _run_any(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:
         new = jax.tree.unflatten(jax.tree.structure(old), jax.tree.leaves(new))
         return [output, jax.tree.map(lambda n, o: n.astype(o.dtype), new, old)]
 
-    # The output need not be among such a cell's states, so it is carried as one.
+    # The output of a generic cell may not be a state, so it is part of the carry.
     (like, _), _ = abstract_eval(call, inputs[0], states)
     first = jax.tree.leaves(states)[0]
     output = first if first.shape == like.shape else jnp.zeros(like.shape)
-    begin = [output.astype(like.dtype), states]
-    run = run_states(advance, begin, inputs, loop, stateful_scan)
+    carry = [output.astype(like.dtype), states]
+    run = run_states(advance, carry, inputs, loop, stateful_scan)
     return run._replace(states=run.states[1])
 
 
-def _kept_steps(mask: Any) -> Any:
-    """A mask as (time, batch) truth values; a step counts if any part of it does."""
+def _time_major_mask(mask: Any) -> Array | None:
+    """Return a (time, batch) mask; a step counts if any of its elements does."""
     masks = jax.tree.leaves(mask)
     if not masks:
         return None
-    keep = jnp.asarray(masks[0], bool)
-    keep = keep.any(tuple(range(2, keep.ndim)))
-    return keep.T
+    steps = jnp.asarray(masks[0], bool)
+    return steps.any(tuple(range(2, steps.ndim))).T

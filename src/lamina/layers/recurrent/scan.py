@@ -1,4 +1,4 @@
-"""Loops whose steps may change what lies outside them."""
+"""Scans whose steps may assign variables and add losses."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["abstract_eval", "stateful_scan"]
 def abstract_eval(
     function: Callable[..., Any], *args: Any
 ) -> tuple[Any, list[Variable]]:
-    """What a call would return, as shapes, and the variables it would assign."""
+    """Return the shapes of a call's result, and the variables that it would assign."""
     assigned: list[Variable] = []
 
     def call(*values: Any) -> Any:
         with StateScope() as scope:
-            result, _ = _call_apart(function, *values)
+            result, _ = _call_with_losses(function, *values)
         assigned[:] = scope.assigned.values()
         return result
 
@@ -38,17 +38,17 @@ def stateful_scan(
     reverse: bool = False,
     unroll: bool = False,
 ) -> tuple[Any, Any]:
-    """`lax.scan` whose steps may assign variables and add losses.
+    """Run `lax.scan` with steps that may assign variables and add losses.
 
-    Variables pass from step to step; losses are summed over time.
+    Variables are part of the carry; losses are summed over time.
     """
     first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), xs)
     _, written = abstract_eval(step, carry, first)
 
-    def pure(before: Any, x: Any) -> tuple[Any, Any]:
-        old, values = before
+    def pure(full_carry: Any, x: Any) -> tuple[Any, Any]:
+        old, values = full_carry
         with bind(written, values) as scope:
-            (new, y), losses = _call_apart(step, old, x)
+            (new, y), losses = _call_with_losses(step, old, x)
         return (new, [scope.values[id(v)] for v in written]), (y, losses)
 
     values = [v.raw if local.state is None else local.state.read(v) for v in written]
@@ -62,8 +62,10 @@ def stateful_scan(
     return carry, ys
 
 
-def _call_apart(function: Callable[..., Any], *args: Any) -> tuple[Any, Sequence[Any]]:
-    """A call's result and the losses it added, taken off the layer call's list."""
+def _call_with_losses(
+    function: Callable[..., Any], *args: Any
+) -> tuple[Any, Sequence[Any]]:
+    """Return a call's result, and the losses it added, removed from the scope."""
     losses = [] if local.call is None else local.call.losses
     count = len(losses)
     result = function(*args)

@@ -1,4 +1,4 @@
-"""Several cells as one."""
+"""`StackedRNNCells`: several cells as one."""
 
 from __future__ import annotations
 
@@ -8,29 +8,34 @@ from typing import Any
 from lamina.core.check import Check
 from lamina.layers.base.layer import Layer
 from lamina.layers.recurrent.cells import zero_states
+from lamina.typing import DTypeLike
 
-__all__ = ["StackedRNNCells", "first_states", "is_cell"]
+__all__ = ["StackedRNNCells", "initial_states", "is_cell"]
 
 
 def is_cell(value: Any) -> bool:
-    """Whether an object can be the cell of an `RNN`."""
+    """Return whether an object can be the cell of an `RNN`."""
     return hasattr(value, "call") and hasattr(value, "state_size")
 
 
 class StackedRNNCells(Layer):
-    """Several cells as one: each takes the output of the one before.
+    """Stack of cells as one cell: each takes the output of the previous one.
 
     Args:
-        cells: the cells, the one next to the input first.
+        cells: the cells, from input to output.
+
+    Shape:
+        (batch, features) and the states of each cell to (batch, output_size) and the
+        new states.
+
+    Raises:
+        ArgumentError: the list is empty, or an item is not a cell.
 
     Example:
         >>> from lamina.layers import GRUCell, LSTMCell
         >>> stack = StackedRNNCells([LSTMCell(4), GRUCell(2)])
         >>> stack.state_size
         [[4, 4], 2]
-
-    Raises:
-        ArgumentError: there are no cells, or something else is among them.
     """
 
     arguments = {
@@ -65,28 +70,28 @@ class StackedRNNCells(Layer):
             input_shape = (input_shape[0], output_size_of(cell))
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
-        """Where each cell begins."""
+        """Return the initial states of each cell."""
         return [
-            first_states(cell, batch_size, self.compute_dtype) for cell in self.cells
+            initial_states(cell, batch_size, self.compute_dtype) for cell in self.cells
         ]
 
     def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
         new_states = []
         for cell, old in zip(self.cells, states, strict=True):
-            run: Any = cell if callable(cell) else cell.call
-            inputs, new = run(inputs, old)
+            step: Any = cell if callable(cell) else cell.call
+            inputs, new = step(inputs, old)
             new_states.append(new)
         return inputs, new_states
 
 
 def output_size_of(cell: Any) -> int:
-    """The size of a cell's output: that of its first state unless it says another."""
+    """Return the size of a cell's output; the size of its first state by default."""
     size = getattr(cell, "output_size", None) or cell.state_size
     return size[0] if isinstance(size, (list, tuple)) else size
 
 
-def first_states(cell: Any, batch_size: int, dtype: Any) -> list[Any]:
-    """Where a cell begins: what it says itself, else zeros."""
+def initial_states(cell: Any, batch_size: int, dtype: DTypeLike) -> list[Any]:
+    """Return the initial states of a cell: its own, or zeros."""
     if not hasattr(cell, "get_initial_state"):
         return zero_states(cell.state_size, batch_size, dtype)
     states = cell.get_initial_state(batch_size=batch_size)

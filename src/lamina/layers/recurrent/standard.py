@@ -1,4 +1,4 @@
-"""The recurrent layers that are a cell of their own name run along time."""
+"""`SimpleRNN`, `LSTM` and `GRU`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _use_cudnn = Check(
 )
 
 
-def _of_cell(name: str) -> property:
+def _cell_attribute(name: str) -> property:
     return property(
         lambda self: getattr(self.cell, name),
         lambda self, value: setattr(self.cell, name, value),
@@ -27,14 +27,14 @@ def _of_cell(name: str) -> property:
     )
 
 
-class _Standard(RNN):
-    """A recurrent layer that makes its own cell and answers for it.
+class _StandardRNN(RNN):
+    """Base class of recurrent layers that create their cell.
 
     Args:
         cell: the cell.
-        *args: as of `RNN`.
-        implementation: ignored; code and files of older Kerases have it.
-        **kwargs: as of `RNN`.
+        *args: arguments of `RNN`.
+        implementation: accepted for older versions of Keras, and ignored.
+        **kwargs: arguments of `RNN`.
     """
 
     arguments = {
@@ -55,48 +55,47 @@ class _Standard(RNN):
     ) -> None:
         super().__init__(cell, *args, **kwargs)
 
-    units = _of_cell("units")
-    activation = _of_cell("activation")
-    use_bias = _of_cell("use_bias")
-    kernel_initializer = _of_cell("kernel_initializer")
-    recurrent_initializer = _of_cell("recurrent_initializer")
-    bias_initializer = _of_cell("bias_initializer")
-    kernel_regularizer = _of_cell("kernel_regularizer")
-    recurrent_regularizer = _of_cell("recurrent_regularizer")
-    bias_regularizer = _of_cell("bias_regularizer")
-    kernel_constraint = _of_cell("kernel_constraint")
-    recurrent_constraint = _of_cell("recurrent_constraint")
-    bias_constraint = _of_cell("bias_constraint")
-    dropout = _of_cell("dropout")
-    recurrent_dropout = _of_cell("recurrent_dropout")
+    units = _cell_attribute("units")
+    activation = _cell_attribute("activation")
+    use_bias = _cell_attribute("use_bias")
+    kernel_initializer = _cell_attribute("kernel_initializer")
+    recurrent_initializer = _cell_attribute("recurrent_initializer")
+    bias_initializer = _cell_attribute("bias_initializer")
+    kernel_regularizer = _cell_attribute("kernel_regularizer")
+    recurrent_regularizer = _cell_attribute("recurrent_regularizer")
+    bias_regularizer = _cell_attribute("bias_regularizer")
+    kernel_constraint = _cell_attribute("kernel_constraint")
+    recurrent_constraint = _cell_attribute("recurrent_constraint")
+    bias_constraint = _cell_attribute("bias_constraint")
+    dropout = _cell_attribute("dropout")
+    recurrent_dropout = _cell_attribute("recurrent_dropout")
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        """Build the cell, and make the states that pass from batch to batch."""
+        """Build the cell, and create the states of a stateful layer."""
         super().build(sequences_shape, initial_state_shape)
         self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, those of the cell as they are now."""
+        """Return the constructor's arguments, with the current ones of the cell."""
         config = super().get_config()
         for name in ("use_cudnn", "cell", "implementation"):
             config.pop(name, None)
-        own = {"name", "dtype", "trainable"}
-        of_cell = {*described_names(type(self))} - own
+        cell_names = {*described_names(type(self))} - {"name", "dtype", "trainable"}
         cell = self.cell.get_config().items()
-        return config | {k: v for k, v in cell if k in of_cell}
+        return config | {k: v for k, v in cell if k in cell_names}
 
 
-def _for_cell(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a layer that its cell shares."""
+def _cell_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a layer that its cell shares."""
     return {k: options[k] for k in ("dtype", "trainable") if k in options}
 
 
-class SimpleRNN(_Standard):
-    """A fully connected recurrence: `h' = activation(x @ W + h @ U + b)`.
+class SimpleRNN(_StandardRNN):
+    """Fully connected recurrent layer: `h' = activation(x @ W + h @ U + b)`.
 
     Args:
         units: size of the state and of the output.
-        activation: function of the sum.
+        activation: an activation function or its name; linear when `None`.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of W, (features, units).
         recurrent_initializer: initializer of U, (units, units).
@@ -108,14 +107,14 @@ class SimpleRNN(_Standard):
         kernel_constraint: projection of W after each update.
         recurrent_constraint: projection of U after each update.
         bias_constraint: projection of b after each update.
-        dropout: share of the inputs zeroed in training, the same ones at each step.
-        recurrent_dropout: share of the state zeroed where it is fed back.
-        return_sequences: whether to return the output of each step, not of the last.
-        return_state: whether to return the last state too, after the output.
-        go_backwards: whether to go from the last step to the first; the outputs then
-            come in that order.
-        stateful: whether states pass on to the next batch, row by row.
-        unroll: whether to write the loop out: for short sequences only.
+        dropout: fraction of the inputs to drop in training, the same at each step.
+        recurrent_dropout: fraction of the recurrent state to drop in training.
+        return_sequences: whether to return the outputs of all steps or only the last.
+        return_state: whether to return the last state after the output.
+        go_backwards: whether to process the sequence in reverse; the outputs are then
+            in reverse order.
+        stateful: whether the states of each row carry over to the next batch.
+        unroll: whether to unroll the loop; only useful for short sequences.
         seed: seed of the dropout.
 
     Shape:
@@ -159,7 +158,7 @@ class SimpleRNN(_Standard):
             kernel_regularizer, recurrent_regularizer, bias_regularizer,
             kernel_constraint, recurrent_constraint, bias_constraint,
             dropout, recurrent_dropout, seed,
-            name="simple_rnn_cell", **_for_cell(kwargs),
+            name="simple_rnn_cell", **_cell_options(kwargs),
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll,
@@ -167,22 +166,22 @@ class SimpleRNN(_Standard):
         )  # fmt: skip
 
 
-class LSTM(_Standard):
-    """A long short-term memory, which learns what to keep over many steps.
+class LSTM(_StandardRNN):
+    """Long short-term memory layer.
 
-    With gates i, f, g, o, each `x @ W + h @ U + b` on its quarter of the weights:
+    The gates i, f, g and o are the quarters of `x @ W + h @ U + b`. Then
     `c' = s(f) * c + s(i) * a(g)` and `h' = s(o) * a(c')`, where `a` is `activation`
     and `s` is `recurrent_activation`.
 
     Args:
         units: size of the states and of the output.
-        activation: `a` above.
-        recurrent_activation: `s` above.
+        activation: `a` above, a function or its name.
+        recurrent_activation: `s` above, a function or its name.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of W, (features, 4 * units).
         recurrent_initializer: initializer of U, (units, 4 * units).
         bias_initializer: initializer of b, (4 * units,).
-        unit_forget_bias: whether the forget gate's bias starts at one.
+        unit_forget_bias: whether to initialize the bias of the forget gate to one.
         kernel_regularizer: penalty on W.
         recurrent_regularizer: penalty on U.
         bias_regularizer: penalty on b.
@@ -190,16 +189,16 @@ class LSTM(_Standard):
         kernel_constraint: projection of W after each update.
         recurrent_constraint: projection of U after each update.
         bias_constraint: projection of b after each update.
-        dropout: share of the inputs zeroed in training, the same ones at each step.
-        recurrent_dropout: share of the output zeroed where it is fed back.
+        dropout: fraction of the inputs to drop in training, the same at each step.
+        recurrent_dropout: fraction of the recurrent state to drop in training.
         seed: seed of the dropout.
-        return_sequences: whether to return the output of each step, not of the last.
-        return_state: whether to return the last h and c too, after the output.
-        go_backwards: whether to go from the last step to the first; the outputs then
-            come in that order.
-        stateful: whether states pass on to the next batch, row by row.
-        unroll: whether to write the loop out: for short sequences only.
-        use_cudnn: kept for Keras's code.
+        return_sequences: whether to return the outputs of all steps or only the last.
+        return_state: whether to return the last h and c after the output.
+        go_backwards: whether to process the sequence in reverse; the outputs are then
+            in reverse order.
+        stateful: whether the states of each row carry over to the next batch.
+        unroll: whether to unroll the loop; only useful for short sequences.
+        use_cudnn: accepted for Keras: `"auto"` or `False`.
 
     Shape:
         (batch, time, features) to (batch, units), or (batch, time, units) with
@@ -252,29 +251,29 @@ class LSTM(_Standard):
             kernel_regularizer, recurrent_regularizer, bias_regularizer,
             kernel_constraint, recurrent_constraint, bias_constraint,
             dropout, recurrent_dropout, seed,
-            name="lstm_cell", **_for_cell(kwargs),
+            name="lstm_cell", **_cell_options(kwargs),
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll,
             activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
 
-    recurrent_activation = _of_cell("recurrent_activation")
-    unit_forget_bias = _of_cell("unit_forget_bias")
+    recurrent_activation = _cell_attribute("recurrent_activation")
+    unit_forget_bias = _cell_attribute("unit_forget_bias")
 
 
-class GRU(_Standard):
-    """A gated recurrent unit: an LSTM's lighter relative.
+class GRU(_StandardRNN):
+    """Gated recurrent unit layer.
 
-    With gates z, r and a candidate n, `h' = z * h + (1 - z) * n`, where
-    `z = s(x @ Wz + h @ Uz + b)`, r likewise, and
+    `h' = z * h + (1 - z) * n`, where `z = s(x @ Wz + h @ Uz + b)` is the update gate,
+    r, computed likewise, the reset gate, and
     `n = a(x @ Wn + r * (h @ Un + c) + b)`, or `a(x @ Wn + (r * h) @ Un + b)` with
     `reset_after=False`; `a` is `activation` and `s` is `recurrent_activation`.
 
     Args:
         units: size of the state and of the output.
-        activation: `a` above.
-        recurrent_activation: `s` above.
+        activation: `a` above, a function or its name.
+        recurrent_activation: `s` above, a function or its name.
         use_bias: whether there is a bias.
         kernel_initializer: initializer of W, (features, 3 * units).
         recurrent_initializer: initializer of U, (units, 3 * units).
@@ -287,17 +286,17 @@ class GRU(_Standard):
         kernel_constraint: projection of W after each update.
         recurrent_constraint: projection of U after each update.
         bias_constraint: projection of the biases after each update.
-        dropout: share of the inputs zeroed in training, the same ones at each step.
-        recurrent_dropout: share of the state zeroed where it is fed back.
+        dropout: fraction of the inputs to drop in training, the same at each step.
+        recurrent_dropout: fraction of the recurrent state to drop in training.
         seed: seed of the dropout.
-        return_sequences: whether to return the output of each step, not of the last.
-        return_state: whether to return the last state too, after the output.
-        go_backwards: whether to go from the last step to the first; the outputs then
-            come in that order.
-        stateful: whether states pass on to the next batch, row by row.
-        unroll: whether to write the loop out: for short sequences only.
-        reset_after: whether the reset gate acts after the matrix product.
-        use_cudnn: kept for Keras's code.
+        return_sequences: whether to return the outputs of all steps or only the last.
+        return_state: whether to return the last state after the output.
+        go_backwards: whether to process the sequence in reverse; the outputs are then
+            in reverse order.
+        stateful: whether the states of each row carry over to the next batch.
+        unroll: whether to unroll the loop; only useful for short sequences.
+        reset_after: whether to apply the reset gate after the matrix product.
+        use_cudnn: accepted for Keras: `"auto"` or `False`.
 
     Shape:
         (batch, time, features) to (batch, units), or (batch, time, units) with
@@ -345,12 +344,12 @@ class GRU(_Standard):
             kernel_regularizer, recurrent_regularizer, bias_regularizer,
             kernel_constraint, recurrent_constraint, bias_constraint,
             dropout, recurrent_dropout, reset_after, seed,
-            name="gru_cell", **_for_cell(kwargs),
+            name="gru_cell", **_cell_options(kwargs),
         )  # fmt: skip
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll,
             activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
 
-    recurrent_activation = _of_cell("recurrent_activation")
-    reset_after = _of_cell("reset_after")
+    recurrent_activation = _cell_attribute("recurrent_activation")
+    reset_after = _cell_attribute("reset_after")

@@ -1,4 +1,4 @@
-"""Layers around a layer: in both directions, and at every step."""
+"""`Bidirectional` and `TimeDistributed`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.wrapper import Wrapper, layer_check
+from lamina.typing import Array
 
 __all__ = ["Bidirectional", "TimeDistributed"]
 
@@ -25,9 +26,9 @@ def _takes_mask(layer: Layer) -> bool:
     return "mask" in signature(type(layer).call).parameters
 
 
-def _copy(layer: Any, prefix: str, **changed: Any) -> Any:
+def _copy_layer(layer: Any, prefix: str, **changes: Any) -> Any:
     name = prefix + layer.name.removeprefix(prefix)
-    return type(layer).from_config({**layer.get_config(), **changed, "name": name})
+    return type(layer).from_config({**layer.get_config(), **changes, "name": name})
 
 
 _MERGE = {
@@ -40,24 +41,25 @@ _MERGE = {
 
 
 class Bidirectional(Layer):
-    """Runs a recurrent layer forwards and a twin of it backwards along time.
+    """Bidirectional wrapper, which runs a recurrent layer in both directions.
 
-    Both start with fresh weights, whatever the given layer has. Where sequences are
-    returned, masked steps output zeros, and the backward outputs are put in the order
-    of the input.
+    Both directions are copies of the layer with new weights. If sequences are
+    returned, masked steps output zeros, and the backward outputs are in the order of
+    the input.
 
     Args:
         layer: a recurrent layer.
-        merge_mode: how the two outputs become one: `"concat"`, `"sum"`, `"ave"` (the
+        merge_mode: how to combine the two outputs: `"concat"`, `"sum"`, `"ave"` (the
             average), `"mul"`, or `None` for a pair.
-        weights: first weights of both, the forward layer's first.
-        backward_layer: the layer that goes backwards, if it is to be another.
+        weights: initial weights of the forward layer, then of the backward layer.
+        backward_layer: the backward layer, if it is not a copy of `layer`.
 
     Shape:
-        That of the layer, the last axis twice as long with `"concat"`.
+        (batch, time, features) to the output shape of the layer, with the last axis
+        twice as long for `"concat"`.
 
     Raises:
-        ArgumentError: the layer is not recurrent, or the two do not match.
+        ArgumentError: the layer is not recurrent, or the two layers do not match.
 
     Example:
         >>> from lamina.layers import LSTM
@@ -89,8 +91,8 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         if not hasattr(layer, "go_backwards"):
             raise invalid("Bidirectional", "layer", layer, "a recurrent layer")
-        self.forward_layer: Any = _copy(layer, "forward_")
-        self.backward_layer: Any = backward_layer or _copy(
+        self.forward_layer: Any = _copy_layer(layer, "forward_")
+        self.backward_layer: Any = backward_layer or _copy_layer(
             layer, "backward_", go_backwards=True
         )
         self._check_match()
@@ -104,15 +106,15 @@ class Bidirectional(Layer):
         self.input_spec = self.forward_layer.input_spec
         # A config describes the layer, not its weights.
         vars(self)["_arguments"].pop("weights", None)
-        self._first_weights = weights
+        self._initial_weights = weights
 
     def _check_match(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
         if forward.go_backwards == backward.go_backwards:
             raise ArgumentError(
-                "Bidirectional: `layer` and `backward_layer` must go in opposite "
-                f"directions, but both have go_backwards={forward.go_backwards}. Give "
-                "one of them the other value."
+                "Bidirectional: `layer` and `backward_layer` must run in opposite "
+                f"directions, but both have go_backwards={forward.go_backwards}. "
+                "Set `go_backwards=True` in one of them only."
             )
         for name in ("stateful", "return_sequences", "return_state"):
             if getattr(forward, name) != getattr(backward, name):
@@ -130,8 +132,8 @@ class Bidirectional(Layer):
             if not layer.built:
                 layer.build(sequences_shape)
         self.input_spec = self.forward_layer.input_spec
-        if self._first_weights is not None:
-            self.set_weights(self._first_weights)
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
 
     def call(
         self,
@@ -160,7 +162,7 @@ class Bidirectional(Layer):
         return (*output, *states) if self.merge_mode is None else (output, *states)
 
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
-        """The input's mask for sequences; none for last outputs and for states."""
+        """Return the input's mask for sequences, and None for other outputs."""
         masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
         outputs = [mask, mask] if self.merge_mode is None else [mask]
@@ -175,16 +177,16 @@ class Bidirectional(Layer):
         return [*forward, *backward] if forward and backward else None
 
     def reset_state(self) -> None:
-        """Let stateful layers begin anew."""
+        """Reset the states of stateful layers to zero."""
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
 
     def reset_states(self) -> None:
-        """The same as `reset_state`."""
+        """Reset the states, as `reset_state` does."""
         self.reset_state()
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, both layers in full."""
+        """Return the constructor's arguments, with the configs of both layers."""
         config = super().get_config()
         config["layer"] = serialize(self.forward_layer)
         config["backward_layer"] = serialize(self.backward_layer)
@@ -192,16 +194,16 @@ class Bidirectional(Layer):
 
 
 class TimeDistributed(Wrapper):
-    """Applies a layer to every step of a sequence, with the same weights.
+    """Wrapper that applies a layer to every time step.
 
     Args:
-        layer: takes one step, (batch, ...).
+        layer: a layer for one step, (batch, ...).
 
     Shape:
-        (batch, time, ...) to (batch, time, ...), the rest as the layer makes it.
+        (batch, time, ...) to (batch, time, ...), with the output shape of the layer.
 
     Raises:
-        ShapeError: the input has no time axis, or the mask does not fit it.
+        ShapeError: the input has no time axis, or the mask does not match it.
 
     Example:
         >>> from lamina.layers import Conv2D
@@ -225,32 +227,32 @@ class TimeDistributed(Wrapper):
                 f"{mask.shape} for an input of shape {inputs.shape}: a mask needs one "
                 "truth value for each row and step, (batch, time)."
             )
-        keep = mask if _takes_mask(self.layer) else None
-        if self._remembers(inputs, keep):
-            return self._step_by_step(inputs, keep)
-        # A step does not touch the next, so time can be part of the batch.
-        outputs = self._on_step(*jax.tree.map(_fold, (inputs, keep)))
-        lead = inputs.shape[:2]
-        return jax.tree.map(lambda y: y.reshape(*lead, *y.shape[1:]), outputs)
+        mask = mask if _takes_mask(self.layer) else None
+        if self._assigns_variables(inputs, mask):
+            return self._scan_steps(inputs, mask)
+        # The steps are independent, so that time can be folded into the batch.
+        outputs = self._call_step(*jax.tree.map(_fold_time, (inputs, mask)))
+        batch_time = inputs.shape[:2]
+        return jax.tree.map(lambda y: y.reshape(*batch_time, *y.shape[1:]), outputs)
 
-    def _on_step(self, inputs: Any, mask: Any) -> Any:
+    def _call_step(self, inputs: Any, mask: Any) -> Any:
         return self.layer(inputs, **({} if mask is None else {"mask": mask}))
 
-    def _remembers(self, inputs: Any, mask: Any) -> bool:
-        """Whether the layer writes variables, and so must see step after step."""
+    def _assigns_variables(self, inputs: Any, mask: Any) -> bool:
+        """Return whether the layer assigns variables, so that the order matters."""
         modules = self.layer.modules()
         seeds = {id(m.state) for m in modules if isinstance(m, SeedGenerator)}
         if all(id(v) in seeds for v in self.layer.non_trainable_variables):
             return False
         first = jax.tree.map(lambda a: a[:, 0], (inputs, mask))
-        _, written = abstract_eval(self._on_step, *first)
+        _, written = abstract_eval(self._call_step, *first)
         return any(id(v) not in seeds for v in written)
 
-    def _step_by_step(self, inputs: Any, mask: Any) -> Any:
+    def _scan_steps(self, inputs: Any, mask: Any) -> Any:
         steps = jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), (inputs, mask))
-        _, outputs = stateful_scan(lambda _, x: ((), self._on_step(*x)), (), steps)
+        _, outputs = stateful_scan(lambda _, x: ((), self._call_step(*x)), (), steps)
         return jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), outputs)
 
 
-def _fold(array: Any) -> Any:
+def _fold_time(array: Array) -> Array:
     return array.reshape(-1, *array.shape[2:])

@@ -270,7 +270,7 @@ def test_dropout_acts_in_training_only(kind, option):
 def test_recurrent_dropout_differs_between_gates(kind):
     cell = kind(64, recurrent_dropout=0.5).cell
     cell.build((1, 3))
-    masks = cell.recurrent_noise(cell.get_initial_state(1), True)
+    masks = cell.recurrent_dropout_masks(cell.get_initial_state(1), True)
     assert len(masks) == cell.gates
     assert len({np.asarray(mask).tobytes() for mask in masks}) == cell.gates
 
