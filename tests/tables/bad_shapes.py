@@ -339,7 +339,7 @@ INPUTS = (
     case(
         "features to predict from",
         called((4,), [layers.Dense(2)], ones(8, 5)),
-        "Give it rows of shape (4,).",
+        "Pass rows of shape (4,).",
     ),
     case("one row", called((4,), [layers.Dense(2)], ones(4)), "`x[None]`"),
     case(

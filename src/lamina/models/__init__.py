@@ -1,4 +1,4 @@
-"""The user's entry: `Sequential`, `Model`, and what they delegate to."""
+"""Models: `Sequential`, `Functional`, subclasses of `Model`, and their graphs."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ P = ParamSpec("P")
 
 
 def _returning_model(function: Callable[P, Any]) -> Callable[P, Model]:
-    # Saving comes before models, so that its own annotation cannot name the class.
+    # `saving` is imported before `models`, so its annotation cannot name the class.
     return function
 
 
 load_model = _returning_model(saving.load_model)
 
-# Keras's files name the class `Functional` by where it is defined.
+# Keras's files name the class `Functional` by the module that defines it.
 Registry("model", "keras.src.models.functional").add(Functional)
 registry = Registry("model", "keras")
 registry.add(Functional, Model, Sequential)

@@ -1,4 +1,4 @@
-"""`clone_model`: the same architecture once more, its layers changed on the way."""
+"""`clone_model`: copies of a model's architecture, with changed layers if wanted."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def clone_model(
     call_function: CallFunction | None = None,
     recursive: bool = False,
 ) -> Model:
-    """A model of the same architecture, with weights of its own.
+    """Clone a model: the same architecture with new weights.
 
-    A layer that is called in several places is cloned once. A model that was compiled
+    A layer that is called several times is cloned once. The clone of a compiled model
     is compiled in the same way.
 
     Args:
         model: the model.
-        input_tensors: what `Input` returned, in the form of `model.input`, to build
-            upon; inputs like the model's own by default.
-        clone_function: makes a layer from each layer but the inputs. By default it is
-            made anew from its config; the layer itself means that both models share it.
+        input_tensors: tensors of `Input`, in the structure of `model.input`, as inputs
+            of the clone; inputs like those of the model by default.
+        clone_function: makes a layer from each layer except inputs. The default makes
+            a layer from the config; a function that returns the layer shares it.
         call_function: `call_function(layer, *args, **kwargs)` calls a cloned layer and
-            returns its outputs; it can put other layers before and behind.
-        recursive: whether models inside are cloned by the same functions; otherwise
+            returns its outputs; it can add other layers before and after.
+        recursive: whether nested models are cloned by the same functions; otherwise
             `clone_function` gets them as layers.
 
     Raises:
-        ArgumentError: the model is a subclass with a `call` of its own, or a
-            Sequential, and an argument needs a graph.
+        ArgumentError: an argument needs a graph, and the model is a Sequential or a
+            subclass with its own `call`.
 
     Example:
         >>> from lamina import Input, Sequential, layers
@@ -60,18 +60,19 @@ def clone_model(
     """
     if call_function is not None and isinstance(model, Sequential):
         raise ArgumentError(
-            "clone_model: a Sequential doesn't call its layers when it is made, so "
-            "`call_function` has nothing to do. Let `clone_function` return what each "
-            "layer is to be, or wire the layers with `Model(inputs, outputs)`."
+            "clone_model: a Sequential does not call its layers when it is made, so "
+            "`call_function` cannot be used. Let `clone_function` return the new "
+            "layers, or wire the layers with `Model(inputs, outputs)`."
         )
-    clone = _Cloning(clone_function, call_function, recursive)
-    made = clone.model(model, input_tensors)
-    _compile_like(made, model)
-    return made
+    clone = _Cloner(clone_function, call_function, recursive).model(
+        model, input_tensors
+    )
+    _compile_like(clone, model)
+    return clone
 
 
-class _Cloning:
-    """The functions that clone, and what they have made of each layer."""
+class _Cloner:
+    """The functions that clone, and the clone of each layer."""
 
     def __init__(
         self,
@@ -79,36 +80,35 @@ class _Cloning:
         call_function: CallFunction | None,
         recursive: bool,
     ) -> None:
-        self.clone_function = clone_function or _made_anew
+        self.clone_function = clone_function or _rebuild
         self.call_function = call_function
         self.has_functions = bool(clone_function or call_function)
         self.recursive = recursive
-        self.made: dict[int, Any] = {}
+        self.clones: dict[int, Any] = {}
 
     def model(self, model: Any, inputs: Any = None) -> Any:
         if _is_stack(model):
             return self.stack(model, inputs)
-        own_class = type(model).__init__ not in (Model.__init__, Functional.__init__)
-        given = self.has_functions or inputs is not None
-        if model._graph is not None and (given or not own_class):
-            kind: Any = Functional if own_class else type(model)
+        has_init = type(model).__init__ not in (Model.__init__, Functional.__init__)
+        needs_graph = self.has_functions or inputs is not None
+        if model._graph is not None and (needs_graph or not has_init):
+            kind: Any = Functional if has_init else type(model)
             return self.graph(model, kind, inputs)
-        if given:
+        if needs_graph:
             raise ArgumentError(
                 "clone_model: `input_tensors`, `clone_function` and `call_function` "
-                f"need a model that was wired or stacked; {model.name!r} is a "
-                f"{type(model).__name__} with a `call` of its own, whose layers can't "
-                "be told apart. Its config can: "
-                f"{type(model).__name__}.from_config(model.get_config())."
+                f"need a functional or Sequential model; {model.name!r} is a "
+                f"{type(model).__name__} with its own `call`. Clone it by its "
+                f"config: {type(model).__name__}.from_config(model.get_config())."
             )
-        return _made_anew(model)
+        return _rebuild(model)
 
     def layer(self, layer: Any) -> Any:
-        if id(layer) not in self.made:
-            inner = _is_stack(layer) or getattr(layer, "_graph", None) is not None
-            clone = self.model if self.recursive and inner else self.clone_function
-            self.made[id(layer)] = clone(layer)
-        return self.made[id(layer)]
+        if id(layer) not in self.clones:
+            is_model = _is_stack(layer) or getattr(layer, "_graph", None) is not None
+            clone = self.model if self.recursive and is_model else self.clone_function
+            self.clones[id(layer)] = clone(layer)
+        return self.clones[id(layer)]
 
     def stack(self, model: Any, inputs: Any) -> Sequential:
         layers = [self.layer(layer) for layer in model.layers]
@@ -133,7 +133,7 @@ class _Cloning:
         if inputs is None:
             inputs = map_symbolic(_input_like, graph.inputs)
         tensors = dict(
-            zip(map(id, graph.input_leaves), _like(inputs, graph.inputs), strict=True)
+            zip(map(id, graph.input_leaves), _match(inputs, graph.inputs), strict=True)
         )
         for node in graph.nodes:
             args, kwargs = map_symbolic(
@@ -155,7 +155,7 @@ def _is_stack(layer: Any) -> bool:
     return isinstance(layer, Sequential)
 
 
-def _made_anew(layer: Any) -> Any:
+def _rebuild(layer: Any) -> Any:
     return type(layer).from_config(layer.get_config())
 
 
@@ -167,14 +167,16 @@ def _is_symbolic(value: Any) -> bool:
     return isinstance(value, SymbolicTensor)
 
 
-def _like(inputs: Any, wanted: Any) -> list[SymbolicTensor]:
-    """The tensors of `inputs`, which must have the form of `wanted`."""
-    forms = [jax.tree.structure(t, is_leaf=_is_symbolic) for t in (inputs, wanted)]
+def _match(inputs: Any, expected: Any) -> list[SymbolicTensor]:
+    """Return the tensors of `inputs`, which must have the structure of `expected`."""
+    got, needed = (
+        jax.tree.structure(t, is_leaf=_is_symbolic) for t in (inputs, expected)
+    )
     tensors = symbolic_leaves(inputs)
-    if forms[0] != forms[1] or len(tensors) < forms[1].num_leaves:
+    if got != needed or len(tensors) < needed.num_leaves:
         raise ArgumentError(
             "clone_model: `input_tensors` must be tensors that `Input` returned, in "
-            f"the form of the model's own input, {wanted!r}. Received: {inputs!r}."
+            f"the structure of the model's input, {expected!r}. Received: {inputs!r}."
         )
     return tensors
 
@@ -193,12 +195,12 @@ def _compile_like(clone: Any, model: Any) -> None:
 
 
 def _copied(value: Any) -> Any:
-    """Arguments of `compile`, with metrics and optimizers that have their own state."""
+    """Copy arguments of `compile`, with new state for metrics and optimizers."""
     if isinstance(value, (list, tuple)):
         return [_copied(v) for v in value]
     if isinstance(value, dict):
         return {k: _copied(v) for k, v in value.items()}
     if isinstance(value, (Metric, OptaxOptimizer)):
-        # Their functions may be ones that no config has a name for.
+        # Their arguments may be functions that a config cannot describe.
         return type(value)(**_copied(value.constructor_arguments()))
-    return _made_anew(value) if isinstance(value, Optimizer) else value
+    return _rebuild(value) if isinstance(value, Optimizer) else value

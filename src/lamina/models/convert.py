@@ -1,4 +1,4 @@
-"""Model files of one format turned into files of another."""
+"""Conversion of model files to other formats."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ def convert_file(
     overwrite: bool = False,
     custom_objects: dict[str, Any] | None = None,
 ) -> None:
-    """Write what a model file holds to a file of another format.
+    """Convert a model file to another format.
 
     Args:
         source: a `.keras`, `.weights.h5`, `.safetensors` or `.h5` file.
         target: a path that ends in `.keras`, `.weights.h5` or `.safetensors`.
-        model: for a source that has weights only: a file with the model they belong
-            to, a `.keras` file or the text that `to_json` returned.
+        model: a file with the model, if the source has only weights: a `.keras` file,
+            or the text of `to_json` in a `.json` file.
         overwrite: whether an existing file may be replaced.
-        custom_objects: classes and functions of yours by the name the files use.
+        custom_objects: your classes and functions by their names in the files.
 
     Raises:
-        ArgumentError: the target has another ending, or the source has weights only
-            and there is no `model`.
-        FileFormatError: a file is damaged, or the weights are not those of the model.
+        ArgumentError: the target has another ending, or the source has only weights
+            and `model` is missing.
+        FileFormatError: a file is damaged, or the weights do not match the model.
     """
     ending = os.fspath(target)
     if not ending.endswith((_WHOLE, *_WEIGHTS)):
         raise ArgumentError(
-            "The name of the file to write must end in '.keras', '.weights.h5' or "
+            "The name of the target must end in '.keras', '.weights.h5' or "
             f"'.safetensors'. Received: {ending!r}."
         )
     whole = ending.endswith(_WHOLE)
     if model is not None:
-        loaded = _described(model, custom_objects)
+        loaded = _load_architecture(model, custom_objects)
         load_weights(loaded, source)
     elif inspect_file(source)["model"] is None:
         raise ArgumentError(
-            f"{os.fspath(source)!r} holds weights and no model. Say which model they "
-            "belong to, with `model=` or on the command line `--model`: a `.keras` "
-            "file, or a file with the text of `model.to_json()`."
+            f"{os.fspath(source)!r} holds only weights. Pass the model as "
+            "`model=`, or as `--model` on the command line: a `.keras` file, or a "
+            "`.json` file with the text of `model.to_json()`."
         )
     else:
         loaded = load_model(source, custom_objects, compile=whole)
@@ -62,10 +62,10 @@ def convert_file(
     write(loaded, target, overwrite=overwrite)
 
 
-def _described(
+def _load_architecture(
     filepath: str | os.PathLike[str], custom_objects: dict[str, Any] | None
 ) -> Any:
-    """The model of a file, whose own weights will be replaced."""
+    """Load a model whose weights will be replaced."""
     if Path(filepath).suffix != ".json":
         return load_model(filepath, custom_objects, compile=False)
     with open_file(filepath) as file:

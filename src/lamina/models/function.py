@@ -1,4 +1,4 @@
-"""A graph of operations as a function of its inputs, without the methods of a model."""
+"""`Function`: a graph of operations, without the methods of a model."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Function", "get_source_inputs"]
 
 
 class Function:
-    """A function of the operations between symbolic inputs and outputs.
+    """A function made of the operations between symbolic inputs and outputs.
 
     Args:
         inputs: a symbolic tensor, or nested lists, tuples or dictionaries of them.
-        outputs: the same; what they depend on must be among the inputs.
+        outputs: the same structure types; tensors that depend only on the inputs.
         name: the name of the function.
 
     Raises:
-        ArgumentError: inputs or outputs are missing, or an output depends on something
-            else.
+        ArgumentError: inputs or outputs are empty, or an output depends on a tensor
+            that is not among the inputs.
 
     Example:
         >>> import lamina
@@ -39,7 +39,7 @@ class Function:
         for argument, leaves in (("inputs", self.inputs), ("outputs", self.outputs)):
             if not leaves:
                 raise ArgumentError(
-                    f"Function: `{argument}` must hold at least one symbolic tensor, "
+                    f"Function: `{argument}` must have at least one symbolic tensor, "
                     "such as `Input` returns."
                 )
         self._inputs, self._outputs = inputs, outputs
@@ -80,11 +80,11 @@ class Function:
                 )
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """Shapes and types of the outputs for symbolic inputs."""
+        """Return the outputs for symbolic inputs, as symbolic tensors."""
         return self(inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shapes of the outputs for shapes of the inputs."""
+        """Return the shapes of the outputs for shapes of the inputs."""
         shapes = jax.tree.leaves(input_shape, is_leaf=_is_shape)
         tensors = iter(
             SymbolicTensor(shape, tensor.dtype)
@@ -95,7 +95,7 @@ class Function:
 
 
 def get_source_inputs(tensor: SymbolicTensor) -> list[SymbolicTensor]:
-    """The tensors without a node that a symbolic tensor depends on, each once."""
+    """Return the input tensors that a symbolic tensor depends on, each once."""
     found: dict[int, SymbolicTensor] = {}
     seen: set[int] = set()
     stack = [tensor]

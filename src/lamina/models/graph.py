@@ -1,4 +1,4 @@
-"""A graph of layer calls as one function, and as a config."""
+"""Graphs of layer calls, called as one function."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["Graph"]
 
 
 class Graph:
-    """The nodes between input and output tensors, in an order they can run in.
+    """The nodes between input and output tensors, in topological order.
 
     Args:
-        inputs: symbolic tensors made by `Input`, alone or in lists or dictionaries.
+        inputs: symbolic tensors of `Input`, in any lists or dictionaries.
         outputs: symbolic tensors that depend on them.
 
     Raises:
@@ -37,11 +37,11 @@ class Graph:
             if wrong or not leaves:
                 got = wrong[0] if wrong else tree
                 raise ArgumentError(
-                    f"Model: `{what}` must be made of tensors that `Input` and layers "
-                    f"return. Received: {got!r}."
+                    f"Model: `{what}` must be tensors that `Input` and layers return. "
+                    f"Received: {got!r}."
                 )
         self.inputs, self.outputs = inputs, outputs
-        # Whether arrays must have the sizes that the inputs show, not only the rank.
+        # Whether arrays must have the sizes of the inputs, not only the rank.
         self.exact = True
         self.input_leaves = symbolic_leaves(inputs)
         self.nodes = list(walk(outputs, self.input_leaves))
@@ -58,7 +58,7 @@ class Graph:
         return [t.name for t in symbolic_leaves(self.outputs)]
 
     def run(self, inputs: Any) -> Any:
-        """Call every node on real arrays; returns the outputs' tree."""
+        """Call all nodes on arrays and return outputs in the structure of the graph."""
         if local.budget is not None:
             local.budget.take_calls(*self._cost)
         leaves = self.match(inputs)
@@ -67,12 +67,11 @@ class Graph:
             for t, v in zip(self.input_leaves, leaves, strict=True)
         }
         training = None if local.call is None else local.call.training
-        told = {} if training is None else {"training": training}
+        overrides = {} if training is None else {"training": training}
         for node in self.nodes:
-            # What the model is told counts more than what a layer was told when it
-            # was wired, as in Keras.
-            wired = isinstance(node.operation, Layer) and "training" in node.kwargs
-            results = node.run(tensors, told if wired else {})
+            # As in Keras, the model's `training` overrides that of a recorded call.
+            has_flag = isinstance(node.operation, Layer) and "training" in node.kwargs
+            results = node.run(tensors, overrides if has_flag else {})
             made = symbolic_leaves(node.outputs)
             for tensor, value in zip(made, jax.tree.leaves(results), strict=True):
                 tensors[id(tensor)] = value
@@ -81,14 +80,14 @@ class Graph:
         )
 
     def check_rows(self, inputs: Any, to_train: bool) -> None:
-        """Raise for data whose rows do not have the inputs' shapes.
+        """Refuse data whose rows do not have the inputs' shapes.
 
         Args:
-            inputs: arrays, the first axis of which counts rows.
-            to_train: whether the model may still be changed.
+            inputs: arrays of rows.
+            to_train: whether the message may suggest to change the model.
 
         Raises:
-            ShapeError: the message has the line to write.
+            ShapeError: an array does not fit; the message has the line that fixes it.
         """
         for tensor, array in zip(self.input_leaves, self.match(inputs), strict=True):
             if array is None:
@@ -98,16 +97,16 @@ class Graph:
 
     @functools.cached_property
     def _cost(self) -> tuple[int, int]:
-        """The number of calls of functions, and of values; layers count their calls."""
+        """The number of calls of functions, without layers, and of their values."""
         ends = len(self.input_leaves) + len(symbolic_leaves(self.outputs))
         functions = sum(not isinstance(node.operation, Layer) for node in self.nodes)
         return functions, ends + sum(node.count_values() for node in self.nodes)
 
     def match(self, inputs: Any) -> list[Any]:
-        """The arrays in the order of the graph's inputs.
+        """Return arrays in the order of the graph's inputs.
 
         Raises:
-            ArgumentError: an input is missing, or a list is given for a dictionary.
+            ArgumentError: an input is missing, or a list was passed for a dictionary.
         """
         if isinstance(inputs, dict):
             wanted: Any = self.inputs
@@ -126,13 +125,14 @@ class Graph:
         if isinstance(self.inputs, dict) and len(leaves) > 1:
             raise ArgumentError(
                 "The model's inputs are a dictionary with the keys "
-                f"{list(self.inputs)}, so pass one, not a {type(inputs).__name__}."
+                f"{list(self.inputs)}. Pass such a dictionary, not a "
+                f"{type(inputs).__name__}."
             )
         return leaves
 
 
 def _pair(wanted: Any, given: Any, found: dict[int, Any]) -> None:
-    """Put into `found` what is given for each tensor, by the tensor's `id`."""
+    """Collect in `found` the value for each tensor, by the tensor's `id`."""
     if isinstance(wanted, SymbolicTensor):
         found[id(wanted)] = given
         return
@@ -140,8 +140,8 @@ def _pair(wanted: Any, given: Any, found: dict[int, Any]) -> None:
     for key, part in wanted.items():
         if key not in given:
             raise ArgumentError(
-                f"The model's inputs are {list(wanted)}; {key!r} is missing from what "
-                f"is given, which has {list(given)}."
+                f"The model's inputs are {list(wanted)}; {key!r} is missing. Received: "
+                f"{list(given)}."
             )
         _pair(part, given[key], found)
 
@@ -157,13 +157,13 @@ def _is_symbolic(value: Any) -> bool:
 
 
 def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
-    """Cast to the input's type; mend a last axis of one that is missing or too much."""
+    """Cast a value to an input's type, and add or remove a last axis of size 1."""
     if value is None:
         if tensor.layer is not None and tensor.layer.optional:
             return None
         raise ArgumentError(
-            f"Input {tensor.name!r} needs an array, but got None. If it may be left "
-            f"out, make it Input({tensor.shape[1:]}, optional=True)."
+            f"Input {tensor.name!r} needs an array, but got None. To make the input "
+            f"optional, write Input({tensor.shape[1:]}, optional=True)."
         )
     mask = get_mask(value)
     array = jnp.asarray(value)
@@ -172,7 +172,7 @@ def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
         raise input_error(tensor, array.shape)
     if shape != array.shape:
         array = array.reshape(shape)
-    # 64-bit types are 32-bit ones unless JAX is told otherwise.
+    # By default JAX replaces 64-bit types by 32-bit types.
     dtype = jax.dtypes.canonicalize_dtype(tensor.dtype)
     if array.dtype != dtype:
         array = array.astype(dtype)
@@ -182,7 +182,7 @@ def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
 
 
 def _depths(nodes: Sequence[Node]) -> dict[int, int]:
-    """How many nodes follow each one on the longest way to an output."""
+    """Return the number of nodes on the longest path from each one to an output."""
     depths: dict[int, int] = {}
     for node in reversed(nodes):
         depth = depths.setdefault(id(node), 0)
@@ -196,7 +196,7 @@ def _depths(nodes: Sequence[Node]) -> dict[int, int]:
 def _ordered_layers(
     nodes: Sequence[Node], inputs: Sequence[SymbolicTensor], outputs: Any
 ) -> list[Layer]:
-    """Layers from the inputs on, those of equal depth as the outputs reach them."""
+    """Return layers by depth from the inputs, then by a search from the outputs."""
     depths = _depths(nodes)
     deepest: dict[int, int] = {}
     for node in nodes:
@@ -212,8 +212,8 @@ def _ordered_layers(
 
 
 def _reached(nodes: Sequence[Node], outputs: Any) -> list[Layer]:
-    """The layers, in the order in which a walk back from the outputs meets them."""
-    ahead = {id(node) for node in nodes}
+    """Return the layers in the order of a depth-first search from the outputs."""
+    unvisited = {id(node) for node in nodes}
     found: list[Layer] = []
     stack = symbolic_leaves(outputs)[::-1]
     while stack:
@@ -221,8 +221,8 @@ def _reached(nodes: Sequence[Node], outputs: Any) -> list[Layer]:
         node = tensor.node
         if node is None:
             found.append(input_layer(tensor))
-        elif id(node) in ahead:
-            ahead.remove(id(node))
+        elif id(node) in unvisited:
+            unvisited.remove(id(node))
             if isinstance(node.operation, Layer):
                 found.append(node.operation)
             stack.extend(reversed(node.inputs))
@@ -230,7 +230,7 @@ def _reached(nodes: Sequence[Node], outputs: Any) -> list[Layer]:
 
 
 def input_layer(tensor: SymbolicTensor) -> InputLayer:
-    """The layer that stands for an input tensor."""
+    """Return the `InputLayer` of an input tensor."""
     if tensor.layer is None:
         tensor.layer = InputLayer(
             batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name
@@ -247,6 +247,6 @@ def refuse_equal_names(layers: Sequence[Layer]) -> None:
             raise ArgumentError(
                 f"Two layers are named {layer.name!r} ({type(other).__name__} and "
                 f"{type(layer).__name__}). Layers of one model need different names: "
-                f"give one of them another, as in {type(layer).__name__}(..., "
+                f"rename one of them, as in {type(layer).__name__}(..., "
                 f"name={layer.name + '_2'!r})."
             )

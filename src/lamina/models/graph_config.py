@@ -1,8 +1,8 @@
-"""A graph as a config and back, in Keras's layout.
+"""Conversion of graphs to configs in Keras's layout and back.
 
-Each layer lists the calls made on it; a tensor is named by the layer, the number of
-the call, and the number of the output. A function of `lamina.ops` in a graph stands
-there like a layer; `graph_ops` says how.
+Each layer lists its calls. The address of a tensor is the layer's name, the index of
+the call and the index of the output. A function of `lamina.ops` has an entry like a
+layer; see `graph_ops`.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from lamina.models.graph_ops import Call, is_op, op_config, op_from_config
 
 __all__ = ["graph_config", "graph_from_config"]
 
-# The layer's name, the number of the call, the number of the output.
-Place = tuple[str, int, int]
+# The layer's name, the index of the call, the index of the output.
+Address = tuple[str, int, int]
 
 
 def graph_config(graph: Graph) -> dict[str, Any]:
-    """The layers, their calls, and which tensors go in and come out."""
+    """Return the config of a graph: layers with their calls, inputs and outputs."""
     names, calls = _number_calls(graph)
-    address: dict[int, list[Any]] = {
+    addresses: dict[int, list[Any]] = {
         id(t): [input_layer(t).name, 0, 0] for t in graph.input_leaves
     }
     for node in graph.nodes:
         name, number = names[id(node)]
         for i, tensor in enumerate(symbolic_leaves(node.outputs)):
-            address[id(tensor)] = [name, number, i]
+            addresses[id(tensor)] = [name, number, i]
 
     def entry(name: str, item: dict[str, Any], calls: list[Call]) -> dict[str, Any]:
-        inbound = [_call_config(call, address) for call in calls]
+        inbound = [_call_config(call, addresses) for call in calls]
         return {**item, "name": name, "inbound_nodes": inbound}
 
     entries = [
@@ -55,20 +55,20 @@ def graph_config(graph: Graph) -> dict[str, Any]:
         item, call = op_config(name, node.operation, (list(node.args), node.kwargs))
         entries.append(entry(name, item, [call]))
 
-    def place(tensor: SymbolicTensor) -> list[Any]:
-        return list(address[id(tensor)])
+    def address(tensor: SymbolicTensor) -> list[Any]:
+        return list(addresses[id(tensor)])
 
     return {
         "layers": entries,
-        "input_layers": map_symbolic(place, graph.inputs),
-        "output_layers": map_symbolic(place, graph.outputs),
+        "input_layers": map_symbolic(address, graph.inputs),
+        "output_layers": map_symbolic(address, graph.outputs),
     }
 
 
 def _number_calls(
     graph: Graph,
 ) -> tuple[dict[int, tuple[str, int]], dict[str, list[Node]]]:
-    """A name and number for each node, and the nodes of each name."""
+    """Return a name and call index for each node, and the nodes of each name."""
     taken = {layer.name for layer in graph.layers}
     names: dict[int, tuple[str, int]] = {}
     calls: dict[str, list[Node]] = {}
@@ -85,12 +85,12 @@ def _number_calls(
     return names, calls
 
 
-def _call_config(call: Call, address: dict[int, list[Any]]) -> dict[str, Any]:
+def _call_config(call: Call, addresses: dict[int, list[Any]]) -> dict[str, Any]:
     def tensor(value: SymbolicTensor) -> dict[str, Any]:
         config = {
             "shape": list(value.shape),
             "dtype": value.dtype,
-            "keras_history": address[id(value)],
+            "keras_history": addresses[id(value)],
         }
         return {"class_name": "__keras_tensor__", "config": config}
 
@@ -106,12 +106,12 @@ def _call_config(call: Call, address: dict[int, list[Any]]) -> dict[str, Any]:
 
 
 def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
-    """The symbolic inputs and outputs that `graph_config` describes.
+    """Build the graph of a config and return its symbolic inputs and outputs.
 
     Raises:
-        FileFormatError: a call depends on a tensor that nothing makes, or on itself.
+        FileFormatError: a call depends on a tensor that does not exist, or on itself.
     """
-    tensors: dict[Place, SymbolicTensor] = {}
+    tensors: dict[Address, SymbolicTensor] = {}
     calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
     for entry in config["layers"]:
         values = _require_few(entry)
@@ -134,22 +134,22 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _require_few(entry: dict[str, Any]) -> int:
-    """Refuse a call with too many values in lists; returns their number."""
+    """Refuse calls with too many values in lists, and return their number."""
     arguments = [entry["inbound_nodes"], entry["config"] if is_op(entry) else None]
-    count = _numbers(arguments)
+    count = _count_values(arguments)
     if count > MAX_ARGUMENTS:
         raise FileFormatError(
-            f"The model's graph can't be built: {shown(entry['name'])} is called with "
+            f"The model's graph cannot be built: {shown(entry['name'])} is called with "
             f"lists of more than {MAX_ARGUMENTS:,} values."
         )
     return count
 
 
-def _numbers(value: Any) -> int:
-    """How many values stand in lists, those of arrays left out."""
+def _count_values(value: Any) -> int:
+    """Count the values in lists, without those of serialized objects."""
     if isinstance(value, dict):
-        return 0 if "class_name" in value else _numbers(list(value.values()))
-    return len(value) + sum(map(_numbers, value)) if isinstance(value, list) else 0
+        return 0 if "class_name" in value else _count_values(list(value.values()))
+    return len(value) + sum(map(_count_values, value)) if isinstance(value, list) else 0
 
 
 def _operation(entry: dict[str, Any]) -> Any:
@@ -161,76 +161,82 @@ def _operation(entry: dict[str, Any]) -> Any:
 def _in_order(
     calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]],
 ) -> list[tuple[str, int]]:
-    """The calls, each after those whose results it takes."""
-    before = {key: {p[:2] for p in _places(call)} for key, (_, call) in calls.items()}
-    known = {key: needed & calls.keys() for key, needed in before.items()}
+    """Return the calls in topological order."""
+    needed = {
+        key: {address[:2] for address in _addresses(call)} & calls.keys()
+        for key, (_, call) in calls.items()
+    }
     try:
-        return list(TopologicalSorter(known).static_order())
+        return list(TopologicalSorter(needed).static_order())
     except CycleError as error:
         names = sorted({name for name, _ in error.args[1]})
         raise FileFormatError(
-            f"The model's graph can't be built: the calls of {names} depend on their "
+            f"The model's graph cannot be built: the calls of {names} depend on their "
             "own results."
         ) from None
 
 
-def _places(value: Any) -> Iterator[Place]:
-    """Where the tensors in the arguments of a call come from."""
+def _addresses(value: Any) -> Iterator[Address]:
+    """Yield the addresses of the tensors in the arguments of a call."""
     if isinstance(value, (list, tuple)):
         for item in value:
-            yield from _places(item)
+            yield from _addresses(item)
     elif isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
-            yield _place(value)
+            yield _address(value)
         else:
-            yield from _places(list(value.values()))
+            yield from _addresses(list(value.values()))
 
 
-def _place(tensor: dict[str, Any]) -> Place:
-    name, number, place = tensor["config"]["keras_history"]
-    return name, number, place
+def _address(tensor: dict[str, Any]) -> Address:
+    name, call, output = tensor["config"]["keras_history"]
+    return name, call, output
 
 
 def _call(
     operation: Any,
     call: dict[str, Any],
     name: str,
-    tensors: dict[Place, SymbolicTensor],
+    tensors: dict[Address, SymbolicTensor],
 ) -> Any:
     args, kwargs = _restore((call["args"], call["kwargs"]), tensors)
     if not symbolic_leaves((args, kwargs)):
         raise FileFormatError(
-            f"The model's graph can't be built: {name!r} is called on no tensor of it."
+            f"The model's graph cannot be built: {name!r} is called on no tensor of it."
         )
     return operation(*args, **kwargs)
 
 
-def _restore(value: Any, tensors: dict[Place, SymbolicTensor]) -> Any:
+def _restore(value: Any, tensors: dict[Address, SymbolicTensor]) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)([_restore(v, tensors) for v in value])
     if not isinstance(value, dict):
         return value
     if value.get("class_name") == "__keras_tensor__":
-        return _found(_place(value), tensors)
+        return _tensor_at(_address(value), tensors)
     if "class_name" in value:
         return deserialize(value)
     return {k: _restore(v, tensors) for k, v in value.items()}
 
 
-def _found(place: Place, tensors: dict[Place, SymbolicTensor]) -> SymbolicTensor:
-    if place not in tensors:
+def _tensor_at(
+    address: Address, tensors: dict[Address, SymbolicTensor]
+) -> SymbolicTensor:
+    if address not in tensors:
+        name, call, output = address
         raise FileFormatError(
-            f"The model's graph can't be built: nothing makes output {place[2]} of "
-            f"call {place[1]} of {place[0]!r}."
+            f"The model's graph cannot be built: there is no output {output} of call "
+            f"{call} of {name!r}."
         )
-    return tensors[place]
+    return tensors[address]
 
 
-def _tensors_at(places: Any, tensors: dict[Place, SymbolicTensor]) -> Any:
-    if isinstance(places, dict):
-        return {k: _tensors_at(v, tensors) for k, v in places.items()}
-    if not isinstance(places, (list, tuple)):
-        raise FileFormatError(f"The model's graph has no tensor at {places!r}.")
-    if len(places) == 3 and isinstance(places[0], str):
-        return _found((places[0], places[1], places[2]), tensors)
-    return [_tensors_at(p, tensors) for p in places]
+def _tensors_at(addresses: Any, tensors: dict[Address, SymbolicTensor]) -> Any:
+    """Return the tensors at addresses in nested lists and dictionaries."""
+    if isinstance(addresses, dict):
+        return {k: _tensors_at(v, tensors) for k, v in addresses.items()}
+    if not isinstance(addresses, (list, tuple)):
+        raise FileFormatError(f"The model's graph has no tensor at {addresses!r}.")
+    if len(addresses) == 3 and isinstance(addresses[0], str):
+        return _tensor_at((addresses[0], addresses[1], addresses[2]), tensors)
+    return [_tensors_at(address, tensors) for address in addresses]

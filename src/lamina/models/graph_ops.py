@@ -1,8 +1,8 @@
-"""Functions of `lamina.ops` in a graph's config, as Keras writes its operations.
+"""Configs of `lamina.ops` functions in a graph, as Keras writes its operations.
 
-Keras has a class for each: `Mean(axis=-1)` stands in the file like a layer, and the
-call on it has what it is called on. The table is also the allow-list of what a file
-can name. What Keras has no class for is written as `Op`, which only lamina reads.
+Keras has a class for each function: a file has `Mean(axis=-1)` like a layer, and its
+call has the operands. The table is also the allow-list of functions that a file can
+name. Functions without a class in Keras are written as `Op`, which only lamina reads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lamina.errors import ArgumentError, FileFormatError, did_you_mean
 
 __all__ = ["KERAS_CLASSES", "Call", "is_op", "op_config", "op_from_config"]
 
-# The functions that take no other function, by the module that Keras has them in.
+# Functions without arguments that are functions, by Keras's module.
 _MODULES = {
     "core": "cast convert_to_tensor scatter scatter_update slice slice_update "
     "stop_gradient unstack",
@@ -59,7 +59,7 @@ _UNUSUAL = {
 
 
 def _class_name(name: str) -> str:
-    """What Keras calls the class of a function: `ExpandDims` for `expand_dims`."""
+    """Return Keras's class name for a function: `ExpandDims` for `expand_dims`."""
     return _UNUSUAL.get(name) or "".join(map(str.capitalize, name.split("_")))
 
 
@@ -68,9 +68,9 @@ KERAS_CLASSES = {
     for module, names in _MODULES.items()
     for name in names.split()
 }
-_NAMES = {place: name for name, place in KERAS_CLASSES.items()}
+_NAMES = {module_and_class: name for name, module_and_class in KERAS_CLASSES.items()}
 
-# What Keras's operations are called on; their other arguments make the operation.
+# Arguments of a call of Keras's operations; the others are constructor arguments.
 _OPERANDS = frozenset(
     [
         "a", "array", "b", "bins", "choicelist", "condition", "condlist",
@@ -88,7 +88,7 @@ Call = tuple[list[Any], dict[str, Any]]
 
 
 def is_op(entry: dict[str, Any]) -> bool:
-    """Whether an entry of a graph's config is a function and no layer."""
+    """Return whether an entry of a graph's config is a function, not a layer."""
     module = entry.get("module")
     keras = isinstance(module, str) and module.startswith(
         ("keras.src.ops", "keras.ops")
@@ -97,16 +97,16 @@ def is_op(entry: dict[str, Any]) -> bool:
 
 
 def op_config(name: str, operation: Any, call: Call) -> tuple[dict[str, Any], Call]:
-    """A function's entry in a config, and the arguments that its call keeps.
+    """Return a function's entry in a config, and the arguments of its call.
 
     Raises:
-        ArgumentError: it is no function of `lamina.ops`.
+        ArgumentError: `operation` is not a function of `lamina.ops`.
     """
     function = operation.__name__
     if getattr(ops, function, None) is not operation:
         raise ArgumentError(
-            f"The graph calls {function!r}, which is no function of `lamina.ops`, so "
-            "it can't be written to a config. Put it into a layer."
+            f"The graph calls {function!r}, which is not a function of `lamina.ops` "
+            "and cannot be written to a config. Call it in a layer."
         )
     if function not in KERAS_CLASSES:
         config = {"name": name, "function": function}
@@ -144,24 +144,24 @@ def _is_operand(function: str, argument: str) -> bool:
 
 
 def op_from_config(entry: dict[str, Any]) -> Any:
-    """The function that an entry names, which takes what the call kept.
+    """Return the function of an entry, which takes the arguments of the call.
 
     Raises:
-        FileFormatError: it is no function that graphs can hold, or has an option
-            that lamina's lacks.
+        FileFormatError: the entry does not name a function of `lamina.ops`, or has an
+            option that lamina's function lacks.
     """
     module, name, config = entry.get("module"), entry["class_name"], entry["config"]
-    own = name == "Op"
-    function = config.get("function") if own else _NAMES.get((str(module), name))
-    known = isinstance(function, str) and function in ops.__all__
-    operation = getattr(ops, str(function), None) if known else None
+    is_lamina = name == "Op"
+    function = config.get("function") if is_lamina else _NAMES.get((str(module), name))
+    is_known = isinstance(function, str) and function in ops.__all__
+    operation = getattr(ops, str(function), None) if is_known else None
     if not isfunction(operation):
-        shown = function if own else name
+        shown = function if is_lamina else name
         hint = did_you_mean(str(shown), ops.__all__)
         raise FileFormatError(
-            f"The file names {shown!r} of {module!r}, which is no lamina op.{hint}"
+            f"The file names {shown!r} of {module!r}, which is not a lamina op.{hint}"
         )
-    if own:
+    if is_lamina:
         return operation
     return _Configured(operation, _options(operation, config))
 
@@ -172,39 +172,39 @@ def _options(operation: Any, config: dict[str, Any]) -> dict[str, Any]:
     unknown = [k for k, v in options.items() if k not in known and v]
     if unknown:
         raise FileFormatError(
-            f"The file gives the op {operation.__name__!r} the option {unknown[0]!r}, "
-            "which lamina's does not have."
+            f"The file passes the option {unknown[0]!r} to the op "
+            f"{operation.__name__!r}, which does not have it."
         )
     return {k: v for k, v in options.items() if k in known}
 
 
 def _tuples(value: Any) -> Any:
-    """Lists, which is what JSON makes of tuples, as tuples: axes must be hashable."""
+    """Convert lists, which JSON has instead of tuples, as axes must be hashable."""
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 class _Configured:
-    """A function with the options that a file gives it."""
+    """A function with options from a file."""
 
     def __init__(self, operation: Any, options: dict[str, Any]) -> None:
         self.operation, self.options = operation, options
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         found = signature(self.operation)
-        given, left = {**self.options, **kwargs}, list(args)
-        places = [
+        given, remaining = {**self.options, **kwargs}, list(args)
+        operands = [
             key
             for key, parameter in found.parameters.items()
             if key not in given
             and parameter.kind is not Parameter.VAR_KEYWORD
             and _is_operand(self.operation.__name__, key)
         ]
-        for key in places:
+        for key in operands:
             if found.parameters[key].kind is Parameter.VAR_POSITIONAL:
-                given[key], left = tuple(left), []
-            elif left:
-                given[key] = left.pop(0)
-        if left:
+                given[key], remaining = tuple(remaining), []
+            elif remaining:
+                given[key] = remaining.pop(0)
+        if remaining:
             raise FileFormatError(
                 f"The file calls the op {self.operation.__name__!r} on too many values."
             )

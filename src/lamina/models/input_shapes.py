@@ -1,4 +1,4 @@
-"""Compare arrays with the inputs of a graph, and explain what does not fit."""
+"""Comparison of arrays with the inputs of a graph, and errors for mismatches."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Sizes = tuple[int | None, ...]
 def fitted_shape(
     wanted: Sequence[int | None], shape: Sequence[int], exact: bool
 ) -> tuple[int, ...] | None:
-    """Return the shape an array takes as an input; `None` if it does not fit.
+    """Return the shape to which an array is reshaped for an input, `None` for no fit.
 
     Args:
         wanted: the input's shape.
-        shape: the array's; a last axis of 1 may be missing or too much.
+        shape: the array's shape; a last axis of 1 may be missing or additional.
         exact: whether sizes of rows must be equal, not only the rank. The batch size
-            of an Input is a size to plan for, as in Keras; any other works too.
+            is not compared: as in Keras, an Input's batch size is only a hint.
     """
     if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
         shape = (*shape, 1)
@@ -36,18 +36,18 @@ def fitted_shape(
 def input_error(
     tensor: SymbolicTensor, shape: tuple[int, ...], to_train: bool = False
 ) -> ShapeError:
-    """Return the error for an array that is not what an input takes.
+    """Return the error for an array that does not fit an input.
 
     Args:
         tensor: the input.
         shape: the array's shape.
-        to_train: whether the model can still be changed, and rows are counted by the
-            first axis.
+        to_train: whether the array is training data, so that the model can be changed
+            and the first axis is the batch axis.
     """
     hint = (_training_hint if to_train else _calling_hint)(tensor.shape, shape)
     return ShapeError(
-        f"Input {tensor.name!r} takes arrays of shape {tensor.shape}, None standing "
-        f"for any size. It got one of shape {shape}. "
+        f"Input {tensor.name!r} takes arrays of shape {tensor.shape}, with None for "
+        f"any size. Received: shape {shape}. "
         + (hint or _common_hint(tensor.shape, shape))
     )
 
@@ -64,14 +64,14 @@ def _training_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
 def _calling_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
     rank = len(shape)
     if rank == len(wanted) and not _is_channels_first(wanted, shape):
-        return f"Give it rows of shape {wanted[1:]}."
+        return f"Pass rows of shape {wanted[1:]}."
     if rank != len(wanted) - 1:
         return ""
     batch_axis = _batch_axis_hint(shape[1:]) if _alike(wanted[2:], shape[1:]) else ""
     if not _alike(wanted[1:], shape):
         return batch_axis
     single = "A single row needs the batch axis too: `x[None]`."
-    # Of an Input of unknown length, both may be meant.
+    # With an Input of unknown length, the array may be one row or several.
     several = batch_axis and wanted[1] is None and rank > 1
     return f"{single} If these are several rows: {batch_axis}" if several else single
 
@@ -91,15 +91,15 @@ def _common_hint(wanted: Sizes, shape: tuple[int, ...]) -> str:
             f"`np.repeat(x[..., None], {channels}, -1)`."
         )
     if len(shape) == len(wanted) + 1 and 1 in shape[1:]:
-        return f"Drop the axis of size 1: `np.squeeze(x, {shape.index(1, 1)})`."
+        return f"Remove the axis of size 1: `np.squeeze(x, {shape.index(1, 1)})`."
     known = [n for n in row if n is not None]
     if len(known) == len(row) and math.prod(known) == math.prod(shape[1:]):
-        return f"Give each row that shape: `x.reshape({(-1, *known)})`."
+        return f"Reshape the rows: `x.reshape({(-1, *known)})`."
     return f"Each row must have the shape {row}."
 
 
 def _is_channels_first(wanted: Sizes, shape: tuple[int, ...]) -> bool:
-    """Return whether only the channel axis of images stands in the wrong place."""
+    """Return whether only the channel axis of images is at the wrong position."""
     moved = (shape[0], *shape[2:], *shape[1:2]) if shape else ()
     return len(shape) == len(wanted) > 3 and _alike(wanted, moved)
 

@@ -1,4 +1,4 @@
-"""`Model`: layers that are compiled, fitted, evaluated, used and saved together."""
+"""`Model`: layers that are trained, evaluated and saved together."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ __all__ = ["Functional", "Model", "model_from_json"]
 
 
 class Model(Trainer, Layer):
-    """Layers with one purpose, in one of three styles.
+    """A model of layers, with methods to train, evaluate and save it.
 
-    Wire layers between `Input` tensors and pass both ends, or subclass and write
-    `call`, or use `Sequential` for a plain stack.
+    Call layers on `Input` tensors and pass inputs and outputs, or subclass and define
+    `call`, or use `Sequential` for a plain sequence of layers.
 
     Args:
         inputs: tensors made by `Input`: one, a list or a dictionary.
@@ -97,10 +97,10 @@ class Model(Trainer, Layer):
 
     @overridable
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """The computation: the graph's, or what a subclass writes here."""
+        """Call the layers of the graph; a subclass defines its computation here."""
         if self._graph is None:
             raise StateError(
-                f"Model {self.name!r} has no `call`: write one in your subclass, or "
+                f"Model {self.name!r} has no `call`. Define it in your subclass, or "
                 "make the model from `inputs` and `outputs`."
             )
         return self._graph.run(inputs)
@@ -112,52 +112,52 @@ class Model(Trainer, Layer):
         if local.state is not None or not _all_concrete(args, kwargs):
             return super().__call__(*args, **kwargs)
         try:
-            return self._forward(args, kwargs)
+            return self._call_compiled(args, kwargs)
         except (Exception, KeyboardInterrupt) as error:
             shorten(error)
             raise
 
-    def _forward(self, args: Any, kwargs: Any) -> Any:
-        """Call through one compiled program for each set of shapes and flags."""
+    def _call_compiled(self, args: Any, kwargs: Any) -> Any:
+        """Call a compiled program, one for each set of shapes and flags."""
         static = {k: v for k, v in kwargs.items() if v is None or isinstance(v, bool)}
         arrays = {k: v for k, v in kwargs.items() if k not in static}
         args = tuple(as_arrays(a, "the input") for a in args)
-        if not self._fully_built():
+        if not self._is_fully_built():
             self._build_for(args, kwargs)
         if self._compiled_call is None:
             self._compiled_call = CompiledFunction(
                 self._call_directly, self._program_state
             )
-        # What the call adds is assigned at its end.
+        # The program assigns the losses of this call at its end.
         vars(self)["_call_losses"] = []
         return self._compiled_call(args, arrays, **static)
 
     def _call_directly(self, args: Any, kwargs: Any, **static: Any) -> Any:
         return super().__call__(*args, **kwargs, **static)
 
-    def _fully_built(self) -> bool:
+    def _is_fully_built(self) -> bool:
         if self._built_version != structure_version():
             built = all(layer.built for layer in self.all_layers())
             self._built_version = structure_version() if built else -1
         return self._built_version != -1
 
     def _build_for(self, args: Any, kwargs: Any) -> None:
-        """Make all weights, so that none is born inside a compiled program."""
-        specs = jax.tree.map(_symbol_of, args, is_leaf=_is_tensor)
+        """Create all weights, so that no program creates them while it is traced."""
+        specs = jax.tree.map(_symbolic_like, args, is_leaf=_is_tensor)
         infer(super().__call__, specs, kwargs)
 
     # Structure
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers directly in this model, from its inputs on."""
+        """The direct layers of this model, from its inputs to its outputs."""
         if self._graph is not None:
             return list(self._graph.layers)
         return [m for m in self.children() if isinstance(m, Layer)]
 
     @filter_traceback
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by its name or its place.
+        """Return a layer by its name or index.
 
         Raises:
             ArgumentError: there is no such layer.
@@ -182,8 +182,8 @@ class Model(Trainer, Layer):
     def _known_graph(self, what: str) -> Graph:
         if self._graph is None:
             raise StateError(
-                f"Model {self.name!r} has no {what} yet: it is known when the model is "
-                "made from `Input` tensors, or once a Sequential has been built."
+                f"Model {self.name!r} has no {what} yet. Make the model from `Input` "
+                "tensors, or build the Sequential first."
             )
         return self._graph
 
@@ -199,12 +199,12 @@ class Model(Trainer, Layer):
 
     @property
     def input(self) -> Any:
-        """The input tensors, as a tree like the one given."""
+        """The input tensors, in the structure that was passed."""
         return self._known_graph("input").inputs
 
     @property
     def output(self) -> Any:
-        """The output tensors, as a tree like the one given."""
+        """The output tensors, in the structure that was passed."""
         return self._known_graph("output").outputs
 
     @property
@@ -230,11 +230,12 @@ class Model(Trainer, Layer):
     @filter_traceback
     @overridable
     def build(self, input_shape: Any = None, **shapes: Any) -> None:
-        """Make all weights for inputs of a shape, the batch in front.
+        """Create all weights for inputs of a shape, with the batch axis.
 
         Args:
-            input_shape: the shape, or a tree of them, of the only input.
-            shapes: for a `call` of several, the shape of each, as `mask_shape=...`.
+            input_shape: the shape of the first argument of `call`, or a tree of shapes.
+            shapes: if `call` takes several inputs, the shape of each by its name, as
+                `mask_shape=...`.
         """
         given = {k.removesuffix("_shape"): s for k, s in shapes.items()}
         if self._graph is not None or not (given or input_shape is not None):
@@ -242,7 +243,7 @@ class Model(Trainer, Layer):
         try:
             self._call_on(input_shape, given, self.compute_dtype)
         except Exception:
-            # A shape does not say that numbers are whole, as words are.
+            # The inputs may be integers, such as token ids.
             with suppress(Exception):
                 self._call_on(input_shape, given, "int32")
                 return
@@ -267,7 +268,7 @@ class Model(Trainer, Layer):
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if type(self).build is Model.build and not self.built:
-            # The call that is under way makes the weights of the layers it meets.
+            # The current call creates the weights of the layers that it calls.
             self._remember_build(**self._shapes_for_build(args, kwargs))
         super()._check_and_build(args, kwargs)
 
@@ -288,8 +289,8 @@ class Model(Trainer, Layer):
             line_length: width of the table; the terminal's by default.
             positions: accepted for Keras's signature; widths follow the content.
             print_fn: called with the text instead of printing it.
-            expand_nested: whether to show the layers of models inside.
-            show_trainable: whether to show which layers are trained.
+            expand_nested: whether to show the layers of nested models.
+            show_trainable: whether to show which layers are trainable.
             layer_range: names of the first and the last layer to show.
             kernels: whether to show the forms that the layers' ops take here.
         """
@@ -299,8 +300,8 @@ class Model(Trainer, Layer):
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
-        # Compiled programs belong to this object and this process: a copy makes its
-        # own. Counts of structures are those of this process too.
+        # A copy compiles its own programs. The structure version belongs to this
+        # process too.
         fresh = {"_compiled_call": None, "_built_version": -1, "_engines": Engines()}
         state = super().__getstate__()
         state.pop("_predictor", None)
@@ -318,9 +319,9 @@ class Model(Trainer, Layer):
     # Configuration and files
 
     def get_config(self) -> dict[str, Any]:
-        """The graph as Keras writes it, or the constructor's arguments."""
-        own_init = type(self).__init__ not in (Model.__init__, Functional.__init__)
-        if self._graph is None or own_init:
+        """Return the graph as Keras writes it, or the constructor's arguments."""
+        has_init = type(self).__init__ not in (Model.__init__, Functional.__init__)
+        if self._graph is None or has_init:
             return super().get_config()
         head = {"name": self.name, "trainable": self.trainable}
         return {**head, **graph_config(self._graph)}
@@ -331,7 +332,7 @@ class Model(Trainer, Layer):
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Any:
-        """The model that `get_config` describes."""
+        """Return the model that `get_config` describes."""
         with (
             custom_object_scope(custom_objects),
             untrusted_config(config, f"The config of {cls.__name__}"),
@@ -339,12 +340,12 @@ class Model(Trainer, Layer):
             if "input_layers" not in config:
                 return super().from_config(config)
             inputs, outputs = graph_from_config(config)
-            # Setting the attribute instead would thaw the layers that are frozen.
+            # Setting the attribute later would unfreeze frozen layers.
             trainable = config.get("trainable", True)
             return cls(inputs, outputs, name=config.get("name"), trainable=trainable)
 
     def to_json(self, **kwargs: Any) -> str:
-        """The configuration as a JSON text; `kwargs` go to `json.dumps`."""
+        """Return the config as a JSON string; `kwargs` are passed to `json.dumps`."""
         return json.dumps(serialize_once(self), **kwargs)
 
     @filter_traceback
@@ -360,12 +361,12 @@ class Model(Trainer, Layer):
 
         Args:
             filepath: a path that ends in `.keras`, or in `.h5` for the layout of Keras
-                2, which holds a stack or graph of layers.
+                2, which supports Sequential and functional models.
             overwrite: whether an existing file may be replaced.
             zipped: must not be false: a model is one file.
-            include_optimizer: whether the file says how the model was compiled and
-                holds the optimizer's state; without, it is for predicting.
-            kwargs: `save_format`, of which the ending of `filepath` decides.
+            include_optimizer: whether to write the compile arguments and the
+                optimizer's state.
+            kwargs: `save_format`, which must match the ending of `filepath`.
         """
         save_model(self, filepath, overwrite, zipped, include_optimizer, **kwargs)
 
@@ -377,17 +378,17 @@ class Model(Trainer, Layer):
 
         Args:
             filepath: a path that ends in `.weights.h5`, or in `.safetensors` for
-                weights without the optimizer's state, each named by the layers that
-                lead to it. Another `.h5` file holds them by layer, as Keras 2 did.
+                weights by path, without the optimizer's state. Any other `.h5` file
+                has weights by layer, as in Keras 2.
             overwrite: whether an existing file may be replaced.
         """
         save_weights(self, filepath, overwrite=overwrite)
 
     def _prepare_save(self, filepath: Any, weights_only: bool) -> Callable[[], None]:
-        """A function that writes the model as it is now, while training goes on."""
+        """Return a function that writes the current state while training continues."""
         name = "save_weights" if weights_only else "save"
         if getattr(type(self), name) is not getattr(Model, name):
-            # A method of the user's may look at the model as it is by then.
+            # A user-defined method reads the model itself, so it must run now.
             getattr(self, name)(filepath, overwrite=True)
             return lambda: None
         return (prepare_weights if weights_only else prepare_model)(self, filepath)
@@ -405,28 +406,27 @@ class Model(Trainer, Layer):
 
         Args:
             filepath: the file.
-            skip_mismatch: whether variables of another shape in the file, and those
-                that only one side has, are left as they are.
-            strict: whether a variable that only one side has is an error.
-            name_map: for a `.safetensors` file of another program: what its names are
-                in this model, as a dictionary or a function. In place of a name,
-                `(name, axes)` reorders an array's axes, and `None` leaves it out.
-            by_name: for an `.h5` file of an older Keras: whether layers get the weights
-                of the layer of their name, and those whose name only one side has are
-                left as they are.
+            skip_mismatch: whether to skip variables that are missing in the file or
+                in the model, or whose shapes differ.
+            strict: whether a variable missing in the file or in the model is an error.
+            name_map: for a `.safetensors` file of another program: a dictionary or
+                function from its names to names in this model. Instead of a name,
+                `(name, axes)` also transposes the array, and `None` skips it.
+            by_name: for an `.h5` file of an older Keras: whether to match layers by
+                name and skip layers without a match.
 
         Returns:
-            What was loaded, and what was not.
+            A report of the variables that were loaded or skipped.
         """
         return load_weights(self, filepath, skip_mismatch, strict, name_map, by_name)
 
 
 class Functional(Model):
-    """A model made of `inputs` and `outputs`; `Model(inputs, outputs)` is one too.
+    """A model made of `inputs` and `outputs`, as `Model(inputs, outputs)` returns.
 
     Args:
         inputs: symbolic tensors: one, or a list or dictionary of them.
-        outputs: what layers made of them, in any of these forms.
+        outputs: symbolic tensors that depend on them, in any of these structures.
     """
 
     def __init__(
@@ -439,15 +439,15 @@ class Functional(Model):
 def model_from_json(
     json_string: str | bytes, custom_objects: dict[str, Any] | None = None
 ) -> Model:
-    """The model, without weights of its own to load, that `to_json` described.
+    """Return a model with new weights from the JSON string of `to_json`.
 
     Args:
-        json_string: the text.
-        custom_objects: classes and functions of yours by the name the text uses.
+        json_string: the JSON string.
+        custom_objects: your classes and functions by their names in the string.
 
     Raises:
-        FileFormatError: the text is no JSON, describes no model, or names something
-            that is neither lamina's nor in `custom_objects`.
+        FileFormatError: the string is not valid JSON, does not describe a model, or
+            names an object that is neither lamina's nor in `custom_objects`.
 
     Example:
         >>> from lamina import Sequential, layers
@@ -457,20 +457,20 @@ def model_from_json(
     """
     if not isinstance(json_string, (str, bytes)):
         raise ArgumentTypeError(
-            "model_from_json takes the text that `to_json` returned. Received: "
-            f"{type(json_string).__name__}."
+            "model_from_json: `json_string` must be a string that `to_json` returned, "
+            f"got {type(json_string).__name__}."
         )
     config = read_json(json_string, "The JSON text")
     config.pop("compile_config", None)
     model = deserialize(config, custom_objects)
     if not isinstance(model, Model):
         raise FileFormatError(
-            f"The JSON text describes a {type(model).__name__}, no model."
+            f"The JSON text describes a {type(model).__name__}, not a model."
         )
     return model
 
 
-def _symbol_of(array: Any) -> SymbolicTensor:
+def _symbolic_like(array: Any) -> SymbolicTensor:
     return SymbolicTensor(array.shape, str(array.dtype))
 
 

@@ -19,10 +19,10 @@ __all__ = ["Sequential"]
 
 
 class Sequential(Model):
-    """Layers one after the other, each with one input and one output.
+    """A model of layers in sequence, each with one input and one output.
 
-    With an `Input` first, or `input_shape=` on the first layer, weights are made at
-    once; otherwise on the first data.
+    With an `Input` as first element, or `input_shape=` on the first layer, weights are
+    created at once; otherwise on the first data.
 
     Args:
         layers: the layers, in order.
@@ -54,12 +54,12 @@ class Sequential(Model):
 
     @filter_traceback
     def add(self, layer: Any, rebuild: bool = True) -> None:
-        """Put a layer on top of the stack.
+        """Append a layer.
 
         Raises:
-            ArgumentError: a layer of that name is in the stack already, or an input
-                is not the first.
-            ArgumentTypeError: it is no layer.
+            ArgumentError: the model already has a layer of that name, or an input is
+                not the first layer.
+            ArgumentTypeError: `layer` is not a layer.
         """
         self._extend([layer])
         if rebuild:
@@ -67,7 +67,7 @@ class Sequential(Model):
 
     @filter_traceback
     def pop(self, rebuild: bool = True) -> Layer:
-        """Take the last layer off the stack and return it."""
+        """Remove the last layer and return it."""
         if not self._stack:
             raise ArgumentError(f"Sequential {self.name!r} has no layers to pop.")
         layer = self._stack.pop()
@@ -76,7 +76,7 @@ class Sequential(Model):
         return layer
 
     def _extend(self, values: Iterable[Any]) -> None:
-        """Put layers on top of the stack, in time that grows with their number only."""
+        """Append layers, in time proportional to their number."""
         stack = list(self._stack)
         names = {layer.name for layer in stack}
         for value in values:
@@ -86,9 +86,9 @@ class Sequential(Model):
                 continue
             if layer.name in names:
                 raise ArgumentError(
-                    f"Sequential {self.name!r} has a layer named {layer.name!r} "
-                    "already. Layers of one model need different names: give it "
-                    "another with `name=`."
+                    f"Sequential {self.name!r} already has a layer named "
+                    f"{layer.name!r}. Layers of one model need different names: rename "
+                    "it with `name=`."
                 )
             if not stack and self._input_layer is None:
                 self._input_layer = _declared_input(layer)
@@ -99,8 +99,8 @@ class Sequential(Model):
     def _set_input(self, layer: InputLayer, stack: list[Layer]) -> None:
         if stack or self._input_layer is not None:
             raise ArgumentError(
-                f"Sequential {self.name!r} has an input or layers already, so "
-                f"{layer.name!r} can't be its input: put `Input` first."
+                f"Sequential {self.name!r} already has an input or layers, so "
+                f"{layer.name!r} cannot be its input. Put `Input` first."
             )
         self._input_layer = layer
 
@@ -116,7 +116,7 @@ class Sequential(Model):
         for layer in self._stack:
             tensor = layer(tensor)
         self._set_graph(inputs, tensor)
-        # Sizes seen in data are what the layers were built for, not all they take.
+        # An inferred input has the sizes of the first data; others may work too.
         self._graph.exact = not self._input_inferred  # type: ignore[union-attr]
 
     def _infer_input(self, shape: Sequence[int | None], dtype: str | None) -> None:
@@ -126,13 +126,13 @@ class Sequential(Model):
 
     @filter_traceback
     def build(self, input_shape: Any = None) -> None:  # type: ignore[override]
-        """Make all weights for inputs of a shape, the batch in front."""
+        """Create all weights for inputs of a shape, with the batch axis."""
         if self._graph is None and input_shape is not None and self._stack:
             self._infer_input(input_shape, None)
 
     @overridable
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Call the layers one after the other."""
+        """Call the layers in sequence."""
         if self._graph is not None:
             return self._graph.run(inputs)
         for layer in self._stack:
@@ -151,7 +151,7 @@ class Sequential(Model):
         return list(self._stack)
 
     def get_config(self) -> dict[str, Any]:
-        """The layers' configs, the input's first."""
+        """Return the configs of the layers, that of the input first."""
         layers = [self._input_layer] if self._input_layer is not None else []
         config = {
             "name": self.name,
@@ -168,7 +168,7 @@ class Sequential(Model):
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> Any:
-        """The model that `get_config` describes."""
+        """Return the model that `get_config` describes."""
         with (
             custom_object_scope(custom_objects),
             untrusted_config(config, f"The config of {cls.__name__}"),
@@ -188,7 +188,7 @@ class Sequential(Model):
 
 
 def _declared_input(layer: Layer) -> InputLayer | None:
-    """The input that a first layer was given with `input_shape` and the like."""
+    """Return the input that a first layer declares, as with `input_shape`."""
     if isinstance(layer, Model):
         known = layer.output_names is not None and not isinstance(
             layer.input, (list, dict)
@@ -204,8 +204,8 @@ def _as_layer(value: Any) -> Layer:
         return input_layer(value)
     if isinstance(value, type) and issubclass(value, Layer):
         raise ArgumentTypeError(
-            f"Sequential: got the class {value.__name__}; make a layer of it, as in "
-            f"{value.__name__}(...)."
+            f"Sequential: got the class {value.__name__} instead of a layer. Create a "
+            f"layer: {value.__name__}(...)."
         )
     if not isinstance(value, Layer):
         raise ArgumentTypeError(
@@ -216,5 +216,5 @@ def _as_layer(value: Any) -> Layer:
 
 
 def _input_dtype(array: Any) -> str | None:
-    """Numbers come in as the default float type; text stays text."""
+    """Return the input type for an array: `None` (`floatx`) for numeric arrays."""
     return "string" if array.dtype == "string" else None

@@ -1,4 +1,4 @@
-"""Models in words and pictures."""
+"""Tables and diagrams of models, and plots of training."""
 
 from __future__ import annotations
 

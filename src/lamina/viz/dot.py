@@ -1,4 +1,4 @@
-"""A model as a diagram: layers as boxes, tensors as arrows, drawn by Graphviz."""
+"""Diagrams of models: layers as boxes, tensors as arrows, drawn by Graphviz."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lamina.errors import ArgumentError, StateError, missing_package
 __all__ = ["model_to_dot", "plot_model"]
 
 
-class _Shown(NamedTuple):
-    """What a box says besides the layer's class."""
+class _BoxOptions(NamedTuple):
+    """The contents of a box besides the layer's class."""
 
     name: bool
     shapes: bool
@@ -41,26 +41,26 @@ def model_to_dot(
     show_trainable: bool = False,
     splines: str = "ortho",
 ) -> Any:
-    """A model as a graph of pydot's, which needs the extra `plot`.
+    """Convert a model to a pydot graph; needs the extra `plot`.
 
     Args:
-        model: a model whose layers are wired.
-        show_shapes: whether boxes say the shapes of inputs and outputs.
-        show_dtype: whether they say the outputs' types.
-        show_layer_names: whether they say the layers' names.
-        rankdir: where arrows lead: "TB" down, "LR" to the right.
-        expand_nested: whether to show the layers of models inside.
-        dpi: dots an inch of the picture.
+        model: a built model.
+        show_shapes: whether boxes have the shapes of inputs and outputs.
+        show_dtype: whether boxes have the outputs' types.
+        show_layer_names: whether boxes have the layers' names.
+        rankdir: direction of arrows: "TB" down, "LR" to the right.
+        expand_nested: whether to show the layers of nested models.
+        dpi: resolution of the image in dots per inch.
         subgraph: whether to return a cluster for another graph.
-        show_layer_activations: whether boxes say the layers' activations.
-        show_trainable: whether they say whether the layers are trained.
-        splines: how arrows are drawn.
+        show_layer_activations: whether boxes have the layers' activations.
+        show_trainable: whether boxes say whether layers are trainable.
+        splines: Graphviz's style of arrows.
 
     Raises:
-        StateError: the model's layers are not wired yet.
+        StateError: the model is not built.
         MissingPackageError: pydot is not installed.
     """
-    shown = _Shown(
+    shown = _BoxOptions(
         show_layer_names, show_shapes, show_dtype, show_layer_activations,
         show_trainable, expand_nested,
     )  # fmt: skip
@@ -68,8 +68,8 @@ def model_to_dot(
     graph = getattr(model, "_graph", None)
     if graph is None and not getattr(model, "built", False):
         raise StateError(
-            f"Model {model.name!r} has no layers wired yet, so there is nothing to "
-            "draw. Build it, or call it on data, first."
+            f"Model {model.name!r} has no graph of layers to draw yet. Build the model "
+            "first, or call it on data."
         )
     if subgraph:
         dot: Any = pydot.Cluster(graph_name=_id(model), label=model.name)
@@ -98,8 +98,8 @@ def _id(item: Any) -> str:
     return f"n{id(item)}"
 
 
-def _fill(pydot: Any, dot: Any, graph: Any, shown: _Shown) -> None:
-    """Add the boxes and arrows of a model's graph."""
+def _fill(pydot: Any, dot: Any, graph: Any, shown: _BoxOptions) -> None:
+    """Add the boxes and arrows of a model's graph to a pydot graph."""
     calls: dict[int, list[Node]] = {}
     owners: dict[int, Any] = {}
     for node in graph.nodes:
@@ -119,13 +119,13 @@ def _fill(pydot: Any, dot: Any, graph: Any, shown: _Shown) -> None:
     for key, nodes in calls.items():
         for node in nodes:
             for i, tensor in enumerate(node.inputs):
-                start = _end(_source(tensor, graph), shown)
-                stop = _begin(owners[key], i, shown)
+                start = _output_box(_source(tensor, graph), shown)
+                stop = _input_box(owners[key], i, shown)
                 dot.add_edge(pydot.Edge(_id(start), _id(stop)))
 
 
 def _source(tensor: SymbolicTensor, graph: Any) -> Any:
-    """The box that a tensor comes from."""
+    """Return the layer or node that a tensor comes from."""
     node = tensor.node
     if node is None or tensor in graph.input_leaves:
         layers = (layer for layer in graph.layers if layer.name == tensor.name)
@@ -133,24 +133,24 @@ def _source(tensor: SymbolicTensor, graph: Any) -> Any:
     return node.operation if node.operation in graph.layers else node
 
 
-def _begin(owner: Any, number: int, shown: _Shown) -> Any:
-    """The box inside a model that gets an input of it; of a layer, itself."""
+def _input_box(owner: Any, index: int, shown: _BoxOptions) -> Any:
+    """Return a layer, or the layer in an expanded model that receives an input."""
     graph = getattr(owner, "_graph", None) if shown.nested else None
     if graph is None:
         return owner
-    source = _source(graph.input_leaves[number % len(graph.input_leaves)], graph)
-    return _begin(source, 0, shown)
+    source = _source(graph.input_leaves[index % len(graph.input_leaves)], graph)
+    return _input_box(source, 0, shown)
 
 
-def _end(owner: Any, shown: _Shown) -> Any:
-    """The box inside a model that makes its first output; of a layer, itself."""
+def _output_box(owner: Any, shown: _BoxOptions) -> Any:
+    """Return a layer, or the layer in an expanded model that makes its output."""
     graph = getattr(owner, "_graph", None) if shown.nested else None
     if graph is None:
         return owner
-    return _end(_source(symbolic_leaves(graph.outputs)[0], graph), shown)
+    return _output_box(_source(symbolic_leaves(graph.outputs)[0], graph), shown)
 
 
-def _box(pydot: Any, owner: Any, nodes: Sequence[Node], shown: _Shown) -> Any:
+def _box(pydot: Any, owner: Any, nodes: Sequence[Node], shown: _BoxOptions) -> Any:
     kind = "function" if isinstance(owner, Node) else type(owner).__name__
     title = f"{owner.name} ({kind})" if shown.name else kind
     lines = [f"<b>{html.escape(title)}</b>"]
@@ -190,28 +190,29 @@ def plot_model(
     show_trainable: bool = False,
     splines: str = "ortho",
 ) -> Any:
-    """Draw a model into a file; needs the extra `plot` and the program Graphviz.
+    """Draw a model to a file; needs the extra `plot` and the program Graphviz.
 
     Args:
-        model: a model whose layers are wired.
-        to_file: where to; its ending says which kind of picture. `.dot` is the
-            diagram as text, which needs no Graphviz.
-        show_shapes: whether boxes say the shapes of inputs and outputs.
-        show_dtype: whether they say the outputs' types.
-        show_layer_names: whether they say the layers' names.
-        rankdir: where arrows lead: "TB" down, "LR" to the right.
-        expand_nested: whether to show the layers of models inside.
-        dpi: dots an inch.
-        show_layer_activations: whether boxes say the layers' activations.
-        show_trainable: whether they say whether the layers are trained.
-        splines: how arrows are drawn.
+        model: a built model.
+        to_file: path of the image; its extension determines the format. `.dot` is
+            the diagram as text, which does not need Graphviz.
+        show_shapes: whether boxes have the shapes of inputs and outputs.
+        show_dtype: whether boxes have the outputs' types.
+        show_layer_names: whether boxes have the layers' names.
+        rankdir: direction of arrows: "TB" down, "LR" to the right.
+        expand_nested: whether to show the layers of nested models.
+        dpi: resolution of the image in dots per inch.
+        show_layer_activations: whether boxes have the layers' activations.
+        show_trainable: whether boxes say whether layers are trainable.
+        splines: Graphviz's style of arrows.
 
     Returns:
-        The picture in a notebook, elsewhere nothing.
+        The image in a notebook, otherwise `None`.
 
     Raises:
-        ArgumentError: the file's ending is no kind of picture.
-        StateError: there is nothing to draw, or pydot or Graphviz is not installed.
+        ArgumentError: the extension is not an image format.
+        StateError: the model is not built, or Graphviz is not installed.
+        MissingPackageError: pydot is not installed.
     """
     dot = model_to_dot(
         model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi,
@@ -224,16 +225,16 @@ def plot_model(
         return None
     if kind not in dot.formats:
         raise ArgumentError(
-            f"plot_model: `to_file` must end in '.png', '.svg', '.pdf' or another kind "
-            f"of picture that Graphviz draws. Received: {str(to_file)!r}."
+            f"plot_model: `to_file` must end in '.png', '.svg', '.pdf' or another "
+            f"image format of Graphviz. Received: {str(to_file)!r}."
         )
     try:
         dot.write(path, format=kind)
     except (OSError, AssertionError) as error:
         raise StateError(
-            f"{str(path)!r} was not drawn: {str(error).rstrip('.')}. Graphviz, the "
-            "program that draws, is at https://graphviz.org/download; a file that ends "
-            "in '.dot' needs none."
+            f"{str(path)!r} was not drawn: {str(error).rstrip('.')}. Install Graphviz "
+            "from https://graphviz.org/download, or write a '.dot' file, which does "
+            "not need it."
         ) from None
     ipython = sys.modules.get("IPython")
     if ipython is not None and ipython.get_ipython() and kind in ("png", "jpg", "jpeg"):

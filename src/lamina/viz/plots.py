@@ -1,4 +1,4 @@
-"""Pictures of training, drawn with Matplotlib."""
+"""Plots of training histories and images, drawn with Matplotlib."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["plot_history", "plot_images"]
 
 
 def _figure(columns: int, rows: int, width: float, height: float) -> Any:
-    """A figure that needs no display, and its axes as a flat array."""
+    """Return a figure that needs no display, and its axes as a flat array."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
@@ -26,16 +26,16 @@ def plot_history(
     path: str | os.PathLike[str],
     skip: int = 0,
 ) -> None:
-    """Draw each metric by epoch, training and validation in one panel, as PNG.
+    """Plot each metric by epoch, training and validation in one panel, as PNG.
 
-    A dashed line marks the best validation epoch of a metric whose name says whether
-    lower or higher is better. Metrics with the same values share a panel, such as a
-    loss of mean squared errors and the metric `mse`.
+    A dashed line marks the best validation epoch of each metric whose direction is
+    known from its name. Metrics with equal values share a panel, such as the loss
+    "mse" and the metric `mse`.
 
     Args:
-        history: what `fit` returned, or its `history`.
-        path: where the picture goes.
-        skip: epochs at the start to leave out, which often dwarf the rest.
+        history: the return value of `fit`, or its `history`.
+        path: path of the image.
+        skip: number of first epochs to omit, whose values are often much larger.
     """
     logs = getattr(history, "history", history)
     panels = _distinct(logs)
@@ -56,7 +56,7 @@ def plot_history(
 
 
 def _distinct(logs: Mapping[str, Sequence[float]]) -> list[list[str]]:
-    """Names of metrics, those with the same values for every epoch together."""
+    """Group names of metrics that have the same values in every epoch."""
     groups: list[list[str]] = []
     for name in (n for n in logs if not n.startswith("val_")):
         curves = [logs.get(name), logs.get(f"val_{name}")]
@@ -99,14 +99,14 @@ def plot_images(
     columns: int = 8,
     marked: Sequence[bool] = (),
 ) -> None:
-    """Draw grey images in a grid, each under its title, as PNG.
+    """Plot grayscale images with titles in a grid, as PNG.
 
     Args:
         images: array of shape (number, height, width).
-        titles: a text for each.
-        path: where the picture goes.
-        columns: images in a row.
-        marked: which titles to print in red.
+        titles: title of each image.
+        path: path of the plot.
+        columns: images per row.
+        marked: whether to print each title in red.
     """
     rows = -(-len(images) // columns)
     figure, panels = _figure(columns, rows, 1.2, 1.4)

@@ -1,4 +1,4 @@
-"""A model as a table: layers, output shapes, numbers of parameters, connections."""
+"""Tables of models: layers, output shapes, parameter counts, connections."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lamina.kernels import Choice, choices
 
 __all__ = ["notebook_table", "print_summary"]
 
-_WIDEST = 120
-# Where a name that is too long for its column continues on the next line.
+_MAX_WIDTH = 120
+# Positions at which a name that is too long for its column may be wrapped.
 _BREAKS = re.compile(r"(?<=_)|(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -45,31 +45,31 @@ def print_summary(
     layer_range: Sequence[str] | None = None,
     kernels: bool = False,
 ) -> None:
-    """Print a model's table, or hand its text to `print_fn`.
+    """Print a model's table, or pass its text to `print_fn`.
 
     Args:
         model: a built or unbuilt model.
         line_length: width of the table; the terminal's by default.
         print_fn: called once with the whole text instead of printing it.
-        expand_nested: whether to show the layers of models inside.
-        show_trainable: whether to show which layers are trained.
+        expand_nested: whether to show the layers of nested models.
+        show_trainable: whether to show which layers are trainable.
         layer_range: names, or regular expressions for names, of the first and the
             last layer to show.
         kernels: whether to show the forms that the layers' ops take here.
 
     Raises:
-        ArgumentError: `layer_range` names no layer, or the table can't be so narrow.
+        ArgumentError: `layer_range` matches no layer, or `line_length` is too small.
     """
     if line_length is not None and line_length < 40:
         raise invalid("summary", "line_length", line_length, "at least 40")
     found = choices(model) if kernels else []
     rows = list(_rows(model, expand_nested, found))
     rows = _between(rows, layer_range)
-    width = line_length or min(_WIDEST, shutil.get_terminal_size().columns)
+    width = line_length or min(_MAX_WIDTH, shutil.get_terminal_size().columns)
     _print(model, rows, width, show_trainable, print_fn)
 
 
-# What the table says
+# Content of the table
 
 
 def _rows(
@@ -93,7 +93,7 @@ def _rows(
 
 
 def _function_names(model: Any, nodes: Sequence[Node]) -> dict[int, str]:
-    """Names for functions in the graph, each its own, by the node's identity."""
+    """Return unique names for functions in the graph, by the node's `id`."""
     counts = {layer.name: 1 for layer in model.layers}
     names: dict[int, str] = {}
     for node in nodes:
@@ -125,7 +125,7 @@ def _shape_text(shapes: list[Any]) -> str:
 
 
 def _known_shape(layer: Any) -> str:
-    """The output shape of a layer in no graph, as far as it can be told."""
+    """Return the output shape of a layer outside a graph, "?" if unknown."""
     if getattr(layer, "batch_shape", None) is not None:
         return str(tuple(layer.batch_shape))
     graph = getattr(layer, "_graph", None)
@@ -136,7 +136,7 @@ def _known_shape(layer: Any) -> str:
         return "?"
     try:
         shape = layer.compute_output_shape(config["input_shape"])
-    # A layer of the user's own may raise anything when it is called on its own.
+    # A user-defined layer may raise any exception.
     except Exception:
         return "?"
     return _shape_text(jax.tree.leaves(shape, is_leaf=_is_shape))
@@ -147,7 +147,7 @@ def _is_shape(value: Any) -> bool:
 
 
 def _in_order(model: Any, nodes: Sequence[Node]) -> Iterator[Any]:
-    """The model's layers, and the functions between them just before they are used."""
+    """Yield the model's layers, each after the functions that it depends on."""
     functions = [n for n in nodes if n.operation not in model.layers]
     shown: set[int] = set()
 
@@ -172,7 +172,7 @@ def _in_order(model: Any, nodes: Sequence[Node]) -> Iterator[Any]:
 
 
 def _is_branched(nodes: Sequence[Node], inputs: Sequence[SymbolicTensor]) -> bool:
-    """Whether data goes another way than from each row to the next."""
+    """Return whether the graph is not a single chain of layers."""
     tensors = [t for n in nodes for t in n.inputs]
     shared = len({id(n.operation) for n in nodes}) < len(nodes)
     split = len({id(t) for t in tensors}) < len(tensors)
@@ -184,7 +184,7 @@ def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
         return rows
     if isinstance(names, str) or len(names) != 2:
         raise invalid("summary", "layer_range", names, "two layer names")
-    places = []
+    matches: list[list[int]] = []
     for name in names:
         found = [
             i for i, r in enumerate(rows) if r.level == 0 and re.match(name, r.name)
@@ -195,14 +195,15 @@ def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
                 f"summary: `layer_range` names {name!r}, which no layer matches."
                 f"{did_you_mean(name, known)} The layers are: {', '.join(known)}."
             )
-        places.append(found)
-    first, last = min(places[0]), max(places[1])
+        matches.append(found)
+    first, last = min(matches[0]), max(matches[1])
     if first > last:
-        first, last = min(places[1]), max(places[0])
-    inner = next(
+        first, last = min(matches[1]), max(matches[0])
+    # Rows of the last layer's sublayers are included.
+    stop = next(
         (i for i in range(last + 1, len(rows)) if rows[i].level == 0), len(rows)
     )
-    return rows[first:inner]
+    return rows[first:stop]
 
 
 def _totals(model: Any) -> list[tuple[str, str]]:
@@ -223,7 +224,7 @@ def _totals(model: Any) -> list[tuple[str, str]]:
 def _notes(model: Any) -> list[str]:
     if model.built:
         return []
-    return ["Not built: shapes and weights follow from `Input` or from the first data."]
+    return ["Not built: `Input` or the first data determine shapes and weights."]
 
 
 def _size_text(variables: Sequence[Any]) -> str:
@@ -235,7 +236,7 @@ def _size_text(variables: Sequence[Any]) -> str:
     return f"{count:,} ({size:.2f} {('B', 'KB', 'MB', 'GB', 'TB')[unit]})"
 
 
-# How it is drawn
+# Layout of the table
 
 
 class Column(NamedTuple):
@@ -265,7 +266,7 @@ def _columns(rows: Sequence[Row], show_trainable: bool) -> list[Column]:
 
 
 def _fitted(columns: list[Column], width: int) -> list[Column]:
-    """Wrap names between words, or else within them, for a table of a width."""
+    """Wrap names between words, or else within words, to a table width."""
     flexible = [c for c in columns if c.header in ("Layer (type)", "Connected to")]
     natural = [max(map(len, [c.header, *c.cells])) for c in flexible]
     others = [c for c in columns if c not in flexible]
@@ -275,7 +276,7 @@ def _fitted(columns: list[Column], width: int) -> list[Column]:
         return columns
     least = [max(map(_longest_word, [c.header, *c.cells])) for c in flexible]
     last = least[1:] or [0]
-    # Names of layers stay whole where they can; connections get the rest.
+    # Names of layers are wrapped last; connections get the remaining width.
     first = min(natural[0], room - last[0])
     if first < least[0]:
         first = room * least[0] // (least[0] + last[0])
@@ -346,7 +347,7 @@ def _print(
 
 
 def notebook_table(model: Any) -> str:
-    """A model's table as HTML that stands alone, for notebooks."""
+    """Return a model's table as self-contained HTML for notebooks."""
     columns = _columns(list(_rows(model, expand=False)), show_trainable=False)
     styles = [f' style="text-align:{c.side}"' for c in columns]
 

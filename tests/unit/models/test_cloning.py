@@ -89,7 +89,7 @@ def test_a_graph_on_another_input():
     tensors = {k: lamina.Input((4,), batch_size=5, name=k) for k in ("a", "b")}
     assert clone_model(model, input_tensors=tensors).output_shape == (5, 2)
     for wrong in (list(tensors.values()), X, {"a": tensors["a"]}):
-        with pytest.raises(ArgumentError, match="form of the model's own input"):
+        with pytest.raises(ArgumentError, match="structure of the model's input"):
             clone_model(model, input_tensors=wrong)
 
 
@@ -132,36 +132,36 @@ def test_models_inside_are_cloned_by_the_same_function():
         assert twice.trainable is not recursive
 
 
-def test_what_can_not_be_cloned_is_said():
+def test_models_that_cannot_be_cloned_are_refused():
     class Own(lamina.Model):
         def call(self, inputs):
             return inputs
 
     stack = lamina.Sequential([layers.Dense(1)])
-    with pytest.raises(ArgumentError, match="with a `call` of its own"):
+    with pytest.raises(ArgumentError, match="with its own `call`"):
         clone_model(Own(), clone_function=no_dropout)
-    with pytest.raises(ArgumentError, match="doesn't call its layers"):
+    with pytest.raises(ArgumentError, match="does not call its layers"):
         clone_model(stack, call_function=lambda layer, *a: layer(*a))
     with pytest.raises(ArgumentError, match="must be one tensor"):
         clone_model(stack, input_tensors=[])
 
 
 @pytest.mark.parametrize("case", named(MODELS))
-def test_a_model_is_made_of_its_json(case):
+def test_model_is_rebuilt_from_its_json(case):
     model = case.make(lamina)
     again = model_from_json(model.to_json(indent=2))
     assert again.get_config() == model.get_config()
 
 
-def test_json_that_is_no_model():
+def test_json_that_does_not_describe_a_model_is_refused():
     layer = lamina.saving.serialize_keras_object(layers.Dense(2))
     for text, reason in (
-        (json.dumps(layer), "describes a Dense, no model"),
+        (json.dumps(layer), "describes a Dense, not a model"),
         ("{", "not valid JSON"),
         ("[]", "must be a dictionary"),
         ('{"class_name": "Nowhere", "config": {}}', "does not know"),
     ):
         with pytest.raises(FileFormatError, match=reason):
             model_from_json(text)
-    with pytest.raises(TypeError, match="takes the text"):
+    with pytest.raises(TypeError, match="must be a string"):
         model_from_json({"class_name": "Sequential"})

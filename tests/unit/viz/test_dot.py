@@ -98,10 +98,10 @@ def test_the_diagram_as_text_and_as_a_picture(tmp_path: Path) -> None:
         plot_model(wired(), tmp_path / "model.png")
         assert (tmp_path / "model.png").read_bytes().startswith(b"\x89PNG")
     else:
-        with pytest.raises(StateError, match="Graphviz, the program that draws"):
+        with pytest.raises(StateError, match="Install Graphviz"):
             plot_model(wired(), tmp_path / "model.png")
 
 
-def test_what_is_not_wired_can_not_be_drawn() -> None:
-    with pytest.raises(StateError, match="nothing to draw"):
+def test_unbuilt_model_cannot_be_drawn() -> None:
+    with pytest.raises(StateError, match="no graph of layers to draw"):
         model_to_dot(lamina.Sequential([layers.Dense(2)]))
