@@ -126,8 +126,8 @@ def recurrences(draw, kinds):
 
     def filled(run):
         def of_arrays(x, kernel, *others):
-            states, own = list(others[:count]), [*others[count:], None][0]
-            return run(cell, x, states, Weights(kernel, own), [], loop)
+            states, bias = list(others[:count]), [*others[count:], None][0]
+            return run(cell, x, states, Weights(kernel, bias), [], loop)
 
         return of_arrays
 

@@ -396,11 +396,11 @@ VALUES, PAIRS = floats(2, 6, 2, 3, seed=7), bools(2, 3, 6) | np.eye(3, 6, dtype=
 OFFSETS = floats(4, 1, 6, seed=8)[None]
 
 
-def attended(q, k, v, bias=0.0, seen=True, scale=5**-0.5, cap=np.inf, **_):
+def attended(q, k, v, bias=0.0, mask=True, scale=5**-0.5, cap=np.inf, **_):
     k, v = np.repeat(k, 2, 2), np.repeat(v, 2, 2)
     scores = np.einsum("btnh,bsnh->bnts", q, k) * scale
     scores = scores / (1 + abs(scores) / cap) + bias
-    return np.einsum("bnts,bsnh->btnh", softmax(np.where(seen, scores, -1e30)), v)
+    return np.einsum("bnts,bsnh->btnh", softmax(np.where(mask, scores, -1e30)), v)
 
 
 ATTENTION = [
@@ -410,12 +410,12 @@ ATTENTION = [
         ((OFFSETS,), attended, {"flash_attention": False}),
         (
             (OFFSETS, PAIRS),
-            lambda q, k, v, bias, seen: attended(q, k, v, bias, seen[:, None]),
+            lambda q, k, v, bias, mask: attended(q, k, v, bias, mask[:, None]),
             {},
         ),
         (
             (),
-            lambda q, k, v: attended(q, k, v, seen=np.tri(3, 6), scale=2.0, cap=3.0),
+            lambda q, k, v: attended(q, k, v, mask=np.tri(3, 6), scale=2.0, cap=3.0),
             {"is_causal": True, "scale": 2.0, "attn_logits_soft_cap": 3.0},
         ),
     ]
@@ -436,7 +436,7 @@ CASES = [
     *LOSSES_AND_NORMS,
 ]
 
-# Ops with tests of their own, for want of a formula of one line.
+# Ops without a formula of one line, which other files test.
 ELSEWHERE = {
     "test_control": "associative_scan cond fori_loop map scan switch vectorized_map "
     "while_loop",

@@ -60,7 +60,7 @@ class Kernel(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The kernel that a call of an op selected, and why."""
+    """Kernel that a call of an op selected, and the reason."""
 
     path: tuple[str, ...]  # of the layer that called the op
     op: str

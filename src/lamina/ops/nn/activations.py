@@ -140,7 +140,7 @@ def hard_tanh(x: Tensor) -> jax.Array:
 
 @op
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> jax.Array:
-    """x where x >= 0, else negative_slope * x."""
+    """Return x where x >= 0, else negative_slope * x."""
     return nn.leaky_relu(float_array(x), negative_slope)
 
 

@@ -7,7 +7,6 @@ length 1 along axes that broadcast. `kernels` may register a faster kernel.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -32,8 +31,8 @@ def reference_attention(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
-    bias: Any,
-    masks: tuple[Any, ...],
+    bias: jax.Array | None,
+    masks: tuple[jax.Array, ...],
     options: AttentionConfig,
     dropout: AttentionDropout | None,
 ) -> jax.Array:
@@ -107,8 +106,8 @@ def attention(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
-    bias: Any,
-    masks: tuple[Any, ...],
+    bias: jax.Array | None,
+    masks: tuple[jax.Array, ...],
     options: AttentionConfig,
     dropout: AttentionDropout | None,
     flash_attention: bool | None,

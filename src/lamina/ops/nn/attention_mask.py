@@ -79,7 +79,7 @@ class AttentionDropout(NamedTuple):
 
 def combine_masks(
     options: AttentionConfig,
-    masks: tuple[Any, ...],
+    masks: tuple[jax.Array, ...],
     rows: int,
     columns: int,
     start: Any = 0,

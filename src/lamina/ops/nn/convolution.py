@@ -204,7 +204,7 @@ def conv_transpose(
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
 ) -> jax.Array:
-    """Apply the transpose of `conv`, from the shape of its output to that of its input.
+    """Apply the transpose of `conv`: from the shape of its output to its input.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space).

@@ -14,11 +14,12 @@ from lamina.ops.types import upcast
 __all__ = ["Standardized", "standardize"]
 
 Standardized = tuple[jax.Array, jax.Array, jax.Array]
+Factor = jax.Array | None
 
 
 @register_reference("standardize")
 def reference_standardize(
-    x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: tuple[int, ...]
+    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: tuple[int, ...]
 ) -> Standardized:
     """Compute the variance from centred values, which avoids cancellation."""
     centred = upcast(x)
@@ -32,7 +33,7 @@ def reference_standardize(
 
 
 def standardize(
-    x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: tuple[int, ...]
+    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: tuple[int, ...]
 ) -> Standardized:
     """Return `gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance.
 

@@ -16,6 +16,7 @@ from lamina.core.fork import use_device
 from lamina.core.graph import op
 from lamina.core.tracebacks import filter_traceback
 from lamina.ops.types import Shape, Tensor, array_of, operand
+from lamina.typing import DTypeLike
 
 __all__ = [
     "arange",
@@ -48,7 +49,7 @@ __all__ = [
 ]
 
 
-def _dtype_name(dtype: Any) -> str | None:
+def _dtype_name(dtype: DTypeLike) -> str | None:
     return None if dtype is None else standardize_dtype(dtype)
 
 
@@ -57,7 +58,7 @@ def arange(
     start: float,
     stop: float | None = None,
     step: float | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
 ) -> jax.Array:
     """Return start, start + step, ... below `stop`; of one argument, 0, 1, ..."""
     if dtype is None:
@@ -68,13 +69,13 @@ def arange(
 
 
 @op
-def array(x: Tensor, dtype: Any = None) -> jax.Array:
+def array(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Create an array from values."""
     return jnp.array(x, _dtype_name(dtype))
 
 
 @op
-def cast(x: Tensor, dtype: Any) -> jax.Array:
+def cast(x: Tensor, dtype: DTypeLike) -> jax.Array:
     """Cast x to another dtype."""
     return array_of(x).astype(standardize_dtype(dtype))
 
@@ -85,7 +86,7 @@ def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 @op
-def convert_to_tensor(x: Tensor, dtype: Any = None) -> jax.Array:
+def convert_to_tensor(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Convert a number, a sequence, a NumPy array or a variable to an array."""
     x = array_of(x)
     return x if dtype is None else x.astype(standardize_dtype(dtype))
@@ -103,20 +104,20 @@ def dtype(x: Any) -> str:
 
 
 @filter_traceback
-def empty(shape: Shape, dtype: Any = None) -> jax.Array:
+def empty(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of zeros: JAX has no uninitialized arrays."""
     use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
 @op
-def empty_like(x: Tensor, dtype: Any = None) -> jax.Array:
+def empty_like(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of zeros with the shape and dtype of x."""
     return jnp.zeros_like(array_of(x), _dtype_name(dtype))
 
 
 @filter_traceback
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> jax.Array:
     """Create a matrix with ones on a diagonal and zeros elsewhere.
 
     Args:
@@ -130,19 +131,19 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Arra
 
 
 @op
-def full(shape: Shape, fill_value: Tensor, dtype: Any = None) -> jax.Array:
+def full(shape: Shape, fill_value: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Create an array filled with `fill_value`."""
     return jnp.full(shape, operand(fill_value), standardize_dtype(dtype))
 
 
 @op
-def full_like(x: Tensor, fill_value: Tensor, dtype: Any = None) -> jax.Array:
+def full_like(x: Tensor, fill_value: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Create an array filled with `fill_value`, with the shape and dtype of x."""
     return jnp.full_like(array_of(x), operand(fill_value), _dtype_name(dtype))
 
 
 @filter_traceback
-def identity(n: int, dtype: Any = None) -> jax.Array:
+def identity(n: int, dtype: DTypeLike = None) -> jax.Array:
     """Create the identity matrix of size n."""
     return jnp.eye(n, dtype=standardize_dtype(dtype))
 
@@ -159,7 +160,7 @@ def linspace(
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     axis: int = 0,
 ) -> Any:
     """Return `num` evenly spaced numbers from `start` to `stop`.
@@ -185,7 +186,7 @@ def logspace(
     num: int = 50,
     endpoint: bool = True,
     base: float = 10,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     axis: int = 0,
 ) -> jax.Array:
     """Compute `base` to the power of each number of `linspace(start, stop)`."""
@@ -210,7 +211,7 @@ def multi_hot(
     inputs: Tensor,
     num_classes: int,
     axis: int = -1,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool = False,
 ) -> jax.Array:
     """Encode the labels of each row as ones in an array of zeros.
@@ -244,7 +245,7 @@ def one_hot(
     x: Tensor,
     num_classes: int,
     axis: int = -1,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool = False,
 ) -> jax.Array:
     """Encode labels as one-hot vectors; a label out of range gives zeros.
@@ -270,14 +271,14 @@ def _class_indices(x: Tensor) -> jax.Array:
 
 
 @filter_traceback
-def ones(shape: Shape, dtype: Any = None) -> jax.Array:
+def ones(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of ones."""
     use_device()
     return jnp.ones(shape, standardize_dtype(dtype))
 
 
 @op
-def ones_like(x: Tensor, dtype: Any = None) -> jax.Array:
+def ones_like(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of ones with the shape and dtype of x."""
     return jnp.ones_like(array_of(x), _dtype_name(dtype))
 
@@ -294,20 +295,20 @@ def size(x: Any) -> int:
 
 
 @filter_traceback
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> jax.Array:
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> jax.Array:
     """Create ones on and below a diagonal, zeros above; arguments are as in `eye`."""
     use_device()
     return jnp.tri(N, M, k, standardize_dtype(dtype))
 
 
 @filter_traceback
-def zeros(shape: Shape, dtype: Any = None) -> jax.Array:
+def zeros(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of zeros."""
     use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
 @op
-def zeros_like(x: Tensor, dtype: Any = None) -> jax.Array:
+def zeros_like(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of zeros with the shape and dtype of x."""
     return jnp.zeros_like(array_of(x), _dtype_name(dtype))

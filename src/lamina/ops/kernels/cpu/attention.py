@@ -35,7 +35,7 @@ def _is_plain(
     q: Any,
     k: Any,
     v: Any,
-    bias: Any,
+    bias: jax.Array | None,
     masks: Any,
     options: AttentionConfig,
     dropout: AttentionDropout | None,
@@ -55,7 +55,7 @@ def blockwise_attention(
     query: jax.Array,
     key: jax.Array,
     value: jax.Array,
-    bias: Any,
+    bias: jax.Array | None,
     masks: Arrays,
     options: AttentionConfig,
     dropout: AttentionDropout | None,
@@ -63,7 +63,7 @@ def blockwise_attention(
     """Compute attention for one block of queries after the other.
 
     The backward pass recomputes the scores, which takes no longer than reading them.
-    Memory grows with the length, not with its square. As every `custom_vjp`, it has no
+    Memory grows with the length, not with its square. Like every `custom_vjp`, it has no
     forward-mode derivative.
     """
     # The barrier keeps XLA from fusing the transposes into each product.

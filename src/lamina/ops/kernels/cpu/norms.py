@@ -17,14 +17,19 @@ __all__ = ["fused_backward"]
 
 Axes = tuple[int, ...]
 Standardized = tuple[jax.Array, jax.Array, jax.Array]
+Factor = jax.Array | None
 
 
-def _has_shared_scale(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
+def _has_shared_scale(
+    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: Axes
+) -> bool:
     outer, _ = _split(x, gamma, beta, axes)
     return math.prod(x.shape[a] for a in outer) > 1
 
 
-def _is_not_empty(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bool:
+def _is_not_empty(
+    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: Axes
+) -> bool:
     return all(x.shape[a] > 0 for a in axes)
 
 
@@ -36,7 +41,7 @@ def _is_not_empty(x: Any, gamma: Any, beta: Any, epsilon: Any, axes: Axes) -> bo
     supports=_is_not_empty,
 )
 def fused_backward(
-    x: jax.Array, gamma: Any, beta: Any, epsilon: Any, axes: Axes
+    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: Axes
 ) -> Standardized:
     """Standardize, with gradients from two sums over `x`; JAX's take more.
 
@@ -47,13 +52,13 @@ def fused_backward(
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _standardize(
-    axes: Axes, x: jax.Array, gamma: Any, beta: Any, epsilon: jax.Array
+    axes: Axes, x: jax.Array, gamma: Factor, beta: Factor, epsilon: jax.Array
 ) -> Standardized:
     return _forward(axes, x, gamma, beta, epsilon)[0]
 
 
 def _forward(
-    axes: Axes, x: jax.Array, gamma: Any, beta: Any, epsilon: jax.Array
+    axes: Axes, x: jax.Array, gamma: Factor, beta: Factor, epsilon: jax.Array
 ) -> tuple[Standardized, Any]:
     outer, inner = _split(x, gamma, beta, axes)
     size = math.prod(x.shape[a] for a in axes)
@@ -88,7 +93,7 @@ def _backward(axes: Axes, residuals: Any, gradients: Any) -> tuple[Any, ...]:
 _standardize.defvjp(_forward, _backward)
 
 
-def _split(x: Any, gamma: Any, beta: Any, axes: Axes) -> tuple[Axes, Axes]:
+def _split(x: jax.Array, gamma: Factor, beta: Factor, axes: Axes) -> tuple[Axes, Axes]:
     """Split the axes into those that share a scale and an offset, and the others."""
     given = [v for v in (gamma, beta) if v is not None]
     outer = tuple(a for a in axes if all(v.shape[a] == 1 for v in given))

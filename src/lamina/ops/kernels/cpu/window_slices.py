@@ -62,7 +62,7 @@ def scatter_windows(
     params: ConvParams,
     space: Sequence[int],
 ) -> jax.Array:
-    """Add the values of each window offset to its elements, `window_slices` transposed.
+    """Add values at the elements of each window offset: `window_slices` transposed.
 
     An offset covers only elements whose positions have the same remainder modulo the
     stride. So there is one sum for each remainder, and no array is dilated with zeros.
