@@ -63,8 +63,8 @@ def blockwise_attention(
     """Compute attention for one block of queries after the other.
 
     The backward pass recomputes the scores, which takes no longer than reading them.
-    Memory grows with the length, not with its square. Like every `custom_vjp`, it has no
-    forward-mode derivative.
+    Memory grows with the length, not with its square. Like every `custom_vjp`, it has
+    no forward-mode derivative.
     """
     # The barrier keeps XLA from fusing the transposes into each product.
     transposed = tuple(x.swapaxes(1, 2) for x in (query, key, value))
