@@ -127,7 +127,7 @@ class SlotHyperparameter(Hyperparameter):
             raise StateError(
                 f"{type(instance).__name__}: `{self.name}` cannot change from {before} "
                 f"to {value} once the optimizer is built, because a slot exists only "
-                "for a nonzero value. Make a new optimizer."
+                "for a nonzero value. Create a new optimizer."
             )
         super().__set__(instance, value)
 

@@ -47,7 +47,7 @@ Slots = dict[str, Any]
 
 
 def zeros(variable: Variable) -> np.ndarray:
-    """Return zeros for a slot, made on the host so that nothing is compiled."""
+    """Return zeros for a slot, created by NumPy so that nothing is compiled."""
     return np.zeros(variable.shape, variable.dtype)
 
 
@@ -217,7 +217,7 @@ class Optimizer(VariableMaker):
 
     @property
     def changed_variables(self) -> list[Variable]:
-        """The variables that the optimizer was built for, in its order."""
+        """Variables that the optimizer was built for, in order."""
         return list(self._positions)
 
     def _require_known(self, variables: Iterable[Variable]) -> None:
@@ -225,7 +225,7 @@ class Optimizer(VariableMaker):
         if unknown:
             raise StateError(
                 f"{type(self).__name__} {self.name!r} was built for other variables, "
-                f"without {', '.join(unknown)}. Make a new optimizer for them."
+                f"without {', '.join(unknown)}. Create a new optimizer for them."
             )
 
     @property

@@ -91,7 +91,7 @@ def test_momentum_cannot_become_zero_after_build():
     optimizer.momentum = 0.5
     optimizer.build(weights())
     optimizer.momentum = 0.9
-    with pytest.raises(StateError, match="Make a new optimizer"):
+    with pytest.raises(StateError, match="Create a new optimizer"):
         optimizer.momentum = 0.0
 
 
