@@ -92,7 +92,7 @@ def test_every_format_is_inspected(kind, files, capsys):
         assert "keras_version" in found["versions"]
 
 
-def test_a_whole_model_is_told_in_full(files, capsys):
+def test_inspect_shows_a_whole_model(files, capsys):
     found = inspected(files["keras"], capsys)
     kinds = [(v["depth"], v["class"]) for v in found["layers"]]
     assert (0, "Sequential") in kinds and (1, "Dropout") in kinds
@@ -104,7 +104,7 @@ def test_a_whole_model_is_told_in_full(files, capsys):
 
 
 @pytest.mark.parametrize("kind", ["keras", "h5", "safetensors", "legacy h5"])
-def test_people_can_read_it(kind, files, capsys):
+def test_inspection_text_is_readable(kind, files, capsys):
     assert main(["inspect", str(files[kind])]) == 0
     text = capsys.readouterr().out
     assert "parameters: " in text and "out" in text and "SHA-256" in text
@@ -132,7 +132,7 @@ def test_layers_have_input_shapes_and_parameters(kind, files, capsys):
         assert found["input_shape"] == shape
 
 
-def test_variables_have_owners(files, capsys):
+def test_inspect_shows_owners_of_variables(files, capsys):
     owners = {v["owner"] for v in inspected(files["keras"], capsys)["variables"]}
     assert {"optimizer", "out"} < owners
     assert any(o.startswith("inner/dense") for o in owners)
@@ -143,7 +143,7 @@ def test_variables_have_owners(files, capsys):
     assert "learning_rate=0.001," in text
 
 
-def test_a_file_can_not_write_to_the_terminal(tmp_path, capsys):
+def test_inspected_file_cannot_send_control_characters(tmp_path, capsys):
     model = lamina.Sequential([lamina.Input((4,)), layers.Dense(2)])
     model.weights[0].name = "\x1b[2J\nkernel"
     model.save_weights(tmp_path / "w.safetensors")
@@ -153,7 +153,7 @@ def test_a_file_can_not_write_to_the_terminal(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\3\4", b"\x89HDF\r\n\x1a\n"])
-def test_what_is_no_model_file_is_an_error(content, tmp_path, capsys):
+def test_inspect_refuses_other_files(content, tmp_path, capsys):
     path = tmp_path / "model.keras"
     path.write_bytes(content)
     assert main(["inspect", str(path)]) == 1
@@ -205,20 +205,20 @@ def test_json_is_a_model_too(files, tmp_path):
     assert lamina.models.load_model(words[1]).count_params() == 23
 
 
-def test_an_old_file_becomes_a_new_one(files, tmp_path):
+def test_legacy_file_is_converted(files, tmp_path):
     target = tmp_path / "new.keras"
     assert main(["convert", str(files["legacy h5"]), str(target)]) == 0
     weights = lamina.models.load_model(target).get_weights()
     assert [w.shape for w in weights] == [(4, 2), (2,)] and weights[0].all()
 
 
-def test_a_target_of_no_format_is_refused_before_anything_is_read(files, capsys):
+def test_unknown_target_format_is_refused_before_reading(files, capsys):
     assert main(["convert", str(files["keras"]), "model.onnx"]) == 1
     assert "must end in '.keras'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["inspect"], ["convert", "a"], ["turn"]])
-def test_a_command_that_is_not_understood(words, capsys):
+def test_invalid_arguments_are_refused(words, capsys):
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2 and "usage: lamina" in capsys.readouterr().err

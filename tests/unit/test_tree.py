@@ -95,7 +95,7 @@ def test_structures_are_handled_as_by_keras(name: str) -> None:
     assert found == expected and type(found) is type(expected)
 
 
-def test_keys_stay_in_their_order() -> None:
+def test_order_of_keys_is_preserved() -> None:
     assert list(tree.map_structure(str, {"b": 1, "a": 2})) == ["b", "a"]
 
 
@@ -119,6 +119,6 @@ def test_structures_that_differ_are_refused(name: str) -> None:
         REFUSED[name]()
 
 
-def test_what_is_no_function_is_refused() -> None:
+def test_map_structure_refuses_non_functions() -> None:
     with pytest.raises(TypeError, match="must be a function"):
         tree.map_structure(3, [1])  # type: ignore[arg-type]

@@ -58,7 +58,9 @@ def test_padded_vectors() -> None:
         ([[1]], {"padding": "both"}, "'pre' or 'post'"),
     ],
 )
-def test_what_cannot_be_padded(sequences: Any, arguments: Any, words: str) -> None:
+def test_invalid_sequences_are_not_padded(
+    sequences: Any, arguments: Any, words: str
+) -> None:
     with pytest.raises(errors.ArgumentError, match=words):
         utils.pad_sequences(sequences, **arguments)
 
@@ -104,7 +106,7 @@ def test_the_policy_of_new_layers_is_a_setting() -> None:
         config.set_dtype_policy("mixed_float8")
 
 
-def test_what_is_under_preprocessing() -> None:
+def test_preprocessing_has_keras_names() -> None:
     assert preprocessing.sequence.pad_sequences([[1]], 2).tolist() == [[0, 1]]
     windows = preprocessing.timeseries_dataset_from_array(np.arange(4), None, 2)
     assert len(windows[0]) == 3

@@ -32,13 +32,13 @@ def test_defaults_are_written_in_the_order_of_the_signature():
     assert Whole(3, extra=1).get_config() == {"units": 3, "part": None, "extra": 1}
 
 
-def test_numbers_are_written_as_they_are_now():
+def test_config_has_current_hyperparameters():
     part = Part(0.1)
     part.rate = 0.2
     assert part.get_config()["rate"] == 0.2
 
 
-def test_modules_inside_come_back():
+def test_nested_modules_are_restored_from_config():
     whole = Whole(3, Part(0.25, sizes=(4, 5)), extra=1)
     config = json.loads(json.dumps(serialize(whole)))
     assert config["config"]["part"]["class_name"] == "Part"

@@ -70,7 +70,7 @@ def test_map_prefers_the_exact_key():
         found.pop("b.*")
 
 
-def test_map_refuses_what_is_ambiguous():
+def test_map_refuses_ambiguous_paths():
     found = policies()
     found["block/.*"] = "float32"
     with pytest.raises(ArgumentError, match="several keys"):

@@ -21,7 +21,7 @@ class NeedsMask(layers.Layer):
         return inputs * mask[..., None]
 
 
-def test_masks_are_known_while_a_graph_is_wired() -> None:
+def test_masks_are_available_while_a_graph_is_built() -> None:
     tokens = layers.Input((None,), dtype="int32")
     vectors = layers.Embedding(5, 2, mask_zero=True)(tokens)
     assert vectors.mask == (None, None)
@@ -34,7 +34,7 @@ def test_masks_are_known_while_a_graph_is_wired() -> None:
     assert np.all(values[0, 2] == 0) and np.any(values[0, 1] != 0)
 
 
-def test_a_layer_is_told_that_there_is_no_mask() -> None:
+def test_layer_call_gets_none_without_a_mask() -> None:
     with pytest.raises(AssertionError):
         NeedsMask()(layers.Input((3, 2)))
 
@@ -73,7 +73,7 @@ def test_errors_show_unknown_sizes_as_unknown() -> None:
         ),
     ],
 )
-def test_unknown_dimensions_fit_the_known_ones_they_meet(
+def test_unknown_dimensions_take_known_sizes_of_other_tensors(
     function: Any, shapes: Any, expected: Any
 ) -> None:
     types = ["float32", "float32", "float32"]

@@ -58,7 +58,7 @@ def test_functions_of_keras_3_6_files_are_found_without_their_package():
         assert deserialize(config) is square_of_test
 
 
-def test_container_that_holds_itself_ends_the_walk():
+def test_self_containing_container_ends_the_walk():
     layer = layers.Dense(2)
     layer.blocks = [layers.Dense(3)]
     layer.blocks.append(layer.blocks)

@@ -63,7 +63,7 @@ def test_message_ends_the_output():
     assert text.splitlines()[-1].startswith("Raised in layer 'adds'")
 
 
-def test_errors_that_were_handled_inside_are_not_chained():
+def test_errors_handled_internally_are_not_chained():
     def handles() -> None:
         try:
             raise KeyError("internal")

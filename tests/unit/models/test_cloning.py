@@ -35,7 +35,7 @@ CLONED = {"dictionaries", "two_heads_by_name", "residual", "masked_steps", "norm
 
 
 @pytest.mark.parametrize("case", named(c for c in MODELS if c.name in CLONED))
-def test_a_clone_given_the_weights_predicts_the_same(case):
+def test_clone_with_the_same_weights_predicts_the_same(case):
     model = case.make(lamina)
     model.compile(**case.compile(lamina))
     model.predict(case.x, verbose=0)
@@ -49,7 +49,7 @@ def test_a_clone_given_the_weights_predicts_the_same(case):
         np.testing.assert_array_equal(one, other)
 
 
-def test_what_is_shared_is_shared_in_the_clone():
+def test_shared_layers_are_shared_in_the_clone():
     model = shared_layers()
     clone = clone_model(model)
     assert len(clone.weights) == len(model.weights) == 4
@@ -77,14 +77,14 @@ def test_a_compiled_model_is_compiled_again(loss):
 
 
 @pytest.mark.parametrize("form", [lambda t: t, lambda t: [t]])
-def test_a_stack_on_another_input(form):
+def test_sequential_is_cloned_on_another_input(form):
     model = lamina.Sequential([lamina.Input((4,)), layers.Dense(3)])
     tensor = lamina.Input((4,), batch_size=2, name="mine")
     clone = clone_model(model, input_tensors=form(tensor))
     assert clone.input_shape == (2, 4) and clone.output_shape == (2, 3)
 
 
-def test_a_graph_on_another_input():
+def test_graph_is_cloned_on_another_input():
     model = shared_layers()
     tensors = {k: lamina.Input((4,), batch_size=5, name=k) for k in ("a", "b")}
     assert clone_model(model, input_tensors=tensors).output_shape == (5, 2)
@@ -93,7 +93,7 @@ def test_a_graph_on_another_input():
             clone_model(model, input_tensors=wrong)
 
 
-def test_a_function_makes_the_layers():
+def test_clone_function_makes_the_layers():
     stack = lamina.Sequential(
         [lamina.Input((4,)), layers.Dense(3), layers.Dropout(0.5)]
     )
@@ -102,7 +102,7 @@ def test_a_function_makes_the_layers():
     assert isinstance(clone.layers[1], layers.Identity)
 
 
-def test_a_function_calls_the_layers():
+def test_call_function_calls_the_layers():
     def with_dropout(layer, *args, **kwargs):
         outputs = layer(*args, **kwargs)
         is_dense = isinstance(layer, layers.Dense)
@@ -114,7 +114,7 @@ def test_a_function_calls_the_layers():
     assert kinds.count("Dropout") == 1 and clone.get_layer("out") in model.layers
 
 
-def test_models_inside_are_cloned_by_the_same_function():
+def test_nested_models_are_cloned_by_the_same_function():
     model = shared_layers()
 
     def frozen(layer):

@@ -18,7 +18,7 @@ from tests.unit.training.helpers import assert_same_bits, blobs, classifier, sta
     [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
     ids=["deepcopy", "pickle"],
 )
-def test_a_copy_trains_by_itself(copied: Callable[[Any], Any]) -> None:
+def test_copy_trains_independently(copied: Callable[[Any], Any]) -> None:
     x, y = blobs()
     model = classifier()
     model.fit(x, y, verbose=0, seed=1)

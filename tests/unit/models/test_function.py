@@ -33,7 +33,7 @@ def test_arrays_and_symbolic_tensors_go_through_the_graph():
     assert function.name == "both"
 
 
-def test_inputs_may_lie_within_a_graph():
+def test_inputs_may_be_inside_a_graph():
     x = lamina.layers.Input((3,))
     dense = lamina.layers.Dense(2)
     middle = x * 2 + 1
@@ -45,7 +45,7 @@ def test_inputs_may_lie_within_a_graph():
     np.testing.assert_allclose(function(A), dense(A) ** 2, rtol=1e-6)
 
 
-def test_what_does_not_fit_is_refused():
+def test_mismatched_inputs_are_refused():
     x, y = pair()
     function = lamina.Function([x, y], x + y)
     with pytest.raises(ArgumentError, match="structure"):

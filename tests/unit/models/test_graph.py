@@ -96,7 +96,7 @@ def test_inputs_in_nested_dictionaries() -> None:
     ],
     ids=["list", "missing", "flat"],
 )
-def test_inputs_that_are_not_as_the_model_has_them(data: Any, words: Any) -> None:
+def test_inputs_of_another_structure_are_refused(data: Any, words: Any) -> None:
     with pytest.raises(errors.ArgumentError) as caught:
         nested().predict(data, verbose=0)
     assert [word for word in words if word not in str(caught.value)] == []
@@ -127,7 +127,7 @@ def test_optional_input_may_be_none(as_dict: bool) -> None:
     assert model.evaluate(alone, X, verbose=0) == 0.0
 
 
-def test_none_for_an_input_that_is_needed() -> None:
+def test_none_for_a_required_input_is_refused() -> None:
     model = with_optional(as_dict=True)
     with pytest.raises(errors.ArgumentError, match="optional=True"):
         model({"a": None, "b": X})

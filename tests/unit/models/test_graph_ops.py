@@ -50,7 +50,7 @@ def test_a_graph_of_functions_survives_json(case):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_a_function_of_the_users_is_no_op():
+def test_user_function_is_not_an_op():
     @op
     def own(x):
         return x + 1
@@ -77,12 +77,12 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("config", "reason"), REFUSED, ids=lambda v: str(v)[:40])
-def test_what_is_no_op_is_refused(config, reason):
+def test_unknown_ops_are_refused(config, reason):
     with pytest.raises(FileFormatError, match=reason):
         op_from_config(config)
 
 
-def test_an_op_called_on_too_much():
+def test_op_called_on_too_many_values_is_refused():
     with pytest.raises(FileFormatError, match="'add' on too many values"):
         op_from_config(entry("Add", {}))(1.0, 2.0, 3.0)
 

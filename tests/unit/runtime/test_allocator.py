@@ -37,7 +37,7 @@ print((pages() - before) * os.sysconf("SC_PAGE_SIZE") / 2**20)
         ("GLIBC_TUNABLES", "glibc.pthread.rseq=1", True),
     ],
 )
-def test_freed_memory_is_kept_unless_glibc_is_told_otherwise(
+def test_freed_memory_is_retained_unless_glibc_is_configured(
     name: str, value: str, kept: bool
 ) -> None:
     environment = {**os.environ, name: value}

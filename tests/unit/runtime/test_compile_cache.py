@@ -71,7 +71,7 @@ def test_entries_are_read_once(folder: Path) -> None:
     assert [entry(folder, n).exists() for n in (1, 2)] == [True, False]
 
 
-def test_a_cache_that_is_not_there_or_not_laminas_is_left_alone(
+def test_missing_or_foreign_cache_is_unchanged(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry(folder, 1).write_bytes(b"")

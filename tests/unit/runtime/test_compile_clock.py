@@ -53,7 +53,7 @@ def test_a_program_is_reported_once(clock, reports):
     assert count >= 1 and len(reports) == count and reports[-1][1]
 
 
-def test_the_inner_clock_is_told(clock, reports):
+def test_inner_clock_reports(clock, reports):
     inner: list[float] = []
     with clock, CompileClock(lambda seconds, done: inner.append(seconds)), compiling():
         pass

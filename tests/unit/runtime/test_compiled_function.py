@@ -12,7 +12,7 @@ from lamina import layers
 
 
 @pytest.mark.parametrize("method", ["__call__", "predict"])
-def test_a_variable_from_outside_is_read_anew(method: str) -> None:
+def test_external_variable_is_read_at_each_call(method: str) -> None:
     outside = lamina.Variable(2.0, name="outside")
     model = lamina.Sequential(
         [layers.Input((1,)), layers.Lambda(lambda x: x * outside.value)]
@@ -24,7 +24,7 @@ def test_a_variable_from_outside_is_read_anew(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["__call__", "fit"])
-def test_variables_made_anew_at_each_call_are_refused(method: str) -> None:
+def test_variables_created_at_each_call_are_refused(method: str) -> None:
     class Forgetful(lamina.Model):
         def call(self, inputs: Any) -> Any:
             return layers.Dense(1)(inputs)
@@ -37,19 +37,19 @@ def test_variables_made_anew_at_each_call_are_refused(method: str) -> None:
         getattr(model, method)(*arguments)
 
 
-def test_text_is_refused_in_words() -> None:
+def test_string_inputs_are_refused() -> None:
     model = lamina.Sequential([layers.Dense(1)])
     with pytest.raises(lamina.errors.DataError, match="StringLookup"):
         model.predict(np.array([["a"], ["b"]]))
 
 
-def test_an_input_of_64_bits_takes_32() -> None:
+def test_input_of_64_bits_accepts_32_bits() -> None:
     inputs = layers.Input((2,), dtype="int64")
     model = lamina.Model(inputs, layers.Embedding(5, 3)(inputs))
     assert model(np.array([[1, 2]])).shape == (1, 2, 3)
 
 
-def test_a_layer_that_was_frozen_is_called_as_such() -> None:
+def test_frozen_layer_is_called_as_frozen() -> None:
     normalization = layers.BatchNormalization()
     model = lamina.Sequential([layers.Input((1,)), normalization])
     x = np.array([[1.0], [3.0]], "float32")
@@ -61,7 +61,7 @@ def test_a_layer_that_was_frozen_is_called_as_such() -> None:
         np.testing.assert_array_equal(value, kept)
 
 
-def test_a_layer_in_place_of_another_is_called() -> None:
+def test_replaced_layer_is_called() -> None:
     class Switch(lamina.Model):
         def __init__(self) -> None:
             super().__init__()
@@ -76,7 +76,7 @@ def test_a_layer_in_place_of_another_is_called() -> None:
     np.testing.assert_array_equal(model.predict(x), x)
 
 
-def test_compiling_again_traces_no_call_again() -> None:
+def test_second_compile_does_not_retrace_calls() -> None:
     traces = []
 
     class Counting(layers.Layer):

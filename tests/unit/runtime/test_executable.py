@@ -28,7 +28,7 @@ def test_convolutions_compile_with_options_or_without(options, monkeypatch):
         assert of("stablehlo.add", False) == []
 
 
-def test_options_that_the_compiler_lacks_are_left_out():
+def test_unknown_compiler_options_are_omitted():
     assert not executable._is_known(LACKING)
     lowered = jax.jit(lambda x: x + 1).lower(0.0)
     for wanted in ([LACKING], [executable._DETERMINISTIC, LACKING]):
@@ -57,7 +57,7 @@ def test_calls_of_onednn_are_not_written_into_the_cache(recwarn):
     assert getattr(jax.config, setting) == before
 
 
-def test_only_own_programs_are_own():
+def test_only_traces_of_programs_are_in_process_compiles():
     seen = []
 
     def function(x):

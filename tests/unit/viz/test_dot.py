@@ -54,7 +54,7 @@ def test_arrows_go_from_layer_to_layer() -> None:
     }
 
 
-def test_models_inside_can_be_opened() -> None:
+def test_nested_models_can_be_expanded() -> None:
     dot = model_to_dot(wired(), expand_nested=True)
     assert [c.get("label") for c in dot.get_subgraphs()] == ["inner"]
     found = edges(dot)
@@ -73,7 +73,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("option", SAID)
-def test_boxes_say_what_is_asked_for(option: str) -> None:
+def test_boxes_have_the_requested_options(option: str) -> None:
     model = wired()
     model.get_layer("other").trainable = False
     plain = model_to_dot(model).to_string()

@@ -118,7 +118,7 @@ def test_totals_are_those_of_keras(make):
     assert re.findall(r"[\w-]+ params: .*", text) == TOTALS[make]
 
 
-def test_a_whole_table():
+def test_summary_of_a_whole_model():
     assert text_of(tiny()) == (
         'Model: "sequential"\n'
         "┏━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━┓\n"
@@ -143,7 +143,7 @@ BRANCHED = [
 ]
 
 
-def test_a_graph_shows_what_is_connected_to_what():
+def test_summary_of_a_graph_shows_connections():
     rows = rows_of(branched())
     assert sorted(rows[:2]) == sorted(BRANCHED[:2])
     assert rows[2:7] == BRANCHED[2:]
@@ -162,14 +162,14 @@ def test_a_chain_has_no_column_for_connections():
     ]
 
 
-def test_nested_models_open_up():
+def test_summary_expands_nested_models():
     closed, opened = branched(), rows_of(branched(), expand_nested=True)
     place = [row[0] for row in opened].index("inner (Sequential)")
     assert opened[place + 1] == ["└ deep (Dense)", "(None, 2)", "14", "-"]
     assert len(opened) == len(rows_of(closed)) + 1
 
 
-def test_trainable_is_shown_on_demand():
+def test_summary_shows_trainable_on_demand():
     rows = rows_of(frozen(), show_trainable=True)
     assert [row[-1] for row in rows] == ["N", "Y", "Y"]
     rows = rows_of(Sequential([Input((4,)), layers.ReLU()]), show_trainable=True)
@@ -187,7 +187,7 @@ UNBUILT = [Sequential([layers.Dense(3, name="dense")]), Own()]
 
 
 @pytest.mark.parametrize("model", UNBUILT, ids=lambda model: type(model).__name__)
-def test_what_is_not_built_says_so(model):
+def test_summary_of_an_unbuilt_model_says_so(model):
     assert rows_of(model)[0] == ["dense (Dense)", "?", "0 (unbuilt)"]
     assert "Not built: " in text_of(model)
     assert "Not built: " in model._repr_html_()
@@ -231,17 +231,17 @@ def test_arguments_that_do_not_fit_are_refused(arguments, words):
 
 
 @pytest.mark.parametrize("length", [40, 60, 120])
-def test_no_line_is_longer_than_asked_for(length):
+def test_no_line_exceeds_the_line_length(length):
     text = text_of(branched(), length, show_trainable=True)
     assert max(map(len, text.splitlines())) <= length
 
 
-def test_narrow_cells_go_on_below():
+def test_narrow_cells_are_wrapped():
     model = branched()
     assert rows_of(model, line_length=60) == rows_of(model, line_length=120)
 
 
-def test_it_prints_where_python_prints(capsys):
+def test_summary_is_printed_to_standard_output(capsys):
     model = tiny()
     model.summary(line_length=80)
     printed = capsys.readouterr().out

@@ -53,7 +53,7 @@ def test_bytes_are_uniform(stream: str, shift: int) -> None:
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_every_bit_is_one_half_of_the_time(stream: str) -> None:
+def test_each_bit_is_one_with_probability_one_half(stream: str) -> None:
     bits = np.unpackbits(words(stream).view(np.uint8)).reshape(-1, 32)
     far = (bits.mean(0) - 0.5) * 2 * np.sqrt(len(bits))
     assert np.abs(far).max() < FAR
@@ -81,7 +81,7 @@ def test_draws_are_uncorrelated_at_any_offset(first: str, second: str) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9, 1.0])
-def test_shares_kept_are_binomial(rate: float) -> None:
+def test_kept_fractions_are_binomial(rate: float) -> None:
     def count(n: jax.Array) -> jax.Array:
         return bernoulli_mask((PLACES,), rate, STREAMS["steps"](n)).sum()
 

@@ -34,7 +34,7 @@ def test_samples_have_the_moments_of_their_distribution(
 
 
 @pytest.mark.parametrize("sampler", FLOATS, ids=lambda s: s[0])
-def test_samples_have_the_type_that_is_asked_for(sampler):
+def test_samples_have_the_requested_dtype(sampler):
     sample = getattr(random, sampler[0])
     for dtype in ("bfloat16", "float16", "float32"):
         assert sample((2, 3), *sampler[1], dtype=dtype).dtype == dtype

@@ -48,7 +48,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_training_leaves_attributes_as_they_were(step: Any) -> None:
+def test_training_restores_attributes(step: Any) -> None:
     model = storing()
     layer = model.layers[0]
     with jax.checking_leaks():
@@ -65,7 +65,7 @@ def test_training_leaves_attributes_as_they_were(step: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["__call__", "predict"])
-def test_a_call_stores_its_values(method: str) -> None:
+def test_call_stores_values_in_attributes(method: str) -> None:
     model = storing()
     layer = model.layers[0]
     for x in (X, 2 * X):
@@ -77,7 +77,7 @@ def test_a_call_stores_its_values(method: str) -> None:
         np.testing.assert_allclose(model.losses, [0.1 * np.mean(x**2)], rtol=1e-6)
 
 
-def test_a_metric_may_store_too() -> None:
+def test_metric_stores_values_in_attributes() -> None:
     class Last(lamina.metrics.Mean):
         kept: Any = None
 
@@ -129,7 +129,7 @@ def test_a_model_whose_layers_store_can_be_copied(step: str, tmp_path: Path) -> 
         copied.fit(X, Y, verbose=0)
 
 
-def test_losses_are_there_inside_a_trace() -> None:
+def test_losses_are_available_inside_a_trace() -> None:
     model = storing()
 
     def total(x: Any) -> Any:
@@ -139,7 +139,7 @@ def test_losses_are_there_inside_a_trace() -> None:
     np.testing.assert_allclose(jax.jit(total)(X), 0.1 * np.mean(X**2), rtol=1e-6)
 
 
-def test_random_numbers_inside_a_scan_leave_no_tracer() -> None:
+def test_random_ops_in_a_scan_leave_no_tracer() -> None:
     class Noisy(layers.Layer):
         def __init__(self) -> None:
             super().__init__()
@@ -162,7 +162,7 @@ def test_random_numbers_inside_a_scan_leave_no_tracer() -> None:
     assert np.asarray(state.value)[1] == 4
 
 
-def test_a_variable_assigned_inside_a_transformation_of_a_call_says_so() -> None:
+def test_assignment_inside_a_transformation_of_a_call_is_refused() -> None:
     class Mapped(layers.Layer):
         def build(self, input_shape: Any) -> None:
             self.seen = self.add_weight((), "zeros", trainable=False, name="seen")
