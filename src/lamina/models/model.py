@@ -43,7 +43,7 @@ from lamina.viz.summary import notebook_table, print_summary
 __all__ = ["Functional", "Model", "model_from_json"]
 
 
-class Model(Trainer, Layer):
+class Model(Trainer):
     """A model of layers, with methods to train, evaluate and save it.
 
     Call layers on `Input` tensors and pass inputs and outputs, or subclass and define
@@ -134,6 +134,14 @@ class Model(Trainer, Layer):
 
     def _call_directly(self, args: Any, kwargs: Any, **static: Any) -> Any:
         return super().__call__(*args, **kwargs, **static)
+
+    def _output_specs(self, x: Any) -> Any:
+        if self._graph is None:
+            self._build_for((jax.tree.map(_symbol_of, x),), {})
+        if self._graph is None:
+            return super()._output_specs(x)
+        self._graph.match(x)
+        return self.output
 
     def _is_fully_built(self) -> bool:
         if self._built_version != structure_version():

@@ -39,12 +39,12 @@ class BatchHooks:
         self._logs: list[Any] = []
 
     def begin(self, batch: int) -> None:
-        """Note that a batch begins."""
+        """Call `on_<kind>_batch_begin` at the first batch of an execution."""
         if batch % self._steps == 0:
             self._begin(batch)
 
     def end(self, batch: int, logs: Any) -> None:
-        """Note that a batch has ended."""
+        """Call `on_<kind>_batch_end` at the last batch of an execution."""
         self._batch = batch
         self._logs.append(logs)
         if (batch + 1) % self._steps == 0:

@@ -1,4 +1,4 @@
-"""One thread at a time changes a model's state."""
+"""Methods of a model that only one thread may run at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one Python loop: dispatch a stretch of batches, draw progress, call callbacks."""
+"""The one Python loop: dispatch batches, draw progress, call callbacks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from lamina.data.feeds import Feed, Segment
 from lamina.runtime.interrupts import Interrupted
 from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
-from lamina.training.engine import Engine, Runner, dispatch_args
-from lamina.training.program import BATCHES, EPOCHS, NOTHING, LogMode
+from lamina.training.dispatch import (
+    LOG_BATCHES,
+    LOG_EPOCHS,
+    LOG_LAST,
+    LogMode,
+    dispatch_args,
+)
+from lamina.training.engine import Engine, Runner
 
 __all__ = ["EpochLoop", "EpochResult", "NonFiniteWarning", "host_logs"]
 
-# A dispatch takes all its memory anew, which for a large network costs as much as a
-# fourth of a step: there should be several steps in one.
+# Seconds between two dispatches. Each allocates all its memory, which costs up to a
+# fourth of a step of a convolutional network, so it should run several steps.
 _WAKE_SECONDS = 0.4
-
 
 T = TypeVar("T")
 
@@ -37,32 +42,32 @@ class NonFiniteWarning(RuntimeWarning):
 
 
 class ChunkSizer:
-    """How many steps to dispatch at once, so that Python wakes a few times a second."""
+    """Number of steps in a dispatch, such that Python wakes a few times a second."""
 
     def __init__(self) -> None:
         self.chunk = 1
         self._last = 0.0
 
     def begin(self, runner: Runner) -> None:
-        """Begin with as many as its steps were found to allow, if they were timed."""
+        """Begin with the number that a loop's last dispatches had, if it is larger."""
         self.chunk = max(self.chunk, runner.chunk)
 
     def start(self) -> None:
-        """A dispatch was made after a pause."""
+        """Start the clock: a dispatch was made after a pause."""
         self._last = time.perf_counter()
 
     def note(self, steps: int) -> None:
-        """`steps` more steps are done."""
+        """Adapt the number to the time that steps took since the last call."""
         now = time.perf_counter()
         per_step = max((now - self._last) / steps, 1e-7)
         self._last = now
-        # Growing in bounds, since a first step may be far from typical.
+        # Growth is bounded, since a first step may be far from typical.
         self.chunk = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
 
 
 def host_logs(logs: Any) -> dict[str, Any]:
-    """Logs as Python floats, or NumPy arrays where a metric is one."""
-    # For a few scalars this is several times quicker than `jax.device_get`.
+    """Return logs as Python floats, or NumPy arrays for metrics of several values."""
+    # For a few scalars this is several times faster than `jax.device_get`.
     return _plain({k: np.asarray(v) for k, v in logs.items()})
 
 
@@ -71,12 +76,12 @@ def _plain(logs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(logs: dict[str, Any]) -> dict[str, Any]:
-    """Logs of no batch: what was gathered before one is not a value of a metric."""
+    """Return NaN for each of the logs: metrics of no batch have no value."""
     return {k: math.nan if np.ndim(v) == 0 else v * math.nan for k, v in logs.items()}
 
 
 class EpochResult(NamedTuple):
-    """What an epoch came to."""
+    """Logs of an epoch, and the steps that were run."""
 
     logs: dict[str, Any]
     steps: int
@@ -84,17 +89,17 @@ class EpochResult(NamedTuple):
 
 
 class EpochLoop:
-    """Runs epochs of one kind of step for one feed.
+    """Loop over the batches of epochs, for one kind of step and one feed.
 
     Args:
-        kind: `"train"` or `"test"`, which names the callbacks' methods.
-        engine: compiles and dispatches.
+        kind: `"train"` or `"test"`, the middle part of the names of callback methods.
+        engine: compiles and dispatches steps.
         feed: the data.
-        callbacks: what to call.
+        callbacks: the callbacks.
         seed: what random numbers derive from.
-        stopped: whether somebody asked to stop.
-        pause: called between two dispatches of an epoch, with the number of the next
-            batch, the one that was not finite, and the stream's own state.
+        stopped: returns whether to stop before the next dispatch.
+        pause: called between two dispatches of an epoch with the number of the next
+            batch, that of the batch that was not finite, and the stream's state.
     """
 
     def __init__(
@@ -112,17 +117,16 @@ class EpochLoop:
         self._pause = pause or (lambda *_: None)
         self.needs = callbacks.batch_needs(kind)
         if engine.eager and self.needs == "batches":
-            # Only a compiled program keeps the logs of batches gone by.
+            # Only a compiled loop records the logs of each batch.
             self.needs = "model"
-        # A program for batches of two shapes needs logs that are alike in both.
-        alike = engine.results is not None and not engine.eager
-        self._resident = feed.is_resident
-        self._join = alike and self._resident
-        self.pacer = ChunkSizer()
+        # A program for batches of two shapes needs logs of the same shapes in both.
+        same_logs = engine.results is not None and not engine.eager
+        self._join = same_logs and feed.is_resident
+        self.sizer = ChunkSizer()
         self.interrupted = False
         self.done = 0  # batches of the epoch whose results the variables hold
         self._started = False
-        self.stream_state: Any = None  # where the stream stands, or stood a bit before
+        self.stream_state: Any = None  # position of the stream, or an earlier one
         self._hooks = BatchHooks(callbacks, kind)
 
     def epochs(
@@ -133,7 +137,7 @@ class EpochLoop:
         Args:
             number: the epoch, which the order of rows derives from.
             most: how many epochs may run before their callbacks are called.
-            step: steps of training before it.
+            step: training steps before it.
             first: the batch to begin with.
         """
         self._number, self._step, self._first = number, step, first
@@ -144,8 +148,8 @@ class EpochLoop:
         self.done = first
         if self.stream_state is not None:  # after the last batch of another epoch
             self.stream_state = 0, self.stream_state[1]
-        joined = most > 1 and first == 0 and self._join and self.needs == "epochs"
-        finished = _unless_interrupted(self._together, most) if joined else []
+        may_fuse = most > 1 and first == 0 and self._join and self.needs == "epochs"
+        finished = _unless_interrupted(self._fused_epochs, most) if may_fuse else []
         return finished or [self._epoch()]
 
     def _epoch(self) -> EpochResult:
@@ -167,7 +171,7 @@ class EpochLoop:
         return EpochResult(self._not_finite(logs, bad), bad)
 
     def _logs_before(self) -> dict[str, Any]:
-        """Logs of an epoch that was resumed after what proves to be its last batch."""
+        """Return logs of an epoch that was resumed after its last batch."""
         results = self.engine.results
         return host_logs(results()) if results and self.done > 0 else {}
 
@@ -183,41 +187,41 @@ class EpochLoop:
                 self.stream_state = segment.after
         return self.done == self._steps or not self._should_stop()
 
-    def _together(self, most: int) -> list[EpochResult]:
+    def _fused_epochs(self, most: int) -> list[EpochResult]:
         """Run several short epochs of arrays in one dispatch, if more than one fits."""
         segment = next(self._segments(self._number))
-        if self._record(segment) != EPOCHS:
+        if self._log_mode(segment) != LOG_EPOCHS:
             return []
         steps, runner = segment.last, self._runner(segment)
-        self.pacer.begin(runner)
-        count = min(most, EPOCHS.rows, self.pacer.chunk // steps)
+        self.sizer.begin(runner)
+        count = min(most, LOG_EPOCHS.limit, self.sizer.chunk // steps)
         if count <= 1:
             return []
-        self.pacer.start()
-        clock = dispatch_args(
+        self.sizer.start()
+        args = dispatch_args(
             self.seed, self._step, 0, count * steps, self._number, steps, fresh=True
         )
-        out = runner.run(segment.data, clock)
+        out = runner.run(segment.data, args)
         self._started = True
-        rows = jax.device_get(out["rows"])
-        self.pacer.note(count * steps)
-        runner.chunk = self.pacer.chunk
+        recorded = jax.device_get(out["recorded"])
+        self.sizer.note(count * steps)
+        runner.chunk = self.sizer.chunk
         bad = int(out["bad"])
         complete = count if bad < 0 else bad // steps
         finished = [
-            EpochResult(_plain({k: v[i] for k, v in rows.items()}), steps)
+            EpochResult(_plain({k: v[i] for k, v in recorded.items()}), steps)
             for i in range(complete)
         ]
         if bad >= 0:
-            logs, place = host_logs(out["logs"]), bad % steps
-            finished.append(EpochResult(self._not_finite(logs, place), place))
+            logs, number = host_logs(out["logs"]), bad % steps
+            finished.append(EpochResult(self._not_finite(logs, number), number))
         return finished
 
     def prepare(self, everything: bool = False) -> None:
-        """Trace and compile, in the background, all but the first kind of batch.
+        """Trace and compile, in the background, all but the first shape of batch.
 
         Args:
-            everything: whether to trace the first kind too, for mistakes to show.
+            everything: whether to trace the first shape too, so that mistakes show.
         """
         if self.engine.eager:
             return
@@ -234,20 +238,20 @@ class EpochLoop:
     def _segments(self, number: int) -> Generator[Segment]:
         return self.feed.segments(number, self._join)
 
-    def _record(self, segment: Segment) -> LogMode:
+    def _log_mode(self, segment: Segment) -> LogMode:
         if self.needs == "batches":
-            return BATCHES
-        together = segment.short and self._join and self.kind == "train"
-        return EPOCHS if together else NOTHING
+            return LOG_BATCHES
+        may_fuse = segment.short and self._join and self.kind == "train"
+        return LOG_EPOCHS if may_fuse else LOG_LAST
 
     def _runner(self, segment: Segment) -> Runner:
-        return self.engine.runner(segment, self._record(segment))
+        return self.engine.runner(segment, self._log_mode(segment))
 
     def _segment(self, segment: Segment) -> None:
         runner = _unless_interrupted(self._runner, segment)
         if runner is None:
             return
-        self.pacer.begin(runner)
+        self.sizer.begin(runner)
         self.done = max(segment.first, self._first)
         while self.done < segment.last and not self._should_stop():
             first = self.done
@@ -257,7 +261,7 @@ class EpochLoop:
             if self.needs == "model":
                 self._hooks.begin(first)
             if self._pending is None:
-                self.pacer.start()
+                self.sizer.start()
             out = _unless_interrupted(self._dispatch, runner, segment, first, last)
             if out is None:
                 return
@@ -266,46 +270,52 @@ class EpochLoop:
                 self._report_batches(out, first, last)
             self._settle()
             self._pending = out, last - first, last
-        runner.chunk = self.pacer.chunk
+        runner.chunk = self.sizer.chunk
 
     def _limit(self) -> int:
         if self.needs == "model":
             return 1
-        most = BATCHES.rows if self.needs == "batches" else self.pacer.chunk
-        return min(most, self.pacer.chunk, self.callbacks.batches_to_pause())
+        most = LOG_BATCHES.limit if self.needs == "batches" else self.sizer.chunk
+        return min(most, self.sizer.chunk, self.callbacks.batches_to_pause())
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
     ) -> dict[str, Any]:
         if self.needs == "model":
             runner = self._runner(segment)
-        clock = dispatch_args(
-            self.seed, self._step, first, last, self._number, self._steps, True,
-            self._bad,
-        )  # fmt: skip
-        self._out = runner.run(segment.data, clock)
+        args = dispatch_args(
+            self.seed,
+            self._step,
+            first,
+            last,
+            self._number,
+            self._steps,
+            fresh=True,
+            bad=self._bad,
+        )
+        self._out = runner.run(segment.data, args)
         self._started = True
         self._bad = self._out["bad"]
         return self._out
 
     def _settle(self) -> None:
-        """Wait for the dispatch before the one that is under way."""
+        """Wait for the dispatch before the running one."""
         if self._pending is None:
             return
         (out, steps, done), self._pending = self._pending, None
         jax.block_until_ready(out["logs"])
-        self.pacer.note(steps)
+        self.sizer.note(steps)
         if int(out["bad"]) >= 0:
             self.interrupted = True
         self.callbacks.on_progress(self.kind, done, out["logs"])
 
     def _report_batches(self, out: dict[str, Any], first: int, last: int) -> None:
         bad = int(out["bad"])
-        rows = jax.device_get(out["rows"])
+        recorded = jax.device_get(out["recorded"])
         for i in range(first, last):
             if self.needs == "batches":
                 self._hooks.begin(i)
-                logs = _plain({k: v[i - first] for k, v in rows.items()})
+                logs = _plain({k: v[i - first] for k, v in recorded.items()})
             else:
                 logs = host_logs(out["logs"])
             if i == bad:
@@ -318,7 +328,7 @@ class EpochLoop:
         return self.interrupted or self.stopped()
 
     def _not_finite(self, logs: dict[str, Any], bad: int) -> dict[str, Any]:
-        """Stop, say where, and show it in the logs."""
+        """Stop, warn, and return the logs with NaN as loss."""
         self.interrupted = True
         warnings.warn(
             f"The loss or a gradient was not finite in batch {bad} of this epoch. "

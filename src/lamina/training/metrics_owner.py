@@ -1,4 +1,4 @@
-"""The metrics of a model: those of `compile`, its own and its layers'."""
+"""Metrics of a model: those of `compile`, of the model and of its layers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from lamina import metrics as metrics_module
+from lamina.layers import Layer
 from lamina.metrics.base import result_of
 from lamina.training.plan import CompileArgs, Plan, flatten_by_names
 
 __all__ = ["MetricsOwner"]
 
 
-class MetricsOwner:
-    """The part of a model that keeps count of how well it does."""
+class MetricsOwner(Layer):
+    """Base of `ModelSteps` with the metrics of a model."""
 
     _compiled: CompileArgs | None = None
     _plan: Plan | None = None
@@ -22,7 +23,7 @@ class MetricsOwner:
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Feed one batch to the metrics; returns their results."""
+        """Update the metrics with one batch; returns their results."""
         if self._plan is not None:
             names = self._plan.names
             self._plan.update(
@@ -33,7 +34,7 @@ class MetricsOwner:
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """Every metric's result, by name."""
+        """Return every metric's result, by name."""
         logs: dict[str, Any] = {}
         if self._compiled is not None:
             logs["loss"] = self._loss_tracker.result()
@@ -45,11 +46,11 @@ class MetricsOwner:
         return logs
 
     def _own_metrics(self) -> list[Any]:
-        """Metrics that are attributes of the model or of its layers."""
+        """Return metrics that are attributes of the model or of its layers."""
         compiled = {id(m) for m in self._compile_metrics()}
         found = {
             id(m): m
-            for layer in self.all_layers()  # type: ignore[attr-defined]
+            for layer in self.all_layers()
             for m in layer.children()
             if isinstance(m, metrics_module.Metric) and id(m) not in compiled
         }
@@ -62,29 +63,29 @@ class MetricsOwner:
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss's mean, the metrics of `compile`, those of the model and layers."""
+        """Mean of the loss, the metrics of `compile`, those of the model and layers."""
         return [*self._compile_metrics(), *self._own_metrics()]
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of what `evaluate` returns, in its order."""
+        """Names of the values that `evaluate` returns, in its order."""
         names = ["loss"] if self._compiled is not None else []
         if self._plan is not None:
             names += [name for name, _ in self._plan.named_metrics()]
         return self._in_keras_order([*names, *(m.name for m in self._own_metrics())])
 
     def _in_keras_order(self, names: Iterable[str]) -> list[str]:
-        """Names of logs: those that are a metric's own name first, the rest sorted."""
+        """Return names of logs: those of metrics first, the rest sorted."""
         wanted = set(names)
         first = [m.name for m in self.metrics if m.name in wanted]
         return [*dict.fromkeys(first), *sorted(wanted.difference(first))]
 
     @property
     def metrics_variables(self) -> list[Any]:
-        """The variables of all metrics."""
+        """Variables of all metrics."""
         return [v for m in self.metrics for v in m.variables]
 
     def reset_metrics(self) -> None:
-        """Let every metric start over."""
+        """Reset every metric."""
         for metric in self.metrics:
             metric.reset_state()

@@ -1,4 +1,4 @@
-"""What `compile` was told, resolved once against the model's outputs.
+"""Arguments of `compile`, resolved once against the model's outputs.
 
 Outputs and labels may be one array, a list or a dictionary; here they become flat
 lists in one order, with a name for each output.
@@ -81,7 +81,7 @@ def _strings(tree: Any) -> list[str]:
 
 
 class Plan(Module):
-    """Losses and metrics of a compiled model, made when its outputs are known.
+    """Losses and metrics of a compiled model, for known outputs.
 
     Args:
         compiled: what `compile` was given.
@@ -144,7 +144,7 @@ class Plan(Module):
     def loss(
         self, y_true: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]
     ) -> Any:
-        """The weighted sum of the outputs' losses."""
+        """Return the weighted sum of the outputs' losses."""
         total: Any = None
         for out, t, p, w in zip(self.outputs, y_true, y_pred, weights, strict=True):
             if out.loss is None or t is None:
@@ -160,7 +160,7 @@ class Plan(Module):
     def update(
         self, y_true: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]
     ) -> None:
-        """Feed one batch to the metrics."""
+        """Update the metrics with one batch."""
         for out, t, p, w in zip(self.outputs, y_true, y_pred, weights, strict=True):
             if t is None:
                 continue
@@ -171,7 +171,7 @@ class Plan(Module):
                 metric.update_state(t, p, _mask_weight(w, mask))
 
     def named_metrics(self) -> list[tuple[str, Any]]:
-        """Every metric with the name that logs show it under."""
+        """Return every metric with its name in logs."""
         several = len(self.outputs) > 1
         trackers = [o.tracker for o in self.outputs if o.tracker is not None]
         found: dict[str, Any] = {tracker.name: tracker for tracker in trackers}
@@ -183,7 +183,7 @@ class Plan(Module):
         return list(found.items())
 
     def results(self) -> dict[str, Any]:
-        """Every metric's result, by the name shown in logs."""
+        """Return every metric's result, by its name in logs."""
         logs: dict[str, Any] = {}
         for name, metric in self.named_metrics():
             result = result_of(metric)
@@ -232,7 +232,7 @@ def _per_output(
     spread: bool = False,
     many: bool = False,
 ) -> list[Any]:
-    """One entry for each output, from a value, a list or a dictionary by name.
+    """Return one entry for each output, from a value, a list or a dictionary.
 
     Args:
         value: what `compile` was given.
@@ -275,7 +275,7 @@ def _per_output(
 
 
 def _by_path(tree: Any, nested: tuple[type, ...] = (dict, list, tuple)) -> Any:
-    """Nested dictionaries as one, whose keys are paths such as `"b/c"`."""
+    """Flatten nested dictionaries into one, whose keys are paths such as `"b/c"`."""
     if not isinstance(tree, nested):
         return {"": tree}
     parts = sorted(tree.items()) if isinstance(tree, dict) else enumerate(tree)
@@ -293,7 +293,7 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _kind(y_true: Any, y_pred: Any) -> str:
-    """Which form of accuracy or crossentropy labels and predictions call for."""
+    """Return which kind of accuracy or crossentropy fits labels and predictions."""
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if pred and pred[-1] == 1:
         return "binary"
@@ -303,13 +303,13 @@ def _kind(y_true: Any, y_pred: Any) -> str:
 
 
 def loss_kind(loss: Any) -> str:
-    """Which loss it is, by its function's name, however it came and is called."""
+    """Return the name of a loss's function, whatever the loss is called."""
     function = getattr(loss, "fn", None)
     return getattr(function, "__name__", "") or snake_case(type(loss).__name__)
 
 
 def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
-    """A loss object from what `compile` was given for one output."""
+    """Return the loss object for what `compile` was given for one output."""
     if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
         identifier = f"{_kind(y_true, y_pred)}_crossentropy"
     found = losses.get(identifier)
@@ -319,12 +319,12 @@ def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
 
 
 def _name_of(function: Any) -> str:
-    """How logs call a function: a lambda as Keras does, without the brackets."""
+    """Return a function's name in logs; a lambda's has no brackets, as in Keras."""
     return getattr(function, "__name__", type(function).__name__).strip("<>")
 
 
 def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
-    """A metric object from what `compile` was given for one output."""
+    """Return the metric object for what `compile` was given for one output."""
     name = identifier if isinstance(identifier, str) else None
     if name is not None and name.lower() in (*_ACCURACY, *_CROSSENTROPY):
         wanted = "accuracy" if name.lower() in _ACCURACY else "crossentropy"
@@ -338,7 +338,7 @@ def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
 
 
 def output_names_of(model: Any, y_pred: Any) -> list[str | None]:
-    """A name for each output: keys of a dictionary, or the names a graph gives."""
+    """Return a name for each output: keys of a dictionary, or names of a graph."""
     if isinstance(y_pred, dict):
         return list(_by_path(y_pred))
     names = getattr(model, "output_names", None)
@@ -356,7 +356,7 @@ def flatten_by_names(
     what: str,
     used: Sequence[bool] | None = None,
 ) -> list[Any]:
-    """Labels, weights or outputs as a flat list in the outputs' order.
+    """Return labels, weights or outputs as a flat list in the outputs' order.
 
     Args:
         tree: an array, or several in lists or dictionaries.

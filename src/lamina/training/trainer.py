@@ -1,4 +1,4 @@
-"""`compile`, `fit`, `evaluate`, `predict` and the steps they run: a mixin for Model."""
+"""`Trainer`: `compile`, `fit`, `evaluate` and `predict` of a model."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ import numpy as np
 from lamina import metrics as metrics_module
 from lamina import optimizers
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
-from lamina.core.masks import get_mask, set_mask
-from lamina.core.module import Module, known_keywords, overridable, signature
+from lamina.core.module import Module, known_keywords
 from lamina.core.registry import deserialize, serialize
-from lamina.core.scope import local
-from lamina.core.stateless import value_and_grad
 from lamina.core.tracebacks import filter_traceback
-from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
 from lamina.training import run
 from lamina.training.callbacks import History
 from lamina.training.engine import Engine, Engines
 from lamina.training.exclusive import exclusive
-from lamina.training.metrics_owner import MetricsOwner
+from lamina.training.model_steps import ModelSteps
+from lamina.training.options import EvaluateOptions, FitOptions, PredictOptions
 from lamina.training.plan import CompileArgs, Plan, flatten_by_names, output_names_of
+from lamina.training.session import FitSession
+from lamina.training.step import step_function
 
 __all__ = ["Trainer"]
 
 
-class Trainer(MetricsOwner):
-    """The part of a model that learns."""
+class Trainer(ModelSteps):
+    """Base of `Model` with the methods that train, evaluate and predict."""
 
-    optimizer: Any = None
     stop_training = False
     stop_evaluating = False
     stop_predicting = False
@@ -58,7 +56,7 @@ class Trainer(MetricsOwner):
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Choose how the model learns.
+        """Set the optimizer, the loss and the metrics.
 
         Args:
             optimizer: a name, an optimizer or an Optax transformation.
@@ -76,7 +74,7 @@ class Trainer(MetricsOwner):
             auto_scale_loss: whether a `mixed_float16` model gets a loss scale.
         """
         optimizer = optimizers.get(optimizer)
-        half = self.dtype_policy.name == "mixed_float16"  # type: ignore[attr-defined]
+        half = self.dtype_policy.name == "mixed_float16"
         scaled = isinstance(optimizer, optimizers.LossScaleOptimizer)
         if auto_scale_loss and half and optimizer is not None and not scaled:
             name = "loss_scale_optimizer"
@@ -95,11 +93,11 @@ class Trainer(MetricsOwner):
 
     @property
     def compiled(self) -> bool:
-        """Whether `compile` was called."""
+        """True if `compile` was called."""
         return self._compiled is not None
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """The arguments of `compile`, as a file holds them; `None` before it."""
+        """Return the arguments of `compile` as a file holds them; `None` before it."""
         if self._compiled is None:
             return None
         given = {"optimizer": self.optimizer, **self._compiled._asdict()}
@@ -114,16 +112,11 @@ class Trainer(MetricsOwner):
         """Compile with the arguments that `get_compile_config` returned."""
         self.compile(**{k: deserialize(v) for k, v in config.items()})
         if hasattr(self.optimizer, "build"):
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            self.optimizer.build(self.trainable_variables)
 
     def continue_from(self, steps: Any) -> None:
-        """Let random numbers go on as after so many steps of training."""
+        """Set the number of training steps that random numbers derive from."""
         self._steps_done = int(steps)
-
-    @property
-    def loss(self) -> Any:
-        """The loss that `compile` was given."""
-        return self._compiled.loss if self._compiled else None
 
     def _require_compiled(self, method: str) -> None:
         if self._compiled is None:
@@ -131,112 +124,6 @@ class Trainer(MetricsOwner):
                 f"Call `compile()` before `{method}()`, for example: "
                 "model.compile(optimizer='adam', loss='mse')."
             )
-
-    # One step
-
-    @overridable
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One step of training on one batch; override for a step of your own.
-
-        Runs inside the compiled loop: read and assign variables as usual, and take
-        gradients with `lamina.value_and_grad(function, variables)`. Keras's form for
-        JAX, `train_step(self, state, data)`, works too.
-
-        Args:
-            data: a batch, `(x, y, sample_weight)`.
-
-        Returns:
-            What to show as logs.
-        """
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        optimizer = self.optimizer
-        if optimizer is None:
-            raise StateError("There is no optimizer: pass one to `compile()`.")
-        scaled = isinstance(optimizer, optimizers.LossScaleOptimizer)
-
-        def loss_of_batch() -> Any:
-            y_pred = self(x, training=True)  # type: ignore[operator]
-            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=True)
-            masks = jax.tree.map(get_mask, y_pred)
-            return optimizer.scale_loss(loss), (loss, y_pred, masks)
-
-        variables = self.trainable_variables  # type: ignore[attr-defined]
-        # Scaled gradients may overflow; that step is skipped by the optimizer.
-        (_, (loss, y_pred, masks)), gradients = value_and_grad(
-            loss_of_batch, variables, has_aux=True, watch=not scaled
-        )
-        jax.tree.map(set_mask, y_pred, masks)
-        if scaled and local.state is not None:
-            local.state.watch(loss)
-        optimizer.apply(gradients, variables)
-        self._track_loss(loss, x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
-
-    @overridable
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """One step of evaluation on one batch; override for a step of your own."""
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)  # type: ignore[operator]
-        if self._has_loss():
-            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=False)
-            self._track_loss(loss, x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
-
-    @overridable
-    def predict_step(self, data: Any) -> Any:
-        """Outputs for one batch; override for a step of your own."""
-        x, _, _ = unpack_x_y_sample_weight(data)
-        return self(x, training=False)  # type: ignore[operator]
-
-    def _has_loss(self) -> bool:
-        return self.loss is not None or bool(self.losses)  # type: ignore[attr-defined]
-
-    def _track_loss(self, loss: Any, x: Any) -> None:
-        rows = jax.tree.leaves(x)[0].shape[0]
-        self._loss_tracker.update_state(loss, sample_weight=rows)
-
-    def _loss_of_batch(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool
-    ) -> Any:
-        """Call `compute_loss`; one that a user wrote may not take `training`."""
-        parts = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
-        parameters = signature(type(self).compute_loss).parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        if takes_any or "training" in parameters:
-            parts["training"] = training
-        return self.compute_loss(**parts)
-
-    @overridable
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The loss of one batch, penalties and `add_loss` included.
-
-        Raises:
-            StateError: neither `compile` nor a layer gives a loss.
-        """
-        extra = self.losses  # type: ignore[attr-defined]
-        loss: Any = None
-        if self._plan is not None:
-            names = self._plan.names
-            loss = self._plan.loss(
-                self._plan.labels(y),
-                flatten_by_names(y_pred, names, "y_pred"),
-                flatten_by_names(sample_weight, names, "sample_weight"),
-            )
-        for value in extra:
-            loss = value if loss is None else loss + value
-        if loss is None:
-            raise StateError(
-                "There is no loss to minimise: pass `loss=` to `compile()`, or call "
-                "`add_loss` in a layer. If a loss was given, pass labels `y` to `fit`."
-            )
-        return loss
 
     # Whole runs
 
@@ -303,12 +190,28 @@ class Trainer(MetricsOwner):
             DataError: the data is empty or its parts do not fit together.
         """
         self._require_compiled("fit")
-        return run.fit(
-            self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
-            validation_data, shuffle, class_weight, sample_weight, initial_epoch,
-            steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
-            seed, check_data, resume,
-        )  # fmt: skip
+        options = FitOptions(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            seed=seed,
+            check_data=check_data,
+            resume=resume,
+        )
+        return FitSession(self, options).run()
 
     @overload
     def evaluate(
@@ -337,7 +240,7 @@ class Trainer(MetricsOwner):
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss and metrics on data, in inference mode.
+        """Return the loss and metrics on data, in inference mode.
 
         Args:
             x: data, as for `fit`.
@@ -354,9 +257,16 @@ class Trainer(MetricsOwner):
             `metrics_names`, or a dictionary.
         """
         self._require_compiled("evaluate")
-        logs = run.evaluate(
-            self, x, y, batch_size, verbose, sample_weight, steps, callbacks
+        options = EvaluateOptions(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
         )
+        logs = run.evaluate(self, options)
         return logs if return_dict else self._in_order(logs)
 
     @known_keywords
@@ -368,7 +278,7 @@ class Trainer(MetricsOwner):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> np.ndarray | Any:
-        """Outputs for data, in inference mode, as NumPy arrays.
+        """Return outputs for data, in inference mode, as NumPy arrays.
 
         Args:
             x: data, as for `fit`; labels are not needed.
@@ -378,7 +288,14 @@ class Trainer(MetricsOwner):
             steps: batches, if not all of the data.
             callbacks: `Callback` objects.
         """
-        return run.predict(self, x, batch_size, verbose, steps, callbacks)
+        options = PredictOptions(
+            x=x,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+        )
+        return run.predict(self, options)
 
     @known_keywords
     @exclusive
@@ -390,12 +307,12 @@ class Trainer(MetricsOwner):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step of training on one batch; returns the metrics of this batch.
+        """Run one training step on one batch; returns the metrics of this batch.
 
-        The metrics start over with each call.
+        Metrics are reset by each call.
         """
         self._require_compiled("train_on_batch")
-        logs = run.on_batch(self, "train", x, y, sample_weight, class_weight)
+        logs = run.on_batch(self, "train", (x, y, sample_weight), class_weight)
         return logs if return_dict else self._in_order(logs)
 
     @known_keywords
@@ -407,18 +324,18 @@ class Trainer(MetricsOwner):
         sample_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step of evaluation on one batch; returns the metrics of this batch.
+        """Run one evaluation step on one batch; returns the metrics of this batch.
 
-        The metrics start over with each call.
+        Metrics are reset by each call.
         """
         self._require_compiled("test_on_batch")
-        logs = run.on_batch(self, "test", x, y, sample_weight)
+        logs = run.on_batch(self, "test", (x, y, sample_weight))
         return logs if return_dict else self._in_order(logs)
 
     @filter_traceback
     def predict_on_batch(self, x: Any) -> np.ndarray | Any:
-        """Outputs for one batch, as NumPy arrays."""
-        return run.predict_on_batch(self, x)
+        """Return outputs for one batch as NumPy arrays."""
+        return self.predict(x, batch_size=2**31 - 1, verbose=0)
 
     def _in_order(self, logs: dict[str, Any]) -> Any:
         values = [logs[n] for n in self._in_keras_order(logs)]
@@ -427,21 +344,21 @@ class Trainer(MetricsOwner):
     # Getting ready
 
     def _modules(self) -> list[Module]:
-        """Everything whose state a step may change."""
+        """Return the modules whose state a step may change."""
         optimizer = self.optimizer
         own = [optimizer] if isinstance(optimizer, Module) else []
         plan = [self._plan] if self._plan is not None else []
-        return [self, *own, self._loss_tracker, *plan]  # type: ignore[list-item]
+        return [self, *own, self._loss_tracker, *plan]
 
     def _make_ready(self, batch: Any) -> list[Any]:
-        """Build weights, losses, metrics and optimizer slots for such batches.
+        """Build weights, losses, metrics and slots for batches of these shapes.
 
         Returns:
             Shapes of the outputs, flat, in their order.
         """
         pred: list[Any] = []
-        # Without a `call`, steps of its own train it, as those of a GAN.
-        if self._has_call():  # type: ignore[attr-defined]
+        # A model without `call` has steps of its own, such as a GAN.
+        if self._has_call():
             x, y, _ = batch
             y_pred = self._output_specs(x)
             names = output_names_of(self, y_pred)
@@ -451,21 +368,20 @@ class Trainer(MetricsOwner):
             if self._plan is None and self._compiled is not None and y is not None:
                 self._plan = Plan(self._compiled, names, true, pred)
         if hasattr(self.optimizer, "build"):
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            self.optimizer.build(self.trainable_variables)
         return pred
 
+    def _has_call(self) -> bool:
+        """Return whether there is a computation from inputs to outputs."""
+        return True
+
     def _output_specs(self, x: Any) -> Any:
-        """Build the model for such inputs; returns its outputs' shapes."""
+        """Build the model for inputs of these shapes; returns its outputs' shapes."""
         spec = jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype.name), x)
-        if getattr(self, "_graph", None) is None:
-            self._build_for((spec,), {})  # type: ignore[attr-defined]
-        if getattr(self, "_graph", None) is not None:
-            self._graph.match(x)  # type: ignore[attr-defined]
-            return self.output  # type: ignore[attr-defined]
         shapes = tuple((t.shape, t.dtype) for t in symbolic_leaves(spec))
         known = self._engines.outputs.get(shapes)
         if known is None:
-            known = infer(self._call_arrays_star, (spec,), {})  # type: ignore[attr-defined]
+            known = infer(self._call_arrays_star, (spec,), {})
             self._engines.outputs[shapes] = known
         return known
 
@@ -480,10 +396,10 @@ class Trainer(MetricsOwner):
         name = f"{kind}_step"
         own = getattr(type(self), name) is getattr(Trainer, name)
         plain = type(self).compute_metrics is Trainer.compute_metrics
-        # Only a step of the user's own may return logs that the state can't tell.
+        # A user's step may return logs that are not a function of the state.
         results = self.get_metrics_result if own and plain else None
         return Engine(
-            run.step_function(self, name),
+            step_function(self, name),
             self._modules,
             self.reset_metrics,
             results,

@@ -332,7 +332,7 @@ def test_handlers_are_those_from_before_after_fit(tmp_path: Path) -> None:
 def test_a_process_ends_after_ctrl_c_while_a_program_compiles(tmp_path: Path) -> None:
     text = """
         import time
-        from lamina.core import executable
+        from lamina.runtime import executable
         def slow(lowered, wanted):
             print("ready", flush=True)
             time.sleep(60)

@@ -13,9 +13,8 @@ from jax import lax
 import lamina
 from lamina import callbacks, layers
 from lamina.runtime import executable
-from lamina.training import loop, program
-
-from .helpers import assert_same_bits, blobs, classifier, state_of
+from lamina.training import device_loop, loop, traced_step
+from tests.unit.training.helpers import assert_same_bits, blobs, classifier, state_of
 
 
 def trained(cut: Any = None, monkeypatch: Any = None, **fit: Any) -> Any:
@@ -132,8 +131,8 @@ def test_a_second_fit_traces_and_compiles_nothing(monkeypatch: Any) -> None:
     model, (x, y) = classifier(), blobs()
     model.fit(x, y, verbose=0, validation_split=0.2)
     count, traces = executable.compile_count(), []
-    trace = program._trace
-    monkeypatch.setattr(program, "_trace", lambda *a: traces.append(1) or trace(*a))
+    trace = traced_step._trace
+    monkeypatch.setattr(traced_step, "_trace", lambda *a: traces.append(1) or trace(*a))
     model.optimizer.learning_rate = 0.5
     model.layers[2].rate = 0.1
     model.fit(x, y, epochs=3, verbose=0, validation_split=0.2)
@@ -243,7 +242,7 @@ def test_what_was_finite_and_is_not(
     dtype: str, size: int, before: float, after: float, good: bool
 ) -> None:
     old, new = jnp.full(size, before, dtype), jnp.full(size, after, dtype)
-    assert bool(program._still_finite([new], [old])) is good
+    assert bool(device_loop._still_finite([new], [old])) is good
 
 
 def test_arrays_that_somebody_holds_outlive_training() -> None:

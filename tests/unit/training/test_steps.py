@@ -11,8 +11,7 @@ import pytest
 import lamina
 from lamina import layers
 from lamina.data.shuffle import permutation
-
-from .helpers import assert_same_bits, blobs, state_of
+from tests.unit.training.helpers import assert_same_bits, blobs, state_of
 
 
 class Plain(lamina.Model):

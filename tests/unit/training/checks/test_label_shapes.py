@@ -10,8 +10,8 @@ import pytest
 import lamina
 from lamina import callbacks, layers, losses
 from lamina.data.adapt import adapt
-from lamina.training import run
 from lamina.training.checks.monitors import check_monitors
+from lamina.training.prepare import prepare_model
 
 SPARSE = "sparse_categorical_crossentropy"
 BINARY = "binary_crossentropy"
@@ -94,7 +94,7 @@ def test_matching_labels_are_accepted(name: str) -> None:
     model = lamina.Sequential([layers.Input(shape), *stack])
     model.compile("sgd", loss)
     x, y = np.ones((8, *row), "float32"), np.ones((8, *label), "int32")
-    run.get_ready(model, adapt(x, y), check=True, to_train=True)
+    prepare_model(model, adapt(x, y), check=True, to_train=True)
 
 
 class Adds(callbacks.Callback):

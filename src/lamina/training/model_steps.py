@@ -1,0 +1,134 @@
+"""Training, evaluation and prediction steps of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from lamina import optimizers
+from lamina.core.masks import get_mask, set_mask
+from lamina.core.module import overridable, signature
+from lamina.core.scope import local
+from lamina.core.stateless import value_and_grad
+from lamina.data.adapt import unpack_x_y_sample_weight
+from lamina.errors import StateError
+from lamina.training.metrics_owner import MetricsOwner
+from lamina.training.plan import flatten_by_names
+
+__all__ = ["ModelSteps"]
+
+
+class ModelSteps(MetricsOwner):
+    """Base of `Trainer` with the steps on one batch, which users may override."""
+
+    optimizer: Any = None
+
+    @property
+    def loss(self) -> Any:
+        """The loss that `compile` was given."""
+        return self._compiled.loss if self._compiled else None
+
+    @overridable
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Train on one batch; override this for your own step.
+
+        Runs inside the compiled loop: read and assign variables as usual, and take
+        gradients with `lamina.value_and_grad(function, variables)`. Keras's form for
+        JAX, `train_step(self, state, data)`, works too.
+
+        Args:
+            data: a batch, `(x, y, sample_weight)`.
+
+        Returns:
+            What to show as logs.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        optimizer = self.optimizer
+        if optimizer is None:
+            raise StateError("There is no optimizer: pass one to `compile()`.")
+        scaled = isinstance(optimizer, optimizers.LossScaleOptimizer)
+
+        def loss_of_batch() -> Any:
+            y_pred = self(x, training=True)
+            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=True)
+            masks = jax.tree.map(get_mask, y_pred)
+            return optimizer.scale_loss(loss), (loss, y_pred, masks)
+
+        variables = self.trainable_variables
+        # Scaled gradients may overflow; that step is skipped by the optimizer.
+        (_, (loss, y_pred, masks)), gradients = value_and_grad(
+            loss_of_batch, variables, has_aux=True, watch=not scaled
+        )
+        jax.tree.map(set_mask, y_pred, masks)
+        if scaled and local.state is not None:
+            local.state.watch(loss)
+        optimizer.apply(gradients, variables)
+        self._track_loss(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    @overridable
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Evaluate on one batch; override this for your own step."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        if self._has_loss():
+            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=False)
+            self._track_loss(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    @overridable
+    def predict_step(self, data: Any) -> Any:
+        """Return outputs for one batch; override this for your own step."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)
+
+    def _has_loss(self) -> bool:
+        return self.loss is not None or bool(self.losses)
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        rows = jax.tree.leaves(x)[0].shape[0]
+        self._loss_tracker.update_state(loss, sample_weight=rows)
+
+    def _loss_of_batch(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool
+    ) -> Any:
+        """Call `compute_loss`, which in a user's class may lack `training`."""
+        parts = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
+        parameters = signature(type(self).compute_loss).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        if takes_any or "training" in parameters:
+            parts["training"] = training
+        return self.compute_loss(**parts)
+
+    @overridable
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of one batch, with penalties and the losses of `add_loss`.
+
+        Raises:
+            StateError: neither `compile` nor a layer gives a loss.
+        """
+        extra = self.losses
+        loss: Any = None
+        if self._plan is not None:
+            names = self._plan.names
+            loss = self._plan.loss(
+                self._plan.labels(y),
+                flatten_by_names(y_pred, names, "y_pred"),
+                flatten_by_names(sample_weight, names, "sample_weight"),
+            )
+        for value in extra:
+            loss = value if loss is None else loss + value
+        if loss is None:
+            raise StateError(
+                "There is no loss to minimise: pass `loss=` to `compile()`, or call "
+                "`add_loss` in a layer. If a loss was given, pass labels `y` to `fit`."
+            )
+        return loss
