@@ -137,7 +137,7 @@ class Model(Trainer):
 
     def _output_specs(self, x: Any) -> Any:
         if self._graph is None:
-            self._build_for((jax.tree.map(_symbol_of, x),), {})
+            self._build_for((jax.tree.map(_symbolic_like, x),), {})
         if self._graph is None:
             return super()._output_specs(x)
         self._graph.match(x)
