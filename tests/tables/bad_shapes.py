@@ -374,7 +374,7 @@ STACKS = (
     case(
         "convolution after Flatten",
         stacked(layers.Flatten(name="flat"), layers.Conv1D(2, 3)),
-        "Leave out layer 'flat' (Flatten)",
+        "Remove layer 'flat' (Flatten)",
     ),
     case(
         "recurrent after images",

@@ -277,7 +277,7 @@ class Model(Trainer):
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if type(self).build is Model.build and not self.built:
             # The current call creates the weights of the layers that it calls.
-            self._remember_build(**self._shapes_for_build(args, kwargs))
+            self._mark_built(**self._shapes_for_build(args, kwargs))
         super()._check_and_build(args, kwargs)
 
     @filter_traceback

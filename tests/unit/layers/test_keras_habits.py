@@ -76,7 +76,7 @@ class TwoInputs(layers.Layer):
 )
 def test_arguments_of_build_are_those_of_call(build):
     made = type("Made", (TwoInputs,), {"build": build})
-    with pytest.raises(ArgumentError, match="Each must be an argument of `call`"):
+    with pytest.raises(ArgumentError, match="name of an argument of `call`"):
         made()(ROWS, ROWS)
 
 

@@ -1,1 +1,1 @@
-"""`Layer`, and what every layer shares: weights, input specs, calls."""
+"""`Layer` and its parts: weights, input specs and call specs."""

@@ -1,4 +1,4 @@
-"""Attributes of layers that accept what the constructor's arguments accept."""
+"""Descriptors that convert the values of layer attributes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["ActivationAttribute"]
 
 
 class ActivationAttribute:
-    """An activation, which may be set by name, config or function at any time.
+    """Attribute that holds an activation, set by name, config or function.
 
-    `None` is `linear`, as in the constructor.
+    `None` sets `linear`, as in the constructor.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -1,4 +1,4 @@
-"""How a layer was first called, so that it can be called in the same way again."""
+"""`CallSpec`: the arguments of a layer's first call, as shapes and types."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from lamina.errors import FileFormatError
 
 __all__ = ["CallSpec"]
 
-# Each is traced by itself.
-_MOST_ARGUMENTS = 1000
+# Bounds the cost of a file's call spec: each argument is traced separately.
+_MAX_ARGUMENTS = 1000
 _PLAIN = (bool, int, float, str, type(None))
 
 
 class CallSpec:
-    """The arguments of a call, with a shape and a type for each array.
+    """The arguments of a call, with a symbolic tensor for each array.
 
-    The call tells what the shapes given to `build` don't: types, which argument an
-    array was, what stood beside the arrays. So a layer whose variables or sublayers
-    are made in its `call` is made again by another call.
+    Unlike the shapes of `build`, it includes types, argument names and non-array
+    arguments. Repeating the call recreates the variables and sublayers that a layer
+    creates in `call`.
 
     Args:
-        args: positional arguments, with symbolic tensors for arrays and `...` for what
-            is neither an array nor a plain value.
+        args: positional arguments, with symbolic tensors for arrays and `...` for
+            values that are neither arrays nor plain.
         kwargs: keyword arguments, likewise.
     """
 
@@ -38,41 +38,42 @@ class CallSpec:
 
     @classmethod
     def of(cls, args: Any, kwargs: Any) -> CallSpec:
-        """What is worth keeping of a call's arguments."""
+        """Create the spec of a call's arguments."""
         return cls(*jax.tree.map(_outline, (args, kwargs), is_leaf=_is_leaf))
 
     def repeat(self, layer: Any) -> None:
-        """Call a layer so, without computing anything."""
+        """Call a layer with these arguments in shape inference."""
         infer(layer, self.args, self.kwargs)
 
     def get_config(self) -> dict[str, Any] | None:
-        """The arguments as JSON can hold them, or `None` if it can't."""
+        """Return the arguments for JSON, or None if they cannot be encoded."""
         try:
             config = {
-                "args": [_encoded(v) for v in self.args],
-                "kwargs": {k: _encoded(v) for k, v in self.kwargs.items()},
+                "args": [_encode(v) for v in self.args],
+                "kwargs": {k: _encode(v) for k, v in self.kwargs.items()},
             }
         except TypeError:
             return None
         leaves = jax.tree.leaves((self.args, self.kwargs), is_leaf=_is_leaf)
-        return config if len(leaves) <= _MOST_ARGUMENTS else None
+        return config if len(leaves) <= _MAX_ARGUMENTS else None
 
     @classmethod
     def from_config(cls, config: Any) -> CallSpec:
-        """The call that `get_config` describes.
+        """Create the spec that `get_config` describes.
 
         Raises:
-            FileFormatError: it describes none, or arrays of absurd size.
+            FileFormatError: the config is not valid, or an array is too large.
         """
         try:
-            args = tuple(_decoded(v) for v in config["args"])
-            kwargs = {k: _decoded(v) for k, v in config["kwargs"].items()}
+            args = tuple(_decode(v) for v in config["args"])
+            kwargs = {k: _decode(v) for k, v in config["kwargs"].items()}
             call: CallSpec | None = cls(args, kwargs)
         except (AttributeError, KeyError, TypeError, ValueError):
             call = None
         if call is None or call.get_config() is None:
             raise FileFormatError(
-                "The file does not say in a known way how a layer was called."
+                "The file has a call spec of a layer that is not valid: it needs "
+                "'args', a list, and 'kwargs', a dictionary. Save the model again."
             )
         for tensor in symbolic_leaves((call.args, call.kwargs)):
             check_output("An argument of a layer", tensor.shape, tensor.dtype)
@@ -91,19 +92,19 @@ def _outline(value: Any) -> Any:
     return SymbolicTensor(value.shape, dtype) if is_array else ...
 
 
-def _encoded(value: Any) -> dict[str, Any]:
+def _encode(value: Any) -> dict[str, Any]:
     if isinstance(value, SymbolicTensor):
         return {"array": [list(value.shape), value.dtype]}
     if type(value) in (list, tuple):
-        return {type(value).__name__: [_encoded(v) for v in value]}
+        return {type(value).__name__: [_encode(v) for v in value]}
     if type(value) is dict and all(isinstance(k, str) for k in value):
-        return {"dict": {k: _encoded(v) for k, v in value.items()}}
+        return {"dict": {k: _encode(v) for k, v in value.items()}}
     if isinstance(value, _PLAIN):
         return {"value": value}
     raise TypeError
 
 
-def _decoded(config: dict[str, Any]) -> Any:
+def _decode(config: dict[str, Any]) -> Any:
     ((kind, content),) = config.items()
     if kind == "array":
         shape, dtype = content
@@ -111,10 +112,10 @@ def _decoded(config: dict[str, Any]) -> Any:
         if dtype in KNOWN_DTYPES and all(is_int(n) and n >= 0 for n in sizes):
             return SymbolicTensor(shape, dtype)
     if kind in ("list", "tuple"):
-        values = [_decoded(v) for v in content]
+        values = [_decode(v) for v in content]
         return values if kind == "list" else tuple(values)
     if kind == "dict":
-        return {k: _decoded(v) for k, v in content.items()}
+        return {k: _decode(v) for k, v in content.items()}
     if kind == "value" and isinstance(content, _PLAIN):
         return content
     raise ValueError

@@ -1,4 +1,4 @@
-"""`Layer`: a module with a `call`, weights made on first use, a place in a graph."""
+"""`Layer`: base class of layers, with lazy building, masks and symbolic calls."""
 
 from __future__ import annotations
 
@@ -55,22 +55,25 @@ _CHECKS = {"trainable": boolean}
 
 
 class Layer(WeightOwner):
-    """A step of a network: weights and a function of them.
+    """Base class of layers: weights, and a computation that uses them.
 
     Override `__init__` for the configuration, `build` for weights whose shape depends
-    on the input (or make them in `__init__`), and `call` for the computation. `call`
-    may take `training` and `mask`; both are filled in by the model.
+    on the input (or create them in `__init__`), and `call` for the computation. `call`
+    may have the arguments `training` and `mask`, which the model fills in.
 
     Args:
-        trainable: whether `fit` changes the weights.
+        trainable: whether `fit` updates the weights.
         dtype: an element type or a `DTypePolicy`; `None` for the global policy.
-        autocast: whether float inputs are cast to the compute type.
-        name: a unique name; made from the class's name when `None`.
-        activity_regularizer: a penalty on the output.
-        input_shape: the shape of one row, for the first layer of a `Sequential`.
-        batch_input_shape: the same with the batch in front.
-        batch_shape: another name for `batch_input_shape`.
-        input_dim: `input_shape=(input_dim,)`.
+        autocast: whether to cast float inputs to the compute type.
+        name: a unique name; derived from the name of the class when `None`.
+        activity_regularizer: penalty on the output.
+        input_shape: shape of one row, for the first layer of a `Sequential`.
+        batch_input_shape: `input_shape` with the batch axis.
+        batch_shape: another name of `batch_input_shape`.
+        input_dim: short for `input_shape=(input_dim,)`.
+
+    Shape:
+        As `call` defines it.
 
     Example:
         >>> class Scale(Layer):
@@ -124,24 +127,24 @@ class Layer(WeightOwner):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # A layer counts as built however its `build` came to run, also when a user
-        # calls it directly or a subclass forgets `super().build`.
+        # Every `build` marks the layer as built, even if a user calls it directly or
+        # a subclass does not call `super().build`.
         if "build" in vars(cls):
-            cls.build = _note_built(vars(cls)["build"])
+            cls.build = _wrap_build(vars(cls)["build"])
 
     @overridable
     def build(self, input_shape: Any) -> None:
-        """Make the weights for inputs of this shape; override as needed."""
-        self._remember_build(input_shape)
+        """Create the weights for inputs of a shape; override as needed."""
+        self._mark_built(input_shape)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        """The computation; every layer overrides it."""
+        """Compute the output; every layer overrides this method."""
         raise MissingMethodError(
             f"{type(self).__name__} has no `call` method. Define "
             "`def call(self, inputs): ...` in the class."
         )
 
-    def _remember_build(self, *shapes: Any, **named: Any) -> None:
+    def _mark_built(self, *shapes: Any, **named: Any) -> None:
         self.built = True
         if len(named) == 1 and not shapes:
             shapes, named = tuple(named.values()), {}
@@ -163,7 +166,7 @@ class Layer(WeightOwner):
         with call_scope(self.name, None):
             self._check_and_build(args, kwargs)
         outputs = record(self, args, kwargs, self._call_arrays_star)
-        self._call_losses = []  # those of shape inference have no values
+        self._call_losses = []  # losses of shape inference have no values
         self._nodes.append(symbolic_leaves(outputs)[0].node)
         return outputs
 
@@ -180,7 +183,7 @@ class Layer(WeightOwner):
             if cast == self.variable_dtype:
                 cast = None
             with autocast(cast):
-                outputs = self._call_noted(args, kwargs)
+                outputs = self._call_with_note(args, kwargs)
             if self.activity_regularizer is not None:
                 for leaf in jax.tree.leaves(outputs):
                     rows = max(leaf.shape[0], 1) if leaf.ndim else 1
@@ -190,7 +193,7 @@ class Layer(WeightOwner):
                 self._call_losses = scope.losses
         return outputs
 
-    def _call_noted(self, args: Any, kwargs: Any) -> Any:
+    def _call_with_note(self, args: Any, kwargs: Any) -> Any:
         try:
             return self.call(*args, **kwargs)
         except Exception as error:
@@ -230,8 +233,8 @@ class Layer(WeightOwner):
         training = kwargs.get("training")
         names = _call_names(type(self))
         if training is None and "training" in names:
-            place = names.index("training")
-            training = args[place] if place < len(args) else None
+            position = names.index("training")
+            training = args[position] if position < len(args) else None
         if training is None and local.call is not None:
             training = local.call.training
         if "training" in names and names.index("training") >= len(args):
@@ -240,7 +243,7 @@ class Layer(WeightOwner):
             else:
                 kwargs["training"] = training
         elif "training" not in names and not _takes_any(type(self)):
-            # A model is always told; what is inside it learns from the scope.
+            # `fit` always passes `training`; sublayers read it from the scope.
             kwargs.pop("training", None)
         return training
 
@@ -269,7 +272,7 @@ class Layer(WeightOwner):
 
     @overridable
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """The mask of the output: the input's own, if the layer supports masking."""
+        """Return the mask of the output: that of the input, if masks are supported."""
         return previous_mask if self.supports_masking else None
 
     # Building
@@ -279,15 +282,15 @@ class Layer(WeightOwner):
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if "_first_call" not in vars(self):
-            users = is_user_defined(type(self))  # lamina's own are built by shape
-            self._first_call = CallSpec.of(args, kwargs) if users else None
+            is_user = is_user_defined(type(self))  # lamina's layers build from shapes
+            self._first_call = CallSpec.of(args, kwargs) if is_user else None
         if self.input_spec is not None and args:
             check_inputs(self, self.input_spec, args[0])
-        remembers = self._has_build() or "_build_shapes" in vars(self)
-        if self.built and remembers:
+        has_shapes = self._has_build() or "_build_shapes" in vars(self)
+        if self.built and has_shapes:
             return
         shapes = self._shapes_for(type(self).build, args, kwargs)
-        # Weights belong to no program being traced and to no compute type.
+        # Weights have the variable type, not the compute type of an enclosing layer.
         with autocast(None):
             self.build(**shapes)
         self.built = True
@@ -295,7 +298,7 @@ class Layer(WeightOwner):
             check_inputs(self, self.input_spec, args[0])
 
     def _shapes_for(self, method: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-        """The shapes of a call's arguments, by the names that a method has for them."""
+        """Return the shapes of a call's arguments, by the parameters of a method."""
         names = list(signature(method).parameters)[1:]
         call_names = _call_names(type(self))
         given = dict(zip(call_names, args, strict=False)) | kwargs
@@ -308,17 +311,17 @@ class Layer(WeightOwner):
 
     def _check_shape_names(self, method: str, names: Sequence[str]) -> None:
         known = [f"{name}_shape" for name in _call_names(type(self))]
-        strange = [name for name in names if name not in known]
-        if strange and not _takes_any(type(self)):
+        unknown = [name for name in names if name not in known]
+        if unknown and not _takes_any(type(self)):
             raise ArgumentError(
-                f"{type(self).__name__}.{method} has several arguments, among them "
-                f"`{strange[0]}`. Each must be an argument of `call` with `_shape` at "
-                f"its end: {', '.join(known)}."
+                f"{type(self).__name__}.{method} has several arguments, including "
+                f"`{unknown[0]}`. Each must be the name of an argument of `call` with "
+                f"the suffix `_shape`: {', '.join(known)}."
             )
 
     @filter_traceback
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar, or several, to what training minimises; use inside `call`."""
+        """Add one or several scalars to the training loss; call it in `call`."""
         check_loss(self, loss)
         losses = self._call_losses if local.call is None else local.call.losses
         losses.extend(jax.tree.leaves(loss))
@@ -326,10 +329,10 @@ class Layer(WeightOwner):
     # Shapes and the graph
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Shape and type of the output for symbolic inputs.
+        """Return the shape and type of the output for symbolic inputs.
 
-        They follow from `compute_output_shape` where a user's class defines it, else
-        from what `call` does.
+        The shape is that of `compute_output_shape` if a user's class defines it, and
+        is otherwise inferred by tracing `call`.
         """
         if not is_user_defined(type(self), "compute_output_shape"):
             return infer(self._call_arrays_star, args, kwargs)
@@ -342,7 +345,7 @@ class Layer(WeightOwner):
     @filter_traceback
     @overridable
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output for inputs of a shape, `None` for what is unknown."""
+        """Return the shape of the output for inputs of a shape, None for any size."""
         inputs = jax.tree.map(
             lambda s: SymbolicTensor(s, self.compute_dtype),
             input_shape,
@@ -375,7 +378,7 @@ class Layer(WeightOwner):
     # Configuration
 
     def get_config(self) -> dict[str, Any]:
-        """Name, trainability, type and the constructor's arguments."""
+        """Return the name, trainability, type and the constructor's arguments."""
         known = accepted_names(type(self))
         config = {
             "name": self.name,
@@ -389,21 +392,21 @@ class Layer(WeightOwner):
             described = [n for n in described_names(type(self)) if n in known]
         elif layer_registry.objects.get(type(self).__name__) is type(self):
             described = list(given)
-        # The library's layers keep an argument in the attribute of its name, where
-        # a user may have replaced it since.
-        now = vars(self)
-        given |= {n: registry.serialize(now[n]) for n in described if n in now}
-        # What every layer takes is left out where it says nothing, as Keras does.
-        plain = signature(Layer.__init__).parameters
+        # lamina's layers store an argument in the attribute of the same name, which
+        # a user may have changed.
+        current = vars(self)
+        given |= {n: registry.serialize(current[n]) for n in described if n in current}
+        # As in Keras, common arguments with default values are omitted.
+        common = signature(Layer.__init__).parameters
         given = {
             k: v
             for k, v in given.items()
-            if k not in config and (k not in plain or v != plain[k].default)
+            if k not in config and (k not in common or v != common[k].default)
         }
         return {**given, **config}
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes the layer was built with."""
+        """Return the shapes that the layer was built with."""
         frozen = self.__dict__.get("_build_shapes")
         if frozen is None:
             return None
@@ -426,27 +429,27 @@ class Layer(WeightOwner):
 
 
 class _Frozen:
-    """Shapes kept out of the module's attributes that hold children."""
+    """Shapes that module traversal does not search for children."""
 
     def __init__(self, shapes: tuple[Any, ...], named: dict[str, Any]) -> None:
         self.shapes, self.named = shapes, named
 
 
-def _note_built(build: Callable[..., None]) -> Callable[..., None]:
+def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(build)
     def wrapped(self: Any, *shapes: Any, **named: Any) -> None:
-        # What is built in here gets a path below this layer's, whoever calls `build`.
+        # Sublayers get a path below this layer's, whoever calls `build`.
         inside = local.call is not None and local.call.path[-1:] == (self.name,)
         with nullcontext() if inside else call_scope(self.name, None), autocast(None):
             build(self, *shapes, **named)
-            _adopt(self)
-        self._remember_build(*shapes, **named)
+            _prefix_paths(self)
+        self._mark_built(*shapes, **named)
 
     return wrapped
 
 
-def _adopt(layer: Layer) -> None:
-    """Put layers that were built alone, as when a file is read, below this one."""
+def _prefix_paths(layer: Layer) -> None:
+    """Prefix the paths of sublayers that were built alone, as from a file."""
     prefix = "/".join(local.call.path) if local.call else layer.name
     for inner in layer.sublayers():
         for weight in inner.weights:
@@ -469,8 +472,8 @@ def _takes_any(cls: type[Layer]) -> bool:
 
 
 def _is_leaf(value: Any) -> bool:
-    known = value is None or isinstance(value, (SymbolicTensor, Variable))
-    return known or hasattr(value, "todense")
+    is_tensor = value is None or isinstance(value, (SymbolicTensor, Variable))
+    return is_tensor or hasattr(value, "todense")
 
 
 def is_shape(value: Any) -> bool:
@@ -480,7 +483,7 @@ def is_shape(value: Any) -> bool:
 
 
 def shapes_of(tree: Any) -> Any:
-    """The shapes of tensors in nested lists, tuples and dictionaries."""
+    """Return the shapes of tensors in nested lists, tuples and dictionaries."""
     return jax.tree.map(
         lambda t: tuple(t.shape if hasattr(t, "shape") else np.shape(t)),
         tree,

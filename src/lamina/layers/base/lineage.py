@@ -1,6 +1,6 @@
-"""The layers that lead to a symbolic tensor, and layers written as code, for messages.
+"""The history of symbolic tensors, and layers written as code, for messages.
 
-Nothing here imports a layer: what a layer is shows in its class's name and attributes.
+This module imports no layers: it identifies them by class name and attributes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lamina.core.module import Module, signature
 
 __all__ = ["as_code", "described", "origin", "previous_layer", "returns_last_step"]
 
-# Layers that work along the last axis or on each element, and leave all other axes.
+# Layers that act on the last axis or on each element, and preserve all other axes.
 _ELEMENTWISE = frozenset({
     "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization",
     "Dense", "Dropout", "ELU", "GaussianDropout", "GaussianNoise", "GroupNormalization",
@@ -20,17 +20,17 @@ _ELEMENTWISE = frozenset({
     "RMSNormalization", "ReLU", "Rescaling", "Softmax", "SpatialDropout1D",
     "SpatialDropout2D", "SpatialDropout3D", "TimeDistributed", "UnitNormalization",
 })  # fmt: skip
-_LONGEST_ARGUMENT = 40
+_MAX_ARGUMENT_LENGTH = 40
 
 
 def origin(tensor: Any) -> tuple[Any, Any]:
-    """Find the layer that gave a tensor its axes, the last one aside.
+    """Find the layer that determined the axes of a tensor, except the last one.
 
     Args:
-        tensor: a symbolic tensor, or anything else that has no history.
+        tensor: a symbolic tensor, or a value without history.
 
     Returns:
-        The layer and its output; `None` and the input where no layer did.
+        The layer and its output; `None` and the input if there is no such layer.
     """
     while getattr(tensor, "node", None) is not None:
         layer = tensor.node.operation
@@ -44,7 +44,7 @@ def origin(tensor: Any) -> tuple[Any, Any]:
 
 
 def _is_elementwise(tensor: SymbolicTensor) -> bool:
-    """Return whether the operation that made a tensor leaves all but the last axis."""
+    """Return whether the operation of a tensor preserves all axes but the last."""
     node = tensor.node
     if node is None:
         return False
@@ -54,28 +54,28 @@ def _is_elementwise(tensor: SymbolicTensor) -> bool:
 
 
 def previous_layer(tensor: Any) -> Any:
-    """Return the layer that made a tensor; `None` for inputs and arrays."""
+    """Return the layer that returned a tensor; None for inputs and arrays."""
     node = getattr(tensor, "node", None)
     layer = None if node is None else node.operation
     return layer if isinstance(layer, Module) else None
 
 
 def returns_last_step(layer: Any) -> bool:
-    """Return whether a layer is recurrent and drops the time axis."""
+    """Return whether a layer is recurrent and removes the time axis."""
     return getattr(layer, "return_sequences", None) is False
 
 
 def described(layer: Any) -> str:
-    """Name a layer and its class."""
+    """Return a layer's name and class for messages."""
     return f"layer {layer.name!r} ({type(layer).__name__})"
 
 
 def as_code(layer: Any, **changes: Any) -> str:
-    """Write the call that makes a layer, some arguments changed.
+    """Return the code that creates a layer, with some arguments changed.
 
     Args:
         layer: the layer.
-        **changes: new values; of a wrapper, those of the layer inside.
+        **changes: new values; for a wrapper, those of the wrapped layer.
 
     Example:
         >>> from lamina import layers
@@ -84,8 +84,8 @@ def as_code(layer: Any, **changes: Any) -> str:
     """
     given = layer.constructor_arguments()
     if isinstance(given.get("layer"), Module):
-        inside = as_code(given["layer"], **changes)
-        return f"layers.{type(layer).__name__}({inside})"
+        wrapped = as_code(given["layer"], **changes)
+        return f"layers.{type(layer).__name__}({wrapped})"
     given |= changes
     parts: list[str] = []
     for name, parameter in signature(type(layer).__init__).parameters.items():
@@ -93,6 +93,6 @@ def as_code(layer: Any, **changes: Any) -> str:
             continue
         value = getattr(given[name], "__name__", given[name])
         prefix = "" if parameter.default is parameter.empty else f"{name}="
-        if len(repr(value)) <= _LONGEST_ARGUMENT:
+        if len(repr(value)) <= _MAX_ARGUMENT_LENGTH:
             parts.append(f"{prefix}{value!r}")
     return f"layers.{type(layer).__name__}({', '.join(parts)})"

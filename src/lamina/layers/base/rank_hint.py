@@ -1,4 +1,4 @@
-"""The line that mends an input of a wrong rank."""
+"""Hints for inputs of the wrong rank."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _CHANNELS = (1, 3, 4)
 
 
 def rank_hint(spec: Any, tensor: Any) -> str:
-    """Say how an input comes to have the wrong number of axes.
+    """Return a hint on how to correct an input of the wrong rank.
 
     Args:
-        spec: what the layer needs, an `InputSpec`.
-        tensor: the array or symbolic tensor it got.
+        spec: the `InputSpec` of the layer.
+        tensor: the array or symbolic tensor that the layer received.
     """
     shape = tuple(tensor.shape)
     wanted = spec.ndim if spec.ndim is not None else spec.min_ndim
@@ -45,10 +45,10 @@ def _after_layer(tensor: Any, shape: tuple[int | None, ...], missing: int) -> st
         )
     before = f"It comes from {described(previous_layer(tensor))}."
     if missing > 0 and type(layer).__name__.startswith(_COLLAPSES):
-        return f"{before} Leave out {described(layer)}."
+        return f"{before} Remove {described(layer)}."
     if missing == -1 and None not in shape[1:]:
         merged = (-1, shape[-1]) if len(shape) > 3 else (-1,)
-        return f"{before} Put between them: layers.Reshape({merged})."
+        return f"{before} Insert layers.Reshape({merged}) between them."
     return before
 
 
@@ -76,5 +76,5 @@ def _of_array(spec: Any, shape: tuple[int | None, ...], missing: int) -> str:
             "The last axis, that of channels or features, is missing: `x[..., None]`."
         )
     if missing == -1 and 1 in shape[1:]:
-        return f"Drop the axis of size 1: `np.squeeze(x, {shape.index(1, 1)})`."
+        return f"Remove the axis of size 1: `np.squeeze(x, {shape.index(1, 1)})`."
     return ""

@@ -1,4 +1,4 @@
-"""What a layer accepts as input, and the words for what it got."""
+"""`InputSpec`, and checks of a layer's inputs and losses."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["InputSpec", "check_inputs", "check_loss", "describe_shapes"]
 
 
 class InputSpec:
-    """Rank, shape and type that a layer's input must have; `None` leaves a thing open.
+    """Requirements on rank, shape and type of a layer's input; `None` for any.
 
     Args:
         dtype: element type.
-        shape: full shape, the batch included, `None` for free dimensions.
+        shape: full shape with the batch axis, `None` for sizes that vary.
         ndim: exact rank.
         max_ndim: highest rank.
         min_ndim: lowest rank.
-        axes: size of some axes, such as `{-1: 784}`.
-        allow_last_axis_squeeze: whether a last axis of 1 may be missing or too much.
-        name: name of the input, where inputs come as a dictionary.
-        optional: whether the input may be left out.
+        axes: sizes of some axes, such as `{-1: 784}`.
+        allow_last_axis_squeeze: whether a last axis of size 1 may be added or removed.
+        name: name of the input in a dictionary of inputs.
+        optional: whether the input may be omitted.
 
     Example:
         >>> InputSpec(min_ndim=2, axes={-1: 784})
@@ -59,16 +59,16 @@ class InputSpec:
         return f"InputSpec({', '.join(f'{k}={v}' for k, v in parts.items())})"
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return dict(vars(self))
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> InputSpec:
-        """The spec that `get_config` describes."""
+        """Create the spec that `get_config` describes."""
         return cls(**config)
 
     def problem(self, shape: tuple[int | None, ...]) -> tuple[str, str] | None:
-        """What is wrong with a shape: what is needed, and a hint; `None` if nothing."""
+        """Return what a shape violates and a hint; None if it is valid."""
         rank = len(shape)
         if self.ndim is not None and rank != self.ndim:
             return f"an input of rank {self.ndim}", ""
@@ -78,9 +78,9 @@ class InputSpec:
             return f"an input of rank {self.min_ndim} at least", ""
         for axis, size in self.axes.items():
             if size is not None and shape[axis] not in (size, None):
-                place = "last axis" if axis in (-1, rank - 1) else f"axis {axis}"
-                return f"an input whose {place} has size {size}", (
-                    f"It was built for that size; this input has {shape[axis]} there."
+                name = "last axis" if axis in (-1, rank - 1) else f"axis {axis}"
+                return f"an input whose {name} has size {size}", (
+                    f"It was built for that size; this input has size {shape[axis]}."
                 )
         for wanted, got in zip(self.shape or (), shape, strict=False):
             if wanted is not None and got not in (wanted, None):
@@ -92,16 +92,16 @@ def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
     """Raise `ShapeError` if an input does not fit the layer's spec."""
     specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
     leaves = jax.tree.leaves(inputs, is_leaf=lambda t: hasattr(t, "node"))
-    who = f"Layer {layer.name!r} ({type(layer).__name__})"
-    strange = [leaf for leaf in leaves if not hasattr(leaf, "shape")]
-    if strange:
+    subject = f"Layer {layer.name!r} ({type(layer).__name__})"
+    invalid = [leaf for leaf in leaves if not hasattr(leaf, "shape")]
+    if invalid:
         raise ArgumentTypeError(
-            f"{who} takes arrays or symbolic tensors. Received: {strange[0]!r}. "
-            + _type_hint(strange[0])
+            f"{subject} takes arrays or symbolic tensors. Received: {invalid[0]!r}. "
+            + _type_hint(invalid[0])
         )
     if len(specs) != len(leaves):
         raise ArgumentError(
-            f"{who} takes {len(specs)} inputs, but got {len(leaves)}: "
+            f"{subject} takes {len(specs)} inputs, but got {len(leaves)}: "
             f"{describe_shapes(inputs)}."
         )
     for one, leaf in zip(specs, leaves, strict=True):
@@ -112,34 +112,33 @@ def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
         if problem is not None:
             needed, hint = problem
             hint = hint or rank_hint(one, leaf)
-            raise ShapeError(
-                f"{who} needs {needed}. It got one of shape {shape}. {hint}".rstrip()
-            )
+            message = f"{subject} needs {needed}. It got one of shape {shape}. {hint}"
+            raise ShapeError(message.rstrip())
 
 
 def check_loss(layer: Any, loss: Any) -> None:
-    """Raise for a loss that is a symbolic tensor: it would count nowhere.
+    """Check that a loss is not a symbolic tensor, which training cannot add.
 
     Raises:
-        ArgumentTypeError: it says how a layer adds such a loss.
+        ArgumentTypeError: the loss is a symbolic tensor.
     """
     if is_symbolic([loss]):
         raise ArgumentTypeError(
-            f"{type(layer).__name__} {layer.name!r}: `add_loss` takes numbers, and a "
-            "symbolic tensor has none. Add the loss in the `call` of a layer, and call "
-            "that layer on the tensor: `def call(self, x): "
+            f"{type(layer).__name__} {layer.name!r}: `add_loss` takes arrays, not "
+            "symbolic tensors. Add the loss in the `call` of a layer, and call that "
+            "layer on the tensor: `def call(self, x): "
             "self.add_loss(ops.mean(x)); return x`."
         )
 
 
 def _type_hint(value: Any) -> str:
     if callable(value):
-        return "Call that layer on an input first, and pass on what it returns."
-    return "Make an array of lists of numbers with `np.array(...)`."
+        return "Call that layer on an input first, and pass its output."
+    return "Convert lists of numbers with `np.array(...)`."
 
 
 def describe_shapes(tree: Any) -> str:
-    """The shapes and types in nested arguments, for messages."""
+    """Return the shapes and types in nested arguments, for messages."""
     leaves = jax.tree.leaves(tree, is_leaf=lambda t: hasattr(t, "node"))
     shown = [f"{tuple(t.shape)} {t.dtype}" for t in leaves if hasattr(t, "shape")]
     return ", ".join(shown[:4]) + (", ..." if len(shown) > 4 else "") or "no arrays"

@@ -1,4 +1,4 @@
-"""The weights of a layer and of all layers below it."""
+"""`WeightOwner`: the weights of a layer and of its sublayers."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from lamina.runtime.module_state import ModuleState
 __all__ = ["WeightOwner"]
 
 
-# What a layer is asked for first, if its class never called `super().__init__`.
+# Attributes that are missing if a class does not call `super().__init__`.
 _MADE_BY_INIT = ("autocast", "built", "dtype_policy", "name", "_nodes", "_trainable")
 
 
 class WeightOwner(Module):
-    """A module whose variables are weights, some of them trained; base of Layer."""
+    """Module with trainable and non-trainable weights; base class of `Layer`."""
 
     name: str
     dtype_policy: DTypePolicy
@@ -37,7 +37,6 @@ class WeightOwner(Module):
     __call__: Callable[..., Any]
 
     def __getattr__(self, name: str) -> Any:
-        # Asked only for what is not there.
         if "_call_losses" not in vars(self) and name in _MADE_BY_INIT:
             raise AttributeError(
                 f"{type(self).__name__}.__init__ must begin with "
@@ -50,17 +49,17 @@ class WeightOwner(Module):
 
     @property
     def dtype(self) -> str:
-        """The type variables are stored in."""
+        """The element type of the variables."""
         return self.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
-        """The type the layer computes in."""
+        """The element type of the computation."""
         return self._layer_policy().compute_dtype
 
     @property
     def variable_dtype(self) -> str:
-        """The type variables are stored in."""
+        """The element type of the variables."""
         return self._layer_policy().variable_dtype
 
     def _layer_policy(self) -> DTypePolicy:
@@ -69,20 +68,20 @@ class WeightOwner(Module):
 
     @property
     def path(self) -> str:
-        """Names of the layers that it was first called in, then its own: "a/b/c"."""
+        """The names of the enclosing layers in the first call and its own: "a/b/c"."""
         return vars(self).get("_path", self.name)
 
     def own_weights(self) -> list[Variable]:
-        """This layer's own weights, trainable ones first."""
+        """Return this layer's own weights, trainable ones first."""
         own = self.own_variables()
         return sorted(own, key=lambda v: not v.initially_trainable)
 
     def sublayers(self) -> list[WeightOwner]:
-        """The layers held directly by this one, each once."""
+        """Return the direct sublayers, each once."""
         return [m for m in self.children() if isinstance(m, WeightOwner)]
 
     def all_layers(self) -> Iterator[WeightOwner]:
-        """This layer and all layers below it, each once, parents first."""
+        """Yield this layer and all layers below it, each once, parents first."""
         seen: set[int] = set()
         stack: list[WeightOwner] = [self]
         while stack:
@@ -111,10 +110,10 @@ class WeightOwner(Module):
         return list(found.values())
 
     def _program_state(self) -> ModuleState:
-        """What compiled calls of this layer take besides data.
+        """Return the state that compiled calls of this layer take besides data.
 
-        The optimizer's hyperparameters are left out, so that compiling a model again
-        does not trace its calls again.
+        It excludes the optimizer's hyperparameters, so that compiling a model again
+        does not retrace its calls.
         """
         return ModuleState(self.all_layers(), self.variables)
 
@@ -171,7 +170,7 @@ class WeightOwner(Module):
         constraint: Any = None,
         name: str | None = None,
     ) -> Variable:
-        """Make a weight of this layer; see `add_weight`."""
+        """Create a weight of this layer; see `add_weight`."""
         return self.add_weight(
             shape, initializer, dtype, trainable=trainable, autocast=autocast,
             regularizer=regularizer, constraint=constraint, name=name,
@@ -193,24 +192,24 @@ class WeightOwner(Module):
         aggregation: str = "none",
         name: str | None = None,
     ) -> Variable:
-        """Make a weight of this layer.
+        """Create a weight of this layer.
 
         Args:
-            _shape: the same as `shape`, by position.
+            _shape: `shape` as a positional argument.
             initializer: a name, an object or a function of `(shape, dtype)`;
-                GlorotUniform for floats, zeros for the rest.
-            dtype: the layer's variable type by default.
-            shape: `()` by default.
-            trainable: whether `fit` changes it.
-            autocast: whether the compute type applies when it is read.
-            regularizer: a penalty added to the loss.
-            constraint: a projection applied after each update.
-            aggregation: kept for Keras's files.
-            name: the last part of its path.
+                GlorotUniform for floats and zeros for other types by default.
+            dtype: element type; that of the layer's variables by default.
+            shape: shape of the weight; `()` by default.
+            trainable: whether `fit` updates the weight.
+            autocast: whether reads cast the weight to the compute type.
+            regularizer: penalty added to the loss.
+            constraint: projection after each update.
+            aggregation: accepted for Keras files.
+            name: last part of the weight's path.
 
         Raises:
-            ArgumentError: the shape is given twice, or a name takes its place.
-            ShapeError: a size is not known yet.
+            ArgumentError: the shape is given twice, or is a string.
+            ShapeError: a size is unknown.
         """
         sizes = self._weight_shape(_shape, shape)
         dtype = dtype or self.variable_dtype
@@ -229,32 +228,31 @@ class WeightOwner(Module):
         return variable
 
     def _weight_shape(self, first: Any, shape: Any) -> list[int]:
-        who = f"Layer {self.name!r} ({type(self).__name__})"
+        subject = f"Layer {self.name!r} ({type(self).__name__})"
         if isinstance(first, str):
             raise ArgumentError(
-                f"{who}: the first argument of `add_weight` is the shape. Received: "
-                f"{first!r}. Give a name as a keyword argument: "
+                f"{subject}: the first argument of `add_weight` is the shape. "
+                f"Received: {first!r}. Pass a name as a keyword argument: "
                 f"`add_weight(shape=..., name={first!r})`."
             )
         if first is not None and shape is not None:
             raise ArgumentError(
-                f"{who}: `add_weight` got its shape twice, by position, {first}, and "
-                f"as a keyword argument, {shape}. Give one of them."
+                f"{subject}: `add_weight` got its shape twice, by position, {first}, "
+                f"and as a keyword argument, {shape}. Give one of them."
             )
         shape = shape if first is None else first
         shape = () if shape is None else (shape,) if isinstance(shape, int) else shape
         sizes = [n for n in shape if n is not None]
         if len(sizes) < len(shape):
             raise ShapeError(
-                f"{who} needs a weight of shape "
-                f"{tuple(shape)}, but the dimension shown as None is not known yet. "
-                "Give the model's input a shape with that dimension, as in "
-                "`Input(shape=(..., 3))`."
+                f"{subject} needs a weight of shape {tuple(shape)}, but the dimension "
+                "shown as None is unknown. Give the model's input a shape with that "
+                "dimension, as in `Input(shape=(..., 3))`."
             )
         return sizes
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in the order of `weights`."""
+        """Return copies of all weights, in the order of `weights`."""
         return [np.array(value) for value in snapshot(self.weights)]
 
     @filter_traceback
@@ -263,7 +261,7 @@ class WeightOwner(Module):
 
         Raises:
             ArgumentError: there are more or fewer arrays than weights.
-            ShapeError: an array has another shape than its weight.
+            ShapeError: the shape of an array differs from that of its weight.
         """
         own = self.weights
         if len(own) != len(weights):
@@ -277,10 +275,10 @@ class WeightOwner(Module):
 
     @filter_traceback
     def count_params(self) -> int:
-        """The number of weights' elements.
+        """Return the number of elements of all weights.
 
         Raises:
-            StateError: the layer has no weights yet because its input is not known.
+            StateError: the layer is not built.
         """
         if not self.built:
             raise StateError(
@@ -291,15 +289,15 @@ class WeightOwner(Module):
 
     @property
     def losses(self) -> list[Any]:
-        """Penalties on weights, and what the last call added with `add_loss`."""
+        """The penalties on weights, and the losses that the last call added."""
         added = self._call_losses
         if not is_tracing():
-            # Those of a function that the user traced ended with it.
+            # Losses of a function that the user traced are not valid outside it.
             added = without_tracers(added)
         return [*added, *self.weight_penalties()]
 
     def weight_penalties(self) -> list[Any]:
-        """What the regularizers of trainable weights give."""
+        """Return the penalties of the trainable weights' regularizers."""
         weights = [v for v in self.trainable_variables if v.regularizer is not None]
         return [v.regularizer(v.value) for v in weights if v.regularizer is not None]
 
@@ -314,8 +312,8 @@ class WeightOwner(Module):
         """Call the layer as a pure function of its variables' values.
 
         Returns:
-            The outputs and the non-trainable variables' values afterwards; with
-            `return_losses`, the list of losses as a third.
+            The outputs and the new values of the non-trainable variables; with
+            `return_losses`, also the list of losses.
         """
         trainable, rest = self.trainable_variables, self.non_trainable_variables
         values = [*trainable_variables, *non_trainable_variables]
@@ -331,17 +329,17 @@ class WeightOwner(Module):
         return (outputs[0], after, outputs[1]) if return_losses else (outputs, after)
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
-        """Put this layer's own weights into a file's group, by position."""
+        """Store this layer's own weights in a file's group, by position."""
         for i, variable in enumerate(self.own_weights()):
             store[str(i)] = variable
 
     def load_own_variables(self, store: Any) -> None:
-        """Take this layer's own weights from a file's group."""
+        """Load this layer's own weights from a file's group."""
         own = self.own_weights()
         if len(store) != len(own):
             raise ArgumentError(
-                f"Layer {self.name!r} has {len(own)} weights, the file has "
-                f"{len(store)} for it."
+                f"Layer {self.name!r} has {len(own)} weights, but the file has "
+                f"{len(store)} for it. Create the layer as it was when saved."
             )
         for i, variable in enumerate(own):
             variable.assign(np.asarray(store[str(i)]))
