@@ -1,21 +1,22 @@
-"""Every layer, inside a model, survives a file."""
+"""Saving and loading a model restores every layer."""
 
 from __future__ import annotations
 
 import pytest
 
 import lamina
+from lamina.errors import FileFormatError
 from tests.laws.close import assert_close, assert_trees_close, program
 from tests.oracles.observe import draw_weights, placeholders
 from tests.tables.cases import named
 from tests.tables.layers import LAYERS
 
-# Called with a second array: a cell's states, or the value that a query looks at.
+# Exclude layers called with a second array: cell states, or the value of attention.
 CASES = [case for case in LAYERS if not {"states", "value"} & {*case.call}]
 
 
 @pytest.mark.parametrize("case", named(CASES, without={"code"}))
-def test_layer_survives_a_file(case, tmp_path):
+def test_layer_is_restored_from_file(case, tmp_path):
     layer = case.make(lamina)
     case.prepare(layer)
     batch = case.inputs[0].shape[0] if "remembers" in case.traits else None
@@ -36,9 +37,9 @@ def test_layer_survives_a_file(case, tmp_path):
 @pytest.mark.parametrize(
     "case", named(case for case in LAYERS if "code" in case.traits)
 )
-def test_code_comes_from_the_caller(case, tmp_path):
+def test_function_code_is_not_loaded_from_a_file(case, tmp_path):
     x = placeholders(lamina, case, None)
     model = lamina.Model(x, case.make(lamina)(x))
     model.save(tmp_path / "model.keras")
-    with pytest.raises(lamina.errors.LaminaError):
+    with pytest.raises(FileFormatError, match="never runs code"):
         lamina.models.load_model(tmp_path / "model.keras")

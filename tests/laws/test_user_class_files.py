@@ -1,4 +1,4 @@
-"""Classes of a user's own come back from files, whatever way they make variables."""
+"""User-defined classes are restored from files, however they create variables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
 
 def trained(case):
-    """A model after a few steps."""
+    """Return a model after a few training steps."""
     model = case.make(lamina)
     model.compile(**case.compile)
     model.fit(case.x, TARGETS, epochs=2, **STEPS)
@@ -26,13 +26,13 @@ def trained(case):
 
 
 def in_another_process(case):
-    """Register the classes again, and let names start over."""
+    """Register the classes again and reset automatic names, as in a new process."""
     case.make(lamina)
     reset_names()
 
 
 def variables(model):
-    """All variables of a model and its optimizers, by what they are called."""
+    """Return all variables of a model and its optimizers by name."""
     found = {f"{i} {v.path}": v for i, v in enumerate(model.variables)}
     for name in ("optimizer", "maker_optimizer", "judge_optimizer"):
         own = getattr(getattr(model, name, None), "variables", ())
@@ -51,7 +51,7 @@ def assert_same_variables(model, twin):
 
 
 @pytest.mark.parametrize("case", named(OWN))
-def test_a_model_of_ones_own_comes_back_and_trains_on(case, tmp_path):
+def test_user_defined_model_is_restored_and_resumes(case, tmp_path):
     model = trained(case)
     model.save(tmp_path / "model.keras")
     in_another_process(case)
@@ -70,7 +70,7 @@ def test_a_model_of_ones_own_comes_back_and_trains_on(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", named(OWN))
-def test_a_file_of_a_loaded_model_is_as_good(case, tmp_path):
+def test_loaded_model_can_be_saved_again(case, tmp_path):
     trained(case).save(tmp_path / "first.keras")
     in_another_process(case)
     model = lamina.models.load_model(tmp_path / "first.keras")
@@ -102,7 +102,7 @@ def test_the_file_records_each_variable(case, tmp_path):
     recorded = sorted(
         (r["path"], tuple(r["shape"]), r["dtype"])
         for r in records.values()
-        if "trainable" in r  # other state is recorded by its place
+        if "trainable" in r  # Other state is recorded by location.
     )
     wanted = {id(v): v for v in variables(model).values()}
     assert recorded == sorted((v.path, v.shape, v.dtype) for v in wanted.values())

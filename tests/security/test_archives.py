@@ -190,7 +190,7 @@ def test_together_members_are_no_larger_than_memory(tmp_path):
         lamina.models.load_model(path)
 
 
-def test_a_changed_byte_is_noticed(tmp_path):
+def test_changed_byte_is_detected(tmp_path):
     """By the SHA-256 of each member that lamina notes, by the CRC in other files."""
     path = tmp_path / "model.keras"
     small_model().save(path)
@@ -209,7 +209,7 @@ def test_a_changed_byte_is_noticed(tmp_path):
         lamina.models.load_model(path)
 
 
-def test_a_mended_crc_does_not_hide_a_change(tmp_path):
+def test_corrected_crc_does_not_hide_a_change(tmp_path):
     """The checksums in `metadata.json` are compared too."""
     path = tmp_path / "model.keras"
     config = good_members()["config.json"].replace(b'"relu"', b'"tanh"')
@@ -255,7 +255,7 @@ NO_PATHS = [
 
 
 @pytest.mark.parametrize("path", NO_PATHS, ids=lambda p: repr(p)[:15])
-def test_what_is_no_path_of_a_file_is_said_to_be_none(path):
+def test_invalid_path_raises(path):
     with refused("must be a string or|No such file|is a folder"):
         lamina.models.load_model(path)
     with refused("must be a string or|No such file|is a folder"):

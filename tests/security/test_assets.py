@@ -110,7 +110,7 @@ def test_for_lamina_s_own_classes_nothing_is_unpacked(tmp_path):
         lamina.models.load_model(path)
 
 
-def test_a_full_disk_is_noticed_before_unpacking(tmp_path, temporary, monkeypatch):
+def test_full_disk_is_detected_before_unpacking(tmp_path, temporary, monkeypatch):
     from lamina.saving import assets
 
     path = tmp_path / "good.keras"

@@ -71,7 +71,7 @@ def test_neither_makes_objects(row, tmp_path):
 
 
 @pytest.mark.parametrize("row", named(test_archives.ROWS))
-def test_neither_reads_on(row, tmp_path):
+def test_neither_reads_hostile_archives(row, tmp_path):
     path = tmp_path / "harm.keras"
     path.write_bytes(row.make())
     reason = f"{row.reason}|not a model file"
@@ -120,7 +120,7 @@ ODD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_is_shown_is_short_and_plain(name, tmp_path, capsys):
+def test_output_is_short_and_printable(name, tmp_path, capsys):
     path = keras_file(tmp_path / "odd.keras", ODD[name])
     found = inspection_text(inspect_file(path))
     assert len(found) < 3 * MOST_LINES
@@ -138,7 +138,7 @@ def test_inspecting_takes_little_memory(tmp_path):
         assert len(inspection_text(inspect_file(path))) < 10**6
 
 
-def test_the_command_says_why_and_fails(tmp_path, capsys):
+def test_command_prints_error_and_fails(tmp_path, capsys):
     path = keras_file(tmp_path / "harm.keras", model_of(test_configs.ROWS[0].config))
     assert cli.main(["convert", str(path), str(tmp_path / "out.keras")]) == 1
     assert "never runs code" in capsys.readouterr().err

@@ -207,7 +207,7 @@ def test_a_hostile_archive_is_refused_whole(row, tmp_path):
     ]
 
 
-def test_names_are_judged_by_the_folder_they_go_to(tmp_path, monkeypatch):
+def test_names_are_checked_against_target_folder(tmp_path, monkeypatch):
     """GHSA-hqp4-2352-xf5r: inside the folder of the process is not inside."""
     monkeypatch.chdir("/")
     with refused(OUT, folder=tmp_path / "cache"):

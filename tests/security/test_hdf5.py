@@ -285,7 +285,7 @@ def test_state_of_an_optimizer_is_held_to_the_models_shapes(tmp_path):
         lamina.models.load_model(path)
 
 
-def test_a_file_cut_short_while_it_is_read_is_an_error(tmp_path):
+def test_file_truncated_while_read_raises(tmp_path):
     """A mapped file would end the process."""
     path = tmp_path / "model.weights.h5"
     path.write_bytes(good_weights())

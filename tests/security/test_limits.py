@@ -284,7 +284,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("name", SLOW, ids=lambda name: f"integers:{name}_in_time")
-def test_what_is_within_bounds_takes_no_time(name):
+def test_config_within_limits_is_fast(name):
     started = time.monotonic()
     with harmless():
         saving.deserialize_keras_object(SLOW[name])
@@ -351,7 +351,7 @@ def test_a_config_that_contains_itself_is_refused():
         layers.Lambda,
     ],
 )
-def test_what_is_no_config_is_an_error_of_laminas(cls, config):
+def test_invalid_config_raises_lamina_error(cls, config):
     if config == {} and cls not in (layers.Dense, layers.Bidirectional, layers.Lambda):
         return
     with refused("."):

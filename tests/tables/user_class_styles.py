@@ -1,4 +1,4 @@
-"""Classes that say themselves how they are saved and compiled; see `own.py`."""
+"""User-defined classes with custom saving and compiling; see `user_classes.py`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 
 def own(k):
-    """Decorator for a class that files may name."""
+    """Return a decorator that registers a class for files."""
     return k.saving.register_keras_serializable("own")
 
 
 def adversarial(k):
     @own(k)
     class Adversarial(k.Model):
-        """A model with two optimizers, each for a part of the weights."""
+        """Model with two optimizers, each for a part of the weights."""
 
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -43,14 +43,14 @@ def adversarial(k):
             def judged():
                 return k.ops.mean((self.judge(self.maker(x)) - self.judge(y)) ** 2)
 
-            loss, slopes = k.value_and_grad(judged, self.judge.trainable_variables)
-            self.judge_optimizer.apply(slopes, self.judge.trainable_variables)
+            loss, gradients = k.value_and_grad(judged, self.judge.trainable_variables)
+            self.judge_optimizer.apply(gradients, self.judge.trainable_variables)
 
             def made():
                 return k.ops.mean((self.maker(x) - y) ** 2) + judged()
 
-            total, slopes = k.value_and_grad(made, self.maker.trainable_variables)
-            self.maker_optimizer.apply(slopes, self.maker.trainable_variables)
+            total, gradients = k.value_and_grad(made, self.maker.trainable_variables)
+            self.maker_optimizer.apply(gradients, self.maker.trainable_variables)
             return {"loss": total, "judged": loss}
 
     return Adversarial()
@@ -59,7 +59,7 @@ def adversarial(k):
 def hooked(k):
     @own(k)
     class Hooked(k.layers.Layer):
-        """State in files, in arrays under names of its own, and beside `build`."""
+        """Layer with custom assets, variable keys and build config."""
 
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -107,7 +107,7 @@ def hooks(k):
 
     @own(k)
     class WithNotes(k.Model):
-        """A model with a file of its own, and a say in how it is compiled."""
+        """Model with custom assets and a custom compile config."""
 
         def __init__(self, **kwargs):
             super().__init__(**kwargs)

@@ -22,7 +22,7 @@ ARRAYS = {
 
 @pytest.mark.parametrize("name", ARRAYS)
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_what_numpy_writes_is_read(save, name, tmp_path):
+def test_array_of_numpy_is_read(save, name, tmp_path):
     save(tmp_path / "a.npz", **ARRAYS)
     (found,) = read_arrays(str(tmp_path / "a.npz"), name)
     assert found.dtype == ARRAYS[name].dtype and found.shape == ARRAYS[name].shape
@@ -31,7 +31,7 @@ def test_what_numpy_writes_is_read(save, name, tmp_path):
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
-def test_both_forms_of_the_header_are_read(version, tmp_path):
+def test_both_header_versions_are_read(version, tmp_path):
     stream = io.BytesIO()
     np.lib.format.write_array(stream, ARRAYS["matrix"], version)
     path = tmp_path / "a.npz"
@@ -39,7 +39,7 @@ def test_both_forms_of_the_header_are_read(version, tmp_path):
     np.testing.assert_array_equal(read_arrays(str(path), "a")[0], ARRAYS["matrix"])
 
 
-def test_sizes_as_python_2_wrote_them_are_read(tmp_path):
+def test_python_2_shapes_are_read(tmp_path):
     header = b"{'descr': '<i4', 'fortran_order': False, 'shape': (2L, 3L), }"
     header += b" " * (-len(header) - 11 & 63) + b"\n"
     start = b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little")
@@ -56,7 +56,7 @@ def test_sizes_as_python_2_wrote_them_are_read(tmp_path):
         (b"\x93NUMPY\1\0\x0a\0{'descr': 1", "valid NumPy header"),
     ],
 )
-def test_what_is_no_array_is_said_to_be_none(data, reason, tmp_path):
+def test_invalid_array_raises(data, reason, tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(zipped(("a.npy", data)))
     with pytest.raises(FileFormatError, match=reason):

@@ -168,7 +168,7 @@ def by_label(x, y) -> dict[int, list[int]]:
     return {int(label): list(text) for text, label in zip(x, y, strict=True)}
 
 
-def test_imdb_marks_the_start_and_shifts_the_numbers(internet, monkeypatch):
+def test_imdb_marks_the_start_and_shifts_indices(internet, monkeypatch):
     train = ragged([1, 2, 3], [4], [5, 6])
     serve_imdb(internet, monkeypatch, train, ragged([7, 8], [9]))
     (x_train, y_train), (x_test, y_test) = imdb.load_data()
@@ -199,7 +199,7 @@ def test_imdb_shuffles_as_keras_does(internet, monkeypatch):
     ],
     ids=["rare", "dropped", "frequent", "no start", "no shift"],
 )
-def test_imdb_cuts_the_vocabulary(internet, monkeypatch, options, expected):
+def test_imdb_limits_the_vocabulary(internet, monkeypatch, options, expected):
     serve_imdb(internet, monkeypatch, ragged([1, 2, 3, 4]), ragged([1, 2, 3, 4]))
     (x_train, _), (x_test, _) = imdb.load_data(**options)
     assert x_train[0] == x_test[0] == expected

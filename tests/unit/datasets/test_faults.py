@@ -101,7 +101,7 @@ def test_a_fault_of_the_server_is_a_download_error(server, tmp_path, fault):
     assert files_in(tmp_path) == []
 
 
-def test_a_server_that_does_not_answer_is_left(server, tmp_path):
+def test_unresponsive_server_times_out(server, tmp_path):
     server.waits = True
     for reply in (b"", answer("Content-Length: 1000")):
         server.reply = reply
@@ -150,7 +150,7 @@ def test_a_redirect_never_leaves_https(before, after, is_followed):
             redirects.redirect_request(*arguments)
 
 
-def test_replies_damaged_at_random_end_in_a_file_or_a_sentence(server, tmp_path):
+def test_random_damage_to_replies_gives_file_or_error(server, tmp_path):
     generator = random.Random(0)
     good = [redirect("http://127.0.0.1:1/b"), answer("Content-Length: 7"),
             answer(CHUNKED, body=b"7\r\ncontent\r\n0\r\n\r\n")]  # fmt: skip

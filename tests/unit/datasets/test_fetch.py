@@ -70,7 +70,7 @@ def test_a_damaged_file_in_the_cache_is_replaced(web):
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
-def test_both_hashes_are_told_apart_by_length(web, algorithm):
+def test_hash_algorithm_is_detected_by_length(web, algorithm):
     web.put("a", b"content")
     digest = hashlib.new(algorithm, b"content").hexdigest().upper()
     assert get_file(origin=web.address + "a", file_hash=digest)
@@ -84,13 +84,13 @@ def test_a_wrong_hash_leaves_nothing_behind(web, tmp_path, length):
     assert everything_below(tmp_path / "cache") == set()
 
 
-def test_a_download_that_breaks_off_leaves_nothing_behind(web, tmp_path):
+def test_interrupted_download_leaves_nothing_behind(web, tmp_path):
     with pytest.raises(DownloadError, match="after 9 of 1,000 bytes"):
         get_file(origin=web.address + "cut-short")
     assert everything_below(tmp_path / "cache") == set()
 
 
-def test_an_address_that_fails_is_named_with_the_way_out(web, tmp_path):
+def test_download_error_names_address_and_solution(web, tmp_path):
     with pytest.raises(DownloadError) as caught:
         get_file(origin=web.address + "nowhere.npz")
     assert "404" in str(caught.value)
@@ -127,7 +127,7 @@ def test_bad_arguments(web, arguments):
     assert web.requests == []
 
 
-def test_a_file_of_this_machine_is_copied(tmp_path, monkeypatch):
+def test_local_file_is_copied(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = tmp_path / "my cars.csv"
     source.write_bytes(b"1,2\n")
@@ -149,7 +149,7 @@ CACHES = {"file": "file", "below a file": "file/below", "NUL": "a\0b", "number":
 
 
 @pytest.mark.parametrize("kind", CACHES)
-def test_a_cache_that_cannot_be_written_is_named(web, tmp_path, kind):
+def test_unwritable_cache_raises_save_error(web, tmp_path, kind):
     (tmp_path / "file").write_bytes(b"")
     place = CACHES[kind]
     folder = tmp_path / place if isinstance(place, str) else place
@@ -157,7 +157,7 @@ def test_a_cache_that_cannot_be_written_is_named(web, tmp_path, kind):
         get_file(origin=web.address + "a", cache_dir=folder)
 
 
-def test_a_full_disk_is_named(web, monkeypatch):
+def test_full_disk_raises_save_error(web, monkeypatch):
     web.put("a", b"content")
 
     def copy(*_):
@@ -206,7 +206,7 @@ def link(kind: bytes, target: str) -> tarfile.TarInfo:
     ],
     ids=["up", "inside up", "root", "backslash", "drive", "symlink", "link", "device"],
 )
-def test_a_tar_that_reaches_out_is_refused_whole(web, tmp_path, member):
+def test_tar_with_escaping_member_is_refused(web, tmp_path, member):
     web.put("pack.tar.gz", tar_of(("first", b"good"), (member, b"")))
     with pytest.raises(FileFormatError, match="not unpacked"):
         get_file(origin=web.address + "pack.tar.gz", extract=True)
@@ -214,14 +214,14 @@ def test_a_tar_that_reaches_out_is_refused_whole(web, tmp_path, member):
     assert not list(tmp_path.rglob("outside"))
 
 
-def test_a_zip_that_reaches_out_is_refused_whole(web, tmp_path):
+def test_zip_with_escaping_member_is_refused(web, tmp_path):
     web.put("pack.zip", zip_of(first=b"good", **{"..__outside": b"bad"}))
     with pytest.raises(FileFormatError, match="leads out of the folder"):
         get_file(origin=web.address + "pack.zip", extract=True)
     assert everything_below(tmp_path / "cache") == {"pack.zip_archive"}
 
 
-def test_a_file_that_is_no_archive_is_said_to_be_none(web):
+def test_file_that_is_not_an_archive_raises(web):
     web.put("pack.zip", b"not a zip")
     with pytest.raises(FileFormatError, match="not an archive"):
         get_file(origin=web.address + "pack.zip", extract=True)

@@ -41,7 +41,7 @@ def read(data: bytes) -> Group:
 
 
 @given(FILES)
-def test_what_is_written_is_read_by_both(groups):
+def test_written_file_is_read_by_lamina_and_h5py(groups):
     data = written(groups)
     own = dict(read(data).datasets())
     with h5py.File(io.BytesIO(data)) as theirs:
@@ -56,7 +56,7 @@ def test_what_is_written_is_read_by_both(groups):
 
 @pytest.mark.parametrize("kind", [*TYPES, ">f4", ">i8"])
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3, 4)])
-def test_what_h5py_writes_is_read(kind, shape):
+def test_file_of_h5py_is_read(kind, shape):
     array = np.arange(np.prod(shape)).reshape(shape).astype(kind)
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -123,7 +123,7 @@ def test_bfloat16_is_written_as_keras_does():
 @pytest.mark.parametrize(
     "array", [np.zeros(2, "c8"), np.array(["a"]), np.zeros(2, "O")]
 )
-def test_types_that_files_have_no_place_for(array):
+def test_unsupported_dtype_raises(array):
     with pytest.raises(ArgumentError, match="cannot be written"):
         HDF5File({"g": {"a": array}}, {})
 
@@ -137,7 +137,7 @@ def test_the_checksum_is_that_of_all_arrays():
         read(bytes(data))
 
 
-def test_only_what_is_asked_for_is_read():
+def test_arrays_are_read_on_demand():
     reads = []
 
     class Counted(io.BytesIO):

@@ -45,7 +45,7 @@ def read(data: bytes) -> dict[str, np.ndarray]:
 
 
 @given(FILES.filter(lambda arrays: "__metadata__" not in arrays))
-def test_both_read_what_each_writes(arrays):
+def test_lamina_and_safetensors_read_each_other(arrays):
     own = written(arrays)
     theirs = safetensors.numpy.save(
         {k: np.ascontiguousarray(v).reshape(v.shape) for k, v in arrays.items()}
@@ -58,7 +58,7 @@ def test_both_read_what_each_writes(arrays):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
-def test_types_that_numpy_has_not(dtype):
+def test_dtypes_unknown_to_numpy_are_supported(dtype):
     array = jnp.array([1.5, -2.0, 0.25], dtype)
     found = read(written({"a": array, "odd": np.ones(3, "u1")}))
     assert found["a"].dtype == dtype and found["a"].tolist() == [1.5, -2.0, 0.25]
@@ -67,12 +67,12 @@ def test_types_that_numpy_has_not(dtype):
     assert written({"a": array})[start:].strip() == np.asarray(array).tobytes()
 
 
-def test_a_type_without_a_place():
+def test_unsupported_dtype_raises():
     with pytest.raises(ArgumentError, match="'a' of type complex128 cannot be written"):
         SafetensorsFile({"a": np.zeros(2, "c16")}, {})
 
 
-def test_every_array_begins_at_a_multiple_of_its_elements():
+def test_arrays_are_aligned_to_their_item_size():
     data = written(
         {"a": np.ones(3, "u1"), "b": np.ones(1, "f8"), "c": np.ones(1, "f2")}
     )
@@ -147,7 +147,7 @@ def test_a_hostile_file_is_refused(name, tmp_path):
         model.load_weights(path)
 
 
-def test_a_changed_byte_is_noticed(tmp_path):
+def test_changed_byte_is_detected(tmp_path):
     path = tmp_path / "w.safetensors"
     model = stack(3)
     model.save_weights(path)
@@ -207,7 +207,7 @@ def tower(name: str | None = None) -> Any:
 
 
 @pytest.mark.parametrize("name", [None, "mine"])
-def test_automatic_names_need_not_be_the_same(name, tmp_path):
+def test_automatic_names_are_matched_by_order(name, tmp_path):
     """`dense_10` comes after `dense_9`, and both may be higher in another process."""
     model = tower()
     model.save_weights(tmp_path / "w.safetensors")
@@ -217,7 +217,7 @@ def test_automatic_names_need_not_be_the_same(name, tmp_path):
     assert_same(model, other)
 
 
-def test_equal_names_in_models_inside(tmp_path):
+def test_repeated_names_in_nested_models_are_numbered(tmp_path):
     def make() -> Any:
         x = lamina.Input((4,))
         inner = [
@@ -314,7 +314,7 @@ def by_rule(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name_map", [TABLE, by_rule])
-def test_names_of_others_are_mapped(name_map, foreign):
+def test_name_map_renames_foreign_weights(name_map, foreign):
     model = named_stack()
     report = model.load_weights(foreign, name_map=name_map)
     assert repr(report) == "4 variables loaded, all that model and file have"
@@ -335,13 +335,13 @@ BAD_MAPS = {
 
 
 @pytest.mark.parametrize("name", BAD_MAPS)
-def test_a_map_that_leads_nowhere(name, foreign):
+def test_invalid_name_map_raises(name, foreign):
     name_map, reason = BAD_MAPS[name]
     with pytest.raises(ArgumentError, match=reason):
         named_stack().load_weights(foreign, name_map=name_map)
 
 
-def test_what_a_map_leaves_out_is_reported(foreign):
+def test_weights_missing_from_name_map_are_reported(foreign):
     model = named_stack()
     part = {k: v for k, v in TABLE.items() if "2" not in k}
     with pytest.raises(FileFormatError, match=r"net\.2\.weight +- +\(2, 3\) +unexp"):
@@ -351,7 +351,7 @@ def test_what_a_map_leaves_out_is_reported(foreign):
     assert set(report.unexpected) == {"net.2.weight", "net.2.bias"}
 
 
-def test_a_map_is_for_files_with_names(tmp_path):
+def test_name_map_is_rejected_for_other_formats(tmp_path):
     stack(2).save_weights(tmp_path / "w.weights.h5")
     with pytest.raises(ArgumentError, match="`name_map` is for"):
         stack(2).load_weights(tmp_path / "w.weights.h5", name_map=TABLE)

@@ -33,7 +33,7 @@ def path(tmp_path):
     return tmp_path / "model.keras"
 
 
-def test_files_and_folders_come_back(path):
+def test_files_and_folders_are_restored(path):
     found = {}
 
     def save(folder):
@@ -58,7 +58,7 @@ def test_files_and_folders_come_back(path):
         assert "assets/layers/keeps/nothing" in archive.namelist()
 
 
-def test_a_layer_without_files_is_not_asked(path):
+def test_layer_without_assets_is_not_called(path):
     def fail(folder):
         raise AssertionError(folder)
 
@@ -77,7 +77,7 @@ def test_no_folder_is_left_behind(path, tmp_path, monkeypatch):
     assert not [*folder.iterdir()]
 
 
-def test_what_fails_is_said(path):
+def test_error_in_load_assets_is_reported(path):
     model_of(lambda f: (f / "x").touch(), lambda f: (f / "y").read_text()).save(path)
     with pytest.raises(FileFormatError, match="FileNotFoundError: .*y"):
         lamina.models.load_model(path)
@@ -95,14 +95,14 @@ def test_what_fails_is_said(path):
     ],
     ids=["link", "folder", "pipe", "colon", "backslash", "many"],
 )
-def test_what_no_file_has_a_place_for_is_refused(save, message, path):
+def test_unsupported_assets_are_refused(save, message, path):
     model = model_of(save)
     with pytest.raises(ArgumentError, match=message):
         model.save(path)
     assert not path.exists()
 
 
-def test_a_changed_byte_of_an_asset_is_noticed(path):
+def test_changed_byte_of_an_asset_is_detected(path):
     model_of(lambda f: (f / "x").write_text("words"), lambda f: None).save(path)
     data = path.read_bytes()
     path.write_bytes(data.replace(b"words", b"sword"))
@@ -110,7 +110,7 @@ def test_a_changed_byte_of_an_asset_is_noticed(path):
         lamina.models.load_model(path)
 
 
-def test_assets_count_when_the_disk_is_nearly_full(path, monkeypatch):
+def test_assets_count_towards_disk_space(path, monkeypatch):
     from lamina.io import files
 
     model = model_of(lambda f: (f / "x").write_bytes(bytes(10**7)), lambda f: None)
@@ -120,7 +120,7 @@ def test_assets_count_when_the_disk_is_nearly_full(path, monkeypatch):
         model.save(path)
 
 
-def test_weights_alone_leave_assets_as_they_are(path):
+def test_load_weights_does_not_load_assets(path):
     def fail(folder):
         raise AssertionError(folder)
 

@@ -62,7 +62,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("units", "loaded", "missing", "unexpected"), CASES)
-def test_layers_get_the_weights_of_their_name(units, loaded, missing, unexpected, path):
+def test_layers_load_the_weights_of_their_name(
+    units, loaded, missing, unexpected, path
+):
     model = model_of(**units)
     before = weights_of(model)
     report = model.load_weights(path, by_name=True)
@@ -74,7 +76,7 @@ def test_layers_get_the_weights_of_their_name(units, loaded, missing, unexpected
         np.testing.assert_array_equal(model.layers[0].get_weights()[0], K1)
 
 
-def test_order_does_not_count(tmp_path):
+def test_order_of_layers_does_not_matter(tmp_path):
     weights = {"b": numbered([K1[:, :3]]), "a": numbered([K1[:, 1:]])}
     path = write(tmp_path / "old.h5", None, weights, keras_version="2.2.4")
     made = [lamina.layers.Dense(3, use_bias=False, name=n) for n in ("a", "b")]
@@ -88,7 +90,7 @@ def test_order_does_not_count(tmp_path):
     ("units", "loaded"),
     [({"first": 4, "second": 5}, ["first"]), ({"first": 5, "second": 2}, ["second"])],
 )
-def test_another_shape_is_an_error_or_left_out(units, loaded, path):
+def test_wrong_shape_raises_or_is_skipped(units, loaded, path):
     model = model_of(**units)
     before = weights_of(model)
     with pytest.raises(FileFormatError, match="wrong shape"):
@@ -98,7 +100,7 @@ def test_another_shape_is_an_error_or_left_out(units, loaded, path):
     assert report.wrong_shape and loaded[0] in changed(model, before)
 
 
-def test_another_number_of_weights_leaves_the_layer_out(path):
+def test_wrong_number_of_weights_skips_the_layer(path):
     made = lamina.layers.Dense(4, use_bias=False, name="first")
     model = lamina.Sequential([lamina.Input((3,)), made])
     before = weights_of(model)
@@ -108,13 +110,13 @@ def test_another_number_of_weights_leaves_the_layer_out(path):
     assert changed(model, before) == []
 
 
-def test_no_common_name_is_an_error_that_shows_the_names(path):
+def test_no_common_name_raises_error_with_names(path):
     with pytest.raises(FileFormatError, match="weights: x, y; of the file: first, sec"):
         model_of(x=4, y=2).load_weights(path, by_name=True)
 
 
 @pytest.mark.parametrize("ending", ["keras", "weights.h5", "safetensors"])
-def test_new_files_say_that_they_are_not_for_this(ending, tmp_path):
+def test_by_name_is_rejected_for_new_formats(ending, tmp_path):
     model = model_of(first=4)
     save = model.save if ending == "keras" else model.save_weights
     save(tmp_path / f"new.{ending}")

@@ -74,14 +74,14 @@ def test_a_failure_anywhere_leaves_the_old_file(step, saved, monkeypatch):
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
-def test_a_file_keeps_its_rights(mode, saved):
+def test_replaced_file_keeps_its_permissions(mode, saved):
     path, save = saved
     path.chmod(mode)
     save()
     assert path.stat().st_mode & 0o777 == mode
 
 
-def test_a_full_disk_is_noticed_before_writing(saved, monkeypatch):
+def test_full_disk_is_detected_before_writing(saved, monkeypatch):
     path, save = saved
     before = path.read_bytes()
     little = shutil.disk_usage(path)._replace(free=2000)
@@ -118,7 +118,7 @@ def test_a_killed_process_leaves_the_old_file(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_can_not_be_written_to(saved):
+def test_read_only_folder_raises_save_error(saved):
     path, save = saved
     path.parent.chmod(0o500)
     try:
@@ -128,13 +128,13 @@ def test_a_folder_that_can_not_be_written_to(saved):
         path.parent.chmod(0o700)
 
 
-def test_a_file_where_a_folder_should_be(tmp_path):
+def test_file_in_place_of_a_folder_raises_save_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SaveError, match="was not written"):
         model().save(tmp_path / "file" / "model.keras")
 
 
-def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+def test_target_of_a_link_is_replaced(tmp_path):
     target = tmp_path / "runs" / "model.keras"
     model().save(target)
     (tmp_path / "latest.keras").symlink_to(target)
@@ -143,7 +143,7 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path):
     assert lamina.models.load_model(target).output_shape == (None, 5)
 
 
-def test_a_new_file_has_the_rights_of_any_new_file(tmp_path):
+def test_new_file_has_default_permissions(tmp_path):
     (tmp_path / "plain").write_bytes(b"")
     model().save(tmp_path / "model.keras")
     modes = [(tmp_path / n).stat().st_mode for n in ("plain", "model.keras")]
@@ -160,7 +160,7 @@ def test_overwriting_can_be_refused(saved):
 
 
 @pytest.mark.parametrize("path", ["model.h6", "model", "model.keras.txt", 3, None])
-def test_the_ending_says_the_format(path, tmp_path):
+def test_suffix_selects_the_format(path, tmp_path):
     with pytest.raises(ArgumentError, match="must end in|must be a string or"):
         model().save(path if not isinstance(path, str) else tmp_path / path)
 

@@ -47,7 +47,7 @@ def path(tmp_path):
     return tmp_path / "model.keras"
 
 
-def test_weights_are_found_by_name_whatever_their_order(path):
+def test_weights_are_matched_by_name_in_any_order(path):
     model = model_of(scaled("a", "b", "c"))
     model.save(path)
     scaled("c", "a", "b")
@@ -60,7 +60,7 @@ def test_weights_are_found_by_name_whatever_their_order(path):
     assert {w.name: w.numpy().tolist() for w in other.weights} == found
 
 
-def test_weights_without_names_go_by_order(path):
+def test_unnamed_weights_are_matched_by_order(path):
     model_of(scaled(None, None)).save(path)
     scaled(None, None)
     again = lamina.models.load_model(path)
@@ -76,7 +76,7 @@ def test_weights_without_names_go_by_order(path):
         ((), [], ["a", "b"]),
     ],
 )
-def test_a_class_that_changed_is_a_table(path, now, missing, unexpected):
+def test_changed_class_raises_table_of_mismatches(path, now, missing, unexpected):
     model_of(scaled("a", "b")).save(path)
     scaled(*now)
     with pytest.raises(FileFormatError, match=r"do not match the model's.*\n.*what"):
@@ -88,7 +88,7 @@ def test_a_class_that_changed_is_a_table(path, now, missing, unexpected):
         assert len(report.loaded) == 2 - len(unexpected)
 
 
-def test_fractions_are_no_whole_numbers(path):
+def test_floats_are_not_loaded_into_integers(path):
     model_of(scaled("a")).save(path)
     scaled("a", dtype="int32", trainable=False)
     with pytest.raises(FileFormatError, match=r"\(2,\) int32 +\(2,\) float32 +wrong t"):
@@ -97,7 +97,7 @@ def test_fractions_are_no_whole_numbers(path):
     assert report.wrong_type == ["own/a"] and not report.loaded
 
 
-def test_other_types_of_fractions_are_taken(path):
+def test_other_float_types_are_cast(path):
     model_of(scaled("a")).save(path)
     scaled("a", dtype="bfloat16")
     again = lamina.models.load_model(path)
@@ -105,7 +105,7 @@ def test_other_types_of_fractions_are_taken(path):
     np.testing.assert_array_equal(again.weights[0].numpy().astype("f4"), [1, 2])
 
 
-def test_what_a_call_made_keeps_its_penalty_and_projection(path):
+def test_variable_made_in_call_keeps_regularizer_and_constraint(path):
     @register_keras_serializable()
     class Penalised(layers.Layer):
         def call(self, inputs):
@@ -132,7 +132,7 @@ def test_what_a_call_made_keeps_its_penalty_and_projection(path):
     assert again.inner.scale.constraint is not None
 
 
-def test_a_call_that_can_not_be_repeated_is_named(path):
+def test_call_that_cannot_be_replayed_is_reported(path):
     state = {"works": True}
 
     @register_keras_serializable()
@@ -152,7 +152,7 @@ def test_a_call_that_can_not_be_repeated_is_named(path):
         lamina.models.load_model(path)
 
 
-def test_slots_belong_to_the_weights_they_were_made_for(path):
+def test_slots_are_assigned_to_their_weights(path):
     def pair(first, second):
         @register_keras_serializable()
         class Pair(lamina.Model):
@@ -183,7 +183,7 @@ def test_slots_belong_to_the_weights_they_were_made_for(path):
             np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-def test_slots_follow_weights_that_are_made_in_another_order(path):
+def test_slots_follow_weights_created_in_another_order(path):
     model = model_of(scaled("a", "b"))
     model.compile("adam", "mse")
     model.fit(X, Y, epochs=2, verbose=0)
@@ -198,7 +198,7 @@ def test_slots_follow_weights_that_are_made_in_another_order(path):
 
 
 @pytest.mark.parametrize("now", [("new", "b", "a"), ("b",), ("new", "b")])
-def test_slots_of_a_class_that_changed_are_right_or_fresh(now, path):
+def test_slots_of_changed_class_are_matched_or_new(now, path):
     model = model_of(scaled("a", "b"))
     model.compile("adam", "mse")
     model.fit(X, Y, epochs=2, verbose=0)
@@ -218,7 +218,7 @@ def test_slots_of_a_class_that_changed_are_right_or_fresh(now, path):
     again.fit(X, Y, verbose=0)
 
 
-def test_a_class_may_read_what_an_earlier_form_of_it_wrote(path):
+def test_class_can_load_state_of_its_earlier_version(path):
     model_of(scaled("a", "b")).save(path)
 
     @register_keras_serializable()
@@ -304,7 +304,7 @@ class Remembering(lamina.optimizers.Optimizer):
         self.assign_sub(variable, learning_rate * mixed)
 
 
-def test_metrics_losses_and_optimizers_of_ones_own_go_on(path):
+def test_user_defined_metric_loss_and_optimizer_resume(path):
     model = lamina.Sequential([lamina.Input((2,)), layers.Dense(2)])
     model.compile(Remembering(share=0.25), Growing(4), metrics=[Peak()])
     model.fit(X, Y, epochs=3, verbose=0)
@@ -319,7 +319,7 @@ def test_metrics_losses_and_optimizers_of_ones_own_go_on(path):
     assert histories[0]["loss"] == histories[1]["loss"]
 
 
-def test_a_metric_that_a_model_holds_keeps_its_state(path):
+def test_metric_of_a_model_keeps_its_state(path):
     @register_keras_serializable()
     class Watched(lamina.Model):
         def __init__(self, **kwargs):
@@ -345,7 +345,7 @@ ARGUMENTS = [
 
 
 @pytest.mark.parametrize(("args", "kwargs"), ARGUMENTS)
-def test_a_call_is_known_again_from_its_config(args, kwargs):
+def test_call_spec_is_restored_from_its_config(args, kwargs):
     config = json.loads(json.dumps(CallSpec.of(args, kwargs).get_config()))
     again = CallSpec.from_config(config)
     assert again.get_config() == config
@@ -358,13 +358,13 @@ def test_a_call_is_known_again_from_its_config(args, kwargs):
 
 
 @pytest.mark.parametrize("value", [object(), {1: X}, np.array(["a"]), {X.dtype}])
-def test_a_call_with_what_no_file_can_hold_has_no_config(value):
+def test_call_with_unserializable_argument_has_no_config(value):
     assert CallSpec.of((X,), {"how": value}).get_config() is None
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "muon", "rmsprop"])
-def test_compiled_model_comes_back_before_its_first_step(
+def test_compiled_model_is_restored_before_its_first_step(
     tmp_path, optimizer, precision
 ):
     lamina.config.set_dtype_policy(precision)

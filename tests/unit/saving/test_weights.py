@@ -24,7 +24,7 @@ def weights(tmp_path):
     return tmp_path / "w.weights.h5"
 
 
-def test_a_report_says_that_all_was_loaded(weights):
+def test_report_says_that_all_was_loaded(weights):
     report = stack(3, 3).load_weights(weights)
     assert isinstance(report, LoadReport)
     assert repr(report) == "4 variables loaded, all that model and file have"
@@ -50,7 +50,7 @@ def test_a_mismatch_is_one_table_and_changes_nothing(weights):
         np.testing.assert_array_equal(old, now)
 
 
-def test_not_strict_allows_what_one_side_lacks(weights):
+def test_strict_false_allows_missing_and_unexpected(weights):
     for model, missing, unexpected in ((stack(3), 0, 2), (stack(3, 3, 3), 2, 0)):
         with pytest.raises(FileFormatError, match="missing|unexpected"):
             model.load_weights(weights)
@@ -60,7 +60,7 @@ def test_not_strict_allows_what_one_side_lacks(weights):
         stack(3, 5).load_weights(weights, strict=False)
 
 
-def test_skipping_leaves_what_does_not_fit(weights):
+def test_skip_mismatch_leaves_mismatches_unchanged(weights):
     source, model = stack(3, 3), stack(3, 5)
     source.load_weights(weights)
     second = model.layers[1].get_weights()
@@ -82,7 +82,7 @@ def test_part_of_a_layer_can_be_loaded(tmp_path):
     np.testing.assert_array_equal(with_bias.get_weights()[0], model.get_weights()[0])
 
 
-def test_long_tables_end(tmp_path):
+def test_long_tables_are_truncated(tmp_path):
     stack(*[3] * 30).save_weights(tmp_path / "w.weights.h5")
     with pytest.raises(FileFormatError, match="and 40 more"):
         stack(*[5] * 30).load_weights(tmp_path / "w.weights.h5")
@@ -165,7 +165,7 @@ CUSTOM = {
 
 
 @pytest.mark.parametrize("name", CUSTOM)
-def test_custom_layers_come_back_with_their_weights(name, tmp_path):
+def test_custom_layers_are_restored_with_weights(name, tmp_path):
     make, arguments = CUSTOM[name]
     model = make()
     model(*arguments)
@@ -175,7 +175,7 @@ def test_custom_layers_come_back_with_their_weights(name, tmp_path):
     np.testing.assert_array_equal(again(*arguments), model(*arguments))
 
 
-def test_a_model_without_a_call_comes_back(tmp_path):
+def test_model_that_was_never_called_is_restored(tmp_path):
     model = adversary()
     model.save(tmp_path / "model.keras")
     again = lamina.models.load_model(tmp_path / "model.keras")
@@ -197,7 +197,7 @@ def test_a_layer_in_two_models_is_one_layer_again(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_module_that_stores_under_an_odd_name(tmp_path):
+def test_invalid_key_of_save_own_variables_raises(tmp_path):
     class Odd(layers.Identity):
         def save_own_variables(self, store):
             store["a/b"] = np.ones(3)
@@ -207,7 +207,7 @@ def test_a_module_that_stores_under_an_odd_name(tmp_path):
         model.save(tmp_path / "model.keras")
 
 
-def test_state_of_a_layers_own_making_is_kept(tmp_path):
+def test_state_created_by_a_layer_is_restored(tmp_path):
     @register_keras_serializable()
     class Counts(layers.Layer):
         seen = 0

@@ -52,14 +52,14 @@ def model(name="l0"):
 
 
 @pytest.mark.parametrize("name", ["l0", "another"])
-def test_weights_alone_go_by_name_or_by_order(path, name):
+def test_weights_are_matched_by_name_or_order(path, name):
     write(path, None, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
     own = model(name)
     assert len(own.load_weights(path).loaded) == 2
     np.testing.assert_array_equal(own.get_weights()[0], KERNEL)
 
 
-def test_mismatches_are_a_table_and_can_be_allowed(path):
+def test_mismatches_raise_table_or_are_skipped(path):
     write(path, None, {"l0": numbered([KERNEL.T, BIAS])}, keras_version="2.2.4")
     own = model()
     before = own.get_weights()[0]
@@ -78,7 +78,7 @@ def test_layers_that_one_side_lacks_are_named(path):
     assert model().load_weights(path, strict=False).unexpected == ["w0:0"]
 
 
-def test_a_number_of_arrays_that_no_layer_has(path):
+def test_wrong_number_of_arrays_raises(path):
     write(path, None, {"l0": numbered([KERNEL, BIAS, BIAS])}, keras_version="2.2.4")
     with pytest.raises(FileFormatError, match="l0"):
         model().load_weights(path)
@@ -90,7 +90,7 @@ ADAM = {"class_name": "Adam", "config": {"lr": 0.1, "decay": 0.5, "clipnorm": 2.
 @pytest.mark.parametrize(
     ("version", "norm"), [("2.2.4", "global_clipnorm"), ("2.2.4-tf", "clipnorm")]
 )
-def test_rates_decay_and_norms_are_clipped_as_they_were(path, version, norm):
+def test_decay_and_clipnorm_are_converted(path, version, norm):
     training = {"optimizer_config": ADAM, "loss": "cosine_proximity",
                 "metrics": ["acc"], "loss_weights": None}  # fmt: skip
     slots = [np.full(s, n, "float32") for n in (1, 2) for s in ((3, 2), (2,))]
@@ -111,7 +111,7 @@ def test_rates_decay_and_norms_are_clipped_as_they_were(path, version, norm):
     ("version", "options", "decay"),
     [("2.2.4", {"schedule_decay": 0.01}, 0.01), ("2.15.0", {}, 1.0)],
 )
-def test_the_momentum_of_nadam_grows_on_as_it_did(path, version, options, decay):
+def test_nadam_momentum_schedule_is_restored(path, version, options, decay):
     nadam = {"class_name": "Nadam", "config": {"beta_1": 0.8, **options}}
     training = {"optimizer_config": nadam, "loss": "mse"}
     slots = [np.full(s, n, "float32") for n in (1, 2) for s in ((3, 2), (2,))]
@@ -127,7 +127,7 @@ def test_the_momentum_of_nadam_grows_on_as_it_did(path, version, options, decay)
 
 
 @pytest.mark.parametrize("state", [[np.int64(4)], [np.ones((7, 7))]])
-def test_state_that_does_not_fit_is_left_whole_and_reported(path, state):
+def test_mismatched_optimizer_state_is_skipped_with_warning(path, state):
     training = {"optimizer_config": ADAM, "loss": "mse"}
     write(path, stack(dense()), {"l0": numbered([KERNEL, BIAS])}, training,
           state=state, keras_version="2.2.4")  # fmt: skip
@@ -145,7 +145,7 @@ def test_compiling_can_be_left_out(path):
     assert not lamina.models.load_model(path, compile=False).compiled
 
 
-def test_names_that_lead_nowhere_or_come_twice(path):
+def test_missing_or_repeated_array_names_raise(path):
     write(path, None, {"l0": numbered([KERNEL, BIAS])}, keras_version="2.2.4")
     for names in ([b"w0:0", b"w0:0"], [b"w0:0", b"../w1:0"]):
         with h5py.File(path, "a") as file:

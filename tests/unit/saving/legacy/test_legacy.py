@@ -68,7 +68,7 @@ def test_convolution1d_of_keras_1(path, stored, suffix, turned):
     )
 
 
-def test_theano_turns_the_kernels_of_keras_2_round(path):
+def test_theano_kernels_of_keras_2_are_flipped(path):
     config = stack(
         ("Conv1D", {"filters": 4, "kernel_size": [2], "use_bias": False}),
         shape=(None, 5, 3),
@@ -90,7 +90,7 @@ ANCIENT_KERNELS = [
 
 
 @pytest.mark.parametrize("case", ANCIENT_KERNELS, ids=lambda c: f"{c[0]}_{c[1]}")
-def test_kernels_of_keras_1_are_laid_out_anew(path, case):
+def test_kernels_of_keras_1_are_transposed(path, case):
     written, order, axes, shape = case
     stored = floats(*shape, seed=6)
     sizes = {"nb_row": 3, "nb_col": 3}
@@ -132,7 +132,7 @@ def old_gru(x, kernel, recurrent, bias, gate):
 @pytest.mark.parametrize(
     ("kind", "order", "model"), [("LSTM", "icfo", old_lstm), ("GRU", "zrh", old_gru)]
 )
-def test_gates_that_keras_1_kept_apart(path, kind, order, model):
+def test_separate_gates_of_keras_1_are_merged(path, kind, order, model):
     parts = {
         f"l0_{what}_{gate}": floats(*shape, seed=10 + i)
         for i, gate in enumerate(order)
@@ -157,7 +157,7 @@ def test_gates_that_keras_1_kept_apart(path, kind, order, model):
     np.testing.assert_allclose(predicted(path, STEPS), expected, atol=1e-5)
 
 
-def test_a_gru_resets_before_and_bends_hard_where_the_file_does_not_say(path):
+def test_gru_defaults_are_those_of_the_version(path):
     arrays = [floats(3, 6, seed=1), floats(2, 6, seed=2), floats(6, seed=3)]
     config = stack(("GRU", {"units": 2}), shape=(None, 5, 3))
     write(path, config, {"l0": numbered(arrays)}, keras_version="2.1.6")
@@ -209,7 +209,7 @@ def test_cudnn_lstm_by_its_own_formula(path):
 
 
 @pytest.mark.parametrize("key", ["activation", "nested"])
-def test_hard_sigmoid_is_the_old_one_and_stays_it(path, tmp_path, key):
+def test_hard_sigmoid_of_keras_2_is_kept(path, tmp_path, key):
     layer = dense(activation="hard_sigmoid")
     if key == "nested":
         layer = "Activation", {"activation": "hard_sigmoid"}
@@ -242,7 +242,7 @@ POLICY = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
     ],
     ids=["dtype", "policy", "inert", "initializer", "regularizer", "constraint"],
 )  # fmt: skip
-def test_what_keras_2_wrote_of_a_layer_is_read(path, extra):
+def test_layer_config_of_keras_2_is_converted(path, extra):
     write(path, stack(dense(**extra)), {"l0": numbered([KERNEL, BIAS])},
           keras_version="2.3.1")  # fmt: skip
     np.testing.assert_allclose(predicted(path, ROWS), ROWS @ KERNEL + BIAS, atol=1e-6)
@@ -276,7 +276,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("layer", "reason"), REFUSED, ids=lambda v: str(v)[:24])
-def test_what_has_no_meaning_today_is_refused(path, layer, reason):
+def test_unsupported_arguments_are_refused(path, layer, reason):
     write(path, stack(layer, shape=(None, 5, 3)), {}, keras_version="2.2.4")
     with pytest.raises(FileFormatError, match=reason):
         lamina.models.load_model(path)
@@ -332,7 +332,7 @@ def calling(function, **keywords):
     ],
     ids=["reduce_sum", "getitem", "multiply"],
 )  # fmt: skip
-def test_functions_of_tensorflow_are_known_by_a_list(
+def test_supported_tensorflow_functions_are_converted(
     path, function, keywords, expected
 ):
     write(path, calling(function, **keywords), {}, keras_version="2.9.0")

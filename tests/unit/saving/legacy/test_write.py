@@ -55,7 +55,7 @@ def assert_same_weights(one, other):
         np.testing.assert_array_equal(left, right)
 
 
-def test_a_model_goes_on_from_its_file(path):
+def test_training_resumes_from_file(path):
     model = nested()
     model.save(path)
     again = lamina.models.load_model(path)
@@ -76,7 +76,7 @@ CASES = [case for case in (*MODELS, *GRAPHS) if case.name != "subclassed"]
 
 
 @pytest.mark.parametrize("case", named(CASES))
-def test_every_model_and_its_weights_come_back(case, path, tmp_path):
+def test_every_model_is_restored_with_weights(case, path, tmp_path):
     model = case.make(lamina)
     if not model.built:
         model(case.x)
@@ -125,7 +125,7 @@ def test_the_layout_is_that_of_keras(path, tmp_path):
         assert first == "adam/iteration" and slots[first][()] == 1
 
 
-def test_without_the_optimizer_nothing_is_said_of_training(path):
+def test_training_config_is_omitted_without_optimizer(path):
     nested().save(path, include_optimizer=False)
     with h5py.File(path) as file:
         assert "training_config" not in file.attrs
@@ -133,7 +133,7 @@ def test_without_the_optimizer_nothing_is_said_of_training(path):
     assert not lamina.models.load_model(path).compiled
 
 
-def test_long_lists_of_names_are_spread_over_attributes(path, monkeypatch):
+def test_long_lists_of_names_are_split_over_attributes(path, monkeypatch):
     monkeypatch.setattr(legacy_write, "_NAMES_PER_ATTRIBUTE", 2)
     model = nested()
     model.save(path)
@@ -146,7 +146,7 @@ def test_long_lists_of_names_are_spread_over_attributes(path, monkeypatch):
     assert_same_weights(model, lamina.models.load_model(path))
 
 
-def test_an_attribute_has_room_for_its_names(path):
+def test_names_fit_into_one_attribute(path):
     groups = legacy_write._Groups()
     names = [f"{i:0>200}" for i in range(2 * legacy_write._NAMES_PER_ATTRIBUTE)]
     groups.set_names("", "layer_names", names)
@@ -187,7 +187,7 @@ class Tangled(layers.Layer):
         return self.inner(inputs) * self.twins[0] + self.twins[1]
 
 
-def test_names_that_collide_are_told_apart(path):
+def test_colliding_names_are_made_unique(path):
     model = lamina.Sequential([lamina.Input((4,)), Tangled(name="t")])
     values = [np.random.RandomState(0).normal(size=w.shape) for w in model.weights]
     model.set_weights(values)
@@ -219,7 +219,7 @@ class Own(lamina.Model):
         return self.last(self.first(inputs)) * self.scale
 
 
-def test_a_model_with_its_own_call_has_only_its_weights_written(path):
+def test_subclassed_model_saves_only_weights(path):
     model, other = Own(), Own()
     expected = model.predict(X, verbose=0)
     with pytest.raises(ArgumentError, match="Own cannot be saved.*save_weights"):
@@ -231,7 +231,7 @@ def test_a_model_with_its_own_call_has_only_its_weights_written(path):
     np.testing.assert_array_equal(other.predict(X, verbose=0), expected)
 
 
-def test_layers_of_one_name_are_refused(path):
+def test_repeated_layer_names_are_refused(path):
     model = Own(name="last")
     model.predict(X, verbose=0)
     with pytest.raises(ArgumentError, match="named 'last'"):
@@ -257,7 +257,7 @@ def test_checkpoints_are_written(path, weights_only):
         (lambda _, path: ModelCheckpoint(path), "ends in .keras:"),
     ],
 )
-def test_one_line_says_that_another_format_is_better(path, caplog, write, better):
+def test_legacy_format_logs_one_warning(path, caplog, write, better):
     with caplog.at_level(logging.WARNING, "lamina"):
         write(nested(), path)
     (line,) = caplog.messages
@@ -265,7 +265,7 @@ def test_one_line_says_that_another_format_is_better(path, caplog, write, better
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.keras"])
-def test_the_format_may_be_named_if_the_ending_says_it(tmp_path, name):
+def test_save_format_is_accepted_with_a_suffix(tmp_path, name):
     nested().save(tmp_path / name, save_format="h5")
     assert lamina.models.load_model(tmp_path / name).compiled
 
@@ -280,7 +280,7 @@ def test_the_format_may_be_named_if_the_ending_says_it(tmp_path, name):
         ("a.png", {}, "must end in '.keras' or '.h5' or '.hdf5'"),
     ],
 )
-def test_a_format_that_is_not_written_is_refused(tmp_path, name, options, reason):
+def test_unsupported_format_is_refused(tmp_path, name, options, reason):
     with pytest.raises(ArgumentError, match=reason):
         nested().save(tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == []

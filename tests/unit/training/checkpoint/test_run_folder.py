@@ -226,7 +226,7 @@ def test_disk_error_does_not_end_training(
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if what == "writing":
                 monkeypatch.setattr(
-                    "lamina.training.checkpoint.run_file.replacing", fails
+                    "lamina.training.checkpoint.run_file.atomic_write", fails
                 )
             else:
                 monkeypatch.setattr(Path, "unlink", fails)
