@@ -223,7 +223,7 @@ def run_files() -> list[bytes]:
 
 @cache
 def kernel_files() -> list[str]:
-    """Answers of the autotuner, for this machine and another one."""
+    """Return an autotuner file with results of this machine and another one."""
     from lamina.ops.kernels import autotune
 
     answers = {"conv(float32[1, 8]) by taps, reference": "taps"}

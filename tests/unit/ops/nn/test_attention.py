@@ -115,7 +115,7 @@ def test_flash_attention_with_dropout_or_scores_is_an_error():
 
 
 def test_causal_mask_over_several_axes_is_an_error():
-    with pytest.raises(ArgumentError, match="no order"):
+    with pytest.raises(ArgumentError, match="need exactly one"):
         attended()(floats(2, 3, 4, 5), use_causal_mask=True)
 
 
