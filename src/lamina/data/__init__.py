@@ -1,1 +1,1 @@
-"""From what users have (arrays, frames, generators, loaders) to what `fit` runs on."""
+"""Conversion of arrays, frames, generators and loaders to feeds of batches."""

@@ -1,4 +1,4 @@
-"""What users hand to `fit`, `evaluate` and `predict`, as a feed."""
+"""Convert the data of `fit`, `evaluate` and `predict` to a feed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = [
     "unpack_x_y_sample_weight",
 ]
 
-# Larger data is cut into stacks of batches on the host.
+# Share of memory above which data is batched on the host.
 RESIDENT_SHARE = 0.4
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """`(x, y, sample_weight)` of a batch given as x, (x,), (x, y) or all three."""
+    """Return `(x, y, sample_weight)` of a batch: x, (x,), (x, y) or all three."""
     if isinstance(data, list):
         data = tuple(data)
     if not isinstance(data, tuple):
@@ -44,12 +44,12 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """A batch as users pass it: x alone, (x, y), or all three."""
+    """Return a batch as users pass it: x alone, (x, y), or all three."""
     if sample_weight is not None:
         return x, y, sample_weight
     if y is not None:
         return x, y
-    # A list alone would be taken for x and y.
+    # A list alone would be read as x and y.
     return (x,) if isinstance(x, (list, tuple)) else x
 
 
@@ -64,25 +64,25 @@ def adapt(
     seed: int = 0,
     most: int | None = None,
 ) -> Feed:
-    """A feed of batches `(x, y, sample_weight)`.
+    """Return a feed of batches `(x, y, sample_weight)`.
 
     Args:
         x: arrays, frames, tensors or sparse matrices, alone or in lists and
-            dictionaries; or a
-            generator, an iterable, a `PyDataset`, a torch `DataLoader`, a
+            dictionaries;
+            or a generator, an iterable, a `PyDataset`, a torch `DataLoader`, a
             `tf.data.Dataset` or a grain loader, each yielding batches.
         y: labels of array data.
         sample_weight: a weight for each row of array data.
         batch_size: rows in a batch of array data, 32 by default.
         steps: batches in an epoch.
-        shuffle: whether array data comes in a new order each epoch.
+        shuffle: whether array data is shuffled each epoch.
         class_weight: a weight for each class index.
-        seed: what the orders derive from.
-        most: how many batches of a stream may be stacked.
+        seed: seed of the orders.
+        most: largest number of batches of a stream in a stack.
 
     Raises:
         DataError: the data is empty, or its parts do not fit together.
-        ArgumentError: an argument does not go with this kind of data.
+        ArgumentError: an argument does not apply to this kind of data.
     """
     if x is None:
         raise DataError("There is no data: x is None.")
@@ -107,7 +107,7 @@ def adapt(
 
 
 def is_array_data(x: Any) -> bool:
-    """Whether data is arrays, as opposed to something that yields batches."""
+    """Return whether data is arrays, rather than an iterable of batches."""
     return isinstance(x, (list, tuple, Mapping)) or is_array_like(x)
 
 
@@ -128,7 +128,7 @@ def _arrays(
         if steps is not None and steps > feed.steps:
             warnings.warn(
                 f"The data has {feed.steps} batches, fewer than the {steps} steps "
-                "asked for; each epoch ends with the data.",
+                "requested. Each epoch ends with the data.",
                 stacklevel=5,
             )
         return feed
@@ -165,7 +165,7 @@ def _host_memory() -> int:
 
 
 class _HostRows:
-    """Batches of arrays that are too large for the device."""
+    """Source of batches of arrays that are too large for the device."""
 
     def __init__(
         self, parts: Any, batch_size: int, steps: int | None, shuffle: bool, seed: int
@@ -177,30 +177,30 @@ class _HostRows:
         self.steps: int | None = min(steps or total, total)
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
-        """The batches of an epoch, from batch `first` on."""
+        """Yield the batches of an epoch, from batch `first` on."""
         order = np.arange(self._rows)
         if self._shuffle:
             order = permutation(self._seed, epoch, self._rows)
         for i in range(first, self.steps or 0):
-            # Sorted, so that a memory-mapped file is read forwards.
+            # Sorted, so that memory-mapped files are read sequentially.
             taken = np.sort(order[i * self._size : (i + 1) * self._size])
             batch = jax.tree.map(lambda a, t=taken: np.asarray(a[t]), self._parts)
             yield as_arrays(batch, "the data")
 
     def state(self) -> None:
-        """Nothing: an epoch's order is a function of seed and epoch."""
+        """Return no state: an epoch's order is a function of seed and epoch."""
 
     def seek(self, epoch: int, place: Any) -> bool:
-        """Any epoch can be begun at once."""
+        """Return True: any epoch can start directly."""
         return True
 
 
 def with_class_weight(parts: Any, class_weight: Mapping[int, float] | None) -> Any:
-    """The batch with each row's class weight in its sample weight.
+    """Multiply the sample weights of a batch by the class weights of its rows.
 
     Raises:
-        ArgumentError: a class index is no class of y, or there are several outputs.
-        ArgumentTypeError: the weights are no dictionary by class index.
+        ArgumentError: a class index is not a class of y, or there are several outputs.
+        ArgumentTypeError: the weights are not a dictionary by class index.
     """
     if not class_weight:
         return parts
@@ -213,7 +213,7 @@ def with_class_weight(parts: Any, class_weight: Mapping[int, float] | None) -> A
     labels = jax.tree.leaves(y)
     if len(labels) != 1:
         raise ArgumentError(
-            "`class_weight` needs one array of labels. For several outputs, give "
+            "`class_weight` needs one array of labels. For several outputs, pass "
             "`sample_weight`."
         )
     label = np.asarray(labels[0])
@@ -237,13 +237,13 @@ def _refuse_for_streams(x: Any, y: Any, weight: Any, batch_size: Any) -> None:
     for name, value in given.items():
         if value is not None and not (name == "batch_size" and hasattr(x, "__len__")):
             raise ArgumentError(
-                f"`{name}` can't be given when x is a {type(x).__name__}: it yields "
-                "whole batches, (x, y) or (x, y, sample_weight)."
+                f"`{name}` cannot be passed when x is a {type(x).__name__}: it must "
+                "yield whole batches, (x, y) or (x, y, sample_weight)."
             )
 
 
 class _Weighted:
-    """A stream's batches as (x, y, weight), with class weights in the weight."""
+    """Source of a stream's batches (x, y, weight), with class weights applied."""
 
     def __init__(
         self, epochs: Epochs, class_weight: Mapping[int, float] | None
@@ -252,7 +252,7 @@ class _Weighted:
         self.steps, self.state, self.seek = epochs.steps, epochs.state, epochs.seek
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
-        """The batches of an epoch, from batch `first` on."""
+        """Yield the batches of an epoch, from batch `first` on."""
         for batch in self._epochs.batches(epoch, first):
             yield with_class_weight(_batch(batch), self._class_weight)
 
@@ -267,11 +267,10 @@ def _batch(batch: Any) -> Any:
 def split_validation(
     parts: tuple[Any, Any, Any], share: float
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-    """Cut the last `share` of the rows off, before any shuffling.
+    """Split the last `share` of the rows off, before shuffling.
 
     Raises:
-        ArgumentError: the share leaves one of both sides without rows, or the data
-            is a stream.
+        ArgumentError: one of the two parts has no rows, or the data is a stream.
     """
     if not 0 < share < 1:
         raise ArgumentError(
@@ -279,7 +278,7 @@ def split_validation(
         )
     if not is_array_data(parts[0]):
         raise ArgumentError(
-            f"`validation_split` needs arrays, not a {type(parts[0]).__name__}: give "
+            f"`validation_split` needs arrays, not a {type(parts[0]).__name__}: pass "
             "`validation_data` instead."
         )
     names = ("x", "y", "sample_weight")
@@ -290,7 +289,7 @@ def split_validation(
     if cut == 0 or cut == rows:
         raise ArgumentError(
             f"`validation_split={share}` of {rows} rows leaves {cut} for training and "
-            f"{rows - cut} for validation. Both need some."
+            f"{rows - cut} for validation. Both need at least one."
         )
     head = tuple(map_arrays(lambda a: a[:cut], a) for a in arrays)
     tail = tuple(map_arrays(lambda a: a[cut:], a) for a in arrays)

@@ -1,4 +1,4 @@
-"""Anything array-like as arrays that JAX takes."""
+"""Convert array-like data to arrays for JAX."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _INT32 = np.iinfo(np.int32)
 
 
 def is_array_like(value: Any) -> bool:
-    """Whether a value is an array, a frame, or something with an array inside."""
+    """Return whether a value is an array, a frame, or convertible to an array."""
     if isinstance(value, (np.ndarray, jax.Array)):
         return True
     return is_sparse(value) or hasattr(value, "__array__") or hasattr(value, "to_numpy")
 
 
 def _is_numeric(value: Any) -> bool:
-    """Whether nested lists hold plain numbers, so that they stand for one array."""
+    """Return whether nested lists hold plain numbers, and so are one array."""
     while isinstance(value, (list, tuple)):
         if not value:
             return True
@@ -38,7 +38,7 @@ def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
     """Apply a function to each array in nested lists, tuples and dictionaries."""
     if tree is None:
         return None
-    if isinstance(tree, Mapping) and not is_sparse(tree):  # one format is a dict
+    if isinstance(tree, Mapping) and not is_sparse(tree):  # `dok_matrix` is a dict
         return {k: map_arrays(function, v) for k, v in tree.items()}
     if isinstance(tree, (list, tuple)) and not _is_numeric(tree):
         return [map_arrays(function, v) for v in tree]
@@ -46,9 +46,9 @@ def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def as_arrays(tree: Any, what: str, keep_sparse: bool = False) -> Any:
-    """The same tree with NumPy or JAX arrays as leaves.
+    """Convert the leaves of a tree to NumPy or JAX arrays.
 
-    Memory-mapped files stay on the disk.
+    Memory-mapped files are not read.
 
     Args:
         tree: arrays, lists of numbers, frames, torch or TensorFlow tensors, sparse
@@ -57,7 +57,7 @@ def as_arrays(tree: Any, what: str, keep_sparse: bool = False) -> Any:
         keep_sparse: whether SciPy's matrices become `SparseRows`, not dense arrays.
 
     Raises:
-        DataError: a leaf is no array, or holds something else than numbers.
+        DataError: a leaf is not an array, or holds something other than numbers.
     """
 
     def convert(value: Any) -> Any:
@@ -85,7 +85,7 @@ def _as_array(value: Any, what: str) -> Any:
         )
     if array.dtype.kind in "SUmM":
         first = array.flat[0]
-        raise _no_numbers(first.item() if array.dtype.kind in "SU" else first, what)
+        raise _not_numeric(first.item() if array.dtype.kind in "SU" else first, what)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype == np.float64 and not isinstance(array, np.memmap):
@@ -102,7 +102,7 @@ def _to_numpy(value: Any, what: str) -> np.ndarray:
         return value
     if hasattr(value, "detach"):  # torch
         value = value.detach().cpu()
-        # NumPy knows no bfloat16.
+        # NumPy has no bfloat16.
         return (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
     if hasattr(value, "to_numpy"):  # a column of pandas or polars
         array = value.to_numpy()
@@ -112,13 +112,13 @@ def _to_numpy(value: Any, what: str) -> np.ndarray:
         return np.asarray(value)
     except ValueError as error:
         raise DataError(
-            f"{what} can't be made into one array. Rows of different lengths must be "
-            f"padded to one length. ({error})"
+            f"{what} cannot be converted to one array. Pad rows of different lengths "
+            f"to one length. ({error})"
         ) from None
 
 
 def _from_frame(frame: Any, what: str) -> np.ndarray:
-    """A frame's columns side by side, in the one type that holds them all."""
+    """Stack the columns of a frame, in their common dtype."""
     if _is_plain(frame):
         return _as_array(frame.to_numpy(), what)
     if hasattr(frame, "items"):  # pandas, where two columns may have one name
@@ -130,21 +130,21 @@ def _from_frame(frame: Any, what: str) -> np.ndarray:
 
 
 def _is_plain(frame: Any) -> bool:
-    """Whether all columns hold numbers, and none in pandas's form with a mask."""
+    """Return whether all columns are numeric, and none is a masked pandas array."""
     kinds = {str(d).rstrip("0123456789") for d in frame.dtypes}
     capital = {"Float", "Int", "UInt"} if not hasattr(frame, "iloc") else set[str]()
     return kinds <= {"float", "int", "uint", *capital}
 
 
 def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
-    """Numbers, or lists of them, that came as Python objects."""
+    """Convert Python objects that are numbers, or lists of them."""
     try:
         if array.ndim == 1 and array.size and np.ndim(array[0]):
             array = np.array(array.tolist())
         return array.astype(config.floatx())
     except (TypeError, ValueError):
         wrong = next(v for v in array.flat if not _is_number(v))
-        raise _no_numbers(wrong, what) from None
+        raise _not_numeric(wrong, what) from None
 
 
 def _is_number(value: Any) -> bool:
@@ -155,45 +155,45 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _no_numbers(example: Any, what: str) -> DataError:
-    """The error for data that isn't numbers, given an element of it."""
+def _not_numeric(example: Any, what: str) -> DataError:
+    """Return the error for data that is not numeric, given an element of it."""
     if isinstance(example, (str, bytes)):
         kind = "text"
         mend = (
-            "Turn it into numbers before the model gets it, as in `lookup(x)` with a "
-            "`StringLookup`: inside a model, which is compiled, it can't look up text."
+            "Convert it to numbers before the model, as in `lookup(x)` with a "
+            "`StringLookup`: a compiled model cannot contain text."
         )
     elif isinstance(example, (np.datetime64, np.timedelta64, date, time, timedelta)):
         kind, example = "dates or times", str(example)
         mend = (
-            "Turn them into numbers that matter for the task: years, days of the week, "
+            "Convert them to numbers that matter for the task: years, weekdays, "
             "or days since a first date."
         )
     else:
         kind = "Python objects"
-        mend = "Rows of different lengths must be padded to one length."
+        mend = "Pad rows of different lengths to one length."
     return DataError(
-        f"{what} holds {kind}, such as {example!r}, and a model takes numbers. {mend}"
+        f"{what} holds {kind}, such as {example!r}, but must hold numbers. {mend}"
     )
 
 
 def _fits_32_bits(array: np.ndarray) -> bool:
-    """Whether JAX, which has 32-bit integers by default, can hold whole numbers."""
+    """Return whether integers fit JAX's default 32-bit integers."""
     if jax.config.jax_enable_x64 or not array.size:  # type: ignore[attr-defined]
         return True
     return array.min() >= _INT32.min and array.max() <= _INT32.max
 
 
 def num_rows(tree: Any, what: str) -> int:
-    """How many rows the arrays have, which must be as many in each.
+    """Return the number of rows, which must be the same in all arrays.
 
     Raises:
-        DataError: they differ, or an array has no rows' axis.
+        DataError: the numbers differ, or an array is a scalar.
     """
     rows: dict[int, tuple[int, ...]] = {}
     for array in jax.tree.leaves(tree):
         if array.ndim == 0:
-            raise DataError(f"{what} is a single number; an axis of rows is needed.")
+            raise DataError(f"{what} is a scalar; it needs an axis of rows.")
         rows[array.shape[0]] = tuple(array.shape)
     if len(rows) > 1:
         shapes = " and ".join(str(s) for s in rows.values())

@@ -1,4 +1,4 @@
-"""`PyDataset`: batches by number, made by threads while the device works."""
+"""`PyDataset`: batches by index, prepared by threads."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["PyDataset"]
 
 
 class PyDataset:
-    """Base for data sets that make a batch from its number.
+    """Base class for data sets that return a batch by its index.
 
     Override `__getitem__(index)`, which returns `(x, y)` or `(x, y, sample_weight)`,
     and `__len__` (or `num_batches`); optionally `on_epoch_begin` and `on_epoch_end`.
-    `fit` takes the batches in a new order each epoch unless told `shuffle=False`.
+    `fit` shuffles the batches each epoch unless `shuffle=False` is passed.
 
     Args:
-        workers: threads that make batches ahead.
+        workers: number of threads that prepare batches.
         use_multiprocessing: accepted for Keras's signature; threads are used, since
-            JAX and forked processes do not go together.
-        max_queue_size: batches made ahead at most.
+            JAX does not work in forked processes.
+        max_queue_size: largest number of batches prepared in advance.
 
     Example:
         >>> import numpy as np
@@ -41,7 +41,7 @@ class PyDataset:
         [4, 4, 4]
     """
 
-    # Also there for a subclass that doesn't call this constructor.
+    # Defaults for subclasses that do not call this constructor.
     workers = 1
     use_multiprocessing = False
     max_queue_size = 10
@@ -57,18 +57,18 @@ class PyDataset:
         self.max_queue_size = max_queue_size
 
     def __getitem__(self, index: int) -> Any:
-        """Batch `index`."""
+        """Return batch `index`."""
         raise StateError(f"{type(self).__name__} has no `__getitem__` method.")
 
     def __iter__(self) -> Iterator[Any]:
-        """All batches in order, made one by one."""
+        """Yield all batches in order."""
         count = self.num_batches
         for index in itertools.count() if count is None else range(count):
             yield self[index]
 
     @property
     def num_batches(self) -> int | None:
-        """The number of batches in an epoch; `None` for no end."""
+        """Number of batches in an epoch; `None` if it is infinite."""
         length = getattr(self, "__len__", None)
         return None if length is None else length()
 
@@ -76,10 +76,10 @@ class PyDataset:
         """Called before each epoch."""
 
     def on_epoch_end(self) -> None:
-        """Called when the last batch of an epoch has been made."""
+        """Called after the last batch of an epoch is prepared."""
 
     def batches(self, numbers: Iterable[int]) -> Iterator[Any]:
-        """The batches with these numbers, made ahead by threads."""
+        """Yield the batches with these indices, prepared by threads."""
         workers = max(1, self.workers)
         ahead = max(1, min(self.max_queue_size, 4 * workers))
         pool = _Pool(self.__getitem__, workers)
@@ -97,9 +97,9 @@ class PyDataset:
 
 
 class _Pool:
-    """Daemon threads that make batches.
+    """Pool of daemon threads that prepare batches.
 
-    Those of `concurrent.futures` would keep Python from ending while a batch hangs.
+    Threads of `concurrent.futures` keep Python from exiting while a batch hangs.
     """
 
     def __init__(self, function: Callable[[int], Any], workers: int) -> None:
@@ -110,13 +110,13 @@ class _Pool:
             threading.Thread(target=self._work, daemon=True).start()
 
     def submit(self, number: int) -> Future[Any]:
-        """Begin to make a batch, when a thread is free."""
+        """Queue a batch for the next free thread."""
         future: Future[Any] = Future()
         self._tasks.put((future, number))
         return future
 
     def close(self) -> None:
-        """Let the threads end, each after its current batch."""
+        """Stop the threads, each after its current batch."""
         for _ in range(self._workers):
             self._tasks.put(None)
 

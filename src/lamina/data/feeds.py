@@ -1,7 +1,7 @@
-"""How an epoch reaches the compiled loop: whole arrays, or stacks of batches.
+"""Feeds: data as the training loop takes it, as whole arrays or stacks of batches.
 
-A feed yields segments. A segment is data on the device with a stretch of batches
-in it; the loop may run it in as many dispatches as it likes.
+A feed yields segments. A segment is data on the device that holds consecutive batches;
+the loop may run it in any number of dispatches.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ __all__ = [
     "StreamFeed",
 ]
 
-# The seed and the epoch, which an order of rows derives from.
+# The seed and the epoch, which determine the order of rows.
 Run = tuple[Any, Any]
 
-# Batches that are gathered together.
+# Number of batches that are gathered at once.
 INNER_CHUNK = 25
 _BLOCK = 4 * 2**20  # bytes
-# An epoch of so few batches goes to the device in one piece, remainder and all.
+# Largest number of batches of an epoch that is one segment, remainder included.
 _SHORT = 4 * INNER_CHUNK
 _STACK_BYTES = 16 * 2**20
-# Batches of a stream that go to the device together, at most.
+# Largest number of batches of a stream that are transferred together.
 STACK_STEPS = 64
 _STACK_SECONDS = 0.1
 
 
 class Batches(NamedTuple):
-    """How a program finds batch `i` of an epoch in a segment's data.
+    """Location of the batches of an epoch in a segment's data.
 
     Args:
-        kind: what the data is. `"rows"`: whole arrays; `"stack"`: batches stacked along
-            a first axis, and the number of the first one.
+        kind: `"rows"`: the data is whole arrays; `"stack"`: it is batches stacked along
+            a first axis, and the index of the first one.
         size: rows in each of these batches.
-        stride: rows in a full batch, which the place of batch `i` is counted in.
-        rest: rows in a last, smaller batch that the same program takes, or 0.
-        shuffled: whether the rows of an epoch come in an order of its own.
+        stride: rows in a full batch: batch `i` starts at row `i * stride`.
+        rest: rows in a last, smaller batch of the same program, or 0.
+        shuffled: whether the rows are shuffled each epoch.
     """
 
     kind: str
@@ -69,10 +69,10 @@ class Batches(NamedTuple):
     shuffled: bool = False
 
     def block(self, data: Any, run: Run, first: Any) -> Any:
-        """The rows of `INNER_CHUNK` batches from `first` on, gathered at once.
+        """Gather the rows of `INNER_CHUNK` batches from `first` on.
 
-        One large gather is far cheaper than many small ones. `None` where there is
-        nothing to gather, or so much that a dispatch of few steps would wait for it.
+        One large gather is faster than many small ones. Return `None` if there is
+        nothing to gather, or too much for a dispatch of few steps.
         """
         if not self.shuffled or self.size != self.stride:
             return None
@@ -85,7 +85,7 @@ class Batches(NamedTuple):
         return start, _gather(arrays, run, start, wanted)
 
     def take(self, data: Any, run: Run, i: Any, block: Any = None) -> Any:
-        """Batch `i` of the epoch."""
+        """Return batch `i` of the epoch."""
         if self.kind == "stack":
             stack, first = data
             return jax.tree.map(lambda a: a[i - first], stack)
@@ -95,7 +95,7 @@ class Batches(NamedTuple):
         return _slice(arrays, i * self.stride - begin, self.size)
 
     def take_rest(self, data: Any, run: Run) -> Any:
-        """The last, smaller batch of the epoch."""
+        """Return the last, smaller batch of the epoch."""
         start = _rows(data[0]) - self.rest
         return self._rows(data, run, start, self.rest)
 
@@ -105,11 +105,11 @@ class Batches(NamedTuple):
         return _slice(data[0], start, count)
 
     def full(self, data: Any) -> int:
-        """How many batches of an epoch come before the smaller one."""
+        """Return the number of batches before the smaller one."""
         return _rows(data[0]) // self.size
 
     def specs(self, data: Any) -> list[Any]:
-        """The shapes of one batch, and those of the smaller one if there is one."""
+        """Return the shapes of a batch, and of the smaller one if any."""
         stacked = self.kind == "stack"
 
         def spec(size: int) -> Any:
@@ -123,14 +123,14 @@ class Batches(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Data on the device, and the batches of an epoch that are in it."""
+    """Data on the device, and the batches of an epoch that it contains."""
 
     data: Any
     batches: Batches
     first: int
     last: int
-    short: bool = False  # whether it is all of an epoch of few batches
-    # Where a stream stands: batches of the epoch, and its own state after them.
+    short: bool = False  # True if it is a whole epoch of few batches
+    # Position of a stream: batches of the epoch, and the stream's state after them.
     before: Any = None
     after: Any = None
 
@@ -144,9 +144,9 @@ def _leaves(arrays: Any) -> list[Any]:
 
 
 def _gather(arrays: Any, run: Run, start: Any, count: int) -> Any:
-    # An order is a permutation: no index is too high, and none comes twice.
-    places = shuffled(start + jnp.arange(count), _rows(arrays), *run)
-    return map_rows(lambda a: gather(a, places), arrays)
+    # Indices are in bounds and unique, since an order is a permutation.
+    indices = shuffled(start + jnp.arange(count), _rows(arrays), *run)
+    return map_rows(lambda a: gather(a, indices), arrays)
 
 
 def _slice(arrays: Any, start: Any, count: int) -> Any:
@@ -171,11 +171,11 @@ class Feed(Protocol):
         ...
 
     def sample(self) -> Any:
-        """Return the data that is at hand: all arrays, or a stream's first batch."""
+        """Return the available data: all arrays, or a stream's first batch."""
         ...
 
     def check(self, function: Callable[[Any, bool], None]) -> None:
-        """Call a function with the data, now or batch by batch when it comes.
+        """Call a function with all arrays now, or with each batch of a stream.
 
         Args:
             function: takes arrays, and whether they are all the data.
@@ -183,11 +183,11 @@ class Feed(Protocol):
         ...
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
-        """Yield an epoch in segments, of which each has batches of one shape.
+        """Yield the segments of an epoch, each with batches of one shape.
 
         Args:
-            epoch: the epoch, which the order of rows derives from.
-            join: whether a smaller last batch may be in one segment with the others.
+            epoch: the epoch, which determines the order of rows.
+            join: whether a smaller last batch may be in the segment of the others.
         """
         ...
 
@@ -196,47 +196,47 @@ class Feed(Protocol):
         ...
 
     def track_state(self) -> None:
-        """Let segments say where the data stands, for `seek` in another process."""
+        """Record positions in segments, for `seek` in another process."""
         ...
 
     def seek(self, epoch: int, first: int, state: Any) -> None:
-        """Let the next epoch be this one, from batch `first` on.
+        """Start the next epoch at batch `first` of this one.
 
         Args:
             epoch: the epoch.
-            first: how many of its batches are left out.
-            state: what the last segment said of where the data stands.
+            first: number of its batches to skip.
+            state: position in the data, from the last segment.
         """
         ...
 
 
 class Source(Protocol):
-    """The batches of a stream, epoch by epoch."""
+    """Batches of a stream, epoch by epoch."""
 
     steps: int | None
 
     def batches(self, epoch: int, first: int = 0) -> Iterable[Any]:
-        """The batches of an epoch, from batch `first` on."""
+        """Return the batches of an epoch, from batch `first` on."""
         ...
 
     def state(self) -> Any:
-        """What `seek` needs to know about the place after the last batch, if any."""
+        """Return the position after the last batch for `seek`, or `None`."""
         ...
 
     def seek(self, epoch: int, place: Any) -> bool:
-        """Let the next epoch be this one; False if all before it has to be read."""
+        """Start the next epoch here; return False if all before it must be read."""
         ...
 
 
 class ArrayFeed:
-    """Arrays that stay whole on the device; batches are gathered inside the program.
+    """Feed of arrays on the device, whose batches are gathered in the program.
 
     Args:
         arrays: a tuple (x, y, sample_weight) of trees of arrays; parts may be `None`.
         batch_size: rows in a batch; the last one of an epoch may be smaller.
-        shuffle: whether rows come in a new order each epoch.
-        seed: what the orders derive from.
-        steps: batches in an epoch, if fewer than the rows allow.
+        shuffle: whether rows are shuffled each epoch.
+        seed: seed of the orders.
+        steps: batches in an epoch, if fewer than there are.
     """
 
     is_resident = True
@@ -296,18 +296,18 @@ class ArrayFeed:
                 )
 
     def track_state(self) -> None:
-        """Nothing: an epoch of arrays follows from seed and number."""
+        """Do nothing: an epoch of arrays follows from seed and epoch."""
 
     def seek(self, epoch: int, first: int, state: Any) -> None:
-        """Nothing: any epoch can be begun at any batch."""
+        """Do nothing: any epoch can start at any batch."""
 
 
 class StreamFeed:
-    """Batches from an iterable, stacked a few at a time and put on the device ahead.
+    """Feed of batches from an iterable, stacked and transferred in advance.
 
     Args:
-        source: makes the iterator of one epoch's batches.
-        most: batches in a stack at most.
+        source: source of each epoch's batches.
+        most: largest number of batches in a stack.
     """
 
     is_resident = False
@@ -322,7 +322,7 @@ class StreamFeed:
         self._check: Callable[[Any, bool], None] = lambda *_: None
 
     def example(self) -> Any:
-        """The first batch; it is not lost, but comes again when the epoch runs.
+        """Return the first batch; the epoch yields it again.
 
         Raises:
             DataError: the iterable yields nothing.
@@ -332,13 +332,13 @@ class StreamFeed:
             self._held = list(itertools.islice(self._iterator, 1))
             if not self._held:
                 raise DataError(
-                    "The data yielded no batch. A generator can be used up only once: "
+                    "The data yielded no batch. A generator can be iterated only once: "
                     "pass a fresh one, or an object that can be iterated again."
                 )
         return self._held[0]
 
     def sample(self) -> Any:
-        """Return the first batch as arrays; it comes again when the epoch runs."""
+        """Return the first batch as arrays; the epoch yields it again."""
         return jax.tree.map(np.asarray, self.example())
 
     def check(self, function: Callable[[Any, bool], None]) -> None:
@@ -347,28 +347,28 @@ class StreamFeed:
         function(self.example(), False)
 
     def batches(self) -> Iterator[Any]:
-        """Yield the batches one by one, stacked a few at a time on their way."""
+        """Yield the batches one by one."""
         for segment in self.segments(0):
             for i in range(segment.last - segment.first):
                 yield jax.tree.map(lambda a, i=i: a[i], segment.data[0])
 
     def track_state(self) -> None:
-        """Let segments say where the stream stands."""
+        """Record positions in segments."""
         self._tracks_state = True
 
     def seek(self, epoch: int, first: int, state: Any) -> None:
-        """Let the next epoch be this one, from batch `first` on; see `Feed`."""
+        """Start the next epoch at batch `first` of this one; see `Feed`."""
         self._place, self._first = state, first
         if state is not None and state[1] is None:
-            return  # at its beginning, where it is now
+            return  # the stream is at its start already
         if self._source.seek(epoch, state):
             self._held = []
         else:
             warnings.warn(
                 f"The data is read again from its beginning up to batch {first} of "
                 f"epoch {epoch + 1}, which takes time and is right only if it yields "
-                "the same again. Iterators with `get_state` and `set_state` are taken "
-                "up at once.",
+                "the same again. Iterators with `get_state` and `set_state` resume "
+                "directly.",
                 stacklevel=6,
             )
             self._first = 0
@@ -377,10 +377,10 @@ class StreamFeed:
             self._first = first
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
-        """The epoch's batches in stacks, made by a thread while the device works."""
+        """Yield the epoch's batches in stacks, prepared by a thread."""
         first, before = self._first, self._place
         source = self._with_states(epoch)
-        for stack, count, state in _ahead(lambda: _stacks(source, self.most)):
+        for stack, count, state in _prefetch(lambda: _stacks(source, self.most)):
             data, batches = (stack, np.int32(first)), Batches("stack")
             after = None if state is None else (first + count, state)
             if before is None and state is not None:
@@ -407,7 +407,7 @@ class StreamFeed:
 def _stacks(
     batches: Iterator[tuple[Any, Any]], most: int
 ) -> Iterator[tuple[Any, int, Any]]:
-    """Stacks of equally shaped batches, cut by number, bytes and time."""
+    """Yield stacks of equally shaped batches, bounded in number, bytes and time."""
     held: list[Any] = []
     shape: Any = None
     after: Any = None
@@ -431,7 +431,7 @@ def _stacks(
 
 
 def _stack(batches: list[Any], room: int) -> Any:
-    """One tree of arrays with an axis of `room` batches, the unused ones empty."""
+    """Stack batches along a first axis of size `room`; the rest is undefined."""
 
     def join(*arrays: Any) -> Any:
         out = np.empty((room, *arrays[0].shape), arrays[0].dtype)
@@ -442,8 +442,8 @@ def _stack(batches: list[Any], room: int) -> Any:
     return jax.tree.map(join, *batches)
 
 
-def _ahead(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-    """Run an iterator in a thread, two items ahead; its errors come out here."""
+def _prefetch(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """Run an iterator in a thread, two items ahead; its errors are raised here."""
     items: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=2)
     stop = threading.Event()
 

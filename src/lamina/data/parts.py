@@ -1,4 +1,4 @@
-"""Data sets made of arrays: two parts of one, and windows of a series."""
+"""Data sets of arrays: `split_dataset` and `timeseries_dataset_from_array`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ __all__ = ["ArrayDataset", "split_dataset", "timeseries_dataset_from_array"]
 
 
 class ArrayDataset:
-    """Rows or batches of arrays, each made when it is asked for.
+    """Sequence of rows or batches of arrays, computed on access.
 
-    It has a length, can be gone through again and again, and what is single can be
-    put into batches: `dataset.batch(32)`.
+    It can be iterated many times; `dataset.batch(32)` makes batches of rows.
 
     Args:
-        length: how many items there are.
-        item: makes one, of its number.
+        length: number of items.
+        item: function that returns an item by its index.
     """
 
     def __init__(self, length: int, item: Callable[[int], Any]) -> None:
@@ -42,11 +41,11 @@ class ArrayDataset:
         return map(self._item, range(self._length))
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> ArrayDataset:
-        """Several items at a time, as arrays.
+        """Return a data set of batches of items.
 
         Args:
-            batch_size: how many.
-            drop_remainder: whether a smaller last batch is left out.
+            batch_size: number of items in a batch.
+            drop_remainder: whether to omit a smaller last batch.
         """
         full, rest = divmod(self._length, batch_size)
         count = full if drop_remainder or not rest else full + 1
@@ -67,23 +66,23 @@ def split_dataset(
     seed: int | None = None,
     preferred_backend: str | None = None,
 ) -> tuple[ArrayDataset, ArrayDataset]:
-    """Two parts of the rows of arrays or of the items of a data set.
+    """Split arrays or a data set into two parts.
 
     Args:
-        dataset: an array, or several in a tuple, list or dictionary; or anything that
-            yields single items.
-        left_size: of the first part: a share or a number of rows; by default what the
-            second leaves.
-        right_size: the same of the second part.
-        shuffle: whether the rows are mixed before.
-        seed: what their order then follows from.
+        dataset: an array, or several in a tuple, list or dictionary; or an iterable of
+            single items.
+        left_size: fraction or number of rows of the first part; by default the rows
+            that are not in the second part.
+        right_size: fraction or number of rows of the second part.
+        shuffle: whether to shuffle the rows first.
+        seed: seed of the shuffling.
         preferred_backend: accepted for Keras's signature.
 
     Returns:
         Two data sets of single rows: use `.batch(32)` before `fit`.
 
     Raises:
-        ArgumentError: the sizes don't fit, or leave a part without rows.
+        ArgumentError: the sizes exceed the rows, or a part has no rows.
 
     Example:
         >>> left, right = split_dataset(np.arange(10), left_size=0.8)
@@ -112,19 +111,19 @@ def split_dataset(
 
 
 def _sizes(total: int, left: Any, right: Any) -> tuple[int, int]:
-    """How many rows each part has."""
+    """Return the number of rows of each part."""
     counts: list[int | None] = []
     for name, size in (("left_size", left), ("right_size", right)):
         counts.append(_count(total, name, size))
     first, second = counts
     if first is None and second is None:
-        raise ArgumentError("split_dataset: give `left_size` or `right_size`.")
+        raise ArgumentError("split_dataset: pass `left_size` or `right_size`.")
     first = total - (second or 0) if first is None else first
     second = total - first if second is None else second
     if first + second > total or not first or not second:
         raise ArgumentError(
             f"split_dataset: of {total} rows, the first part would have {first} and "
-            f"the second {second}. Both need some, and together no more than all."
+            f"the second {second}. Each needs at least one, and together at most all."
         )
     return first, second
 
@@ -137,8 +136,8 @@ def _count(total: int, name: str, size: Any) -> int | None:
     if is_int(size) and 0 <= size <= total:
         return int(size)
     raise ArgumentError(
-        f"split_dataset: `{name}` must be a share from 0 to 1, or a whole number up to "
-        f"{total}, of which there are rows. Received: {size!r}."
+        f"split_dataset: `{name}` must be a fraction from 0 to 1, or an integer up to "
+        f"{total}, the number of rows. Received: {size!r}."
     )
 
 
@@ -155,24 +154,24 @@ def timeseries_dataset_from_array(
     end_index: int | None = None,
     format: str = "tf",
 ) -> ArrayDataset:
-    """Windows of a series, in batches.
+    """Return batches of windows of a time series.
 
     Args:
-        data: the series: a row for each time.
-        targets: what belongs to the window that begins at the same row; `None` for
-            windows alone.
-        sequence_length: rows of a window.
-        sequence_stride: rows between the beginnings of two windows.
-        sampling_rate: rows between two that a window takes.
-        batch_size: windows of a batch; `None` for single ones.
-        shuffle: whether the windows are mixed.
-        seed: what their order then follows from.
-        start_index: rows before it are left out.
-        end_index: rows from it on are left out.
-        format: accepted for Keras's signature; NumPy arrays come whatever it is.
+        data: the series, one row per time step.
+        targets: target of the window that starts at the same row; `None` for windows
+            alone.
+        sequence_length: number of rows in a window.
+        sequence_stride: number of rows between the starts of two windows.
+        sampling_rate: number of rows between two consecutive rows of a window.
+        batch_size: number of windows in a batch; `None` for single windows.
+        shuffle: whether to shuffle the windows.
+        seed: seed of the shuffling.
+        start_index: first row to use.
+        end_index: row after the last one to use.
+        format: accepted for Keras's signature; batches are always NumPy arrays.
 
     Raises:
-        ArgumentError: a number is out of place.
+        ArgumentError: a number is out of range.
 
     Example:
         >>> windows = timeseries_dataset_from_array(np.arange(6), None, 3)
@@ -192,9 +191,8 @@ def timeseries_dataset_from_array(
         most = len(data) if name != "batch_size" else value
         if not is_int(value) or not least <= value <= most:
             raise ArgumentError(
-                f"timeseries_dataset_from_array: `{name}` must be a whole number from "
-                f"{least} on, and no more than the {len(data)} rows. Received: "
-                f"{value!r}."
+                f"timeseries_dataset_from_array: `{name}` must be an integer from "
+                f"{least} up to the number of rows, {len(data)}. Received: {value!r}."
             )
     rows = data[begin:end]
     count = len(rows) - (sequence_length - 1) * sampling_rate
@@ -204,10 +202,10 @@ def timeseries_dataset_from_array(
     starts = np.arange(0, count, sequence_stride)
     if shuffle:
         np.random.RandomState(seed).shuffle(starts)
-    places = np.arange(sequence_length) * sampling_rate
+    offsets = np.arange(sequence_length) * sampling_rate
 
     def windows(chosen: Sequence[int] | np.ndarray) -> Any:
-        found = rows[np.asarray(chosen)[..., None] + places]
+        found = rows[np.asarray(chosen)[..., None] + offsets]
         return found if targets is None else (found, targets[chosen])
 
     if batch_size is None:

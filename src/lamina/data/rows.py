@@ -1,10 +1,10 @@
-"""Arrays on the device, taken row by row inside a program.
+"""Arrays on the device whose rows are gathered inside a program.
 
-On the CPU, the device's memory is the user's. Large arrays are therefore not copied:
-new memory of their size costs as much time as training on them for an epoch. XLA only
-takes memory that begins at a multiple of 64 bytes, which NumPy's seldom does; `Rows`
-leaves out what comes before the first such place. It leaves out as much in all, at both
-ends, wherever the array lies: else the next process would need another program.
+On the CPU, large arrays are not copied: allocating memory of their size takes as long
+as an epoch of training on them. XLA only shares memory that is aligned to 64 bytes, and
+NumPy's seldom is; `Rows` omits the elements before the first aligned address. The total
+number of omitted elements, at both ends, does not depend on the address: otherwise the
+next process would compile another program.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ __all__ = ["Rows", "cut", "gather", "map_rows", "on_device"]
 
 _ALIGNMENT = 64
 _LARGE = 2**20  # bytes
-_LAST = 2**31  # elements that an index of 32 bits can count
+_LAST = 2**31  # elements that a 32-bit index can address
 
 
 @jax.tree_util.register_pytree_node_class
 class Rows:
-    """An array as its elements but for a few at its ends, and the rows there.
+    """Array that shares the user's memory, except for the rows at its ends.
 
     Args:
-        flat: the elements, without the few.
-        ends: the first rows and the last ones, of shape (rows, elements of a row).
-        missing: how many elements `flat` lacks at the beginning.
+        flat: the elements, without a few at both ends.
+        ends: the first and the last rows, of shape (rows, elements of a row).
+        missing: number of elements that `flat` lacks at the start.
         shape: the array's shape.
     """
 
@@ -44,40 +44,40 @@ class Rows:
         self.shape = shape
 
     def tree_flatten(self) -> tuple[tuple[Any, Any, Any], tuple[int, ...]]:
-        """The arrays, and what a program is compiled for."""
+        """Return the arrays, and the static shape."""
         return (self.flat, self.ends, self.missing), self.shape
 
     @classmethod
     def tree_unflatten(cls, shape: tuple[int, ...], arrays: Any) -> Rows:
-        """From what `tree_flatten` gives."""
+        """Construct from the result of `tree_flatten`."""
         flat, ends, missing = arrays
         return cls(flat, ends, missing, shape)
 
     @property
     def dtype(self) -> Any:
-        """The type of the elements."""
+        """Dtype of the elements."""
         return self.flat.dtype
 
     @property
     def nbytes(self) -> int:
-        """The size of the whole array."""
+        """Size of the whole array in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
-    def gather(self, places: Any) -> jax.Array:
-        """The rows of these numbers."""
+    def gather(self, indices: Any) -> jax.Array:
+        """Return the rows with these indices."""
         size = math.prod(self.shape[1:])
         windows = jax.lax.GatherDimensionNumbers(
             offset_dims=(1,), collapsed_slice_dims=(), start_index_map=(0,)
         )
         last = self.flat.shape[0] - size
-        starts = jnp.clip(places * size - self.missing, 0, last)
+        starts = jnp.clip(indices * size - self.missing, 0, last)
         found = jax.lax.gather(
             self.flat, starts[:, None], windows, (size,), mode="promise_in_bounds"
         )
         edge = self.ends.shape[0] // 2
-        after = places - (self.shape[0] - edge)
-        number = jnp.where(after < 0, jnp.minimum(places, edge), after + edge)
-        at_end = (places < edge) | (after >= 0)
+        after = indices - (self.shape[0] - edge)
+        number = jnp.where(after < 0, jnp.minimum(indices, edge), after + edge)
+        at_end = (indices < edge) | (after >= 0)
         rows = self.ends.at[number].get(mode="promise_in_bounds")
         found = jnp.where(at_end[:, None], rows, found)
         return found.reshape(-1, *self.shape[1:])
@@ -88,22 +88,22 @@ def map_rows(function: Callable[[Any], Any], tree: Any) -> Any:
     return jax.tree.map(function, tree, is_leaf=lambda a: isinstance(a, Rows))
 
 
-def gather(array: jax.Array | Rows, places: Any) -> jax.Array:
-    """The rows of different numbers, none of which is too high."""
+def gather(array: jax.Array | Rows, indices: Any) -> jax.Array:
+    """Return rows by indices that are unique and in bounds."""
     if isinstance(array, Rows):
-        return array.gather(places)
-    return array.at[places].get(mode="promise_in_bounds", unique_indices=True)
+        return array.gather(indices)
+    return array.at[indices].get(mode="promise_in_bounds", unique_indices=True)
 
 
 def cut(array: jax.Array | Rows, start: Any, count: int) -> jax.Array:
-    """`count` rows from `start` on."""
+    """Return `count` rows from `start` on."""
     if isinstance(array, Rows):
         return array.gather(start + jnp.arange(count))
     return jax.lax.dynamic_slice_in_dim(array, start, count)
 
 
 def on_device(array: Any) -> jax.Array | Rows:
-    """An array for programs to take rows of; large ones share the user's memory."""
+    """Put an array on the device; large arrays share the user's memory on the CPU."""
     use_device()
     if isinstance(array, jax.Array) or jax.default_backend() != "cpu":
         return jnp.asarray(array)
@@ -119,8 +119,8 @@ def on_device(array: Any) -> jax.Array | Rows:
     edge = -(-_ALIGNMENT // array[0].nbytes)
     if unaligned % dtype.itemsize or len(array) <= 2 * edge:
         return jax.device_put(_aligned(array, dtype))
-    missing, spare = unaligned // dtype.itemsize, _ALIGNMENT // dtype.itemsize
-    flat = array.reshape(-1)[missing : array.size - spare + missing]
+    missing, omitted = unaligned // dtype.itemsize, _ALIGNMENT // dtype.itemsize
+    flat = array.reshape(-1)[missing : array.size - omitted + missing]
     ends = np.concatenate([array[:edge], array[-edge:]]).reshape(2 * edge, -1)
     return Rows(
         jax.device_put(flat), jnp.asarray(ends), jnp.int32(missing), array.shape
@@ -128,7 +128,7 @@ def on_device(array: Any) -> jax.Array | Rows:
 
 
 def _aligned(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """A copy that JAX takes over as it is; it would copy another one again."""
+    """Return an aligned copy, which JAX does not copy again."""
     size = array.size * dtype.itemsize
     buffer = np.empty(size + _ALIGNMENT, np.uint8)
     offset = -buffer.ctypes.data % _ALIGNMENT

@@ -1,7 +1,7 @@
-"""Orders of rows that are computed where they are used, instead of being stored.
+"""Orders of rows as functions, without stored permutations.
 
-An order is a bijection of 0, ..., rows - 1: any part of it can be had without the
-rest, so that shuffling ten million rows costs neither memory nor a sort.
+An order is a bijection of 0, ..., rows - 1. Any part of it can be computed alone, so
+that shuffling ten million rows needs neither memory nor a sort.
 """
 
 from __future__ import annotations
@@ -16,23 +16,22 @@ import numpy as np
 
 __all__ = ["permutation", "shuffled"]
 
-# Of both halves. Chi-square and correlation tests stop improving at three.
+# Rounds of both halves. Chi-square and correlation tests stop improving at three.
 _ROUNDS = 4
 
 
 @functools.partial(jax.jit, static_argnums=1, inline=True)
 def shuffled(positions: Any, rows: int, seed: Any, epoch: Any) -> jax.Array:
-    """The rows that stand at some positions of an epoch's order.
+    """Return the rows at positions of an epoch's order.
 
-    A Feistel network over pairs (a, b) with a * b >= rows permutes the pairs; rows
-    beyond the last are sent through it again until they are inside, which happens to
-    fewer than one in sqrt(rows).
+    A Feistel network permutes pairs (a, b) with a * b >= rows. Results beyond the last
+    row are permuted again until they are in range; their share is below 1 / sqrt(rows).
 
     Args:
-        positions: whole numbers below `rows`, of any shape.
-        rows: how many rows there are.
-        seed: what the orders derive from.
-        epoch: which of them.
+        positions: integers below `rows`, of any shape.
+        rows: number of rows.
+        seed: seed of the orders.
+        epoch: the epoch.
 
     Reference:
         Black and Rogaway 2002, "Ciphers with arbitrary finite domains"; Mitchell et
@@ -63,18 +62,18 @@ def shuffled(positions: Any, rows: int, seed: Any, epoch: Any) -> jax.Array:
 
 
 def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
-    """The order of all rows in an epoch: a function of seed and epoch alone."""
+    """Return the order of all rows in an epoch, a function of seed and epoch."""
     return np.asarray(shuffled(jnp.arange(rows), rows, seed, epoch))
 
 
 def _add(x: Any, y: Any, limit: int) -> Any:
-    """x + y modulo `limit`, for x below it."""
+    """Add x and y modulo `limit`, for x below it."""
     total = x + y % limit
     return jnp.where(total >= limit, total - limit, total)
 
 
 def _mix(x: Any) -> Any:
-    """A hash of 32 bits: each bit of the result depends on all of the number's.
+    """Hash 32-bit integers: each bit of the result depends on all bits of x.
 
     Reference:
         Ellis 2018, "Prospecting for hash functions" (lowbias32).

@@ -1,4 +1,4 @@
-"""Sparse matrices as data: dense where memory has room, else batch by batch."""
+"""Conversion of sparse matrices to dense arrays, at once or batch by batch."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["SparseRows", "dense", "is_sparse"]
 
 
 def is_sparse(value: Any) -> bool:
-    """Return whether a value is a sparse matrix of SciPy, JAX or a like library."""
+    """Return whether a value is a sparse matrix, as of SciPy or JAX."""
     makes_dense = hasattr(value, "toarray") or hasattr(value, "todense")
     return makes_dense and not isinstance(value, (np.ndarray, jax.Array))
 
 
 def dense(value: Any, what: str) -> np.ndarray:
-    """Return a sparse matrix as an array.
+    """Convert a sparse matrix to an array.
 
     Args:
         value: the matrix.
         what: `"x"`, `"y"` or `"sample_weight"`, for messages.
 
     Raises:
-        DataError: memory has no room for the array.
+        DataError: the array exceeds the available memory.
     """
     size = _dense_size(value)
     if size > config.memory_limit():
         raise DataError(
             f"{what} is a sparse matrix of shape {tuple(value.shape)}: as an array it "
-            f"would take {readable_size(size)}. Pass `scipy.sparse.csr_array(x)`, the "
-            "rows of which are made dense batch by batch, or a generator of batches."
+            f"would take {readable_size(size)}. Pass `scipy.sparse.csr_array(x)`, "
+            "which is converted batch by batch, or a generator of batches."
         )
     return np.asarray(value.toarray() if hasattr(value, "toarray") else value.todense())
 
@@ -46,7 +46,7 @@ def _dense_size(value: Any) -> int:
 
 
 class SparseRows:
-    """A SciPy sparse matrix whose rows are dense arrays when they are taken.
+    """SciPy sparse matrix that returns its rows as dense arrays.
 
     Args:
         matrix: any two-dimensional format.

@@ -1,4 +1,4 @@
-"""Whatever yields batches, cut into epochs."""
+"""Epochs of iterables of batches."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from lamina.errors import DataError
 
 __all__ = ["Epochs"]
 
-_FOR_EVER = 2**40
+_INFINITE = 2**40
 
 
 class Epochs:
-    """The batches of a stream, epoch by epoch.
+    """Batches of a stream, epoch by epoch.
 
-    An epoch is the whole stream; or `steps` batches of it, where each epoch goes on
-    from the one before it, as it also does if the stream can't begin anew. Epoch 0 is
-    the beginning of the stream.
+    An epoch is the whole stream, or `steps` batches of it. With `steps`, and for a
+    stream that cannot restart, an epoch continues where the one before ended. Epoch 0
+    is the start of the stream.
 
     Args:
         stream: an iterable of batches, an iterator or a `PyDataset`.
         steps: batches in an epoch, if not the whole stream.
-        shuffle: whether the batches of a `PyDataset` come in a new order each time.
-        seed: what the orders derive from.
+        shuffle: whether the batches of a `PyDataset` are shuffled each epoch.
+        seed: seed of the orders.
 
     Raises:
-        DataError: `stream` is no stream, or it has no end and `steps` is `None`.
+        DataError: `stream` is not iterable, or is infinite and `steps` is `None`.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Epochs:
         if not isinstance(stream, (Iterable, PyDataset)):
             raise DataError(
                 f"x is a {type(stream).__name__}, which is neither arrays nor "
-                "iterable. Give arrays, a generator of batches, a PyDataset or a data "
+                "iterable. Pass arrays, a generator of batches, a PyDataset or a data "
                 "loader."
             )
         if steps is None and _is_endless(stream):
             raise DataError(
-                f"This {type(stream).__name__} has no end, so the epochs need a "
-                "number of batches: give `steps_per_epoch` to `fit`, "
+                f"This {type(stream).__name__} is infinite, so epochs need a number "
+                "of batches: pass `steps_per_epoch` to `fit`, "
                 "`validation_steps` for validation data, `steps` elsewhere."
             )
         self._stream: Any = stream
@@ -53,10 +53,10 @@ class Epochs:
         self._wanted, self._yielded = steps, False
         self.steps = steps if steps is not None else _length(stream)
         self._rest: Any = None
-        self._taken_up: Any = None
+        self._restored: Any = None
 
     def state(self) -> Any:
-        """What the stream says its state is, after the last batch; else `None`."""
+        """Return the stream's state after the last batch, or `None`."""
         if hasattr(self._rest, "get_state"):  # grain
             return self._rest.get_state()
         if hasattr(self._stream, "load_state_dict"):  # torchdata
@@ -64,20 +64,20 @@ class Epochs:
         return None
 
     def seek(self, epoch: int, place: Any) -> bool:
-        """Let the next epoch be this one; False if all before it has to be read.
+        """Start the next epoch here; return False if all before it must be read.
 
         Args:
             epoch: the epoch.
-            place: how many of its batches came before what `state` returned, and that.
+            place: number of its batches before `state` was called, and its result.
         """
         if place is not None:
             count, state = place
             try:
-                self._taken_up = count, self._set_state(state)
-            except Exception as error:  # whatever the loader finds wrong with it
+                self._restored = count, self._set_state(state)
+            except Exception as error:  # any error of the loader
                 warnings.warn(
-                    f"This {type(self._stream).__name__} could not be set to where it "
-                    f"was: {error}",
+                    f"The position of this {type(self._stream).__name__} could not be "
+                    f"restored: {error}",
                     stacklevel=7,
                 )
                 return False
@@ -99,7 +99,7 @@ class Epochs:
         return iterator
 
     def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
-        """The batches of an epoch, from batch `first` on."""
+        """Yield the batches of an epoch, from batch `first` on."""
         dataset = self._stream if isinstance(self._stream, PyDataset) else None
         if dataset is not None:
             dataset.on_epoch_begin()
@@ -107,7 +107,7 @@ class Epochs:
         for batch in itertools.islice(self._from(epoch, first), self._left(first)):
             count += 1
             self._yielded = True
-            # Who takes the last batch need not ask whether there is another one.
+            # Consumers may stop at the last batch without asking for another one.
             if dataset is not None and count == self.steps:
                 dataset.on_epoch_end()
             yield batch
@@ -117,8 +117,8 @@ class Epochs:
         if early and self._yielded:
             warnings.warn(
                 f"The data ended after {count} batches of epoch {epoch + 1}. A "
-                "generator can be used up only once: pass an object that can be "
-                "iterated again, or ask for fewer steps or epochs.",
+                "generator can be iterated only once: pass an object that can be "
+                "iterated again, or fewer steps or epochs.",
                 stacklevel=2,
             )
 
@@ -126,25 +126,25 @@ class Epochs:
         return None if self.steps is None else self.steps - first
 
     def _from(self, epoch: int, first: int) -> Iterator[Any]:
-        """What is left of an epoch, and perhaps more."""
-        if self._taken_up is not None:
-            (count, self._rest), self._taken_up = self._taken_up, None
-            # Between two epochs a stream may stand at its end.
-            rest = self._rest if count > 0 else self._rest_or_anew(epoch)
+        """Return an iterator from batch `first` of an epoch on, without its end."""
+        if self._restored is not None:
+            (count, self._rest), self._restored = self._restored, None
+            # Between two epochs a stream may be at its end.
+            rest = self._rest if count > 0 else self._rest_or_restart(epoch)
             return itertools.islice(rest, first - count, None)
         if isinstance(self._stream, PyDataset) and self._wanted is None:
             self._rest = self._begin(epoch, first)
             return self._rest
-        return itertools.islice(self._going_on(epoch), first, None)
+        return itertools.islice(self._continued(epoch), first, None)
 
-    def _going_on(self, epoch: int) -> Iterator[Any]:
-        """What is left of the stream, which begins anew if nothing is."""
+    def _continued(self, epoch: int) -> Iterator[Any]:
+        """Return the rest of the stream, or restart it if nothing is left."""
         if self._rest is not None and self._wanted is not None and epoch > 0:
-            return self._rest_or_anew(epoch)
+            return self._rest_or_restart(epoch)
         self._rest = self._begin(epoch)
         return self._rest
 
-    def _rest_or_anew(self, epoch: int) -> Iterator[Any]:
+    def _rest_or_restart(self, epoch: int) -> Iterator[Any]:
         first = list(itertools.islice(self._rest, 1))
         if first:
             return itertools.chain(first, self._rest)
@@ -165,7 +165,7 @@ class Epochs:
 
 
 def _length(stream: Any) -> int | None:
-    """How many batches there are; `None` where that shows only at their end."""
+    """Return the number of batches, or `None` if it is unknown."""
     if isinstance(stream, PyDataset):
         return stream.num_batches
     try:
@@ -176,10 +176,10 @@ def _length(stream: Any) -> int | None:
 
 
 def _is_endless(stream: Any) -> bool:
-    """Whether a stream says of itself that it goes on for ever."""
+    """Return whether a stream declares itself infinite."""
     if isinstance(stream, PyDataset):
         return stream.num_batches is None
     if hasattr(stream, "cardinality"):  # tf.data
         return int(stream.cardinality()) == -1
-    # grain's `repeat()` is as long as numbers go, and batches of it a part of that.
-    return (_length(stream) or 0) > _FOR_EVER
+    # The length of grain's `repeat()` is the largest integer.
+    return (_length(stream) or 0) > _INFINITE

@@ -1,4 +1,4 @@
-"""Frames, columns, lists and odd arrays become numbers, or are refused in words."""
+"""Conversion of frames, columns, lists and unusual arrays to numeric arrays."""
 
 from __future__ import annotations
 
@@ -91,8 +91,14 @@ REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "dates, numpy": (np.array(DAYS, "datetime64[D]"), ("dates", "2020-01-01")),
     "durations": (pd.Series(pd.to_timedelta([1, 2], unit="D")), ("times",)),
     "text": (["ann", "bob"], ("x holds text", "'ann'")),
-    "lists of two lengths": ([[1, 2], [3]], ("padded to one length",)),
-    "arrays of two lengths": (pd.Series([[1, 2], [3]]), ("padded to one length",)),
+    "lists of two lengths": (
+        [[1, 2], [3]],
+        ("Pad rows of different lengths to one length",),
+    ),
+    "arrays of two lengths": (
+        pd.Series([[1, 2], [3]]),
+        ("Pad rows of different lengths to one length",),
+    ),
     "records": (np.zeros(2, [("a", "f4"), ("b", "i4")]), ("fields a, b",)),
 }
 
