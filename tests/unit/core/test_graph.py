@@ -41,7 +41,9 @@ def test_layer_call_gets_none_without_a_mask() -> None:
 
 def test_errors_show_unknown_sizes_as_unknown() -> None:
     inner = lamina.Sequential([layers.Input((4,)), layers.Dense(3)], name="inner")
-    with pytest.raises(lamina.errors.ShapeError, match=r"Received: shape \(None, 2, 4\)"):
+    with pytest.raises(
+        lamina.errors.ShapeError, match=r"Received: shape \(None, 2, 4\)"
+    ):
         inner(layers.Input((2, 4)))
 
     class Failing(layers.Layer):
