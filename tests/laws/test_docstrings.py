@@ -83,3 +83,15 @@ def undocumented(value) -> set[str]:
 @pytest.mark.parametrize("value", CALLABLES)
 def test_arguments_are_documented(value):
     assert undocumented(value) == set()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(value, id=name)
+        for name, value in vars(lamina.layers).items()
+        if inspect.isclass(value) and issubclass(value, lamina.layers.Layer)
+    ],
+)
+def test_layer_documents_its_shapes(layer):
+    assert "\nShape:\n" in inspect.cleandoc(layer.__doc__)

@@ -26,7 +26,7 @@ def draw(layer, x):
 
 
 @pytest.mark.parametrize("case", RANDOM)
-def test_nothing_happens_in_inference(case):
+def test_noise_layers_are_identities_in_inference(case):
     layer = case.make(lamina)
     np.testing.assert_array_equal(layer(case.argument, training=False), case.argument)
     np.testing.assert_array_equal(layer(case.argument), case.argument)

@@ -1,4 +1,4 @@
-"""Everything that can be stacked into a network."""
+"""Layers."""
 
 from __future__ import annotations
 

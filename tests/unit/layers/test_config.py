@@ -9,7 +9,7 @@ import lamina
 from lamina import activations, config, layers, regularizers
 
 
-def test_what_was_replaced_is_written():
+def test_config_has_the_current_attribute_values():
     layer = layers.Dense(4, activation="softmax")
     layer.activation = activations.linear
     layer.kernel_regularizer = regularizers.L2(0.5)
@@ -27,7 +27,7 @@ def test_numbers_are_written_as_they_are_now():
     assert layer.get_config()["rate"] == 0.25
 
 
-def test_a_subclass_keeps_what_it_was_given():
+def test_subclass_config_has_the_given_arguments():
     class Wide(layers.Dense):
         def __init__(self, factor, **kwargs):
             super().__init__(8 * factor, **kwargs)

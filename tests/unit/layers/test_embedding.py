@@ -41,7 +41,7 @@ def test_gradients_of_repeated_indices_add_up():
 
 
 @pytest.mark.parametrize("weights", [TABLE, [TABLE], TABLE.tolist()])
-def test_first_weights_come_in_several_forms(weights):
+def test_initial_weights_accept_arrays_and_lists(weights):
     layer = layers.Embedding(4, 3, weights=weights)
     np.testing.assert_array_equal(layer.embeddings.value, TABLE)
     assert layer.get_config()["weights"] is None

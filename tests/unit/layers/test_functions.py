@@ -12,7 +12,7 @@ from tests.tables.arrays import floats
 X = floats(4, 6)
 
 
-def test_lambda_hands_over_what_the_function_names():
+def test_lambda_passes_the_arguments_that_the_function_has():
     seen = {}
 
     def function(x, mask, training, factor):
@@ -29,7 +29,7 @@ def test_lambda_can_make_a_mask():
     np.testing.assert_array_equal(get_mask(layer(X)), X[:, 0] > 0)
 
 
-def test_lambda_finds_its_own_shape():
+def test_lambda_infers_its_output_shape():
     outer = layers.Lambda(lambda x: x[:, :, None] * x[:, None, :])
     assert outer(layers.Input((7,))).shape == (None, 7, 7)
 

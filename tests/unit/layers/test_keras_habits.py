@@ -48,7 +48,7 @@ def test_trainable_is_a_boolean(value):
         layers.Dense(2, trainable=value)
 
 
-def test_a_class_without_call_is_told_so():
+def test_class_without_call_raises():
     with pytest.raises(MissingMethodError, match="no `call` method"):
         layers.Layer()(ROWS)
     with pytest.raises(NotImplementedError):

@@ -22,14 +22,14 @@ LAYERS = [
 
 
 @pytest.mark.parametrize(("shape", "target", "expected"), LAYERS)
-def test_a_layer_knows_what_follows(shape, target, expected):
+def test_reshape_infers_unknown_sizes(shape, target, expected):
     layer = layers.Reshape(target)
     assert layer(lamina.Input(shape)).shape == expected
     assert layer.compute_output_shape((None, *shape)) == expected
 
 
 @pytest.mark.parametrize("target", [(-1,), (-1, 3), (8, -1), (24,)])
-def test_no_rows_have_a_shape_too(target):
+def test_reshape_accepts_an_empty_batch(target):
     rows = np.zeros((0, 4, 6), "float32")
     some = layers.Reshape(target)(rows[:0].repeat(2, 0)).shape
     assert some == (0, *np.zeros((1, 24)).reshape(1, *target).shape[1:])

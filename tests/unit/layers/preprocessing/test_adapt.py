@@ -64,7 +64,7 @@ def test_a_constant_column_gives_zeros():
     np.testing.assert_array_equal(layer(np.full((2, 1), 7.0)), [[0.0], [0.0]])
 
 
-def test_what_normalization_refuses():
+def test_normalization_refuses_invalid_data_and_arguments():
     with pytest.raises(DataError, match="no values"):
         layers.Normalization().adapt(iter(()))
     with pytest.raises(DataError, match="no values"):
@@ -97,7 +97,7 @@ def test_discretization_survives_its_config():
     np.testing.assert_array_equal(copy(DATA[:, 0]), layer(DATA[:, 0]))
 
 
-def test_what_discretization_refuses():
+def test_discretization_refuses_invalid_arguments():
     with pytest.raises(ArgumentError, match="either"):
         layers.Discretization()
     with pytest.raises(StateError, match="adapt"):

@@ -25,7 +25,7 @@ def test_farm_hash_is_googles(data):
     assert farm_hash(data) == FINGERPRINTS[data]
 
 
-def test_unknown_words_fall_where_tensorflow_puts_them():
+def test_oov_strings_get_the_buckets_of_tensorflow():
     words = ["100", "300", "700", "1100", "1700", "2000"]
     assert [farm_hash(word.encode()) % 4 for word in words] == [3, 3, 2, 2, 0, 1]
     assert [farm_hash(word) % 2 for word in (b"m", b"z")] == [0, 1]

@@ -53,7 +53,7 @@ def test_weights_of_documents():
     np.testing.assert_allclose(copy([["a", "c"]]), expected[1:], rtol=1e-6)
 
 
-def test_large_integers_are_told_apart():
+def test_large_integers_have_distinct_indices():
     layer = layers.IntegerLookup(vocabulary=[2**40, 2**40 + 1])
     np.testing.assert_array_equal(layer(np.array([2**40 + 1, 2**40, 0])), [2, 1, 0])
     back = layers.IntegerLookup(vocabulary=[2**40, 2**40 + 1], invert=True)
@@ -61,7 +61,7 @@ def test_large_integers_are_told_apart():
 
 
 @pytest.mark.parametrize("options", [{}, {"oov_method": "farmhash"}, {"salt": 5}])
-def test_unknown_values_share_their_numbers(options):
+def test_oov_values_share_their_indices(options):
     layer = layers.IntegerLookup(vocabulary=[1], num_oov_indices=3, **options)
     numbers = np.asarray(layer(np.arange(2, 400)))
     assert set(numbers) == {0, 1, 2}
@@ -95,12 +95,12 @@ def test_a_config_can_not_open_a_file(tmp_path):
         ({"pad_to_max_tokens": True}, "max_tokens"),
     ],
 )
-def test_what_a_lookup_refuses(options, words):
+def test_lookup_refuses_invalid_arguments(options, words):
     with pytest.raises(ArgumentError, match=words):
         layers.StringLookup(**options)
 
 
-def test_unknown_words_can_be_errors():
+def test_oov_values_raise_without_oov_indices():
     layer = layers.StringLookup(vocabulary=["a"], num_oov_indices=0)
     with pytest.raises(DataError, match="'q'"):
         layer(["a", "q"])
@@ -112,7 +112,7 @@ def test_a_compiled_program_is_refused():
         jax.jit(layer)(np.array([1]))
 
 
-def test_a_place_in_a_graph():
+def test_lookup_has_a_symbolic_output():
     words = layers.Input((3,), dtype="string")
     assert layers.StringLookup(vocabulary=["a"])(words).shape == (None, 3)
     layer = layers.StringLookup(vocabulary=["a"], output_mode="count")
@@ -147,7 +147,7 @@ def test_text_is_looked_up_before_a_model(use):
         use(colours_model())
 
 
-def test_what_was_looked_up_before_is_trained_on():
+def test_model_trains_on_looked_up_indices():
     inside = colours_model()
     lookup, head = inside.get_layer("colours"), inside.layers[-1]
     model = lamina.Sequential([layers.Input((3,)), head])

@@ -316,7 +316,7 @@ class Normalized(layers.Layer):
         return output, [output]
 
 
-def test_what_layers_inside_a_cell_remember_passes_from_step_to_step():
+def test_variables_of_layers_in_a_cell_carry_over_between_steps():
     layer = layers.RNN(Normalized())
     layer(X, training=True)
     mean = np.zeros(3)

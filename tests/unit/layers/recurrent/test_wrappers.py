@@ -33,7 +33,7 @@ def test_both_directions_start_afresh_and_apart():
     assert not np.allclose(kernels[0], inner.cell.kernel.numpy())
 
 
-def test_first_weights_go_to_both():
+def test_initial_weights_are_split_between_directions():
     donor = layers.Bidirectional(layers.GRU(2))
     donor.build(X.shape)
     both = layers.Bidirectional(layers.GRU(2), weights=donor.get_weights())
