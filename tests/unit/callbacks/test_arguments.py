@@ -91,7 +91,7 @@ def test_bad_values_are_refused(cls, signature, argument, value):
 
 
 @pytest.mark.parametrize("cls", [History, EarlyStopping, ReduceLROnPlateau])
-def test_an_unknown_keyword_is_refused(cls):
+def test_unknown_keyword_is_refused(cls):
     with pytest.raises(ArgumentTypeError, match="no argument 'monitr'"):
         cls(monitr="loss")
 
@@ -117,7 +117,7 @@ def test_messages(make, words):
         make()
 
 
-def test_a_callback_of_the_users_own_takes_its_own_arguments():
+def test_user_defined_callback_takes_its_own_arguments():
     class Own(Callback):
         def __init__(self, *names, **options):
             super().__init__()
@@ -129,7 +129,7 @@ def test_a_callback_of_the_users_own_takes_its_own_arguments():
         ModelCheckpoint()
 
 
-def test_a_list_adds_what_it_is_asked_for():
+def test_list_adds_history_and_progress_bar_on_request():
     found = CallbackList([EarlyStopping()], add_history=True, add_progbar=True)
     kinds = [type(c) for c in found.callbacks]
     assert kinds == [EarlyStopping, History, ProgbarLogger]
@@ -138,7 +138,7 @@ def test_a_list_adds_what_it_is_asked_for():
     assert found.callbacks == [mine[0], mine[1][0]]
 
 
-def test_a_list_of_the_users_own_is_used_as_it_is():
+def test_user_defined_list_is_used_unchanged():
     model = small_model()
     chosen = CallbackList(History(), model=model, epochs=2, steps=1, verbose=0)
     run = model.fit(X, Y, epochs=2, callbacks=chosen)

@@ -57,7 +57,7 @@ def written(path):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_written(name, tmp_path):
+def test_written_file_matches(name, tmp_path):
     arguments, before, logs, expected = CASES[name]
     path = tmp_path / "log.csv"
     path.write_bytes(before.encode())
@@ -83,7 +83,7 @@ def test_numbers_of_fit_are_those_of_its_history(tmp_path):
         assert [float(row[name]) for row in rows] == values
 
 
-def test_the_file_is_closed_after_an_error(tmp_path):
+def test_file_is_closed_after_an_error(tmp_path):
     class Fails(Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise KeyError

@@ -70,7 +70,7 @@ def test_nothing_to_restore_before_fit():
         EarlyStopping().restore()
 
 
-def test_a_loss_that_is_not_a_number_is_never_the_best():
+def test_nan_loss_is_never_the_best():
     callback = EarlyStopping("loss", patience=5)
     follow(callback, [float("nan"), 3.0, float("nan"), 4.0])
     assert (callback.best, callback.best_epoch) == (3.0, 1)

@@ -42,7 +42,7 @@ def full_disk() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", LOGGERS)
-def test_a_log_below_a_file_is_refused_before_training(
+def test_unwritable_log_path_is_refused_before_training(
     name: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -51,7 +51,7 @@ def test_a_log_below_a_file_is_refused_before_training(
 
 
 @pytest.mark.parametrize("name", LOGGERS)
-def test_training_goes_on_with_one_warning_when_the_disk_is_full(
+def test_full_disk_gives_one_warning_and_training_continues(
     name: str, tmp_path: Path
 ) -> None:
     logger = LOGGERS[name](tmp_path / "log")
@@ -64,7 +64,7 @@ def test_training_goes_on_with_one_warning_when_the_disk_is_full(
 
 
 @pytest.mark.filterwarnings("ignore:CSVLogger cannot write")
-def test_the_csv_file_is_whole_when_the_disk_has_room_again(tmp_path: Path) -> None:
+def test_csv_file_is_complete_once_the_disk_has_space(tmp_path: Path) -> None:
     class Full(Callback):
         """A disk that is full in the second epoch."""
 
@@ -87,7 +87,7 @@ def test_the_csv_file_is_whole_when_the_disk_has_room_again(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("path", ["/dev/full"])
-def test_a_device_without_room_gives_one_warning(path: str) -> None:
+def test_full_device_file_gives_one_warning(path: str) -> None:
     if not Path(path).exists():
         pytest.skip("this system has no /dev/full")
     with pytest.warns(UserWarning, match="No space left on device") as caught:

@@ -66,7 +66,7 @@ def test_rates_are_those_of_keras(curve, arguments, expected):
     assert rates == pytest.approx(expected)
 
 
-def test_a_plateau_in_training_lowers_the_rate(capsys):
+def test_plateau_in_training_reduces_the_learning_rate(capsys):
     model = small_model(optimizer=SGD(0.0))
     model.optimizer.learning_rate = 1e-9
     callback = ReduceLROnPlateau(
@@ -102,14 +102,14 @@ def test_scheduled_rates(name):
     assert run.history["learning_rate"] == pytest.approx(expected)
 
 
-def test_the_rate_set_is_the_rate_used():
+def test_scheduled_learning_rate_is_used():
     model = small_model()
     before = model.get_weights()
     model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: 0.0)])
     assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
 
 
-def test_scheduler_says_what_it_sets(capsys):
+def test_scheduler_prints_the_learning_rate(capsys):
     small_model().fit(
         X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda e: 0.25, verbose=1)]
     )
@@ -121,17 +121,17 @@ def refuses(schedule, words):
         small_model().fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(schedule)])
 
 
-def test_a_schedule_must_return_a_number():
+def test_schedule_must_return_a_number():
     refuses(lambda epoch: "slow", "must return a number")
     refuses(lambda epoch: None, "must return a number")
 
 
-def test_a_schedule_must_take_the_epoch():
+def test_schedule_must_take_the_epoch():
     refuses(lambda: 1.0, "must take")
     refuses(lambda a, b, c: 1.0, "must take")
 
 
-def test_an_error_in_a_schedule_is_the_users_own():
+def test_error_in_a_schedule_is_not_replaced():
     with pytest.raises(TypeError, match="unsupported operand"):
         small_model().fit(
             X,

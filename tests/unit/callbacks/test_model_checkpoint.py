@@ -94,7 +94,7 @@ NAN_SAVES = [
 
 
 @pytest.mark.parametrize(("losses", "epochs"), NAN_SAVES)
-def test_a_first_value_that_is_nan_is_saved(tmp_path, monkeypatch, losses, epochs):
+def test_first_value_of_nan_is_saved(tmp_path, monkeypatch, losses, epochs):
     monkeypatch.chdir(tmp_path)
     checkpoint = ModelCheckpoint("{epoch}.keras", "loss", **BEST)
     assert saved(checkpoint, losses) == [f"{epoch}.keras" for epoch in epochs]
@@ -110,7 +110,7 @@ def test_messages(tmp_path, capsys):
     )
 
 
-def test_folders_are_made(tmp_path):
+def test_missing_folders_are_created(tmp_path):
     saved(ModelCheckpoint(tmp_path / "deep" / "{epoch}" / "a.keras"), [0.5])
     assert (tmp_path / "deep" / "1").is_dir()
 
@@ -121,11 +121,11 @@ def test_without_the_metric_every_epoch_is_saved():
         assert saved(callback, [0.5, 0.75]) == ["a.keras"] * 2
 
 
-def test_a_plain_checkpoint_asks_for_no_direction():
+def test_checkpoint_without_save_best_only_needs_no_direction():
     assert saved(ModelCheckpoint("a.keras", "reward"), [0.5]) == ["a.keras"]
 
 
-def test_an_unknown_name_in_the_path_is_named():
+def test_unknown_name_in_the_path_is_refused():
     callback = ModelCheckpoint("{epoch}-{val_accuracy:.2f}.keras")
     with pytest.raises(ArgumentError, match="'val_acc'"):
         saved(callback, [0.5])
@@ -139,7 +139,7 @@ def test_an_unknown_name_in_the_path_is_named():
         ("a.keras", True, "must end in `.weights.h5`,"),
     ],
 )
-def test_another_ending_is_refused(path, weights_only, words):
+def test_unsupported_ending_is_refused(path, weights_only, words):
     with pytest.raises(ArgumentError, match=re.escape(words)):
         ModelCheckpoint(path, save_weights_only=weights_only)
 
@@ -198,7 +198,7 @@ def test_saves_after_a_number_of_batches(tmp_path, monkeypatch, frequency, files
         np.testing.assert_array_equal(weights, snapshots.after[name], err_msg=name)
 
 
-def test_a_checkpoint_can_be_loaded(tmp_path):
+def test_checkpoint_can_be_loaded(tmp_path):
     model = small_model()
     path = tmp_path / "best.keras"
     checkpoint = ModelCheckpoint(path, "loss", **BEST)
@@ -244,7 +244,7 @@ def test_each_file_holds_its_own_epoch(tmp_path):
             np.testing.assert_array_equal(found, expected)
 
 
-def test_a_disk_that_fails_is_told_of(tmp_path, monkeypatch):
+def test_write_error_is_raised(tmp_path, monkeypatch):
     def full(*_):
         raise SaveError("The disk is full.")
 

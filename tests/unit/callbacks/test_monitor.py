@@ -59,11 +59,11 @@ def test_lower_is_better(name):
     ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("logged", ["m", "val_m", "decoder_m"])
-def test_a_metric_of_any_name_tells_by_its_class(metric, higher, logged):
+def test_direction_follows_from_the_metric_class(metric, higher, logged):
     assert direction(logged, [metric]) == higher
 
 
-def test_an_unknown_direction_is_refused_before_training():
+def test_unknown_direction_is_refused_before_training():
     with pytest.raises(ArgumentError, match="mode='max' or mode='min'"):
         direction("val_reward")
     with pytest.raises(ArgumentError, match="Did you mean 'val_mean_io_u'"):
@@ -71,7 +71,7 @@ def test_an_unknown_direction_is_refused_before_training():
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
-def test_mode_decides(mode):
+def test_mode_overrides_the_name(mode):
     callback = EarlyStopping("reward", mode=mode, patience=9)
     follow(callback, [1, 2, 3, 2], "reward")
     assert callback.best == {"min": 1, "max": 3}[mode]
@@ -89,7 +89,7 @@ def test_mode_decides(mode):
     ],
 )
 @pytest.mark.parametrize("make", [EarlyStopping, ReduceLROnPlateau])
-def test_a_missing_metric_is_named_once(make, asked, there, words):
+def test_missing_metric_gives_one_warning(make, asked, there, words):
     callback = make(asked, mode="min")
     callback.set_model(Pretender())
     callback.on_train_begin()
@@ -100,7 +100,7 @@ def test_a_missing_metric_is_named_once(make, asked, there, words):
     assert all(name in str(caught[0].message) for name in there)
 
 
-def test_a_metric_of_several_values_is_named():
+def test_metric_with_several_values_gives_a_warning():
     callback = EarlyStopping("loss")
     callback.set_model(Pretender())
     callback.on_train_begin()
@@ -108,7 +108,7 @@ def test_a_metric_of_several_values_is_named():
         callback.on_epoch_end(0, {"loss": [1.0, 2.0]})
 
 
-def test_a_metric_that_is_there_is_no_cause_for_warnings():
+def test_available_metric_gives_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         follow(EarlyStopping("loss"), [1, 2])

@@ -82,18 +82,18 @@ def test_epochs_of_one_dispatch_end_with_metrics_that_are_not_known():
     assert np.isfinite(history["mae"][:-1]).all()
 
 
-def test_terminate_says_so(capsys):
+def test_terminate_on_nan_prints_a_message(capsys):
     fit(callbacks=[TerminateOnNaN()])
     assert "invalid loss, terminating training" in capsys.readouterr().out
 
 
-def test_terminate_raises_if_asked_to():
+def test_terminate_on_nan_raises_on_request():
     with pytest.raises(RuntimeError, match="the loss is nan"):
         fit(callbacks=[TerminateOnNaN(raise_error=True)])
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, np.float32("nan")])
-def test_terminate_watches_a_long_epoch(loss, capsys):
+def test_terminate_on_nan_checks_within_an_epoch(loss, capsys):
     callback = TerminateOnNaN()
     callback.set_model(Pretender())
     callback.on_progress("train", 1, {"loss": 0.5})
@@ -104,7 +104,7 @@ def test_terminate_watches_a_long_epoch(loss, capsys):
     assert capsys.readouterr().out.startswith("Batch 3: ")
 
 
-def test_terminate_leaves_other_logs_alone():
+def test_terminate_on_nan_ignores_other_logs():
     callback = TerminateOnNaN()
     callback.set_model(Pretender())
     callback.on_progress("train", 1, {"reward": math.nan})
@@ -112,7 +112,7 @@ def test_terminate_leaves_other_logs_alone():
     assert not callback.model.stop_training
 
 
-def test_a_step_that_raises_reaches_the_user():
+def test_error_in_a_step_reaches_the_user():
     class Fails(Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise KeyError("mine")

@@ -135,7 +135,7 @@ def test_older_names_of_batch_methods_are_called():
     [ReduceLROnPlateau("loss"), LearningRateScheduler(lambda epoch, rate: rate)],
     ids=lambda c: type(c).__name__,
 )
-def test_what_one_adds_to_the_logs_later_ones_see(middle):
+def test_later_callbacks_see_added_logs(middle):
     seen = []
 
     def look(when):

@@ -230,7 +230,7 @@ def test_logs_are_read_only_when_they_are_drawn(clock, open_terminal):
 # A terminal
 
 
-def test_a_bar_moves_and_leaves_a_line(clock, open_terminal):
+def test_bar_moves_and_ends_as_a_line(clock, open_terminal):
     terminal = open_terminal()
     bar = started()
     an_epoch(bar, clock, 0, 2.0, 4)
@@ -245,7 +245,7 @@ def test_a_bar_moves_and_leaves_a_line(clock, open_terminal):
     assert terminal.getvalue().rindex("\x1b[?25h") > terminal.getvalue().rindex("25l")
 
 
-def test_a_narrow_terminal_cuts_nothing(clock, open_terminal, monkeypatch):
+def test_narrow_terminal_wraps_lines(clock, open_terminal, monkeypatch):
     terminal = open_terminal()
     monkeypatch.setenv("COLUMNS", "60")
     logs = {"sparse_top_k_categorical_accuracy": 0.9, **LOGS}
@@ -285,7 +285,7 @@ def test_compilation_is_shown_and_not_counted_as_steps(clock, open_terminal):
     assert "Epoch 1/3 - 5.0s (4.5s compiling) - 10ms/step" in text
 
 
-def test_at_most_ten_drawings_a_second(clock, open_terminal):
+def test_bar_is_drawn_at_most_ten_times_a_second(clock, open_terminal):
     terminal = open_terminal()
     bar = started()
     an_epoch(bar, clock, 0, 3.0, 1000)
@@ -311,7 +311,7 @@ def test_verbose_2_draws_no_bar(clock, open_terminal):
     assert "\x1b" not in terminal.getvalue()
 
 
-def test_the_bar_shows_validation(clock, open_terminal):
+def test_bar_shows_validation(clock, open_terminal):
     terminal = open_terminal()
     bar = started()
     bar.on_epoch_begin(0)
@@ -327,7 +327,7 @@ def test_the_bar_shows_validation(clock, open_terminal):
     assert text.count("\n") == 2  # the bar's own, which it takes back, and the line
 
 
-def test_an_unknown_number_of_batches(clock, open_terminal):
+def test_bar_works_with_an_unknown_number_of_batches(clock, open_terminal):
     terminal = open_terminal()
     bar = started(steps=None)
     bar.on_epoch_begin(0)
@@ -337,7 +337,7 @@ def test_an_unknown_number_of_batches(clock, open_terminal):
     assert "50/? - 20ms/step" in without_codes(terminal.getvalue())
 
 
-def test_what_others_print_stands_alone(clock, open_terminal):
+def test_printed_lines_stay_above_the_bar(clock, open_terminal):
     terminal = open_terminal()
     bar = started()
     bar.on_epoch_begin(0)
@@ -349,7 +349,7 @@ def test_what_others_print_stands_alone(clock, open_terminal):
     assert "hello" in [line.rstrip() for line in lines]
 
 
-def test_an_error_takes_the_bar_away(open_terminal):
+def test_bar_is_removed_after_an_error(open_terminal):
     terminal = open_terminal()
 
     class Fails(Callback):
@@ -367,7 +367,7 @@ def test_an_error_takes_the_bar_away(open_terminal):
 # A notebook
 
 
-def test_a_notebook_output_ends_as_a_line(clock, outputs, capsys):
+def test_notebook_bar_ends_as_a_line(clock, outputs, capsys):
     bar = started()
     an_epoch(bar, clock, 0, 1.0, 5)
     [shown] = outputs
@@ -386,20 +386,20 @@ def test_short_epochs_in_a_notebook_are_lines(clock, outputs, capsys):
     assert capsys.readouterr().out.startswith("Epoch 2/3 - 10ms")
 
 
-def test_ipython_without_a_notebook_is_no_notebook(clock, outputs, capsys):
+def test_ipython_in_a_terminal_has_no_notebook_bar(clock, outputs, capsys):
     sys.modules["IPython"].get_ipython = lambda: None
     an_epoch(started(), clock, 0, 1.0, 5)
     assert outputs == []
     assert capsys.readouterr().out.startswith("Epoch 1/3")
 
 
-def test_the_users_own_bar_is_used(capsys):
+def test_user_defined_progress_logger_is_used(capsys):
     bar = ProgbarLogger()
     small_model().fit(X, Y, epochs=2, verbose=2, callbacks=[bar])
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_a_bar_of_ones_own_shows_means_and_what_is_as_it_is(clock, capsys):
+def test_progbar_shows_means_and_stateful_metrics(clock, capsys):
     bar = progress.Progbar(5, stateful_metrics=["rate"])
     bar.update(2, [("loss", 3.0), ("rate", 0.5)])
     bar.add(2, [("loss", np.float32(1.0)), ("rate", 0.25)])
@@ -418,21 +418,21 @@ def test_a_bar_of_ones_own_shows_means_and_what_is_as_it_is(clock, capsys):
         ({"stateless_metrics": []}, "1/? - 0ms - 0ms/step - a: 2.0000\n"),
     ],
 )
-def test_what_a_bar_of_ones_own_is_told(clock, capsys, options, shown):
+def test_progbar_options(clock, capsys, options, shown):
     bar = progress.Progbar(None, **options)
     bar.update(1, [("a", 2.0)])
     bar.update(1, finalize=True)
     assert capsys.readouterr().out == shown
 
 
-def test_means_are_of_the_names_that_are_given(clock, capsys):
+def test_progbar_averages_stateless_metrics_only(clock, capsys):
     bar = progress.Progbar(2, verbose=2, stateless_metrics=["a"])
     bar.add(1, [("a", 2.0), ("b", 2.0)])
     bar.add(1, [("a", 4.0), ("b", 4.0)])
     assert capsys.readouterr().out.endswith("- a: 3.0000 - b: 4.0000\n")
 
 
-def test_a_bar_of_ones_own_moves_in_a_terminal(clock, open_terminal):
+def test_progbar_moves_in_a_terminal(clock, open_terminal):
     terminal = open_terminal()
     bar = progress.Progbar(3)
     for _ in range(3):
@@ -442,7 +442,7 @@ def test_a_bar_of_ones_own_moves_in_a_terminal(clock, open_terminal):
     assert terminal.getvalue().endswith("3/3 - 3.0s - 1.0s/step\n")
 
 
-def test_lines_go_to_the_log_when_nobody_looks(capsys, caplog):
+def test_lines_are_logged_without_interactive_logging(capsys, caplog):
     utils.disable_interactive_logging()
     assert not config.is_interactive_logging_enabled()
     with caplog.at_level("INFO", "lamina"):

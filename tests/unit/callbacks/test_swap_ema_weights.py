@@ -54,7 +54,7 @@ OWN = PLAIN["test"]
 
 
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
-def test_where_the_averages_are(swap_on_epoch):
+def test_model_has_the_averages_in_evaluation(swap_on_epoch):
     model, seen = trained(SwapEMAWeights(swap_on_epoch))
     expected = list(averages(OWN))
     np.testing.assert_allclose(seen["test"], expected, rtol=1e-5)
@@ -65,7 +65,7 @@ def test_where_the_averages_are(swap_on_epoch):
 
 
 @pytest.mark.parametrize("run", ["evaluate", "predict"])
-def test_own_weights_come_back(run):
+def test_weights_are_restored_after_evaluation(run):
     model, _ = trained(SwapEMAWeights())
     model.set_weights([np.ones((3, 1)), np.ones(1)])
     results = getattr(model, run)(X, *([Y] if run == "evaluate" else []), verbose=0)
@@ -79,12 +79,12 @@ def test_own_weights_come_back(run):
     assert all((w == 1).all() for w in model.get_weights())
 
 
-def test_an_optimizer_without_averages_is_refused():
+def test_optimizer_without_averages_is_refused():
     with pytest.raises(StateError, match="use_ema=True"):
         trained(SwapEMAWeights(), use_ema=False)
 
 
-def test_a_model_that_is_not_trained_yet_is_left_alone():
+def test_untrained_model_is_unchanged():
     model = small_model(optimizer=SGD(0.1, use_ema=True))
     model.predict(X, verbose=0, callbacks=[SwapEMAWeights()])
     assert all((w == 0).all() for w in model.get_weights())

@@ -92,7 +92,7 @@ def test_profile(tmp_path, batches):
     assert list(tmp_path.rglob("*.xplane.pb"))
 
 
-def test_nothing_is_written_for_what_is_not_asked(tmp_path):
+def test_nothing_is_written_unless_requested(tmp_path):
     fit(tmp_path, update_freq=100)
     tags = {tag for tag, *_ in events(tmp_path / "train")}
     assert tags == TRAIN
@@ -126,7 +126,7 @@ def embedded(folder, metadata):
 
 
 @pytest.mark.parametrize("by_name", [False, True])
-def test_tables_for_the_projector(tmp_path, by_name):
+def test_embeddings_are_written_for_the_projector(tmp_path, by_name):
     path = tmp_path / "names.txt"
     path.write_text("red\ngreen\nblue\n")
     table = embedded(tmp_path / "logs", {"words": path} if by_name else path)
@@ -142,7 +142,7 @@ def test_tables_for_the_projector(tmp_path, by_name):
     ("lines", "name", "words"),
     [(2, "words", "has 2 lines"), (3, "wrods", "Did you mean 'words'")],
 )
-def test_names_that_do_not_fit_a_table(tmp_path, lines, name, words):
+def test_mismatched_embedding_names_are_refused(tmp_path, lines, name, words):
     path = tmp_path / "names.txt"
     path.write_text("red\n" * lines)
     with pytest.raises(lamina.errors.ArgumentError, match=words):

@@ -112,7 +112,7 @@ def test_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_memory_mapped_file_stays_on_the_disk(dtype: str, tmp_path: Path) -> None:
+def test_memory_mapped_file_is_not_read(dtype: str, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.arange(12, dtype=dtype).reshape(6, 2))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     head, tail = adapt.split_validation((as_arrays(mapped, "x"), None, None), 0.5)
@@ -120,7 +120,7 @@ def test_a_memory_mapped_file_stays_on_the_disk(dtype: str, tmp_path: Path) -> N
         assert isinstance(part, np.memmap) and np.shares_memory(part, mapped)
 
 
-def test_a_memory_mapped_file_too_large_for_the_device(
+def test_memory_mapped_file_larger_than_the_device_is_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = np.arange(12.0).reshape(6, 2)

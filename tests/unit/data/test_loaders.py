@@ -105,7 +105,7 @@ def test_tensorflow(named: bool, known: bool) -> None:
     check(flow(two_inputs if named else stack, data))
 
 
-def test_tensorflow_without_an_end() -> None:
+def test_infinite_tensorflow_dataset_needs_steps() -> None:
     tf = pytest.importorskip("tensorflow")
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10).repeat()
     with pytest.raises(errors.DataError, match="is infinite"):
@@ -140,7 +140,7 @@ def test_grain(kind: str, named: bool) -> None:
     check(flow(two_inputs if named else stack, data))
 
 
-def test_grain_without_an_end() -> None:
+def test_infinite_grain_loader_needs_steps() -> None:
     grain = pytest.importorskip("grain")
     data = grain.MapDataset.source(Rows(False)).batch(10).repeat()
     with pytest.raises(errors.DataError, match="is infinite"):

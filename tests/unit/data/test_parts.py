@@ -25,7 +25,7 @@ SPLITS: dict[str, tuple[dict[str, Any], range, range]] = {
 
 
 @pytest.mark.parametrize("name", SPLITS)
-def test_parts_have_the_rows_that_keras_gives_them(name: str) -> None:
+def test_parts_have_the_same_rows_as_in_keras(name: str) -> None:
     sizes, first, second = SPLITS[name]
     left, right = split_dataset(X, **sizes)
     assert [int(v) for v in left] == list(first)
@@ -34,7 +34,7 @@ def test_parts_have_the_rows_that_keras_gives_them(name: str) -> None:
     assert [tuple(map(int, pair)) for pair in pairs] == [(i, 10 * i) for i in first]
 
 
-def test_a_seed_mixes_the_rows_as_in_keras() -> None:
+def test_seed_shuffles_rows_as_in_keras() -> None:
     order = list(range(10))
     random.Random(3).shuffle(order)
     mixed = [int(v) for v in split_dataset(X, 0.8, shuffle=True, seed=3)[0]]
@@ -56,12 +56,12 @@ def test_a_seed_mixes_the_rows_as_in_keras() -> None:
         {"left_size": "half"},
     ],
 )
-def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, Any]) -> None:
+def test_invalid_sizes_are_refused(sizes: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match="split_dataset: "):
         split_dataset(X, **sizes)
 
 
-def test_parts_are_trained_on() -> None:
+def test_fit_accepts_parts() -> None:
     x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
     left, right = split_dataset({"x": x, "y": x.sum(1, keepdims=True)}, 0.75)
     assert set(left[0]) == {"x", "y"} and left[-1]["x"].shape == (3,)
@@ -86,7 +86,7 @@ TARGETS = np.arange(100, 120)
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("rate", [1, 3])
 @pytest.mark.parametrize(("start", "end"), [(None, None), (2, None), (2, 9)])
-def test_windows_are_stretches_of_the_series(
+def test_windows_are_slices_of_the_series(
     targets: Any, length: int, stride: int, rate: int, start: Any, end: Any
 ) -> None:
     found = timeseries_dataset_from_array(
@@ -106,7 +106,7 @@ def test_windows_are_stretches_of_the_series(
         ]
 
 
-def test_windows_can_be_single_and_mixed() -> None:
+def test_windows_can_be_single_and_shuffled() -> None:
     single = timeseries_dataset_from_array(X, None, 3, batch_size=None)
     assert [w.tolist() for w in single][-1] == [7, 8, 9] and len(single) == 8
     some = [
@@ -131,7 +131,7 @@ def test_windows_can_be_single_and_mixed() -> None:
         ("end_index", 11),
     ],
 )
-def test_windows_that_can_not_be_are_refused(name: str, value: Any) -> None:
+def test_invalid_window_arguments_are_refused(name: str, value: Any) -> None:
     arguments: dict[str, Any] = {"sequence_length": 2, name: value}
     with pytest.raises(ArgumentError, match=f"`{name}` must be an integer"):
         timeseries_dataset_from_array(X, None, **arguments)

@@ -56,7 +56,7 @@ def test_rows_are_those_of_the_array(name):
 
 
 @pytest.mark.parametrize("batch_size", [32, 64, 300])
-def test_training_does_not_depend_on_the_place_in_memory(batch_size):
+def test_training_does_not_depend_on_alignment(batch_size):
     results = []
     for offset in (0, 16):
         lamina.utils.set_random_seed(3)
@@ -74,7 +74,7 @@ def test_training_does_not_depend_on_the_place_in_memory(batch_size):
         np.testing.assert_array_equal(first, second)
 
 
-def test_the_place_in_memory_changes_no_program():
+def test_alignment_does_not_recompile_the_program():
     places = [placed((1000, 784), "float32", offset) for offset in range(0, 64, 4)]
     arrays = [jax.tree.leaves(on_device(array)) for array in places]
     assert len({tuple((a.shape, a.dtype) for a in leaves) for leaves in arrays}) == 1

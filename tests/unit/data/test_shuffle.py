@@ -13,25 +13,25 @@ SIZES = [*range(1, 40), 100, 314, 1000, 4095, 4096, 4097, 60_000, 10_000_000]
 
 
 @pytest.mark.parametrize("rows", SIZES)
-def test_an_order_has_every_row_once(rows: int) -> None:
+def test_order_contains_every_row_once(rows: int) -> None:
     order = permutation(3, 5, rows)
     assert np.bincount(order, minlength=rows).tolist().count(1) == rows
     assert order.max() == rows - 1
 
 
-def test_an_order_is_a_function_of_seed_and_epoch() -> None:
+def test_order_is_a_function_of_seed_and_epoch() -> None:
     np.testing.assert_array_equal(permutation(1, 2, 1000), permutation(1, 2, 1000))
     for other in [(1, 3), (2, 2), (2, 1)]:
         same = permutation(1, 2, 1000) == permutation(*other, 1000)
         assert same.mean() < 0.02
 
 
-def test_any_part_of_an_order_can_be_had_alone() -> None:
+def test_part_of_an_order_can_be_computed_alone() -> None:
     part = shuffled(jnp.arange(500, 600), 60_000, 1, 2)
     np.testing.assert_array_equal(part, permutation(1, 2, 60_000)[500:600])
 
 
-def test_a_part_of_ten_million_rows_takes_no_memory() -> None:
+def test_part_of_ten_million_rows_needs_no_memory() -> None:
     places = jax.ShapeDtypeStruct((32,), jnp.int32)
     compiled = shuffled.lower(places, 10_000_000, 1, 2).compile()
     assert compiled.memory_analysis().temp_size_in_bytes < 10_000
@@ -58,7 +58,7 @@ def chi_square(cells: np.ndarray, expected: np.ndarray) -> float:
 
 @pytest.mark.parametrize("rows", [5, 12, 100, 314])
 @pytest.mark.parametrize("place", [0, 1, -1])
-def test_each_row_stands_anywhere_equally_often(rows: int, place: int) -> None:
+def test_each_row_is_uniform_over_positions(rows: int, place: int) -> None:
     taken = orders(rows, 8000)
     bins = min(rows, 10)
     share = np.bincount(np.arange(rows) * bins // rows) / rows
@@ -68,7 +68,7 @@ def test_each_row_stands_anywhere_equally_often(rows: int, place: int) -> None:
 
 @pytest.mark.parametrize("rows", [100, 314, 5000])
 @pytest.mark.parametrize("pair", [(0, 1), (1, 2), (0, 50), (17, 99)])
-def test_two_places_are_independent(rows: int, pair: tuple[int, int]) -> None:
+def test_two_positions_are_independent(rows: int, pair: tuple[int, int]) -> None:
     taken = orders(rows, 4000)
     first, second = (taken[:, p] * 5 // rows for p in pair)
     far = chi_square(first * 5 + second, np.full(25, len(taken) / 25))

@@ -131,7 +131,7 @@ def test_arrays_too_large_for_the_device(monkeypatch: pytest.MonkeyPatch) -> Non
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-def test_a_stream_that_dies_shows_its_own_traceback() -> None:
+def test_error_in_a_stream_has_its_own_traceback() -> None:
     def dying() -> Iterator[Any]:
         yield X[:10], Y[:10]
         raise ZeroDivisionError("in the user's code")
@@ -150,7 +150,7 @@ def test_batches_may_differ_in_size_and_an_epoch_ends_with_them(sizes: Any) -> N
     assert np.isfinite(history.history["loss"]).all()
 
 
-def test_a_generator_goes_on_over_epochs() -> None:
+def test_generator_continues_over_epochs() -> None:
     seen: list[int] = []
 
     def counting() -> Iterator[Any]:
@@ -165,7 +165,7 @@ def test_a_generator_goes_on_over_epochs() -> None:
     assert seen == [*range(12)]
 
 
-def test_evaluate_and_predict_take_streams() -> None:
+def test_evaluate_and_predict_accept_streams() -> None:
     model = lamina.Sequential([layers.Input((4,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     expected = model.evaluate(X, Y, batch_size=10, verbose=0)

@@ -71,7 +71,9 @@ def test_batches_of_a_stream_may_be_sparse(kind: str) -> None:
     np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
-def test_rows_are_made_dense_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sparse_rows_are_converted_batch_by_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     wide = scipy_sparse.csr_array((1000, 1_000_000), dtype="float32")
     monkeypatch.setattr(config, "memory_limit", lambda: 10**9)
     monkeypatch.setattr(adapt, "_fits_device", lambda _: False)

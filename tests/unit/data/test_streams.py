@@ -52,37 +52,37 @@ def epochs(stream: Any, count: int, steps: int | None = None, **more: Any) -> An
     return [[*itertools.islice(cut.batches(i), cut.steps)] for i in range(count)]
 
 
-def test_an_epoch_is_the_whole_stream() -> None:
+def test_epoch_is_the_whole_stream() -> None:
     assert epochs(range(3), 2) == [[0, 1, 2], [0, 1, 2]]
     assert epochs(Numbers(3), 2) == [[0, 1, 2], [0, 1, 2]]
 
 
-def test_epochs_of_some_steps_go_on() -> None:
+def test_epochs_with_steps_continue_the_stream() -> None:
     assert epochs(range(6), 3, steps=2) == [[0, 1], [2, 3], [4, 5]]
     assert epochs(Numbers(None), 2, steps=3) == [[0, 1, 2], [3, 4, 5]]
     assert epochs(iter(range(9)), 2, steps=2) == [[0, 1], [2, 3]]
 
 
-def test_a_stream_that_ends_with_an_epoch_begins_anew() -> None:
+def test_stream_that_ends_with_an_epoch_restarts() -> None:
     assert epochs(range(4), 3, steps=2) == [[0, 1], [2, 3], [0, 1]]
 
 
-def test_an_epoch_ends_with_the_data() -> None:
+def test_epoch_ends_with_the_data() -> None:
     with pytest.warns(UserWarning, match="after 1 batches of epoch 2"):
         assert epochs(range(3), 3, steps=2) == [[0, 1], [2], [0, 1]]
 
 
-def test_a_generator_that_is_used_up() -> None:
+def test_exhausted_generator_gives_a_warning() -> None:
     with pytest.warns(UserWarning, match="after 0 batches of epoch 2"):
         assert epochs(iter(range(3)), 2) == [[0, 1, 2], []]
 
 
-def test_epoch_0_is_the_beginning() -> None:
+def test_epoch_0_starts_the_stream() -> None:
     cut = Epochs(range(6), 2)
     assert [*cut.batches(0)] == [*cut.batches(0)] == [0, 1]
 
 
-def test_data_sets_come_in_a_new_order_each_time() -> None:
+def test_batches_of_a_dataset_are_shuffled_each_epoch() -> None:
     first, second = epochs(Numbers(20), 2, shuffle=True, seed=5)
     assert sorted(first) == sorted(second) == [*range(20)]
     assert first != second
@@ -90,25 +90,25 @@ def test_data_sets_come_in_a_new_order_each_time() -> None:
 
 
 @pytest.mark.parametrize("steps", [None, 2])
-def test_hooks_of_data_sets(steps: int | None) -> None:
+def test_dataset_hooks_are_called_once_per_epoch(steps: int | None) -> None:
     dataset = Numbers(4)
     epochs(dataset, 3, steps=steps)
     assert dataset.calls == ["begin", "end"] * 3
 
 
-def test_hooks_where_the_data_ends_early() -> None:
+def test_dataset_hooks_are_called_if_the_data_ends_early() -> None:
     dataset = Numbers(3)
     with pytest.warns(UserWarning, match="ended"):
         epochs(dataset, 2, steps=2)
     assert dataset.calls == ["begin", "end"] * 2
 
 
-def test_data_sets_can_be_gone_through() -> None:
+def test_dataset_can_be_iterated() -> None:
     assert [*Numbers(3)] == [0, 1, 2]
     assert [*itertools.islice(Numbers(None), 2)] == [0, 1]
 
 
-def test_a_data_set_that_skips_the_constructor() -> None:
+def test_dataset_works_without_calling_its_base_constructor() -> None:
     class Bare(lamina.utils.PyDataset):
         def __init__(self) -> None:
             pass
@@ -123,12 +123,12 @@ def test_a_data_set_that_skips_the_constructor() -> None:
 
 
 @pytest.mark.parametrize("stream", [Endless(), Numbers(None)], ids=["long", "no end"])
-def test_what_has_no_end_needs_a_number_of_steps(stream: Any) -> None:
+def test_infinite_stream_needs_a_number_of_steps(stream: Any) -> None:
     with pytest.raises(errors.DataError, match="steps_per_epoch"):
         Epochs(stream, None)
 
 
-def test_fit_goes_on_and_validation_does_not() -> None:
+def test_fit_continues_a_stream_and_validation_restarts_it() -> None:
     def batch(i: int) -> Any:
         return np.full((2, 1), i, "float32"), np.zeros((2, 1), "float32")
 
