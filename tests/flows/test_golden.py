@@ -122,5 +122,5 @@ def test_weights_alone_are_read_into_a_model(path):
     report = model.load_weights(path)
     assert len(report.loaded) == len(expected) and not report.mismatches
     close(model.get_weights(), expected)
-    with pytest.raises(lamina.errors.FileFormatError, match="holds weights and no"):
+    with pytest.raises(lamina.errors.FileFormatError, match="holds only weights"):
         lamina.models.load_model(path)

@@ -157,17 +157,17 @@ ROWS = [
     Row(
         "CVE-2025-12058:passwords",
         config_of("StringLookup", vocabulary="/etc/passwd"),
-        "no path",
+        "has the path",
     ),
     Row(
         "CVE-2025-12058:internal_address",
         config_of("StringLookup", vocabulary="http://169.254.169.254/latest"),
-        "no path",
+        "has the path",
     ),
     Row(
         "CVE-2025-12058:numbers",
         config_of("IntegerLookup", vocabulary="/etc/passwd"),
-        "no path",
+        "has the path",
     ),
     # CVE-2026-1462: a graph of TensorFlow's from a folder.
     Row(

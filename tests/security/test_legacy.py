@@ -129,7 +129,7 @@ ROWS = [
     Row("CVE-2025-49655:pickle", with_layer("TorchModuleWrapper", module=PICKLE),
         "does not know", False),
     Row("CVE-2025-12058:vocabulary", with_layer("StringLookup",
-        vocabulary="/etc/passwd"), "no path", False),
+        vocabulary="/etc/passwd"), "has the path", False),
     Row("CVE-2026-1462:saved_model", with_layer("TFSMLayer", filepath="/harm"),
         "does not know", False),
     Row("CVE-2026-12479:name", with_layer("Dense", units=2, name="../../harm"),

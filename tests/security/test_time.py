@@ -137,7 +137,7 @@ def steps_a_byte(config: Config) -> float:
     try:
         lamina.models.model_from_json(text)
     except LaminaError as error:
-        assert "again" in str(error) or "deep" in str(error)  # noqa: PT017
+        assert "repeatedly" in str(error) or "deep" in str(error)  # noqa: PT017
     finally:
         sys.setprofile(None)
     return steps / len(text)
