@@ -63,7 +63,7 @@ def test_changed_factors_do_not_recompile():
 
     @jax.jit
     def penalty(factor, x):
-        with StateScope(numbers={(id(l2), "l2"): factor}):
+        with StateScope(hyperparameters={(id(l2), "l2"): factor}):
             return l2(x)
 
     assert [float(penalty(f, np.ones(4))) for f in (1.0, 2.0)] == [4.0, 8.0]

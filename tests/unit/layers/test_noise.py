@@ -54,7 +54,7 @@ def test_strength_can_be_an_input_of_a_program(layer, name):
     @jax.jit
     def run(x, strength):
         traces.append(1)
-        with StateScope(numbers={(id(layer), name): strength}):
+        with StateScope(hyperparameters={(id(layer), name): strength}):
             return layer(x, training=True)
 
     weak, strong = run(ONES, 0.01), run(ONES, 0.5)
