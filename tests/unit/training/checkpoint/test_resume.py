@@ -341,7 +341,7 @@ def test_state_of_user_defined_callbacks_is_restored(tmp_path: Path) -> None:
 
 
 def test_code_of_the_docs_page_runs(tmp_path: Path, monkeypatch: Any) -> None:
-    page = Path(__file__).parents[3] / "docs" / "resuming.md"
+    page = Path(__file__).parents[4] / "docs" / "resuming.md"
     code = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
