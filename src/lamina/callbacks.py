@@ -1,4 +1,4 @@
-"""What `fit` calls as it goes: what `lamina.training.callbacks` defines, for users."""
+"""Callbacks under the path of `keras.callbacks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Keras keeps under `keras.preprocessing`."""
+"""Functions of `keras.preprocessing`."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def loop_program(
 
 
 class LoopState(NamedTuple):
-    """What the loop carries from step to step."""
+    """Carry of the loop from step to step."""
 
     changed: Any  # values of the variables that the step assigns, as rows
     logs: Any  # what the last step returned; None if logs follow from the state

@@ -23,7 +23,7 @@ _ENDLESS = 2**31 - 1
 
 
 class LogMode(NamedTuple):
-    """Which logs a dispatch returns besides the last ones, and how many at most."""
+    """Logs that a dispatch returns besides the last ones, and their maximal number."""
 
     of: str  # "nothing", "batches" or "epochs"
     limit: int

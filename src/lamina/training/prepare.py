@@ -1,4 +1,4 @@
-"""What precedes the first step: callbacks, building, checks of the data."""
+"""Preparation of a run: callbacks, building, checks of the data."""
 
 from __future__ import annotations
 
