@@ -19,7 +19,7 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from lamina import config  # noqa: E402
-from lamina.core import custom_objects, dtypes, module, random  # noqa: E402
+from lamina.core import custom_objects, module, random  # noqa: E402
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -36,7 +36,7 @@ def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "_settings", dict(config._settings))
     custom = dict(custom_objects._custom)
     monkeypatch.setattr(custom_objects, "_custom", custom)
-    dtypes.set_dtype_policy(None)
+    config.set_dtype_policy(None)
     module.reset_names()
     random.set_seed(0)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from lamina.core.dtypes import DTypePolicy, dtype_policy, set_dtype_policy
+from lamina.config import dtype_policy, set_dtype_policy
+from lamina.config import dtype_policy as global_policy
+from lamina.config import set_dtype_policy as set_global_policy
+from lamina.core.dtypes import DTypePolicy
 from lamina.core.dtypes import DTypePolicy as Policy
-from lamina.core.dtypes import dtype_policy as global_policy
-from lamina.core.dtypes import set_dtype_policy as set_global_policy
 
 __all__ = [
     "DTypePolicy",

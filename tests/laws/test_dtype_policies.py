@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina.core.dtypes import set_dtype_policy
+from lamina.config import set_dtype_policy
 from tests.laws.close import assert_close
 from tests.oracles.families import recorded
 from tests.oracles.observe import is_float, numbered, ready

@@ -8,7 +8,7 @@ import pytest
 from jax.test_util import check_grads
 
 import lamina
-from lamina.core.dtypes import set_dtype_policy
+from lamina.config import set_dtype_policy
 from tests.oracles.observe import is_float, ready, values
 from tests.tables.arrays import floats
 from tests.tables.cases import named

@@ -7,8 +7,8 @@ import pytest
 from scipy import special
 
 from lamina import activations
+from lamina.core.custom_objects import register_serializable
 from lamina.core.graph import SymbolicTensor
-from lamina.core.registry import register_serializable
 from lamina.errors import UnknownNameError
 from tests.tables.arrays import floats
 

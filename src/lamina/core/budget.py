@@ -20,17 +20,6 @@ from lamina.core.cost import Budget, readable_size
 from lamina.core.scope import local
 from lamina.errors import FileFormatError, LaminaError, ShapeError
 
-__all__ = [
-    "Budget",
-    "BoundedReader",
-    "check_config",
-    "check_count",
-    "check_output",
-    "check_size",
-    "readable_size",
-    "untrusted_config",
-]
-
 # Far above the needs of models: the largest of Keras's applications have 1,200 layers,
 # nested three deep, and the longest vocabularies a million words.
 MAX_DEPTH = 100

@@ -15,25 +15,6 @@ import numpy as np
 
 from lamina.errors import did_you_mean, invalid
 
-__all__ = [
-    "Check",
-    "at_least",
-    "between",
-    "boolean",
-    "check_arguments",
-    "check_name",
-    "dimensions",
-    "fraction",
-    "integer",
-    "one_of",
-    "optional",
-    "patterns",
-    "positive_int",
-    "positive_number",
-    "require_dense",
-    "sizes",
-]
-
 
 class Check(NamedTuple):
     """A constraint on an argument: its description, a predicate, invalid examples."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from lamina.errors import FileFormatError
 
-__all__ = ["Budget", "readable_size"]
-
 # Building a model calls each layer three times, and twice more for each model around
 # it. Only objects in the config allow further calls, so that the time to build grows
 # in proportion to the config's length.

@@ -9,16 +9,6 @@ from typing import Any, TypeVar
 
 from lamina.errors import ArgumentError
 
-__all__ = [
-    "CustomObjectScope",
-    "custom_object_scope",
-    "custom_tables",
-    "get_custom_objects",
-    "get_registered_name",
-    "get_registered_object",
-    "register_serializable",
-]
-
 T = TypeVar("T")
 _custom: dict[str, Any] = {}
 # The scopes entered in this thread or task, the innermost last.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
-from lamina.config import dtype_policy, set_dtype_policy
+from lamina.config import dtype_policy
 from lamina.core.check import patterns
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import (
@@ -20,17 +20,6 @@ from lamina.errors import (
     invalid,
     shown,
 )
-
-__all__ = [
-    "KNOWN_DTYPES",
-    "DTypePolicy",
-    "DTypePolicyMap",
-    "dtype_policy",
-    "get_dtype_policy",
-    "policy_config",
-    "set_dtype_policy",
-    "standardize_dtype",
-]
 
 _PYTHON_TYPES = {int: "int32", bool: "bool", str: "string"}
 KNOWN_DTYPES = [

@@ -6,8 +6,6 @@ import os
 
 from lamina.errors import StateError
 
-__all__ = ["use_device"]
-
 
 class _Process:
     has_used_device = False

@@ -31,8 +31,6 @@ from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["Node", "SymbolicTensor", "infer", "is_symbolic", "op", "walk"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Both are divisible by small numbers, so that pooling, strides and reshaping of an

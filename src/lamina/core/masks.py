@@ -10,8 +10,6 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-__all__ = ["get_mask", "set_mask"]
-
 _masks: dict[int, tuple[weakref.ref[Any], Any]] = {}
 
 

@@ -25,20 +25,6 @@ from lamina.core.tracing.tracers import tracers_in, without_tracers
 from lamina.core.variable import Variable, bump_structure_version
 from lamina.errors import ArgumentTypeError, did_you_mean
 
-__all__ = [
-    "Module",
-    "Hyperparameter",
-    "all_modules",
-    "is_user_defined",
-    "known_keywords",
-    "resolve_name",
-    "overridable",
-    "reset_names",
-    "short",
-    "snake_case",
-    "unique_name",
-]
-
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
 

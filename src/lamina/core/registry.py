@@ -18,13 +18,11 @@ import numpy as np
 
 from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import (
-    CustomObjectScope,
     custom_object_scope,
     custom_tables,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
-    register_serializable,
 )
 from lamina.core.dtypes import (
     KNOWN_DTYPES,
@@ -41,21 +39,6 @@ from lamina.errors import (
     did_you_mean,
     shown,
 )
-
-__all__ = [
-    "CustomObjectScope",
-    "Registry",
-    "custom_object_scope",
-    "deserialize",
-    "get_custom_objects",
-    "get_registered_name",
-    "get_registered_object",
-    "refuse_code",
-    "register_serializable",
-    "require_safe",
-    "serialize",
-    "serialize_once",
-]
 
 _registries: dict[str, Registry] = {}
 

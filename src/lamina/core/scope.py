@@ -19,18 +19,6 @@ from jax.extend.core import get_opaque_trace_state
 from lamina.core.cost import Budget
 from lamina.errors import StateError
 
-__all__ = [
-    "CallScope",
-    "RunKey",
-    "StateScope",
-    "autocast",
-    "call_scope",
-    "is_tracing",
-    "local",
-    "no_state",
-]
-
-
 _EAGER = get_opaque_trace_state()
 
 

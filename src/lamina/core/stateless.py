@@ -12,14 +12,6 @@ from lamina.core.scope import RunKey, StateScope, local
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, StateError
 
-__all__ = [
-    "ATTEMPTS",
-    "bind",
-    "call",
-    "new_variable_error",
-    "value_and_grad",
-]
-
 # A trace may use variables that were not bound, and a layer that it builds may add
 # more. If that does not end, the function makes new variables each time.
 ATTEMPTS = 4

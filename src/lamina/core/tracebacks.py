@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 from lamina import config
 from lamina.errors import LaminaError, LikelyMistakeWarning
 
-__all__ = ["filter_traceback", "shorten"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _LIBRARY = frozenset({"lamina", "jax", "jaxlib"})

@@ -20,16 +20,6 @@ from lamina.core.scope import local, traced_assignment_error
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
 
-__all__ = [
-    "Variable",
-    "between_dispatches",
-    "deferred_init",
-    "snapshot",
-    "state_lock",
-    "structure_version",
-    "bump_structure_version",
-]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Held while a model is built and while a dispatch replaces values, so that another

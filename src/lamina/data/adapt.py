@@ -17,13 +17,6 @@ from lamina.data.shuffle import permutation
 from lamina.data.streams import Epochs
 from lamina.errors import ArgumentError, ArgumentTypeError, DataError
 
-__all__ = [
-    "adapt",
-    "pack_x_y_sample_weight",
-    "split_validation",
-    "unpack_x_y_sample_weight",
-]
-
 # Share of memory above which data is batched on the host.
 RESIDENT_SHARE = 0.4
 

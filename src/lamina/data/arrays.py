@@ -13,8 +13,6 @@ from lamina import config
 from lamina.data.sparse import SparseRows, dense, is_sparse
 from lamina.errors import DataError
 
-__all__ = ["as_arrays", "is_array_like", "map_arrays", "num_rows"]
-
 _INT32 = np.iinfo(np.int32)
 
 

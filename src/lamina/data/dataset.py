@@ -12,8 +12,6 @@ from typing import Any
 
 from lamina.errors import StateError
 
-__all__ = ["PyDataset"]
-
 
 class PyDataset:
     """Base class for data sets that return a batch by its index.

@@ -25,17 +25,6 @@ from lamina.data.shuffle import shuffled
 from lamina.errors import DataError
 from lamina.runtime.interrupts import item_of
 
-__all__ = [
-    "Feed",
-    "STACK_STEPS",
-    "INNER_CHUNK",
-    "ArrayFeed",
-    "Batches",
-    "Segment",
-    "Source",
-    "StreamFeed",
-]
-
 # The seed and the epoch, which determine the order of rows.
 Run = tuple[Any, Any]
 

@@ -13,8 +13,6 @@ from lamina.core.check import is_int
 from lamina.data.arrays import num_rows
 from lamina.errors import ArgumentError
 
-__all__ = ["ArrayDataset", "split_dataset", "timeseries_dataset_from_array"]
-
 
 class ArrayDataset:
     """Sequence of rows or batches of arrays, computed on access.

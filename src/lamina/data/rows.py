@@ -19,8 +19,6 @@ import numpy as np
 
 from lamina.core.fork import use_device
 
-__all__ = ["Rows", "cut", "gather", "map_rows", "on_device"]
-
 _ALIGNMENT = 64
 _LARGE = 2**20  # bytes
 _LAST = 2**31  # elements that a 32-bit index can address

@@ -14,8 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["permutation", "shuffled"]
-
 # Rounds of both halves. Chi-square and correlation tests stop improving at three.
 _ROUNDS = 4
 

@@ -12,8 +12,6 @@ from lamina import config
 from lamina.core.budget import readable_size
 from lamina.errors import DataError
 
-__all__ = ["SparseRows", "dense", "is_sparse"]
-
 
 def is_sparse(value: Any) -> bool:
     """Return whether a value is a sparse matrix, as of SciPy or JAX."""

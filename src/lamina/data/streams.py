@@ -11,8 +11,6 @@ from lamina.data.dataset import PyDataset
 from lamina.data.shuffle import permutation
 from lamina.errors import DataError
 
-__all__ = ["Epochs"]
-
 _INFINITE = 2**40
 
 

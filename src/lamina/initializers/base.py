@@ -13,8 +13,6 @@ from lamina.core.dtypes import standardize_dtype
 from lamina.core.module import Module
 from lamina.typing import DTypeLike
 
-__all__ = ["Initializer", "to_array"]
-
 
 def to_array(values: Any, dtype: DTypeLike) -> jax.Array:
     """Convert to a JAX array of a dtype; `None` for `config.floatx()`."""

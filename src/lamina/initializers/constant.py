@@ -13,8 +13,6 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.initializers.base import Initializer, to_array
 from lamina.typing import DTypeLike
 
-__all__ = ["Constant", "Identity", "Ones", "STFT", "Zeros"]
-
 
 class Zeros(Initializer):
     """Initializer of zeros.

@@ -17,20 +17,6 @@ from lamina.errors import ShapeError
 from lamina.initializers.base import Initializer, to_array
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "LecunNormal",
-    "LecunUniform",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-]
-
 Seed = int | SeedGenerator | None
 
 _seed_check = Check(

@@ -9,8 +9,6 @@ from typing import Any
 from lamina.core.budget import MAX_VALUES, check_config, readable_size
 from lamina.errors import FileFormatError
 
-__all__ = ["MAX_BYTES", "read_json"]
-
 MAX_BYTES = 2**26
 
 

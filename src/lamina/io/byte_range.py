@@ -11,8 +11,6 @@ import numpy as np
 
 from lamina.errors import FileFormatError
 
-__all__ = ["ByteRange"]
-
 _CHUNK = 2**20
 
 

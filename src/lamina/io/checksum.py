@@ -6,8 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-__all__ = ["Checksum", "split_chunks"]
-
 # Below this size, submitting to the thread costs more than hashing.
 _MIN_THREAD_BYTES = 2**16
 # Fits into the processor's cache between hashing and writing.

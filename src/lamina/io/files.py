@@ -21,15 +21,6 @@ from lamina.errors import (
     SaveError,
 )
 
-__all__ = [
-    "HDF5_SUFFIXES",
-    "atomic_write",
-    "check_target",
-    "is_legacy_hdf5",
-    "open_file",
-    "warn_legacy_format",
-]
-
 # File name suffixes of the Keras 2 layout.
 HDF5_SUFFIXES = (".h5", ".hdf5")
 

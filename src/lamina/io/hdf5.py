@@ -31,8 +31,6 @@ from lamina.io.hdf5_types import (
     read_type,
 )
 
-__all__ = ["SIGNATURE", "Dataset", "Group", "read_hdf5"]
-
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 2**64 - 1
 _MAX_DEPTH = 100

@@ -7,8 +7,6 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["BFLOAT16", "TEXT", "Cursor", "DamagedError", "read_shape", "read_type"]
-
 # Represents strings of variable length, for which NumPy has no type.
 TEXT = np.dtype(object)
 BFLOAT16 = np.dtype(jnp.bfloat16)

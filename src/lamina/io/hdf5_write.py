@@ -32,8 +32,6 @@ from lamina.io.hdf5 import (
 )
 from lamina.io.hdf5_types import BFLOAT16, FLOAT_LAYOUTS
 
-__all__ = ["CHECKSUM", "HDF5File"]
-
 # Placeholder of the same length as the checksum that replaces it.
 CHECKSUM = "the SHA-256 of the arrays".ljust(64)
 

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from lamina.errors import FileFormatError
 
-__all__ = ["LoadReport", "Mismatch"]
-
 _MAX_ROWS = 20
 
 

@@ -22,8 +22,6 @@ from lamina.io.byte_range import ByteRange
 from lamina.io.hdf5 import Dataset
 from lamina.io.safetensors_write import CHECKSUM, METADATA, TYPES
 
-__all__ = ["Tensors", "is_safetensors", "read_safetensors"]
-
 _MAX_AXES = 32
 _MAX_NAME = 4096
 

@@ -17,8 +17,6 @@ import numpy as np
 from lamina.errors import ArgumentError
 from lamina.io.checksum import Checksum, split_chunks
 
-__all__ = ["CHECKSUM", "METADATA", "TYPES", "SafetensorsFile"]
-
 METADATA, CHECKSUM = "__metadata__", "sha256"
 _NO_CHECKSUM = "0" * 64
 TYPES = {

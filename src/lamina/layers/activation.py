@@ -15,8 +15,6 @@ from lamina.errors import ShapeError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 
-__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
-
 
 class ReLU(Layer):
     """Rectified linear unit: `max(x, 0)` by default.

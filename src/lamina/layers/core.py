@@ -28,17 +28,6 @@ from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 
-__all__ = [
-    "Activation",
-    "ActivityRegularization",
-    "Dense",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "Lambda",
-    "Maxout",
-]
-
 _shape = optional(
     Check(
         "a tuple of sizes without the batch axis, None for those that vary, such as "

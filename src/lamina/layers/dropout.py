@@ -17,16 +17,6 @@ from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import data_formats
 from lamina.typing import Array
 
-__all__ = [
-    "AlphaDropout",
-    "Dropout",
-    "GaussianDropout",
-    "GaussianNoise",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-]
-
 
 class Noise(Layer):
     """Base class of layers that add noise in training and are the identity otherwise.

@@ -16,8 +16,6 @@ from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 
-__all__ = ["EinsumDense"]
-
 # With `...` on the left, on the right, or without.
 _PATTERNS = [
     r"(\.\.\.)([a-zA-Z]+)(),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)",

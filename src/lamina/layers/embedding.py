@@ -11,8 +11,6 @@ from lamina import constraints, initializers, regularizers
 from lamina.core.check import boolean, optional, positive_int
 from lamina.layers.base.layer import Layer
 
-__all__ = ["Embedding"]
-
 
 class Embedding(Layer):
     """Embedding layer: index `i` becomes row `i` of a trainable table.

@@ -8,8 +8,6 @@ import jax.numpy as jnp
 
 from lamina.layers.base.layer import Layer
 
-__all__ = ["Masking"]
-
 
 class Masking(Layer):
     """Mask of the time steps whose values all equal `mask_value`.

@@ -16,25 +16,6 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.layer import Layer
 from lamina.typing import Array
 
-__all__ = [
-    "Add",
-    "Average",
-    "Concatenate",
-    "Dot",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Subtract",
-    "add",
-    "average",
-    "concatenate",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "subtract",
-]
-
 Shape = Sequence[int | None]
 
 

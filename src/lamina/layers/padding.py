@@ -12,15 +12,6 @@ from lamina.core.check import Check, is_int
 from lamina.errors import ShapeError
 from lamina.layers.spatial import Spatial, data_formats
 
-__all__ = [
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-]
-
 Widths = int | Sequence[int] | Sequence[Sequence[int]]
 
 

@@ -17,16 +17,6 @@ from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 from lamina.typing import Array
 
-__all__ = [
-    "Flatten",
-    "Permute",
-    "RepeatVector",
-    "Reshape",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-]
-
 
 class Flatten(Layer):
     """Flattening of each row to a vector.

@@ -11,8 +11,6 @@ from lamina.errors import ShapeError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 
-__all__ = ["Spatial", "per_axis"]
-
 data_formats = optional(one_of("channels_last", "channels_first"))
 
 

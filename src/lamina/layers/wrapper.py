@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 from lamina.core.check import Check
 from lamina.layers.base.layer import Layer
 
-__all__ = ["Wrapper", "layer_check"]
-
 layer_check = Check("a layer", lambda v: isinstance(v, Layer), (3, "lstm", None))
 
 

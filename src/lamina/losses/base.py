@@ -23,8 +23,6 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, ShapeError, invalid
 from lamina.typing import DTypeLike
 
-__all__ = ["Loss", "LossFunctionWrapper", "reduce_weighted"]
-
 loss_registry = Registry("loss", "keras.losses")
 
 ACCURACY_ADVICE = "metrics=['accuracy'], which selects the accuracy for the labels"

@@ -24,17 +24,6 @@ from lamina.losses.base import (
 from lamina.ops.nn.crossentropy import dense_crossentropy, sparse_crossentropy
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "SparseCategoricalCrossentropy",
-    "binary_crossentropy",
-    "categorical_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "sparse_categorical_crossentropy",
-]
-
 
 @op
 def binary_crossentropy(

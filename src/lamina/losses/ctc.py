@@ -11,8 +11,6 @@ from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.losses.base import FunctionLoss, as_float
 
-__all__ = ["CTC", "ctc"]
-
 # The logarithm of a probability of zero; finite, so that the gradient is not NaN.
 _LOG_ZERO = -1e5
 

@@ -24,13 +24,6 @@ from lamina.losses.crossentropy import (
 )
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "BinaryFocalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "binary_focal_crossentropy",
-    "categorical_focal_crossentropy",
-]
-
 
 @op
 def binary_focal_crossentropy(

@@ -10,15 +10,6 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, match_shapes
 
-__all__ = [
-    "CategoricalHinge",
-    "Hinge",
-    "SquaredHinge",
-    "categorical_hinge",
-    "hinge",
-    "squared_hinge",
-]
-
 
 def _signs(y_true: jax.Array) -> jax.Array:
     """Map targets of 0 and 1 to -1 and 1; return others unchanged."""

@@ -15,8 +15,6 @@ from lamina.errors import ShapeError
 from lamina.losses.base import Loss, as_float
 from lamina.typing import DTypeLike
 
-__all__ = ["Circle", "circle"]
-
 
 @op
 def circle(

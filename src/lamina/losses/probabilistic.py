@@ -11,8 +11,6 @@ from lamina.config import epsilon
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, match_shapes
 
-__all__ = ["KLDivergence", "Poisson", "kl_divergence", "poisson"]
-
 
 @op
 def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:

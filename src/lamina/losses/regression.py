@@ -14,23 +14,6 @@ from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, Loss, match_shapes
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "CosineSimilarity",
-    "Huber",
-    "LogCosh",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "cosine_similarity",
-    "huber",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-]
-
 
 @op
 def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:

@@ -14,8 +14,6 @@ from lamina.core.graph import op
 from lamina.losses.base import Loss, match_shapes
 from lamina.typing import DTypeLike
 
-__all__ = ["Dice", "Tversky", "dice", "tversky"]
-
 Axes = int | Sequence[int] | None
 
 

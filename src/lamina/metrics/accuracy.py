@@ -17,20 +17,6 @@ from lamina.losses.crossentropy import class_indices
 from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "Accuracy",
-    "BinaryAccuracy",
-    "CategoricalAccuracy",
-    "SparseCategoricalAccuracy",
-    "SparseTopKCategoricalAccuracy",
-    "TopKCategoricalAccuracy",
-    "binary_accuracy",
-    "categorical_accuracy",
-    "sparse_categorical_accuracy",
-    "sparse_top_k_categorical_accuracy",
-    "top_k_categorical_accuracy",
-]
-
 
 def _match_shapes(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
     """Return two arrays of the same shape, without changing their dtypes."""

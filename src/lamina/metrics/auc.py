@@ -17,8 +17,6 @@ from lamina.losses.base import safe_divide
 from lamina.metrics.confusion import OutcomeMetric, count_outcomes, thresholds_check
 from lamina.typing import DTypeLike
 
-__all__ = ["AUC"]
-
 
 class AUC(OutcomeMetric):
     """Area under the ROC or precision-recall curve, approximated by a Riemann sum.

@@ -20,8 +20,6 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.typing import DTypeLike
 
-__all__ = ["Metric"]
-
 metric_registry = Registry("metric", "keras.metrics", accepts=["keras.losses"])
 
 whole_number = Check(

@@ -17,15 +17,6 @@ from lamina.losses.base import broadcast_weights, match_shapes, safe_divide
 from lamina.metrics.base import Metric, whole_number
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "FalseNegatives",
-    "FalsePositives",
-    "Precision",
-    "Recall",
-    "TrueNegatives",
-    "TruePositives",
-]
-
 # The score of predictions that are not in the top k, as in Keras.
 _NEGATIVE_SCORE = -1e10
 

@@ -14,13 +14,6 @@ from lamina.losses.base import match_shapes
 from lamina.metrics.reduction import MeanMetricWrapper
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "ConcordanceCorrelation",
-    "PearsonCorrelation",
-    "concordance_correlation",
-    "pearson_correlation",
-]
-
 
 @op
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:

@@ -16,8 +16,6 @@ from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.metrics.base import Metric
 from lamina.typing import DTypeLike
 
-__all__ = ["F1Score", "FBetaScore"]
-
 
 class FBetaScore(Metric):
     """F-beta score: (1 + β²)·precision·recall / (β²·precision + recall).

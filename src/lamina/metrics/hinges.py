@@ -5,8 +5,6 @@ from __future__ import annotations
 from lamina.losses.hinge import categorical_hinge, hinge, squared_hinge
 from lamina.metrics.reduction import FunctionMetric
 
-__all__ = ["CategoricalHinge", "Hinge", "SquaredHinge"]
-
 
 class Hinge(FunctionMetric):
     """Hinge metric: the mean of max(1 - y·ŷ, 0), with y of -1 and 1 (or of 0 and 1).

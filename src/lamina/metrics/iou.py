@@ -16,8 +16,6 @@ from lamina.losses.base import broadcast_weights
 from lamina.metrics.base import Metric
 from lamina.typing import DTypeLike
 
-__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
-
 
 class _Overlap(Metric):
     """Base class of the metrics computed from a confusion matrix of classes."""

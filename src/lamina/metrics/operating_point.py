@@ -15,13 +15,6 @@ from lamina.metrics.base import whole_number
 from lamina.metrics.confusion import OutcomeMetric
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "PrecisionAtRecall",
-    "RecallAtPrecision",
-    "SensitivityAtSpecificity",
-    "SpecificityAtSensitivity",
-]
-
 
 class _OperatingPoint(OutcomeMetric):
     """Base class of the metrics at an operating point."""

@@ -10,14 +10,6 @@ from lamina.losses import crossentropy, probabilistic
 from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "BinaryCrossentropy",
-    "CategoricalCrossentropy",
-    "KLDivergence",
-    "Poisson",
-    "SparseCategoricalCrossentropy",
-]
-
 
 class KLDivergence(FunctionMetric):
     """Kullback-Leibler divergence metric: the mean of Σ y·log(y / ŷ).

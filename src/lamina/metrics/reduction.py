@@ -20,8 +20,6 @@ from lamina.losses.base import (
 from lamina.metrics.base import Metric
 from lamina.typing import DTypeLike
 
-__all__ = ["Mean", "MeanMetricWrapper", "Sum"]
-
 
 def masked_weights(weights: Any, mask: Any, dtype: Any) -> Any:
     """Return weights that are zero where the mask is false."""

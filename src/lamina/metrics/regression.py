@@ -18,17 +18,6 @@ from lamina.metrics.base import Metric, whole_number
 from lamina.metrics.reduction import Average, FunctionMetric, MeanMetricWrapper
 from lamina.typing import DTypeLike
 
-__all__ = [
-    "CosineSimilarity",
-    "LogCoshError",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "R2Score",
-    "RootMeanSquaredError",
-]
-
 
 class MeanSquaredError(FunctionMetric):
     """Mean squared error metric: the mean of (y - ŷ)².

@@ -18,8 +18,6 @@ from lamina.optimizers import Optimizer
 from lamina.optimizers.optax import OptaxOptimizer
 from lamina.training.trainer import Trainer
 
-__all__ = ["clone_model"]
-
 CloneFunction: TypeAlias = Callable[[Any], Any]
 CallFunction: TypeAlias = Callable[..., Any]
 

@@ -13,8 +13,6 @@ from lamina.models.model import model_from_json
 from lamina.saving import load_model, load_weights, save_model, save_weights
 from lamina.saving.inspect import inspect_file
 
-__all__ = ["convert_file"]
-
 _WHOLE, _WEIGHTS = ".keras", (".weights.h5", ".safetensors")
 
 

@@ -10,8 +10,6 @@ import numpy as np
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves, walk
 from lamina.errors import ArgumentError, ShapeError
 
-__all__ = ["Function", "get_source_inputs"]
-
 
 class Function:
     """A function made of the operations between symbolic inputs and outputs.

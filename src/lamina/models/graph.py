@@ -16,8 +16,6 @@ from lamina.errors import ArgumentError
 from lamina.layers import InputLayer, Layer
 from lamina.models.input_shapes import fitted_shape, input_error
 
-__all__ = ["Graph"]
-
 
 class Graph:
     """The nodes between input and output tensors, in topological order.

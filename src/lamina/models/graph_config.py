@@ -22,8 +22,6 @@ from lamina.layers import InputLayer, Layer
 from lamina.models.graph import Graph, input_layer
 from lamina.models.graph_ops import Call, is_op, op_config, op_from_config
 
-__all__ = ["graph_config", "graph_from_config"]
-
 # The layer's name, the index of the call, the index of the output.
 Address = tuple[str, int, int]
 

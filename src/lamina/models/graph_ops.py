@@ -15,8 +15,6 @@ from lamina.core.module import signature
 from lamina.core.registry import deserialize, serialize
 from lamina.errors import ArgumentError, FileFormatError, did_you_mean
 
-__all__ = ["KERAS_CLASSES", "Call", "is_op", "op_config", "op_from_config"]
-
 # Functions without arguments that are functions, by Keras's module.
 _MODULES = {
     "core": "cast convert_to_tensor scatter scatter_update slice slice_update "

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import ShapeError
 
-__all__ = ["fitted_shape", "input_error"]
-
 Sizes = tuple[int | None, ...]
 
 

@@ -40,8 +40,6 @@ from lamina.training.engine import Engines
 from lamina.training.trainer import Trainer
 from lamina.viz.summary import notebook_table, print_summary
 
-__all__ = ["Functional", "Model", "model_from_json"]
-
 
 class Model(Trainer):
     """A model of layers, with methods to train, evaluate and save it.

@@ -15,8 +15,6 @@ from lamina.layers import InputLayer, Layer
 from lamina.models.graph import input_layer
 from lamina.models.model import Model
 
-__all__ = ["Sequential"]
-
 
 class Sequential(Model):
     """A model of layers in sequence, each with one input and one output.

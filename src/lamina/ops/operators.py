@@ -13,8 +13,6 @@ from lamina.core.variable import Variable
 from lamina.ops import linalg
 from lamina.ops.numpy import elementwise, index, logic, shapes
 
-__all__ = ["attach"]
-
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": elementwise.add,
     "sub": elementwise.subtract,

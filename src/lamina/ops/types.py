@@ -16,17 +16,6 @@ from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 
-__all__ = [
-    "Axis",
-    "Shape",
-    "Tensor",
-    "array_of",
-    "float_array",
-    "known_size",
-    "operand",
-    "upcast",
-]
-
 Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 Shape: TypeAlias = int | Sequence[Any]

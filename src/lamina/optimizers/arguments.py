@@ -24,18 +24,6 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, StateError
 from lamina.typing import ArrayLike
 
-__all__ = [
-    "CHECKS",
-    "CommonArguments",
-    "ComplementHyperparameter",
-    "LearningRate",
-    "SharedArguments",
-    "SlotHyperparameter",
-    "check_combinations",
-    "unknown_arguments_error",
-]
-
-
 LearningRate: TypeAlias = ArrayLike | Variable | Callable[..., Any]
 """A number, a schedule, or a function of nothing or of the step."""
 

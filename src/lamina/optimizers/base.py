@@ -39,8 +39,6 @@ from lamina.optimizers.gradients import (
 from lamina.optimizers.schedules import LearningRateSchedule
 from lamina.optimizers.variables import VariableMaker
 
-__all__ = ["Optimizer", "Slots", "optimizer_registry", "zeros"]
-
 optimizer_registry = Registry("optimizer", "keras.optimizers")
 
 Slots = dict[str, Any]

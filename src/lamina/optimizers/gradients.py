@@ -16,15 +16,6 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.runtime.row_layout import as_rows
 
-__all__ = [
-    "update_if",
-    "clip_by_norm",
-    "elementwise",
-    "clip_by_global_norm",
-    "match_gradients",
-    "upcast",
-]
-
 Update = Callable[..., tuple[jax.Array, dict[str, Any]]]
 
 

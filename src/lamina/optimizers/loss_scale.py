@@ -17,8 +17,6 @@ from lamina.optimizers.arguments import LearningRate, unknown_arguments_error
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import match_gradients, update_if
 
-__all__ = ["LossScaleOptimizer"]
-
 _is_optimizer = Check("an optimizer", lambda v: isinstance(v, Optimizer), (3, "adam"))
 
 # Keras writes these into files although it never uses them.

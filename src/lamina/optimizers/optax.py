@@ -15,8 +15,6 @@ from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import upcast
 
-__all__ = ["OptaxOptimizer", "is_transformation"]
-
 
 def is_transformation(value: Any) -> bool:
     """Return whether a value has the two functions of an Optax transformation."""

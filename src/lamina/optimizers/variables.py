@@ -13,8 +13,6 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.typing import DTypeLike
 
-__all__ = ["VariableMaker"]
-
 
 class VariableMaker(Module):
     """Module that creates the state variables of an optimizer."""

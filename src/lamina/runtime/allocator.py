@@ -13,8 +13,6 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["trim_heap"]
-
 # Constants of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _MIN_RETAINED, _MAX_RETAINED = 2**29, 2**31 - 1

@@ -19,8 +19,6 @@ import jax
 
 from lamina import config
 
-__all__ = ["remove_damaged_entries"]
-
 _ENTRY = re.compile(r".+-[0-9a-f]{64}-cache")
 # The time of this file is that of the last check.
 _CHECKED = ".checked"

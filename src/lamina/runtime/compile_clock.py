@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["CompileClock", "compiling", "tick"]
-
 
 class _Current(threading.local):
     clock: CompileClock | None = None

@@ -11,8 +11,6 @@ from lamina.core.variable import Variable, state_lock
 from lamina.runtime.executable import Program
 from lamina.runtime.module_state import ModuleState, ProgramCache
 
-__all__ = ["CompiledFunction"]
-
 
 class CompiledFunction:
     """A compiled function of arrays that reads and assigns a module's variables.

@@ -26,15 +26,6 @@ from lamina.runtime.compile_cache import remove_damaged_entries
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.interrupts import result_of, run_in_thread
 
-__all__ = [
-    "Program",
-    "clear_executables",
-    "compile_count",
-    "is_in_process_compile",
-    "in_process_compile",
-    "temporary_bytes",
-]
-
 remove_damaged_entries()  # before this process compiles anything
 
 _LIMIT = 128

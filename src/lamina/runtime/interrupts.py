@@ -16,15 +16,6 @@ from typing import Any, TypeVar
 from lamina.core.scope import local
 from lamina.runtime.compile_clock import tick
 
-__all__ = [
-    "Interrupt",
-    "Interrupted",
-    "check_interrupt",
-    "item_of",
-    "result_of",
-    "run_in_thread",
-]
-
 # Seconds between two checks of the flag while waiting.
 _POLL = 0.05
 

@@ -9,8 +9,6 @@ from typing import Any
 from lamina.core.module import Module, all_modules, hyperparameter_names
 from lamina.core.variable import Variable, structure_version
 
-__all__ = ["ModuleState", "ProgramCache"]
-
 
 class ModuleState:
     """The inputs of programs that come from modules instead of data.

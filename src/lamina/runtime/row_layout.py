@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 import jax
 
-__all__ = ["as_rows"]
-
 
 def as_rows(arrays: Iterable[jax.Array]) -> list[jax.Array]:
     """Reshape each array to one dimension on a CPU.

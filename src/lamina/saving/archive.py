@@ -17,17 +17,6 @@ from lamina.errors import FileFormatError
 from lamina.io.bounded_json import MAX_BYTES, read_json
 from lamina.io.byte_range import ByteRange
 
-__all__ = [
-    "ASSETS",
-    "CONFIG",
-    "MAX_MEMBERS",
-    "METADATA",
-    "SIGNATURE",
-    "WEIGHTS",
-    "Archive",
-    "leads_out",
-]
-
 SIGNATURE = b"PK\3\4"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"

@@ -18,8 +18,6 @@ from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, MAX_MEMBERS, Archive, leads_out
 from lamina.saving.weights import saved_modules
 
-__all__ = ["SavedAssets", "load_assets"]
-
 _CHUNK = 2**20
 
 

@@ -23,8 +23,6 @@ from lamina.io.safetensors import is_safetensors, read_safetensors
 from lamina.saving import archive
 from lamina.saving.archive import CONFIG, WEIGHTS, Archive
 
-__all__ = ["inspect_file", "inspection_text"]
-
 _MAX_CELL_CHARS = 500
 
 

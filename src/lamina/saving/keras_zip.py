@@ -55,8 +55,6 @@ from lamina.saving.weights import (
 )
 from lamina.training.trainer import Trainer
 
-__all__ = ["load_model", "prepare_model", "save_model"]
-
 # Memory allowance for variables that are not in the file, such as metric state.
 _UNSAVED_BYTES = 2**26
 _MAX_ITEMSIZE = 8

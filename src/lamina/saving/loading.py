@@ -17,14 +17,6 @@ from lamina.io.load_report import LoadReport, Mismatch
 from lamina.optimizers import Optimizer
 from lamina.saving.weights import module_variables, saved_modules
 
-__all__ = [
-    "datasets_in",
-    "format_error",
-    "match_keys",
-    "read_weights",
-    "validate_records",
-]
-
 _MAX_PATH_CHARS = 1000
 
 

@@ -11,8 +11,6 @@ from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.hdf5 import Dataset
 from lamina.io.load_report import LoadReport, Mismatch
 
-__all__ = ["NameMap", "load_named_weights", "named_weights"]
-
 _NUMBERED = re.compile(r"(.*?)(?:_(\d+))?")
 # Name of the weight in the model, or (name, axes) to transpose the array, or None to
 # skip the array.

@@ -20,8 +20,6 @@ from lamina.optimizers import Optimizer
 from lamina.saving.loading import datasets_in, format_error, match_keys
 from lamina.saving.weights import module_variables, saved_modules
 
-__all__ = ["Restorer", "build_configs", "call_specs"]
-
 
 def build_configs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Collect the build config of each module, by its path."""

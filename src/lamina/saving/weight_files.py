@@ -26,7 +26,8 @@ from lamina.io.safetensors import is_safetensors, read_safetensors
 from lamina.io.safetensors_write import SafetensorsFile
 from lamina.saving import archive
 from lamina.saving.archive import WEIGHTS, Archive
-from lamina.saving.legacy.h5 import is_legacy, load_legacy_weights
+from lamina.saving.legacy.h5 import load_legacy_weights
+from lamina.saving.legacy.weights import is_legacy
 from lamina.saving.legacy.write import legacy_weights_file
 from lamina.saving.loading import read_weights, validate_records
 from lamina.saving.named_weights import NameMap, load_named_weights, named_weights
@@ -36,8 +37,6 @@ from lamina.saving.weights import (
     saved_modules,
     weights_file,
 )
-
-__all__ = ["load_weights", "prepare_weights", "save_weights"]
 
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 

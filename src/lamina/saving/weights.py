@@ -17,18 +17,6 @@ from lamina.errors import ArgumentError
 from lamina.io.hdf5_write import CHECKSUM, HDF5File
 from lamina.optimizers import Optimizer
 
-__all__ = [
-    "KERAS_VERSION",
-    "ModuleVariables",
-    "as_array",
-    "module_variables",
-    "optimizer_names",
-    "optimizer_orders",
-    "saved_modules",
-    "variable_records",
-    "weights_file",
-]
-
 # Release of Keras whose layout is written.
 KERAS_VERSION = "3.15.1"
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from lamina.training.callbacks.callback_list import CallbackList
 
-__all__ = ["BatchHooks"]
-
 
 class BatchHooks:
     """`on_<kind>_batch_begin` and `on_<kind>_batch_end` of callbacks.

@@ -23,8 +23,6 @@ from lamina.runtime.row_layout import as_rows
 from lamina.training.dispatch import LOG_LAST, DispatchArgs, LogMode, unpack_args
 from lamina.training.traced_step import TracedStep
 
-__all__ = ["loop_program"]
-
 # Number of a batch that comes after any other.
 _NEVER = np.int32(2**31 - 1)
 

@@ -7,17 +7,6 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = [
-    "LOG_BATCHES",
-    "LOG_EPOCHS",
-    "LOG_LAST",
-    "DispatchArgs",
-    "LogMode",
-    "dispatch_args",
-    "pack_args",
-    "unpack_args",
-]
-
 # Batches in an epoch of unknown length.
 _ENDLESS = 2**31 - 1
 

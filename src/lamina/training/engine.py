@@ -29,8 +29,6 @@ from lamina.training.dispatch import (
 )
 from lamina.training.traced_step import TracedStep, trace_step
 
-__all__ = ["Engine", "Engines", "Runner"]
-
 # Temporary bytes of a program. On a CPU each call allocates them at once, so a program
 # that needs more is not called before the running one has ended.
 _LARGE = 2**25

@@ -10,8 +10,6 @@ from weakref import WeakKeyDictionary
 
 from lamina.errors import StateError
 
-__all__ = ["exclusive"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 # The thread that is in such a method of a model, and the method's name.

@@ -24,8 +24,6 @@ from lamina.training.dispatch import (
 )
 from lamina.training.engine import Engine, Runner
 
-__all__ = ["EpochLoop", "EpochResult", "NonFiniteWarning", "host_logs"]
-
 # Seconds between two dispatches. Each allocates all its memory, which costs up to a
 # fourth of a step of a convolutional network, so it should run several steps.
 _WAKE_SECONDS = 0.4

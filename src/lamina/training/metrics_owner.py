@@ -10,8 +10,6 @@ from lamina.layers import Layer
 from lamina.metrics.base import result_of
 from lamina.training.plan import CompileArgs, Plan, flatten_by_names
 
-__all__ = ["MetricsOwner"]
-
 
 class MetricsOwner(Layer):
     """Base of `ModelSteps` with the metrics of a model."""

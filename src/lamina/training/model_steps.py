@@ -16,8 +16,6 @@ from lamina.errors import StateError
 from lamina.training.metrics_owner import MetricsOwner
 from lamina.training.plan import flatten_by_names
 
-__all__ = ["ModelSteps"]
-
 
 class ModelSteps(MetricsOwner):
     """Base of `Trainer` with the steps on one batch, which users may override."""

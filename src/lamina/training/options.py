@@ -11,8 +11,6 @@ from lamina.data.adapt import adapt, split_validation
 from lamina.data.feeds import Feed
 from lamina.errors import invalid
 
-__all__ = ["EvaluateOptions", "FitOptions", "PredictOptions"]
-
 # Arguments that a resumed run must be given again, or it is another run.
 _RECORDED = (
     "batch_size",

@@ -20,8 +20,6 @@ from lamina.errors import ArgumentError, DataError, did_you_mean
 from lamina.losses.base import loss_registry
 from lamina.metrics.base import metric_registry, result_of
 
-__all__ = ["OutputPlan", "Plan", "flatten_by_names", "loss_kind", "output_names_of"]
-
 # Names for the form that fits labels and outputs.
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")

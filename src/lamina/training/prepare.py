@@ -13,8 +13,6 @@ from lamina.training.callbacks import CallbackList, History
 from lamina.training.checks.arrays import check_data
 from lamina.training.checks.label_shapes import check_label_shapes
 
-__all__ = ["callback_list", "prepare_model"]
-
 
 def callback_list(
     model: Any, callbacks: Any, verbose: int | str, history: bool = False, **params: Any

@@ -20,8 +20,6 @@ from lamina.training.loop import EpochLoop, host_logs
 from lamina.training.options import EvaluateOptions, PredictOptions
 from lamina.training.prepare import callback_list, prepare_model
 
-__all__ = ["evaluate", "on_batch", "predict"]
-
 # Outputs that stay on the device while later batches run.
 _OUTPUTS_ON_DEVICE = 8
 # "auto" shows no progress of shorter predictions.

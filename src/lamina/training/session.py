@@ -18,8 +18,6 @@ from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
 from lamina.training.prepare import callback_list, prepare_model
 
-__all__ = ["FitSession"]
-
 _BETWEEN, _STEPS, _VALIDATION = "between epochs", "steps", "validation"
 
 

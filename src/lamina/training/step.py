@@ -9,8 +9,6 @@ from lamina.core.module import signature
 from lamina.core.scope import local
 from lamina.errors import ArgumentError
 
-__all__ = ["step_function"]
-
 
 def step_function(model: Any, name: str) -> Callable[[Any], dict[str, Any]]:
     """Return `train_step` or `test_step` of a model as a function of a batch alone.

@@ -16,8 +16,6 @@ from lamina.core.variable import Variable
 from lamina.runtime.executable import in_process_compile
 from lamina.runtime.module_state import ModuleState
 
-__all__ = ["TracedStep", "trace_step"]
-
 
 class TracedStep(NamedTuple):
     """A pure function of a batch, and the variables that it is a function of."""

@@ -25,8 +25,6 @@ from lamina.training.plan import CompileArgs, Plan, flatten_by_names, output_nam
 from lamina.training.session import FitSession
 from lamina.training.step import step_function
 
-__all__ = ["Trainer"]
-
 
 class Trainer(ModelSteps):
     """Base of `Model` with the methods that train, evaluate and predict."""

@@ -14,8 +14,6 @@ import jax
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, StateError, missing_package
 
-__all__ = ["model_to_dot", "plot_model"]
-
 
 class _BoxOptions(NamedTuple):
     """The contents of a box besides the layer's class."""

@@ -10,8 +10,6 @@ import numpy as np
 
 from lamina.training.callbacks.monitor import better_direction
 
-__all__ = ["plot_history", "plot_images"]
-
 
 def _figure(columns: int, rows: int, width: float, height: float) -> Any:
     """Return a figure that needs no display, and its axes as a flat array."""

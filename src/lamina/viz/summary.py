@@ -16,8 +16,6 @@ from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
 
-__all__ = ["notebook_table", "print_summary"]
-
 _MAX_WIDTH = 120
 # Positions at which a name that is too long for its column may be wrapped.
 _BREAKS = re.compile(r"(?<=_)|(?<=[a-z0-9])(?=[A-Z])")

@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["bits_at", "hash_words", "noise_bits"]
-
 
 def _scramble(word: Any, key: Any = 0) -> Any:
     # lowbias32, https://github.com/skeeto/hash-prospector

@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["normal", "random_bits", "truncated_normal", "uniform"]
-
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Words = np.ndarray[Any, np.dtype[np.uint32]]
 

@@ -13,8 +13,6 @@ from lamina.core.random.bits import noise_bits
 from lamina.core.random.seeds import SeedGenerator, draw_seed
 from lamina.core.tracebacks import filter_traceback
 
-__all__ = ["apply_dropout_mask", "bernoulli_mask", "dropout", "noise"]
-
 
 def noise(shape: Sequence[int], dtype: Any, seed: Any) -> jax.Array:
     """Draw samples from the standard normal distribution with `noise_bits`."""

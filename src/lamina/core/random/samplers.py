@@ -13,18 +13,6 @@ from lamina.core.random.seeds import SeedGenerator, draw_seed
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ShapeError, invalid
 
-__all__ = [
-    "beta",
-    "binomial",
-    "categorical",
-    "gamma",
-    "normal",
-    "randint",
-    "shuffle",
-    "truncated_normal",
-    "uniform",
-]
-
 
 @filter_traceback
 def normal(

@@ -22,8 +22,6 @@ from lamina.core.scope import is_tracing, local
 from lamina.core.variable import Variable
 from lamina.errors import StateError
 
-__all__ = ["SeedGenerator", "draw_seed", "make_seed", "set_seed"]
-
 _process: dict[str, Any] = {"seed": None, "draws": 0, "default": None}
 
 

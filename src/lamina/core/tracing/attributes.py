@@ -17,8 +17,6 @@ from lamina.core.module import Module, all_modules
 from lamina.core.scope import local
 from lamina.core.tracing.tracers import map_tracers, tracers_in, without_tracers
 
-__all__ = ["StoredAttributes"]
-
 
 class StoredAttributes:
     """Context manager in a traced function that lets attributes hold tracers.

@@ -7,8 +7,6 @@ from typing import Any
 
 from jax.core import Tracer
 
-__all__ = ["map_tracers", "tracers_in", "without_tracers"]
-
 
 def tracers_in(value: Any) -> Iterator[Any]:
     """Yield the tracers in nested lists, tuples and dictionaries."""

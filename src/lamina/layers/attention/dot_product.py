@@ -14,8 +14,6 @@ from lamina.core.module import Hyperparameter
 from lamina.errors import ArgumentError, shown
 from lamina.layers.base.layer import Layer, is_shape
 
-__all__ = ["AdditiveAttention", "Attention"]
-
 
 class Attention(Layer):
     """Dot-product attention: `softmax(query @ key^T) @ value`.

@@ -27,8 +27,6 @@ from lamina.ops.nn.attention_mask import (
 )
 from lamina.typing import Array
 
-__all__ = ["MultiHeadBase", "Projections", "Shape", "as_sequence"]
-
 Shape = Sequence[int | None]
 
 

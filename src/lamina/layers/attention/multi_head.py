@@ -19,8 +19,6 @@ from lamina.layers.attention.heads import (
 )
 from lamina.typing import Array
 
-__all__ = ["GroupQueryAttention", "MultiHeadAttention"]
-
 
 def _integers(low: float) -> Check:
     """Check for an integer or a non-empty tuple of integers, each at least `low`."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from lamina import activations
 
-__all__ = ["ActivationAttribute"]
-
 
 class ActivationAttribute:
     """Attribute that holds an activation, set by name, config or function.

@@ -13,8 +13,6 @@ from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
 
-__all__ = ["CallSpec"]
-
 # Bounds the cost of a file's call spec: each argument is traced separately.
 _MAX_ARGUMENTS = 1000
 _PLAIN = (bool, int, float, str, type(None))

@@ -47,8 +47,6 @@ from lamina.layers.base.call_spec import CallSpec
 from lamina.layers.base.spec import InputSpec, check_inputs, check_loss, describe_shapes
 from lamina.layers.base.weights import WeightOwner
 
-__all__ = ["Layer", "layer_registry"]
-
 layer_registry = registry.Registry("layer", "keras.layers")
 
 _CHECKS = {"trainable": boolean}

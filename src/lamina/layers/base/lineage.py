@@ -10,8 +10,6 @@ from typing import Any
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import Module, signature
 
-__all__ = ["as_code", "described", "origin", "previous_layer", "returns_last_step"]
-
 # Layers that act on the last axis or on each element, and preserve all other axes.
 _ELEMENTWISE = frozenset({
     "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization",

@@ -12,8 +12,6 @@ from lamina.layers.base.lineage import (
     returns_last_step,
 )
 
-__all__ = ["rank_hint"]
-
 _COLLAPSES = ("Flatten", "Global")
 _CHANNELS = (1, 3, 4)
 

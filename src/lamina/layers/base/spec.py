@@ -12,8 +12,6 @@ from lamina.core.graph import is_symbolic
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 from lamina.layers.base.rank_hint import rank_hint
 
-__all__ = ["InputSpec", "check_inputs", "check_loss", "describe_shapes"]
-
 
 class InputSpec:
     """Requirements on rank, shape and type of a layer's input; `None` for any.

@@ -19,9 +19,6 @@ from lamina.core.variable import Variable, bump_structure_version, snapshot
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.runtime.module_state import ModuleState
 
-__all__ = ["WeightOwner"]
-
-
 # Attributes that are missing if a class does not call `super().__init__`.
 _MADE_BY_INIT = ("autocast", "built", "dtype_policy", "name", "_nodes", "_trainable")
 

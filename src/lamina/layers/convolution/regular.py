@@ -14,8 +14,6 @@ from lamina.layers.spatial import Spatial, data_formats, per_axis
 from lamina.ops.nn.convolution import add_bias
 from lamina.typing import Array
 
-__all__ = ["Conv1D", "Conv2D", "Conv3D"]
-
 
 def window_arguments(rank: int, *paddings: str) -> dict[str, Check]:
     """Return the argument checks that all convolutions of a rank share."""

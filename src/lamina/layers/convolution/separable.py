@@ -10,13 +10,6 @@ from lamina.core.check import positive_int
 from lamina.core.variable import Variable
 from lamina.layers.convolution.regular import Convolution, window_arguments
 
-__all__ = [
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "SeparableConv1D",
-    "SeparableConv2D",
-]
-
 
 class BaseDepthwiseConv(Convolution):
     """Base class of depthwise and separable convolutions.

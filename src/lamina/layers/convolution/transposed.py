@@ -11,8 +11,6 @@ from lamina.errors import ArgumentError
 from lamina.layers.convolution.regular import Convolution, window_arguments
 from lamina.layers.spatial import per_axis
 
-__all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"]
-
 
 def _arguments(rank: int) -> dict[str, Check]:
     return {

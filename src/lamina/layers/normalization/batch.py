@@ -24,8 +24,6 @@ from lamina.layers.normalization.layer import (
 )
 from lamina.typing import Array, DTypeLike
 
-__all__ = ["BatchNormalization"]
-
 
 def _is_clipping(value: Any) -> bool:
     if not isinstance(value, Mapping) or not {*value} <= {"rmin", "rmax", "dmax"}:

@@ -25,13 +25,6 @@ from lamina.ops.nn.norms import Standardized, standardize
 from lamina.ops.types import upcast
 from lamina.typing import Array
 
-__all__ = [
-    "GroupNormalization",
-    "LayerNormalization",
-    "RMSNormalization",
-    "UnitNormalization",
-]
-
 one_axis = Check("an integer", is_int, ("1", 1.5, None))
 _axes = Check(
     "an integer or a tuple of integers",

@@ -9,15 +9,6 @@ from lamina import ops
 from lamina.core.check import Check, sizes
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 
-__all__ = [
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveAveragePooling3D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "AdaptiveMaxPooling3D",
-]
-
 
 def _arguments(rank: int) -> dict[str, Check]:
     return {"output_size": sizes(rank), "data_format": data_formats}

@@ -11,21 +11,6 @@ from lamina import ops
 from lamina.core.check import Check, boolean, one_of, optional, sizes
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 
-__all__ = [
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-]
-
 
 def _arguments(rank: int) -> dict[str, Check]:
     return {

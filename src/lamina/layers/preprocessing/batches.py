@@ -10,8 +10,6 @@ import numpy as np
 
 from lamina.errors import DataError
 
-__all__ = ["batches_of", "is_batched"]
-
 
 def is_batched(data: Any) -> bool:
     """Return whether data is a series of batches rather than one array of rows.

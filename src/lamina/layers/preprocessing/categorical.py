@@ -11,8 +11,6 @@ from lamina.errors import ArgumentError, DataError
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
 
-__all__ = ["CategoryEncoding"]
-
 
 class CategoryEncoding(Layer):
     """Encoding of category indices as one-hot, multi-hot or count vectors.

@@ -8,8 +8,6 @@ import jax.numpy as jnp
 from lamina.core.check import Check, one_of
 from lamina.typing import Array, DTypeLike
 
-__all__ = ["mode_name", "encode", "mode_check"]
-
 
 def mode_check(*modes: str) -> Check:
     """Check for an output mode; `"binary"`, Keras 2's `"multi_hot"`, is accepted."""

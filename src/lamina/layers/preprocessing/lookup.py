@@ -10,8 +10,6 @@ import numpy as np
 from lamina.core.check import one_of
 from lamina.layers.preprocessing.lookup_base import Lookup
 
-__all__ = ["IntegerLookup", "StringLookup"]
-
 
 class StringLookup(Lookup):
     """Mapping of strings to indices of a vocabulary.

@@ -21,8 +21,6 @@ from lamina.layers.preprocessing.batches import batches_of, is_batched
 from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
 from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
 
-__all__ = ["Lookup"]
-
 _MAX_CHARACTERS = 2**27
 
 

@@ -18,8 +18,6 @@ from lamina.layers.preprocessing.batches import batches_of
 from lamina.layers.preprocessing.encoding import encode
 from lamina.typing import Array, ArrayLike
 
-__all__ = ["Discretization", "Normalization", "Rescaling"]
-
 
 class Rescaling(Layer):
     """Rescaling of the input, `x * scale + offset`.

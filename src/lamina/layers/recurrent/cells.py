@@ -18,8 +18,6 @@ from lamina.layers.base.spec import InputSpec
 from lamina.ops.nn.cells import CellSpec, Weights, matmul_by_gate
 from lamina.typing import Array, DTypeLike
 
-__all__ = ["GRUCell", "LSTMCell", "RecurrentCell", "SimpleRNNCell", "zero_states"]
-
 
 class RecurrentCell(Layer):
     """Base class of cells whose gates are affine in the input and in the state.

@@ -23,8 +23,6 @@ from lamina.ops.nn.cells import Loop, Run, run_states
 from lamina.ops.nn.recurrent import recurrence
 from lamina.typing import Array
 
-__all__ = ["RNN"]
-
 
 class RNN(Layer):
     """Recurrent layer that runs a cell along the time axis.

@@ -13,8 +13,6 @@ from lamina.core.scope import StateScope, local
 from lamina.core.stateless import bind
 from lamina.core.variable import Variable
 
-__all__ = ["abstract_eval", "stateful_scan"]
-
 
 def abstract_eval(
     function: Callable[..., Any], *args: Any

@@ -10,8 +10,6 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.recurrent.cells import zero_states
 from lamina.typing import DTypeLike
 
-__all__ = ["StackedRNNCells", "initial_states", "is_cell"]
-
 
 def is_cell(value: Any) -> bool:
     """Return whether an object can be the cell of an `RNN`."""

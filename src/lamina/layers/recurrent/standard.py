@@ -10,8 +10,6 @@ from lamina.layers.base.spec import InputSpec
 from lamina.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from lamina.layers.recurrent.rnn import RNN
 
-__all__ = ["GRU", "LSTM", "SimpleRNN"]
-
 _use_cudnn = Check(
     "'auto' or False: XLA compiles these layers on every device",
     lambda v: v == "auto" or v is False,

@@ -19,8 +19,6 @@ from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.wrapper import Wrapper, layer_check
 from lamina.typing import Array
 
-__all__ = ["Bidirectional", "TimeDistributed"]
-
 
 def _takes_mask(layer: Layer) -> bool:
     return "mask" in signature(type(layer).call).parameters

@@ -29,8 +29,6 @@ from lamina.io.files import atomic_write
 from lamina.runtime.executable import Program
 from lamina.runtime.interrupts import result_of, run_in_thread
 
-__all__ = ["allow_timing", "find_fastest", "reuse_kernels", "selected_kernels"]
-
 # Fraction of the first epoch's time that timing may take.
 _TIME_FRACTION = 0.03
 # Estimates that decide whether timing starts at all: seconds to compile and run two

@@ -21,17 +21,6 @@ from lamina.core.scope import local
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.ops.kernels import autotune
 
-__all__ = [
-    "Choice",
-    "Kernel",
-    "dispatch",
-    "kernels_of",
-    "ops",
-    "recording",
-    "register_kernel",
-    "register_reference",
-]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 

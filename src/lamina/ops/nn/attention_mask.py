@@ -12,8 +12,6 @@ from jax import lax
 
 from lamina.core import random
 
-__all__ = ["MASK_VALUE", "AttentionConfig", "AttentionDropout", "combine_masks"]
-
 # Score of a masked key; finite, so that a query without visible keys gives no NaN.
 MASK_VALUE = -1e30
 

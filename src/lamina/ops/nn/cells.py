@@ -9,17 +9,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-__all__ = [
-    "Loop",
-    "CellSpec",
-    "Run",
-    "Weights",
-    "collect_run",
-    "matmul_by_gate",
-    "run_states",
-    "select_states",
-]
-
 
 class CellSpec(NamedTuple):
     """Recurrent cell without its weights.

@@ -13,18 +13,6 @@ from jax import lax
 from lamina import config
 from lamina.errors import invalid
 
-__all__ = [
-    "Sizes",
-    "ConvParams",
-    "padding_of",
-    "from_channels_last",
-    "count_interior",
-    "layout",
-    "lowest",
-    "per_axis",
-    "to_channels_last",
-]
-
 Sizes = int | Sequence[int]
 Padding = tuple[tuple[int, int], ...]
 

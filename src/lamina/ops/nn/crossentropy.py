@@ -10,8 +10,6 @@ import jax.numpy as jnp
 
 from lamina import config
 
-__all__ = ["clip_probability", "dense_crossentropy", "sparse_crossentropy"]
-
 Arrays = tuple[jax.Array, ...]
 
 

@@ -16,13 +16,6 @@ from lamina.errors import ShapeError
 from lamina.ops.numpy.reduce import axes_of, moments
 from lamina.ops.types import Axis, Tensor, array_of, float_array, upcast
 
-__all__ = [
-    "batch_normalization",
-    "layer_normalization",
-    "normalize",
-    "rms_normalization",
-]
-
 
 @op
 def batch_normalization(

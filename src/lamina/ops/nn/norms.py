@@ -11,8 +11,6 @@ from jax import lax
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.types import upcast
 
-__all__ = ["Standardized", "standardize"]
-
 Standardized = tuple[jax.Array, jax.Array, jax.Array]
 Factor = jax.Array | None
 

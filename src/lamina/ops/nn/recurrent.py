@@ -7,8 +7,6 @@ from typing import Any
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, run_states
 
-__all__ = ["recurrence"]
-
 
 @register_reference("recurrence")
 def reference_recurrence(

@@ -14,8 +14,6 @@ from lamina.core.variable import Variable
 from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
 
-__all__ = ["Adafactor"]
-
 
 class _Rates(NamedTuple):
     learning_rate: jax.Array

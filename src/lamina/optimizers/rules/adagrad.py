@@ -15,8 +15,6 @@ from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
-__all__ = ["Adadelta", "Adagrad"]
-
 
 class Adagrad(Optimizer):
     """Adagrad optimizer: gradients divided by the root of their summed squares.

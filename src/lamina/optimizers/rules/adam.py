@@ -21,8 +21,6 @@ from lamina.optimizers.arguments import (
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
-__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
-
 _CHECKS = {
     **Optimizer.arguments,
     "beta_1": fraction,

@@ -15,8 +15,6 @@ from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
-__all__ = ["Ftrl"]
-
 
 class Ftrl(Optimizer):
     """FTRL optimizer: "follow the regularized leader", for sparse linear models.

@@ -17,8 +17,6 @@ from lamina.optimizers.arguments import (
 )
 from lamina.optimizers.base import Optimizer, Slots, zeros
 
-__all__ = ["Lamb"]
-
 
 class _Rates(NamedTuple):
     learning_rate: jax.Array

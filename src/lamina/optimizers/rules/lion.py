@@ -14,8 +14,6 @@ from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
-__all__ = ["Lion"]
-
 
 class Lion(Optimizer):
     """Lion optimizer: updates with the sign of an interpolated momentum.

@@ -28,8 +28,6 @@ from lamina.optimizers.arguments import (
 )
 from lamina.optimizers.base import Optimizer, Slots, zeros
 
-__all__ = ["Muon"]
-
 
 class _Rates(NamedTuple):
     muon: jax.Array

@@ -18,8 +18,6 @@ from lamina.optimizers.arguments import (
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
-__all__ = ["RMSprop"]
-
 
 class RMSprop(Optimizer):
     """RMSprop optimizer: gradients divided by their running root mean square.

@@ -16,8 +16,6 @@ from lamina.optimizers.arguments import (
 from lamina.optimizers.base import Optimizer, Slots, zeros
 from lamina.optimizers.gradients import elementwise
 
-__all__ = ["SGD"]
-
 
 class SGD(Optimizer):
     """Gradient descent optimizer, with optional momentum.

@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 from lamina.errors import FileFormatError
 
-__all__ = ["FUNCTION_LAYERS", "function_call", "function_entry"]
-
 FUNCTION_LAYERS = ("TFOpLambda", "SlicingOpLambda")
 
 

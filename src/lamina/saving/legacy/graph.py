@@ -17,8 +17,6 @@ from lamina.saving.legacy.functions import (
 )
 from lamina.saving.legacy.names import MERGES
 
-__all__ = ["functional", "sequential"]
-
 Convert = Callable[[dict[str, Any]], dict[str, Any]]
 _RECURRENT_CLASSES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 

@@ -21,15 +21,12 @@ from lamina.saving.legacy.config import KerasVersion, upgrade_config
 from lamina.saving.legacy.optimizer import read_optimizer, upgrade_compile_config
 from lamina.saving.legacy.weights import (
     StoredLayer,
-    is_legacy,
     layer_orders,
     read_legacy_weights,
     stored_arrays,
     weight_names,
 )
 from lamina.training.trainer import Trainer
-
-__all__ = ["is_legacy", "load_legacy_model", "load_legacy_weights"]
 
 _MAX_ITEMSIZE = 8
 _UNSAVED_BYTES = 2**26

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["ARGUMENTS", "CLASSES", "CLASS_ARGUMENTS", "IGNORED_ARGUMENTS", "MERGES"]
-
 CLASSES = {
     "AtrousConvolution1D": "Conv1D",
     "AtrousConvolution2D": "Conv2D",

@@ -13,8 +13,6 @@ from lamina.core.variable import Variable
 from lamina.saving.legacy.config import KerasVersion
 from lamina.saving.legacy.weights import StoredLayer, upgrade_arrays
 
-__all__ = ["upgrade_compile_config", "read_optimizer"]
-
 _LOSSES = {
     "cosine": "cosine_similarity",
     "cosine_proximity": "cosine_similarity",

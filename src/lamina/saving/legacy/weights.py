@@ -20,17 +20,6 @@ from lamina.io.hdf5 import Dataset, Group
 from lamina.io.load_report import LoadReport, Mismatch
 from lamina.saving.legacy.config import KerasVersion
 
-__all__ = [
-    "MODEL_WEIGHTS",
-    "StoredLayer",
-    "is_legacy",
-    "layer_orders",
-    "legacy_order",
-    "read_legacy_weights",
-    "stored_arrays",
-    "weight_names",
-]
-
 # Indices of the arrays of separate gates, in the gate order of Keras 3.
 _GATES = {
     "LSTMCell": ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11)),

@@ -22,8 +22,6 @@ from lamina.saving.legacy.weights import (
 )
 from lamina.saving.weights import KERAS_VERSION, as_array
 
-__all__ = ["legacy_model_file", "legacy_weights_file", "require_architecture"]
-
 # An attribute holds at most 64 KiB, and each reference to a text takes 16 bytes.
 _NAMES_PER_ATTRIBUTE = 4000
 _VERSION = {"keras_version": KERAS_VERSION, "backend": "jax"}

@@ -9,8 +9,6 @@ from lamina.core.check import Check, boolean, is_int
 from lamina.training.callbacks.base import Callback
 from lamina.training.checkpoint.checkpoints import Checkpoints
 
-__all__ = ["BackupAndRestore"]
-
 
 class BackupAndRestore(Callback):
     """Callback that saves a run in a folder, from which `fit` resumes.

@@ -10,8 +10,6 @@ from lamina.core.module import checked_arguments, short, signature
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError
 
-__all__ = ["Callback", "strongest_need"]
-
 _NEVER = 2**31 - 1
 # From the strongest to the weakest.
 _NEEDS = ("model", "batches", "epochs")

@@ -13,8 +13,6 @@ from lamina.training.callbacks.base import Callback, strongest_need
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.progress.logger import ProgbarLogger
 
-__all__ = ["CallbackList"]
-
 
 class CallbackList(Callback):
     """Callback that calls several callbacks in order.

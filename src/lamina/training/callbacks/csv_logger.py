@@ -16,8 +16,6 @@ from lamina.core.check import Check
 from lamina.errors import SaveError
 from lamina.training.callbacks.base import Callback
 
-__all__ = ["CSVLogger"]
-
 
 class CSVLogger(Callback):
     """Callback that writes the logs of each epoch to a CSV file.

@@ -10,8 +10,6 @@ from lamina.core.check import at_least
 from lamina.errors import StateError
 from lamina.training.callbacks.monitor import MonitorCallback
 
-__all__ = ["EarlyStopping"]
-
 
 class EarlyStopping(MonitorCallback):
     """Callback that stops training when a metric stops improving.

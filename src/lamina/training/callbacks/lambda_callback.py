@@ -8,8 +8,6 @@ from typing import Any
 from lamina.errors import ArgumentTypeError, did_you_mean
 from lamina.training.callbacks.base import Callback
 
-__all__ = ["LambdaCallback"]
-
 
 class LambdaCallback(Callback):
     """Callback made of functions.

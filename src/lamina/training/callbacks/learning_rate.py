@@ -13,8 +13,6 @@ from lamina.errors import ArgumentTypeError, StateError
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.monitor import MonitorCallback
 
-__all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
-
 
 def rate_of(model: Any) -> float:
     """Return the learning rate of a model's optimizer.

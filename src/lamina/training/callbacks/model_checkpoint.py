@@ -12,8 +12,6 @@ from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.files import HDF5_SUFFIXES, is_legacy_hdf5, warn_legacy_format
 from lamina.training.callbacks.monitor import MonitorCallback
 
-__all__ = ["ModelCheckpoint"]
-
 
 class ModelCheckpoint(MonitorCallback):
     """Callback that saves the model, or its weights, after epochs or batches.

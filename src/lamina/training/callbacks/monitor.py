@@ -12,8 +12,6 @@ from lamina.core.check import Check, at_least, is_number, one_of
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.training.callbacks.base import Callback
 
-__all__ = ["MonitorCallback", "better_direction"]
-
 _HIGHER = (
     "acc",
     "accuracy",

@@ -8,8 +8,6 @@ from lamina.core.check import boolean
 from lamina.errors import StateError
 from lamina.training.callbacks.base import Callback
 
-__all__ = ["SwapEMAWeights"]
-
 
 class SwapEMAWeights(Callback):
     """Callback that evaluates and predicts with the optimizer's average weights.

@@ -10,8 +10,6 @@ import numpy as np
 from lamina.core.check import boolean
 from lamina.training.callbacks.base import Callback
 
-__all__ = ["TerminateOnNaN"]
-
 
 class TerminateOnNaN(Callback):
     """Callback that stops training when the loss is infinite or NaN.

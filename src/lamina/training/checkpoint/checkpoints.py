@@ -26,8 +26,6 @@ from lamina.errors import ArgumentError, FileFormatError, StateError
 from lamina.io.files import atomic_write
 from lamina.training.checkpoint.run_file import read_run, write_run
 
-__all__ = ["CheckpointWarning", "Checkpoints"]
-
 _ENDING = ".safetensors"
 _RECORD, _LOCK = "run.json", ".lock"
 

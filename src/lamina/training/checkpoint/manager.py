@@ -30,8 +30,6 @@ from lamina.training.checkpoint.run_state import (
     versions,
 )
 
-__all__ = ["CheckpointManager"]
-
 
 class CheckpointManager:
     """Manager of the checkpoints of one run; inactive without a folder.

@@ -19,8 +19,6 @@ from lamina.errors import FileFormatError
 from lamina.io.files import atomic_write
 from lamina.io.safetensors_write import CHECKSUM, SafetensorsFile
 
-__all__ = ["read_run", "require_plain", "write_run"]
-
 _TREE, _DIGEST = "run", "run_sha256"
 
 

@@ -23,18 +23,6 @@ from lamina.io.load_report import LoadReport, Mismatch
 from lamina.runtime.module_state import ModuleState
 from lamina.training.checkpoint.run_file import require_plain
 
-__all__ = [
-    "TrainPosition",
-    "arguments_of",
-    "capture",
-    "fingerprint",
-    "require_plain_callbacks",
-    "require_same",
-    "restore",
-    "restore_model",
-    "versions",
-]
-
 # Version of the contents of checkpoints.
 _FORMAT = 1
 

@@ -12,8 +12,6 @@ from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
 from lamina.training.plan import OutputPlan, Plan, loss_kind
 
-__all__ = ["check_class_weight", "check_data"]
-
 
 def check_data(
     arrays: Any, plan: Plan | None, y_pred: Any, graph: Any = None, finite: bool = True

@@ -11,8 +11,6 @@ import numpy as np
 from lamina.core.graph import SymbolicTensor
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
 
-__all__ = ["SPARSE", "Misfit", "explanation"]
-
 Shape = tuple[int | None, ...]
 
 SPARSE = "sparse_categorical_crossentropy"

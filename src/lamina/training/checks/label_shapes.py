@@ -12,8 +12,6 @@ from lamina.errors import ShapeError
 from lamina.training.checks.label_advice import SPARSE, Misfit, explanation
 from lamina.training.plan import Plan, loss_kind
 
-__all__ = ["check_label_shapes"]
-
 Shape = tuple[int | None, ...]
 
 # Size for unknown dimensions, unlikely to equal one of the labels.

@@ -14,8 +14,6 @@ from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.monitor import MonitorCallback
 
-__all__ = ["check_monitors"]
-
 # Entries that lamina's callbacks add to the logs.
 _ADDED = ("learning_rate",)
 _STEPS = ("train_step", "test_step", "compute_metrics", "get_metrics_result")

@@ -12,8 +12,6 @@ from lamina import activations, metrics
 from lamina.errors import LikelyMistakeWarning
 from lamina.training.plan import OutputPlan, Plan, loss_kind
 
-__all__ = ["check_pairs"]
-
 _SQUASHING = {
     "binary_crossentropy": "sigmoid",
     "binary_focal_crossentropy": "sigmoid",

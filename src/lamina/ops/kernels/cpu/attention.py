@@ -19,8 +19,6 @@ from lamina.ops.nn.attention_mask import (
 )
 from lamina.ops.types import upcast
 
-__all__ = ["blockwise_attention"]
-
 Arrays = tuple[Any, ...]
 
 # Queries in a block. Short causal sequences use small blocks, which skip more keys.

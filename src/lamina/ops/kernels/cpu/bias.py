@@ -13,8 +13,6 @@ import jax.numpy as jnp
 
 from lamina.ops.kernels.table import register_kernel
 
-__all__ = ["gradient_by_product"]
-
 Pair = tuple[jax.Array, jax.Array]
 
 # With fewer positions the sum takes negligible time.

@@ -15,16 +15,6 @@ from lamina.ops.kernels.cpu.window_slices import upcast, window_slices
 from lamina.ops.kernels.table import dispatch, register_kernel
 from lamina.ops.nn.conv_params import ConvParams
 
-__all__ = [
-    "depth_in_channels",
-    "forward_convolutions",
-    "pointwise_matmul",
-    "onednn",
-    "patches",
-    "per_group",
-    "shifted_results",
-]
-
 Residuals = tuple[jax.Array, jax.Array]
 
 # Elements of a 3x3 window over 4 channels.

@@ -14,8 +14,6 @@ from lamina.ops.kernels.cpu.onednn import ONEDNN, can_run
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.conv_params import ConvParams
 
-__all__ = ["onednn", "stride_phases"]
-
 Residuals = tuple[jax.Array, jax.Array]
 
 

@@ -23,8 +23,6 @@ from lamina.ops.kernels.cpu.window_slices import pad_once, upcast, window_slices
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.conv_params import ConvParams
 
-__all__ = ["onednn_depthwise", "shifted_products"]
-
 Residuals = tuple[jax.Array, jax.Array]
 
 # Window offsets are unrolled, so their number bounds compile time.

@@ -20,8 +20,6 @@ from lamina.ops.kernels.cpu.window_slices import (
 )
 from lamina.ops.nn.conv_params import ConvParams
 
-__all__ = ["input_gradient", "kernel_gradient"]
-
 Pair = tuple[jax.Array, jax.Array]
 
 # Elements in a step of the loop over images; smaller steps do not pay for their start.

@@ -18,8 +18,6 @@ from jax import lax
 from lamina.ops.kernels.cpu.window_slices import interleave
 from lamina.ops.nn.conv_params import ConvParams, layout
 
-__all__ = ["XLA", "Convolutions", "backward_params", "input_gradient"]
-
 
 class Convolutions(NamedTuple):
     """Convolution of a library, and its gradient with respect to the kernel."""

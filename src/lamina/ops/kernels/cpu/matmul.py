@@ -10,8 +10,6 @@ from jax import lax
 
 from lamina.ops.kernels.table import register_kernel
 
-__all__ = ["matmul_pretransposed"]
-
 Pair = tuple[jax.Array, jax.Array]
 
 # With more columns XLA is as fast; with more rows the transpose takes too long.

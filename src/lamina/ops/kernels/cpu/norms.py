@@ -13,8 +13,6 @@ from jax import lax
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.types import upcast
 
-__all__ = ["fused_backward"]
-
 Axes = tuple[int, ...]
 Standardized = tuple[jax.Array, jax.Array, jax.Array]
 Factor = jax.Array | None

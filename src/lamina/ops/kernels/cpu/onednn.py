@@ -32,8 +32,6 @@ from lamina.ops.kernels.cpu.direct_conv import (
 from lamina.ops.nn.conv_params import ConvParams
 from lamina.runtime.executable import Program, is_in_process_compile
 
-__all__ = ["ONEDNN", "can_run", "is_available"]
-
 Pair = tuple[jax.Array, jax.Array]
 
 # The kernel's gradient sums over steps of as many images as fit into a core's cache,

@@ -20,8 +20,6 @@ from lamina.ops.kernels.cpu.window_slices import (
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.conv_params import ConvParams, count_interior, lowest
 
-__all__ = ["maxima", "maxima_by_axis", "sums_by_axis"]
-
 Window = tuple[int, ...]
 
 # Window offsets are unrolled, so their number bounds compile time.

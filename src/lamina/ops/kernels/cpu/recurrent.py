@@ -13,8 +13,6 @@ from jax import lax
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, collect_run, select_states
 
-__all__ = ["is_standard", "cached_gates"]
-
 Arrays = list[jax.Array]
 
 

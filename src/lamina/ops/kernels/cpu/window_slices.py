@@ -13,8 +13,6 @@ from jax import lax
 
 from lamina.ops.nn.conv_params import ConvParams
 
-__all__ = ["interleave", "pad_once", "scatter_windows", "upcast", "window_slices"]
-
 
 def upcast(x: jax.Array) -> jax.Array:
     """Cast 16-bit floats to float32: CPUs do not compute in 16 bits."""

@@ -15,8 +15,6 @@ from lamina.ops.nn.attention_mask import (
     combine_masks,
 )
 
-__all__ = ["cudnn"]
-
 Arrays = tuple[Any, ...]
 
 

@@ -10,8 +10,6 @@ from lamina.ops.kernels.cpu.recurrent import cached_gates, is_standard
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights
 
-__all__ = ["unrolled"]
-
 # Launching a step takes longer than computing it. An LSTM of 128 units and 80 steps
 # takes half the time with 8 unrolled steps. With all 80 it takes a sixth less than
 # that, and far longer to compile.

@@ -11,17 +11,6 @@ import numpy as np
 
 from lamina import config
 
-__all__ = [
-    "NotebookBar",
-    "TerminalBar",
-    "duration",
-    "in_lines",
-    "metric_texts",
-    "open_bar",
-    "per_step",
-    "terminal_width",
-]
-
 _BAR_WIDTH = 12
 _SEPARATOR, _INDENT = " - ", "  "
 

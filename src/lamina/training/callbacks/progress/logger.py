@@ -23,8 +23,6 @@ from lamina.training.callbacks.progress.bars import (
     terminal_width,
 )
 
-__all__ = ["Progbar", "ProgbarLogger"]
-
 _INTERVAL = 0.1
 _COMPILING = "compiling"
 # Shortest compilation, in seconds, that a summary line mentions.

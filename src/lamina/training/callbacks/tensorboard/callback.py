@@ -19,8 +19,6 @@ from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rate_of
 from lamina.training.callbacks.tensorboard.event_file import summary_writer
 
-__all__ = ["TensorBoard"]
-
 
 class TensorBoard(Callback):
     """Callback that writes event files for TensorBoard.

@@ -7,8 +7,6 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["summary_writer"]
-
 
 class _EventFile:
     """File writer for a `SummaryWriter` of tensorboardX.
