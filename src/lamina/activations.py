@@ -41,6 +41,7 @@ from lamina.ops.nn.activations import (
 )
 from lamina.ops.numpy.elementwise import tanh
 from lamina.ops.types import Tensor, float_array
+from lamina.typing import ArrayLike
 
 __all__ = [
     "celu",
@@ -102,7 +103,7 @@ def gelu(x: Tensor, approximate: bool = False) -> jax.Array:
     return nn.gelu(x, approximate)
 
 
-def linear(x: Any) -> Any:
+def linear(x: ArrayLike) -> Any:
     """Linear activation: x."""
     return x
 

@@ -17,6 +17,7 @@ from lamina.config import (
 )
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.graph import SymbolicTensor
+from lamina.typing import DTypeLike
 from lamina.utils import clear_session
 
 __all__ = [
@@ -40,7 +41,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def is_float_dtype(dtype: Any) -> bool:
+def is_float_dtype(dtype: DTypeLike) -> bool:
     """Return whether an element type is a floating-point type.
 
     Args:
@@ -49,7 +50,7 @@ def is_float_dtype(dtype: Any) -> bool:
     return is_float(standardize_dtype(dtype))
 
 
-def is_int_dtype(dtype: Any) -> bool:
+def is_int_dtype(dtype: DTypeLike) -> bool:
     """Return whether an element type is an integer type.
 
     Args:

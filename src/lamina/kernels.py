@@ -17,6 +17,7 @@ from lamina.layers.base.layer import is_shape
 from lamina.ops.kernels import table
 from lamina.ops.kernels.table import Choice
 from lamina.runtime.executable import in_process_compile
+from lamina.typing import DTypeLike
 
 __all__ = ["Choice", "choices", "explain", "forms"]
 
@@ -92,6 +93,6 @@ def _inputs_of(model: Any, batch_size: int) -> Any:
     return _batch(shape, model.compute_dtype, batch_size)
 
 
-def _batch(shape: Any, dtype: Any, batch_size: int) -> SymbolicTensor:
+def _batch(shape: Any, dtype: DTypeLike, batch_size: int) -> SymbolicTensor:
     first, *rest = shape
     return SymbolicTensor((batch_size if first is None else first, *rest), dtype)

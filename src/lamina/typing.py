@@ -10,22 +10,33 @@ import numpy as np
 from jax.typing import ArrayLike
 
 __all__ = [
-    "Activation",
+    "ActivationLike",
     "Array",
     "ArrayLike",
     "Axis",
     "Config",
+    "ConstraintLike",
     "DTypeLike",
     "Initializer",
+    "InitializerLike",
     "Logs",
+    "PartialShape",
+    "PyTree",
+    "RegularizerLike",
     "Shape",
 ]
 
 Array: TypeAlias = jax.Array
 """An array on a device."""
 
+PyTree: TypeAlias = object
+"""Arrays, or nested tuples, lists and dictionaries of them."""
+
 Shape: TypeAlias = Sequence[int]
 """Sizes of the axes, all known."""
+
+PartialShape: TypeAlias = Sequence[int | None]
+"""Sizes of the axes, `None` where a size varies."""
 
 Axis: TypeAlias = int | Sequence[int] | None
 """An axis, several, or `None` for all."""
@@ -39,7 +50,7 @@ Config: TypeAlias = dict[str, Any]
 Logs: TypeAlias = Mapping[str, Any]
 """Values of metrics, by name."""
 
-Activation: TypeAlias = str | Callable[[Any], Any] | None
+ActivationLike: TypeAlias = str | Callable[[Any], Any] | None
 """An activation function, its name, or `None` for the identity."""
 
 
@@ -49,3 +60,13 @@ class Initializer(Protocol):
     def __call__(self, shape: Shape, dtype: DTypeLike = None) -> Array:
         """Return an array of a shape and element type."""
         ...
+
+
+InitializerLike: TypeAlias = str | Config | Initializer | None
+"""An initializer, its name or its config; `None` for the default."""
+
+RegularizerLike: TypeAlias = str | Config | Callable[[Array], Any] | None
+"""A penalty on an array, its name or its config."""
+
+ConstraintLike: TypeAlias = str | Config | Callable[[Array], Any] | None
+"""A projection of an array, its name or its config."""

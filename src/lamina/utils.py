@@ -33,6 +33,7 @@ from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar
+from lamina.typing import DTypeLike
 from lamina.viz.dot import model_to_dot, plot_model
 
 __all__ = [
@@ -119,7 +120,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     padding: str = "pre",
     truncating: str = "pre",
     value: float = 0.0,

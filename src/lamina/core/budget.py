@@ -19,6 +19,7 @@ from lamina import config as settings
 from lamina.core.cost import Budget, readable_size
 from lamina.core.scope import local
 from lamina.errors import FileFormatError, LaminaError, ShapeError
+from lamina.typing import DTypeLike
 
 # Far above the needs of models: the largest of Keras's applications have 1,200 layers,
 # nested three deep, and the longest vocabularies a million words.
@@ -36,12 +37,12 @@ MAX_ARGUMENTS = 100_000
 MAX_DIMENSIONS = 64
 
 
-def size_of(shape: Sequence[int], dtype: Any) -> int:
+def size_of(shape: Sequence[int], dtype: DTypeLike) -> int:
     """Return the size of an array in bytes."""
     return math.prod(int(n) for n in shape) * jnp.dtype(dtype).itemsize
 
 
-def check_size(name: str, shape: Sequence[int], dtype: Any) -> None:
+def check_size(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
     """Refuse a variable that exceeds the machine's memory, before it is allocated.
 
     Raises:
@@ -60,7 +61,7 @@ def check_size(name: str, shape: Sequence[int], dtype: Any) -> None:
         local.budget.take(name, size)
 
 
-def check_output(name: str, shape: Sequence[int | None], dtype: Any) -> None:
+def check_output(name: str, shape: Sequence[int | None], dtype: DTypeLike) -> None:
     """Refuse a call whose result exceeds the machine's memory even for one row.
 
     Raises:

@@ -20,6 +20,7 @@ from lamina.errors import (
     invalid,
     shown,
 )
+from lamina.typing import DTypeLike
 
 _PYTHON_TYPES = {int: "int32", bool: "bool", str: "string"}
 KNOWN_DTYPES = [
@@ -46,7 +47,7 @@ KNOWN_DTYPES = [
 ]
 
 
-def standardize_dtype(dtype: Any) -> str:
+def standardize_dtype(dtype: DTypeLike) -> str:
     """Return the name of an element type: `"float32"`, `"int32"`, ...
 
     Args:
@@ -73,7 +74,7 @@ def standardize_dtype(dtype: Any) -> str:
     return name
 
 
-def _numpy_name(dtype: Any) -> str:
+def _numpy_name(dtype: DTypeLike) -> str:
     # NumPy evaluates strings that it parses as shapes and lists of fields.
     if isinstance(dtype, str) and not dtype.lstrip("<>=|").isidentifier():
         return ""
@@ -83,7 +84,7 @@ def _numpy_name(dtype: Any) -> str:
         return ""
 
 
-def is_float(dtype: Any) -> bool:
+def is_float(dtype: DTypeLike) -> bool:
     """Return whether an element type is a floating-point type."""
     return jnp.issubdtype(dtype, jnp.floating)
 

@@ -30,6 +30,7 @@ from lamina.core.tracebacks import shorten
 from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.typing import DTypeLike
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +63,7 @@ class SymbolicTensor:
     def __init__(
         self,
         shape: Sequence[int | None],
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         sparse: bool = False,
         ragged: bool = False,
         name: str | None = None,

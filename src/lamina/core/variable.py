@@ -19,6 +19,7 @@ from lamina.core.fork import use_device
 from lamina.core.scope import local, traced_assignment_error
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.typing import DTypeLike, InitializerLike
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,9 +72,9 @@ class Variable:
     @filter_traceback
     def __init__(
         self,
-        initializer: Any,
+        initializer: InitializerLike,
         shape: Sequence[int] | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str = "none",
@@ -100,7 +101,10 @@ class Variable:
         bump_structure_version()
 
     def _initial_value(
-        self, initializer: Any, shape: Sequence[int] | None, dtype: Any
+        self,
+        initializer: InitializerLike,
+        shape: Sequence[int] | None,
+        dtype: DTypeLike,
     ) -> Any:
         if not callable(initializer):
             if dtype is None:
@@ -236,7 +240,9 @@ class Variable:
         """Return a copy of the value as a NumPy array."""
         return np.array(self._current())
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(
+        self, dtype: DTypeLike = None, copy: bool | None = None
+    ) -> np.ndarray:
         return np.array(self._current(), dtype=dtype)
 
     def __jax_array__(self) -> jax.Array:

@@ -31,6 +31,7 @@ from lamina.io.hdf5 import (
     UNDEFINED,
 )
 from lamina.io.hdf5_types import BFLOAT16, FLOAT_LAYOUTS
+from lamina.typing import DTypeLike
 
 # Placeholder of the same length as the checksum that replaces it.
 CHECKSUM = "the SHA-256 of the arrays".ljust(64)
@@ -239,7 +240,7 @@ def _shape(shape: tuple[int, ...]) -> bytes:
     return struct.pack(f"<3B5x{len(shape)}Q", 1, len(shape), 0, *shape)
 
 
-def _type(dtype: Any) -> bytes:
+def _type(dtype: DTypeLike) -> bytes:
     dtype = np.dtype(dtype)
     size = dtype.itemsize
     if dtype == BFLOAT16:

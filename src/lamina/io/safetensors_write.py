@@ -16,6 +16,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError
 from lamina.io.checksum import Checksum, split_chunks
+from lamina.typing import DTypeLike
 
 METADATA, CHECKSUM = "__metadata__", "sha256"
 _NO_CHECKSUM = "0" * 64
@@ -100,7 +101,7 @@ def _size(array: Any) -> int:
     return math.prod(array.shape) * np.dtype(array.dtype).itemsize
 
 
-def _type_name(name: str, dtype: Any) -> str:
+def _type_name(name: str, dtype: DTypeLike) -> str:
     known = _NAMES.get(np.dtype(dtype).newbyteorder("<"))
     if known is None:
         raise ArgumentError(

@@ -14,6 +14,7 @@ from lamina.core.module import Hyperparameter
 from lamina.errors import ShapeError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
+from lamina.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 
 class ReLU(Layer):
@@ -53,7 +54,7 @@ class ReLU(Layer):
         self.max_value, self.negative_slope = max_value, negative_slope
         self.threshold = threshold
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return activations.relu(
             inputs,
             negative_slope=self.negative_slope,
@@ -87,7 +88,7 @@ class LeakyReLU(Layer):
         super().__init__(**kwargs)
         self.negative_slope = negative_slope
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         slope = jnp.asarray(self.negative_slope, inputs.dtype)
         return jnp.where(inputs >= 0, inputs, inputs * slope)
 
@@ -118,9 +119,9 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -153,7 +154,7 @@ class PReLU(Layer):
         fixed = {i: input_shape[i] for i in axes if i not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return jax.nn.relu(inputs) - self.alpha.value * jax.nn.relu(-inputs)
 
 
@@ -181,7 +182,7 @@ class ELU(Layer):
         super().__init__(**kwargs)
         self.alpha = alpha
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         alpha = jnp.asarray(self.alpha, inputs.dtype)
         # The inner `where` keeps the unused branch and its gradient from overflowing.
         negative = alpha * jnp.expm1(jnp.where(inputs > 0, 0, inputs))
@@ -210,7 +211,7 @@ class Softmax(Layer):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Array, mask: Any = None) -> Any:
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if mask is None:
             return jax.nn.softmax(inputs, axis)

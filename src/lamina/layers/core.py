@@ -27,6 +27,14 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
+from lamina.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
+)
 
 _shape = optional(
     Check(
@@ -78,7 +86,7 @@ class InputLayer(Layer):
         self,
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,
@@ -121,7 +129,7 @@ class InputLayer(Layer):
         """The symbolic tensor that represents the data."""
         return self._tensor
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return inputs
 
     def get_config(self) -> dict[str, Any]:
@@ -140,7 +148,7 @@ class InputLayer(Layer):
 def Input(  # noqa: N802
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
@@ -200,15 +208,15 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -244,7 +252,7 @@ class Dense(Layer):
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         outputs = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
             outputs = outputs + self.bias.value
@@ -268,11 +276,11 @@ class Activation(Layer):
     activation = ActivationAttribute()
     supports_masking = True
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return self.activation(inputs)
 
 
@@ -301,7 +309,7 @@ class ActivityRegularization(Layer):
         super().__init__(**kwargs)
         self.l1, self.l2 = l1, l2
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return inputs
 
 
@@ -318,7 +326,7 @@ class Identity(Layer):
 
     supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return inputs
 
 
@@ -369,12 +377,14 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         self._extra = _parameter_names(function) & {"mask", "training"}
 
-    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def call(
+        self, inputs: Array, mask: Any = None, training: bool | None = None
+    ) -> Any:
         given = {"mask": mask, "training": training}
         extra = {name: given[name] for name in self._extra}
         return self.function(inputs, **self.keywords, **extra)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
         """Return the mask that the argument `mask` defines."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
@@ -430,7 +440,7 @@ class Maxout(Layer):
                 f"previous layer {self.pieces} times as many units as you want outputs."
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         axis = self.axis % inputs.ndim
         shape = inputs.shape
         groups = (shape[axis] // self.pieces, self.pieces)

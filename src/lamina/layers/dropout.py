@@ -15,7 +15,7 @@ from lamina.core.module import Hyperparameter
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import data_formats
-from lamina.typing import Array
+from lamina.typing import Array, DTypeLike
 
 
 class Noise(Layer):
@@ -33,7 +33,7 @@ class Noise(Layer):
         self.seed = seed
         self.seed_generator = random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool | None = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Any:
         # The rate may be traced; `vars` holds its Python value.
         if not training or vars(self)[self.rate_name] == 0:
             return inputs
@@ -107,7 +107,7 @@ class SpatialDropout(Noise):
         rate: float,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(seed, name=name, dtype=dtype)
         self.rate = rate
@@ -162,7 +162,7 @@ class ImageDropout(SpatialDropout):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(rate, seed, name, dtype)
         self.data_format = (data_format or config.image_data_format()).lower()

@@ -15,6 +15,13 @@ from lamina.initializers import VarianceScaling
 from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
+from lamina.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+)
 
 # With `...` on the left, on the right, or without.
 _PATTERNS = [
@@ -83,14 +90,14 @@ class EinsumDense(Layer):
         self,
         equation: str,
         output_shape: int | Sequence[int | None],
-        activation: Any = None,
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -185,7 +192,7 @@ class EinsumDense(Layer):
         free = len(shape) - len(parsed.inputs) if parsed.right else 0
         return [sizes[a] if a in axes else 1 for a in letters] + [1] * free
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         outputs = jnp.einsum(self.equation, inputs, self.kernel.value)
         if self.bias is not None:
             outputs = outputs + self.bias.value

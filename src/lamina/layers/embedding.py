@@ -10,6 +10,13 @@ import numpy as np
 from lamina import constraints, initializers, regularizers
 from lamina.core.check import boolean, optional, positive_int
 from lamina.layers.base.layer import Layer
+from lamina.typing import (
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+)
 
 
 class Embedding(Layer):
@@ -50,9 +57,9 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
         input_length: int | None = None,
@@ -80,7 +87,7 @@ class Embedding(Layer):
         del config["input_length"]
         return config
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: PartialShape = None) -> None:
         """Create the table."""
         self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim),
@@ -90,12 +97,12 @@ class Embedding(Layer):
             name="embeddings",
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         # Unsigned, so that a negative index does not count from the end.
         index = jnp.asarray(inputs).astype(jnp.int32).astype(jnp.uint32)
         rows = self.embeddings.value.at[index].get(mode="fill", fill_value=jnp.nan)
         return rows.astype(self.compute_dtype)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
         """Return True for the indices other than 0, if `mask_zero`."""
         return inputs != 0 if self.mask_zero else None

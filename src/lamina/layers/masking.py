@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina.layers.base.layer import Layer
+from lamina.typing import Array
 
 
 class Masking(Layer):
@@ -33,10 +34,10 @@ class Masking(Layer):
         self.mask_value = mask_value
         self.built = True
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
         """Return True for the steps with a value other than `mask_value`."""
         return (inputs != self.mask_value).any(-1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         mask = self.compute_mask(inputs)[..., None]
         return jnp.where(mask, inputs, jnp.zeros_like(inputs))

@@ -14,7 +14,7 @@ from lamina.core.masks import get_mask
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.layer import Layer
-from lamina.typing import Array
+from lamina.typing import Array, PartialShape
 
 Shape = Sequence[int | None]
 
@@ -29,7 +29,7 @@ class Merge(Layer):
     supports_masking = True
     count: ClassVar[int] = 0
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Check that the shapes can be merged."""
         is_list = isinstance(input_shape, (list, tuple)) and all(
             isinstance(shape, (list, tuple)) for shape in input_shape
@@ -59,7 +59,7 @@ class Merge(Layer):
     def _requirement(self) -> str:
         return "the sizes of each axis must be equal or 1"
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
         """Combine the masks by "or"; return None if an input has no mask."""
         if mask is None or any(m is None for m in mask):
             return None
@@ -155,7 +155,7 @@ class Multiply(Elementwise):
 
     combine = staticmethod(jnp.multiply)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         masks = [_broadcast_mask(x) for x in inputs]
         pairs = zip(inputs, masks, strict=True)
         product = super().call(
@@ -243,10 +243,10 @@ class Concatenate(Merge):
     def _requirement(self) -> str:
         return f"all sizes except those of axis {self.axis} must be equal"
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return jnp.concatenate(inputs, self.axis)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
         """Concatenate the masks; inputs without a mask count as unmasked."""
         if mask is None or all(m is None for m in mask):
             return None
@@ -318,7 +318,7 @@ class Dot(Merge):
             "second, and the batch sizes must be equal"
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         first, second = inputs
         axes = [
             axis % x.ndim for axis, x in zip(self._axis_pair(), inputs, strict=True)
@@ -330,7 +330,7 @@ class Dot(Merge):
         result = jax.lax.dot_general(first, second, dimensions)
         return result[:, None] if result.ndim == 1 else result
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> None:
         """Return None: the output does not have the masked axes."""
 
 

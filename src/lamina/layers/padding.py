@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from lamina.core.check import Check, is_int
 from lamina.errors import ShapeError
 from lamina.layers.spatial import Spatial, data_formats
+from lamina.typing import Array
 
 Widths = int | Sequence[int] | Sequence[Sequence[int]]
 
@@ -64,7 +65,7 @@ class ZeroPadding(Spatial):
         super().__init__(data_format, **kwargs)
         self.padding = _as_pairs(padding, self.rank)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         widths = [(0, 0)] * inputs.ndim
         pairs = (self.padding,) if self.rank == 1 else self.padding
         for axis, pair in zip(self.spatial_axes, pairs, strict=True):
@@ -157,7 +158,7 @@ class Cropping(Spatial):
                 f"({self.data_format}) gives an empty output. Use a smaller `cropping`."
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         for axis, (before, after) in zip(self.spatial_axes, self._pairs(), strict=True):
             end = inputs.shape[axis] - after
             inputs = jax.lax.slice_in_dim(inputs, before, end, axis=axis)

@@ -40,7 +40,7 @@ class Flatten(Layer):
         self.data_format = (data_format or config.image_data_format()).lower()
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         if self.data_format == "channels_first" and inputs.ndim > 1:
             inputs = jnp.moveaxis(inputs, 1, -1)
         return inputs.reshape(inputs.shape[0], math.prod(inputs.shape[1:]))
@@ -94,7 +94,7 @@ class Reshape(Layer):
                 f"{tuple(row_shape)} to {target}: they have {total} elements."
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         batch, *sizes = inputs.shape
         known = math.prod(n for n in self.target_shape if n != -1)
         # `reshape` cannot infer -1 for an empty batch.
@@ -136,7 +136,7 @@ class Permute(Layer):
         self.dims = tuple(dims)
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return inputs.transpose(0, *self.dims)
 
 
@@ -161,7 +161,7 @@ class RepeatVector(Layer):
         self.n = n
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return jnp.repeat(inputs[:, None], self.n, axis=1)
 
 
@@ -192,7 +192,7 @@ class UpSampling1D(Layer):
         self.size = size
         self.input_spec = InputSpec(ndim=3)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return jnp.repeat(inputs, self.size, 1)
 
 
@@ -234,7 +234,7 @@ class UpSampling2D(Spatial):
         self.size = per_axis(size, 2)
         self.interpolation = interpolation.lower()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         if self.interpolation == "nearest":
             return _repeat(inputs, self.spatial_axes, self.size)
         shape = list(inputs.shape)
@@ -272,5 +272,5 @@ class UpSampling3D(Spatial):
         super().__init__(data_format, **kwargs)
         self.size = per_axis(size, 3)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return _repeat(inputs, self.spatial_axes, self.size)

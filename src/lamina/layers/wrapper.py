@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from lamina.core.check import Check
 from lamina.layers.base.layer import Layer
+from lamina.typing import PartialShape
 
 layer_check = Check("a layer", lambda v: isinstance(v, Layer), (3, "lstm", None))
 
@@ -34,7 +35,7 @@ class Wrapper(Layer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Build the wrapped layer."""
         if not self.layer.built:
             self.layer.build(input_shape)

@@ -22,13 +22,13 @@ from lamina.losses.base import (
     shape_mismatch_error,
 )
 from lamina.ops.nn.crossentropy import dense_crossentropy, sparse_crossentropy
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 @op
 def binary_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
@@ -65,8 +65,8 @@ def binary_losses(y_true: jax.Array, y_pred: jax.Array, from_logits: bool) -> ja
 
 @op
 def categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
@@ -101,8 +101,8 @@ def categorical_crossentropy(
 
 @op
 def sparse_categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
@@ -141,7 +141,7 @@ def sparse_categorical_crossentropy(
 
 @op
 def categorical_generalized_cross_entropy(
-    y_true: Any, y_pred: Any, q: float
+    y_true: ArrayLike, y_pred: ArrayLike, q: float
 ) -> jax.Array:
     """Compute the generalized crossentropy of class indices: (1 - p[y]**q) / q.
 
@@ -185,7 +185,9 @@ def smooth_one_hot_labels(y_true: jax.Array, smoothing: float, axis: int) -> jax
     return y_true * (1.0 - smoothing) + smoothing / y_true.shape[axis]
 
 
-def class_indices(owner: str, y_true: Any, y_pred: jax.Array, axis: int) -> jax.Array:
+def class_indices(
+    owner: str, y_true: ArrayLike, y_pred: jax.Array, axis: int
+) -> jax.Array:
     """Return class indices as int32, without a class axis of size 1.
 
     Raises:
@@ -253,7 +255,7 @@ class BinaryCrossentropy(Loss):
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return binary_crossentropy(
             y_true, y_pred, self.from_logits, self.label_smoothing, self.axis
         )
@@ -291,7 +293,7 @@ class CategoricalCrossentropy(Loss):
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return categorical_crossentropy(
             y_true, y_pred, self.from_logits, self.label_smoothing, self.axis
         )
@@ -330,7 +332,7 @@ class SparseCategoricalCrossentropy(Loss):
         self.from_logits, self.ignore_class = from_logits, ignore_class
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return sparse_categorical_crossentropy(
             y_true, y_pred, self.from_logits, self.ignore_class, self.axis
         )
@@ -371,5 +373,5 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         super().__init__(name, reduction, dtype)
         self.q = q
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return categorical_generalized_cross_entropy(y_true, y_pred, self.q)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.losses.base import FunctionLoss, as_float
+from lamina.typing import ArrayLike
 
 # The logarithm of a probability of zero; finite, so that the gradient is not NaN.
 _LOG_ZERO = -1e5
 
 
 @op
-def ctc(y_true: Any, y_pred: Any) -> jax.Array:
+def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the connectionist temporal classification loss.
 
     It is -log of the probability of all alignments that yield the labels. An

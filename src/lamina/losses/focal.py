@@ -22,13 +22,13 @@ from lamina.losses.crossentropy import (
     smooth_binary_labels,
     smooth_one_hot_labels,
 )
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 @op
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
@@ -69,8 +69,8 @@ def binary_focal_crossentropy(
 
 @op
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     alpha: Any = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
@@ -147,7 +147,7 @@ class BinaryFocalCrossentropy(Loss):
         self.alpha, self.gamma, self.axis = alpha, gamma, axis
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return binary_focal_crossentropy(
             y_true,
             y_pred,
@@ -196,7 +196,7 @@ class CategoricalFocalCrossentropy(Loss):
         self.alpha, self.gamma, self.axis = alpha, gamma, axis
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return categorical_focal_crossentropy(
             y_true,
             y_pred,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, match_shapes
+from lamina.typing import ArrayLike
 
 
 def _signs(y_true: jax.Array) -> jax.Array:
@@ -18,7 +17,7 @@ def _signs(y_true: jax.Array) -> jax.Array:
 
 
 @op
-def hinge(y_true: Any, y_pred: Any) -> jax.Array:
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the hinge loss: mean(max(1 - y·ŷ, 0)) over the last axis.
 
     Args:
@@ -34,7 +33,7 @@ def hinge(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the squared hinge loss: mean(max(1 - y·ŷ, 0)²) over the last axis.
 
     Args:
@@ -51,7 +50,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def categorical_hinge(y_true: Any, y_pred: Any) -> jax.Array:
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the categorical hinge loss.
 
     max(max((1 - y)·ŷ) - Σ y·ŷ + 1, 0) over the last axis

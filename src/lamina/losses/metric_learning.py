@@ -13,13 +13,13 @@ from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import Loss, as_float
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 @op
 def circle(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     ref_labels: Any = None,
     ref_embeddings: Any = None,
     remove_diagonal: bool = True,
@@ -130,7 +130,7 @@ class Circle(Loss):
         self.gamma, self.margin = gamma, margin
         self.remove_diagonal = remove_diagonal
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return circle(
             y_true,
             y_pred,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, match_shapes
+from lamina.typing import ArrayLike
 
 
 @op
-def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the Kullback-Leibler divergence: Σ y·log(y / ŷ) over the last axis.
 
     Both distributions are clipped to [ε, 1].
@@ -35,7 +34,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def poisson(y_true: Any, y_pred: Any) -> jax.Array:
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the Poisson loss: mean(ŷ - y·log(ŷ + ε)) over the last axis.
 
     Args:

@@ -12,11 +12,11 @@ from lamina.core.check import Check, positive_number
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, Loss, match_shapes
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 @op
-def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
+def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the mean squared error: mean((y - ŷ)²) over the last axis.
 
     Args:
@@ -32,7 +32,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
+def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the mean absolute error: mean(|y - ŷ|) over the last axis.
 
     Args:
@@ -48,7 +48,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the mean absolute percentage error.
 
     100 · mean(|y - ŷ| / max(|y|, ε)) over the last axis
@@ -67,7 +67,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the mean squared logarithmic error.
 
     mean((log(y + 1) - log(ŷ + 1))²) over the last axis, with y and ŷ of at least ε
@@ -88,7 +88,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> jax.Array:
     """Compute the Huber loss.
 
     mean(½e² where |e| ≤ δ, else δ|e| - ½δ²) over the last axis, with e = ŷ - y
@@ -112,7 +112,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> jax.Array:
 
 
 @op
-def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Compute the log-cosh loss: mean(log(cosh(ŷ - y))) over the last axis.
 
     It is quadratic for small errors and linear for large ones.
@@ -133,7 +133,9 @@ def log_cosh(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
+def cosine_similarity(
+    y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1
+) -> jax.Array:
     """Compute the negative cosine similarity: -Σ y·ŷ / (‖y‖ ‖ŷ‖).
 
     It is -1 for vectors of the same direction and 1 for opposite ones.
@@ -255,7 +257,7 @@ class Huber(Loss):
         super().__init__(name, reduction, dtype)
         self.delta = delta
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return huber(y_true, y_pred, self.delta)
 
 
@@ -285,5 +287,5 @@ class CosineSimilarity(Loss):
         super().__init__(name, reduction, dtype)
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return cosine_similarity(y_true, y_pred, self.axis)

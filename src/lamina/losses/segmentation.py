@@ -12,13 +12,13 @@ from lamina.config import epsilon
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import Loss, match_shapes
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 Axes = int | Sequence[int] | None
 
 
 @op
-def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> jax.Array:
+def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = None) -> jax.Array:
     """Compute the Dice loss: 1 - 2 Σ y·ŷ / (Σ y + Σ ŷ + ε).
 
     Args:
@@ -41,8 +41,8 @@ def dice(y_true: Any, y_pred: Any, axis: Axes = None) -> jax.Array:
 
 @op
 def tversky(
-    y_true: Any,
-    y_pred: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     alpha: float = 0.5,
     beta: float = 0.5,
     axis: Axes = None,
@@ -101,7 +101,7 @@ class Dice(Loss):
         super().__init__(name, reduction, dtype)
         self.axis = axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return dice(y_true, y_pred, self.axis)
 
 
@@ -133,5 +133,5 @@ class Tversky(Loss):
         super().__init__(name, reduction, dtype)
         self.alpha, self.beta, self.axis = alpha, beta, axis
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         return tversky(y_true, y_pred, self.alpha, self.beta, self.axis)

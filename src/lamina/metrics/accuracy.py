@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +15,12 @@ from lamina.core.graph import op
 from lamina.losses.base import as_float, match_ranks, shape_mismatch_error
 from lamina.losses.crossentropy import class_indices
 from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
-def _match_shapes(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
+def _match_shapes(
+    owner: str, y_true: ArrayLike, y_pred: ArrayLike
+) -> tuple[jax.Array, jax.Array]:
     """Return two arrays of the same shape, without changing their dtypes."""
     targets, predictions = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
     if targets.shape != predictions.shape:
@@ -26,14 +28,16 @@ def _match_shapes(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.
     return targets, predictions
 
 
-def accuracy(y_true: Any, y_pred: Any) -> jax.Array:
+def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Return 1 where the prediction equals the target, and 0 elsewhere."""
     y_true, y_pred = _match_shapes("accuracy", y_true, y_pred)
     return (y_true.astype(y_pred.dtype) == y_pred).astype(floatx())
 
 
 @op
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Array:
+def binary_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, threshold: float = 0.5
+) -> jax.Array:
     """Return 1 where `y_pred > threshold` equals the target, and 0 elsewhere.
 
     Args:
@@ -51,7 +55,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> jax.Arr
 
 
 @op
-def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
+def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Return 1 where the class with the largest score is the target, and 0 elsewhere.
 
     Args:
@@ -68,7 +72,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
+def sparse_categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Return 1 where the class with the largest score is the target, and 0 elsewhere.
 
     Args:
@@ -85,7 +89,9 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> jax.Array:
 
 
 @op
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Array:
+def top_k_categorical_accuracy(
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5
+) -> jax.Array:
     """Return 1 where fewer than `k` scores exceed that of the target, and 0 elsewhere.
 
     Args:
@@ -104,7 +110,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> jax.Arra
 
 @op
 def sparse_top_k_categorical_accuracy(
-    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+    y_true: ArrayLike, y_pred: ArrayLike, k: int = 5, from_sorted_ids: bool = False
 ) -> jax.Array:
     """Return 1 where fewer than `k` scores exceed that of the target, and 0 elsewhere.
 

@@ -18,7 +18,7 @@ from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, snake_case
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
-from lamina.typing import DTypeLike
+from lamina.typing import DTypeLike, InitializerLike
 
 metric_registry = Registry("metric", "keras.metrics", accepts=["keras.losses"])
 
@@ -76,7 +76,7 @@ class Metric(Module):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any = None,
+        initializer: InitializerLike = None,
         dtype: DTypeLike | DTypePolicy = None,
         aggregation: str = "sum",
         name: str | None = None,
@@ -106,7 +106,7 @@ class Metric(Module):
     def add_weight(
         self,
         shape: Sequence[int] = (),
-        initializer: Any = None,
+        initializer: InitializerLike = None,
         dtype: DTypeLike | DTypePolicy = None,
         name: str | None = None,
     ) -> Variable:

@@ -15,7 +15,7 @@ from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
 from lamina.losses.base import broadcast_weights, match_shapes, safe_divide
 from lamina.metrics.base import Metric, whole_number
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 # The score of predictions that are not in the top k, as in Keras.
 _NEGATIVE_SCORE = -1e10
@@ -162,7 +162,12 @@ class OutcomeMetric(Metric):
         """Return the counts of the outcomes."""
         return [getattr(self, name).value for name in self.outcome_names]
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
@@ -12,11 +10,13 @@ from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import match_shapes
 from lamina.metrics.reduction import MeanMetricWrapper
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 @op
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
+def pearson_correlation(
+    y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1
+) -> jax.Array:
     """Compute the Pearson correlation along an axis.
 
     mean((y - ȳ)·(ŷ - mean ŷ)) / (σ(y)·σ(ŷ))
@@ -41,7 +41,9 @@ def _standardize(x: jax.Array, axis: int) -> jax.Array:
 
 
 @op
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
+def concordance_correlation(
+    y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1
+) -> jax.Array:
     """Compute the concordance correlation along an axis.
 
     2·cov(y, ŷ) / (σ²(y) + σ²(ŷ) + (ȳ - mean ŷ)² + ε)

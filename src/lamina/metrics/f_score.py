@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
 from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.metrics.base import Metric
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 class FBetaScore(Metric):
@@ -83,7 +83,12 @@ class FBetaScore(Metric):
         )
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)

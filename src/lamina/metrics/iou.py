@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError, invalid
 from lamina.losses.base import broadcast_weights
 from lamina.metrics.base import Metric
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 class _Overlap(Metric):
@@ -48,7 +48,12 @@ class _Overlap(Metric):
         shape = (num_classes, num_classes)
         self.total_cm = self.add_variable(shape, name="total_confusion_matrix")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         """Update the state from one batch."""
         y_true, y_pred = jnp.asarray(y_true), jnp.asarray(y_pred)
         if not self.sparse_y_true:
@@ -57,7 +62,9 @@ class _Overlap(Metric):
             y_pred = jnp.argmax(y_pred, axis=self.axis)
         self._count(y_true, y_pred, sample_weight)
 
-    def _count(self, y_true: jax.Array, y_pred: jax.Array, sample_weight: Any) -> None:
+    def _count(
+        self, y_true: jax.Array, y_pred: jax.Array, sample_weight: ArrayLike | None
+    ) -> None:
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
         weights = broadcast_weights(weights, y_true.shape).reshape(-1)
         if y_true.size != y_pred.size:
@@ -135,7 +142,12 @@ class BinaryIoU(_Overlap):
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         """Update the state from one batch."""
         is_positive = jnp.asarray(y_pred, jnp.float32) >= self.threshold
         self._count(jnp.asarray(y_true), is_positive, sample_weight)

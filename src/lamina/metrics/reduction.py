@@ -18,10 +18,10 @@ from lamina.losses.base import (
     safe_divide,
 )
 from lamina.metrics.base import Metric
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
-def masked_weights(weights: Any, mask: Any, dtype: Any) -> Any:
+def masked_weights(weights: Any, mask: Any, dtype: DTypeLike) -> Any:
     """Return weights that are zero where the mask is false."""
     if mask is None:
         return weights
@@ -49,7 +49,7 @@ class Sum(Metric):
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Any, sample_weight: ArrayLike | None = None) -> None:
         """Update the state from an array of values."""
         values = jnp.asarray(values, self.dtype)
         if sample_weight is not None:
@@ -77,7 +77,7 @@ class Average(Metric):
         self.total = self.add_variable((), name="total")
         self.count = self.add_variable((), name="count")
 
-    def add(self, values: Any, sample_weight: Any = None) -> None:
+    def add(self, values: Any, sample_weight: ArrayLike | None = None) -> None:
         """Add values; each row adds its mean to the total and 1 to the count."""
         mask = get_mask(values)
         values = jnp.asarray(values, self.dtype)
@@ -121,7 +121,7 @@ class Mean(Average):
     ) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Any, sample_weight: ArrayLike | None = None) -> None:
         """Update the state from values, with one row for each sample."""
         self.add(values, sample_weight)
 
@@ -155,7 +155,12 @@ class MeanMetricWrapper(Average):
         self.fn = fn
         self.options = kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         """Update the state from one batch."""
         mask = get_mask(y_pred)
         y_pred = jnp.asarray(y_pred)

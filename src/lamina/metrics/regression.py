@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from lamina.losses import regression
 from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.metrics.base import Metric, whole_number
 from lamina.metrics.reduction import Average, FunctionMetric, MeanMetricWrapper
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 class MeanSquaredError(FunctionMetric):
@@ -101,7 +101,12 @@ class RootMeanSquaredError(Average):
     ) -> None:
         super().__init__(name, dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes("RootMeanSquaredError", y_true, y_pred)
@@ -112,7 +117,7 @@ class RootMeanSquaredError(Average):
         return jnp.sqrt(super().result())
 
 
-def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> jax.Array:
+def _cosine(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> jax.Array:
     return -regression.cosine_similarity(y_true, y_pred, axis)
 
 
@@ -193,7 +198,12 @@ class R2Score(Metric):
         self.count = self.add_variable(outputs, name="count")
         self.built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
         """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes("R2Score", y_true, y_pred)

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves, walk
 from lamina.errors import ArgumentError, ShapeError
+from lamina.typing import PartialShape
 
 
 class Function:
@@ -81,7 +82,7 @@ class Function:
         """Return the outputs for symbolic inputs, as symbolic tensors."""
         return self(inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: PartialShape) -> Any:
         """Return the shapes of the outputs for shapes of the inputs."""
         shapes = jax.tree.leaves(input_shape, is_leaf=_is_shape)
         tensors = iter(

@@ -38,6 +38,7 @@ from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
 from lamina.training.engine import Engines
 from lamina.training.trainer import Trainer
+from lamina.typing import DTypeLike, PartialShape
 from lamina.viz.summary import notebook_table, print_summary
 
 
@@ -70,7 +71,7 @@ class Model(Trainer):
         *,
         name: str | None = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype, **kwargs)
@@ -235,7 +236,7 @@ class Model(Trainer):
 
     @filter_traceback
     @overridable
-    def build(self, input_shape: Any = None, **shapes: Any) -> None:
+    def build(self, input_shape: PartialShape = None, **shapes: Any) -> None:
         """Create all weights for inputs of a shape, with the batch axis.
 
         Args:

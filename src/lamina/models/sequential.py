@@ -14,6 +14,7 @@ from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, sho
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph import input_layer
 from lamina.models.model import Model
+from lamina.typing import PartialShape
 
 
 class Sequential(Model):
@@ -123,7 +124,7 @@ class Sequential(Model):
         self._rebuild()
 
     @filter_traceback
-    def build(self, input_shape: Any = None) -> None:  # type: ignore[override]
+    def build(self, input_shape: PartialShape = None) -> None:  # type: ignore[override]
         """Create all weights for inputs of a shape, with the batch axis."""
         if self._graph is None and input_shape is not None and self._stack:
             self._infer_input(input_shape, None)

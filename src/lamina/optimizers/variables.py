@@ -11,7 +11,7 @@ from lamina import config, initializers
 from lamina.core.module import Module
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, FileFormatError
-from lamina.typing import DTypeLike
+from lamina.typing import DTypeLike, InitializerLike
 
 
 class VariableMaker(Module):
@@ -38,7 +38,7 @@ class VariableMaker(Module):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any = "zeros",
+        initializer: InitializerLike = "zeros",
         dtype: DTypeLike = None,
         aggregation: str = "none",
         layout: Any = None,
@@ -64,7 +64,7 @@ class VariableMaker(Module):
         self,
         reference_variable: Variable,
         name: str | None = None,
-        initializer: Any = "zeros",
+        initializer: InitializerLike = "zeros",
     ) -> Variable:
         """Create a state variable with the shape and dtype of another variable.
 
@@ -85,7 +85,7 @@ class VariableMaker(Module):
         self,
         trainable_variables: Iterable[Variable],
         name: str | Sequence[str],
-        initializer: Any = "zeros",
+        initializer: InitializerLike = "zeros",
     ) -> Any:
         """Create one or more state variables for each variable of a model.
 

@@ -12,9 +12,10 @@ import numpy as np
 from lamina.core.random.bits import noise_bits
 from lamina.core.random.seeds import SeedGenerator, draw_seed
 from lamina.core.tracebacks import filter_traceback
+from lamina.typing import DTypeLike
 
 
-def noise(shape: Sequence[int], dtype: Any, seed: Any) -> jax.Array:
+def noise(shape: Sequence[int], dtype: DTypeLike, seed: Any) -> jax.Array:
     """Draw samples from the standard normal distribution with `noise_bits`."""
     bits = noise_bits(draw_seed(seed), shape) >> 9
     # The midpoints of 2**23 equal intervals of (-1, 1), all exact in float32.

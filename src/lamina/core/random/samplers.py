@@ -12,6 +12,7 @@ from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.random.seeds import SeedGenerator, draw_seed
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ShapeError, invalid
+from lamina.typing import DTypeLike
 
 
 @filter_traceback
@@ -19,7 +20,7 @@ def normal(
     shape: Sequence[int],
     mean: float = 0.0,
     stddev: float = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw samples from the normal distribution."""
@@ -33,7 +34,7 @@ def uniform(
     shape: Sequence[int],
     minval: float = 0.0,
     maxval: float = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw samples from the uniform distribution over [minval, maxval)."""
@@ -46,7 +47,7 @@ def randint(
     shape: Sequence[int],
     minval: int,
     maxval: int,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw integers uniformly from minval, ..., maxval - 1."""
@@ -63,7 +64,7 @@ def truncated_normal(
     shape: Sequence[int],
     mean: float = 0.0,
     stddev: float = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw samples from the normal distribution truncated at two deviations."""
@@ -77,7 +78,7 @@ def truncated_normal(
 def categorical(
     logits: Any,
     num_samples: int,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw class indices by unnormalized log-probabilities, (batch, num_samples)."""
@@ -104,7 +105,7 @@ def shuffle(
 def gamma(
     shape: Sequence[int],
     alpha: Any,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw samples from the gamma distribution with shape `alpha` and scale 1."""
@@ -118,7 +119,7 @@ def beta(
     shape: Sequence[int],
     alpha: Any,
     beta: Any,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw samples from the beta distribution with parameters `alpha` and `beta`."""
@@ -132,7 +133,7 @@ def binomial(
     shape: Sequence[int],
     counts: Any,
     probabilities: Any,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     seed: int | SeedGenerator | None = None,
 ) -> jax.Array:
     """Draw the number of successes in `counts` trials with given `probabilities`."""
@@ -142,7 +143,7 @@ def binomial(
     return jax.random.binomial(key, counts, probabilities, tuple(shape), dtype)
 
 
-def _require_float(owner: str, dtype: Any, hint: str = "") -> str:
+def _require_float(owner: str, dtype: DTypeLike, hint: str = "") -> str:
     dtype = standardize_dtype(dtype)
     if not is_float(dtype):
         raise invalid(owner, "dtype", dtype, "a floating-point type", hint)

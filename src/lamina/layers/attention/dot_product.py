@@ -13,6 +13,7 @@ from lamina.core.check import boolean, fraction, one_of
 from lamina.core.module import Hyperparameter
 from lamina.errors import ArgumentError, shown
 from lamina.layers.base.layer import Layer, is_shape
+from lamina.typing import Array
 
 
 class Attention(Layer):
@@ -73,7 +74,7 @@ class Attention(Layer):
                 (), "ones", name="concat_score_weight"
             )
 
-    def _check_inputs(self, inputs: Any) -> None:
+    def _check_inputs(self, inputs: Array) -> None:
         if not isinstance(inputs, (list, tuple)) or is_shape(inputs):
             received = "an input that is not a list"
         elif len(inputs) not in (2, 3):
@@ -108,7 +109,7 @@ class Attention(Layer):
 
     def call(
         self,
-        inputs: Any,
+        inputs: Array,
         mask: Any = None,
         training: bool | None = False,
         return_attention_scores: bool = False,
@@ -134,7 +135,7 @@ class Attention(Layer):
             outputs = jnp.where(query_mask[..., None], outputs, 0)
         return (outputs, weights) if return_attention_scores else outputs
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
         """Return the mask of the query."""
         query_mask, _ = self._check_masks(mask)
         return None if query_mask is None else jnp.asarray(query_mask)

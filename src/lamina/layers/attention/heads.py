@@ -25,7 +25,13 @@ from lamina.ops.nn.attention_mask import (
     AttentionDropout,
     combine_masks,
 )
-from lamina.typing import Array
+from lamina.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+)
 
 Shape = Sequence[int | None]
 
@@ -76,13 +82,13 @@ class MultiHeadBase(Layer):
         use_bias: bool,
         sliding_window: int | None,
         flash_attention: bool | None,
-        kernel_initializer: Any,
-        bias_initializer: Any,
-        kernel_regularizer: Any,
-        bias_regularizer: Any,
-        projection_regularizer: Any,
-        kernel_constraint: Any,
-        bias_constraint: Any,
+        kernel_initializer: InitializerLike,
+        bias_initializer: InitializerLike,
+        kernel_regularizer: RegularizerLike,
+        bias_regularizer: RegularizerLike,
+        projection_regularizer: RegularizerLike,
+        kernel_constraint: ConstraintLike,
+        bias_constraint: ConstraintLike,
         use_gate: bool,
         seed: int | None,
         **kwargs: Any,
@@ -113,7 +119,7 @@ class MultiHeadBase(Layer):
         shape: Shape,
         outputs: Shape,
         inner: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
     ) -> EinsumDense:
         """Return a built dense layer that maps the last `inner` axes to `outputs`."""
         letters, rank = string.ascii_lowercase, len(shape)
@@ -271,7 +277,7 @@ def as_sequence(sizes: int | Sequence[int] | None) -> Sequence[int] | None:
     return (sizes,) if isinstance(sizes, int) else sizes
 
 
-def _clone_initializer(initializer: Any) -> Any:
+def _clone_initializer(initializer: InitializerLike) -> Any:
     # A clone draws different values, unless the user gave it a seed.
     return initializer.clone() if isinstance(initializer, Initializer) else initializer
 

@@ -46,6 +46,7 @@ from lamina.errors import (
 from lamina.layers.base.call_spec import CallSpec
 from lamina.layers.base.spec import InputSpec, check_inputs, check_loss, describe_shapes
 from lamina.layers.base.weights import WeightOwner
+from lamina.typing import Array, DTypeLike, PartialShape, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")
 
@@ -91,10 +92,10 @@ class Layer(WeightOwner):
         self,
         *,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         autocast: bool = True,
         name: str | None = None,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         input_shape: Sequence[int | None] | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
         batch_shape: Sequence[int | None] | None = None,
@@ -131,7 +132,7 @@ class Layer(WeightOwner):
             cls.build = _wrap_build(vars(cls)["build"])
 
     @overridable
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create the weights for inputs of a shape; override as needed."""
         self._mark_built(input_shape)
 
@@ -269,7 +270,7 @@ class Layer(WeightOwner):
             set_mask(leaf, leaf_mask)
 
     @overridable
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Array, previous_mask: Any) -> Any:
         """Return the mask of the output: that of the input, if masks are supported."""
         return previous_mask if self.supports_masking else None
 
@@ -342,7 +343,7 @@ class Layer(WeightOwner):
 
     @filter_traceback
     @overridable
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: PartialShape) -> Any:
         """Return the shape of the output for inputs of a shape, None for any size."""
         inputs = jax.tree.map(
             lambda s: SymbolicTensor(s, self.compute_dtype),

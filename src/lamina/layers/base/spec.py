@@ -11,6 +11,7 @@ from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import is_symbolic
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
 from lamina.layers.base.rank_hint import rank_hint
+from lamina.typing import Array, DTypeLike
 
 
 class InputSpec:
@@ -34,7 +35,7 @@ class InputSpec:
 
     def __init__(
         self,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         shape: Sequence[int | None] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
@@ -86,7 +87,7 @@ class InputSpec:
         return None
 
 
-def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
+def check_inputs(layer: Any, spec: Any, inputs: Array) -> None:
     """Raise `ShapeError` if an input does not fit the layer's spec."""
     specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
     leaves = jax.tree.leaves(inputs, is_leaf=lambda t: hasattr(t, "node"))

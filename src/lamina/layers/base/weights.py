@@ -18,6 +18,7 @@ from lamina.core.tracing.tracers import without_tracers
 from lamina.core.variable import Variable, bump_structure_version, snapshot
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.runtime.module_state import ModuleState
+from lamina.typing import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
 
 # Attributes that are missing if a class does not call `super().__init__`.
 _MADE_BY_INIT = ("autocast", "built", "dtype_policy", "name", "_nodes", "_trainable")
@@ -159,12 +160,12 @@ class WeightOwner(Module):
     def add_variable(
         self,
         shape: int | Sequence[int | None],
-        initializer: Any,
-        dtype: Any = None,
+        initializer: InitializerLike,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         name: str | None = None,
     ) -> Variable:
         """Create a weight of this layer; see `add_weight`."""
@@ -178,14 +179,14 @@ class WeightOwner(Module):
         self,
         _shape: int | Sequence[int | None] | None = None,
         /,
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
         *,
         shape: int | Sequence[int | None] | None = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str = "none",
         name: str | None = None,
     ) -> Variable:

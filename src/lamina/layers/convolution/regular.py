@@ -12,7 +12,13 @@ from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 from lamina.ops.nn.convolution import add_bias
-from lamina.typing import Array
+from lamina.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+)
 
 
 def window_arguments(rank: int, *paddings: str) -> dict[str, Check]:
@@ -62,12 +68,12 @@ class Convolution(Spatial):
         padding: str,
         data_format: str | None,
         dilation_rate: int | Sequence[int],
-        activation: Any,
+        activation: ActivationLike,
         use_bias: bool,
-        bias_initializer: Any,
-        bias_regularizer: Any,
-        activity_regularizer: Any,
-        bias_constraint: Any,
+        bias_initializer: InitializerLike,
+        bias_regularizer: RegularizerLike,
+        activity_regularizer: RegularizerLike,
+        bias_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -156,15 +162,15 @@ class Conv(Convolution):
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -203,7 +209,7 @@ class Conv(Convolution):
         )
         self.add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         outputs = ops.conv(
             inputs,
             self.kernel,

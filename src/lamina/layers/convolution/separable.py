@@ -9,6 +9,13 @@ from lamina import constraints, initializers, ops, regularizers
 from lamina.core.check import positive_int
 from lamina.core.variable import Variable
 from lamina.layers.convolution.regular import Convolution, window_arguments
+from lamina.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+)
 
 
 class BaseDepthwiseConv(Convolution):
@@ -25,9 +32,9 @@ class BaseDepthwiseConv(Convolution):
     def __init__(
         self,
         depth_multiplier: int,
-        depthwise_initializer: Any,
-        depthwise_regularizer: Any,
-        depthwise_constraint: Any,
+        depthwise_initializer: InitializerLike,
+        depthwise_regularizer: RegularizerLike,
+        depthwise_constraint: ConstraintLike,
         *args: Any,
         **kwargs: Any,
     ) -> None:
@@ -87,15 +94,15 @@ class DepthwiseConv(BaseDepthwiseConv):
         depth_multiplier: int = 1,
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -110,7 +117,7 @@ class DepthwiseConv(BaseDepthwiseConv):
         self.kernel = self.add_depthwise_kernel(input_shape, "kernel")
         self.add_bias(self.kernel.shape[-2] * self.depth_multiplier)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         outputs = ops.depthwise_conv(
             inputs,
             self.kernel,
@@ -167,18 +174,18 @@ class SeparableConv(BaseDepthwiseConv):
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -207,7 +214,7 @@ class SeparableConv(BaseDepthwiseConv):
         )
         self.add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         outputs = ops.separable_conv(
             inputs,
             self.depthwise_kernel,

@@ -10,6 +10,13 @@ from lamina.core.check import Check, optional, positive_int, sizes
 from lamina.errors import ArgumentError
 from lamina.layers.convolution.regular import Convolution, window_arguments
 from lamina.layers.spatial import per_axis
+from lamina.typing import (
+    ActivationLike,
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    RegularizerLike,
+)
 
 
 def _arguments(rank: int) -> dict[str, Check]:
@@ -63,15 +70,15 @@ class ConvTranspose(Convolution):
         output_padding: int | Sequence[int] | None = None,
         data_format: str | None = None,
         dilation_rate: int | Sequence[int] = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -115,7 +122,7 @@ class ConvTranspose(Convolution):
         )
         self.add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         outputs = ops.conv_transpose(
             inputs,
             self.kernel,
@@ -208,15 +215,15 @@ class Conv3DTranspose(ConvTranspose):
         data_format: str | None = None,
         output_padding: int | Sequence[int] | None = None,
         dilation_rate: int | Sequence[int] = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(

@@ -22,7 +22,13 @@ from lamina.layers.normalization.layer import (
     one_axis,
     upcast_inputs,
 )
-from lamina.typing import Array, DTypeLike
+from lamina.typing import (
+    Array,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    RegularizerLike,
+)
 
 
 def _is_clipping(value: Any) -> bool:
@@ -102,14 +108,14 @@ class BatchNormalization(Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
@@ -144,7 +150,7 @@ class BatchNormalization(Affine):
         def deviation(shape: Sequence[int], dtype: DTypeLike = None) -> Array:
             return jnp.sqrt(variance_initializer(shape, dtype=dtype))
 
-        def statistic(name: str, initializer: Any) -> Variable:
+        def statistic(name: str, initializer: InitializerLike) -> Variable:
             return self.add_weight(
                 (channels,), initializer, trainable=False, autocast=False, name=name
             )
@@ -157,7 +163,9 @@ class BatchNormalization(Affine):
             self.renorm_stddev = statistic("renorm_stddev", deviation)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(
+        self, inputs: Array, training: bool | None = None, mask: Any = None
+    ) -> Any:
         axes = normalize_axes(self.axis, inputs.shape, self.name)
         if not (training and self.trainable):
             x = upcast_inputs(inputs)

@@ -23,7 +23,7 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.ops.nn.norms import Standardized, standardize
 from lamina.ops.types import upcast
-from lamina.typing import Array
+from lamina.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
 
 one_axis = Check("an integer", is_int, ("1", 1.5, None))
 _axes = Check(
@@ -85,12 +85,12 @@ class Affine(Layer):
         epsilon: float,
         center: bool,
         scale: bool,
-        beta_initializer: Any,
-        gamma_initializer: Any,
-        beta_regularizer: Any,
-        gamma_regularizer: Any,
-        beta_constraint: Any,
-        gamma_constraint: Any,
+        beta_initializer: InitializerLike,
+        gamma_initializer: InitializerLike,
+        beta_regularizer: RegularizerLike,
+        gamma_regularizer: RegularizerLike,
+        beta_constraint: ConstraintLike,
+        gamma_constraint: ConstraintLike,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -206,12 +206,12 @@ class LayerNormalization(Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         *,
         rms_scaling: bool = False,
         **kwargs: Any,
@@ -238,7 +238,7 @@ class LayerNormalization(Affine):
         rms = self.rms_scaling
         self.add_affine(shape, self.scale or rms, self.center and not rms)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         axes = normalize_axes(self.axis, inputs.shape, self.name)
         if not self.rms_scaling:
             shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
@@ -306,12 +306,12 @@ class GroupNormalization(Affine):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -344,7 +344,7 @@ class GroupNormalization(Affine):
         self.add_affine((channels,), self.scale, self.center)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         (axis,) = normalize_axes(self.axis, inputs.shape, self.name)
         channels = inputs.shape[axis]
         groups = channels if self.groups == -1 else self.groups
@@ -388,7 +388,7 @@ class RMSNormalization(Layer):
         shape = [input_shape[a] for a in axes]
         self.scale = self.add_weight(shape, "ones", name="scale")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         x = upcast_inputs(inputs)
         axes = normalize_axes(self.axis, x.shape, self.name)
         mean_square = jnp.mean(jnp.square(x), tuple(axes), keepdims=True)
@@ -417,7 +417,7 @@ class UnitNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         axes = tuple(normalize_axes(self.axis, inputs.shape, self.name))
         squares = jnp.sum(jnp.square(inputs), axes, keepdims=True)
         return inputs * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from lamina import ops
 from lamina.core.check import Check, sizes
 from lamina.layers.spatial import Spatial, data_formats, per_axis
+from lamina.typing import Array
 
 
 def _arguments(rank: int) -> dict[str, Check]:
@@ -36,7 +37,7 @@ class AdaptivePooling(Spatial):
         super().__init__(data_format, **kwargs)
         self.output_size = per_axis(output_size, self.rank)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return type(self).pool(inputs, self.output_size, self.data_format)
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from lamina import ops
 from lamina.core.check import Check, boolean, one_of, optional, sizes
 from lamina.layers.spatial import Spatial, data_formats, per_axis
+from lamina.typing import Array
 
 
 def _arguments(rank: int) -> dict[str, Check]:
@@ -56,7 +57,7 @@ class Pooling(Spatial):
         if self.padding == "valid":
             self.check_window(input_shape, self.pool_size, "pool")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return type(self).pool(
             inputs,
             pool_size=self.pool_size,
@@ -197,7 +198,7 @@ class GlobalPooling(Spatial):
         super().__init__(data_format, **kwargs)
         self.keepdims = keepdims
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         return type(self).reduce(inputs, self.spatial_axes, keepdims=self.keepdims)
 
 
@@ -273,7 +274,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     supports_masking = True
     reduce = staticmethod(jnp.mean)
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Array, mask: Any = None) -> Any:
         if mask is None:
             return super().call(inputs)
         mask = jnp.expand_dims(mask.astype(bool), self.channel_axis)
@@ -283,7 +284,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         count = jnp.sum(mask, self.spatial_axes, inputs.dtype, keepdims=self.keepdims)
         return total / jnp.maximum(count, 1)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Array, mask: Any = None) -> None:
         """Return None: the output has no time axis."""
 
 

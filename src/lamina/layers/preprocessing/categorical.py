@@ -10,6 +10,7 @@ from lamina.core.check import positive_int
 from lamina.errors import ArgumentError, DataError
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
+from lamina.typing import Array
 
 
 class CategoryEncoding(Layer):
@@ -59,7 +60,7 @@ class CategoryEncoding(Layer):
         self.num_tokens, self.output_mode = num_tokens, mode_name(output_mode)
         self.sparse = sparse
 
-    def call(self, inputs: Any, count_weights: Any = None) -> Any:
+    def call(self, inputs: Array, count_weights: Any = None) -> Any:
         if count_weights is not None and self.output_mode != "count":
             raise ArgumentError(
                 f"Layer {self.name!r} (CategoryEncoding): `count_weights` needs "

@@ -16,7 +16,7 @@ from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of
 from lamina.layers.preprocessing.encoding import encode
-from lamina.typing import Array, ArrayLike
+from lamina.typing import Array, ArrayLike, DTypeLike
 
 
 class Rescaling(Layer):
@@ -42,7 +42,7 @@ class Rescaling(Layer):
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         dtype = self.compute_dtype
         scale, offset = jnp.asarray(self.scale, dtype), jnp.asarray(self.offset, dtype)
         scale, offset = self._align_channels(scale), self._align_channels(offset)
@@ -202,7 +202,7 @@ class Normalization(Layer):
             shape[self._kept_axes[-i]] = value.shape[-i]
         return value.reshape(shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         inputs = inputs.astype(self.compute_dtype)
         deviation = jnp.maximum(jnp.sqrt(self.variance), config.epsilon())
         if self.invert:
@@ -256,7 +256,7 @@ class Discretization(Layer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         name: str | None = None,
     ) -> None:
         super().__init__(dtype=dtype, name=name)
@@ -298,7 +298,7 @@ class Discretization(Layer):
         boundaries = _compress(summary, 1.0 / self.num_bins)[0, :-1]
         self.bin_boundaries = boundaries.tolist()
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Array) -> Any:
         if self.bin_boundaries is None:
             raise StateError(
                 f"Layer {self.name!r} (Discretization) has no boundaries yet: call "

@@ -21,7 +21,7 @@ from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.recurrent.stack import StackedRNNCells, initial_states, is_cell
 from lamina.ops.nn.cells import Loop, Run, run_states
 from lamina.ops.nn.recurrent import recurrence
-from lamina.typing import Array
+from lamina.typing import Array, PartialShape
 
 
 class RNN(Layer):
@@ -98,7 +98,7 @@ class RNN(Layer):
         self.states: list[Any] | None = None
 
     def build(  # type: ignore[override]
-        self, sequences_shape: Any, initial_state_shape: Any = None
+        self, sequences_shape: PartialShape, initial_state_shape: Any = None
     ) -> None:
         """Build the cell, and create the states of a stateful layer."""
         batch, steps, *features = sequences_shape
@@ -210,7 +210,7 @@ class RNN(Layer):
             structure, [jnp.asarray(v, w.dtype) for v, w in pairs]
         )
 
-    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any) -> Any:
         """Return the input's mask for sequences, and None for other outputs."""
         masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
@@ -227,7 +227,7 @@ class RNN(Layer):
 
 
 def run_cell(
-    cell: Any, inputs: Any, states: list[Any], loop: Loop, training: bool | None
+    cell: Any, inputs: Array, states: list[Any], loop: Loop, training: bool | None
 ) -> Run:
     """Run a cell along time-major inputs."""
     if type(cell) is StackedRNNCells:
@@ -239,7 +239,7 @@ def run_cell(
 
 def _run_stack(
     cells: Sequence[Any],
-    inputs: Any,
+    inputs: Array,
     states: list[Any],
     loop: Loop,
     training: bool | None,
@@ -265,7 +265,7 @@ def _can_project(cell: Any) -> bool:
 
 def _run_projected(
     cell: RecurrentCell,
-    inputs: Any,
+    inputs: Array,
     states: list[Any],
     loop: Loop,
     training: bool | None,
@@ -277,7 +277,7 @@ def _run_projected(
         return recurrence(cell.spec, inputs, states, weights, masks, loop)
 
 
-def _run_generic(cell: Any, inputs: Any, states: list[Any], loop: Loop) -> Run:
+def _run_generic(cell: Any, inputs: Array, states: list[Any], loop: Loop) -> Run:
     call: Any = cell if callable(cell) else cell.call
 
     def advance(before: list[Any], x: Any) -> list[Any]:

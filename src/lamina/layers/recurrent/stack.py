@@ -8,7 +8,7 @@ from typing import Any
 from lamina.core.check import Check
 from lamina.layers.base.layer import Layer
 from lamina.layers.recurrent.cells import zero_states
-from lamina.typing import DTypeLike
+from lamina.typing import Array, DTypeLike
 
 
 def is_cell(value: Any) -> bool:
@@ -73,7 +73,7 @@ class StackedRNNCells(Layer):
             initial_states(cell, batch_size, self.compute_dtype) for cell in self.cells
         ]
 
-    def call(self, inputs: Any, states: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Array, states: Any, training: bool | None = None) -> Any:
         new_states = []
         for cell, old in zip(self.cells, states, strict=True):
             step: Any = cell if callable(cell) else cell.call

@@ -17,7 +17,7 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.wrapper import Wrapper, layer_check
-from lamina.typing import Array
+from lamina.typing import Array, PartialShape
 
 
 def _takes_mask(layer: Layer) -> bool:
@@ -123,7 +123,7 @@ class Bidirectional(Layer):
                 )
 
     def build(  # type: ignore[override]
-        self, sequences_shape: Any, initial_state_shape: Any = None
+        self, sequences_shape: PartialShape, initial_state_shape: Any = None
     ) -> None:
         """Build both layers."""
         for layer in (self.forward_layer, self.backward_layer):
@@ -159,7 +159,7 @@ class Bidirectional(Layer):
             return output
         return (*output, *states) if self.merge_mode is None else (output, *states)
 
-    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Array, mask: Any) -> Any:
         """Return the input's mask for sequences, and None for other outputs."""
         masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
@@ -218,7 +218,9 @@ class TimeDistributed(Wrapper):
         if not self.layer.built:
             self.layer.build((input_shape[0], *input_shape[2:]))
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(
+        self, inputs: Array, training: bool | None = None, mask: Any = None
+    ) -> Any:
         if mask is not None and mask.shape[:2] != inputs.shape[:2]:
             raise ShapeError(
                 f"Layer {self.name!r} (TimeDistributed) got a mask of shape "
@@ -233,10 +235,10 @@ class TimeDistributed(Wrapper):
         batch_time = inputs.shape[:2]
         return jax.tree.map(lambda y: y.reshape(*batch_time, *y.shape[1:]), outputs)
 
-    def _call_step(self, inputs: Any, mask: Any) -> Any:
+    def _call_step(self, inputs: Array, mask: Any) -> Any:
         return self.layer(inputs, **({} if mask is None else {"mask": mask}))
 
-    def _assigns_variables(self, inputs: Any, mask: Any) -> bool:
+    def _assigns_variables(self, inputs: Array, mask: Any) -> bool:
         """Return whether the layer assigns variables, so that the order matters."""
         modules = self.layer.modules()
         seeds = {id(m.state) for m in modules if isinstance(m, SeedGenerator)}
@@ -246,7 +248,7 @@ class TimeDistributed(Wrapper):
         _, written = abstract_eval(self._call_step, *first)
         return any(id(v) not in seeds for v in written)
 
-    def _scan_steps(self, inputs: Any, mask: Any) -> Any:
+    def _scan_steps(self, inputs: Array, mask: Any) -> Any:
         steps = jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), (inputs, mask))
         _, outputs = stateful_scan(lambda _, x: ((), self._call_step(*x)), (), steps)
         return jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), outputs)

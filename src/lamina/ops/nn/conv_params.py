@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from jax import lax
 
 from lamina import config
 from lamina.errors import invalid
+from lamina.typing import DTypeLike
 
 Sizes = int | Sequence[int]
 Padding = tuple[tuple[int, int], ...]
@@ -92,7 +93,7 @@ def count_interior(
     return counts[..., None]
 
 
-def lowest(dtype: Any) -> np.ndarray:
+def lowest(dtype: DTypeLike) -> np.ndarray:
     """Return the smallest value of a type."""
     floating = jnp.issubdtype(dtype, jnp.floating)
     return np.array(-np.inf if floating else jnp.iinfo(dtype).min, dtype)

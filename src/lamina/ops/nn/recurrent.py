@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, run_states
+from lamina.typing import ArrayLike
 
 
 @register_reference("recurrence")
@@ -19,7 +20,7 @@ def reference_recurrence(
 ) -> Run:
     """Run the cell step by step."""
 
-    def advance(old: list[Any], x: Any) -> list[Any]:
+    def advance(old: list[Any], x: ArrayLike) -> list[Any]:
         return weights.advance(cell, x, old, noise)
 
     return run_states(advance, states, projected, loop)

@@ -12,6 +12,7 @@ from jax import lax
 
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, collect_run, select_states
+from lamina.typing import ArrayLike
 
 Arrays = list[jax.Array]
 
@@ -161,7 +162,7 @@ def _flatten_time(x: jax.Array) -> jax.Array:
 # those of u, and those of the old states except through u.
 
 
-def _materialize(x: Any) -> Any:
+def _materialize(x: ArrayLike) -> Any:
     """Keep XLA from computing x again in each operation that reads it."""
     return lax.optimization_barrier(x)
 
