@@ -19,7 +19,8 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from lamina import config  # noqa: E402
-from lamina.core import custom_objects, module, random  # noqa: E402
+from lamina.core import custom_objects, module  # noqa: E402
+from lamina.core.random import seeds  # noqa: E402
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -38,7 +39,7 @@ def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(custom_objects, "_custom", custom)
     config.set_dtype_policy(None)
     module.reset_names()
-    random.set_seed(0)
+    seeds.set_seed(0)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.random import set_seed
+from lamina.core.random.seeds import set_seed
 from lamina.datasets import auto_mpg, digits
 from lamina.layers import (
     Conv2D,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from lamina.core.random import (
-    SeedGenerator,
+from lamina.core.random.masks import dropout
+from lamina.core.random.samplers import (
     beta,
     binomial,
     categorical,
-    dropout,
     gamma,
     normal,
     randint,
-    set_seed,
     shuffle,
     truncated_normal,
     uniform,
 )
+from lamina.core.random.seeds import SeedGenerator, set_seed
 
 __all__ = [
     "SeedGenerator",

@@ -17,7 +17,7 @@ from lamina.core.custom_objects import (
     register_serializable as register_keras_serializable,
 )
 from lamina.core.module import reset_names
-from lamina.core.random import set_seed as set_random_seed
+from lamina.core.random.seeds import set_seed as set_random_seed
 from lamina.core.registry import (
     custom_object_scope,
     get_custom_objects,

@@ -11,7 +11,7 @@ import pytest
 
 from lamina import initializers
 from lamina.core.module import Module
-from lamina.core.random import SeedGenerator, set_seed
+from lamina.core.random.seeds import SeedGenerator, set_seed
 from lamina.core.registry import Registry
 from lamina.errors import ArgumentError, ShapeError, UnknownNameError
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from lamina import config
 from lamina.config import dtype_policy
@@ -87,12 +86,6 @@ def _numpy_name(dtype: DTypeLike) -> str:
 def is_float(dtype: DTypeLike) -> bool:
     """Return whether an element type is a floating-point type."""
     return jnp.issubdtype(dtype, jnp.floating)
-
-
-def array_dtype(value: Any) -> Any:
-    """Return the element type of an array or scalar without converting it."""
-    dtype = getattr(value, "dtype", None)
-    return np.asarray(value).dtype if dtype is None else dtype
 
 
 class DTypePolicy:

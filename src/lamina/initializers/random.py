@@ -11,8 +11,8 @@ import jax
 import numpy as np
 
 from lamina.core.check import Check, one_of, positive_number
-from lamina.core.random import SeedGenerator, draw_seed, make_seed
 from lamina.core.random import host as host_random
+from lamina.core.random.seeds import SeedGenerator, draw_seed, make_seed
 from lamina.errors import ShapeError
 from lamina.initializers.base import Initializer, to_array
 from lamina.typing import DTypeLike

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from lamina import config
-from lamina.core import random
 from lamina.core.check import at_least, between, dimensions, fraction, optional
 from lamina.core.module import Hyperparameter
+from lamina.core.random.masks import bernoulli_mask, dropout, noise
+from lamina.core.random.seeds import SeedGenerator
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import data_formats
@@ -31,7 +32,7 @@ class Noise(Layer):
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
-        self.seed_generator = random.SeedGenerator(seed)
+        self.seed_generator = SeedGenerator(seed)
 
     def call(self, inputs: Array, training: bool | None = False) -> Any:
         # The rate may be traced; `vars` holds its Python value.
@@ -86,7 +87,7 @@ class Dropout(Noise):
 
     def add_noise(self, inputs: Array) -> Array:
         """Drop elements and scale the others."""
-        return random.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
+        return dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
 
 
 class SpatialDropout(Noise):
@@ -118,7 +119,7 @@ class SpatialDropout(Noise):
         shape: list[int | None] = [None, *[1] * self.rank, None]
         if self.data_format == "channels_first":
             shape = [None, None, *[1] * self.rank]
-        return random.dropout(inputs, self.rate, shape, self.seed_generator)
+        return dropout(inputs, self.rate, shape, self.seed_generator)
 
 
 class SpatialDropout1D(SpatialDropout):
@@ -240,7 +241,7 @@ class GaussianNoise(Noise):
 
     def add_noise(self, inputs: Array) -> Array:
         """Add noise to the input."""
-        sample = random.noise(inputs.shape, inputs.dtype, self.seed_generator)
+        sample = noise(inputs.shape, inputs.dtype, self.seed_generator)
         return inputs + sample * jnp.asarray(self.stddev, inputs.dtype)
 
 
@@ -275,7 +276,7 @@ class GaussianDropout(Noise):
     def add_noise(self, inputs: Array) -> Array:
         """Multiply the input by noise."""
         stddev: Any = jnp.sqrt(self.rate / (1.0 - self.rate))
-        sample = random.noise(inputs.shape, inputs.dtype, self.seed_generator)
+        sample = noise(inputs.shape, inputs.dtype, self.seed_generator)
         return inputs * (1 + sample * jnp.asarray(stddev, inputs.dtype))
 
 
@@ -329,6 +330,6 @@ class AlphaDropout(Noise):
         if self.noise_shape is not None:
             pairs = zip(self.noise_shape, shape, strict=True)
             shape = tuple(n or m for n, m in pairs)
-        mask = random.bernoulli_mask(shape, rate, self.seed_generator)
+        mask = bernoulli_mask(shape, rate, self.seed_generator)
         masked = jnp.where(mask, inputs, jnp.asarray(_SELU_MINIMUM, inputs.dtype))
         return masked * scale.astype(inputs.dtype) + shift.astype(inputs.dtype)

@@ -117,7 +117,7 @@ class RootMeanSquaredError(Average):
         return jnp.sqrt(super().result())
 
 
-def _cosine(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> jax.Array:
+def _cosine(y_true: ArrayLike, y_pred: ArrayLike, axis: int) -> jax.Array:
     return -regression.cosine_similarity(y_true, y_pred, axis)
 
 

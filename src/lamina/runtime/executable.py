@@ -32,7 +32,6 @@ _LIMIT = 128
 _executables: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
 _writing = threading.Lock()
-_compiled = [0]
 _in_process: ContextVar[bool] = ContextVar("in_process_compile", default=False)
 _Options = tuple[tuple[str, str | bool], ...]
 # XLA's new default library is up to 2.5 times slower than the previous one for
@@ -74,17 +73,6 @@ def in_process_compile() -> Iterator[None]:
 def is_in_process_compile() -> bool:
     """Return whether the current trace is of a `Program` that only runs here."""
     return _in_process.get()
-
-
-def compile_count() -> int:
-    """Return the number of programs compiled for lamina in this process."""
-    return _compiled[0]
-
-
-def clear_executables() -> None:
-    """Remove all compiled programs from the cache."""
-    with _lock:
-        _executables.clear()
 
 
 class Program:
@@ -168,7 +156,6 @@ def _compile(lowered: Any) -> Any:
         compiled = _optimized(lowered, _options(text, fixed))
     allocator.trim_heap()
     with _lock:
-        _compiled[0] += 1
         _executables[key] = compiled
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)

@@ -9,6 +9,9 @@ from typing import Any
 from lamina.core.module import Module, all_modules, hyperparameter_names
 from lamina.core.variable import Variable, structure_version
 
+# Maximum number of programs in one cache.
+_LIMIT = 32
+
 
 class ModuleState:
     """The inputs of programs that come from modules instead of data.
@@ -74,11 +77,10 @@ class ProgramCache:
         describe: returns the modules' current state. It is called again only if a
             module was created, attached or frozen, or a hyperparameter was or becomes
             zero or `None`: walking over a model can take longer than an epoch.
-        limit: maximum number of programs.
     """
 
-    def __init__(self, describe: Callable[[], ModuleState], limit: int = 32) -> None:
-        self._describe, self._limit = describe, limit
+    def __init__(self, describe: Callable[[], ModuleState]) -> None:
+        self._describe = describe
         self._state: ModuleState | None = None
         self._extra: dict[int, Variable] = {}
         self._programs: OrderedDict[Hashable, Any] = OrderedDict()
@@ -115,7 +117,7 @@ class ProgramCache:
         """
         now = self.state()
         self._programs[now if now.names == state.names else state, key] = program
-        if len(self._programs) > self._limit:
+        if len(self._programs) > _LIMIT:
             self._programs.popitem(last=False)
 
     def programs(self) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.core.module import Module, is_user_defined
-from lamina.core.random import SeedGenerator
+from lamina.core.random.seeds import SeedGenerator
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
 from lamina.io.hdf5 import Dataset, Group

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.core.random import make_seed
+from lamina.core.random.seeds import make_seed
 from lamina.data.adapt import adapt
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import Segment

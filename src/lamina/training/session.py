@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.core.random import SeedGenerator
+from lamina.core.random.seeds import SeedGenerator
 from lamina.data.adapt import adapt, is_array_data, unpack_x_y_sample_weight
 from lamina.errors import LaminaError
 from lamina.runtime.interrupts import Interrupt

@@ -10,6 +10,8 @@ import numpy as np
 
 from lamina.training.callbacks.monitor import better_direction
 
+_COLUMNS = 8  # of a grid of images
+
 
 def _figure(columns: int, rows: int, width: float, height: float) -> Any:
     """Return a figure that needs no display, and its axes as a flat array."""
@@ -94,7 +96,6 @@ def plot_images(
     images: Any,
     titles: Sequence[str],
     path: str | os.PathLike[str],
-    columns: int = 8,
     marked: Sequence[bool] = (),
 ) -> None:
     """Plot grayscale images with titles in a grid, as PNG.
@@ -103,11 +104,10 @@ def plot_images(
         images: array of shape (number, height, width).
         titles: title of each image.
         path: path of the plot.
-        columns: images per row.
         marked: whether to print each title in red.
     """
-    rows = -(-len(images) // columns)
-    figure, panels = _figure(columns, rows, 1.2, 1.4)
+    rows = -(-len(images) // _COLUMNS)
+    figure, panels = _figure(_COLUMNS, rows, 1.2, 1.4)
     red = [*marked, *[False] * (len(images) - len(marked))]
     for panel in panels:
         panel.axis("off")

@@ -16,7 +16,7 @@ LACKING = (("xla_no_such_option", "1"),)
 @pytest.mark.parametrize("options", [executable._CONVOLUTIONS, LACKING])
 def test_convolutions_compile_with_options_or_without(options, monkeypatch):
     monkeypatch.setattr(executable, "_CONVOLUTIONS", options)
-    executable.clear_executables()
+    executable._executables.clear()
     x, kernel = np.ones((1, 1, 9), "float32"), np.ones((1, 1, 3), "float32")
     program = executable.Program(
         lambda x, kernel: jax.lax.conv(x, kernel, (1,), "VALID")

@@ -139,7 +139,7 @@ def test_ctrl_c_does_not_wait_for_the_compiler(method: str, monkeypatch: Any) ->
         return compiled(lowered, wanted)
 
     model, (x, y) = classifier(), blobs(1001)
-    executable.clear_executables()
+    executable._executables.clear()
     monkeypatch.setattr(executable, "_optimized", slow)
     arguments: Any = {"x": x, "verbose": 0, "batch_size": 128}
     if method != "predict":

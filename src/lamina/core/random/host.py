@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from lamina.typing import ArrayLike
+
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Words = np.ndarray[Any, np.dtype[np.uint32]]
 
-_FLOAT = np.dtype(np.float32)
 _SQRT2 = np.float32(math.sqrt(2))
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -32,48 +33,35 @@ _TAIL = (-2.00214257e-04, 1.00950558e-04, 1.34934322e-03, -3.67342844e-03,
          2.83297682)  # fmt: skip
 
 
-def random_bits(key: Any, size: int) -> Words:
-    """Draw uniform 32-bit words.
-
-    Args:
-        key: two uint32 words.
-        size: number of words.
-    """
-    return _draw(key, (size,), np.dtype(np.uint32), lambda words: words)
-
-
-def uniform(key: Any, shape: Sequence[int], low: float, high: float) -> Floats:
+def uniform(key: ArrayLike, shape: Sequence[int], low: float, high: float) -> Floats:
     """Draw samples from the uniform distribution over [low, high)."""
-    return _draw(key, shape, _FLOAT, lambda words: _between(words, low, high))
+    return _draw(key, shape, lambda words: _between(words, low, high))
 
 
-def normal(key: Any, shape: Sequence[int]) -> Floats:
+def normal(key: ArrayLike, shape: Sequence[int]) -> Floats:
     """Draw samples from the standard normal distribution."""
     low = float(np.nextafter(np.float32(-1), np.float32(0)))
-    return _draw(key, shape, _FLOAT, lambda w: _SQRT2 * _erf_inv(_between(w, low, 1)))
+    return _draw(key, shape, lambda w: _SQRT2 * _erf_inv(_between(w, low, 1)))
 
 
-def truncated_normal(key: Any, shape: Sequence[int], limit: float = 2.0) -> Floats:
-    """Draw samples from the standard normal distribution truncated at +-`limit`."""
-    probability = math.erf(limit / math.sqrt(2))
-    bound = np.nextafter(np.float32(limit), np.float32(0))
+def truncated_normal(key: ArrayLike, shape: Sequence[int]) -> Floats:
+    """Draw samples from the standard normal distribution truncated at +-2."""
+    probability = math.erf(2 / math.sqrt(2))
+    bound = np.nextafter(np.float32(2), np.float32(0))
 
     def transform(words: Words) -> Floats:
         sample = _SQRT2 * _erf_inv(_between(words, -probability, probability))
         return np.clip(sample, -bound, bound)
 
-    return _draw(key, shape, _FLOAT, transform)
+    return _draw(key, shape, transform)
 
 
 def _draw(
-    key: Any,
-    shape: Sequence[int],
-    dtype: np.dtype[Any],
-    transform: Callable[[Words], Any],
-) -> Any:
+    key: ArrayLike, shape: Sequence[int], transform: Callable[[Words], Floats]
+) -> Floats:
     first, second = (int(word) for word in np.asarray(key))
     keys = [np.uint32(k) for k in (first, second, first ^ second ^ 0x1BD11BDA)]
-    result = np.empty(math.prod(shape), dtype)
+    result = np.empty(math.prod(shape), np.float32)
     for start in range(0, result.size, _BLOCK):
         stop = min(start + _BLOCK, result.size)
         result[start:stop] = transform(_threefry(keys, start, stop))

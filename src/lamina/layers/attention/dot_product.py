@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lamina.core import random
 from lamina.core.check import boolean, fraction, one_of
 from lamina.core.module import Hyperparameter
+from lamina.core.random.masks import dropout
+from lamina.core.random.seeds import SeedGenerator
 from lamina.errors import ArgumentError, shown
 from lamina.layers.base.layer import Layer, is_shape
 from lamina.typing import Array
@@ -61,7 +62,7 @@ class Attention(Layer):
         self.use_scale, self.score_mode = use_scale, score_mode
         self.dropout, self.seed = dropout, seed
         if dropout > 0:
-            self.seed_generator = random.SeedGenerator(seed)
+            self.seed_generator = SeedGenerator(seed)
 
     def build(self, input_shape: Sequence[Any]) -> None:
         """Create the weights that the scores need."""
@@ -129,7 +130,7 @@ class Attention(Layer):
             scores = jnp.where(visible, scores, scores - penalty)
         weights = jax.nn.softmax(scores, -1)
         if training and vars(self)["dropout"] > 0:
-            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
+            weights = dropout(weights, self.dropout, seed=self.seed_generator)
         outputs = weights @ value
         if query_mask is not None:
             outputs = jnp.where(query_mask[..., None], outputs, 0)

@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 
 from lamina import constraints, initializers, regularizers
-from lamina.core import random
 from lamina.core.check import boolean, fraction, optional, positive_int
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Hyperparameter
+from lamina.core.random.masks import dropout
+from lamina.core.random.seeds import SeedGenerator, draw_seed
 from lamina.errors import ArgumentError
 from lamina.initializers import Initializer
 from lamina.layers.base.layer import Layer
@@ -111,7 +112,7 @@ class MultiHeadBase(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         if dropout > 0:
-            self.seed_generator = random.SeedGenerator(seed)
+            self.seed_generator = SeedGenerator(seed)
 
     def projection(
         self,
@@ -220,7 +221,7 @@ class MultiHeadBase(Layer):
         arrays = tuple(_expand_mask(mask, 4, 1) for mask in masks)
         drop = None
         if self._has_dropout(training):
-            drop = AttentionDropout(random.draw_seed(self.seed_generator), self.dropout)
+            drop = AttentionDropout(draw_seed(self.seed_generator), self.dropout)
         y = attention(q, k, v, None, arrays, config, drop, self.flash_attention)
         if vars(self)["dropout"] == 0 or not (arrays or config.window):
             return y
@@ -256,7 +257,7 @@ class MultiHeadBase(Layer):
             weights = jnp.where(visible, weights, 0)
         dropped = weights
         if self._has_dropout(training):
-            dropped = random.dropout(weights, self.dropout, seed=self.seed_generator)
+            dropped = dropout(weights, self.dropout, seed=self.seed_generator)
         return jnp.einsum(output_equation, dropped, v), weights
 
     def _position_mask(

@@ -11,7 +11,7 @@ from lamina import constraints, initializers, regularizers
 from lamina.core import stateless
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import Module
-from lamina.core.random import SeedGenerator
+from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import is_tracing, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing.tracers import without_tracers

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from lamina import activations, constraints, initializers, regularizers
-from lamina.core import random
 from lamina.core.check import boolean, fraction, positive_int
 from lamina.core.module import Hyperparameter
-from lamina.core.random import SeedGenerator
+from lamina.core.random.masks import dropout
+from lamina.core.random.seeds import SeedGenerator
 from lamina.layers.base.attributes import ActivationAttribute
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
@@ -164,7 +164,7 @@ class RecurrentCell(Layer):
         count = self.gates if vars(self)["recurrent_dropout"] else 1
         ones = jnp.ones(like.shape[-2:], like.dtype)
         rate, seed = getattr(self, rate_name), self.seed_generator
-        return [random.dropout(ones, rate, seed=seed) for _ in range(count)]
+        return [dropout(ones, rate, seed=seed) for _ in range(count)]
 
     def recurrent_dropout_masks(
         self, states: Sequence[Array], training: bool | None

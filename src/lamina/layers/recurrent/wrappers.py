@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check
 from lamina.core.module import signature
-from lamina.core.random import SeedGenerator
+from lamina.core.random.seeds import SeedGenerator
 from lamina.core.registry import serialize
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base.layer import Layer

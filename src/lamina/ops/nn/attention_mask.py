@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.core import random
+from lamina.core.random.bits import bits_at
+from lamina.core.random.masks import apply_dropout_mask
 
 # Score of a masked key; finite, so that a query without visible keys gives no NaN.
 MASK_VALUE = -1e30
@@ -70,9 +71,7 @@ class AttentionDropout(NamedTuple):
         row = row + jnp.asarray(start).astype("uint32")
         first = ((batch * outer[1] + head) * queries + row) * keys
         indices = first + lax.iota("uint32", columns)
-        return random.apply_dropout_mask(
-            weights, random.bits_at(self.key, indices), self.rate
-        )
+        return apply_dropout_mask(weights, bits_at(self.key, indices), self.rate)
 
 
 def combine_masks(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.random import make_seed
+from lamina.core.random.seeds import make_seed
 from lamina.data.feeds import Feed
 from lamina.errors import StateError
 from lamina.ops.kernels import autotune

@@ -16,12 +16,6 @@ def on_device(draw, key, *args):
     return np.asarray(draw(np.array(key, np.uint32), *args))
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_bits_are_the_same(key):
-    expected = on_device(jax.random.bits, key, (50000,))
-    np.testing.assert_array_equal(host_random.random_bits(key, 50000), expected)
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("key", KEYS)
 def test_samples_are_the_same_to_rounding(key, shape):

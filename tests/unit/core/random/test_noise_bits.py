@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lamina.core.random import bernoulli_mask, hash_words, masks, noise, noise_bits
+from lamina.core.random import masks
+from lamina.core.random.bits import hash_words, noise_bits
+from lamina.core.random.masks import bernoulli_mask, noise
 
 # In standard deviations; the tests below look at a few hundred figures.
 FAR = 4.8
