@@ -1,20 +1,17 @@
 """Symbolic tensors, and the graph that operations on them record.
 
 `@op` lets a JAX function also accept variables and symbolic tensors. Shapes come from
-`jax.eval_shape`: an unknown dimension is evaluated at two sizes, and dimensions of the
-result that differ are unknown too. If that fails, an unknown dimension takes the size
-of a known one of another tensor: (None, 3) with (2, None) gives (2, 3).
+`jax.eval_shape`: unknown dimensions are evaluated at two sizes, and whatever differs
+between the two results is unknown too. If that fails, an unknown dimension takes the
+size of a known one of another tensor: (None, 3) with (2, None) gives (2, 3).
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import combinations, islice
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar, cast, overload
 
 import jax
 import jax.numpy as jnp
@@ -24,25 +21,22 @@ from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.masks import get_mask, set_mask
-from lamina.core.module import Module
+from lamina.core.module import Module, signature
 from lamina.core.scope import StateScope, local
 from lamina.core.tracebacks import shorten
 from lamina.core.tracing.attributes import StoredAttributes
+from lamina.core.tracing.unknown_sizes import (
+    PROBES,
+    Sizes,
+    candidate_sizes,
+    hide_unknown_sizes,
+    merged_shape,
+)
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.typing import DTypeLike
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# Both are divisible by small numbers, so that pooling, strides and reshaping of an
-# unknown dimension work as with a real one.
-_PROBES = (960, 1920)
-
-# Maximum attempts to infer shapes with sizes of other tensors.
-_MAX_ATTEMPTS = 32
-
-# Sizes of unknown dimensions, by the tensor's `id` and the axis.
-Sizes: TypeAlias = dict[tuple[int, int], int]
 
 
 class SymbolicTensor:
@@ -173,82 +167,36 @@ def is_symbolic(args: Iterable[Any]) -> bool:
 
 def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """Infer the outputs of a call on symbolic tensors, as symbolic tensors."""
-    leaves = symbolic_leaves((args, kwargs))
-    unknown = any(None in t.shape for t in leaves)
+    shapes = {id(t): t.shape for t in symbolic_leaves((args, kwargs))}
+    probes = PROBES if any(None in shape for shape in shapes.values()) else PROBES[:1]
 
     def evaluate(sizes: Sizes) -> list[Any]:
-        probes = _PROBES[: 1 + unknown]
         return [_evaluate(function, args, kwargs, p, sizes) for p in probes]
+
+    def evaluate_with_known_sizes() -> list[Any] | None:
+        for sizes in candidate_sizes(shapes):
+            with suppress(Exception):
+                return evaluate(sizes)
+        return None
 
     try:
         results = evaluate({})
-    except Exception:
-        candidates = islice(_candidate_sizes(leaves), _MAX_ATTEMPTS)
-        results = _first_success(evaluate, candidates)
+    except Exception as error:
+        results = evaluate_with_known_sizes()
         if results is None:
+            for probe in probes[1:]:
+                try:
+                    _evaluate(function, args, kwargs, probe, {})
+                except Exception as other:
+                    hide_unknown_sizes(error, other)
             raise
     specs, masks = zip(*results, strict=True)
     outputs = jax.tree.map(
-        lambda *some: SymbolicTensor(_merged(some), some[0].dtype), *specs
+        lambda *some: SymbolicTensor(merged_shape(some), some[0].dtype), *specs
     )
     for tensor, *some in zip(symbolic_leaves(outputs), *masks, strict=True):
-        tensor.mask = None if some[0] is None else _merged(some)
+        tensor.mask = None if some[0] is None else merged_shape(some)
     return outputs
-
-
-def _first_success(
-    evaluate: Callable[[Sizes], list[Any]], candidates: Iterable[Sizes]
-) -> list[Any] | None:
-    for sizes in candidates:
-        with suppress(Exception):
-            return evaluate(sizes)
-    return None
-
-
-def _candidate_sizes(leaves: Sequence[SymbolicTensor]) -> Iterator[Sizes]:
-    """Yield sizes for unknown dimensions, from known ones of the other tensors.
-
-    Axes are paired from the last one, as in broadcasting, then from the first. The
-    candidates set one dimension, then all, then several, so that as few as possible
-    become known.
-    """
-    tensors = list({id(t): t for t in leaves}.values())
-    unknown = [(t, a) for t in tensors for a in range(t.ndim) if t.shape[a] is None]
-    last = _paired_sizes(tensors, [(t, a, a - t.ndim) for t, a in unknown])
-    first = _paired_sizes(tensors, [(t, a, a) for t, a in unknown])
-    for count in (1, len(unknown), *range(2, len(unknown))):
-        yield from map(dict, combinations(last, count))
-        yield from map(dict, combinations(first, count))
-        if count == 1:
-            for tensor, axis in unknown:
-                others = [n for t in tensors if t is not tensor for n in t.shape]
-                for size in dict.fromkeys(n for n in others if n is not None):
-                    yield {(id(tensor), axis): size}
-
-
-def _paired_sizes(
-    tensors: Sequence[SymbolicTensor],
-    unknown: Sequence[tuple[SymbolicTensor, int, int]],
-) -> list[tuple[tuple[int, int], int]]:
-    """Return a size of another tensor for each unknown dimension that has one.
-
-    Args:
-        tensors: all tensors of the call.
-        unknown: tensor, axis of the unknown dimension, axis in the other tensors.
-    """
-    found: list[tuple[tuple[int, int], int]] = []
-    for tensor, axis, other_axis in unknown:
-        others = [t.shape for t in tensors if t is not tensor]
-        sizes = [s[other_axis] for s in others if -len(s) <= other_axis < len(s)]
-        known = [n for n in sizes if n is not None and n != 1]
-        found += [((id(tensor), axis), n) for n in known[:1]]
-    return found
-
-
-def _merged(specs: Sequence[Any]) -> tuple[int | None, ...]:
-    """Return the shape of evaluations at different sizes, `None` where they differ."""
-    sizes = zip(*(spec.shape for spec in specs), strict=True)
-    return tuple(some[0] if len(set(some)) == 1 else None for some in sizes)
 
 
 def _evaluate(
@@ -287,23 +235,8 @@ def _evaluate(
     try:
         specs = [jax.ShapeDtypeStruct(known(t, t.shape), t.dtype) for t in leaves]
         return jax.eval_shape(call, specs)
-    except Exception as error:
-        _replace_probe(error, probe)
-        raise
     finally:
         local.call = before
-
-
-def _replace_probe(error: Exception, probe: int) -> None:
-    """Write `None` for unknown dimensions in an error's message."""
-
-    def replace(value: Any) -> Any:
-        is_text = isinstance(value, str)
-        return re.sub(rf"\b{probe}\b", "None", value) if is_text else value
-
-    error.args = tuple(map(replace, error.args))
-    if hasattr(error, "__notes__"):
-        error.__notes__ = list(map(replace, error.__notes__))
 
 
 def record(
@@ -333,23 +266,40 @@ def record(
     return outputs
 
 
-def op(function: F) -> F:
+@overload
+def op(function: F, *, static: Sequence[str] = ()) -> F: ...
+
+
+@overload
+def op(*, static: Sequence[str]) -> Callable[[F], F]: ...
+
+
+def op(
+    function: F | None = None, *, static: Sequence[str] = ()
+) -> F | Callable[[F], F]:
     """Let a JAX function take variables and symbolic tensors as well as arrays.
+
+    Args:
+        function: the function.
+        static: names of parameters, such as axes and sizes, that must be known when
+            a functional model is built.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> @op
-        ... def double(x):
-        ...     return jnp.multiply(x, 2)
-        >>> double(SymbolicTensor((None, 3))).shape
+        >>> @op(static=["factor"])
+        ... def scale(x, factor):
+        ...     return jnp.multiply(x, factor)
+        >>> scale(SymbolicTensor((None, 3)), 2).shape
         (None, 3)
     """
+    if function is None:
+        return functools.partial(op, static=static)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
-                _require_known_sizes(function, args, kwargs)
+                _require_known(function, static, args, kwargs)
                 return record(call, args, kwargs, function=plain)
             return plain(*args, **kwargs)
         except Exception as error:
@@ -361,29 +311,21 @@ def op(function: F) -> F:
         args = tuple(_without_variables(a) for a in args)
         return function(*args, **{k: _without_variables(v) for k, v in kwargs.items()})
 
-    return call  # type: ignore[return-value]
+    return cast("F", call)
 
 
-@functools.cache
-def _size_parameters(function: Callable[..., Any]) -> list[tuple[int, str]]:
-    """Return position and name of the parameters that are sizes or axes."""
-    parameters = inspect.signature(function).parameters.values()
-    return [
-        (i, p.name)
-        for i, p in enumerate(parameters)
-        if re.search(r"Sequence\[int|Shape|Axis|Sizes|Parts", str(p.annotation))
-    ]
-
-
-def _require_known_sizes(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+def _require_known(
+    function: Callable[..., Any],
+    static: Sequence[str],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
 ) -> None:
-    for position, name in _size_parameters(function):
-        given = [*args[position : position + 1], kwargs.get(name)]
-        if is_symbolic(given):
+    given = {**dict(zip(signature(function).parameters, args, strict=False)), **kwargs}
+    for name in static:
+        if is_symbolic([given.get(name)]):
             raise ArgumentTypeError(
                 f"{function.__name__}: `{name}` must be integers that are known when "
-                f"the model is made. Received: {name}={given[0]!r}."
+                f"the model is made. Received: {name}={given[name]!r}."
             )
 
 

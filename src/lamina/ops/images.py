@@ -93,7 +93,7 @@ def space_to_depth(
     return x.reshape(x.shape[0], -1, rows, columns)
 
 
-@op
+@op(static=["kernel_size", "dilation", "padding", "stride"])
 def unfold(
     x: Tensor,
     kernel_size: Pair,
@@ -133,7 +133,7 @@ def unfold(
     return windows.reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], -1)
 
 
-@op
+@op(static=["output_size", "kernel_size", "dilation", "padding", "stride"])
 def fold(
     x: Tensor,
     output_size: Pair,

@@ -158,7 +158,7 @@ def reference_matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
     return jnp.matmul(x1, x2)
 
 
-@op
+@op(static=["axis"])
 def norm(
     x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False
 ) -> jax.Array:
@@ -217,7 +217,7 @@ def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return tuple(result) if compute_uv else result
 
 
-@op
+@op(static=["axes"])
 def tensordot(
     x1: Tensor, x2: Tensor, axes: int | Sequence[int] | Sequence[Sequence[int]] = 2
 ) -> jax.Array:

@@ -56,6 +56,33 @@ def test_errors_show_unknown_sizes_as_unknown() -> None:
     assert "'failing'" in note and "(None, None, 3)" in note
 
 
+def test_errors_show_known_sizes_whatever_they_are() -> None:
+    for size in (960, 1920):
+        with pytest.raises(
+            TypeError, match=rf"\(None, 3, {size}\), \(None, 4, {size}\)"
+        ):
+            ops.add(
+                lamina.KerasTensor((None, 3, size)), lamina.KerasTensor((None, 4, size))
+            )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, size: ops.sum(x, size),
+        lambda x, size: ops.sum(x, axis=size),
+        lambda x, size: ops.reshape(x, (-1, size)),
+        lambda x, size: ops.max_pool(x, 2, strides=[size]),
+    ],
+)
+def test_symbolic_axes_and_sizes_are_refused(call: Any) -> None:
+    x, size = lamina.KerasTensor((None, 4, 3)), lamina.KerasTensor((), "int32")
+    with pytest.raises(
+        lamina.errors.ArgumentTypeError, match="must be integers that are known"
+    ):
+        call(x, size)
+
+
 @pytest.mark.parametrize(
     ("function", "shapes", "expected"),
     [

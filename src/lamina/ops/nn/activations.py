@@ -150,7 +150,7 @@ def log_sigmoid(x: Tensor) -> jax.Array:
     return nn.log_sigmoid(float_array(x))
 
 
-@op
+@op(static=["axis"])
 def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
     """Compute log(softmax(x)) without overflow; over all axes for `axis=None`."""
     return nn.log_softmax(float_array(x), axes_of(axis))
@@ -202,7 +202,7 @@ def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
-@op
+@op(static=["axis"])
 def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
     """Compute exp(x) / sum(exp(x)) along an axis, or over all for `axis=None`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,6 @@ from jax import lax
 
 from lamina import config
 from lamina.errors import invalid
-from lamina.typing import DTypeLike
 
 Sizes = int | Sequence[int]
 Padding = tuple[tuple[int, int], ...]
@@ -93,7 +92,7 @@ def count_interior(
     return counts[..., None]
 
 
-def lowest(dtype: DTypeLike) -> np.ndarray:
+def lowest(dtype: np.dtype[Any]) -> np.ndarray:
     """Return the smallest value of a type."""
     floating = jnp.issubdtype(dtype, jnp.floating)
     return np.array(-np.inf if floating else jnp.iinfo(dtype).min, dtype)

@@ -88,7 +88,7 @@ def _convolve(
     return dispatch("conv", x, kernel, ConvParams(steps, pads, dilation, groups))
 
 
-@op
+@op(static=["strides", "dilation_rate"])
 def conv(
     inputs: Tensor,
     kernel: Tensor,
@@ -130,7 +130,7 @@ def conv(
     return from_channels_last("conv", y, data_format)
 
 
-@op
+@op(static=["strides", "dilation_rate"])
 def depthwise_conv(
     inputs: Tensor,
     kernel: Tensor,
@@ -167,7 +167,7 @@ def depthwise_conv(
     return from_channels_last(owner, y, data_format)
 
 
-@op
+@op(static=["strides", "dilation_rate"])
 def separable_conv(
     inputs: Tensor,
     depthwise_kernel: Tensor,
@@ -194,7 +194,7 @@ def separable_conv(
     return conv(depthwise, pointwise_kernel, data_format=data_format)
 
 
-@op
+@op(static=["strides", "output_padding", "dilation_rate"])
 def conv_transpose(
     inputs: Tensor,
     kernel: Tensor,

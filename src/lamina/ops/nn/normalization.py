@@ -62,7 +62,7 @@ def batch_normalization(
     return x * factor.reshape(shape) + shift.reshape(shape)
 
 
-@op
+@op(static=["axis"])
 def layer_normalization(
     x: Tensor,
     gamma: Tensor | None = None,
@@ -100,7 +100,7 @@ def layer_normalization(
     return (x32 * factor + shift).astype(x.dtype)
 
 
-@op
+@op(static=["axis"])
 def rms_normalization(
     x: Tensor,
     scale: Tensor | None = None,
@@ -142,7 +142,7 @@ def _expand_to_axes(
     return value.reshape([n if i in axes else 1 for i, n in enumerate(x.shape)])
 
 
-@op
+@op(static=["axis"])
 def normalize(
     x: Tensor,
     axis: Axis = -1,

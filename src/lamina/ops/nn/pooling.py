@@ -79,7 +79,7 @@ def reference_average(
     return total / count_interior(x.shape[1:-1], window, params).astype(x.dtype)
 
 
-@op
+@op(static=["pool_size", "strides"])
 def max_pool(
     inputs: Tensor,
     pool_size: Sizes,
@@ -106,7 +106,7 @@ def max_pool(
     return from_channels_last("max_pool", y, data_format)
 
 
-@op
+@op(static=["pool_size", "strides"])
 def average_pool(
     inputs: Tensor,
     pool_size: Sizes,
@@ -133,7 +133,7 @@ def average_pool(
     return from_channels_last("average_pool", y, data_format)
 
 
-@op
+@op(static=["output_size"])
 def adaptive_average_pool(
     inputs: Tensor, output_size: Sizes, data_format: str | None = None
 ) -> jax.Array:
@@ -161,7 +161,7 @@ def adaptive_average_pool(
     return from_channels_last("adaptive_average_pool", x, data_format)
 
 
-@op
+@op(static=["output_size"])
 def adaptive_max_pool(
     inputs: Tensor, output_size: Sizes, data_format: str | None = None
 ) -> jax.Array:

@@ -130,7 +130,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> ja
     return jnp.eye(N, M, k, standardize_dtype(dtype))
 
 
-@op
+@op(static=["shape"])
 def full(shape: Shape, fill_value: Tensor, dtype: DTypeLike = None) -> jax.Array:
     """Create an array filled with `fill_value`."""
     return jnp.full(shape, operand(fill_value), standardize_dtype(dtype))

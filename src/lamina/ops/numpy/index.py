@@ -115,7 +115,7 @@ def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
         return jnp.nonzero(array_of(x))
 
 
-@op
+@op(static=["shape"])
 def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> jax.Array:
     """Add values at indices of an array of zeros.
 
@@ -267,7 +267,7 @@ def select(
     return jnp.select(conditions, choices, operand(default))
 
 
-@op
+@op(static=["shape"])
 def slice(inputs: Tensor, start_indices: Any, shape: Sequence[int]) -> jax.Array:
     """Return the block that starts at `start_indices`.
 

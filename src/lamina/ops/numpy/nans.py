@@ -59,31 +59,31 @@ def nancumsum(
     return jnp.nancumsum(array_of(x), axis, dtype)
 
 
-@op
+@op(static=["axis"])
 def nanmax(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the maximum, ignoring NaN."""
     return jnp.nanmax(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanmean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the mean, ignoring NaN."""
     return jnp.nanmean(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanmedian(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the median, ignoring NaN."""
     return jnp.nanmedian(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanmin(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the minimum, ignoring NaN."""
     return jnp.nanmin(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanpercentile(
     x: Tensor,
     q: Tensor,
@@ -96,13 +96,13 @@ def nanpercentile(
     return jnp.nanpercentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanprod(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the product, ignoring NaN."""
     return jnp.nanprod(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanquantile(
     x: Tensor,
     q: Tensor,
@@ -115,19 +115,19 @@ def nanquantile(
     return jnp.nanquantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanstd(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the standard deviation, ignoring NaN."""
     return jnp.nanstd(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nansum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the sum, ignoring NaN."""
     return jnp.nansum(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def nanvar(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the variance, ignoring NaN."""
     return jnp.nanvar(float_array(x), axes_of(axis), keepdims=keepdims)

@@ -50,13 +50,13 @@ def axes_of(axis: Axis) -> int | tuple[int, ...] | None:
     return axis if axis is None or isinstance(axis, int) else tuple(axis)
 
 
-@op
+@op(static=["axis"])
 def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Return whether all elements are true."""
     return jnp.all(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Return whether any element is true."""
     return jnp.any(array_of(x), axes_of(axis), keepdims=keepdims)
@@ -74,14 +74,14 @@ def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Ar
     return jnp.argmin(array_of(x), axis, keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def average(x: Tensor, axis: Axis = None, weights: Tensor | None = None) -> jax.Array:
     """Compute the weighted mean, sum(x * weights) / sum(weights)."""
     weights = None if weights is None else array_of(weights)
     return jnp.average(array_of(x), axes_of(axis), weights)
 
 
-@op
+@op(static=["axis"])
 def count_nonzero(x: Tensor, axis: Axis = None) -> jax.Array:
     """Count the elements that are not 0."""
     return jnp.count_nonzero(array_of(x), axes_of(axis))
@@ -107,13 +107,13 @@ def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
     return jnp.diff(array_of(a), n, axis)
 
 
-@op
+@op(static=["axis"])
 def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute log(sum(exp(x))) without overflow."""
     return special.logsumexp(float_array(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def max(
     x: Tensor,
     axis: Axis = None,
@@ -127,19 +127,19 @@ def max(
 amax = max
 
 
-@op
+@op(static=["axis"])
 def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the mean; 16-bit floats are computed in float32."""
     return jnp.mean(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def median(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the median; the mean of the middle two for an even number."""
     return jnp.median(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def min(
     x: Tensor,
     axis: Axis = None,
@@ -153,7 +153,7 @@ def min(
 amin = min
 
 
-@op
+@op(static=["axes"])
 def moments(
     x: Tensor, axes: Axis, keepdims: bool = False
 ) -> tuple[jax.Array, jax.Array]:
@@ -182,7 +182,7 @@ def _cast_clipped(x: jax.Array, dtype: jnp.dtype) -> jax.Array:
     return jnp.clip(x, limits.min, limits.max).astype(dtype)
 
 
-@op
+@op(static=["axis"])
 def percentile(
     x: Tensor,
     q: Tensor,
@@ -195,7 +195,7 @@ def percentile(
     return jnp.percentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def prod(
     x: Tensor, axis: Axis = None, keepdims: bool = False, dtype: str | None = None
 ) -> jax.Array:
@@ -203,13 +203,13 @@ def prod(
     return jnp.prod(array_of(x), axes_of(axis), dtype, keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def ptp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the range, maximum minus minimum."""
     return jnp.ptp(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def quantile(
     x: Tensor,
     q: Tensor,
@@ -231,19 +231,19 @@ def quantile(
     return jnp.quantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def std(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the standard deviation, sqrt(mean((x - mean(x))**2))."""
     return jnp.std(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the sum."""
     return jnp.sum(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
-@op
+@op(static=["axis"])
 def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
     """Compute the variance, mean((x - mean(x))**2)."""
     return jnp.var(array_of(x), axes_of(axis), keepdims=keepdims)

@@ -58,7 +58,7 @@ def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> jax.Array:
     return jnp.append(array_of(x1), array_of(x2), axis)
 
 
-@op
+@op(static=["indices_or_sections"])
 def array_split(
     x: Tensor, indices_or_sections: Parts, axis: int = 0
 ) -> list[jax.Array]:
@@ -67,7 +67,7 @@ def array_split(
     return jnp.array_split(array_of(x), indices_or_sections, axis)
 
 
-@op
+@op(static=["shape"])
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> jax.Array:
     """Broadcast x to a shape."""
     return jnp.broadcast_to(array_of(x), shape)
@@ -97,13 +97,13 @@ def dstack(xs: Sequence[Tensor]) -> jax.Array:
     return jnp.dstack([array_of(x) for x in xs])
 
 
-@op
+@op(static=["axis"])
 def expand_dims(x: Tensor, axis: int | Sequence[int]) -> jax.Array:
     """Insert axes of length 1 at the given positions."""
     return jnp.expand_dims(array_of(x), axis)
 
 
-@op
+@op(static=["axis"])
 def flip(x: Tensor, axis: Axis = None) -> jax.Array:
     """Reverse x along one axis, several, or all."""
     return jnp.flip(array_of(x), axis)
@@ -127,7 +127,7 @@ def hstack(xs: Sequence[Tensor]) -> jax.Array:
     return jnp.hstack([array_of(x) for x in xs])
 
 
-@op
+@op(static=["source", "destination"])
 def moveaxis(
     x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]
 ) -> jax.Array:
@@ -178,7 +178,7 @@ def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> jax.Array:
         return jnp.repeat(array_of(x), operand(repeats), axis)
 
 
-@op
+@op(static=["newshape"])
 def reshape(x: Tensor, newshape: Shape) -> jax.Array:
     """Reshape x.
 
@@ -195,7 +195,7 @@ def reshape(x: Tensor, newshape: Shape) -> jax.Array:
     return jnp.reshape(x, newshape)
 
 
-@op
+@op(static=["shift", "axis"])
 def roll(
     x: Tensor, shift: int | Sequence[int], axis: int | Sequence[int] | None = None
 ) -> jax.Array:
@@ -209,14 +209,14 @@ def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> jax.Arra
     return jnp.rot90(array_of(array), k, axes)
 
 
-@op
+@op(static=["indices_or_sections"])
 def split(x: Tensor, indices_or_sections: Parts, axis: int = 0) -> list[jax.Array]:
     """Split x into equal parts, or at indices."""
     check_count("split", _count_parts(indices_or_sections))
     return jnp.split(array_of(x), indices_or_sections, axis)
 
 
-@op
+@op(static=["axis"])
 def squeeze(x: Tensor, axis: Axis = None) -> jax.Array:
     """Remove axes of length 1, either the given ones or all."""
     return jnp.squeeze(array_of(x), axis)
@@ -234,13 +234,13 @@ def swapaxes(x: Tensor, axis1: int, axis2: int) -> jax.Array:
     return jnp.swapaxes(array_of(x), axis1, axis2)
 
 
-@op
+@op(static=["repeats"])
 def tile(x: Tensor, repeats: int | Sequence[int]) -> jax.Array:
     """Repeat x along each axis."""
     return jnp.tile(array_of(x), repeats)
 
 
-@op
+@op(static=["axes"])
 def transpose(x: Tensor, axes: Sequence[int] | None = None) -> jax.Array:
     """Permute the axes of x; by default reverse them."""
     return jnp.transpose(array_of(x), axes)

@@ -1,0 +1,95 @@
+"""Sizes of unknown dimensions, and the comparison of two evaluations.
+
+Whatever differs between evaluations at two sizes depends on unknown dimensions, and is
+written as `None`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, islice, zip_longest
+from typing import Any, TypeAlias
+
+from lamina.typing import PartialShape
+
+# Both are divisible by small numbers, so that pooling, strides and reshaping of an
+# unknown dimension work as with a real one.
+PROBES = (960, 1920)
+
+# Maximum attempts to infer shapes with sizes of other tensors.
+_MAX_ATTEMPTS = 32
+
+# Sizes of unknown dimensions, by the tensor's `id` and the axis.
+Sizes: TypeAlias = dict[tuple[int, int], int]
+
+
+def candidate_sizes(shapes: Mapping[int, PartialShape]) -> Iterator[Sizes]:
+    """Yield sizes for unknown dimensions, from known ones of the other tensors.
+
+    Axes are paired from the last one, as in broadcasting, then from the first. The
+    candidates set one dimension, then all, then several, so that as few as possible
+    become known.
+
+    Args:
+        shapes: the shapes of all tensors of a call, by `id`.
+    """
+    # Of each unknown dimension: the size paired from the last axis, the size paired
+    # from the first axis, and all sizes.
+    options: dict[tuple[int, int], list[int | None]] = {}
+    for key, shape in shapes.items():
+        others = [other for k, other in shapes.items() if k != key]
+        known = dict.fromkeys(n for other in others for n in other)
+        for axis, size in enumerate(shape):
+            if size is None:
+                paired = [_paired_size(others, i) for i in (axis - len(shape), axis)]
+                options[key, axis] = [*paired, *known]
+    choices = [
+        {key: size for key, size in zip(options, sizes, strict=True) if size}
+        for sizes in zip_longest(*options.values())
+    ]
+    return islice(_combinations(choices, len(options)), _MAX_ATTEMPTS)
+
+
+def _combinations(choices: Sequence[Sizes], total: int) -> Iterator[Sizes]:
+    for choice in choices:
+        yield from ({key: size} for key, size in choice.items())
+    for count in (total, *range(2, total)):
+        for choice in choices[:2]:
+            yield from map(dict, combinations(choice.items(), count))
+
+
+def _paired_size(shapes: Sequence[PartialShape], axis: int) -> int | None:
+    """Return the first size at an axis that is known and not 1."""
+    sizes = (s[axis] for s in shapes if -len(s) <= axis < len(s))
+    return next((n for n in sizes if n is not None and n != 1), None)
+
+
+def merged_shape(specs: Sequence[Any]) -> tuple[int | None, ...]:
+    """Return the shape of evaluations at different sizes, `None` where they differ."""
+    sizes = zip(*(spec.shape for spec in specs), strict=True)
+    return tuple(some[0] if len(set(some)) == 1 else None for some in sizes)
+
+
+def hide_unknown_sizes(error: Exception, other: Exception) -> None:
+    """Write `None` for numbers in an error that differ in the error at another size."""
+    error.args = _merged_texts(error.args, other.args)
+    notes = getattr(error, "__notes__", [])
+    notes[:] = _merged_texts(notes, getattr(other, "__notes__", []))
+
+
+def _merged_texts(texts: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...]:
+    if len(texts) != len(others):
+        return tuple(texts)
+    pairs = zip(texts, others, strict=True)
+    return tuple(_merged_text(a, b) if isinstance(a, str) else a for a, b in pairs)
+
+
+def _merged_text(text: str, other: object) -> str:
+    words, twins = (re.split(r"(\w+)", str(t)) for t in (text, other))
+    if len(words) != len(twins):
+        return text
+    return "".join(
+        "None" if word != twin and word.isdigit() else word
+        for word, twin in zip(words, twins, strict=True)
+    )
