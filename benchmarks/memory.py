@@ -25,7 +25,7 @@ def peak_bytes() -> int:
 def slope(samples: Sequence[float]) -> float:
     """Return the least-squares growth per sample.
 
-    The first fifth is left out: a process that fills its pools once isn't growing.
+    The first fifth is omitted, because pools that fill once are not a leak.
     """
     settled = np.asarray(samples[len(samples) // 5 :], np.float64)
     return float(np.polyfit(np.arange(len(settled)), settled, 1)[0])

@@ -90,7 +90,7 @@ def internal_imports(*nodes: ast.AST) -> set[str]:
 
 
 def is_for_types(node: ast.AST) -> bool:
-    """Whether only a type checker reads this block."""
+    """Return whether a statement is an `if TYPE_CHECKING` block."""
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 

@@ -1,4 +1,4 @@
-"""How `tools.fuzz` damages valid inputs: configs, bytes and the files made of them."""
+"""Random damage of configs, bytes and files for `tools.fuzz`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # Values that have broken loaders.
-INTERESTING: list[Any] = [
+EDGE_VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 2, 3, 255, 256, 2**31 - 1, 2**31, -(2**31), 2**63,
     2**64, 10**6, 10**9, 10**12, -(10**12), 0.0, -0.0, 0.5, 1.5, 1e-300, 1e308,
     float("nan"), float("inf"), -float("inf"),
@@ -46,16 +46,16 @@ INTERESTING: list[Any] = [
     {"class_name": "Zeros", "module": "keras.initializers", "config": {},
      "registered_name": None},
 ]  # fmt: skip
-# NumPy's names for the types of a `.safetensors` file.
-TYPES = {
+# NumPy's names of the element types of a `.safetensors` file.
+DTYPES = {
     "F32": "float32", "I32": "int32", "U32": "uint32", "U8": "uint8", "BOOL": "bool",
     "F64": "float64", "I64": "int64", "U64": "uint64",
 }  # fmt: skip
 NUMBERS = [0, 1, 2, 3, 4, 8, 255, 256, 2**16, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
 
 
-def places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container and key in a config."""
+def entries(value: Any) -> list[tuple[Any, Any]]:
+    """Return the container and the key of every value in a config."""
     found: list[tuple[Any, Any]] = []
     stack = [value]
     while stack:
@@ -73,7 +73,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 def changed_value(random: Random, value: Any, others: list[tuple[Any, Any]]) -> Any:
-    """Something else in place of a value."""
+    """Return a replacement of a value."""
     choice = random.random()
     if (
         choice < 0.25
@@ -89,14 +89,14 @@ def changed_value(random: Random, value: Any, others: list[tuple[Any, Any]]) -> 
         return deepcopy(container[key])
     if choice < 0.65:
         return random.choice([[value], {"a": value}, [value, deepcopy(value)]])
-    return deepcopy(random.choice(INTERESTING))
+    return deepcopy(random.choice(EDGE_VALUES))
 
 
 def mutate_config(random: Random, text: str) -> Any:
-    """A config with one to four changes."""
+    """Return a config with one to four changes."""
     config = json.loads(text)
     for _ in range(random.randint(1, 4)):
-        known = places(config)
+        known = entries(config)
         if not known:
             break
         if random.random() < 0.1 and change_object(random, known):
@@ -117,20 +117,20 @@ def mutate_config(random: Random, text: str) -> Any:
 
 
 def change_object(random: Random, known: list[tuple[Any, Any]]) -> bool:
-    """Wrap a layer, or let a graph call another function; whether there was one."""
+    """Wrap a layer, or replace one by a call of an op; return False without layers."""
     found = [c for c, key in known if key == "class_name" and "config" in c]
     if not found:
         return False
     item = random.choice(found)
     calls = item.get("inbound_nodes")
-    # A change before may have made the calls of a layer another thing.
+    # An earlier change may have replaced the list of calls.
     if isinstance(calls, list) and calls:
         names = function_names()
         config = {"name": item.get("name"), "function": random.choice(names)}
         item |= {"module": "lamina.ops", "class_name": "Op", "config": config}
         call = calls[0]
         if isinstance(call, dict) and isinstance(call.get("args"), list):
-            call["args"] += random.choices(INTERESTING, k=random.randrange(3))
+            call["args"] += random.choices(EDGE_VALUES, k=random.randrange(3))
     else:
         inner = deepcopy({k: item.get(k) for k in ("module", "class_name", "config")})
         kind, name = random.choice(
@@ -143,14 +143,14 @@ def change_object(random: Random, known: list[tuple[Any, Any]]) -> bool:
 
 @cache
 def function_names() -> list[str]:
-    """The functions that graphs can call."""
+    """Return the names of the ops that a model's graph can call."""
     from lamina import ops
 
     return sorted(ops.__all__)
 
 
 def mutate_bytes(random: Random, data: bytes) -> bytes:
-    """Bytes with one to eight changes."""
+    """Return bytes with one to eight changes."""
     found = bytearray(data)
     for _ in range(random.choice([1, 1, 2, 3, 8])):
         if not found:
@@ -162,7 +162,7 @@ def mutate_bytes(random: Random, data: bytes) -> bytes:
         elif choice < 0.45:
             found[at] ^= 1 << random.randrange(8)
         elif choice < 0.75:
-            # Numbers stand at multiples of their size.
+            # Numbers are aligned to their size.
             size = random.choice([1, 2, 4, 8])
             at -= at % size
             number = random.choice([*NUMBERS, random.randrange(len(found))])
@@ -179,12 +179,12 @@ def mutate_bytes(random: Random, data: bytes) -> bytes:
 
 
 def mutate_text(random: Random, text: str) -> bytes:
-    """JSON with changes of letters."""
+    """Return the bytes of a JSON text with some bytes changed."""
     return mutate_bytes(random, text.encode())
 
 
 def mutate_archive(random: Random, data: bytes) -> bytes:
-    """A `.keras` file with a changed member, or with changed bytes of its own."""
+    """Return a `.keras` file with a changed member, or with some bytes changed."""
     if random.random() < 0.15:
         return mutate_bytes(random, data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -201,7 +201,7 @@ def mutate_archive(random: Random, data: bytes) -> bytes:
 
 
 def zipped(random: Random, members: dict[str, bytes]) -> bytes:
-    """An archive of these members, packed or not."""
+    """Return a zip of these members, compressed or not."""
     buffer = io.BytesIO()
     kind = random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
     with zipfile.ZipFile(buffer, "w", kind) as archive:
@@ -211,28 +211,28 @@ def zipped(random: Random, members: dict[str, bytes]) -> bytes:
 
 
 def mutate_members(random: Random, data: bytes) -> bytes:
-    """A zip with changed bytes, or with a changed member and right checksums."""
+    """Return a zip with some bytes changed, or a changed member and valid checksums."""
     if random.random() < 0.3:
         return mutate_bytes(random, data)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     name = random.choice(list(members))
-    # Most of what NumPy says of an array stands at its beginning.
+    # The header of an `.npy` member is at its beginning.
     head, rest = members[name][:128], members[name][128:]
     members[name] = mutate_bytes(random, head) + rest
     return zipped(random, members)
 
 
 def mutate_json(random: Random, text: str) -> bytes:
-    """A JSON text with other values, or with changes of letters."""
+    """Return a JSON text with other values, or with some bytes changed."""
     if random.random() < 0.5:
         return mutate_bytes(random, text.encode())
     value = mutate_config(random, text)
-    return json.dumps(random.choice([value, *INTERESTING, value])).encode()
+    return json.dumps(random.choice([value, *EDGE_VALUES, value])).encode()
 
 
 def mutate_run(random: Random, data: bytes) -> bytes:
-    """A checkpoint with changed bytes, or with other content and right checksums."""
+    """Return a checkpoint with some bytes changed, or changed with valid checksums."""
     from lamina.training.checkpoint.run_file import _digest
 
     if random.random() < 0.4:
@@ -242,7 +242,7 @@ def mutate_run(random: Random, data: bytes) -> bytes:
     notes = header["__metadata__"]
     notes["run"] = json.dumps(mutate_config(random, notes["run"]))
     shapes = {
-        name: [TYPES[entry["dtype"]], entry["shape"]]
+        name: [DTYPES[entry["dtype"]], entry["shape"]]
         for name, entry in header.items()
         if name != "__metadata__"
     }
@@ -252,7 +252,7 @@ def mutate_run(random: Random, data: bytes) -> bytes:
 
 
 def mutate_tensors(random: Random, data: bytes) -> bytes:
-    """A `.safetensors` file with a changed header, or with changed bytes."""
+    """Return a `.safetensors` file with a changed header, or some bytes changed."""
     if random.random() < 0.3:
         return mutate_bytes(random, data)
     end = 8 + int.from_bytes(data[:8], "little")
@@ -264,7 +264,7 @@ def mutate_tensors(random: Random, data: bytes) -> bytes:
 
 
 def mutate_legacy(random: Random, text: str) -> bytes:
-    """An `.h5` file of an older Keras with a changed part, or changed bytes."""
+    """Return an `.h5` file of Keras 1 or 2 with a changed part, or changed bytes."""
     parts = json.loads(text)
     choice = random.random()
     if choice < 0.4:
@@ -281,7 +281,7 @@ def mutate_legacy(random: Random, text: str) -> bytes:
 
 
 def mutate_file(random: Random, data: bytes) -> bytes:
-    """A file of any format, damaged in the way of that format."""
+    """Return a file of any format, changed by the rules of its format."""
     if data.startswith(b"PK"):
         return mutate_archive(random, data)
     if data.startswith(b"\x89HDF"):
@@ -290,7 +290,7 @@ def mutate_file(random: Random, data: bytes) -> bytes:
 
 
 def mutate_arrays(random: Random, layers: dict[str, dict[str, Any]]) -> None:
-    """Other shapes, names and numbers of weights."""
+    """Change the shape or the name of a weight, or remove or rename its layer."""
     layer = random.choice(list(layers))
     weights = layers[layer]
     name = random.choice(list(weights))
@@ -309,7 +309,7 @@ def mutate_arrays(random: Random, layers: dict[str, dict[str, Any]]) -> None:
 
 
 def legacy_file(parts: dict[str, Any]) -> bytes:
-    """An `.h5` file as Keras 1 and 2 wrote them, by what is in it."""
+    """Return an `.h5` file in the layout of Keras 1 and 2."""
     import h5py
     import numpy as np
 

@@ -1,6 +1,6 @@
-"""The formats that `tools.fuzz` damages: valid inputs of each, and how to load them.
+"""Formats that `tools.fuzz` tests: valid inputs, and functions that load them.
 
-A new format is one more entry of `FORMATS`.
+To add a format, add an entry to `FORMATS`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,14 @@ __all__ = ["FORMATS", "Format"]
 
 
 class Format(NamedTuple):
-    """One kind of input."""
+    """Format of inputs.
+
+    Args:
+        name: name in the command line.
+        inputs: function that returns valid inputs.
+        mutate: function that changes an input at random.
+        run: function that loads an input; the folder is for temporary files.
+    """
 
     name: str
     inputs: Callable[[], list[Any]]
@@ -46,7 +53,7 @@ class Format(NamedTuple):
 
 @cache
 def models() -> list[Any]:
-    """Small models of every form, and of layers of every kind."""
+    """Return small models: Sequential, functional, nested, and of several layers."""
     import lamina
     from lamina import layers, optimizers
 
@@ -56,9 +63,9 @@ def models() -> list[Any]:
     tiny.compile("adam", "mse")
     x = lamina.Input((4,), name="x")
     shared = layers.Dense(4, name="shared")
-    wired = lamina.Model(x, layers.Add()([shared(shared(x)), x]), name="wired")
-    wired.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
-    picture = lamina.Sequential(
+    residual = lamina.Model(x, layers.Add()([shared(shared(x)), x]), name="residual")
+    residual.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
+    image = lamina.Sequential(
         [
             layers.Input((6, 6, 2)),
             layers.Conv2D(3, 2, padding="same", activation="relu"),
@@ -69,8 +76,8 @@ def models() -> list[Any]:
             layers.Dense(2, kernel_regularizer="l2"),
         ]
     )
-    picture.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    words = lamina.Sequential(
+    image.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    text_model = lamina.Sequential(
         [
             layers.Input((5,), dtype="int32"),
             layers.Embedding(7, 3, mask_zero=True),
@@ -80,16 +87,18 @@ def models() -> list[Any]:
         ]
     )
     other = lamina.Input((4,), name="other")
-    nested = lamina.Model([x, other], {"sum": wired(x) + other, "dense": shared(other)})
-    for model in (tiny, wired, picture):
+    nested = lamina.Model(
+        [x, other], {"sum": residual(x) + other, "dense": shared(other)}
+    )
+    for model in (tiny, residual, image):
         model.optimizer.build(model.trainable_variables)
-    # Those that take longest to build come least often.
-    return [tiny] * 8 + [wired] * 4 + [nested] * 2 + [picture, words]
+    # The models that take longest to build are the rarest.
+    return [tiny] * 8 + [residual] * 4 + [nested] * 2 + [image, text_model]
 
 
 @cache
 def model_configs() -> list[str]:
-    """The models' configs."""
+    """Return the configs of the models."""
     from lamina import saving
 
     return [json.dumps(saving.serialize_keras_object(m)) for m in models()]
@@ -97,7 +106,7 @@ def model_configs() -> list[str]:
 
 @cache
 def object_configs() -> list[str]:
-    """Configs of every layer, loss, metric, optimizer and the like of the tests."""
+    """Return the configs of all objects in the tables of the tests."""
     import lamina
     from lamina import saving
     from tests.oracles.families import CONFIGS
@@ -108,7 +117,7 @@ def object_configs() -> list[str]:
 
 
 def traits(case: Any) -> Any:
-    """What is special about a case."""
+    """Return the traits of a case, if its class has any."""
     return getattr(case, "traits", ())
 
 
@@ -124,19 +133,19 @@ def _saved(save: str, name: str) -> list[bytes]:
 
 @cache
 def archives() -> list[bytes]:
-    """The models' `.keras` files."""
+    """Return the models' `.keras` files."""
     return _saved("save", "model.keras")
 
 
 @cache
 def tensor_files() -> list[bytes]:
-    """Weights of the first model in the format of other libraries."""
+    """Return the weights of the first model as a `.safetensors` file."""
     return _saved("save_weights", "model.safetensors")[:1]
 
 
 @cache
 def legacy_models() -> list[str]:
-    """Models of Keras 1 and 2, with weights that were laid out in other ways."""
+    """Return models of Keras 1 and 2, whose weights have other layouts."""
 
     def model(version: str, backend: str, *layers: Any) -> str:
         stack = [{"class_name": c, "config": config} for c, config, _ in layers]
@@ -174,12 +183,12 @@ def legacy_models() -> list[str]:
 
 @cache
 def weight_files() -> list[bytes]:
-    """Weights of the first model, as lamina and as h5py write them."""
+    """Return the weights of the first model as lamina and as h5py write them."""
     import h5py
 
-    own = _saved("save_weights", "model.weights.h5")[0]
+    written = _saved("save_weights", "model.weights.h5")[0]
     buffer = io.BytesIO()
-    with h5py.File(io.BytesIO(own)) as old, h5py.File(buffer, "w") as new:
+    with h5py.File(io.BytesIO(written)) as old, h5py.File(buffer, "w") as new:
         groups: list[str] = []
         old.visit(groups.append)
         for path in groups:
@@ -187,19 +196,19 @@ def weight_files() -> list[bytes]:
                 new[path] = old[path][()]
             else:
                 new.require_group(path).attrs["name"] = path
-    return [own, buffer.getvalue()]
+    return [written, buffer.getvalue()]
 
 
 @cache
 def all_files() -> list[bytes]:
-    """One of each format."""
+    """Return files of all formats of models and weights."""
     old = [legacy_file(json.loads(text)) for text in legacy_models()]
     return [*archives()[-8:], *weight_files(), *tensor_files() * 2, *old]
 
 
 @cache
 def array_files() -> list[bytes]:
-    """Arrays as data sets have them, packed and not."""
+    """Return `.npz` files as data sets have them, compressed or not."""
     import numpy as np
 
     found = []
@@ -212,7 +221,7 @@ def array_files() -> list[bytes]:
 
 @cache
 def run_files() -> list[bytes]:
-    """A checkpoint of a run in training."""
+    """Return a checkpoint of a training run."""
     import numpy as np
 
     model = models()[0]
@@ -226,13 +235,13 @@ def kernel_files() -> list[str]:
     """Return an autotuner file with results of this machine and another one."""
     from lamina.ops.kernels import autotune
 
-    answers = {"conv(float32[1, 8]) by taps, reference": "taps"}
+    answers = {"conv(float32[1, 8]) by window_slices, reference": "window_slices"}
     return [json.dumps({autotune._machine(): answers, "another": answers})]
 
 
 @cache
 def logs() -> list[bytes]:
-    """What `CSVLogger` writes."""
+    """Return a file that `CSVLogger` writes."""
     return [b"epoch,loss,val_loss\r\n0,0.5,0.75\r\n1,0.25,0.5\r\n"]
 
 
@@ -248,7 +257,7 @@ def run_config(config: Any, folder: Path) -> None:
 def run_text(text: bytes, folder: Path) -> None:
     import lamina
 
-    # As a program has it that read a file of unknown encoding.
+    # A program may have read the file with an unknown encoding.
     whole: Any = text if len(text) % 2 else text.decode("utf-8", "surrogateescape")
     lamina.models.model_from_json(whole)
 
@@ -299,7 +308,7 @@ def run_run(data: bytes, folder: Path) -> None:
 
 
 def run_kernels(data: bytes, folder: Path) -> None:
-    """The file is no one else's, so that what is damaged is no error at all."""
+    """Load an autotuner file; lamina replaces a damaged one without an error."""
     from lamina.ops.kernels import autotune
 
     path = folder / "kernels.json"

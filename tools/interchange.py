@@ -1,13 +1,13 @@
-"""Files between Keras and lamina, both libraries on the spot.
+"""Exchange model files between Keras and lamina and compare the models.
 
     KERAS_BACKEND=jax python -m tools.interchange
     KERAS_BACKEND=jax python -m tools.interchange --family optimizers --case adam
 
-Each case is a model that one library makes, may train, and saves; the other loads the
-file. What the loaded model predicts, evaluates and learns from there on must be what
-the saved one does, in either direction. What fails is tried with Keras alone: where
-Keras does not read its own file as what it wrote, no other library can, and the case is
-listed apart. Needs Keras: `pip install -e '.[oracle]'`.
+In each case, one library creates a model, possibly trains it, and saves it; the other
+loads the file. The loaded model must predict, evaluate and train as the saved one does.
+A case that fails is repeated with Keras as both writer and reader; cases in which Keras
+cannot read its own file are listed separately. It needs Keras, as in
+`pip install -e '.[oracle]'`.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ from tests.tables.ops import CASES as OPS
 from tests.tables.ops import OpCase
 from tests.tables.optimizers import OPTIMIZERS
 from tests.tables.schedules import SCHEDULES
-from tests.tables.user_classes import OWN, TARGETS
+from tests.tables.user_classes import TARGETS, USER_CLASSES
 
 BATCH = {"batch_size": 8, "verbose": 0}
 H5 = "h5", "h5 layers"
-WAYS = "Keras > lamina", "lamina > Keras"
-Numbers = list[Any]
+DIRECTIONS = "Keras > lamina", "lamina > Keras"
+Results = list[Any]
 
 
 class Exchange(NamedTuple):
-    """A model to save, and what the saved and the loaded one must agree on."""
+    """Model to save, and the function whose results must not change by saving."""
 
     family: str
     name: str
     make: Callable[[Any], Any]
-    numbers: Callable[[Any], Numbers]
+    results: Callable[[Any], Results]
 
 
 def layer_model(k: Any, case: LayerCase) -> Any:
-    """A model of one layer with known weights."""
+    """Return a model of one layer with known weights."""
     layer = observe.ready(k, case)
-    # Masks and states among the arguments have a number of rows.
+    # Masks and states in the arguments determine the batch size.
     inputs = observe.placeholders(k, case, case.inputs[0].shape[0])
     return k.Model(inputs, layer(inputs, **case.call))
 
@@ -77,23 +77,23 @@ def of_layer(case: LayerCase) -> Exchange:
 
 
 def identity(k: Any, y_pred: np.ndarray, **compile_with: Any) -> Any:
-    """A model that returns what it is given, as a prediction to judge."""
+    """Return a model whose predictions are its inputs."""
     inputs = k.Input(y_pred.shape[1:], dtype=y_pred.dtype.name)
     model = k.Model(inputs, k.layers.Activation("linear")(inputs))
     model.compile("sgd", **compile_with)
     return model
 
 
-def judged(x: Any, y: Any, weight: Any = None) -> Callable[[Any], Numbers]:
-    """What evaluating a model on data gives."""
+def evaluation(x: Any, y: Any, weight: Any = None) -> Callable[[Any], Results]:
+    """Return a function that evaluates a model on data."""
 
-    def numbers(model: Any) -> Numbers:
+    def results(model: Any) -> Results:
         found = model.evaluate(
             x, y, sample_weight=weight, batch_size=len(x), verbose=0, return_dict=True
         )
         return [found[name] for name in sorted(found)]
 
-    return numbers
+    return results
 
 
 def of_loss(case: LossCase) -> Exchange:
@@ -101,7 +101,7 @@ def of_loss(case: LossCase) -> Exchange:
         "losses",
         case.name,
         lambda k: identity(k, case.y_pred, loss=case.make(k)),
-        judged(case.y_pred, case.y_true),
+        evaluation(case.y_pred, case.y_true),
     )
 
 
@@ -113,31 +113,31 @@ def of_metric(case: MetricCase) -> Exchange:
         "metrics",
         case.name,
         lambda k: identity(k, y_pred, loss=loss, metrics=[case.make(k)]),
-        judged(y_pred, y_true),
+        evaluation(y_pred, y_true),
     )
 
 
 def trained(make: Callable[[Any], Any], x: Any, y: Any, **fit: Any) -> Any:
-    """The maker of a model that has taken a few steps."""
+    """Return a function that creates a model and trains it for an epoch."""
 
-    def started(k: Any) -> Any:
+    def make_trained(k: Any) -> Any:
         model = make(k)
         model.fit(x, y, shuffle=False, **BATCH, **fit)
         return model
 
-    return started
+    return make_trained
 
 
-def going_on(x: Any, y: Any, **fit: Any) -> Callable[[Any], Numbers]:
-    """What a model predicts, and what training on from here leaves."""
+def further_training(x: Any, y: Any, **fit: Any) -> Callable[[Any], Results]:
+    """Return a function that predicts, trains on, and returns the final state."""
 
-    def numbers(model: Any) -> Numbers:
+    def results(model: Any) -> Results:
         predicted = model.predict(x, **BATCH)
         history = model.fit(x, y, epochs=2, shuffle=False, **BATCH, **fit).history
         state = [np.asarray(v) for v in model.optimizer.variables]
         return [predicted, list(history.values()), model.get_weights(), state]
 
-    return numbers
+    return results
 
 
 def of_optimizer(name: str, make: Callable[[Any], Any], family: str) -> Exchange:
@@ -147,7 +147,9 @@ def of_optimizer(name: str, make: Callable[[Any], Any], family: str) -> Exchange
         model.compile(make(k), "mse")
         return model
 
-    return Exchange(family, name, trained(compiled, ROWS, REALS), going_on(ROWS, REALS))
+    return Exchange(
+        family, name, trained(compiled, ROWS, REALS), further_training(ROWS, REALS)
+    )
 
 
 def of_models() -> Iterable[Exchange]:
@@ -163,14 +165,14 @@ def of_models() -> Iterable[Exchange]:
             "models",
             case.name,
             trained(compiled, case.x, case.y, **case.fit),
-            going_on(case.x, case.y, **case.fit),
+            further_training(case.x, case.y, **case.fit),
         )
 
 
 def of_graphs() -> Iterable[Exchange]:
     for case in GRAPHS:
 
-        def numbers(model: Any, case: Any = case) -> Numbers:
+        def results(model: Any, case: Any = case) -> Results:
             return [model.predict_on_batch(case.x), model.get_weights()]
 
         def make(k: Any, case: Any = case) -> Any:
@@ -179,30 +181,34 @@ def of_graphs() -> Iterable[Exchange]:
             observe.draw_weights(model)
             return model
 
-        yield Exchange("graphs", case.name, make, numbers)
+        yield Exchange("graphs", case.name, make, results)
 
 
-def of_own() -> Iterable[Exchange]:
-    for case in OWN:
+def of_user_classes() -> Iterable[Exchange]:
+    for case in USER_CLASSES:
 
         def compiled(k: Any, case: Any = case) -> Any:
             model = case.make(k)
             model.compile(**case.compile)
             return model
 
-        def state(model: Any, case: Any = case) -> Numbers:
+        def state(model: Any, case: Any = case) -> Results:
             slots = [np.asarray(v, "float32") for v in model.optimizer.variables]
             return [model.predict(case.x, **BATCH), model.get_weights(), slots]
 
         if case.keras:
-            # The last bit of half a number's precision is not the same for both.
-            numbers = state if case.name == "other_types" else going_on(case.x, TARGETS)
+            # Half-precision training differs in the last bit.
+            results = (
+                state
+                if case.name == "other_types"
+                else further_training(case.x, TARGETS)
+            )
             make = trained(compiled, case.x, TARGETS)
-            yield Exchange("own", case.name, make, numbers)
+            yield Exchange("user classes", case.name, make, results)
 
 
 def of_h5(layers: Iterable[LayerCase]) -> Iterable[Exchange]:
-    """Models in `.h5` files; Keras takes up no optimizer's state from those."""
+    """Yield models to save as `.h5`, from which Keras restores no optimizer state."""
     for case in MODELS:
 
         def compiled(k: Any, case: Any = case) -> Any:
@@ -211,11 +217,11 @@ def of_h5(layers: Iterable[LayerCase]) -> Iterable[Exchange]:
             model.compile(**case.compile(k))
             return model
 
-        def numbers(model: Any, case: Any = case) -> Numbers:
+        def results(model: Any, case: Any = case) -> Results:
             scores = model.evaluate(case.x, case.y, return_dict=True, **BATCH)
             return [model.predict(case.x, **BATCH), model.get_weights(), scores]
 
-        yield Exchange("h5", case.name, trained(compiled, case.x, case.y), numbers)
+        yield Exchange("h5", case.name, trained(compiled, case.x, case.y), results)
     for exchange in of_graphs():
         yield exchange._replace(family="h5")
         yield exchange._replace(family="h5 weights")
@@ -223,8 +229,8 @@ def of_h5(layers: Iterable[LayerCase]) -> Iterable[Exchange]:
         yield exchange._replace(family="h5 layers")
 
 
-def is_judge(case: MetricCase) -> bool:
-    """Whether a metric compares truth and prediction."""
+def takes_predictions(case: MetricCase) -> bool:
+    """Return whether a metric is updated with targets and predictions."""
     return len(case.updates[0].arguments) == 2
 
 
@@ -239,19 +245,19 @@ def of_op(case: OpCase) -> Exchange:
         )
         return k.Model(inputs, getattr(k.ops, case.name)(*args, **case.kwargs))
 
-    # Compiled, as `predict` does it.
+    # `predict` compiles too.
     return Exchange("ops", case.label, make, lambda model: [jax.jit(model)(arrays)])
 
 
-def in_graphs(case: OpCase) -> bool:
-    """Whether a function of tensors alone has a class in Keras."""
+def is_saved_in_graphs(case: OpCase) -> bool:
+    """Return whether Keras has an operation class for a function of tensors."""
     arrays = [a for a in jax.tree.leaves(case.args) if isinstance(a, np.ndarray)]
     plain = not any(callable(v) for v in jax.tree.leaves(case.args))
     return plain and bool(arrays) and case.name in KERAS_CLASSES
 
 
 def exchanges() -> list[Exchange]:
-    """All of them."""
+    """Return all cases."""
     refused = {"code", "host"}
     layers = [c for c in LAYERS if c.traits.isdisjoint(refused) and c.expected is None]
     schedules = [
@@ -261,25 +267,25 @@ def exchanges() -> list[Exchange]:
     return [
         *[of_layer(case) for case in layers],
         *[of_loss(case) for case in LOSSES],
-        *[of_metric(case) for case in METRICS if is_judge(case)],
+        *[of_metric(case) for case in METRICS if takes_predictions(case)],
         *[of_optimizer(c.name, c.make, "optimizers") for c in OPTIMIZERS],
         *[of_optimizer(name, make, "schedules") for name, make in schedules],
         *of_models(),
         *of_graphs(),
         *[case._replace(family="weights") for case in of_graphs()],
         *of_h5(layers),
-        *of_own(),
-        *[of_op(case) for case in OPS if in_graphs(case)],
+        *of_user_classes(),
+        *[of_op(case) for case in OPS if is_saved_in_graphs(case)],
     ]
 
 
 def load(k: Any, path: Path) -> Any:
-    """The model in a file."""
+    """Load a model with one of the libraries."""
     return (k.models if k is lamina else k.saving).load_model(path)
 
 
 def save_weights(model: Any, writer: Any, path: Path) -> None:
-    """Write weights alone; in the layout of Keras 2, Keras has no public way."""
+    """Save only weights; Keras has no public function for the layout of Keras 2."""
     if writer is lamina or path.name.endswith(".weights.h5"):
         model.save_weights(path)
     else:
@@ -289,39 +295,39 @@ def save_weights(model: Any, writer: Any, path: Path) -> None:
             legacy_h5_format.save_weights_to_hdf5_group(file, model)
 
 
-def through_a_file(case: Exchange, writer: Any, reader: Any, folder: Path) -> Any:
-    """The model that one library saves, and the one that the other makes of it."""
+def save_and_load(case: Exchange, writer: Any, reader: Any, folder: Path) -> Any:
+    """Return the model that one library saved, and the one that the other loaded."""
     model = case.make(writer)
     if case.family.endswith("weights"):
         path = folder / (
             "old.h5" if case.family == "h5 weights" else "model.weights.h5"
         )
         save_weights(model, writer, path)
-        twin = case.make(reader)
-        twin.set_weights([np.zeros_like(weight) for weight in twin.get_weights()])
-        twin.load_weights(path)
-        return model, twin
+        loaded = case.make(reader)
+        loaded.set_weights([np.zeros_like(weight) for weight in loaded.get_weights()])
+        loaded.load_weights(path)
+        return model, loaded
     path = folder / ("model.h5" if case.family in H5 else "model.keras")
     model.save(path)
-    if case.family in ("graphs", "own", *H5):
-        case.make(reader)  # the user's classes are known to both libraries
+    if case.family in ("graphs", "user classes", *H5):
+        case.make(reader)  # registers the user's classes
     if writer is not lamina and case.family in ("models", "optimizers"):
-        # Averages leave a model that Keras can't go on with: its copy can.
+        # Keras cannot train a model on after EMA weights are applied; its copy can.
         model = load(writer, path)
     return model, load(reader, path)
 
 
-def pass_on(case: Exchange, writer: Any, reader: Any, folder: Path) -> None:
+def check_exchange(case: Exchange, writer: Any, reader: Any, folder: Path) -> None:
     """Save with one library, load with the other, compare.
 
     Raises:
-        AssertionError: they differ. Anything else is raised by one of the libraries.
+        AssertionError: the results differ. Other errors come from one of the libraries.
     """
-    model, twin = through_a_file(case, writer, reader, folder)
-    pairs = zip(case.numbers(model), case.numbers(twin), strict=True)
+    model, loaded = save_and_load(case, writer, reader, folder)
+    pairs = zip(case.results(model), case.results(loaded), strict=True)
     for number, (saved, loaded) in enumerate(pairs):
         left, right = jax.tree.leaves(saved), jax.tree.leaves(loaded)
-        assert len(left) == len(right), f"{len(left)} numbers, {len(right)} loaded"
+        assert len(left) == len(right), f"{len(left)} arrays saved, {len(right)} loaded"
         for one, other in zip(left, right, strict=True):
             np.testing.assert_allclose(
                 np.asarray(one, "float64"),
@@ -333,7 +339,7 @@ def pass_on(case: Exchange, writer: Any, reader: Any, folder: Path) -> None:
 
 
 def objects_read_back(k: Any) -> list[tuple[str, str]]:
-    """Objects whose lamina config Keras does not read as the same object."""
+    """Return the objects whose config Keras does not read as the same class."""
     failures = []
     for case in CONFIGS:
         try:
@@ -350,21 +356,21 @@ def short(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(lines)[:300]}"
 
 
-class Found(NamedTuple):
-    """What came of passing cases on, by family and way."""
+class Report(NamedTuple):
+    """Numbers of cases by family and direction, and the failures."""
 
     total: Counter[tuple[str, str]]
     passed: Counter[tuple[str, str]]
     failures: list[tuple[str, str, str]]
-    keras_alone: dict[str, str]  # what Keras says of its own file
+    keras_alone: dict[str, str]  # errors of Keras with its own files
 
 
-def tried(
+def failure(
     case: Exchange, writer: Any, reader: Any, folder: Path, verbose: bool = False
 ) -> str:
-    """What went wrong when a case was passed on, or an empty text."""
+    """Return the error of a case, or an empty string."""
     try:
-        pass_on(case, writer, reader, folder)
+        check_exchange(case, writer, reader, folder)
     except Exception as error:
         if verbose:
             traceback.print_exc()
@@ -372,26 +378,26 @@ def tried(
     return ""
 
 
-def tested(cases: Sequence[Exchange], k: Any, verbose: bool) -> Found:
-    """Pass every case on in both directions."""
-    found = Found(Counter(), Counter(), [], {})
+def run_cases(cases: Sequence[Exchange], k: Any, verbose: bool) -> Report:
+    """Run every case in both directions."""
+    found = Report(Counter(), Counter(), [], {})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for i, case in enumerate(cases):
-            for way, writer, reader in (
-                (WAYS[0], k, lamina),
-                (WAYS[1], lamina, k),
+            for direction, writer, reader in (
+                (DIRECTIONS[0], k, lamina),
+                (DIRECTIONS[1], lamina, k),
             ):
-                found.total[case.family, way] += 1
-                problem = tried(case, writer, reader, folder, verbose)
+                found.total[case.family, direction] += 1
+                problem = failure(case, writer, reader, folder, verbose)
                 label = f"{case.family}.{case.name}"
                 if not problem:
-                    found.passed[case.family, way] += 1
-                elif alone := tried(case, k, k, folder):
-                    found.total[case.family, way] -= 1
+                    found.passed[case.family, direction] += 1
+                elif alone := failure(case, k, k, folder):
+                    found.total[case.family, direction] -= 1
                     found.keras_alone[label] = alone
                 else:
-                    found.failures.append((way, label, problem))
+                    found.failures.append((direction, label, problem))
             if i % 25 == 24:
                 k.backend.clear_session()
                 jax.clear_caches()
@@ -399,25 +405,28 @@ def tested(cases: Sequence[Exchange], k: Any, verbose: bool) -> Found:
     return found
 
 
-def show(found: Found) -> None:
-    """Print how many cases pass, and what is wrong with the others."""
+def show(found: Report) -> None:
+    """Print the numbers of cases that pass, and the errors of the others."""
     alone = Counter(label.partition(".")[0] for label in found.keras_alone)
-    print(f"{'family':<12}" + "".join(f"{w:>20}" for w in (*WAYS, "Keras fails alone")))
+    print(
+        f"{'family':<12}"
+        + "".join(f"{w:>20}" for w in (*DIRECTIONS, "Keras fails alone"))
+    )
     for family in dict.fromkeys(family for family, _ in found.total):
         counts = [
-            f"{found.passed[family, w]} of {found.total[family, w]}" for w in WAYS
+            f"{found.passed[family, w]} of {found.total[family, w]}" for w in DIRECTIONS
         ]
         print(f"{family:<12}" + "".join(f"{c:>20}" for c in (*counts, alone[family])))
-    for way, label, problem in found.failures:
-        print(f"{way}  {label}  {problem}")
+    for direction, label, problem in found.failures:
+        print(f"{direction}  {label}  {problem}")
     for label, problem in found.keras_alone.items():
         print(f"Keras > Keras  {label}  {problem}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--family", help="only this one")
-    parser.add_argument("--case", help="only cases with this in their name")
+    parser.add_argument("--family", help="run only this family")
+    parser.add_argument("--case", help="run only cases whose name contains this")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks")
     options = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -429,7 +438,7 @@ def main() -> None:
         for case in exchanges()
         if options.family in (None, case.family) and (options.case or "") in case.name
     ]
-    show(tested(cases, keras, options.verbose))
+    show(run_cases(cases, keras, options.verbose))
     if options.family in (None, "objects"):
         failures = objects_read_back(keras)
         print(f"objects: Keras reads {len(CONFIGS) - len(failures)} of {len(CONFIGS)}")

@@ -15,16 +15,16 @@ import pytest
 import lamina
 from tests.tables.graphs import GRAPHS
 from tests.tables.models import MODELS
-from tests.tables.user_classes import OWN, TARGETS
+from tests.tables.user_classes import TARGETS, USER_CLASSES
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FILES = sorted(
     path for ending in ("*/*.keras", "*/*.h5") for path in GOLDEN.glob(ending)
 )
-OWN_FILES = [path for path in FILES if path.parent.name.endswith("-own")]
-FILES = [path for path in FILES if path not in OWN_FILES]
+USER_CLASS_FILES = [path for path in FILES if path.parent.name.endswith("-own")]
+FILES = [path for path in FILES if path not in USER_CLASS_FILES]
 TABLES = {case.name: case for case in GRAPHS}
-OWN_CASES = {case.name: case for case in OWN}
+USER_CLASS_CASES = {case.name: case for case in USER_CLASSES}
 TRAINED = {f"trained_{case.name}": case for case in MODELS}
 STEPS = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
@@ -36,7 +36,7 @@ def recorded(folder: Path) -> dict[str, np.ndarray]:
 
 
 def kept(path: Path, what: str) -> list[np.ndarray]:
-    """What was recorded of a file, in order."""
+    """Return the arrays recorded for a file, in order."""
     found = recorded(path.parent)
     names = [f"{path.stem}/{what}.{i}" for i in range(100)]
     return [found[name] for name in names if name in found]
@@ -95,9 +95,9 @@ def test_training_goes_on_as_it_did(path):
     close(found, kept(path, "after"))
 
 
-@pytest.mark.parametrize("path", OWN_FILES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", USER_CLASS_FILES, ids=lambda p: p.stem)
 def test_classes_of_ones_own_go_on_as_they_did(path):
-    case = OWN_CASES[path.stem]
+    case = USER_CLASS_CASES[path.stem]
     case.make(lamina)  # registers the classes
     model = lamina.models.load_model(path)
     assert not model.load_report.mismatches

@@ -1,4 +1,4 @@
-"""Where Keras is no oracle: it lacks the thing, cannot run it, or is wrong."""
+"""Layers compared with formulas, because Keras lacks them or differs on purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mask hides has no effect on what is seen."""
+"""Masked time steps have no effect on the output of the others."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 import lamina
 from lamina.core.module import reset_names
 from tests.tables.cases import named
-from tests.tables.user_classes import OWN, TARGETS
+from tests.tables.user_classes import TARGETS, USER_CLASSES
 
 STEPS = {"batch_size": 8, "shuffle": False, "verbose": 0}
 
@@ -50,7 +50,7 @@ def assert_same_variables(model, twin):
         np.testing.assert_array_equal(other.numpy(), variable.numpy(), name)
 
 
-@pytest.mark.parametrize("case", named(OWN))
+@pytest.mark.parametrize("case", named(USER_CLASSES))
 def test_user_defined_model_is_restored_and_resumes(case, tmp_path):
     model = trained(case)
     model.save(tmp_path / "model.keras")
@@ -69,7 +69,7 @@ def test_user_defined_model_is_restored_and_resumes(case, tmp_path):
     assert_same_variables(model, twin)
 
 
-@pytest.mark.parametrize("case", named(OWN))
+@pytest.mark.parametrize("case", named(USER_CLASSES))
 def test_loaded_model_can_be_saved_again(case, tmp_path):
     trained(case).save(tmp_path / "first.keras")
     in_another_process(case)
@@ -80,7 +80,7 @@ def test_loaded_model_can_be_saved_again(case, tmp_path):
     assert_same_variables(model, twin)
 
 
-@pytest.mark.parametrize("case", named(OWN))
+@pytest.mark.parametrize("case", named(USER_CLASSES))
 def test_a_model_for_predicting_needs_no_optimizer(case, tmp_path):
     model = trained(case)
     model.save(tmp_path / "whole.keras")
@@ -93,7 +93,7 @@ def test_a_model_for_predicting_needs_no_optimizer(case, tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("case", named(OWN))
+@pytest.mark.parametrize("case", named(USER_CLASSES))
 def test_the_file_records_each_variable(case, tmp_path):
     model = trained(case)
     model.save(tmp_path / "model.keras")

@@ -1,4 +1,4 @@
-"""What is recorded: for each family, how a case is observed, and the cases."""
+"""Families of oracle cases: the cases, and a function that observes each."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ FORMATS = {
 
 @functools.cache
 def recorded(family: str) -> dict[str, dict[str, np.ndarray]]:
-    """What Keras did, by case and by what was observed."""
+    """Return the arrays recorded from Keras, by case and name."""
     by_case: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
     with np.load(ORACLES / f"{family}.npz") as archive:
         for key in archive.files:
@@ -87,7 +87,7 @@ def recorded(family: str) -> dict[str, dict[str, np.ndarray]]:
 
 
 def outputs_of(case: LayerCase) -> list[np.ndarray]:
-    """What a layer returns when the case calls it for the first time."""
+    """Return the output of the first call of a layer."""
     if case.expected is not None:
         return [case.expected]
     first = "call0.output." if case.calls > 1 else "output."

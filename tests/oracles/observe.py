@@ -1,5 +1,7 @@
-"""What is recorded of a case. The same functions observe Keras when an oracle is
-recorded and lamina when a law compares, so the two cannot drift apart."""
+"""Functions that compute the results of a case.
+
+They record the oracles from Keras, and compute lamina's results in the laws.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,7 @@ def layer(k: Any, case: LayerCase) -> Observed:
 
 
 def config(k: Any, case: Any) -> Observed:
-    """How a file describes an object."""
+    """Return the config that a file has for an object."""
     text = json.dumps(k.saving.serialize_keras_object(case.make(k)))
     return {"file": np.array(text.encode())}
 

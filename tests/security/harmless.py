@@ -71,7 +71,7 @@ def _peak_memory() -> int:
 
 
 def _is_inside(folder: Path, event: tuple[str, ...]) -> bool:
-    """Whether an event only concerns files below a folder."""
+    """Return whether an event only concerns files below a folder."""
     kind, *places = event
     # A name without a folder belongs to one that has been opened.
     near = (p.startswith(str(folder)) or "/" not in p and p != ".." for p in places)
@@ -106,7 +106,7 @@ def harmless(*files: Path, folder: Path | None = None) -> Iterator[None]:
 
 @contextmanager
 def refused(reason: str, *files: Path, folder: Path | None = None) -> Iterator[None]:
-    """What the block does ends with an error of lamina's that says why, and no harm."""
+    """Require that the block raises a `LaminaError` with a text, without harm."""
     with (
         harmless(*files, folder=folder),
         pytest.raises(LaminaError, match=reason) as caught,

@@ -189,7 +189,7 @@ ROWS = [
 
 
 def unpacked(data: bytes, folder: Path, **options: Any) -> str:
-    """What `get_file` does with an archive that is in the cache already."""
+    """Call `get_file` for an archive that is in the cache."""
     cached = folder / "cache" / "datasets" / "pack_archive"
     cached.parent.mkdir(parents=True)
     cached.write_bytes(data)

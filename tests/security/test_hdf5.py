@@ -124,7 +124,7 @@ def shared_text(secret: str) -> bytes:
     data = bytearray(buffer.getvalue())
 
     def place_of(size: int) -> int:
-        """Where a reference to a text of that size stands."""
+        """Return the offset of a reference to a string of a size."""
         for at in range(len(data) - 16):
             found, heap = struct.unpack_from("<IQ", data, at)
             if found == size and data[heap : heap + 4] == b"GCOL":

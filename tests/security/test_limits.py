@@ -365,7 +365,7 @@ def test_a_variable_larger_than_memory_is_refused_in_words():
 
 
 def test_building_from_a_file_takes_no_memory_for_first_values(tmp_path):
-    """What is read replaces no random numbers: none were drawn."""
+    """Reading weights draws no random numbers."""
     model = lamina.Sequential([layers.Input((5000,)), layers.Dense(5000)])
     model.save(tmp_path / "large.keras")
     path = keras_file(tmp_path / "small.keras", model_config(model))

@@ -1,4 +1,4 @@
-"""What a file says of variables and calls, beside config and weights, does no harm.
+"""Records of variables and calls in a file can do no harm.
 
 A class of the user's is at hand each time: only for such ones is it read.
 """

@@ -1,4 +1,4 @@
-"""What one thread allows a file to use, a file in another thread cannot use."""
+"""Custom objects of one thread are not available to files loaded in another."""
 
 from __future__ import annotations
 

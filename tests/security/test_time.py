@@ -125,7 +125,7 @@ REFUSED = {
 
 
 def steps_a_byte(config: Config) -> float:
-    """How many functions Python calls while a text is read, by the text's length."""
+    """Return the number of Python calls per byte of a config."""
     text = json.dumps(config)
     steps = 0
 

@@ -1,5 +1,7 @@
-"""What a case is. `make` takes the namespace under test: `lamina`, or `keras`
-when an oracle is recorded, so one table serves both."""
+"""Cases of the tables.
+
+`make` takes the package to test: `lamina`, or `keras` to record an oracle.
+"""
 
 from __future__ import annotations
 

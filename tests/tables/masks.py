@@ -1,5 +1,4 @@
-"""How masks travel: what each layer does to its output, and to the mask after it,
-when the input comes from `Masking`."""
+"""Layers after `Masking`: their outputs and the masks that they pass on."""
 
 from __future__ import annotations
 

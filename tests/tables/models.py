@@ -104,7 +104,7 @@ def residual(k):
 
 
 def told_when_wired(k):
-    """Layers and a model that are called with a `training` of their own."""
+    """Layers and a model that pass another `training` to their layers."""
     inner = k.Sequential([k.Input((3,)), k.layers.BatchNormalization(momentum=0.6)])
     x = k.Input((3,))
     h = k.layers.BatchNormalization(momentum=0.8)(x * 2 + 1, training=True)

@@ -1,4 +1,4 @@
-"""How close to the oracle is the same: the only place where tolerances live."""
+"""Tolerances of all comparisons with oracles."""
 
 from __future__ import annotations
 

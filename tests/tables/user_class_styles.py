@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 
-def own(k):
+def registered(k):
     """Return a decorator that registers a class for files."""
     return k.saving.register_keras_serializable("own")
 
 
 def adversarial(k):
-    @own(k)
+    @registered(k)
     class Adversarial(k.Model):
         """Model with two optimizers, each for a part of the weights."""
 
@@ -57,7 +57,7 @@ def adversarial(k):
 
 
 def hooked(k):
-    @own(k)
+    @registered(k)
     class Hooked(k.layers.Layer):
         """Layer with custom assets, variable keys and build config."""
 
@@ -105,7 +105,7 @@ def hooked(k):
 def hooks(k):
     layer = hooked(k)
 
-    @own(k)
+    @registered(k)
     class WithNotes(k.Model):
         """Model with custom assets and a custom compile config."""
 

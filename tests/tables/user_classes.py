@@ -1,4 +1,4 @@
-"""Models with layers and models of a user's own, each made in another way.
+"""Models of user-defined classes, which create their variables in different ways.
 
 Every case is a function of `k`, lamina or Keras, since such classes run in both.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.tables.arrays import floats, ints
-from tests.tables.user_class_styles import adversarial, hooks, own
+from tests.tables.user_class_styles import adversarial, hooks, registered
 
 ROWS = floats(16, 4, seed=31)
 OTHERS = floats(16, 3, seed=32)
@@ -17,7 +17,7 @@ WORDS = ints(16, 3, below=7, seed=33)
 TARGETS = floats(16, 2, seed=34)
 
 
-class OwnCase(NamedTuple):
+class UserClassCase(NamedTuple):
     """A model, data to make its variables with, and who can restore it.
 
     Args:
@@ -36,7 +36,7 @@ class OwnCase(NamedTuple):
 
 
 def weighted(k):
-    @own(k)
+    @registered(k)
     class Weighted(k.layers.Layer):
         """Two inputs, each of which gives a weight its shape."""
 
@@ -56,7 +56,7 @@ def two_inputs(k):
 
 
 def keyword_tensor(k):
-    @own(k)
+    @registered(k)
     class Scaled(k.layers.Layer):
         """A weight whose shape comes from a tensor passed by its name."""
 
@@ -72,7 +72,7 @@ def keyword_tensor(k):
 
 
 def dictionary(k):
-    @own(k)
+    @registered(k)
     class OfParts(k.layers.Layer):
         """A dictionary of tensors, and sublayers that only a call builds."""
 
@@ -88,7 +88,7 @@ def dictionary(k):
 
 
 def nested_structure(k):
-    @own(k)
+    @registered(k)
     class OfPairs(k.Model):
         """Lists in a dictionary, in a model without `build`."""
 
@@ -104,7 +104,7 @@ def nested_structure(k):
 
 
 def lazy_sublayer(k):
-    @own(k)
+    @registered(k)
     class Lazy(k.layers.Layer):
         """Sublayers that the first call makes."""
 
@@ -121,7 +121,7 @@ def lazy_sublayer(k):
 
 
 def variable_in_call(k):
-    @own(k)
+    @registered(k)
     class InCall(k.layers.Layer):
         """Variables that the first call makes."""
 
@@ -139,7 +139,7 @@ def variable_in_call(k):
 
 
 def variable_in_init(k):
-    @own(k)
+    @registered(k)
     class InInit(k.layers.Layer):
         """Variables that the constructor makes."""
 
@@ -159,7 +159,7 @@ def variable_in_init(k):
 
 
 def other_types(k):
-    @own(k)
+    @registered(k)
     class Halves(k.layers.Layer):
         """Variables and sublayers of several types."""
 
@@ -181,7 +181,7 @@ def other_types(k):
 
 
 def nested(k):
-    @own(k)
+    @registered(k)
     class Inner(k.layers.Layer):
         def __init__(self, units, **kwargs):
             super().__init__(**kwargs)
@@ -194,7 +194,7 @@ def nested(k):
         def get_config(self):
             return {**super().get_config(), "units": self.units}
 
-    @own(k)
+    @registered(k)
     class Outer(k.layers.Layer):
         """Layers of the user's in layers of the user's."""
 
@@ -212,7 +212,7 @@ def nested(k):
 
 
 def subclassed(k):
-    @own(k)
+    @registered(k)
     class TwoTowers(k.Model):
         """A model without `build`, whose call takes two tensors."""
 
@@ -238,7 +238,7 @@ def subclassed(k):
 
 
 def containers(k):
-    @own(k)
+    @registered(k)
     class Branches(k.layers.Layer):
         """Lists, lists in lists and dictionaries of layers, and lists of weights."""
 
@@ -266,7 +266,7 @@ def containers(k):
 
 
 def counter(k):
-    @own(k)
+    @registered(k)
     class Counting(k.layers.Layer):
         """An integer that training counts up, and no gradient changes."""
 
@@ -286,7 +286,7 @@ def counter(k):
 
 
 def wrapped(k):
-    @own(k)
+    @registered(k)
     class Cell(k.layers.Layer):
         """A step over time, and a layer for rows."""
 
@@ -310,7 +310,7 @@ def wrapped(k):
         def get_config(self):
             return {**super().get_config(), "units": self.units}
 
-    @own(k)
+    @registered(k)
     class Twice(k.layers.Layer):
         """A wrapper of the user's."""
 
@@ -340,9 +340,9 @@ def wrapped(k):
 
 
 def whole_numbers(k):
-    @own(k)
+    @registered(k)
     class Tagger(k.Model):
-        """A model of whole numbers, which can't be called on others."""
+        """Model of integer inputs."""
 
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -355,7 +355,7 @@ def whole_numbers(k):
 
 
 def unnamed(k):
-    @own(k)
+    @registered(k)
     class Unnamed(k.layers.Layer):
         """Weights without names, the second of which is not trained."""
 
@@ -371,7 +371,7 @@ def unnamed(k):
 
 
 def grown(k):
-    @own(k)
+    @registered(k)
     class Memory(k.layers.Layer):
         """A weight that neither `build` nor `call` makes."""
 
@@ -388,7 +388,7 @@ def grown(k):
                 raise ValueError("Call `grow` first.")
             return k.ops.matmul(inputs, self.table)
 
-    @own(k)
+    @registered(k)
     class Remembering(k.Model):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -403,9 +403,9 @@ def grown(k):
 
 
 def teacher(k):
-    @own(k)
+    @registered(k)
     class Distilled(k.Model):
-        """A second model inside that no call meets, and weights of its own."""
+        """Model with weights and a second model that no call uses."""
 
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
@@ -420,26 +420,26 @@ def teacher(k):
     return Distilled()
 
 
-OWN = [
-    OwnCase("two_inputs", two_inputs, [ROWS, OTHERS]),
-    OwnCase("keyword_tensor", keyword_tensor, [ROWS, OTHERS]),
-    OwnCase("dictionary", dictionary, {"a": ROWS, "b": OTHERS}),
-    OwnCase("nested_structure", nested_structure,
+USER_CLASSES = [
+    UserClassCase("two_inputs", two_inputs, [ROWS, OTHERS]),
+    UserClassCase("keyword_tensor", keyword_tensor, [ROWS, OTHERS]),
+    UserClassCase("dictionary", dictionary, {"a": ROWS, "b": OTHERS}),
+    UserClassCase("nested_structure", nested_structure,
             {"pair": [ROWS, OTHERS], "scale": ROWS[:, :1]}),
-    OwnCase("lazy_sublayer", lazy_sublayer, ROWS, keras=False),
-    OwnCase("variable_in_call", variable_in_call, ROWS, keras=False),
-    OwnCase("variable_in_init", variable_in_init, ROWS),
-    OwnCase("other_types", other_types, ROWS),
-    OwnCase("nested", nested, ROWS),
-    OwnCase("subclassed", subclassed, [ROWS, OTHERS]),
-    OwnCase("containers", containers, ROWS),
-    OwnCase("counter", counter, ROWS),
-    OwnCase("wrapped", wrapped, ROWS),
-    OwnCase("whole_numbers", whole_numbers, WORDS),
-    OwnCase("unnamed", unnamed, ROWS),
-    OwnCase("grown", grown, ROWS, keras=False),
-    OwnCase("teacher", teacher, ROWS),
-    OwnCase("hooks", hooks, ROWS, compile={"optimizer": "adam", "share": 0.25}),
-    OwnCase("adversarial", adversarial, ROWS, keras=False,
+    UserClassCase("lazy_sublayer", lazy_sublayer, ROWS, keras=False),
+    UserClassCase("variable_in_call", variable_in_call, ROWS, keras=False),
+    UserClassCase("variable_in_init", variable_in_init, ROWS),
+    UserClassCase("other_types", other_types, ROWS),
+    UserClassCase("nested", nested, ROWS),
+    UserClassCase("subclassed", subclassed, [ROWS, OTHERS]),
+    UserClassCase("containers", containers, ROWS),
+    UserClassCase("counter", counter, ROWS),
+    UserClassCase("wrapped", wrapped, ROWS),
+    UserClassCase("whole_numbers", whole_numbers, WORDS),
+    UserClassCase("unnamed", unnamed, ROWS),
+    UserClassCase("grown", grown, ROWS, keras=False),
+    UserClassCase("teacher", teacher, ROWS),
+    UserClassCase("hooks", hooks, ROWS, compile={"optimizer": "adam", "share": 0.25}),
+    UserClassCase("adversarial", adversarial, ROWS, keras=False,
             compile={"maker_optimizer": "adam", "judge_optimizer": "rmsprop"}),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Legacy `.h5` files of Keras 1, with what the models predict and learn.
+"""Write `.h5` files with Keras 1, and record predictions and training.
 
     KERAS_BACKEND=theano python -m tools.golden.keras1 FOLDER
 
@@ -151,7 +151,7 @@ OPTIMIZERS = {
 
 
 def draw(model, rng=None):
-    """Weights that are no one's default, positive ones where a variance may be."""
+    """Set weights to random values, positive ones where a variance may be."""
     rng = rng or np.random.RandomState(8)
     for layer in model.layers:
         if hasattr(layer, "layers"):

@@ -54,7 +54,7 @@ def pictures():
         layers.Conv2D(3, 3, padding="same", strides=2, name="b"),
         layers.Conv2D(2, 2, dilation_rate=2, name="c"),
     ]
-    if not THEANO:  # has convolutions of its own idea of strides
+    if not THEANO:  # whose convolutions use other strides
         middle = [
             layers.SeparableConv2D(3, 3, depth_multiplier=2, name="b"),
             layers.DepthwiseConv2D(2, depth_multiplier=1, name="c"),
@@ -183,7 +183,7 @@ def nested():
 
 
 def draw(model, rng=None):
-    """Weights that are no one's default, positive ones where a variance may be."""
+    """Set weights to random values, positive ones where a variance may be."""
     rng = rng or np.random.RandomState(8)
     for layer in model.layers:
         if hasattr(layer, "layers"):

@@ -1,11 +1,11 @@
-"""Model files of a Keras 3 release, with what the models predict and learn.
+"""Write model files with a Keras 3 release, and record predictions and training.
 
     KERAS_BACKEND=jax python -m tools.golden.keras3 tests/golden/keras-3.8
 
-Run by the release in question, from the repository's root; on TensorFlow it writes the
-layers that need that, and no others, and into a folder whose name ends in `-own` the
-models of users' classes. The models are those of the
-tables, so that the tests make the user's own classes from the same place.
+Run it with that release, in the repository's root. On TensorFlow, it writes only the
+layers that need TensorFlow; into a folder whose name ends in `-own`, it writes models of
+user-defined classes. The models are those of the tables, where the tests find the same
+classes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from tests.tables.arrays import floats
 from tests.tables.graphs import GRAPHS
 from tests.tables.models import MODELS
-from tests.tables.user_classes import OWN, TARGETS
+from tests.tables.user_classes import TARGETS, USER_CLASSES
 
 STRUCTURES = {
     "models_in_models", "frozen_inside", "arithmetic", "reductions", "recurrent",
@@ -71,7 +71,7 @@ def trained(folder, kept):
             model.compile(**case.compile(keras))
             model.fit(case.x, case.y, epochs=1, **options, **case.fit)
             model.save(folder / f"trained_{case.name}.keras")
-            # Averages leave a model that Keras can't go on with: its copy can.
+            # Keras cannot train on after EMA weights are applied; a loaded copy can.
             model = keras.saving.load_model(folder / f"trained_{case.name}.keras")
             predicted = model.predict(case.x, batch_size=8, verbose=0)
             history = model.fit(case.x, case.y, epochs=2, **options, **case.fit)
@@ -82,10 +82,10 @@ def trained(folder, kept):
                 kept[f"trained_{case.name}/after.{i}"] = np.asarray(leaf)
 
 
-def own(folder, kept):
-    """Models of users' classes, some steps trained, and what they learn from there."""
+def user_classes(folder, kept):
+    """Save trained models of user-defined classes; record predictions and more training."""
     options = {"batch_size": 8, "shuffle": False, "verbose": 0}
-    for case in OWN:
+    for case in USER_CLASSES:
         if case.keras:
             model = case.make(keras)
             model.compile(**case.compile)
@@ -103,7 +103,7 @@ NUMBERS = np.array([[12, 1138, 42], [42, 1000, 36], [12, 12, 7]])
 
 
 def lookups(folder, kept):
-    """Layers that learn from data; their words are in members of their own."""
+    """Layers that are adapted to data; files store their vocabularies separately."""
     layers = keras.layers
     found = {
         "words": (layers.StringLookup(mask_token=""), WORDS),
@@ -133,13 +133,13 @@ def main(folder):
     kept = {}
     on_tensorflow = keras.backend.backend() == "tensorflow"
     if folder.name.endswith("-own"):
-        writers = (own,)
+        writers = (user_classes,)
     else:
         writers = (lookups,) if on_tensorflow else (structures, trained)
     for write in writers:
         write(folder, kept)
     if (
-        own not in writers
+        user_classes not in writers
         and keras.__version__.startswith("3.15")
         and not on_tensorflow
     ):

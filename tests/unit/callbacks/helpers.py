@@ -20,7 +20,7 @@ def small_model(**compiled):
 
 
 class Pretender:
-    """What a callback sees of a model, with the epoch as its only weight."""
+    """Minimal model for callbacks, whose only weight is the epoch."""
 
     def __init__(self):
         self.stop_training = False

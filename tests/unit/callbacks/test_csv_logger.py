@@ -1,4 +1,4 @@
-"""What `CSVLogger` writes."""
+"""Files of `CSVLogger`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What monitoring callbacks make of a metric's name."""
+"""Monitored metrics: names, directions and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callbacks declare in `needs`, and how training runs for them."""
+"""The attribute `needs` of callbacks, and the training loops that it selects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callbacks see of a loss that is not finite; `TerminateOnNaN`."""
+"""Callbacks and a loss that is not finite; `TerminateOnNaN`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which methods are called, in what order, with which logs: as in Keras 3.15.1."""
+"""Order and logs of callback calls, compared with Keras 3.15.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `ProgbarLogger` writes: plain lines, a bar in a terminal, one in a notebook."""
+"""Output of `ProgbarLogger`: plain lines, a terminal bar, a notebook bar."""
 
 from __future__ import annotations
 

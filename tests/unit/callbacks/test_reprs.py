@@ -1,4 +1,4 @@
-"""How callbacks and histories are printed."""
+"""Representations of callbacks and histories."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def trained(*callbacks, use_ema=True, epochs=3):
 
 
 def averages(weights):
-    """What the optimizer keeps; it starts with the weights of the first step."""
+    """Return the averages that start with the weights of the first step."""
     average = weights[0]
     for value in weights:
         average = 0.5 * average + 0.5 * value
@@ -50,16 +50,16 @@ def averages(weights):
 
 
 _, PLAIN = trained()
-OWN = PLAIN["test"]
+USER_CLASSES = PLAIN["test"]
 
 
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
 def test_model_has_the_averages_in_evaluation(swap_on_epoch):
     model, seen = trained(SwapEMAWeights(swap_on_epoch))
-    expected = list(averages(OWN))
+    expected = list(averages(USER_CLASSES))
     np.testing.assert_allclose(seen["test"], expected, rtol=1e-5)
-    np.testing.assert_allclose(seen["epoch begins"][1:], OWN[:-1], rtol=1e-5)
-    at_end = expected if swap_on_epoch else OWN
+    np.testing.assert_allclose(seen["epoch begins"][1:], USER_CLASSES[:-1], rtol=1e-5)
+    at_end = expected if swap_on_epoch else USER_CLASSES
     np.testing.assert_allclose(seen["epoch ends"], at_end, rtol=1e-5)
     np.testing.assert_allclose(model.get_weights()[0].ravel(), expected[-1], rtol=1e-5)
 

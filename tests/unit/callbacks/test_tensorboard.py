@@ -1,4 +1,4 @@
-"""What `TensorBoard` writes, read back from its files."""
+"""Event files of `TensorBoard`, read back."""
 
 from __future__ import annotations
 

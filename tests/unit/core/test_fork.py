@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def in_child(function: Callable[[], Any]) -> str:
-    """What a function does in a forked process: its result, its error, or nothing."""
+    """Call a function in a forked process; return its result or its error."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

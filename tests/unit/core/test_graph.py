@@ -1,4 +1,4 @@
-"""What symbolic tensors carry, and what is said when a graph can't be wired."""
+"""Symbolic tensors, and errors in graphs."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ FAR = 4.5
 
 
 def chi_square(cells: np.ndarray, expected: np.ndarray) -> float:
-    """How far counts are from what is expected."""
+    """Return the chi-squared statistic per degree of freedom, minus one."""
     counts = np.bincount(cells, minlength=len(expected))
     freedom = len(expected) - 1
     return ((counts - expected) ** 2 / expected).sum().item() / freedom - 1

@@ -37,7 +37,7 @@ class Batches(lamina.utils.PyDataset):
 
 
 class Tensor:
-    """What a torch tensor has that matters here."""
+    """Minimal torch tensor."""
 
     dtype = "torch.float32"
 
@@ -58,7 +58,7 @@ class Tensor:
 
 
 class Loader:
-    """What a torch DataLoader has that matters here: lists of tensors."""
+    """Minimal torch DataLoader, which yields lists of tensors."""
 
     def __len__(self) -> int:
         return 5

@@ -1,4 +1,4 @@
-"""Where the epochs of a stream begin and end."""
+"""Epoch boundaries of streams."""
 
 from __future__ import annotations
 

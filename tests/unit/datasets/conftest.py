@@ -30,7 +30,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 class Web:
-    """What the tests see of the server: a folder, its address, the requests so far."""
+    """Local server: its folder, its address, and the requests so far."""
 
     def __init__(self, folder: Path, server: ThreadingHTTPServer) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""What configs hold beyond the round trip that every layer makes."""
+"""Contents of configs, beyond the round trip of each layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which forms layers take on a CPU."""
+"""Kernels that layers use on a CPU."""
 
 from __future__ import annotations
 

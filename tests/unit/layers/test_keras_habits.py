@@ -1,4 +1,4 @@
-"""What code written for Keras does with layers."""
+"""Uses of layers that are common in code written for Keras."""
 
 from __future__ import annotations
 

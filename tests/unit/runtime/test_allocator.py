@@ -1,4 +1,4 @@
-"""What becomes of freed memory."""
+"""Freed memory is returned to the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file records of variables is what the model that is made of it must have."""
+"""The variables of a restored model must match those that the file records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file has for a model, and what it has not."""
+"""Weights that a file has or lacks for a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `summary` prints, and the table shown in notebooks."""
+"""Output of `summary` in terminals and notebooks."""
 
 from __future__ import annotations
 

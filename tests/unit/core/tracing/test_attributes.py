@@ -1,4 +1,4 @@
-"""What a call stores in attributes: the values of an eager call, never tracers."""
+"""Attributes that a call assigns have the values of an eager call, never tracers."""
 
 from __future__ import annotations
 

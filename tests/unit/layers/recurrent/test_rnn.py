@@ -1,4 +1,4 @@
-"""What the table of layers does not show of recurrent layers."""
+"""Behavior of recurrent layers beyond the table of layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the table of layers does not show of Bidirectional and TimeDistributed."""
+"""Behavior of Bidirectional and TimeDistributed beyond the table of layers."""
 
 from __future__ import annotations
 
