@@ -37,7 +37,7 @@ MULTI_HEAD = [
     multi_head(),
     multi_head("_itself", value=QUERY),
     multi_head("_key", key=KEY),
-    # Keras's fused attention on JAX cannot have another value width; with scores it can.
+    # Keras's fused attention on JAX cannot have another value width.
     multi_head(
         "_widths", {"value_dim": 2, "output_shape": 5}, return_attention_scores=True
     ),

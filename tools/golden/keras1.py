@@ -2,7 +2,7 @@
 
     KERAS_BACKEND=theano python -m tools.golden.keras1 FOLDER
 
-Run by Keras 1.2.2, on a Python of its time; so this file is plain code.
+Run it with Keras 1.2.2, which needs an old Python: use no newer syntax here.
 """
 
 import os

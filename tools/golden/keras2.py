@@ -1,9 +1,9 @@
-"""Legacy `.h5` files of Keras 2 or tf.keras, with what the models predict and learn.
+"""Write `.h5` files with Keras 2 or tf.keras; record predictions and training.
 
     KERAS_BACKEND=theano python -m tools.golden.keras2 keras FOLDER
     python -m tools.golden.keras2 tensorflow.keras FOLDER
 
-Run by the release in question, on a Python of its time; so this file is plain code.
+Run it with that release, which needs an old Python: use no newer syntax here.
 """
 
 import importlib

@@ -3,9 +3,8 @@
     KERAS_BACKEND=jax python -m tools.golden.keras3 tests/golden/keras-3.8
 
 Run it with that release, in the repository's root. On TensorFlow, it writes only the
-layers that need TensorFlow; into a folder whose name ends in `-own`, it writes models of
-user-defined classes. The models are those of the tables, where the tests find the same
-classes.
+layers that need TensorFlow; into a folder whose name ends in `-own`, it writes models
+of user-defined classes. The tests create the same models from the same tables.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ def trained(folder, kept):
 
 
 def user_classes(folder, kept):
-    """Save trained models of user-defined classes; record predictions and more training."""
+    """Save trained models of user-defined classes; record predictions."""
     options = {"batch_size": 8, "shuffle": False, "verbose": 0}
     for case in USER_CLASSES:
         if case.keras:
