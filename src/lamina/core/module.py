@@ -63,10 +63,18 @@ class Hyperparameter:
 
     In a program its value is a traced scalar, elsewhere a Python float, so changing it
     does not recompile. `hyperparameter_names(cls)` lists them.
+
+    Args:
+        check: the constraint on the constructor's argument of the same name.
     """
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __init__(self, check: Check | None = None) -> None:
+        self.check = check
+
+    def __set_name__(self, owner: type[Module], name: str) -> None:
         self.name = name
+        if self.check is not None:
+            owner.arguments = {**owner.arguments, name: self.check}
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is None:

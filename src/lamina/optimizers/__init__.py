@@ -12,14 +12,11 @@ from lamina.optimizers.base import Optimizer, optimizer_registry
 from lamina.optimizers.loss_scale import LossScaleOptimizer
 from lamina.optimizers.optax import OptaxOptimizer, is_transformation
 from lamina.optimizers.rules.adafactor import Adafactor
-from lamina.optimizers.rules.adagrad import Adadelta, Adagrad
-from lamina.optimizers.rules.adam import Adam, Adamax, AdamW, Nadam
+from lamina.optimizers.rules.adagrad import Adadelta, Adagrad, RMSprop
+from lamina.optimizers.rules.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from lamina.optimizers.rules.ftrl import Ftrl
-from lamina.optimizers.rules.lamb import Lamb
-from lamina.optimizers.rules.lion import Lion
 from lamina.optimizers.rules.muon import Muon
-from lamina.optimizers.rules.rmsprop import RMSprop
-from lamina.optimizers.rules.sgd import SGD
+from lamina.optimizers.rules.sgd import SGD, Lion
 
 __all__ = [
     "SGD",
@@ -70,7 +67,7 @@ optimizer_registry.aliases.update({cls.__name__.lower(): cls for cls in _CLASSES
 
 
 @filter_traceback
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """Return the optimizer that an identifier names or describes.
 
     Args:

@@ -11,15 +11,13 @@ import numpy as np
 from lamina.core.check import (
     Check,
     at_least,
-    between,
     boolean,
     is_int,
     is_number,
     optional,
     positive_int,
-    positive_number,
 )
-from lamina.core.module import Hyperparameter, unknown_keyword_error
+from lamina.core.module import Hyperparameter, Module, unknown_keyword_error
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, StateError
 from lamina.typing import ArrayLike
@@ -48,12 +46,12 @@ class SharedArguments(CommonArguments, total=False):
     weight_decay: float | None
 
 
-def _is_learning_rate(value: Any) -> bool:
+def _is_learning_rate(value: object) -> bool:
     if callable(value):
         return True
     if isinstance(value, (Variable, jax.Array, np.ndarray)):
         return value.shape == ()
-    return is_number(value) and value >= 0
+    return at_least(0).accepts(value)
 
 
 CHECKS = {
@@ -62,14 +60,8 @@ CHECKS = {
         _is_learning_rate,
         ("0.1", -0.1, None, float("nan")),
     ),
-    "weight_decay": optional(at_least(0)),
-    "clipnorm": optional(positive_number),
-    "clipvalue": optional(positive_number),
-    "global_clipnorm": optional(positive_number),
     "use_ema": boolean,
-    "ema_momentum": between(0, 1),
     "ema_overwrite_frequency": optional(positive_int),
-    "loss_scale_factor": optional(positive_number),
     "gradient_accumulation_steps": optional(
         Check("an integer of at least 2", lambda v: is_int(v) and v > 1, (1, 2.5))
     ),
@@ -82,6 +74,11 @@ _OLD_NAMES = {
 }
 
 
+not_positive = Check(
+    "a number of at most 0", lambda v: is_number(v) and v <= 0, (0.5, "a")
+)
+
+
 def unknown_arguments_error(cls: type, names: Iterable[str]) -> ArgumentTypeError:
     """Return the error for keywords that an optimizer does not accept."""
     error = unknown_keyword_error(cls, names)
@@ -92,8 +89,8 @@ def unknown_arguments_error(cls: type, names: Iterable[str]) -> ArgumentTypeErro
 def check_combinations(optimizer: Any) -> None:
     """Raise if one argument makes another ineffective."""
     owner = type(optimizer).__name__
-    clips = [(n, getattr(optimizer, n)) for n in CHECKS if "clip" in n]
-    given = [f"{name}={value}" for name, value in clips if value is not None]
+    names = "clipnorm", "clipvalue", "global_clipnorm"
+    given = [f"{n}={v}" for n in names if (v := getattr(optimizer, n)) is not None]
     if len(given) > 1:
         raise ArgumentError(
             f"{owner}: only one of `clipnorm`, `clipvalue` and `global_clipnorm` may "
@@ -109,7 +106,7 @@ def check_combinations(optimizer: Any) -> None:
 class SlotHyperparameter(Hyperparameter):
     """A hyperparameter whose slot exists only if it is nonzero at build time."""
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Module, value: Any) -> None:
         before = instance.__dict__.get(self.name)
         if getattr(instance, "built", False) and (before == 0) != (value == 0):
             raise StateError(
@@ -128,11 +125,13 @@ class ComplementHyperparameter(Hyperparameter):
 
     Args:
         other: the attribute, a `Hyperparameter`, that stores 1 minus the value.
+        check: the constraint on the constructor's argument of the same name.
     """
 
-    def __init__(self, other: str) -> None:
+    def __init__(self, other: str, check: Check) -> None:
+        super().__init__(check)
         self.other = other
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: Module, value: Any) -> None:
         super().__set__(instance, value)
         setattr(instance, self.other, 1 - value)

@@ -6,23 +6,24 @@ implements clipping, weight decay, averaging, accumulation and files.
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from lamina import config
 from lamina.core import stateless
-from lamina.core.check import Check, check_arguments
-from lamina.core.module import Hyperparameter, described_names, snake_case, unique_name
-from lamina.core.registry import Registry, serialize
-from lamina.core.scope import no_state
+from lamina.core.check import (
+    Check,
+    at_least,
+    between,
+    optional,
+    positive_number,
+)
+from lamina.core.module import Hyperparameter
+from lamina.core.registry import Registry
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentTypeError, StateError
+from lamina.errors import StateError
 from lamina.optimizers.arguments import (
     CHECKS,
     LearningRate,
@@ -36,20 +37,13 @@ from lamina.optimizers.gradients import (
     upcast,
     update_if,
 )
-from lamina.optimizers.schedules import LearningRateSchedule
-from lamina.optimizers.variables import VariableMaker
+from lamina.optimizers.state import OptimizerState, Slots
+from lamina.typing import ArrayLike
 
 optimizer_registry = Registry("optimizer", "keras.optimizers")
 
-Slots = dict[str, Any]
 
-
-def zeros(variable: Variable) -> np.ndarray:
-    """Return zeros for a slot, created by NumPy so that nothing is compiled."""
-    return np.zeros(variable.shape, variable.dtype)
-
-
-class Optimizer(VariableMaker):
+class Optimizer(OptimizerState):
     """Base class of optimizers: override `slots` and `update`.
 
     Rules written for Keras work too: they create variables in `build` with
@@ -87,13 +81,12 @@ class Optimizer(VariableMaker):
     """
 
     arguments: ClassVar[dict[str, Check]] = CHECKS
-    weight_decay, clipnorm = Hyperparameter(), Hyperparameter()
-    clipvalue, global_clipnorm = Hyperparameter(), Hyperparameter()
-    ema_momentum, loss_scale_factor = Hyperparameter(), Hyperparameter()
-
-    # Keras's files store slots variable by variable, except the slots named here,
-    # which follow at the end for all variables.
-    slots_apart: ClassVar[tuple[str, ...]] = ()
+    weight_decay = Hyperparameter(optional(at_least(0)))
+    clipnorm = Hyperparameter(optional(positive_number))
+    clipvalue = Hyperparameter(optional(positive_number))
+    global_clipnorm = Hyperparameter(optional(positive_number))
+    ema_momentum = Hyperparameter(between(0, 1))
+    loss_scale_factor = Hyperparameter(optional(positive_number))
 
     def __init__(
         self,
@@ -112,8 +105,7 @@ class Optimizer(VariableMaker):
     ) -> None:
         if kwargs:
             raise unknown_arguments_error(type(self), kwargs)
-        self.name = name or unique_name(snake_case(type(self).__name__))
-        self.built = False
+        super().__init__(learning_rate, name)
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue = clipnorm, clipvalue
         self.global_clipnorm = global_clipnorm
@@ -122,24 +114,8 @@ class Optimizer(VariableMaker):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         check_combinations(self)
-        # Modules track the variables in attribute values, in order of assignment,
-        # which is the order of Keras's files. The model's variables are only keys.
-        self._positions: dict[Variable, int] = {}
-        self._undecayed: set[Variable] = set()
-        self._undecayed_names: tuple[str, ...] = ()
-        self._iterations = self._make_variable(np.int32(0), "iteration")
-        self._learning_rate = self._make_learning_rate(learning_rate)
-        self._averages: list[Variable] = []
-        self._accumulators: list[Variable] = []
-        self._slots: dict[tuple[str, int], Variable] = {}
-        self._slot_names: tuple[str, ...] = ()
-        self._added_variables = []
 
     # The rule
-
-    def slots(self, variable: Variable) -> Slots:
-        """Return the initial slots of a variable, by name."""
-        return {}
 
     def prepare(self, step: jax.Array, learning_rate: jax.Array) -> Any:
         """Return the `learning_rate` passed to `update`, once for all variables.
@@ -157,6 +133,7 @@ class Optimizer(VariableMaker):
         slots: Slots,
         step: jax.Array,
         learning_rate: Any,
+        /,
     ) -> tuple[jax.Array, Slots]:
         """Return a variable's new value and slots: a pure function.
 
@@ -172,122 +149,6 @@ class Optimizer(VariableMaker):
     def decay_of(self, variable: Variable) -> Any:
         """Return the weight decay of a variable, or `None`."""
         return None if variable in self._undecayed else self.weight_decay
-
-    # State
-
-    def build(self, variables: Iterable[Variable]) -> None:
-        """Create the state for these variables, in this order.
-
-        Raises:
-            StateError: the optimizer was built for other variables.
-        """
-        variables = list(variables)
-        if self.built:
-            self._require_known(variables)
-            return
-        self._positions = {variable: i for i, variable in enumerate(variables)}
-        self._undecayed |= {v for v in variables if self._has_undecayed_name(v)}
-        if self.use_ema:
-            self._averages = [
-                self._make_variable_for(v, zeros(v), "average") for v in variables
-            ]
-        if self.gradient_accumulation_steps is not None:
-            name = "gradient_accumulator"
-            self._accumulators = [
-                self._make_variable_for(v, zeros(v), name) for v in variables
-            ]
-        with no_state():  # `slots` reads hyperparameters, which a step may trace
-            self._slots = self._make_slots()
-        self._slot_names = tuple(dict.fromkeys(name for name, _ in self._slots))
-        self.built = True
-
-    def _make_slots(self) -> dict[tuple[str, int], Variable]:
-        initial = [(v, i, self.slots(v)) for v, i in self._positions.items()]
-        names = {name for _, _, slots in initial for name in slots}
-        groups = [names.difference(self.slots_apart), *({n} for n in self.slots_apart)]
-        return {
-            (name, i): self._make_variable_for(variable, value, name)
-            for group in groups
-            for variable, i, slots in initial
-            for name, value in slots.items()
-            if name in group
-        }
-
-    @property
-    def changed_variables(self) -> list[Variable]:
-        """Variables that the optimizer was built for, in order."""
-        return list(self._positions)
-
-    def _require_known(self, variables: Iterable[Variable]) -> None:
-        unknown = [v.path for v in variables if v not in self._positions]
-        if unknown:
-            raise StateError(
-                f"{type(self).__name__} {self.name!r} was built for other variables, "
-                f"without {', '.join(unknown)}. Create a new optimizer for them."
-            )
-
-    @property
-    def iterations(self) -> Any:
-        """Number of updates made."""
-        if self.gradient_accumulation_steps is None:
-            return self._iterations
-        return self._iterations.value // self.gradient_accumulation_steps
-
-    @property
-    def learning_rate(self) -> Any:
-        """Learning rate: a `Variable`, or the value of a schedule at this step.
-
-        Assign a number, a schedule or a function to change it.
-        """
-        rate = self._learning_rate
-        if isinstance(rate, Variable):
-            return rate
-        if isinstance(rate, LearningRateSchedule) or inspect.signature(rate).parameters:
-            return rate(self._iterations.value)
-        return rate()
-
-    @learning_rate.setter
-    def learning_rate(self, value: LearningRate) -> None:
-        check = {"learning_rate": CHECKS["learning_rate"]}
-        check_arguments(type(self).__name__, check, {"learning_rate": value})
-        if callable(value):
-            self._learning_rate = value
-        elif isinstance(self._learning_rate, Variable):
-            self._learning_rate.assign(value)
-        else:
-            raise ArgumentTypeError(
-                f"{type(self).__name__}: the learning rate follows "
-                f"{self._learning_rate!r}, so it cannot be set to {value!r}. Create "
-                "the optimizer with a number as `learning_rate`, or assign a schedule."
-            )
-
-    def _make_learning_rate(self, value: LearningRate) -> Any:
-        if callable(value):
-            return value
-        dtype = "float64" if config.floatx() == "float64" else "float32"
-        return self._make_variable(np.asarray(value, dtype), "learning_rate")
-
-    def exclude_from_weight_decay(
-        self,
-        var_list: Iterable[Variable] | None = None,
-        var_names: Iterable[str] | None = None,
-    ) -> None:
-        """Exclude variables from weight decay; call it before `build`.
-
-        Args:
-            var_list: the variables.
-            var_names: regular expressions searched in the names, such as "bias".
-        """
-        if self.built:
-            raise StateError(
-                f"{type(self).__name__} is built already: call "
-                "`exclude_from_weight_decay` before the optimizer is used."
-            )
-        self._undecayed = set(var_list or ())
-        self._undecayed_names = tuple(var_names or ())
-
-    def _has_undecayed_name(self, variable: Variable) -> bool:
-        return any(re.search(name, variable.name) for name in self._undecayed_names)
 
     # One step
 
@@ -309,7 +170,9 @@ class Optimizer(VariableMaker):
         if len(grads) == 0:
             return
         targets = self._resolve_variables(trainable_variables)
-        gradients, variables = match_gradients(type(self).__name__, grads, targets)
+        self._step(*match_gradients(type(self).__name__, grads, targets))
+
+    def _step(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
         if self.loss_scale_factor is not None:
             gradients = [gradient / self.loss_scale_factor for gradient in gradients]
         if self.gradient_accumulation_steps is None:
@@ -346,23 +209,27 @@ class Optimizer(VariableMaker):
             if decay is not None:
                 value = upcast(variable.value)
                 variable.assign(value - value * decay * learning_rate)
-        self._apply_rule(
-            self._clip_gradients(gradients), variables, jnp.asarray(learning_rate)
-        )
+        gradients = self._clip_gradients(gradients)
+        self._apply_rule(gradients, variables, jnp.asarray(learning_rate))
 
-    def _apply_rule(self, gradients: Any, variables: Any, learning_rate: Any) -> None:
-        if type(self).update_step is not Optimizer.update_step:
-            update, rate = self.update_step, learning_rate
-        else:
-            update = self._update_variable
-            rate = self.prepare(self._step_number(), learning_rate)
+    def _apply_rule(
+        self, gradients: list[jax.Array], variables: list[Variable], rate: jax.Array
+    ) -> None:
+        update = self.update_step
+        if type(self).update_step is Optimizer.update_step:
+            update, rate = self._update_variable, self._prepared(rate)
         for gradient, variable in zip(gradients, variables, strict=True):
             update(gradient, variable, rate)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(
+        self, gradient: jax.Array, variable: Variable, learning_rate: ArrayLike
+    ) -> None:
         """Update one variable and its slots, with `update`."""
-        rate = self.prepare(self._step_number(), jnp.asarray(learning_rate))
+        rate = self._prepared(jnp.asarray(learning_rate))
         self._update_variable(gradient, variable, rate)
+
+    def _prepared(self, learning_rate: jax.Array) -> Any:
+        return self.prepare(self._step_number(), learning_rate)
 
     def _update_variable(
         self, gradient: jax.Array, variable: Variable, rate: Any
@@ -470,28 +337,3 @@ class Optimizer(VariableMaker):
         self._require_known(var_list)
         for variable in var_list:
             variable.assign(self._averages[self._positions[variable]])
-
-    # Configs
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Create an optimizer from the arguments that `get_config` returned."""
-        if isinstance(config, dict) and not config.get("use_ema"):
-            # Older files hold a value here that has no effect.
-            unused = "ema_overwrite_frequency"
-            config = {k: v for k, v in config.items() if k != unused}
-        return super().from_config(config)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments with their current values."""
-        known = described_names(type(self))
-        values = {
-            name: serialize(getattr(self, name))
-            for name in known
-            if name != "learning_rate" and hasattr(self, name)
-        }
-        if "learning_rate" in known:
-            rate = self._learning_rate
-            numeric = isinstance(rate, Variable)
-            values["learning_rate"] = float(rate) if numeric else serialize(rate)
-        return {**super().get_config(), **values}

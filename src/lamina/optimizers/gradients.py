@@ -15,6 +15,7 @@ from lamina.core import stateless
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.runtime.row_layout import as_rows
+from lamina.typing import ArrayLike
 
 Update = Callable[..., tuple[jax.Array, dict[str, Any]]]
 
@@ -29,7 +30,7 @@ def elementwise(update: Update) -> Update:
 
     @wraps(update)
     def flattened_update(
-        self: Any,
+        self: object,
         gradient: jax.Array,
         value: jax.Array,
         slots: dict[str, Any],
@@ -87,13 +88,13 @@ def _global_norm(arrays: Sequence[jax.Array]) -> jax.Array:
     return jnp.sqrt(jnp.sum(jnp.stack([jnp.sum(jnp.square(a)) for a in arrays])))
 
 
-def clip_by_norm(gradient: jax.Array, max_norm: Any) -> jax.Array:
+def clip_by_norm(gradient: jax.Array, max_norm: ArrayLike) -> jax.Array:
     """Scale a gradient down to `max_norm` if its norm is larger."""
     return gradient * max_norm / jnp.maximum(_global_norm([gradient]), max_norm)
 
 
 def clip_by_global_norm(
-    gradients: Sequence[jax.Array], max_norm: Any
+    gradients: Sequence[jax.Array], max_norm: ArrayLike
 ) -> list[jax.Array]:
     """Scale gradients down to a global norm of `max_norm` if theirs is larger."""
     norm = _global_norm(gradients)

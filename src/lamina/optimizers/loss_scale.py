@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import jax
@@ -15,7 +15,7 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.optimizers.arguments import LearningRate, unknown_arguments_error
 from lamina.optimizers.base import Optimizer
-from lamina.optimizers.gradients import match_gradients, update_if
+from lamina.optimizers.gradients import update_if
 
 _is_optimizer = Check("an optimizer", lambda v: isinstance(v, Optimizer), (3, "adam"))
 
@@ -112,25 +112,12 @@ class LossScaleOptimizer(Optimizer):
     def learning_rate(self, value: LearningRate) -> None:
         self.inner_optimizer.learning_rate = value
 
-    def apply(
-        self,
-        grads: Sequence[Any],
-        trainable_variables: Sequence[Variable] | None = None,
-    ) -> None:
-        """Update variables from gradients of the scaled loss, unless one overflowed.
-
-        Args:
-            grads: one gradient for each variable; a variable with `None` is skipped.
-            trainable_variables: the variables; `None` for those passed to `build`.
-        """
-        if len(grads) == 0:
-            return
-        targets = self._resolve_variables(trainable_variables)
-        gradients, variables = match_gradients(type(self).__name__, grads, targets)
+    def _step(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
+        """Update variables from gradients of the scaled loss, unless one overflowed."""
         is_finite = jnp.stack([jnp.all(jnp.isfinite(g)) for g in gradients]).all()
         scale, count = self.dynamic_scale.value, self.step_counter.value
 
-        def step() -> None:
+        def update() -> None:
             self.inner_optimizer.apply([g / scale for g in gradients], variables)
             is_due = count + 1 == self.dynamic_growth_steps
             self.step_counter.assign(jnp.where(is_due, 0, count + 1))
@@ -140,7 +127,7 @@ class LossScaleOptimizer(Optimizer):
             self.step_counter.assign(0)
             self.dynamic_scale.assign(scale * 0.5)
 
-        update_if(is_finite, step, skip, [*self._positions, *self.variables])
+        update_if(is_finite, update, skip, [*self._positions, *self.variables])
 
     def scale_loss(self, loss: jax.Array) -> jax.Array:
         """Return the loss multiplied by the scale."""

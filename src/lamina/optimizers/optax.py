@@ -14,22 +14,23 @@ from lamina.errors import ArgumentError
 from lamina.optimizers.arguments import LearningRate, SharedArguments
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import upcast
+from lamina.typing import ArrayLike
 
 
-def is_transformation(value: Any) -> bool:
+def is_transformation(value: object) -> bool:
     """Return whether a value has the two functions of an Optax transformation."""
     return callable(getattr(value, "init", None)) and callable(
         getattr(value, "update", None)
     )
 
 
-def _key_impl(leaf: Any) -> Any:
+def _key_impl(leaf: ArrayLike) -> Any:
     """Return the implementation of a random key, or `None` for other arrays."""
     is_key = jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key)
     return jax.random.key_impl(leaf) if is_key else None
 
 
-def _raw_data(leaf: Any) -> jax.Array:
+def _raw_data(leaf: ArrayLike) -> jax.Array:
     return jnp.asarray(leaf) if _key_impl(leaf) is None else jax.random.key_data(leaf)
 
 
@@ -93,10 +94,7 @@ class OptaxOptimizer(Optimizer):
         return dict(zip(self._paths, values, strict=True))
 
     def _apply_rule(
-        self,
-        gradients: list[jax.Array],
-        variables: list[Variable],
-        learning_rate: jax.Array,
+        self, gradients: list[jax.Array], variables: list[Variable], rate: jax.Array
     ) -> None:
         given = dict(zip(variables, gradients, strict=True))
         values = {v: v.value for v in self._positions}
@@ -108,7 +106,7 @@ class OptaxOptimizer(Optimizer):
         )
         for variable, path in zip(values, self._paths, strict=True):
             if variable in given:
-                move = learning_rate * upcast(updates[path])
+                move = rate * upcast(updates[path])
                 variable.assign(upcast(values[variable]) + move)
         for stored, leaf in zip(self._state, jax.tree.leaves(state), strict=True):
             stored.assign(_raw_data(leaf))

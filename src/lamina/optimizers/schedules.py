@@ -1,8 +1,4 @@
-"""Learning rate schedules.
-
-A schedule is called with the number of processed batches, inside the compiled
-program, and computes in float32 for every dtype of the weights.
-"""
+"""Learning rate schedules: float32 functions of the number of processed batches."""
 
 from __future__ import annotations
 
@@ -25,6 +21,7 @@ from lamina.core.check import (
 )
 from lamina.core.module import Hyperparameter, Module
 from lamina.errors import ArgumentError, StateError
+from lamina.typing import ArrayLike
 
 __all__ = [
     "CosineDecay",
@@ -63,7 +60,7 @@ class LearningRateSchedule(Module):
         0.05000000074505806
     """
 
-    def __call__(self, step: Any) -> jax.Array:
+    def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step, which may be traced."""
         raise StateError(
             f"{type(self).__name__} has no `__call__(self, step)`: define one that "
@@ -71,24 +68,17 @@ class LearningRateSchedule(Module):
         )
 
 
-def _float(step: Any) -> jax.Array:
+def _float(step: ArrayLike) -> jax.Array:
     return jnp.asarray(step, jnp.float32)
 
 
 class _FactorDecay(LearningRateSchedule):
     """Base class of the schedules that decay by a factor without end."""
 
-    arguments: ClassVar[dict[str, Check]] = {
-        "initial_learning_rate": at_least(0),
-        "decay_steps": positive_number,
-        "decay_rate": at_least(0),
-        "staircase": boolean,
-    }
-    initial_learning_rate, decay_steps, decay_rate = (
-        Hyperparameter(),
-        Hyperparameter(),
-        Hyperparameter(),
-    )
+    arguments: ClassVar[dict[str, Check]] = {"staircase": boolean}
+    initial_learning_rate = Hyperparameter(at_least(0))
+    decay_steps = Hyperparameter(positive_number)
+    decay_rate = Hyperparameter(at_least(0))
 
     def __init__(
         self,
@@ -104,7 +94,7 @@ class _FactorDecay(LearningRateSchedule):
         self.staircase = staircase
         self.name = name or type(self).__name__
 
-    def _decay_count(self, step: Any) -> jax.Array:
+    def _decay_count(self, step: ArrayLike) -> jax.Array:
         count = _float(step) / self.decay_steps
         return jnp.floor(count) if self.staircase else count
 
@@ -128,7 +118,7 @@ class ExponentialDecay(_FactorDecay):
         0.125
     """
 
-    def __call__(self, step: Any) -> jax.Array:
+    def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step."""
         factor = jnp.power(self.decay_rate, self._decay_count(step))
         return self.initial_learning_rate * factor
@@ -149,7 +139,7 @@ class InverseTimeDecay(_FactorDecay):
         0.25
     """
 
-    def __call__(self, step: Any) -> jax.Array:
+    def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step."""
         divisor = 1.0 + self.decay_rate * self._decay_count(step)
         return self.initial_learning_rate / divisor
@@ -158,8 +148,7 @@ class InverseTimeDecay(_FactorDecay):
 class PiecewiseConstantDecay(LearningRateSchedule):
     """Piecewise constant schedule.
 
-    `values[i]` applies up to and including `boundaries[i]`, and the last value after
-    the last boundary.
+    `values[i]` applies up to and including `boundaries[i]`, the last value afterwards.
 
     Args:
         boundaries: increasing steps.
@@ -180,21 +169,18 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         values: Sequence[float],
         name: str = "PiecewiseConstant",
     ) -> None:
-        if len(boundaries) != len(values) - 1:
+        is_sorted = list(boundaries) == sorted(boundaries)
+        if len(boundaries) != len(values) - 1 or not is_sorted:
             raise ArgumentError(
-                "PiecewiseConstantDecay: `values` must have one element more than "
-                f"`boundaries`. Received: boundaries={boundaries}, values={values}."
-            )
-        if list(boundaries) != sorted(boundaries):
-            raise ArgumentError(
-                "PiecewiseConstantDecay: `boundaries` must increase. "
-                f"Received: boundaries={boundaries}."
+                "PiecewiseConstantDecay: `boundaries` must increase, and `values` must "
+                "have one element more than `boundaries`. "
+                f"Received: boundaries={boundaries}, values={values}."
             )
         self.boundaries = boundaries
         self.values = values
         self.name = name
 
-    def __call__(self, step: Any) -> jax.Array:
+    def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step."""
         passed = _float(step) > jnp.asarray(self.boundaries, jnp.float32)
         return jnp.asarray(self.values, jnp.float32)[jnp.sum(passed)]
@@ -217,15 +203,11 @@ class PolynomialDecay(LearningRateSchedule):
         0.75
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
-        "initial_learning_rate": at_least(0),
-        "decay_steps": positive_number,
-        "end_learning_rate": at_least(0),
-        "power": at_least(0),
-        "cycle": boolean,
-    }
-    initial_learning_rate, end_learning_rate = Hyperparameter(), Hyperparameter()
-    decay_steps, power = Hyperparameter(), Hyperparameter()
+    arguments: ClassVar[dict[str, Check]] = {"cycle": boolean}
+    initial_learning_rate = Hyperparameter(at_least(0))
+    end_learning_rate = Hyperparameter(at_least(0))
+    decay_steps = Hyperparameter(positive_number)
+    power = Hyperparameter(at_least(0))
 
     def __init__(
         self,
@@ -243,7 +225,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.cycle = cycle
         self.name = name
 
-    def __call__(self, step: Any) -> jax.Array:
+    def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step."""
         step = _float(step)
         if self.cycle:
@@ -256,7 +238,7 @@ class PolynomialDecay(LearningRateSchedule):
 
 
 def _cosine(progress: jax.Array) -> jax.Array:
-    """Return half a cosine wave, from 1 at a progress of 0 to 0 at 1."""
+    """Return half a cosine wave, from 1 to 0."""
     return 0.5 * (1.0 + jnp.cos(math.pi * progress))
 
 
@@ -280,19 +262,11 @@ class CosineDecay(LearningRateSchedule):
     Goyal et al. 2017, https://arxiv.org/abs/1706.02677
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
-        "initial_learning_rate": at_least(0),
-        "decay_steps": positive_number,
-        "alpha": between(0, 1),
-        "warmup_target": optional(at_least(0)),
-        "warmup_steps": at_least(0),
-    }
-    initial_learning_rate, decay_steps, alpha = (
-        Hyperparameter(),
-        Hyperparameter(),
-        Hyperparameter(),
-    )
-    warmup_target, warmup_steps = Hyperparameter(), Hyperparameter()
+    initial_learning_rate = Hyperparameter(at_least(0))
+    decay_steps = Hyperparameter(positive_number)
+    alpha = Hyperparameter(between(0, 1))
+    warmup_target = Hyperparameter(optional(at_least(0)))
+    warmup_steps = Hyperparameter(at_least(0))
 
     def __init__(
         self,
@@ -305,8 +279,7 @@ class CosineDecay(LearningRateSchedule):
     ) -> None:
         if warmup_steps and warmup_target is None:
             raise ArgumentError(
-                "CosineDecay: `warmup_steps` has no effect without `warmup_target`, "
-                "the learning rate after the warm-up. "
+                "CosineDecay: `warmup_steps` has no effect without `warmup_target`. "
                 f"Received: warmup_steps={warmup_steps}, warmup_target=None."
             )
         self.initial_learning_rate = initial_learning_rate
@@ -316,7 +289,7 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_target = warmup_target
         self.warmup_steps = warmup_steps
 
-    def __call__(self, step: Any) -> jax.Array:
+    def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step."""
         step = _float(step)
         if self.warmup_target is None:
@@ -329,7 +302,7 @@ class CosineDecay(LearningRateSchedule):
             self._decayed(self.warmup_target, step - self.warmup_steps),
         )
 
-    def _decayed(self, start: Any, step: jax.Array) -> jax.Array:
+    def _decayed(self, start: float, step: jax.Array) -> jax.Array:
         progress = jnp.minimum(step, self.decay_steps) / self.decay_steps
         return start * ((1.0 - self.alpha) * _cosine(progress) + self.alpha)
 
@@ -353,15 +326,11 @@ class CosineDecayRestarts(LearningRateSchedule):
     Reference: Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
-        "initial_learning_rate": at_least(0),
-        "first_decay_steps": positive_number,
-        "t_mul": at_least(1),
-        "m_mul": at_least(0),
-        "alpha": between(0, 1),
-    }
-    initial_learning_rate, first_decay_steps = Hyperparameter(), Hyperparameter()
-    t_mul, m_mul, alpha = Hyperparameter(), Hyperparameter(), Hyperparameter()
+    initial_learning_rate = Hyperparameter(at_least(0))
+    first_decay_steps = Hyperparameter(positive_number)
+    t_mul = Hyperparameter(at_least(1))
+    m_mul = Hyperparameter(at_least(0))
+    alpha = Hyperparameter(between(0, 1))
 
     def __init__(
         self,
@@ -379,7 +348,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.alpha = alpha
         self.name = name
 
-    def __call__(self, step: Any) -> jax.Array:
+    def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step."""
         period, progress = self._position(_float(step) / self.first_decay_steps)
         height = jnp.power(self.m_mul, period) * _cosine(progress)
@@ -401,14 +370,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         )
 
 
-schedule_registry.add(
-    CosineDecay,
-    CosineDecayRestarts,
-    ExponentialDecay,
-    InverseTimeDecay,
-    PiecewiseConstantDecay,
-    PolynomialDecay,
-)
+schedule_registry.add(CosineDecay, CosineDecayRestarts, ExponentialDecay)
+schedule_registry.add(InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, Unpack
+from typing import ClassVar, NamedTuple, Unpack
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.check import Check, at_least, boolean, is_number, positive_number
+from lamina.core.check import Check, at_least, boolean, positive_number
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import LearningRate, SharedArguments
-from lamina.optimizers.base import Optimizer, Slots, zeros
+from lamina.optimizers.arguments import LearningRate, SharedArguments, not_positive
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.state import Slots, zeros
+from lamina.typing import Array
 
 
 class _Rates(NamedTuple):
-    learning_rate: jax.Array
-    decay: jax.Array
+    learning_rate: Array
+    decay: Array
 
 
-def _root_mean_square(array: jax.Array) -> jax.Array:
+def _root_mean_square(array: Array) -> Array:
     return jnp.sqrt(jnp.mean(jnp.square(array)))
 
 
@@ -53,20 +54,11 @@ class Adafactor(Optimizer):
 
     arguments: ClassVar[dict[str, Check]] = {
         **Optimizer.arguments,
-        "beta_2_decay": Check(
-            "a number of at most 0", lambda v: is_number(v) and v <= 0, (0.5, "a")
-        ),
-        "epsilon_1": at_least(0),
-        "epsilon_2": at_least(0),
-        "clip_threshold": positive_number,
         "relative_step": boolean,
     }
-    beta_2_decay, epsilon_1, epsilon_2 = (
-        Hyperparameter(),
-        Hyperparameter(),
-        Hyperparameter(),
-    )
-    clip_threshold = Hyperparameter()
+    beta_2_decay = Hyperparameter(not_positive)
+    epsilon_1, epsilon_2 = Hyperparameter(at_least(0)), Hyperparameter(at_least(0))
+    clip_threshold = Hyperparameter(positive_number)
 
     def __init__(
         self,
@@ -97,25 +89,20 @@ class Adafactor(Optimizer):
             )
         return {"rows": rows, "columns": columns, "velocity": zeros(variable)}
 
-    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _Rates:
+    def prepare(self, step: Array, learning_rate: Array) -> _Rates:
         """Return the learning rate and the decay rate of the running means."""
         if self.relative_step:
             learning_rate = jnp.minimum(learning_rate, 1.0 / jnp.sqrt(step))
         return _Rates(learning_rate, 1.0 - jnp.power(step, self.beta_2_decay))
 
     def update(
-        self,
-        gradient: jax.Array,
-        value: jax.Array,
-        slots: Slots,
-        step: jax.Array,
-        learning_rate: Any,
-    ) -> tuple[jax.Array, Slots]:
+        self, gradient: Array, value: Array, slots: Slots, step: Array, rates: _Rates
+    ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        rates, new = learning_rate, dict(slots)
+        new = dict(slots)
         squares = jnp.square(gradient) + self.epsilon_1
 
-        def running_mean(mean: jax.Array, new: jax.Array) -> jax.Array:
+        def running_mean(mean: Array, new: Array) -> Array:
             return rates.decay * mean + (1.0 - rates.decay) * new
 
         if value.ndim >= 2:

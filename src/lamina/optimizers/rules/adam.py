@@ -1,11 +1,10 @@
-"""Adam and its variants: AdamW, Adamax, Nadam."""
+"""Adam and its variants: AdamW, Adamax, Nadam, Lamb."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, NamedTuple, Unpack
+from typing import ClassVar, NamedTuple, Unpack
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,18 +17,43 @@ from lamina.optimizers.arguments import (
     LearningRate,
     SharedArguments,
 )
-from lamina.optimizers.base import Optimizer, Slots, zeros
+from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import elementwise
-
-_CHECKS = {
-    **Optimizer.arguments,
-    "beta_1": fraction,
-    "beta_2": fraction,
-    "epsilon": at_least(0),
-}
+from lamina.optimizers.state import Slots, zeros
+from lamina.typing import Array
 
 
-class Adam(Optimizer):
+class _MomentOptimizer(Optimizer):
+    """Base class of the rules with running means of gradients and of their squares."""
+
+    beta_1 = ComplementHyperparameter("gain_1", fraction)
+    beta_2 = ComplementHyperparameter("gain_2", fraction)
+    gain_1, gain_2 = Hyperparameter(), Hyperparameter()
+    epsilon = Hyperparameter(at_least(0))
+
+    def __init__(
+        self,
+        learning_rate: LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **kwargs: Unpack[SharedArguments],
+    ) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def slots(self, variable: Variable) -> Slots:
+        """Return the first and second moments."""
+        return {"momentum": zeros(variable), "velocity": zeros(variable)}
+
+    def _bias_corrections(self, step: Array) -> tuple[Array, Array]:
+        """Return the divisors that correct the moments' bias towards 0."""
+        return 1.0 - jnp.power(self.beta_1, step), 1.0 - jnp.power(self.beta_2, step)
+
+
+class Adam(_MomentOptimizer):
     """Adam optimizer: updates scaled by running first and second moments.
 
     m += (1 - beta_1) * (gradient - m); v += (1 - beta_2) * (gradient**2 - v);
@@ -55,12 +79,10 @@ class Adam(Optimizer):
     Reference: Kingma and Ba 2014, https://arxiv.org/abs/1412.6980
     """
 
-    arguments: ClassVar[dict[str, Check]] = {**_CHECKS, "amsgrad": boolean}
-    beta_1, beta_2 = (
-        ComplementHyperparameter("gain_1"),
-        ComplementHyperparameter("gain_2"),
-    )
-    gain_1, gain_2, epsilon = Hyperparameter(), Hyperparameter(), Hyperparameter()
+    arguments: ClassVar[dict[str, Check]] = {
+        **_MomentOptimizer.arguments,
+        "amsgrad": boolean,
+    }
     slots_apart = ("velocity_hat",)
 
     def __init__(
@@ -72,32 +94,23 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         **kwargs: Unpack[SharedArguments],
     ) -> None:
-        super().__init__(learning_rate, **kwargs)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
         self.amsgrad = amsgrad
 
     def slots(self, variable: Variable) -> Slots:
         """Return the first and second moments, and the maximum with `amsgrad`."""
-        names = ["momentum", "velocity", *(["velocity_hat"] if self.amsgrad else [])]
-        return {name: zeros(variable) for name in names}
+        maximum = {"velocity_hat": zeros(variable)} if self.amsgrad else {}
+        return {**super().slots(variable), **maximum}
 
-    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> jax.Array:
+    def prepare(self, step: Array, learning_rate: Array) -> Array:
         """Return the learning rate with the bias corrections of both moments."""
-        first = 1.0 - jnp.power(self.beta_1, step)
-        second = 1.0 - jnp.power(self.beta_2, step)
+        first, second = self._bias_corrections(step)
         return learning_rate * jnp.sqrt(second) / first
 
     @elementwise
     def update(
-        self,
-        gradient: jax.Array,
-        value: jax.Array,
-        slots: Slots,
-        step: jax.Array,
-        learning_rate: Any,
-    ) -> tuple[jax.Array, Slots]:
+        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+    ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         m, v = slots["momentum"], slots["velocity"]
         m = m + (gradient - m) * self.gain_1
@@ -106,7 +119,7 @@ class Adam(Optimizer):
         if "velocity_hat" in slots:
             v = jnp.maximum(slots["velocity_hat"], v)
             new["velocity_hat"] = v
-        return value - m * learning_rate / (jnp.sqrt(v) + self.epsilon), new
+        return value - m * rate / (jnp.sqrt(v) + self.epsilon), new
 
 
 class AdamW(Adam):
@@ -157,7 +170,7 @@ class AdamW(Adam):
         )
 
 
-class Adamax(Optimizer):
+class Adamax(_MomentOptimizer):
     """Adamax optimizer: Adam with the infinity norm of the gradient.
 
     m += (1 - beta_1) * (gradient - m); u = max(beta_2 * u, abs(gradient));
@@ -179,57 +192,35 @@ class Adamax(Optimizer):
     Reference: Kingma and Ba 2014, section 7.1, https://arxiv.org/abs/1412.6980
     """
 
-    arguments: ClassVar[dict[str, Check]] = _CHECKS
-    beta_1, gain_1 = ComplementHyperparameter("gain_1"), Hyperparameter()
-    beta_2, epsilon = Hyperparameter(), Hyperparameter()
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **kwargs: Unpack[SharedArguments],
-    ) -> None:
-        super().__init__(learning_rate, **kwargs)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
     def slots(self, variable: Variable) -> Slots:
         """Return the first moment and the infinity norm."""
         return {"momentum": zeros(variable), "norm": zeros(variable)}
 
-    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> jax.Array:
+    def prepare(self, step: Array, learning_rate: Array) -> Array:
         """Return the learning rate with the bias correction of the first moment."""
-        return learning_rate / (1.0 - jnp.power(self.beta_1, step))
+        return learning_rate / self._bias_corrections(step)[0]
 
     @elementwise
     def update(
-        self,
-        gradient: jax.Array,
-        value: jax.Array,
-        slots: Slots,
-        step: jax.Array,
-        learning_rate: Any,
-    ) -> tuple[jax.Array, Slots]:
+        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+    ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         m = slots["momentum"]
         m = m + (gradient - m) * self.gain_1
         u = jnp.maximum(self.beta_2 * slots["norm"], jnp.abs(gradient))
-        value = value - learning_rate * m / (u + self.epsilon)
+        value = value - rate * m / (u + self.epsilon)
         return value, {"momentum": m, "norm": u}
 
 
-class _NadamRates(NamedTuple):
-    momentum: jax.Array
-    gradient: jax.Array
-    gain_1: jax.Array
-    gain_2: jax.Array
-    correction: jax.Array
+class _Terms(NamedTuple):
+    momentum: Array
+    gradient: Array
+    gain_1: Array
+    gain_2: Array
+    correction: Array
 
 
-class Nadam(Optimizer):
+class Nadam(_MomentOptimizer):
     """Nadam optimizer: Adam with Nesterov momentum.
 
     m and v as in `Adam`. With mu(t) = beta_1 * (1 - 0.96**t / 2) and p(t) the product
@@ -252,24 +243,8 @@ class Nadam(Optimizer):
     Reference: Dozat 2016, https://openreview.net/pdf?id=OM0jvwB8jIp57ZJjtNEZ
     """
 
-    arguments: ClassVar[dict[str, Check]] = _CHECKS
-    beta_1, beta_2, epsilon = Hyperparameter(), Hyperparameter(), Hyperparameter()
     # Exponent factor of mu(t). Models saved before Keras 3 were trained with 0.004.
-    schedule_decay = Hyperparameter()
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **kwargs: Unpack[SharedArguments],
-    ) -> None:
-        super().__init__(learning_rate, **kwargs)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.schedule_decay = 1.0
+    schedule_decay: float = 1.0
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Create two slots for each variable, and the product of momenta."""
@@ -278,11 +253,7 @@ class Nadam(Optimizer):
         if first:
             self._product = self._make_variable(np.float32(1.0), "product")
 
-    def slots(self, variable: Variable) -> Slots:
-        """Return the first and second moments."""
-        return {"momentum": zeros(variable), "velocity": zeros(variable)}
-
-    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _NadamRates:
+    def prepare(self, step: Array, learning_rate: Array) -> _Terms:
         """Return the terms of the formula that all variables share."""
         beta_1 = jnp.asarray(self.beta_1, jnp.float32)
         beta_2 = jnp.asarray(self.beta_2, jnp.float32)
@@ -291,7 +262,7 @@ class Nadam(Optimizer):
         after = beta_1 * (1.0 - 0.5 * jnp.power(0.96, (step + 1.0) * decay))
         product = self._product.value * now
         self._product.assign(product)
-        return _NadamRates(
+        return _Terms(
             momentum=learning_rate * after / (1.0 - product * after),
             gradient=learning_rate * (1.0 - now) / (1.0 - product),
             gain_1=1.0 - beta_1,
@@ -302,16 +273,72 @@ class Nadam(Optimizer):
     @elementwise
     def update(
         self,
-        gradient: jax.Array,
-        value: jax.Array,
+        gradient: Array,
+        value: Array,
         slots: Slots,
-        step: jax.Array,
-        learning_rate: Any,
-    ) -> tuple[jax.Array, Slots]:
+        step: Array,
+        terms: _Terms,
+    ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        m, v, rates = slots["momentum"], slots["velocity"], learning_rate
-        m = m + (gradient - m) * rates.gain_1
-        v = v + (jnp.square(gradient) - v) * rates.gain_2
-        delta = rates.momentum * m + rates.gradient * gradient
-        value = value - delta / (jnp.sqrt(v / rates.correction) + self.epsilon)
+        m, v = slots["momentum"], slots["velocity"]
+        m = m + (gradient - m) * terms.gain_1
+        v = v + (jnp.square(gradient) - v) * terms.gain_2
+        delta = terms.momentum * m + terms.gradient * gradient
+        value = value - delta / (jnp.sqrt(v / terms.correction) + self.epsilon)
+        return value, {"momentum": m, "velocity": v}
+
+
+class _Rates(NamedTuple):
+    learning_rate: Array
+    correction_1: Array
+    correction_2: Array
+
+
+class Lamb(_MomentOptimizer):
+    """LAMB optimizer: Adam with updates scaled to the norm of each variable.
+
+    delta = m' / (sqrt(v') + epsilon) with m' and v' as in `Adam`;
+    value -= learning_rate * norm(value) / norm(delta) * delta.
+
+    It was designed for large batches.
+
+    Args:
+        learning_rate: a number, a schedule, or a function of the step.
+        beta_1: decay rate of the running mean of gradients.
+        beta_2: decay rate of the running mean of squared gradients.
+        epsilon: added to the denominator for numerical stability.
+        kwargs: as for `Optimizer`.
+
+    Example:
+        >>> weight = Variable([3.0, 4.0])
+        >>> Lamb(learning_rate=0.1).apply([[5.0, 5.0]], [weight])
+        >>> weight.numpy().round(4)
+        array([2.6464, 3.6464], dtype=float32)
+
+    Reference: You et al. 2019, https://arxiv.org/abs/1904.00962
+    """
+
+    def prepare(self, step: Array, learning_rate: Array) -> _Rates:
+        """Return the learning rate and the bias corrections of both moments."""
+        return _Rates(learning_rate, *self._bias_corrections(step))
+
+    def update(
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        rates: _Rates,
+    ) -> tuple[Array, Slots]:
+        """Return a variable's new value and slots."""
+        m, v = slots["momentum"], slots["velocity"]
+        m = m + (gradient - m) * self.gain_1
+        v = v + (jnp.square(gradient) - v) * self.gain_2
+        root = jnp.sqrt(v / rates.correction_2)
+        delta = (m / rates.correction_1) / (root + self.epsilon)
+        value_norm = jnp.sqrt(jnp.sum(jnp.square(value)))
+        delta_norm = jnp.sqrt(jnp.sum(jnp.square(delta)))
+        has_norms = (value_norm > 0) & (delta_norm > 0)
+        trust_ratio = jnp.where(has_norms, value_norm / delta_norm, 1.0)
+        value = value - trust_ratio * rates.learning_rate * delta
         return value, {"momentum": m, "velocity": v}

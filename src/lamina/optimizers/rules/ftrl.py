@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.check import Check, at_least, is_number
+from lamina.core.check import Check, at_least
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
-from lamina.optimizers.arguments import LearningRate, SharedArguments
-from lamina.optimizers.base import Optimizer, Slots, zeros
+from lamina.optimizers.arguments import LearningRate, SharedArguments, not_positive
+from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import elementwise
+from lamina.optimizers.state import Slots, zeros
+from lamina.typing import Array
 
 
 class Ftrl(Optimizer):
@@ -47,21 +48,13 @@ class Ftrl(Optimizer):
 
     arguments: ClassVar[dict[str, Check]] = {
         **Optimizer.arguments,
-        "learning_rate_power": Check(
-            "a number of at most 0", lambda v: is_number(v) and v <= 0, (0.5, "a")
-        ),
         "initial_accumulator_value": at_least(0),
-        "l1_regularization_strength": at_least(0),
-        "l2_regularization_strength": at_least(0),
-        "l2_shrinkage_regularization_strength": at_least(0),
-        "beta": at_least(0),
     }
-    learning_rate_power, beta = Hyperparameter(), Hyperparameter()
-    l1_regularization_strength, l2_regularization_strength = (
-        Hyperparameter(),
-        Hyperparameter(),
-    )
-    l2_shrinkage_regularization_strength = Hyperparameter()
+    learning_rate_power = Hyperparameter(not_positive)
+    l1_regularization_strength = Hyperparameter(at_least(0))
+    l2_regularization_strength = Hyperparameter(at_least(0))
+    l2_shrinkage_regularization_strength = Hyperparameter(at_least(0))
+    beta = Hyperparameter(at_least(0))
 
     def __init__(
         self,
@@ -90,23 +83,16 @@ class Ftrl(Optimizer):
 
     @elementwise
     def update(
-        self,
-        gradient: jax.Array,
-        value: jax.Array,
-        slots: Slots,
-        step: jax.Array,
-        learning_rate: Any,
-    ) -> tuple[jax.Array, Slots]:
+        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+    ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         power, before = -self.learning_rate_power, slots["accumulator"]
         penalized = gradient + 2.0 * self.l2_shrinkage_regularization_strength * value
         accumulator = before + jnp.square(gradient)
         scale = jnp.power(accumulator, power)
-        sigma = (scale - jnp.power(before, power)) / learning_rate
+        sigma = (scale - jnp.power(before, power)) / rate
         linear = slots["linear"] + (penalized - sigma * value)
         l1 = self.l1_regularization_strength
-        l2 = self.l2_regularization_strength + self.beta / (2.0 * learning_rate)
-        value = (jnp.clip(linear, -l1, l1) - linear) / (
-            scale / learning_rate + 2.0 * l2
-        )
+        l2 = self.l2_regularization_strength + self.beta / (2.0 * rate)
+        value = (jnp.clip(linear, -l1, l1) - linear) / (scale / rate + 2.0 * l2)
         return value, {"accumulator": accumulator, "linear": linear}

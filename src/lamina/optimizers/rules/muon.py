@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Unpack
 
-import jax
 import jax.numpy as jnp
 
 from lamina.core.check import (
@@ -26,12 +25,14 @@ from lamina.optimizers.arguments import (
     ComplementHyperparameter,
     LearningRate,
 )
-from lamina.optimizers.base import Optimizer, Slots, zeros
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.state import Slots, zeros
+from lamina.typing import Array, ArrayLike
 
 
 class _Rates(NamedTuple):
-    muon: jax.Array
-    adam: jax.Array
+    muon: Array
+    adam: Array
 
 
 class Muon(Optimizer):
@@ -76,26 +77,19 @@ class Muon(Optimizer):
 
     arguments: ClassVar[dict[str, Check]] = {
         **Optimizer.arguments,
-        "adam_beta_1": fraction,
-        "adam_beta_2": fraction,
-        "adam_weight_decay": optional(at_least(0)),
-        "epsilon": at_least(0),
         "exclude_embeddings": boolean,
         "exclude_layers": optional(patterns),
-        "adam_lr_ratio": at_least(0),
-        "momentum": between(0, 1),
         "ns_steps": integer(1, 100),
         "nesterov": boolean,
-        "rms_rate": optional(at_least(0)),
     }
-    adam_beta_1, adam_beta_2 = (
-        ComplementHyperparameter("gain_1"),
-        ComplementHyperparameter("gain_2"),
-    )
-    gain_1, gain_2, epsilon = Hyperparameter(), Hyperparameter(), Hyperparameter()
-    adam_weight_decay, adam_lr_ratio = Hyperparameter(), Hyperparameter()
+    adam_beta_1 = ComplementHyperparameter("gain_1", fraction)
+    adam_beta_2 = ComplementHyperparameter("gain_2", fraction)
+    gain_1, gain_2 = Hyperparameter(), Hyperparameter()
+    adam_weight_decay = Hyperparameter(optional(at_least(0)))
+    epsilon, adam_lr_ratio = Hyperparameter(at_least(0)), Hyperparameter(at_least(0))
     muon_a, muon_b, muon_c = Hyperparameter(), Hyperparameter(), Hyperparameter()
-    momentum, rms_rate = Hyperparameter(), Hyperparameter()
+    momentum = Hyperparameter(between(0, 1))
+    rms_rate = Hyperparameter(optional(at_least(0)))
 
     def __init__(
         self,
@@ -152,7 +146,7 @@ class Muon(Optimizer):
         adam = self._uses_adam(variable)
         return self.adam_weight_decay if adam else self.weight_decay
 
-    def prepare(self, step: jax.Array, learning_rate: jax.Array) -> _Rates:
+    def prepare(self, step: Array, learning_rate: Array) -> _Rates:
         """Return the learning rates of Muon and of AdamW."""
         first = 1.0 - jnp.power(self.adam_beta_1, step)
         second = 1.0 - jnp.power(self.adam_beta_2, step)
@@ -160,15 +154,10 @@ class Muon(Optimizer):
         return _Rates(learning_rate, adam)
 
     def update(
-        self,
-        gradient: jax.Array,
-        value: jax.Array,
-        slots: Slots,
-        step: jax.Array,
-        learning_rate: Any,
-    ) -> tuple[jax.Array, Slots]:
+        self, gradient: Array, value: Array, slots: Slots, step: Array, rates: _Rates
+    ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        m, rates = slots["momentum"], learning_rate
+        m = slots["momentum"]
         if "velocity" in slots:
             m = m + (gradient - m) * self.gain_1
             v = slots["velocity"]
@@ -180,7 +169,7 @@ class Muon(Optimizer):
         delta = self.zeropower_via_newtonschulz5(ahead, self.ns_steps)
         return value - rates.muon * self.lr_adjust(delta), {"momentum": m}
 
-    def lr_adjust(self, x: jax.Array) -> jax.Array:
+    def lr_adjust(self, x: Array) -> Array:
         """Scale an update by `rms_rate` times the root of its longer side.
 
         Args:
@@ -190,19 +179,19 @@ class Muon(Optimizer):
             return x
         return x * (max(x.shape) ** 0.5 * self.rms_rate)
 
-    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> jax.Array:
+    def zeropower_via_newtonschulz5(self, x: ArrayLike, steps: int) -> Array:
         """Approximate the orthogonal matrix nearest to a matrix.
 
         Args:
             x: the matrix.
             steps: number of Newton-Schulz steps.
         """
-        x = jnp.asarray(x)
-        tall = x.shape[0] > x.shape[1]
-        x = x.T if tall else x
-        x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + 1e-7)
+        y = jnp.asarray(x)
+        tall = y.shape[0] > y.shape[1]
+        y = y.T if tall else y
+        y = y / (jnp.sqrt(jnp.sum(jnp.square(y))) + 1e-7)
         for _ in range(steps):
-            square = x @ x.T
+            square = y @ y.T
             polynomial = self.muon_b * square + self.muon_c * square @ square
-            x = self.muon_a * x + polynomial @ x
-        return x.T if tall else x
+            y = self.muon_a * y + polynomial @ y
+        return y.T if tall else y
