@@ -33,6 +33,8 @@ def stateful_scan(
     step: Callable[[Any, Any], tuple[Any, Any]],
     carry: Any,
     xs: Any,
+    reverse: bool = False,
+    unroll: bool = False,
 ) -> tuple[Any, Any]:
     """Run `lax.scan` with steps that may assign variables and add losses.
 
@@ -48,7 +50,9 @@ def stateful_scan(
         return (new, [scope.values[id(v)] for v in written]), (y, losses)
 
     values = [v.raw if local.state is None else local.state.read(v) for v in written]
-    (carry, values), (ys, losses) = lax.scan(pure, (carry, values), xs)
+    (carry, values), (ys, losses) = lax.scan(
+        pure, (carry, values), xs, reverse=reverse, unroll=unroll
+    )
     for variable, value in zip(written, values, strict=True):
         variable.assign(value)
     if local.call is not None:
