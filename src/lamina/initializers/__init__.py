@@ -88,10 +88,7 @@ random_normal, random_uniform = RandomNormal, RandomUniform
 truncated_normal, variance_scaling = TruncatedNormal, VarianceScaling
 
 registry = Registry("initializer", "keras.initializers")
-registry.add(Constant, Identity, Initializer, Ones, Orthogonal, STFT, Zeros)
-registry.add(GlorotNormal, GlorotUniform, HeNormal, HeUniform)
-registry.add(LecunNormal, LecunUniform)
-registry.add(RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling)
+registry.add(*{globals()[name] for name in __all__ if name[0].isupper()})
 registry.add(normal=RandomNormal, uniform=RandomUniform, one=Ones, zero=Zeros)
 registry.add(
     IdentityInitializer=Identity,

@@ -14,21 +14,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.config import floatx
-from lamina.core.check import Check, one_of, optional
-from lamina.core.dtypes import DTypePolicy, get_dtype_policy, is_float
+from lamina.core.check import check_arguments, one_of, optional
+from lamina.core.dtypes import DTypePolicy, get_dtype_policy
 from lamina.core.masks import get_mask
-from lamina.core.module import Module, accepted_names, unique_name
+from lamina.core.module import Module, accepted_names, signature, unique_name
 from lamina.core.registry import Registry, serialize, snake_case
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentTypeError, ShapeError, invalid
-from lamina.typing import DTypeLike
+from lamina.errors import ArgumentTypeError, ShapeError
+from lamina.ops.types import float_array
+from lamina.typing import Array, ArrayLike, DTypeLike, PyTree
 
 loss_registry = Registry("loss", "keras.losses")
 
 ACCURACY_ADVICE = "metrics=['accuracy'], which selects the accuracy for the labels"
 
-_MEANS = ("sum_over_batch_size", "mean")
-_REDUCTIONS = (*_MEANS, "mean_with_sample_weight", "sum", "none")
+_REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none")
 
 
 class Loss(Module):
@@ -51,10 +51,8 @@ class Loss(Module):
         8.5
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
-        "reduction": optional(one_of(*_REDUCTIONS))
-    }
-    unwritten: ClassVar[tuple[str, ...]] = ("dtype",)
+    arguments = {"reduction": optional(one_of(*_REDUCTIONS))}
+    unwritten = ("dtype",)
 
     def __init__(
         self,
@@ -72,7 +70,9 @@ class Loss(Module):
         return self._dtype
 
     @filter_traceback
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(
+        self, y_true: PyTree, y_pred: PyTree, sample_weight: PyTree = None
+    ) -> jax.Array:
         """Compute the loss of a batch.
 
         Args:
@@ -85,10 +85,9 @@ class Loss(Module):
             ShapeError: the shapes are incompatible.
         """
         mask = get_mask(y_pred)
-        y_pred = _cast(y_pred, self.dtype)
         # bfloat16 cannot represent all class indices above 256.
-        y_true = _cast(y_true, jnp.promote_types(self.dtype, jnp.float32))
-        values = self.call(y_true, y_pred)
+        targets = _cast(y_true, jnp.promote_types(self.dtype, jnp.float32))
+        values = self.call(targets, _cast(y_pred, self.dtype))
         if values is None:
             raise ArgumentTypeError(
                 f"The loss {self.name!r} returned None: end it with `return`."
@@ -98,7 +97,7 @@ class Loss(Module):
             mask = loss_mask if mask is None else mask & loss_mask
         return reduce_weighted(values, sample_weight, mask, self.reduction, self.dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Array, y_pred: Array) -> Any:
         """Compute the loss of each element or example."""
         raise NotImplementedError(
             f"{type(self).__name__} must define `call(self, y_true, y_pred)`."
@@ -141,7 +140,7 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self.options = kwargs
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Array, y_pred: Array) -> Any:
         return self.fn(*match_ranks(y_true, y_pred), **self.options)
 
     def get_config(self) -> dict[str, Any]:
@@ -149,7 +148,9 @@ class LossFunctionWrapper(Loss):
 
 
 class FunctionLoss(Loss):
-    """Base class of the losses that wrap one function without options.
+    """Base class of the losses that compute `function`.
+
+    Attributes that are also arguments of the function are passed to it.
 
     Args:
         reduction: see `Loss`.
@@ -157,7 +158,7 @@ class FunctionLoss(Loss):
         dtype: see `Loss`.
     """
 
-    function: ClassVar[Callable[[Any, Any], jax.Array]]
+    function: ClassVar[Callable[..., jax.Array]]
 
     def __init__(
         self,
@@ -167,11 +168,18 @@ class FunctionLoss(Loss):
     ) -> None:
         super().__init__(name or self.function.__name__, reduction, dtype)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return type(self).function(y_true, y_pred)
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
+        function = type(self).function
+        return function(y_true, y_pred, **function_options(self, function))
 
 
-def function_config(function: Any) -> Any:
+def function_options(owner: Module, function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the attributes of an object that a loss function takes as arguments."""
+    names = list(signature(function).parameters)[2:]
+    return {name: getattr(owner, name) for name in names if hasattr(owner, name)}
+
+
+def function_config(function: Callable[..., Any]) -> Any:
     """Return the config of a function, or of an object used as one."""
     config = serialize(function)
     if not isinstance(config, str):
@@ -181,9 +189,9 @@ def function_config(function: Any) -> Any:
 
 
 def reduce_weighted(
-    values: Any,
-    sample_weight: Any = None,
-    mask: Any = None,
+    values: PyTree,
+    sample_weight: PyTree = None,
+    mask: PyTree = None,
     reduction: str | None = "sum_over_batch_size",
     dtype: DTypeLike = None,
 ) -> jax.Array:
@@ -204,11 +212,13 @@ def reduce_weighted(
         >>> float(reduce_weighted([1.0, 2.0, 6.0], mask=[True, True, False]))
         1.5
     """
+    check_arguments("Loss", Loss.arguments, {"reduction": reduction})
+    reduction = (reduction or "none").lower()
     values = jnp.asarray(values, dtype)
     weights = None
     if mask is not None:
         weights = jnp.asarray(mask, values.dtype)
-        if reduction in _MEANS:
+        if reduction in ("sum_over_batch_size", "mean"):
             weights *= weights.size / jnp.maximum(jnp.sum(weights), 1)
         weights = broadcast_weights(weights, values.shape, "The mask")
     if sample_weight is not None:
@@ -217,25 +227,16 @@ def reduce_weighted(
             values = jnp.broadcast_to(values, sample_weight.shape)
         sample_weight = broadcast_weights(sample_weight, values.shape)
         weights = sample_weight if weights is None else weights * sample_weight
-    return _reduce(values, weights, reduction)
-
-
-def _reduce(
-    values: jax.Array, weights: jax.Array | None, reduction: str | None
-) -> jax.Array:
-    reduction = "none" if reduction is None else reduction.lower()
     if weights is not None:
         values = values * weights
     if reduction == "none":
         return values
+    total = jnp.sum(values)
     if reduction == "sum":
-        return jnp.sum(values)
+        return total
     if reduction == "mean_with_sample_weight" and weights is not None:
-        return safe_divide(jnp.sum(values), jnp.sum(weights))
-    if reduction in (*_MEANS, "mean_with_sample_weight"):
-        return jnp.sum(values) / max(values.size, 1)
-    expected = f"one of {_REDUCTIONS} or None"
-    raise invalid("Loss", "reduction", reduction, expected)
+        return safe_divide(total, jnp.sum(weights))
+    return total / max(values.size, 1)
 
 
 def broadcast_weights(
@@ -245,35 +246,26 @@ def broadcast_weights(
     received = weights.shape
     while weights.ndim > len(shape) and weights.shape[-1] == 1:
         weights = weights[..., 0]
-    missing = len(shape) - weights.ndim
-    if weights.ndim and missing >= 0:
-        # A leading axis of size 1 gives weights by column, as in Keras.
-        is_by_column = missing == 0 and weights.ndim > 1 and weights.shape[0] == 1
-        weights = weights.reshape(weights.shape + (1,) * missing)
-        is_compatible = (is_by_column or weights.shape[0] == shape[0]) and all(
-            m in (1, n) for m, n in zip(weights.shape, shape, strict=True)
-        )
-    else:
-        is_compatible = missing >= 0
-    if not is_compatible:
+    sizes = (*weights.shape, *[1] * (len(shape) - weights.ndim))
+    # A leading axis of size 1 gives weights by column, as in Keras.
+    is_by_column = weights.ndim == len(shape) > 1
+    has_rows = sizes[:1] == shape[:1] or weights.ndim == 0 or is_by_column
+    has_sizes = len(sizes) == len(shape) and all(
+        m in (1, n) for m, n in zip(sizes, shape, strict=True)
+    )
+    if not (has_rows and has_sizes):
         raise ShapeError(
             f"{what} has shape {received}, which does not match losses of shape "
             f"{shape}. It must have that shape, or one number for each row: "
             f"{shape[:1] or 'a single number'}."
         )
-    return jnp.broadcast_to(weights, shape)
+    return jnp.broadcast_to(weights.reshape(sizes), shape)
 
 
-def safe_divide(a: Any, b: Any) -> jax.Array:
+def safe_divide(a: Array, b: Array) -> jax.Array:
     """Return a / b, and 0 where b is 0."""
     is_zero = b == 0
     return jnp.where(is_zero, 0, a / jnp.where(is_zero, 1, b))
-
-
-def as_float(x: Any) -> jax.Array:
-    """Convert to an array; integers and booleans become `floatx()`."""
-    x = jnp.asarray(x)
-    return x if is_float(x.dtype) else x.astype(floatx())
 
 
 def match_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -289,16 +281,29 @@ def match_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def match_shapes(owner: str, y_true: Any, y_pred: Any) -> tuple[jax.Array, jax.Array]:
+def match_shapes(
+    owner: str, y_true: ArrayLike, y_pred: ArrayLike
+) -> tuple[jax.Array, jax.Array]:
     """Return targets and predictions as float arrays of the same shape.
 
     Raises:
         ShapeError: the shapes differ in more than a last axis of size 1.
     """
-    y_pred = as_float(y_pred)
-    targets, predictions = match_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)
+    y_pred = float_array(y_pred)
+    return match_sizes(owner, jnp.asarray(y_true, y_pred.dtype), y_pred)
+
+
+def match_sizes(
+    owner: str, y_true: ArrayLike, y_pred: ArrayLike
+) -> tuple[jax.Array, jax.Array]:
+    """Return targets and predictions of any dtypes as arrays of the same shape.
+
+    Raises:
+        ShapeError: the shapes differ in more than a last axis of size 1.
+    """
+    targets, predictions = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
     if targets.shape != predictions.shape:
-        raise shape_mismatch_error(owner, np.shape(y_true), y_pred.shape)
+        raise shape_mismatch_error(owner, np.shape(y_true), np.shape(y_pred))
     return targets, predictions
 
 
@@ -346,7 +351,7 @@ def _advice(true: tuple[int, ...], pred: tuple[int, ...], is_sparse: bool) -> st
     return ""
 
 
-def _cast(tree: Any, dtype: DTypeLike) -> Any:
+def _cast(tree: PyTree, dtype: DTypeLike) -> Any:
     is_nested = isinstance(tree, dict) or (
         isinstance(tree, (list, tuple)) and any(hasattr(v, "shape") for v in tree)
     )

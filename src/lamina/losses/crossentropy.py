@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,12 +14,13 @@ from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import (
     ACCURACY_ADVICE,
+    FunctionLoss,
     Loss,
-    as_float,
     match_shapes,
     shape_mismatch_error,
 )
 from lamina.ops.nn.crossentropy import dense_crossentropy, sparse_crossentropy
+from lamina.ops.types import float_array
 from lamina.typing import ArrayLike, DTypeLike
 
 
@@ -125,7 +124,7 @@ def sparse_categorical_crossentropy(
         >>> [round(value, 4) for value in loss.tolist()]
         [1.3863, 0.6931]
     """
-    y_pred = as_float(y_pred)
+    y_pred = float_array(y_pred)
     labels = class_indices("sparse_categorical_crossentropy", y_true, y_pred, axis)
     require_several_classes("sparse_categorical_crossentropy", y_pred.shape, axis)
     is_valid = None if ignore_class is None else labels != ignore_class
@@ -164,7 +163,7 @@ def categorical_generalized_cross_entropy(
 
     Reference: Zhang and Sabuncu 2018, https://arxiv.org/abs/1805.07836
     """
-    y_pred = as_float(y_pred)
+    y_pred = float_array(y_pred)
     labels = class_indices("categorical_generalized_cross_entropy", y_true, y_pred, -1)
     is_label = jax.nn.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
     p = jnp.sum(y_pred * is_label, axis=-1)
@@ -220,7 +219,7 @@ def require_several_classes(owner: str, shape: tuple[int, ...], axis: int) -> No
         )
 
 
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(FunctionLoss):
     """Crossentropy loss for binary targets, see `binary_crossentropy`.
 
     Args:
@@ -236,7 +235,8 @@ class BinaryCrossentropy(Loss):
         0.4581
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    function = staticmethod(binary_crossentropy)
+    arguments = {
         **Loss.arguments,
         "from_logits": boolean,
         "label_smoothing": between(0, 1),
@@ -251,17 +251,12 @@ class BinaryCrossentropy(Loss):
         name: str | None = "binary_crossentropy",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self.axis = axis
 
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return binary_crossentropy(
-            y_true, y_pred, self.from_logits, self.label_smoothing, self.axis
-        )
 
-
-class CategoricalCrossentropy(Loss):
+class CategoricalCrossentropy(FunctionLoss):
     """Crossentropy loss for one-hot targets, see `categorical_crossentropy`.
 
     Args:
@@ -278,7 +273,8 @@ class CategoricalCrossentropy(Loss):
         1.3863
     """
 
-    arguments: ClassVar[dict[str, Check]] = BinaryCrossentropy.arguments
+    function = staticmethod(categorical_crossentropy)
+    arguments = BinaryCrossentropy.arguments
 
     def __init__(
         self,
@@ -289,17 +285,12 @@ class CategoricalCrossentropy(Loss):
         name: str | None = "categorical_crossentropy",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self.axis = axis
 
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return categorical_crossentropy(
-            y_true, y_pred, self.from_logits, self.label_smoothing, self.axis
-        )
 
-
-class SparseCategoricalCrossentropy(Loss):
+class SparseCategoricalCrossentropy(FunctionLoss):
     """Crossentropy loss for class indices, see `sparse_categorical_crossentropy`.
 
     Args:
@@ -316,8 +307,9 @@ class SparseCategoricalCrossentropy(Loss):
         1.3863
     """
 
-    arguments: ClassVar[dict[str, Check]] = {**Loss.arguments, "from_logits": boolean}
-    unwritten: ClassVar[tuple[str, ...]] = (*Loss.unwritten, "axis")
+    function = staticmethod(sparse_categorical_crossentropy)
+    arguments = {**Loss.arguments, "from_logits": boolean}
+    unwritten = (*Loss.unwritten, "axis")
 
     def __init__(
         self,
@@ -328,17 +320,12 @@ class SparseCategoricalCrossentropy(Loss):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.from_logits, self.ignore_class = from_logits, ignore_class
         self.axis = axis
 
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return sparse_categorical_crossentropy(
-            y_true, y_pred, self.from_logits, self.ignore_class, self.axis
-        )
 
-
-class CategoricalGeneralizedCrossEntropy(Loss):
+class CategoricalGeneralizedCrossEntropy(FunctionLoss):
     """Crossentropy loss for class indices that is robust to noisy labels.
 
     See `categorical_generalized_cross_entropy`.
@@ -354,7 +341,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         1.0
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    function = staticmethod(categorical_generalized_cross_entropy)
+    arguments = {
         **Loss.arguments,
         "q": Check(
             "a number greater than 0 and less than 1",
@@ -370,8 +358,5 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         name: str | None = "categorical_generalized_cross_entropy",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.q = q
-
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return categorical_generalized_cross_entropy(y_true, y_pred, self.q)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.losses.base import FunctionLoss, as_float
+from lamina.losses.base import FunctionLoss
+from lamina.ops.types import float_array
 from lamina.typing import ArrayLike
 
 # The logarithm of a probability of zero; finite, so that the gradient is not NaN.
@@ -36,7 +37,7 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
 
     Reference: Graves et al. 2006, https://www.cs.toronto.edu/~graves/icml_2006.pdf
     """
-    logits, labels = as_float(y_pred), jnp.asarray(y_true).astype(jnp.int32)
+    logits, labels = float_array(y_pred), jnp.asarray(y_true).astype(jnp.int32)
     if logits.ndim != 3 or labels.ndim != 2 or len(labels) != len(logits):
         raise ShapeError(
             "ctc: y_true must have the shape (batch, labels) and y_pred (batch, steps, "

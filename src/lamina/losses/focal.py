@@ -5,16 +5,16 @@ Reference: Lin et al. 2017, https://arxiv.org/abs/1708.02002
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
-from lamina.core.check import Check, boolean
+from lamina.core.check import boolean
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
-from lamina.losses.base import Loss, match_shapes
+from lamina.losses.base import FunctionLoss, match_shapes
 from lamina.losses.crossentropy import (
     BinaryCrossentropy,
     binary_losses,
@@ -71,7 +71,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: ArrayLike,
     y_pred: ArrayLike,
-    alpha: Any = 0.25,
+    alpha: float | Sequence[float] = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
@@ -105,7 +105,7 @@ def categorical_focal_crossentropy(
     return jnp.sum(factor * -y_true * jnp.log(p), axis=axis)
 
 
-class BinaryFocalCrossentropy(Loss):
+class BinaryFocalCrossentropy(FunctionLoss):
     """Focal loss for binary targets, see `binary_focal_crossentropy`.
 
     Args:
@@ -125,7 +125,8 @@ class BinaryFocalCrossentropy(Loss):
         0.0911
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    function = staticmethod(binary_focal_crossentropy)
+    arguments = {
         **BinaryCrossentropy.arguments,
         "apply_class_balancing": boolean,
     }
@@ -142,25 +143,13 @@ class BinaryFocalCrossentropy(Loss):
         name: str | None = "binary_focal_crossentropy",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.apply_class_balancing = apply_class_balancing
         self.alpha, self.gamma, self.axis = alpha, gamma, axis
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return binary_focal_crossentropy(
-            y_true,
-            y_pred,
-            self.apply_class_balancing,
-            self.alpha,
-            self.gamma,
-            self.from_logits,
-            self.label_smoothing,
-            self.axis,
-        )
 
-
-class CategoricalFocalCrossentropy(Loss):
+class CategoricalFocalCrossentropy(FunctionLoss):
     """Focal loss for one-hot targets, see `categorical_focal_crossentropy`.
 
     Args:
@@ -179,11 +168,12 @@ class CategoricalFocalCrossentropy(Loss):
         0.1949
     """
 
-    arguments: ClassVar[dict[str, Check]] = BinaryCrossentropy.arguments
+    function = staticmethod(categorical_focal_crossentropy)
+    arguments = BinaryCrossentropy.arguments
 
     def __init__(
         self,
-        alpha: Any = 0.25,
+        alpha: float | Sequence[float] = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -192,17 +182,6 @@ class CategoricalFocalCrossentropy(Loss):
         name: str | None = "categorical_focal_crossentropy",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.alpha, self.gamma, self.axis = alpha, gamma, axis
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
-
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return categorical_focal_crossentropy(
-            y_true,
-            y_pred,
-            self.alpha,
-            self.gamma,
-            self.from_logits,
-            self.label_smoothing,
-            self.axis,
-        )

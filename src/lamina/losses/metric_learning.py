@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import Check, at_least, boolean, positive_number
+from lamina.core.check import at_least, boolean, positive_number
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
-from lamina.losses.base import Loss, as_float
+from lamina.losses.base import FunctionLoss, Loss
+from lamina.ops.types import float_array
 from lamina.typing import ArrayLike, DTypeLike
 
 
@@ -20,8 +19,8 @@ from lamina.typing import ArrayLike, DTypeLike
 def circle(
     y_true: ArrayLike,
     y_pred: ArrayLike,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80,
     margin: float = 0.4,
@@ -53,8 +52,8 @@ def circle(
 
     Reference: Sun et al. 2020, https://arxiv.org/abs/2002.10857
     """
-    embeddings = as_float(y_pred)
-    references = embeddings if ref_embeddings is None else as_float(ref_embeddings)
+    embeddings = float_array(y_pred)
+    references = embeddings if ref_embeddings is None else float_array(ref_embeddings)
     labels = _check_labels(y_true, embeddings)
     ref_labels = labels if ref_labels is None else ref_labels
     is_positive = labels[:, None] == _check_labels(ref_labels, references)
@@ -79,7 +78,7 @@ def _logsumexp(values: jax.Array, where: jax.Array) -> jax.Array:
     return jax.nn.logsumexp(jnp.where(where, values, 0.0), axis=1, where=where)
 
 
-def _check_labels(labels: Any, embeddings: jax.Array) -> jax.Array:
+def _check_labels(labels: ArrayLike, embeddings: jax.Array) -> jax.Array:
     labels = jnp.asarray(labels)
     batch = embeddings.shape[:1]
     if embeddings.ndim != 2 or labels.shape not in (batch, (*batch, 1)):
@@ -92,7 +91,7 @@ def _check_labels(labels: Any, embeddings: jax.Array) -> jax.Array:
     return labels.reshape(batch).astype(jnp.int32)
 
 
-class Circle(Loss):
+class Circle(FunctionLoss):
     """Circle loss for class indices and embeddings of length 1, see `circle`.
 
     Args:
@@ -110,7 +109,8 @@ class Circle(Loss):
         0.546
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    function = staticmethod(circle)
+    arguments = {
         **Loss.arguments,
         "gamma": positive_number,
         "margin": at_least(0),
@@ -126,15 +126,6 @@ class Circle(Loss):
         name: str | None = "circle",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.gamma, self.margin = gamma, margin
         self.remove_diagonal = remove_diagonal
-
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return circle(
-            y_true,
-            y_pred,
-            remove_diagonal=self.remove_diagonal,
-            gamma=self.gamma,
-            margin=self.margin,
-        )

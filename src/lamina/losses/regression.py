@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
-from lamina.core.check import Check, positive_number
+from lamina.core.check import positive_number
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, Loss, match_shapes
@@ -225,7 +223,7 @@ class LogCosh(FunctionLoss):
     function = staticmethod(log_cosh)
 
 
-class Huber(Loss):
+class Huber(FunctionLoss):
     """Huber loss: quadratic for small errors, linear for large ones.
 
     See `huber`.
@@ -241,11 +239,12 @@ class Huber(Loss):
         1.5
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    function = staticmethod(huber)
+    arguments = {
         **Loss.arguments,
         "delta": positive_number,
     }
-    unwritten: ClassVar[tuple[str, ...]] = (*Loss.unwritten, "delta")
+    unwritten = (*Loss.unwritten, "delta")
 
     def __init__(
         self,
@@ -254,14 +253,11 @@ class Huber(Loss):
         name: str | None = "huber_loss",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.delta = delta
 
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return huber(y_true, y_pred, self.delta)
 
-
-class CosineSimilarity(Loss):
+class CosineSimilarity(FunctionLoss):
     """Negative cosine similarity loss, see `cosine_similarity`.
 
     Args:
@@ -275,7 +271,8 @@ class CosineSimilarity(Loss):
         -1.0
     """
 
-    unwritten: ClassVar[tuple[str, ...]] = (*Loss.unwritten, "axis")
+    function = staticmethod(cosine_similarity)
+    unwritten = (*Loss.unwritten, "axis")
 
     def __init__(
         self,
@@ -284,8 +281,5 @@ class CosineSimilarity(Loss):
         name: str | None = "cosine_similarity",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.axis = axis
-
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return cosine_similarity(y_true, y_pred, self.axis)

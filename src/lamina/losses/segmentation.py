@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
-from lamina.losses.base import Loss, match_shapes
-from lamina.typing import ArrayLike, DTypeLike
-
-Axes = int | Sequence[int] | None
+from lamina.losses.base import FunctionLoss, match_shapes
+from lamina.typing import ArrayLike, Axis, DTypeLike
 
 
 @op
-def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = None) -> jax.Array:
+def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axis = None) -> jax.Array:
     """Compute the Dice loss: 1 - 2 Σ y·ŷ / (Σ y + Σ ŷ + ε).
 
     Args:
@@ -33,7 +28,6 @@ def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: Axes = None) -> jax.Array:
     Reference: Milletari et al. 2016, https://arxiv.org/abs/1606.04797
     """
     y_true, y_pred = match_shapes("dice", y_true, y_pred)
-    axis = _axes(axis)
     intersection = jnp.sum(y_true * y_pred, axis=axis)
     total = jnp.sum(y_true, axis=axis) + jnp.sum(y_pred, axis=axis)
     return 1.0 - 2.0 * intersection / (total + epsilon())
@@ -45,7 +39,7 @@ def tversky(
     y_pred: ArrayLike,
     alpha: float = 0.5,
     beta: float = 0.5,
-    axis: Axes = None,
+    axis: Axis = None,
 ) -> jax.Array:
     """Compute the Tversky loss.
 
@@ -65,7 +59,6 @@ def tversky(
     Reference: Salehi et al. 2017, https://arxiv.org/abs/1706.05721
     """
     y_true, y_pred = match_shapes("tversky", y_true, y_pred)
-    axis = _axes(axis)
     true_positives = jnp.sum(y_true * y_pred, axis=axis)
     false_negatives = jnp.sum(y_true * (1.0 - y_pred), axis=axis)
     false_positives = jnp.sum((1.0 - y_true) * y_pred, axis=axis)
@@ -73,11 +66,7 @@ def tversky(
     return 1.0 - true_positives / (total + epsilon())
 
 
-def _axes(axis: Axes) -> int | tuple[int, ...] | None:
-    return axis if axis is None or isinstance(axis, int) else tuple(axis)
-
-
-class Dice(Loss):
+class Dice(FunctionLoss):
     """Dice loss: one minus the overlap of two areas, see `dice`.
 
     Args:
@@ -91,21 +80,20 @@ class Dice(Loss):
         0.3333
     """
 
+    function = staticmethod(dice)
+
     def __init__(
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
-        axis: Axes = None,
+        axis: Axis = None,
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.axis = axis
 
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return dice(y_true, y_pred, self.axis)
 
-
-class Tversky(Loss):
+class Tversky(FunctionLoss):
     """Tversky loss: `Dice` with weights for both kinds of errors, see `tversky`.
 
     Args:
@@ -121,17 +109,16 @@ class Tversky(Loss):
         0.5
     """
 
+    function = staticmethod(tversky)
+
     def __init__(
         self,
         alpha: float = 0.5,
         beta: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
-        axis: Axes = None,
+        axis: Axis = None,
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, reduction, dtype)
+        super().__init__(reduction, name, dtype)
         self.alpha, self.beta, self.axis = alpha, beta, axis
-
-    def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
-        return tversky(y_true, y_pred, self.alpha, self.beta, self.axis)

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.config import floatx
-from lamina.core.check import Check, boolean, positive_int
+from lamina.core.check import boolean, positive_int
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
-from lamina.losses.base import as_float, match_ranks, shape_mismatch_error
+from lamina.losses.base import match_sizes
 from lamina.losses.crossentropy import class_indices
-from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
+from lamina.metrics.reduction import FunctionMetric
+from lamina.ops.types import float_array
 from lamina.typing import ArrayLike, DTypeLike
-
-
-def _match_shapes(
-    owner: str, y_true: ArrayLike, y_pred: ArrayLike
-) -> tuple[jax.Array, jax.Array]:
-    """Return two arrays of the same shape, without changing their dtypes."""
-    targets, predictions = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
-    if targets.shape != predictions.shape:
-        raise shape_mismatch_error(owner, np.shape(y_true), jnp.shape(y_pred))
-    return targets, predictions
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
     """Return 1 where the prediction equals the target, and 0 elsewhere."""
-    y_true, y_pred = _match_shapes("accuracy", y_true, y_pred)
+    y_true, y_pred = match_sizes("accuracy", y_true, y_pred)
     return (y_true.astype(y_pred.dtype) == y_pred).astype(floatx())
 
 
@@ -49,7 +38,7 @@ def binary_accuracy(
         >>> binary_accuracy([1, 0, 1], [0.9, 0.2, 0.3]).tolist()
         [1.0, 1.0, 0.0]
     """
-    y_true, y_pred = _match_shapes("binary_accuracy", y_true, y_pred)
+    y_true, y_pred = match_sizes("binary_accuracy", y_true, y_pred)
     is_positive = (y_pred > threshold).astype(y_true.dtype)
     return (y_true == is_positive).astype(floatx())
 
@@ -66,7 +55,7 @@ def categorical_accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
         >>> categorical_accuracy([[0, 1], [1, 0]], [[0.2, 0.8], [0.3, 0.7]]).tolist()
         [1.0, 0.0]
     """
-    y_true, y_pred = _match_shapes("categorical_accuracy", y_true, y_pred)
+    y_true, y_pred = match_sizes("categorical_accuracy", y_true, y_pred)
     is_correct = jnp.argmax(y_true, axis=-1) == jnp.argmax(y_pred, axis=-1)
     return is_correct.astype(floatx())
 
@@ -104,8 +93,8 @@ def top_k_categorical_accuracy(
         >>> top_k_categorical_accuracy([[0, 1, 0], [0, 0, 1]], scores, k=2).tolist()
         [1.0, 0.0]
     """
-    y_true, y_pred = _match_shapes("top_k_categorical_accuracy", y_true, y_pred)
-    return _is_in_top_k(jnp.argmax(y_true, axis=-1), as_float(y_pred), k)
+    y_true, y_pred = match_sizes("top_k_categorical_accuracy", y_true, y_pred)
+    return _is_in_top_k(jnp.argmax(y_true, axis=-1), float_array(y_pred), k)
 
 
 @op
@@ -132,7 +121,7 @@ def sparse_top_k_categorical_accuracy(
         top_k = y_pred[..., :k].astype(jnp.int32)
         is_correct = jnp.any(labels[..., None] == top_k, axis=-1).astype(floatx())
     else:
-        is_correct = _is_in_top_k(labels, as_float(y_pred), k)
+        is_correct = _is_in_top_k(labels, float_array(y_pred), k)
     return is_correct.reshape(np.shape(y_true))
 
 
@@ -177,7 +166,7 @@ class SparseCategoricalAccuracy(FunctionMetric):
     function = staticmethod(sparse_categorical_accuracy)
 
 
-class BinaryAccuracy(MeanMetricWrapper):
+class BinaryAccuracy(FunctionMetric):
     """Accuracy metric for binary targets.
 
     Args:
@@ -190,17 +179,19 @@ class BinaryAccuracy(MeanMetricWrapper):
         0.75
     """
 
+    function = staticmethod(binary_accuracy)
+
     def __init__(
         self,
         name: str | None = "binary_accuracy",
         dtype: DTypeLike | DTypePolicy = None,
         threshold: float = 0.5,
     ) -> None:
-        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+        super().__init__(name, dtype)
         self.threshold = threshold
 
 
-class TopKCategoricalAccuracy(MeanMetricWrapper):
+class TopKCategoricalAccuracy(FunctionMetric):
     """Accuracy metric of the `k` largest scores, for one-hot targets.
 
     Args:
@@ -214,7 +205,8 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
         0.5
     """
 
-    arguments: ClassVar[dict[str, Check]] = {"k": positive_int}
+    function = staticmethod(top_k_categorical_accuracy)
+    arguments = {"k": positive_int}
 
     def __init__(
         self,
@@ -222,11 +214,11 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
         name: str | None = "top_k_categorical_accuracy",
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+        super().__init__(name, dtype)
         self.k = k
 
 
-class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+class SparseTopKCategoricalAccuracy(FunctionMetric):
     """Accuracy metric of the `k` largest scores, for class indices.
 
     Args:
@@ -242,11 +234,12 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         0.5
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    function = staticmethod(sparse_top_k_categorical_accuracy)
+    arguments = {
         "k": positive_int,
         "from_sorted_ids": boolean,
     }
-    unwritten: ClassVar[tuple[str, ...]] = ("from_sorted_ids",)
+    unwritten = ("from_sorted_ids",)
 
     def __init__(
         self,
@@ -255,11 +248,5 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         dtype: DTypeLike | DTypePolicy = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(
-            sparse_top_k_categorical_accuracy,
-            name,
-            dtype,
-            k=k,
-            from_sorted_ids=from_sorted_ids,
-        )
+        super().__init__(name, dtype)
         self.k, self.from_sorted_ids = k, from_sorted_ids

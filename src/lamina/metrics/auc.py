@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.config import epsilon
-from lamina.core.check import Check, boolean, integer, one_of, optional, positive_int
+from lamina.core.check import boolean, integer, one_of, optional, positive_int
 from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ArgumentError, ShapeError
 from lamina.losses.base import safe_divide
-from lamina.metrics.confusion import OutcomeMetric, count_outcomes, thresholds_check
+from lamina.metrics.confusion import OutcomeMetric, thresholds_check
 from lamina.typing import DTypeLike
 
 
@@ -52,7 +51,7 @@ class AUC(OutcomeMetric):
     Flach & Kull 2015, https://papers.nips.cc/paper/5867
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    arguments = {
         "num_thresholds": integer(2, 10**6),
         "curve": one_of("roc", "pr", "prgain"),
         "summation_method": one_of("interpolation", "minoring", "majoring"),
@@ -61,7 +60,7 @@ class AUC(OutcomeMetric):
         "num_labels": optional(positive_int),
         "from_logits": boolean,
     }
-    unwritten: ClassVar[tuple[str, ...]] = ("thresholds",)
+    unwritten = ("thresholds",)
 
     def __init__(
         self,
@@ -76,7 +75,7 @@ class AUC(OutcomeMetric):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         if num_labels and not multi_label:
             raise ArgumentError(
                 "AUC: `num_labels` requires `multi_label=True`. Received: "
@@ -93,35 +92,31 @@ class AUC(OutcomeMetric):
         # The end points lie outside [0, 1], to include predictions of 0 and 1.
         self._thresholds = np.array([-epsilon(), *inner, 1 + epsilon()])
         self.num_thresholds = len(self._thresholds)
-        self.built = not multi_label
         if not multi_label:
             self.add_outcome_variables(self._thresholds)
         elif num_labels:
             self.build((), (1, num_labels))
 
-    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
-        """With `multi_label`, create the counts, one column for each label."""
-        if self.built:
+    def create_variables(self, shape: tuple[int, ...]) -> None:
+        """Create the counts of each column if `multi_label`."""
+        if not self.multi_label:
             return
-        if len(y_pred_shape) != 2:
+        if len(shape) != 2:
             raise ShapeError(
                 "AUC: with multi_label=True predictions must have shape (rows, "
-                f"labels). Received shape {tuple(y_pred_shape)}."
+                f"labels). Received shape {shape}."
             )
-        self.add_outcome_variables(self._thresholds, (y_pred_shape[1],))
-        self.built = True
+        self.add_outcome_variables(self._thresholds, shape[1:])
 
-    def count(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> None:
-        """Add the outcomes of a batch; the arguments have the same shape."""
-        self.build(y_true.shape, y_pred.shape)
+    def accumulate(
+        self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array
+    ) -> None:
         if self.from_logits:
             y_pred = jax.nn.sigmoid(y_pred)
         if self.label_weights is not None and not self.multi_label:
             label_weights = jnp.asarray(self.label_weights, self.dtype)[None]
             weights = weights * jnp.broadcast_to(label_weights, weights.shape)
-        self.add(
-            count_outcomes(y_true, y_pred, weights, self._thresholds, self.multi_label)
-        )
+        super().accumulate(y_true, y_pred, weights)
 
     def result(self) -> jax.Array:
         """Return the area."""

@@ -18,7 +18,8 @@ from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, snake_case
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
-from lamina.typing import DTypeLike, InitializerLike
+from lamina.losses.base import broadcast_weights, match_shapes
+from lamina.typing import ArrayLike, DTypeLike, InitializerLike
 
 metric_registry = Registry("metric", "keras.metrics", accepts=["keras.losses"])
 
@@ -27,7 +28,7 @@ whole_number = Check(
 )
 
 
-def _zeros(shape: Sequence[int], dtype: str) -> np.ndarray:
+def _zeros(shape: Sequence[int], dtype: DTypeLike = None) -> Any:
     # NumPy, because JAX would compile a program for each shape.
     return np.zeros(shape, jnp.dtype(dtype))
 
@@ -77,7 +78,7 @@ class Metric(Module):
         self,
         shape: Sequence[int],
         initializer: InitializerLike = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: DTypeLike = None,
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -107,7 +108,7 @@ class Metric(Module):
         self,
         shape: Sequence[int] = (),
         initializer: InitializerLike = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
         """Create a state variable, by default a scalar; see `add_variable`."""
@@ -176,3 +177,37 @@ class Metric(Module):
         except Exception:  # `result` of a subclass may raise, `repr` must not
             return f"<{head}>"
         return f"<{head}, result={result}>"
+
+
+class PairMetric(Metric):
+    """Base class of the metrics that sum over targets and predictions of one shape."""
+
+    built = False
+
+    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+        """Create the variables whose shape depends on the data, if there are any."""
+        if not self.built:
+            self.create_variables(tuple(y_pred_shape))
+            self.built = True
+
+    def create_variables(self, shape: tuple[int, ...]) -> None:
+        """Create the variables for predictions of a shape."""
+
+    def update_state(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> None:
+        """Update the state from one batch."""
+        y_pred = jnp.asarray(y_pred, self.dtype)
+        y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
+        self.build(y_true.shape, y_pred.shape)
+        weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
+        self.accumulate(y_true, y_pred, broadcast_weights(weights, y_pred.shape))
+
+    def accumulate(
+        self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array
+    ) -> None:
+        """Update the state from arrays of the same shape."""
+        raise NotImplementedError

@@ -13,9 +13,9 @@ from lamina.config import epsilon
 from lamina.core.check import Check, is_number, optional, positive_int
 from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
-from lamina.losses.base import broadcast_weights, match_shapes, safe_divide
-from lamina.metrics.base import Metric, whole_number
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.losses.base import safe_divide
+from lamina.metrics.base import PairMetric, whole_number
+from lamina.typing import DTypeLike
 
 # The score of predictions that are not in the top k, as in Keras.
 _NEGATIVE_SCORE = -1e10
@@ -25,14 +25,13 @@ def _is_probability(value: Any) -> bool:
     return is_number(value) and 0 <= value <= 1
 
 
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
 thresholds_check = Check(
     "a number from 0 to 1, or a list of them",
-    lambda v: (
-        _is_probability(v)
-        or (
-            isinstance(v, (list, tuple)) and len(v) > 0 and all(map(_is_probability, v))
-        )
-    ),
+    lambda v: min(map(_is_probability, _as_list(v)), default=False),
     (-0.1, 1.5, [0.5, 2.0], "half"),
 )
 
@@ -124,25 +123,17 @@ def _count_by_bucket(
     return Outcomes(tp, fp, negative_total - fp, positive_total - tp)
 
 
-class OutcomeMetric(Metric):
+class OutcomeMetric(PairMetric):
     """Base class of the metrics computed from counted outcomes.
 
     Subclasses list the outcomes they count in `outcome_names`, and call
     `add_outcome_variables`.
-
-    Args:
-        name: see `Metric`.
-        dtype: see `Metric`.
     """
 
     outcome_names: ClassVar[tuple[str, ...]] = Outcomes._fields
     top_k: int | None = None
     class_id: int | None = None
-
-    def __init__(
-        self, name: str | None = None, dtype: DTypeLike | DTypePolicy = None
-    ) -> None:
-        super().__init__(dtype, name)
+    multi_label = False
 
     def add_outcome_variables(
         self, thresholds: Sequence[float] | np.ndarray, columns: tuple[int, ...] = ()
@@ -162,20 +153,9 @@ class OutcomeMetric(Metric):
         """Return the counts of the outcomes."""
         return [getattr(self, name).value for name in self.outcome_names]
 
-    def update_state(
-        self,
-        y_true: ArrayLike,
-        y_pred: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+    def accumulate(
+        self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array
     ) -> None:
-        """Update the state from one batch."""
-        y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
-        weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
-        self.count(y_true, y_pred, broadcast_weights(weights, y_pred.shape))
-
-    def count(self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array) -> None:
-        """Add the outcomes of a batch; the arguments have the same shape."""
         if self.top_k is not None:
             y_pred = _mask_below_top_k(y_pred, self.top_k)
         if self.class_id is not None:
@@ -187,10 +167,9 @@ class OutcomeMetric(Metric):
             y_true, y_pred, weights = (
                 x[..., self.class_id, None] for x in (y_true, y_pred, weights)
             )
-        self.add(count_outcomes(y_true, y_pred, weights, self._thresholds))
-
-    def add(self, outcomes: Outcomes) -> None:
-        """Add counted outcomes to the variables."""
+        outcomes = count_outcomes(
+            y_true, y_pred, weights, self._thresholds, self.multi_label
+        )
         for name in self.outcome_names:
             getattr(self, name).assign_add(getattr(outcomes, name))
 
@@ -204,16 +183,10 @@ def _mask_below_top_k(y_pred: jax.Array, k: int) -> jax.Array:
     return jnp.where(is_top, y_pred, _NEGATIVE_SCORE)
 
 
-def _as_list(thresholds: Any, default: float) -> list[float]:
-    if thresholds is None:
-        return [default]
-    return list(thresholds) if isinstance(thresholds, (list, tuple)) else [thresholds]
-
-
 class _Count(OutcomeMetric):
     """Base class of the metrics that count one outcome."""
 
-    arguments: ClassVar[dict[str, Check]] = {"thresholds": optional(thresholds_check)}
+    arguments = {"thresholds": optional(thresholds_check)}
 
     def __init__(
         self,
@@ -221,8 +194,8 @@ class _Count(OutcomeMetric):
         name: str | None = None,
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, dtype)
-        self.add_outcome_variables(_as_list(thresholds, 0.5))
+        super().__init__(dtype, name)
+        self.add_outcome_variables(_as_list(0.5 if thresholds is None else thresholds))
 
     def result(self) -> jax.Array:
         """Return the count, at each threshold if there are several."""
@@ -297,7 +270,7 @@ class FalseNegatives(_Count):
 class _Rate(OutcomeMetric):
     """Base class of the ratios of true positives to them and one other outcome."""
 
-    arguments: ClassVar[dict[str, Check]] = {
+    arguments = {
         "thresholds": optional(thresholds_check),
         "top_k": optional(positive_int),
         "class_id": optional(whole_number),
@@ -311,10 +284,11 @@ class _Rate(OutcomeMetric):
         name: str | None = None,
         dtype: DTypeLike | DTypePolicy = None,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         self.top_k, self.class_id = top_k, class_id
+        default = 0.5 if top_k is None else _NEGATIVE_SCORE
         self.add_outcome_variables(
-            _as_list(thresholds, 0.5 if top_k is None else _NEGATIVE_SCORE)
+            _as_list(default if thresholds is None else thresholds)
         )
 
     def result(self) -> jax.Array:

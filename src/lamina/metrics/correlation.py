@@ -9,7 +9,7 @@ from lamina.config import epsilon
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.graph import op
 from lamina.losses.base import match_shapes
-from lamina.metrics.reduction import MeanMetricWrapper
+from lamina.metrics.reduction import FunctionMetric
 from lamina.typing import ArrayLike, DTypeLike
 
 
@@ -72,7 +72,7 @@ def concordance_correlation(
     return jnp.mean(2.0 * covariance / (denominator + epsilon()), axis=axis)
 
 
-class PearsonCorrelation(MeanMetricWrapper):
+class PearsonCorrelation(FunctionMetric):
     """Pearson correlation metric, see `pearson_correlation`.
 
     Args:
@@ -86,17 +86,19 @@ class PearsonCorrelation(MeanMetricWrapper):
         1.0
     """
 
+    function = staticmethod(pearson_correlation)
+
     def __init__(
         self,
         name: str | None = "pearson_correlation",
         dtype: DTypeLike | DTypePolicy = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(pearson_correlation, name, dtype, axis=axis)
+        super().__init__(name, dtype)
         self.axis = axis
 
 
-class ConcordanceCorrelation(MeanMetricWrapper):
+class ConcordanceCorrelation(FunctionMetric):
     """Concordance correlation metric, see `concordance_correlation`.
 
     Args:
@@ -110,11 +112,13 @@ class ConcordanceCorrelation(MeanMetricWrapper):
         0.6667
     """
 
+    function = staticmethod(concordance_correlation)
+
     def __init__(
         self,
         name: str | None = "concordance_correlation",
         dtype: DTypeLike | DTypePolicy = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(concordance_correlation, name, dtype, axis=axis)
+        super().__init__(name, dtype)
         self.axis = axis

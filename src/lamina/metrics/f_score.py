@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 import jax
 import jax.numpy as jnp
 
@@ -12,12 +9,11 @@ from lamina.config import epsilon
 from lamina.core.check import Check, is_number, one_of, optional, positive_number
 from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
-from lamina.losses.base import broadcast_weights, match_shapes
-from lamina.metrics.base import Metric
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.metrics.base import PairMetric
+from lamina.typing import DTypeLike
 
 
-class FBetaScore(Metric):
+class FBetaScore(PairMetric):
     """F-beta score: (1 + β²)·precision·recall / (β²·precision + recall).
 
     Args:
@@ -41,7 +37,7 @@ class FBetaScore(Metric):
         [0.3846, 0.9091, 0.8333]
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    arguments = {
         "average": optional(one_of("micro", "macro", "weighted")),
         "beta": positive_number,
         "threshold": Check(
@@ -63,44 +59,31 @@ class FBetaScore(Metric):
         self.average = average and average.lower()
         self.beta, self.threshold = beta, threshold
         self.axis = None if self.average == "micro" else 0
-        self.built = False
 
-    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+    def create_variables(self, shape: tuple[int, ...]) -> None:
         """Create the counts, for each class unless `average` is `"micro"`."""
-        if self.built:
-            return
-        if len(y_pred_shape) != 2:
+        if len(shape) != 2:
             raise ShapeError(
                 f"{type(self).__name__} needs predictions of shape (rows, classes). "
-                f"Received shape {tuple(y_pred_shape)}."
+                f"Received shape {shape}."
             )
-        shape = () if self.average == "micro" else (y_pred_shape[1],)
-        self.true_positives = self.add_variable(shape, name="true_positives")
-        self.false_positives = self.add_variable(shape, name="false_positives")
-        self.false_negatives = self.add_variable(shape, name="false_negatives")
+        columns = () if self.average == "micro" else shape[1:]
+        self.true_positives = self.add_variable(columns, name="true_positives")
+        self.false_positives = self.add_variable(columns, name="false_positives")
+        self.false_negatives = self.add_variable(columns, name="false_negatives")
         self.intermediate_weights = self.add_variable(
-            shape, name="intermediate_weights"
+            columns, name="intermediate_weights"
         )
-        self.built = True
 
-    def update_state(
-        self,
-        y_true: ArrayLike,
-        y_pred: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+    def accumulate(
+        self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array
     ) -> None:
-        """Update the state from one batch."""
-        y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = match_shapes(type(self).__name__, y_true, y_pred)
-        self.build(y_true.shape, y_pred.shape)
         if self.threshold is None:
             largest = jnp.max(y_pred, axis=-1, keepdims=True)
             is_positive = (y_pred >= largest) & (jnp.abs(y_pred) > 1e-9)
         else:
             is_positive = y_pred > self.threshold
         is_positive = is_positive.astype(self.dtype)
-        weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
-        weights = broadcast_weights(weights, y_pred.shape)
         for variable, outcome in (
             (self.true_positives, is_positive * y_true),
             (self.false_positives, is_positive * (1 - y_true)),

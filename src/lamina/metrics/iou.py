@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
-from lamina.core.check import Check, boolean, integer
+from lamina.core.check import boolean, integer
 from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError, invalid
 from lamina.losses.base import broadcast_weights
@@ -17,10 +16,25 @@ from lamina.metrics.base import Metric
 from lamina.typing import ArrayLike, DTypeLike
 
 
-class _Overlap(Metric):
-    """Base class of the metrics computed from a confusion matrix of classes."""
+class IoU(Metric):
+    """Intersection over union, averaged over some classes: TP / (TP + FP + FN).
 
-    arguments: ClassVar[dict[str, Check]] = {
+    Args:
+        num_classes: number of classes.
+        target_class_ids: the classes to average over.
+        name: see `Metric`.
+        dtype: dtype of the counts; int32 when `None`.
+        ignore_class: index of a class whose targets are ignored.
+        sparse_y_true: whether targets are class indices, not one-hot.
+        sparse_y_pred: whether predictions are class indices, not scores.
+        axis: the class axis of one-hot targets and scores.
+
+    Example:
+        >>> round(float(IoU(2, [0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
+        0.3333
+    """
+
+    arguments = {
         "num_classes": integer(1, 10**5),
         "sparse_y_true": boolean,
         "sparse_y_pred": boolean,
@@ -60,11 +74,6 @@ class _Overlap(Metric):
             y_true = jnp.argmax(y_true, axis=self.axis)
         if not self.sparse_y_pred:
             y_pred = jnp.argmax(y_pred, axis=self.axis)
-        self._count(y_true, y_pred, sample_weight)
-
-    def _count(
-        self, y_true: jax.Array, y_pred: jax.Array, sample_weight: ArrayLike | None
-    ) -> None:
         weights = jnp.asarray(1 if sample_weight is None else sample_weight, self.dtype)
         weights = broadcast_weights(weights, y_true.shape).reshape(-1)
         if y_true.size != y_pred.size:
@@ -80,10 +89,10 @@ class _Overlap(Metric):
         is_valid &= (pred >= 0) & (pred < self.num_classes)
         if self.ignore_class is not None:
             is_valid &= true != self.ignore_class
-        weights = jnp.where(is_valid, weights, 0)
+        # JAX ignores updates at indices out of range.
+        true = jnp.where(is_valid, true, self.num_classes)
         counts = jnp.zeros(self.total_cm.shape, self.dtype)
-        indices = (jnp.where(is_valid, true, 0), jnp.where(is_valid, pred, 0))
-        self.total_cm.assign_add(counts.at[indices].add(weights))
+        self.total_cm.assign_add(counts.at[true, pred].add(weights))
 
     def result(self) -> jax.Array:
         """Return the mean over the classes that occur in the data."""
@@ -98,26 +107,7 @@ class _Overlap(Metric):
         return jnp.sum(scores) / (jnp.sum(occurs) + epsilon())
 
 
-class IoU(_Overlap):
-    """Intersection over union, averaged over some classes: TP / (TP + FP + FN).
-
-    Args:
-        num_classes: number of classes.
-        target_class_ids: the classes to average over.
-        name: see `Metric`.
-        dtype: dtype of the counts; int32 when `None`.
-        ignore_class: index of a class whose targets are ignored.
-        sparse_y_true: whether targets are class indices, not one-hot.
-        sparse_y_pred: whether predictions are class indices, not scores.
-        axis: the class axis of one-hot targets and scores.
-
-    Example:
-        >>> round(float(IoU(2, [0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
-        0.3333
-    """
-
-
-class BinaryIoU(_Overlap):
+class BinaryIoU(IoU):
     """Intersection over union of probabilities compared with a threshold.
 
     Args:
@@ -150,10 +140,10 @@ class BinaryIoU(_Overlap):
     ) -> None:
         """Update the state from one batch."""
         is_positive = jnp.asarray(y_pred, jnp.float32) >= self.threshold
-        self._count(jnp.asarray(y_true), is_positive, sample_weight)
+        super().update_state(y_true, is_positive, sample_weight)
 
 
-class MeanIoU(_Overlap):
+class MeanIoU(IoU):
     """Intersection over union, averaged over all classes: TP / (TP + FP + FN).
 
     Args:
@@ -180,13 +170,12 @@ class MeanIoU(_Overlap):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(
-            num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true,
-            sparse_y_pred, axis,
-        )  # fmt: skip
+        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class)
+        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
+        self.axis = axis
 
 
-class OneHotIoU(_Overlap):
+class OneHotIoU(IoU):
     """Intersection over union for one-hot targets, averaged over some classes.
 
     Args:
@@ -214,13 +203,12 @@ class OneHotIoU(_Overlap):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(
-            num_classes, target_class_ids, name, dtype, ignore_class, False,
-            sparse_y_pred, axis,
-        )  # fmt: skip
+        super().__init__(num_classes, target_class_ids, name, dtype, ignore_class)
+        self.sparse_y_true, self.sparse_y_pred = False, sparse_y_pred
+        self.axis = axis
 
 
-class OneHotMeanIoU(_Overlap):
+class OneHotMeanIoU(IoU):
     """Intersection over union for one-hot targets, averaged over all classes.
 
     Args:
@@ -246,7 +234,6 @@ class OneHotMeanIoU(_Overlap):
         sparse_y_pred: bool = False,
         axis: int = -1,
     ) -> None:
-        super().__init__(
-            num_classes, range(num_classes), name, dtype, ignore_class, False,
-            sparse_y_pred, axis,
-        )  # fmt: skip
+        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class)
+        self.sparse_y_true, self.sparse_y_pred = False, sparse_y_pred
+        self.axis = axis

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core.check import Check, between, integer, optional
+from lamina.core.check import between, integer, optional
 from lamina.core.dtypes import DTypePolicy
 from lamina.losses.base import safe_divide
 from lamina.metrics.base import whole_number
@@ -19,7 +19,9 @@ from lamina.typing import DTypeLike
 class _OperatingPoint(OutcomeMetric):
     """Base class of the metrics at an operating point."""
 
-    arguments: ClassVar[dict[str, Check]] = {
+    objective: ClassVar[str]
+    constraint: ClassVar[str]
+    arguments = {
         "num_thresholds": integer(1, 10**6),
         "class_id": optional(whole_number),
         **dict.fromkeys(
@@ -35,27 +37,23 @@ class _OperatingPoint(OutcomeMetric):
         name: str | None,
         dtype: DTypeLike | DTypePolicy,
     ) -> None:
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         self.minimum, self.class_id = minimum, class_id
         self.num_thresholds = num_thresholds
         self.add_outcome_variables(
             [0.5] if num_thresholds == 1 else np.linspace(0, 1, num_thresholds)
         )
 
-    def rates(self) -> dict[str, jax.Array]:
-        """Return recall, specificity and precision at each threshold."""
+    def result(self) -> jax.Array:
+        """Return the largest objective where the constraint has its minimum."""
         tp, fp, tn, fn = self.outcome_values()
-        return {
+        rates = {
             "recall": safe_divide(tp, tp + fn),
             "specificity": safe_divide(tn, tn + fp),
             "precision": safe_divide(tp, tp + fp),
         }
-
-    def best(self, objective: str, constraint: str) -> jax.Array:
-        """Return the largest `objective` where `constraint` is at least the minimum."""
-        rates = self.rates()
-        is_feasible = rates[constraint] >= self.minimum
-        return jnp.max(jnp.where(is_feasible, rates[objective], 0.0))
+        is_feasible = rates[self.constraint] >= self.minimum
+        return jnp.max(jnp.where(is_feasible, rates[self.objective], 0.0))
 
 
 class SensitivityAtSpecificity(_OperatingPoint):
@@ -74,6 +72,8 @@ class SensitivityAtSpecificity(_OperatingPoint):
         0.5
     """
 
+    objective, constraint = "recall", "specificity"
+
     def __init__(
         self,
         specificity: float,
@@ -84,10 +84,6 @@ class SensitivityAtSpecificity(_OperatingPoint):
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
         self.specificity = specificity
-
-    def result(self) -> jax.Array:
-        """Return the best sensitivity."""
-        return self.best("recall", "specificity")
 
 
 class SpecificityAtSensitivity(_OperatingPoint):
@@ -106,6 +102,8 @@ class SpecificityAtSensitivity(_OperatingPoint):
         0.6667
     """
 
+    objective, constraint = "specificity", "recall"
+
     def __init__(
         self,
         sensitivity: float,
@@ -116,10 +114,6 @@ class SpecificityAtSensitivity(_OperatingPoint):
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
         self.sensitivity = sensitivity
-
-    def result(self) -> jax.Array:
-        """Return the best specificity."""
-        return self.best("specificity", "recall")
 
 
 class PrecisionAtRecall(_OperatingPoint):
@@ -138,6 +132,8 @@ class PrecisionAtRecall(_OperatingPoint):
         0.5
     """
 
+    objective, constraint = "precision", "recall"
+
     def __init__(
         self,
         recall: float,
@@ -148,10 +144,6 @@ class PrecisionAtRecall(_OperatingPoint):
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
         self.recall = recall
-
-    def result(self) -> jax.Array:
-        """Return the best precision."""
-        return self.best("precision", "recall")
 
 
 class RecallAtPrecision(_OperatingPoint):
@@ -170,6 +162,8 @@ class RecallAtPrecision(_OperatingPoint):
         0.5
     """
 
+    objective, constraint = "recall", "precision"
+
     def __init__(
         self,
         precision: float,
@@ -180,7 +174,3 @@ class RecallAtPrecision(_OperatingPoint):
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
         self.precision = precision
-
-    def result(self) -> jax.Array:
-        """Return the best recall."""
-        return self.best("recall", "precision")

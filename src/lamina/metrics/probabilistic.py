@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from lamina.core.check import Check, between, boolean
+from lamina.core.check import between, boolean
 from lamina.core.dtypes import DTypePolicy
 from lamina.losses import crossentropy, probabilistic
-from lamina.metrics.reduction import FunctionMetric, MeanMetricWrapper
+from lamina.metrics.reduction import FunctionMetric
 from lamina.typing import DTypeLike
 
 
@@ -33,7 +31,7 @@ class Poisson(FunctionMetric):
     function = staticmethod(probabilistic.poisson)
 
 
-class BinaryCrossentropy(MeanMetricWrapper):
+class BinaryCrossentropy(FunctionMetric):
     """Binary crossentropy metric: the mean of -(y·log(p) + (1 - y)·log(1 - p)).
 
     Args:
@@ -47,7 +45,8 @@ class BinaryCrossentropy(MeanMetricWrapper):
         0.4581
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    function = staticmethod(crossentropy.binary_crossentropy)
+    arguments = {
         "from_logits": boolean,
         "label_smoothing": between(0, 1),
     }
@@ -59,17 +58,11 @@ class BinaryCrossentropy(MeanMetricWrapper):
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
-        super().__init__(
-            crossentropy.binary_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )
+        super().__init__(name, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
 
-class CategoricalCrossentropy(MeanMetricWrapper):
+class CategoricalCrossentropy(FunctionMetric):
     """Crossentropy metric for one-hot targets: the mean of -Σ y·log(p).
 
     Args:
@@ -85,7 +78,8 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         1.3863
     """
 
-    arguments: ClassVar[dict[str, Check]] = BinaryCrossentropy.arguments
+    function = staticmethod(crossentropy.categorical_crossentropy)
+    arguments = BinaryCrossentropy.arguments
 
     def __init__(
         self,
@@ -95,19 +89,12 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         label_smoothing: float = 0,
         axis: int = -1,
     ) -> None:
-        super().__init__(
-            crossentropy.categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(name, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
         self.axis = axis
 
 
-class SparseCategoricalCrossentropy(MeanMetricWrapper):
+class SparseCategoricalCrossentropy(FunctionMetric):
     """Crossentropy metric for class indices: the mean of -log(p[y]).
 
     Args:
@@ -124,7 +111,8 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         1.0397
     """
 
-    arguments: ClassVar[dict[str, Check]] = {"from_logits": boolean}
+    function = staticmethod(crossentropy.sparse_categorical_crossentropy)
+    arguments = {"from_logits": boolean}
 
     def __init__(
         self,
@@ -134,13 +122,6 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(
-            crossentropy.sparse_categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        super().__init__(name, dtype)
         self.from_logits, self.ignore_class = from_logits, ignore_class
         self.axis = axis

@@ -11,17 +11,19 @@ import jax.numpy as jnp
 
 from lamina.core.dtypes import DTypePolicy, is_float
 from lamina.core.masks import get_mask
+from lamina.core.module import overridable
 from lamina.losses.base import (
     broadcast_weights,
     function_config,
+    function_options,
     match_ranks,
     safe_divide,
 )
 from lamina.metrics.base import Metric
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike, DTypeLike, PyTree
 
 
-def masked_weights(weights: Any, mask: Any, dtype: DTypeLike) -> Any:
+def masked_weights(weights: PyTree, mask: PyTree, dtype: DTypeLike) -> PyTree:
     """Return weights that are zero where the mask is false."""
     if mask is None:
         return weights
@@ -49,7 +51,7 @@ class Sum(Metric):
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
 
-    def update_state(self, values: Any, sample_weight: ArrayLike | None = None) -> None:
+    def update_state(self, values: PyTree, sample_weight: PyTree = None) -> None:
         """Update the state from an array of values."""
         values = jnp.asarray(values, self.dtype)
         if sample_weight is not None:
@@ -62,23 +64,31 @@ class Sum(Metric):
         return self.total.value
 
 
-class Average(Metric):
-    """Base class of the metrics that are a mean: a total divided by a count.
+class Mean(Metric):
+    """Mean over rows, each of which is averaged first.
 
     Args:
         name: see `Metric`.
         dtype: see `Metric`.
+
+    Example:
+        >>> mean = Mean()
+        >>> mean.update_state([1.0, 2.0, 6.0])
+        >>> mean.update_state([7.0], sample_weight=[3.0])
+        >>> float(mean.result())
+        5.0
     """
 
     def __init__(
-        self, name: str | None = None, dtype: DTypeLike | DTypePolicy = None
+        self, name: str | None = "mean", dtype: DTypeLike | DTypePolicy = None
     ) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
         self.count = self.add_variable((), name="count")
 
-    def add(self, values: Any, sample_weight: ArrayLike | None = None) -> None:
-        """Add values; each row adds its mean to the total and 1 to the count."""
+    @overridable
+    def update_state(self, values: PyTree, sample_weight: PyTree = None) -> None:
+        """Update the state from values, with one row for each sample."""
         mask = get_mask(values)
         values = jnp.asarray(values, self.dtype)
         # As in Keras, the mask that `ignore_class` sets on values has an effect only
@@ -101,32 +111,7 @@ class Average(Metric):
         return safe_divide(self.total.value, self.count.value)
 
 
-class Mean(Average):
-    """Mean over rows, each of which is averaged first.
-
-    Args:
-        name: see `Metric`.
-        dtype: see `Metric`.
-
-    Example:
-        >>> mean = Mean()
-        >>> mean.update_state([1.0, 2.0, 6.0])
-        >>> mean.update_state([7.0], sample_weight=[3.0])
-        >>> float(mean.result())
-        5.0
-    """
-
-    def __init__(
-        self, name: str | None = "mean", dtype: DTypeLike | DTypePolicy = None
-    ) -> None:
-        super().__init__(name, dtype)
-
-    def update_state(self, values: Any, sample_weight: ArrayLike | None = None) -> None:
-        """Update the state from values, with one row for each sample."""
-        self.add(values, sample_weight)
-
-
-class MeanMetricWrapper(Average):
+class MeanMetricWrapper(Mean):
     """Mean of a function of targets and predictions.
 
     Args:
@@ -167,8 +152,11 @@ class MeanMetricWrapper(Average):
         if is_float(y_pred.dtype):
             y_pred = y_pred.astype(jnp.promote_types(y_pred.dtype, self.dtype))
         y_true, y_pred = match_ranks(jnp.asarray(y_true), y_pred)
-        values = self.fn(y_true, y_pred, **self.options)
-        self.add(values, masked_weights(sample_weight, mask, self.dtype))
+        values = self.fn(y_true, y_pred, **self._options())
+        super().update_state(values, masked_weights(sample_weight, mask, self.dtype))
+
+    def _options(self) -> dict[str, Any]:
+        return self.options
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -178,16 +166,21 @@ class MeanMetricWrapper(Average):
 
 
 class FunctionMetric(MeanMetricWrapper):
-    """Base class of the metrics that average one function without options.
+    """Base class of the metrics that average `function`.
+
+    Attributes that are also arguments of the function are passed to it.
 
     Args:
         name: name in logs; the function's name when `None`.
         dtype: see `Metric`.
     """
 
-    function: ClassVar[Callable[[Any, Any], jax.Array]]
+    function: ClassVar[Callable[..., jax.Array]]
 
     def __init__(
         self, name: str | None = None, dtype: DTypeLike | DTypePolicy = None
     ) -> None:
         super().__init__(self.function, name or self.function.__name__, dtype)
+
+    def _options(self) -> dict[str, Any]:
+        return function_options(self, self.function)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import Check, one_of, optional
+from lamina.core.check import one_of, optional
 from lamina.core.dtypes import DTypePolicy
 from lamina.errors import ShapeError
 from lamina.losses import regression
-from lamina.losses.base import broadcast_weights, match_shapes
-from lamina.metrics.base import Metric, whole_number
-from lamina.metrics.reduction import Average, FunctionMetric, MeanMetricWrapper
+from lamina.losses.base import match_shapes
+from lamina.metrics.base import PairMetric, whole_number
+from lamina.metrics.reduction import FunctionMetric, Mean
 from lamina.typing import ArrayLike, DTypeLike
 
 
@@ -64,7 +62,7 @@ class MeanSquaredLogarithmicError(FunctionMetric):
     function = staticmethod(regression.mean_squared_logarithmic_error)
 
 
-class LogCoshError(MeanMetricWrapper):
+class LogCoshError(FunctionMetric):
     """Log-cosh metric: the mean of log(cosh(ŷ - y)).
 
     Args:
@@ -76,13 +74,15 @@ class LogCoshError(MeanMetricWrapper):
         0.2169
     """
 
+    function = staticmethod(regression.log_cosh)
+
     def __init__(
         self, name: str | None = "logcosh", dtype: DTypeLike | DTypePolicy = None
     ) -> None:
-        super().__init__(regression.log_cosh, name, dtype)
+        super().__init__(name, dtype)
 
 
-class RootMeanSquaredError(Average):
+class RootMeanSquaredError(Mean):
     """Root mean squared error metric: the square root of the mean of (y - ŷ)².
 
     Args:
@@ -110,18 +110,21 @@ class RootMeanSquaredError(Average):
         """Update the state from one batch."""
         y_pred = jnp.asarray(y_pred, self.dtype)
         y_true, y_pred = match_shapes("RootMeanSquaredError", y_true, y_pred)
-        self.add(jnp.square(y_pred - y_true), sample_weight)
+        super().update_state(jnp.square(y_pred - y_true), sample_weight)
 
     def result(self) -> jax.Array:
         """Return the square root of the mean."""
         return jnp.sqrt(super().result())
 
 
-def _cosine(y_true: ArrayLike, y_pred: ArrayLike, axis: int) -> jax.Array:
+def cosine_similarity(
+    y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1
+) -> jax.Array:
+    """Compute the cosine similarity, which is the negative of the loss."""
     return -regression.cosine_similarity(y_true, y_pred, axis)
 
 
-class CosineSimilarity(MeanMetricWrapper):
+class CosineSimilarity(FunctionMetric):
     """Mean cosine similarity metric: 1 for vectors of the same direction.
 
     Args:
@@ -134,7 +137,8 @@ class CosineSimilarity(MeanMetricWrapper):
         1.0
     """
 
-    unwritten: ClassVar[tuple[str, ...]] = ("axis",)
+    function = staticmethod(cosine_similarity)
+    unwritten = ("axis",)
 
     def __init__(
         self,
@@ -142,11 +146,11 @@ class CosineSimilarity(MeanMetricWrapper):
         dtype: DTypeLike | DTypePolicy = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(_cosine, name, dtype, axis=axis)
+        super().__init__(name, dtype)
         self.axis = axis
 
 
-class R2Score(Metric):
+class R2Score(PairMetric):
     """Coefficient of determination R²: 1 - Σ(y - ŷ)² / Σ(y - ȳ)².
 
     Args:
@@ -162,7 +166,7 @@ class R2Score(Metric):
         0.5
     """
 
-    arguments: ClassVar[dict[str, Check]] = {
+    arguments = {
         "class_aggregation": optional(
             one_of("uniform_average", "variance_weighted_average")
         ),
@@ -180,41 +184,27 @@ class R2Score(Metric):
         self.class_aggregation = class_aggregation and class_aggregation.lower()
         self.num_regressors = num_regressors
         self.num_samples = self.add_variable((), name="num_samples")
-        self.built = False
 
-    def build(self, y_true_shape: Sequence[int], y_pred_shape: Sequence[int]) -> None:
+    def create_variables(self, shape: tuple[int, ...]) -> None:
         """Create the sums, one for each output."""
-        if self.built:
-            return
-        if not 1 <= len(y_pred_shape) <= 2:
+        if not 1 <= len(shape) <= 2:
             raise ShapeError(
                 "R2Score needs predictions of shape (rows, outputs). Received shape "
-                f"{tuple(y_pred_shape)}. Flatten them, or use another metric."
+                f"{shape}. Flatten them, or use another metric."
             )
-        outputs = tuple(y_pred_shape[1:]) or (1,)
+        outputs = shape[1:] or (1,)
         self.squared_sum = self.add_variable(outputs, name="squared_sum")
         self.sum = self.add_variable(outputs, name="sum")
         self.total_mse = self.add_variable(outputs, name="residual")
         self.count = self.add_variable(outputs, name="count")
-        self.built = True
 
-    def update_state(
-        self,
-        y_true: ArrayLike,
-        y_pred: ArrayLike,
-        sample_weight: ArrayLike | None = None,
+    def accumulate(
+        self, y_true: jax.Array, y_pred: jax.Array, weights: jax.Array
     ) -> None:
-        """Update the state from one batch."""
-        y_pred = jnp.asarray(y_pred, self.dtype)
-        y_true, y_pred = match_shapes("R2Score", y_true, y_pred)
-        self.build(y_true.shape, y_pred.shape)
         rows = y_pred.shape[0]
-        y_true, y_pred = y_true.reshape(rows, -1), y_pred.reshape(rows, -1)
-        if sample_weight is None:
-            weights = jnp.ones_like(y_true)
-        else:
-            weights = jnp.asarray(sample_weight, self.dtype)
-            weights = broadcast_weights(weights, y_true.shape)
+        y_true, y_pred, weights = (
+            x.reshape(rows, -1) for x in (y_true, y_pred, weights)
+        )
         weighted = y_true * weights
         self.sum.assign_add(jnp.sum(weighted, axis=0))
         self.squared_sum.assign_add(jnp.sum(y_true * weighted, axis=0))
