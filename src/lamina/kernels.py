@@ -13,6 +13,7 @@ import jax
 
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import StateError
+from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.layer import is_shape
 from lamina.ops.kernels import table
 from lamina.ops.kernels.table import Choice
@@ -77,7 +78,7 @@ def explain(
 
 def _inputs_of(model: Any, batch_size: int) -> Any:
     """Return symbolic inputs for one batch, in the shapes the model was built with."""
-    if getattr(model, "_graph", None) is not None:
+    if graph_of(model) is not None:
         return jax.tree.map(
             lambda t: _batch(t.shape, t.dtype, batch_size),
             model.input,

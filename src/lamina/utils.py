@@ -12,18 +12,18 @@ from lamina.config import (
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
-from lamina.core.custom_objects import CustomObjectScope
 from lamina.core.custom_objects import (
-    register_serializable as register_keras_serializable,
-)
-from lamina.core.module import reset_names
-from lamina.core.random.seeds import set_seed as set_random_seed
-from lamina.core.registry import (
+    CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
 )
+from lamina.core.custom_objects import (
+    register_serializable as register_keras_serializable,
+)
+from lamina.core.module import reset_names
+from lamina.core.random.seeds import set_seed as set_random_seed
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import serialize as serialize_keras_object
 from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -21,38 +21,38 @@ class Check(NamedTuple):
 
     expected: str
     accepts: Callable[[Any], bool]
-    bad: tuple[Any, ...]
+    bad: tuple[object, ...]
     options: tuple[str, ...] = ()
 
 
-def is_int(value: Any) -> bool:
+def is_int(value: object) -> TypeGuard[int]:
     """Return whether a value is an integer and not a bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a finite real number and not a bool."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         return False
     return math.isfinite(value)
 
 
-positive_int = Check(
-    "a positive integer", lambda v: is_int(v) and v > 0, (0, -1, 2.5, "3")
-)
-positive_number = Check(
-    "a number greater than 0", lambda v: is_number(v) and v > 0, (0, -1.0, math.nan)
+def _number(expected: str, accepts: Callable[[float], bool], *bad: object) -> Check:
+    return Check(expected, lambda v: is_number(v) and accepts(v), bad)
+
+
+def _integer(expected: str, accepts: Callable[[int], bool], *bad: object) -> Check:
+    return Check(expected, lambda v: is_int(v) and accepts(v), bad)
+
+
+positive_int = _integer("a positive integer", lambda v: v > 0, 0, -1, 2.5, "3")
+positive_number = _number("a number greater than 0", lambda v: v > 0, 0, -1.0, math.nan)
+fraction = _number(
+    "a number from 0 up to, not including, 1", lambda v: 0 <= v < 1, -0.1, 1.0, "0.5"
 )
 boolean = Check(
     "True or False", lambda v: isinstance(v, (bool, np.bool_)), ("yes", 3, None)
 )
-fraction = Check(
-    "a number from 0 up to, not including, 1",
-    lambda v: is_number(v) and 0 <= v < 1,
-    (-0.1, 1.0, 50, "0.5"),
-)
-
-
 dimensions = Check(
     "a tuple of positive integers, or None for a dimension of the input",
     lambda v: (
@@ -65,29 +65,21 @@ dimensions = Check(
 
 def between(low: float, high: float) -> Check:
     """Return a check for a number from `low` to `high`, both included."""
-    return Check(
-        f"a number from {low} to {high}",
-        lambda v: is_number(v) and low <= v <= high,
-        (low - 1, high + 1, "a"),
-    )
+    bad = low - 1, high + 1, "a"
+    return _number(f"a number from {low} to {high}", lambda v: low <= v <= high, *bad)
 
 
 def at_least(low: float) -> Check:
     """Return a check for a number of at least `low`."""
-    return Check(
-        f"a number of at least {low}",
-        lambda v: is_number(v) and v >= low,
-        (low - 1, math.nan, "a"),
-    )
+    bad = low - 1, math.nan, "a"
+    return _number(f"a number of at least {low}", lambda v: v >= low, *bad)
 
 
 def integer(low: int, high: int) -> Check:
     """Return a check for an integer from `low` to `high`, both included."""
-    return Check(
-        f"an integer from {low:,} to {high:,}",
-        lambda v: is_int(v) and low <= v <= high,
-        (low - 1, high + 1, low + 0.5),
-    )
+    expected = f"an integer from {low:,} to {high:,}"
+    bad = low - 1, high + 1, low + 0.5
+    return _integer(expected, lambda v: low <= v <= high, *bad)
 
 
 def one_of(*options: str) -> Check:
@@ -102,16 +94,14 @@ def one_of(*options: str) -> Check:
 
 def optional(check: Check) -> Check:
     """Return a check that also accepts `None`."""
-    bad = tuple(v for v in check.bad if v is not None)
-    return Check(
-        f"{check.expected} or None",
-        lambda v: v is None or check.accepts(v),
-        bad,
-        check.options,
+    return check._replace(
+        expected=f"{check.expected} or None",
+        accepts=lambda v: v is None or check.accepts(v),
+        bad=tuple(v for v in check.bad if v is not None),
     )
 
 
-def _is_plain_pattern(value: Any) -> bool:
+def _is_plain_pattern(value: object) -> bool:
     if not isinstance(value, str) or len(value) > 200:
         return False
     try:
@@ -133,14 +123,12 @@ patterns = Check(
 
 def sizes(rank: int, zero: bool = False) -> Check:
     """Return a check for a positive integer or `rank` of them; `zero` also allows 0."""
-    low = 0 if zero else 1
 
-    def accepts(value: Any) -> bool:
-        if is_int(value):
-            return value >= low
-        if not isinstance(value, (tuple, list)) or len(value) != rank:
+    def accepts(value: object) -> bool:
+        values = [value] * rank if is_int(value) else value
+        if not isinstance(values, (tuple, list)) or len(values) != rank:
             return False
-        return all(is_int(n) and n >= low for n in value)
+        return all(is_int(n) and n >= 1 - zero for n in values)
 
     kind = "non-negative" if zero else "positive"
     many = f" or {rank} of them" if rank > 1 else ""
@@ -148,17 +136,16 @@ def sizes(rank: int, zero: bool = False) -> Check:
 
 
 def check_arguments(
-    owner: str, checks: dict[str, Check], values: dict[str, Any]
+    owner: str, checks: Mapping[str, Check], values: Mapping[str, object]
 ) -> None:
     """Raise an error for the first value that its check does not accept."""
     for name, check in checks.items():
         if name in values and not check.accepts(values[name]):
-            value = values[name]
-            hint = did_you_mean(value, check.options).strip()
-            raise invalid(owner, name, value, check.expected, hint)
+            hint = did_you_mean(values[name], check.options).strip()
+            raise invalid(owner, name, values[name], check.expected, hint)
 
 
-def check_name(owner: str, name: Any) -> None:
+def check_name(owner: str, name: object) -> None:
     """Refuse a name that cannot be one printable component of a path.
 
     Raises:
@@ -179,9 +166,11 @@ def require_dense(
     Raises:
         ArgumentError: `sparse` or `ragged` is true.
     """
-    if sparse:
-        hint = "Arrays are dense: convert sparse data first, as in `x.toarray()`."
-        raise invalid(owner, "sparse", sparse, "False", hint)
-    if ragged:
-        hint = "Arrays are dense: pad first, as in `utils.pad_sequences(rows)`."
-        raise invalid(owner, "ragged", ragged, "False", hint)
+    hints = {
+        "sparse": "convert sparse data first, as in `x.toarray()`.",
+        "ragged": "pad first, as in `utils.pad_sequences(rows)`.",
+    }
+    for name, value in (("sparse", sparse), ("ragged", ragged)):
+        if value:
+            hint = f"Arrays are dense: {hints[name]}"
+            raise invalid(owner, name, value, "False", hint)

@@ -1,18 +1,37 @@
-"""Classes and functions of the user that names and configs may refer to."""
+"""Classes and functions that names and configs may refer to."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, FileFormatError, did_you_mean, shown
+from lamina.typing import Config
 
 T = TypeVar("T")
 _custom: dict[str, Any] = {}
+# The objects of registries, by the registry's module in configs.
+library: dict[str, NameTable] = {}
 # The scopes entered in this thread or task, the innermost last.
 _scopes: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("scopes", default=())
+
+
+class NameTable(NamedTuple):
+    """The objects of one kind by name, and by other names."""
+
+    objects: dict[str, Any]
+    aliases: dict[str, Any]
+
+
+def module_of(item: Any) -> str | None:
+    """Return the module of the registry that has an object, or `None`."""
+    for module, table in library.items():
+        if table.objects.get(item.__name__) is item:
+            return module
+    return None
 
 
 def custom_tables() -> tuple[Mapping[str, Any], ...]:
@@ -92,3 +111,77 @@ class CustomObjectScope:
 
 
 custom_object_scope = CustomObjectScope
+
+
+# Modules of classes in files of Keras, old and new. Its ops are excluded: they have
+# names that layers have too.
+_KERAS = re.compile(r"(keras|keras_core|tf_keras|tensorflow|lamina)(?!\.(src\.)?ops)\b")
+
+
+def find_class(config: Config) -> Any:
+    """Return the class that a config names, by the allow-list of registries only.
+
+    A class of lamina's is found by its module and name: a registered name cannot
+    replace it. A class of another module is the user's.
+    """
+    name, module = config["class_name"], config.get("module")
+    library_class = None
+    if module is None or module in library or _KERAS.match(module):
+        table = library.get(module or "")
+        tables = [table] if table else list(library.values())
+        matches = (t.objects[name] for t in tables if name in t.objects)
+        library_class = next(matches, None)
+        if library_class is None and table is not None:
+            library_class = table.aliases.get(name)  # its name in older releases
+    is_known = library_class is not None and module
+    for key in [name] if is_known else [config.get("registered_name"), name]:
+        item = get_registered_object(key) if key else None
+        if item is not None:
+            return item
+    if library_class is not None:
+        _require_name(config, name)
+        return library_class
+    known = [n for table in library.values() for n in table.objects if n != name]
+    raise _unknown_object(
+        f"{shown(name)} of module {shown(module)}", did_you_mean(name, known), name
+    )
+
+
+def find_function(config: Config) -> Callable[..., Any]:
+    """Return the function that a config names, lamina's or registered."""
+    name = config["config"]
+    if not isinstance(name, str):
+        raise FileFormatError(
+            f"The config names the function {shown(name)}: the name must be a string."
+        )
+    found = get_registered_object(name)
+    if found is None:
+        items = [t.objects[name] for t in library.values() if name in t.objects]
+        found = next(filter(inspect.isfunction, items), None)
+    if found is None:
+        # Keras up to 3.6 wrote functions without the package they are registered in.
+        items = [v for k, v in get_custom_objects().items() if k.endswith(f">{name}")]
+        found = next(iter(items), None)
+    if found is None:
+        raise _unknown_object(f"the function {shown(name)}", "", name)
+    if inspect.isfunction(found) and module_of(found):
+        _require_name(config, name)
+    return found
+
+
+def _require_name(config: Config, name: str) -> None:
+    # An object of lamina's with the registered name of another: the config was altered.
+    if config.get("registered_name") not in (None, "", name, config["class_name"]):
+        raise FileFormatError(
+            f"The config names lamina's {shown(name)} with registered_name="
+            f"{shown(config['registered_name'])}. Remove 'registered_name' from it."
+        )
+
+
+def _unknown_object(what: str, hint: str, name: str) -> FileFormatError:
+    value = name if name.isidentifier() and len(name) < 100 else "..."
+    return FileFormatError(
+        f"The config names {what}, which lamina does not know.{hint} If it is yours, "
+        f"pass it as `custom_objects={{{shown(name)}: {value}}}` or register it with "
+        "`lamina.saving.register_keras_serializable`."
+    )

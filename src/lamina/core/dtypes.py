@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping
-from typing import Any
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
+import numpy as np
 
 from lamina import config
 from lamina.config import dtype_policy
@@ -19,31 +20,14 @@ from lamina.errors import (
     invalid,
     shown,
 )
-from lamina.typing import DTypeLike
+from lamina.typing import Config, DTypeLike
 
 _PYTHON_TYPES = {int: "int32", bool: "bool", str: "string"}
-KNOWN_DTYPES = [
-    "bool",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
-    "float8_e4m3fn",
-    "float8_e5m2",
-    "string",
-    "int4",
-    "uint4",
-]
+KNOWN_DTYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+    *("float8_e4m3fn", "float8_e5m2", "string", "int4", "uint4"),
+)
 
 
 def standardize_dtype(dtype: DTypeLike) -> str:
@@ -60,9 +44,7 @@ def standardize_dtype(dtype: DTypeLike) -> str:
         return config.floatx()
     if isinstance(dtype, type) and dtype in _PYTHON_TYPES:
         return _PYTHON_TYPES[dtype]
-    name = dtype if isinstance(dtype, str) else str(dtype)
-    if name.startswith("torch."):
-        name = name.removeprefix("torch.")
+    name = str(dtype).removeprefix("torch.")
     if name not in KNOWN_DTYPES:
         numpy_name = _numpy_name(dtype)
         # NumPy has types, of objects or of any length, that JAX arrays cannot have.
@@ -83,7 +65,7 @@ def _numpy_name(dtype: DTypeLike) -> str:
         return ""
 
 
-def is_float(dtype: DTypeLike) -> bool:
+def is_float(dtype: str | type | np.dtype[Any]) -> bool:
     """Return whether an element type is a floating-point type."""
     return jnp.issubdtype(dtype, jnp.floating)
 
@@ -124,12 +106,12 @@ class DTypePolicy:
         """Always `None`: this policy does not quantize."""
         return None
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"name": self.name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+    def from_config(cls, config: Config) -> DTypePolicy:
         """Return the policy that `get_config` describes."""
         if not isinstance(config, dict) or "name" not in config:
             raise ArgumentError(
@@ -145,6 +127,10 @@ class DTypePolicy:
 
     def __repr__(self) -> str:
         return f'<DTypePolicy "{self.name}">'
+
+
+# A policy, its name or its config; `None` for the global policy.
+PolicyLike: TypeAlias = DTypePolicy | Config | DTypeLike
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
@@ -170,7 +156,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
 
     @filter_traceback
     def __init__(
-        self, default_policy: Any = None, policy_map: dict[str, Any] | None = None
+        self,
+        default_policy: PolicyLike = None,
+        policy_map: Mapping[str, PolicyLike] | None = None,
     ) -> None:
         if isinstance(default_policy, DTypePolicyMap):
             raise invalid(
@@ -187,7 +175,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         # A default that was not given depends on the process that loads the map.
         self._default_name = default_policy and self.default_policy.name
         self._policies: dict[str, DTypePolicy] = {}
-        self.update(policy_map or {})
+        for key, policy in (policy_map or {}).items():
+            self[key] = policy
 
     def __getitem__(self, key: str) -> DTypePolicy:
         if key in self._policies:
@@ -200,7 +189,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
             )
         return self._policies[matching[0]] if matching else self.default_policy
 
-    def __setitem__(self, key: str, policy: Any) -> None:
+    def __setitem__(self, key: str, policy: PolicyLike) -> None:
         if not patterns.accepts([key]):
             raise invalid("DTypePolicyMap", "key", key, patterns.expected)
         if key in self._policies:
@@ -216,10 +205,6 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
     def __delitem__(self, key: str) -> None:
         del self._policies[key]
 
-    def pop(self, key: str, *default: Any) -> Any:
-        """Remove a key and return its policy."""
-        return self._policies.pop(key, *default)
-
     def __contains__(self, key: object) -> bool:
         return key in self._policies
 
@@ -229,15 +214,19 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
     def __len__(self) -> int:
         return len(self._policies)
 
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove a key and return its policy."""
+        return self._policies.pop(key, *default)
+
     def __bool__(self) -> bool:
         return True
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         policies = {key: policy_config(policy) for key, policy in self.items()}
         return {"default_policy": self._default_name, "policy_map": policies}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+    def from_config(cls, config: Config) -> DTypePolicyMap:
         return cls(**config)
 
     def __repr__(self) -> str:
@@ -248,7 +237,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
         )
 
 
-def get_dtype_policy(identifier: Any) -> DTypePolicy:
+def get_dtype_policy(identifier: PolicyLike) -> DTypePolicy:
     """Return a dtype policy.
 
     Args:
@@ -267,20 +256,26 @@ def get_dtype_policy(identifier: Any) -> DTypePolicy:
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, dict):
-        return _from_config(identifier)
+        name = identifier.get("class_name", "DTypePolicy")
+        if name not in POLICY_CLASSES:
+            raise ArgumentError(
+                f"Unknown class of dtype policies: {shown(name)}. Known: "
+                f"{', '.join(POLICY_CLASSES)}."
+            )
+        return POLICY_CLASSES[name].from_config(identifier.get("config", identifier))
     if isinstance(identifier, str) and identifier.startswith("mixed_"):
         return DTypePolicy(identifier)
     return DTypePolicy(standardize_dtype(identifier))
 
 
-_CLASSES: dict[Any, type[DTypePolicy]] = {
+POLICY_CLASSES: dict[Any, type[DTypePolicy]] = {
     "DTypePolicy": DTypePolicy,
     "FloatDTypePolicy": DTypePolicy,
     "DTypePolicyMap": DTypePolicyMap,
 }
 
 
-def policy_config(policy: DTypePolicy) -> dict[str, Any]:
+def policy_config(policy: DTypePolicy) -> Config:
     """Return a policy's class and arguments, as Keras writes them."""
     name = type(policy).__name__
     return {
@@ -289,16 +284,6 @@ def policy_config(policy: DTypePolicy) -> dict[str, Any]:
         "config": policy.get_config(),
         "registered_name": None,
     }
-
-
-def _from_config(config: dict[str, Any]) -> DTypePolicy:
-    name = config.get("class_name", "DTypePolicy")
-    if name not in _CLASSES:
-        raise ArgumentError(
-            f"Unknown class of dtype policies: {shown(name)}. Known: "
-            f"{', '.join(_CLASSES)}."
-        )
-    return _CLASSES[name].from_config(config.get("config", config))
 
 
 config.policy_factory[:] = [get_dtype_policy]

@@ -121,16 +121,6 @@ class Node:
         values = jax.tree.leaves((self.args, self.kwargs, self.outputs))
         return sum(1 + getattr(v, "size", 0) // 1000 for v in values)
 
-    def run(self, tensors: dict[int, Any], overrides: Mapping[str, Any]) -> Any:
-        """Call the operation with values in place of symbolic tensors.
-
-        Args:
-            tensors: the values, by the `id` of the symbolic tensor.
-            overrides: keyword arguments that replace those of the recorded call.
-        """
-        args, kwargs = map_symbolic(lambda t: tensors[id(t)], (self.args, self.kwargs))
-        return self.operation(*args, **{**kwargs, **overrides})
-
 
 def _is_leaf(value: Any) -> bool:
     return isinstance(value, (SymbolicTensor, Variable))

@@ -11,23 +11,26 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import (
+    NameTable,
     custom_object_scope,
     custom_tables,
-    get_custom_objects,
+    find_class,
+    find_function,
     get_registered_name,
-    get_registered_object,
+    library,
+    module_of,
 )
 from lamina.core.dtypes import (
     KNOWN_DTYPES,
+    POLICY_CLASSES,
     DTypePolicy,
-    DTypePolicyMap,
     policy_config,
 )
 from lamina.core.scope import local
@@ -39,8 +42,7 @@ from lamina.errors import (
     did_you_mean,
     shown,
 )
-
-_registries: dict[str, Registry] = {}
+from lamina.typing import ArrayLike, Config
 
 
 def snake_case(name: str) -> str:
@@ -61,9 +63,7 @@ class Registry:
 
     def __init__(self, kind: str, module: str, accepts: Sequence[str] = ()) -> None:
         self.kind, self.module, self.accepts = kind, module, accepts
-        self.objects: dict[str, Any] = {}
-        self.aliases: dict[str, Any] = {}
-        _registries[module] = self
+        self.objects, self.aliases = library[module] = NameTable({}, {})
 
     def add(self, *objects: Any, **aliases: Any) -> None:
         """Add classes and functions under their names, and aliases for some."""
@@ -121,7 +121,7 @@ class Registry:
 
     def _fits(self, found: Any, identifier: Any) -> bool:
         """Return whether an object may be of this kind."""
-        if _module_of(type(found)) not in (None, self.module, *self.accepts):
+        if module_of(type(found)) not in (None, self.module, *self.accepts):
             return False
         is_named = isinstance(identifier, (str, dict)) or inspect.isclass(identifier)
         return callable(found) or (is_named and not isinstance(found, dict))
@@ -139,26 +139,15 @@ def _article(noun: str) -> str:
     return "an" if noun[0] in "aeiou" else "a"
 
 
-def _module_of(item: Any) -> str | None:
-    """Return the module of the registry that has an object, or `None`."""
-    for module, registry in _registries.items():
-        if registry.objects.get(item.__name__) is item:
-            return module
-    return None
+class _Kind(NamedTuple):
+    """A kind of plain value that configs hold as a `class_name` and a `config`."""
+
+    accepts: Callable[[Any], bool]
+    write: Callable[[Any], object]
+    read: Callable[[Any], object]
 
 
-def _reference(item: Any) -> dict[str, Any]:
-    """Return the entries of a config that name a class or function."""
-    module = _module_of(item)
-    registered = None if module else get_registered_name(item)
-    return {
-        "module": module,
-        "class_name": item.__name__,
-        "registered_name": registered,
-    }
-
-
-def serialize(value: Any) -> Any:
+def serialize(value: object) -> Any:
     """Return a JSON-able config of a value, as Keras writes it."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -168,41 +157,32 @@ def serialize(value: Any) -> Any:
         return type(value)([serialize(v) for v in value])
     if isinstance(value, dict):
         return {k: serialize(v) for k, v in value.items()}
-    if isinstance(value, slice):
-        parts = {k: serialize(getattr(value, k)) for k in ("start", "stop", "step")}
-        return {"class_name": "__slice__", "config": parts}
-    if value is ...:
-        return {"class_name": "__ellipsis__", "config": {}}
-    if isinstance(value, bytes):
-        return {"class_name": "__bytes__", "config": {"value": value.decode()}}
     if isinstance(value, DTypePolicy):
         return policy_config(value)
     if hasattr(value, "get_config"):
-        inner = {k: serialize(v) for k, v in value.get_config().items()}
-        config = {**_reference(type(value)), "config": inner, **_extra_configs(value)}
-        shared_id = local.shared_id(value) if local.shared_id else None
-        return (
-            config if shared_id is None else {**config, "shared_object_id": shared_id}
-        )
+        return _object_config(value)
+    for name, kind in _KINDS.items():
+        if kind.accepts(value):
+            return {"class_name": name, "config": kind.write(value)}
     if inspect.isfunction(value):
-        return _serialize_function(value)
-    if hasattr(value, "__array__"):
-        array = np.asarray(value)
-        config = {"value": array.tolist(), "dtype": array.dtype.name}
-        return {"class_name": "__numpy__", "config": config}
+        if module_of(value) is not None:
+            return value.__name__
+        name = get_registered_name(value)
+        reference = {"module": "builtins", "class_name": "function", "config": name}
+        return {**reference, "registered_name": name}
     raise ArgumentError(
         f"Cannot write {value!r} into a config: give it a `get_config` method, or "
         "register it with `lamina.saving.register_keras_serializable`."
     )
 
 
-def serialize_once(value: Any) -> Any:
+def serialize_once(value: object) -> Any:
     """Serialize a value, with a `shared_object_id` on objects that it has repeatedly.
 
     Reading the config makes one object for each of these ids.
     """
     # The list keeps all objects alive, so that no two have the same `id`.
-    seen: list[Any] = []
+    seen: list[object] = []
     local.shared_id = seen.append
     try:
         config = serialize(value)
@@ -216,32 +196,26 @@ def serialize_once(value: Any) -> Any:
         local.shared_id = None
 
 
-def _extra_configs(value: Any) -> dict[str, Any]:
-    """Return the build config of a layer and the compile config of a model, if any."""
-    found: dict[str, Any] = {}
-    for name in ("build_config", "compile_config"):
-        get = getattr(value, f"get_{name}", None)
-        config = get() if get is not None else None
-        if config is not None:
-            found[name] = serialize(config)
-    return found
-
-
-def _serialize_function(value: Callable[..., Any]) -> Any:
-    if _module_of(value) is not None:
-        return value.__name__
-    if value.__name__ == "<lambda>":
-        return {"class_name": "__lambda__", "config": {"value": "<lambda>"}}
-    reference = _reference(value)
-    return {
-        "module": "builtins",
-        "class_name": "function",
-        "config": reference["registered_name"],
-        "registered_name": reference["registered_name"],
+def _object_config(item: Any) -> Config:
+    cls = type(item)
+    module = module_of(cls)
+    config = {
+        "module": module,
+        "class_name": cls.__name__,
+        "registered_name": None if module else get_registered_name(cls),
+        "config": {k: serialize(v) for k, v in item.get_config().items()},
     }
+    # Layers have a build config, models a compile config.
+    for name in ("build_config", "compile_config"):
+        get = getattr(item, f"get_{name}", None)
+        extra = None if get is None else get()
+        if extra is not None:
+            config[name] = serialize(extra)
+    shared_id = local.shared_id(item) if local.shared_id else None
+    return config if shared_id is None else {**config, "shared_object_id": shared_id}
 
 
-def require_safe(safe_mode: Any) -> None:
+def require_safe(safe_mode: bool) -> None:
     """Refuse to turn off safe mode.
 
     Raises:
@@ -287,12 +261,13 @@ def _object(config: Any) -> Any:
                 f"The config of an object has {key}={shown(config[key])}; {key} must "
                 f"be a string, got {type(config[key]).__name__}."
             )
-    special = _SPECIAL.get(config["class_name"])
-    if special is not None:
-        found = special(config["config"])
-        if special is _function and inspect.isfunction(found) and _module_of(found):
-            _require_name(config, config["config"])
-        return found
+    name, inner = config["class_name"], config["config"]
+    if name in _KINDS:
+        return _KINDS[name].read(inner)
+    if name in POLICY_CLASSES:
+        return POLICY_CLASSES[name].from_config(inner)
+    if name == "function":
+        return find_function(config)
     shared_id = config.get("shared_object_id")
     if not isinstance(shared_id, int) or local.budget is None:
         return _build(find_class(config), config)
@@ -301,7 +276,7 @@ def _object(config: Any) -> Any:
     return local.budget.shared[shared_id]
 
 
-def _build(cls: Any, config: dict[str, Any]) -> Any:
+def _build(cls: Any, config: Config) -> Any:
     inner = config["config"] or {}
     if not isinstance(inner, dict):
         raise FileFormatError(
@@ -318,82 +293,7 @@ def _build(cls: Any, config: dict[str, Any]) -> Any:
     return item
 
 
-# Modules of classes in files of Keras, old and new. Its ops are excluded: they have
-# names that layers have too.
-_KERAS = re.compile(r"(keras|keras_core|tf_keras|tensorflow|lamina)(?!\.(src\.)?ops)\b")
-
-
-def find_class(config: dict[str, Any]) -> Any:
-    """Return the class that a config names, by the allow-list of registries only.
-
-    A class of lamina's is found by its module and name: a registered name cannot
-    replace it. A class of another module is the user's.
-    """
-    name, module = config["class_name"], config.get("module")
-    library_class = None
-    if module is None or module in _registries or _KERAS.match(module):
-        registry = _registries.get(module or "")
-        tables = [registry] if registry else list(_registries.values())
-        matches = (r.objects[name] for r in tables if name in r.objects)
-        library_class = next(matches, None)
-        if library_class is None and registry is not None:
-            library_class = registry.aliases.get(name)  # its name in older releases
-    is_known = library_class is not None and module
-    keys = [name] if is_known else [config.get("registered_name"), name]
-    for key in keys:
-        item = get_registered_object(key) if key else None
-        if item is not None:
-            return item
-    if library_class is not None:
-        _require_name(config, name)
-        return library_class
-    known = [n for r in _registries.values() for n in r.objects if n != name]
-    raise FileFormatError(
-        f"The config names {shown(name)} of module {shown(module)}, which lamina "
-        f"does not know.{did_you_mean(name, known)} If it is yours, pass it as "
-        f"`custom_objects={{{shown(name)}: {_identifier(name)}}}` or register it with "
-        "`lamina.saving.register_keras_serializable`."
-    )
-
-
-def _require_name(config: dict[str, Any], name: str) -> None:
-    # An object of lamina's with the registered name of another: the config was altered.
-    if config.get("registered_name") not in (None, "", name, config["class_name"]):
-        raise FileFormatError(
-            f"The config names lamina's {shown(name)} with registered_name="
-            f"{shown(config['registered_name'])}. Remove 'registered_name' from it."
-        )
-
-
-def _identifier(name: str) -> str:
-    return name if name.isidentifier() and len(name) < 100 else "..."
-
-
-def _function(name: Any) -> Any:
-    if not isinstance(name, str):
-        raise FileFormatError(
-            f"The config names the function {shown(name)}: the name must be a string."
-        )
-    found = get_registered_object(name)
-    if found is not None:
-        return found
-    for registry in _registries.values():
-        item = registry.objects.get(name)
-        if inspect.isfunction(item):
-            return item
-    # Keras up to 3.6 wrote functions without the package they are registered in.
-    found = next(
-        (v for k, v in get_custom_objects().items() if k.endswith(f">{name}")), None
-    )
-    if found is not None:
-        return found
-    raise FileFormatError(
-        f"The config names the function {shown(name)}, which lamina does not know. "
-        f"Pass it as `custom_objects={{{shown(name)}: ...}}`."
-    )
-
-
-def refuse_code(_: Any) -> Any:
+def refuse_code(_: object) -> NoReturn:
     """Raise the error for a config with the code of a function."""
     raise FileFormatError(
         "The config has the code of a lambda. lamina never runs code from a file: "
@@ -402,7 +302,12 @@ def refuse_code(_: Any) -> Any:
     )
 
 
-def _array(config: dict[str, Any]) -> np.ndarray:
+def _array_config(value: ArrayLike) -> Config:
+    array = np.asarray(value)
+    return {"value": array.tolist(), "dtype": array.dtype.name}
+
+
+def _array(config: Config) -> np.ndarray:
     # NumPy's names of types include objects, and arrays as elements.
     if config["dtype"] not in KNOWN_DTYPES or config["dtype"] == "string":
         raise FileFormatError(
@@ -412,15 +317,25 @@ def _array(config: dict[str, Any]) -> np.ndarray:
     return np.array(config["value"], jnp.dtype(config["dtype"]))
 
 
-_SPECIAL: dict[str, Callable[[Any], Any]] = {
-    "__numpy__": _array,
-    "__tensor__": _array,
-    "__bytes__": lambda c: c["value"].encode(),
-    "__slice__": lambda c: slice(*(_object(c[k]) for k in ("start", "stop", "step"))),
-    "__ellipsis__": lambda c: ...,
-    "__lambda__": refuse_code,
-    "function": _function,
-    "DTypePolicy": DTypePolicy.from_config,
-    "FloatDTypePolicy": DTypePolicy.from_config,
-    "DTypePolicyMap": DTypePolicyMap.from_config,
+_SLICE = ("start", "stop", "step")
+_ARRAYS = _Kind(lambda v: hasattr(v, "__array__"), _array_config, _array)
+_KINDS = {
+    "__numpy__": _ARRAYS,
+    "__tensor__": _ARRAYS,
+    "__bytes__": _Kind(
+        lambda v: isinstance(v, bytes),
+        lambda v: {"value": v.decode()},
+        lambda c: c["value"].encode(),
+    ),
+    "__slice__": _Kind(
+        lambda v: isinstance(v, slice),
+        lambda v: {k: serialize(getattr(v, k)) for k in _SLICE},
+        lambda c: slice(*(_object(c[k]) for k in _SLICE)),
+    ),
+    "__ellipsis__": _Kind(lambda v: v is ..., lambda _: {}, lambda _: ...),
+    "__lambda__": _Kind(
+        lambda v: inspect.isfunction(v) and v.__name__ == "<lambda>",
+        lambda _: {"value": "<lambda>"},
+        refuse_code,
+    ),
 }

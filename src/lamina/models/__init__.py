@@ -8,7 +8,8 @@ from typing import Any, ParamSpec
 from lamina import saving
 from lamina.core.registry import Registry
 from lamina.models.cloning import clone_model
-from lamina.models.model import Functional, Model, model_from_json
+from lamina.models.convert import model_from_json
+from lamina.models.model import Functional, Model
 from lamina.models.sequential import Sequential
 from lamina.saving import save_model
 

@@ -7,16 +7,18 @@ from typing import Any, TypeAlias
 
 import jax
 
-from lamina.core.graph import SymbolicTensor, map_symbolic, symbolic_leaves
+from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
 from lamina.layers import Input, Layer
+from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.metrics import Metric
 from lamina.models.model import Functional, Model
 from lamina.models.sequential import Sequential
 from lamina.optimizers import Optimizer
 from lamina.optimizers.optax import OptaxOptimizer
 from lamina.training.trainer import Trainer
+from lamina.typing import PyTree
 
 CloneFunction: TypeAlias = Callable[[Any], Any]
 CallFunction: TypeAlias = Callable[..., Any]
@@ -25,7 +27,7 @@ CallFunction: TypeAlias = Callable[..., Any]
 @filter_traceback
 def clone_model(
     model: Model,
-    input_tensors: Any = None,
+    input_tensors: PyTree = None,
     clone_function: CloneFunction | None = None,
     call_function: CallFunction | None = None,
     recursive: bool = False,
@@ -82,16 +84,17 @@ class _Cloner:
         self.call_function = call_function
         self.has_functions = bool(clone_function or call_function)
         self.recursive = recursive
-        self.clones: dict[int, Any] = {}
+        self.clones: dict[int, Layer] = {}
 
-    def model(self, model: Any, inputs: Any = None) -> Any:
-        if _is_stack(model):
+    def model(self, model: Model, inputs: PyTree = None) -> Model:
+        if isinstance(model, Sequential):
             return self.stack(model, inputs)
         has_init = type(model).__init__ not in (Model.__init__, Functional.__init__)
         needs_graph = self.has_functions or inputs is not None
-        if model._graph is not None and (needs_graph or not has_init):
-            kind: Any = Functional if has_init else type(model)
-            return self.graph(model, kind, inputs)
+        if model.call_graph is not None and (needs_graph or not has_init):
+            kind = Functional if has_init else type(model)
+            new = self.graph(model.call_graph, inputs)
+            return kind(*new, name=model.name, trainable=model.trainable)
         if needs_graph:
             raise ArgumentError(
                 "clone_model: `input_tensors`, `clone_function` and `call_function` "
@@ -101,16 +104,18 @@ class _Cloner:
             )
         return _rebuild(model)
 
-    def layer(self, layer: Any) -> Any:
+    def layer(self, layer: Layer) -> Layer:
         if id(layer) not in self.clones:
-            is_model = _is_stack(layer) or getattr(layer, "_graph", None) is not None
-            clone = self.model if self.recursive and is_model else self.clone_function
-            self.clones[id(layer)] = clone(layer)
+            has_parts = isinstance(layer, Sequential) or graph_of(layer) is not None
+            if self.recursive and has_parts and isinstance(layer, Model):
+                self.clones[id(layer)] = self.model(layer)
+            else:
+                self.clones[id(layer)] = self.clone_function(layer)
         return self.clones[id(layer)]
 
-    def stack(self, model: Any, inputs: Any) -> Sequential:
-        layers = [self.layer(layer) for layer in model.layers]
-        first = model._input_layer
+    def stack(self, model: Sequential, inputs: PyTree) -> Sequential:
+        layers: list[Any] = [self.layer(layer) for layer in model.layers]
+        first = model.declared_input
         if inputs is not None:
             tensors = symbolic_leaves(inputs)
             if len(tensors) != 1:
@@ -119,57 +124,40 @@ class _Cloner:
                     f"that `Input` returned. Received: {inputs!r}."
                 )
             layers.insert(0, tensors[0])
-        elif first is not None and not model._input_inferred:
+        elif first is not None and not model.is_input_inferred:
             layers.insert(0, _input_like(first.output))
         clone = Sequential(layers, trainable=model.trainable, name=model.name)
         if first is not None and not clone.built and layers:
             clone.build(first.batch_shape)
         return clone
 
-    def graph(self, model: Any, kind: Any, inputs: Any) -> Model:
-        graph = model._graph
+    def graph(self, graph: CallGraph, inputs: PyTree) -> tuple[PyTree, PyTree]:
+        """Call clones of a graph's layers; returns inputs and outputs."""
         if inputs is None:
             inputs = map_symbolic(_input_like, graph.inputs)
-        tensors = dict(
-            zip(map(id, graph.input_leaves), _match(inputs, graph.inputs), strict=True)
-        )
-        for node in graph.nodes:
-            args, kwargs = map_symbolic(
-                lambda t: tensors[id(t)], (node.args, node.kwargs)
-            )
-            operation: Any = node.operation
-            if isinstance(operation, Layer):
-                operation = self.layer(operation)
-                if self.call_function is not None:
-                    args, operation = (operation, *args), self.call_function
-            outputs = symbolic_leaves(operation(*args, **kwargs))
-            for old, new in zip(symbolic_leaves(node.outputs), outputs, strict=True):
-                tensors[id(old)] = new
-        outputs = map_symbolic(lambda t: tensors[id(t)], graph.outputs)
-        return kind(inputs, outputs, name=model.name, trainable=model.trainable)
+
+        def call(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+            if not isinstance(node.operation, Layer):
+                return node.operation(*args, **kwargs)
+            layer = self.layer(node.operation)
+            if self.call_function is None:
+                return layer(*args, **kwargs)
+            return self.call_function(layer, *args, **kwargs)
+
+        return inputs, graph.run(_match(inputs, graph.inputs), call)
 
 
-def _is_stack(layer: Any) -> bool:
-    return isinstance(layer, Sequential)
-
-
-def _rebuild(layer: Any) -> Any:
-    return type(layer).from_config(layer.get_config())
+def _rebuild(item: Any) -> Any:
+    return type(item).from_config(item.get_config())
 
 
 def _input_like(tensor: SymbolicTensor) -> Any:
     return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
 
 
-def _is_symbolic(value: Any) -> bool:
-    return isinstance(value, SymbolicTensor)
-
-
-def _match(inputs: Any, expected: Any) -> list[SymbolicTensor]:
+def _match(inputs: PyTree, expected: PyTree) -> list[SymbolicTensor]:
     """Return the tensors of `inputs`, which must have the structure of `expected`."""
-    got, needed = (
-        jax.tree.structure(t, is_leaf=_is_symbolic) for t in (inputs, expected)
-    )
+    got, needed = jax.tree.structure(inputs), jax.tree.structure(expected)
     tensors = symbolic_leaves(inputs)
     if got != needed or len(tensors) < needed.num_leaves:
         raise ArgumentError(

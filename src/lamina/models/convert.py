@@ -1,4 +1,4 @@
-"""Conversion of model files to other formats."""
+"""Models from JSON text, and conversion of model files to other formats."""
 
 from __future__ import annotations
 
@@ -6,14 +6,51 @@ import os
 from pathlib import Path
 from typing import Any
 
-from lamina.errors import ArgumentError
-from lamina.io.bounded_json import MAX_BYTES
+from lamina.core.registry import deserialize
+from lamina.core.tracebacks import filter_traceback
+from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError
+from lamina.io.bounded_json import MAX_BYTES, read_json
 from lamina.io.files import open_file
-from lamina.models.model import model_from_json
+from lamina.models.model import Model
 from lamina.saving import load_model, load_weights, save_model, save_weights
 from lamina.saving.inspect import inspect_file
 
 _WHOLE, _WEIGHTS = ".keras", (".weights.h5", ".safetensors")
+
+
+@filter_traceback
+def model_from_json(
+    json_string: str | bytes, custom_objects: dict[str, Any] | None = None
+) -> Model:
+    """Return a model with new weights from the JSON string of `to_json`.
+
+    Args:
+        json_string: the JSON string.
+        custom_objects: your classes and functions by their names in the string.
+
+    Raises:
+        FileFormatError: the string is not valid JSON, does not describe a model, or
+            names an object that is neither lamina's nor in `custom_objects`.
+
+    Example:
+        >>> from lamina import Sequential, layers
+        >>> text = Sequential([layers.Input((4,)), layers.Dense(2)]).to_json()
+        >>> model_from_json(text).count_params()
+        10
+    """
+    if not isinstance(json_string, (str, bytes)):
+        raise ArgumentTypeError(
+            "model_from_json: `json_string` must be a string that `to_json` returned, "
+            f"got {type(json_string).__name__}."
+        )
+    config = read_json(json_string, "The JSON text")
+    config.pop("compile_config", None)
+    model = deserialize(config, custom_objects)
+    if not isinstance(model, Model):
+        raise FileFormatError(
+            f"The JSON text describes a {type(model).__name__}, not a model."
+        )
+    return model
 
 
 def convert_file(

@@ -7,9 +7,9 @@ layer; see `graph_ops`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 
@@ -19,98 +19,70 @@ from lamina.core.registry import deserialize, serialize
 from lamina.core.scope import local
 from lamina.errors import FileFormatError, shown
 from lamina.layers import InputLayer, Layer
-from lamina.models.graph import Graph, input_layer
+from lamina.layers.base.call_graph import CallGraph
+from lamina.models.graph_layers import input_layer
 from lamina.models.graph_ops import Call, is_op, op_config, op_from_config
+from lamina.typing import Config
 
 # The layer's name, the index of the call, the index of the output.
-Address = tuple[str, int, int]
+Address: TypeAlias = tuple[str, int, int]
+Operation: TypeAlias = Callable[..., Any]
 
 
-def graph_config(graph: Graph) -> dict[str, Any]:
+def graph_config(graph: CallGraph, layers: Sequence[Layer]) -> Config:
     """Return the config of a graph: layers with their calls, inputs and outputs."""
-    names, calls = _number_calls(graph)
-    addresses: dict[int, list[Any]] = {
-        id(t): [input_layer(t).name, 0, 0] for t in graph.input_leaves
-    }
+    by_name = {layer.name: layer for layer in layers}
+    calls: dict[str, list[Node]] = {name: [] for name in by_name}
+    addresses = {id(t): [input_layer(t).name, 0, 0] for t in graph.input_leaves}
     for node in graph.nodes:
-        name, number = names[id(node)]
+        name, count = node.name, 0
+        while name in calls and not isinstance(node.operation, Layer):
+            count += 1
+            name = f"{node.name}_{count}"
+        nodes = calls.setdefault(name, [])
         for i, tensor in enumerate(symbolic_leaves(node.outputs)):
-            addresses[id(tensor)] = [name, number, i]
+            addresses[id(tensor)] = [name, len(nodes), i]
+        nodes.append(node)
 
-    def entry(name: str, item: dict[str, Any], calls: list[Call]) -> dict[str, Any]:
-        inbound = [_call_config(call, addresses) for call in calls]
+    def entry(name: str, nodes: Sequence[Node]) -> Config:
+        recorded: list[Call] = [([*node.args], node.kwargs) for node in nodes]
+        if name in by_name:
+            item = serialize(by_name[name])
+        else:
+            item, recorded[0] = op_config(name, nodes[0].operation, recorded[0])
+        inbound = [_call_config(call, addresses) for call in recorded]
         return {**item, "name": name, "inbound_nodes": inbound}
 
-    entries = [
-        entry(
-            layer.name,
-            serialize(layer),
-            [(list(n.args), n.kwargs) for n in calls.pop(layer.name, [])],
-        )
-        for layer in graph.layers
-    ]
-    for name, (node,) in calls.items():
-        item, call = op_config(name, node.operation, (list(node.args), node.kwargs))
-        entries.append(entry(name, item, [call]))
-
-    def address(tensor: SymbolicTensor) -> list[Any]:
-        return list(addresses[id(tensor)])
-
     return {
-        "layers": entries,
-        "input_layers": map_symbolic(address, graph.inputs),
-        "output_layers": map_symbolic(address, graph.outputs),
+        "layers": [entry(name, nodes) for name, nodes in calls.items()],
+        "input_layers": map_symbolic(lambda t: [*addresses[id(t)]], graph.inputs),
+        "output_layers": map_symbolic(lambda t: [*addresses[id(t)]], graph.outputs),
     }
 
 
-def _number_calls(
-    graph: Graph,
-) -> tuple[dict[int, tuple[str, int]], dict[str, list[Node]]]:
-    """Return a name and call index for each node, and the nodes of each name."""
-    taken = {layer.name for layer in graph.layers}
-    names: dict[int, tuple[str, int]] = {}
-    calls: dict[str, list[Node]] = {}
-    for node in graph.nodes:
-        name = node.name
-        if not isinstance(node.operation, Layer):
-            count = 0
-            while name in taken:
-                count += 1
-                name = f"{node.name}_{count}"
-            taken.add(name)
-        calls.setdefault(name, []).append(node)
-        names[id(node)] = name, len(calls[name]) - 1
-    return names, calls
-
-
-def _call_config(call: Call, addresses: dict[int, list[Any]]) -> dict[str, Any]:
-    def tensor(value: SymbolicTensor) -> dict[str, Any]:
-        config = {
+def _call_config(call: Call, addresses: Mapping[int, list[Any]]) -> Config:
+    def config(value: object) -> Any:
+        if not isinstance(value, SymbolicTensor):
+            return serialize(value)
+        tensor = {
             "shape": list(value.shape),
             "dtype": value.dtype,
             "keras_history": addresses[id(value)],
         }
-        return {"class_name": "__keras_tensor__", "config": config}
+        return {"class_name": "__keras_tensor__", "config": tensor}
 
-    def plain(value: Any) -> Any:
-        return tensor(value) if isinstance(value, SymbolicTensor) else serialize(value)
-
-    args, kwargs = jax.tree.map(
-        plain,
-        call,
-        is_leaf=lambda v: v is None or isinstance(v, SymbolicTensor),
-    )
+    args, kwargs = jax.tree.map(config, call)
     return {"args": args, "kwargs": kwargs}
 
 
-def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
+def graph_from_config(config: Config) -> tuple[Any, Any]:
     """Build the graph of a config and return its symbolic inputs and outputs.
 
     Raises:
         FileFormatError: a call depends on a tensor that does not exist, or on itself.
     """
     tensors: dict[Address, SymbolicTensor] = {}
-    calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]] = {}
+    calls: dict[tuple[str, int], tuple[Operation, Config]] = {}
     for entry in config["layers"]:
         values = _require_few(entry)
         if local.budget is not None:
@@ -122,7 +94,17 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
         for number, call in enumerate(entry["inbound_nodes"]):
             calls[name, number] = operation, call
     for name, number in _in_order(calls):
-        outputs = _call(*calls[name, number], name, tensors)
+        operation, call = calls[name, number]
+        arguments = call["args"], call["kwargs"]
+        args, kwargs = _map_tensors(
+            arguments, lambda address: _tensor_at(address, tensors), deserialize
+        )
+        if not symbolic_leaves((args, kwargs)):
+            raise FileFormatError(
+                f"The model's graph cannot be built: {name!r} is called on no tensor "
+                "of it."
+            )
+        outputs = operation(*args, **kwargs)
         for i, tensor in enumerate(symbolic_leaves(outputs)):
             tensors[name, number, i] = tensor
     return (
@@ -131,7 +113,7 @@ def graph_from_config(config: dict[str, Any]) -> tuple[Any, Any]:
     )
 
 
-def _require_few(entry: dict[str, Any]) -> int:
+def _require_few(entry: Config) -> int:
     """Refuse calls with too many values in lists, and return their number."""
     arguments = [entry["inbound_nodes"], entry["config"] if is_op(entry) else None]
     count = _count_values(arguments)
@@ -150,20 +132,21 @@ def _count_values(value: Any) -> int:
     return len(value) + sum(map(_count_values, value)) if isinstance(value, list) else 0
 
 
-def _operation(entry: dict[str, Any]) -> Any:
+def _operation(entry: Config) -> Operation:
     if is_op(entry):
         return op_from_config(entry)
     return deserialize({k: v for k, v in entry.items() if k != "inbound_nodes"})
 
 
 def _in_order(
-    calls: dict[tuple[str, int], tuple[Any, dict[str, Any]]],
+    calls: Mapping[tuple[str, int], tuple[Operation, Config]],
 ) -> list[tuple[str, int]]:
     """Return the calls in topological order."""
-    needed = {
-        key: {address[:2] for address in _addresses(call)} & calls.keys()
-        for key, (_, call) in calls.items()
-    }
+    needed: dict[tuple[str, int], set[tuple[str, int]]] = {}
+    for key, (_, call) in calls.items():
+        found: list[Address] = []
+        _map_tensors(call, found.append, lambda config: config)
+        needed[key] = {address[:2] for address in found} & calls.keys()
     try:
         return list(TopologicalSorter(needed).static_order())
     except CycleError as error:
@@ -174,47 +157,26 @@ def _in_order(
         ) from None
 
 
-def _addresses(value: Any) -> Iterator[Address]:
-    """Yield the addresses of the tensors in the arguments of a call."""
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _addresses(item)
-    elif isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            yield _address(value)
-        else:
-            yield from _addresses(list(value.values()))
-
-
-def _address(tensor: dict[str, Any]) -> Address:
-    name, call, output = tensor["config"]["keras_history"]
-    return name, call, output
-
-
-def _call(
-    operation: Any,
-    call: dict[str, Any],
-    name: str,
-    tensors: dict[Address, SymbolicTensor],
+def _map_tensors(
+    value: Any, tensor: Callable[[Address], Any], item: Callable[[Config], Any]
 ) -> Any:
-    args, kwargs = _restore((call["args"], call["kwargs"]), tensors)
-    if not symbolic_leaves((args, kwargs)):
-        raise FileFormatError(
-            f"The model's graph cannot be built: {name!r} is called on no tensor of it."
-        )
-    return operation(*args, **kwargs)
+    """Replace the configs of tensors and objects in the arguments of a call.
 
-
-def _restore(value: Any, tensors: dict[Address, SymbolicTensor]) -> Any:
+    Args:
+        value: a config.
+        tensor: returns the replacement of a tensor.
+        item: returns the replacement of another object with a `class_name`.
+    """
     if isinstance(value, (list, tuple)):
-        return type(value)([_restore(v, tensors) for v in value])
+        return type(value)([_map_tensors(v, tensor, item) for v in value])
     if not isinstance(value, dict):
         return value
     if value.get("class_name") == "__keras_tensor__":
-        return _tensor_at(_address(value), tensors)
+        name, call, output = value["config"]["keras_history"]
+        return tensor((name, call, output))
     if "class_name" in value:
-        return deserialize(value)
-    return {k: _restore(v, tensors) for k, v in value.items()}
+        return item(value)
+    return {k: _map_tensors(v, tensor, item) for k, v in value.items()}
 
 
 def _tensor_at(

@@ -12,37 +12,31 @@ import jax
 from jax.core import Tracer
 
 from lamina.core.budget import untrusted_config
-from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
+from lamina.core.custom_objects import custom_object_scope
+from lamina.core.graph import SymbolicTensor, infer
 from lamina.core.module import overridable, signature
-from lamina.core.registry import custom_object_scope, deserialize, serialize_once
+from lamina.core.registry import serialize_once
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
-from lamina.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    FileFormatError,
-    StateError,
-    did_you_mean,
-)
-from lamina.io.bounded_json import read_json
-from lamina.layers import Layer
+from lamina.errors import ArgumentError, StateError
+from lamina.layers.base.call_graph import CallGraph
 from lamina.layers.base.layer import is_shape, shapes_of
-from lamina.models.graph import Graph, refuse_equal_names
 from lamina.models.graph_config import graph_config, graph_from_config
+from lamina.models.graph_layers import layers_of
+from lamina.models.structure import Structure
 from lamina.runtime.compiled_function import CompiledFunction
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
 from lamina.saving.keras_zip import prepare_model
 from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
 from lamina.training.engine import Engines
-from lamina.training.trainer import Trainer
-from lamina.typing import DTypeLike, PartialShape
+from lamina.typing import DTypeLike, PartialShape, PyTree
 from lamina.viz.summary import notebook_table, print_summary
 
 
-class Model(Trainer):
+class Model(Structure):
     """A model of layers, with methods to train, evaluate and save it.
 
     Call layers on `Input` tensors and pass inputs and outputs, or subclass and define
@@ -75,7 +69,6 @@ class Model(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype, **kwargs)
-        self._graph: Graph | None = None
         self._compiled_call: CompiledFunction | None = None
         self._built_version = -1
         if (inputs is None) != (outputs is None):
@@ -88,24 +81,24 @@ class Model(Trainer):
         kind: Any = Functional if cls is Model and wired else cls
         return super().__new__(kind, *args, **kwargs)
 
-    def _set_graph(self, inputs: Any, outputs: Any) -> None:
-        self._graph = Graph(inputs, outputs)
-        self._graph_layers = self._graph.layers
-        refuse_equal_names(self._graph_layers)
+    def _set_graph(self, inputs: PyTree, outputs: PyTree) -> CallGraph:
+        graph = self.call_graph = CallGraph(inputs, outputs)
+        self._graph_layers = layers_of(graph)
         self.built = True
+        return graph
 
     @overridable
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Call the layers of the graph; a subclass defines its computation here."""
-        if self._graph is None:
+        if self.call_graph is None:
             raise StateError(
                 f"Model {self.name!r} has no `call`. Define it in your subclass, or "
                 "make the model from `inputs` and `outputs`."
             )
-        return self._graph.run(inputs)
+        return self.call_graph(inputs)
 
     def _has_call(self) -> bool:
-        return self._graph is not None or type(self).call is not Model.call
+        return self.call_graph is not None or type(self).call is not Model.call
 
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
         if local.state is not None or not _all_concrete(args, kwargs):
@@ -135,11 +128,11 @@ class Model(Trainer):
         return super().__call__(*args, **kwargs, **static)
 
     def _output_specs(self, x: Any) -> Any:
-        if self._graph is None:
+        if self.call_graph is None:
             self._build_for((jax.tree.map(_symbolic_like, x),), {})
-        if self._graph is None:
+        if self.call_graph is None:
             return super()._output_specs(x)
-        self._graph.match(x)
+        self.call_graph.match(x)
         return self.output
 
     def _is_fully_built(self) -> bool:
@@ -150,93 +143,12 @@ class Model(Trainer):
 
     def _build_for(self, args: Any, kwargs: Any) -> None:
         """Create all weights, so that no program creates them while it is traced."""
-        specs = jax.tree.map(_symbolic_like, args, is_leaf=_is_tensor)
+        specs = jax.tree.map(_symbolic_like, args)
         infer(super().__call__, specs, kwargs)
-
-    # Structure
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The direct layers of this model, from its inputs to its outputs."""
-        if self._graph is not None:
-            return list(self._graph.layers)
-        return [m for m in self.children() if isinstance(m, Layer)]
-
-    @filter_traceback
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return a layer by its name or index.
-
-        Raises:
-            ArgumentError: there is no such layer.
-        """
-        found = self.layers
-        if index is not None:
-            if not -len(found) <= index < len(found):
-                raise ArgumentError(
-                    f"Model {self.name!r} has {len(found)} layers; there is none at "
-                    f"index {index}."
-                )
-            return found[index]
-        for layer in found:
-            if layer.name == name:
-                return layer
-        names = [layer.name for layer in found]
-        raise ArgumentError(
-            f"Model {self.name!r} has no layer {name!r}.{did_you_mean(name, names)} "
-            f"Its layers are: {', '.join(names)}."
-        )
-
-    def _known_graph(self, what: str) -> Graph:
-        if self._graph is None:
-            raise StateError(
-                f"Model {self.name!r} has no {what} yet. Make the model from `Input` "
-                "tensors, or build the Sequential first."
-            )
-        return self._graph
-
-    @property
-    def inputs(self) -> list[SymbolicTensor]:
-        """The input tensors of the graph."""
-        return self._known_graph("inputs").input_leaves
-
-    @property
-    def outputs(self) -> list[SymbolicTensor]:
-        """The output tensors of the graph."""
-        return symbolic_leaves(self._known_graph("outputs").outputs)
-
-    @property
-    def input(self) -> Any:
-        """The input tensors, in the structure that was passed."""
-        return self._known_graph("input").inputs
-
-    @property
-    def output(self) -> Any:
-        """The output tensors, in the structure that was passed."""
-        return self._known_graph("output").outputs
-
-    @property
-    def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return jax.tree.map(lambda t: t.shape, self.input, is_leaf=_is_tensor)
-
-    @property
-    def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return jax.tree.map(lambda t: t.shape, self.output, is_leaf=_is_tensor)
-
-    @property
-    def input_names(self) -> list[str]:
-        """The names of the inputs."""
-        return self._known_graph("inputs").input_names
-
-    @property
-    def output_names(self) -> list[str] | None:
-        """The names of the outputs; `None` for a model without a graph."""
-        return None if self._graph is None else self._graph.output_names
 
     @filter_traceback
     @overridable
-    def build(self, input_shape: PartialShape = None, **shapes: Any) -> None:
+    def build(self, input_shape: PartialShape | None = None, **shapes: Any) -> None:
         """Create all weights for inputs of a shape, with the batch axis.
 
         Args:
@@ -245,7 +157,7 @@ class Model(Trainer):
                 `mask_shape=...`.
         """
         given = {k.removesuffix("_shape"): s for k, s in shapes.items()}
-        if self._graph is not None or not (given or input_shape is not None):
+        if self.call_graph is not None or not (given or input_shape is not None):
             return
         try:
             self._call_on(input_shape, given, self.compute_dtype)
@@ -302,9 +214,14 @@ class Model(Trainer):
             kernels: whether to show the forms that the layers' ops take here.
         """
         print_summary(
-            self, line_length, print_fn, expand_nested, show_trainable, layer_range,
-            kernels,
-        )  # fmt: skip
+            self,
+            line_length=line_length,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+            kernels=kernels,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy compiles its own programs. The structure version belongs to this
@@ -328,10 +245,10 @@ class Model(Trainer):
     def get_config(self) -> dict[str, Any]:
         """Return the graph as Keras writes it, or the constructor's arguments."""
         has_init = type(self).__init__ not in (Model.__init__, Functional.__init__)
-        if self._graph is None or has_init:
+        if self.call_graph is None or has_init:
             return super().get_config()
         head = {"name": self.name, "trainable": self.trainable}
-        return {**head, **graph_config(self._graph)}
+        return {**head, **graph_config(self.call_graph, self._graph_layers)}
 
     @classmethod
     @overridable
@@ -442,49 +359,10 @@ class Functional(Model):
         super().__init__(inputs, outputs, name=name, **kwargs)
 
 
-@filter_traceback
-def model_from_json(
-    json_string: str | bytes, custom_objects: dict[str, Any] | None = None
-) -> Model:
-    """Return a model with new weights from the JSON string of `to_json`.
-
-    Args:
-        json_string: the JSON string.
-        custom_objects: your classes and functions by their names in the string.
-
-    Raises:
-        FileFormatError: the string is not valid JSON, does not describe a model, or
-            names an object that is neither lamina's nor in `custom_objects`.
-
-    Example:
-        >>> from lamina import Sequential, layers
-        >>> text = Sequential([layers.Input((4,)), layers.Dense(2)]).to_json()
-        >>> model_from_json(text).count_params()
-        10
-    """
-    if not isinstance(json_string, (str, bytes)):
-        raise ArgumentTypeError(
-            "model_from_json: `json_string` must be a string that `to_json` returned, "
-            f"got {type(json_string).__name__}."
-        )
-    config = read_json(json_string, "The JSON text")
-    config.pop("compile_config", None)
-    model = deserialize(config, custom_objects)
-    if not isinstance(model, Model):
-        raise FileFormatError(
-            f"The JSON text describes a {type(model).__name__}, not a model."
-        )
-    return model
-
-
 def _symbolic_like(array: Any) -> SymbolicTensor:
     return SymbolicTensor(array.shape, str(array.dtype))
 
 
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, SymbolicTensor)
-
-
-def _all_concrete(args: Any, kwargs: Any) -> bool:
-    leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_tensor)
+def _all_concrete(args: PyTree, kwargs: PyTree) -> bool:
+    leaves = jax.tree.leaves((args, kwargs))
     return not any(isinstance(v, (SymbolicTensor, Tracer)) for v in leaves)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lamina.core.budget import untrusted_config
+from lamina.core.custom_objects import custom_object_scope
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import overridable
-from lamina.core.registry import custom_object_scope, deserialize, serialize
+from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.layers import InputLayer, Layer
-from lamina.models.graph import input_layer
+from lamina.models.graph_layers import input_layer
 from lamina.models.model import Model
 from lamina.typing import PartialShape
 
@@ -35,6 +36,8 @@ class Sequential(Model):
         7850
     """
 
+    is_sequential = True
+
     def __init__(
         self,
         layers: Iterable[Any] | None = None,
@@ -47,7 +50,7 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable, **kwargs)
         self._stack: list[Layer] = []
         self._input_layer: InputLayer | None = None
-        self._input_inferred = False
+        self.is_input_inferred = False
         self._extend(layers or ())
         self._rebuild()
 
@@ -105,7 +108,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         """Wire the stack into a graph, if its input is known."""
-        self._graph, self.built = None, False
+        self.call_graph, self.built = None, False
         self._compiled_call = None
         if self._input_layer is None or not self._stack:
             return
@@ -114,26 +117,25 @@ class Sequential(Model):
         tensor = inputs = self._input_layer.output
         for layer in self._stack:
             tensor = layer(tensor)
-        self._set_graph(inputs, tensor)
         # An inferred input has the sizes of the first data; others may work too.
-        self._graph.exact = not self._input_inferred  # type: ignore[union-attr]
+        self._set_graph(inputs, tensor).exact = not self.is_input_inferred
 
     def _infer_input(self, shape: Sequence[int | None], dtype: str | None) -> None:
         self._input_layer = InputLayer(batch_shape=tuple(shape), dtype=dtype)
-        self._input_inferred = True
+        self.is_input_inferred = True
         self._rebuild()
 
     @filter_traceback
-    def build(self, input_shape: PartialShape = None) -> None:  # type: ignore[override]
+    def build(self, input_shape: PartialShape | None = None) -> None:  # type: ignore[override]
         """Create all weights for inputs of a shape, with the batch axis."""
-        if self._graph is None and input_shape is not None and self._stack:
+        if self.call_graph is None and input_shape is not None and self._stack:
             self._infer_input(input_shape, None)
 
     @overridable
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Call the layers in sequence."""
-        if self._graph is not None:
-            return self._graph.run(inputs)
+        if self.call_graph is not None:
+            return self.call_graph(inputs)
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs
@@ -143,6 +145,11 @@ class Sequential(Model):
             shape = (None, *args[0].shape[1:])
             self._infer_input(shape, _input_dtype(args[0]))
         super()._check_and_build(args, kwargs)
+
+    @property
+    def declared_input(self) -> InputLayer | None:
+        """The input that was passed, or inferred from the first data."""
+        return self._input_layer
 
     @property
     def layers(self) -> list[Layer]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from lamina.core.custom_objects import CustomObjectScope
 from lamina.core.custom_objects import (
-    register_serializable as register_keras_serializable,
-)
-from lamina.core.registry import (
+    CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
+)
+from lamina.core.custom_objects import (
+    register_serializable as register_keras_serializable,
 )
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import serialize as serialize_keras_object

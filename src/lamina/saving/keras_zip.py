@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from lamina.core.budget import untrusted_config
+from lamina.core.custom_objects import custom_object_scope
 from lamina.core.registry import (
-    custom_object_scope,
     deserialize,
     require_safe,
     serialize_once,

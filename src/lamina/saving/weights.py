@@ -15,6 +15,7 @@ from lamina.core.module import Module, is_user_defined, snake_case
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.io.hdf5_write import CHECKSUM, HDF5File
+from lamina.layers.base.call_graph import GraphOwner
 from lamina.optimizers import Optimizer
 
 # Release of Keras whose layout is written.
@@ -74,9 +75,10 @@ def _attributes(module: Module) -> Iterator[tuple[str, Any]]:
     attributes = {
         name: value for name, value in vars(module).items() if name not in _SKIPPED
     }
-    if hasattr(module, "_graph"):
-        attributes["layers"] = module.layers  # type: ignore[attr-defined]
-    layers_first = attributes.get("_graph") is not None or hasattr(module, "_stack")
+    layers_first = False
+    if isinstance(module, GraphOwner):
+        attributes["layers"] = module.layers
+        layers_first = module.call_graph is not None or module.is_sequential
     for name in sorted(
         attributes,
         key=lambda n: (not (layers_first and n == "layers"), n[0] == "_", n),

@@ -7,11 +7,12 @@ from typing import Any
 
 from lamina import metrics as metrics_module
 from lamina.layers import Layer
+from lamina.layers.base.call_graph import GraphOwner
 from lamina.metrics.base import result_of
 from lamina.training.plan import CompileArgs, Plan, flatten_by_names
 
 
-class MetricsOwner(Layer):
+class MetricsOwner(GraphOwner, Layer):
     """Base of `ModelSteps` with the metrics of a model."""
 
     _compiled: CompileArgs | None = None

@@ -9,6 +9,7 @@ import jax
 from lamina.core.module import is_user_defined
 from lamina.core.variable import state_lock
 from lamina.data.feeds import Feed
+from lamina.layers.base.call_graph import graph_of
 from lamina.training.callbacks import CallbackList, History
 from lamina.training.checks.arrays import check_data
 from lamina.training.checks.label_shapes import check_label_shapes
@@ -53,14 +54,14 @@ def prepare_model(
         Shapes of the outputs, flat, in the plan's order.
     """
     batch = feed.example()
-    graph = getattr(model, "_graph", None)
+    graph = graph_of(model)
     arrays = feed.sample()
     plain = _is_lamina(model, "train_step", "test_step", "compute_loss")
     if graph is not None and plain and _is_lamina(model, "call"):
         graph.check_rows(arrays[0], to_train)
     with state_lock:
         pred = model._make_ready(_specs(batch))
-    plan, graph = model._plan, getattr(model, "_graph", None)
+    plan, graph = model._plan, graph_of(model)
     if plain and plan is not None:
         check_label_shapes(plan, arrays[1], pred, to_train)
     if check:

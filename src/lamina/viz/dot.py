@@ -6,24 +6,14 @@ import html
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import jax
+from typing import Any
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, StateError, missing_package
-
-
-class _BoxOptions(NamedTuple):
-    """The contents of a box besides the layer's class."""
-
-    name: bool
-    shapes: bool
-    dtype: bool
-    activation: bool
-    trainable: bool
-    nested: bool
+from lamina.layers import Layer
+from lamina.layers.base.call_graph import CallGraph, graph_of
 
 
 def model_to_dot(
@@ -58,13 +48,12 @@ def model_to_dot(
         StateError: the model is not built.
         MissingPackageError: pydot is not installed.
     """
-    shown = _BoxOptions(
-        show_layer_names, show_shapes, show_dtype, show_layer_activations,
-        show_trainable, expand_nested,
-    )  # fmt: skip
-    pydot = _pydot()
-    graph = getattr(model, "_graph", None)
-    if graph is None and not getattr(model, "built", False):
+    try:
+        import pydot
+    except ImportError:
+        raise missing_package("pydot", "diagrams of models", "plot") from None
+    graph = graph_of(model)
+    if graph is None and not model.built:
         raise StateError(
             f"Model {model.name!r} has no graph of layers to draw yet. Build the model "
             "first, or call it on data."
@@ -72,107 +61,126 @@ def model_to_dot(
     if subgraph:
         dot: Any = pydot.Cluster(graph_name=_id(model), label=model.name)
     else:
-        dot = pydot.Dot("model", graph_type="digraph")
-        dot.set("rankdir", rankdir)
-        dot.set("dpi", dpi)
-        dot.set("splines", splines)
+        options = {"rankdir": rankdir, "dpi": dpi, "splines": splines}
+        dot = pydot.Dot("model", graph_type="digraph", **options)
         dot.set_node_defaults(shape="plain", fontname="Helvetica")
+    diagram = _Diagram(
+        pydot,
+        name=show_layer_names,
+        shapes=show_shapes,
+        dtype=show_dtype,
+        activation=show_layer_activations,
+        trainable=show_trainable,
+        nested=expand_nested,
+    )
     if graph is None:
-        dot.add_node(_box(pydot, model, [], shown))
+        dot.add_node(diagram.box(model, []))
     else:
-        _fill(pydot, dot, graph, shown)
+        diagram.fill(dot, graph)
     return dot
 
 
-def _pydot() -> Any:
-    try:
-        import pydot
-    except ImportError:
-        raise missing_package("pydot", "diagrams of models", "plot") from None
-    return pydot
-
-
-def _id(item: Any) -> str:
+def _id(item: object) -> str:
     return f"n{id(item)}"
 
 
-def _fill(pydot: Any, dot: Any, graph: Any, shown: _BoxOptions) -> None:
-    """Add the boxes and arrows of a model's graph to a pydot graph."""
-    calls: dict[int, list[Node]] = {}
-    owners: dict[int, Any] = {}
-    for node in graph.nodes:
-        owner = node.operation if node.operation in graph.layers else node
-        calls.setdefault(id(owner), []).append(node)
-        owners[id(owner)] = owner
-    for tensor in graph.input_leaves:
-        owners.setdefault(id(_source(tensor, graph)), _source(tensor, graph))
-    for owner in owners.values():
-        inner = getattr(owner, "_graph", None)
-        if shown.nested and inner is not None:
-            cluster = pydot.Cluster(graph_name=_id(owner), label=owner.name)
-            _fill(pydot, cluster, inner, shown)
-            dot.add_subgraph(cluster)
-        else:
-            dot.add_node(_box(pydot, owner, calls.get(id(owner), []), shown))
-    for key, nodes in calls.items():
-        for node in nodes:
+@dataclass(frozen=True)
+class _Diagram:
+    """The module pydot, and what boxes have besides the layer's class."""
+
+    pydot: Any
+    name: bool
+    shapes: bool
+    dtype: bool
+    activation: bool
+    trainable: bool
+    nested: bool
+
+    def fill(self, dot: Any, graph: CallGraph) -> None:
+        """Add the boxes and arrows of a model's graph to a pydot graph."""
+        calls: dict[int, list[Node]] = {}
+        owners: dict[int, Any] = {}
+        for node in graph.nodes:
+            owner = _owner(node)
+            calls.setdefault(id(owner), []).append(node)
+            owners[id(owner)] = owner
+        for tensor in graph.input_leaves:
+            source = _source(tensor, graph)
+            owners.setdefault(id(source), source)
+        for owner in owners.values():
+            inner = self._inner(owner)
+            if inner is not None:
+                cluster = self.pydot.Cluster(graph_name=_id(owner), label=owner.name)
+                self.fill(cluster, inner)
+                dot.add_subgraph(cluster)
+            else:
+                dot.add_node(self.box(owner, calls.get(id(owner), [])))
+        for node in graph.nodes:
             for i, tensor in enumerate(node.inputs):
-                start = _output_box(_source(tensor, graph), shown)
-                stop = _input_box(owners[key], i, shown)
-                dot.add_edge(pydot.Edge(_id(start), _id(stop)))
+                start = self._output_box(_source(tensor, graph))
+                stop = self._input_box(_owner(node), i)
+                dot.add_edge(self.pydot.Edge(_id(start), _id(stop)))
+
+    def _inner(self, owner: object) -> CallGraph | None:
+        """Return the graph of a model that is shown expanded."""
+        return graph_of(owner) if self.nested else None
+
+    def _input_box(self, owner: object, index: int) -> object:
+        """Return a layer, or the layer in an expanded model that receives an input."""
+        graph = self._inner(owner)
+        if graph is None:
+            return owner
+        tensor = graph.input_leaves[index % len(graph.input_leaves)]
+        return self._input_box(_source(tensor, graph), 0)
+
+    def _output_box(self, owner: object) -> object:
+        """Return a layer, or the layer in an expanded model that makes its output."""
+        graph = self._inner(owner)
+        if graph is None:
+            return owner
+        return self._output_box(_source(graph.output_leaves[0], graph))
+
+    def box(self, owner: Any, nodes: Sequence[Node]) -> Any:
+        """Return the box of a layer or function that `nodes` call."""
+        is_layer = isinstance(owner, Layer)
+        kind = "function" if isinstance(owner, Node) else type(owner).__name__
+        title = f"{owner.name} ({kind})" if self.name else kind
+        lines = [f"<b>{html.escape(title)}</b>"]
+        activation = getattr(owner, "activation", None)
+        if self.activation and activation is not None:
+            name = getattr(activation, "__name__", type(activation).__name__)
+            lines.append(f"activation: {html.escape(name)}")
+        outputs = symbolic_leaves(
+            nodes[0].outputs if nodes else getattr(owner, "output", None)
+        )
+        if self.shapes:
+            if nodes:
+                lines.append(f"input: {_shapes(nodes[0].inputs)}")
+            lines.append(f"output: {_shapes(outputs)}")
+        if self.dtype:
+            types = dict.fromkeys(t.dtype for t in outputs)
+            lines.append(f"type: {', '.join(types)}")
+        if self.trainable and is_layer and owner.weights:
+            lines.append("trained" if owner.trainable else "not trained")
+        rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
+        table = '<table border="0" cellborder="1" cellspacing="0" cellpadding="6">'
+        return self.pydot.Node(_id(owner), label=f"<{table}{rows}</table>>")
 
 
-def _source(tensor: SymbolicTensor, graph: Any) -> Any:
+def _owner(node: Node) -> Node | Layer:
+    """Return the layer that a node calls, or the node itself for a function."""
+    return node.operation if isinstance(node.operation, Layer) else node
+
+
+def _source(tensor: SymbolicTensor, graph: CallGraph) -> object:
     """Return the layer or node that a tensor comes from."""
-    node = tensor.node
-    if node is None or tensor in graph.input_leaves:
-        layers = (layer for layer in graph.layers if layer.name == tensor.name)
-        return tensor.layer or next(layers, tensor)
-    return node.operation if node.operation in graph.layers else node
+    if tensor.node is None or tensor in graph.input_leaves:
+        return tensor.layer or tensor
+    return _owner(tensor.node)
 
 
-def _input_box(owner: Any, index: int, shown: _BoxOptions) -> Any:
-    """Return a layer, or the layer in an expanded model that receives an input."""
-    graph = getattr(owner, "_graph", None) if shown.nested else None
-    if graph is None:
-        return owner
-    source = _source(graph.input_leaves[index % len(graph.input_leaves)], graph)
-    return _input_box(source, 0, shown)
-
-
-def _output_box(owner: Any, shown: _BoxOptions) -> Any:
-    """Return a layer, or the layer in an expanded model that makes its output."""
-    graph = getattr(owner, "_graph", None) if shown.nested else None
-    if graph is None:
-        return owner
-    return _output_box(_source(symbolic_leaves(graph.outputs)[0], graph), shown)
-
-
-def _box(pydot: Any, owner: Any, nodes: Sequence[Node], shown: _BoxOptions) -> Any:
-    kind = "function" if isinstance(owner, Node) else type(owner).__name__
-    title = f"{owner.name} ({kind})" if shown.name else kind
-    lines = [f"<b>{html.escape(title)}</b>"]
-    activation = getattr(owner, "activation", None)
-    if shown.activation and activation is not None:
-        name = getattr(activation, "__name__", type(activation).__name__)
-        lines.append(f"activation: {html.escape(name)}")
-    outputs = nodes[0].outputs if nodes else getattr(owner, "output", None)
-    if shown.shapes:
-        if nodes:
-            lines.append(f"input: {_shapes(nodes[0].inputs)}")
-        lines.append(f"output: {_shapes(symbolic_leaves(outputs))}")
-    if shown.dtype:
-        types = dict.fromkeys(t.dtype for t in symbolic_leaves(outputs))
-        lines.append(f"type: {', '.join(types)}")
-    if shown.trainable and not isinstance(owner, Node) and owner.weights:
-        lines.append("trained" if owner.trainable else "not trained")
-    rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
-    table = '<table border="0" cellborder="1" cellspacing="0" cellpadding="6">'
-    return pydot.Node(_id(owner), label=f"<{table}{rows}</table>>")
-
-
-def _shapes(tensors: Sequence[Any]) -> str:
-    return ", ".join(str(t.shape) for t in jax.tree.leaves(tensors)) or "?"
+def _shapes(tensors: Sequence[SymbolicTensor]) -> str:
+    return ", ".join(str(t.shape) for t in tensors) or "?"
 
 
 def plot_model(
@@ -213,9 +221,17 @@ def plot_model(
         MissingPackageError: pydot is not installed.
     """
     dot = model_to_dot(
-        model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi,
-        False, show_layer_activations, show_trainable, splines,
-    )  # fmt: skip
+        model,
+        show_shapes=show_shapes,
+        show_dtype=show_dtype,
+        show_layer_names=show_layer_names,
+        rankdir=rankdir,
+        expand_nested=expand_nested,
+        dpi=dpi,
+        show_layer_activations=show_layer_activations,
+        show_trainable=show_trainable,
+        splines=splines,
+    )
     path = Path(to_file)
     kind = path.suffix.removeprefix(".").lower() or "png"
     if kind == "dot":

@@ -15,6 +15,7 @@ from lamina.core.check import is_int
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
+from lamina.layers.base.call_graph import graph_of
 
 _MAX_WIDTH = 120
 # Positions at which a name that is too long for its column may be wrapped.
@@ -36,6 +37,7 @@ class Row(NamedTuple):
 
 def print_summary(
     model: Any,
+    *,
     line_length: int | None = None,
     print_fn: Callable[[str], None] | None = None,
     expand_nested: bool = False,
@@ -73,7 +75,7 @@ def print_summary(
 def _rows(
     model: Any, expand: bool, found: Sequence[Choice] = (), level: int = 0
 ) -> Iterator[Row]:
-    graph = getattr(model, "_graph", None)
+    graph = graph_of(model)
     nodes = [] if graph is None else graph.nodes
     inputs = [] if graph is None else graph.input_leaves
     branched = _is_branched(nodes, inputs)
@@ -126,9 +128,9 @@ def _known_shape(layer: Any) -> str:
     """Return the output shape of a layer outside a graph, "?" if unknown."""
     if getattr(layer, "batch_shape", None) is not None:
         return str(tuple(layer.batch_shape))
-    graph = getattr(layer, "_graph", None)
+    graph = graph_of(layer)
     if graph is not None:
-        return _shape_text([t.shape for t in symbolic_leaves(graph.outputs)])
+        return _shape_text([t.shape for t in graph.output_leaves])
     config = layer.get_build_config()
     if not layer.built or not config or config.get("input_shape") is None:
         return "?"
@@ -144,29 +146,28 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, tuple) and all(n is None or is_int(n) for n in value)
 
 
-def _in_order(model: Any, nodes: Sequence[Node]) -> Iterator[Any]:
-    """Yield the model's layers, each after the functions that it depends on."""
-    functions = [n for n in nodes if n.operation not in model.layers]
-    shown: set[int] = set()
+def _in_order(model: Any, nodes: Sequence[Node]) -> list[Any]:
+    """Return the model's layers, each after the functions that it depends on."""
+    functions = {id(n): n for n in nodes if n.operation not in model.layers}
+    found: list[Any] = []
 
-    def before(node: Node) -> Iterator[Node]:
+    def add(node: Node) -> None:
         for tensor in node.inputs:
-            made = tensor.node
-            if made in functions and id(made) not in shown:
-                yield from before(made)
-                shown.add(id(made))
-                yield made
+            made = functions.pop(id(tensor.node), None)
+            if made is not None:
+                add(made)
+                found.append(made)
 
     for layer in model.layers:
         for node in nodes:
             if node.operation is layer:
-                yield from before(node)
-        yield layer
-    for node in functions:
-        if id(node) not in shown:
-            yield from before(node)
-            shown.add(id(node))
-            yield node
+                add(node)
+        found.append(layer)
+    for node in nodes:
+        if functions.pop(id(node), None) is not None:
+            add(node)
+            found.append(node)
+    return found
 
 
 def _is_branched(nodes: Sequence[Node], inputs: Sequence[SymbolicTensor]) -> bool:
@@ -182,33 +183,27 @@ def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
         return rows
     if isinstance(names, str) or len(names) != 2:
         raise invalid("summary", "layer_range", names, "two layer names")
-    matches: list[list[int]] = []
-    for name in names:
-        found = [
-            i for i, r in enumerate(rows) if r.level == 0 and re.match(name, r.name)
-        ]
+    top = [i for i, row in enumerate(rows) if row.level == 0]
+    matches = [[i for i in top if re.match(name, rows[i].name)] for name in names]
+    for name, found in zip(names, matches, strict=True):
         if not found:
-            known = [r.name for r in rows if r.level == 0]
+            known = [rows[i].name for i in top]
             raise ArgumentError(
                 f"summary: `layer_range` names {name!r}, which no layer matches."
                 f"{did_you_mean(name, known)} The layers are: {', '.join(known)}."
             )
-        matches.append(found)
     first, last = min(matches[0]), max(matches[1])
     if first > last:
         first, last = min(matches[1]), max(matches[0])
     # Rows of the last layer's sublayers are included.
-    stop = next(
-        (i for i in range(last + 1, len(rows)) if rows[i].level == 0), len(rows)
-    )
+    stop = next((i for i in top if i > last), len(rows))
     return rows[first:stop]
 
 
 def _totals(model: Any) -> list[tuple[str, str]]:
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
-    optimizer: Any = getattr(model, "optimizer", None)
-    built = getattr(optimizer, "built", False)
-    own: list[Any] = optimizer.variables if built else []
+    optimizer = model.optimizer
+    own: list[Any] = optimizer.variables if optimizer and optimizer.built else []
     groups = [
         ("Total params", [*trainable, *frozen, *own]),
         ("Trainable params", trainable),

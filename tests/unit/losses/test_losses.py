@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from lamina import layers, losses, metrics
+from lamina.core.custom_objects import custom_object_scope
 from lamina.core.masks import set_mask
-from lamina.core.registry import custom_object_scope
 from lamina.core.variable import Variable
 from lamina.errors import (
     ArgumentError,

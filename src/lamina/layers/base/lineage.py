@@ -9,6 +9,7 @@ from typing import Any
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import Module, signature
+from lamina.layers.base.call_graph import graph_of
 
 # Layers that act on the last axis or on each element, and preserve all other axes.
 _ELEMENTWISE = frozenset({
@@ -32,7 +33,8 @@ def origin(tensor: Any) -> tuple[Any, Any]:
     """
     while getattr(tensor, "node", None) is not None:
         layer = tensor.node.operation
-        inner = getattr(getattr(layer, "_graph", None), "outputs", None)
+        graph = graph_of(layer)
+        inner = None if graph is None else graph.outputs
         if isinstance(inner, SymbolicTensor) and _is_elementwise(inner):
             return origin(inner)
         if not _is_elementwise(tensor):

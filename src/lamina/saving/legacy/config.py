@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from lamina.core.custom_objects import register_serializable
+from lamina.core.custom_objects import (
+    find_class,
+    get_registered_object,
+    register_serializable,
+)
 from lamina.core.module import accepted_names
-from lamina.core.registry import find_class, get_registered_object
 from lamina.errors import FileFormatError
 from lamina.saving.legacy.graph import functional, sequential
 from lamina.saving.legacy.names import (

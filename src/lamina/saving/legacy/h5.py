@@ -11,7 +11,8 @@ import warnings
 from typing import Any
 
 from lamina.core.budget import untrusted_config
-from lamina.core.registry import custom_object_scope, deserialize
+from lamina.core.custom_objects import custom_object_scope
+from lamina.core.registry import deserialize
 from lamina.core.variable import deferred_init
 from lamina.errors import FileFormatError
 from lamina.io.bounded_json import read_json

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.custom_objects import find_class
 from lamina.core.module import accepted_names
-from lamina.core.registry import find_class
 from lamina.core.variable import Variable
 from lamina.saving.legacy.config import KerasVersion
 from lamina.saving.legacy.weights import StoredLayer, upgrade_arrays

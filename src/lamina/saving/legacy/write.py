@@ -15,6 +15,7 @@ from lamina import losses
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.io.hdf5_write import CHECKSUM, HDF5File
+from lamina.layers.base.call_graph import graph_of
 from lamina.saving.legacy.weights import (
     MODEL_WEIGHTS,
     layer_orders,
@@ -116,7 +117,7 @@ def require_architecture(model: Any) -> None:
     Raises:
         ArgumentError: the model is a subclass with its own `call`.
     """
-    if getattr(model, "_graph", None) is None and not hasattr(model, "_stack"):
+    if graph_of(model) is None and not model.is_sequential:
         raise ArgumentError(
             f"{type(model).__name__} cannot be saved to an `.h5` file, because its "
             "layers are connected by its own `call`. Use the suffix `.keras`, or save "

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
+from lamina.layers.base.call_graph import graph_of
 from lamina.training.plan import OutputPlan, Plan, loss_kind
 
 
@@ -72,7 +73,7 @@ def _embeddings(graph: Any, tensor: Any) -> Iterator[Embedding]:
     for node in graph.nodes:
         if not any(t is tensor for t in node.inputs):
             continue
-        inner = getattr(node.operation, "_graph", None)
+        inner = graph_of(node.operation)
         if isinstance(node.operation, Embedding):
             yield node.operation
         elif inner is not None:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from lamina.core.graph import SymbolicTensor
+from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
 
 Shape = tuple[int | None, ...]
@@ -130,7 +131,7 @@ def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
 def _collapsing(layer: Any, made: Any) -> str:
     """Return code for a layer that removes axes of time or of an image."""
     rank, sizes = len(made.shape), made.shape[1:]
-    is_model = getattr(layer, "_graph", None) is not None
+    is_model = graph_of(layer) is not None
     name = type(layer).__name__
     # Sequences of words or attention outputs: average over positions.
     is_sequence = rank == 3 and not name.startswith(("Conv", "MaxP", "Average"))
@@ -228,9 +229,9 @@ def _last_layer(pred: Any) -> Any:
     node = getattr(pred, "node", None)
     while node is not None:
         layer = node.operation
-        inner = getattr(getattr(layer, "_graph", None), "outputs", None)
-        if isinstance(inner, SymbolicTensor):
-            node = inner.node
+        graph = graph_of(layer)
+        if graph is not None and isinstance(graph.outputs, SymbolicTensor):
+            node = graph.outputs.node
         elif type(layer).__name__ in ("Activation", "Softmax"):
             node = node.inputs[0].node
         else:

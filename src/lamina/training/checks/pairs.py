@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina import activations, metrics
 from lamina.errors import LikelyMistakeWarning
+from lamina.layers.base.call_graph import graph_of
 from lamina.training.plan import OutputPlan, Plan, loss_kind
 
 _SQUASHING = {
@@ -76,7 +77,7 @@ def _last_activation(tensor: Any) -> tuple[str | None, str]:
         return None, ""
     layer = node.operation
     name, kind = node.name, type(layer).__name__
-    inner = getattr(layer, "_graph", None)
+    inner = graph_of(layer)
     if inner is not None and hasattr(inner.outputs, "node"):
         return _last_activation(inner.outputs)
     if kind == "Softmax":

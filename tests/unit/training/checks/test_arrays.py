@@ -26,7 +26,7 @@ def nested() -> lamina.Model:
 
 
 def check(model: Any, x: Any) -> None:
-    check_data((x, None, None), None, [], model._graph)
+    check_data((x, None, None), None, [], model.call_graph)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "float32"])

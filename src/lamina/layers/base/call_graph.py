@@ -1,0 +1,211 @@
+"""Graphs of calls, called as one function."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves, walk
+from lamina.core.masks import get_mask, set_mask
+from lamina.core.module import Module
+from lamina.core.scope import local
+from lamina.errors import ArgumentError
+from lamina.layers.base.input_shapes import fitted_shape, input_error
+from lamina.typing import PyTree
+
+# Calls a node with values in place of symbolic tensors.
+NodeCall: TypeAlias = Callable[[Node, tuple[Any, ...], dict[str, Any]], PyTree]
+
+
+class CallGraph:
+    """The nodes between input and output tensors, in topological order.
+
+    Args:
+        inputs: symbolic tensors, in any lists or dictionaries.
+        outputs: symbolic tensors that depend on them.
+        owner: the class that is made from the graph, for messages.
+
+    Raises:
+        ArgumentError: inputs or outputs are not symbolic tensors.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, owner: str = "Model") -> None:
+        for what, tree in (("inputs", inputs), ("outputs", outputs)):
+            leaves = jax.tree.leaves(tree)
+            wrong = [v for v in leaves if not isinstance(v, SymbolicTensor)]
+            if wrong or not leaves:
+                raise ArgumentError(
+                    f"{owner}: `{what}` must be at least one tensor that `Input` and "
+                    f"layers return. Received: {wrong[0] if wrong else tree!r}."
+                )
+        self.inputs, self.outputs = inputs, outputs
+        # Whether arrays must have the sizes of the inputs, not only the rank.
+        self.exact = True
+        self.input_leaves = symbolic_leaves(inputs)
+        self.output_leaves = symbolic_leaves(outputs)
+        self.nodes = list(walk(outputs, self.input_leaves))
+
+    @property
+    def input_names(self) -> list[str]:
+        """The inputs' names, in order."""
+        return [t.name for t in self.input_leaves]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that make the outputs, in order."""
+        return [t.name for t in self.output_leaves]
+
+    def run(self, values: Sequence[Any], call: NodeCall | None = None) -> Any:
+        """Call all nodes and return outputs in the structure of the graph.
+
+        Args:
+            values: the values of `input_leaves`.
+            call: calls a node; by default its operation.
+        """
+        tensors = dict(zip(map(id, self.input_leaves), values, strict=True))
+        for node in self.nodes:
+            args, kwargs = map_symbolic(
+                lambda t: tensors[id(t)], (node.args, node.kwargs)
+            )
+            if call is None:
+                results = node.operation(*args, **kwargs)
+            else:
+                results = call(node, args, kwargs)
+            made = map(id, symbolic_leaves(node.outputs))
+            tensors.update(zip(made, jax.tree.leaves(results), strict=True))
+        return map_symbolic(lambda t: tensors[id(t)], self.outputs)
+
+    def __call__(self, inputs: PyTree) -> Any:
+        """Call all nodes on arrays, as a model does."""
+        if local.budget is not None:
+            local.budget.take_calls(*self._cost)
+        leaves = zip(self.match(inputs), self.input_leaves, strict=True)
+        values = [_fit_input(v, t, self.exact) for v, t in leaves]
+        training = None if local.call is None else local.call.training
+
+        def call(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PyTree:
+            # As in Keras, the model's `training` overrides that of a recorded call.
+            is_layer = isinstance(node.operation, Module)
+            if training is not None and is_layer and "training" in kwargs:
+                kwargs["training"] = training
+            return node.operation(*args, **kwargs)
+
+        return self.run(values, call)
+
+    @functools.cached_property
+    def _cost(self) -> tuple[int, int]:
+        """The number of calls of functions, without layers, and of their values."""
+        ends = len(self.input_leaves) + len(self.output_leaves)
+        functions = sum(not isinstance(node.operation, Module) for node in self.nodes)
+        return functions, ends + sum(node.count_values() for node in self.nodes)
+
+    def check_rows(self, inputs: PyTree, to_train: bool) -> None:
+        """Refuse data whose rows do not have the inputs' shapes.
+
+        Args:
+            inputs: arrays of rows.
+            to_train: whether the message may suggest to change the model.
+
+        Raises:
+            ShapeError: an array does not fit; the message has the line that fixes it.
+        """
+        for tensor, array in zip(self.input_leaves, self.match(inputs), strict=True):
+            if array is None:
+                continue
+            if fitted_shape(tensor.shape, array.shape, self.exact) is None:
+                raise input_error(tensor, array.shape, to_train)
+
+    def match(self, inputs: PyTree) -> list[Any]:
+        """Return arrays in the order of the graph's inputs.
+
+        Raises:
+            ArgumentError: an input is missing, or a list was passed for a dictionary.
+        """
+        names = self.input_names
+        if isinstance(inputs, dict):
+            wanted: Any = self.inputs
+            if not isinstance(wanted, dict):
+                wanted = dict(zip(names, self.input_leaves, strict=True))
+            found: dict[int, Any] = {}
+            _pair(wanted, inputs, found)
+            return [found[id(t)] for t in self.input_leaves]
+        leaves = jax.tree.leaves(inputs, is_leaf=lambda v: v is None)
+        if len(leaves) != len(names):
+            raise ArgumentError(
+                f"The model has {len(names)} inputs ({names}), but got {len(leaves)} "
+                "arrays."
+            )
+        if isinstance(self.inputs, dict) and len(leaves) > 1:
+            raise ArgumentError(
+                f"The model's inputs are a dictionary with the keys {[*self.inputs]}. "
+                f"Pass such a dictionary, not a {type(inputs).__name__}."
+            )
+        return leaves
+
+
+class GraphOwner:
+    """Base of models: its calls form a graph, if they are known."""
+
+    call_graph: CallGraph | None = None
+    # Whether its layers are called in sequence, with a graph or not.
+    is_sequential: ClassVar[bool] = False
+
+    @property
+    def layers(self) -> Sequence[Module]:
+        """The direct layers of this model, from its inputs to its outputs."""
+        raise NotImplementedError
+
+
+def graph_of(item: object) -> CallGraph | None:
+    """Return the graph of a model; `None` for all other objects."""
+    return item.call_graph if isinstance(item, GraphOwner) else None
+
+
+def _pair(wanted: Any, given: Any, found: dict[int, Any]) -> None:
+    """Collect in `found` the value for each tensor, by the tensor's `id`."""
+    if isinstance(wanted, SymbolicTensor):
+        found[id(wanted)] = given
+        return
+    wanted, given = _by_key(wanted), _by_key(given)
+    for key, part in wanted.items():
+        if key not in given:
+            raise ArgumentError(
+                f"The model's inputs are {list(wanted)}; {key!r} is missing. Received: "
+                f"{list(given)}."
+            )
+        _pair(part, given[key], found)
+
+
+def _by_key(tree: Any) -> dict[Any, Any]:
+    if isinstance(tree, (list, tuple)):
+        return dict(enumerate(tree))
+    return tree if isinstance(tree, dict) else {}
+
+
+def _fit_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:
+    """Cast a value to an input's type, and add or remove a last axis of size 1."""
+    if value is None:
+        if tensor.layer is not None and tensor.layer.optional:
+            return None
+        raise ArgumentError(
+            f"Input {tensor.name!r} needs an array, but got None. To make the input "
+            f"optional, write Input({tensor.shape[1:]}, optional=True)."
+        )
+    mask = get_mask(value)
+    array = jnp.asarray(value)
+    shape = fitted_shape(tensor.shape, array.shape, exact)
+    if shape is None:
+        raise input_error(tensor, array.shape)
+    if shape != array.shape:
+        array = array.reshape(shape)
+    # By default JAX replaces 64-bit types by 32-bit types.
+    dtype = jax.dtypes.canonicalize_dtype(tensor.dtype)
+    if array.dtype != dtype:
+        array = array.astype(dtype)
+    if mask is not None:
+        set_mask(array, mask)
+    return array

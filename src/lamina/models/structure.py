@@ -1,0 +1,97 @@
+"""The layers, inputs and outputs of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.core.graph import SymbolicTensor, map_symbolic
+from lamina.core.tracebacks import filter_traceback
+from lamina.errors import ArgumentError, StateError, did_you_mean
+from lamina.layers import Layer
+from lamina.layers.base.call_graph import CallGraph
+from lamina.training.trainer import Trainer
+
+
+class Structure(Trainer):
+    """Base of `Model` with its layers, inputs and outputs."""
+
+    _graph_layers: list[Layer]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The direct layers of this model, from its inputs to its outputs."""
+        if self.call_graph is not None:
+            return list(self._graph_layers)
+        return [m for m in self.children() if isinstance(m, Layer)]
+
+    @filter_traceback
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or index.
+
+        Raises:
+            ArgumentError: there is no such layer.
+        """
+        found = self.layers
+        if index is not None:
+            if not -len(found) <= index < len(found):
+                raise ArgumentError(
+                    f"Model {self.name!r} has {len(found)} layers; there is none at "
+                    f"index {index}."
+                )
+            return found[index]
+        for layer in found:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in found]
+        raise ArgumentError(
+            f"Model {self.name!r} has no layer {name!r}.{did_you_mean(name, names)} "
+            f"Its layers are: {', '.join(names)}."
+        )
+
+    def _known_graph(self, what: str) -> CallGraph:
+        if self.call_graph is None:
+            raise StateError(
+                f"Model {self.name!r} has no {what} yet. Make the model from `Input` "
+                "tensors, or build the Sequential first."
+            )
+        return self.call_graph
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The input tensors of the graph."""
+        return self._known_graph("inputs").input_leaves
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The output tensors of the graph."""
+        return self._known_graph("outputs").output_leaves
+
+    @property
+    def input(self) -> Any:
+        """The input tensors, in the structure that was passed."""
+        return self._known_graph("input").inputs
+
+    @property
+    def output(self) -> Any:
+        """The output tensors, in the structure that was passed."""
+        return self._known_graph("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shapes of the inputs."""
+        return map_symbolic(lambda t: t.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shapes of the outputs."""
+        return map_symbolic(lambda t: t.shape, self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return self._known_graph("inputs").input_names
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the outputs; `None` for a model without a graph."""
+        return None if self.call_graph is None else self.call_graph.output_names
