@@ -13,6 +13,7 @@ from lamina import config, ops
 from lamina.core.check import at_least, between
 from lamina.core.module import Hyperparameter, Module
 from lamina.core.registry import Registry, serialize
+from lamina.typing import Array
 
 __all__ = [
     "Constraint",
@@ -47,12 +48,12 @@ class Constraint(Module):
         [0.5, 1.0]
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Any:
         """Return the projection of a weight."""
         return w
 
 
-def _norms(w: Any, axis: int | Sequence[int]) -> Any:
+def _norms(w: Array, axis: int | Sequence[int]) -> Any:
     return ops.sqrt(ops.sum(ops.square(w), axis=axis, keepdims=True))
 
 
@@ -64,7 +65,7 @@ class NonNeg(Constraint):
         [0.0, 2.0]
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Any:
         return ops.maximum(w, 0.0)
 
 
@@ -83,7 +84,7 @@ class UnitNorm(Constraint):
     def __init__(self, axis: int | Sequence[int] = 0) -> None:
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Any:
         return w / (config.epsilon() + _norms(w, self.axis))
 
 
@@ -104,14 +105,9 @@ class MinMaxNorm(Constraint):
         [1.8, 2.4]
     """
 
-    arguments = {
-        "min_value": at_least(0),
-        "max_value": at_least(0),
-        "rate": between(0, 1),
-    }
-    min_value = Hyperparameter()
-    max_value = Hyperparameter()
-    rate = Hyperparameter()
+    min_value = Hyperparameter(at_least(0))
+    max_value = Hyperparameter(at_least(0))
+    rate = Hyperparameter(between(0, 1))
 
     def __init__(
         self,
@@ -123,7 +119,7 @@ class MinMaxNorm(Constraint):
         self.min_value, self.max_value, self.rate = min_value, max_value, rate
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Any:
         norms = _norms(w, self.axis)
         clipped = ops.clip(norms, self.min_value, self.max_value)
         target = norms + self.rate * (clipped - norms)
@@ -144,13 +140,12 @@ class MaxNorm(Constraint):
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    arguments = {"max_value": at_least(0)}
-    max_value = Hyperparameter()
+    max_value = Hyperparameter(at_least(0))
 
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
         self.max_value, self.axis = max_value, axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: Array) -> Any:
         norms = _norms(w, self.axis)
         target = ops.minimum(norms, self.max_value)
         return w * (target / (config.epsilon() + norms))

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
-from lamina.core.check import Check, at_least, one_of, optional
+from lamina.core.check import at_least, one_of, optional
 from lamina.core.module import Hyperparameter, Module
 from lamina.core.registry import Registry, serialize
 from lamina.errors import ShapeError
+from lamina.typing import Array
 
 __all__ = [
     "L1",
@@ -34,7 +35,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-_factor: Check = optional(at_least(0))
+_factor = optional(at_least(0))
 
 
 class Regularizer(Module):
@@ -50,7 +51,7 @@ class Regularizer(Module):
         9.0
     """
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Any:
         """Return the penalty of an array."""
         return 0.0
 
@@ -66,13 +67,12 @@ class L1(Regularizer):
         2.0
     """
 
-    arguments = {"l1": _factor}
-    l1 = Hyperparameter()
+    l1 = Hyperparameter(_factor)
 
     def __init__(self, l1: float | None = 0.01) -> None:
         self.l1 = 0.01 if l1 is None else l1
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Any:
         return ops.cast(self.l1, x.dtype) * ops.sum(ops.absolute(x))
 
 
@@ -87,13 +87,12 @@ class L2(Regularizer):
         5.0
     """
 
-    arguments = {"l2": _factor}
-    l2 = Hyperparameter()
+    l2 = Hyperparameter(_factor)
 
     def __init__(self, l2: float | None = 0.01) -> None:
         self.l2 = 0.01 if l2 is None else l2
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Any:
         return ops.cast(self.l2, x.dtype) * ops.sum(ops.square(x))
 
 
@@ -109,14 +108,12 @@ class L1L2(Regularizer):
         9.0
     """
 
-    arguments = {"l1": _factor, "l2": _factor}
-    l1 = Hyperparameter()
-    l2 = Hyperparameter()
+    l1, l2 = Hyperparameter(_factor), Hyperparameter(_factor)
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
         self.l1, self.l2 = l1 or 0.0, l2 or 0.0
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Array) -> Any:
         absolute = ops.cast(self.l1, x.dtype) * ops.sum(ops.absolute(x))
         return absolute + ops.cast(self.l2, x.dtype) * ops.sum(ops.square(x))
 
@@ -141,13 +138,13 @@ class OrthogonalRegularizer(Regularizer):
         1.0
     """
 
-    arguments = {"factor": at_least(0), "mode": one_of("rows", "columns")}
-    factor = Hyperparameter()
+    arguments = {"mode": one_of("rows", "columns")}
+    factor = Hyperparameter(at_least(0))
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         self.factor, self.mode = factor, mode.lower()
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: Array) -> Any:
         if len(inputs.shape) != 2:
             raise ShapeError(
                 "OrthogonalRegularizer needs a matrix. Received an array of shape "

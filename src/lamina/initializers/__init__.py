@@ -107,7 +107,7 @@ def get(identifier: Any) -> Any:
     Raises:
         ArgumentError: the identifier is none of these.
     """
-    if isinstance(identifier, (np.ndarray, np.generic, jax.Array)):
+    if isinstance(identifier, (np.ndarray, np.number, np.bool, jax.Array)):
         return Constant(identifier)
     return registry.get(identifier)
 

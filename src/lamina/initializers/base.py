@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,10 @@ import numpy as np
 
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.module import Module
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
-def to_array(values: Any, dtype: DTypeLike) -> jax.Array:
+def to_array(values: ArrayLike, dtype: DTypeLike) -> jax.Array:
     """Convert to a JAX array of a dtype; `None` for `config.floatx()`."""
     # NumPy converts, because `jnp.asarray` would compile a program for every shape.
     dtype = jnp.dtype(standardize_dtype(dtype))
@@ -34,12 +34,12 @@ class Initializer(Module):
         [0.5, 0.5]
     """
 
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> Any:
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         """Return values of a shape and dtype; `None` for `config.floatx()`."""
         raise NotImplementedError(
             f"{type(self).__name__} must define `__call__(self, shape, dtype=None)`."
         )
 
-    def clone(self) -> Any:
+    def clone(self) -> Self:
         """Return a new initializer with the same arguments."""
         return type(self).from_config(self.get_config())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from lamina.core.check import one_of, optional
 from lamina.errors import ArgumentError, ShapeError
 from lamina.initializers.base import Initializer, to_array
-from lamina.typing import DTypeLike
+from lamina.typing import ArrayLike, DTypeLike
 
 
 class Zeros(Initializer):
@@ -52,7 +51,7 @@ class Constant(Initializer):
         [[1.0, 2.0], [1.0, 2.0]]
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         self.value = value
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
@@ -141,7 +140,7 @@ class STFT(Initializer):
     def __init__(
         self,
         side: str = "real",
-        window: Any = "hann",
+        window: str | ArrayLike | None = "hann",
         scaling: str | None = "density",
         periodic: bool = False,
     ) -> None:

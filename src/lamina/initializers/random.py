@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -39,14 +39,28 @@ class _Random(Initializer):
         """Seed of the initializer, generated if none was given."""
         return self._draw.args[0]
 
-    def _key(self) -> Any:
+    def _key(self) -> np.ndarray:
         seed = self.seed
         if isinstance(seed, SeedGenerator):
             return np.asarray(self._draw())
         return np.array([int(seed) & 0xFFFFFFFF, 0], np.uint32)
 
 
-class RandomNormal(_Random):
+class _Normal(_Random):
+    sample: ClassVar[Callable[[np.ndarray, tuple[int, ...]], np.ndarray]]
+
+    def __init__(
+        self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None
+    ) -> None:
+        super().__init__(seed)
+        self.mean, self.stddev = mean, stddev
+
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
+        sample = type(self).sample(self._key(), tuple(shape))
+        return to_array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
+
+
+class RandomNormal(_Normal):
     """Initializer of samples from a normal distribution.
 
     Args:
@@ -60,18 +74,10 @@ class RandomNormal(_Random):
         (1.0, 0.1)
     """
 
-    def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None
-    ) -> None:
-        super().__init__(seed)
-        self.mean, self.stddev = mean, stddev
-
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
-        sample = host_random.normal(self._key(), tuple(shape))
-        return to_array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
+    sample = staticmethod(host_random.normal)
 
 
-class TruncatedNormal(_Random):
+class TruncatedNormal(_Normal):
     """Initializer of samples from a normal distribution truncated at two deviations.
 
     Args:
@@ -85,15 +91,7 @@ class TruncatedNormal(_Random):
         0.2
     """
 
-    def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None
-    ) -> None:
-        super().__init__(seed)
-        self.mean, self.stddev = mean, stddev
-
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
-        sample = host_random.truncated_normal(self._key(), tuple(shape))
-        return to_array(sample * np.float32(self.stddev) + np.float32(self.mean), dtype)
+    sample = staticmethod(host_random.truncated_normal)
 
 
 class RandomUniform(_Random):
@@ -117,10 +115,8 @@ class RandomUniform(_Random):
         self.minval, self.maxval = minval, maxval
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
-        sample = host_random.uniform(
-            self._key(), tuple(shape), self.minval, self.maxval
-        )
-        return to_array(sample, dtype)
+        key, limits = self._key(), (self.minval, self.maxval)
+        return to_array(host_random.uniform(key, tuple(shape), *limits), dtype)
 
 
 class VarianceScaling(_Random):
@@ -173,12 +169,13 @@ class VarianceScaling(_Random):
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
             return to_array(host_random.uniform(key, shape, -limit, limit), dtype)
+        stddev = math.sqrt(variance)
         if self.distribution == "untruncated_normal":
             sample = host_random.normal(key, shape)
-            return to_array(sample * np.float32(math.sqrt(variance)), dtype)
-        # Truncation at two deviations reduces the standard deviation by this factor.
-        stddev = math.sqrt(variance) / 0.87962566103423978
-        sample = host_random.truncated_normal(key, shape)
+        else:
+            sample = host_random.truncated_normal(key, shape)
+            # Truncation at two deviations reduces the standard deviation.
+            stddev /= 0.87962566103423978
         return to_array(sample * np.float32(stddev), dtype)
 
 

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 
+from lamina import ops
 from lamina.core.check import Check, boolean, is_int
 from lamina.core.masks import get_mask
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.layer import Layer
+from lamina.ops.types import Tensor
 from lamina.typing import Array, PartialShape
 
-Shape = Sequence[int | None]
+T = TypeVar("T")
+Masks: TypeAlias = Sequence[Array | None] | None
+
+
+def _align(shapes: Sequence[Sequence[T]]) -> list[tuple[T | int, ...]]:
+    """Insert axes of size 1 after the batch axis, so that all ranks are equal."""
+    rank = max(map(len, shapes))
+    return [(*s[:1], *[1] * (rank - len(s)), *s[1:]) for s in shapes]
 
 
 class Merge(Layer):
@@ -29,41 +38,38 @@ class Merge(Layer):
     supports_masking = True
     count: ClassVar[int] = 0
 
-    def build(self, input_shape: PartialShape) -> None:
+    def build(self, input_shape: Sequence[PartialShape]) -> None:
         """Check that the shapes can be merged."""
+        layer = f"Layer {self.name!r} ({type(self).__name__})"
         is_list = isinstance(input_shape, (list, tuple)) and all(
             isinstance(shape, (list, tuple)) for shape in input_shape
         )
         if not is_list or not input_shape or self.count not in (0, len(input_shape)):
             got = f"{len(input_shape)}" if is_list else f"one of shape {input_shape}"
             raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) must be called on a list "
-                f"of {self.count or 'one or more'} tensors, as in `layer([a, b])`. It "
-                f"got {got}."
+                f"{layer} must be called on a list of {self.count or 'one or more'} "
+                f"tensors, as in `layer([a, b])`. It got {got}."
             )
-        if not self._can_merge(input_shape):
+        requirement = self.violated(input_shape)
+        if requirement:
             shapes = " and ".join(str(tuple(shape)) for shape in input_shape)
             raise ShapeError(
-                f"Layer {self.name!r} ({type(self).__name__}) cannot merge inputs of "
-                f"shapes {shapes}: {self._requirement()}."
+                f"{layer} cannot merge inputs of shapes {shapes}: {requirement}."
             )
 
-    def _can_merge(self, shapes: Sequence[Shape]) -> bool:
-        """Return whether the shapes broadcast against each other."""
-        rank = max(map(len, shapes))
-        aligned = [(*s[:1], *[1] * (rank - len(s)), *s[1:]) for s in shapes]
-        return all(
-            len({*sizes} - {None, 1}) <= 1 for sizes in zip(*aligned, strict=True)
-        )
-
-    def _requirement(self) -> str:
+    def violated(self, shapes: Sequence[PartialShape]) -> str:
+        """Return the requirement that the shapes violate, or an empty string."""
+        aligned = zip(*_align(shapes), strict=True)
+        if all(len({*sizes} - {None, 1}) <= 1 for sizes in aligned):
+            return ""
         return "the sizes of each axis must be equal or 1"
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Array], mask: Masks = None) -> Any:
         """Combine the masks by "or"; return None if an input has no mask."""
-        if mask is None or any(m is None for m in mask):
+        masks = [m for m in mask or () if m is not None]
+        if mask is None or len(masks) < len(mask):
             return None
-        return functools.reduce(jnp.logical_or, mask)
+        return functools.reduce(jnp.logical_or, masks)
 
 
 class Elementwise(Merge):
@@ -75,23 +81,13 @@ class Elementwise(Merge):
     combine: ClassVar[Callable[[Array, Array], Array]]
 
     def call(self, inputs: Sequence[Array]) -> Array:
-        rank = max(x.ndim for x in inputs)
-        aligned = [
-            x.reshape(*x.shape[:1], *[1] * (rank - x.ndim), *x.shape[1:])
-            for x in inputs
-        ]
-        return self.merge(aligned)
-
-    def merge(self, inputs: Sequence[Array]) -> Array:
-        """Merge inputs of equal rank."""
-        return functools.reduce(type(self).combine, inputs)
+        shapes = _align([x.shape for x in inputs])
+        aligned = [x.reshape(s) for x, s in zip(inputs, shapes, strict=True)]
+        return functools.reduce(type(self).combine, aligned)
 
 
 class Add(Elementwise):
-    """Elementwise sum of tensors.
-
-    Shape:
-        A list of broadcastable shapes to their broadcast shape.
+    """Elementwise sum of tensors of broadcastable shapes.
 
     Example:
         >>> Add()([jnp.ones((2, 3)), jnp.ones((2, 3))]).shape
@@ -102,10 +98,7 @@ class Add(Elementwise):
 
 
 class Subtract(Elementwise):
-    """Elementwise difference of two tensors, `first - second`.
-
-    Shape:
-        Two broadcastable shapes to their broadcast shape.
+    """Elementwise difference of two broadcastable tensors, `first - second`.
 
     Example:
         >>> Subtract()([jnp.array([3.0]), jnp.array([1.0])])
@@ -117,10 +110,7 @@ class Subtract(Elementwise):
 
 
 class Average(Elementwise):
-    """Elementwise mean of tensors.
-
-    Shape:
-        A list of broadcastable shapes to their broadcast shape.
+    """Elementwise mean of tensors of broadcastable shapes.
 
     Example:
         >>> Average()([jnp.array([3.0]), jnp.array([1.0])])
@@ -129,9 +119,8 @@ class Average(Elementwise):
 
     combine = staticmethod(jnp.add)
 
-    def merge(self, inputs: Sequence[Array]) -> Array:
-        """Return the mean of inputs of equal rank."""
-        return super().merge(inputs) / len(inputs)
+    def call(self, inputs: Sequence[Array]) -> Array:
+        return super().call(inputs) / len(inputs)
 
 
 def _broadcast_mask(x: Array) -> Array | None:
@@ -141,12 +130,9 @@ def _broadcast_mask(x: Array) -> Array | None:
 
 
 class Multiply(Elementwise):
-    """Elementwise product of tensors.
+    """Elementwise product of tensors of broadcastable shapes.
 
     Masked elements count as 1. The product of elements that are all masked is 0.
-
-    Shape:
-        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Multiply()([jnp.array([3.0]), jnp.array([2.0])])
@@ -155,7 +141,7 @@ class Multiply(Elementwise):
 
     combine = staticmethod(jnp.multiply)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         masks = [_broadcast_mask(x) for x in inputs]
         pairs = zip(inputs, masks, strict=True)
         product = super().call(
@@ -185,10 +171,7 @@ class _Extremum(Elementwise):
 
 
 class Maximum(_Extremum):
-    """Elementwise maximum of tensors.
-
-    Shape:
-        A list of broadcastable shapes to their broadcast shape.
+    """Elementwise maximum of tensors of broadcastable shapes.
 
     Example:
         >>> Maximum()([jnp.array([3.0, 0.0]), jnp.array([1.0, 2.0])])
@@ -199,10 +182,7 @@ class Maximum(_Extremum):
 
 
 class Minimum(_Extremum):
-    """Elementwise minimum of tensors.
-
-    Shape:
-        A list of broadcastable shapes to their broadcast shape.
+    """Elementwise minimum of tensors of broadcastable shapes.
 
     Example:
         >>> Minimum()([jnp.array([3.0, 0.0]), jnp.array([1.0, 2.0])])
@@ -232,31 +212,32 @@ class Concatenate(Merge):
         super().__init__(**kwargs)
         self.axis = axis
 
-    def _can_merge(self, shapes: Sequence[Shape]) -> bool:
+    def violated(self, shapes: Sequence[PartialShape]) -> str:
         rank = len(shapes[0])
-        if any(len(s) != rank for s in shapes) or not -rank <= self.axis < rank:
-            return False
-        axes = list(zip(*shapes, strict=True))
-        del axes[self.axis]
-        return all(len({*sizes} - {None}) <= 1 for sizes in axes)
-
-    def _requirement(self) -> str:
+        if all(len(s) == rank for s in shapes) and -rank <= self.axis < rank:
+            axes = list(zip(*shapes, strict=True))
+            del axes[self.axis]
+            if all(len({*sizes} - {None}) <= 1 for sizes in axes):
+                return ""
         return f"all sizes except those of axis {self.axis} must be equal"
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         return jnp.concatenate(inputs, self.axis)
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Sequence[Array], mask: Masks = None) -> Any:
         """Concatenate the masks; inputs without a mask count as unmasked."""
         if mask is None or all(m is None for m in mask):
             return None
         masks = []
         for x, x_mask in zip(inputs, mask, strict=True):
             x_mask = jnp.ones((), bool) if x_mask is None else x_mask
-            while 0 < x_mask.ndim < x.ndim:
-                x_mask = x_mask[..., None]
+            x_mask = jnp.expand_dims(x_mask, tuple(range(x_mask.ndim, x.ndim)))
             masks.append(jnp.broadcast_to(x_mask, x.shape))
         return jnp.any(jnp.concatenate(masks, self.axis), axis=-1)
+
+
+def _pair(axes: int | Sequence[int]) -> Sequence[int]:
+    return (axes, axes) if isinstance(axes, int) else axes
 
 
 class Dot(Merge):
@@ -282,12 +263,9 @@ class Dot(Merge):
         "axes": Check(
             "an axis other than 0, or a pair of them",
             lambda v: (
-                (is_int(v) and v != 0)
-                or (
-                    isinstance(v, (tuple, list))
-                    and len(v) == 2
-                    and all(is_int(n) and n != 0 for n in v)
-                )
+                isinstance(v, (int, tuple, list))
+                and len(_pair(v)) == 2
+                and all(is_int(n) and n != 0 for n in _pair(v))
             ),
             (0, (1,), "1", (0, 1)),
         ),
@@ -300,47 +278,34 @@ class Dot(Merge):
         super().__init__(**kwargs)
         self.axes, self.normalize = axes, normalize
 
-    def _axis_pair(self) -> tuple[int, int]:
-        first, second = (self.axes,) * 2 if isinstance(self.axes, int) else self.axes
-        return first, second
-
-    def _can_merge(self, shapes: Sequence[Shape]) -> bool:
-        pairs = list(zip(shapes, self._axis_pair(), strict=True))
-        if any(not -len(s) < axis < len(s) for s, axis in pairs):
-            return False
-        summed = {s[axis] for s, axis in pairs} - {None}
-        return len(summed) <= 1 and len({s[0] for s in shapes} - {None}) <= 1
-
-    def _requirement(self) -> str:
-        first, second = self._axis_pair()
+    def violated(self, shapes: Sequence[PartialShape]) -> str:
+        axes = _pair(self.axes)
+        pairs = list(zip(shapes, axes, strict=True))
+        if all(-len(s) < axis < len(s) for s, axis in pairs):
+            summed = {s[axis] for s, axis in pairs} - {None}
+            if len(summed) <= 1 and len({s[0] for s in shapes} - {None}) <= 1:
+                return ""
         return (
-            f"axis {first} of the first must have the size of axis {second} of the "
+            f"axis {axes[0]} of the first must have the size of axis {axes[1]} of the "
             "second, and the batch sizes must be equal"
         )
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Sequence[Array]) -> Array:
         first, second = inputs
-        axes = [
-            axis % x.ndim for axis, x in zip(self._axis_pair(), inputs, strict=True)
-        ]
+        axes = [a % x.ndim for a, x in zip(_pair(self.axes), inputs, strict=True)]
         if self.normalize:
-            first = _l2_normalize(first, axes[0])
-            second = _l2_normalize(second, axes[1])
+            first = ops.normalize(first, axes[0], epsilon=1e-12)
+            second = ops.normalize(second, axes[1], epsilon=1e-12)
         dimensions = (([axes[0]], [axes[1]]), ([0], [0]))
         result = jax.lax.dot_general(first, second, dimensions)
         return result[:, None] if result.ndim == 1 else result
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Sequence[Array], mask: Masks = None) -> None:
         """Return None: the output does not have the masked axes."""
 
 
-def _l2_normalize(x: Array, axis: int) -> Array:
-    squares = jnp.sum(jnp.square(x), axis, keepdims=True)
-    return x * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
-
-
 @filter_traceback
-def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """Return the elementwise sum of tensors.
 
     Args:
@@ -351,7 +316,7 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """Return the elementwise difference of two tensors, `first - second`.
 
     Args:
@@ -362,7 +327,7 @@ def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """Return the elementwise product of tensors.
 
     Args:
@@ -373,7 +338,7 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """Return the elementwise mean of tensors.
 
     Args:
@@ -384,7 +349,7 @@ def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """Return the elementwise maximum of tensors.
 
     Args:
@@ -395,7 +360,7 @@ def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
     """Return the elementwise minimum of tensors.
 
     Args:
@@ -406,7 +371,7 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
     """Concatenate tensors along an axis.
 
     Args:
@@ -418,7 +383,7 @@ def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Tensor], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
     """Return the batched dot product of two tensors along one axis of each.
 
     Args:
