@@ -18,12 +18,11 @@ from lamina.ops.nn.activations import *  # noqa: F403
 from lamina.ops.nn.attention import *  # noqa: F403
 from lamina.ops.nn.convolution import *  # noqa: F403
 from lamina.ops.nn.pooling import *  # noqa: F403
-from lamina.ops.numpy import create, elementwise, index, logic, nans, reduce, shapes
+from lamina.ops.numpy import create, elementwise, index, logic, reduce, shapes
 from lamina.ops.numpy.create import *  # noqa: F403
 from lamina.ops.numpy.elementwise import *  # noqa: F403
 from lamina.ops.numpy.index import *  # noqa: F403
 from lamina.ops.numpy.logic import *  # noqa: F403
-from lamina.ops.numpy.nans import *  # noqa: F403
 from lamina.ops.numpy.reduce import *  # noqa: F403
 from lamina.ops.numpy.shapes import *  # noqa: F403
 from lamina.ops.signal import *  # noqa: F403
@@ -38,7 +37,6 @@ __all__ += images.__all__
 __all__ += index.__all__
 __all__ += linalg.__all__
 __all__ += logic.__all__
-__all__ += nans.__all__
 __all__ += nn.__all__
 __all__ += pooling.__all__
 __all__ += reduce.__all__

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from lamina.core.check import check_arguments, integer, one_of, sizes
 from lamina.core.graph import op
 from lamina.errors import ShapeError
+from lamina.ops.nn.conv_params import from_channels_last, to_channels_last
 from lamina.ops.types import Tensor, array_of, float_array
 
 __all__ = ["depth_to_space", "fold", "psnr", "space_to_depth", "unfold"]
@@ -21,11 +22,11 @@ _BLOCKS = {
     "data_format": one_of("channels_last", "channels_first"),
 }
 _WINDOWS = {
-    "output_size": sizes(2),
     "kernel_size": sizes(2),
     "dilation": sizes(2),
     "padding": sizes(2, zero=True),
     "stride": sizes(2),
+    "output_size": sizes(2),
 }
 
 
@@ -52,18 +53,15 @@ def depth_to_space(
     Reference: Shi et al. 2016, https://arxiv.org/abs/1609.05158
     """
     x = _image("depth_to_space", x, block_size, data_format)
-    size = block_size
+    n, rows, columns, channels = x.shape
+    _check_divides("depth_to_space", block_size**2, "channels", channels)
+    block = (block_size, block_size)
     if data_format == "channels_last":
-        n, rows, columns, channels = x.shape
-        _check_divides("depth_to_space", size**2, "channels", channels)
-        x = x.reshape(n, rows, columns, size, size, channels // size**2)
-        x = x.transpose(0, 1, 3, 2, 4, 5)
-        return x.reshape(n, rows * size, columns * size, -1)
-    n, channels, rows, columns = x.shape
-    _check_divides("depth_to_space", size**2, "channels", channels)
-    x = x.reshape(n, channels // size**2, size, size, rows, columns)
-    x = x.transpose(0, 1, 4, 2, 5, 3)
-    return x.reshape(n, -1, rows * size, columns * size)
+        x = x.reshape(n, rows, columns, *block, -1).transpose(0, 1, 3, 2, 4, 5)
+    else:  # the channels of the result come first
+        x = x.reshape(n, rows, columns, -1, *block).transpose(0, 1, 4, 2, 5, 3)
+    x = x.reshape(n, rows * block_size, columns * block_size, -1)
+    return from_channels_last("depth_to_space", x, data_format)
 
 
 @op
@@ -78,19 +76,14 @@ def space_to_depth(
         data_format: "channels_last" or "channels_first".
     """
     x = _image("space_to_depth", x, block_size, data_format)
-    size = block_size
-    last = data_format == "channels_last"
-    rows, columns = x.shape[1:3] if last else x.shape[2:]
-    _check_divides("space_to_depth", size, "rows", rows)
-    _check_divides("space_to_depth", size, "columns", columns)
-    rows, columns = rows // size, columns // size
-    if last:
-        x = x.reshape(x.shape[0], rows, size, columns, size, x.shape[-1])
-        x = x.transpose(0, 1, 3, 2, 4, 5)
-        return x.reshape(x.shape[0], rows, columns, -1)
-    x = x.reshape(*x.shape[:2], rows, size, columns, size)
-    x = x.transpose(0, 1, 3, 5, 2, 4)
-    return x.reshape(x.shape[0], -1, rows, columns)
+    n, rows, columns, channels = x.shape
+    _check_divides("space_to_depth", block_size, "rows", rows)
+    _check_divides("space_to_depth", block_size, "columns", columns)
+    rows, columns = rows // block_size, columns // block_size
+    x = x.reshape(n, rows, block_size, columns, block_size, channels)
+    order = (0, 1, 3, 2, 4, 5) if data_format == "channels_last" else (0, 1, 3, 5, 2, 4)
+    x = x.transpose(order).reshape(n, rows, columns, -1)
+    return from_channels_last("space_to_depth", x, data_format)
 
 
 @op(static=["kernel_size", "dilation", "padding", "stride"])
@@ -124,9 +117,8 @@ def unfold(
             f"shape {x.shape}."
         )
     kernel, steps, edges, strides = _pairs(
-        "unfold", kernel_size=kernel_size, dilation=dilation, padding=padding,
-        stride=stride,
-    )  # fmt: skip
+        "unfold", kernel_size, dilation, padding, stride
+    )
     x = jnp.pad(x, [(0, 0), (0, 0), *((n, n) for n in edges)])
     rows, columns = _window_positions(x.shape[2:], kernel, steps, strides)
     windows = x[:, :, rows, columns]
@@ -156,10 +148,9 @@ def fold(
         (batch, channels, rows, columns).
     """
     x = array_of(x)
-    size, kernel, steps, edges, strides = _pairs(
-        "fold", output_size=output_size, kernel_size=kernel_size, dilation=dilation,
-        padding=padding, stride=stride,
-    )  # fmt: skip
+    kernel, steps, edges, strides, size = _pairs(
+        "fold", kernel_size, dilation, padding, stride, output_size
+    )
     padded = [n + 2 * edge for n, edge in zip(size, edges, strict=True)]
     rows, columns = _window_positions(padded, kernel, steps, strides)
     positions = jnp.broadcast_shapes(rows.shape, columns.shape)
@@ -205,7 +196,7 @@ def _image(function: str, x: Tensor, block_size: int, data_format: str) -> jax.A
         raise ShapeError(
             f"{function}: the input must be 4D. Received: shape {x.shape}."
         )
-    return x
+    return to_channels_last(function, x, data_format)
 
 
 def _check_divides(function: str, divisor: int, what: str, count: int) -> None:
@@ -216,9 +207,10 @@ def _check_divides(function: str, divisor: int, what: str, count: int) -> None:
         )
 
 
-def _pairs(function: str, **values: Pair) -> list[tuple[int, int]]:
-    check_arguments(function, _WINDOWS, values)
-    pairs = ((v, v) if isinstance(v, int) else v for v in values.values())
+def _pairs(function: str, *values: Pair) -> list[tuple[int, int]]:
+    """Return a pair for each argument, in the order of `_WINDOWS`."""
+    check_arguments(function, _WINDOWS, dict(zip(_WINDOWS, values, strict=False)))
+    pairs = ((v, v) if isinstance(v, int) else v for v in values)
     return [(int(a), int(b)) for a, b in pairs]
 
 

@@ -11,8 +11,9 @@ from jax.scipy import linalg
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
+from lamina.ops.families import binary, unary
 from lamina.ops.kernels import dispatch, register_reference
-from lamina.ops.types import Axis, Tensor, array_of, float_array
+from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array
 
 __all__ = [
     "cdist",
@@ -42,6 +43,20 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+det = unary(jnp.linalg.det, "Compute the determinant.", float_array)
+inv = unary(jnp.linalg.inv, "Compute the inverse matrix.", float_array)
+dot = binary(
+    jnp.dot,
+    "Compute the dot product over the last axis of x1 and the second to last of x2.",
+)
+inner = binary(jnp.inner, "Compute the inner product over the last axes.")
+kron = binary(jnp.kron, "Compute the Kronecker product.")
+outer = binary(jnp.outer, "Compute the outer product of x1 and x2, both flattened.")
+vdot = binary(
+    jnp.vdot, "Compute the dot product of the flattened arrays, with x1 conjugated."
+)
 
 
 @op
@@ -94,18 +109,6 @@ def cross(
 
 
 @op
-def det(x: Tensor) -> jax.Array:
-    """Compute the determinant."""
-    return jnp.linalg.det(float_array(x))
-
-
-@op
-def dot(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the dot product over the last axis of x1 and the second to last of x2."""
-    return jnp.dot(array_of(x1), array_of(x2))
-
-
-@op
 def eigh(x: Tensor) -> tuple[jax.Array, jax.Array]:
     """Compute the eigenvalues, increasing, and eigenvectors of symmetric matrices."""
     values, vectors = jnp.linalg.eigh(float_array(x))
@@ -116,24 +119,6 @@ def eigh(x: Tensor) -> tuple[jax.Array, jax.Array]:
 def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
     """Compute a sum of products given by indices, such as "bij,bjk->bik"."""
     return jnp.einsum(subscripts, *[array_of(v) for v in operands], **kwargs)
-
-
-@op
-def inner(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the inner product over the last axes."""
-    return jnp.inner(array_of(x1), array_of(x2))
-
-
-@op
-def inv(x: Tensor) -> jax.Array:
-    """Compute the inverse matrix."""
-    return jnp.linalg.inv(float_array(x))
-
-
-@op
-def kron(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the Kronecker product."""
-    return jnp.kron(array_of(x1), array_of(x2))
 
 
 @op
@@ -170,14 +155,7 @@ def norm(
         axis: one axis for vectors, two for matrices, `None` for the whole array.
         keepdims: whether reduced axes remain with length 1.
     """
-    axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
-    return jnp.linalg.norm(float_array(x), ord, axes, keepdims)
-
-
-@op
-def outer(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the outer product of x1 and x2, both flattened."""
-    return jnp.outer(array_of(x1), array_of(x2))
+    return jnp.linalg.norm(float_array(x), ord, axes_of(axis), keepdims)
 
 
 @op
@@ -229,9 +207,3 @@ def tensordot(
 def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
     """Compute the sum of a diagonal."""
     return jnp.trace(array_of(x), offset, axis1, axis2)
-
-
-@op
-def vdot(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the dot product of the flattened arrays, with x1 conjugated."""
-    return jnp.vdot(array_of(x1), array_of(x2))

@@ -41,10 +41,6 @@ _UNARY_AND_COMPARISONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, *args: function(self, *args)
-
-
 def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return lambda self, other: function(other, self)
 
@@ -53,11 +49,11 @@ def attach() -> None:
     """Attach the operators to variables and symbolic tensors."""
     for cls in (Variable, SymbolicTensor):
         for name, function in _BINARY.items():
-            setattr(cls, f"__{name}__", _method(function))
+            setattr(cls, f"__{name}__", function)
             setattr(cls, f"__r{name}__", _reflected(function))
         for name, function in _UNARY_AND_COMPARISONS.items():
-            setattr(cls, name, _method(function))
+            setattr(cls, name, function)
     for function in (shapes.reshape, shapes.squeeze):
         setattr(SymbolicTensor, function.__name__, function)
     # Symbolic tensors compare by identity, so that `in` works for lists of them.
-    Variable.__eq__ = _method(logic.equal)  # type: ignore[method-assign]
+    Variable.__eq__ = logic.equal  # type: ignore[method-assign]

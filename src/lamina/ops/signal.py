@@ -6,13 +6,14 @@ Complex arrays are pairs of real and imaginary parts, as in `keras.ops`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
-from lamina.core.check import Check, at_least, check_arguments, positive_int
+from lamina.core.check import at_least, check_arguments, positive_int
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError, invalid
 from lamina.ops.types import Tensor, array_of, float_array
@@ -31,14 +32,13 @@ __all__ = [
     "view_as_real",
 ]
 
-Pair = Sequence[Any]
+Pair: TypeAlias = Sequence[Tensor]
+Window: TypeAlias = str | ArrayLike | None
 
 _WINDOWS = {"hann": (0.5, 0.5), "hamming": (0.54, 0.46)}
-_SIZES: dict[str, Check] = {
-    "sequence_length": positive_int,
-    "sequence_stride": positive_int,
-    "fft_length": positive_int,
-}
+_SIZES = dict.fromkeys(
+    ["sequence_length", "sequence_stride", "fft_length"], positive_int
+)
 
 
 @op
@@ -60,8 +60,7 @@ def extract_sequences(
         [[1, 2, 3], [3, 4, 5]]
     """
     x = array_of(x)
-    sizes = {"sequence_length": sequence_length, "sequence_stride": sequence_stride}
-    check_arguments("extract_sequences", _SIZES, sizes)
+    _check_sizes("extract_sequences", sequence_length, sequence_stride)
     _require_rank("extract_sequences", x.shape, 1)
     last = x.shape[-1] - sequence_length
     starts = jnp.arange(0, last + 1, sequence_stride)[:, None]
@@ -158,7 +157,7 @@ def stft(
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: Window = "hann",
     center: bool = True,
 ) -> tuple[jax.Array, jax.Array]:
     """Compute the Fourier transforms of overlapping windows of a signal.
@@ -196,7 +195,7 @@ def istft(
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: Window = "hann",
     center: bool = True,
 ) -> jax.Array:
     """Compute the inverse of `stft` for the same arguments.
@@ -240,18 +239,15 @@ def _overlap_add(frames: jax.Array, stride: int) -> jax.Array:
     return signal.at[..., indices].add(frames)
 
 
-def _check_sizes(function: str, sequence: int, stride: int, transform: int) -> None:
-    sizes = {
-        "sequence_length": sequence,
-        "sequence_stride": stride,
-        "fft_length": transform,
-    }
+def _check_sizes(function: str, *values: int) -> None:
+    """Check sizes in the order of `_SIZES`."""
+    sizes = dict(zip(_SIZES, values, strict=False))
     check_arguments(function, _SIZES, sizes)
-    check_arguments(function, {"fft_length": at_least(sequence)}, sizes)
+    check_arguments(function, {"fft_length": at_least(values[0])}, sizes)
 
 
 def _window(
-    function: str, window: Any, sequence_length: int, fft_length: int, dtype: Any
+    function: str, window: Window, sequence_length: int, fft_length: int, dtype: Any
 ) -> jax.Array:
     """Return the window, centered in `fft_length` elements.
 
@@ -313,7 +309,7 @@ def _parts(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jnp.real(x), jnp.imag(x)
 
 
-def _complex(function: str, x: Any, rank: int) -> jax.Array:
+def _complex(function: str, x: Pair, rank: int) -> jax.Array:
     """Combine a pair of real and imaginary parts."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ArgumentError(
@@ -326,8 +322,7 @@ def _complex(function: str, x: Any, rank: int) -> jax.Array:
             f"{function}: real and imaginary part must have the same shape. Received: "
             f"{real.shape} and {imag.shape}."
         )
-    floats = [jnp.issubdtype(part.dtype, jnp.floating) for part in (real, imag)]
-    if not all(floats):
+    if not all(jnp.issubdtype(part.dtype, jnp.floating) for part in (real, imag)):
         raise ArgumentError(
             f"{function}: real and imaginary part must be floats. Received: "
             f"{real.dtype} and {imag.dtype}. Cast first: `ops.cast(x, 'float32')`."

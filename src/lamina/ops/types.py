@@ -9,17 +9,19 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.errors import ConcretizationTypeError, NonConcreteBooleanIndexError
 from jax.typing import ArrayLike
 
 from lamina import config
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ShapeError
 
 Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 Shape: TypeAlias = int | Sequence[Any]
 
+_UNKNOWN_VALUES = (ConcretizationTypeError, NonConcreteBooleanIndexError)
 _OPERANDS = (jax.Array, np.ndarray, np.number, np.bool, int, float, complex)
 
 
@@ -56,6 +58,17 @@ def upcast(x: jax.Array) -> jax.Array:
     return x.astype("float32") if x.dtype.itemsize < 4 else x
 
 
+def axes_of(axis: Axis) -> int | tuple[int, ...] | None:
+    """Convert an axis, or a sequence of them, to the form that JAX takes."""
+    return axis if axis is None or isinstance(axis, int) else tuple(axis)
+
+
+def check_axis(function: str, x: jax.Array, axis: int) -> None:
+    """Raise a `ShapeError` if x has no such axis."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(f"{function}: an array of shape {x.shape} has no axis {axis}.")
+
+
 @contextmanager
 def known_size(function: str, advice: str) -> Iterator[None]:
     """Raise an `ArgumentError` if the block needs the values of traced arrays.
@@ -70,9 +83,7 @@ def known_size(function: str, advice: str) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        jax.errors.ConcretizationTypeError, jax.errors.NonConcreteBooleanIndexError
-    ):  # fmt: skip
+    except _UNKNOWN_VALUES:
         raise ArgumentError(
             f"{function}: the size of the result depends on values, which are not "
             "known while a model is being built or a program is being compiled. "

@@ -13,6 +13,7 @@ from jax import lax, nn
 from lamina.core.graph import op
 from lamina.core.scope import local
 from lamina.errors import LikelyMistakeWarning, ShapeError
+from lamina.ops.families import unary
 from lamina.ops.nn import crossentropy
 from lamina.ops.nn.normalization import (
     batch_normalization,
@@ -20,8 +21,15 @@ from lamina.ops.nn.normalization import (
     normalize,
     rms_normalization,
 )
-from lamina.ops.numpy.reduce import axes_of
-from lamina.ops.types import Axis, Tensor, array_of, float_array, upcast
+from lamina.ops.types import (
+    Axis,
+    Tensor,
+    array_of,
+    axes_of,
+    check_axis,
+    float_array,
+    upcast,
+)
 
 __all__ = [
     "batch_normalization",
@@ -64,6 +72,24 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+hard_sigmoid = unary(
+    nn.hard_sigmoid, "Compute x / 6 + 0.5, clipped to [0, 1].", float_array
+)
+hard_tanh = unary(nn.hard_tanh, "Clip x to [-1, 1].", float_array)
+log_sigmoid = unary(
+    nn.log_sigmoid, "Compute log(sigmoid(x)) without overflow.", float_array
+)
+relu = unary(nn.relu, "Compute max(x, 0).")
+relu6 = unary(nn.relu6, "Clip x to [0, 6].")
+sigmoid = unary(nn.sigmoid, "Compute 1 / (1 + exp(-x)).", float_array)
+softplus = unary(nn.softplus, "Compute log(1 + exp(x)).", float_array)
+sparse_plus = unary(
+    nn.sparse_plus,
+    "Return 0 where x <= -1, x where x >= 1, and (x + 1)**2 / 4 between.",
+    float_array,
+)
 
 
 @op
@@ -115,12 +141,6 @@ def hard_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
 
 
 @op
-def hard_sigmoid(x: Tensor) -> jax.Array:
-    """Compute x / 6 + 0.5, clipped to [0, 1]."""
-    return nn.hard_sigmoid(float_array(x))
-
-
-@op
 def hard_silu(x: Tensor) -> jax.Array:
     """Compute x * hard_sigmoid(x).
 
@@ -133,21 +153,9 @@ hard_swish = hard_silu
 
 
 @op
-def hard_tanh(x: Tensor) -> jax.Array:
-    """Clip x to [-1, 1]."""
-    return nn.hard_tanh(float_array(x))
-
-
-@op
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> jax.Array:
     """Return x where x >= 0, else negative_slope * x."""
     return nn.leaky_relu(float_array(x), negative_slope)
-
-
-@op
-def log_sigmoid(x: Tensor) -> jax.Array:
-    """Compute log(sigmoid(x)) without overflow."""
-    return nn.log_sigmoid(float_array(x))
 
 
 @op(static=["axis"])
@@ -157,30 +165,12 @@ def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
 
 
 @op
-def relu(x: Tensor) -> jax.Array:
-    """Compute max(x, 0)."""
-    return nn.relu(array_of(x))
-
-
-@op
-def relu6(x: Tensor) -> jax.Array:
-    """Clip x to [0, 6]."""
-    return nn.relu6(array_of(x))
-
-
-@op
 def selu(x: Tensor) -> jax.Array:
     """Compute scale * elu(x, alpha), with alpha = 1.67326324 and scale = 1.05070098.
 
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
     """
     return nn.selu(float_array(x))
-
-
-@op
-def sigmoid(x: Tensor) -> jax.Array:
-    """Compute 1 / (1 + exp(-x))."""
-    return nn.sigmoid(float_array(x))
 
 
 @op
@@ -229,21 +219,9 @@ def _has_size_one(shape: Sequence[int], axis: Axis) -> bool:
 
 
 @op
-def softplus(x: Tensor) -> jax.Array:
-    """Compute log(1 + exp(x))."""
-    return nn.softplus(float_array(x))
-
-
-@op
 def softsign(x: Tensor) -> jax.Array:
     """Compute x / (1 + |x|)."""
     return nn.soft_sign(float_array(x))
-
-
-@op
-def sparse_plus(x: Tensor) -> jax.Array:
-    """Return 0 where x <= -1, x where x >= 1, and (x + 1)**2 / 4 between."""
-    return nn.sparse_plus(float_array(x))
 
 
 @op
@@ -340,9 +318,8 @@ def categorical_crossentropy(
     """
     target, output = array_of(target), float_array(output)
     _check_same_shape("categorical_crossentropy", target.shape, output.shape)
-    target, output = (
-        jnp.moveaxis(a, axis, -1) for a in (target.astype(output.dtype), output)
-    )
+    target, output = (jnp.moveaxis(a, axis, -1) for a in (target, output))
+    target = target.astype(output.dtype)
     return crossentropy.dense_crossentropy(output, target, from_logits)
 
 
@@ -365,17 +342,12 @@ def sparse_categorical_crossentropy(
     target, output = array_of(target).astype("int32"), float_array(output)
     if target.ndim == output.ndim and target.shape[-1] == 1:
         target = jnp.squeeze(target, -1)
-    if not -output.ndim <= axis < output.ndim:
-        raise ShapeError(
-            f"sparse_categorical_crossentropy: the output of shape {output.shape} has "
-            f"no axis {axis}."
-        )
-    shape = list(output.shape)
-    del shape[axis]
-    _check_same_shape("sparse_categorical_crossentropy", target.shape, tuple(shape))
-    return crossentropy.sparse_crossentropy(
-        jnp.moveaxis(output, axis, -1), target, from_logits
+    check_axis("sparse_categorical_crossentropy", output, axis)
+    output = jnp.moveaxis(output, axis, -1)
+    _check_same_shape(
+        "sparse_categorical_crossentropy", target.shape, output.shape[:-1]
     )
+    return crossentropy.sparse_crossentropy(output, target, from_logits)
 
 
 def _check_same_shape(

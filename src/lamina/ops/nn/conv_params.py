@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from lamina import config
-from lamina.errors import invalid
+from lamina.errors import ShapeError, invalid
 
 Sizes = int | Sequence[int]
 Padding = tuple[tuple[int, int], ...]
@@ -42,39 +42,68 @@ def per_axis(owner: str, argument: str, value: Sizes, rank: int) -> tuple[int, .
     return sizes
 
 
-def padding_of(
+def window_params(
     owner: str,
-    padding: str,
     lengths: Sequence[int],
-    windows: Sequence[int],
-    strides: Sequence[int],
-    causal: bool = False,
-) -> Padding:
-    """Return the padding before and after each spatial axis.
+    window: Sequence[int],
+    strides: Sizes,
+    padding: str,
+    dilation_rate: Sizes | None = None,
+) -> ConvParams:
+    """Return the parameters of a window that slides over an input.
 
     Args:
         owner: name of the function, for error messages.
+        lengths: length of each spatial axis.
+        window: size of the window along each axis.
+        strides: stride of the window.
         padding: "valid" pads nothing; "same" pads for `length / stride` windows,
             rounded up; "causal" pads so that no window covers later elements.
-        lengths: length of each axis.
-        windows: extent of the window along each axis, dilation included.
-        strides: stride of the window along each axis.
-        causal: whether "causal" is allowed.
+        dilation_rate: distance between the window's elements; `None` for pooling,
+            which has no padding "causal".
+
+    Raises:
+        ShapeError: the window is larger than the padded input.
     """
-    kind = padding.lower()
+    rank, is_pooling = len(window), dilation_rate is None
+    steps = per_axis(owner, "strides", strides, rank)
+    rates = 1 if dilation_rate is None else dilation_rate
+    dilation = per_axis(owner, "dilation_rate", rates, rank)
+    extent = tuple((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
+    kind = check_padding(owner, padding, causal=rank == 1 and not is_pooling)
+    pads = tuple(
+        _padding_of_axis(kind, *sizes)
+        for sizes in zip(lengths, extent, steps, strict=True)
+    )
+    for length, size, (before, after) in zip(lengths, extent, pads, strict=True):
+        if length + before + after < size:
+            raise ShapeError(
+                f"{owner}: a window of {extent} does not fit into an input of "
+                f"{tuple(lengths)} with padding={padding!r}. Use a smaller window or "
+                "padding='same'."
+            )
+    return ConvParams(steps, pads, dilation)
+
+
+def check_padding(owner: str, padding: str, causal: bool = False) -> str:
+    """Return a kind of padding in lower case, if it is allowed."""
+    kinds = ["valid", "same"] + ["causal"] * causal
+    if padding.lower() not in kinds:
+        expected = "one of " + ", ".join(map(repr, kinds))
+        raise invalid(owner, "padding", padding, expected)
+    return padding.lower()
+
+
+def _padding_of_axis(
+    kind: str, length: int, extent: int, stride: int
+) -> tuple[int, int]:
     if kind == "valid":
-        return ((0, 0),) * len(lengths)
-    if kind == "causal" and causal:
-        return tuple((window - 1, 0) for window in windows)
-    if kind != "same":
-        options = "'valid', 'same' or 'causal'" if causal else "'valid' or 'same'"
-        raise invalid(owner, "padding", padding, options)
-    pairs: list[tuple[int, int]] = []
-    for length, window, stride in zip(lengths, windows, strides, strict=True):
-        last = (-(-length // stride) - 1) * stride
-        total = max(last + window - length, 0)
-        pairs.append((total // 2, total - total // 2))
-    return tuple(pairs)
+        return 0, 0
+    if kind == "causal":
+        return extent - 1, 0
+    last = (-(-length // stride) - 1) * stride
+    total = max(last + extent - length, 0)
+    return total // 2, total - total // 2
 
 
 def count_interior(

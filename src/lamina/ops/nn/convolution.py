@@ -20,11 +20,12 @@ from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.conv_params import (
     ConvParams,
     Sizes,
+    check_padding,
     from_channels_last,
     layout,
-    padding_of,
     per_axis,
     to_channels_last,
+    window_params,
 )
 from lamina.ops.types import Tensor, array_of
 
@@ -63,29 +64,26 @@ def reference_conv_transpose(
     )
 
 
-def _convolve(
-    owner: str,
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: Sizes,
-    padding: str,
-    dilation_rate: Sizes,
-    groups: int,
-) -> jax.Array:
-    rank = kernel.ndim - 2
-    steps = per_axis(owner, "strides", strides, rank)
-    dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
-    window = kernel.shape[:-2]
-    extent = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
-    pads = padding_of(owner, padding, x.shape[1:-1], extent, steps, causal=rank == 1)
-    for length, size, (before, after) in zip(x.shape[1:-1], extent, pads, strict=True):
-        if length + before + after < size:
-            raise ShapeError(
-                f"{owner}: a window of {tuple(extent)} does not fit into an input of "
-                f"{x.shape[1:-1]} with padding={padding!r}. Use a smaller kernel, a "
-                "smaller dilation or padding='same'."
-            )
-    return dispatch("conv", x, kernel, ConvParams(steps, pads, dilation, groups))
+def _operands(
+    owner: str, inputs: Tensor, kernel: Tensor, data_format: str | None
+) -> tuple[jax.Array, jax.Array]:
+    """Return channels-last inputs and the kernel, of the same type and rank."""
+    kernel = array_of(kernel)
+    x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
+    if x.ndim != kernel.ndim:
+        raise ShapeError(
+            f"{owner}: an input of shape {x.shape} and a kernel of shape "
+            f"{kernel.shape} differ in rank. The input is (batch, *space, channels)."
+        )
+    return x, kernel
+
+
+def _check_channels(owner: str, x: jax.Array, kernel: jax.Array, axis: int) -> None:
+    if kernel.shape[axis] != x.shape[-1]:
+        raise ShapeError(
+            f"{owner}: the input has {x.shape[-1]} channels, but the kernel of "
+            f"shape {kernel.shape} takes {kernel.shape[axis]}."
+        )
 
 
 @op(static=["strides", "dilation_rate"])
@@ -115,9 +113,7 @@ def conv(
         >>> conv(x, [[[-1.0]], [[1.0]]]).ravel().tolist()
         [1.0, 2.0, 3.0]
     """
-    kernel = array_of(kernel)
-    x = to_channels_last("conv", array_of(inputs).astype(kernel.dtype), data_format)
-    _check_rank("conv", x, kernel)
+    x, kernel = _operands("conv", inputs, kernel, data_format)
     channels, depth, filters = x.shape[-1], *kernel.shape[-2:]
     if channels % depth or filters % (channels // depth):
         raise ShapeError(
@@ -125,8 +121,9 @@ def conv(
             f"into groups of {depth} channels, the kernel's depth. The kernel has "
             f"shape {kernel.shape}."
         )
-    groups = channels // depth
-    y = _convolve("conv", x, kernel, strides, padding, dilation_rate, groups)
+    space, window = x.shape[1:-1], kernel.shape[:-2]
+    params = window_params("conv", space, window, strides, padding, dilation_rate)
+    y = dispatch("conv", x, kernel, params._replace(groups=channels // depth))
     return from_channels_last("conv", y, data_format)
 
 
@@ -153,18 +150,11 @@ def depthwise_conv(
     Raises:
         ShapeError: the channels do not match, or the window is larger than the input.
     """
-    owner, kernel = "depthwise_conv", array_of(kernel)
-    x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
-    _check_rank(owner, x, kernel)
-    channels = x.shape[-1]
-    if kernel.shape[-2] != channels:
-        raise ShapeError(
-            f"depthwise_conv: the input has {channels} channels, but the kernel of "
-            f"shape {kernel.shape} takes {kernel.shape[-2]}."
-        )
-    flat = kernel.reshape(*kernel.shape[:-2], 1, channels * kernel.shape[-1])
-    y = _convolve(owner, x, flat, strides, padding, dilation_rate, channels)
-    return from_channels_last(owner, y, data_format)
+    x, kernel = _operands("depthwise_conv", inputs, kernel, data_format)
+    _check_channels("depthwise_conv", x, kernel, -2)
+    flat = kernel.reshape(*kernel.shape[:-2], 1, -1)
+    y = conv(x, flat, strides, padding, "channels_last", dilation_rate)
+    return from_channels_last("depthwise_conv", y, data_format)
 
 
 @op(static=["strides", "dilation_rate"])
@@ -219,14 +209,10 @@ def conv_transpose(
     Raises:
         ShapeError: the channels do not match.
     """
-    owner, kernel = "conv_transpose", array_of(kernel)
-    x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
-    _check_rank(owner, x, kernel)
-    if kernel.shape[-1] != x.shape[-1]:
-        raise ShapeError(
-            f"conv_transpose: the input has {x.shape[-1]} channels, but the kernel of "
-            f"shape {kernel.shape} takes {kernel.shape[-1]}."
-        )
+    owner = "conv_transpose"
+    x, kernel = _operands(owner, inputs, kernel, data_format)
+    _check_channels(owner, x, kernel, -1)
+    check_padding(owner, padding)
     rank = kernel.ndim - 2
     steps = per_axis(owner, "strides", strides, rank)
     dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
@@ -248,7 +234,6 @@ def _transposed_padding(
     """Return the padding of the convolution whose transpose has Keras's lengths."""
     if padding.lower() == "valid":
         return 0, -(max(stride - extent - 1, 0) if extra is None else extra)
-    padding_of("conv_transpose", padding, (), (), ())
     total = stride if extra is None else (extent + 1) % 2 + extra
     total += extent - 1
     before = min(total - total // 2, extent)
@@ -266,11 +251,3 @@ def add_bias(outputs: jax.Array, bias: jax.Array, data_format: str) -> jax.Array
 def reference_add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
     """Add the bias to the last axis."""
     return x + bias
-
-
-def _check_rank(owner: str, x: jax.Array, kernel: jax.Array) -> None:
-    if x.ndim != kernel.ndim:
-        raise ShapeError(
-            f"{owner}: an input of shape {x.shape} and a kernel of shape "
-            f"{kernel.shape} differ in rank. The input is (batch, *space, channels)."
-        )

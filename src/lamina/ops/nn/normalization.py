@@ -13,8 +13,16 @@ from lamina import config
 from lamina.core.check import check_arguments, positive_int
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops.numpy.reduce import axes_of, moments
-from lamina.ops.types import Axis, Tensor, array_of, float_array, upcast
+from lamina.ops.numpy.reduce import moments
+from lamina.ops.types import (
+    Axis,
+    Tensor,
+    array_of,
+    axes_of,
+    check_axis,
+    float_array,
+    upcast,
+)
 
 
 @op
@@ -39,10 +47,7 @@ def batch_normalization(
         epsilon: added to the variance for numerical stability.
     """
     x = float_array(x)
-    if not -x.ndim <= axis < x.ndim:
-        raise ShapeError(
-            f"batch_normalization: the input of shape {x.shape} has no axis {axis}."
-        )
+    check_axis("batch_normalization", x, axis)
     vectors = {"mean": mean, "variance": variance, "offset": offset, "scale": scale}
     for name, vector in vectors.items():
         if vector is not None and array_of(vector).size != x.shape[axis]:
@@ -119,14 +124,7 @@ def rms_normalization(
     power = jnp.mean(jnp.square(x32), axes_of(axis), keepdims=True)
     result = x32 * lax.rsqrt(power + _epsilon(epsilon))
     if scale is not None:
-        scale = array_of(scale)
-        has_full_rank = scale.ndim == x.ndim
-        factor = (
-            scale.astype(x32.dtype)
-            if has_full_rank
-            else _expand_to_axes(scale, x32, axis)
-        )
-        result = result * factor
+        result = result * _expand_to_axes(scale, x32, axis)
     return result.astype(x.dtype)
 
 
@@ -138,6 +136,8 @@ def _expand_to_axes(
     value: Tensor, x: jax.Array, axis: int | Sequence[int]
 ) -> jax.Array:
     value = array_of(value).astype(x.dtype)
+    if value.ndim == x.ndim:
+        return value
     axes = {a % x.ndim for a in ([axis] if isinstance(axis, int) else axis)}
     return value.reshape([n if i in axes else 1 for i, n in enumerate(x.shape)])
 

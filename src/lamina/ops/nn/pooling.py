@@ -10,7 +10,6 @@ import numpy as np
 from jax import lax
 
 from lamina.core.graph import op
-from lamina.errors import ShapeError
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.nn.conv_params import (
     ConvParams,
@@ -18,9 +17,9 @@ from lamina.ops.nn.conv_params import (
     count_interior,
     from_channels_last,
     lowest,
-    padding_of,
     per_axis,
     to_channels_last,
+    window_params,
 )
 from lamina.ops.types import Tensor, array_of, float_array
 
@@ -30,24 +29,6 @@ __all__ = [
     "average_pool",
     "max_pool",
 ]
-
-
-def _pool_params(
-    owner: str, x: jax.Array, pool_size: Sizes, strides: Any, padding: str
-) -> tuple[tuple[int, ...], ConvParams]:
-    """Return the window over a channels-last x, and its parameters."""
-    rank = x.ndim - 2
-    size = per_axis(owner, "pool_size", pool_size, rank)
-    steps = size if strides is None else per_axis(owner, "strides", strides, rank)
-    pads = padding_of(owner, padding, x.shape[1:-1], size, steps)
-    if padding.lower() == "valid" and any(
-        n < k for n, k in zip(x.shape[1:-1], size, strict=True)
-    ):
-        raise ShapeError(
-            f"{owner}: a window of {size} does not fit into an input of "
-            f"{x.shape[1:-1]}. Use a smaller `pool_size` or padding='same'."
-        )
-    return size, ConvParams(steps, pads, (1,) * rank)
 
 
 def _reduce_windows(
@@ -79,6 +60,21 @@ def reference_average(
     return total / count_interior(x.shape[1:-1], window, params).astype(x.dtype)
 
 
+def _pool(
+    owner: str,
+    inputs: Tensor,
+    pool_size: Sizes,
+    strides: Sizes | None,
+    padding: str,
+    data_format: str | None,
+) -> jax.Array:
+    x = to_channels_last(owner, array_of(inputs), data_format)
+    window = per_axis(owner, "pool_size", pool_size, x.ndim - 2)
+    steps = window if strides is None else strides
+    params = window_params(owner, x.shape[1:-1], window, steps, padding)
+    return from_channels_last(owner, dispatch(owner, x, window, params), data_format)
+
+
 @op(static=["pool_size", "strides"])
 def max_pool(
     inputs: Tensor,
@@ -100,10 +96,7 @@ def max_pool(
         >>> max_pool([[[1.0], [5.0], [2.0], [3.0]]], pool_size=2).ravel().tolist()
         [5.0, 3.0]
     """
-    x = to_channels_last("max_pool", array_of(inputs), data_format)
-    window, params = _pool_params("max_pool", x, pool_size, strides, padding)
-    y = dispatch("max_pool", x, window, params)
-    return from_channels_last("max_pool", y, data_format)
+    return _pool("max_pool", inputs, pool_size, strides, padding, data_format)
 
 
 @op(static=["pool_size", "strides"])
@@ -127,10 +120,7 @@ def average_pool(
         >>> average_pool([[[1.0], [5.0], [2.0]]], 2, padding="same").ravel().tolist()
         [3.0, 2.0]
     """
-    x = to_channels_last("average_pool", array_of(inputs), data_format)
-    window, params = _pool_params("average_pool", x, pool_size, strides, padding)
-    y = dispatch("average_pool", x, window, params)
-    return from_channels_last("average_pool", y, data_format)
+    return _pool("average_pool", inputs, pool_size, strides, padding, data_format)
 
 
 @op(static=["output_size"])

@@ -12,9 +12,8 @@ import numpy as np
 from lamina import config
 from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
-from lamina.core.fork import use_device
 from lamina.core.graph import op
-from lamina.core.tracebacks import filter_traceback
+from lamina.ops.families import unary
 from lamina.ops.types import Shape, Tensor, array_of, operand
 from lamina.typing import DTypeLike
 
@@ -47,6 +46,8 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+copy = unary(jnp.copy, "Copy x.")
 
 
 def _dtype_name(dtype: DTypeLike) -> str | None:
@@ -92,21 +93,14 @@ def convert_to_tensor(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
     return x if dtype is None else x.astype(standardize_dtype(dtype))
 
 
-@op
-def copy(x: Tensor) -> jax.Array:
-    """Copy x."""
-    return jnp.copy(array_of(x))
-
-
 def dtype(x: Any) -> str:
     """Return the name of an array's dtype."""
     return standardize_dtype(x.dtype)
 
 
-@filter_traceback
+@op(static=["shape"])
 def empty(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of zeros: JAX has no uninitialized arrays."""
-    use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
@@ -116,7 +110,7 @@ def empty_like(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
     return jnp.zeros_like(array_of(x), _dtype_name(dtype))
 
 
-@filter_traceback
+@op
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> jax.Array:
     """Create a matrix with ones on a diagonal and zeros elsewhere.
 
@@ -126,7 +120,6 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> ja
         k: index of the diagonal: 0 is the main one, positive ones lie above it.
         dtype: `None` for `config.floatx()`.
     """
-    use_device()
     return jnp.eye(N, M, k, standardize_dtype(dtype))
 
 
@@ -142,7 +135,7 @@ def full_like(x: Tensor, fill_value: Tensor, dtype: DTypeLike = None) -> jax.Arr
     return jnp.full_like(array_of(x), operand(fill_value), _dtype_name(dtype))
 
 
-@filter_traceback
+@op
 def identity(n: int, dtype: DTypeLike = None) -> jax.Array:
     """Create the identity matrix of size n."""
     return jnp.eye(n, dtype=standardize_dtype(dtype))
@@ -228,11 +221,8 @@ def multi_hot(
         [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     require_dense("multi_hot", sparse)
-    labels = _class_indices(inputs)
-    encoded = jax.nn.one_hot(
-        labels, num_classes, axis=axis, dtype=standardize_dtype(dtype)
-    )
-    return jnp.max(encoded, axis=1 if labels.ndim > 1 else 0)
+    encoded = one_hot(inputs, num_classes, axis, dtype)
+    return jnp.max(encoded, axis=1 if encoded.ndim > 2 else 0)
 
 
 def ndim(x: Tensor) -> int:
@@ -258,22 +248,17 @@ def one_hot(
         sparse: must be False; arrays are dense.
     """
     require_dense("one_hot", sparse)
-    name = standardize_dtype(dtype)
-    return jax.nn.one_hot(_class_indices(x), num_classes, axis=axis, dtype=name)
-
-
-def _class_indices(x: Tensor) -> jax.Array:
-    """Cast labels to int32: 8 bits cannot represent every `num_classes`."""
     labels = array_of(x)
     if jnp.issubdtype(labels.dtype, jnp.floating):
         labels = jnp.where(labels == jnp.floor(labels), labels, -1)
-    return labels.astype("int32")
+    # 8 bits cannot represent every `num_classes`.
+    labels, name = labels.astype("int32"), standardize_dtype(dtype)
+    return jax.nn.one_hot(labels, num_classes, axis=axis, dtype=name)
 
 
-@filter_traceback
+@op(static=["shape"])
 def ones(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of ones."""
-    use_device()
     return jnp.ones(shape, standardize_dtype(dtype))
 
 
@@ -294,17 +279,15 @@ def size(x: Any) -> int:
     return math.prod(shape(x))
 
 
-@filter_traceback
+@op
 def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> jax.Array:
     """Create ones on and below a diagonal, zeros above; arguments are as in `eye`."""
-    use_device()
     return jnp.tri(N, M, k, standardize_dtype(dtype))
 
 
-@filter_traceback
+@op(static=["shape"])
 def zeros(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
     """Create an array of zeros."""
-    use_device()
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 

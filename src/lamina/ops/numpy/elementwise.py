@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from lamina.core.graph import op
+from lamina.ops.families import binary, unary
 from lamina.ops.types import Tensor, array_of, float_array, operand
 
 __all__ = [
@@ -78,80 +79,67 @@ __all__ = [
     "trunc",
 ]
 
+absolute = abs = unary(jnp.absolute, "Compute the absolute value element-wise.")
+angle = unary(jnp.angle, "Compute the angle of complex numbers, in radians.")
+arccos = unary(jnp.arccos, "Compute the inverse cosine, in [0, pi].")
+arccosh = unary(jnp.arccosh, "Compute the inverse hyperbolic cosine.")
+arcsin = unary(jnp.arcsin, "Compute the inverse sine, in [-pi/2, pi/2].")
+arcsinh = unary(jnp.arcsinh, "Compute the inverse hyperbolic sine.")
+arctan = unary(jnp.arctan, "Compute the inverse tangent, in (-pi/2, pi/2).")
+arctanh = unary(jnp.arctanh, "Compute the inverse hyperbolic tangent.")
+cbrt = unary(jnp.cbrt, "Compute the cube root.")
+ceil = unary(jnp.ceil, "Round up to the nearest integer.", float_array)
+conj = conjugate = unary(jnp.conjugate, "Compute the complex conjugate.")
+cos = unary(jnp.cos, "Compute the cosine.")
+cosh = unary(jnp.cosh, "Compute the hyperbolic cosine.")
+deg2rad = unary(jnp.deg2rad, "Convert degrees to radians.")
+erf = unary(lax.erf, "Compute the error function.", float_array)
+erfc = unary(lax.erfc, "Compute 1 - erf(x), accurate for large x.", float_array)
+exp = unary(jnp.exp, "Compute e to the power x.")
+exp2 = unary(jnp.exp2, "Compute 2 to the power x.")
+expm1 = unary(jnp.expm1, "Compute exp(x) - 1, accurate for small x.")
+floor = unary(jnp.floor, "Round down to the nearest integer.", float_array)
+imag = unary(jnp.imag, "Return the imaginary part.")
+log = unary(jnp.log, "Compute the natural logarithm.")
+log10 = unary(jnp.log10, "Compute the logarithm to base 10.")
+log1p = unary(jnp.log1p, "Compute log(1 + x), accurate for small x.")
+log2 = unary(jnp.log2, "Compute the logarithm to base 2.")
+fabs = unary(jnp.fabs, "Compute the absolute value as a float.")
+negative = unary(jnp.negative, "Compute -x.")
+rad2deg = unary(jnp.rad2deg, "Convert radians to degrees.")
+real = unary(jnp.real, "Return the real part.")
+reciprocal = unary(jnp.reciprocal, "Compute 1 / x.")
+rsqrt = unary(lax.rsqrt, "Compute 1 / sqrt(x).", float_array)
+sign = unary(jnp.sign, "Return -1, 0 or 1 by the sign of x.")
+sin = unary(jnp.sin, "Compute the sine.")
+signbit = unary(jnp.signbit, "Return whether x is negative, including -0.0.")
+sinc = unary(jnp.sinc, "Compute sin(pi * x) / (pi * x), which is 1 at 0.", float_array)
+sinh = unary(jnp.sinh, "Compute the hyperbolic sine.")
+sqrt = unary(jnp.sqrt, "Compute the square root.")
+square = unary(jnp.square, "Compute x * x.")
+tan = unary(jnp.tan, "Compute the tangent.")
+tanh = unary(jnp.tanh, "Compute the hyperbolic tangent.")
+trunc = unary(jnp.trunc, "Round towards 0 to the nearest integer.")
 
-@op
-def absolute(x: Tensor) -> jax.Array:
-    """Compute the absolute value element-wise."""
-    return jnp.abs(array_of(x))
-
-
-abs = absolute
-
-
-@op
-def add(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 + x2 element-wise."""
-    return jnp.add(operand(x1), operand(x2))
-
-
-@op
-def angle(x: Tensor) -> jax.Array:
-    """Compute the angle of complex numbers, in radians."""
-    return jnp.angle(array_of(x))
-
-
-@op
-def arccos(x: Tensor) -> jax.Array:
-    """Compute the inverse cosine, in [0, pi]."""
-    return jnp.arccos(array_of(x))
-
-
-@op
-def arccosh(x: Tensor) -> jax.Array:
-    """Compute the inverse hyperbolic cosine."""
-    return jnp.arccosh(array_of(x))
-
-
-@op
-def arcsin(x: Tensor) -> jax.Array:
-    """Compute the inverse sine, in [-pi/2, pi/2]."""
-    return jnp.arcsin(array_of(x))
-
-
-@op
-def arcsinh(x: Tensor) -> jax.Array:
-    """Compute the inverse hyperbolic sine."""
-    return jnp.arcsinh(array_of(x))
-
-
-@op
-def arctan(x: Tensor) -> jax.Array:
-    """Compute the inverse tangent, in (-pi/2, pi/2)."""
-    return jnp.arctan(array_of(x))
-
-
-@op
-def arctan2(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the angle of the point (x2, x1), in [-pi, pi]."""
-    return jnp.arctan2(operand(x1), operand(x2))
-
-
-@op
-def arctanh(x: Tensor) -> jax.Array:
-    """Compute the inverse hyperbolic tangent."""
-    return jnp.arctanh(array_of(x))
-
-
-@op
-def cbrt(x: Tensor) -> jax.Array:
-    """Compute the cube root."""
-    return jnp.cbrt(array_of(x))
-
-
-@op
-def ceil(x: Tensor) -> jax.Array:
-    """Round up to the nearest integer."""
-    return jnp.ceil(float_array(x))
+add = binary(jnp.add, "Compute x1 + x2 element-wise.")
+arctan2 = binary(jnp.arctan2, "Compute the angle of the point (x2, x1), in [-pi, pi].")
+true_divide = divide = binary(jnp.divide, "Compute x1 / x2 element-wise.")
+floor_divide = binary(jnp.floor_divide, "Compute x1 / x2, rounded down.")
+fmod = binary(jnp.fmod, "Compute the remainder of x1 / x2, with the sign of x1.")
+heaviside = binary(
+    jnp.heaviside, "Return 0 where x1 < 0, x2 where x1 is 0, and 1 where x1 > 0."
+)
+hypot = binary(jnp.hypot, "Compute sqrt(x1**2 + x2**2) without overflow.")
+logaddexp = binary(jnp.logaddexp, "Compute log(exp(x1) + exp(x2)) without overflow.")
+fmax = binary(jnp.fmax, "Return the larger element; if one is NaN, the other one.")
+fmin = binary(jnp.fmin, "Return the smaller element; if one is NaN, the other one.")
+logaddexp2 = binary(jnp.logaddexp2, "Compute log2(2**x1 + 2**x2).")
+maximum = binary(jnp.maximum, "Return the larger element of two arrays.")
+minimum = binary(jnp.minimum, "Return the smaller element of two arrays.")
+mod = binary(jnp.mod, "Compute the remainder of x1 / x2, with the sign of x2.")
+multiply = binary(jnp.multiply, "Compute x1 * x2 element-wise.")
+power = binary(jnp.power, "Compute x1 to the power x2.")
+subtract = binary(jnp.subtract, "Compute x1 - x2 element-wise.")
 
 
 @op
@@ -166,42 +154,6 @@ def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> jax.Array:
 
 
 @op
-def conjugate(x: Tensor) -> jax.Array:
-    """Compute the complex conjugate."""
-    return jnp.conjugate(array_of(x))
-
-
-conj = conjugate
-
-
-@op
-def cos(x: Tensor) -> jax.Array:
-    """Compute the cosine."""
-    return jnp.cos(array_of(x))
-
-
-@op
-def cosh(x: Tensor) -> jax.Array:
-    """Compute the hyperbolic cosine."""
-    return jnp.cosh(array_of(x))
-
-
-@op
-def deg2rad(x: Tensor) -> jax.Array:
-    """Convert degrees to radians."""
-    return jnp.deg2rad(array_of(x))
-
-
-@op
-def divide(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 / x2 element-wise."""
-    return jnp.divide(operand(x1), operand(x2))
-
-
-true_divide = divide
-
-
-@op
 def divide_no_nan(x1: Tensor, x2: Tensor) -> jax.Array:
     """Compute x1 / x2, with 0 where x2 is 0."""
     x1, x2 = array_of(x1), array_of(x2)
@@ -211,153 +163,9 @@ def divide_no_nan(x1: Tensor, x2: Tensor) -> jax.Array:
 
 
 @op
-def erf(x: Tensor) -> jax.Array:
-    """Compute the error function."""
-    return lax.erf(float_array(x))
-
-
-@op
-def erfc(x: Tensor) -> jax.Array:
-    """Compute 1 - erf(x), accurate for large x."""
-    return lax.erfc(float_array(x))
-
-
-@op
 def erfinv(x: Tensor) -> jax.Array:
     """Compute the inverse of the error function."""
     return lax.erf_inv(float_array(x))
-
-
-@op
-def exp(x: Tensor) -> jax.Array:
-    """Compute e to the power x."""
-    return jnp.exp(array_of(x))
-
-
-@op
-def exp2(x: Tensor) -> jax.Array:
-    """Compute 2 to the power x."""
-    return jnp.exp2(array_of(x))
-
-
-@op
-def expm1(x: Tensor) -> jax.Array:
-    """Compute exp(x) - 1, accurate for small x."""
-    return jnp.expm1(array_of(x))
-
-
-@op
-def floor(x: Tensor) -> jax.Array:
-    """Round down to the nearest integer."""
-    return jnp.floor(float_array(x))
-
-
-@op
-def floor_divide(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 / x2, rounded down."""
-    return jnp.floor_divide(operand(x1), operand(x2))
-
-
-@op
-def fmod(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the remainder of x1 / x2, with the sign of x1."""
-    return jnp.fmod(operand(x1), operand(x2))
-
-
-@op
-def heaviside(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return 0 where x1 < 0, x2 where x1 is 0, and 1 where x1 > 0."""
-    return jnp.heaviside(operand(x1), operand(x2))
-
-
-@op
-def hypot(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute sqrt(x1**2 + x2**2) without overflow."""
-    return jnp.hypot(operand(x1), operand(x2))
-
-
-@op
-def imag(x: Tensor) -> jax.Array:
-    """Return the imaginary part."""
-    return jnp.imag(array_of(x))
-
-
-@op
-def log(x: Tensor) -> jax.Array:
-    """Compute the natural logarithm."""
-    return jnp.log(array_of(x))
-
-
-@op
-def log10(x: Tensor) -> jax.Array:
-    """Compute the logarithm to base 10."""
-    return jnp.log10(array_of(x))
-
-
-@op
-def log1p(x: Tensor) -> jax.Array:
-    """Compute log(1 + x), accurate for small x."""
-    return jnp.log1p(array_of(x))
-
-
-@op
-def log2(x: Tensor) -> jax.Array:
-    """Compute the logarithm to base 2."""
-    return jnp.log2(array_of(x))
-
-
-@op
-def logaddexp(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute log(exp(x1) + exp(x2)) without overflow."""
-    return jnp.logaddexp(operand(x1), operand(x2))
-
-
-@op
-def fabs(x: Tensor) -> jax.Array:
-    """Compute the absolute value as a float."""
-    return jnp.fabs(array_of(x))
-
-
-@op
-def fmax(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return the larger element; if one is NaN, the other one."""
-    return jnp.fmax(operand(x1), operand(x2))
-
-
-@op
-def fmin(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return the smaller element; if one is NaN, the other one."""
-    return jnp.fmin(operand(x1), operand(x2))
-
-
-@op
-def logaddexp2(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute log2(2**x1 + 2**x2)."""
-    return jnp.logaddexp2(operand(x1), operand(x2))
-
-
-@op
-def maximum(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return the larger element of two arrays."""
-    return jnp.maximum(operand(x1), operand(x2))
-
-
-@op
-def minimum(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return the smaller element of two arrays."""
-    return jnp.minimum(operand(x1), operand(x2))
-
-
-@op
-def mod(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute the remainder of x1 / x2, with the sign of x2."""
-    return jnp.mod(operand(x1), operand(x2))
-
-
-@op
-def multiply(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 * x2 element-wise."""
-    return jnp.multiply(operand(x1), operand(x2))
 
 
 @op
@@ -379,108 +187,6 @@ def nan_to_num(
 
 
 @op
-def negative(x: Tensor) -> jax.Array:
-    """Compute -x."""
-    return jnp.negative(array_of(x))
-
-
-@op
-def power(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 to the power x2."""
-    return jnp.power(operand(x1), operand(x2))
-
-
-@op
-def rad2deg(x: Tensor) -> jax.Array:
-    """Convert radians to degrees."""
-    return jnp.rad2deg(array_of(x))
-
-
-@op
-def real(x: Tensor) -> jax.Array:
-    """Return the real part."""
-    return jnp.real(array_of(x))
-
-
-@op
-def reciprocal(x: Tensor) -> jax.Array:
-    """Compute 1 / x."""
-    return jnp.reciprocal(array_of(x))
-
-
-@op
 def round(x: Tensor, decimals: int = 0) -> jax.Array:
     """Round to `decimals` decimals, with halves to the nearest even digit."""
     return jnp.round(array_of(x), decimals)
-
-
-@op
-def rsqrt(x: Tensor) -> jax.Array:
-    """Compute 1 / sqrt(x)."""
-    return lax.rsqrt(float_array(x))
-
-
-@op
-def sign(x: Tensor) -> jax.Array:
-    """Return -1, 0 or 1 by the sign of x."""
-    return jnp.sign(array_of(x))
-
-
-@op
-def sin(x: Tensor) -> jax.Array:
-    """Compute the sine."""
-    return jnp.sin(array_of(x))
-
-
-@op
-def signbit(x: Tensor) -> jax.Array:
-    """Return whether x is negative, including -0.0."""
-    return jnp.signbit(array_of(x))
-
-
-@op
-def sinc(x: Tensor) -> jax.Array:
-    """Compute sin(pi * x) / (pi * x), which is 1 at 0."""
-    return jnp.sinc(float_array(x))
-
-
-@op
-def sinh(x: Tensor) -> jax.Array:
-    """Compute the hyperbolic sine."""
-    return jnp.sinh(array_of(x))
-
-
-@op
-def sqrt(x: Tensor) -> jax.Array:
-    """Compute the square root."""
-    return jnp.sqrt(array_of(x))
-
-
-@op
-def square(x: Tensor) -> jax.Array:
-    """Compute x * x."""
-    return jnp.square(array_of(x))
-
-
-@op
-def subtract(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 - x2 element-wise."""
-    return jnp.subtract(operand(x1), operand(x2))
-
-
-@op
-def tan(x: Tensor) -> jax.Array:
-    """Compute the tangent."""
-    return jnp.tan(array_of(x))
-
-
-@op
-def tanh(x: Tensor) -> jax.Array:
-    """Compute the hyperbolic tangent."""
-    return jnp.tanh(array_of(x))
-
-
-@op
-def trunc(x: Tensor) -> jax.Array:
-    """Round towards 0 to the nearest integer."""
-    return jnp.trunc(array_of(x))

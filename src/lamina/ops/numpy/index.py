@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.core import Tracer
 
+from lamina.core.check import check_arguments, one_of, optional
 from lamina.core.graph import op
-from lamina.errors import ArgumentError, ShapeError, invalid
+from lamina.errors import ArgumentError, ShapeError
 from lamina.ops.types import Tensor, array_of, known_size, operand
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "where",
 ]
 
+_REDUCTIONS = {"reduction": optional(one_of("add", "max", "min", "mul"))}
 _WHERE = "Use `where(condition, x1, x2)`, whose size is known."
 
 
@@ -145,18 +147,9 @@ def scatter_update(
         reduction: "add", "max", "min" or "mul" combines with the current value;
             `None` replaces it.
     """
-    target, new = array_of(inputs).at[_indices_by_axis(indices)], array_of(updates)
-    methods = {
-        None: target.set,
-        "add": target.add,
-        "max": target.max,
-        "min": target.min,
-        "mul": target.multiply,
-    }
-    if reduction not in methods:
-        expected = "None, 'add', 'max', 'min' or 'mul'"
-        raise invalid("scatter_update", "reduction", reduction, expected)
-    return methods[reduction](new)
+    check_arguments("scatter_update", _REDUCTIONS, {"reduction": reduction})
+    target = array_of(inputs).at[_indices_by_axis(indices)]
+    return getattr(target, reduction or "set")(array_of(updates))
 
 
 def _indices_by_axis(indices: Tensor) -> tuple[jax.Array, ...]:

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
-from lamina.ops.types import Tensor, array_of, operand
+from lamina.ops.families import binary, unary
+from lamina.ops.types import Tensor, operand
 
 __all__ = [
     "allclose",
@@ -38,6 +39,26 @@ __all__ = [
     "right_shift",
 ]
 
+bitwise_invert = bitwise_not = unary(jnp.bitwise_not, "Invert the bits of x.")
+isfinite = unary(jnp.isfinite, "Return whether x is neither infinite nor NaN.")
+isneginf = unary(jnp.isneginf, "Return whether x is minus infinity.")
+isposinf = unary(jnp.isposinf, "Return whether x is plus infinity.")
+isinf = unary(jnp.isinf, "Return whether x is infinite.")
+isnan = unary(jnp.isnan, "Return whether x is NaN.")
+logical_not = unary(jnp.logical_not, "Return whether x is false.")
+
+equal = binary(jnp.equal, "Compute x1 == x2 element-wise.")
+greater = binary(jnp.greater, "Compute x1 > x2 element-wise.")
+greater_equal = binary(jnp.greater_equal, "Compute x1 >= x2 element-wise.")
+less = binary(jnp.less, "Compute x1 < x2 element-wise.")
+less_equal = binary(jnp.less_equal, "Compute x1 <= x2 element-wise.")
+logical_and = binary(jnp.logical_and, "Return whether both x1 and x2 are true.")
+logical_or = binary(jnp.logical_or, "Return whether x1, x2 or both are true.")
+logical_xor = binary(
+    jnp.logical_xor, "Return whether exactly one of x1 and x2 is true."
+)
+not_equal = binary(jnp.not_equal, "Compute x1 != x2 element-wise.")
+
 
 @op
 def allclose(
@@ -55,15 +76,6 @@ def allclose(
 def bitwise_and(x: Tensor, y: Tensor) -> jax.Array:
     """Compute the bitwise AND of x and y."""
     return jnp.bitwise_and(operand(x), operand(y))
-
-
-@op
-def bitwise_not(x: Tensor) -> jax.Array:
-    """Invert the bits of x."""
-    return jnp.bitwise_not(array_of(x))
-
-
-bitwise_invert = bitwise_not
 
 
 @op
@@ -97,24 +109,6 @@ def bitwise_xor(x: Tensor, y: Tensor) -> jax.Array:
 
 
 @op
-def equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 == x2 element-wise."""
-    return jnp.equal(operand(x1), operand(x2))
-
-
-@op
-def greater(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 > x2 element-wise."""
-    return jnp.greater(operand(x1), operand(x2))
-
-
-@op
-def greater_equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 >= x2 element-wise."""
-    return jnp.greater_equal(operand(x1), operand(x2))
-
-
-@op
 def isclose(
     x1: Tensor,
     x2: Tensor,
@@ -124,12 +118,6 @@ def isclose(
 ) -> jax.Array:
     """Return whether |x1 - x2| <= atol + rtol * |x2|."""
     return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
-
-
-@op
-def isfinite(x: Tensor) -> jax.Array:
-    """Return whether x is neither infinite nor NaN."""
-    return jnp.isfinite(array_of(x))
 
 
 @op
@@ -145,69 +133,3 @@ def isin(
         invert: whether to negate the result.
     """
     return jnp.isin(operand(x1), operand(x2), assume_unique, invert)
-
-
-@op
-def isneginf(x: Tensor) -> jax.Array:
-    """Return whether x is minus infinity."""
-    return jnp.isneginf(array_of(x))
-
-
-@op
-def isposinf(x: Tensor) -> jax.Array:
-    """Return whether x is plus infinity."""
-    return jnp.isposinf(array_of(x))
-
-
-@op
-def isinf(x: Tensor) -> jax.Array:
-    """Return whether x is infinite."""
-    return jnp.isinf(array_of(x))
-
-
-@op
-def isnan(x: Tensor) -> jax.Array:
-    """Return whether x is NaN."""
-    return jnp.isnan(array_of(x))
-
-
-@op
-def less(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 < x2 element-wise."""
-    return jnp.less(operand(x1), operand(x2))
-
-
-@op
-def less_equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 <= x2 element-wise."""
-    return jnp.less_equal(operand(x1), operand(x2))
-
-
-@op
-def logical_and(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return whether both x1 and x2 are true."""
-    return jnp.logical_and(operand(x1), operand(x2))
-
-
-@op
-def logical_not(x: Tensor) -> jax.Array:
-    """Return whether x is false."""
-    return jnp.logical_not(array_of(x))
-
-
-@op
-def logical_or(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return whether x1, x2 or both are true."""
-    return jnp.logical_or(operand(x1), operand(x2))
-
-
-@op
-def logical_xor(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Return whether exactly one of x1 and x2 is true."""
-    return jnp.logical_xor(operand(x1), operand(x2))
-
-
-@op
-def not_equal(x1: Tensor, x2: Tensor) -> jax.Array:
-    """Compute x1 != x2 element-wise."""
-    return jnp.not_equal(operand(x1), operand(x2))

@@ -12,7 +12,8 @@ from jax.scipy import special
 
 from lamina.core.graph import op
 from lamina.errors import invalid
-from lamina.ops.types import Axis, Tensor, array_of, float_array, upcast
+from lamina.ops.families import reduction
+from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array, upcast
 
 __all__ = [
     "all",
@@ -32,6 +33,20 @@ __all__ = [
     "median",
     "min",
     "moments",
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmedian",
+    "nanmin",
+    "nanpercentile",
+    "nanprod",
+    "nanquantile",
+    "nanstd",
+    "nansum",
+    "nanvar",
     "percentile",
     "prod",
     "ptp",
@@ -44,22 +59,32 @@ __all__ = [
 # Each order is traced separately, and rounding errors dominate far lower orders.
 _MAX_ORDER = 100
 
+all = reduction(jnp.all, "Return whether all elements are true.")
+any = reduction(jnp.any, "Return whether any element is true.")
+logsumexp = reduction(
+    special.logsumexp, "Compute log(sum(exp(x))) without overflow.", float_array
+)
+mean = reduction(jnp.mean, "Compute the mean; 16-bit floats are computed in float32.")
+median = reduction(
+    jnp.median, "Compute the median; the mean of the middle two for an even number."
+)
+ptp = reduction(jnp.ptp, "Compute the range, maximum minus minimum.")
+std = reduction(
+    jnp.std, "Compute the standard deviation, sqrt(mean((x - mean(x))**2))."
+)
+sum = reduction(jnp.sum, "Compute the sum.")
+var = reduction(jnp.var, "Compute the variance, mean((x - mean(x))**2).")
 
-def axes_of(axis: Axis) -> int | tuple[int, ...] | None:
-    """Convert an axis, or a sequence of them, to the form that JAX takes."""
-    return axis if axis is None or isinstance(axis, int) else tuple(axis)
-
-
-@op(static=["axis"])
-def all(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Return whether all elements are true."""
-    return jnp.all(array_of(x), axes_of(axis), keepdims=keepdims)
-
-
-@op(static=["axis"])
-def any(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Return whether any element is true."""
-    return jnp.any(array_of(x), axes_of(axis), keepdims=keepdims)
+nanmax = reduction(jnp.nanmax, "Compute the maximum, ignoring NaN.")
+nanmean = reduction(jnp.nanmean, "Compute the mean, ignoring NaN.", float_array)
+nanmedian = reduction(jnp.nanmedian, "Compute the median, ignoring NaN.", float_array)
+nanmin = reduction(jnp.nanmin, "Compute the minimum, ignoring NaN.")
+nanprod = reduction(jnp.nanprod, "Compute the product, ignoring NaN.")
+nanstd = reduction(
+    jnp.nanstd, "Compute the standard deviation, ignoring NaN.", float_array
+)
+nansum = reduction(jnp.nansum, "Compute the sum, ignoring NaN.")
+nanvar = reduction(jnp.nanvar, "Compute the variance, ignoring NaN.", float_array)
 
 
 @op
@@ -108,12 +133,6 @@ def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
 
 
 @op(static=["axis"])
-def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Compute log(sum(exp(x))) without overflow."""
-    return special.logsumexp(float_array(x), axes_of(axis), keepdims=keepdims)
-
-
-@op(static=["axis"])
 def max(
     x: Tensor,
     axis: Axis = None,
@@ -125,18 +144,6 @@ def max(
 
 
 amax = max
-
-
-@op(static=["axis"])
-def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Compute the mean; 16-bit floats are computed in float32."""
-    return jnp.mean(array_of(x), axes_of(axis), keepdims=keepdims)
-
-
-@op(static=["axis"])
-def median(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Compute the median; the mean of the middle two for an even number."""
-    return jnp.median(array_of(x), axes_of(axis), keepdims=keepdims)
 
 
 @op(static=["axis"])
@@ -204,12 +211,6 @@ def prod(
 
 
 @op(static=["axis"])
-def ptp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Compute the range, maximum minus minimum."""
-    return jnp.ptp(array_of(x), axes_of(axis), keepdims=keepdims)
-
-
-@op(static=["axis"])
 def quantile(
     x: Tensor,
     q: Tensor,
@@ -231,19 +232,55 @@ def quantile(
     return jnp.quantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
-@op(static=["axis"])
-def std(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Compute the standard deviation, sqrt(mean((x - mean(x))**2))."""
-    return jnp.std(array_of(x), axes_of(axis), keepdims=keepdims)
+@op
+def nanargmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+    """Return the index of the first maximum; -1 where all are NaN."""
+    return jnp.nanargmax(array_of(x), axis, keepdims=keepdims)
+
+
+@op
+def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+    """Return the index of the first minimum; -1 where all are NaN."""
+    return jnp.nanargmin(array_of(x), axis, keepdims=keepdims)
+
+
+@op
+def nancumprod(
+    x: Tensor, axis: int | None = None, dtype: str | None = None
+) -> jax.Array:
+    """Compute the cumulative product, with NaN as 1."""
+    return jnp.nancumprod(array_of(x), axis, dtype)
+
+
+@op
+def nancumsum(
+    x: Tensor, axis: int | None = None, dtype: str | None = None
+) -> jax.Array:
+    """Compute the cumulative sum, with NaN as 0."""
+    return jnp.nancumsum(array_of(x), axis, dtype)
 
 
 @op(static=["axis"])
-def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Compute the sum."""
-    return jnp.sum(array_of(x), axes_of(axis), keepdims=keepdims)
+def nanpercentile(
+    x: Tensor,
+    q: Tensor,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> jax.Array:
+    """Compute the q-th percentiles, ignoring NaN; `method` is as in `quantile`."""
+    x, q = float_array(x), float_array(q)
+    return jnp.nanpercentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
 @op(static=["axis"])
-def var(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
-    """Compute the variance, mean((x - mean(x))**2)."""
-    return jnp.var(array_of(x), axes_of(axis), keepdims=keepdims)
+def nanquantile(
+    x: Tensor,
+    q: Tensor,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> jax.Array:
+    """Compute the q-quantiles, ignoring NaN; `method` is as in `quantile`."""
+    x, q = float_array(x), float_array(q)
+    return jnp.nanquantile(x, q, axes_of(axis), method=method, keepdims=keepdims)

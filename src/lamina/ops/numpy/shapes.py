@@ -7,10 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from lamina.core.budget import check_count
 from lamina.core.graph import op
-from lamina.errors import ArgumentError
+from lamina.errors import invalid
+from lamina.ops.families import unary
 from lamina.ops.types import Axis, Shape, Tensor, array_of, known_size, operand
 
 __all__ = [
@@ -46,6 +48,10 @@ __all__ = [
 ]
 
 Parts = int | Sequence[int]
+
+fliplr = unary(jnp.fliplr, "Reverse the columns of x.")
+flipud = unary(jnp.flipud, "Reverse the rows of x.")
+ravel = unary(jnp.ravel, "Flatten x to one dimension.")
 
 
 def _count_parts(parts: Parts) -> int:
@@ -110,18 +116,6 @@ def flip(x: Tensor, axis: Axis = None) -> jax.Array:
 
 
 @op
-def fliplr(x: Tensor) -> jax.Array:
-    """Reverse the columns of x."""
-    return jnp.fliplr(array_of(x))
-
-
-@op
-def flipud(x: Tensor) -> jax.Array:
-    """Reverse the rows of x."""
-    return jnp.flipud(array_of(x))
-
-
-@op
 def hstack(xs: Sequence[Tensor]) -> jax.Array:
     """Concatenate arrays along the second axis, or the only one."""
     return jnp.hstack([array_of(x) for x in xs])
@@ -153,22 +147,12 @@ def pad(
     Raises:
         ArgumentError: `constant_values` is given with another mode.
     """
-    if constant_values is None:
-        return jnp.pad(array_of(x), pad_width, mode)
-    if mode != "constant":
-        raise ArgumentError(
-            f"pad: `constant_values` works with mode='constant' only. Received: "
-            f"mode={mode!r}."
-        )
-    return jnp.pad(
-        array_of(x), pad_width, mode, constant_values=operand(constant_values)
-    )
-
-
-@op
-def ravel(x: Tensor) -> jax.Array:
-    """Flatten x to one dimension."""
-    return jnp.ravel(array_of(x))
+    options: dict[str, ArrayLike] = {}
+    if constant_values is not None:
+        if mode != "constant":
+            raise invalid("pad", "mode", mode, "'constant' for `constant_values`")
+        options["constant_values"] = operand(constant_values)
+    return jnp.pad(array_of(x), pad_width, mode, **options)
 
 
 @op

@@ -81,5 +81,5 @@ def test_sparse_argument_is_an_error(name):
 
 
 def test_pad_values_with_another_mode_are_an_error():
-    with pytest.raises(ArgumentError, match="mode='constant' only"):
+    with pytest.raises(ArgumentError, match="`mode` must be 'constant'"):
         ops.pad([1.0, 2.0], 1, "reflect", constant_values=1)

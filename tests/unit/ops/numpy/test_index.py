@@ -45,7 +45,7 @@ def test_scatter_update_combines_by_its_reduction(reduction, function):
 
 
 def test_scatter_update_with_unknown_reduction_is_an_error():
-    with pytest.raises(ArgumentError, match="`reduction` must be None, 'add'"):
+    with pytest.raises(ArgumentError, match="`reduction` must be one of 'add'"):
         ops.scatter_update([1.0], [[0]], [2.0], "mean")
 
 
