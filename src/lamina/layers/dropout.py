@@ -299,6 +299,7 @@ class AlphaDropout(Noise):
         Any shape to the same shape.
 
     Example:
+        >>> from lamina import random
         >>> x = random.normal((10000,), seed=1)
         >>> y = AlphaDropout(0.3, seed=1)(x, training=True)
         >>> round(float(y.std()), 1)
