@@ -23,16 +23,18 @@ from lamina.layers.convolution.transposed import (
     Conv2DTranspose,
     Conv3DTranspose,
 )
-from lamina.layers.core import (
+from lamina.layers.core.dense import Dense, EinsumDense
+from lamina.layers.core.embedding import Embedding
+from lamina.layers.core.functions import (
     Activation,
     ActivityRegularization,
-    Dense,
     Identity,
-    Input,
-    InputLayer,
     Lambda,
+    Masking,
     Maxout,
 )
+from lamina.layers.core.input import Input, InputLayer
+from lamina.layers.core.wrapper import Wrapper
 from lamina.layers.dropout import (
     AlphaDropout,
     Dropout,
@@ -42,9 +44,6 @@ from lamina.layers.dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from lamina.layers.einsum_dense import EinsumDense
-from lamina.layers.embedding import Embedding
-from lamina.layers.masking import Masking
 from lamina.layers.merging import (
     Add,
     Average,
@@ -128,7 +127,6 @@ from lamina.layers.reshaping import (
     UpSampling2D,
     UpSampling3D,
 )
-from lamina.layers.wrapper import Wrapper
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
 Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose

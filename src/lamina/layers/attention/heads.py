@@ -19,7 +19,7 @@ from lamina.core.random.seeds import SeedGenerator, draw_seed
 from lamina.errors import ArgumentError
 from lamina.initializers import Initializer
 from lamina.layers.base.layer import Layer
-from lamina.layers.einsum_dense import EinsumDense
+from lamina.layers.core.dense import EinsumDense
 from lamina.ops.nn.attention import attention
 from lamina.ops.nn.attention_mask import (
     AttentionConfig,

@@ -1,23 +1,127 @@
-"""Descriptors that convert the values of layer attributes."""
+"""Declarations of a layer's arguments and weights.
+
+A class body declares weights and attributes with a converter. The constructor stores
+its arguments with `store_arguments(self, locals())`, and `build` creates each weight
+with `create_weight`:
+
+    class Dense(Layer):
+        units: int
+        activation = Converted(activations.get)
+        kernel: Variable = weight()
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar, overload
 
-from lamina import activations
+from lamina import constraints, initializers, regularizers
+from lamina.layers.base.weights import WeightOwner
+from lamina.typing import InitializerLike, PartialShape
+
+T = TypeVar("T")
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+}
 
 
-class ActivationAttribute:
-    """Attribute that holds an activation, set by name, config or function.
+class Converted(Generic[T]):
+    """Attribute that converts what is assigned to it, such as a name to a function."""
 
-    `None` sets `linear`, as in the constructor.
-    """
+    def __init__(self, convert: Callable[[Any], T]) -> None:
+        self.convert = convert
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        return self if instance is None else instance.__dict__[self.name]
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object, owner: type) -> Self | T:
+        if instance is None:
+            return self
+        if self.name not in vars(instance):
+            raise AttributeError(self.name)
+        return vars(instance)[self.name]
 
-    def __set__(self, instance: Any, value: Any) -> None:
-        instance.__dict__[self.name] = activations.get(value)
+    def __set__(self, instance: object, value: object) -> None:
+        vars(instance)[self.name] = self.convert(value)
+
+
+class _Weight:
+    """A weight that a class declares; `weight` creates it."""
+
+    def __init__(self, prefix: str, trainable: bool, autocast: bool) -> None:
+        self.prefix = prefix
+        self.flags = {"trainable": trainable, "autocast": autocast}
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.prefix = name, self.prefix or name
+        for option, convert in _CONVERTERS.items():
+            attribute = Converted(convert)
+            attribute.__set_name__(owner, f"{self.prefix}_{option}")
+            setattr(owner, attribute.name, attribute)
+
+    def __get__(self, instance: object, owner: type) -> Self:
+        # A layer that is built has the variable in its `__dict__`, which comes first.
+        if instance is not None:
+            raise AttributeError(self.name)
+        return self
+
+
+def weight(prefix: str = "", trainable: bool = True, autocast: bool = True) -> Any:
+    """Declare a weight and the arguments `{prefix}_initializer` and so on.
+
+    Args:
+        prefix: first part of the names of the arguments that configure the weight,
+            `{prefix}_initializer`, `_regularizer` and `_constraint`; the attribute's
+            name by default.
+        trainable: whether `fit` updates the weight.
+        autocast: whether reads cast the weight to the compute type.
+    """
+    return _Weight(prefix, trainable, autocast)
+
+
+def store_arguments(
+    layer: WeightOwner, arguments: Mapping[str, object], omit: Sequence[str] = ()
+) -> None:
+    """Set the attributes that are named like the constructor's arguments.
+
+    Args:
+        layer: the layer.
+        arguments: `locals()` of the constructor.
+        omit: arguments without an attribute.
+    """
+    for name, value in arguments.items():
+        if name not in ("self", "kwargs", "__class__", *omit):
+            setattr(layer, name, value)
+
+
+def create_weight(
+    layer: WeightOwner,
+    name: str,
+    shape: PartialShape | None,
+    initializer: InitializerLike = None,
+) -> None:
+    """Create a declared weight.
+
+    Args:
+        layer: the layer.
+        name: the weight's attribute.
+        shape: its shape; `None` sets the attribute to `None`.
+        initializer: initializer, instead of that of the constructor.
+    """
+    if shape is None:
+        setattr(layer, name, None)
+        return
+    declared: _Weight = getattr(type(layer), name)
+    names = {option: f"{declared.prefix}_{option}" for option in _CONVERTERS}
+    options: dict[str, Any] = {o: vars(layer).get(n) for o, n in names.items()}
+    options |= declared.flags
+    if initializer is not None:
+        options["initializer"] = initializer
+    variable = layer.add_weight(shape, name=name, **options)
+    setattr(layer, name, variable)

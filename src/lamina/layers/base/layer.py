@@ -43,10 +43,12 @@ from lamina.errors import (
     MissingMethodError,
     StateError,
 )
+from lamina.layers.base.attributes import Converted
 from lamina.layers.base.call_spec import CallSpec
+from lamina.layers.base.options import PolicyLike
 from lamina.layers.base.spec import InputSpec, check_inputs, check_loss, describe_shapes
 from lamina.layers.base.weights import WeightOwner
-from lamina.typing import Array, DTypeLike, PartialShape, RegularizerLike
+from lamina.typing import Array, PartialShape, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")
 
@@ -87,18 +89,21 @@ class Layer(WeightOwner):
 
     supports_masking: bool = False
     input_spec: InputSpec | Sequence[InputSpec] | None = None
+    activity_regularizer: Converted[Callable[..., Any] | None] = Converted(
+        regularizers.get
+    )
 
     def __init__(
         self,
         *,
         trainable: bool = True,
-        dtype: DTypeLike = None,
+        dtype: PolicyLike = None,
         autocast: bool = True,
         name: str | None = None,
         activity_regularizer: RegularizerLike = None,
-        input_shape: Sequence[int | None] | None = None,
-        batch_input_shape: Sequence[int | None] | None = None,
-        batch_shape: Sequence[int | None] | None = None,
+        input_shape: PartialShape | int | None = None,
+        batch_input_shape: PartialShape | None = None,
+        batch_shape: PartialShape | None = None,
         input_dim: int | None = None,
         **unknown: Any,
     ) -> None:
@@ -109,7 +114,7 @@ class Layer(WeightOwner):
         self.name = resolve_name(type(self), name)
         self.dtype_policy = get_dtype_policy(dtype)
         self.autocast = autocast
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.activity_regularizer = activity_regularizer
         self.built = not self._has_build() and not is_user_defined(type(self))
         check_arguments(type(self).__name__, _CHECKS, {"trainable": trainable})
         self._trainable = bool(trainable)
@@ -118,10 +123,8 @@ class Layer(WeightOwner):
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is not None:
-            input_shape = (
-                (input_shape,) if isinstance(input_shape, int) else input_shape
-            )
-            batch_input_shape = (None, *input_shape)
+            row = (input_shape,) if isinstance(input_shape, int) else input_shape
+            batch_input_shape = (None, *row)
         self.batch_input_shape = batch_input_shape or batch_shape
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

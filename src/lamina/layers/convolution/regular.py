@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lamina import constraints, initializers, ops, regularizers
+from lamina import activations, constraints, initializers, ops, regularizers
 from lamina.core.check import Check, boolean, one_of, positive_int, sizes
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base.attributes import ActivationAttribute
+from lamina.layers.base.attributes import Converted
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import Spatial, data_formats, per_axis
 from lamina.ops.nn.convolution import add_bias
@@ -59,7 +59,7 @@ class Convolution(Spatial):
         bias_constraint: projection of the bias after each update.
     """
 
-    activation = ActivationAttribute()
+    activation = Converted(activations.get)
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from lamina.core.check import boolean, fraction, positive_int
 from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
-from lamina.layers.base.attributes import ActivationAttribute
+from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
 from lamina.ops.nn.cells import CellSpec, Weights, matmul_by_gate
@@ -50,7 +50,7 @@ class RecurrentCell(Layer):
         seed: seed of the dropout.
     """
 
-    activation = ActivationAttribute()
+    activation = Converted(activations.get)
     kind: ClassVar[str]
     dropout = Hyperparameter()
     recurrent_dropout = Hyperparameter()
@@ -269,7 +269,7 @@ class LSTMCell(RecurrentCell):
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
 
-    recurrent_activation = ActivationAttribute()
+    recurrent_activation = Converted(activations.get)
     kind = "lstm"
     arguments = {**RecurrentCell.arguments, "unit_forget_bias": boolean}
 
@@ -354,7 +354,7 @@ class GRUCell(RecurrentCell):
     Reference: Cho et al. 2014, https://arxiv.org/abs/1406.1078
     """
 
-    recurrent_activation = ActivationAttribute()
+    recurrent_activation = Converted(activations.get)
     arguments = {**RecurrentCell.arguments, "reset_after": boolean}
 
     def __init__(

@@ -15,8 +15,8 @@ from lamina.core.registry import serialize
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.spec import InputSpec
+from lamina.layers.core.wrapper import Wrapper, layer_check
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
-from lamina.layers.wrapper import Wrapper, layer_check
 from lamina.typing import Array, PartialShape
 
 

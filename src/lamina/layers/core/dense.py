@@ -1,27 +1,99 @@
-"""`EinsumDense`: a dense layer whose product is an einsum equation."""
+"""Dense layers: `Dense`, and `EinsumDense`, which has an equation."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax.numpy as jnp
 
-from lamina import constraints, initializers, regularizers
-from lamina.core.check import Check
+from lamina import activations, ops
+from lamina.core.check import Check, boolean, positive_int
+from lamina.core.variable import Variable
 from lamina.errors import ShapeError, invalid
 from lamina.initializers import VarianceScaling
-from lamina.layers.base.attributes import ActivationAttribute
+from lamina.layers.base.attributes import (
+    Converted,
+    create_weight,
+    store_arguments,
+    weight,
+)
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import CommonOptions, Options
 from lamina.layers.base.spec import InputSpec
 from lamina.typing import (
     ActivationLike,
     Array,
     ConstraintLike,
+    Initializer,
     InitializerLike,
+    PartialShape,
     RegularizerLike,
 )
+
+
+class Dense(Layer):
+    """Fully connected layer: `activation(inputs @ kernel + bias)`.
+
+    Args:
+        units: number of outputs.
+        activation: an activation function or its name; linear when `None`.
+        use_bias: whether there is a bias.
+        kernel_initializer: initializer of the kernel, (features, units).
+        bias_initializer: initializer of the bias, (units,).
+        kernel_regularizer: penalty on the kernel.
+        bias_regularizer: penalty on the bias.
+        activity_regularizer: penalty on the output.
+        kernel_constraint: projection of the kernel after each update.
+        bias_constraint: projection of the bias after each update.
+
+    Shape:
+        (batch, ..., features) to (batch, ..., units).
+
+    Example:
+        >>> Dense(4, activation="relu")(jnp.ones((2, 3))).shape
+        (2, 4)
+    """
+
+    units: int
+    activation = Converted(activations.get)
+    use_bias: bool
+    kernel: Variable = weight()
+    bias: Variable | None = weight()
+    supports_masking = True
+    arguments = {"units": positive_int, "use_bias": boolean}
+
+    def __init__(
+        self,
+        units: int,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[CommonOptions],
+    ) -> None:
+        super().__init__(**kwargs)
+        store_arguments(self, locals())
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: PartialShape) -> None:
+        """Create the kernel and the bias."""
+        features = input_shape[-1]
+        create_weight(self, "kernel", (features, self.units))
+        create_weight(self, "bias", (self.units,) if self.use_bias else None)
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def call(self, inputs: Array) -> Array:
+        outputs = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            outputs = outputs + self.bias.value
+        return self.activation(outputs)
+
 
 # With `...` on the left, on the right, or without.
 _PATTERNS = [
@@ -77,7 +149,12 @@ class EinsumDense(Layer):
         (5, 7, 2, 4)
     """
 
-    activation = ActivationAttribute()
+    equation: str
+    activation = Converted(activations.get)
+    bias_axes: str | None
+    kernel: Variable = weight()
+    bias: Variable | None = weight()
+    kernel_initializer: Initializer
     arguments = {
         "equation": Check(
             'an equation such as "abc,cd->abd", "...b,bc->...c" or "ab...,bc->ac..."',
@@ -89,7 +166,7 @@ class EinsumDense(Layer):
     def __init__(
         self,
         equation: str,
-        output_shape: int | Sequence[int | None],
+        output_shape: int | PartialShape,
         activation: ActivationLike = None,
         bias_axes: str | None = None,
         kernel_initializer: InitializerLike = "glorot_uniform",
@@ -98,46 +175,25 @@ class EinsumDense(Layer):
         bias_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self.equation, self.bias_axes = equation, bias_axes
+        store_arguments(self, locals())
         single = isinstance(output_shape, int)
         self.output_shape = (output_shape,) if single else tuple(output_shape)
-        self.activation = activation
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create the kernel and the bias."""
         parsed = _parse(self.equation)
         assert parsed is not None  # the constructor checks it
         sizes = self._axis_sizes(parsed, input_shape)
-        self.kernel = self.add_weight(
-            [sizes[letter] for letter in parsed.kernel],
-            self._kernel_initializer(parsed),
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.bias_axes is not None:
-            self.bias = self.add_weight(
-                self._bias_shape(parsed, sizes, input_shape),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        kernel_shape = [sizes[letter] for letter in parsed.kernel]
+        bias_shape = self._bias_shape(parsed, sizes, input_shape)
+        create_weight(self, "kernel", kernel_shape, self._kernel_initializer(parsed))
+        create_weight(self, "bias", bias_shape)
         self.input_spec = InputSpec(ndim=len(input_shape))
 
-    def _axis_sizes(
-        self, parsed: _Equation, shape: Sequence[int | None]
-    ) -> dict[str, Any]:
+    def _axis_sizes(self, parsed: _Equation, shape: PartialShape) -> dict[str, Any]:
         """Return the size of each letter's axis."""
         free = len(shape) - len(parsed.inputs)
         if free < 0 or (free > 0 and not (parsed.left or parsed.right)):
@@ -182,9 +238,11 @@ class EinsumDense(Layer):
         return type(initializer).from_config(config)
 
     def _bias_shape(
-        self, parsed: _Equation, sizes: dict[str, Any], shape: Sequence[int | None]
-    ) -> list[Any]:
-        axes = self.bias_axes or ""
+        self, parsed: _Equation, sizes: dict[str, Any], shape: PartialShape
+    ) -> list[int | None] | None:
+        axes = self.bias_axes
+        if axes is None:
+            return None
         if not axes or not {*axes} <= {*parsed.outputs}:
             expected = f"letters of the outputs in {self.equation!r}"
             raise invalid("EinsumDense", "bias_axes", self.bias_axes, expected)

@@ -7,11 +7,13 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from lamina import constraints, initializers, regularizers
 from lamina.core.check import boolean, optional, positive_int
+from lamina.core.variable import Variable
+from lamina.layers.base.attributes import create_weight, store_arguments, weight
 from lamina.layers.base.layer import Layer
 from lamina.typing import (
     Array,
+    Config,
     ConstraintLike,
     InitializerLike,
     PartialShape,
@@ -46,6 +48,10 @@ class Embedding(Layer):
                 [nan, nan]]], dtype=float32)
     """
 
+    input_dim: int
+    output_dim: int
+    mask_zero: bool
+    embeddings: Variable = weight()
     arguments = {
         "input_dim": positive_int,
         "output_dim": positive_int,
@@ -68,11 +74,8 @@ class Embedding(Layer):
         if input_length is not None:
             kwargs.setdefault("input_shape", (input_length,))
         super().__init__(**kwargs)
-        self.input_dim, self.output_dim = input_dim, output_dim
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = self.supports_masking = mask_zero
+        store_arguments(self, locals(), omit=("weights", "input_length"))
+        self.supports_masking = mask_zero
         # Casting the looked-up rows is cheaper than casting the table.
         self.autocast = False
         # A config describes the layer, not its weights.
@@ -82,27 +85,21 @@ class Embedding(Layer):
             table = np.shape(weights) == (input_dim, output_dim)
             self.set_weights([weights] if table else weights)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["input_length"]
         return config
 
-    def build(self, input_shape: PartialShape = None) -> None:
+    def build(self, input_shape: PartialShape | None = None) -> None:
         """Create the table."""
-        self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-            name="embeddings",
-        )
+        create_weight(self, "embeddings", (self.input_dim, self.output_dim))
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         # Unsigned, so that a negative index does not count from the end.
         index = jnp.asarray(inputs).astype(jnp.int32).astype(jnp.uint32)
         rows = self.embeddings.value.at[index].get(mode="fill", fill_value=jnp.nan)
         return rows.astype(self.compute_dtype)
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         """Return True for the indices other than 0, if `mask_zero`."""
         return inputs != 0 if self.mask_zero else None

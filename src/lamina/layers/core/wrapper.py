@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from lamina.core.check import Check
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.typing import PartialShape
 
 layer_check = Check("a layer", lambda v: isinstance(v, Layer), (3, "lstm", None))
@@ -31,7 +32,7 @@ class Wrapper(Layer):
 
     arguments: ClassVar[dict[str, Check]] = {"layer": layer_check}
 
-    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+    def __init__(self, layer: Layer, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.layer = layer
 

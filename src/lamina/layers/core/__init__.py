@@ -1,0 +1,1 @@
+"""Core layers: input, dense layers, embedding, functions, masking, wrapper."""
