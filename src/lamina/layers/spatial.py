@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from lamina import config
 from lamina.core.check import one_of, optional
 from lamina.errors import ShapeError
+from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
+from lamina.typing import PartialShape
 
 data_formats = optional(one_of("channels_last", "channels_first"))
 
@@ -17,6 +20,20 @@ data_formats = optional(one_of("channels_last", "channels_first"))
 def per_axis(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     """Return one integer for each spatial axis, repeating a single one."""
     return (value,) * rank if isinstance(value, int) else tuple(value)
+
+
+def _data_format(value: str | None) -> str:
+    return (value or config.image_data_format()).lower()
+
+
+class PerAxis(Converted[tuple[int, ...]]):
+    """Attribute with an integer for each spatial axis, set by one or by several."""
+
+    def __init__(self) -> None:
+        super().__init__(tuple)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self.name] = per_axis(value, instance.rank)
 
 
 class Spatial(Layer):
@@ -28,11 +45,14 @@ class Spatial(Layer):
     """
 
     rank: ClassVar[int]
+    data_format: Converted[str] = Converted(_data_format)
     arguments = {"data_format": data_formats}
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(**kwargs)
-        self.data_format = (data_format or config.image_data_format()).lower()
+        self.data_format = data_format
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     @property
@@ -46,12 +66,12 @@ class Spatial(Layer):
         first = 1 if self.data_format == "channels_last" else 2
         return tuple(range(first, first + self.rank))
 
-    def spatial_sizes(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    def spatial_sizes(self, shape: PartialShape) -> tuple[int | None, ...]:
         """Return the sizes along the spatial axes."""
         return tuple(shape[axis] for axis in self.spatial_axes)
 
     def check_window(
-        self, shape: Sequence[int | None], window: Sequence[int], name: str
+        self, shape: PartialShape, window: Sequence[int], name: str
     ) -> None:
         """Raise `ShapeError` if a window is larger than the input."""
         sizes = self.spatial_sizes(shape)

@@ -2,123 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
 
-from lamina import activations, constraints, initializers, ops, regularizers
+from lamina import activations, ops
 from lamina.core.check import Check, boolean, one_of, positive_int, sizes
+from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base.attributes import Converted
+from lamina.layers.base.attributes import (
+    Converted,
+    create_weight,
+    store_arguments,
+    weight,
+)
+from lamina.layers.base.options import CommonOptions
 from lamina.layers.base.spec import InputSpec
-from lamina.layers.spatial import Spatial, data_formats, per_axis
+from lamina.layers.spatial import PerAxis, Spatial, data_formats
 from lamina.ops.nn.convolution import add_bias
 from lamina.typing import (
     ActivationLike,
     Array,
     ConstraintLike,
     InitializerLike,
+    PartialShape,
     RegularizerLike,
 )
 
 
-def window_arguments(rank: int, *paddings: str) -> dict[str, Check]:
-    """Return the argument checks that all convolutions of a rank share."""
+def convolution_arguments(
+    rank: int, *paddings: str, **checks: Check
+) -> dict[str, Check]:
+    """Return the checks that all convolutions of a rank share, and further ones."""
     return {
         "kernel_size": sizes(rank),
         "strides": sizes(rank),
-        "padding": one_of(*paddings),
+        "padding": one_of("valid", "same", *paddings),
         "data_format": data_formats,
         "dilation_rate": sizes(rank),
         "use_bias": boolean,
+        **checks,
     }
 
 
 def _arguments(rank: int, *paddings: str) -> dict[str, Check]:
-    return {
-        **window_arguments(rank, *paddings),
-        "filters": positive_int,
-        "groups": positive_int,
-    }
+    counts = {"filters": positive_int, "groups": positive_int}
+    return convolution_arguments(rank, *paddings, **counts)
 
 
 class Convolution(Spatial):
-    """Base class of convolutions: a sliding window, a bias and an activation.
+    """Base class of convolutions: a sliding window, a bias and an activation."""
 
-    Args:
-        kernel_size: size of the window along each spatial axis.
-        strides: distance between windows.
-        padding: `"valid"` for windows inside the input only, `"same"` for as many
-            outputs as inputs (at stride 1).
-        data_format: `"channels_last"` or `"channels_first"`.
-        dilation_rate: distance between the elements of a window.
-        activation: an activation function or its name; linear when `None`.
-        use_bias: whether there is a bias.
-        bias_initializer: initializer of the bias, (channels,).
-        bias_regularizer: penalty on the bias.
-        activity_regularizer: penalty on the output.
-        bias_constraint: projection of the bias after each update.
-    """
+    kernel_size = PerAxis()
+    strides = PerAxis()
+    padding = Converted(str.lower)
+    dilation_rate = PerAxis()
+    activation: Converted[Callable[[Array], Array]] = Converted(activations.get)
+    use_bias: bool
+    kernel: Variable = weight()
+    bias: Variable | None = weight()
 
-    activation = Converted(activations.get)
-
-    def __init__(
-        self,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int],
-        padding: str,
-        data_format: str | None,
-        dilation_rate: int | Sequence[int],
-        activation: ActivationLike,
-        use_bias: bool,
-        bias_initializer: InitializerLike,
-        bias_regularizer: RegularizerLike,
-        activity_regularizer: RegularizerLike,
-        bias_constraint: ConstraintLike,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            data_format, activity_regularizer=activity_regularizer, **kwargs
-        )
-        self.kernel_size = per_axis(kernel_size, self.rank)
-        self.strides = per_axis(strides, self.rank)
-        self.dilation_rate = per_axis(dilation_rate, self.rank)
-        self.padding = padding.lower()
-        self.activation = activation
-        self.use_bias = use_bias
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias_constraint = constraints.get(bias_constraint)
-
-    def fix_channels(self, input_shape: Sequence[int | None]) -> int | None:
+    def fix_channels(self, input_shape: PartialShape) -> int | None:
         """Return the number of channels, and require it of all inputs."""
         channels = input_shape[self.channel_axis]
         axes = {self.channel_axis: channels}
         self.input_spec = InputSpec(ndim=self.rank + 2, axes=axes)
         return channels
 
+    def check_kernel(self, input_shape: PartialShape) -> None:
+        """Raise `ShapeError` if the kernel is larger than the input."""
+        if self.padding == "valid":
+            pairs = zip(self.kernel_size, self.dilation_rate, strict=True)
+            spans = [(size - 1) * rate + 1 for size, rate in pairs]
+            self.check_window(input_shape, spans, "kernel")
+
     def add_bias(self, channels: int) -> None:
         """Create the bias, if it is used."""
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (channels,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        create_weight(self, "bias", (channels,) if self.use_bias else None)
+
+    def window(self) -> dict[str, Any]:
+        """Return the arguments that convolutions of arrays share."""
+        return {
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
 
     def apply_bias_and_activation(self, outputs: Array) -> Array:
         """Add the bias and apply the activation."""
         if self.bias is not None:
             outputs = add_bias(outputs, self.bias.value, self.data_format)
         return self.activation(outputs)
-
-    @property
-    def effective_kernel_size(self) -> list[int]:
-        """The size of the kernel along each axis, dilation included."""
-        pairs = zip(self.kernel_size, self.dilation_rate, strict=True)
-        return [(size - 1) * rate + 1 for size, rate in pairs]
 
 
 class Conv(Convolution):
@@ -153,6 +127,9 @@ class Conv(Convolution):
             than the kernel.
     """
 
+    filters: int
+    groups: int
+
     def __init__(
         self,
         filters: int,
@@ -171,28 +148,20 @@ class Conv(Convolution):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation,
-            use_bias, bias_initializer, bias_regularizer, activity_regularizer,
-            bias_constraint, **kwargs,
-        )  # fmt: skip
-        self.filters, self.groups = filters, groups
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        super().__init__(**kwargs)
+        store_arguments(self, locals())
         if filters % groups:
             raise ArgumentError(
                 f"{type(self).__name__}: `filters` must be a multiple of `groups`. "
                 f"Received: filters={filters}, groups={groups}."
             )
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create the kernel and the bias."""
         channels = self.fix_channels(input_shape)
-        if self.padding == "valid":
-            self.check_window(input_shape, self.effective_kernel_size, "kernel")
+        self.check_kernel(input_shape)
         if channels is not None and channels % self.groups:
             raise ShapeError(
                 f"Layer {self.name!r} ({type(self).__name__}) divides the channels "
@@ -200,24 +169,11 @@ class Conv(Convolution):
                 f"{channels} channels. Choose a `groups` that divides {channels}."
             )
         depth = None if channels is None else channels // self.groups
-        self.kernel = self.add_weight(
-            (*self.kernel_size, depth, self.filters),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        create_weight(self, "kernel", (*self.kernel_size, depth, self.filters))
         self.add_bias(self.filters)
 
-    def call(self, inputs: Array) -> Any:
-        outputs = ops.conv(
-            inputs,
-            self.kernel,
-            strides=self.strides,
-            padding=self.padding,
-            data_format=self.data_format,
-            dilation_rate=self.dilation_rate,
-        )
+    def call(self, inputs: Array) -> Array:
+        outputs = ops.conv(inputs, self.kernel, **self.window())
         return self.apply_bias_and_activation(outputs)
 
 
@@ -236,7 +192,7 @@ class Conv1D(Conv):
     """
 
     rank = 1
-    arguments = _arguments(1, "valid", "same", "causal")
+    arguments = _arguments(1, "causal")
 
 
 class Conv2D(Conv):
@@ -254,7 +210,7 @@ class Conv2D(Conv):
     """
 
     rank = 2
-    arguments = _arguments(2, "valid", "same")
+    arguments = _arguments(2)
 
 
 class Conv3D(Conv):
@@ -272,4 +228,4 @@ class Conv3D(Conv):
     """
 
     rank = 3
-    arguments = _arguments(3, "valid", "same")
+    arguments = _arguments(3)

@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
-from lamina import constraints, initializers, ops, regularizers
+from lamina import ops
 from lamina.core.check import positive_int
 from lamina.core.variable import Variable
-from lamina.layers.convolution.regular import Convolution, window_arguments
+from lamina.layers.base.attributes import create_weight, store_arguments, weight
+from lamina.layers.base.options import CommonOptions
+from lamina.layers.convolution.regular import Convolution, convolution_arguments
 from lamina.typing import (
     ActivationLike,
     Array,
     ConstraintLike,
     InitializerLike,
+    PartialShape,
     RegularizerLike,
 )
 
 
-class BaseDepthwiseConv(Convolution):
-    """Base class of depthwise and separable convolutions.
-
-    Args:
-        depth_multiplier: number of outputs of each channel.
-        depthwise_initializer: initializer of the depthwise kernel, (*kernel_size,
-            channels, depth_multiplier).
-        depthwise_regularizer: penalty on the depthwise kernel.
-        depthwise_constraint: projection of the depthwise kernel after each update.
-    """
-
-    def __init__(
-        self,
-        depth_multiplier: int,
-        depthwise_initializer: InitializerLike,
-        depthwise_regularizer: RegularizerLike,
-        depthwise_constraint: ConstraintLike,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.depth_multiplier = depth_multiplier
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-
-    def add_depthwise_kernel(
-        self, input_shape: Sequence[int | None], name: str
-    ) -> Variable:
-        """Create the depthwise kernel."""
-        if self.padding == "valid":
-            self.check_window(input_shape, self.effective_kernel_size, "kernel")
-        return self.add_weight(
-            (*self.kernel_size, self.fix_channels(input_shape), self.depth_multiplier),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-            name=name,
-        )
-
-
-class DepthwiseConv(BaseDepthwiseConv):
+class DepthwiseConv(Convolution):
     """Depthwise convolution: each channel is convolved with its own kernels.
 
     Args:
@@ -86,6 +48,9 @@ class DepthwiseConv(BaseDepthwiseConv):
             than the kernel.
     """
 
+    depth_multiplier: int
+    kernel: Variable = weight("depthwise")
+
     def __init__(
         self,
         kernel_size: int | Sequence[int],
@@ -103,33 +68,25 @@ class DepthwiseConv(BaseDepthwiseConv):
         activity_regularizer: RegularizerLike = None,
         depthwise_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(
-            depth_multiplier, depthwise_initializer, depthwise_regularizer,
-            depthwise_constraint, kernel_size, strides, padding, data_format,
-            dilation_rate, activation, use_bias, bias_initializer, bias_regularizer,
-            activity_regularizer, bias_constraint, **kwargs,
-        )  # fmt: skip
+        super().__init__(**kwargs)
+        store_arguments(self, locals())
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create the kernel and the bias."""
-        self.kernel = self.add_depthwise_kernel(input_shape, "kernel")
+        self.check_kernel(input_shape)
+        channels = self.fix_channels(input_shape)
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        create_weight(self, "kernel", shape)
         self.add_bias(self.kernel.shape[-2] * self.depth_multiplier)
 
-    def call(self, inputs: Array) -> Any:
-        outputs = ops.depthwise_conv(
-            inputs,
-            self.kernel,
-            strides=self.strides,
-            padding=self.padding,
-            data_format=self.data_format,
-            dilation_rate=self.dilation_rate,
-        )
+    def call(self, inputs: Array) -> Array:
+        outputs = ops.depthwise_conv(inputs, self.kernel, **self.window())
         return self.apply_bias_and_activation(outputs)
 
 
-class SeparableConv(BaseDepthwiseConv):
+class SeparableConv(Convolution):
     """Separable convolution: a depthwise convolution, then a pointwise one.
 
     It takes far fewer multiplications than a convolution of the same size.
@@ -165,6 +122,11 @@ class SeparableConv(BaseDepthwiseConv):
     Reference: Chollet 2017, https://arxiv.org/abs/1610.02357
     """
 
+    filters: int
+    depth_multiplier: int
+    depthwise_kernel: Variable = weight("depthwise")
+    pointwise_kernel: Variable = weight("pointwise")
+
     def __init__(
         self,
         filters: int,
@@ -186,43 +148,24 @@ class SeparableConv(BaseDepthwiseConv):
         depthwise_constraint: ConstraintLike = None,
         pointwise_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(
-            depth_multiplier, depthwise_initializer, depthwise_regularizer,
-            depthwise_constraint, kernel_size, strides, padding, data_format,
-            dilation_rate, activation, use_bias, bias_initializer, bias_regularizer,
-            activity_regularizer, bias_constraint, **kwargs,
-        )  # fmt: skip
-        self.filters = filters
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        super().__init__(**kwargs)
+        store_arguments(self, locals())
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create both kernels and the bias."""
-        self.depthwise_kernel = self.add_depthwise_kernel(
-            input_shape, "depthwise_kernel"
-        )
+        self.check_kernel(input_shape)
+        depthwise = (self.fix_channels(input_shape), self.depth_multiplier)
+        create_weight(self, "depthwise_kernel", (*self.kernel_size, *depthwise))
         channels = self.depthwise_kernel.shape[-2] * self.depth_multiplier
-        self.pointwise_kernel = self.add_weight(
-            (*[1] * self.rank, channels, self.filters),
-            self.pointwise_initializer,
-            regularizer=self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
-            name="pointwise_kernel",
-        )
+        pointwise = (*[1] * self.rank, channels, self.filters)
+        create_weight(self, "pointwise_kernel", pointwise)
         self.add_bias(self.filters)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         outputs = ops.separable_conv(
-            inputs,
-            self.depthwise_kernel,
-            self.pointwise_kernel,
-            strides=self.strides,
-            padding=self.padding,
-            data_format=self.data_format,
-            dilation_rate=self.dilation_rate,
+            inputs, self.depthwise_kernel, self.pointwise_kernel, **self.window()
         )
         return self.apply_bias_and_activation(outputs)
 
@@ -240,10 +183,7 @@ class DepthwiseConv1D(DepthwiseConv):
     """
 
     rank = 1
-    arguments = {
-        **window_arguments(1, "valid", "same"),
-        "depth_multiplier": positive_int,
-    }
+    arguments = convolution_arguments(1, depth_multiplier=positive_int)
 
 
 class DepthwiseConv2D(DepthwiseConv):
@@ -259,10 +199,7 @@ class DepthwiseConv2D(DepthwiseConv):
     """
 
     rank = 2
-    arguments = {
-        **window_arguments(2, "valid", "same"),
-        "depth_multiplier": positive_int,
-    }
+    arguments = convolution_arguments(2, depth_multiplier=positive_int)
 
 
 class SeparableConv1D(SeparableConv):

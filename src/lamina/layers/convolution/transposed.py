@@ -2,32 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
-from lamina import constraints, initializers, ops, regularizers
+from lamina import ops
 from lamina.core.check import Check, optional, positive_int, sizes
 from lamina.errors import ArgumentError
-from lamina.layers.convolution.regular import Convolution, window_arguments
+from lamina.layers.base.attributes import create_weight, store_arguments
+from lamina.layers.base.options import CommonOptions
+from lamina.layers.convolution.regular import Convolution, convolution_arguments
 from lamina.layers.spatial import per_axis
 from lamina.typing import (
     ActivationLike,
     Array,
     ConstraintLike,
     InitializerLike,
+    PartialShape,
     RegularizerLike,
 )
 
 
 def _arguments(rank: int) -> dict[str, Check]:
-    return {
-        **window_arguments(rank, "valid", "same"),
-        "filters": positive_int,
-        "output_padding": optional(sizes(rank, zero=True)),
-    }
+    padding = optional(sizes(rank, zero=True))
+    return convolution_arguments(rank, filters=positive_int, output_padding=padding)
 
 
-class ConvTranspose(Convolution):
+class TransposedConvolution(Convolution):
+    """Base class of transposed convolutions."""
+
+    filters: int
+    output_padding: tuple[int, ...] | None
+
+    def _store(self, arguments: Mapping[str, Any]) -> None:
+        """Store the constructor's arguments, and check them against each other."""
+        name, padding = type(self).__name__, arguments["output_padding"]
+        if padding is not None:
+            padding = per_axis(padding, self.rank)
+        store_arguments(self, {**arguments, "output_padding": padding})
+        pairs = zip(self.output_padding or (), self.strides, strict=False)
+        if any(padding >= stride for padding, stride in pairs):
+            raise ArgumentError(
+                f"{name}: `output_padding` must be smaller than `strides`. "
+                f"Received: output_padding={self.output_padding}, "
+                f"strides={self.strides}."
+            )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                f"{name}: `strides` and `dilation_rate` cannot both be above 1. "
+                f"Received: strides={self.strides}, "
+                f"dilation_rate={self.dilation_rate}."
+            )
+
+    def build(self, input_shape: PartialShape) -> None:
+        """Create the kernel and the bias."""
+        shape = (*self.kernel_size, self.filters, self.fix_channels(input_shape))
+        create_weight(self, "kernel", shape)
+        self.add_bias(self.filters)
+
+    def call(self, inputs: Array) -> Array:
+        padding = self.output_padding
+        outputs = ops.conv_transpose(
+            inputs, self.kernel, output_padding=padding, **self.window()
+        )
+        return self.apply_bias_and_activation(outputs)
+
+
+class ConvTranspose(TransposedConvolution):
     """Transposed convolution, also called deconvolution.
 
     Each input element adds a multiple of the kernel to a window of the output.
@@ -79,60 +119,10 @@ class ConvTranspose(Convolution):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation,
-            use_bias, bias_initializer, bias_regularizer, activity_regularizer,
-            bias_constraint, **kwargs,
-        )  # fmt: skip
-        self.filters = filters
-        if output_padding is not None:
-            output_padding = per_axis(output_padding, self.rank)
-        self.output_padding = output_padding
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self._check_strides()
-
-    def _check_strides(self) -> None:
-        name = type(self).__name__
-        pairs = zip(self.output_padding or (), self.strides, strict=False)
-        if any(padding >= stride for padding, stride in pairs):
-            raise ArgumentError(
-                f"{name}: `output_padding` must be smaller than `strides`. "
-                f"Received: output_padding={self.output_padding}, "
-                f"strides={self.strides}."
-            )
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                f"{name}: `strides` and `dilation_rate` cannot both be above 1. "
-                f"Received: strides={self.strides}, "
-                f"dilation_rate={self.dilation_rate}."
-            )
-
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create the kernel and the bias."""
-        self.kernel = self.add_weight(
-            (*self.kernel_size, self.filters, self.fix_channels(input_shape)),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.add_bias(self.filters)
-
-    def call(self, inputs: Array) -> Any:
-        outputs = ops.conv_transpose(
-            inputs,
-            self.kernel,
-            strides=self.strides,
-            padding=self.padding,
-            output_padding=self.output_padding,
-            data_format=self.data_format,
-            dilation_rate=self.dilation_rate,
-        )
-        return self.apply_bias_and_activation(outputs)
+        super().__init__(**kwargs)
+        self._store(locals())
 
 
 class Conv1DTranspose(ConvTranspose):
@@ -167,7 +157,7 @@ class Conv2DTranspose(ConvTranspose):
     arguments = _arguments(2)
 
 
-class Conv3DTranspose(ConvTranspose):
+class Conv3DTranspose(TransposedConvolution):
     """3D transposed convolution.
 
     Takes the arguments of `ConvTranspose`; as in Keras, `data_format` comes before
@@ -224,11 +214,7 @@ class Conv3DTranspose(ConvTranspose):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(
-            filters, kernel_size, strides, padding, output_padding, data_format,
-            dilation_rate, activation, use_bias, kernel_initializer, bias_initializer,
-            kernel_regularizer, bias_regularizer, activity_regularizer,
-            kernel_constraint, bias_constraint, **kwargs,
-        )  # fmt: skip
+        super().__init__(**kwargs)
+        self._store(locals())
