@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
-from lamina import config, initializers
+from lamina import config
 from lamina.core.check import Check, at_least, between, boolean, is_number, optional
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
+from lamina.layers.base.attributes import create_weight, store_arguments, weight
+from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.normalization.layer import (
     Affine,
@@ -26,18 +28,25 @@ from lamina.typing import (
     Array,
     ConstraintLike,
     DTypeLike,
+    Initializer,
     InitializerLike,
+    PartialShape,
     RegularizerLike,
+    Shape,
 )
 
 
-def _is_clipping(value: Any) -> bool:
+def _is_clipping(value: object) -> bool:
     if not isinstance(value, Mapping) or not {*value} <= {"rmin", "rmax", "dmax"}:
         return False
     if not all(map(is_number, value.values())):
         return False
     rmin, rmax = value.get("rmin", -math.inf), value.get("rmax", math.inf)
     return rmin <= rmax and value.get("dmax", 0) >= 0
+
+
+def _statistic(prefix: str = "") -> Any:
+    return weight(prefix, trainable=False, autocast=False)
 
 
 class BatchNormalization(Affine):
@@ -82,7 +91,17 @@ class BatchNormalization(Affine):
     Reference: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167
     """
 
+    axis: int
     momentum = Hyperparameter()
+    renorm: bool
+    renorm_clipping: Mapping[str, float] | None
+    renorm_momentum: float
+    moving_mean: Variable = _statistic()
+    moving_variance: Variable = _statistic()
+    moving_variance_initializer: Initializer
+    moving_stddev: Variable = _statistic()
+    renorm_mean: Variable = _statistic("moving_mean")
+    renorm_stddev: Variable = _statistic()
     arguments = {
         "axis": one_axis,
         "momentum": between(0, 1),
@@ -120,52 +139,30 @@ class BatchNormalization(Affine):
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
-        super().__init__(
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            **kwargs,
-        )
-        self.axis, self.momentum, self.synchronized = axis, momentum, synchronized
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.renorm, self.renorm_momentum = renorm, renorm_momentum
-        self.renorm_clipping = renorm_clipping
+        super().__init__(**kwargs)
+        store_arguments(self, locals())
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create `gamma`, `beta` and the moving statistics."""
         (axis,) = normalize_axes(self.axis, input_shape, self.name)
         channels = input_shape[axis]
-        self.add_affine((channels,), self.scale, self.center)
-        variance_initializer = self.moving_variance_initializer
-
-        def deviation(shape: Sequence[int], dtype: DTypeLike = None) -> Array:
-            return jnp.sqrt(variance_initializer(shape, dtype=dtype))
-
-        def statistic(name: str, initializer: InitializerLike) -> Variable:
-            return self.add_weight(
-                (channels,), initializer, trainable=False, autocast=False, name=name
-            )
-
-        self.moving_mean = statistic("moving_mean", self.moving_mean_initializer)
-        self.moving_variance = statistic("moving_variance", variance_initializer)
+        self.create_affine((channels,))
+        create_weight(self, "moving_mean", (channels,))
+        create_weight(self, "moving_variance", (channels,))
         if self.renorm:
-            self.moving_stddev = statistic("moving_stddev", deviation)
-            self.renorm_mean = statistic("renorm_mean", self.moving_mean_initializer)
-            self.renorm_stddev = statistic("renorm_stddev", deviation)
+            create_weight(self, "moving_stddev", (channels,), self._initial_deviation)
+            create_weight(self, "renorm_mean", (channels,))
+            create_weight(self, "renorm_stddev", (channels,), self._initial_deviation)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
+    def _initial_deviation(self, shape: Shape, dtype: DTypeLike = None) -> Array:
+        return jnp.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
+
     def call(
-        self, inputs: Array, training: bool | None = None, mask: Any = None
-    ) -> Any:
+        self, inputs: Array, training: bool | None = None, mask: Array | None = None
+    ) -> Array:
         axes = normalize_axes(self.axis, inputs.shape, self.name)
         if not (training and self.trainable):
             x = upcast_inputs(inputs)

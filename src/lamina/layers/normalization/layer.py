@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 
-from lamina import constraints, initializers, regularizers
 from lamina.core.check import (
     Check,
     at_least,
@@ -19,11 +18,20 @@ from lamina.core.check import (
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
+from lamina.layers.base.attributes import create_weight, store_arguments, weight
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.ops.nn.norms import Standardized, standardize
 from lamina.ops.types import upcast
-from lamina.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
+from lamina.typing import (
+    Array,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+)
 
 one_axis = Check("an integer", is_int, ("1", 1.5, None))
 _axes = Check(
@@ -37,7 +45,7 @@ _axes = Check(
 
 
 def normalize_axes(
-    axis: int | Sequence[int], shape: Sequence[int | None], name: str
+    axis: int | Sequence[int], shape: PartialShape, name: str
 ) -> list[int]:
     """Return axes as sorted non-negative integers."""
     rank = len(shape)
@@ -62,71 +70,20 @@ def upcast_inputs(inputs: Array) -> Array:
 
 
 class Affine(Layer):
-    """Base class of normalizations with a scale `gamma` and an offset `beta`.
-
-    Args:
-        epsilon: added to the variance for numerical stability.
-        center: whether there is a `beta`.
-        scale: whether there is a `gamma`.
-        beta_initializer: initializer of `beta`.
-        gamma_initializer: initializer of `gamma`.
-        beta_regularizer: penalty on `beta`.
-        gamma_regularizer: penalty on `gamma`.
-        beta_constraint: projection of `beta` after each update.
-        gamma_constraint: projection of `gamma` after each update.
-    """
+    """Base class of normalizations with a scale `gamma` and an offset `beta`."""
 
     supports_masking = True
     epsilon = Hyperparameter()
+    center: bool
+    scale: bool
+    # Sums of squares overflow in 16 bits.
+    gamma: Variable | None = weight(autocast=False)
+    beta: Variable | None = weight(autocast=False)
 
-    def __init__(
-        self,
-        *,
-        epsilon: float,
-        center: bool,
-        scale: bool,
-        beta_initializer: InitializerLike,
-        gamma_initializer: InitializerLike,
-        beta_regularizer: RegularizerLike,
-        gamma_regularizer: RegularizerLike,
-        beta_constraint: ConstraintLike,
-        gamma_constraint: ConstraintLike,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.epsilon = epsilon
-        self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma: Variable | None = None
-        self.beta: Variable | None = None
-
-    def add_affine(
-        self, shape: Sequence[int | None], scale: bool, center: bool
-    ) -> None:
-        """Create `gamma` and `beta`, if they are used; autocast does not apply."""
-        if scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                autocast=False,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                autocast=False,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+    def create_affine(self, shape: PartialShape) -> None:
+        """Create `gamma` and `beta`, if they are used."""
+        create_weight(self, "gamma", shape if self.scale else None)
+        create_weight(self, "beta", shape if self.center else None)
 
     def standardized(
         self, inputs: Array, shape: Sequence[int], axes: Sequence[int]
@@ -192,6 +149,8 @@ class LayerNormalization(Affine):
     Reference: Ba et al. 2016, https://arxiv.org/abs/1607.06450
     """
 
+    axis: int | Sequence[int]
+    rms_scaling: bool
     arguments = {
         "axis": _axes,
         "epsilon": at_least(0),
@@ -214,31 +173,21 @@ class LayerNormalization(Affine):
         gamma_constraint: ConstraintLike = None,
         *,
         rms_scaling: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
-        super().__init__(
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            **kwargs,
-        )
-        self.axis, self.rms_scaling = axis, rms_scaling
+        super().__init__(**kwargs)
+        store_arguments(self, locals())
         self.autocast = False
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create `gamma` and `beta`."""
         axes = normalize_axes(self.axis, input_shape, self.name)
         shape = [input_shape[a] for a in axes]
         rms = self.rms_scaling
-        self.add_affine(shape, self.scale or rms, self.center and not rms)
+        create_weight(self, "gamma", shape if self.scale or rms else None)
+        create_weight(self, "beta", shape if self.center and not rms else None)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         axes = normalize_axes(self.axis, inputs.shape, self.name)
         if not self.rms_scaling:
             shape = [n if i in axes else 1 for i, n in enumerate(inputs.shape)]
@@ -247,7 +196,7 @@ class LayerNormalization(Affine):
         variance = jnp.var(x, tuple(axes), keepdims=True)
         return self.normalized(x, jnp.zeros_like(variance), variance, axes)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         config = super().get_config()
         if not self.rms_scaling:  # new Keras versions do not accept it
@@ -287,6 +236,8 @@ class GroupNormalization(Affine):
     Reference: Wu and He 2018, https://arxiv.org/abs/1803.08494
     """
 
+    groups: int
+    axis: int
     arguments = {
         "groups": Check(
             "a positive integer, or -1 for one group for each channel",
@@ -312,25 +263,14 @@ class GroupNormalization(Affine):
         gamma_regularizer: RegularizerLike = None,
         beta_constraint: ConstraintLike = None,
         gamma_constraint: ConstraintLike = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
-        super().__init__(
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            **kwargs,
-        )
-        self.groups, self.axis = groups, axis
+        super().__init__(**kwargs)
+        store_arguments(self, locals())
         # Inputs may exceed the range of float16.
         self.autocast = False
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create `gamma` and `beta`, (channels,)."""
         (axis,) = normalize_axes(self.axis, input_shape, self.name)
         channels = input_shape[axis]
@@ -341,10 +281,10 @@ class GroupNormalization(Affine):
                 f"{tuple(input_shape)} has {channels} channels. Choose a `groups` that "
                 f"divides {channels}."
             )
-        self.add_affine((channels,), self.scale, self.center)
+        self.create_affine((channels,))
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         (axis,) = normalize_axes(self.axis, inputs.shape, self.name)
         channels = inputs.shape[axis]
         groups = channels if self.groups == -1 else self.groups
@@ -377,18 +317,21 @@ class RMSNormalization(Layer):
     arguments = {"axis": _axes, "epsilon": positive_number}
 
     def __init__(
-        self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **kwargs: Any
+        self,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-6,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = axis, epsilon
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create `scale`, with the shape of the normalized axes."""
         axes = normalize_axes(self.axis, input_shape, self.name)
         shape = [input_shape[a] for a in axes]
         self.scale = self.add_weight(shape, "ones", name="scale")
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         x = upcast_inputs(inputs)
         axes = normalize_axes(self.axis, x.shape, self.name)
         mean_square = jnp.mean(jnp.square(x), tuple(axes), keepdims=True)
@@ -413,11 +356,13 @@ class UnitNormalization(Layer):
     supports_masking = True
     arguments = {"axis": _axes}
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(
+        self, axis: int | Sequence[int] = -1, **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         axes = tuple(normalize_axes(self.axis, inputs.shape, self.name))
         squares = jnp.sum(jnp.square(inputs), axes, keepdims=True)
         return inputs * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
