@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Unpack
 
 import jax.numpy as jnp
 
-from lamina import activations, constraints, initializers, regularizers
+from lamina import activations
 from lamina.core.check import boolean, fraction, positive_int
 from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
-from lamina.layers.base.attributes import Converted
+from lamina.core.variable import Variable
+from lamina.layers.base.attributes import (
+    Converted,
+    create_weight,
+    store_arguments,
+    weight,
+)
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.ops.nn.cells import CellSpec, Weights, matmul_by_gate
 from lamina.typing import (
@@ -21,8 +28,11 @@ from lamina.typing import (
     Array,
     ConstraintLike,
     DTypeLike,
+    Initializer,
     InitializerLike,
+    PartialShape,
     RegularizerLike,
+    Shape,
 )
 
 
@@ -31,29 +41,19 @@ class RecurrentCell(Layer):
 
     The projection of the input does not depend on the state, so a layer computes it
     for all steps at once; `spec` and `recurrent_weights` define the rest of a step.
-
-    Args:
-        units: size of the state and of the output.
-        activation: activation of the candidate and the output.
-        use_bias: whether there is a bias.
-        kernel_initializer: initializer of the kernel.
-        recurrent_initializer: initializer of the recurrent kernel.
-        bias_initializer: initializer of the bias.
-        kernel_regularizer: penalty on the kernel.
-        recurrent_regularizer: penalty on the recurrent kernel.
-        bias_regularizer: penalty on the bias.
-        kernel_constraint: projection of the kernel after each update.
-        recurrent_constraint: projection of the recurrent kernel after each update.
-        bias_constraint: projection of the bias after each update.
-        dropout: fraction of the inputs to drop in training.
-        recurrent_dropout: fraction of the recurrent state to drop in training.
-        seed: seed of the dropout.
     """
 
-    activation = Converted(activations.get)
     kind: ClassVar[str]
+    units: int
+    activation: Converted[Callable[[Any], Any]] = Converted(activations.get)
+    use_bias: bool
+    bias_initializer: Initializer
     dropout = Hyperparameter()
     recurrent_dropout = Hyperparameter()
+    seed: int | None
+    kernel: Variable = weight()
+    recurrent_kernel: Variable = weight("recurrent")
+    bias: Variable | None = weight()
     arguments = {
         "units": positive_int,
         "use_bias": boolean,
@@ -61,69 +61,20 @@ class RecurrentCell(Layer):
         "recurrent_dropout": fraction,
     }
 
-    def __init__(
-        self,
-        units: int,
-        activation: ActivationLike = "tanh",
-        use_bias: bool = True,
-        kernel_initializer: InitializerLike = "glorot_uniform",
-        recurrent_initializer: InitializerLike = "orthogonal",
-        bias_initializer: InitializerLike = "zeros",
-        kernel_regularizer: RegularizerLike = None,
-        recurrent_regularizer: RegularizerLike = None,
-        bias_regularizer: RegularizerLike = None,
-        kernel_constraint: ConstraintLike = None,
-        recurrent_constraint: ConstraintLike = None,
-        bias_constraint: ConstraintLike = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.units = self.output_size = units
-        self.state_size: int | list[int] = units
-        self.activation = activation
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+    def store(self, arguments: Mapping[str, Any]) -> None:
+        """Store the constructor's arguments, and derive the sizes from them."""
+        store_arguments(self, arguments)
+        self.output_size = self.units
+        self.state_size: int | list[int] = self.units
+        self.seed_generator = SeedGenerator(self.seed)
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create the kernels and the bias."""
         features, width = input_shape[-1], self.gates * self.units
-        self.kernel = self.add_weight(
-            (features, width),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.recurrent_kernel = self.add_weight(
-            (self.units, width),
-            self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-            name="recurrent_kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                self.bias_shape,
-                self.initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        bias_shape = self.bias_shape if self.use_bias else None
+        create_weight(self, "kernel", (features, width))
+        create_weight(self, "recurrent_kernel", (self.units, width))
+        create_weight(self, "bias", bias_shape, self.initial_bias)
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     @property
@@ -131,7 +82,7 @@ class RecurrentCell(Layer):
         """The shape of the bias."""
         return (self.gates * self.units,)
 
-    def initial_bias(self, shape: Sequence[int], dtype: DTypeLike = None) -> Array:
+    def initial_bias(self, shape: Shape, dtype: DTypeLike = None) -> Array:
         """Return the initial bias."""
         return self.bias_initializer(shape, dtype=dtype)
 
@@ -229,6 +180,28 @@ class SimpleRNNCell(RecurrentCell):
 
     kind = "simple"
 
+    def __init__(
+        self,
+        units: int,
+        activation: ActivationLike = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Unpack[Options],
+    ) -> None:
+        super().__init__(**kwargs)
+        self.store(locals())
+
 
 class LSTMCell(RecurrentCell):
     """Cell of `LSTM`, a long short-term memory.
@@ -269,7 +242,8 @@ class LSTMCell(RecurrentCell):
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
 
-    recurrent_activation = Converted(activations.get)
+    recurrent_activation: Converted[Callable[[Any], Any]] = Converted(activations.get)
+    unit_forget_bias: bool
     kind = "lstm"
     arguments = {**RecurrentCell.arguments, "unit_forget_bias": boolean}
 
@@ -292,20 +266,13 @@ class LSTMCell(RecurrentCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
-        super().__init__(
-            units, activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer,
-            kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint,
-            dropout, recurrent_dropout, seed, **kwargs,
-        )  # fmt: skip
-        self.recurrent_activation = recurrent_activation
-        self.unit_forget_bias = unit_forget_bias
+        super().__init__(**kwargs)
+        self.store(locals())
         self.state_size = [units, units]
 
-    def initial_bias(self, shape: Sequence[int], dtype: DTypeLike = None) -> Array:
+    def initial_bias(self, shape: Shape, dtype: DTypeLike = None) -> Array:
         """Return the initial bias: ones for the forget gate if `unit_forget_bias`."""
         if not self.unit_forget_bias:
             return self.bias_initializer(shape, dtype=dtype)
@@ -354,7 +321,8 @@ class GRUCell(RecurrentCell):
     Reference: Cho et al. 2014, https://arxiv.org/abs/1406.1078
     """
 
-    recurrent_activation = Converted(activations.get)
+    recurrent_activation: Converted[Callable[[Any], Any]] = Converted(activations.get)
+    reset_after: bool
     arguments = {**RecurrentCell.arguments, "reset_after": boolean}
 
     def __init__(
@@ -376,17 +344,10 @@ class GRUCell(RecurrentCell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
-        super().__init__(
-            units, activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer,
-            kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint,
-            dropout, recurrent_dropout, seed, **kwargs,
-        )  # fmt: skip
-        self.recurrent_activation = recurrent_activation
-        self.reset_after = reset_after
+        super().__init__(**kwargs)
+        self.store(locals())
 
     @property
     def kind(self) -> str:  # type: ignore[override]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Unpack
 
-from lamina.core.check import Check, boolean, fraction, positive_int
-from lamina.core.module import described_names
+from lamina.core.check import Check
+from lamina.core.module import described_names, signature
+from lamina.core.registry import snake_case
+from lamina.layers.base.options import CommonOptions
 from lamina.layers.base.spec import InputSpec
-from lamina.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from lamina.layers.recurrent.cells import (
+    GRUCell,
+    LSTMCell,
+    RecurrentCell,
+    SimpleRNNCell,
+)
 from lamina.layers.recurrent.rnn import RNN
 from lamina.typing import (
     ActivationLike,
@@ -32,48 +40,58 @@ def _cell_attribute(name: str) -> property:
     )
 
 
+def _select(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the given arguments that a function has."""
+    names = signature(function).parameters.keys() - {"self", "kwargs"}
+    return {name: value for name, value in given.items() if name in names}
+
+
 class _StandardRNN(RNN):
     """Base class of recurrent layers that create their cell.
 
+    `class LSTM(_StandardRNN, cell=LSTMCell)` has the cell's arguments as attributes.
+
     Args:
-        cell: the cell.
-        *args: arguments of `RNN`.
+        arguments: `locals()` of the layer's constructor.
         implementation: accepted for older versions of Keras, and ignored.
         **kwargs: arguments of `RNN`.
     """
 
+    cell_type: ClassVar[type[RecurrentCell]]
+    input_spec = InputSpec(ndim=3)
+    units: int
+    activation: Callable[[Any], Any]
+    use_bias: bool
+    dropout: float
+    recurrent_dropout: float
     arguments = {
         **{k: check for k, check in RNN.arguments.items() if k != "cell"},
-        "units": positive_int,
-        "use_bias": boolean,
-        "dropout": fraction,
-        "recurrent_dropout": fraction,
-        "unit_forget_bias": boolean,
-        "reset_after": boolean,
+        **LSTMCell.arguments,
+        **GRUCell.arguments,
         "use_cudnn": _use_cudnn,
     }
 
-    input_spec = InputSpec(ndim=3)
+    def __init_subclass__(
+        cls, cell: type[RecurrentCell] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        if cell is not None:
+            cls.cell_type = cell
+            for name in signature(cell.__init__).parameters.keys() - {"self", "kwargs"}:
+                setattr(cls, name, _cell_attribute(name))
 
     def __init__(
-        self, cell: Any, *args: Any, implementation: Any = None, **kwargs: Any
+        self,
+        arguments: Mapping[str, Any],
+        /,
+        implementation: object = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(cell, *args, **kwargs)
-
-    units = _cell_attribute("units")
-    activation = _cell_attribute("activation")
-    use_bias = _cell_attribute("use_bias")
-    kernel_initializer = _cell_attribute("kernel_initializer")
-    recurrent_initializer = _cell_attribute("recurrent_initializer")
-    bias_initializer = _cell_attribute("bias_initializer")
-    kernel_regularizer = _cell_attribute("kernel_regularizer")
-    recurrent_regularizer = _cell_attribute("recurrent_regularizer")
-    bias_regularizer = _cell_attribute("bias_regularizer")
-    kernel_constraint = _cell_attribute("kernel_constraint")
-    recurrent_constraint = _cell_attribute("recurrent_constraint")
-    bias_constraint = _cell_attribute("bias_constraint")
-    dropout = _cell_attribute("dropout")
-    recurrent_dropout = _cell_attribute("recurrent_dropout")
+        shared = {k: kwargs[k] for k in ("dtype", "trainable") if k in kwargs}
+        shared["name"] = snake_case(self.cell_type.__name__)
+        cell = self.cell_type(**_select(self.cell_type.__init__, arguments), **shared)
+        kwargs["activity_regularizer"] = arguments["activity_regularizer"]
+        super().__init__(cell, **_select(RNN.__init__, arguments), **kwargs)
 
     def build(
         self, sequences_shape: PartialShape, initial_state_shape: Any = None
@@ -92,12 +110,7 @@ class _StandardRNN(RNN):
         return config | {k: v for k, v in cell if k in cell_names}
 
 
-def _cell_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a layer that its cell shares."""
-    return {k: options[k] for k in ("dtype", "trainable") if k in options}
-
-
-class SimpleRNN(_StandardRNN):
+class SimpleRNN(_StandardRNN, cell=SimpleRNNCell):
     """Fully connected recurrent layer: `h' = activation(x @ W + h @ U + b)`.
 
     Args:
@@ -157,23 +170,12 @@ class SimpleRNN(_StandardRNN):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        cell = SimpleRNNCell(
-            units, activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer,
-            kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint,
-            dropout, recurrent_dropout, seed,
-            name="simple_rnn_cell", **_cell_options(kwargs),
-        )  # fmt: skip
-        super().__init__(
-            cell, return_sequences, return_state, go_backwards, stateful, unroll,
-            activity_regularizer=activity_regularizer, **kwargs,
-        )  # fmt: skip
+        super().__init__(locals(), **kwargs)
 
 
-class LSTM(_StandardRNN):
+class LSTM(_StandardRNN, cell=LSTMCell):
     """Long short-term memory layer.
 
     The gates i, f, g and o are the quarters of `x @ W + h @ U + b`. Then
@@ -249,27 +251,12 @@ class LSTM(_StandardRNN):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: str | bool = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        cell = LSTMCell(
-            units, activation, recurrent_activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer,
-            unit_forget_bias,
-            kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint,
-            dropout, recurrent_dropout, seed,
-            name="lstm_cell", **_cell_options(kwargs),
-        )  # fmt: skip
-        super().__init__(
-            cell, return_sequences, return_state, go_backwards, stateful, unroll,
-            activity_regularizer=activity_regularizer, **kwargs,
-        )  # fmt: skip
-
-    recurrent_activation = _cell_attribute("recurrent_activation")
-    unit_forget_bias = _cell_attribute("unit_forget_bias")
+        super().__init__(locals(), **kwargs)
 
 
-class GRU(_StandardRNN):
+class GRU(_StandardRNN, cell=GRUCell):
     """Gated recurrent unit layer.
 
     `h' = z * h + (1 - z) * n`, where `z = s(x @ Wz + h @ Uz + b)` is the update gate,
@@ -343,20 +330,6 @@ class GRU(_StandardRNN):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: str | bool = "auto",
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        cell = GRUCell(
-            units, activation, recurrent_activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer,
-            kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint,
-            dropout, recurrent_dropout, reset_after, seed,
-            name="gru_cell", **_cell_options(kwargs),
-        )  # fmt: skip
-        super().__init__(
-            cell, return_sequences, return_state, go_backwards, stateful, unroll,
-            activity_regularizer=activity_regularizer, **kwargs,
-        )  # fmt: skip
-
-    recurrent_activation = _cell_attribute("recurrent_activation")
-    reset_after = _cell_attribute("reset_after")
+        super().__init__(locals(), **kwargs)
