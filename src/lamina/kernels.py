@@ -14,7 +14,7 @@ import jax
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import StateError
 from lamina.layers.base.call_graph import graph_of
-from lamina.layers.base.layer import is_shape
+from lamina.layers.base.shapes import is_shape
 from lamina.ops.kernels import table
 from lamina.ops.kernels.table import Choice
 from lamina.runtime.executable import in_process_compile

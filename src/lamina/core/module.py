@@ -238,7 +238,7 @@ class Module:
             shorten(error)
             raise
         if values is not None:
-            object.__setattr__(self, "_arguments", _Untracked(values))
+            object.__setattr__(self, "_arguments", Untracked(values))
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -337,7 +337,7 @@ def all_modules(roots: Iterable[Module]) -> list[Module]:
     return list(found.values())
 
 
-class _Untracked(dict[str, Any]):
+class Untracked(dict[str, Any]):
     """A dictionary whose variables and modules are not tracked."""
 
 
@@ -346,7 +346,7 @@ def _find(
 ) -> Iterator[tuple[str, Any]]:
     if isinstance(value, (Variable, Module)):
         yield path, value
-    elif isinstance(value, (list, tuple, dict)) and not isinstance(value, _Untracked):
+    elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Untracked):
         if id(value) in containers:
             return  # a container inside itself
         items = value.items() if isinstance(value, dict) else enumerate(value)

@@ -22,7 +22,7 @@ from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
 from lamina.errors import ArgumentError, StateError
 from lamina.layers.base.call_graph import CallGraph
-from lamina.layers.base.layer import is_shape, shapes_of
+from lamina.layers.base.shapes import is_shape, shapes_of
 from lamina.models.graph_config import graph_config, graph_from_config
 from lamina.models.graph_layers import layers_of
 from lamina.models.structure import Structure

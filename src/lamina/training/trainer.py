@@ -379,7 +379,7 @@ class Trainer(ModelSteps):
         shapes = tuple((t.shape, t.dtype) for t in symbolic_leaves(spec))
         known = self._engines.outputs.get(shapes)
         if known is None:
-            known = infer(self._call_arrays_star, (spec,), {})
+            known = infer(self._call_arrays, (spec,), {})
             self._engines.outputs[shapes] = known
         return known
 

@@ -13,7 +13,8 @@ from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
 from lamina.errors import ArgumentError, shown
-from lamina.layers.base.layer import Layer, is_shape
+from lamina.layers.base.layer import Layer
+from lamina.layers.base.shapes import is_shape
 from lamina.typing import Array
 
 

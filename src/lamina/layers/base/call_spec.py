@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,8 +11,8 @@ from lamina.core.budget import check_output
 from lamina.core.check import is_int
 from lamina.core.dtypes import KNOWN_DTYPES
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
-from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
+from lamina.layers.base.shapes import is_leaf
 
 # Bounds the cost of a file's call spec: each argument is traced separately.
 _MAX_ARGUMENTS = 1000
@@ -31,15 +32,15 @@ class CallSpec:
         kwargs: keyword arguments, likewise.
     """
 
-    def __init__(self, args: Any, kwargs: Any) -> None:
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args, self.kwargs = args, kwargs
 
     @classmethod
-    def of(cls, args: Any, kwargs: Any) -> CallSpec:
+    def of(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallSpec:
         """Create the spec of a call's arguments."""
-        return cls(*jax.tree.map(_outline, (args, kwargs), is_leaf=_is_leaf))
+        return cls(*jax.tree.map(_outline, (args, kwargs), is_leaf=is_leaf))
 
-    def repeat(self, layer: Any) -> None:
+    def repeat(self, layer: Callable[..., Any]) -> None:
         """Call a layer with these arguments in shape inference."""
         infer(layer, self.args, self.kwargs)
 
@@ -52,7 +53,7 @@ class CallSpec:
             }
         except TypeError:
             return None
-        leaves = jax.tree.leaves((self.args, self.kwargs), is_leaf=_is_leaf)
+        leaves = jax.tree.leaves((self.args, self.kwargs), is_leaf=is_leaf)
         return config if len(leaves) <= _MAX_ARGUMENTS else None
 
     @classmethod
@@ -76,10 +77,6 @@ class CallSpec:
         for tensor in symbolic_leaves((call.args, call.kwargs)):
             check_output("An argument of a layer", tensor.shape, tensor.dtype)
         return call
-
-
-def _is_leaf(value: Any) -> bool:
-    return value is None or isinstance(value, (SymbolicTensor, Variable))
 
 
 def _outline(value: Any) -> Any:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -38,24 +35,21 @@ from lamina.core.scope import autocast, call_scope, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.errors import (
-    ArgumentError,
     ArgumentTypeError,
     MissingMethodError,
     StateError,
 )
 from lamina.layers.base.attributes import Converted
-from lamina.layers.base.call_spec import CallSpec
+from lamina.layers.base.building import Buildable
 from lamina.layers.base.options import PolicyLike
-from lamina.layers.base.spec import InputSpec, check_inputs, check_loss, describe_shapes
-from lamina.layers.base.weights import WeightOwner
-from lamina.typing import Array, PartialShape, RegularizerLike
+from lamina.layers.base.shapes import call_names, is_leaf, is_shape, takes_any_keyword
+from lamina.layers.base.spec import check_loss, describe_shapes
+from lamina.typing import PartialShape, PyTree, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")
 
-_CHECKS = {"trainable": boolean}
 
-
-class Layer(WeightOwner):
+class Layer(Buildable):
     """Base class of layers: weights, and a computation that uses them.
 
     Override `__init__` for the configuration, `build` for weights whose shape depends
@@ -88,7 +82,6 @@ class Layer(WeightOwner):
     """
 
     supports_masking: bool = False
-    input_spec: InputSpec | Sequence[InputSpec] | None = None
     activity_regularizer: Converted[Callable[..., Any] | None] = Converted(
         regularizers.get
     )
@@ -116,7 +109,8 @@ class Layer(WeightOwner):
         self.autocast = autocast
         self.activity_regularizer = activity_regularizer
         self.built = not self._has_build() and not is_user_defined(type(self))
-        check_arguments(type(self).__name__, _CHECKS, {"trainable": trainable})
+        checks = {"trainable": boolean}
+        check_arguments(type(self).__name__, checks, {"trainable": trainable})
         self._trainable = bool(trainable)
         self._nodes: list[Any] = []
         self._call_losses: list[Any] = []
@@ -127,30 +121,12 @@ class Layer(WeightOwner):
             batch_input_shape = (None, *row)
         self.batch_input_shape = batch_input_shape or batch_shape
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # Every `build` marks the layer as built, even if a user calls it directly or
-        # a subclass does not call `super().build`.
-        if "build" in vars(cls):
-            cls.build = _wrap_build(vars(cls)["build"])
-
-    @overridable
-    def build(self, input_shape: PartialShape) -> None:
-        """Create the weights for inputs of a shape; override as needed."""
-        self._mark_built(input_shape)
-
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every layer overrides this method."""
         raise MissingMethodError(
             f"{type(self).__name__} has no `call` method. Define "
             "`def call(self, inputs): ...` in the class."
         )
-
-    def _mark_built(self, *shapes: Any, **named: Any) -> None:
-        self.built = True
-        if len(named) == 1 and not shapes:
-            shapes, named = tuple(named.values()), {}
-        self._build_shapes = _Frozen(shapes, named)
 
     # Calling
 
@@ -159,23 +135,20 @@ class Layer(WeightOwner):
         if "_path" not in vars(self):
             parents = local.call.path if local.call else ()
             vars(self)["_path"] = "/".join((*parents, self.name))
-        args, kwargs = jax.tree.map(self._convert, (args, kwargs), is_leaf=_is_leaf)
+        args, kwargs = jax.tree.map(self._convert, (args, kwargs), is_leaf=is_leaf)
         if is_symbolic(args) or is_symbolic(kwargs.values()):
             return self._call_symbolic(args, kwargs)
-        return self._call_arrays(args, kwargs)
+        return self._call_arrays(*args, **kwargs)
 
-    def _call_symbolic(self, args: Any, kwargs: Any) -> Any:
+    def _call_symbolic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with call_scope(self.name, None):
             self._check_and_build(args, kwargs)
-        outputs = record(self, args, kwargs, self._call_arrays_star)
+        outputs = record(self, args, kwargs, self._call_arrays)
         self._call_losses = []  # losses of shape inference have no values
         self._nodes.append(symbolic_leaves(outputs)[0].node)
         return outputs
 
-    def _call_arrays_star(self, *args: Any, **kwargs: Any) -> Any:
-        return self._call_arrays(args, kwargs)
-
-    def _call_arrays(self, args: Any, kwargs: Any) -> Any:
+    def _call_arrays(self, *args: Any, **kwargs: Any) -> Any:
         training = self._resolve_training(args, kwargs)
         outermost = local.call is None
         with call_scope(self.name, training) as scope:
@@ -195,7 +168,7 @@ class Layer(WeightOwner):
                 self._call_losses = scope.losses
         return outputs
 
-    def _call_with_note(self, args: Any, kwargs: Any) -> Any:
+    def _call_with_note(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             return self.call(*args, **kwargs)
         except Exception as error:
@@ -231,36 +204,35 @@ class Layer(WeightOwner):
             )
         return value
 
-    def _resolve_training(self, args: Any, kwargs: Any) -> bool | None:
-        training = kwargs.get("training")
-        names = _call_names(type(self))
-        if training is None and "training" in names:
-            position = names.index("training")
-            training = args[position] if position < len(args) else None
+    def _resolve_training(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bool | None:
+        """Return the call's `training`, and pass it on if `call` has the argument."""
+        names = call_names(type(self))
+        positional = dict(zip(names, args, strict=False))
+        training = positional.get("training", kwargs.get("training"))
         if training is None and local.call is not None:
             training = local.call.training
-        if "training" in names and names.index("training") >= len(args):
-            if training is None:
-                kwargs.pop("training", None)
-            else:
+        if "training" not in positional:
+            if "training" in names and training is not None:
                 kwargs["training"] = training
-        elif "training" not in names and not _takes_any(type(self)):
-            # `fit` always passes `training`; sublayers read it from the scope.
-            kwargs.pop("training", None)
+            elif "training" in names or not takes_any_keyword(type(self)):
+                # `fit` always passes `training`; sublayers read it from the scope.
+                kwargs.pop("training", None)
         return training
 
-    def _fill_mask(self, args: Any, kwargs: Any) -> None:
-        names = _call_names(type(self))
+    def _fill_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        names = call_names(type(self))
         if not args or "mask" not in names[len(args) :] or "mask" in kwargs:
             return
-        mask = jax.tree.map(get_mask, args[0], is_leaf=_is_leaf)
+        mask = jax.tree.map(get_mask, args[0], is_leaf=is_leaf)
         if jax.tree.leaves(mask):
             kwargs["mask"] = mask
 
-    def _attach_mask(self, args: Any, outputs: Any) -> None:
+    def _attach_mask(self, args: tuple[Any, ...], outputs: PyTree) -> None:
         if not args:
             return
-        previous = jax.tree.map(get_mask, args[0], is_leaf=_is_leaf)
+        previous = jax.tree.map(get_mask, args[0], is_leaf=is_leaf)
         computes = type(self).compute_mask is not Layer.compute_mask
         if not computes and not jax.tree.leaves(previous):
             return
@@ -273,56 +245,12 @@ class Layer(WeightOwner):
             set_mask(leaf, leaf_mask)
 
     @overridable
-    def compute_mask(self, inputs: Array, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output: that of the input, if masks are supported."""
         return previous_mask if self.supports_masking else None
 
-    # Building
-
-    def _has_build(self) -> bool:
-        return type(self).build is not Layer.build
-
-    def _check_and_build(self, args: Any, kwargs: Any) -> None:
-        if "_first_call" not in vars(self):
-            is_user = is_user_defined(type(self))  # lamina's layers build from shapes
-            self._first_call = CallSpec.of(args, kwargs) if is_user else None
-        if self.input_spec is not None and args:
-            check_inputs(self, self.input_spec, args[0])
-        has_shapes = self._has_build() or "_build_shapes" in vars(self)
-        if self.built and has_shapes:
-            return
-        shapes = self._shapes_for(type(self).build, args, kwargs)
-        # Weights have the variable type, not the compute type of an enclosing layer.
-        with autocast(None):
-            self.build(**shapes)
-        self.built = True
-        if self.input_spec is not None and args:
-            check_inputs(self, self.input_spec, args[0])
-
-    def _shapes_for(self, method: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-        """Return the shapes of a call's arguments, by the parameters of a method."""
-        names = list(signature(method).parameters)[1:]
-        call_names = _call_names(type(self))
-        given = dict(zip(call_names, args, strict=False)) | kwargs
-        if len(names) == 1:
-            first = args[0] if args else next(iter(kwargs.values()), None)
-            return {names[0]: shapes_of(first)}
-        self._check_shape_names(method.__name__, names)
-        found = {n: given.get(n.removesuffix("_shape")) for n in names}
-        return {n: shapes_of(v) for n, v in found.items() if v is not None}
-
-    def _check_shape_names(self, method: str, names: Sequence[str]) -> None:
-        known = [f"{name}_shape" for name in _call_names(type(self))]
-        unknown = [name for name in names if name not in known]
-        if unknown and not _takes_any(type(self)):
-            raise ArgumentError(
-                f"{type(self).__name__}.{method} has several arguments, including "
-                f"`{unknown[0]}`. Each must be the name of an argument of `call` with "
-                f"the suffix `_shape`: {', '.join(known)}."
-            )
-
     @filter_traceback
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: PyTree) -> None:
         """Add one or several scalars to the training loss; call it in `call`."""
         check_loss(self, loss)
         losses = self._call_losses if local.call is None else local.call.losses
@@ -337,25 +265,25 @@ class Layer(WeightOwner):
         is otherwise inferred by tracing `call`.
         """
         if not is_user_defined(type(self), "compute_output_shape"):
-            return infer(self._call_arrays_star, args, kwargs)
+            return infer(self._call_arrays, args, kwargs)
         method = type(self).compute_output_shape
         shapes = self.compute_output_shape(**self._shapes_for(method, args, kwargs))
+        return self._symbolic(shapes)
+
+    def _symbolic(self, shapes: Any) -> Any:
+        dtype = self.compute_dtype
         return jax.tree.map(
-            lambda s: SymbolicTensor(s, self.compute_dtype), shapes, is_leaf=is_shape
+            lambda s: SymbolicTensor(s, dtype), shapes, is_leaf=is_shape
         )
 
     @filter_traceback
     @overridable
     def compute_output_shape(self, input_shape: PartialShape) -> Any:
         """Return the shape of the output for inputs of a shape, None for any size."""
-        inputs = jax.tree.map(
-            lambda s: SymbolicTensor(s, self.compute_dtype),
-            input_shape,
-            is_leaf=is_shape,
-        )
+        inputs = self._symbolic(input_shape)
         with call_scope(self.name, None):
             self._check_and_build((inputs,), {})
-        outputs = infer(self._call_arrays_star, (inputs,), {})
+        outputs = infer(self._call_arrays, (inputs,), {})
         return jax.tree.map(lambda t: t.shape, outputs)
 
     def _node(self, what: str) -> Any:
@@ -407,95 +335,8 @@ class Layer(WeightOwner):
         }
         return {**given, **config}
 
-    def get_build_config(self) -> dict[str, Any] | None:
-        """Return the shapes that the layer was built with."""
-        frozen = self.__dict__.get("_build_shapes")
-        if frozen is None:
-            return None
-        if len(frozen.shapes) == 1 and not frozen.named:
-            return {"input_shape": frozen.shapes[0]}
-        return {"shapes_dict": frozen.named} if frozen.named else None
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build with the shapes that `get_build_config` returned."""
-        if "input_shape" in config and config["input_shape"] is not None:
-            self.build(_tuples(config["input_shape"]))
-        elif "shapes_dict" in config:
-            self.build(**{k: _tuples(v) for k, v in config["shapes_dict"].items()})
-
     def __repr__(self) -> str:
         values = {k: v for k, v in self.constructor_arguments().items() if k != "name"}
         parts = [f"{k}={short(v)}" for k, v in values.items()]
         text = ", ".join([*parts, f"name={self.name!r}"])
         return f"{type(self).__name__}({text})"
-
-
-class _Frozen:
-    """Shapes that module traversal does not search for children."""
-
-    def __init__(self, shapes: tuple[Any, ...], named: dict[str, Any]) -> None:
-        self.shapes, self.named = shapes, named
-
-
-def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(build)
-    def wrapped(self: Any, *shapes: Any, **named: Any) -> None:
-        # Sublayers get a path below this layer's, whoever calls `build`.
-        inside = local.call is not None and local.call.path[-1:] == (self.name,)
-        with nullcontext() if inside else call_scope(self.name, None), autocast(None):
-            build(self, *shapes, **named)
-            _prefix_paths(self)
-        self._mark_built(*shapes, **named)
-
-    return wrapped
-
-
-def _prefix_paths(layer: Layer) -> None:
-    """Prefix the paths of sublayers that were built alone, as from a file."""
-    prefix = "/".join(local.call.path) if local.call else layer.name
-    for inner in layer.sublayers():
-        for weight in inner.weights:
-            alone = weight.path.startswith(f"{inner.name}/")
-            if alone and not weight.path.startswith(f"{prefix}/"):
-                weight.path = f"{prefix}/{weight.path}"
-
-
-@functools.cache
-def _call_names(cls: type[Layer]) -> list[str]:
-    kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-    parameters = list(signature(cls.call).parameters.values())[1:]
-    return [p.name for p in parameters if p.kind in kinds]
-
-
-@functools.cache
-def _takes_any(cls: type[Layer]) -> bool:
-    parameters = signature(cls.call).parameters.values()
-    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-
-
-def _is_leaf(value: Any) -> bool:
-    is_tensor = value is None or isinstance(value, (SymbolicTensor, Variable))
-    return is_tensor or hasattr(value, "todense")
-
-
-def is_shape(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(
-        n is None or isinstance(n, (int, np.integer)) for n in value
-    )
-
-
-def shapes_of(tree: Any) -> Any:
-    """Return the shapes of tensors in nested lists, tuples and dictionaries."""
-    return jax.tree.map(
-        lambda t: tuple(t.shape if hasattr(t, "shape") else np.shape(t)),
-        tree,
-        is_leaf=_is_leaf,
-    )
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _tuples(v) for k, v in value.items()}
-    if is_shape(value):
-        return tuple(value)
-    return [_tuples(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,61 @@
+"""Shapes of nested tensors, and the arguments of a layer's methods that name them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, TypeGuard
+
+import jax
+import numpy as np
+
+from lamina.core.graph import SymbolicTensor
+from lamina.core.module import signature
+from lamina.core.variable import Variable
+from lamina.typing import PartialShape, PyTree
+
+
+@functools.cache
+def call_names(cls: Any) -> list[str]:
+    """Return the names of the arguments of a layer class's `call`."""
+    kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    parameters = list(signature(cls.call).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind in kinds]
+
+
+@functools.cache
+def takes_any_keyword(cls: Any) -> bool:
+    """Return whether a layer class's `call` has `**kwargs`."""
+    parameters = signature(cls.call).parameters.values()
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
+def is_leaf(value: object) -> bool:
+    """Return whether a value is a tensor or `None`, also if JAX can flatten it."""
+    is_tensor = value is None or isinstance(value, (SymbolicTensor, Variable))
+    return is_tensor or hasattr(value, "todense")
+
+
+def is_shape(value: object) -> TypeGuard[PartialShape]:
+    """Return whether a value is a tuple or list of integers and `None`."""
+    return isinstance(value, (tuple, list)) and all(
+        n is None or isinstance(n, (int, np.integer)) for n in value
+    )
+
+
+def shapes_of(tree: PyTree) -> Any:
+    """Return the shapes of tensors in nested lists, tuples and dictionaries."""
+    return jax.tree.map(
+        lambda t: tuple(t.shape if hasattr(t, "shape") else np.shape(t)),
+        tree,
+        is_leaf=is_leaf,
+    )
+
+
+def as_tuples(shapes: Any) -> Any:
+    """Return nested shapes with tuples for the lists that JSON has."""
+    if isinstance(shapes, dict):
+        return {k: as_tuples(v) for k, v in shapes.items()}
+    if is_shape(shapes):
+        return tuple(shapes)
+    return [as_tuples(v) for v in shapes] if isinstance(shapes, list) else shapes
