@@ -81,8 +81,7 @@ class LeakyReLU(Layer):
     """
 
     supports_masking = True
-    negative_slope = Hyperparameter()
-    arguments = {"negative_slope": at_least(0)}
+    negative_slope = Hyperparameter(at_least(0))
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -175,8 +174,7 @@ class ELU(Layer):
     """
 
     supports_masking = True
-    alpha = Hyperparameter()
-    arguments = {"alpha": at_least(0)}
+    alpha = Hyperparameter(at_least(0))
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

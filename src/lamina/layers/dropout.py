@@ -71,8 +71,8 @@ class Dropout(Noise):
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    rate = Hyperparameter()
-    arguments = {"rate": between(0, 1), "noise_shape": optional(dimensions)}
+    rate = Hyperparameter(between(0, 1))
+    arguments = {"noise_shape": optional(dimensions)}
 
     def __init__(
         self,
@@ -100,8 +100,7 @@ class SpatialDropout(Noise):
 
     rank: ClassVar[int]
     data_format = "channels_last"
-    rate = Hyperparameter()
-    arguments = {"rate": between(0, 1)}
+    rate = Hyperparameter(between(0, 1))
 
     def __init__(
         self,
@@ -155,7 +154,7 @@ class ImageDropout(SpatialDropout):
         seed: seed of the random values; a new one by default.
     """
 
-    arguments = {"rate": between(0, 1), "data_format": data_formats}
+    arguments = {**SpatialDropout.arguments, "data_format": data_formats}
 
     def __init__(
         self,
@@ -232,8 +231,7 @@ class GaussianNoise(Noise):
     """
 
     rate_name = "stddev"
-    stddev = Hyperparameter()
-    arguments = {"stddev": at_least(0)}
+    stddev = Hyperparameter(at_least(0))
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
@@ -266,8 +264,7 @@ class GaussianDropout(Noise):
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    rate = Hyperparameter()
-    arguments = {"rate": fraction}
+    rate = Hyperparameter(fraction)
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
@@ -308,8 +305,7 @@ class AlphaDropout(Noise):
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
     """
 
-    rate = Hyperparameter()
-    arguments = {"rate": fraction}
+    rate = Hyperparameter(fraction)
 
     def __init__(
         self,

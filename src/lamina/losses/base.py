@@ -15,7 +15,7 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import check_arguments, one_of, optional
-from lamina.core.dtypes import DTypePolicy, get_dtype_policy
+from lamina.core.dtypes import PolicyLike, get_dtype_policy
 from lamina.core.masks import get_mask
 from lamina.core.module import Module, accepted_names, signature, unique_name
 from lamina.core.registry import Registry, serialize, snake_case
@@ -58,7 +58,7 @@ class Loss(Module):
         self,
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.reduction = reduction
@@ -133,7 +133,7 @@ class LossFunctionWrapper(Loss):
         fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name, reduction, dtype)
@@ -164,7 +164,7 @@ class FunctionLoss(Loss):
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(name or self.function.__name__, reduction, dtype)
 

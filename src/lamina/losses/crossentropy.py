@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import Check, between, boolean, is_number
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
@@ -21,7 +21,7 @@ from lamina.losses.base import (
 )
 from lamina.ops.nn.crossentropy import dense_crossentropy, sparse_crossentropy
 from lamina.ops.types import float_array
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 @op
@@ -249,7 +249,7 @@ class BinaryCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
@@ -283,7 +283,7 @@ class CategoricalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
@@ -318,7 +318,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.from_logits, self.ignore_class = from_logits, ignore_class
@@ -356,7 +356,7 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_generalized_cross_entropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.q = q

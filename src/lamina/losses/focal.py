@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import boolean
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, match_shapes
 from lamina.losses.crossentropy import (
@@ -22,7 +22,7 @@ from lamina.losses.crossentropy import (
     smooth_binary_labels,
     smooth_one_hot_labels,
 )
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 @op
@@ -141,7 +141,7 @@ class BinaryFocalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "binary_focal_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.apply_class_balancing = apply_class_balancing
@@ -180,7 +180,7 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "categorical_focal_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.alpha, self.gamma, self.axis = alpha, gamma, axis

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import at_least, boolean, positive_number
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import op
 from lamina.core.masks import set_mask
 from lamina.errors import ShapeError
 from lamina.losses.base import FunctionLoss, Loss
 from lamina.ops.types import float_array
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 @op
@@ -124,7 +124,7 @@ class Circle(FunctionLoss):
         remove_diagonal: bool = True,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "circle",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.gamma, self.margin = gamma, margin

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import positive_number
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, Loss, match_shapes
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 @op
@@ -251,7 +251,7 @@ class Huber(FunctionLoss):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.delta = delta
@@ -279,7 +279,7 @@ class CosineSimilarity(FunctionLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "cosine_similarity",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.axis = axis

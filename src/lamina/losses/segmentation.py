@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import op
 from lamina.losses.base import FunctionLoss, match_shapes
-from lamina.typing import ArrayLike, Axis, DTypeLike
+from lamina.typing import ArrayLike, Axis
 
 
 @op
@@ -87,7 +87,7 @@ class Dice(FunctionLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "dice",
         axis: Axis = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.axis = axis
@@ -118,7 +118,7 @@ class Tversky(FunctionLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str | None = "tversky",
         axis: Axis = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(reduction, name, dtype)
         self.alpha, self.beta, self.axis = alpha, beta, axis

@@ -8,13 +8,13 @@ import numpy as np
 
 from lamina.config import floatx
 from lamina.core.check import boolean, positive_int
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import op
 from lamina.losses.base import match_sizes
 from lamina.losses.crossentropy import class_indices
 from lamina.metrics.reduction import FunctionMetric
 from lamina.ops.types import float_array
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
@@ -184,7 +184,7 @@ class BinaryAccuracy(FunctionMetric):
     def __init__(
         self,
         name: str | None = "binary_accuracy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         threshold: float = 0.5,
     ) -> None:
         super().__init__(name, dtype)
@@ -212,7 +212,7 @@ class TopKCategoricalAccuracy(FunctionMetric):
         self,
         k: int = 5,
         name: str | None = "top_k_categorical_accuracy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(name, dtype)
         self.k = k
@@ -245,7 +245,7 @@ class SparseTopKCategoricalAccuracy(FunctionMetric):
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(name, dtype)

@@ -10,11 +10,10 @@ import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import boolean, integer, one_of, optional, positive_int
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.errors import ArgumentError, ShapeError
 from lamina.losses.base import safe_divide
 from lamina.metrics.confusion import OutcomeMetric, thresholds_check
-from lamina.typing import DTypeLike
 
 
 class AUC(OutcomeMetric):
@@ -68,7 +67,7 @@ class AUC(OutcomeMetric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,

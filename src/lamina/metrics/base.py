@@ -13,7 +13,7 @@ from lamina import initializers
 from lamina.config import floatx
 from lamina.core import stateless
 from lamina.core.check import Check, is_int
-from lamina.core.dtypes import DTypePolicy, get_dtype_policy, standardize_dtype
+from lamina.core.dtypes import PolicyLike, get_dtype_policy, standardize_dtype
 from lamina.core.module import Module, accepted_names, unique_name
 from lamina.core.registry import Registry, snake_case
 from lamina.core.tracebacks import filter_traceback
@@ -67,9 +67,7 @@ class Metric(Module):
         5.0
     """
 
-    def __init__(
-        self, dtype: DTypeLike | DTypePolicy = None, name: str | None = None
-    ) -> None:
+    def __init__(self, dtype: PolicyLike = None, name: str | None = None) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
         dtype = dtype or jnp.promote_types(floatx(), jnp.float32).name
         self.dtype = get_dtype_policy(dtype).compute_dtype

@@ -11,11 +11,10 @@ import numpy as np
 
 from lamina.config import epsilon
 from lamina.core.check import Check, is_number, optional, positive_int
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.errors import ShapeError
 from lamina.losses.base import safe_divide
 from lamina.metrics.base import PairMetric, whole_number
-from lamina.typing import DTypeLike
 
 # The score of predictions that are not in the top k, as in Keras.
 _NEGATIVE_SCORE = -1e10
@@ -192,7 +191,7 @@ class _Count(OutcomeMetric):
         self,
         thresholds: float | Sequence[float] | None = None,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(dtype, name)
         self.add_outcome_variables(_as_list(0.5 if thresholds is None else thresholds))
@@ -282,7 +281,7 @@ class _Rate(OutcomeMetric):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(dtype, name)
         self.top_k, self.class_id = top_k, class_id

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from lamina.config import epsilon
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import op
 from lamina.losses.base import match_shapes
 from lamina.metrics.reduction import FunctionMetric
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 @op
@@ -91,7 +91,7 @@ class PearsonCorrelation(FunctionMetric):
     def __init__(
         self,
         name: str | None = "pearson_correlation",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype)
@@ -117,7 +117,7 @@ class ConcordanceCorrelation(FunctionMetric):
     def __init__(
         self,
         name: str | None = "concordance_correlation",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype)

@@ -7,10 +7,9 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import Check, is_number, one_of, optional, positive_number
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.errors import ShapeError
 from lamina.metrics.base import PairMetric
-from lamina.typing import DTypeLike
 
 
 class FBetaScore(PairMetric):
@@ -53,7 +52,7 @@ class FBetaScore(PairMetric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(dtype, name)
         self.average = average and average.lower()
@@ -126,6 +125,6 @@ class F1Score(FBetaScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from lamina.config import epsilon
 from lamina.core.check import boolean, integer
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.errors import ShapeError, invalid
 from lamina.losses.base import broadcast_weights
 from lamina.metrics.base import Metric
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 class IoU(Metric):
@@ -45,7 +45,7 @@ class IoU(Metric):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -127,7 +127,7 @@ class BinaryIoU(IoU):
         target_class_ids: Sequence[int] = (0, 1),
         threshold: float = 0.5,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold
@@ -164,7 +164,7 @@ class MeanIoU(IoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -198,7 +198,7 @@ class OneHotIoU(IoU):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -229,7 +229,7 @@ class OneHotMeanIoU(IoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,

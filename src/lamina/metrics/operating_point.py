@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.check import between, integer, optional
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.losses.base import safe_divide
 from lamina.metrics.base import whole_number
 from lamina.metrics.confusion import OutcomeMetric
-from lamina.typing import DTypeLike
 
 
 class _OperatingPoint(OutcomeMetric):
@@ -35,7 +34,7 @@ class _OperatingPoint(OutcomeMetric):
         num_thresholds: int,
         class_id: int | None,
         name: str | None,
-        dtype: DTypeLike | DTypePolicy,
+        dtype: PolicyLike,
     ) -> None:
         super().__init__(dtype, name)
         self.minimum, self.class_id = minimum, class_id
@@ -80,7 +79,7 @@ class SensitivityAtSpecificity(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
         self.specificity = specificity
@@ -110,7 +109,7 @@ class SpecificityAtSensitivity(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
         self.sensitivity = sensitivity
@@ -140,7 +139,7 @@ class PrecisionAtRecall(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
         self.recall = recall
@@ -170,7 +169,7 @@ class RecallAtPrecision(_OperatingPoint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
         self.precision = precision

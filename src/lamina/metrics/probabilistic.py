@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from lamina.core.check import between, boolean
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.losses import crossentropy, probabilistic
 from lamina.metrics.reduction import FunctionMetric
-from lamina.typing import DTypeLike
 
 
 class KLDivergence(FunctionMetric):
@@ -54,7 +53,7 @@ class BinaryCrossentropy(FunctionMetric):
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
     ) -> None:
@@ -84,7 +83,7 @@ class CategoricalCrossentropy(FunctionMetric):
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
@@ -117,7 +116,7 @@ class SparseCategoricalCrossentropy(FunctionMetric):
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,

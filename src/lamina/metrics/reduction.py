@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from lamina.core.dtypes import DTypePolicy, is_float
+from lamina.core.dtypes import PolicyLike, is_float
 from lamina.core.masks import get_mask
 from lamina.core.module import overridable
 from lamina.losses.base import (
@@ -45,9 +45,7 @@ class Sum(Metric):
         9.0
     """
 
-    def __init__(
-        self, name: str | None = "sum", dtype: DTypeLike | DTypePolicy = None
-    ) -> None:
+    def __init__(self, name: str | None = "sum", dtype: PolicyLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
 
@@ -79,9 +77,7 @@ class Mean(Metric):
         5.0
     """
 
-    def __init__(
-        self, name: str | None = "mean", dtype: DTypeLike | DTypePolicy = None
-    ) -> None:
+    def __init__(self, name: str | None = "mean", dtype: PolicyLike = None) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), name="total")
         self.count = self.add_variable((), name="count")
@@ -133,7 +129,7 @@ class MeanMetricWrapper(Mean):
         self,
         fn: Callable[..., Any],
         name: str | None = None,
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name, dtype)
@@ -177,9 +173,7 @@ class FunctionMetric(MeanMetricWrapper):
 
     function: ClassVar[Callable[..., jax.Array]]
 
-    def __init__(
-        self, name: str | None = None, dtype: DTypeLike | DTypePolicy = None
-    ) -> None:
+    def __init__(self, name: str | None = None, dtype: PolicyLike = None) -> None:
         super().__init__(self.function, name or self.function.__name__, dtype)
 
     def _options(self) -> dict[str, Any]:

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import one_of, optional
-from lamina.core.dtypes import DTypePolicy
+from lamina.core.dtypes import PolicyLike
 from lamina.errors import ShapeError
 from lamina.losses import regression
 from lamina.losses.base import match_shapes
 from lamina.metrics.base import PairMetric, whole_number
 from lamina.metrics.reduction import FunctionMetric, Mean
-from lamina.typing import ArrayLike, DTypeLike
+from lamina.typing import ArrayLike
 
 
 class MeanSquaredError(FunctionMetric):
@@ -76,9 +76,7 @@ class LogCoshError(FunctionMetric):
 
     function = staticmethod(regression.log_cosh)
 
-    def __init__(
-        self, name: str | None = "logcosh", dtype: DTypeLike | DTypePolicy = None
-    ) -> None:
+    def __init__(self, name: str | None = "logcosh", dtype: PolicyLike = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -97,7 +95,7 @@ class RootMeanSquaredError(Mean):
     def __init__(
         self,
         name: str | None = "root_mean_squared_error",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(name, dtype)
 
@@ -143,7 +141,7 @@ class CosineSimilarity(FunctionMetric):
     def __init__(
         self,
         name: str | None = "cosine_similarity",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype)
@@ -178,7 +176,7 @@ class R2Score(PairMetric):
         class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: DTypeLike | DTypePolicy = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(dtype, name)
         self.class_aggregation = class_aggregation and class_aggregation.lower()

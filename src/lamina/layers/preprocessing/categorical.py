@@ -9,7 +9,7 @@ from jax.core import Tracer
 from lamina.core.check import positive_int
 from lamina.errors import ArgumentError, DataError
 from lamina.layers.base.layer import Layer
-from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
+from lamina.layers.preprocessing.encoding import dense, encode, mode_check, mode_name
 from lamina.typing import Array
 
 
@@ -41,6 +41,7 @@ class CategoryEncoding(Layer):
     arguments = {
         "num_tokens": positive_int,
         "output_mode": mode_check("multi_hot", "count", "one_hot"),
+        "sparse": dense,
     }
 
     def __init__(
@@ -51,16 +52,12 @@ class CategoryEncoding(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if num_tokens is None or sparse:
-            raise ArgumentError(
-                "CategoryEncoding needs `num_tokens`, the number of categories, and "
-                f"`sparse` must be False. Received: num_tokens={num_tokens}, "
-                f"sparse={sparse}."
-            )
+        if num_tokens is None:
+            raise ArgumentError("CategoryEncoding needs `num_tokens`.")
         self.num_tokens, self.output_mode = num_tokens, mode_name(output_mode)
         self.sparse = sparse
 
-    def call(self, inputs: Array, count_weights: Any = None) -> Any:
+    def call(self, inputs: Array, count_weights: Array | None = None) -> Any:
         if count_weights is not None and self.output_mode != "count":
             raise ArgumentError(
                 f"Layer {self.name!r} (CategoryEncoding): `count_weights` needs "
@@ -74,13 +71,8 @@ class CategoryEncoding(Layer):
                     f"num_tokens - 1 = {self.num_tokens - 1}. It got indices from "
                     f"{low} to {high}. Set `num_tokens` to the number of categories."
                 )
-        return encode(
-            inputs,
-            self.output_mode,
-            self.num_tokens,
-            self.compute_dtype,
-            count_weights,
-        )
+        dtype = self.compute_dtype
+        return encode(inputs, self.output_mode, self.num_tokens, dtype, count_weights)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from lamina.core.check import Check, one_of
 from lamina.typing import Array, DTypeLike
 
+dense = Check("False: sparse arrays are not supported", lambda v: not v, (True,))
+
 
 def mode_check(*modes: str) -> Check:
     """Check for an output mode; `"binary"`, Keras 2's `"multi_hot"`, is accepted."""

@@ -18,7 +18,7 @@ from lamina.core.graph import Node, SymbolicTensor, is_symbolic
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of, is_batched
-from lamina.layers.preprocessing.encoding import encode, mode_check, mode_name
+from lamina.layers.preprocessing.encoding import dense, encode, mode_check, mode_name
 from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
 
 _MAX_CHARACTERS = 2**27
@@ -42,6 +42,7 @@ class Lookup(Layer):
         "invert": boolean,
         "output_mode": mode_check("int", "one_hot", "multi_hot", "count", "tf_idf"),
         "pad_to_max_tokens": boolean,
+        "sparse": dense,
         "oov_method": one_of("floormod", "farmhash"),
     }
 
@@ -70,29 +71,32 @@ class Lookup(Layer):
         self.oov_method = oov_method.lower()
         self.salt = [salt, salt] if isinstance(salt, int) else salt
         self._check_options()
-        self._known: list[Any] = []
+        # In the order of the vocabulary, which these indices follow.
         self._indices: dict[Any, int] = {}
         self._idf: np.ndarray | None = None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
 
     def _check_options(self) -> None:
-        problems = {
-            "`sparse` must be False: sparse arrays are not supported": self.sparse,
-            "`invert` needs output_mode='int'": self.invert
-            and self.output_mode != "int",
-            "`pad_to_max_tokens` needs `max_tokens`": self.pad_to_max_tokens
-            and self.max_tokens is None,
-        }
-        for problem, found in problems.items():
-            if found:
-                raise ArgumentError(f"{type(self).__name__}: {problem}.")
+        owner = type(self).__name__
+        if self.invert and self.output_mode != "int":
+            raise ArgumentError(f"{owner}: `invert` needs output_mode='int'.")
+        if self.pad_to_max_tokens and self.max_tokens is None:
+            raise ArgumentError(f"{owner}: `pad_to_max_tokens` needs `max_tokens`.")
+
+    @property
+    def _label(self) -> str:
+        return f"Layer {self.name!r} ({type(self).__name__})"
 
     # Vocabulary
 
+    @property
+    def _has_mask_index(self) -> bool:
+        return self.mask_token is not None and self.output_mode == "int"
+
     def _special_tokens(self) -> list[Any]:
-        masked = self.mask_token is not None and self.output_mode == "int"
-        return [self.mask_token] * masked + [self.oov_token] * self.num_oov_indices
+        oov_tokens = [self.oov_token] * self.num_oov_indices
+        return [self.mask_token, *oov_tokens] if self._has_mask_index else oov_tokens
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """Return the vocabulary in the order of its indices.
@@ -101,14 +105,12 @@ class Lookup(Layer):
             include_special_tokens: whether to include the mask and OOV tokens, so that
                 the position of a value is its index.
         """
-        return [
-            *(self._special_tokens() if include_special_tokens else ()),
-            *self._known,
-        ]
+        specials = self._special_tokens() if include_special_tokens else []
+        return [*specials, *self._indices]
 
     def vocabulary_size(self) -> int:
         """Return the number of indices, with those of special tokens."""
-        return len(self._special_tokens()) + len(self._known)
+        return len(self._special_tokens()) + len(self._indices)
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Set the vocabulary.
@@ -130,9 +132,7 @@ class Lookup(Layer):
         complete = bool(specials) and values[: len(specials)] == specials
         known = values[len(specials) :] if complete else values
         self._check_vocabulary(known, values)
-        self._known = known
-        indices = range(len(specials), len(specials) + len(known))
-        self._indices = dict(zip(known, indices, strict=True))
+        self._indices = {v: i for i, v in enumerate(known, len(specials))}
         if self.output_mode == "tf_idf":
             self._set_idf(values, idf_weights, complete)
 
@@ -143,41 +143,37 @@ class Lookup(Layer):
         longest = max(lengths, default=0)
         if longest * len(values) > _MAX_CHARACTERS:
             raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) cannot use a vocabulary "
-                f"of {len(values):,} values of up to {longest:,} characters: the "
-                f"product must be at most {_MAX_CHARACTERS:,}. Omit long values."
+                f"{self._label} cannot use a vocabulary of {len(values):,} values of "
+                f"up to {longest:,} characters: the product must be at most "
+                f"{_MAX_CHARACTERS:,}. Omit long values."
             )
 
     def _check_vocabulary(self, known: list[Any], given: list[Any]) -> None:
         repeated = [value for value, n in Counter(known).items() if n > 1]
         reserved = {self.mask_token} | ({self.oov_token} if self.invert else set())
-        size = len(self._special_tokens()) + len(known)
-        problem = ""
-        if not known:
-            problem = "it is empty"
-        elif repeated:
-            problem = f"it has {repeated[:5]} more than once"
-        elif reserved & set(known):
-            problem = (
-                f"it has {sorted(reserved & set(known))} after the start. Omit special "
-                f"tokens, or start with {self._special_tokens()}"
-            )
-        elif self.max_tokens and size > self.max_tokens:
-            problem = (
-                f"with special tokens it has {size} values, more than "
-                f"max_tokens={self.max_tokens}"
-            )
-        if problem:
-            raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) cannot use a vocabulary "
-                f"of {len(given)} values: {problem}."
-            )
+        misplaced = sorted(reserved & set(known))
+        specials = self._special_tokens()
+        size = len(specials) + len(known)
+        problems = {
+            "it is empty": not known,
+            f"it has {repeated[:5]} more than once": repeated,
+            f"it has {misplaced} after the start. Omit special tokens, or start with "
+            f"{specials}": misplaced,
+            f"with special tokens it has {size} values, more than max_tokens="
+            f"{self.max_tokens}": self.max_tokens and size > self.max_tokens,
+        }
+        for problem, is_present in problems.items():
+            if is_present:
+                raise ArgumentError(
+                    f"{self._label} cannot use a vocabulary of {len(given)} values: "
+                    f"{problem}."
+                )
 
     def _set_idf(self, values: list[Any], weights: Any, complete: bool) -> None:
         if weights is None or np.shape(weights) != (len(values),):
             raise ArgumentError(
-                f"Layer {self.name!r} ({type(self).__name__}) needs `idf_weights`, one "
-                f"for each of the vocabulary's {len(values)} values. It got "
+                f"{self._label} needs `idf_weights`, one for each of the vocabulary's "
+                f"{len(values)} values. It got "
                 f"{'none' if weights is None else np.shape(weights)}."
             )
         weights = np.asarray(weights, np.float32)
@@ -198,7 +194,7 @@ class Lookup(Layer):
             data: an array, or batches: a list of arrays, a generator, a data set.
             steps: largest number of batches.
         """
-        batched = is_batched(data)
+        batched, needs_weights = is_batched(data), self.output_mode == "tf_idf"
         counts: Counter[Any] = Counter()
         documents: Counter[Any] = Counter()
         rows = 0
@@ -207,21 +203,16 @@ class Lookup(Layer):
             if table.ndim < 2:
                 table = table.reshape((1, -1) if batched else (-1, 1))
             counts.update(table.ravel().tolist())
-            if self.output_mode == "tf_idf":
+            if needs_weights:
                 for row in table:
                     documents.update(set(row.ravel().tolist()))
             rows += len(table)
         for special in (self.mask_token, self.oov_token):
             counts.pop(special, None)
-        ordered = sorted(counts, key=lambda v: (counts[v], v), reverse=True)
-        room = (
-            None
-            if self.max_tokens is None
-            else self.max_tokens - len(self._special_tokens())
-        )
-        weights = [np.log(1 + rows / (1 + documents[v])) for v in ordered[:room]]
-        tfidf = self.output_mode == "tf_idf"
-        self.set_vocabulary(ordered[:room], weights if tfidf else None)
+        end = self.max_tokens and self.max_tokens - len(self._special_tokens())
+        known = sorted(counts, key=lambda v: (counts[v], v), reverse=True)[:end]
+        weights = [np.log(1 + rows / (1 + documents[v])) for v in known]
+        self.set_vocabulary(known, weights if needs_weights else None)
 
     # Lookup
 
@@ -240,9 +231,9 @@ class Lookup(Layer):
             inputs = np.asarray(inputs)
         if isinstance(inputs, Tracer):
             raise StateError(
-                f"Layer {self.name!r} ({type(self).__name__}) runs on the host, so it "
-                "cannot be part of a compiled program. Call it on the data before "
-                "`fit` and `predict`: `x = layer(x)`."
+                f"{self._label} runs on the host, so it cannot be part of a compiled "
+                "program. Call it on the data before `fit` and `predict`: "
+                "`x = layer(x)`."
             )
         return super().__call__(inputs, **kwargs)
 
@@ -273,10 +264,10 @@ class Lookup(Layer):
         return padded or self.vocabulary_size()
 
     def call(self, inputs: Any) -> Any:
-        if not self._known:
+        if not self._indices:
             raise StateError(
-                f"Layer {self.name!r} ({type(self).__name__}) has no vocabulary yet: "
-                "call `layer.adapt(data)`, or give one as `vocabulary`."
+                f"{self._label} has no vocabulary yet: call `layer.adapt(data)`, or "
+                "give one as `vocabulary`."
             )
         if self.invert:
             return self._invert(inputs)
@@ -293,18 +284,16 @@ class Lookup(Layer):
         return np.where(valid, table[np.where(valid, indices, 0)], self.oov_token)
 
     def _index(self, value: Any) -> int:
-        masked = self.mask_token is not None and self.output_mode == "int"
         if self.mask_token is not None and value == self.mask_token:
-            return 0 if masked else -1
-        index = self._indices.get(value)
-        if index is not None:
-            return index
+            return 0 if self._has_mask_index else -1
+        if value in self._indices:
+            return self._indices[value]
         if self.num_oov_indices == 0:
             raise DataError(
-                f"Layer {self.name!r} ({type(self).__name__}): {value!r} is not in the "
-                "vocabulary. Use `num_oov_indices=1` to give such values an index."
+                f"{self._label}: {value!r} is not in the vocabulary. Use "
+                "`num_oov_indices=1` to give such values an index."
             )
-        return masked + self._oov_bucket(value)
+        return self._has_mask_index + self._oov_bucket(value)
 
     def _oov_bucket(self, value: Any) -> int:
         count = self.num_oov_indices
@@ -322,12 +311,10 @@ class Lookup(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, with the current vocabulary."""
-        idf = None if self._idf is None else self._idf.tolist()
-        found = {"vocabulary": self._known or None, "idf_weights": None}
-        if idf is not None:
-            # The weights include those of OOV values, so the vocabulary must as well.
-            found["vocabulary"] = self.get_vocabulary()
-            found["idf_weights"] = idf[: self.vocabulary_size()]
+        # The weights include those of OOV values, so the vocabulary must as well.
+        vocabulary = self.get_vocabulary(include_special_tokens=self._idf is not None)
+        weights = None if self._idf is None else self._idf[: len(vocabulary)].tolist()
+        found = {"vocabulary": vocabulary or None, "idf_weights": weights}
         return {**super().get_config(), **found}
 
     def read_vocabulary(self, text: str, idf_weights: Any) -> None:
@@ -337,11 +324,10 @@ class Lookup(Layer):
             text: the values, one per line, special tokens first.
             idf_weights: weight of each value, with output mode `"tf_idf"`.
         """
-        if self._known:
-            return
-        lines = text.rstrip("\n").splitlines()
-        weights = None if idf_weights is None else idf_weights[: len(lines)]
-        self.set_vocabulary(lines, weights)
+        if not self._indices:
+            lines = text.rstrip("\n").splitlines()
+            weights = None if idf_weights is None else idf_weights[: len(lines)]
+            self.set_vocabulary(lines, weights)
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Store the weights of output mode `"tf_idf"` in a file's group."""

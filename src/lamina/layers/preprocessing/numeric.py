@@ -15,7 +15,7 @@ from lamina.core.check import at_least, boolean, one_of, optional, positive_int
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of
-from lamina.layers.preprocessing.encoding import encode
+from lamina.layers.preprocessing.encoding import dense, encode
 from lamina.typing import Array, ArrayLike, DTypeLike
 
 
@@ -43,13 +43,12 @@ class Rescaling(Layer):
         self.scale, self.offset = scale, offset
 
     def call(self, inputs: Array) -> Any:
-        dtype = self.compute_dtype
-        scale, offset = jnp.asarray(self.scale, dtype), jnp.asarray(self.offset, dtype)
-        scale, offset = self._align_channels(scale), self._align_channels(offset)
-        return inputs.astype(dtype) * scale + offset
+        scale, offset = self._per_channel(self.scale), self._per_channel(self.offset)
+        return inputs.astype(self.compute_dtype) * scale + offset
 
-    def _align_channels(self, value: Array) -> Array:
-        """Reshape values per channel to broadcast against an image."""
+    def _per_channel(self, value: ArrayLike) -> Array:
+        """Return one or several values in a shape that broadcasts against an image."""
+        value = jnp.asarray(value, self.compute_dtype)
         if value.ndim and config.image_data_format() == "channels_first":
             return value.reshape(*value.shape, *[1] * (3 - value.ndim))
         return value
@@ -151,9 +150,8 @@ class Normalization(Layer):
         """
         if self.input_mean is not None:
             raise StateError(
-                f"Layer {self.name!r} (Normalization) was created with `mean` and "
-                "`variance`, so `adapt` has nothing to compute. Omit both to use "
-                "`adapt`."
+                f"Layer {self.name!r} (Normalization) has `mean` and `variance`, so "
+                "`adapt` has nothing to compute. Omit both to use `adapt`."
             )
         count, mean, squares = 0, np.zeros(()), np.zeros(())
         for batch in batches_of(data):
@@ -173,9 +171,8 @@ class Normalization(Layer):
     def _check_batch(self, batch: np.ndarray) -> None:
         if not self.built:
             self.build((None, *batch.shape[1:]))
-        axes = [axis for axis in self._kept_axes if axis < batch.ndim]
-        sizes = tuple(batch.shape[axis] for axis in axes)
-        if sizes != self._sizes or batch.ndim != self._rank:
+        axes = self._kept_axes if batch.ndim == self._rank else ()
+        if tuple(batch.shape[axis] for axis in axes) != self._sizes:
             raise ShapeError(
                 f"Layer {self.name!r} (Normalization) was built for sizes "
                 f"{self._sizes} along axes {self.axis}; `adapt` got data of shape "
@@ -211,11 +208,11 @@ class Normalization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        given = {"mean": self.input_mean, "variance": self.input_variance}
-        lists = {
-            k: None if v is None else np.asarray(v).tolist() for k, v in given.items()
-        }
-        return {**super().get_config(), **lists}
+        config = super().get_config()
+        if self.input_mean is not None:
+            config["mean"] = np.asarray(self.input_mean).tolist()
+            config["variance"] = np.asarray(self.input_variance).tolist()
+        return config
 
 
 class Discretization(Layer):
@@ -247,6 +244,7 @@ class Discretization(Layer):
         "num_bins": optional(positive_int),
         "epsilon": at_least(0),
         "output_mode": one_of("int", "one_hot", "multi_hot", "count"),
+        "sparse": dense,
     }
 
     def __init__(
@@ -266,11 +264,6 @@ class Discretization(Layer):
                 f"`adapt`. Received: bin_boundaries={bin_boundaries}, "
                 f"num_bins={num_bins}."
             )
-        if sparse:
-            raise ArgumentError(
-                "Discretization: `sparse` must be False, because sparse arrays are not "
-                f"supported. Received: sparse={sparse}."
-            )
         self.bin_boundaries = None if bin_boundaries is None else list(bin_boundaries)
         self.num_bins, self.epsilon = num_bins, epsilon
         self.output_mode, self.sparse = output_mode.lower(), sparse
@@ -287,9 +280,8 @@ class Discretization(Layer):
         """
         if self.num_bins is None:
             raise StateError(
-                f"Layer {self.name!r} (Discretization) was created with "
-                "`bin_boundaries`. To compute them from data, create it with "
-                "`num_bins`."
+                f"Layer {self.name!r} (Discretization) has `bin_boundaries`. To "
+                "compute them from data, create it with `num_bins`."
             )
         summary = np.zeros((2, 0), np.float32)
         for batch in batches_of(data, steps):
