@@ -31,7 +31,7 @@ import safetensors
 
 import lamina
 from lamina import callbacks, layers, optimizers
-from lamina.training.checkpoint.checkpoints import Checkpoints
+from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition
 from lamina.training.checkpoint.run_file import read_run, write_run
 
 ROWS = 400
@@ -220,9 +220,9 @@ class ReportedCheckpoints(Checkpoints):
 
     phases: Phases
 
-    def _write(self, steps: int, facts: dict[str, Any]) -> None:
+    def _write(self, position: TrainPosition, tree: dict[str, Any] | None) -> None:
         self.phases.bytes[1] = 1
-        super()._write(steps, facts)
+        super()._write(position, tree)
         self.phases.bytes[1] = 0
 
 

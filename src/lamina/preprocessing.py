@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from lamina.data.parts import timeseries_dataset_from_array
+from lamina.data.array_dataset import timeseries_dataset_from_array
 from lamina.utils import pad_sequences
 
 __all__ = ["sequence", "timeseries_dataset_from_array"]

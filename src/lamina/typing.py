@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import jax
@@ -47,7 +47,7 @@ DTypeLike: TypeAlias = str | type | np.dtype[Any] | None
 Config: TypeAlias = dict[str, Any]
 """Constructor arguments in a form that JSON can hold."""
 
-Logs: TypeAlias = Mapping[str, Any]
+Logs: TypeAlias = dict[str, Any]
 """Values of metrics, by name."""
 
 ActivationLike: TypeAlias = str | Callable[[Any], Any] | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,18 +9,20 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina import config
 from lamina.core.check import is_int
-from lamina.data.arrays import as_arrays, is_array_like, map_arrays, num_rows
+from lamina.data.arrays import Parts, as_arrays, is_array_like, map_arrays, num_rows
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
 from lamina.data.shuffle import permutation
-from lamina.data.streams import Epochs
+from lamina.data.streams import Epochs, State
 from lamina.errors import ArgumentError, ArgumentTypeError, DataError
+from lamina.typing import PyTree
 
 # Share of memory above which data is batched on the host.
 RESIDENT_SHARE = 0.4
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: PyTree) -> Parts:
     """Return `(x, y, sample_weight)` of a batch: x, (x,), (x, y) or all three."""
     if isinstance(data, list):
         data = tuple(data)
@@ -36,7 +37,9 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return x, y, weight
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(
+    x: PyTree, y: PyTree = None, sample_weight: PyTree = None
+) -> PyTree:
     """Return a batch as users pass it: x alone, (x, y), or all three."""
     if sample_weight is not None:
         return x, y, sample_weight
@@ -48,10 +51,11 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
 
 def adapt(
     x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    y: PyTree = None,
+    sample_weight: PyTree = None,
     batch_size: int | None = None,
     steps: int | None = None,
+    *,
     shuffle: bool | str = False,
     class_weight: Mapping[int, float] | None = None,
     seed: int = 0,
@@ -79,89 +83,75 @@ def adapt(
     """
     if x is None:
         raise DataError("There is no data: x is None.")
-    if steps is not None and (not isinstance(steps, (int, np.integer)) or steps < 1):
-        raise ArgumentError(
-            f"The number of steps must be a positive integer. Received: {steps!r}."
-        )
-    if not is_array_data(x):
-        _refuse_for_streams(x, y, sample_weight, batch_size)
-        epochs = Epochs(x, steps, bool(shuffle), seed)
-        most = min(most or STACK_STEPS, epochs.steps or STACK_STEPS)
-        return StreamFeed(_Weighted(epochs, class_weight), most)
-    if batch_size is not None and (
-        not isinstance(batch_size, (int, np.integer)) or batch_size < 1
-    ):
-        raise ArgumentError(
-            f"`batch_size` must be a positive integer. Received: {batch_size!r}."
-        )
-    return _arrays(
-        x, y, sample_weight, batch_size or 32, steps, bool(shuffle), class_weight, seed
-    )
+    for what, number in (("The number of steps", steps), ("`batch_size`", batch_size)):
+        if number is not None and not (is_int(number) and number > 0):
+            raise ArgumentError(
+                f"{what} must be a positive integer. Received: {number!r}."
+            )
+    shuffle = bool(shuffle)
+    if is_array_data(x):
+        parts = with_class_weight(_as_parts(x, y, sample_weight, True), class_weight)
+        return _array_feed(parts, batch_size or 32, steps, shuffle, seed)
+    _refuse_for_streams(x, y, sample_weight, batch_size)
+
+    def convert(batch: Any) -> Parts:
+        parts = _as_parts(*unpack_x_y_sample_weight(batch))
+        return with_class_weight(parts, class_weight)
+
+    epochs = Epochs(x, steps, shuffle, seed, convert)
+    return StreamFeed(epochs, min(most or STACK_STEPS, epochs.steps or STACK_STEPS))
 
 
-def is_array_data(x: Any) -> bool:
+def is_array_data(x: object) -> bool:
     """Return whether data is arrays, rather than an iterable of batches."""
     return isinstance(x, (list, tuple, Mapping)) or is_array_like(x)
 
 
-def _arrays(
-    x: Any, y: Any, weight: Any, batch_size: int, steps: int | None, shuffle: bool,
-    class_weight: Mapping[int, float] | None, seed: int,
-) -> Feed:  # fmt: skip
-    parts = (
-        as_arrays(x, "x", True),
-        as_arrays(y, "y"),
-        as_arrays(weight, "sample_weight"),
-    )
-    check_rows(*parts)
-    parts = with_class_weight(parts, class_weight)
-    if _fits_device(parts):
-        parts = as_arrays(parts[0], "x"), *parts[1:]
-        feed = ArrayFeed(parts, batch_size, shuffle, seed, steps)
-        if steps is not None and steps > feed.steps:
-            warnings.warn(
-                f"The data has {feed.steps} batches, fewer than the {steps} steps "
-                "requested. Each epoch ends with the data.",
-                stacklevel=5,
-            )
-        return feed
-    return StreamFeed(_HostRows(parts, batch_size, steps, shuffle, seed))
-
-
-def check_rows(x: Any, y: Any, weight: Any) -> None:
-    """Raise unless x, y and weights have the same, positive number of rows."""
-    rows = num_rows(x, "x")
+def _as_parts(x: Any, y: Any, weight: Any, keep_sparse: bool = False) -> Parts:
+    """Convert x, y and weights to arrays with the same, positive number of rows."""
+    parts = {"x": x, "y": y, "sample_weight": weight}
+    for name, part in parts.items():
+        parts[name] = as_arrays(part, name, keep_sparse and name == "x")
+    rows = num_rows(parts["x"], "x")
     if rows == 0:
         raise DataError("The data is empty: x has no rows.")
-    for what, part in (("y", y), ("sample_weight", weight)):
-        if part is not None and num_rows(part, what) != rows:
+    for name, part in parts.items():
+        count = rows if part is None else num_rows(part, name)
+        if count != rows:
             raise DataError(
-                f"x has {rows} rows, but {what} has {num_rows(part, what)}. Each row "
-                "of x needs one."
+                f"x has {rows} rows, but {name} has {count}. Each row of x needs one."
             )
+    return parts["x"], parts["y"], parts["sample_weight"]
 
 
-def _fits_device(parts: Any) -> bool:
+def _array_feed(
+    parts: Parts, batch_size: int, steps: int | None, shuffle: bool, seed: int
+) -> Feed:
+    if not _fits_device(parts):
+        return StreamFeed(_HostRows(parts, batch_size, steps, shuffle, seed))
+    parts = as_arrays(parts[0], "x"), *parts[1:]
+    feed = ArrayFeed(parts, batch_size, shuffle, steps)
+    if steps is not None and steps > (feed.steps or 0):
+        warnings.warn(
+            f"The data has {feed.steps} batches, fewer than the {steps} steps "
+            "requested. Each epoch ends with the data.",
+            stacklevel=5,
+        )
+    return feed
+
+
+def _fits_device(parts: Parts) -> bool:
     size = sum(a.nbytes for a in jax.tree.leaves(parts))
     stats = jax.local_devices()[0].memory_stats() or {}
-    limit = stats.get("bytes_limit") or _host_memory()
+    limit = stats.get("bytes_limit") or config.memory_limit()
     return size < limit * RESIDENT_SHARE
-
-
-@functools.cache
-def _host_memory() -> int:
-    try:
-        with open("/proc/meminfo") as file:
-            return int(file.readline().split()[1]) * 1024
-    except OSError:
-        return 8 * 2**30
 
 
 class _HostRows:
     """Source of batches of arrays that are too large for the device."""
 
     def __init__(
-        self, parts: Any, batch_size: int, steps: int | None, shuffle: bool, seed: int
+        self, parts: Parts, batch_size: int, steps: int | None, shuffle: bool, seed: int
     ) -> None:
         self._parts, self._size = parts, batch_size
         self._shuffle, self._seed = shuffle, seed
@@ -169,7 +159,7 @@ class _HostRows:
         total = -(-self._rows // batch_size)
         self.steps: int | None = min(steps or total, total)
 
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Parts]:
         """Yield the batches of an epoch, from batch `first` on."""
         order = np.arange(self._rows)
         if self._shuffle:
@@ -183,12 +173,12 @@ class _HostRows:
     def state(self) -> None:
         """Return no state: an epoch's order is a function of seed and epoch."""
 
-    def seek(self, epoch: int, place: Any) -> bool:
+    def seek(self, epoch: int, position: State) -> bool:
         """Return True: any epoch can start directly."""
         return True
 
 
-def with_class_weight(parts: Any, class_weight: Mapping[int, float] | None) -> Any:
+def with_class_weight(parts: Parts, class_weight: Mapping[int, float] | None) -> Parts:
     """Multiply the sample weights of a batch by the class weights of its rows.
 
     Raises:
@@ -210,56 +200,33 @@ def with_class_weight(parts: Any, class_weight: Mapping[int, float] | None) -> A
             "`sample_weight`."
         )
     label = np.asarray(labels[0])
-    several = label.ndim > 1 and label.shape[-1] > 1
-    classes = label.argmax(-1) if several else label.reshape(len(label), -1)[:, 0]
-    classes = np.rint(classes).astype(int)
-    wrong = [k for k in class_weight if several and not 0 <= int(k) < label.shape[-1]]
+    count = label.shape[-1] if label.ndim > 1 else 1
+    wrong = [k for k in class_weight if count > 1 and not 0 <= int(k) < count]
     if wrong:
         raise ArgumentError(
             f"`class_weight` has the key {wrong[0]!r}, but the classes of y are 0 to "
-            f"{label.shape[-1] - 1}."
+            f"{count - 1}."
         )
-    found, inverse = np.unique(classes, return_inverse=True)
+    classes = label.argmax(-1) if count > 1 else label.reshape(len(label), -1)[:, 0]
+    found, inverse = np.unique(np.rint(classes).astype(int), return_inverse=True)
     values = np.array([class_weight.get(int(c), 1.0) for c in found], np.float32)
     new = values[inverse]
     return x, y, new if weight is None else np.asarray(weight) * new
 
 
-def _refuse_for_streams(x: Any, y: Any, weight: Any, batch_size: Any) -> None:
-    given = {"y": y, "sample_weight": weight, "batch_size": batch_size}
+def _refuse_for_streams(x: object, y: object, weight: object, size: object) -> None:
+    given = {"y": y, "sample_weight": weight, "batch_size": size}
+    if hasattr(x, "__len__"):
+        del given["batch_size"]  # accepted, and ignored, as in Keras
     for name, value in given.items():
-        if value is not None and not (name == "batch_size" and hasattr(x, "__len__")):
+        if value is not None:
             raise ArgumentError(
                 f"`{name}` cannot be passed when x is a {type(x).__name__}: it must "
                 "yield whole batches, (x, y) or (x, y, sample_weight)."
             )
 
 
-class _Weighted:
-    """Source of a stream's batches (x, y, weight), with class weights applied."""
-
-    def __init__(
-        self, epochs: Epochs, class_weight: Mapping[int, float] | None
-    ) -> None:
-        self._epochs, self._class_weight = epochs, class_weight
-        self.steps, self.state, self.seek = epochs.steps, epochs.state, epochs.seek
-
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
-        """Yield the batches of an epoch, from batch `first` on."""
-        for batch in self._epochs.batches(epoch, first):
-            yield with_class_weight(_batch(batch), self._class_weight)
-
-
-def _batch(batch: Any) -> Any:
-    x, y, weight = unpack_x_y_sample_weight(batch)
-    parts = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(weight, "sample_weight")
-    check_rows(*parts)
-    return parts
-
-
-def split_validation(
-    parts: tuple[Any, Any, Any], share: float
-) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+def split_validation(parts: Parts, share: float) -> tuple[Parts, Parts]:
     """Split the last `share` of the rows off, before shuffling.
 
     Raises:
@@ -274,16 +241,16 @@ def split_validation(
             f"`validation_split` needs arrays, not a {type(parts[0]).__name__}: pass "
             "`validation_data` instead."
         )
-    names = ("x", "y", "sample_weight")
-    arrays = [as_arrays(p, n, n == "x") for p, n in zip(parts, names, strict=True)]
-    check_rows(*arrays)
-    rows = num_rows(arrays[0], "x")
+    x, y, weight = _as_parts(*parts, keep_sparse=True)
+    rows = num_rows(x, "x")
     cut = int(np.floor(rows * (1.0 - share)))
     if cut == 0 or cut == rows:
         raise ArgumentError(
             f"`validation_split={share}` of {rows} rows leaves {cut} for training and "
             f"{rows - cut} for validation. Both need at least one."
         )
-    head = tuple(map_arrays(lambda a: a[:cut], a) for a in arrays)
-    tail = tuple(map_arrays(lambda a: a[cut:], a) for a in arrays)
-    return head, tail  # type: ignore[return-value]
+
+    def part(rows: slice) -> Parts:
+        return tuple(map_arrays(lambda a: a[rows], tree) for tree in (x, y, weight))
+
+    return part(slice(cut)), part(slice(cut, None))

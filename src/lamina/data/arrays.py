@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, time, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -13,14 +13,15 @@ from lamina import config
 from lamina.data.sparse import SparseRows, dense, is_sparse
 from lamina.errors import DataError
 
+# x, y and sample weights.
+Parts: TypeAlias = tuple[Any, Any, Any]
+
 _INT32 = np.iinfo(np.int32)
 
 
 def is_array_like(value: Any) -> bool:
     """Return whether a value is an array, a frame, or convertible to an array."""
-    if isinstance(value, (np.ndarray, jax.Array)):
-        return True
-    return is_sparse(value) or hasattr(value, "__array__") or hasattr(value, "to_numpy")
+    return hasattr(value, "__array__") or hasattr(value, "to_numpy") or is_sparse(value)
 
 
 def _is_numeric(value: Any) -> bool:
@@ -153,23 +154,14 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _not_numeric(example: Any, what: str) -> DataError:
+def _not_numeric(example: object, what: str) -> DataError:
     """Return the error for data that is not numeric, given an element of it."""
+    kind, mend = "Python objects", "Pad rows of different lengths to one length."
     if isinstance(example, (str, bytes)):
-        kind = "text"
-        mend = (
-            "Convert it to numbers before the model, as in `lookup(x)` with a "
-            "`StringLookup`: a compiled model cannot contain text."
-        )
+        kind, mend = "text", "Convert it before the model, as with a `StringLookup`."
     elif isinstance(example, (np.datetime64, np.timedelta64, date, time, timedelta)):
-        kind, example = "dates or times", str(example)
-        mend = (
-            "Convert them to numbers that matter for the task: years, weekdays, "
-            "or days since a first date."
-        )
-    else:
-        kind = "Python objects"
-        mend = "Pad rows of different lengths to one length."
+        kind, mend = "dates or times", "Convert them, as to days since a first date."
+        example = str(example)
     return DataError(
         f"{what} holds {kind}, such as {example!r}, but must hold numbers. {mend}"
     )

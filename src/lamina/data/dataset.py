@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import queue
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lamina.data.prefetch import prefetch_map
 from lamina.errors import StateError
 
 
@@ -80,50 +77,4 @@ class PyDataset:
         """Yield the batches with these indices, prepared by threads."""
         workers = max(1, self.workers)
         ahead = max(1, min(self.max_queue_size, 4 * workers))
-        pool = _Pool(self.__getitem__, workers)
-        coming = (pool.submit(n) for n in numbers)
-        made: deque[Future[Any]] = deque(itertools.islice(coming, ahead))
-        try:
-            while made:
-                batch = made.popleft().result()
-                made.extend(itertools.islice(coming, 1))
-                yield batch
-        finally:
-            for future in made:
-                future.cancel()
-            pool.close()
-
-
-class _Pool:
-    """Pool of daemon threads that prepare batches.
-
-    Threads of `concurrent.futures` keep Python from exiting while a batch hangs.
-    """
-
-    def __init__(self, function: Callable[[int], Any], workers: int) -> None:
-        self._function, self._workers = function, workers
-        self._tasks: queue.SimpleQueue[tuple[Future[Any], int] | None]
-        self._tasks = queue.SimpleQueue()
-        for _ in range(workers):
-            threading.Thread(target=self._work, daemon=True).start()
-
-    def submit(self, number: int) -> Future[Any]:
-        """Queue a batch for the next free thread."""
-        future: Future[Any] = Future()
-        self._tasks.put((future, number))
-        return future
-
-    def close(self) -> None:
-        """Stop the threads, each after its current batch."""
-        for _ in range(self._workers):
-            self._tasks.put(None)
-
-    def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            future, number = task
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(self._function(number))
-            except BaseException as error:  # raised where the batch is used
-                future.set_exception(error)
+        return prefetch_map(self.__getitem__, numbers, workers, ahead)

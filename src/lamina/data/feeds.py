@@ -7,169 +7,53 @@ the loop may run it in any number of dispatches.
 from __future__ import annotations
 
 import itertools
-import queue
-import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Generator, Iterator
+from typing import Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from lamina.data.arrays import num_rows
-from lamina.data.rows import Rows, cut, gather, map_rows, on_device
-from lamina.data.shuffle import shuffled
+from lamina.data.arrays import Parts, num_rows
+from lamina.data.batches import INNER_CHUNK, Batches, Segment
+from lamina.data.prefetch import prefetch
+from lamina.data.rows import on_device
+from lamina.data.streams import Source, State
 from lamina.errors import DataError
-from lamina.runtime.interrupts import item_of
+from lamina.typing import PyTree
 
-# The seed and the epoch, which determine the order of rows.
-Run = tuple[Any, Any]
-
-# Number of batches that are gathered at once.
-INNER_CHUNK = 25
-_BLOCK = 4 * 2**20  # bytes
 # Largest number of batches of an epoch that is one segment, remainder included.
 _SHORT = 4 * INNER_CHUNK
 _STACK_BYTES = 16 * 2**20
 # Largest number of batches of a stream that are transferred together.
 STACK_STEPS = 64
 _STACK_SECONDS = 0.1
+_AHEAD = 3  # stacks
 
-
-class Batches(NamedTuple):
-    """Location of the batches of an epoch in a segment's data.
-
-    Args:
-        kind: `"rows"`: the data is whole arrays; `"stack"`: it is batches stacked along
-            a first axis, and the index of the first one.
-        size: rows in each of these batches.
-        stride: rows in a full batch: batch `i` starts at row `i * stride`.
-        rest: rows in a last, smaller batch of the same program, or 0.
-        shuffled: whether the rows are shuffled each epoch.
-    """
-
-    kind: str
-    size: int = 0
-    stride: int = 0
-    rest: int = 0
-    shuffled: bool = False
-
-    def block(self, data: Any, run: Run, first: Any) -> Any:
-        """Gather the rows of `INNER_CHUNK` batches from `first` on.
-
-        One large gather is faster than many small ones. Return `None` if there is
-        nothing to gather, or too much for a dispatch of few steps.
-        """
-        if not self.shuffled or self.size != self.stride:
-            return None
-        arrays = data[0]
-        rows = _rows(arrays)
-        wanted = min(INNER_CHUNK * self.size, rows)
-        if wanted * sum(a.nbytes // rows for a in _leaves(arrays)) > _BLOCK:
-            return None
-        start = jnp.minimum(first * self.size, rows - wanted)
-        return start, _gather(arrays, run, start, wanted)
-
-    def take(self, data: Any, run: Run, i: Any, block: Any = None) -> Any:
-        """Return batch `i` of the epoch."""
-        if self.kind == "stack":
-            stack, first = data
-            return jax.tree.map(lambda a: a[i - first], stack)
-        if block is None:
-            return self._rows(data, run, i * self.stride, self.size)
-        begin, arrays = block
-        return _slice(arrays, i * self.stride - begin, self.size)
-
-    def take_rest(self, data: Any, run: Run) -> Any:
-        """Return the last, smaller batch of the epoch."""
-        start = _rows(data[0]) - self.rest
-        return self._rows(data, run, start, self.rest)
-
-    def _rows(self, data: Any, run: Run, start: Any, count: int) -> Any:
-        if self.shuffled:
-            return _gather(data[0], run, start, count)
-        return _slice(data[0], start, count)
-
-    def full(self, data: Any) -> int:
-        """Return the number of batches before the smaller one."""
-        return _rows(data[0]) // self.size
-
-    def specs(self, data: Any) -> list[Any]:
-        """Return the shapes of a batch, and of the smaller one if any."""
-        stacked = self.kind == "stack"
-
-        def spec(size: int) -> Any:
-            def one(a: Any) -> jax.ShapeDtypeStruct:
-                shape = a.shape[1:] if stacked else (size, *a.shape[1:])
-                return jax.ShapeDtypeStruct(shape, a.dtype)
-
-            return map_rows(one, data[0])
-
-        return [spec(size) for size in (self.size, self.rest) if size or stacked]
-
-
-class Segment(NamedTuple):
-    """Data on the device, and the batches of an epoch that it contains."""
-
-    data: Any
-    batches: Batches
-    first: int
-    last: int
-    short: bool = False  # True if it is a whole epoch of few batches
-    # Position of a stream: batches of the epoch, and the stream's state after them.
-    before: Any = None
-    after: Any = None
-
-
-def _rows(arrays: Any) -> int:
-    return _leaves(arrays)[0].shape[0]
-
-
-def _leaves(arrays: Any) -> list[Any]:
-    return jax.tree.leaves(arrays, is_leaf=lambda a: isinstance(a, Rows))
-
-
-def _gather(arrays: Any, run: Run, start: Any, count: int) -> Any:
-    # Indices are in bounds and unique, since an order is a permutation.
-    indices = shuffled(start + jnp.arange(count), _rows(arrays), *run)
-    return map_rows(lambda a: gather(a, indices), arrays)
-
-
-def _slice(arrays: Any, start: Any, count: int) -> Any:
-    return map_rows(lambda a: cut(a, start, count), arrays)
+# Takes arrays, and whether they are all the data.
+DataCheck = Callable[[Parts, bool], None]
 
 
 class Feed(Protocol):
     """Data as the training loop takes it, epoch by epoch."""
 
-    @property
-    def steps(self) -> int | None:
-        """Batches in an epoch, `None` if that is not known."""
-        ...
+    # Batches in an epoch, `None` if that is not known.
+    steps: int | None
+    # True if all data is on the device, so that an epoch never needs the host.
+    is_resident: bool
 
-    @property
-    def is_resident(self) -> bool:
-        """True if all data is on the device, so that an epoch never needs the host."""
-        ...
-
-    def example(self) -> Any:
+    def example(self) -> Parts:
         """Return a full batch, or the shapes and types of its arrays."""
         ...
 
-    def sample(self) -> Any:
+    def sample(self) -> Parts:
         """Return the available data: all arrays, or a stream's first batch."""
         ...
 
-    def check(self, function: Callable[[Any, bool], None]) -> None:
-        """Call a function with all arrays now, or with each batch of a stream.
-
-        Args:
-            function: takes arrays, and whether they are all the data.
-        """
-        ...
+    def check(self, function: DataCheck) -> None:
+        """Call a function with all arrays now, or with each batch of a stream."""
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """Yield the segments of an epoch, each with batches of one shape.
@@ -180,15 +64,14 @@ class Feed(Protocol):
         """
         ...
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[Parts]:
         """Yield the batches of the first epoch one by one."""
         ...
 
     def track_state(self) -> None:
         """Record positions in segments, for `seek` in another process."""
-        ...
 
-    def seek(self, epoch: int, first: int, state: Any) -> None:
+    def seek(self, epoch: int, first: int, state: State) -> None:
         """Start the next epoch at batch `first` of this one.
 
         Args:
@@ -196,35 +79,17 @@ class Feed(Protocol):
             first: number of its batches to skip.
             state: position in the data, from the last segment.
         """
-        ...
 
 
-class Source(Protocol):
-    """Batches of a stream, epoch by epoch."""
-
-    steps: int | None
-
-    def batches(self, epoch: int, first: int = 0) -> Iterable[Any]:
-        """Return the batches of an epoch, from batch `first` on."""
-        ...
-
-    def state(self) -> Any:
-        """Return the position after the last batch for `seek`, or `None`."""
-        ...
-
-    def seek(self, epoch: int, place: Any) -> bool:
-        """Start the next epoch here; return False if all before it must be read."""
-        ...
-
-
-class ArrayFeed:
+class ArrayFeed(Feed):
     """Feed of arrays on the device, whose batches are gathered in the program.
+
+    An epoch follows from seed and epoch, so there is no state to track.
 
     Args:
         arrays: a tuple (x, y, sample_weight) of trees of arrays; parts may be `None`.
         batch_size: rows in a batch; the last one of an epoch may be smaller.
         shuffle: whether rows are shuffled each epoch.
-        seed: seed of the orders.
         steps: batches in an epoch, if fewer than there are.
     """
 
@@ -232,66 +97,53 @@ class ArrayFeed:
 
     def __init__(
         self,
-        arrays: Any,
+        arrays: Parts,
         batch_size: int,
         shuffle: bool = False,
-        seed: int = 0,
         steps: int | None = None,
     ) -> None:
-        self.rows = num_rows(arrays, "the data")
-        self.batch_size = min(batch_size, self.rows)
-        self.shuffle, self.seed = shuffle, seed
-        self.full, self.rest = divmod(self.rows, self.batch_size)
-        self.steps = self.full + (self.rest > 0)
-        if steps is not None and steps < self.steps:
-            self.steps, self.full, self.rest = steps, min(steps, self.full), 0
+        rows = num_rows(arrays, "the data")
+        self.batch_size, self.shuffle = min(batch_size, rows), shuffle
+        self.full, self.rest = divmod(rows, self.batch_size)
+        if steps is not None and steps <= self.full:
+            self.full, self.rest = steps, 0
+        self.steps = self._steps = self.full + (self.rest > 0)
         self._arrays = arrays
         self._data = jax.tree.map(on_device, arrays), None
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """Yield an epoch's full batches, then the remainder; see `Feed`."""
-        data, size, full = self._data, self.batch_size, self.full
-        batches, short = (
-            Batches("rows", size, size, 0, self.shuffle),
-            self.steps <= _SHORT,
-        )
+        data, size, last = self._data, self.batch_size, self._steps
+        short = last <= _SHORT
+        batches = Batches("rows", size, size, 0, self.shuffle)
         if not self.rest:
-            yield Segment(data, batches, 0, self.steps, short)
+            yield Segment(data, batches, 0, last, short)
         elif short and join:
-            yield Segment(data, batches._replace(rest=self.rest), 0, self.steps, True)
+            yield Segment(data, batches._replace(rest=self.rest), 0, last, True)
         else:
-            yield Segment(data, batches, 0, full)
-            yield Segment(data, batches._replace(size=self.rest), full, self.steps)
+            yield Segment(data, batches, 0, self.full)
+            yield Segment(data, batches._replace(size=self.rest), self.full, last)
 
-    def example(self) -> Any:
+    def example(self) -> Parts:
         """Return the shapes and types of a full batch."""
         return next(self.segments(0)).batches.specs(self._data)[0]
 
-    def sample(self) -> Any:
+    def sample(self) -> Parts:
         """Return all arrays."""
         return self._arrays
 
-    def check(self, function: Callable[[Any, bool], None]) -> None:
+    def check(self, function: DataCheck) -> None:
         """Call a function with all arrays; see `Feed`."""
         function(self._arrays, True)
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[Parts]:
         """Yield the batches one by one, in the order of the rows."""
-        for segment in self.segments(0):
-            size, stride = segment.batches.size, segment.batches.stride
-            for start in range(segment.first * stride, segment.last * stride, stride):
-                yield jax.tree.map(
-                    lambda a, s=start, n=size: a[s : s + n], self._arrays
-                )
-
-    def track_state(self) -> None:
-        """Do nothing: an epoch of arrays follows from seed and epoch."""
-
-    def seek(self, epoch: int, first: int, state: Any) -> None:
-        """Do nothing: any epoch can start at any batch."""
+        for i in range(self._steps):
+            rows = slice(i * self.batch_size, (i + 1) * self.batch_size)
+            yield jax.tree.map(lambda a, rows=rows: a[rows], self._arrays)
 
 
-class StreamFeed:
+class StreamFeed(Feed):
     """Feed of batches from an iterable, stacked and transferred in advance.
 
     Args:
@@ -304,102 +156,99 @@ class StreamFeed:
     def __init__(self, source: Source, most: int = STACK_STEPS) -> None:
         self._source, self.steps, self.most = source, source.steps, most
         self._tracks_state = False
-        self._iterator: Iterator[Any] = iter(())
-        self._held: list[Any] = []
+        self._example: Parts | None = None
+        # The epoch that `example` began.
+        self._begun: Iterator[Parts] | None = None
         self._first = 0
-        self._place: Any = None
-        self._check: Callable[[Any, bool], None] = lambda *_: None
+        self._position: State = None
+        self._check: DataCheck = lambda *_: None
 
-    def example(self) -> Any:
+    def example(self) -> Parts:
         """Return the first batch; the epoch yields it again.
 
         Raises:
             DataError: the iterable yields nothing.
         """
-        if not self._held:
-            self._iterator = iter(self._source.batches(0))
-            self._held = list(itertools.islice(self._iterator, 1))
-            if not self._held:
+        if self._example is None:
+            batches = iter(self._source.batches(0))
+            self._example = next(batches, None)
+            if self._example is None:
                 raise DataError(
                     "The data yielded no batch. A generator can be iterated only once: "
                     "pass a fresh one, or an object that can be iterated again."
                 )
-        return self._held[0]
+            self._begun = itertools.chain([self._example], batches)
+        return self._example
 
-    def sample(self) -> Any:
+    def sample(self) -> Parts:
         """Return the first batch as arrays; the epoch yields it again."""
         return jax.tree.map(np.asarray, self.example())
 
-    def check(self, function: Callable[[Any, bool], None]) -> None:
+    def check(self, function: DataCheck) -> None:
         """Call a function with the first batch now, and later with each batch."""
         self._check = function
         function(self.example(), False)
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Iterator[Parts]:
         """Yield the batches one by one."""
-        for segment in self.segments(0):
-            for i in range(segment.last - segment.first):
-                yield jax.tree.map(lambda a, i=i: a[i], segment.data[0])
+        return prefetch(self._batches(0), _AHEAD)
 
     def track_state(self) -> None:
         """Record positions in segments."""
         self._tracks_state = True
 
-    def seek(self, epoch: int, first: int, state: Any) -> None:
+    def seek(self, epoch: int, first: int, state: State) -> None:
         """Start the next epoch at batch `first` of this one; see `Feed`."""
-        self._place, self._first = state, first
+        self._position, self._first = state, first
         if state is not None and state[1] is None:
             return  # the stream is at its start already
         if self._source.seek(epoch, state):
-            self._held = []
-        else:
-            warnings.warn(
-                f"The data is read again from its beginning up to batch {first} of "
-                f"epoch {epoch + 1}, which takes time and is right only if it yields "
-                "the same again. Iterators with `get_state` and `set_state` resume "
-                "directly.",
-                stacklevel=6,
-            )
-            self._first = 0
-            for earlier in range(epoch):
-                deque(self._batches(earlier), maxlen=0)
-            self._first = first
+            self._begun = None
+            return
+        warnings.warn(
+            f"The data is read again from its beginning up to batch {first} of "
+            f"epoch {epoch + 1}, which takes time and is right only if it yields the "
+            "same again. Iterators with `get_state` and `set_state` resume directly.",
+            stacklevel=6,
+        )
+        self._first = 0
+        for earlier in range(epoch):
+            deque(self._batches(earlier), maxlen=0)
+        self._first = first
 
     def segments(self, epoch: int, join: bool = False) -> Generator[Segment]:
         """Yield the epoch's batches in stacks, prepared by a thread."""
-        first, before = self._first, self._place
-        source = self._with_states(epoch)
-        for stack, count, state in _prefetch(lambda: _stacks(source, self.most)):
+        first, before = self._first, self._position
+        stacks = _stacks(self._with_states(epoch), self.most)
+        for stack, count, state in prefetch(stacks, _AHEAD):
             data, batches = (stack, np.int32(first)), Batches("stack")
             after = None if state is None else (first + count, state)
             if before is None and state is not None:
                 before = 0, None
             yield Segment(data, batches, first, first + count, False, before, after)
             first, before = first + count, after
-        self._place = before and (0, before[1])
+        self._position = before and (0, before[1])
 
-    def _with_states(self, epoch: int) -> Iterator[tuple[Any, Any]]:
+    def _with_states(self, epoch: int) -> Iterator[tuple[PyTree, PyTree]]:
         for batch in self._batches(epoch):
             self._check(batch, False)
             yield batch, self._source.state() if self._tracks_state else None
 
-    def _batches(self, epoch: int) -> Iterator[Any]:
+    def _batches(self, epoch: int) -> Iterator[Parts]:
         first, self._first = self._first, 0
-        held, self._held = self._held, []
-        if held:
-            yield from itertools.islice(held, first, None)
-            yield from itertools.islice(self._iterator, max(first - 1, 0), None)
-        else:
-            yield from self._source.batches(epoch, first)
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            return itertools.islice(begun, first, None)
+        return iter(self._source.batches(epoch, first))
 
 
 def _stacks(
-    batches: Iterator[tuple[Any, Any]], most: int
-) -> Iterator[tuple[Any, int, Any]]:
+    batches: Iterator[tuple[PyTree, PyTree]], most: int
+) -> Iterator[tuple[PyTree, int, PyTree]]:
     """Yield stacks of equally shaped batches, bounded in number, bytes and time."""
-    held: list[Any] = []
-    shape: Any = None
-    after: Any = None
+    held: list[PyTree] = []
+    shape: PyTree = None
+    after: PyTree = None
     began, room = 0.0, most
     for batch, state in batches:
         new = jax.tree.map(lambda a: (a.shape, a.dtype), batch)
@@ -419,50 +268,12 @@ def _stacks(
         yield _stack(held, room), len(held), after
 
 
-def _stack(batches: list[Any], room: int) -> Any:
+def _stack(batches: list[PyTree], room: int) -> PyTree:
     """Stack batches along a first axis of size `room`; the rest is undefined."""
 
-    def join(*arrays: Any) -> Any:
+    def join(*arrays: np.ndarray) -> jax.Array:
         out = np.empty((room, *arrays[0].shape), arrays[0].dtype)
-        for i, array in enumerate(arrays):
-            out[i] = array
+        np.stack(arrays, out=out[: len(arrays)])
         return jax.device_put(out)
 
     return jax.tree.map(join, *batches)
-
-
-def _prefetch(make: Callable[[], Iterator[Any]]) -> Iterator[Any]:
-    """Run an iterator in a thread, two items ahead; its errors are raised here."""
-    items: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=2)
-    stop = threading.Event()
-
-    def put(kind: str, value: Any) -> None:
-        while not stop.is_set():
-            try:
-                items.put((kind, value), timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in make():
-                put("item", item)
-                if stop.is_set():
-                    return
-            put("end", None)
-        except BaseException as error:  # raised again where the data is used
-            put("error", error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, value = item_of(items)
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-    finally:
-        stop.set()

@@ -9,8 +9,10 @@ next process would compile another program.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -18,13 +20,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.fork import use_device
+from lamina.typing import PyTree
 
 _ALIGNMENT = 64
 _LARGE = 2**20  # bytes
 _LAST = 2**31  # elements that a 32-bit index can address
 
 
-@jax.tree_util.register_pytree_node_class
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("flat", "ends", "missing"),
+    meta_fields=("shape",),
+)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Array that shares the user's memory, except for the rows at its ends.
 
@@ -35,24 +43,13 @@ class Rows:
         shape: the array's shape.
     """
 
-    def __init__(
-        self, flat: Any, ends: Any, missing: Any, shape: tuple[int, ...]
-    ) -> None:
-        self.flat, self.ends, self.missing = flat, ends, missing
-        self.shape = shape
-
-    def tree_flatten(self) -> tuple[tuple[Any, Any, Any], tuple[int, ...]]:
-        """Return the arrays, and the static shape."""
-        return (self.flat, self.ends, self.missing), self.shape
-
-    @classmethod
-    def tree_unflatten(cls, shape: tuple[int, ...], arrays: Any) -> Rows:
-        """Construct from the result of `tree_flatten`."""
-        flat, ends, missing = arrays
-        return cls(flat, ends, missing, shape)
+    flat: jax.Array
+    ends: jax.Array
+    missing: jax.Array
+    shape: tuple[int, ...]
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype[Any]:
         """Dtype of the elements."""
         return self.flat.dtype
 
@@ -61,7 +58,7 @@ class Rows:
         """Size of the whole array in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
-    def gather(self, indices: Any) -> jax.Array:
+    def gather(self, indices: jax.Array) -> jax.Array:
         """Return the rows with these indices."""
         size = math.prod(self.shape[1:])
         windows = jax.lax.GatherDimensionNumbers(
@@ -81,26 +78,35 @@ class Rows:
         return found.reshape(-1, *self.shape[1:])
 
 
-def map_rows(function: Callable[[Any], Any], tree: Any) -> Any:
+def _is_rows(value: object) -> bool:
+    return isinstance(value, Rows)
+
+
+def map_rows(function: Callable[[Any], Any], tree: PyTree) -> PyTree:
     """Apply a function to each array, or `Rows` in place of one."""
-    return jax.tree.map(function, tree, is_leaf=lambda a: isinstance(a, Rows))
+    return jax.tree.map(function, tree, is_leaf=_is_rows)
 
 
-def gather(array: jax.Array | Rows, indices: Any) -> jax.Array:
+def leaves(tree: PyTree) -> list[Any]:
+    """Return the arrays of a tree, or `Rows` in place of one."""
+    return jax.tree.leaves(tree, is_leaf=_is_rows)
+
+
+def gather(array: jax.Array | Rows, indices: jax.Array) -> jax.Array:
     """Return rows by indices that are unique and in bounds."""
     if isinstance(array, Rows):
         return array.gather(indices)
     return array.at[indices].get(mode="promise_in_bounds", unique_indices=True)
 
 
-def cut(array: jax.Array | Rows, start: Any, count: int) -> jax.Array:
+def cut(array: jax.Array | Rows, start: jax.Array | int, count: int) -> jax.Array:
     """Return `count` rows from `start` on."""
     if isinstance(array, Rows):
         return array.gather(start + jnp.arange(count))
     return jax.lax.dynamic_slice_in_dim(array, start, count)
 
 
-def on_device(array: Any) -> jax.Array | Rows:
+def on_device(array: jax.Array | np.ndarray) -> jax.Array | Rows:
     """Put an array on the device; large arrays share the user's memory on the CPU."""
     use_device()
     if isinstance(array, jax.Array) or jax.default_backend() != "cpu":
@@ -125,7 +131,7 @@ def on_device(array: Any) -> jax.Array | Rows:
     )
 
 
-def _aligned(array: np.ndarray, dtype: Any) -> np.ndarray:
+def _aligned(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """Return an aligned copy, which JAX does not copy again."""
     size = array.size * dtype.itemsize
     buffer = np.empty(size + _ALIGNMENT, np.uint8)

@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
 
+from lamina.data.arrays import Parts
 from lamina.data.dataset import PyDataset
 from lamina.data.shuffle import permutation
 from lamina.errors import DataError
+from lamina.typing import PyTree
 
 _INFINITE = 2**40
+
+# Position of a stream: batches of the epoch, and the stream's own state after them.
+State: TypeAlias = tuple[int, PyTree] | None
+
+
+class Source(Protocol):
+    """Batches of a stream, epoch by epoch."""
+
+    # Batches in an epoch, `None` if that is not known.
+    steps: int | None
+
+    def batches(self, epoch: int, first: int = 0) -> Iterable[Parts]:
+        """Return the batches of an epoch, from batch `first` on."""
+        ...
+
+    def state(self) -> PyTree:
+        """Return the stream's state after the last batch, or `None`."""
+
+    def seek(self, epoch: int, position: State) -> bool:
+        """Start the next epoch here; return False if all before it must be read."""
+        ...
 
 
 class Epochs:
@@ -26,13 +49,19 @@ class Epochs:
         steps: batches in an epoch, if not the whole stream.
         shuffle: whether the batches of a `PyDataset` are shuffled each epoch.
         seed: seed of the orders.
+        convert: function that is applied to each batch.
 
     Raises:
         DataError: `stream` is not iterable, or is infinite and `steps` is `None`.
     """
 
     def __init__(
-        self, stream: Any, steps: int | None, shuffle: bool = False, seed: int = 0
+        self,
+        stream: object,
+        steps: int | None,
+        shuffle: bool = False,
+        seed: int = 0,
+        convert: Callable[[Any], Parts] = lambda batch: batch,
     ) -> None:
         if not isinstance(stream, (Iterable, PyDataset)):
             raise DataError(
@@ -47,13 +76,14 @@ class Epochs:
                 "`validation_steps` for validation data, `steps` elsewhere."
             )
         self._stream: Any = stream
-        self._shuffle, self._seed = shuffle, seed
+        self._dataset = stream if isinstance(stream, PyDataset) else None
+        self._shuffle, self._seed, self._convert = shuffle, seed, convert
         self._wanted, self._yielded = steps, False
         self.steps = steps if steps is not None else _length(stream)
         self._rest: Any = None
-        self._restored: Any = None
+        self._restored: tuple[int, Iterator[Any]] | None = None
 
-    def state(self) -> Any:
+    def state(self) -> PyTree:
         """Return the stream's state after the last batch, or `None`."""
         if hasattr(self._rest, "get_state"):  # grain
             return self._rest.get_state()
@@ -61,15 +91,15 @@ class Epochs:
             return self._stream.state_dict()
         return None
 
-    def seek(self, epoch: int, place: Any) -> bool:
+    def seek(self, epoch: int, position: State) -> bool:
         """Start the next epoch here; return False if all before it must be read.
 
         Args:
             epoch: the epoch.
-            place: number of its batches before `state` was called, and its result.
+            position: number of its batches before `state` was called, and its result.
         """
-        if place is not None:
-            count, state = place
+        if position is not None:
+            count, state = position
             try:
                 self._restored = count, self._set_state(state)
             except Exception as error:  # any error of the loader
@@ -80,35 +110,35 @@ class Epochs:
                 )
                 return False
             return True
-        stream = self._stream
-        if isinstance(stream, PyDataset) and self._wanted is None:
-            for _ in range(epoch):
-                stream.on_epoch_begin()
-                stream.on_epoch_end()
-            return True
-        return False
+        if self._dataset is None or self._wanted is not None:
+            return False
+        for _ in range(epoch):
+            self._dataset.on_epoch_begin()
+            self._dataset.on_epoch_end()
+        return True
 
-    def _set_state(self, state: Any) -> Iterator[Any]:
+    def _set_state(self, state: PyTree) -> Iterator[Any]:
         if hasattr(self._stream, "load_state_dict"):
             self._stream.load_state_dict(state)
             return iter(self._stream)
-        iterator: Any = iter(self._stream)
+        iterator = iter(self._stream)
         iterator.set_state(state)
         return iterator
 
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Any]:
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Parts]:
         """Yield the batches of an epoch, from batch `first` on."""
-        dataset = self._stream if isinstance(self._stream, PyDataset) else None
+        dataset = self._dataset
         if dataset is not None:
             dataset.on_epoch_begin()
         count = first
-        for batch in itertools.islice(self._from(epoch, first), self._left(first)):
+        left = None if self.steps is None else self.steps - first
+        for batch in itertools.islice(self._from(epoch, first), left):
             count += 1
             self._yielded = True
             # Consumers may stop at the last batch without asking for another one.
             if dataset is not None and count == self.steps:
                 dataset.on_epoch_end()
-            yield batch
+            yield self._convert(batch)
         if dataset is not None and count != self.steps:
             dataset.on_epoch_end()
         early = count == 0 if self._wanted is None else count < self._wanted
@@ -120,9 +150,6 @@ class Epochs:
                 stacklevel=2,
             )
 
-    def _left(self, first: int) -> int | None:
-        return None if self.steps is None else self.steps - first
-
     def _from(self, epoch: int, first: int) -> Iterator[Any]:
         """Return an iterator from batch `first` of an epoch on, without its end."""
         if self._restored is not None:
@@ -130,36 +157,34 @@ class Epochs:
             # Between two epochs a stream may be at its end.
             rest = self._rest if count > 0 else self._rest_or_restart(epoch)
             return itertools.islice(rest, first - count, None)
-        if isinstance(self._stream, PyDataset) and self._wanted is None:
-            self._rest = self._begin(epoch, first)
-            return self._rest
-        return itertools.islice(self._continued(epoch), first, None)
-
-    def _continued(self, epoch: int) -> Iterator[Any]:
-        """Return the rest of the stream, or restart it if nothing is left."""
+        if self._dataset is not None and self._wanted is None:
+            return self._begin(epoch, first)
         if self._rest is not None and self._wanted is not None and epoch > 0:
-            return self._rest_or_restart(epoch)
-        self._rest = self._begin(epoch)
-        return self._rest
+            rest = self._rest_or_restart(epoch)
+        else:
+            rest = self._begin(epoch)
+        return itertools.islice(rest, first, None)
 
     def _rest_or_restart(self, epoch: int) -> Iterator[Any]:
-        first = list(itertools.islice(self._rest, 1))
-        if first:
-            return itertools.chain(first, self._rest)
-        self._rest = self._begin(epoch)
-        return self._rest
+        """Return the rest of the stream, or restart it if nothing is left."""
+        for batch in self._rest:
+            return itertools.chain([batch], self._rest)
+        return self._begin(epoch)
 
     def _begin(self, epoch: int, first: int = 0) -> Iterator[Any]:
-        stream = self._stream
-        if not isinstance(stream, PyDataset):
-            return iter(stream)
-        count = stream.num_batches
+        dataset = self._dataset
+        if dataset is None:
+            self._rest = iter(self._stream)
+            return self._rest
+        count = dataset.num_batches
         if count is None:
-            return stream.batches(itertools.count())
-        if self._shuffle:
-            order = permutation(self._seed, epoch, count).tolist()
-            return stream.batches(order[first:])
-        return stream.batches(range(first, count))
+            order: Iterable[int] = itertools.count()
+        elif self._shuffle:
+            order = permutation(self._seed, epoch, count).tolist()[first:]
+        else:
+            order = range(first, count)
+        self._rest = dataset.batches(order)
+        return self._rest
 
 
 def _length(stream: Any) -> int | None:

@@ -17,7 +17,7 @@ import numpy as np
 from lamina.core import stateless
 from lamina.core.scope import RunKey
 from lamina.core.tracing.attributes import StoredAttributes
-from lamina.data.feeds import INNER_CHUNK, Batches
+from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
 from lamina.runtime.row_layout import as_rows
 from lamina.training.dispatch import LOG_LAST, DispatchArgs, LogMode, unpack_args

@@ -14,7 +14,7 @@ from lamina.core import stateless
 from lamina.core.module import Module
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.variable import Variable, state_lock
-from lamina.data.feeds import Batches, Segment
+from lamina.data.batches import Batches, Segment
 from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes

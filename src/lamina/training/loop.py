@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from lamina.data.feeds import Feed, Segment
+from lamina.data.batches import Segment
+from lamina.data.feeds import Feed
 from lamina.runtime.interrupts import Interrupted
 from lamina.training.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList

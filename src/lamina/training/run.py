@@ -11,7 +11,7 @@ import numpy as np
 from lamina.core.random.seeds import make_seed
 from lamina.data.adapt import adapt
 from lamina.data.arrays import as_arrays
-from lamina.data.feeds import Segment
+from lamina.data.batches import Segment
 from lamina.runtime.compiled_function import CompiledFunction
 from lamina.runtime.interrupts import Interrupt
 from lamina.training.batch_hooks import BatchHooks

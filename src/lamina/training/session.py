@@ -9,8 +9,8 @@ from lamina.data.adapt import adapt, is_array_data, unpack_x_y_sample_weight
 from lamina.errors import LaminaError
 from lamina.runtime.interrupts import Interrupt
 from lamina.training.callbacks import CallbackList, History
+from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
-from lamina.training.checkpoint.run_state import TrainPosition
 from lamina.training.checks.arrays import check_class_weight
 from lamina.training.checks.monitors import check_monitors
 from lamina.training.checks.pairs import check_pairs

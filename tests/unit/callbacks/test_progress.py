@@ -25,9 +25,10 @@ LOGS = {"accuracy": 0.9, "loss": 0.25}
 def clock(monkeypatch):
     """A clock that only tests move."""
     found = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(
-        progress, "time", SimpleNamespace(perf_counter=lambda: found.now)
-    )
+    for module in (bars, progress):
+        monkeypatch.setattr(
+            module, "time", SimpleNamespace(perf_counter=lambda: found.now)
+        )
     return found
 
 

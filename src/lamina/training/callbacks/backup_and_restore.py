@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from lamina.core.check import Check, boolean, is_int
-from lamina.training.callbacks.base import Callback
+from lamina.core.check import boolean
+from lamina.training.callbacks.base import Callback, frequency, path_like
 from lamina.training.checkpoint.checkpoints import Checkpoints
 
 
@@ -29,16 +28,8 @@ class BackupAndRestore(Callback):
 
     epochs_may_wait = True
     arguments = {
-        "backup_dir": Check(
-            "a path",
-            lambda v: isinstance(v, (str, os.PathLike)) and v != "",
-            (None, 3, ""),
-        ),
-        "save_freq": Check(
-            "'epoch' or a positive number of batches",
-            lambda v: v == "epoch" or (is_int(v) and v > 0),
-            ("batch", 0, 2.5),
-        ),
+        "backup_dir": path_like,
+        "save_freq": frequency("epoch"),
         "delete_checkpoint": boolean,
     }
 
@@ -53,6 +44,6 @@ class BackupAndRestore(Callback):
         self.backup_dir, self.save_freq = os.fspath(backup_dir), save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
-        steps: Any = None if save_freq == "epoch" else save_freq
         epochs = 1 if save_freq == "epoch" else None
+        steps = None if isinstance(save_freq, str) else save_freq
         self.checkpoints = Checkpoints(backup_dir, None, steps, epochs)

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
-from lamina.core.check import Check
+from lamina.core.check import Check, is_int
 from lamina.core.module import checked_arguments, short, signature
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.typing import Logs
 
-_NEVER = 2**31 - 1
+NEVER = 2**31 - 1
 # From the strongest to the weakest.
 _NEEDS = ("model", "batches", "epochs")
 
-_BATCH_HOOKS = {
-    "train": (
-        "on_train_batch_begin",
-        "on_train_batch_end",
-        "on_batch_begin",
-        "on_batch_end",
-    ),
-    "test": ("on_test_batch_begin", "on_test_batch_end"),
-    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
-}
+path_like = Check(
+    "a path", lambda v: isinstance(v, (str, os.PathLike)) and v != "", (None, 3, "")
+)
+
+
+def frequency(*words: str) -> Check:
+    """Return a check for one of several words, or a number of batches."""
+    return Check(
+        f"{', '.join(map(repr, words))} or a positive number of batches",
+        lambda v: v in words or (is_int(v) and v > 0),
+        ("epochs", 0, 2.5),
+    )
+
+
+def period_of(save_freq: str | int) -> int:
+    """Return the number of batches of a frequency: `"epoch"`, `"batch"` or a number."""
+    words = {"epoch": NEVER, "batch": 1}
+    return words[save_freq] if isinstance(save_freq, str) else save_freq
 
 
 class Callback:
@@ -103,57 +113,57 @@ class Callback:
         """Set epochs, steps and verbosity; called before the other methods."""
         self.params = params
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Called before an epoch."""
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Called after an epoch, with its metrics and those of validation."""
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Called before a training batch."""
         self.on_batch_begin(batch, logs)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Called after a training batch, with the metrics so far in the epoch."""
         self.on_batch_end(batch, logs)
 
-    def on_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Older name of `on_train_batch_begin`."""
 
-    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Older name of `on_train_batch_end`."""
 
-    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Called before a batch of `evaluate` or validation."""
 
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Called after a batch of `evaluate` or validation."""
 
-    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Called before a batch of `predict`."""
 
-    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Called after a batch of `predict`, with its outputs."""
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Called once, before training."""
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Called once, after training, with the last epoch's logs."""
 
-    def on_test_begin(self, logs: Any = None) -> None:
+    def on_test_begin(self, logs: Logs | None = None) -> None:
         """Called before `evaluate` or validation."""
 
-    def on_test_end(self, logs: Any = None) -> None:
+    def on_test_end(self, logs: Logs | None = None) -> None:
         """Called after `evaluate` or validation."""
 
-    def on_predict_begin(self, logs: Any = None) -> None:
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
         """Called before `predict`."""
 
-    def on_predict_end(self, logs: Any = None) -> None:
+    def on_predict_end(self, logs: Logs | None = None) -> None:
         """Called after `predict`."""
 
-    def on_progress(self, kind: str, done: int, logs: Any) -> None:
+    def on_progress(self, kind: str, done: int, logs: Logs) -> None:
         """Called a few times a second while batches run.
 
         Args:
@@ -196,7 +206,7 @@ class Callback:
         `needs = "batches"` and overrides this method. `on_train_batch_end` is then
         called for that batch with the model as that batch left it.
         """
-        return _NEVER
+        return NEVER
 
     def batch_needs(self, kind: str) -> str:
         """Return what the batch methods need: one of the values of `needs`.
@@ -207,8 +217,10 @@ class Callback:
         Raises:
             ArgumentError: the class declares another value.
         """
-        hooks = [name for name in _BATCH_HOOKS[kind] if _is_overridden(self, name)]
-        return strongest_need(_declared_needs(self, name) for name in hooks)
+        prefixes = [f"on_{kind}_batch", *(["on_batch"] if kind == "train" else [])]
+        hooks = [f"{start}_{end}" for start in prefixes for end in ("begin", "end")]
+        overridden = [name for name in hooks if _is_overridden(self, name)]
+        return strongest_need(_declared_needs(self, name) for name in overridden)
 
 
 def strongest_need(needs: Iterable[str]) -> str:
@@ -216,11 +228,11 @@ def strongest_need(needs: Iterable[str]) -> str:
     return min(needs, key=_NEEDS.index, default="epochs")
 
 
-def _differs(value: Any, default: Any) -> bool:
+def _differs(value: object, default: object) -> bool:
     # Comparing arrays does not give a single truth value.
-    return value is not default and (type(value), repr(value)) != (
-        type(default), repr(default),
-    )  # fmt: skip
+    if type(value) is not type(default):
+        return True
+    return value is not default and repr(value) != repr(default)
 
 
 def _is_overridden(callback: Callback, name: str) -> bool:

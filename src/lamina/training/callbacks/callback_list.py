@@ -32,7 +32,7 @@ class CallbackList(Callback):
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: object = None,
         add_history: bool = False,
         add_progbar: bool = False,
         model: Any = None,
@@ -75,19 +75,9 @@ class CallbackList(Callback):
         """Add a callback at the end."""
         self.callbacks.append(callback)
 
-    def on_progress(self, kind: str, done: int, logs: Any) -> None:
-        """Forward the number of batches done."""
-        for callback in self.callbacks:
-            callback.on_progress(kind, done, logs)
-
     def compile_clock(self, kind: str) -> CompileClock:
         """Return a context in which compilations are reported to callbacks."""
         return CompileClock(lambda seconds, done: self.on_compile(kind, seconds, done))
-
-    def on_compile(self, kind: str, seconds: float, done: bool) -> None:
-        """Forward that a program compiles."""
-        for callback in self.callbacks:
-            callback.on_compile(kind, seconds, done)
 
     def batch_needs(self, kind: str) -> str:
         """Return the strongest need among the callbacks."""
@@ -125,11 +115,6 @@ class CallbackList(Callback):
             remaining.remove(found)
             found.load_state_dict(callback_state)
 
-    def close(self) -> None:
-        """Close all callbacks."""
-        for callback in self.callbacks:
-            callback.close()
-
     def __enter__(self) -> CallbackList:
         return self
 
@@ -137,7 +122,7 @@ class CallbackList(Callback):
         self.close()
 
 
-def _flat(callbacks: Any) -> list[Callback]:
+def _flat(callbacks: object) -> list[Callback]:
     if callbacks is None:
         return []
     if isinstance(callbacks, (list, tuple)):
@@ -155,19 +140,21 @@ def _flat(callbacks: Any) -> list[Callback]:
 
 def _forward(name: str) -> Callable[..., None]:
     method = getattr(Callback, name)
-    count = len(inspect.signature(method).parameters) - 1
+    *names, last = inspect.signature(method).parameters
+    count = len(names) - 1  # without `self`
 
     @functools.wraps(method)
     def call(self: CallbackList, *args: Any) -> None:
-        *position, logs = args if len(args) == count else (*args, None)
-        # Callbacks share one dictionary, so that later ones see added entries.
-        logs = dict(logs or {})
+        if last == "logs":
+            # Callbacks share one dictionary, so that later ones see added entries.
+            logs = dict(args[count] or {}) if len(args) > count else {}
+            args = (*args[:count], logs)
         for callback in self.callbacks:
-            getattr(callback, name)(*position, logs)
+            getattr(callback, name)(*args)
 
     return call
 
 
 for _name in vars(Callback):
-    if _name.startswith("on_") and _name not in vars(CallbackList):
+    if _name.startswith("on_") or _name == "close":
         setattr(CallbackList, _name, _forward(_name))

@@ -7,14 +7,14 @@ import errno
 import io
 import os
 import warnings
-from io import FileIO
 from typing import Any
 
 import numpy as np
 
 from lamina.core.check import Check
 from lamina.errors import SaveError
-from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.base import Callback, path_like
+from lamina.typing import Logs
 
 
 class CSVLogger(Callback):
@@ -42,9 +42,7 @@ class CSVLogger(Callback):
     # A resumed run truncates the file to the size at its checkpoint.
     state_names = ("keys", "_size", "_waiting")
     arguments = {
-        "filename": Check(
-            "a path", lambda v: isinstance(v, (str, os.PathLike)), (None, 3)
-        ),
+        "filename": path_like,
         "separator": Check(
             "one character", lambda v: isinstance(v, str) and len(v) == 1, ("", 1, ", ")
         ),
@@ -60,29 +58,29 @@ class CSVLogger(Callback):
         self.filename = os.fspath(filename)
         self.sep, self.append = separator, append
         self.keys: list[str] | None = None
-        self._file: FileIO | None = None
+        self._path = ""
         self._size = 0
         self._waiting = b""
         self._warned = False
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Open the file; the first write empties it unless `append` is set.
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Create the file; the first write empties it unless `append` is set.
 
         Raises:
             SaveError: the file cannot be opened for writing.
         """
-        self.close()
         self.keys, self._waiting, self._warned = None, b"", False
+        self._path = os.path.abspath(self.filename)
         try:
-            self._file = open(self.filename, "ab", buffering=0)  # noqa: SIM115
+            with open(self._path, "ab") as file:
+                self._size = file.tell() if self.append else 0
         except OSError as error:
             raise SaveError(
                 f"CSVLogger cannot write {self.filename!r}: {error.strerror}. Give "
                 "`filename` in a folder that exists and can be written to."
             ) from None
-        self._size = self._file.tell() if self.append else 0
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write a line, and the header before the first one."""
         logs = logs or {}
         lines = io.StringIO(newline="")
@@ -98,12 +96,12 @@ class CSVLogger(Callback):
 
     def _write(self) -> None:
         """Write the pending lines; after an error they stay pending."""
-        assert self._file is not None
         try:
-            # Remove a partial line, or lines that a killed run wrote.
-            if self._file.seek(0, os.SEEK_END) > self._size:
-                self._file.truncate(self._size)
-            written = self._file.write(self._waiting)
+            with open(self._path, "ab", buffering=0) as file:
+                # Remove a partial line, or lines that a killed run wrote.
+                if file.tell() > self._size:
+                    file.truncate(self._size)
+                written = file.write(self._waiting)
             if written < len(self._waiting):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
@@ -118,20 +116,12 @@ class CSVLogger(Callback):
         self._size += written
         self._waiting = b""
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._write()
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Write lines that are still pending."""
+        self._write()
 
 
-def _names(logs: dict[str, Any]) -> list[str]:
+def _names(logs: Logs) -> list[str]:
     names = sorted(logs)
     # Later epochs may have validation metrics even if the first has none.
     if not any(name.startswith("val_") for name in names):
@@ -139,5 +129,5 @@ def _names(logs: dict[str, Any]) -> list[str]:
     return names
 
 
-def _text(value: Any) -> Any:
+def _text(value: Any) -> object:
     return value if np.ndim(value) == 0 else f"[{', '.join(map(str, value))}]"

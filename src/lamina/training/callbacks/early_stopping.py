@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from lamina.core.check import at_least
 from lamina.errors import StateError
 from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.typing import Logs
 
 
 class EarlyStopping(MonitorCallback):
@@ -52,16 +51,15 @@ class EarlyStopping(MonitorCallback):
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
-        self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: list[np.ndarray] | None = None
+        self.reset()
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Reset the state."""
-        super().on_train_begin(logs)
+    def reset(self) -> None:
+        """Reset the state before training."""
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Stop training if the metric has not improved for too long."""
         current = self.value_of(logs)
         if current is None or epoch < self.start_from_epoch:
@@ -79,7 +77,7 @@ class EarlyStopping(MonitorCallback):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Restore the best weights if `restore_best_weights` is set."""
         if self.stopped_epoch > 0 and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")

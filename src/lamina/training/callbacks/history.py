@@ -8,6 +8,7 @@ from typing import Any
 
 from lamina.core.module import short
 from lamina.training.callbacks.base import Callback
+from lamina.typing import Logs
 
 __all__ = ["History"]
 
@@ -35,11 +36,11 @@ class History(Callback):
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reset the list of epochs."""
         self.epoch = []
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's logs."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():

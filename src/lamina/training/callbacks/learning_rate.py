@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lamina.core.check import Check, at_least, fraction
 from lamina.errors import ArgumentTypeError, StateError
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.typing import Logs
 
 
 def rate_of(model: Any) -> float:
@@ -51,7 +53,7 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
         self._takes_rate = _takes_rate(schedule)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Set the learning rate."""
         args = (epoch, rate_of(self.model)) if self._takes_rate else (epoch,)
         result = self.schedule(*args)
@@ -66,7 +68,7 @@ class LearningRateScheduler(Callback):
         if self.verbose:
             print(f"Epoch {epoch + 1}: setting the learning rate to {rate:g}")
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the learning rate to the logs."""
         if logs is not None:
             logs["learning_rate"] = rate_of(self.model)
@@ -79,11 +81,9 @@ def _takes_rate(schedule: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):  # a function written in C
         return True
     for count in (2, 1):
-        try:
+        with suppress(TypeError):
             parameters.bind(*range(count))
-        except TypeError:
-            continue
-        return count == 2
+            return count == 2
     raise ArgumentTypeError(
         "LearningRateScheduler: `schedule` must take `(epoch, learning_rate)` or "
         f"`(epoch)`. Received: {schedule!r}, which takes {parameters}."
@@ -134,19 +134,18 @@ class ReduceLROnPlateau(MonitorCallback):
         super().__init__(monitor, mode, min_delta=min_delta)
         self.factor, self.patience, self.verbose = factor, patience, verbose
         self.cooldown, self.min_lr = cooldown, min_lr
+        self.reset()
+
+    def reset(self) -> None:
+        """Reset the state before training."""
+        self.best = None
         self.wait = self.cooldown_counter = 0
 
     def in_cooldown(self) -> bool:
         """Return whether epochs after the last reduction do not count yet."""
         return self.cooldown_counter > 0
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Reset the state."""
-        super().on_train_begin(logs)
-        self.best = None
-        self.wait = self.cooldown_counter = 0
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Reduce the learning rate if the metric has not improved for too long."""
         rate = rate_of(self.model)
         if logs is not None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
-from lamina.core.check import Check, is_int
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.files import HDF5_SUFFIXES, is_legacy_hdf5, warn_legacy_format
+from lamina.runtime.interrupts import run_in_thread
+from lamina.training.callbacks.base import NEVER, frequency, path_like, period_of
 from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.typing import Logs
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -45,14 +46,8 @@ class ModelCheckpoint(MonitorCallback):
 
     arguments = {
         **MonitorCallback.arguments,
-        "filepath": Check(
-            "a path", lambda v: isinstance(v, (str, os.PathLike)), (None, 3)
-        ),
-        "save_freq": Check(
-            "'epoch' or a positive number of batches",
-            lambda v: v == "epoch" or (is_int(v) and v > 0),
-            ("batch", 0, 2.5),
-        ),
+        "filepath": path_like,
+        "save_freq": frequency("epoch"),
     }
     state_names = ("best", "_epoch", "_batches")
     former = {
@@ -75,7 +70,7 @@ class ModelCheckpoint(MonitorCallback):
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.save_freq = save_freq
+        self.save_freq, self._period = save_freq, period_of(save_freq)
         self._epoch = self._batches = 0
         self._writer: Future[None] | None = None
         _check_ending(self.filepath, save_weights_only)
@@ -83,10 +78,7 @@ class ModelCheckpoint(MonitorCallback):
     @property
     def needs(self) -> str:  # type: ignore[override]
         """Need of the batch methods: none with `save_freq="epoch"`."""
-        return "epochs" if self.save_freq == "epoch" else "batches"
-
-    def _is_higher_better(self) -> bool:
-        return self.save_best_only and super()._is_higher_better()
+        return "epochs" if self._period == NEVER else "batches"
 
     def is_watching(self) -> bool:
         """Return whether only the best model is saved."""
@@ -94,31 +86,25 @@ class ModelCheckpoint(MonitorCallback):
 
     def batches_to_pause(self) -> int:
         """Return the number of batches until the next save."""
-        if isinstance(self.save_freq, str):
-            return super().batches_to_pause()
-        return self.save_freq - self._batches
+        return self._period - self._batches
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Store the epoch for the file's name."""
         self._epoch = epoch
 
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Save after every `save_freq` batches."""
-        if isinstance(self.save_freq, str):
-            return
         self._batches += 1
-        if self._batches >= self.save_freq:
+        if self._batches >= self._period:
             self._batches = 0
             self._save({**(logs or {}), "batch": batch + 1})
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Save if `save_freq` is `"epoch"`."""
-        if self.save_freq == "epoch":
+        if self._period == NEVER:
             self._save(logs or {})
 
-    def _save(self, logs: dict[str, Any]) -> None:
+    def _save(self, logs: Logs) -> None:
         reason = self._reason(logs)
         if reason is None:
             return
@@ -126,9 +112,7 @@ class ModelCheckpoint(MonitorCallback):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.close()
         write = self.model._prepare_save(path, self.save_weights_only)
-        pool = ThreadPoolExecutor(1, "lamina-save")
-        self._writer = pool.submit(write)
-        pool.shutdown(wait=False)
+        self._writer = run_in_thread(write)
         if self.verbose:
             print(f"Epoch {self._epoch + 1}: {reason}saved to {path}")
 
@@ -138,7 +122,7 @@ class ModelCheckpoint(MonitorCallback):
         if writer is not None:
             writer.result()
 
-    def _reason(self, logs: dict[str, Any]) -> str | None:
+    def _reason(self, logs: Logs) -> str | None:
         """Return the reason to save as a text, or `None` not to save."""
         if not self.save_best_only:
             return ""
@@ -155,7 +139,7 @@ class ModelCheckpoint(MonitorCallback):
             print(f"Epoch {self._epoch + 1}: {self.monitor} did not improve{before}")
         return None
 
-    def _path(self, logs: dict[str, Any]) -> str:
+    def _path(self, logs: Logs) -> str:
         values = {**logs, "epoch": self._epoch + 1}
         try:
             return self.filepath.format(**values)
@@ -169,18 +153,18 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def _check_ending(path: str, weights_only: bool) -> None:
-    if weights_only and not path.endswith(
-        (".weights.h5", ".safetensors", *HDF5_SUFFIXES)
-    ):
-        raise ArgumentError(
-            "ModelCheckpoint: with `save_weights_only=True`, `filepath` must end in "
-            f"`.weights.h5`, `.safetensors` or `.h5`. Received: filepath={path!r}."
+    if weights_only:
+        is_known = path.endswith((".weights.h5", ".safetensors", *HDF5_SUFFIXES))
+        expected = "`.weights.h5`, `.safetensors` or `.h5`"
+    else:
+        is_known = path.endswith(".keras") or is_legacy_hdf5(path)
+        expected = (
+            "`.keras` or `.h5`; for weights alone, pass `save_weights_only=True` and "
+            "end it in `.weights.h5`"
         )
-    is_whole = path.endswith(".keras") or is_legacy_hdf5(path)
-    if not weights_only and not is_whole:
+    if not is_known:
         raise ArgumentError(
-            "ModelCheckpoint: `filepath` must end in `.keras` or `.h5`; for weights "
-            "alone, pass `save_weights_only=True` and end it in `.weights.h5`. "
-            f"Received: filepath={path!r}."
+            f"ModelCheckpoint: `filepath` must end in {expected}. Received: "
+            f"filepath={path!r}."
         )
     warn_legacy_format(path, ".weights.h5" if weights_only else ".keras")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -11,32 +13,15 @@ import numpy as np
 from lamina.core.check import Check, at_least, is_number, one_of
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.training.callbacks.base import Callback
+from lamina.typing import Logs
 
-_HIGHER = (
-    "acc",
-    "accuracy",
-    "auc",
-    "correlation",
-    "iou",
-    "precision",
-    "recall",
-    "score",
-    "sensitivity",
-    "similarity",
-    "specificity",
+# Names of metrics end in one of these if higher or lower values are better.
+_HIGHER = re.compile(
+    "(acc|accuracy|auc|correlation|iou|precision|recall|score|sensitivity|similarity"
+    "|specificity)$"
 )
-_LOWER = (
-    "crossentropy",
-    "divergence",
-    "error",
-    "hinge",
-    "loss",
-    "mae",
-    "mape",
-    "mse",
-    "msle",
-    "poisson",
-    "rmse",
+_LOWER = re.compile(
+    "(crossentropy|divergence|error|hinge|loss|mae|mape|mse|msle|poisson|rmse)$"
 )
 
 
@@ -46,10 +31,15 @@ def better_direction(metric: str) -> str | None:
     Args:
         metric: the metric's name; `None` is returned if it does not tell.
     """
-    name = metric.lower()
-    if name.endswith(_HIGHER):
+    if _HIGHER.search(metric.lower()):
         return "max"
-    return "min" if name.endswith(_LOWER) else None
+    return "min" if _LOWER.search(metric.lower()) else None
+
+
+def other_spelling(metric: str, known: Container[str]) -> str | None:
+    """Return the known name that differs in "acc" for "accuracy", or `None`."""
+    others = metric.replace("accuracy", "acc"), metric.replace("acc", "accuracy")
+    return next((name for name in others if name in known and name != metric), None)
 
 
 class MonitorCallback(Callback):
@@ -85,13 +75,18 @@ class MonitorCallback(Callback):
         # True once a warning has reported that the metric is missing.
         self.is_explained = False
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Determine which direction is better.
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Reset the state, and determine which direction is better.
 
         Raises:
             ArgumentError: `mode` is `"auto"` and the metric does not tell.
         """
-        self._higher = self._is_higher_better()
+        self.reset()
+        if self.is_watching():
+            self._higher = self._is_higher_better()
+
+    def reset(self) -> None:
+        """Reset the state before training."""
 
     def is_watching(self) -> bool:
         """Return whether the metric has any effect."""
@@ -119,7 +114,7 @@ class MonitorCallback(Callback):
             f"{did_you_mean(self.monitor, known)}"
         )
 
-    def value_of(self, logs: dict[str, Any] | None) -> float | None:
+    def value_of(self, logs: Logs | None) -> float | None:
         """Return the monitored value; warn once and return `None` if it is missing."""
         logs = logs or {}
         value = logs.get(self.monitor)
@@ -130,14 +125,12 @@ class MonitorCallback(Callback):
             warnings.warn(self._problem(value, logs), stacklevel=2)
         return None
 
-    def _problem(self, value: Any, logs: dict[str, Any]) -> str:
+    def _problem(self, value: Any, logs: Logs) -> str:
         start = f"{type(self).__name__} monitors {self.monitor!r}, which "
         if value is not None:
             return f"{start}has several values: {value}. Monitor a single one."
-        other = self.monitor.replace("accuracy", "acc")
-        if other == self.monitor:
-            other = self.monitor.replace("acc", "accuracy")
-        hint = f" Did you mean {other!r}?" if other in logs else ""
+        other = other_spelling(self.monitor, logs)
+        hint = f" Did you mean {other!r}?" if other else ""
         hint = hint or did_you_mean(self.monitor, logs)
         if not hint and self.monitor.startswith("val_"):
             hint = " Pass `validation_data` or `validation_split` to `fit`."

@@ -7,6 +7,7 @@ from typing import Any
 from lamina.core.check import boolean
 from lamina.errors import StateError
 from lamina.training.callbacks.base import Callback
+from lamina.typing import Logs
 
 
 class SwapEMAWeights(Callback):
@@ -35,7 +36,8 @@ class SwapEMAWeights(Callback):
         self.swap_on_epoch = swap_on_epoch
         self._own: list[Any] | None = None
 
-    def _put_averages(self) -> None:
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Swap in the averages."""
         optimizer = self.model.optimizer
         if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
             raise StateError(
@@ -47,42 +49,30 @@ class SwapEMAWeights(Callback):
             self._own = [variable.raw for variable in variables]
             optimizer.finalize_variable_values(variables)
 
-    def _put_weights(self) -> None:
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Restore the weights."""
         weights, self._own = self._own, None
         if weights is not None:
             variables = self.model.trainable_variables
             for variable, value in zip(variables, weights, strict=True):
                 variable.assign(value)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Restore the weights for training."""
-        self._put_weights()
+    on_predict_begin = on_test_begin
+    on_predict_end = on_test_end
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Restore the weights for training."""
+        self.on_test_end()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Swap in the averages if `swap_on_epoch` is set."""
         if self.swap_on_epoch:
-            self._put_averages()
+            self.on_test_begin()
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Discard the weights: after training the model has the averages."""
         self._own = None
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Swap in the averages for evaluation."""
-        self._put_averages()
-
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Restore the weights."""
-        self._put_weights()
-
-    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Swap in the averages for prediction."""
-        self._put_averages()
-
-    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Restore the weights."""
-        self._put_weights()
-
     def close(self) -> None:
         """Restore the weights after an error or an interrupt."""
-        self._put_weights()
+        self.on_test_end()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from lamina.core.check import boolean
 from lamina.training.callbacks.base import Callback
+from lamina.typing import Logs
 
 
 class TerminateOnNaN(Callback):
@@ -43,20 +43,20 @@ class TerminateOnNaN(Callback):
         self.raise_error, self.rollback = raise_error, rollback
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Store the epoch."""
         self._epoch = epoch
 
-    def on_progress(self, kind: str, done: int, logs: Any) -> None:
+    def on_progress(self, kind: str, done: int, logs: Logs) -> None:
         """Check the loss so far."""
         if kind == "train" and not self.model.stop_training:
             self._check_loss(f"Batch {done}", logs)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Check the epoch's loss."""
         self._check_loss(f"Epoch {epoch + 1}", logs)
 
-    def _check_loss(self, when: str, logs: dict[str, Any] | None) -> None:
+    def _check_loss(self, when: str, logs: Logs | None) -> None:
         loss = float(np.asarray((logs or {}).get("loss", 0.0)))
         if math.isfinite(loss):
             return

@@ -6,13 +6,13 @@ import json
 import math
 import os
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from lamina.core.check import (
     Check,
@@ -24,10 +24,25 @@ from lamina.core.check import (
 )
 from lamina.errors import ArgumentError, FileFormatError, StateError
 from lamina.io.files import atomic_write
-from lamina.training.checkpoint.run_file import read_run, write_run
+from lamina.runtime.interrupts import run_in_thread
+from lamina.training.checkpoint.run_file import Tree, read_run, write_run
+from lamina.typing import Logs
 
 _ENDING = ".safetensors"
 _RECORD, _LOCK = "run.json", ".lock"
+
+
+class TrainPosition(NamedTuple):
+    """Position of a run: epoch, next batch, and number of steps before the epoch."""
+
+    epoch: int
+    batch: int
+    step: int
+
+    @property
+    def total(self) -> int:
+        """Number of steps done."""
+        return self.step + self.batch
 
 
 class CheckpointWarning(UserWarning):
@@ -80,19 +95,14 @@ class Checkpoints:
         monitor: str = "val_loss",
         mode: str = "min",
     ) -> None:
-        given = {
-            "seconds": seconds, "steps": steps, "epochs": epochs, "keep": keep,
-            "mode": mode,
-        }  # fmt: skip
-        check_arguments("Checkpoints", self._checks, given)
         self.folder = Path(folder)
         self.seconds, self.steps, self.epochs = seconds, steps, epochs
         self.keep, self.monitor, self.mode = keep, monitor, mode
+        check_arguments("Checkpoints", self._checks, vars(self))
         self.best: tuple[float, str] | None = None
         self._lock: IO[bytes] | None = None
-        self._thread: threading.Thread | None = None
-        self._error: Exception | None = None
-        self._last = time.monotonic(), 0, 0
+        self._writing: Future[None] | None = None
+        self._last = time.monotonic(), TrainPosition(0, 0, 0)
         self._last_end = -math.inf
 
     def __repr__(self) -> str:
@@ -106,21 +116,21 @@ class Checkpoints:
         """Return the paths of the checkpoints, newest first."""
         return sorted(self.folder.glob(f"step-*{_ENDING}"), reverse=True)
 
-    def newest(self) -> dict[str, Any] | None:
+    def newest(self) -> Tree | None:
         """Return the contents of the newest valid checkpoint, or `None`."""
         damaged: list[str] = []
+        found, outcome = None, "There is no other, so training starts over."
         for path in self.files():
             try:
                 found = read_run(path)
             except FileFormatError as error:
                 damaged.append(str(error))
-                continue
-            if damaged:
-                _warn(f"{' '.join(damaged)} Training resumes from {path.name}.")
-            return found
+            else:
+                outcome = f"Training resumes from {path.name}."
+                break
         if damaged:
-            _warn(f"{' '.join(damaged)} There is no other, so training starts over.")
-        return None
+            warn(f"{' '.join(damaged)} {outcome}")
+        return found
 
     # Writing
 
@@ -144,13 +154,12 @@ class Checkpoints:
             )
         self._lock = lock
 
-    def begin(self, record: dict[str, Any], steps: int, epochs: int) -> None:
+    def begin(self, record: dict[str, Any], position: TrainPosition) -> None:
         """Remove partial files, rename damaged ones, and write the record.
 
         Args:
             record: description of the run for people, written to `run.json`.
-            steps: number of steps done.
-            epochs: number of epochs done.
+            position: position from which training starts.
 
         Raises:
             ArgumentError: the folder cannot be written to.
@@ -162,15 +171,15 @@ class Checkpoints:
                     partial.unlink()
             # Later files were damaged, and must not count as the newest.
             for path in self.files():
-                if path.name > _name(steps):
+                if path.name > _name(position):
                     path.replace(path.with_name(path.name + ".damaged"))
             with atomic_write(self.folder / _RECORD, len(text)) as file:
                 file.write(text)
         except OSError as error:
             if not self.files():
                 raise self._refused(error.strerror or str(error)) from None
-            _warn(f"Training continues, but its record was not written: {error}")
-        self._last = time.monotonic(), steps, epochs
+            warn(f"Training continues, but its record was not written: {error}")
+        self._last = time.monotonic(), position
 
     def _refused(self, reason: str | None) -> ArgumentError:
         return ArgumentError(
@@ -185,82 +194,61 @@ class Checkpoints:
             self._lock.close()
             self._lock = None
 
-    def is_due(self, steps: int, epochs: int) -> bool:
+    def is_due(self, position: TrainPosition, logs: Logs | None = None) -> bool:
         """Return whether the next checkpoint is due.
 
         A schedule in steps or epochs holds even if training must then wait for the last
-        write.
+        write. At the end of an epoch, a checkpoint is also due if the epoch is the best
+        one so far.
 
         Args:
-            steps: number of steps done.
-            epochs: number of epochs done.
+            position: position of training.
+            logs: the epoch's metrics, at its end.
         """
-        last_time, last_steps, last_epochs = self._last
-        busy = self._thread is not None and self._thread.is_alive()
+        last_time, last = self._last
+        busy = self._writing is not None and not self._writing.done()
         schedules = (
             (self.seconds, 0 if busy else time.monotonic() - last_time),
-            (self.steps, steps - last_steps),
-            (self.epochs, epochs - last_epochs),
+            (self.steps, position.total - last.total),
+            (self.epochs, position.epoch - last.epoch),
         )
-        return any(limit is not None and passed >= limit for limit, passed in schedules)
-
-    def is_due_at_end(self, steps: int, epochs: int, logs: dict[str, Any]) -> bool:
-        """Return whether a checkpoint is due at the end of an epoch.
-
-        It is also due if the epoch is the best one so far.
-
-        Args:
-            steps: number of steps done.
-            epochs: number of epochs done.
-            logs: the epoch's metrics.
-        """
-        if self.is_due(steps, epochs):
+        if any(limit is not None and past >= limit for limit, past in schedules):
             return True
-        if self.seconds is None or not self._is_better(self._value(logs)):
+        if logs is None or self.seconds is None or self._improved(logs) is None:
             return False
         return time.monotonic() - self._last_end >= self.seconds
 
-    def _value(self, logs: dict[str, Any]) -> Any:
-        return logs.get(self.monitor, logs.get("loss"))
-
-    def _is_better(self, value: Any) -> bool:
+    def _improved(self, logs: Logs) -> float | None:
+        """Return the monitored value if it is the best so far."""
+        value = logs.get(self.monitor, logs.get("loss"))
         if not isinstance(value, (int, float)) or not math.isfinite(value):
-            return False
+            return None
         sign = -1 if self.mode == "max" else 1
-        return self.best is None or sign * value < sign * self.best[0]
+        is_best = self.best is None or sign * value < sign * self.best[0]
+        return float(value) if is_best else None
 
     def write(
-        self, steps: int, epochs: int, snapshot: Callable[[], dict[str, Any] | None]
+        self, position: TrainPosition, snapshot: Callable[[], Tree | None]
     ) -> None:
         """Write a checkpoint in a thread.
 
         Args:
-            steps: number of steps done.
-            epochs: number of epochs done.
+            position: position of training.
             snapshot: function that waits for the device and returns the tree to write,
                 or `None` to write nothing.
         """
         self.wait()
-        self._last = time.monotonic(), steps, epochs
+        self._last = time.monotonic(), position
+        self._writing = run_in_thread(lambda: self._write(position, snapshot()))
 
-        def work() -> None:
-            try:
-                tree = snapshot()
-                if tree is not None:
-                    self._write(steps, tree)
-            except Exception as error:  # reported by `wait`; training continues
-                self._error = error
-
-        self._thread = threading.Thread(target=work)
-        self._thread.start()
-
-    def _write(self, steps: int, tree: dict[str, Any]) -> None:
-        path = self.folder / _name(steps)
-        best, value = self.best, self._value(tree["logs"])
-        if tree["place"][1] == 0:
+    def _write(self, position: TrainPosition, tree: Tree | None) -> None:
+        if tree is None:
+            return
+        path, best = self.folder / _name(position), self.best
+        if position.batch == 0:
             self._last_end = time.monotonic()
-            if self._is_better(value):
-                best = float(value), path.name
+            value = self._improved(tree["logs"])
+            best = best if value is None else (value, path.name)
         write_run(path, {**tree, "best": best})
         self.best = best
         kept = {p.name for p in self.files()[: self.keep]} | {best and best[1]}
@@ -270,12 +258,10 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Wait for the current write; warn if it failed."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        if self._error is not None:
-            error, self._error = self._error, None
-            _warn(f"A checkpoint was not written; training continues: {error}")
+        writing, self._writing = self._writing, None
+        error = None if writing is None else writing.exception()
+        if error is not None:
+            warn(f"A checkpoint was not written; training continues: {error}")
 
     def delete(self) -> None:
         """Delete all checkpoints, and the folder if it is then empty."""
@@ -287,8 +273,8 @@ class Checkpoints:
                 self.folder.rmdir()
 
 
-def _name(steps: int) -> str:
-    return f"step-{steps:012d}{_ENDING}"
+def _name(position: TrainPosition) -> str:
+    return f"step-{position.total:012d}{_ENDING}"
 
 
 def _acquire_lock(file: IO[bytes]) -> bool:
@@ -309,5 +295,6 @@ def _acquire_lock(file: IO[bytes]) -> bool:
     return True
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
+    """Warn of a checkpoint."""
     warnings.warn(text, CheckpointWarning, stacklevel=3)

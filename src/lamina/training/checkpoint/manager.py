@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from lamina.core.random.seeds import make_seed
 from lamina.data.feeds import Feed
+from lamina.data.streams import State
 from lamina.errors import StateError
 from lamina.ops.kernels import autotune
 from lamina.training.callbacks import (
@@ -17,9 +17,9 @@ from lamina.training.callbacks import (
     CallbackList,
     TerminateOnNaN,
 )
-from lamina.training.checkpoint.checkpoints import Checkpoints, CheckpointWarning
+from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition, warn
+from lamina.training.checkpoint.run_file import Tree
 from lamina.training.checkpoint.run_state import (
-    TrainPosition,
     arguments_of,
     capture,
     fingerprint,
@@ -29,6 +29,7 @@ from lamina.training.checkpoint.run_state import (
     restore_model,
     versions,
 )
+from lamina.typing import Array, Logs
 
 
 class CheckpointManager:
@@ -46,7 +47,7 @@ class CheckpointManager:
         self._backup: BackupAndRestore | None = callbacks.find(BackupAndRestore)
         if resume is None and self._backup is not None:
             resume = self._backup.checkpoints
-        if resume is not None and not isinstance(resume, Checkpoints):
+        elif resume is not None and not isinstance(resume, Checkpoints):
             resume = Checkpoints(resume)
         self._checkpoints: Checkpoints | None = resume
         watch = callbacks.find(TerminateOnNaN)
@@ -83,9 +84,13 @@ class CheckpointManager:
         return make_seed() if seed is None else seed
 
     def begin(
-        self, feed: Feed, validation: Feed | None, position: TrainPosition, epochs: int,
-        **arguments: Any,
-    ) -> TrainPosition:  # fmt: skip
+        self,
+        feed: Feed,
+        validation: Feed | None,
+        position: TrainPosition,
+        epochs: int,
+        **arguments: object,
+    ) -> TrainPosition:
         """Restore the saved run, if any, and return the position to train from.
 
         Args:
@@ -101,68 +106,84 @@ class CheckpointManager:
             FileFormatError: the saved run is of another model.
             StateError: another process is training in the folder.
         """
-        if self._checkpoints is None:
+        checkpoints = self._checkpoints
+        if checkpoints is None:
             return position
         require_plain_callbacks(self._callbacks.callbacks)
-        self._checkpoints.open()
-        if self._checkpoints.files() != self._files:  # changed by another process
-            self._saved = self._checkpoints.newest()
+        checkpoints.open()
+        if checkpoints.files() != self._files:  # changed by another process
+            self._saved = checkpoints.newest()
         self._record = {
             **arguments_of(self._model, arguments),
             "data": fingerprint(feed.sample()),
-            "validation_data": None
-            if validation is None
-            else fingerprint(validation.sample()),
+            "validation_data": validation and fingerprint(validation.sample()),
         }
         feed.track_state()
         if self._saved is not None:
-            position = self._resume(self._saved, feed, epochs)
+            position = self._resume(self._saved, feed, checkpoints)
             self._saved = None
+            if self._callbacks.params["verbose"]:
+                run = f"The run in {str(checkpoints.folder)!r}"
+                print(run, self._position_text(position, epochs))
         record = {**versions(), "epochs": int(epochs), **self._record}
-        self._checkpoints.begin(record, position.step + position.batch, position.epoch)
+        checkpoints.begin(record, position)
         return position
 
-    def _resume(self, saved: dict[str, Any], feed: Feed, epochs: int) -> TrainPosition:
-        assert self._checkpoints is not None
+    def _resume(
+        self, saved: Tree, feed: Feed, checkpoints: Checkpoints
+    ) -> TrainPosition:
         old, new = saved["record"], self._record
         # A model trained in this process may have another learning rate by now.
         ignored = ("compile",) if self._model._steps_done else ()
         if not feed.is_resident:
-            _warn_if_data_changed(old["data"], new["data"])
             ignored += ("data",)
-        now = {k: v for k, v in new.items() if k not in ignored}
-        require_same(old, now, self._checkpoints.folder)
+            if old["data"] != new["data"]:
+                warn(
+                    "The first batch of the data differs from that of the saved run. "
+                    "Training continues, but the result will differ from that of one "
+                    "run."
+                )
+        new = {k: v for k, v in new.items() if k not in ignored}
+        require_same(old, new, checkpoints.folder)
         self._record = old
-        _warn_if_versions_changed(saved["versions"])
-        position = TrainPosition(*saved["place"])
+        before = saved["versions"]
+        changed = [
+            f"{name} {before.get(name)} -> {now}"
+            for name, now in versions().items()
+            if before.get(name) != now
+        ]
+        if changed:
+            warn(
+                f"The run was started in another environment ({', '.join(changed)}). "
+                "Training continues, but rounding may differ."
+            )
+        position, stream = TrainPosition(*saved["place"]), saved["stream"]
         if position.batch > 0:
             # Replay on_epoch_begin, then restore each callback's state.
             self._callbacks.on_epoch_begin(position.epoch)
             self.logs = saved["logs"]
         restore(self._model, self._callbacks, saved)
-        self._checkpoints.best = saved["best"]
-        stream = saved["stream"]
+        checkpoints.best = saved["best"]
         if self.logs:
             feed.seek(position.epoch + 1, 0, stream and (0, stream[1]))
         else:
             feed.seek(position.epoch, position.batch, stream)
-        if self._callbacks.params["verbose"]:
-            self._print_position(position, epochs)
         return position
 
-    def _print_position(self, position: TrainPosition, epochs: int) -> None:
-        assert self._checkpoints is not None
-        run = f"The run in {str(self._checkpoints.folder)!r}"
+    def _position_text(self, position: TrainPosition, epochs: int) -> str:
         if position.epoch >= epochs or self._model.stop_training:
-            print(f"{run} is complete after epoch {position.epoch}.")
-            return
+            return f"is complete after epoch {position.epoch}."
         batch = f", batch {position.batch}" if position.batch else ""
-        print(f"{run} resumes from epoch {position.epoch + 1}{batch}.")
+        return f"resumes from epoch {position.epoch + 1}{batch}."
 
     def pause(
-        self, position: TrainPosition, bad: Any, stream: Any, now: bool,
-        logs: dict[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        position: TrainPosition,
+        bad: Array | int,
+        stream: State,
+        now: bool,
+        logs: Logs | None = None,
+    ) -> None:
         """Write a checkpoint between two steps, if one is due or `now` is set.
 
         Args:
@@ -175,12 +196,10 @@ class CheckpointManager:
         # A resumed run would not repeat the request to stop.
         if self._checkpoints is None or self._model.stop_training:
             return
-        if now or self._checkpoints.is_due(
-            position.step + position.batch, position.epoch
-        ):
+        if now or self._checkpoints.is_due(position):
             self._write(position, bad, stream, logs or {})
 
-    def epoch_ended(self, position: TrainPosition, stream: Any, last: bool) -> None:
+    def epoch_ended(self, position: TrainPosition, stream: State, last: bool) -> None:
         """Write a checkpoint after an epoch, if one is due or the epoch is the last."""
         if self._checkpoints is None or position == self._written:
             return
@@ -188,10 +207,9 @@ class CheckpointManager:
         logs = {name: values[-1] for name, values in history.items()}
         if not np.isfinite(logs.get("loss", 0.0)).all():
             return
-        due = self._checkpoints.is_due_at_end(position.step, position.epoch, logs)
-        if last or due:
+        if last or self._checkpoints.is_due(position, logs):
             # No batch of the next epoch has been taken.
-            self._write(position, None, stream and (0, stream[1]), logs)
+            self._write(position, -1, stream and (0, stream[1]), logs)
 
     def diverged(self) -> None:
         """Restore the last checkpoint after a non-finite step, if asked to."""
@@ -203,18 +221,20 @@ class CheckpointManager:
             restore_model(self._model, saved)
 
     def _write(
-        self, position: TrainPosition, bad: Any, stream: Any, logs: dict[str, Any]
+        self, position: TrainPosition, bad: Array | int, stream: State, logs: Logs
     ) -> None:
         assert self._checkpoints is not None
         self._written = position
-        snapshot = capture(
-            self._model, self._callbacks, position, bad, record=self._record,
-            versions=versions(), stream=stream, logs=logs,
-            forms=autotune.selected_kernels(),
-        )  # fmt: skip
-        self._checkpoints.write(
-            position.step + position.batch, position.epoch, snapshot
-        )
+        entries = {
+            "place": tuple(position),
+            "record": self._record,
+            "versions": versions(),
+            "stream": stream,
+            "logs": logs,
+            "forms": autotune.selected_kernels(),
+        }
+        snapshot = capture(self._model, self._callbacks, bad, entries)
+        self._checkpoints.write(position, snapshot)
 
     def __enter__(self) -> CheckpointManager:
         return self
@@ -227,26 +247,3 @@ class CheckpointManager:
         if self.complete and backup is not None and backup.delete_checkpoint:
             self._checkpoints.delete()
         self._checkpoints.close()
-
-
-def _warn_if_data_changed(saved: str | None, now: str | None) -> None:
-    if saved != now:
-        warnings.warn(
-            "The first batch of the data differs from that of the saved run. Training "
-            "continues, but the result will differ from that of one run.",
-            CheckpointWarning,
-            stacklevel=5,
-        )
-
-
-def _warn_if_versions_changed(saved: dict[str, Any]) -> None:
-    changed = [
-        f"{n} {saved.get(n)} -> {v}" for n, v in versions().items() if saved.get(n) != v
-    ]
-    if changed:
-        warnings.warn(
-            f"The run was started in another environment ({', '.join(changed)}). "
-            "Training continues, but rounding may differ.",
-            CheckpointWarning,
-            stacklevel=4,
-        )

@@ -9,7 +9,7 @@ import os
 import struct
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,14 @@ from lamina.errors import FileFormatError
 from lamina.io.files import atomic_write
 from lamina.io.safetensors_write import CHECKSUM, SafetensorsFile
 
+# Plain data and arrays in nested dictionaries, lists and tuples.
+Tree: TypeAlias = dict[str, Any]
+
 _TREE, _DIGEST = "run", "run_sha256"
+_MALFORMED = (OSError, KeyError, TypeError, ValueError, RecursionError, ImportError)
 
 
-def write_run(path: Path, tree: dict[str, Any]) -> None:
+def write_run(path: Path, tree: Tree) -> None:
     """Write a tree of plain data and arrays to a file, atomically.
 
     Arrays are written in chunks, so that memory holds no second copy of them.
@@ -37,13 +41,13 @@ def write_run(path: Path, tree: dict[str, Any]) -> None:
     """
     arrays: dict[str, Any] = {}
     text = json.dumps(_plain(tree, arrays))
-    specs = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
-    contents = SafetensorsFile(arrays, {_TREE: text, _DIGEST: _digest(text, specs)})
+    metadata = {_TREE: text, _DIGEST: _digest(text, _specs(arrays))}
+    contents = SafetensorsFile(arrays, metadata)
     with atomic_write(path, contents.size) as file:
         contents.write(file)
 
 
-def require_plain(value: Any) -> None:
+def require_plain(value: object) -> None:
     """Raise if a value cannot be written.
 
     Raises:
@@ -52,7 +56,7 @@ def require_plain(value: Any) -> None:
     json.dumps(_plain(value, {}))
 
 
-def read_run(path: Path) -> dict[str, Any]:
+def read_run(path: Path) -> Tree:
     """Read the tree in a file.
 
     Raises:
@@ -65,17 +69,13 @@ def read_run(path: Path) -> dict[str, Any]:
             metadata = file.metadata() or {}
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         text = metadata[_TREE]
-        specs = {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
         header, data = metadata[_DIGEST], metadata[CHECKSUM]
-        if _digest(text, specs) != header or _digest_of_arrays(path) != data:
+        if _digest(text, _specs(arrays)) != header or _digest_of_arrays(path) != data:
             raise FileFormatError(f"{str(path)!r} is damaged: its checksum is wrong.")
         return _restored(json.loads(text), arrays)
-    except (
-        SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError,
-        ImportError,
-    ) as error:  # fmt: skip
-        if isinstance(error, FileFormatError):
-            raise
+    except FileFormatError:
+        raise
+    except (SafetensorError, *_MALFORMED) as error:
         raise FileFormatError(f"{str(path)!r} cannot be read: {error}.") from None
 
 
@@ -83,6 +83,10 @@ def _digest(text: str, specs: dict[str, Any]) -> str:
     """Return the checksum of the header; the arrays have another one."""
     header = json.dumps([text, specs], sort_keys=True)
     return hashlib.sha256(header.encode()).hexdigest()
+
+
+def _specs(arrays: dict[str, Any]) -> dict[str, Any]:
+    return {key: [a.dtype.name, list(a.shape)] for key, a in arrays.items()}
 
 
 def _digest_of_arrays(path: Path) -> str:
@@ -100,12 +104,11 @@ def _plain(value: Any, arrays: dict[str, Any], path: str = "") -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
-        return {
-            "dict": [
-                [_plain(k, arrays), _plain(v, arrays, f"{path}/{k}")]
-                for k, v in value.items()
-            ]
-        }
+        pairs = [
+            [_plain(k, arrays), _plain(v, arrays, f"{path}/{k}")]
+            for k, v in value.items()
+        ]
+        return {"dict": pairs}
     if isinstance(value, (list, tuple)):
         items = [_plain(v, arrays, f"{path}/{i}") for i, v in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
@@ -122,12 +125,11 @@ def _plain(value: Any, arrays: dict[str, Any], path: str = "") -> Any:
         key += "'"
     # Loaders of torch do not accept an array for a tensor in their state.
     kind = "tensor" if type(value).__module__ == "torch" else "array"
+    arrays[key] = array
     # NumPy has no bfloat16 or float8.
     if array.dtype.kind == "V":
         flat = np.ascontiguousarray(array).reshape(array.shape)
         arrays[key] = flat.view(f"u{array.dtype.itemsize}")
-    else:
-        arrays[key] = array
     return {kind: [key, array.dtype.name]}
 
 

@@ -10,18 +10,24 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina import config
+from lamina.core.module import Module
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError
 from lamina.io.load_report import LoadReport, Mismatch
 from lamina.runtime.module_state import ModuleState
-from lamina.training.checkpoint.run_file import require_plain
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.callback_list import CallbackList
+from lamina.training.checkpoint.checkpoints import TrainPosition
+from lamina.training.checkpoint.run_file import Tree, require_plain
+from lamina.typing import Array, PyTree
 
 # Version of the contents of checkpoints.
 _FORMAT = 1
@@ -31,17 +37,9 @@ _COUNT = re.compile(r"_\d+(?=[_/]|$)")
 _FINGERPRINT_ROWS = 1000
 
 
-class TrainPosition(NamedTuple):
-    """Position of a run: epoch, next batch, and number of steps before the epoch."""
-
-    epoch: int
-    batch: int
-    step: int
-
-
 def capture(
-    model: Any, callbacks: Any, position: TrainPosition, bad: Any = None, **more: Any
-) -> Callable[[], dict[str, Any] | None]:
+    model: Any, callbacks: CallbackList, bad: Array | int, entries: Tree
+) -> Callable[[], Tree | None]:
     """Take a snapshot of a run.
 
     The variables are copied on the device, asynchronously; the rest is copied at once.
@@ -49,35 +47,32 @@ def capture(
     Args:
         model: the model in training.
         callbacks: the run's callbacks.
-        position: position of training.
         bad: index of a batch that was not finite, or a negative number.
-        **more: further entries of the tree.
+        entries: further entries of the tree.
 
     Returns:
         A function that waits for the device and returns the tree, or `None` if a
         batch was not finite, since training then stops at an earlier position.
     """
     variables = {k: _snapshot(v.raw) for k, v in _variables(model).items()}
+    owned = _hyperparameters(model)
     tree = {
         "format": _FORMAT,
-        "place": tuple(position),
         "stop": bool(model.stop_training),
-        "numbers": _hyperparameters(model),
+        "numbers": [(type(m).__name__, name, value) for m, name, value in owned],
         "callbacks": callbacks.state_dict(),
-        **more,
+        **entries,
     }
     # Callbacks may change their state before the thread writes it.
     tree = _copy_tree(tree)
 
-    def completed() -> dict[str, Any] | None:
-        if bad is not None and int(bad) >= 0:
-            return None
-        return {**tree, "variables": variables}
+    def completed() -> Tree | None:
+        return None if int(bad) >= 0 else {**tree, "variables": variables}
 
     return completed
 
 
-def _snapshot(array: Any) -> Any:
+def _snapshot(array: Array) -> Array | np.ndarray:
     try:
         return jnp.copy(array)
     except jax.errors.JaxRuntimeError:  # out of device memory
@@ -95,7 +90,9 @@ def _copy_tree(value: Any) -> Any:
     return value
 
 
-def restore(model: Any, callbacks: Any, saved: dict[str, Any]) -> TrainPosition:
+def restore(
+    model: Any, callbacks: CallbackList, saved: dict[str, Any]
+) -> TrainPosition:
     """Restore a run, and return its position.
 
     Raises:
@@ -114,10 +111,11 @@ def restore(model: Any, callbacks: Any, saved: dict[str, Any]) -> TrainPosition:
     return TrainPosition(*saved["place"])
 
 
-def restore_model(model: Any, saved: dict[str, Any]) -> None:
+def restore_model(model: Any, saved: Tree) -> None:
     """Restore weights, optimizer, metrics and hyperparameters.
 
     Raises:
+        ArgumentError: the hyperparameters are those of other objects.
         FileFormatError: the variables differ from those of the model.
     """
     variables, values = _variables(model), saved["variables"]
@@ -137,7 +135,15 @@ def restore_model(model: Any, saved: dict[str, Any]) -> None:
         )
     for path, variable in variables.items():
         variable.assign(values[path])
-    _set_hyperparameters(model, saved["numbers"])
+    owned = _hyperparameters(model)
+    names = [(type(m).__name__, name) for m, name, _ in owned]
+    if names != [entry[:2] for entry in saved["numbers"]]:
+        raise ArgumentError(
+            "The run was started with another optimizer or other layers. Compile the "
+            "model as before, or pass `resume` another folder."
+        )
+    for (module, name, _), (*_, value) in zip(owned, saved["numbers"], strict=True):
+        setattr(module, name, value)
     model.continue_from(TrainPosition(*saved["place"]).step)
 
 
@@ -157,29 +163,13 @@ def _variables(model: Any) -> dict[str, Variable]:
     return by_path
 
 
-def _hyperparameters(model: Any) -> list[tuple[str, str, float]]:
-    """Return the hyperparameters as triples of class, name and value."""
-    return [(type(m).__name__, name, v) for m, name, v in _owned_hyperparameters(model)]
-
-
-def _set_hyperparameters(model: Any, saved: list[tuple[str, str, float]]) -> None:
-    owned = _owned_hyperparameters(model)
-    if [(type(m).__name__, name) for m, name, _ in owned] != [n[:2] for n in saved]:
-        raise ArgumentError(
-            "The run was started with another optimizer or other layers. Compile the "
-            "model as before, or pass `resume` another folder."
-        )
-    for (module, name, _), (*_, value) in zip(owned, saved, strict=True):
-        setattr(module, name, value)
-
-
-def _owned_hyperparameters(model: Any) -> list[tuple[Any, str, float]]:
+def _hyperparameters(model: Any) -> list[tuple[Module, str, float]]:
     state = ModuleState.of(model._modules())
     pairs = zip(state.attributes, state.hyperparameters(), strict=True)
     return [(module, name, value) for (module, name), value in pairs]
 
 
-def require_plain_callbacks(callbacks: Iterable[Any]) -> None:
+def require_plain_callbacks(callbacks: Iterable[Callback]) -> None:
     """Raise for callbacks whose state cannot be saved.
 
     Raises:
@@ -196,14 +186,13 @@ def require_plain_callbacks(callbacks: Iterable[Any]) -> None:
             ) from None
 
 
-def fingerprint(arrays: Any) -> str:
+def fingerprint(arrays: PyTree) -> str:
     """Hash the shapes of arrays and rows spread evenly over them."""
     digest = hashlib.sha256()
     for array in jax.tree.leaves(arrays):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        rows = np.linspace(
-            0, len(array) - 1, min(len(array), _FINGERPRINT_ROWS)
-        ).astype(int)
+        count = len(array)
+        rows = np.linspace(0, count - 1, min(count, _FINGERPRINT_ROWS)).astype(int)
         digest.update(np.ascontiguousarray(array[rows]).tobytes())
     return digest.hexdigest()
 
@@ -235,7 +224,7 @@ def _as_json(value: Any) -> Any:
     return type(value).__name__
 
 
-def require_same(saved: Any, now: Any, folder: Any) -> None:
+def require_same(saved: object, now: object, folder: Path) -> None:
     """Raise if a run was started with other arguments or data.
 
     Raises:
@@ -261,7 +250,7 @@ def _differences(saved: Any, now: Any, name: str = "") -> Iterable[str]:
         yield f"{name} was {_short(saved)} and is now {_short(now)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, dict) and "class_name" in value:
         return str(value["class_name"])
     text = json.dumps(value) if not isinstance(value, str) else repr(value)

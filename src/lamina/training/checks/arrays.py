@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from lamina.data.arrays import Parts
 from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
-from lamina.layers.base.call_graph import graph_of
-from lamina.training.plan import OutputPlan, Plan, loss_kind
+from lamina.training.plan import Plan, loss_kind
+from lamina.typing import ArrayLike
 
 
 def check_data(
-    arrays: Any, plan: Plan | None, y_pred: Any, graph: Any = None, finite: bool = True
+    arrays: Parts,
+    plan: Plan | None,
+    y_pred: Sequence[Any],
+    graph: Any = None,
+    finite: bool = True,
 ) -> None:
     """Raise for values that the model or the loss cannot use.
 
@@ -37,15 +42,15 @@ def check_data(
                 _check_finite(leaf, what)
     if graph is not None:
         for tensor, array in zip(graph.input_leaves, graph.match(x), strict=True):
-            for layer in _embeddings(graph, tensor) if array is not None else ():
+            for layer in _embeddings(graph, tensor):
                 _check_indices(array, layer)
     if plan is None or y is None:
         return
-    true = plan.labels(y)
-    for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
+    for out, labels, pred in zip(plan.outputs, plan.labels(y), y_pred, strict=True):
         check = _LABEL_CHECKS.get(loss_kind(out.loss))
         if check is not None and labels is not None and np.size(labels):
-            check(labels, pred, out)
+            what = f"The labels of output {out.name!r}" if out.name else "The labels"
+            check(np.asarray(labels), pred, out.loss, what)
 
 
 def _check_finite(array: Any, what: str) -> None:
@@ -58,110 +63,99 @@ def _check_finite(array: Any, what: str) -> None:
     bad = ~np.isfinite(np.asarray(array, np.float32))
     if not bad.any():
         return
-    index = tuple(int(i) for i in np.argwhere(bad)[0])
+    index = _first(bad)
     rows = int(bad.reshape(len(bad), -1).any(axis=1).sum())
     raise DataError(
         f"{what} has values that are not finite in {rows} of {len(bad)} rows; the "
-        f"first is {what}[{', '.join(map(str, index))}] = {array[index]}. Remove or "
-        f"fill them, as with `np.nan_to_num({what})`, or pass `check_data=False` if "
-        "the model handles them."
+        f"first is {what}{index} = {array[tuple(index)]}. Remove or fill them, as with "
+        f"`np.nan_to_num({what})`, or pass `check_data=False` if the model handles "
+        "them."
     )
 
 
-def _embeddings(graph: Any, tensor: Any) -> Iterator[Embedding]:
+def _embeddings(graph: Any, tensor: object) -> Iterator[Embedding]:
     """Yield the Embeddings that take an input of a graph directly."""
     for node in graph.nodes:
         if not any(t is tensor for t in node.inputs):
             continue
-        inner = graph_of(node.operation)
+        inner = getattr(node.operation, "_graph", None)
         if isinstance(node.operation, Embedding):
             yield node.operation
         elif inner is not None:
-            outer_inputs = inner.match(node.args[0])
-            for inner_input, outer in zip(
-                inner.input_leaves, outer_inputs, strict=True
-            ):
-                if outer is tensor:
-                    yield from _embeddings(inner, inner_input)
+            pairs = zip(inner.input_leaves, inner.match(node.args[0]), strict=True)
+            for inner_input in (own for own, outer in pairs if outer is tensor):
+                yield from _embeddings(inner, inner_input)
 
 
-def _check_indices(array: Any, layer: Embedding) -> None:
+def _check_indices(array: ArrayLike | None, layer: Embedding) -> None:
     indices, size = np.asarray(array), layer.input_dim
-    if indices.size == 0:
+    if array is None or indices.size == 0:
         return
     low, high = indices.min(), indices.max()
     start = f"Layer {layer.name!r} (Embedding) has input_dim={size}, so it needs"
     if low < 0 or high >= size:
         wrong = high if high >= size else low
-        index = ", ".join(str(i) for i in np.argwhere(indices == wrong)[0])
-        mend = f"Give it input_dim={int(high) + 1}, or renumber the indices."
+        mend = "Renumber them from 0."
+        if low >= 0:
+            mend = f"Give it input_dim={int(high) + 1}, or renumber the indices."
         raise DataError(
             f"{start} indices from 0 to {size - 1}. In x they range from {low:.0f} to "
-            f"{high:.0f}: x[{index}] = {wrong:.0f}. "
-            f"{mend if low >= 0 else 'Renumber them from 0.'}"
+            f"{high:.0f}: x{_first(indices == wrong)} = {wrong:.0f}. {mend}"
         )
-    index, value = _first_fraction(indices)
-    if index is not None:
-        raise DataError(
-            f"{start} integer indices, but x[{index}] = {value}. Use a Dense layer for "
-            "continuous values."
-        )
+    _check_integers(indices, "x", f"{start} integer indices", "Use a Dense layer for")
 
 
-def _first_fraction(values: np.ndarray) -> tuple[str | None, Any]:
-    """Return the index of the first value that is not an integer, and the value."""
+def _first(wrong: np.ndarray) -> list[int]:
+    """Return the index of the first true element."""
+    return np.argwhere(wrong)[0].tolist()
+
+
+def _check_integers(values: np.ndarray, what: str, needed: str, mend: str) -> None:
     if values.dtype.kind != "f" or (values == np.rint(values)).all():
-        return None, None
-    index = np.argwhere(values != np.rint(values))[0]
-    return ", ".join(map(str, index)), values[tuple(index)]
+        return
+    index = _first(values != np.rint(values))
+    raise DataError(
+        f"{needed}, but {what}{index} = {values[tuple(index)]}. {mend} continuous "
+        "values."
+    )
 
 
-def _labels_of(out: OutputPlan) -> str:
-    return f"The labels of output {out.name!r}" if out.name else "The labels"
-
-
-def _check_class_indices(true: Any, pred: Any, out: OutputPlan) -> None:
-    classes = pred.shape[getattr(out.loss, "axis", -1) or -1]
-    ignored = getattr(out.loss, "ignore_class", None)
-    labels = np.asarray(true)
-    low, high = labels.min(), labels.max()
-    subject = _labels_of(out)
+def _check_class_indices(labels: np.ndarray, pred: Any, loss: Any, what: str) -> None:
+    classes = pred.shape[getattr(loss, "axis", -1) or -1]
     if classes is None:
         return
-    index, value = _first_fraction(labels)
-    if index is not None:
-        raise DataError(
-            f"{subject} must be integer class indices for "
-            f"'sparse_categorical_crossentropy', but y[{index}] = {value}. To predict "
-            "continuous values, use a loss such as 'mse'."
-        )
+    needed = f"{what} must be integer class indices for {loss_kind(loss)!r}"
+    _check_integers(labels, "y", needed, "Use a loss such as 'mse' for")
     outside = labels[(labels < 0) | (labels >= classes)]
+    ignored = getattr(loss, "ignore_class", None)
     if outside.size == 0 or (ignored is not None and (outside == ignored).all()):
         return
+    low, high = labels.min(), labels.max()
     mend = "Renumber the labels from 0."
     if classes == 1 and low >= 0 and high <= 1:
         mend = "For two classes and one output use the loss 'binary_crossentropy'."
     elif low >= 0:
         mend = f"Give the last layer {int(high) + 1} units, or renumber the labels."
     raise DataError(
-        f"{subject} range from {low} to {high}, but the model has {classes} outputs, "
+        f"{what} range from {low} to {high}, but the model has {classes} outputs, "
         f"so class indices must be from 0 to {classes - 1}. {mend}"
     )
 
 
-def _check_probabilities(true: Any, pred: Any, out: OutputPlan) -> None:
-    low, high = float(np.min(true)), float(np.max(true))
-    if low >= -1e-3 and high <= 1 + 1e-3:
-        return
-    raise DataError(
-        f"{_labels_of(out)} range from {low:g} to {high:g}, but "
-        f"{loss_kind(out.loss)!r} needs probabilities from 0 to 1. Renumber two "
-        "classes to 0 and 1; for more classes use 'sparse_categorical_crossentropy'; "
-        "for continuous values use 'mse', or scale them to 0 to 1."
-    )
+def _check_probabilities(labels: np.ndarray, pred: Any, loss: Any, what: str) -> None:
+    low, high = float(labels.min()), float(labels.max())
+    if low < -1e-3 or high > 1 + 1e-3:
+        raise DataError(
+            f"{what} range from {low:g} to {high:g}, but {loss_kind(loss)!r} needs "
+            "probabilities from 0 to 1. Renumber two classes to 0 and 1; for more "
+            "classes use 'sparse_categorical_crossentropy'; for continuous values use "
+            "'mse', or scale them to 0 to 1."
+        )
 
 
-def check_class_weight(weights: Any, plan: Plan, y_pred: Any) -> None:
+def check_class_weight(
+    weights: Mapping[int, float] | None, plan: Plan, y_pred: Sequence[Any]
+) -> None:
     """Raise for weights of classes that a model with one output does not have.
 
     Raises:
@@ -169,8 +163,7 @@ def check_class_weight(weights: Any, plan: Plan, y_pred: Any) -> None:
     """
     if not weights or len(plan.outputs) != 1:
         return
-    units = y_pred[0].shape[-1]
-    kind = loss_kind(plan.outputs[0].loss)
+    units, kind = y_pred[0].shape[-1], loss_kind(plan.outputs[0].loss)
     classes = 2 if units == 1 and kind.startswith("binary_") else units
     wrong = [k for k in weights if not 0 <= int(k) < (classes or int(k) + 1)]
     if wrong and kind.endswith("crossentropy"):
@@ -180,7 +173,7 @@ def check_class_weight(weights: Any, plan: Plan, y_pred: Any) -> None:
         )
 
 
-_LABEL_CHECKS: dict[str, Callable[[Any, Any, OutputPlan], None]] = {
+_LABEL_CHECKS: dict[str, Callable[[np.ndarray, Any, Any, str], None]] = {
     "sparse_categorical_crossentropy": _check_class_indices,
     "binary_crossentropy": _check_probabilities,
     "binary_focal_crossentropy": _check_probabilities,

@@ -8,9 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.core.graph import SymbolicTensor
-from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
+from lamina.training.checks.history import nodes_of
 
 Shape = tuple[int | None, ...]
 
@@ -42,13 +41,10 @@ class Misfit:
     def width(self) -> int:
         """Size of the labels at one position; 0 for one value without an axis."""
         true, made = self.true, self.made
-        if not true or true == made[:-1]:
+        if not true or true == made[:-1] or true[-1] == 1:
             return 0
-        if true[-1] == 1:
+        if self.kind == SPARSE and not self.is_one_hot and true != made:
             return 0
-        if self.kind == SPARSE:
-            looks_wide = self.is_one_hot or true == made
-            return int(true[-1] or 0) if looks_wide else 0
         return int(true[-1] or 0)
 
     @property
@@ -69,16 +65,15 @@ class Misfit:
         values = self.values
         if values.ndim < 2 or values.shape[-1] < 2:
             return False
-        single = (values != 0).sum(-1) == 1
-        return bool((single & ((values == 1).sum(-1) == 1)).all())
+        ones = (values == 1).sum(-1) == 1
+        return bool((ones & ((values != 0).sum(-1) == 1)).all())
 
-    def are_classes(self, count: int | None = None) -> bool:
-        """Return whether labels are integers from 0, below `count` if given."""
+    def are_classes(self, count: int) -> bool:
+        """Return whether labels are integers from 0 to below `count`."""
         values = self.values
         if values.size == 0 or values.dtype.kind not in "iubf" or values.min() < 0:
             return False
-        whole = bool((values == np.rint(values)).all())
-        return whole and (count is None or bool(values.max() < count))
+        return bool((values == np.rint(values)).all() and values.max() < count)
 
 
 def explanation(misfit: Misfit) -> str:
@@ -100,23 +95,22 @@ def _wrong_positions(misfit: Misfit) -> str:
     if extra > 0:
         return f"; {_extra_axes(misfit.made[:-1][-extra:], source, made)}"
     steps = misfit.true[0] if misfit.true else None
-    if steps and returns_last_step(source):
-        before = made.node.inputs[0].shape
-        if len(before) == 3 and before[1] in (None, steps) and not misfit.is_one_hot:
-            code = as_code(source, return_sequences=True)
-            return (
-                f", one for each of {steps} steps, but "
-                f"{described(source)} returns only the last step. Return all steps: "
-                f"{code}."
-            )
-    return ""
+    if not steps or not returns_last_step(source) or misfit.is_one_hot:
+        return ""
+    before = made.node.inputs[0].shape
+    if len(before) != 3 or before[1] not in (None, steps):
+        return ""
+    return (
+        f", one for each of {steps} steps, but {described(source)} returns only the "
+        f"last step. Return all steps: {as_code(source, return_sequences=True)}."
+    )
 
 
 def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
     sizes = " and ".join(str(n or "unknown") for n in axes)
-    many = len(axes) > 1
-    what = f"the {'axes of sizes' if many else 'axis of size'} {sizes} "
-    what += "remain" if many else "remains"
+    what = f"the axis of size {sizes} remains"
+    if len(axes) > 1:
+        what = f"the axes of sizes {sizes} remain"
     if source is None:
         if getattr(made, "layer", None) is None:
             return f"{what}. Add before the last layer: layers.Flatten()."
@@ -131,11 +125,11 @@ def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
 def _collapsing(layer: Any, made: Any) -> str:
     """Return code for a layer that removes axes of time or of an image."""
     rank, sizes = len(made.shape), made.shape[1:]
-    is_model = graph_of(layer) is not None
-    name = type(layer).__name__
+    is_model = getattr(layer, "_graph", None) is not None
     # Sequences of words or attention outputs: average over positions.
-    is_sequence = rank == 3 and not name.startswith(("Conv", "MaxP", "Average"))
-    if (is_model or is_sequence or None in sizes) and rank in (3, 4, 5):
+    is_image = type(layer).__name__.startswith(("Conv", "MaxP", "Average"))
+    averages = is_model or None in sizes or (rank == 3 and not is_image)
+    if averages and rank in (3, 4, 5):
         return f"layers.GlobalAveragePooling{rank - 2}D()"
     return "layers.Flatten()"
 
@@ -149,91 +143,67 @@ def _wrong_width(misfit: Misfit) -> str:
         return _sparse(misfit, units)
     if width == 0 and units > 1:
         return _one_value(misfit, units)
-    binary = misfit.kind.startswith("binary") and (width, units) == (2, 1)
-    if binary and misfit.is_one_hot:
+    if width in (0, units):
+        return ""
+    if (
+        misfit.is_one_hot
+        and misfit.kind.startswith("binary")
+        and (width, units) == (2, 1)
+    ):
         return (
-            ": two one-hot columns, but one unit needs the "
-            "class index 0 or 1. Pass `y.argmax(-1)` as labels."
+            ": two one-hot columns, but one unit needs the class index 0 or 1. Pass "
+            "`y.argmax(-1)` as labels."
         )
-    if width > 0 and width != units:
-        what = "one-hot columns" if misfit.is_one_hot else "columns"
-        return f": {width} {what} for {_counted(units)}. {_with_units(misfit, width)}"
-    return ""
+    what = "one-hot columns" if misfit.is_one_hot else "columns"
+    counted = "1 unit" if units == 1 else f"{units} units"
+    return f": {width} {what} for {counted}. {_ending(misfit, width)}"
 
 
 def _sparse(misfit: Misfit, units: int) -> str:
-    width = misfit.width
-    if width == 0:
+    """Explain labels with several columns for a loss of class indices."""
+    if misfit.width == 0:
         return ""
     what = "one-hot classes" if misfit.is_one_hot else "one column for each class"
-    text = f": {what}, but {SPARSE!r} needs class indices. "
+    mend = f"Compile with loss={_ONE_HOT!r}."
     if not misfit.to_train:
-        return f"{text}Pass `y.argmax(-1)` as labels."
-    if width != units:
-        text += f"{_with_units(misfit, width)} And "
-    return f"{text}{'c' if width != units else 'C'}ompile with loss={_ONE_HOT!r}."
+        mend = "Pass `y.argmax(-1)` as labels."
+    elif misfit.width != units:
+        end = _ending(misfit, misfit.width)
+        mend = f"{end} And compile with loss={_ONE_HOT!r}."
+    return f": {what}, but {SPARSE!r} needs class indices. {mend}"
 
 
 def _one_value(misfit: Misfit, units: int) -> str:
     """Explain labels with one value for several units."""
-    classes = misfit.are_classes(units)
-    start = f": one value for {units} units"
-    if misfit.kind.startswith("categorical"):
-        if not classes:
-            return (
-                f"{start}. {_with_units(misfit, 1, None)} And compile with loss='mse'."
-            )
-        if misfit.kind == _ONE_HOT and misfit.to_train:
-            return (
-                f"{start}, its class index, but {misfit.kind!r} needs one-hot "
-                f"columns. Compile with loss={SPARSE!r}."
-            )
+    kind, what = misfit.kind, f": one value for {units} units"
+    if kind.startswith("binary"):
+        return f"{what}. {_ending(misfit, 1, activation='sigmoid')}"
+    linear = _ending(misfit, 1, activation=None)
+    if not misfit.are_classes(units):
+        if kind.startswith("categorical"):
+            return f"{what}. {linear} And compile with loss='mse'."
+        return f"{what}. {_ending(misfit, 1)}"
+    if not kind.startswith("categorical"):
         return (
-            f"{start}, its class index, but {misfit.kind!r} needs one-hot "
-            f"columns. Pass `to_categorical(y, {units})` as labels."
+            f"{what}. If these are classes, compile with loss={SPARSE!r}. For "
+            f"continuous values: {linear}"
         )
-    if misfit.kind.startswith("binary"):
-        return f"{start}. {_with_units(misfit, 1, 'sigmoid')}"
-    if classes:
-        return (
-            f"{start}. If these are classes, compile with loss={SPARSE!r}. If they "
-            f"are continuous values, {_lower(_with_units(misfit, 1, None))}"
-        )
-    return f"{start}. {_with_units(misfit, 1)}"
+    mend = f"Pass `to_categorical(y, {units})` as labels."
+    if kind == _ONE_HOT and misfit.to_train:
+        mend = f"Compile with loss={SPARSE!r}."
+    return f"{what}, its class index, but {kind!r} needs one-hot columns. {mend}"
 
 
-def _counted(units: int) -> str:
-    return "1 unit" if units == 1 else f"{units} units"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _with_units(misfit: Misfit, count: int, *activation: str | None) -> str:
+def _ending(misfit: Misfit, count: int, **activation: str | None) -> str:
     """Return how to write the last layer with another number of units."""
-    layer = _last_layer(misfit.pred)
+    nodes = nodes_of(misfit.pred)
+    skipped = ("Activation", "Softmax")
+    layer = next(
+        (n.operation for n in nodes if type(n.operation).__name__ not in skipped), None
+    )
     size = next((n for n in ("units", "filters") if hasattr(layer, n)), None)
     if size is None:
         return f"Give the last layer {count} units."
-    changes = {size: count}
-    if activation and getattr(layer, "activation", None) is not None:
-        code = as_code(layer, **changes, activation=activation[0])
-    else:
-        code = as_code(layer, **changes)
-    return f"End the model in {code}."
-
-
-def _last_layer(pred: Any) -> Any:
-    """Return the layer that computes an output, without activations."""
-    node = getattr(pred, "node", None)
-    while node is not None:
-        layer = node.operation
-        graph = graph_of(layer)
-        if graph is not None and isinstance(graph.outputs, SymbolicTensor):
-            node = graph.outputs.node
-        elif type(layer).__name__ in ("Activation", "Softmax"):
-            node = node.inputs[0].node
-        else:
-            return layer
-    return None
+    if getattr(layer, "activation", None) is None:
+        activation = {}
+    return f"End the model in {as_code(layer, **{size: count}, **activation)}."

@@ -12,7 +12,7 @@ from lamina.errors import LikelyMistakeWarning, UnknownNameError, did_you_mean
 from lamina.metrics.base import metric_registry
 from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.base import Callback
-from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.training.callbacks.monitor import MonitorCallback, other_spelling
 
 # Entries that lamina's callbacks add to the logs.
 _ADDED = ("learning_rate",)
@@ -57,30 +57,22 @@ def _problem(model: Any, callback: MonitorCallback, validates: bool) -> str | No
             f"{start}but `fit` has no validation data, so there is no such value. "
             "Pass some: fit(..., validation_split=0.2)."
         )
-    if metric in model.metrics_names or metric in (names := _result_names(model)):
+    if metric in model.metrics_names:
         return None
-    same = _same_metric(model, metric, names)
+    # One metric may return several values by name.
+    names = list(jax.eval_shape(model.get_metrics_result))
+    if metric in names:
+        return None
+    kind_of_metric = _metric_class(metric)
+    same = other_spelling(metric, names) or next(
+        (m.name for m in model.metrics if type(m) is kind_of_metric), None
+    )
+    mend = did_you_mean(metric, names)
     if same is not None:
-        mend = f"Write {kind}(monitor={name.replace(metric, same)!r})."
-    elif _metric_class(metric) is not None:
-        mend = f"Compile with metrics=[{metric!r}]."
-    else:
-        mend = did_you_mean(metric, names).lstrip()
-    return f"{start}but the metrics are: {', '.join(names)}. {mend}".rstrip()
-
-
-def _result_names(model: Any) -> list[str]:
-    """Return the names of metrics; one may return several values by name."""
-    return list(jax.eval_shape(model.get_metrics_result))
-
-
-def _same_metric(model: Any, name: str, names: list[str]) -> str | None:
-    """Return the name in use of a metric with several names, or `None`."""
-    for short, long in (("accuracy", "acc"), ("acc", "accuracy")):
-        if name.endswith(short) and name.removesuffix(short) + long in names:
-            return name.removesuffix(short) + long
-    kind = _metric_class(name)
-    return next((m.name for m in model.metrics if type(m) is kind), None)
+        mend = f" Write {kind}(monitor={name.replace(metric, same)!r})."
+    elif kind_of_metric is not None:
+        mend = f" Compile with metrics=[{metric!r}]."
+    return f"{start}but the metrics are: {', '.join(names)}.{mend}"
 
 
 def _metric_class(name: str) -> type | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina import activations, metrics
 from lamina.errors import LikelyMistakeWarning
-from lamina.layers.base.call_graph import graph_of
+from lamina.training.checks.history import nodes_of
 from lamina.training.plan import OutputPlan, Plan, loss_kind
+from lamina.typing import PyTree
 
 _SQUASHING = {
     "binary_crossentropy": "sigmoid",
@@ -25,7 +26,7 @@ _UNBOUNDED = ("linear", "relu", "tanh", "elu", "selu", "gelu", "silu", "leaky_re
 _SHAPE_LAYERS = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
 
 
-def check_pairs(plan: Plan, y: Any, y_pred: Any) -> None:
+def check_pairs(plan: Plan, y: PyTree, y_pred: Sequence[Any]) -> None:
     """Warn of outputs whose last activation, loss and metrics contradict each other.
 
     Args:
@@ -42,9 +43,8 @@ def check_pairs(plan: Plan, y: Any, y_pred: Any) -> None:
 
 def _wrong_ends(out: OutputPlan, pred: Any) -> Iterator[str]:
     last, layer = _last_activation(pred)
-    wanted = _SQUASHING.get(loss_kind(out.loss))
-    units = pred.shape[-1] if pred.shape else None
-    if last == "softmax" and units == 1:
+    wanted, takes_logits = _SQUASHING.get(loss_kind(out.loss)), _takes_logits(out.loss)
+    if last == "softmax" and tuple(pred.shape[-1:]) == (1,):
         yield (
             f"Layer {layer!r} ends in a softmax over one unit, which is always 1, so "
             "nothing can be learned. For two classes use Dense(1, "
@@ -52,12 +52,12 @@ def _wrong_ends(out: OutputPlan, pred: Any) -> Iterator[str]:
         )
     elif wanted is None or last is None:
         return
-    elif _takes_logits(out.loss) and last in ("softmax", "sigmoid"):
+    elif takes_logits and last in ("softmax", "sigmoid"):
         yield (
             f"Layer {layer!r} ends in a {last}, and the loss has from_logits=True, so "
             f"it applies a {wanted} to probabilities again. Remove one of the two."
         )
-    elif not _takes_logits(out.loss) and last in _UNBOUNDED:
+    elif not takes_logits and last in _UNBOUNDED:
         yield (
             f"Layer {layer!r} ends in the activation {last!r}, so its outputs are not "
             f"probabilities from 0 to 1, which {loss_kind(out.loss)!r} needs. Give it "
@@ -65,31 +65,26 @@ def _wrong_ends(out: OutputPlan, pred: Any) -> Iterator[str]:
         )
 
 
-def _takes_logits(loss: Any) -> bool:
+def _takes_logits(loss: object) -> bool:
     given = getattr(loss, "options", {}).get("from_logits", False)
     return bool(getattr(loss, "from_logits", given))
 
 
-def _last_activation(tensor: Any) -> tuple[str | None, str]:
+def _last_activation(tensor: object) -> tuple[str | None, str]:
     """Return the name of an output's last activation, and its layer's name."""
-    node = getattr(tensor, "node", None)
-    if node is None:
-        return None, ""
-    layer = node.operation
-    name, kind = node.name, type(layer).__name__
-    inner = graph_of(layer)
-    if inner is not None and hasattr(inner.outputs, "node"):
-        return _last_activation(inner.outputs)
-    if kind == "Softmax":
-        return "softmax", name
-    function = getattr(layer, "activation", None)
-    linear = function is activations.linear
-    if kind in _SHAPE_LAYERS or (kind == "Activation" and linear):
-        return _last_activation(node.inputs[0])
-    # The output of recurrent layers is a product, not their activation.
-    if function is None or hasattr(layer, "recurrent_activation"):
-        return None, name
-    return getattr(function, "__name__", None), name
+    for node in nodes_of(tensor):
+        layer, kind = node.operation, type(node.operation).__name__
+        function = getattr(layer, "activation", None)
+        if kind == "Softmax":
+            return "softmax", node.name
+        if kind in _SHAPE_LAYERS:
+            continue
+        if kind == "Activation" and function is activations.linear:
+            continue
+        # The output of recurrent layers is a product, not their activation.
+        is_recurrent = hasattr(layer, "recurrent_activation")
+        return None if is_recurrent else getattr(function, "__name__", None), node.name
+    return None, ""
 
 
 def _wrong_metrics(out: OutputPlan, labels: Any) -> Iterator[str]:

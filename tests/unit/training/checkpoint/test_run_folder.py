@@ -23,7 +23,11 @@ from lamina import callbacks, layers
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, StateError
 from lamina.training import loop
 from lamina.training.checkpoint import run_state
-from lamina.training.checkpoint.checkpoints import Checkpoints, CheckpointWarning
+from lamina.training.checkpoint.checkpoints import (
+    Checkpoints,
+    CheckpointWarning,
+    TrainPosition,
+)
 from lamina.training.checkpoint.run_file import read_run
 from tests.unit.training.helpers import (
     Killed,
@@ -329,10 +333,10 @@ def test_best_epoch_is_kept_in_addition_to_the_newest(tmp_path: Path) -> None:
 def test_best_epoch_is_kept_for_any_length_of_epochs(tmp_path: Path) -> None:
     rule = Checkpoints(tmp_path, seconds=0.5)
     rule.best = 0.25, "step-000000000001.safetensors"
-    assert not rule.is_due(1, 0)
-    assert rule.is_due_at_end(1, 1, {"loss": 9.0, "val_loss": 0.2})
-    assert not rule.is_due_at_end(1, 1, {"val_loss": 0.3})
-    assert not rule.is_due_at_end(1, 1, {"val_loss": float("nan")})
+    assert not rule.is_due(TrainPosition(0, 1, 0))
+    assert rule.is_due(TrainPosition(1, 0, 1), {"loss": 9.0, "val_loss": 0.2})
+    assert not rule.is_due(TrainPosition(1, 0, 1), {"val_loss": 0.3})
+    assert not rule.is_due(TrainPosition(1, 0, 1), {"val_loss": float("nan")})
 
 
 def test_non_finite_state_is_never_saved(tmp_path: Path) -> None:

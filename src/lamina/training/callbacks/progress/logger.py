@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from lamina import config
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.progress.bars import (
-    NotebookBar,
-    TerminalBar,
+    ProgressLine,
     duration,
-    in_lines,
     metric_texts,
-    open_bar,
     per_step,
-    terminal_width,
+    write_line,
 )
+from lamina.typing import ArrayLike, Logs
+
+# Names and values of metrics.
+Values: TypeAlias = Sequence[tuple[str, ArrayLike]]
 
 _INTERVAL = 0.1
 _COMPILING = "compiling"
@@ -41,51 +40,50 @@ class ProgbarLogger(Callback):
         super().__init__()
         self.others: Sequence[Callback] = ()
         self._in_fit = False
-        self._bar: TerminalBar | NotebookBar | None = None
         self._flushed = 0.0
         self._start("")
 
     def _start(self, title: str) -> None:
-        self._title = title
-        self._began = self._drawn = time.perf_counter()
-        self._first = self._last = 0, self._began
+        steps, verbose = self.params.get("steps"), self.params.get("verbose", 2)
+        self._line = ProgressLine(title, steps, verbose, _INTERVAL)
+        self._first = self._last = 0, self._line.began
         self._compiling = self._compiling_all = 0.0  # without validation's and with it
 
     # Events
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Name the callbacks for which training pauses at every batch."""
         self._in_fit = True
         slow = [c for c in self.others if c.batch_needs("train") == "model"]
         if slow and self.params.get("verbose", 1):
             names = ", ".join(dict.fromkeys(type(c).__name__ for c in slow))
-            _write_line(
+            write_line(
                 f"Training pauses at every batch for {names}. If its batch methods "
                 "read only `batch` and `logs`, speed training up with "
                 "`needs = 'batches'` in the class."
             )
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Flush the output."""
         self._in_fit = False
-        self._title = ""
+        self._start("")
         sys.stdout.flush()
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start an epoch's line."""
-        first = not self._title
+        is_first = not self._line.title
         self._start(f"Epoch {epoch + 1}/{self.params.get('epochs', 1)}")
-        if first:
-            self._draw(0, [_COMPILING])
+        if is_first:
+            self._line.draw(0, [_COMPILING])
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_begin(self, logs: Logs | None = None) -> None:
         """Start a line for `evaluate`, or show that validation runs."""
         if not self._in_fit:
             self._start("Evaluate")
-        elif self._bar is not None:
-            self._draw(self._last[0], ["validating"])
+        elif self._line.is_open:
+            self._line.draw(self._last[0], ["validating"])
 
-    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
         """Start a line for `predict`."""
         self._start("Predict")
 
@@ -94,43 +92,36 @@ class ProgbarLogger(Callback):
         validating = kind == "test" and self._in_fit
         if done:
             self._compiling_all += seconds
-            if not validating:
-                self._compiling += seconds
-            return
-        now = time.perf_counter()
-        if now - self._drawn >= _INTERVAL:
-            self._drawn = now
+            self._compiling += 0 if validating else seconds
+        elif self._line.is_due():
             text = f"{_COMPILING} {duration(seconds)}"
-            if validating:
-                text = f"validating: {text}"
-            self._draw(self._last[0], [text])
+            text = f"validating: {text}" if validating else text
+            self._line.draw(self._last[0], [text])
 
-    def on_progress(self, kind: str, done: int, logs: Any) -> None:
+    def on_progress(self, kind: str, done: int, logs: Logs) -> None:
         """Redraw the bar if the interval has passed."""
-        now = time.perf_counter()
         validating = kind == "test" and self._in_fit
         if not validating:
-            self._last = done, now
+            self._last = done, time.perf_counter()
             if self._first[0] == 0:
                 self._first = self._last
-        if now - self._drawn < _INTERVAL:
+        if not self._line.is_due():
             return
-        self._drawn = now
         if validating:
-            self._draw(self._last[0], [f"validating: step {done}"])
+            self._line.draw(self._last[0], [f"validating: step {done}"])
         else:
-            self._draw(done, self._position(done), logs)
+            self._line.draw(done, [*self._position(done), *metric_texts(logs)])
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Finish an epoch's line."""
         self._finish(logs)
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_end(self, logs: Logs | None = None) -> None:
         """Finish the line of `evaluate`."""
         if not self._in_fit:
             self._finish(logs)
 
-    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_predict_end(self, logs: Logs | None = None) -> None:
         """Finish the line of `predict`."""
         # Steps are counted at dispatch; their outputs are complete only now.
         self._last = self._last[0], time.perf_counter()
@@ -138,9 +129,7 @@ class ProgbarLogger(Callback):
 
     def close(self) -> None:
         """Remove the bar after an error."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._line.close()
 
     # Output
 
@@ -149,55 +138,27 @@ class ProgbarLogger(Callback):
         # The first dispatch is slow; exclude it if it is a single step.
         if self._first[0] == 1 and done > 1:
             return (at - self._first[1]) / (done - 1)
-        return max(at - self._began - self._compiling, 0) / max(done, 1)
+        return max(at - self._line.began - self._compiling, 0) / max(done, 1)
 
     def _position(self, done: int) -> list[str]:
-        steps, each = self.params.get("steps"), self._seconds_per_step()
+        steps, each = self._line.steps, self._seconds_per_step()
         if steps is None:
             return [f"{done}/?", per_step(each)]
         left = duration(each * max(steps - done, 0))
         return [f"{done}/{steps}", f"{left} left", per_step(each)]
 
-    def _draw(self, done: int, texts: Sequence[str], logs: Any = None) -> None:
-        if self.params.get("verbose") != 1:
-            return
-        if self._bar is None:
-            self._bar = open_bar(self._title, self.params.get("steps"))
-        if self._bar is not None:
-            self._bar.draw(done, [*texts, *metric_texts(logs or {})])
-
-    def _finish(self, logs: dict[str, Any] | None) -> None:
+    def _finish(self, logs: Logs | None) -> None:
         now = time.perf_counter()
-        bar, self._bar = self._bar, None
-        if not self.params.get("verbose", 1):
-            return
-        spent = duration(now - self._began)
+        spent = duration(now - self._line.began)
         if self._compiling_all >= _MIN_COMPILE_SECONDS:
             spent += f" ({duration(self._compiling_all)} compiling)"
-        texts = [self._title, spent]
+        texts = [self._line.title, spent]
         if self._last[0]:
             texts.append(per_step(self._seconds_per_step()))
-        texts += metric_texts(logs or {})
-        if bar is not None and bar.finish(texts):
-            return
-        _write(texts)
+        self._line.finish([*texts, *metric_texts(logs or {})])
         if now - self._flushed >= _INTERVAL or not self._in_fit:
             sys.stdout.flush()
             self._flushed = now
-
-
-def _write_line(text: str) -> None:
-    """Print a line, or log it if interactive logging is off."""
-    if config.is_interactive_logging_enabled():
-        sys.stdout.write(f"{text}\n")
-    else:
-        logging.getLogger("lamina").info(text)
-
-
-def _write(texts: Sequence[str]) -> None:
-    """Print texts on one line, or on several in a narrow terminal."""
-    width = terminal_width() if config.is_interactive_logging_enabled() else None
-    _write_line("\n".join(in_lines(texts, width)))
 
 
 class Progbar:
@@ -234,15 +195,12 @@ class Progbar:
         self._as_is = set(stateful_metrics or ())
         self._means = None if stateless_metrics is None else set(stateless_metrics)
         self._sums: dict[str, tuple[float, float]] = {}
-        self._seen, self._began, self._drawn = 0, time.perf_counter(), 0.0
-        self._bar: TerminalBar | NotebookBar | None = None
-        self._began_bar = False
+        self._seen = 0
+        self._line = ProgressLine("", target, verbose, interval)
+        self._line.drawn = 0.0  # draw the first update
 
     def update(
-        self,
-        current: int,
-        values: Sequence[tuple[str, Any]] | None = None,
-        finalize: bool | None = None,
+        self, current: int, values: Values | None = None, finalize: bool | None = None
     ) -> None:
         """Set the number of steps done.
 
@@ -265,7 +223,7 @@ class Progbar:
             finalize = self.target is not None and current >= self.target
         self._show(finalize)
 
-    def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
+    def add(self, n: int, values: Values | None = None) -> None:
         """Add steps done.
 
         Args:
@@ -275,21 +233,16 @@ class Progbar:
         self.update(self._seen + n, values)
 
     def _show(self, finalize: bool) -> None:
-        now = time.perf_counter()
-        due = self.verbose == 1 and now - self._drawn >= self.interval
-        if not self.verbose or not (due or finalize):
+        if not finalize and not self._line.is_due():
             return
+        spent = time.perf_counter() - self._line.began
         texts = [f"{self._seen}/{'?' if self.target is None else self.target}"]
         if finalize:
-            texts.append(duration(now - self._began))
-        texts.append(per_step((now - self._began) / max(self._seen, 1), self.unit_name))
+            texts.append(duration(spent))
+        texts.append(per_step(spent / max(self._seen, 1), self.unit_name))
         means = {name: total / count for name, (total, count) in self._sums.items()}
         texts += metric_texts(means)
-        if self.verbose == 1 and not self._began_bar:
-            self._bar, self._began_bar = open_bar("", self.target), True
-        self._drawn = now
-        if not finalize:
-            if self._bar is not None:
-                self._bar.draw(self._seen, texts)
-        elif self._bar is None or not self._bar.finish(texts):
-            _write(texts)
+        if finalize:
+            self._line.finish(texts)
+        else:
+            self._line.draw(self._seen, texts)

@@ -13,11 +13,24 @@ import jax
 import numpy as np
 
 from lamina.core.check import Check, at_least, boolean, is_int
-from lamina.errors import ArgumentError, SaveError, did_you_mean, missing_package
+from lamina.errors import ArgumentError, did_you_mean, missing_package
 from lamina.layers import Embedding
-from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.base import NEVER, Callback, frequency, period_of
 from lamina.training.callbacks.learning_rate import rate_of
 from lamina.training.callbacks.tensorboard.event_file import summary_writer
+from lamina.typing import Logs
+
+
+def _range(batches: Any) -> tuple[int, ...]:
+    """Return the first and last batch to profile; 0 and 0 for none."""
+    return (batches, batches) if is_int(batches) else tuple(batches)
+
+
+def _is_range(batches: Any) -> bool:
+    if not is_int(batches) and not isinstance(batches, (tuple, list)):
+        return False
+    pair = _range(batches)
+    return len(pair) == 2 and all(map(is_int, pair)) and 0 <= pair[0] <= pair[1]
 
 
 class TensorBoard(Callback):
@@ -57,10 +70,11 @@ class TensorBoard(Callback):
         "write_images": boolean,
         "write_steps_per_second": boolean,
         "embeddings_freq": at_least(0),
-        "update_freq": Check(
-            "'epoch', 'batch' or a positive number of batches",
-            lambda v: v in ("epoch", "batch") or (is_int(v) and v > 0),
-            ("epochs", 0, 2.5),
+        "update_freq": frequency("epoch", "batch"),
+        "profile_batch": Check(
+            "the index of a batch, or a pair of the first and the last one",
+            _is_range,
+            (-1, (2, 1), (1, 2, 3), "10"),
         ),
     }
 
@@ -87,6 +101,7 @@ class TensorBoard(Callback):
         self.embeddings_metadata = embeddings_metadata
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = 1 if update_freq == "batch" else update_freq
+        self._period = period_of(update_freq)
         self.profile_batch = _range(profile_batch)
         self._writers: dict[str, Any] = {}
         self._batches = 0
@@ -96,13 +111,13 @@ class TensorBoard(Callback):
     @property
     def needs(self) -> str:  # type: ignore[override]
         """Need of the batch methods: none without metrics or a profile of batches."""
-        by_epochs = self.update_freq == "epoch" and self.profile_batch is None
+        by_epochs = self._period == NEVER and self.profile_batch[1] == 0
         return "epochs" if by_epochs else "batches"
 
-    def _writer(self, name: str) -> Any:
+    def _writer(self, name: str, required: bool = False) -> Any:
         if name not in self._writers:
             folder = str(Path(self.log_dir, name))
-            self._writers[name] = summary_writer(folder, required=False)
+            self._writers[name] = summary_writer(folder, required)
         return self._writers[name]
 
     def _scalars(self, writer: str, values: dict[str, Any], step: int) -> None:
@@ -110,7 +125,7 @@ class TensorBoard(Callback):
             if jax.numpy.ndim(value) == 0:
                 self._writer(writer).add_scalar(name, float(value), step)
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Write the model's summary.
 
         Raises:
@@ -120,26 +135,14 @@ class TensorBoard(Callback):
         if self.embeddings_freq:
             self._names = {e.name: self._names_of(e) for e in self._embeddings()}
         self._batches = 0
-        self._open_train()
+        writer = self._writer("train", required=True)
         self._profile()
         if self.write_graph:
             self.model.summary(
-                print_fn=lambda text: self._writer("train").add_text(
-                    "model", f"<pre>{text}</pre>", 0
-                )
+                print_fn=lambda text: writer.add_text("model", f"<pre>{text}</pre>", 0)
             )
 
-    def _open_train(self) -> None:
-        folder = str(Path(self.log_dir, "train"))
-        try:
-            self._writers["train"] = summary_writer(folder, required=True)
-        except OSError as error:
-            raise SaveError(
-                f"TensorBoard cannot write to {folder!r}: {error.strerror or error}. "
-                "Give `log_dir` a folder that can be written to."
-            ) from None
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Store the time."""
         self._epoch_start = self._updates(), time.perf_counter()
 
@@ -148,16 +151,12 @@ class TensorBoard(Callback):
 
     def batches_to_pause(self) -> int:
         """Return the number of batches until a profile starts or ends."""
-        if self.profile_batch is None:
-            return super().batches_to_pause()
         first, last = self.profile_batch
-        ahead = [n - self._batches for n in (first - 1, last) if n > self._batches]
-        return ahead[0] if ahead else super().batches_to_pause()
+        ahead = (n - self._batches for n in (first - 1, last) if n > self._batches)
+        return next(ahead, super().batches_to_pause())
 
     def _profile(self) -> None:
         """Start or stop a profile at its first or last batch."""
-        if self.profile_batch is None:
-            return
         first, last = self.profile_batch
         if self._batches == first - 1:
             jax.profiler.start_trace(str(Path(self.log_dir, "train")))
@@ -169,22 +168,20 @@ class TensorBoard(Callback):
         jax.profiler.stop_trace()
         self._profiling = False
 
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Write the metrics so far, every `update_freq` batches."""
         self._batches += 1
         self._profile()
-        if isinstance(self.update_freq, int) and self._batches % self.update_freq == 0:
+        if self._batches % self._period == 0:
             values = {f"batch_{name}": value for name, value in (logs or {}).items()}
             self._scalars("train", values, self._batches)
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_end(self, logs: Logs | None = None) -> None:
         """Write the metrics of an evaluation by number of updates."""
         values = {f"evaluation_{k}_vs_iterations": v for k, v in (logs or {}).items()}
         self._scalars("validation", values, self._updates())
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's metrics, the learning rate, and weights if they are due."""
         train: dict[str, Any] = {}
         validation: dict[str, Any] = {}
@@ -247,7 +244,7 @@ class TensorBoard(Callback):
             )
         return names
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the files."""
         self.close()
 
@@ -275,18 +272,3 @@ def _as_image(weight: np.ndarray) -> np.ndarray | None:
         image = kernels.transpose(2, 0, 3, 1).reshape(channels * height, -1)
     low, high = image.min(), image.max()
     return (image - low) / (high - low if high > low else 1)
-
-
-def _range(profile_batch: Any) -> tuple[int, int] | None:
-    """Return the first and last batch to profile, or `None`."""
-    pair = (profile_batch,) * 2 if is_int(profile_batch) else tuple(profile_batch)
-    if (
-        len(pair) != 2
-        or not all(is_int(n) for n in pair)
-        or not 0 <= pair[0] <= pair[1]
-    ):
-        raise ArgumentError(
-            "TensorBoard: `profile_batch` must be the index of a batch, or a pair of "
-            f"the first and the last one. Received: profile_batch={profile_batch!r}."
-        )
-    return (pair[0], pair[1]) if pair[1] > 0 else None

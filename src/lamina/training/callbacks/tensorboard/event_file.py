@@ -7,6 +7,8 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
+from lamina.errors import SaveError
+
 
 class _EventFile:
     """File writer for a `SummaryWriter` of tensorboardX.
@@ -27,7 +29,10 @@ class _EventFile:
             self._file = EventsWriter(f"{folder}/events")
         except OSError as error:
             if required:
-                raise
+                raise SaveError(
+                    f"TensorBoard cannot write to {folder!r}: {_reason(error)}. Give "
+                    "`log_dir` a folder that can be written to."
+                ) from None
             self.give_up(error)
 
     def get_logdir(self) -> str:
@@ -65,7 +70,7 @@ class _EventFile:
     def give_up(self, error: OSError) -> None:
         """Warn, and stop writing."""
         warnings.warn(
-            f"TensorBoard cannot write to {self._folder!r}: {error.strerror or error}. "
+            f"TensorBoard cannot write to {self._folder!r}: {_reason(error)}. "
             "Training continues without these logs.",
             stacklevel=2,
         )
@@ -73,6 +78,10 @@ class _EventFile:
         with suppress(OSError):
             if file is not None:
                 file.close()
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def summary_writer(folder: str, required: bool) -> Any:
@@ -83,7 +92,7 @@ def summary_writer(folder: str, required: bool) -> Any:
         required: whether a folder that cannot be written to is an error, not a warning.
 
     Raises:
-        OSError: the folder cannot be written to.
+        SaveError: the folder cannot be written to.
     """
     from tensorboardX import SummaryWriter
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
-from lamina.core.check import is_int
+from lamina.core.check import check_arguments, integer, optional, positive_int
 from lamina.data.arrays import num_rows
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, invalid
+from lamina.typing import ArrayLike
 
 
 class ArrayDataset:
@@ -89,11 +90,11 @@ def split_dataset(
     """
     if isinstance(dataset, (list, tuple, dict)):
         arrays = jax.tree.map(np.asarray, dataset)
+        arrays = tuple(arrays) if isinstance(arrays, list) else arrays
         total = num_rows(arrays, "dataset")
 
         def row(index: int) -> Any:
-            found = jax.tree.map(lambda array: array[index], arrays)
-            return tuple(found) if isinstance(found, list) else found
+            return jax.tree.map(lambda array: array[index], arrays)
 
     else:
         items: Any = dataset if isinstance(dataset, np.ndarray) else list(dataset)
@@ -108,12 +109,10 @@ def split_dataset(
     )
 
 
-def _sizes(total: int, left: Any, right: Any) -> tuple[int, int]:
+def _sizes(total: int, left: object, right: object) -> tuple[int, int]:
     """Return the number of rows of each part."""
-    counts: list[int | None] = []
-    for name, size in (("left_size", left), ("right_size", right)):
-        counts.append(_count(total, name, size))
-    first, second = counts
+    first = _count(total, "left_size", left)
+    second = _count(total, "right_size", right)
     if first is None and second is None:
         raise ArgumentError("split_dataset: pass `left_size` or `right_size`.")
     first = total - (second or 0) if first is None else first
@@ -127,21 +126,20 @@ def _sizes(total: int, left: Any, right: Any) -> tuple[int, int]:
 
 
 def _count(total: int, name: str, size: Any) -> int | None:
-    if isinstance(size, float) and 0 <= size <= 1:
-        return round(size * total)
     if size is None:
         return None
-    if is_int(size) and 0 <= size <= total:
-        return int(size)
-    raise ArgumentError(
-        f"split_dataset: `{name}` must be a fraction from 0 to 1, or an integer up to "
-        f"{total}, the number of rows. Received: {size!r}."
-    )
+    if isinstance(size, float) and 0 <= size <= 1:
+        return round(size * total)
+    check = integer(0, total)
+    if not check.accepts(size):
+        expected = f"a fraction from 0 to 1, or {check.expected}, the number of rows"
+        raise invalid("split_dataset", name, size, expected)
+    return int(size)
 
 
 def timeseries_dataset_from_array(
-    data: Any,
-    targets: Any,
+    data: ArrayLike,
+    targets: ArrayLike | None,
     sequence_length: int,
     sequence_stride: int = 1,
     sampling_rate: int = 1,
@@ -176,40 +174,35 @@ def timeseries_dataset_from_array(
         >>> next(iter(windows)).tolist()
         [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
     """
-    data = np.asarray(data)
-    begin, end = start_index or 0, len(data) if end_index is None else end_index
-    for name, value, least in (
+    series = np.asarray(data)
+    begin, end = start_index or 0, len(series) if end_index is None else end_index
+    for name, value, low in (
         ("sequence_length", sequence_length, 1),
         ("sequence_stride", sequence_stride, 1),
         ("sampling_rate", sampling_rate, 1),
         ("start_index", begin, 0),
         ("end_index", end, begin + 1),
-        ("batch_size", batch_size if batch_size is not None else 1, 1),
     ):
-        most = len(data) if name != "batch_size" else value
-        if not is_int(value) or not least <= value <= most:
-            raise ArgumentError(
-                f"timeseries_dataset_from_array: `{name}` must be an integer from "
-                f"{least} up to the number of rows, {len(data)}. Received: {value!r}."
-            )
-    rows = data[begin:end]
+        check = {name: integer(low, len(series))}
+        check_arguments("timeseries_dataset_from_array", check, {name: value})
+    check = {"batch_size": optional(positive_int)}
+    check_arguments("timeseries_dataset_from_array", check, {"batch_size": batch_size})
+    rows = series[begin:end]
     count = len(rows) - (sequence_length - 1) * sampling_rate
+    labels = None
     if targets is not None:
-        targets = np.asarray(targets)[begin:end]
-        count = min(count, len(targets))
+        labels = np.asarray(targets)[begin:end]
+        count = min(count, len(labels))
     starts = np.arange(0, count, sequence_stride)
     if shuffle:
         np.random.RandomState(seed).shuffle(starts)
     offsets = np.arange(sequence_length) * sampling_rate
 
-    def windows(chosen: Sequence[int] | np.ndarray) -> Any:
-        found = rows[np.asarray(chosen)[..., None] + offsets]
-        return found if targets is None else (found, targets[chosen])
+    def windows(chosen: np.ndarray) -> Any:
+        found = rows[chosen[..., None] + offsets]
+        return found if labels is None else (found, labels[chosen])
 
     if batch_size is None:
         return ArrayDataset(len(starts), lambda i: windows(starts[i]))
-    size = batch_size
-    return ArrayDataset(
-        -(-len(starts) // size),
-        lambda i: windows(starts[i * size : (i + 1) * size]),
-    )
+    parts = [starts[i : i + batch_size] for i in range(0, len(starts), batch_size)]
+    return ArrayDataset(len(parts), lambda i: windows(parts[i]))

@@ -1,0 +1,21 @@
+"""Nodes of a graph that computed an output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lamina.core.graph import Node, SymbolicTensor
+
+
+def nodes_of(tensor: object) -> Iterator[Node]:
+    """Yield the nodes that computed a tensor from its first inputs, last one first.
+
+    A nested model with one output is replaced by its nodes.
+    """
+    while (node := getattr(tensor, "node", None)) is not None:
+        inner = getattr(getattr(node.operation, "_graph", None), "outputs", None)
+        if isinstance(inner, SymbolicTensor):
+            tensor = inner
+        else:
+            yield node
+            tensor = node.inputs[0]
