@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import jax
 import numpy as np
@@ -50,7 +49,7 @@ def pack_x_y_sample_weight(
 
 
 def adapt(
-    x: Any,
+    x: PyTree,
     y: PyTree = None,
     sample_weight: PyTree = None,
     batch_size: int | None = None,
@@ -94,7 +93,7 @@ def adapt(
         return _array_feed(parts, batch_size or 32, steps, shuffle, seed)
     _refuse_for_streams(x, y, sample_weight, batch_size)
 
-    def convert(batch: Any) -> Parts:
+    def convert(batch: PyTree) -> Parts:
         parts = _as_parts(*unpack_x_y_sample_weight(batch))
         return with_class_weight(parts, class_weight)
 
@@ -107,7 +106,7 @@ def is_array_data(x: object) -> bool:
     return isinstance(x, (list, tuple, Mapping)) or is_array_like(x)
 
 
-def _as_parts(x: Any, y: Any, weight: Any, keep_sparse: bool = False) -> Parts:
+def _as_parts(x: PyTree, y: PyTree, weight: PyTree, keep_sparse: bool = False) -> Parts:
     """Convert x, y and weights to arrays with the same, positive number of rows."""
     parts = {"x": x, "y": y, "sample_weight": weight}
     for name, part in parts.items():

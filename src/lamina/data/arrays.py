@@ -12,6 +12,7 @@ import numpy as np
 from lamina import config
 from lamina.data.sparse import SparseRows, dense, is_sparse
 from lamina.errors import DataError
+from lamina.typing import PyTree
 
 # x, y and sample weights.
 Parts: TypeAlias = tuple[Any, Any, Any]
@@ -19,12 +20,12 @@ Parts: TypeAlias = tuple[Any, Any, Any]
 _INT32 = np.iinfo(np.int32)
 
 
-def is_array_like(value: Any) -> bool:
+def is_array_like(value: object) -> bool:
     """Return whether a value is an array, a frame, or convertible to an array."""
     return hasattr(value, "__array__") or hasattr(value, "to_numpy") or is_sparse(value)
 
 
-def _is_numeric(value: Any) -> bool:
+def _is_numeric(value: object) -> bool:
     """Return whether nested lists hold plain numbers, and so are one array."""
     while isinstance(value, (list, tuple)):
         if not value:
@@ -33,7 +34,7 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, (int, float, bool, str, bytes, np.generic))
 
 
-def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
+def map_arrays(function: Callable[[Any], Any], tree: PyTree) -> Any:
     """Apply a function to each array in nested lists, tuples and dictionaries."""
     if tree is None:
         return None
@@ -44,7 +45,7 @@ def map_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
     return function(tree)
 
 
-def as_arrays(tree: Any, what: str, keep_sparse: bool = False) -> Any:
+def as_arrays(tree: PyTree, what: str, keep_sparse: bool = False) -> Any:
     """Convert the leaves of a tree to NumPy or JAX arrays.
 
     Memory-mapped files are not read.
@@ -174,7 +175,7 @@ def _fits_32_bits(array: np.ndarray) -> bool:
     return array.min() >= _INT32.min and array.max() <= _INT32.max
 
 
-def num_rows(tree: Any, what: str) -> int:
+def num_rows(tree: PyTree, what: str) -> int:
     """Return the number of rows, which must be the same in all arrays.
 
     Raises:

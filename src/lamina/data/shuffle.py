@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+Index: TypeAlias = jax.Array | np.ndarray | int
 
 # Rounds of both halves. Chi-square and correlation tests stop improving at three.
 _ROUNDS = 4
 
 
 @functools.partial(jax.jit, static_argnums=1, inline=True)
-def shuffled(positions: Any, rows: int, seed: Any, epoch: Any) -> jax.Array:
+def shuffled(positions: Index, rows: int, seed: Index, epoch: Index) -> jax.Array:
     """Return the rows at positions of an epoch's order.
 
     A Feistel network permutes pairs (a, b) with a * b >= rows. Results beyond the last
@@ -64,13 +66,13 @@ def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:
     return np.asarray(shuffled(jnp.arange(rows), rows, seed, epoch))
 
 
-def _add(x: Any, y: Any, limit: int) -> Any:
+def _add(x: jax.Array, y: jax.Array, limit: int) -> jax.Array:
     """Add x and y modulo `limit`, for x below it."""
     total = x + y % limit
     return jnp.where(total >= limit, total - limit, total)
 
 
-def _mix(x: Any) -> Any:
+def _mix(x: jax.Array) -> jax.Array:
     """Hash 32-bit integers: each bit of the result depends on all bits of x.
 
     Reference:

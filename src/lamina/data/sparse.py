@@ -13,7 +13,7 @@ from lamina.core.budget import readable_size
 from lamina.errors import DataError
 
 
-def is_sparse(value: Any) -> bool:
+def is_sparse(value: object) -> bool:
     """Return whether a value is a sparse matrix, as of SciPy or JAX."""
     makes_dense = hasattr(value, "toarray") or hasattr(value, "todense")
     return makes_dense and not isinstance(value, (np.ndarray, jax.Array))
@@ -61,7 +61,7 @@ class SparseRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: Any) -> Any:
+    def __getitem__(self, rows: slice | np.ndarray) -> SparseRows | np.ndarray:
         part = self._matrix[rows]
         return SparseRows(part) if isinstance(rows, slice) else part.toarray()
 

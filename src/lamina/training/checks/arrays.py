@@ -11,14 +11,16 @@ import numpy as np
 from lamina.data.arrays import Parts
 from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
+from lamina.losses.base import Loss
+from lamina.training.checks.history import Output
 from lamina.training.plan import Plan, loss_kind
-from lamina.typing import ArrayLike
+from lamina.typing import Array, ArrayLike
 
 
 def check_data(
     arrays: Parts,
     plan: Plan | None,
-    y_pred: Sequence[Any],
+    y_pred: Sequence[Output],
     graph: Any = None,
     finite: bool = True,
 ) -> None:
@@ -53,7 +55,7 @@ def check_data(
             check(np.asarray(labels), pred, out.loss, what)
 
 
-def _check_finite(array: Any, what: str) -> None:
+def _check_finite(array: Array | np.ndarray, what: str) -> None:
     if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
         return
     # A sum is cheaper than testing each value.
@@ -120,17 +122,17 @@ def _check_integers(values: np.ndarray, what: str, needed: str, mend: str) -> No
     )
 
 
-def _check_class_indices(labels: np.ndarray, pred: Any, loss: Any, what: str) -> None:
+def _check_class_indices(true: np.ndarray, pred: Output, loss: Loss, what: str) -> None:
     classes = pred.shape[getattr(loss, "axis", -1) or -1]
     if classes is None:
         return
     needed = f"{what} must be integer class indices for {loss_kind(loss)!r}"
-    _check_integers(labels, "y", needed, "Use a loss such as 'mse' for")
-    outside = labels[(labels < 0) | (labels >= classes)]
+    _check_integers(true, "y", needed, "Use a loss such as 'mse' for")
+    outside = true[(true < 0) | (true >= classes)]
     ignored = getattr(loss, "ignore_class", None)
     if outside.size == 0 or (ignored is not None and (outside == ignored).all()):
         return
-    low, high = labels.min(), labels.max()
+    low, high = true.min(), true.max()
     mend = "Renumber the labels from 0."
     if classes == 1 and low >= 0 and high <= 1:
         mend = "For two classes and one output use the loss 'binary_crossentropy'."
@@ -142,8 +144,8 @@ def _check_class_indices(labels: np.ndarray, pred: Any, loss: Any, what: str) ->
     )
 
 
-def _check_probabilities(labels: np.ndarray, pred: Any, loss: Any, what: str) -> None:
-    low, high = float(labels.min()), float(labels.max())
+def _check_probabilities(true: np.ndarray, pred: Output, loss: Loss, what: str) -> None:
+    low, high = float(true.min()), float(true.max())
     if low < -1e-3 or high > 1 + 1e-3:
         raise DataError(
             f"{what} range from {low:g} to {high:g}, but {loss_kind(loss)!r} needs "
@@ -154,7 +156,7 @@ def _check_probabilities(labels: np.ndarray, pred: Any, loss: Any, what: str) ->
 
 
 def check_class_weight(
-    weights: Mapping[int, float] | None, plan: Plan, y_pred: Sequence[Any]
+    weights: Mapping[int, float] | None, plan: Plan, y_pred: Sequence[Output]
 ) -> None:
     """Raise for weights of classes that a model with one output does not have.
 
@@ -166,7 +168,7 @@ def check_class_weight(
     units, kind = y_pred[0].shape[-1], loss_kind(plan.outputs[0].loss)
     classes = 2 if units == 1 and kind.startswith("binary_") else units
     wrong = [k for k in weights if not 0 <= int(k) < (classes or int(k) + 1)]
-    if wrong and kind.endswith("crossentropy"):
+    if classes and wrong and kind.endswith("crossentropy"):
         raise ArgumentError(
             f"`class_weight` has the key {wrong[0]!r}, but the model has {classes} "
             f"classes, 0 to {classes - 1}. Remove the key."

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
+
+import jax
 
 from lamina.core.graph import Node, SymbolicTensor
+
+# An output of a graph, or the shape of another model's output.
+Output: TypeAlias = SymbolicTensor | jax.ShapeDtypeStruct
 
 
 def nodes_of(tensor: object) -> Iterator[Node]:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
-from lamina.training.checks.history import nodes_of
+from lamina.training.checks.history import Output, nodes_of
 
 Shape = tuple[int | None, ...]
 
@@ -29,7 +29,7 @@ class Misfit:
     """
 
     def __init__(
-        self, name: str, kind: str, labels: Any, pred: Any, to_train: bool
+        self, name: str, kind: str, labels: Any, pred: Output, to_train: bool
     ) -> None:
         self.name, self.kind, self.labels, self.pred = name, kind, labels, pred
         self.to_train = to_train

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 
 from lamina import losses
 from lamina.core.module import is_user_defined
 from lamina.errors import ShapeError
+from lamina.losses.base import Loss
+from lamina.training.checks.history import Output
 from lamina.training.checks.label_advice import SPARSE, Misfit, explanation
 from lamina.training.plan import Plan, loss_kind
+from lamina.typing import PyTree
 
 Shape = tuple[int | None, ...]
 
@@ -18,7 +21,9 @@ Shape = tuple[int | None, ...]
 _PROBE = 61
 
 
-def check_label_shapes(plan: Plan, y: Any, y_pred: Any, to_train: bool) -> None:
+def check_label_shapes(
+    plan: Plan, y: PyTree, y_pred: Sequence[Output], to_train: bool
+) -> None:
     """Raise for labels that a loss of lamina's cannot compare with its output.
 
     Args:
@@ -45,7 +50,7 @@ def check_label_shapes(plan: Plan, y: Any, y_pred: Any, to_train: bool) -> None:
             raise ShapeError(text) if text else refused
 
 
-def _has_known_shapes(loss: Any) -> bool:
+def _has_known_shapes(loss: Loss) -> bool:
     """Return whether a loss is lamina's, so that its shape rule is known."""
     function = getattr(loss, "fn", None)
     if function is not None:
@@ -67,7 +72,7 @@ def _fits(true: Shape, pred: Shape, kind: str) -> bool:
     )
 
 
-def _refusal(loss: Any, shape: tuple[int, ...], pred: Any) -> ShapeError | None:
+def _refusal(loss: Loss, shape: tuple[int, ...], pred: Output) -> ShapeError | None:
     """Return the error that a loss raises for these shapes, if it does."""
     sizes = [*shape, *[_PROBE] * len(pred.shape)]
     known = [s if n is None else n for n, s in zip(pred.shape, sizes, strict=False)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina import activations, metrics
 from lamina.errors import LikelyMistakeWarning
-from lamina.training.checks.history import nodes_of
+from lamina.training.checks.history import Output, nodes_of
 from lamina.training.plan import OutputPlan, Plan, loss_kind
 from lamina.typing import PyTree
 
@@ -26,7 +26,7 @@ _UNBOUNDED = ("linear", "relu", "tanh", "elu", "selu", "gelu", "silu", "leaky_re
 _SHAPE_LAYERS = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
 
 
-def check_pairs(plan: Plan, y: PyTree, y_pred: Sequence[Any]) -> None:
+def check_pairs(plan: Plan, y: PyTree, y_pred: Sequence[Output]) -> None:
     """Warn of outputs whose last activation, loss and metrics contradict each other.
 
     Args:
@@ -41,7 +41,7 @@ def check_pairs(plan: Plan, y: PyTree, y_pred: Sequence[Any]) -> None:
             warnings.warn(text, LikelyMistakeWarning, stacklevel=5)
 
 
-def _wrong_ends(out: OutputPlan, pred: Any) -> Iterator[str]:
+def _wrong_ends(out: OutputPlan, pred: Output) -> Iterator[str]:
     last, layer = _last_activation(pred)
     wanted, takes_logits = _SQUASHING.get(loss_kind(out.loss)), _takes_logits(out.loss)
     if last == "softmax" and tuple(pred.shape[-1:]) == (1,):
