@@ -11,6 +11,7 @@ import numpy as np
 from lamina.data.arrays import Parts
 from lamina.errors import ArgumentError, DataError
 from lamina.layers import Embedding
+from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.losses.base import Loss
 from lamina.training.checks.history import Output
 from lamina.training.plan import Plan, loss_kind
@@ -21,7 +22,7 @@ def check_data(
     arrays: Parts,
     plan: Plan | None,
     y_pred: Sequence[Output],
-    graph: Any = None,
+    graph: CallGraph | None = None,
     finite: bool = True,
 ) -> None:
     """Raise for values that the model or the loss cannot use.
@@ -75,12 +76,12 @@ def _check_finite(array: Array | np.ndarray, what: str) -> None:
     )
 
 
-def _embeddings(graph: Any, tensor: object) -> Iterator[Embedding]:
+def _embeddings(graph: CallGraph, tensor: object) -> Iterator[Embedding]:
     """Yield the Embeddings that take an input of a graph directly."""
     for node in graph.nodes:
         if not any(t is tensor for t in node.inputs):
             continue
-        inner = getattr(node.operation, "_graph", None)
+        inner = graph_of(node.operation)
         if isinstance(node.operation, Embedding):
             yield node.operation
         elif inner is not None:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import jax
 
 from lamina.core.graph import Node, SymbolicTensor
+from lamina.layers.base.call_graph import graph_of
 
 # An output of a graph, or the shape of another model's output.
 Output: TypeAlias = SymbolicTensor | jax.ShapeDtypeStruct
@@ -19,9 +20,9 @@ def nodes_of(tensor: object) -> Iterator[Node]:
     A nested model with one output is replaced by its nodes.
     """
     while (node := getattr(tensor, "node", None)) is not None:
-        inner = getattr(getattr(node.operation, "_graph", None), "outputs", None)
-        if isinstance(inner, SymbolicTensor):
-            tensor = inner
+        graph = graph_of(node.operation)
+        if graph is not None and isinstance(graph.outputs, SymbolicTensor):
+            tensor = graph.outputs
         else:
             yield node
             tensor = node.inputs[0]

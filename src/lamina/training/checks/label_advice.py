@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
 from lamina.training.checks.history import Output, nodes_of
 
@@ -125,7 +126,7 @@ def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
 def _collapsing(layer: Any, made: Any) -> str:
     """Return code for a layer that removes axes of time or of an image."""
     rank, sizes = len(made.shape), made.shape[1:]
-    is_model = getattr(layer, "_graph", None) is not None
+    is_model = graph_of(layer) is not None
     # Sequences of words or attention outputs: average over positions.
     is_image = type(layer).__name__.startswith(("Conv", "MaxP", "Average"))
     averages = is_model or None in sizes or (rank == 3 and not is_image)
