@@ -27,8 +27,8 @@ from lamina.core.random.seeds import set_seed as set_random_seed
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import serialize as serialize_keras_object
 from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from lamina.data.dataset import PyDataset
 from lamina.data.array_dataset import split_dataset, timeseries_dataset_from_array
+from lamina.data.dataset import PyDataset
 from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
 from lamina.models.function import get_source_inputs
