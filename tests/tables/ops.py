@@ -6,6 +6,7 @@ import numpy as np
 from scipy import spatial, special
 
 from tests.tables.arrays import bools, floats, ints, one_hot, probabilities
+from tests.tables.ops_dtypes import BOOLEAN, COMPLEX
 from tests.tables.ops_signal import SIGNALS, OpCase
 
 X = floats(3, 4, low=-2.0, high=2.0)
@@ -432,6 +433,8 @@ CASES = [
     *INDICES,
     *NEW,
     *MATRICES,
+    *COMPLEX,
+    *BOOLEAN,
     *SIGNALS,
     *LOSSES_AND_NORMS,
 ]

@@ -10,6 +10,7 @@ from jax import lax
 
 from lamina.core.graph import op
 from lamina.ops.types import Tensor, array_of
+from lamina.typing import Array, PyTree
 
 __all__ = [
     "associative_scan",
@@ -26,7 +27,7 @@ __all__ = [
 
 @op
 def associative_scan(
-    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+    f: Callable[[Any, Any], Any], elems: PyTree, reverse: bool = False, axis: int = 0
 ) -> Any:
     """Compute the prefix results of an associative function in logarithmic depth.
 
@@ -51,7 +52,7 @@ def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) 
 
 @op
 def fori_loop(
-    lower: Tensor, upper: Tensor, body_fun: Callable[[Any, Any], Any], init_val: Any
+    lower: Tensor, upper: Tensor, body_fun: Callable[[Any, Any], Any], init_val: PyTree
 ) -> Any:
     """Run `value = body_fun(i, value)` for i from `lower` to `upper - 1`.
 
@@ -63,7 +64,7 @@ def fori_loop(
 
 
 @op
-def map(f: Callable[[Any], Any], xs: Any) -> Any:
+def map(f: Callable[[Any], Any], xs: PyTree) -> Any:
     """Call f on each slice along the first axis, one after another."""
     return lax.map(f, xs)
 
@@ -71,8 +72,8 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
 @op
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
-    init: Any,
-    xs: Any = None,
+    init: PyTree,
+    xs: PyTree = None,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
@@ -99,21 +100,21 @@ def scan(
 
 
 @op
-def stop_gradient(variable: Tensor) -> jax.Array:
+def stop_gradient(variable: Tensor) -> Array:
     """Return the value as a constant for differentiation."""
     return lax.stop_gradient(array_of(variable))
 
 
 @op
 def switch(
-    index: Tensor, branches: Sequence[Callable[..., Any]], *operands: Any
+    index: Tensor, branches: Sequence[Callable[..., Any]], *operands: PyTree
 ) -> Any:
     """Call `branches[index](*operands)`; an index out of range is clipped."""
     return lax.switch(array_of(index), branches, *operands)
 
 
 @op
-def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+def vectorized_map(function: Callable[[Any], Any], elements: PyTree) -> Any:
     """Call a function on all slices along the first axis at once."""
     return jax.vmap(function)(elements)
 

@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, Protocol
 
-import jax
-
 from lamina.core.graph import op
 from lamina.ops.types import Axis, Tensor, array_of, axes_of, operand
+from lamina.typing import Array
 
-Convert = Callable[[Tensor], jax.Array]
+Convert = Callable[[Tensor], Array]
 
 
 class Unary(Protocol):
     """Function of an array."""
 
-    def __call__(self, x: Tensor) -> jax.Array:
+    def __call__(self, x: Tensor) -> Array:
         """Compute the function."""
         ...
 
@@ -25,7 +24,7 @@ class Unary(Protocol):
 class Binary(Protocol):
     """Function of two arrays."""
 
-    def __call__(self, x1: Tensor, x2: Tensor) -> jax.Array:
+    def __call__(self, x1: Tensor, x2: Tensor) -> Array:
         """Compute the function."""
         ...
 
@@ -33,9 +32,7 @@ class Binary(Protocol):
 class Reduction(Protocol):
     """Function of the elements along an axis, several axes or all."""
 
-    def __call__(
-        self, x: Tensor, axis: Axis = None, keepdims: bool = False
-    ) -> jax.Array:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Array:
         """Reduce the axes, or keep them with length 1."""
         ...
 
@@ -49,7 +46,7 @@ def unary(function: Callable[..., Any], doc: str, convert: Convert = array_of) -
         convert: converts the argument to an array.
     """
 
-    def call(x: Tensor) -> jax.Array:
+    def call(x: Tensor) -> Array:
         return function(convert(x))
 
     return _make_op(call, function.__name__, doc)
@@ -58,7 +55,7 @@ def unary(function: Callable[..., Any], doc: str, convert: Convert = array_of) -
 def binary(function: Callable[..., Any], doc: str) -> Binary:
     """Return an op of two arrays, which may be Python numbers."""
 
-    def call(x1: Tensor, x2: Tensor) -> jax.Array:
+    def call(x1: Tensor, x2: Tensor) -> Array:
         return function(operand(x1), operand(x2))
 
     return _make_op(call, function.__name__, doc)
@@ -69,7 +66,7 @@ def reduction(
 ) -> Reduction:
     """Return an op that reduces axes; the arguments are those of `unary`."""
 
-    def call(x: Tensor, axis: Axis = None, keepdims: bool = False) -> jax.Array:
+    def call(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Array:
         return function(convert(x), axis=axes_of(axis), keepdims=keepdims)
 
     return _make_op(call, function.__name__, doc, static=["axis"])

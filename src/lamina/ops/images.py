@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 
 from lamina.core.check import check_arguments, integer, one_of, sizes
@@ -12,6 +11,7 @@ from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.nn.conv_params import from_channels_last, to_channels_last
 from lamina.ops.types import Tensor, array_of, float_array
+from lamina.typing import Array
 
 __all__ = ["depth_to_space", "fold", "psnr", "space_to_depth", "unfold"]
 
@@ -33,7 +33,7 @@ _WINDOWS = {
 @op
 def depth_to_space(
     x: Tensor, block_size: int, data_format: str = "channels_last"
-) -> jax.Array:
+) -> Array:
     """Rearrange channels into blocks of pixels (pixel shuffle).
 
     Args:
@@ -67,7 +67,7 @@ def depth_to_space(
 @op
 def space_to_depth(
     x: Tensor, block_size: int, data_format: str = "channels_last"
-) -> jax.Array:
+) -> Array:
     """Rearrange blocks of pixels into channels: the inverse of `depth_to_space`.
 
     Args:
@@ -93,7 +93,7 @@ def unfold(
     dilation: Pair = 1,
     padding: Pair = 0,
     stride: Pair = 1,
-) -> jax.Array:
+) -> Array:
     """Extract each window of images as a column (im2col).
 
     Args:
@@ -133,7 +133,7 @@ def fold(
     dilation: Pair = 1,
     padding: Pair = 0,
     stride: Pair = 1,
-) -> jax.Array:
+) -> Array:
     """Sum windows at their positions in images (col2im); the transpose of `unfold`.
 
     Args:
@@ -168,7 +168,7 @@ def fold(
 
 
 @op
-def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
+def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Array:
     """Compute the peak signal-to-noise ratio, 10 * log10(max_val**2 / MSE).
 
     Args:
@@ -188,7 +188,7 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> jax.Array:
     return 20 * jnp.log10(max_val) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
 
 
-def _image(function: str, x: Tensor, block_size: int, data_format: str) -> jax.Array:
+def _image(function: str, x: Tensor, block_size: int, data_format: str) -> Array:
     given = {"block_size": block_size, "data_format": data_format}
     check_arguments(function, _BLOCKS, given)
     x = array_of(x)
@@ -219,12 +219,12 @@ def _window_positions(
     kernel: Sequence[int],
     dilation: Sequence[int],
     stride: Sequence[int],
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Array, Array]:
     """Return the row and column indices of window elements.
 
     Both broadcast to (window rows, window columns, positions down, positions right).
     """
-    axes: list[jax.Array] = []
+    axes: list[Array] = []
     for n, width, rate, step in zip(size, kernel, dilation, stride, strict=True):
         starts = jnp.arange(0, n - rate * (width - 1), step)
         axes.append(rate * jnp.arange(width)[:, None] + starts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax.scipy import linalg
 
@@ -14,6 +13,7 @@ from lamina.errors import ShapeError
 from lamina.ops.families import binary, unary
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array
+from lamina.typing import Array
 
 __all__ = [
     "cdist",
@@ -60,7 +60,7 @@ vdot = binary(
 
 
 @op
-def cdist(x: Tensor, y: Tensor) -> jax.Array:
+def cdist(x: Tensor, y: Tensor) -> Array:
     """Compute the Euclidean distance of each row of x to each row of y.
 
     Args:
@@ -90,7 +90,7 @@ def cdist(x: Tensor, y: Tensor) -> jax.Array:
 
 
 @op
-def cholesky(x: Tensor, upper: bool = False) -> jax.Array:
+def cholesky(x: Tensor, upper: bool = False) -> Array:
     """Compute the lower triangular L with L L^T = x; its transpose with `upper`."""
     return jnp.linalg.cholesky(float_array(x), upper=upper)
 
@@ -103,26 +103,26 @@ def cross(
     axisb: int = -1,
     axisc: int = -1,
     axis: int | None = None,
-) -> jax.Array:
+) -> Array:
     """Compute the cross product of vectors of length 3 along an axis."""
     return jnp.cross(array_of(x1), array_of(x2), axisa, axisb, axisc, axis)
 
 
 @op
-def eigh(x: Tensor) -> tuple[jax.Array, jax.Array]:
+def eigh(x: Tensor) -> tuple[Array, Array]:
     """Compute the eigenvalues, increasing, and eigenvectors of symmetric matrices."""
     values, vectors = jnp.linalg.eigh(float_array(x))
     return values, vectors
 
 
 @op
-def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> jax.Array:
+def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Array:
     """Compute a sum of products given by indices, such as "bij,bjk->bik"."""
     return jnp.einsum(subscripts, *[array_of(v) for v in operands], **kwargs)
 
 
 @op
-def logdet(x: Tensor) -> jax.Array:
+def logdet(x: Tensor) -> Array:
     """Compute the logarithm of the absolute value of the determinant.
 
     Args:
@@ -132,21 +132,24 @@ def logdet(x: Tensor) -> jax.Array:
 
 
 @op
-def matmul(x1: Tensor, x2: Tensor) -> jax.Array:
+def matmul(x1: Tensor, x2: Tensor) -> Array:
     """Compute the matrix product; leading axes are batches."""
     return dispatch("matmul", array_of(x1), array_of(x2))
 
 
 @register_reference("matmul")
-def reference_matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
+def reference_matmul(x1: Array, x2: Array) -> Array:
     """Multiply by `jnp.matmul`."""
     return jnp.matmul(x1, x2)
 
 
 @op(static=["axis"])
 def norm(
-    x: Tensor, ord: Any = None, axis: Axis = None, keepdims: bool = False
-) -> jax.Array:
+    x: Tensor,
+    ord: int | float | str | None = None,
+    axis: Axis = None,
+    keepdims: bool = False,
+) -> Array:
     """Compute a norm of vectors or matrices.
 
     Args:
@@ -159,14 +162,14 @@ def norm(
 
 
 @op
-def qr(x: Tensor, mode: str = "reduced") -> tuple[jax.Array, jax.Array]:
+def qr(x: Tensor, mode: str = "reduced") -> tuple[Array, Array]:
     """Compute q with orthonormal columns and upper triangular r, with q r = x."""
     q, r = jnp.linalg.qr(float_array(x), mode)
     return q, r
 
 
 @op
-def slogdet(x: Tensor) -> tuple[jax.Array, jax.Array]:
+def slogdet(x: Tensor) -> tuple[Array, Array]:
     """Compute the sign and the log of the absolute value of the determinant.
 
     Args:
@@ -177,13 +180,13 @@ def slogdet(x: Tensor) -> tuple[jax.Array, jax.Array]:
 
 
 @op
-def solve(a: Tensor, b: Tensor) -> jax.Array:
+def solve(a: Tensor, b: Tensor) -> Array:
     """Solve a x = b for x."""
     return jnp.linalg.solve(float_array(a), float_array(b))
 
 
 @op
-def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> jax.Array:
+def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Array:
     """Solve a x = b for x, where a is triangular."""
     return linalg.solve_triangular(float_array(a), float_array(b), lower=lower)
 
@@ -198,12 +201,12 @@ def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 @op(static=["axes"])
 def tensordot(
     x1: Tensor, x2: Tensor, axes: int | Sequence[int] | Sequence[Sequence[int]] = 2
-) -> jax.Array:
+) -> Array:
     """Compute the product over the last `axes` of x1 and the first of x2, or pairs."""
     return jnp.tensordot(array_of(x1), array_of(x2), axes)
 
 
 @op
-def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
+def trace(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Compute the sum of a diagonal."""
     return jnp.trace(array_of(x), offset, axis1, axis2)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
@@ -17,6 +17,7 @@ from lamina.core.check import at_least, check_arguments, positive_int
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError, invalid
 from lamina.ops.types import Tensor, array_of, float_array
+from lamina.typing import Array
 
 __all__ = [
     "extract_sequences",
@@ -42,9 +43,7 @@ _SIZES = dict.fromkeys(
 
 
 @op
-def extract_sequences(
-    x: Tensor, sequence_length: int, sequence_stride: int
-) -> jax.Array:
+def extract_sequences(x: Tensor, sequence_length: int, sequence_stride: int) -> Array:
     """Extract overlapping sequences along the last axis.
 
     Args:
@@ -68,7 +67,7 @@ def extract_sequences(
 
 
 @op
-def fft(x: Pair) -> tuple[jax.Array, jax.Array]:
+def fft(x: Pair) -> tuple[Array, Array]:
     """Compute the discrete Fourier transform along the last axis.
 
     Args:
@@ -86,7 +85,7 @@ def fft(x: Pair) -> tuple[jax.Array, jax.Array]:
 
 
 @op
-def fft2(x: Pair) -> tuple[jax.Array, jax.Array]:
+def fft2(x: Pair) -> tuple[Array, Array]:
     """Compute the discrete Fourier transform along the last two axes.
 
     Args:
@@ -99,7 +98,7 @@ def fft2(x: Pair) -> tuple[jax.Array, jax.Array]:
 
 
 @op
-def ifft2(x: Pair) -> tuple[jax.Array, jax.Array]:
+def ifft2(x: Pair) -> tuple[Array, Array]:
     """Compute the inverse of `fft2`.
 
     Args:
@@ -112,7 +111,7 @@ def ifft2(x: Pair) -> tuple[jax.Array, jax.Array]:
 
 
 @op
-def polar(abs_: Tensor, angle: Tensor) -> jax.Array:
+def polar(abs_: Tensor, angle: Tensor) -> Array:
     """Compute the complex numbers abs_ * (cos(angle) + i sin(angle)).
 
     Args:
@@ -124,7 +123,7 @@ def polar(abs_: Tensor, angle: Tensor) -> jax.Array:
 
 
 @op
-def rfft(x: Tensor, fft_length: int | None = None) -> tuple[jax.Array, jax.Array]:
+def rfft(x: Tensor, fft_length: int | None = None) -> tuple[Array, Array]:
     """Compute the Fourier transform of a real signal along the last axis.
 
     Args:
@@ -140,7 +139,7 @@ def rfft(x: Tensor, fft_length: int | None = None) -> tuple[jax.Array, jax.Array
 
 
 @op
-def irfft(x: Pair, fft_length: int | None = None) -> jax.Array:
+def irfft(x: Pair, fft_length: int | None = None) -> Array:
     """Compute the inverse of `rfft`.
 
     Args:
@@ -159,7 +158,7 @@ def stft(
     fft_length: int,
     window: Window = "hann",
     center: bool = True,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Array, Array]:
     """Compute the Fourier transforms of overlapping windows of a signal.
 
     Args:
@@ -197,7 +196,7 @@ def istft(
     length: int | None = None,
     window: Window = "hann",
     center: bool = True,
-) -> jax.Array:
+) -> Array:
     """Compute the inverse of `stft` for the same arguments.
 
     Overlapping inverse transforms, multiplied by the window, are added and divided by
@@ -230,7 +229,7 @@ def istft(
     return signal[..., start:stop]
 
 
-def _overlap_add(frames: jax.Array, stride: int) -> jax.Array:
+def _overlap_add(frames: Array, stride: int) -> Array:
     """Add frames, (..., frames, length), at multiples of the stride."""
     count, length = frames.shape[-2:]
     size = stride * (count - 1) + length
@@ -247,8 +246,12 @@ def _check_sizes(function: str, *values: int) -> None:
 
 
 def _window(
-    function: str, window: Window, sequence_length: int, fft_length: int, dtype: Any
-) -> jax.Array:
+    function: str,
+    window: Window,
+    sequence_length: int,
+    fft_length: int,
+    dtype: np.dtype[Any],
+) -> Array:
     """Return the window, centered in `fft_length` elements.
 
     Raises:
@@ -278,7 +281,7 @@ def _window(
 
 
 @op
-def view_as_complex(x: Tensor) -> jax.Array:
+def view_as_complex(x: Tensor) -> Array:
     """Combine real and imaginary parts, (..., 2), into complex numbers, (...).
 
     Example:
@@ -295,7 +298,7 @@ def view_as_complex(x: Tensor) -> jax.Array:
 
 
 @op
-def view_as_real(x: Tensor) -> jax.Array:
+def view_as_real(x: Tensor) -> Array:
     """Split complex numbers, (...), into real and imaginary parts, (..., 2).
 
     Example:
@@ -305,11 +308,11 @@ def view_as_real(x: Tensor) -> jax.Array:
     return jnp.stack(_parts(array_of(x)), -1)
 
 
-def _parts(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _parts(x: Array) -> tuple[Array, Array]:
     return jnp.real(x), jnp.imag(x)
 
 
-def _complex(function: str, x: Pair, rank: int) -> jax.Array:
+def _complex(function: str, x: Pair, rank: int) -> Array:
     """Combine a pair of real and imaginary parts."""
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ArgumentError(

@@ -16,13 +16,14 @@ from lamina import config
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
+from lamina.typing import Array
 
 Tensor: TypeAlias = ArrayLike | Variable | SymbolicTensor | Sequence[Any]
 Axis: TypeAlias = int | Sequence[int] | None
 Shape: TypeAlias = int | Sequence[Any]
 
 _UNKNOWN_VALUES = (ConcretizationTypeError, NonConcreteBooleanIndexError)
-_OPERANDS = (jax.Array, np.ndarray, np.number, np.bool, int, float, complex)
+_OPERANDS = (Array, np.ndarray, np.number, np.bool, int, float, complex)
 
 
 def operand(x: Any) -> ArrayLike:
@@ -34,9 +35,9 @@ def operand(x: Any) -> ArrayLike:
     return x if isinstance(x, _OPERANDS) else jnp.asarray(x)
 
 
-def array_of(x: Any) -> jax.Array:
+def array_of(x: Any) -> Array:
     """Convert a number, a sequence, a NumPy array or a variable to a JAX array."""
-    if isinstance(x, jax.Array):
+    if isinstance(x, Array):
         return x
     if isinstance(x, np.ndarray):
         # `jnp.asarray` would compile a program for every new shape. Copied, since
@@ -45,7 +46,7 @@ def array_of(x: Any) -> jax.Array:
     return jnp.asarray(x)
 
 
-def float_array(x: Any) -> jax.Array:
+def float_array(x: Any) -> Array:
     """Convert x to a JAX array, with integers and booleans as `config.floatx()`."""
     x = array_of(x)
     if jnp.issubdtype(x.dtype, jnp.inexact):
@@ -53,7 +54,7 @@ def float_array(x: Any) -> jax.Array:
     return x.astype(config.floatx())
 
 
-def upcast(x: jax.Array) -> jax.Array:
+def upcast(x: Array) -> Array:
     """Cast 16-bit floats to float32, for sums that would overflow or lose precision."""
     return x.astype("float32") if x.dtype.itemsize < 4 else x
 
@@ -63,7 +64,7 @@ def axes_of(axis: Axis) -> int | tuple[int, ...] | None:
     return axis if axis is None or isinstance(axis, int) else tuple(axis)
 
 
-def check_axis(function: str, x: jax.Array, axis: int) -> None:
+def check_axis(function: str, x: Array, axis: int) -> None:
     """Raise a `ShapeError` if x has no such axis."""
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"{function}: an array of shape {x.shape} has no axis {axis}.")

@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 from jax import lax, nn
 
@@ -30,6 +29,7 @@ from lamina.ops.types import (
     float_array,
     upcast,
 )
+from lamina.typing import Array
 
 __all__ = [
     "batch_normalization",
@@ -93,7 +93,7 @@ sparse_plus = unary(
 
 
 @op
-def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
+def celu(x: Tensor, alpha: float = 1.0) -> Array:
     """Compute x where x > 0, else alpha * (exp(x / alpha) - 1).
 
     Reference: Barron 2017, https://arxiv.org/abs/1704.07483
@@ -102,7 +102,7 @@ def celu(x: Tensor, alpha: float = 1.0) -> jax.Array:
 
 
 @op
-def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
+def elu(x: Tensor, alpha: float = 1.0) -> Array:
     """Compute x where x > 0, else alpha * (exp(x) - 1).
 
     Reference: Clevert et al. 2016, https://arxiv.org/abs/1511.07289
@@ -111,7 +111,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> jax.Array:
 
 
 @op
-def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
+def gelu(x: Tensor, approximate: bool = True) -> Array:
     """Compute x * P(X <= x) for a standard normal X, or its tanh approximation.
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
@@ -125,7 +125,7 @@ def gelu(x: Tensor, approximate: bool = True) -> jax.Array:
 
 
 @op
-def glu(x: Tensor, axis: int = -1) -> jax.Array:
+def glu(x: Tensor, axis: int = -1) -> Array:
     """Compute a * sigmoid(b), where a and b are the halves of x along an axis.
 
     Reference: Dauphin et al. 2017, https://arxiv.org/abs/1612.08083
@@ -134,14 +134,14 @@ def glu(x: Tensor, axis: int = -1) -> jax.Array:
 
 
 @op
-def hard_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
+def hard_shrink(x: Tensor, threshold: float = 0.5) -> Array:
     """Return x where |x| > threshold, else 0."""
     x = float_array(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0.0)
 
 
 @op
-def hard_silu(x: Tensor) -> jax.Array:
+def hard_silu(x: Tensor) -> Array:
     """Compute x * hard_sigmoid(x).
 
     Reference: Howard et al. 2019, https://arxiv.org/abs/1905.02244
@@ -153,19 +153,19 @@ hard_swish = hard_silu
 
 
 @op
-def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> jax.Array:
+def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Array:
     """Return x where x >= 0, else negative_slope * x."""
     return nn.leaky_relu(float_array(x), negative_slope)
 
 
 @op(static=["axis"])
-def log_softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+def log_softmax(x: Tensor, axis: Axis = -1) -> Array:
     """Compute log(softmax(x)) without overflow; over all axes for `axis=None`."""
     return nn.log_softmax(float_array(x), axes_of(axis))
 
 
 @op
-def selu(x: Tensor) -> jax.Array:
+def selu(x: Tensor) -> Array:
     """Compute scale * elu(x, alpha), with alpha = 1.67326324 and scale = 1.05070098.
 
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
@@ -174,7 +174,7 @@ def selu(x: Tensor) -> jax.Array:
 
 
 @op
-def silu(x: Tensor) -> jax.Array:
+def silu(x: Tensor) -> Array:
     """Compute x * sigmoid(x).
 
     Reference: Ramachandran et al. 2017, https://arxiv.org/abs/1710.05941
@@ -186,14 +186,14 @@ swish = silu
 
 
 @op
-def soft_shrink(x: Tensor, threshold: float = 0.5) -> jax.Array:
+def soft_shrink(x: Tensor, threshold: float = 0.5) -> Array:
     """Shrink x towards 0 by `threshold`; 0 where |x| is at most that."""
     x = float_array(x)
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
 
 @op(static=["axis"])
-def softmax(x: Tensor, axis: Axis = -1) -> jax.Array:
+def softmax(x: Tensor, axis: Axis = -1) -> Array:
     """Compute exp(x) / sum(exp(x)) along an axis, or over all for `axis=None`.
 
     Example:
@@ -219,13 +219,13 @@ def _has_size_one(shape: Sequence[int], axis: Axis) -> bool:
 
 
 @op
-def softsign(x: Tensor) -> jax.Array:
+def softsign(x: Tensor) -> Array:
     """Compute x / (1 + |x|)."""
     return nn.soft_sign(float_array(x))
 
 
 @op
-def sparse_sigmoid(x: Tensor) -> jax.Array:
+def sparse_sigmoid(x: Tensor) -> Array:
     """Compute (x + 1) / 2, clipped to [0, 1].
 
     Reference: Blondel et al. 2019, https://arxiv.org/abs/1901.02324
@@ -234,7 +234,7 @@ def sparse_sigmoid(x: Tensor) -> jax.Array:
 
 
 @op
-def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
+def sparsemax(x: Tensor, axis: int = -1) -> Array:
     """Project x onto the probability simplex: max(x - t, 0), which sums to 1.
 
     Example:
@@ -254,7 +254,7 @@ def sparsemax(x: Tensor, axis: int = -1) -> jax.Array:
 
 
 @op
-def squareplus(x: Tensor, b: float = 4) -> jax.Array:
+def squareplus(x: Tensor, b: float = 4) -> Array:
     """Compute (x + sqrt(x**2 + b)) / 2.
 
     Reference: Barron 2021, https://arxiv.org/abs/2112.11687
@@ -263,14 +263,14 @@ def squareplus(x: Tensor, b: float = 4) -> jax.Array:
 
 
 @op
-def tanh_shrink(x: Tensor) -> jax.Array:
+def tanh_shrink(x: Tensor) -> Array:
     """Compute x - tanh(x)."""
     x = float_array(x)
     return x - jnp.tanh(x)
 
 
 @op
-def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
+def threshold(x: Tensor, threshold: float, default_value: float) -> Array:
     """Return x where x > threshold, else `default_value`."""
     x = float_array(x)
     return jnp.where(x > threshold, x, default_value)
@@ -279,7 +279,7 @@ def threshold(x: Tensor, threshold: float, default_value: float) -> jax.Array:
 @op
 def binary_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False
-) -> jax.Array:
+) -> Array:
     """Compute -target * log(output) - (1 - target) * log(1 - output) element-wise.
 
     Args:
@@ -304,7 +304,7 @@ def binary_crossentropy(
 @op
 def categorical_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
-) -> jax.Array:
+) -> Array:
     """Compute -sum(target * log(output)) over the classes.
 
     Args:
@@ -326,7 +326,7 @@ def categorical_crossentropy(
 @op
 def sparse_categorical_crossentropy(
     target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
-) -> jax.Array:
+) -> Array:
     """Compute -log(output[target]) for integer classes.
 
     Args:

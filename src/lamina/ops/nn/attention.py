@@ -22,20 +22,21 @@ from lamina.ops.nn.attention_mask import (
     combine_masks,
 )
 from lamina.ops.types import Tensor, array_of, upcast
+from lamina.typing import Array
 
 __all__ = ["dot_product_attention"]
 
 
 @register_reference("attention")
 def reference_attention(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    bias: jax.Array | None,
-    masks: tuple[jax.Array, ...],
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None,
+    masks: tuple[Array, ...],
     options: AttentionConfig,
     dropout: AttentionDropout | None,
-) -> jax.Array:
+) -> Array:
     """Compute attention with all scores in memory."""
     scores = jnp.einsum("btnh,bsnh->bnts", upcast(query), upcast(key)) * options.scale
     if options.soft_cap is not None:
@@ -63,7 +64,7 @@ def dot_product_attention(
     is_causal: bool = False,
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
-) -> jax.Array:
+) -> Array:
     """Compute softmax(scale * query @ key^T + bias) @ value for each head.
 
     Args:
@@ -103,15 +104,15 @@ def dot_product_attention(
 
 
 def attention(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    bias: jax.Array | None,
-    masks: tuple[jax.Array, ...],
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None,
+    masks: tuple[Array, ...],
     options: AttentionConfig,
     dropout: AttentionDropout | None,
     flash_attention: bool | None,
-) -> jax.Array:
+) -> Array:
     """Compute attention by a fused kernel if allowed, else by the reference kernel.
 
     Args:
@@ -132,7 +133,7 @@ def attention(
     return reference_attention(*arguments)
 
 
-def _expand_to_scores(x: Tensor) -> jax.Array:
+def _expand_to_scores(x: Tensor) -> Array:
     """Insert the axes of heads, or of batch and heads, if they are missing."""
     x = array_of(x)
     return x[:, None] if x.ndim == 3 else x.reshape((1,) * (4 - x.ndim) + x.shape)

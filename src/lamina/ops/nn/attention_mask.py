@@ -6,12 +6,12 @@ import functools
 import operator
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
 from lamina.core.random.bits import bits_at
 from lamina.core.random.masks import apply_dropout_mask
+from lamina.typing import Array
 
 # Score of a masked key; finite, so that a query without visible keys gives no NaN.
 MASK_VALUE = -1e30
@@ -32,7 +32,7 @@ class AttentionConfig(NamedTuple):
     window: int | None = None
     soft_cap: float | None = None
 
-    def positional_mask(self, queries: Any, keys: Any) -> Any:
+    def positional_mask(self, queries: Array, keys: Array) -> Any:
         """Return whether queries at some positions attend to keys at others."""
         mask: Any = True
         if self.causal:
@@ -53,7 +53,9 @@ class AttentionDropout(NamedTuple):
     key: Any
     rate: Any
 
-    def apply(self, weights: jax.Array, queries: int, keys: int, start: Any = 0) -> Any:
+    def apply(
+        self, weights: Array, queries: int, keys: int, start: int | Array = 0
+    ) -> Any:
         """Drop weights of a block of queries and the first keys.
 
         The dropout mask does not depend on the block size.
@@ -76,10 +78,10 @@ class AttentionDropout(NamedTuple):
 
 def combine_masks(
     options: AttentionConfig,
-    masks: tuple[jax.Array, ...],
+    masks: tuple[Array, ...],
     rows: int,
     columns: int,
-    start: Any = 0,
+    start: int | Array = 0,
 ) -> Any:
     """Combine the masks of a block of queries; `None` if nothing is masked.
 

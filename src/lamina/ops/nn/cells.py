@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from lamina.typing import Array, PyTree
+
+Arrays: TypeAlias = list[Array]
 
 
 class CellSpec(NamedTuple):
@@ -50,8 +54,8 @@ class Weights(NamedTuple):
         return tuple(self.bias) if cell.kind == "gru" else (self.bias, 0)
 
     def advance(
-        self, cell: CellSpec, projected: Any, states: list[Any], noise: Sequence[Any]
-    ) -> list[Any]:
+        self, cell: CellSpec, projected: Array, states: Arrays, noise: Arrays
+    ) -> Arrays:
         """Return the states after a step, the output first.
 
         Args:
@@ -68,7 +72,7 @@ class Weights(NamedTuple):
         return _STEPS[cell.kind](cell, x, jnp.split(u, cell.gates, -1), states)
 
 
-def matmul_by_gate(x: Any, kernel: Any, noise: Sequence[Any], gates: int) -> Any:
+def matmul_by_gate(x: Array, kernel: Array, noise: Arrays, gates: int) -> Array:
     """Compute `x @ kernel` with one dropout mask for all gates, or one for each."""
     if len(noise) <= 1:
         return _matmul_flat(x * noise[0] if noise else x, kernel)
@@ -76,23 +80,23 @@ def matmul_by_gate(x: Any, kernel: Any, noise: Sequence[Any], gates: int) -> Any
     return jnp.concatenate([_matmul_flat(x * mask, part) for mask, part in parts], -1)
 
 
-def _matmul_flat(x: Any, kernel: Any) -> Any:
+def _matmul_flat(x: Array, kernel: Array) -> Array:
     # XLA's gradient of a batched product takes a tenth longer than that of a matrix.
     flat = x.reshape(-1, x.shape[-1]) @ kernel
     return flat.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
-def _simple(cell: CellSpec, x: Any, u: Any, states: list[Any]) -> list[Any]:
+def _simple(cell: CellSpec, x: Arrays, u: Arrays, states: Arrays) -> Arrays:
     return [cell.activation(x[0] + u[0])]
 
 
-def _lstm(cell: CellSpec, x: Any, u: Any, states: list[Any]) -> list[Any]:
+def _lstm(cell: CellSpec, x: Arrays, u: Arrays, states: Arrays) -> Arrays:
     i, f, g, o = (a + b for a, b in zip(x, u, strict=True))
     c = cell.gate(f) * states[1] + cell.gate(i) * cell.activation(g)
     return [cell.gate(o) * cell.activation(c), c]
 
 
-def _gru(cell: CellSpec, x: Any, u: Any, states: list[Any]) -> list[Any]:
+def _gru(cell: CellSpec, x: Arrays, u: Arrays, states: Arrays) -> Arrays:
     z, r = cell.gate(x[0] + u[0]), cell.gate(x[1] + u[1])
     candidate = cell.activation(x[2] + r * u[2])
     return [z * states[0] + (1 - z) * candidate]
@@ -102,8 +106,8 @@ _STEPS = {"simple": _simple, "lstm": _lstm, "gru": _gru}
 
 
 def _gru_reset_before(
-    cell: CellSpec, x: Any, h: Any, kernel: Any, noise: Sequence[Any]
-) -> list[Any]:
+    cell: CellSpec, x: Arrays, h: Array, kernel: Array, noise: Arrays
+) -> Arrays:
     gate_kernel, candidate_kernel = jnp.split(kernel, [2 * h.shape[-1]], -1)
     u = jnp.split(matmul_by_gate(h, gate_kernel, noise[:2], 2), 2, -1)
     z, r = cell.gate(x[0] + u[0]), cell.gate(x[1] + u[1])
@@ -142,7 +146,7 @@ class Run(NamedTuple):
 def run_states(
     advance: Callable[[list[Any], Any], list[Any]],
     states: list[Any],
-    inputs: Any,
+    inputs: PyTree,
     loop: Loop,
     scan: Callable[..., Any] = lax.scan,
 ) -> Run:
@@ -169,17 +173,17 @@ def run_states(
     return collect_run(outputs, states, loop)
 
 
-def collect_run(outputs: Any, states: list[Any], loop: Loop) -> Run:
+def collect_run(outputs: Array | None, states: Arrays, loop: Loop) -> Run:
     """Make the result of a loop, with masked outputs zeroed if `loop` asks for it."""
     last = states[0]
     if loop.mask is not None and loop.zero_masked:
-        if loop.keep_outputs:
+        if outputs is not None:
             outputs = select_states(loop.mask, outputs, jnp.zeros_like(outputs))
         last_mask = loop.mask[0 if loop.reverse else -1]
         last = select_states(last_mask, last, jnp.zeros_like(last))
     return Run(outputs, last, states)
 
 
-def select_states(mask: Any, new: Any, old: Any) -> Any:
+def select_states(mask: Array, new: Array, old: Array) -> Array:
     """Select `new` where `mask`, which has the leading axes, is true, else `old`."""
     return jnp.where(mask.reshape(mask.shape + (1,) * (new.ndim - mask.ndim)), new, old)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from lamina import config
 from lamina.errors import ShapeError, invalid
+from lamina.typing import Array
 
 Sizes = int | Sequence[int]
 Padding = tuple[tuple[int, int], ...]
@@ -108,7 +108,7 @@ def _padding_of_axis(
 
 def count_interior(
     lengths: Sequence[int], window: Sequence[int], params: ConvParams
-) -> jax.Array:
+) -> Array:
     """Count the elements of each window that are not padding, (*windows, 1)."""
     counts = jnp.ones((), int)
     axes = zip(lengths, window, params.strides, params.padding, strict=True)
@@ -135,11 +135,11 @@ def _is_channels_last(owner: str, data_format: str | None) -> bool:
     return layout == "channels_last"
 
 
-def to_channels_last(owner: str, x: jax.Array, data_format: str | None) -> jax.Array:
+def to_channels_last(owner: str, x: Array, data_format: str | None) -> Array:
     """Move the channels of x to the last axis."""
     return x if _is_channels_last(owner, data_format) else jnp.moveaxis(x, 1, -1)
 
 
-def from_channels_last(owner: str, x: jax.Array, data_format: str | None) -> jax.Array:
+def from_channels_last(owner: str, x: Array, data_format: str | None) -> Array:
     """Move the channels of x back: the inverse of `to_channels_last`."""
     return x if _is_channels_last(owner, data_format) else jnp.moveaxis(x, -1, 1)

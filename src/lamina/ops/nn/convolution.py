@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -28,12 +27,13 @@ from lamina.ops.nn.conv_params import (
     window_params,
 )
 from lamina.ops.types import Tensor, array_of
+from lamina.typing import Array
 
 __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 
 @register_reference("conv")
-def reference_conv(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
+def reference_conv(x: Array, kernel: Array, params: ConvParams) -> Array:
     """Convolve (batch, *space, in) with (*window, in / groups, out)."""
     return lax.conv_general_dilated(
         x,
@@ -47,9 +47,7 @@ def reference_conv(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.A
 
 
 @register_reference("conv_transpose")
-def reference_conv_transpose(
-    x: jax.Array, kernel: jax.Array, params: ConvParams
-) -> jax.Array:
+def reference_conv_transpose(x: Array, kernel: Array, params: ConvParams) -> Array:
     """Transpose the convolution with a kernel of shape (*window, out, in)."""
     axes = zip(kernel.shape, params.dilation, params.padding, strict=False)
     extents = [((k - 1) * d, padding) for k, d, padding in axes]
@@ -66,7 +64,7 @@ def reference_conv_transpose(
 
 def _operands(
     owner: str, inputs: Tensor, kernel: Tensor, data_format: str | None
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Array, Array]:
     """Return channels-last inputs and the kernel, of the same type and rank."""
     kernel = array_of(kernel)
     x = to_channels_last(owner, array_of(inputs).astype(kernel.dtype), data_format)
@@ -78,7 +76,7 @@ def _operands(
     return x, kernel
 
 
-def _check_channels(owner: str, x: jax.Array, kernel: jax.Array, axis: int) -> None:
+def _check_channels(owner: str, x: Array, kernel: Array, axis: int) -> None:
     if kernel.shape[axis] != x.shape[-1]:
         raise ShapeError(
             f"{owner}: the input has {x.shape[-1]} channels, but the kernel of "
@@ -94,7 +92,7 @@ def conv(
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
-) -> jax.Array:
+) -> Array:
     """Convolve over one, two or three axes (cross-correlation).
 
     Args:
@@ -135,7 +133,7 @@ def depthwise_conv(
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
-) -> jax.Array:
+) -> Array:
     """Convolve each channel by itself.
 
     Args:
@@ -166,7 +164,7 @@ def separable_conv(
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
-) -> jax.Array:
+) -> Array:
     """Apply a depthwise convolution, then a pointwise one.
 
     Args:
@@ -193,7 +191,7 @@ def conv_transpose(
     output_padding: Sizes | None = None,
     data_format: str | None = None,
     dilation_rate: Sizes = 1,
-) -> jax.Array:
+) -> Array:
     """Apply the transpose of `conv`: from the shape of its output to its input.
 
     Args:
@@ -240,7 +238,7 @@ def _transposed_padding(
     return extent - before, extent - (total - before)
 
 
-def add_bias(outputs: jax.Array, bias: jax.Array, data_format: str) -> jax.Array:
+def add_bias(outputs: Array, bias: Array, data_format: str) -> Array:
     """Add a bias for each channel to the outputs of a convolution."""
     if data_format == "channels_last":
         return dispatch("add_bias", outputs, bias)
@@ -248,6 +246,6 @@ def add_bias(outputs: jax.Array, bias: jax.Array, data_format: str) -> jax.Array
 
 
 @register_reference("add_bias")
-def reference_add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
+def reference_add_bias(x: Array, bias: Array) -> Array:
     """Add the bias to the last axis."""
     return x + bias

@@ -9,13 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from lamina import config
+from lamina.typing import Array
 
-Arrays = tuple[jax.Array, ...]
+Arrays = tuple[Array, ...]
 
 
-def sparse_crossentropy(
-    output: jax.Array, labels: jax.Array, from_logits: bool
-) -> jax.Array:
+def sparse_crossentropy(output: Array, labels: Array, from_logits: bool) -> Array:
     """Compute -log(p[label]); a label out of range costs 0.
 
     Args:
@@ -33,9 +32,7 @@ def sparse_crossentropy(
     return jnp.where(is_class, loss, 0)
 
 
-def dense_crossentropy(
-    output: jax.Array, target: jax.Array, from_logits: bool
-) -> jax.Array:
+def dense_crossentropy(output: Array, target: Array, from_logits: bool) -> Array:
     """Compute -sum(target * log(p)).
 
     Args:
@@ -49,29 +46,27 @@ def dense_crossentropy(
     return -jnp.sum(target * jnp.log(probability), -1)
 
 
-def clip_probability(probability: jax.Array) -> jax.Array:
+def clip_probability(probability: Array) -> Array:
     """Clip a probability away from 0 and 1, where the logarithms are infinite."""
     return jnp.clip(probability, config.epsilon(), 1.0 - config.epsilon())
 
 
-def _one_hot(labels: jax.Array, output: jax.Array) -> jax.Array:
+def _one_hot(labels: Array, output: Array) -> Array:
     return jax.nn.one_hot(labels, output.shape[-1], dtype=jnp.bool_)
 
 
-def _log_normalizer(logits: jax.Array) -> jax.Array:
+def _log_normalizer(logits: Array) -> Array:
     return jax.nn.logsumexp(logits, -1, keepdims=True)
 
 
 @jax.custom_jvp
-def _sparse_from_logits(logits: jax.Array, labels: jax.Array) -> jax.Array:
+def _sparse_from_logits(logits: Array, labels: Array) -> Array:
     chosen = jnp.take_along_axis(logits, labels[..., None], -1, mode="clip")
     return (_log_normalizer(logits) - chosen)[..., 0]
 
 
 @_sparse_from_logits.defjvp
-def _sparse_from_logits_jvp(
-    primals: Arrays, tangents: Arrays
-) -> tuple[jax.Array, jax.Array]:
+def _sparse_from_logits_jvp(primals: Arrays, tangents: Arrays) -> tuple[Array, Array]:
     logits, labels = primals
     one_hot = _one_hot(labels, logits).astype(logits.dtype)
     gradient = jnp.exp(logits - _log_normalizer(logits)) - one_hot
@@ -79,14 +74,12 @@ def _sparse_from_logits_jvp(
 
 
 @jax.custom_jvp
-def _dense_from_logits(logits: jax.Array, target: jax.Array) -> jax.Array:
+def _dense_from_logits(logits: Array, target: Array) -> Array:
     return -jnp.sum(target * (logits - _log_normalizer(logits)), -1)
 
 
 @_dense_from_logits.defjvp
-def _dense_from_logits_jvp(
-    primals: Arrays, tangents: Arrays
-) -> tuple[jax.Array, jax.Array]:
+def _dense_from_logits_jvp(primals: Arrays, tangents: Arrays) -> tuple[Array, Array]:
     logits, target = primals
     logarithm = logits - _log_normalizer(logits)
     gradient = jnp.exp(logarithm) * jnp.sum(target, -1, keepdims=True) - target

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -23,6 +22,7 @@ from lamina.ops.types import (
     float_array,
     upcast,
 )
+from lamina.typing import Array
 
 
 @op
@@ -34,7 +34,7 @@ def batch_normalization(
     offset: Tensor | None = None,
     scale: Tensor | None = None,
     epsilon: float = 1e-3,
-) -> jax.Array:
+) -> Array:
     """Compute (x - mean) / sqrt(variance + epsilon) * scale + offset per channel.
 
     Args:
@@ -75,7 +75,7 @@ def layer_normalization(
     axis: int | Sequence[int] = -1,
     epsilon: float | None = None,
     rms_scaling: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute (x - mean) / sqrt(variance + epsilon) * gamma + beta over some axes.
 
     Args:
@@ -111,7 +111,7 @@ def rms_normalization(
     scale: Tensor | None = None,
     axis: int | Sequence[int] = -1,
     epsilon: float | None = None,
-) -> jax.Array:
+) -> Array:
     """Compute x / sqrt(mean(x**2) + epsilon) * scale.
 
     The arguments are those of `layer_normalization`. A `scale` of the rank of x
@@ -132,9 +132,7 @@ def _epsilon(epsilon: float | None) -> float:
     return config.epsilon() if epsilon is None else epsilon
 
 
-def _expand_to_axes(
-    value: Tensor, x: jax.Array, axis: int | Sequence[int]
-) -> jax.Array:
+def _expand_to_axes(value: Tensor, x: Array, axis: int | Sequence[int]) -> Array:
     value = array_of(value).astype(x.dtype)
     if value.ndim == x.ndim:
         return value
@@ -144,11 +142,8 @@ def _expand_to_axes(
 
 @op(static=["axis"])
 def normalize(
-    x: Tensor,
-    axis: Axis = -1,
-    order: int = 2,
-    epsilon: float | None = None,
-) -> jax.Array:
+    x: Tensor, axis: Axis = -1, order: int = 2, epsilon: float | None = None
+) -> Array:
     """Compute x / max(norm(x), epsilon).
 
     Args:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import jax
 import jax.numpy as jnp
 from jax import lax
 
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.types import upcast
+from lamina.typing import Array
 
-Standardized = tuple[jax.Array, jax.Array, jax.Array]
-Factor = jax.Array | None
+Standardized = tuple[Array, Array, Array]
+Factor = Array | None
 
 
 @register_reference("standardize")
 def reference_standardize(
-    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: tuple[int, ...]
+    x: Array, gamma: Factor, beta: Factor, epsilon: float | Array, axes: tuple[int, ...]
 ) -> Standardized:
     """Compute the variance from centred values, which avoids cancellation."""
     centred = upcast(x)
@@ -31,7 +29,7 @@ def reference_standardize(
 
 
 def standardize(
-    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: tuple[int, ...]
+    x: Array, gamma: Factor, beta: Factor, epsilon: float | Array, axes: tuple[int, ...]
 ) -> Standardized:
     """Return `gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -22,39 +22,31 @@ from lamina.ops.nn.conv_params import (
     window_params,
 )
 from lamina.ops.types import Tensor, array_of, float_array
+from lamina.typing import Array
 
-__all__ = [
-    "adaptive_average_pool",
-    "adaptive_max_pool",
-    "average_pool",
-    "max_pool",
-]
+__all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_pool"]
 
 
 def _reduce_windows(
-    x: jax.Array,
-    function: Any,
-    initial: Any,
+    x: Array,
+    function: Callable[..., Any],
+    initial: np.ndarray,
     window: tuple[int, ...],
     params: ConvParams,
-) -> jax.Array:
+) -> Array:
     padding = [(0, 0), *params.padding, (0, 0)]
     strides = (1, *params.strides, 1)
     return lax.reduce_window(x, initial, function, (1, *window, 1), strides, padding)
 
 
 @register_reference("max_pool")
-def reference_max(
-    x: jax.Array, window: tuple[int, ...], params: ConvParams
-) -> jax.Array:
+def reference_max(x: Array, window: tuple[int, ...], params: ConvParams) -> Array:
     """Compute maxima; the first of equal elements gets the gradient."""
     return _reduce_windows(x, lax.max, lowest(x.dtype), window, params)
 
 
 @register_reference("average_pool")
-def reference_average(
-    x: jax.Array, window: tuple[int, ...], params: ConvParams
-) -> jax.Array:
+def reference_average(x: Array, window: tuple[int, ...], params: ConvParams) -> Array:
     """Compute means over the elements of each window that are not padding."""
     total = _reduce_windows(x, lax.add, np.zeros((), x.dtype), window, params)
     return total / count_interior(x.shape[1:-1], window, params).astype(x.dtype)
@@ -67,7 +59,7 @@ def _pool(
     strides: Sizes | None,
     padding: str,
     data_format: str | None,
-) -> jax.Array:
+) -> Array:
     x = to_channels_last(owner, array_of(inputs), data_format)
     window = per_axis(owner, "pool_size", pool_size, x.ndim - 2)
     steps = window if strides is None else strides
@@ -82,7 +74,7 @@ def max_pool(
     strides: Sizes | None = None,
     padding: str = "valid",
     data_format: str | None = None,
-) -> jax.Array:
+) -> Array:
     """Compute the maximum of each window.
 
     Args:
@@ -106,7 +98,7 @@ def average_pool(
     strides: Sizes | None = None,
     padding: str = "valid",
     data_format: str | None = None,
-) -> jax.Array:
+) -> Array:
     """Compute the mean of each window, without padding.
 
     Args:
@@ -126,7 +118,7 @@ def average_pool(
 @op(static=["output_size"])
 def adaptive_average_pool(
     inputs: Tensor, output_size: Sizes, data_format: str | None = None
-) -> jax.Array:
+) -> Array:
     """Compute the means of a given number of windows that cover the input.
 
     Of `n` windows over `length` elements, window i spans
@@ -154,7 +146,7 @@ def adaptive_average_pool(
 @op(static=["output_size"])
 def adaptive_max_pool(
     inputs: Tensor, output_size: Sizes, data_format: str | None = None
-) -> jax.Array:
+) -> Array:
     """Compute the maxima of a given number of windows that cover the input.
 
     Windows and arguments are those of `adaptive_average_pool`.

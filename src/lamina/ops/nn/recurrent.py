@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lamina.ops.kernels import dispatch, register_reference
-from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, run_states
-from lamina.typing import ArrayLike
+from lamina.ops.nn.cells import Arrays, CellSpec, Loop, Run, Weights, run_states
+from lamina.typing import Array
 
 
 @register_reference("recurrence")
 def reference_recurrence(
     cell: CellSpec,
-    projected: Any,
-    states: list[Any],
+    projected: Array,
+    states: Arrays,
     weights: Weights,
-    noise: list[Any],
+    noise: Arrays,
     loop: Loop,
 ) -> Run:
     """Run the cell step by step."""
 
-    def advance(old: list[Any], x: ArrayLike) -> list[Any]:
+    def advance(old: Arrays, x: Array) -> Arrays:
         return weights.advance(cell, x, old, noise)
 
     return run_states(advance, states, projected, loop)
@@ -28,10 +26,10 @@ def reference_recurrence(
 
 def recurrence(
     cell: CellSpec,
-    projected: Any,
-    states: list[Any],
+    projected: Array,
+    states: Arrays,
     weights: Weights,
-    noise: list[Any],
+    noise: Arrays,
     loop: Loop,
 ) -> Run:
     """Run a cell along time.

@@ -15,7 +15,7 @@ from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
 from lamina.ops.families import unary
 from lamina.ops.types import Shape, Tensor, array_of, operand
-from lamina.typing import DTypeLike
+from lamina.typing import Array, DTypeLike
 
 __all__ = [
     "arange",
@@ -60,7 +60,7 @@ def arange(
     stop: float | None = None,
     step: float | None = None,
     dtype: DTypeLike = None,
-) -> jax.Array:
+) -> Array:
     """Return start, start + step, ... below `stop`; of one argument, 0, 1, ..."""
     if dtype is None:
         given = [n for n in (start, stop, step) if n is not None]
@@ -70,13 +70,13 @@ def arange(
 
 
 @op
-def array(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
+def array(x: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array from values."""
     return jnp.array(x, _dtype_name(dtype))
 
 
 @op
-def cast(x: Tensor, dtype: DTypeLike) -> jax.Array:
+def cast(x: Tensor, dtype: DTypeLike) -> Array:
     """Cast x to another dtype."""
     return array_of(x).astype(standardize_dtype(dtype))
 
@@ -87,7 +87,7 @@ def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 @op
-def convert_to_tensor(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
+def convert_to_tensor(x: Tensor, dtype: DTypeLike = None) -> Array:
     """Convert a number, a sequence, a NumPy array or a variable to an array."""
     x = array_of(x)
     return x if dtype is None else x.astype(standardize_dtype(dtype))
@@ -99,19 +99,19 @@ def dtype(x: Any) -> str:
 
 
 @op(static=["shape"])
-def empty(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
+def empty(shape: Shape, dtype: DTypeLike = None) -> Array:
     """Create an array of zeros: JAX has no uninitialized arrays."""
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
 @op
-def empty_like(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
+def empty_like(x: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array of zeros with the shape and dtype of x."""
     return jnp.zeros_like(array_of(x), _dtype_name(dtype))
 
 
 @op
-def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> jax.Array:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Array:
     """Create a matrix with ones on a diagonal and zeros elsewhere.
 
     Args:
@@ -124,26 +124,26 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> ja
 
 
 @op(static=["shape"])
-def full(shape: Shape, fill_value: Tensor, dtype: DTypeLike = None) -> jax.Array:
+def full(shape: Shape, fill_value: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array filled with `fill_value`."""
     return jnp.full(shape, operand(fill_value), standardize_dtype(dtype))
 
 
 @op
-def full_like(x: Tensor, fill_value: Tensor, dtype: DTypeLike = None) -> jax.Array:
+def full_like(x: Tensor, fill_value: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array filled with `fill_value`, with the shape and dtype of x."""
     return jnp.full_like(array_of(x), operand(fill_value), _dtype_name(dtype))
 
 
 @op
-def identity(n: int, dtype: DTypeLike = None) -> jax.Array:
+def identity(n: int, dtype: DTypeLike = None) -> Array:
     """Create the identity matrix of size n."""
     return jnp.eye(n, dtype=standardize_dtype(dtype))
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: object) -> bool:
     """Return whether x is a JAX array, concrete or traced."""
-    return isinstance(x, jax.Array)
+    return isinstance(x, Array)
 
 
 @op
@@ -181,14 +181,14 @@ def logspace(
     base: float = 10,
     dtype: DTypeLike = None,
     axis: int = 0,
-) -> jax.Array:
+) -> Array:
     """Compute `base` to the power of each number of `linspace(start, stop)`."""
     first, last = operand(start), operand(stop)
     return jnp.logspace(first, last, num, endpoint, base, _dtype_name(dtype), axis)
 
 
 @op
-def meshgrid(*x: Tensor, indexing: str = "xy") -> list[jax.Array]:
+def meshgrid(*x: Tensor, indexing: str = "xy") -> list[Array]:
     """Return the coordinates of a grid, one array for each axis.
 
     Args:
@@ -206,7 +206,7 @@ def multi_hot(
     axis: int = -1,
     dtype: DTypeLike = None,
     sparse: bool = False,
-) -> jax.Array:
+) -> Array:
     """Encode the labels of each row as ones in an array of zeros.
 
     Args:
@@ -237,7 +237,7 @@ def one_hot(
     axis: int = -1,
     dtype: DTypeLike = None,
     sparse: bool = False,
-) -> jax.Array:
+) -> Array:
     """Encode labels as one-hot vectors; a label out of range gives zeros.
 
     Args:
@@ -257,13 +257,13 @@ def one_hot(
 
 
 @op(static=["shape"])
-def ones(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
+def ones(shape: Shape, dtype: DTypeLike = None) -> Array:
     """Create an array of ones."""
     return jnp.ones(shape, standardize_dtype(dtype))
 
 
 @op
-def ones_like(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
+def ones_like(x: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array of ones with the shape and dtype of x."""
     return jnp.ones_like(array_of(x), _dtype_name(dtype))
 
@@ -274,24 +274,24 @@ def shape(x: Any) -> tuple[Any, ...]:
 
 
 @op
-def size(x: Any) -> int:
+def size(x: Tensor) -> int:
     """Return the number of elements of x."""
     return math.prod(shape(x))
 
 
 @op
-def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> jax.Array:
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Array:
     """Create ones on and below a diagonal, zeros above; arguments are as in `eye`."""
     return jnp.tri(N, M, k, standardize_dtype(dtype))
 
 
 @op(static=["shape"])
-def zeros(shape: Shape, dtype: DTypeLike = None) -> jax.Array:
+def zeros(shape: Shape, dtype: DTypeLike = None) -> Array:
     """Create an array of zeros."""
     return jnp.zeros(shape, standardize_dtype(dtype))
 
 
 @op
-def zeros_like(x: Tensor, dtype: DTypeLike = None) -> jax.Array:
+def zeros_like(x: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array of zeros with the shape and dtype of x."""
     return jnp.zeros_like(array_of(x), _dtype_name(dtype))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
 from lamina.core.graph import op
 from lamina.ops.families import binary, unary
 from lamina.ops.types import Tensor, array_of, float_array, operand
+from lamina.typing import Array
 
 __all__ = [
     "abs",
@@ -143,7 +143,7 @@ subtract = binary(jnp.subtract, "Compute x1 - x2 element-wise.")
 
 
 @op
-def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> jax.Array:
+def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> Array:
     """Clip x to [x_min, x_max]."""
     x = array_of(x)
     if x.dtype == bool:
@@ -154,7 +154,7 @@ def clip(x: Tensor, x_min: Tensor | None, x_max: Tensor | None) -> jax.Array:
 
 
 @op
-def divide_no_nan(x1: Tensor, x2: Tensor) -> jax.Array:
+def divide_no_nan(x1: Tensor, x2: Tensor) -> Array:
     """Compute x1 / x2, with 0 where x2 is 0."""
     x1, x2 = array_of(x1), array_of(x2)
     zero = x2 == 0
@@ -163,7 +163,7 @@ def divide_no_nan(x1: Tensor, x2: Tensor) -> jax.Array:
 
 
 @op
-def erfinv(x: Tensor) -> jax.Array:
+def erfinv(x: Tensor) -> Array:
     """Compute the inverse of the error function."""
     return lax.erf_inv(float_array(x))
 
@@ -174,7 +174,7 @@ def nan_to_num(
     nan: float = 0.0,
     posinf: float | None = None,
     neginf: float | None = None,
-) -> jax.Array:
+) -> Array:
     """Replace NaN and infinity by finite numbers.
 
     Args:
@@ -187,6 +187,6 @@ def nan_to_num(
 
 
 @op
-def round(x: Tensor, decimals: int = 0) -> jax.Array:
+def round(x: Tensor, decimals: int = 0) -> Array:
     """Round to `decimals` decimals, with halves to the nearest even digit."""
     return jnp.round(array_of(x), decimals)

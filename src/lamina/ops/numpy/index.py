@@ -15,6 +15,7 @@ from lamina.core.check import check_arguments, one_of, optional
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, ShapeError
 from lamina.ops.types import Tensor, array_of, known_size, operand
+from lamina.typing import Array
 
 __all__ = [
     "argsort",
@@ -45,14 +46,14 @@ _WHERE = "Use `where(condition, x1, x2)`, whose size is known."
 
 
 @op
-def argsort(x: Tensor, axis: int = -1) -> jax.Array:
+def argsort(x: Tensor, axis: int = -1) -> Array:
     """Return the indices that sort x."""
     x = array_of(x)
     return jnp.argsort(x, axis if x.ndim else None)
 
 
 @op
-def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> jax.Array:
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Array:
     """Count the occurrences of each integer, or sum their weights.
 
     Args:
@@ -71,27 +72,27 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> ja
         with known_size("bincount", "Pass `minlength`, larger than every integer."):
             length = builtins.max(minlength, int(x.max()) + 1)
 
-    def count(row: jax.Array, weight: jax.Array | None) -> jax.Array:
+    def count(row: Array, weight: Array | None) -> Array:
         return jnp.bincount(row, weight, length=length)
 
     return count(x, weights) if x.ndim == 1 else jax.vmap(count)(x, weights)
 
 
 @op
-def digitize(x: Tensor, bins: Sequence[float]) -> jax.Array:
+def digitize(x: Tensor, bins: Sequence[float]) -> Array:
     """Return the index of the bin of each element, for increasing `bins`."""
     return jnp.digitize(array_of(x), jnp.asarray(bins))
 
 
 @op
-def get_item(x: Tensor, key: Any) -> jax.Array:
+def get_item(x: Tensor, key: Any) -> Array:
     """Return x[key]."""
     with known_size("get_item", "Use `where(mask, x, 0)`, whose size is known."):
         return array_of(x)[tuple(key) if isinstance(key, list) else key]
 
 
 @op
-def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
+def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> Array:
     """Return whether each row's target is among its k highest predictions.
 
     Ties with the k-th prediction count as hits.
@@ -107,7 +108,7 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> jax.Array:
 
 
 @op
-def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
+def nonzero(x: Tensor) -> tuple[Array, ...]:
     """Return the indices of the elements that are not 0, an array for each axis.
 
     Their number depends on the values, so this does not work inside models and compiled
@@ -118,7 +119,7 @@ def nonzero(x: Tensor) -> tuple[jax.Array, ...]:
 
 
 @op(static=["shape"])
-def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> jax.Array:
+def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> Array:
     """Add values at indices of an array of zeros.
 
     Args:
@@ -137,7 +138,7 @@ def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> jax.Array:
 @op
 def scatter_update(
     inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None
-) -> jax.Array:
+) -> Array:
     """Return a copy of `inputs` with updates at indices.
 
     Args:
@@ -152,14 +153,12 @@ def scatter_update(
     return getattr(target, reduction or "set")(array_of(updates))
 
 
-def _indices_by_axis(indices: Tensor) -> tuple[jax.Array, ...]:
+def _indices_by_axis(indices: Tensor) -> tuple[Array, ...]:
     return tuple(jnp.moveaxis(array_of(indices), -1, 0))
 
 
 @op
-def searchsorted(
-    sorted_sequence: Tensor, values: Tensor, side: str = "left"
-) -> jax.Array:
+def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> Array:
     """Return the indices that insert values into a sorted sequence.
 
     Args:
@@ -171,12 +170,12 @@ def searchsorted(
 
 
 def _segments(
-    function: Callable[..., jax.Array],
+    function: Callable[..., Array],
     data: Tensor,
     segment_ids: Tensor,
     number: int | None,
     is_sorted: bool,
-) -> jax.Array:
+) -> Array:
     data, ids = array_of(data), array_of(segment_ids)
     if number is None and isinstance(ids, Tracer):
         raise ArgumentError(
@@ -200,7 +199,7 @@ def segment_max(
     segment_ids: Tensor,
     num_segments: int | None = None,
     sorted: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the maximum of each segment; arguments are as in `segment_sum`."""
     return _segments(jax.ops.segment_max, data, segment_ids, num_segments, sorted)
 
@@ -211,7 +210,7 @@ def segment_min(
     segment_ids: Tensor,
     num_segments: int | None = None,
     sorted: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the minimum of each segment; arguments are as in `segment_sum`."""
     return _segments(jax.ops.segment_min, data, segment_ids, num_segments, sorted)
 
@@ -222,7 +221,7 @@ def segment_prod(
     segment_ids: Tensor,
     num_segments: int | None = None,
     sorted: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the product of each segment; arguments are as in `segment_sum`."""
     return _segments(jax.ops.segment_prod, data, segment_ids, num_segments, sorted)
 
@@ -233,7 +232,7 @@ def segment_sum(
     segment_ids: Tensor,
     num_segments: int | None = None,
     sorted: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the sum of each segment.
 
     Args:
@@ -253,7 +252,7 @@ def segment_sum(
 @op
 def select(
     condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Tensor = 0
-) -> jax.Array:
+) -> Array:
     """Select from the first choice whose condition is true, else `default`."""
     conditions = [array_of(c) for c in condlist]
     choices = [array_of(c) for c in choicelist]
@@ -261,7 +260,9 @@ def select(
 
 
 @op(static=["shape"])
-def slice(inputs: Tensor, start_indices: Any, shape: Sequence[int]) -> jax.Array:
+def slice(
+    inputs: Tensor, start_indices: Sequence[int] | Array, shape: Sequence[int]
+) -> Array:
     """Return the block that starts at `start_indices`.
 
     Args:
@@ -278,7 +279,9 @@ def slice(inputs: Tensor, start_indices: Any, shape: Sequence[int]) -> jax.Array
 
 
 @op
-def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> jax.Array:
+def slice_update(
+    inputs: Tensor, start_indices: Sequence[int] | Array, updates: Tensor
+) -> Array:
     """Return a copy of `inputs` with the block at `start_indices` replaced."""
     x = array_of(inputs)
     new = array_of(updates).astype(x.dtype)
@@ -286,13 +289,13 @@ def slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> jax.Arr
 
 
 @op
-def sort(x: Tensor, axis: int = -1) -> jax.Array:
+def sort(x: Tensor, axis: int = -1) -> Array:
     """Sort x in increasing order along an axis."""
     return jnp.sort(array_of(x), axis)
 
 
 @op
-def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
+def take(x: Tensor, indices: Tensor, axis: int | None = None) -> Array:
     """Take elements at indices along an axis; `None` flattens x first.
 
     Negative indices count from the end. Indices out of range give NaN, or the smallest
@@ -302,13 +305,13 @@ def take(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
 
 
 @op
-def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> jax.Array:
+def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Array:
     """Take elements by an array of indices along an axis."""
     return jnp.take_along_axis(array_of(x), array_of(indices), axis)
 
 
 @op
-def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Array, Array]:
     """Return the k largest elements of the last axis, and their indices.
 
     They are always in decreasing order, whatever `sorted` is.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.ops.families import binary, unary
 from lamina.ops.types import Tensor, operand
+from lamina.typing import Array
 
 __all__ = [
     "allclose",
@@ -67,19 +67,19 @@ def allclose(
     rtol: float = 1e-5,
     atol: float = 1e-8,
     equal_nan: bool = False,
-) -> jax.Array:
+) -> Array:
     """Return whether `isclose` is true for all elements."""
     return jnp.allclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
 
 @op
-def bitwise_and(x: Tensor, y: Tensor) -> jax.Array:
+def bitwise_and(x: Tensor, y: Tensor) -> Array:
     """Compute the bitwise AND of x and y."""
     return jnp.bitwise_and(operand(x), operand(y))
 
 
 @op
-def bitwise_left_shift(x: Tensor, y: Tensor) -> jax.Array:
+def bitwise_left_shift(x: Tensor, y: Tensor) -> Array:
     """Shift the bits of x to the left by y."""
     return jnp.left_shift(operand(x), operand(y))
 
@@ -88,13 +88,13 @@ left_shift = bitwise_left_shift
 
 
 @op
-def bitwise_or(x: Tensor, y: Tensor) -> jax.Array:
+def bitwise_or(x: Tensor, y: Tensor) -> Array:
     """Compute the bitwise OR of x and y."""
     return jnp.bitwise_or(operand(x), operand(y))
 
 
 @op
-def bitwise_right_shift(x: Tensor, y: Tensor) -> jax.Array:
+def bitwise_right_shift(x: Tensor, y: Tensor) -> Array:
     """Shift the bits of x to the right by y."""
     return jnp.right_shift(operand(x), operand(y))
 
@@ -103,7 +103,7 @@ right_shift = bitwise_right_shift
 
 
 @op
-def bitwise_xor(x: Tensor, y: Tensor) -> jax.Array:
+def bitwise_xor(x: Tensor, y: Tensor) -> Array:
     """Compute the bitwise XOR of x and y."""
     return jnp.bitwise_xor(operand(x), operand(y))
 
@@ -115,7 +115,7 @@ def isclose(
     rtol: float = 1e-5,
     atol: float = 1e-8,
     equal_nan: bool = False,
-) -> jax.Array:
+) -> Array:
     """Return whether |x1 - x2| <= atol + rtol * |x2|."""
     return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
 
@@ -123,7 +123,7 @@ def isclose(
 @op
 def isin(
     x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = False
-) -> jax.Array:
+) -> Array:
     """Return whether each element of x1 is in x2.
 
     Args:

@@ -6,7 +6,6 @@ remain with length 1.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 from jax.scipy import special
 
@@ -14,6 +13,7 @@ from lamina.core.graph import op
 from lamina.errors import invalid
 from lamina.ops.families import reduction
 from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array, upcast
+from lamina.typing import Array
 
 __all__ = [
     "all",
@@ -88,44 +88,44 @@ nanvar = reduction(jnp.nanvar, "Compute the variance, ignoring NaN.", float_arra
 
 
 @op
-def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return the index of the first maximum; `None` flattens x first."""
     return jnp.argmax(array_of(x), axis, keepdims=keepdims)
 
 
 @op
-def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return the index of the first minimum; `None` flattens x first."""
     return jnp.argmin(array_of(x), axis, keepdims=keepdims)
 
 
 @op(static=["axis"])
-def average(x: Tensor, axis: Axis = None, weights: Tensor | None = None) -> jax.Array:
+def average(x: Tensor, axis: Axis = None, weights: Tensor | None = None) -> Array:
     """Compute the weighted mean, sum(x * weights) / sum(weights)."""
     weights = None if weights is None else array_of(weights)
     return jnp.average(array_of(x), axes_of(axis), weights)
 
 
 @op(static=["axis"])
-def count_nonzero(x: Tensor, axis: Axis = None) -> jax.Array:
+def count_nonzero(x: Tensor, axis: Axis = None) -> Array:
     """Count the elements that are not 0."""
     return jnp.count_nonzero(array_of(x), axes_of(axis))
 
 
 @op
-def cumprod(x: Tensor, axis: int | None = None, dtype: str | None = None) -> jax.Array:
+def cumprod(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
     """Compute the cumulative product."""
     return jnp.cumprod(array_of(x), axis, dtype)
 
 
 @op
-def cumsum(x: Tensor, axis: int | None = None, dtype: str | None = None) -> jax.Array:
+def cumsum(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
     """Compute the cumulative sum."""
     return jnp.cumsum(array_of(x), axis, dtype)
 
 
 @op
-def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
+def diff(a: Tensor, n: int = 1, axis: int = -1) -> Array:
     """Compute the n-th differences of adjacent elements."""
     if n > _MAX_ORDER:
         raise invalid("diff", "n", n, f"at most {_MAX_ORDER}")
@@ -134,11 +134,8 @@ def diff(a: Tensor, n: int = 1, axis: int = -1) -> jax.Array:
 
 @op(static=["axis"])
 def max(
-    x: Tensor,
-    axis: Axis = None,
-    keepdims: bool = False,
-    initial: float | None = None,
-) -> jax.Array:
+    x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
+) -> Array:
     """Compute the maximum, at least `initial`."""
     return jnp.max(array_of(x), axes_of(axis), keepdims=keepdims, initial=initial)
 
@@ -148,11 +145,8 @@ amax = max
 
 @op(static=["axis"])
 def min(
-    x: Tensor,
-    axis: Axis = None,
-    keepdims: bool = False,
-    initial: float | None = None,
-) -> jax.Array:
+    x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
+) -> Array:
     """Compute the minimum, at most `initial`."""
     return jnp.min(array_of(x), axes_of(axis), keepdims=keepdims, initial=initial)
 
@@ -161,9 +155,7 @@ amin = min
 
 
 @op(static=["axes"])
-def moments(
-    x: Tensor, axes: Axis, keepdims: bool = False
-) -> tuple[jax.Array, jax.Array]:
+def moments(x: Tensor, axes: Axis, keepdims: bool = False) -> tuple[Array, Array]:
     """Compute the mean and the variance; 16-bit floats are computed in float32.
 
     Values that overflow a 16-bit type become its largest number.
@@ -182,7 +174,7 @@ def moments(
     return _cast_clipped(average, x.dtype), _cast_clipped(variance, x.dtype)
 
 
-def _cast_clipped(x: jax.Array, dtype: jnp.dtype) -> jax.Array:
+def _cast_clipped(x: Array, dtype: jnp.dtype) -> Array:
     if x.dtype == dtype:
         return x
     limits = jnp.finfo(dtype)
@@ -196,7 +188,7 @@ def percentile(
     axis: Axis = None,
     method: str = "linear",
     keepdims: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the q-th percentiles; `method` is as in `quantile`."""
     x, q = float_array(x), float_array(q)
     return jnp.percentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
@@ -205,7 +197,7 @@ def percentile(
 @op(static=["axis"])
 def prod(
     x: Tensor, axis: Axis = None, keepdims: bool = False, dtype: str | None = None
-) -> jax.Array:
+) -> Array:
     """Compute the product."""
     return jnp.prod(array_of(x), axes_of(axis), dtype, keepdims=keepdims)
 
@@ -217,7 +209,7 @@ def quantile(
     axis: Axis = None,
     method: str = "linear",
     keepdims: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the q-quantiles.
 
     Args:
@@ -233,29 +225,25 @@ def quantile(
 
 
 @op
-def nanargmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+def nanargmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return the index of the first maximum; -1 where all are NaN."""
     return jnp.nanargmax(array_of(x), axis, keepdims=keepdims)
 
 
 @op
-def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> jax.Array:
+def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
     """Return the index of the first minimum; -1 where all are NaN."""
     return jnp.nanargmin(array_of(x), axis, keepdims=keepdims)
 
 
 @op
-def nancumprod(
-    x: Tensor, axis: int | None = None, dtype: str | None = None
-) -> jax.Array:
+def nancumprod(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
     """Compute the cumulative product, with NaN as 1."""
     return jnp.nancumprod(array_of(x), axis, dtype)
 
 
 @op
-def nancumsum(
-    x: Tensor, axis: int | None = None, dtype: str | None = None
-) -> jax.Array:
+def nancumsum(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
     """Compute the cumulative sum, with NaN as 0."""
     return jnp.nancumsum(array_of(x), axis, dtype)
 
@@ -267,7 +255,7 @@ def nanpercentile(
     axis: Axis = None,
     method: str = "linear",
     keepdims: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the q-th percentiles, ignoring NaN; `method` is as in `quantile`."""
     x, q = float_array(x), float_array(q)
     return jnp.nanpercentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
@@ -280,7 +268,7 @@ def nanquantile(
     axis: Axis = None,
     method: str = "linear",
     keepdims: bool = False,
-) -> jax.Array:
+) -> Array:
     """Compute the q-quantiles, ignoring NaN; `method` is as in `quantile`."""
     x, q = float_array(x), float_array(q)
     return jnp.nanquantile(x, q, axes_of(axis), method=method, keepdims=keepdims)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
@@ -14,6 +12,7 @@ from lamina.core.graph import op
 from lamina.errors import invalid
 from lamina.ops.families import unary
 from lamina.ops.types import Axis, Shape, Tensor, array_of, known_size, operand
+from lamina.typing import Array
 
 __all__ = [
     "append",
@@ -59,64 +58,62 @@ def _count_parts(parts: Parts) -> int:
 
 
 @op
-def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> jax.Array:
+def append(x1: Tensor, x2: Tensor, axis: int | None = None) -> Array:
     """Append x2 to x1 along an axis; `None` flattens both first."""
     return jnp.append(array_of(x1), array_of(x2), axis)
 
 
 @op(static=["indices_or_sections"])
-def array_split(
-    x: Tensor, indices_or_sections: Parts, axis: int = 0
-) -> list[jax.Array]:
+def array_split(x: Tensor, indices_or_sections: Parts, axis: int = 0) -> list[Array]:
     """Split x as `split` does; the parts may differ by one in size."""
     check_count("array_split", _count_parts(indices_or_sections))
     return jnp.array_split(array_of(x), indices_or_sections, axis)
 
 
 @op(static=["shape"])
-def broadcast_to(x: Tensor, shape: Sequence[int]) -> jax.Array:
+def broadcast_to(x: Tensor, shape: Sequence[int]) -> Array:
     """Broadcast x to a shape."""
     return jnp.broadcast_to(array_of(x), shape)
 
 
 @op
-def concatenate(xs: Sequence[Tensor], axis: int = 0) -> jax.Array:
+def concatenate(xs: Sequence[Tensor], axis: int = 0) -> Array:
     """Concatenate arrays along an existing axis."""
     return jnp.concatenate([array_of(x) for x in xs], axis)
 
 
 @op
-def diag(x: Tensor, k: int = 0) -> jax.Array:
+def diag(x: Tensor, k: int = 0) -> Array:
     """Build a matrix with x on its k-th diagonal, or extract the diagonal of one."""
     return jnp.diag(array_of(x), k)
 
 
 @op
-def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.Array:
+def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Extract the diagonals of the matrices that two axes span."""
     return jnp.diagonal(array_of(x), offset, axis1, axis2)
 
 
 @op
-def dstack(xs: Sequence[Tensor]) -> jax.Array:
+def dstack(xs: Sequence[Tensor]) -> Array:
     """Concatenate arrays along the third axis."""
     return jnp.dstack([array_of(x) for x in xs])
 
 
 @op(static=["axis"])
-def expand_dims(x: Tensor, axis: int | Sequence[int]) -> jax.Array:
+def expand_dims(x: Tensor, axis: int | Sequence[int]) -> Array:
     """Insert axes of length 1 at the given positions."""
     return jnp.expand_dims(array_of(x), axis)
 
 
 @op(static=["axis"])
-def flip(x: Tensor, axis: Axis = None) -> jax.Array:
+def flip(x: Tensor, axis: Axis = None) -> Array:
     """Reverse x along one axis, several, or all."""
     return jnp.flip(array_of(x), axis)
 
 
 @op
-def hstack(xs: Sequence[Tensor]) -> jax.Array:
+def hstack(xs: Sequence[Tensor]) -> Array:
     """Concatenate arrays along the second axis, or the only one."""
     return jnp.hstack([array_of(x) for x in xs])
 
@@ -124,7 +121,7 @@ def hstack(xs: Sequence[Tensor]) -> jax.Array:
 @op(static=["source", "destination"])
 def moveaxis(
     x: Tensor, source: int | Sequence[int], destination: int | Sequence[int]
-) -> jax.Array:
+) -> Array:
     """Move axes to other positions; the others remain in their order."""
     return jnp.moveaxis(array_of(x), source, destination)
 
@@ -132,10 +129,10 @@ def moveaxis(
 @op
 def pad(
     x: Tensor,
-    pad_width: Any,
+    pad_width: int | Sequence[int] | Sequence[Sequence[int]],
     mode: str = "constant",
     constant_values: Tensor | None = None,
-) -> jax.Array:
+) -> Array:
     """Pad x along each axis.
 
     Args:
@@ -156,14 +153,14 @@ def pad(
 
 
 @op
-def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> jax.Array:
+def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> Array:
     """Repeat each element along an axis; `None` flattens x first."""
     with known_size("repeat", "Pass `repeats` as concrete integers."):
         return jnp.repeat(array_of(x), operand(repeats), axis)
 
 
 @op(static=["newshape"])
-def reshape(x: Tensor, newshape: Shape) -> jax.Array:
+def reshape(x: Tensor, newshape: Shape) -> Array:
     """Reshape x.
 
     Args:
@@ -182,68 +179,68 @@ def reshape(x: Tensor, newshape: Shape) -> jax.Array:
 @op(static=["shift", "axis"])
 def roll(
     x: Tensor, shift: int | Sequence[int], axis: int | Sequence[int] | None = None
-) -> jax.Array:
+) -> Array:
     """Shift elements along an axis; those past the end reappear at the start."""
     return jnp.roll(array_of(x), shift, axis)
 
 
 @op
-def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> jax.Array:
+def rot90(array: Tensor, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     """Rotate by 90 degrees, k times, from the first axis towards the second."""
     return jnp.rot90(array_of(array), k, axes)
 
 
 @op(static=["indices_or_sections"])
-def split(x: Tensor, indices_or_sections: Parts, axis: int = 0) -> list[jax.Array]:
+def split(x: Tensor, indices_or_sections: Parts, axis: int = 0) -> list[Array]:
     """Split x into equal parts, or at indices."""
     check_count("split", _count_parts(indices_or_sections))
     return jnp.split(array_of(x), indices_or_sections, axis)
 
 
 @op(static=["axis"])
-def squeeze(x: Tensor, axis: Axis = None) -> jax.Array:
+def squeeze(x: Tensor, axis: Axis = None) -> Array:
     """Remove axes of length 1, either the given ones or all."""
     return jnp.squeeze(array_of(x), axis)
 
 
 @op
-def stack(x: Sequence[Tensor], axis: int = 0) -> jax.Array:
+def stack(x: Sequence[Tensor], axis: int = 0) -> Array:
     """Stack arrays along a new axis."""
     return jnp.stack([array_of(v) for v in x], axis)
 
 
 @op
-def swapaxes(x: Tensor, axis1: int, axis2: int) -> jax.Array:
+def swapaxes(x: Tensor, axis1: int, axis2: int) -> Array:
     """Swap two axes of x."""
     return jnp.swapaxes(array_of(x), axis1, axis2)
 
 
 @op(static=["repeats"])
-def tile(x: Tensor, repeats: int | Sequence[int]) -> jax.Array:
+def tile(x: Tensor, repeats: int | Sequence[int]) -> Array:
     """Repeat x along each axis."""
     return jnp.tile(array_of(x), repeats)
 
 
 @op(static=["axes"])
-def transpose(x: Tensor, axes: Sequence[int] | None = None) -> jax.Array:
+def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Array:
     """Permute the axes of x; by default reverse them."""
     return jnp.transpose(array_of(x), axes)
 
 
 @op
-def tril(x: Tensor, k: int = 0) -> jax.Array:
+def tril(x: Tensor, k: int = 0) -> Array:
     """Set the elements above the k-th diagonal of x to zero."""
     return jnp.tril(array_of(x), k)
 
 
 @op
-def triu(x: Tensor, k: int = 0) -> jax.Array:
+def triu(x: Tensor, k: int = 0) -> Array:
     """Set the elements below the k-th diagonal of x to zero."""
     return jnp.triu(array_of(x), k)
 
 
 @op
-def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[jax.Array]:
+def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Array]:
     """Split x into its slices along an axis.
 
     Args:
@@ -258,6 +255,6 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[jax.Array]
 
 
 @op
-def vstack(xs: Sequence[Tensor]) -> jax.Array:
+def vstack(xs: Sequence[Tensor]) -> Array:
     """Concatenate arrays along the first axis."""
     return jnp.vstack([array_of(x) for x in xs])
