@@ -11,7 +11,7 @@ from lamina.core.graph import Node, SymbolicTensor, map_symbolic
 from lamina.core.module import Module
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.call_graph import CallGraph
-from lamina.layers.base.layer import is_shape
+from lamina.layers.base.shapes import is_shape
 from lamina.typing import PartialShape, PyTree
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,11 @@ from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
 from lamina.errors import ArgumentError, shown
+from lamina.layers.base.attributes import store_arguments
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.base.shapes import is_shape
-from lamina.typing import Array
+from lamina.typing import Array, PartialShape
 
 
 class Attention(Layer):
@@ -57,15 +59,14 @@ class Attention(Layer):
         score_mode: str = "dot",
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self.use_scale, self.score_mode = use_scale, score_mode
-        self.dropout, self.seed = dropout, seed
+        store_arguments(self, locals())
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
 
-    def build(self, input_shape: Sequence[Any]) -> None:
+    def build(self, input_shape: Sequence[PartialShape]) -> None:
         """Create the weights that the scores need."""
         self._check_inputs(input_shape)
         self.scale = self.concat_score_weight = None
@@ -76,7 +77,7 @@ class Attention(Layer):
                 (), "ones", name="concat_score_weight"
             )
 
-    def _check_inputs(self, inputs: Array) -> None:
+    def _check_inputs(self, inputs: object) -> None:
         if not isinstance(inputs, (list, tuple)) or is_shape(inputs):
             received = "an input that is not a list"
         elif len(inputs) not in (2, 3):
@@ -99,7 +100,7 @@ class Attention(Layer):
             )
         return mask[0], mask[1]
 
-    def scores(self, query: jax.Array, key: jax.Array) -> jax.Array:
+    def scores(self, query: Array, key: Array) -> Array:
         """Return the score of each query and key, (batch, queries, keys)."""
         if self.concat_score_weight is None:
             scores = query @ jnp.swapaxes(key, -2, -1)
@@ -173,11 +174,11 @@ class AdditiveAttention(Attention):
         use_scale: bool = True,
         dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, seed=seed, **kwargs)
 
-    def build(self, input_shape: Sequence[Any]) -> None:
+    def build(self, input_shape: Sequence[PartialShape]) -> None:
         """Create `scale`, if it is used."""
         self._check_inputs(input_shape)
         self.scale = None
@@ -185,7 +186,7 @@ class AdditiveAttention(Attention):
             width = (input_shape[0][-1],)
             self.scale = self.add_weight(width, "glorot_uniform", name="scale")
 
-    def scores(self, query: jax.Array, key: jax.Array) -> jax.Array:
+    def scores(self, query: Array, key: Array) -> Array:
         """Return the score of each query and key, (batch, queries, keys)."""
         sums = jnp.tanh(query[..., None, :] + key[..., None, :, :])
         return jnp.sum(sums if self.scale is None else self.scale.value * sums, -1)

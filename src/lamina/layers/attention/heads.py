@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,9 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator, draw_seed
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.initializers import Initializer
+from lamina.layers.base.attributes import Converted, store_arguments
 from lamina.layers.base.layer import Layer
 from lamina.layers.core.dense import EinsumDense
 from lamina.ops.nn.attention import attention
@@ -26,15 +27,8 @@ from lamina.ops.nn.attention_mask import (
     AttentionDropout,
     combine_masks,
 )
-from lamina.typing import (
-    ActivationLike,
-    Array,
-    ConstraintLike,
-    InitializerLike,
-    RegularizerLike,
-)
-
-Shape = Sequence[int | None]
+from lamina.typing import ActivationLike, Array, InitializerLike
+from lamina.typing import PartialShape as Shape
 
 
 class Projections(NamedTuple):
@@ -50,25 +44,27 @@ class Projections(NamedTuple):
 class MultiHeadBase(Layer):
     """Base class of multi-head attention layers.
 
-    Args:
-        dropout: fraction of the attention weights to drop in training.
-        use_bias: whether the projections have biases.
-        sliding_window: largest distance, exclusive, between a query and its keys.
-        flash_attention: whether a fused kernel may run; `None` for
-            `config.is_flash_attention_enabled()`.
-        kernel_initializer: initializer of the kernels.
-        bias_initializer: initializer of the biases.
-        kernel_regularizer: penalty on the kernels.
-        bias_regularizer: penalty on the biases.
-        projection_regularizer: penalty on the outputs of the projections.
-        kernel_constraint: projection of the kernels after each update.
-        bias_constraint: projection of the biases after each update.
-        use_gate: whether to multiply the heads' outputs by a sigmoid of the query.
-        seed: seed of the dropout.
+    A subclass has the number and width of its heads. `prefix` begins the attributes of
+    the projections, which files use as names.
     """
 
     supports_masking = True
+    prefix: ClassVar[str] = "_"
     dropout = Hyperparameter()
+    use_bias: bool
+    output_shape: Any = None
+    attention_axes: Any = None
+    sliding_window: int | None
+    flash_attention: bool | None
+    kernel_initializer = Converted(initializers.get)
+    bias_initializer = Converted(initializers.get)
+    kernel_regularizer = Converted(regularizers.get)
+    bias_regularizer = Converted(regularizers.get)
+    # Penalty on the outputs of the projections.
+    projection_regularizer: Converted[Any] = Converted(regularizers.get)
+    kernel_constraint = Converted(constraints.get)
+    bias_constraint = Converted(constraints.get)
+    use_gate: bool
     arguments = {
         "dropout": fraction,
         "use_bias": boolean,
@@ -76,53 +72,57 @@ class MultiHeadBase(Layer):
         "use_gate": boolean,
     }
 
-    def __init__(
-        self,
-        *,
-        dropout: float,
-        use_bias: bool,
-        sliding_window: int | None,
-        flash_attention: bool | None,
-        kernel_initializer: InitializerLike,
-        bias_initializer: InitializerLike,
-        kernel_regularizer: RegularizerLike,
-        bias_regularizer: RegularizerLike,
-        projection_regularizer: RegularizerLike,
-        kernel_constraint: ConstraintLike,
-        bias_constraint: ConstraintLike,
-        use_gate: bool,
-        seed: int | None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if flash_attention and dropout > 0:
+    def store(self, arguments: Mapping[str, Any]) -> None:
+        """Store the constructor's arguments, and check the dropout."""
+        store_arguments(self, arguments)
+        self.projection_regularizer = arguments["activity_regularizer"]
+        if arguments["dropout"] == 0:
+            return
+        self.seed_generator = SeedGenerator(arguments["seed"])
+        if self.flash_attention:
             raise ArgumentError(
                 f"{type(self).__name__}: flash attention does not support dropout. "
-                f"Received: dropout={dropout}. Use `dropout=0`, or omit "
+                f"Received: dropout={arguments['dropout']}. Use `dropout=0`, or omit "
                 "`flash_attention`."
             )
-        self.dropout, self.seed = dropout, seed
-        self.use_bias, self.use_gate = use_bias, use_gate
-        self.sliding_window, self.flash_attention = sliding_window, flash_attention
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.projection_regularizer = regularizers.get(projection_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        if dropout > 0:
-            self.seed_generator = SeedGenerator(seed)
 
-    def projection(
+    def head_shapes(self) -> tuple[Shape, Shape, Shape, Shape]:
+        """Return the (heads, width) of the query, key, value and outputs."""
+        raise NotImplementedError
+
+    def build(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
+        """Create the projections."""
+        key_shape = value_shape if key_shape is None else key_shape
+        self._check_key_shape(value_shape, key_shape)
+        query, key, value, outputs = self.head_shapes()
+        self._add_projection("query", query_shape, query)
+        self._add_projection("key", key_shape, key)
+        self._gate_dense = None
+        if self.use_gate:
+            self._add_projection("gate", query_shape, outputs, activation="sigmoid")
+        self._add_projection("value", value_shape, value)
+        width = self.output_shape or query_shape[-1:]
+        self._add_projection("output", (*query_shape[:-1], *outputs), width, 2)
+
+    def _check_key_shape(self, value_shape: Shape, key_shape: Shape) -> None:
+        if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
+            raise ShapeError(
+                f"Layer {self.name!r} ({type(self).__name__}) needs one key for each "
+                f"value. It got values of shape {tuple(value_shape)} and keys of shape "
+                f"{tuple(key_shape)}."
+            )
+
+    def _add_projection(
         self,
-        name: str,
+        field: str,
         shape: Shape,
         outputs: Shape,
         inner: int = 1,
         activation: ActivationLike = None,
-    ) -> EinsumDense:
-        """Return a built dense layer that maps the last `inner` axes to `outputs`."""
+    ) -> None:
+        """Create a dense layer that maps the last `inner` axes to `outputs`."""
         letters, rank = string.ascii_lowercase, len(shape)
         batch, summed = letters[: rank - inner], letters[rank - inner : rank]
         new = letters[rank : rank + len(outputs)]
@@ -130,34 +130,34 @@ class MultiHeadBase(Layer):
             f"{batch}{summed},{summed}{new}->{batch}{new}",
             (*[None] * (len(batch) - 1), *outputs),
             activation,
-            new if self.use_bias else None,
-            _clone_initializer(self.kernel_initializer),
-            _clone_initializer(self.bias_initializer),
-            self.kernel_regularizer,
-            self.bias_regularizer,
-            self.kernel_constraint,
-            self.bias_constraint,
+            bias_axes=new if self.use_bias else None,
+            kernel_initializer=_clone_initializer(self.kernel_initializer),
+            bias_initializer=_clone_initializer(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
             activity_regularizer=self.projection_regularizer,
             dtype=self.dtype_policy,
-            name=name,
+            name="attention_output" if field == "output" else field,
         )
         dense.build(shape)
-        return dense
+        setattr(self, self._attribute(field), dense)
+
+    def _attribute(self, field: str) -> str:
+        return f"{'_' if field == 'gate' else self.prefix}{field}_dense"
 
     def projections(self) -> Projections:
         """Return the projections."""
-        raise NotImplementedError
+        names = map(self._attribute, Projections._fields)
+        return Projections(*(getattr(self, name) for name in names))
 
-    def project_heads(
-        self, query: Array, key: Array, value: Array
-    ) -> tuple[Array, Array, Array]:
-        """Project the inputs to (..., heads, width)."""
-        dense = self.projections()
-        return dense.query(query), dense.key(key), dense.value(value)
-
-    def attended_axes(self, rank: int) -> tuple[int, ...]:
-        """Return the axes to attend over, for projected arrays of a rank."""
-        return tuple(range(1, rank - 2))
+    def compute_output_shape(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> tuple[int | None, ...]:
+        """Return the shape of the output for inputs of these shapes."""
+        self._check_key_shape(value_shape, key_shape or value_shape)
+        return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
 
     def call(
         self,
@@ -188,7 +188,9 @@ class MultiHeadBase(Layer):
             attention_mask,
         ]
         masks = [jnp.asarray(m, bool) for m in masks if m is not None]
-        heads = self.project_heads(query, value if key is None else key, value)
+        dense = self.projections()
+        keys = dense.key(value if key is None else key)
+        heads = _repeat_heads(dense.query(query), keys, dense.value(value))
         config = AttentionConfig(
             1 / math.sqrt(heads[0].shape[-1]), use_causal_mask, self.sliding_window
         )
@@ -197,7 +199,6 @@ class MultiHeadBase(Layer):
             outputs, weights = self._einsum_attention(*heads, masks, config, training)
         else:
             outputs = self._fused_attention(*heads, masks, config, training)
-        dense = self.projections()
         if dense.gate is not None:
             outputs = outputs * dense.gate(query)
         outputs = dense.output(outputs)
@@ -239,7 +240,9 @@ class MultiHeadBase(Layer):
         training: bool | None,
     ) -> tuple[Array, Array]:
         """Return the heads' outputs and the attention weights."""
-        axes = self.attended_axes(q.ndim)
+        axes: tuple[int, ...] = tuple(range(1, q.ndim - 2))
+        if self.attention_axes is not None:
+            axes = tuple(a % (q.ndim - 1) for a in self.attention_axes)
         score_equation, output_equation = _einsum_equations(q.ndim, axes)
         scores = jnp.einsum(score_equation, k, q * jnp.asarray(config.scale, q.dtype))
         if config.causal or config.window is not None:
@@ -271,6 +274,14 @@ class MultiHeadBase(Layer):
                 "`attention_axes` to one axis."
             )
         return combine_masks(config, (), *scores.shape[-2:])[0]
+
+
+def _repeat_heads(q: Array, k: Array, v: Array) -> tuple[Array, Array, Array]:
+    """Repeat keys and values that several query heads share."""
+    repeats = q.shape[-2] // k.shape[-2]
+    if repeats == 1:
+        return q, k, v
+    return q, jnp.repeat(k, repeats, -2), jnp.repeat(v, repeats, -2)
 
 
 def as_sequence(sizes: int | Sequence[int] | None) -> Sequence[int] | None:

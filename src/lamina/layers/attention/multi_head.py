@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
-
-import jax.numpy as jnp
+from typing import Unpack
 
 from lamina.core.check import Check, is_int, optional, positive_int
 from lamina.core.registry import serialize
-from lamina.errors import ShapeError, invalid
-from lamina.layers.attention.heads import (
-    MultiHeadBase,
-    Projections,
-    Shape,
-    as_sequence,
-)
-from lamina.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
+from lamina.errors import invalid
+from lamina.layers.attention.heads import MultiHeadBase, as_sequence
+from lamina.layers.base.attributes import Converted
+from lamina.layers.base.options import CommonOptions
+from lamina.layers.core.dense import EinsumDense
+from lamina.typing import Config, ConstraintLike, InitializerLike, RegularizerLike
+from lamina.typing import PartialShape as Shape
 
 
 def _integers(low: float) -> Check:
     """Check for an integer or a non-empty tuple of integers, each at least `low`."""
 
-    def accepts(value: Any) -> bool:
+    def accepts(value: object) -> bool:
         values = value if isinstance(value, (tuple, list)) else (value,)
         return len(values) > 0 and all(is_int(n) and n >= low for n in values)
 
@@ -76,6 +73,15 @@ class MultiHeadAttention(MultiHeadBase):
         Qiu et al. 2025, https://arxiv.org/abs/2505.06708
     """
 
+    prefix = ""
+    num_heads: int
+    key_dim: int
+    output_shape = Converted(as_sequence)
+    attention_axes = Converted(as_sequence)
+    query_dense: EinsumDense
+    key_dense: EinsumDense
+    value_dense: EinsumDense
+    output_dense: EinsumDense
     arguments = {
         **MultiHeadBase.arguments,
         "num_heads": positive_int,
@@ -105,80 +111,19 @@ class MultiHeadAttention(MultiHeadBase):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(
-            dropout=dropout,
-            use_bias=use_bias,
-            sliding_window=sliding_window,
-            flash_attention=flash_attention,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            projection_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            use_gate=use_gate,
-            seed=seed,
-            **kwargs,
-        )
-        self.num_heads, self.key_dim = num_heads, key_dim
+        super().__init__(**kwargs)
+        self.store(locals())
         self.value_dim = value_dim or key_dim
-        self.output_shape = as_sequence(output_shape)
-        self.attention_axes = as_sequence(attention_axes)
+        self.activity_regularizer = None  # it applies to the projections only
 
-    def build(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
-    ) -> None:
-        """Create the projections."""
-        key_shape = value_shape if key_shape is None else key_shape
-        self._check_key_shape(value_shape, key_shape)
-        keys, values = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
-        self.query_dense = self.projection("query", query_shape, keys)
-        self.key_dense = self.projection("key", key_shape, keys)
-        self._gate_dense = None
-        if self.use_gate:
-            gate = self.projection("gate", query_shape, values, activation="sigmoid")
-            self._gate_dense = gate
-        self.value_dense = self.projection("value", value_shape, values)
-        width = self.output_shape or query_shape[-1:]
-        inner = (*query_shape[:-1], *values)
-        self.output_dense = self.projection("attention_output", inner, width, 2)
+    def head_shapes(self) -> tuple[Shape, Shape, Shape, Shape]:
+        """Return the (heads, width) of the query, key, value and outputs."""
+        key, value = (self.num_heads, self.key_dim), (self.num_heads, self.value_dim)
+        return key, key, value, value
 
-    def _check_key_shape(self, value_shape: Shape, key_shape: Shape) -> None:
-        if tuple(key_shape[1:-1]) != tuple(value_shape[1:-1]):
-            raise ShapeError(
-                f"Layer {self.name!r} (MultiHeadAttention) needs one key for each "
-                f"value. It got values of shape {tuple(value_shape)} and keys of shape "
-                f"{tuple(key_shape)}."
-            )
-
-    def projections(self) -> Projections:
-        """Return the projections."""
-        return Projections(
-            self.query_dense,
-            self.key_dense,
-            self.value_dense,
-            self._gate_dense,
-            self.output_dense,
-        )
-
-    def attended_axes(self, rank: int) -> tuple[int, ...]:
-        """Return the axes to attend over, for projected arrays of a rank."""
-        if self.attention_axes is None:
-            return super().attended_axes(rank)
-        return tuple(a % (rank - 1) for a in self.attention_axes)
-
-    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
-    ) -> tuple[int | None, ...]:
-        """Return the shape of the output for inputs of these shapes."""
-        key_shape = value_shape if key_shape is None else key_shape
-        self._check_key_shape(value_shape, key_shape)
-        return (*query_shape[:-1], *(self.output_shape or query_shape[-1:]))
-
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         regularizer = serialize(self.projection_regularizer)
         return {**super().get_config(), "activity_regularizer": regularizer}
@@ -224,6 +169,9 @@ class GroupQueryAttention(MultiHeadBase):
 
     # Keras's name of this layer in weight files.
     file_name = "grouped_query_attention"
+    head_dim: int
+    num_query_heads: int
+    num_key_value_heads: int
     arguments = {
         **MultiHeadBase.arguments,
         "head_dim": positive_int,
@@ -249,71 +197,17 @@ class GroupQueryAttention(MultiHeadBase):
         bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[CommonOptions],
     ) -> None:
-        super().__init__(
-            dropout=dropout,
-            use_bias=use_bias,
-            sliding_window=sliding_window,
-            flash_attention=flash_attention,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            projection_regularizer=activity_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            use_gate=use_gate,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
+        self.store(locals())
         if num_query_heads % num_key_value_heads:
             expected = f"a divisor of num_query_heads={num_query_heads}"
             name = "num_key_value_heads"
             raise invalid("GroupQueryAttention", name, num_key_value_heads, expected)
-        self.head_dim = head_dim
-        self.num_query_heads = num_query_heads
-        self.num_key_value_heads = num_key_value_heads
 
-    def build(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
-    ) -> None:
-        """Create the projections."""
-        key_shape = value_shape if key_shape is None else key_shape
+    def head_shapes(self) -> tuple[Shape, Shape, Shape, Shape]:
+        """Return the (heads, width) of the query, key, value and outputs."""
         each = (self.num_query_heads, self.head_dim)
         shared = (self.num_key_value_heads, self.head_dim)
-        self._query_dense = self.projection("query", query_shape, each)
-        self._key_dense = self.projection("key", key_shape, shared)
-        self._gate_dense = None
-        if self.use_gate:
-            gate = self.projection("gate", query_shape, each, activation="sigmoid")
-            self._gate_dense = gate
-        self._value_dense = self.projection("value", value_shape, shared)
-        inner = (*query_shape[:-1], *each)
-        width = query_shape[-1:]
-        self._output_dense = self.projection("attention_output", inner, width, 2)
-
-    def projections(self) -> Projections:
-        """Return the projections."""
-        return Projections(
-            self._query_dense,
-            self._key_dense,
-            self._value_dense,
-            self._gate_dense,
-            self._output_dense,
-        )
-
-    def project_heads(
-        self, query: Array, key: Array, value: Array
-    ) -> tuple[Array, Array, Array]:
-        """Project the inputs, and repeat keys and values for each query head."""
-        query, key, value = super().project_heads(query, key, value)
-        repeats = self.num_query_heads // self.num_key_value_heads
-        return query, jnp.repeat(key, repeats, 2), jnp.repeat(value, repeats, 2)
-
-    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
-    ) -> tuple[int | None, ...]:
-        """Return the shape of the output for inputs of these shapes."""
-        return tuple(query_shape)
+        return each, shared, shared, each
