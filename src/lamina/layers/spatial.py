@@ -8,10 +8,7 @@ from typing import Any, ClassVar, Unpack
 from lamina import config
 from lamina.core.check import one_of, optional
 from lamina.errors import ShapeError
-from lamina.layers.base.attributes import Converted
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.options import Options
-from lamina.layers.base.spec import InputSpec
+from lamina.layers.base import Converted, InputSpec, Layer, Options
 from lamina.typing import PartialShape
 
 data_formats = optional(one_of("channels_last", "channels_first"))

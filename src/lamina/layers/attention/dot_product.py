@@ -13,9 +13,7 @@ from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
 from lamina.errors import ArgumentError, shown
-from lamina.layers.base.attributes import store_arguments
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.options import Options
+from lamina.layers.base import Layer, Options
 from lamina.layers.base.shapes import is_shape
 from lamina.typing import Array, PartialShape
 
@@ -62,7 +60,7 @@ class Attention(Layer):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
 

@@ -18,8 +18,7 @@ from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator, draw_seed
 from lamina.errors import ArgumentError, ShapeError
 from lamina.initializers import Initializer
-from lamina.layers.base.attributes import Converted, store_arguments
-from lamina.layers.base.layer import Layer
+from lamina.layers.base import Converted, Layer
 from lamina.layers.core.dense import EinsumDense
 from lamina.ops.nn.attention import attention
 from lamina.ops.nn.attention_mask import (
@@ -72,9 +71,10 @@ class MultiHeadBase(Layer):
         "use_gate": boolean,
     }
 
-    def store(self, arguments: Mapping[str, Any]) -> None:
-        """Store the constructor's arguments, and check the dropout."""
-        store_arguments(self, arguments)
+    def _store_arguments(
+        self, arguments: Mapping[str, Any], omit: Sequence[str] = ()
+    ) -> None:
+        super()._store_arguments(arguments, omit)
         self.projection_regularizer = arguments["activity_regularizer"]
         if arguments["dropout"] == 0:
             return

@@ -10,8 +10,7 @@ from lamina.core.check import Check, is_int, optional, positive_int
 from lamina.core.registry import serialize
 from lamina.errors import invalid
 from lamina.layers.attention.heads import MultiHeadBase, as_sequence
-from lamina.layers.base.attributes import Converted
-from lamina.layers.base.options import CommonOptions
+from lamina.layers.base import CommonOptions, Converted
 from lamina.layers.core.dense import EinsumDense
 from lamina.typing import Config, ConstraintLike, InitializerLike, RegularizerLike
 from lamina.typing import PartialShape as Shape
@@ -114,7 +113,7 @@ class MultiHeadAttention(MultiHeadBase):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        self.store(locals())
+        self._store_arguments(locals())
         self.value_dim = value_dim or key_dim
         self.activity_regularizer = None  # it applies to the projections only
 
@@ -200,7 +199,7 @@ class GroupQueryAttention(MultiHeadBase):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        self.store(locals())
+        self._store_arguments(locals())
         if num_query_heads % num_key_value_heads:
             expected = f"a divisor of num_query_heads={num_query_heads}"
             name = "num_key_value_heads"

@@ -1,8 +1,8 @@
 """Declarations of a layer's arguments and weights.
 
 A class body declares weights and attributes with a converter. The constructor stores
-its arguments with `store_arguments(self, locals())`, and `build` creates each weight
-with `create_weight`:
+its arguments with `self._store_arguments(locals())`, and `build` creates each weight
+with `self._create_weight(name, shape)`:
 
     class Dense(Layer):
         units: int
@@ -12,12 +12,10 @@ with `create_weight`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
 
 from lamina import constraints, initializers, regularizers
-from lamina.layers.base.weights import WeightOwner
-from lamina.typing import InitializerLike, PartialShape
 
 T = TypeVar("T")
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
@@ -51,12 +49,12 @@ class Converted(Generic[T]):
         vars(instance)[self.name] = self.convert(value)
 
 
-class _Weight:
+class DeclaredWeight:
     """A weight that a class declares; `weight` creates it."""
 
     def __init__(self, prefix: str, trainable: bool, autocast: bool) -> None:
         self.prefix = prefix
-        self.flags = {"trainable": trainable, "autocast": autocast}
+        self.flags: dict[str, Any] = {"trainable": trainable, "autocast": autocast}
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.prefix = name, self.prefix or name
@@ -71,6 +69,12 @@ class _Weight:
             raise AttributeError(self.name)
         return self
 
+    def options(self, layer: object) -> dict[str, Any]:
+        """Return the options of `add_weight` that a layer has for the weight."""
+        found = vars(layer)
+        given = {option: found.get(f"{self.prefix}_{option}") for option in _CONVERTERS}
+        return self.flags | given
+
 
 def weight(prefix: str = "", trainable: bool = True, autocast: bool = True) -> Any:
     """Declare a weight and the arguments `{prefix}_initializer` and so on.
@@ -82,46 +86,4 @@ def weight(prefix: str = "", trainable: bool = True, autocast: bool = True) -> A
         trainable: whether `fit` updates the weight.
         autocast: whether reads cast the weight to the compute type.
     """
-    return _Weight(prefix, trainable, autocast)
-
-
-def store_arguments(
-    layer: WeightOwner, arguments: Mapping[str, object], omit: Sequence[str] = ()
-) -> None:
-    """Set the attributes that are named like the constructor's arguments.
-
-    Args:
-        layer: the layer.
-        arguments: `locals()` of the constructor.
-        omit: arguments without an attribute.
-    """
-    for name, value in arguments.items():
-        if name not in ("self", "kwargs", "__class__", *omit):
-            setattr(layer, name, value)
-
-
-def create_weight(
-    layer: WeightOwner,
-    name: str,
-    shape: PartialShape | None,
-    initializer: InitializerLike = None,
-) -> None:
-    """Create a declared weight.
-
-    Args:
-        layer: the layer.
-        name: the weight's attribute.
-        shape: its shape; `None` sets the attribute to `None`.
-        initializer: initializer, instead of that of the constructor.
-    """
-    if shape is None:
-        setattr(layer, name, None)
-        return
-    declared: _Weight = getattr(type(layer), name)
-    names = {option: f"{declared.prefix}_{option}" for option in _CONVERTERS}
-    options: dict[str, Any] = {o: vars(layer).get(n) for o, n in names.items()}
-    options |= declared.flags
-    if initializer is not None:
-        options["initializer"] = initializer
-    variable = layer.add_weight(shape, name=name, **options)
-    setattr(layer, name, variable)
+    return DeclaredWeight(prefix, trainable, autocast)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,15 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing.tracers import without_tracers
 from lamina.core.variable import Variable, bump_structure_version, snapshot
 from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.layers.base.attributes import DeclaredWeight
 from lamina.runtime.module_state import ModuleState
-from lamina.typing import ConstraintLike, DTypeLike, InitializerLike, RegularizerLike
+from lamina.typing import (
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+)
 
 # Attributes that are missing if a class does not call `super().__init__`.
 _MADE_BY_INIT = ("autocast", "built", "dtype_policy", "name", "_nodes", "_trainable")
@@ -156,6 +163,41 @@ class WeightOwner(Module):
             for variable in layer.own_variables():
                 if variable.initially_trainable:
                     variable.trainable = bool(value)
+
+    def _store_arguments(
+        self, arguments: Mapping[str, object], omit: Sequence[str] = ()
+    ) -> None:
+        """Set the attributes that are named like the constructor's arguments.
+
+        Args:
+            arguments: `locals()` of the constructor.
+            omit: arguments without an attribute.
+        """
+        for name, value in arguments.items():
+            if name not in ("self", "kwargs", "__class__", *omit):
+                setattr(self, name, value)
+
+    def _create_weight(
+        self,
+        name: str,
+        shape: PartialShape | None,
+        initializer: InitializerLike = None,
+    ) -> None:
+        """Create a weight that the class declares.
+
+        Args:
+            name: the weight's attribute.
+            shape: its shape; `None` sets the attribute to `None`.
+            initializer: initializer, instead of that of the constructor.
+        """
+        variable = None
+        if shape is not None:
+            declared: DeclaredWeight = getattr(type(self), name)
+            options = declared.options(self)
+            if initializer is not None:
+                options["initializer"] = initializer
+            variable = self.add_weight(shape, name=name, **options)
+        setattr(self, name, variable)
 
     def add_variable(
         self,

@@ -9,14 +9,7 @@ from lamina import activations, ops
 from lamina.core.check import Check, boolean, one_of, positive_int, sizes
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base.attributes import (
-    Converted,
-    create_weight,
-    store_arguments,
-    weight,
-)
-from lamina.layers.base.options import CommonOptions
-from lamina.layers.base.spec import InputSpec
+from lamina.layers.base import CommonOptions, Converted, InputSpec, weight
 from lamina.layers.spatial import PerAxis, Spatial, data_formats
 from lamina.ops.nn.convolution import add_bias
 from lamina.typing import (
@@ -77,7 +70,7 @@ class Convolution(Spatial):
 
     def add_bias(self, channels: int) -> None:
         """Create the bias, if it is used."""
-        create_weight(self, "bias", (channels,) if self.use_bias else None)
+        self._create_weight("bias", (channels,) if self.use_bias else None)
 
     def window(self) -> dict[str, Any]:
         """Return the arguments that convolutions of arrays share."""
@@ -151,7 +144,7 @@ class Conv(Convolution):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
         if filters % groups:
             raise ArgumentError(
                 f"{type(self).__name__}: `filters` must be a multiple of `groups`. "
@@ -169,7 +162,7 @@ class Conv(Convolution):
                 f"{channels} channels. Choose a `groups` that divides {channels}."
             )
         depth = None if channels is None else channels // self.groups
-        create_weight(self, "kernel", (*self.kernel_size, depth, self.filters))
+        self._create_weight("kernel", (*self.kernel_size, depth, self.filters))
         self.add_bias(self.filters)
 
     def call(self, inputs: Array) -> Array:

@@ -8,8 +8,7 @@ from typing import Unpack
 from lamina import ops
 from lamina.core.check import positive_int
 from lamina.core.variable import Variable
-from lamina.layers.base.attributes import create_weight, store_arguments, weight
-from lamina.layers.base.options import CommonOptions
+from lamina.layers.base import CommonOptions, weight
 from lamina.layers.convolution.regular import Convolution, convolution_arguments
 from lamina.typing import (
     ActivationLike,
@@ -71,14 +70,14 @@ class DepthwiseConv(Convolution):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
 
     def build(self, input_shape: PartialShape) -> None:
         """Create the kernel and the bias."""
         self.check_kernel(input_shape)
         channels = self.fix_channels(input_shape)
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        create_weight(self, "kernel", shape)
+        self._create_weight("kernel", shape)
         self.add_bias(self.kernel.shape[-2] * self.depth_multiplier)
 
     def call(self, inputs: Array) -> Array:
@@ -151,16 +150,16 @@ class SeparableConv(Convolution):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
 
     def build(self, input_shape: PartialShape) -> None:
         """Create both kernels and the bias."""
         self.check_kernel(input_shape)
         depthwise = (self.fix_channels(input_shape), self.depth_multiplier)
-        create_weight(self, "depthwise_kernel", (*self.kernel_size, *depthwise))
+        self._create_weight("depthwise_kernel", (*self.kernel_size, *depthwise))
         channels = self.depthwise_kernel.shape[-2] * self.depth_multiplier
         pointwise = (*[1] * self.rank, channels, self.filters)
-        create_weight(self, "pointwise_kernel", pointwise)
+        self._create_weight("pointwise_kernel", pointwise)
         self.add_bias(self.filters)
 
     def call(self, inputs: Array) -> Array:

@@ -8,8 +8,7 @@ from typing import Any, Unpack
 from lamina import ops
 from lamina.core.check import Check, optional, positive_int, sizes
 from lamina.errors import ArgumentError
-from lamina.layers.base.attributes import create_weight, store_arguments
-from lamina.layers.base.options import CommonOptions
+from lamina.layers.base import CommonOptions
 from lamina.layers.convolution.regular import Convolution, convolution_arguments
 from lamina.layers.spatial import per_axis
 from lamina.typing import (
@@ -33,12 +32,13 @@ class TransposedConvolution(Convolution):
     filters: int
     output_padding: tuple[int, ...] | None
 
-    def _store(self, arguments: Mapping[str, Any]) -> None:
-        """Store the constructor's arguments, and check them against each other."""
+    def _store_arguments(
+        self, arguments: Mapping[str, Any], omit: Sequence[str] = ()
+    ) -> None:
+        super()._store_arguments(arguments, omit)
         name, padding = type(self).__name__, arguments["output_padding"]
         if padding is not None:
-            padding = per_axis(padding, self.rank)
-        store_arguments(self, {**arguments, "output_padding": padding})
+            self.output_padding = per_axis(padding, self.rank)
         pairs = zip(self.output_padding or (), self.strides, strict=False)
         if any(padding >= stride for padding, stride in pairs):
             raise ArgumentError(
@@ -56,7 +56,7 @@ class TransposedConvolution(Convolution):
     def build(self, input_shape: PartialShape) -> None:
         """Create the kernel and the bias."""
         shape = (*self.kernel_size, self.filters, self.fix_channels(input_shape))
-        create_weight(self, "kernel", shape)
+        self._create_weight("kernel", shape)
         self.add_bias(self.filters)
 
     def call(self, inputs: Array) -> Array:
@@ -122,7 +122,7 @@ class ConvTranspose(TransposedConvolution):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        self._store(locals())
+        self._store_arguments(locals())
 
 
 class Conv1DTranspose(ConvTranspose):
@@ -217,4 +217,4 @@ class Conv3DTranspose(TransposedConvolution):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        self._store(locals())
+        self._store_arguments(locals())

@@ -12,15 +12,14 @@ from lamina.core.check import Check, boolean, positive_int
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError, invalid
 from lamina.initializers import VarianceScaling
-from lamina.layers.base.attributes import (
+from lamina.layers.base import (
+    CommonOptions,
     Converted,
-    create_weight,
-    store_arguments,
+    InputSpec,
+    Layer,
+    Options,
     weight,
 )
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.options import CommonOptions, Options
-from lamina.layers.base.spec import InputSpec
 from lamina.typing import (
     ActivationLike,
     Array,
@@ -78,14 +77,14 @@ class Dense(Layer):
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: PartialShape) -> None:
         """Create the kernel and the bias."""
         features = input_shape[-1]
-        create_weight(self, "kernel", (features, self.units))
-        create_weight(self, "bias", (self.units,) if self.use_bias else None)
+        self._create_weight("kernel", (features, self.units))
+        self._create_weight("bias", (self.units,) if self.use_bias else None)
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Array) -> Array:
@@ -178,7 +177,7 @@ class EinsumDense(Layer):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
         single = isinstance(output_shape, int)
         self.output_shape = (output_shape,) if single else tuple(output_shape)
 
@@ -189,8 +188,8 @@ class EinsumDense(Layer):
         sizes = self._axis_sizes(parsed, input_shape)
         kernel_shape = [sizes[letter] for letter in parsed.kernel]
         bias_shape = self._bias_shape(parsed, sizes, input_shape)
-        create_weight(self, "kernel", kernel_shape, self._kernel_initializer(parsed))
-        create_weight(self, "bias", bias_shape)
+        self._create_weight("kernel", kernel_shape, self._kernel_initializer(parsed))
+        self._create_weight("bias", bias_shape)
         self.input_spec = InputSpec(ndim=len(input_shape))
 
     def _axis_sizes(self, parsed: _Equation, shape: PartialShape) -> dict[str, Any]:

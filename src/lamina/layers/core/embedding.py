@@ -9,8 +9,7 @@ import numpy as np
 
 from lamina.core.check import boolean, optional, positive_int
 from lamina.core.variable import Variable
-from lamina.layers.base.attributes import create_weight, store_arguments, weight
-from lamina.layers.base.layer import Layer
+from lamina.layers.base import Layer, weight
 from lamina.typing import (
     Array,
     Config,
@@ -74,7 +73,7 @@ class Embedding(Layer):
         if input_length is not None:
             kwargs.setdefault("input_shape", (input_length,))
         super().__init__(**kwargs)
-        store_arguments(self, locals(), omit=("weights", "input_length"))
+        self._store_arguments(locals(), omit=("weights", "input_length"))
         self.supports_masking = mask_zero
         # Casting the looked-up rows is cheaper than casting the table.
         self.autocast = False
@@ -92,7 +91,7 @@ class Embedding(Layer):
 
     def build(self, input_shape: PartialShape | None = None) -> None:
         """Create the table."""
-        create_weight(self, "embeddings", (self.input_dim, self.output_dim))
+        self._create_weight("embeddings", (self.input_dim, self.output_dim))
 
     def call(self, inputs: Array) -> Array:
         # Unsigned, so that a negative index does not count from the end.

@@ -13,9 +13,7 @@ from lamina.core.budget import untrusted_config
 from lamina.core.check import Check, at_least, positive_int
 from lamina.core.registry import refuse_code
 from lamina.errors import ShapeError
-from lamina.layers.base.attributes import Converted, store_arguments
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.options import Options
+from lamina.layers.base import Converted, Layer, Options
 from lamina.typing import ActivationLike, Array, ArrayLike, Config, PartialShape
 
 
@@ -38,7 +36,7 @@ class Activation(Layer):
 
     def __init__(self, activation: ActivationLike, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
 
     def call(self, inputs: Array) -> Array:
         return self.activation(inputs)

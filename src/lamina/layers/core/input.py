@@ -8,7 +8,7 @@ from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import SymbolicTensor
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
-from lamina.layers.base.layer import Layer
+from lamina.layers.base import Layer
 from lamina.typing import Array, Config, DTypeLike, PartialShape
 
 _shape = optional(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Unpack
 
 from lamina.core.check import Check
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.options import Options
+from lamina.layers.base import Layer, Options
 from lamina.typing import PartialShape
 
 layer_check = Check("a layer", lambda v: isinstance(v, Layer), (3, "lstm", None))

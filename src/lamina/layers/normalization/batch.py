@@ -14,9 +14,7 @@ from lamina.core.check import Check, at_least, between, boolean, is_number, opti
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
-from lamina.layers.base.attributes import create_weight, store_arguments, weight
-from lamina.layers.base.options import Options
-from lamina.layers.base.spec import InputSpec
+from lamina.layers.base import InputSpec, Options, weight
 from lamina.layers.normalization.layer import (
     Affine,
     expand_to_rank,
@@ -142,19 +140,19 @@ class BatchNormalization(Affine):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
 
     def build(self, input_shape: PartialShape) -> None:
         """Create `gamma`, `beta` and the moving statistics."""
         (axis,) = normalize_axes(self.axis, input_shape, self.name)
         channels = input_shape[axis]
         self.create_affine((channels,))
-        create_weight(self, "moving_mean", (channels,))
-        create_weight(self, "moving_variance", (channels,))
+        self._create_weight("moving_mean", (channels,))
+        self._create_weight("moving_variance", (channels,))
         if self.renorm:
-            create_weight(self, "moving_stddev", (channels,), self._initial_deviation)
-            create_weight(self, "renorm_mean", (channels,))
-            create_weight(self, "renorm_stddev", (channels,), self._initial_deviation)
+            self._create_weight("moving_stddev", (channels,), self._initial_deviation)
+            self._create_weight("renorm_mean", (channels,))
+            self._create_weight("renorm_stddev", (channels,), self._initial_deviation)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={axis: channels})
 
     def _initial_deviation(self, shape: Shape, dtype: DTypeLike = None) -> Array:

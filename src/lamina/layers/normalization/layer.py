@@ -18,10 +18,7 @@ from lamina.core.check import (
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
-from lamina.layers.base.attributes import create_weight, store_arguments, weight
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.options import Options
-from lamina.layers.base.spec import InputSpec
+from lamina.layers.base import InputSpec, Layer, Options, weight
 from lamina.ops.nn.norms import Standardized, standardize
 from lamina.ops.types import upcast
 from lamina.typing import (
@@ -82,8 +79,8 @@ class Affine(Layer):
 
     def create_affine(self, shape: PartialShape) -> None:
         """Create `gamma` and `beta`, if they are used."""
-        create_weight(self, "gamma", shape if self.scale else None)
-        create_weight(self, "beta", shape if self.center else None)
+        self._create_weight("gamma", shape if self.scale else None)
+        self._create_weight("beta", shape if self.center else None)
 
     def standardized(
         self, inputs: Array, shape: Sequence[int], axes: Sequence[int]
@@ -176,7 +173,7 @@ class LayerNormalization(Affine):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
         self.autocast = False
 
     def build(self, input_shape: PartialShape) -> None:
@@ -184,8 +181,8 @@ class LayerNormalization(Affine):
         axes = normalize_axes(self.axis, input_shape, self.name)
         shape = [input_shape[a] for a in axes]
         rms = self.rms_scaling
-        create_weight(self, "gamma", shape if self.scale or rms else None)
-        create_weight(self, "beta", shape if self.center and not rms else None)
+        self._create_weight("gamma", shape if self.scale or rms else None)
+        self._create_weight("beta", shape if self.center and not rms else None)
 
     def call(self, inputs: Array) -> Array:
         axes = normalize_axes(self.axis, inputs.shape, self.name)
@@ -266,7 +263,7 @@ class GroupNormalization(Affine):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
         # Inputs may exceed the range of float16.
         self.autocast = False
 

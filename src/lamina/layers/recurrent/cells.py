@@ -13,15 +13,7 @@ from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.variable import Variable
-from lamina.layers.base.attributes import (
-    Converted,
-    create_weight,
-    store_arguments,
-    weight,
-)
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.options import Options
-from lamina.layers.base.spec import InputSpec
+from lamina.layers.base import Converted, InputSpec, Layer, Options, weight
 from lamina.ops.nn.cells import CellSpec, Weights, matmul_by_gate
 from lamina.typing import (
     ActivationLike,
@@ -61,9 +53,10 @@ class RecurrentCell(Layer):
         "recurrent_dropout": fraction,
     }
 
-    def store(self, arguments: Mapping[str, Any]) -> None:
-        """Store the constructor's arguments, and derive the sizes from them."""
-        store_arguments(self, arguments)
+    def _store_arguments(
+        self, arguments: Mapping[str, object], omit: Sequence[str] = ()
+    ) -> None:
+        super()._store_arguments(arguments, omit)
         self.output_size = self.units
         self.state_size: int | list[int] = self.units
         self.seed_generator = SeedGenerator(self.seed)
@@ -72,9 +65,9 @@ class RecurrentCell(Layer):
         """Create the kernels and the bias."""
         features, width = input_shape[-1], self.gates * self.units
         bias_shape = self.bias_shape if self.use_bias else None
-        create_weight(self, "kernel", (features, width))
-        create_weight(self, "recurrent_kernel", (self.units, width))
-        create_weight(self, "bias", bias_shape, self.initial_bias)
+        self._create_weight("kernel", (features, width))
+        self._create_weight("recurrent_kernel", (self.units, width))
+        self._create_weight("bias", bias_shape, self.initial_bias)
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     @property
@@ -200,7 +193,7 @@ class SimpleRNNCell(RecurrentCell):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self.store(locals())
+        self._store_arguments(locals())
 
 
 class LSTMCell(RecurrentCell):
@@ -269,7 +262,7 @@ class LSTMCell(RecurrentCell):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self.store(locals())
+        self._store_arguments(locals())
         self.state_size = [units, units]
 
     def initial_bias(self, shape: Shape, dtype: DTypeLike = None) -> Array:
@@ -347,7 +340,7 @@ class GRUCell(RecurrentCell):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self.store(locals())
+        self._store_arguments(locals())
 
     @property
     def kind(self) -> str:  # type: ignore[override]

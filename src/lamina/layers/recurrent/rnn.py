@@ -15,7 +15,7 @@ from lamina.core.registry import serialize
 from lamina.core.scope import autocast, local
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base.layer import Layer
+from lamina.layers.base import Layer
 from lamina.layers.recurrent.cells import RecurrentCell
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.recurrent.stack import StackedRNNCells, initial_states, is_cell

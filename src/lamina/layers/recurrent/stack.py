@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.core.check import Check
-from lamina.layers.base.layer import Layer
+from lamina.layers.base import Layer
 from lamina.layers.recurrent.cells import zero_states
 from lamina.typing import Array, DTypeLike
 

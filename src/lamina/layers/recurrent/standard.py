@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Unpack
 from lamina.core.check import Check
 from lamina.core.module import described_names, signature
 from lamina.core.registry import snake_case
-from lamina.layers.base.options import CommonOptions
-from lamina.layers.base.spec import InputSpec
+from lamina.layers.base import CommonOptions, InputSpec
 from lamina.layers.recurrent.cells import (
     GRUCell,
     LSTMCell,

@@ -13,8 +13,7 @@ from lamina.core.module import signature
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.registry import serialize
 from lamina.errors import ArgumentError, ShapeError, invalid
-from lamina.layers.base.layer import Layer
-from lamina.layers.base.spec import InputSpec
+from lamina.layers.base import InputSpec, Layer
 from lamina.layers.core.wrapper import Wrapper, layer_check
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.typing import Array, PartialShape
