@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 
-from lamina import activations, constraints, initializers, regularizers
+from lamina import activations
 from lamina.core.check import at_least, optional
 from lamina.core.module import Hyperparameter
+from lamina.core.variable import Variable
 from lamina.errors import ShapeError
+from lamina.layers.base.attributes import (
+    Converted,
+    create_weight,
+    store_arguments,
+    weight,
+)
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
-from lamina.typing import Array, ConstraintLike, InitializerLike, RegularizerLike
+from lamina.typing import (
+    Array,
+    ConstraintLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+)
 
 
 class ReLU(Layer):
@@ -48,13 +62,13 @@ class ReLU(Layer):
         max_value: float | None = None,
         negative_slope: float = 0.0,
         threshold: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
         self.max_value, self.negative_slope = max_value, negative_slope
         self.threshold = threshold
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return activations.relu(
             inputs,
             negative_slope=self.negative_slope,
@@ -83,13 +97,19 @@ class LeakyReLU(Layer):
     supports_masking = True
     negative_slope = Hyperparameter(at_least(0))
 
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.negative_slope = negative_slope
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         slope = jnp.asarray(self.negative_slope, inputs.dtype)
         return jnp.where(inputs >= 0, inputs, inputs * slope)
+
+
+def _axis_list(axes: int | Sequence[int] | None) -> list[int] | None:
+    if axes is None:
+        return None
+    return [axes] if isinstance(axes, int) else list(axes)
 
 
 class PReLU(Layer):
@@ -115,6 +135,8 @@ class PReLU(Layer):
     """
 
     supports_masking = True
+    alpha: Variable = weight()
+    shared_axes: Converted[list[int] | None] = Converted(_axis_list)
 
     def __init__(
         self,
@@ -122,16 +144,12 @@ class PReLU(Layer):
         alpha_regularizer: RegularizerLike = None,
         alpha_constraint: ConstraintLike = None,
         shared_axes: int | Sequence[int] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
-        shared = [shared_axes] if isinstance(shared_axes, int) else shared_axes
-        self.shared_axes = None if shared is None else list(shared)
+        store_arguments(self, locals())
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create `alpha`, with size 1 along the shared axes."""
         shared = [axis % len(input_shape) for axis in self.shared_axes or ()]
         axes = range(1, len(input_shape))
@@ -143,17 +161,11 @@ class PReLU(Layer):
                 "Share `alpha` along the axes shown as None: "
                 "`PReLU(shared_axes=(1, 2))`."
             )
-        self.alpha = self.add_weight(
-            shape,
-            self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-            name="alpha",
-        )
+        create_weight(self, "alpha", shape)
         fixed = {i: input_shape[i] for i in axes if i not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return jax.nn.relu(inputs) - self.alpha.value * jax.nn.relu(-inputs)
 
 
@@ -176,11 +188,11 @@ class ELU(Layer):
     supports_masking = True
     alpha = Hyperparameter(at_least(0))
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         alpha = jnp.asarray(self.alpha, inputs.dtype)
         # The inner `where` keeps the unused branch and its gradient from overflowing.
         negative = alpha * jnp.expm1(jnp.where(inputs > 0, 0, inputs))
@@ -205,11 +217,13 @@ class Softmax(Layer):
 
     supports_masking = True
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
+    def __init__(
+        self, axis: int | Sequence[int] = -1, **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
-    def call(self, inputs: Array, mask: Any = None) -> Any:
+    def call(self, inputs: Array, mask: Array | None = None) -> Array:
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         if mask is None:
             return jax.nn.softmax(inputs, axis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import bernoulli_mask, dropout, noise
 from lamina.core.random.seeds import SeedGenerator
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import data_formats
 from lamina.typing import Array, DTypeLike
@@ -29,12 +30,12 @@ class Noise(Layer):
     supports_masking = True
     rate_name: ClassVar[str] = "rate"
 
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, seed: int | None = None, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
 
-    def call(self, inputs: Array, training: bool | None = False) -> Any:
+    def call(self, inputs: Array, training: bool | None = False) -> Array:
         # The rate may be traced; `vars` holds its Python value.
         if not training or vars(self)[self.rate_name] == 0:
             return inputs
@@ -79,7 +80,7 @@ class Dropout(Noise):
         rate: float,
         noise_shape: Sequence[int | None] | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(seed, **kwargs)
         self.rate = rate
@@ -233,7 +234,9 @@ class GaussianNoise(Noise):
     rate_name = "stddev"
     stddev = Hyperparameter(at_least(0))
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, stddev: float, seed: int | None = None, **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.stddev = stddev
 
@@ -266,7 +269,9 @@ class GaussianDropout(Noise):
 
     rate = Hyperparameter(fraction)
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.rate = rate
 
@@ -312,7 +317,7 @@ class AlphaDropout(Noise):
         rate: float,
         noise_shape: Sequence[int | None] | None = None,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(seed, **kwargs)
         self.rate = rate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from lamina.core.masks import get_mask
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.ops.types import Tensor
 from lamina.typing import Array, PartialShape
 
@@ -208,7 +209,7 @@ class Concatenate(Merge):
 
     arguments = {"axis": Check("an integer", is_int, ("1", None, 1.5))}
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
@@ -273,7 +274,10 @@ class Dot(Merge):
     }
 
     def __init__(
-        self, axes: int | Sequence[int], normalize: bool = False, **kwargs: Any
+        self,
+        axes: int | Sequence[int],
+        normalize: bool = False,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
         self.axes, self.normalize = axes, normalize
@@ -305,7 +309,7 @@ class Dot(Merge):
 
 
 @filter_traceback
-def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def add(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
     """Return the elementwise sum of tensors.
 
     Args:
@@ -316,7 +320,7 @@ def add(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
     """Return the elementwise difference of two tensors, `first - second`.
 
     Args:
@@ -327,7 +331,7 @@ def subtract(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
     """Return the elementwise product of tensors.
 
     Args:
@@ -338,7 +342,7 @@ def multiply(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def average(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
     """Return the elementwise mean of tensors.
 
     Args:
@@ -349,7 +353,7 @@ def average(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
     """Return the elementwise maximum of tensors.
 
     Args:
@@ -360,7 +364,7 @@ def maximum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
     """Return the elementwise minimum of tensors.
 
     Args:
@@ -371,7 +375,9 @@ def minimum(inputs: Sequence[Tensor], **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(
+    inputs: Sequence[Tensor], axis: int = -1, **kwargs: Unpack[Options]
+) -> Any:
     """Concatenate tensors along an axis.
 
     Args:
@@ -383,7 +389,9 @@ def concatenate(inputs: Sequence[Tensor], axis: int = -1, **kwargs: Any) -> Any:
 
 
 @filter_traceback
-def dot(inputs: Sequence[Tensor], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+def dot(
+    inputs: Sequence[Tensor], axes: int | Sequence[int] = -1, **kwargs: Unpack[Options]
+) -> Any:
     """Return the batched dot product of two tensors along one axis of each.
 
     Args:

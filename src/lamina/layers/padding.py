@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 
 from lamina.core.check import Check, is_int
 from lamina.errors import ShapeError
-from lamina.layers.spatial import Spatial, data_formats
-from lamina.typing import Array
+from lamina.layers.base.options import Options
+from lamina.layers.spatial import PerAxis, Spatial
+from lamina.typing import Array, PartialShape
 
 Widths = int | Sequence[int] | Sequence[Sequence[int]]
 
 
-def _is_pair(value: Any) -> bool:
+def _is_pair(value: object) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2
 
 
-def _widths(rank: int) -> Check:
-    """Check for a width of all sides, one for each axis, or one for each side."""
+class _Widths(PerAxis):
+    """Attribute with the widths before and after each spatial axis.
 
-    def accepts(value: Any) -> bool:
-        if is_int(value):
-            return value >= 0
-        if rank == 1:
-            return _is_pair(value) and all(is_int(n) and n >= 0 for n in value)
-        if not isinstance(value, (tuple, list)) or len(value) != rank:
-            return False
-        sides = [n for v in value for n in (v if _is_pair(v) else [v])]
-        return all(is_int(n) and n >= 0 for n in sides)
+    As in Keras, its value is a single pair if there is one spatial axis.
+    """
 
-    each = (
-        "(before, after)" if rank == 1 else f"{rank} of them, or {rank} pairs of them"
-    )
-    return Check(
-        f"a non-negative integer or {each}", accepts, (-1, (1,) * (rank + 2), "1")
-    )
+    def __set__(self, instance: Any, value: Widths) -> None:
+        widths = (value,) * max(instance.rank, 2) if isinstance(value, int) else value
+        if instance.rank > 1:
+            widths = [w if isinstance(w, Sequence) else (w, w) for w in widths]
+            widths = [tuple(w) for w in widths]
+        vars(instance)[self.name] = tuple(widths)
+
+    def check(self, rank: int) -> Check:
+        def accepts(value: Any) -> bool:
+            if is_int(value):
+                return value >= 0
+            if not isinstance(value, (tuple, list)) or len(value) != max(rank, 2):
+                return False
+            pairs = [v if _is_pair(v) and rank > 1 else [v] for v in value]
+            return all(is_int(n) and n >= 0 for pair in pairs for n in pair)
+
+        several = f"{rank} of them, or {rank} pairs of them"
+        each = several if rank > 1 else "(before, after)"
+        bad = (-1, (1,) * (rank + 2), "1")
+        return Check(f"a non-negative integer or {each}", accepts, bad)
 
 
-def _as_pairs(widths: Widths, rank: int) -> tuple[Any, ...]:
-    """Return `(before, after)` of each axis; a single pair if `rank` is 1."""
-    if isinstance(widths, int):
-        widths = (widths,) * max(rank, 2)
-    if rank == 1:
-        return tuple(widths)
-    return tuple((w, w) if isinstance(w, int) else tuple(w) for w in widths)
+def _pairs(widths: Sequence[Any], rank: int) -> Sequence[tuple[int, int]]:
+    return [(widths[0], widths[1])] if rank == 1 else widths
 
 
 class ZeroPadding(Spatial):
@@ -59,15 +62,20 @@ class ZeroPadding(Spatial):
         data_format: `"channels_last"` or `"channels_first"`.
     """
 
+    padding: _Widths = _Widths()
+
     def __init__(
-        self, padding: Widths = 1, data_format: str | None = None, **kwargs: Any
+        self,
+        padding: Widths = 1,
+        data_format: str | None = None,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.padding = _as_pairs(padding, self.rank)
+        self.padding = padding
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         widths = [(0, 0)] * inputs.ndim
-        pairs = (self.padding,) if self.rank == 1 else self.padding
+        pairs = _pairs(self.padding, self.rank)
         for axis, pair in zip(self.spatial_axes, pairs, strict=True):
             widths[axis] = pair
         return jnp.pad(inputs, widths)
@@ -88,7 +96,6 @@ class ZeroPadding1D(ZeroPadding):
     """
 
     rank = 1
-    arguments = {"padding": _widths(1), "data_format": data_formats}
 
 
 class ZeroPadding2D(ZeroPadding):
@@ -106,7 +113,6 @@ class ZeroPadding2D(ZeroPadding):
     """
 
     rank = 2
-    arguments = {"padding": _widths(2), "data_format": data_formats}
 
 
 class ZeroPadding3D(ZeroPadding):
@@ -124,7 +130,6 @@ class ZeroPadding3D(ZeroPadding):
     """
 
     rank = 3
-    arguments = {"padding": _widths(3), "data_format": data_formats}
 
 
 class Cropping(Spatial):
@@ -139,18 +144,21 @@ class Cropping(Spatial):
         ShapeError: the output would be empty.
     """
 
+    cropping: _Widths = _Widths()
+
     def __init__(
-        self, cropping: Widths = 1, data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: Widths = 1,
+        data_format: str | None = None,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.cropping = _as_pairs(cropping, self.rank)
+        self.cropping = cropping
 
-    def _pairs(self) -> tuple[tuple[int, int], ...]:
-        return (self.cropping,) if self.rank == 1 else self.cropping
-
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Check that the output is not empty."""
-        pairs = zip(self.spatial_sizes(input_shape), self._pairs(), strict=True)
+        pairs = _pairs(self.cropping, self.rank)
+        pairs = zip(self.spatial_sizes(input_shape), pairs, strict=True)
         if any(size is not None and size <= sum(pair) for size, pair in pairs):
             raise ShapeError(
                 f"Layer {self.name!r} ({type(self).__name__}): "
@@ -158,8 +166,9 @@ class Cropping(Spatial):
                 f"({self.data_format}) gives an empty output. Use a smaller `cropping`."
             )
 
-    def call(self, inputs: Array) -> Any:
-        for axis, (before, after) in zip(self.spatial_axes, self._pairs(), strict=True):
+    def call(self, inputs: Array) -> Array:
+        pairs = _pairs(self.cropping, self.rank)
+        for axis, (before, after) in zip(self.spatial_axes, pairs, strict=True):
             end = inputs.shape[axis] - after
             inputs = jax.lax.slice_in_dim(inputs, before, end, axis=axis)
         return inputs
@@ -180,9 +189,10 @@ class Cropping1D(Cropping):
     """
 
     rank = 1
-    arguments = {"cropping": _widths(1)}
 
-    def __init__(self, cropping: int | Sequence[int] = (1, 1), **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: int | Sequence[int] = (1, 1), **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(cropping, "channels_last", **kwargs)
 
 
@@ -204,10 +214,12 @@ class Cropping2D(Cropping):
     """
 
     rank = 2
-    arguments = {"cropping": _widths(2), "data_format": data_formats}
 
     def __init__(
-        self, cropping: Widths = 0, data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: Widths = 0,
+        data_format: str | None = None,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(cropping, data_format, **kwargs)
 
@@ -227,4 +239,3 @@ class Cropping3D(Cropping):
     """
 
     rank = 3
-    arguments = {"cropping": _widths(3), "data_format": data_formats}

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 
 from lamina import config
-from lamina.core.check import Check, is_int, one_of, positive_int, sizes
+from lamina.core.check import Check, is_int, one_of, positive_int
 from lamina.errors import ShapeError
+from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
-from lamina.layers.spatial import Spatial, data_formats, per_axis
-from lamina.typing import Array
+from lamina.layers.spatial import PerAxis, Spatial, data_formats
+from lamina.typing import Array, PartialShape
 
 
 class Flatten(Layer):
@@ -35,12 +37,14 @@ class Flatten(Layer):
 
     arguments = {"data_format": data_formats}
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: str | None = None, **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = (data_format or config.image_data_format()).lower()
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         if self.data_format == "channels_first" and inputs.ndim > 1:
             inputs = jnp.moveaxis(inputs, 1, -1)
         return inputs.reshape(inputs.shape[0], math.prod(inputs.shape[1:]))
@@ -77,11 +81,11 @@ class Reshape(Layer):
 
     arguments = {"target_shape": _target_shape}
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, target_shape: Sequence[int], **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Check that the number of elements matches."""
         row_shape, target = input_shape[1:], self.target_shape
         known = math.prod(n for n in target if n != -1)
@@ -94,7 +98,7 @@ class Reshape(Layer):
                 f"{tuple(row_shape)} to {target}: they have {total} elements."
             )
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         batch, *sizes = inputs.shape
         known = math.prod(n for n in self.target_shape if n != -1)
         # `reshape` cannot infer -1 for an empty batch.
@@ -131,12 +135,12 @@ class Permute(Layer):
         )
     }
 
-    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return inputs.transpose(0, *self.dims)
 
 
@@ -156,12 +160,12 @@ class RepeatVector(Layer):
 
     arguments = {"n": positive_int}
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n: int, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.n = n
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return jnp.repeat(inputs[:, None], self.n, axis=1)
 
 
@@ -187,12 +191,12 @@ class UpSampling1D(Layer):
 
     arguments = {"size": positive_int}
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int = 2, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.size = size
         self.input_spec = InputSpec(ndim=3)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return jnp.repeat(inputs, self.size, 1)
 
 
@@ -215,9 +219,10 @@ class UpSampling2D(Spatial):
     """
 
     rank = 2
+    size: PerAxis = PerAxis()
+    interpolation: Converted[str] = Converted(str.lower)
     arguments = {
-        "size": sizes(2),
-        "data_format": data_formats,
+        **Spatial.arguments,
         "interpolation": one_of(
             "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"
         ),
@@ -228,13 +233,12 @@ class UpSampling2D(Spatial):
         size: int | Sequence[int] = (2, 2),
         data_format: str | None = None,
         interpolation: str = "nearest",
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.size = per_axis(size, 2)
-        self.interpolation = interpolation.lower()
+        self.size, self.interpolation = size, interpolation
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         if self.interpolation == "nearest":
             return _repeat(inputs, self.spatial_axes, self.size)
         shape = list(inputs.shape)
@@ -261,16 +265,16 @@ class UpSampling3D(Spatial):
     """
 
     rank = 3
-    arguments = {"size": sizes(3), "data_format": data_formats}
+    size: PerAxis = PerAxis()
 
     def __init__(
         self,
         size: int | Sequence[int] = (2, 2, 2),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.size = per_axis(size, 3)
+        self.size = size
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return _repeat(inputs, self.spatial_axes, self.size)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
 from lamina import config
-from lamina.core.check import one_of, optional
+from lamina.core.check import Check, one_of, optional, sizes
 from lamina.errors import ShapeError
 from lamina.layers.base import Converted, InputSpec, Layer, Options
 from lamina.typing import PartialShape
@@ -24,17 +24,29 @@ def _data_format(value: str | None) -> str:
 
 
 class PerAxis(Converted[tuple[int, ...]]):
-    """Attribute with an integer for each spatial axis, set by one or by several."""
+    """Attribute with an integer for each spatial axis, set by one or by several.
 
-    def __init__(self) -> None:
+    Args:
+        like: the attribute whose value `None` stands for, if `None` is allowed.
+    """
+
+    def __init__(self, like: str = "") -> None:
         super().__init__(tuple)
+        self.like = like
 
     def __set__(self, instance: Any, value: Any) -> None:
+        value = getattr(instance, self.like) if value is None else value
         vars(instance)[self.name] = per_axis(value, instance.rank)
+
+    def check(self, rank: int) -> Check:
+        """Return the constraint on the constructor's argument of the same name."""
+        return optional(sizes(rank)) if self.like else sizes(rank)
 
 
 class Spatial(Layer):
     """Base class of layers with a batch axis, `rank` spatial axes and a channel axis.
+
+    A class that sets `rank` checks the arguments that are `PerAxis` attributes.
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; `None` for
@@ -44,6 +56,17 @@ class Spatial(Layer):
     rank: ClassVar[int]
     data_format: Converted[str] = Converted(_data_format)
     arguments = {"data_format": data_formats}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "rank" in vars(cls):
+            declared = {n: v for base in cls.__mro__ for n, v in vars(base).items()}
+            checks = {
+                n: v.check(cls.rank)
+                for n, v in declared.items()
+                if isinstance(v, PerAxis)
+            }
+            cls.arguments = checks | cls.arguments
 
     def __init__(
         self, data_format: str | None = None, **kwargs: Unpack[Options]
@@ -71,11 +94,11 @@ class Spatial(Layer):
         self, shape: PartialShape, window: Sequence[int], name: str
     ) -> None:
         """Raise `ShapeError` if a window is larger than the input."""
-        sizes = self.spatial_sizes(shape)
-        if any(n is not None and n < w for n, w in zip(sizes, window, strict=True)):
+        inner = self.spatial_sizes(shape)
+        if any(n is not None and n < w for n, w in zip(inner, window, strict=True)):
             raise ShapeError(
                 f"Layer {self.name!r} ({type(self).__name__}): the {name} spans "
-                f"{tuple(window)}, which is larger than the input, {sizes} "
+                f"{tuple(window)}, which is larger than the input, {inner} "
                 f"(input shape {tuple(shape)}, {self.data_format}). Use "
                 f"padding='same', a smaller {name}, or fewer pooling layers before it."
             )

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from lamina import ops
-from lamina.core.check import Check, sizes
-from lamina.layers.spatial import Spatial, data_formats, per_axis
+from lamina.layers.base.options import Options
+from lamina.layers.spatial import PerAxis, Spatial
 from lamina.typing import Array
-
-
-def _arguments(rank: int) -> dict[str, Check]:
-    return {"output_size": sizes(rank), "data_format": data_formats}
 
 
 class AdaptivePooling(Spatial):
@@ -26,18 +22,19 @@ class AdaptivePooling(Spatial):
         data_format: `"channels_last"` or `"channels_first"`.
     """
 
-    pool: ClassVar[Callable[..., Any]]
+    pool: ClassVar[Callable[..., Array]]
+    output_size: PerAxis = PerAxis()
 
     def __init__(
         self,
         output_size: int | Sequence[int],
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(data_format, **kwargs)
-        self.output_size = per_axis(output_size, self.rank)
+        self.output_size = output_size
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return type(self).pool(inputs, self.output_size, self.data_format)
 
 
@@ -57,7 +54,6 @@ class AdaptiveAveragePooling1D(AdaptivePooling):
     """
 
     rank = 1
-    arguments = _arguments(1)
     pool = staticmethod(ops.adaptive_average_pool)
 
 
@@ -77,7 +73,6 @@ class AdaptiveAveragePooling2D(AdaptivePooling):
     """
 
     rank = 2
-    arguments = _arguments(2)
     pool = staticmethod(ops.adaptive_average_pool)
 
 
@@ -97,7 +92,6 @@ class AdaptiveAveragePooling3D(AdaptivePooling):
     """
 
     rank = 3
-    arguments = _arguments(3)
     pool = staticmethod(ops.adaptive_average_pool)
 
 
@@ -117,7 +111,6 @@ class AdaptiveMaxPooling1D(AdaptivePooling):
     """
 
     rank = 1
-    arguments = _arguments(1)
     pool = staticmethod(ops.adaptive_max_pool)
 
 
@@ -137,7 +130,6 @@ class AdaptiveMaxPooling2D(AdaptivePooling):
     """
 
     rank = 2
-    arguments = _arguments(2)
     pool = staticmethod(ops.adaptive_max_pool)
 
 
@@ -157,5 +149,4 @@ class AdaptiveMaxPooling3D(AdaptivePooling):
     """
 
     rank = 3
-    arguments = _arguments(3)
     pool = staticmethod(ops.adaptive_max_pool)

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import jax.numpy as jnp
 
 from lamina import ops
-from lamina.core.check import Check, boolean, one_of, optional, sizes
-from lamina.layers.spatial import Spatial, data_formats, per_axis
-from lamina.typing import Array
-
-
-def _arguments(rank: int) -> dict[str, Check]:
-    return {
-        "pool_size": sizes(rank),
-        "strides": optional(sizes(rank)),
-        "padding": one_of("valid", "same"),
-        "data_format": data_formats,
-    }
+from lamina.core.check import boolean, one_of
+from lamina.layers.base.attributes import Converted
+from lamina.layers.base.options import Options
+from lamina.layers.spatial import PerAxis, Spatial
+from lamina.typing import Array, PartialShape
 
 
 class Pooling(Spatial):
@@ -36,7 +29,11 @@ class Pooling(Spatial):
         ShapeError: the input has the wrong rank or is smaller than the window.
     """
 
-    pool: ClassVar[Callable[..., Any]]
+    pool: ClassVar[Callable[..., Array]]
+    pool_size: PerAxis = PerAxis()
+    strides: PerAxis = PerAxis(like="pool_size")
+    padding: Converted[str] = Converted(str.lower)
+    arguments = {**Spatial.arguments, "padding": one_of("valid", "same")}
 
     def __init__(
         self,
@@ -48,16 +45,14 @@ class Pooling(Spatial):
         **kwargs: Any,
     ) -> None:
         super().__init__(data_format, name=name, **kwargs)
-        self.pool_size = per_axis(pool_size, self.rank)
-        self.strides = per_axis(pool_size if strides is None else strides, self.rank)
-        self.padding = padding.lower()
+        self.pool_size, self.strides, self.padding = pool_size, strides, padding
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Check that the window fits into the input."""
         if self.padding == "valid":
             self.check_window(input_shape, self.pool_size, "pool")
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return type(self).pool(
             inputs,
             pool_size=self.pool_size,
@@ -82,7 +77,6 @@ class MaxPooling1D(Pooling):
     """
 
     rank = 1
-    arguments = _arguments(1)
     pool = staticmethod(ops.max_pool)
 
 
@@ -101,7 +95,6 @@ class MaxPooling2D(Pooling):
     """
 
     rank = 2
-    arguments = _arguments(2)
     pool = staticmethod(ops.max_pool)
 
 
@@ -120,7 +113,6 @@ class MaxPooling3D(Pooling):
     """
 
     rank = 3
-    arguments = _arguments(3)
     pool = staticmethod(ops.max_pool)
 
 
@@ -139,7 +131,6 @@ class AveragePooling1D(Pooling):
     """
 
     rank = 1
-    arguments = _arguments(1)
     pool = staticmethod(ops.average_pool)
 
 
@@ -158,7 +149,6 @@ class AveragePooling2D(Pooling):
     """
 
     rank = 2
-    arguments = _arguments(2)
     pool = staticmethod(ops.average_pool)
 
 
@@ -177,7 +167,6 @@ class AveragePooling3D(Pooling):
     """
 
     rank = 3
-    arguments = _arguments(3)
     pool = staticmethod(ops.average_pool)
 
 
@@ -189,16 +178,19 @@ class GlobalPooling(Spatial):
         keepdims: whether to keep the spatial axes, with size 1.
     """
 
-    arguments = {"data_format": data_formats, "keepdims": boolean}
-    reduce: ClassVar[Callable[..., Any]]
+    arguments = {**Spatial.arguments, "keepdims": boolean}
+    reduce: ClassVar[Callable[..., Array]]
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self,
+        data_format: str | None = None,
+        keepdims: bool = False,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(data_format, **kwargs)
         self.keepdims = keepdims
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         return type(self).reduce(inputs, self.spatial_axes, keepdims=self.keepdims)
 
 
@@ -274,7 +266,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     supports_masking = True
     reduce = staticmethod(jnp.mean)
 
-    def call(self, inputs: Array, mask: Any = None) -> Any:
+    def call(self, inputs: Array, mask: Array | None = None) -> Array:
         if mask is None:
             return super().call(inputs)
         mask = jnp.expand_dims(mask.astype(bool), self.channel_axis)
@@ -284,7 +276,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         count = jnp.sum(mask, self.spatial_axes, inputs.dtype, keepdims=self.keepdims)
         return total / jnp.maximum(count, 1)
 
-    def compute_mask(self, inputs: Array, mask: Any = None) -> None:
+    def compute_mask(self, inputs: Array, mask: Array | None = None) -> None:
         """Return None: the output has no time axis."""
 
 

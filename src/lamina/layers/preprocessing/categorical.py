@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from jax.core import Tracer
 
 from lamina.core.check import positive_int
 from lamina.errors import ArgumentError, DataError
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.preprocessing.encoding import dense, encode, mode_check, mode_name
 from lamina.typing import Array
 
@@ -49,7 +50,7 @@ class CategoryEncoding(Layer):
         num_tokens: int | None = None,
         output_mode: str = "multi_hot",
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
         if num_tokens is None:

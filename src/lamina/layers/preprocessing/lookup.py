@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core.check import one_of
-from lamina.layers.preprocessing.lookup_base import Lookup
+from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
 
 
 class StringLookup(Lookup):
@@ -50,6 +50,7 @@ class StringLookup(Lookup):
     """
 
     kind = "string"
+    encoding: str
 
     def __init__(
         self,
@@ -57,8 +58,8 @@ class StringLookup(Lookup):
         num_oov_indices: int = 1,
         mask_token: str | None = None,
         oov_token: str | None = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: Any = None,
+        vocabulary: Vocabulary = None,
+        idf_weights: Weights = None,
         invert: bool = False,
         output_mode: str = "int",
         pad_to_max_tokens: bool = False,
@@ -68,12 +69,8 @@ class StringLookup(Lookup):
         salt: int | Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.encoding = encoding
-        super().__init__(
-            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary,
-            idf_weights, invert, output_mode, pad_to_max_tokens, sparse, salt,
-            name=name, **kwargs,
-        )  # fmt: skip
+        super().__init__(name=name, **kwargs)
+        self.set_options(locals(), vocabulary, idf_weights)
 
     def _standardize(self, values: np.ndarray) -> np.ndarray:
         if values.dtype.kind == "S":
@@ -135,9 +132,9 @@ class IntegerLookup(Lookup):
         num_oov_indices: int = 1,
         mask_token: int | None = None,
         oov_token: int | None = -1,
-        vocabulary: Any = None,
+        vocabulary: Vocabulary = None,
         vocabulary_dtype: str = "int64",
-        idf_weights: Any = None,
+        idf_weights: Weights = None,
         invert: bool = False,
         output_mode: str = "int",
         sparse: bool = False,
@@ -147,12 +144,8 @@ class IntegerLookup(Lookup):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.vocabulary_dtype = vocabulary_dtype
-        super().__init__(
-            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary,
-            idf_weights, invert, output_mode, pad_to_max_tokens, sparse, salt,
-            oov_method, name=name, **kwargs,
-        )  # fmt: skip
+        super().__init__(name=name, **kwargs)
+        self.set_options(locals(), vocabulary, idf_weights)
 
     def _standardize(self, values: np.ndarray) -> np.ndarray:
         return values.astype(np.int64)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,12 +16,23 @@ from lamina.core.budget import untrusted_config
 from lamina.core.check import boolean, integer, is_int, one_of, optional
 from lamina.core.graph import Node, SymbolicTensor, is_symbolic
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
+from lamina.layers.base.attributes import Converted, store_arguments
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of, is_batched
 from lamina.layers.preprocessing.encoding import dense, encode, mode_check, mode_name
 from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
+from lamina.typing import PyTree
 
 _MAX_CHARACTERS = 2**27
+
+
+Token: TypeAlias = str | int
+Vocabulary: TypeAlias = str | Path | Sequence[Token] | np.ndarray | None
+Weights: TypeAlias = Sequence[float] | np.ndarray | None
+
+
+def _pair(salt: int | Sequence[int] | None) -> Sequence[int] | None:
+    return [salt, salt] if isinstance(salt, int) else salt
 
 
 class Lookup(Layer):
@@ -36,6 +47,15 @@ class Lookup(Layer):
     """
 
     kind: ClassVar[str]
+    max_tokens: int | None
+    num_oov_indices: int
+    mask_token: Token | None
+    oov_token: Any
+    invert: bool
+    pad_to_max_tokens: bool
+    output_mode: Converted[str] = Converted(mode_name)
+    oov_method: Converted[str] = Converted(str.lower)
+    salt: Converted[Sequence[int] | None] = Converted(_pair)
     arguments = {
         "max_tokens": optional(integer(2, 10**7)),
         "num_oov_indices": integer(0, 10**6),
@@ -46,43 +66,27 @@ class Lookup(Layer):
         "oov_method": one_of("floormod", "farmhash"),
     }
 
-    def __init__(
-        self,
-        max_tokens: int | None,
-        num_oov_indices: int,
-        mask_token: Any,
-        oov_token: Any,
-        vocabulary: Any,
-        idf_weights: Any,
-        invert: bool,
-        output_mode: str,
-        pad_to_max_tokens: bool,
-        sparse: bool,
-        salt: Any,
-        oov_method: str = "floormod",
-        vocabulary_size: int | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, vocabulary_size: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
-        self.mask_token, self.oov_token = mask_token, oov_token
-        self.invert, self.output_mode = invert, mode_name(output_mode)
-        self.pad_to_max_tokens, self.sparse = pad_to_max_tokens, sparse
-        self.oov_method = oov_method.lower()
-        self.salt = [salt, salt] if isinstance(salt, int) else salt
-        self._check_options()
         # In the order of the vocabulary, which these indices follow.
-        self._indices: dict[Any, int] = {}
+        self._indices: dict[Token, int] = {}
         self._idf: np.ndarray | None = None
-        if vocabulary is not None:
-            self.set_vocabulary(vocabulary, idf_weights)
 
-    def _check_options(self) -> None:
+    def set_options(
+        self,
+        arguments: Mapping[str, object],
+        vocabulary: Vocabulary,
+        idf_weights: Weights,
+    ) -> None:
+        """Store the constructor's arguments, and set the vocabulary if there is one."""
+        store_arguments(self, arguments, ["name", "vocabulary", "idf_weights"])
         owner = type(self).__name__
         if self.invert and self.output_mode != "int":
             raise ArgumentError(f"{owner}: `invert` needs output_mode='int'.")
         if self.pad_to_max_tokens and self.max_tokens is None:
             raise ArgumentError(f"{owner}: `pad_to_max_tokens` needs `max_tokens`.")
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary, idf_weights)
 
     @property
     def _label(self) -> str:
@@ -94,11 +98,11 @@ class Lookup(Layer):
     def _has_mask_index(self) -> bool:
         return self.mask_token is not None and self.output_mode == "int"
 
-    def _special_tokens(self) -> list[Any]:
+    def _special_tokens(self) -> list[Token | None]:
         oov_tokens = [self.oov_token] * self.num_oov_indices
         return [self.mask_token, *oov_tokens] if self._has_mask_index else oov_tokens
 
-    def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
+    def get_vocabulary(self, include_special_tokens: bool = True) -> list[Token | None]:
         """Return the vocabulary in the order of its indices.
 
         Args:
@@ -112,7 +116,9 @@ class Lookup(Layer):
         """Return the number of indices, with those of special tokens."""
         return len(self._special_tokens()) + len(self._indices)
 
-    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+    def set_vocabulary(
+        self, vocabulary: Vocabulary, idf_weights: Weights = None
+    ) -> None:
         """Set the vocabulary.
 
         Args:
@@ -136,7 +142,7 @@ class Lookup(Layer):
         if self.output_mode == "tf_idf":
             self._set_idf(values, idf_weights, complete)
 
-    def _check_length(self, vocabulary: Any) -> None:
+    def _check_length(self, vocabulary: Vocabulary) -> None:
         """Check the memory of the vocabulary: NumPy pads strings to the longest one."""
         values = vocabulary if isinstance(vocabulary, (list, tuple)) else ()
         lengths = (len(v) for v in values if isinstance(v, (str, bytes)))
@@ -148,10 +154,10 @@ class Lookup(Layer):
                 f"{_MAX_CHARACTERS:,}. Omit long values."
             )
 
-    def _check_vocabulary(self, known: list[Any], given: list[Any]) -> None:
+    def _check_vocabulary(self, known: list[Token], given: list[Token]) -> None:
         repeated = [value for value, n in Counter(known).items() if n > 1]
         reserved = {self.mask_token} | ({self.oov_token} if self.invert else set())
-        misplaced = sorted(reserved & set(known))
+        misplaced = [value for value in known if value in reserved]
         specials = self._special_tokens()
         size = len(specials) + len(known)
         problems = {
@@ -169,7 +175,7 @@ class Lookup(Layer):
                     f"{problem}."
                 )
 
-    def _set_idf(self, values: list[Any], weights: Any, complete: bool) -> None:
+    def _set_idf(self, values: list[Token], weights: Weights, complete: bool) -> None:
         if weights is None or np.shape(weights) != (len(values),):
             raise ArgumentError(
                 f"{self._label} needs `idf_weights`, one for each of the vocabulary's "
@@ -183,7 +189,7 @@ class Lookup(Layer):
         pad = (self.max_tokens or 0) - len(weights) if self.pad_to_max_tokens else 0
         self._idf = np.pad(weights, (0, pad)).astype(np.float32)
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: PyTree, steps: int | None = None) -> None:
         """Compute the vocabulary of data, most frequent values first.
 
         Values of equal frequency are in descending order. With output mode `"tf_idf"`,
@@ -220,7 +226,7 @@ class Lookup(Layer):
         """Convert values to the type of the vocabulary."""
         raise NotImplementedError
 
-    def _convert(self, value: Any) -> Any:
+    def _convert(self, value: object) -> object:
         # JAX has no string arrays, and would truncate 64-bit integers.
         if isinstance(value, SymbolicTensor) or value is None:
             return value
@@ -283,7 +289,7 @@ class Lookup(Layer):
         valid = (indices >= 0) & (indices < len(table))
         return np.where(valid, table[np.where(valid, indices, 0)], self.oov_token)
 
-    def _index(self, value: Any) -> int:
+    def _index(self, value: Token) -> int:
         if self.mask_token is not None and value == self.mask_token:
             return 0 if self._has_mask_index else -1
         if value in self._indices:
@@ -295,7 +301,7 @@ class Lookup(Layer):
             )
         return self._has_mask_index + self._oov_bucket(value)
 
-    def _oov_bucket(self, value: Any) -> int:
+    def _oov_bucket(self, value: Token) -> int:
         count = self.num_oov_indices
         if count == 1:
             return 0
@@ -317,7 +323,7 @@ class Lookup(Layer):
         found = {"vocabulary": vocabulary or None, "idf_weights": weights}
         return {**super().get_config(), **found}
 
-    def read_vocabulary(self, text: str, idf_weights: Any) -> None:
+    def read_vocabulary(self, text: str, idf_weights: Weights) -> None:
         """Set the vocabulary from a file's text, unless the config had one.
 
         Args:
@@ -334,7 +340,7 @@ class Lookup(Layer):
         if self._idf is not None:
             store["idf_weights"] = self._idf
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the weights of output mode `"tf_idf"` from a file's group."""
         self._idf = np.asarray(store["idf_weights"], np.float32)
 

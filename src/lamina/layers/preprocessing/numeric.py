@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,9 +14,12 @@ from lamina.core.budget import untrusted_config
 from lamina.core.check import at_least, boolean, one_of, optional, positive_int
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
+from lamina.layers.base.options import Options
 from lamina.layers.preprocessing.batches import batches_of
 from lamina.layers.preprocessing.encoding import dense, encode
-from lamina.typing import Array, ArrayLike, DTypeLike
+from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, PyTree
+
+Values: TypeAlias = ArrayLike | Sequence[float]
 
 
 class Rescaling(Layer):
@@ -38,15 +41,17 @@ class Rescaling(Layer):
 
     supports_masking = True
 
-    def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, scale: Values, offset: Values = 0.0, **kwargs: Unpack[Options]
+    ) -> None:
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         scale, offset = self._per_channel(self.scale), self._per_channel(self.offset)
         return inputs.astype(self.compute_dtype) * scale + offset
 
-    def _per_channel(self, value: ArrayLike) -> Array:
+    def _per_channel(self, value: Values) -> Array:
         """Return one or several values in a shape that broadcasts against an image."""
         value = jnp.asarray(value, self.compute_dtype)
         if value.ndim and config.image_data_format() == "channels_first":
@@ -86,27 +91,28 @@ class Normalization(Layer):
     def __init__(
         self,
         axis: int | Sequence[int] | None = -1,
-        mean: Any = None,
-        variance: Any = None,
+        mean: Values | None = None,
+        variance: Values | None = None,
         invert: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
         self.axis = (axis,) if isinstance(axis, int) else tuple(axis or ())
         self.invert = invert
         self.input_mean, self.input_variance = mean, variance
-        if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
+        shapes = [None if v is None else np.shape(v) for v in (mean, variance)]
+        if shapes[0] != shapes[1]:
             raise ArgumentError(
                 "Normalization: `mean` and `variance` must be given together and have "
                 f"the same shape. Received: mean={mean}, variance={variance}."
             )
-        if np.ndim(mean) > len(self.axis):
+        if len(shapes[0] or ()) > len(self.axis):
             raise ArgumentError(
-                f"Normalization: `mean` has {np.ndim(mean)} axes, but `axis` names "
-                f"only {len(self.axis)}: {self.axis}."
+                f"Normalization: `mean` has shape {shapes[0]}, but `axis` names only "
+                f"{len(self.axis)} axes: {self.axis}."
             )
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Create the weights of mean and variance, unless these are given."""
         rank = len(input_shape)
         if any(not -rank <= axis < rank for axis in self.axis):
@@ -137,7 +143,7 @@ class Normalization(Layer):
             (), "zeros", "int32", trainable=False, name="count"
         )
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: PyTree) -> None:
         """Compute mean and variance of data.
 
         Args:
@@ -180,26 +186,26 @@ class Normalization(Layer):
             )
 
     @property
-    def mean(self) -> Any:
+    def mean(self) -> Array:
         """The mean, in a shape that broadcasts against the input."""
         given = self.input_mean
         return self._broadcastable(self.adapt_mean.value if given is None else given)
 
     @property
-    def variance(self) -> Any:
+    def variance(self) -> Array:
         """The variance, in a shape that broadcasts against the input."""
         given = self.input_variance
         value = self.adapt_variance.value if given is None else given
         return self._broadcastable(value)
 
-    def _broadcastable(self, value: ArrayLike) -> Array:
+    def _broadcastable(self, value: Values) -> Array:
         value = jnp.asarray(value, self.compute_dtype)
         shape = [1] * self._rank
         for i in range(1, value.ndim + 1):
             shape[self._kept_axes[-i]] = value.shape[-i]
         return value.reshape(shape)
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         inputs = inputs.astype(self.compute_dtype)
         deviation = jnp.maximum(jnp.sqrt(self.variance), config.epsilon())
         if self.invert:
@@ -268,7 +274,7 @@ class Discretization(Layer):
         self.num_bins, self.epsilon = num_bins, epsilon
         self.output_mode, self.sparse = output_mode.lower(), sparse
 
-    def adapt(self, data: Any, steps: int | None = None) -> None:
+    def adapt(self, data: PyTree, steps: int | None = None) -> None:
         """Choose boundaries so that the bins have equal fractions of the data.
 
         Args:
@@ -290,7 +296,7 @@ class Discretization(Layer):
         boundaries = _compress(summary, 1.0 / self.num_bins)[0, :-1]
         self.bin_boundaries = boundaries.tolist()
 
-    def call(self, inputs: Array) -> Any:
+    def call(self, inputs: Array) -> Array:
         if self.bin_boundaries is None:
             raise StateError(
                 f"Layer {self.name!r} (Discretization) has no boundaries yet: call "
