@@ -13,12 +13,7 @@ from lamina.core.check import at_least, optional
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
-from lamina.layers.base.attributes import (
-    Converted,
-    create_weight,
-    store_arguments,
-    weight,
-)
+from lamina.layers.base.attributes import Converted, weight
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
@@ -147,7 +142,7 @@ class PReLU(Layer):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        store_arguments(self, locals())
+        self._store_arguments(locals())
 
     def build(self, input_shape: PartialShape) -> None:
         """Create `alpha`, with size 1 along the shared axes."""
@@ -161,7 +156,7 @@ class PReLU(Layer):
                 "Share `alpha` along the axes shown as None: "
                 "`PReLU(shared_axes=(1, 2))`."
             )
-        create_weight(self, "alpha", shape)
+        self._create_weight("alpha", shape)
         fixed = {i: input_shape[i] for i in axes if i not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
 

@@ -16,7 +16,7 @@ from lamina.core.budget import untrusted_config
 from lamina.core.check import boolean, integer, is_int, one_of, optional
 from lamina.core.graph import Node, SymbolicTensor, is_symbolic
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
-from lamina.layers.base.attributes import Converted, store_arguments
+from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of, is_batched
 from lamina.layers.preprocessing.encoding import dense, encode, mode_check, mode_name
@@ -79,7 +79,7 @@ class Lookup(Layer):
         idf_weights: Weights,
     ) -> None:
         """Store the constructor's arguments, and set the vocabulary if there is one."""
-        store_arguments(self, arguments, ["name", "vocabulary", "idf_weights"])
+        self._store_arguments(arguments, ["name", "vocabulary", "idf_weights"])
         owner = type(self).__name__
         if self.invert and self.output_mode != "int":
             raise ArgumentError(f"{owner}: `invert` needs output_mode='int'.")
