@@ -223,6 +223,8 @@ class Module:
     arguments: ClassVar[dict[str, Check]] = {}
     # Arguments that Keras leaves out of configs.
     unwritten: ClassVar[tuple[str, ...]] = ()
+    # Attributes whose variables and modules files do not hold.
+    unsaved: ClassVar[tuple[str, ...]] = ("_arguments",)
     name: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -274,6 +276,11 @@ class Module:
         """Return all variables of this module and the modules below it, each once."""
         found = {id(v): v for m in self.modules() for v in m.own_variables()}
         return list(found.values())
+
+    def saved_attributes(self) -> dict[str, Any]:
+        """Return the attributes that files may hold, in Keras's order."""
+        names = sorted(vars(self), key=lambda n: (n[:1] == "_", n))
+        return {n: vars(self)[n] for n in names if n not in self.unsaved}
 
     def constructor_arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments, with current hyperparameters."""

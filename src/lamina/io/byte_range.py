@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BufferedReader, BytesIO
 
 import numpy as np
@@ -12,6 +13,10 @@ import numpy as np
 from lamina.errors import FileFormatError
 
 _CHUNK = 2**20
+
+
+class DamagedError(Exception):
+    """Error in a file; its text completes the sentence "... cannot be read:"."""
 
 
 class ByteRange:
@@ -43,6 +48,10 @@ class ByteRange:
         self.size = end - start if size is None else size
         if not 0 <= start <= start + self.size <= end:
             raise FileFormatError(f"{what} is cut short or damaged.")
+
+    def part(self, offset: int, size: int) -> ByteRange:
+        """Return the range of some of the bytes."""
+        return ByteRange(self.file, self.what, self.start + offset, size)
 
     def read(self, offset: int, size: int) -> bytes:
         """Read bytes from an offset.
@@ -84,3 +93,12 @@ class ByteRange:
                 f"{self.what} is cut short or damaged: it refers to {size:,} bytes at "
                 f"offset {offset:,}, but has {self.size:,} bytes."
             )
+
+
+def sha256(ranges: Iterable[ByteRange]) -> str:
+    """Return the checksum of the bytes of several ranges, in their order."""
+    digest = hashlib.sha256()
+    for part in ranges:
+        for chunk in part.chunks():
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,10 +1,16 @@
-"""SHA-256 computed in a background thread."""
+"""The bytes of arrays, and their SHA-256 computed in a background thread."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeAlias
+
+import numpy as np
+
+from lamina.typing import Array
 
 # Below this size, submitting to the thread costs more than hashing.
 _MIN_THREAD_BYTES = 2**16
@@ -12,10 +18,19 @@ _MIN_THREAD_BYTES = 2**16
 _CHUNK = 2**22
 
 
-def split_chunks(data: memoryview) -> Iterator[memoryview]:
-    """Split bytes into chunks that fit into the processor's cache."""
-    for start in range(0, len(data), _CHUNK):
-        yield data[start : start + _CHUNK]
+AnyArray: TypeAlias = np.ndarray | Array
+
+
+def nbytes(array: AnyArray) -> int:
+    """Return the size of an array in bytes, without reading it."""
+    return math.prod(array.shape) * np.dtype(array.dtype).itemsize
+
+
+def array_chunks(array: AnyArray, dtype: np.dtype) -> Iterator[memoryview]:
+    """Yield an array's bytes in chunks that fit into the processor's cache."""
+    flat = np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8)
+    for start in range(0, flat.nbytes, _CHUNK):
+        yield flat.data[start : start + _CHUNK]
 
 
 class Checksum:

@@ -11,15 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from lamina.core.budget import readable_size
-from lamina.errors import (
-    ArgumentError,
-    FileFormatError,
-    MissingFileError,
-    SaveError,
-)
+from lamina.errors import ArgumentError, FileFormatError, MissingFileError, SaveError
+
+StrPath: TypeAlias = str | os.PathLike[str]
 
 # File name suffixes of the Keras 2 layout.
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -28,7 +25,7 @@ HDF5_SUFFIXES = (".h5", ".hdf5")
 _RESERVED_BYTES = 2**20
 
 
-def _as_path(filepath: Any) -> Path:
+def _as_path(filepath: StrPath) -> Path:
     try:
         return Path(filepath)
     except TypeError:
@@ -39,7 +36,7 @@ def _as_path(filepath: Any) -> Path:
 
 
 @contextmanager
-def open_file(filepath: Any) -> Iterator[BufferedReader]:
+def open_file(filepath: StrPath) -> Iterator[BufferedReader]:
     """Open a local file for reading.
 
     Raises:
@@ -62,7 +59,7 @@ def open_file(filepath: Any) -> Iterator[BufferedReader]:
         yield file
 
 
-def check_target(filepath: Any, suffixes: Sequence[str], overwrite: bool) -> Path:
+def check_target(filepath: StrPath, suffixes: Sequence[str], overwrite: bool) -> Path:
     """Check that a file may be written and return its path.
 
     Raises:
@@ -82,13 +79,13 @@ def check_target(filepath: Any, suffixes: Sequence[str], overwrite: bool) -> Pat
     return path
 
 
-def is_legacy_hdf5(filepath: Any) -> bool:
+def is_legacy_hdf5(filepath: object) -> bool:
     """Return whether a path names a file in the Keras 2 layout."""
     name = str(filepath)
     return name.endswith(HDF5_SUFFIXES) and not name.endswith(".weights.h5")
 
 
-def warn_legacy_format(filepath: Any, preferred: str) -> None:
+def warn_legacy_format(filepath: object, preferred: str) -> None:
     """Log a warning, as Keras does, if a path names a file in the Keras 2 layout.
 
     Args:
@@ -97,10 +94,10 @@ def warn_legacy_format(filepath: Any, preferred: str) -> None:
     """
     if is_legacy_hdf5(filepath):
         logging.getLogger("lamina").warning(
-            "%s is written in the legacy HDF5 format of Keras 2. Prefer a name that "
-            "ends in %s: that format stores the whole state and checksums.",
-            filepath, preferred,
-        )  # fmt: skip
+            f"{filepath} is written in the legacy HDF5 format of Keras 2. Prefer a "
+            f"name that ends in {preferred}: that format stores the whole state and "
+            "checksums."
+        )
 
 
 @contextmanager

@@ -12,8 +12,9 @@ Reference: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 
 from __future__ import annotations
 
-import hashlib
 import math
+import struct
+from collections import defaultdict
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -21,23 +22,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.errors import FileFormatError
-from lamina.io.byte_range import ByteRange
-from lamina.io.hdf5_types import (
-    BFLOAT16,
-    TEXT,
-    Cursor,
-    DamagedError,
-    read_shape,
-    read_type,
-)
+from lamina.io.byte_range import ByteRange, DamagedError, sha256
+from lamina.io.hdf5_types import BFLOAT16, TEXT, Cursor, read_shape, read_type
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 UNDEFINED = 2**64 - 1
 _MAX_DEPTH = 100
 
 # Types of header messages.
-SHAPE, LINKS, TYPE, LAYOUT, LINK, ATTRIBUTE = 0x01, 0x02, 0x03, 0x08, 0x06, 0x0C
-CONTINUATION, SYMBOLS, ATTRIBUTES = 0x10, 0x11, 0x15
+SHAPE, LINKS, TYPE, FILL, LINK, LAYOUT = 0x01, 0x02, 0x03, 0x05, 0x06, 0x08
+GROUP, ATTRIBUTE, CONTINUATION, SYMBOLS, ATTRIBUTES = 0x0A, 0x0C, 0x10, 0x11, 0x15
 _REFUSED = {
     0x07: "has an array whose values are in another file (external storage)",
     0x0B: "has a compressed array; write it without compression",
@@ -61,6 +55,11 @@ class Dataset(NamedTuple):
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return self.size * self.dtype.itemsize
 
     def read(self) -> np.ndarray:
         """Read the values."""
@@ -100,9 +99,8 @@ def read_hdf5(region: ByteRange) -> Group:
     """
     try:
         root = _Reader(region).read_root()
-        if "sha256" in root.attributes and str(root.attributes["sha256"]) != _sha256(
-            root
-        ):
+        expected = root.attributes.get("sha256")
+        if expected is not None and str(expected) != _sha256(root):
             raise DamagedError(
                 "its checksum is not the one recorded when it was written"
             )
@@ -113,14 +111,9 @@ def read_hdf5(region: ByteRange) -> Group:
 
 def _sha256(root: Group) -> str:
     """Compute the checksum of all arrays, ordered by their offsets."""
-    digest = hashlib.sha256()
     arrays = [d for _, d in root.datasets() if d.size]
-    for d in sorted(arrays, key=lambda d: d.offset):
-        size = d.size * d.dtype.itemsize
-        part = ByteRange(d.region.file, d.region.what, d.region.start + d.offset, size)
-        for chunk in part.chunks():
-            digest.update(chunk)
-    return digest.hexdigest()
+    arrays.sort(key=lambda d: d.offset)
+    return sha256(d.region.part(d.offset, d.nbytes) for d in arrays)
 
 
 class _Reader:
@@ -137,6 +130,9 @@ class _Reader:
         self.spend(size)
         return Cursor(self.region.read(address, size))
 
+    def unpack_at(self, address: int, layout: str) -> tuple[Any, ...]:
+        return self.cursor_at(address, struct.calcsize(layout)).unpack(layout)
+
     def spend(self, size: int) -> None:
         """Subtract bytes from the budget: about twice the size of the file."""
         self.byte_budget -= size
@@ -144,27 +140,22 @@ class _Reader:
             raise DamagedError("its parts overlap")
 
     def read_root(self) -> Group:
-        cursor = self.cursor_at(0, 16)
-        if cursor.read(8) != SIGNATURE:
+        signature, version, sizes = self.unpack_at(0, "<8sB4x2sx")
+        if signature != SIGNATURE:
             raise DamagedError("it is not an HDF5 file")
-        version = cursor.read_int(1)
         if version > 1:
             raise DamagedError(
                 "it is written in a newer layout of HDF5, which is not supported. "
                 "Write it with h5py's default, without `libver`"
             )
-        cursor.read(4)
-        sizes = cursor.read(2)
-        cursor = self.cursor_at(24 + 4 * version, 56)
-        base, _, end, driver = (cursor.read_int(8) for _ in range(4))
+        base, end, driver, address = self.unpack_at(24 + 4 * version, "<Q8x2Q8xQ8x")
         if sizes != b"\x08\x08" or base or driver != UNDEFINED:
             raise DamagedError("its superblock is not that of a model file")
         if end > self.region.size:
             raise DamagedError(
                 f"it is cut short: it has {self.region.size:,} of {end:,} bytes"
             )
-        cursor.read(8)
-        root = self.read_object(cursor.read_int(8), 0)
+        root = self.read_object(address, 0)
         if not isinstance(root, Group):
             raise DamagedError("its root is an array, not a group")
         return root
@@ -177,15 +168,16 @@ class _Reader:
                 f"its groups are nested more than {_MAX_DEPTH} levels deep"
             )
         self.seen.add(address)
-        found: dict[int, list[bytes]] = {}
+        found: defaultdict[int, list[bytes]] = defaultdict(list)
         for kind, data in self.read_messages(address):
             if kind in _REFUSED:
                 raise DamagedError(f"it {_REFUSED[kind]}")
-            found.setdefault(kind, []).append(data)
-        for data in found.get(ATTRIBUTES, ()):
-            _require_compact(Cursor(data), 2)
-        attributes = dict(self.read_attribute(a) for a in found.get(ATTRIBUTE, ()))
-        if LAYOUT in found:
+            found[kind].append(data)
+        for kind, index_size in ((ATTRIBUTES, 2), (LINKS, 8)):
+            for data in found[kind]:
+                _require_compact(Cursor(data), index_size)
+        attributes = dict(self.read_attribute(data) for data in found[ATTRIBUTE])
+        if found[LAYOUT]:
             return self.read_dataset(found, attributes)
         members: dict[str, Group | Dataset] = {}
         for name, child in self.read_links(found):
@@ -195,31 +187,27 @@ class _Reader:
         return Group(members, attributes)
 
     def read_messages(self, address: int) -> Iterator[tuple[int, bytes]]:
-        cursor = self.cursor_at(address, 16)
-        version, _, count = cursor.read_int(1), cursor.read_int(1), cursor.read_int(2)
+        version, count, first_size = self.unpack_at(address, "<BxH4xI4x")
         if version != 1:
             raise DamagedError("an object's header is of an unknown version")
-        cursor.read(4)
-        blocks = [(address + 16, cursor.read_int(4))]
+        blocks: list[tuple[int, ...]] = [(address + 16, first_size)]
         for start, size in blocks:
             cursor = self.cursor_at(start, size)
             while cursor.remaining >= 8 and count:
                 count -= 1
-                kind, length = cursor.read_int(2), cursor.read_int(2)
-                shared = cursor.read_int(4) & 2
+                kind, length, flags = cursor.unpack("<2HB3x")
                 data = cursor.read(length)
-                if shared:
+                if flags & 2:
                     raise DamagedError("an object in it uses shared messages")
                 if kind == CONTINUATION:
-                    more = Cursor(data)
-                    blocks.append((more.read_int(8), more.read_int(8)))
+                    blocks.append(Cursor(data).unpack("<2Q"))
                 else:
                     yield kind, data
 
     def read_dataset(
-        self, found: dict[int, list[bytes]], attributes: dict[str, Any]
+        self, found: defaultdict[int, list[bytes]], attributes: dict[str, Any]
     ) -> Dataset:
-        if any(len(found.get(kind, ())) != 1 for kind in (SHAPE, TYPE, LAYOUT)):
+        if any(len(found[kind]) != 1 for kind in (SHAPE, TYPE, LAYOUT)):
             raise DamagedError(
                 "an array in it must have one shape, one type and one layout"
             )
@@ -245,36 +233,34 @@ class _Reader:
 
     def locate_array(self, cursor: Cursor) -> tuple[ByteRange, int, int]:
         """Return the range, offset and size of an array's bytes."""
-        version, kind = cursor.read_int(1), cursor.read_int(1)
+        version, kind = cursor.unpack("<2B")
         if version not in (3, 4) or kind not in (0, 1):
             how = _LAYOUTS.get(kind, "in an unknown layout")
             raise DamagedError(f"it has an array stored {how}")
         if kind == 0:
             data = cursor.read(cursor.read_int(2))
             return ByteRange(BytesIO(data), self.region.what), 0, len(data)
-        offset, size = cursor.read_int(8), cursor.read_int(8)
+        offset, size = cursor.unpack("<2Q")
         return self.region, offset, 0 if offset == UNDEFINED else size
 
     # Groups
 
-    def read_links(self, found: dict[int, list[bytes]]) -> Iterator[tuple[str, int]]:
+    def read_links(
+        self, found: defaultdict[int, list[bytes]]
+    ) -> Iterator[tuple[str, int]]:
         """Yield names and addresses of a group's members, in both layouts of h5py."""
-        for data in found.get(LINKS, ()):
-            _require_compact(Cursor(data), 8)
-        for data in found.get(LINK, ()):
+        for data in found[LINK]:
             yield self.read_link(Cursor(data))
-        for data in found.get(SYMBOLS, ()):
-            cursor = Cursor(data)
-            tree, heap = cursor.read_int(8), cursor.read_int(8)
-            cursor = self.cursor_at(heap, 32)
-            if cursor.read(8) != b"HEAP\0\0\0\0":
+        for data in found[SYMBOLS]:
+            tree, heap = Cursor(data).unpack("<2Q")
+            signature, size, start = self.unpack_at(heap, "<8sQ8xQ")
+            if signature != b"HEAP\0\0\0\0":
                 raise DamagedError("the names of a group are damaged")
-            size, _, start = (cursor.read_int(8) for _ in range(3))
             names = self.cursor_at(start, size).data
             yield from self.read_tree(tree, names, None)
 
     def read_link(self, cursor: Cursor) -> tuple[str, int]:
-        version, flags = cursor.read_int(1), cursor.read_int(1)
+        version, flags = cursor.unpack("<2B")
         if version != 1 or flags & 8 and cursor.read_int(1):
             raise DamagedError("it has a soft or external link")
         cursor.read((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
@@ -285,33 +271,24 @@ class _Reader:
         self, address: int, names: bytes, level: int | None
     ) -> Iterator[tuple[str, int]]:
         """Yield the members below a B-tree node, whose level must decrease."""
-        cursor = self.cursor_at(address, 24)
-        head, node_level, used = cursor.read(5), cursor.read_int(1), cursor.read_int(2)
+        head, node_level, used = self.unpack_at(address, "<5sBH16x")
         if head != b"TREE\0" or (level is not None and node_level != level):
             raise DamagedError("the tree of a group is damaged")
         cursor = self.cursor_at(address + 24, 16 * used)
         for _ in range(used):
-            cursor.read(8)
-            child = cursor.read_int(8)
+            (child,) = cursor.unpack("<8xQ")
             if node_level:
                 yield from self.read_tree(child, names, node_level - 1)
             else:
                 yield from self.read_symbols(child, names)
 
     def read_symbols(self, address: int, names: bytes) -> Iterator[tuple[str, int]]:
-        cursor = self.cursor_at(address, 8)
-        if cursor.read(5) != b"SNOD\1":
+        signature, count = self.unpack_at(address, "<5sxH")
+        if signature != b"SNOD\1":
             raise DamagedError("the tree of a group is damaged")
-        cursor.read(1)
-        count = cursor.read_int(2)
         cursor = self.cursor_at(address + 8, 40 * count)
         for _ in range(count):
-            name, child, kind = (
-                cursor.read_int(8),
-                cursor.read_int(8),
-                cursor.read_int(4),
-            )
-            cursor.read(20)
+            name, child, kind = cursor.unpack("<2QI20x")
             if kind > 1:
                 raise DamagedError("it has a soft or external link")
             yield _name(names[name : names.find(b"\0", name)]), child
@@ -320,8 +297,7 @@ class _Reader:
 
     def read_attribute(self, data: bytes) -> tuple[str, Any]:
         cursor = Cursor(data)
-        version, flags = cursor.read_int(1), cursor.read_int(1)
-        sizes = [cursor.read_int(2) for _ in range(3)]
+        version, flags, *sizes = cursor.unpack("<2B3H")
         if version not in (1, 2, 3) or flags and version > 1:
             raise DamagedError("an attribute in it is of an unknown version")
         cursor.read(1 if version == 3 else 0)
@@ -339,16 +315,15 @@ class _Reader:
                 raise DamagedError(
                     "an attribute in it is longer than the available bytes"
                 )
-            texts = [self.read_heap_text(cursor) for _ in range(count)]
-            return np.array(texts, object).reshape(sizes) if sizes else texts[0]
-        array = np.frombuffer(cursor.read(count * dtype.itemsize), dtype)
+            array = np.array([self.read_heap_text(cursor) for _ in range(count)], "O")
+        else:
+            array = np.frombuffer(cursor.read(count * dtype.itemsize), dtype)
         if dtype.kind == "S":
-            texts = [_text(item) for item in array.tolist()]
-            return np.array(texts, object).reshape(sizes) if sizes else texts[0]
+            array = np.array([_text(item) for item in array.tolist()], "O")
         return array.reshape(sizes) if sizes else array[0]
 
     def read_heap_text(self, cursor: Cursor) -> str:
-        size, heap, index = cursor.read_int(4), cursor.read_int(8), cursor.read_int(4)
+        size, heap, index = cursor.unpack("<IQI")
         if not size:
             return ""
         if heap not in self.heaps:
@@ -358,13 +333,15 @@ class _Reader:
 
     def read_heap(self, address: int) -> Iterator[tuple[int, bytes]]:
         """Yield the index and the bytes of each object in a global heap."""
-        cursor = self.cursor_at(address, 16)
-        if cursor.read(8) != b"GCOL\1\0\0\0":
+        signature, size = self.unpack_at(address, "<8sQ")
+        if signature != b"GCOL\1\0\0\0":
             raise DamagedError("the text of an attribute is damaged")
-        cursor = self.cursor_at(address + 16, max(cursor.read_int(8) - 16, 0))
-        while cursor.remaining >= 16 and (index := cursor.read_int(2)):
-            cursor.read(6)
-            yield index, cursor.read_padded(cursor.read_int(8))
+        cursor = self.cursor_at(address + 16, max(size - 16, 0))
+        while cursor.remaining >= 16:
+            index, size = cursor.unpack("<H6xQ")
+            if not index:
+                break
+            yield index, cursor.read_padded(size)
 
 
 def _require_compact(cursor: Cursor, index_size: int) -> None:

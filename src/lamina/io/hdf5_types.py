@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import struct
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+
+from lamina.io.byte_range import DamagedError
 
 # Represents strings of variable length, for which NumPy has no type.
 TEXT = np.dtype(object)
@@ -19,10 +23,6 @@ FLOAT_LAYOUTS: dict[tuple[int, ...], np.dtype] = {
     (63, 52, 11, 0, 52, 1023): np.dtype("f8"),
     (15, 7, 8, 0, 7, 127): BFLOAT16,
 }
-
-
-class DamagedError(Exception):
-    """Error in a file; its text completes the sentence "... cannot be read:"."""
 
 
 class Cursor:
@@ -47,6 +47,10 @@ class Cursor:
         """Read a little-endian unsigned integer."""
         return int.from_bytes(self.read(size), "little")
 
+    def unpack(self, layout: str) -> tuple[Any, ...]:
+        """Read values in a layout of `struct`."""
+        return struct.unpack(layout, self.read(struct.calcsize(layout)))
+
     def read_padded(self, size: int) -> bytes:
         """Read bytes and skip the padding to a multiple of eight."""
         return self.read(size + -size % 8)[:size]
@@ -54,14 +58,14 @@ class Cursor:
 
 def read_shape(cursor: Cursor) -> tuple[int, ...]:
     """Read the shape in a dataspace message."""
-    version, rank, flags = cursor.read_int(1), cursor.read_int(1), cursor.read_int(1)
+    version, rank, flags = cursor.unpack("<3B")
     if version == 1:
         cursor.read(5)
     elif version != 2 or cursor.read_int(1) == 2:
         raise DamagedError("an array in it has no shape")
     if rank > 32 or flags & ~1:
         raise DamagedError(f"an array in it has {rank} axes; at most 32 are supported")
-    shape = tuple(cursor.read_int(8) for _ in range(rank))
+    shape = cursor.unpack(f"<{rank}Q")
     if math.prod(max(n, 1) for n in shape) >= 2**60:
         raise DamagedError(f"an array in it declares the shape {shape}")
     return shape
@@ -69,19 +73,18 @@ def read_shape(cursor: Cursor) -> tuple[int, ...]:
 
 def read_type(cursor: Cursor) -> np.dtype:
     """Read the dtype in a datatype message."""
-    kind, bits = cursor.read_int(1) & 15, cursor.read_int(3)
-    size = cursor.read_int(4)
+    head, size = cursor.unpack("<2I")
+    kind, bits = head & 15, head >> 8
     order = ">" if bits & 1 else "<"
-    if kind == 0 and size in (1, 2, 4, 8) and cursor.read(4) == _precision(size):
-        return np.dtype(f"{order}{'i' if bits & 8 else 'u'}{size}")
-    if kind == 1 and size in (2, 4, 8) and cursor.read(4) == _precision(size):
-        layout = (bits >> 8 & 255, *cursor.read(4), cursor.read_int(4))
-        if (
-            layout in FLOAT_LAYOUTS
-            and FLOAT_LAYOUTS[layout].itemsize == size
-            and not bits & 64
-        ):
-            return FLOAT_LAYOUTS[layout].newbyteorder(order)
+    if kind in (0, 1) and size in (1, 2, 4, 8):
+        # All bits of the number are used: bit offset 0, and the whole precision.
+        is_whole = cursor.unpack("<2H") == (0, 8 * size)
+        if kind == 0 and is_whole:
+            return np.dtype(f"{order}{'i' if bits & 8 else 'u'}{size}")
+        if kind == 1 and is_whole and not bits & 64:
+            dtype = FLOAT_LAYOUTS.get((bits >> 8 & 255, *cursor.unpack("<4BI")))
+            if dtype is not None and dtype.itemsize == size:
+                return dtype.newbyteorder(order)
     if kind == 3 and 0 < size <= _MAX_STRING_BYTES:
         return np.dtype(f"S{size}")
     if kind == 5 and size == 2:
@@ -94,11 +97,6 @@ def read_type(cursor: Cursor) -> np.dtype:
         f"it holds values of {_KINDS.get(kind, 'an unknown kind')}, {size} bytes long, "
         "but only numbers are supported"
     )
-
-
-def _precision(size: int) -> bytes:
-    """Pack bit offset 0 and the precision: all bits of the number are used."""
-    return (8 * size << 16).to_bytes(4, "little")
 
 
 _KINDS = {

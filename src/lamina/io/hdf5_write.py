@@ -10,38 +10,32 @@ Reference: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Iterator, Mapping
 from io import BufferedWriter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from lamina.errors import ArgumentError
-from lamina.io.checksum import Checksum, split_chunks
-from lamina.io.hdf5 import (
-    ATTRIBUTE,
-    LAYOUT,
-    LINK,
-    LINKS,
-    SHAPE,
-    SIGNATURE,
-    TYPE,
-    UNDEFINED,
-)
+from lamina.io import hdf5
+from lamina.io.checksum import AnyArray, Checksum, array_chunks, nbytes
+from lamina.io.hdf5 import SIGNATURE, UNDEFINED
 from lamina.io.hdf5_types import BFLOAT16, FLOAT_LAYOUTS
 from lamina.typing import DTypeLike
 
 # Placeholder of the same length as the checksum that replaces it.
 CHECKSUM = "the SHA-256 of the arrays".ljust(64)
 
-_FILL, _GROUP = 0x05, 0x0A
 _START = 96  # size of the superblock
 _ALIGNMENT = 64
 _TEXTS_PER_HEAP = 60_000
 _TEXT = b"\x19\x01\x01\x00\x10\x00\x00\x00" + b"\x13\x00\x00\x00\x01\x00\x00\x00"
 _BITS = {dtype: bits for bits, dtype in FLOAT_LAYOUTS.items() if dtype != BFLOAT16}
+
+Texts: TypeAlias = Mapping[str, str | list[str]]
+# Addresses of arrays by name, and groups of these.
+_Tree: TypeAlias = dict[str, Any]
 
 
 class HDF5File:
@@ -59,10 +53,10 @@ class HDF5File:
 
     def __init__(
         self,
-        groups: dict[str, dict[str, Any]],
-        attributes: Mapping[str, Mapping[str, str | list[str]]],
+        groups: dict[str, dict[str, AnyArray]],
+        attributes: Mapping[str, Texts],
     ) -> None:
-        self.arrays: list[tuple[int, Any]] = []
+        self.arrays: list[tuple[int, AnyArray]] = []
         self.headers: list[bytes | list[str]] = []
         self.end = _START
         self.attributes = attributes
@@ -77,7 +71,7 @@ class HDF5File:
         texts = {text for value in values for text in _as_list(value)}
         self.has_checksum = CHECKSUM in texts
         self.texts = self._reserve_texts(sorted({"bfloat16", *texts}))
-        tree: dict[str, Any] = {}
+        tree: _Tree = {}
         for path, arrays in groups.items():
             group = tree
             for part in filter(None, path.split("/")):
@@ -87,19 +81,18 @@ class HDF5File:
         self.root = self._group_header("", tree)
         self.size = self.end
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         """Yield the file's bytes in chunks, in order."""
         yield self._superblock()
         position = _START
         digest = Checksum()
         for offset, array in self.arrays:
             yield bytes(offset - position)
-            flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            for chunk in split_chunks(flat.data):
+            for chunk in array_chunks(array, array.dtype):
                 if self.has_checksum:
                     digest.update(chunk)
                 yield chunk
-            position = offset + flat.nbytes
+            position = offset + nbytes(array)
         yield bytes(self.data_end - position)
         replacements = {CHECKSUM: digest.hexdigest()}
         for header in self.headers:
@@ -113,22 +106,18 @@ class HDF5File:
             file.write(piece)
 
     def _superblock(self) -> bytes:
-        return SIGNATURE + struct.pack(
-            "<8B2HI4Q2Q2I16x",
-            *(0, 0, 0, 0, 0, 8, 8, 0),
-            *(4, 16, 0),
-            *(0, UNDEFINED, self.size, UNDEFINED),
-            *(0, self.root, 0, 0),
-        )
+        sizes = struct.pack("<5x2Bx2H4x", 8, 8, 4, 16)
+        ends = struct.pack("<4Q", 0, UNDEFINED, self.size, UNDEFINED)
+        return SIGNATURE + sizes + ends + struct.pack("<8xQ24x", self.root)
 
     # Addresses
 
     def _align(self) -> None:
         self.end += -self.end % _ALIGNMENT
 
-    def _reserve(self, array: Any) -> int:
+    def _reserve(self, array: AnyArray) -> int:
         """Reserve bytes for an array's values and return their offset."""
-        size = _nbytes(array)
+        size = nbytes(array)
         if not size:
             return UNDEFINED
         self._align()
@@ -162,34 +151,32 @@ class HDF5File:
         shape = _shape(() if isinstance(value, str) else (len(value),))
         sizes = struct.pack("<2B3H", 1, 0, len(key), len(_TEXT), len(shape))
         texts = [self.texts[text] for text in _as_list(value)]
-        return ATTRIBUTE, b"".join([sizes, _padded(key), _TEXT, _padded(shape), *texts])
+        return hdf5.ATTRIBUTE, b"".join(
+            [sizes, _padded(key), _TEXT, _padded(shape), *texts]
+        )
 
     # Headers
 
-    def _array_header(self, array: Any, offset: int) -> int:
+    def _array_header(self, array: AnyArray, offset: int) -> int:
         messages = [
-            (SHAPE, _shape(array.shape)),
-            (TYPE, _type(array.dtype)),
-            (_FILL, b"\2\2\2\1\0\0\0\0"),
-            (LAYOUT, b"\3\1" + struct.pack("<2Q", offset, _nbytes(array))),
+            (hdf5.SHAPE, _shape(array.shape)),
+            (hdf5.TYPE, _type(array.dtype)),
+            (hdf5.FILL, b"\2\2\2\1\0\0\0\0"),
+            (hdf5.LAYOUT, b"\3\1" + struct.pack("<2Q", offset, nbytes(array))),
         ]
         if array.dtype == BFLOAT16:
             messages.append(self._attribute("dtype", "bfloat16"))
         return self._append(_header(messages))
 
-    def _group_header(self, path: str, members: dict[str, Any]) -> int:
+    def _group_header(self, path: str, members: _Tree) -> int:
         messages = [
-            (LINKS, b"\0\0" + struct.pack("<2Q", UNDEFINED, UNDEFINED)),
-            (_GROUP, b"\0\0"),
+            (hdf5.LINKS, b"\0\0" + struct.pack("<2Q", UNDEFINED, UNDEFINED)),
+            (hdf5.GROUP, b"\0\0"),
         ]
         for name, member in members.items():
-            child_path = f"{path}/{name}".lstrip("/")
-            address = (
-                self._group_header(child_path, member)
-                if isinstance(member, dict)
-                else member
-            )
-            messages.append((LINK, _link(name, address)))
+            if isinstance(member, dict):
+                member = self._group_header(f"{path}/{name}".lstrip("/"), member)
+            messages.append((hdf5.LINK, _link(name, member)))
         for name, value in self.attributes.get(path, {}).items():
             messages.append(self._attribute(name, value))
         return self._append(_header(messages))
@@ -197,10 +184,6 @@ class HDF5File:
 
 def _as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
-
-
-def _nbytes(array: Any) -> int:
-    return math.prod(array.shape) * np.dtype(array.dtype).itemsize
 
 
 def _padded(data: bytes) -> bytes:
@@ -231,9 +214,8 @@ def _heap(texts: list[str]) -> bytes:
 def _link(name: str, address: int) -> bytes:
     data = name.encode()
     # Flags: the name is UTF-8, and its length takes two bytes.
-    return (
-        struct.pack("<3BH", 1, 0x11, 1, len(data)) + data + struct.pack("<Q", address)
-    )
+    head = struct.pack("<3BH", 1, 0x11, 1, len(data))
+    return head + data + struct.pack("<Q", address)
 
 
 def _shape(shape: tuple[int, ...]) -> bytes:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lamina.errors import FileFormatError
 
 _MAX_ROWS = 20
+
+
+class Tolerance(NamedTuple):
+    """Mismatches that a caller allows.
+
+    Args:
+        skip_mismatch: whether to skip variables that do not match.
+        strict: whether a variable that only one side has is an error.
+    """
+
+    skip_mismatch: bool
+    strict: bool
 
 
 class Mismatch(NamedTuple):
@@ -108,14 +121,10 @@ class LoadReport:
     def _table(self) -> str:
         rows = [("variable", "model", "file", "what")]
         rows += [m.table_row() for m in self.mismatches[:_MAX_ROWS]]
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        lines = [
-            "  " + "  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True))
-            for row in rows
-        ]
+        lines = format_table(rows)
         rest = len(self.mismatches) - _MAX_ROWS
-        lines += [f"  and {rest} more"] if rest > 0 else []
-        return "\n".join(line.rstrip() for line in lines)
+        lines += [f"and {rest} more"] if rest > 0 else []
+        return "\n".join(f"  {line}" for line in lines)
 
     def __repr__(self) -> str:
         count = len(self.loaded)
@@ -123,3 +132,10 @@ class LoadReport:
         if not self.mismatches:
             return f"{text}, all that model and file have"
         return f"{text}, {len(self.mismatches)} not:\n{self._table()}"
+
+
+def format_table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Format rows of equal length as lines of left-aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = [[t.ljust(w) for t, w in zip(row, widths, strict=True)] for row in rows]
+    return ["  ".join(cells).rstrip() for cells in padded]

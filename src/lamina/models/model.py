@@ -58,6 +58,8 @@ class Model(Structure):
         (None, 3)
     """
 
+    unsaved = (*Trainer.unsaved, "_graph_layers")
+
     def __init__(
         self,
         inputs: Any = None,
@@ -273,6 +275,18 @@ class Model(Structure):
         return json.dumps(serialize_once(self), **kwargs)
 
     @filter_traceback
+    def saved_attributes(self) -> dict[str, Any]:
+        """Return the attributes that files may hold, in Keras's order.
+
+        Keras also stores layers under `layers`: all of a graph, and of a subclassed
+        model those whose attributes come later in the alphabet.
+        """
+        saved = {**super().saved_attributes(), "layers": self.layers}
+        is_first = self.call_graph is not None or self.is_sequential
+        order = [n for n in ("layers",) if is_first]
+        order += sorted(saved, key=lambda n: (n[:1] == "_", n))
+        return {name: saved[name] for name in order}
+
     def save(
         self,
         filepath: str | os.PathLike[str],

@@ -37,6 +37,7 @@ class Sequential(Model):
     """
 
     is_sequential = True
+    unsaved = (*Model.unsaved, "_stack", "_input_layer")
 
     def __init__(
         self,

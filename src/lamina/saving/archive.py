@@ -1,23 +1,25 @@
-"""Reader of untrusted `.keras` files."""
+"""Detection of a model file's format, and the reader of untrusted `.keras` files."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import stat
 import struct
 import zipfile
 import zlib
 from io import BufferedReader, BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 
 from lamina import config
 from lamina.core.budget import BoundedReader, readable_size
 from lamina.errors import FileFormatError
 from lamina.io.bounded_json import MAX_BYTES, read_json
-from lamina.io.byte_range import ByteRange
+from lamina.io.byte_range import ByteRange, sha256
+from lamina.io.hdf5 import SIGNATURE as HDF5_SIGNATURE
+from lamina.io.hdf5 import Group, read_hdf5
+from lamina.io.safetensors import Tensors, is_safetensors, read_safetensors
 
-SIGNATURE = b"PK\3\4"
+_SIGNATURE = b"PK\3\4"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"
 MAX_MEMBERS = 10_000
@@ -129,7 +131,7 @@ class Archive:
         name = whole.read(info.header_offset + 30, length)
         encoding = "utf-8" if info.flag_bits & 0x800 else "cp437"
         expected = info.orig_filename.encode(encoding, "replace")
-        if not header.startswith(SIGNATURE) or name != expected:
+        if not header.startswith(_SIGNATURE) or name != expected:
             raise self._damaged(info.orig_filename, "its two headers disagree")
         return info.header_offset + 30 + length + extra
 
@@ -151,10 +153,7 @@ class Archive:
                 crc = zlib.crc32(chunk, crc)
             is_valid = crc == info.CRC
         else:
-            digest = hashlib.sha256()
-            for chunk in region.chunks():
-                digest.update(chunk)
-            is_valid = digest.hexdigest() == expected
+            is_valid = sha256([region]) == expected
         if not is_valid:
             raise self._damaged(
                 info.orig_filename,
@@ -166,6 +165,28 @@ class Archive:
         return FileFormatError(
             f"{self.what} cannot be read because of its member {name!r}: {problem}."
         )
+
+
+Contents: TypeAlias = Archive | Group | Tensors
+
+
+def read_contents(file: BufferedReader) -> Contents:
+    """Read a model file of any format, which is detected from its first bytes.
+
+    Raises:
+        FileFormatError: the file is damaged or has another format.
+    """
+    start, region = file.peek(9)[:9], ByteRange(file, repr(file.name))
+    if start.startswith(_SIGNATURE):
+        return Archive(file)
+    if start.startswith(HDF5_SIGNATURE):
+        return read_hdf5(region)
+    if is_safetensors(start):
+        return read_safetensors(region)
+    raise FileFormatError(
+        f"{region.what} is not a model file: it must be a `.keras`, `.weights.h5`, "
+        "`.h5` or `.safetensors` file."
+    )
 
 
 def leads_out(name: str) -> bool:
@@ -187,10 +208,8 @@ def _find_problem(info: zipfile.ZipInfo) -> str:
         return "it is encrypted"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "its compression method is not supported"
-    if (
-        info.compress_type == zipfile.ZIP_STORED
-        and info.file_size != info.compress_size
-    ):
+    is_stored = info.compress_type == zipfile.ZIP_STORED
+    if is_stored and info.file_size != info.compress_size:
         return "its size is not the declared one"
     max_size = max(_MAX_RATIO * info.compress_size, _RATIO_COUNTS_FROM)
     if info.file_size > max_size:

@@ -16,7 +16,7 @@ from lamina.core.budget import readable_size
 from lamina.core.module import Module
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.saving.archive import ASSETS, MAX_MEMBERS, Archive, leads_out
-from lamina.saving.weights import saved_modules
+from lamina.saving.records import ModuleRecord, saved_modules
 
 _CHUNK = 2**20
 
@@ -27,14 +27,15 @@ class SavedAssets:
     The folder is deleted when this object is garbage-collected.
 
     Args:
-        modules: pairs of path and module from `saved_modules`.
+        records: result of `module_records`.
 
     Raises:
         ArgumentError: a module writes a link, an unsafe file name or too many files.
     """
 
-    def __init__(self, modules: Iterable[tuple[str, Any]]) -> None:
+    def __init__(self, records: Iterable[ModuleRecord]) -> None:
         self.files: dict[str, Path] = {}
+        modules: list[tuple[str, Any]] = [(r.path, r.module) for r in records]
         writers = [(path, m) for path, m in modules if hasattr(m, "save_assets")]
         if not writers:
             return

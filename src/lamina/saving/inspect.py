@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 from collections import Counter
-from io import BufferedReader
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from lamina.core.budget import readable_size
 from lamina.core.module import snake_case
-from lamina.errors import FileFormatError
-from lamina.io import hdf5
 from lamina.io.bounded_json import read_json
-from lamina.io.byte_range import ByteRange
-from lamina.io.files import open_file
+from lamina.io.byte_range import ByteRange, sha256
+from lamina.io.files import StrPath, open_file
 from lamina.io.hdf5 import Dataset, Group, read_hdf5
-from lamina.io.safetensors import is_safetensors, read_safetensors
-from lamina.saving import archive
-from lamina.saving.archive import CONFIG, WEIGHTS, Archive
+from lamina.io.load_report import format_table
+from lamina.io.safetensors import Tensors
+from lamina.saving.archive import CONFIG, WEIGHTS, Archive, read_contents
+from lamina.typing import Config
 
 _MAX_CELL_CHARS = 500
+_HASH, _WEIGHTS = "sha256", "model_weights"
+_VERSIONS = ("keras_version", "backend")
+_LAYER_COLUMNS = ("layer", "class", "input shape", "parameters")
 
 
-def inspect_file(filepath: str | os.PathLike[str]) -> dict[str, Any]:
+def inspect_file(filepath: StrPath) -> dict[str, Any]:
     """Describe the contents of a `.keras`, `.weights.h5`, `.h5` or `.safetensors` file.
 
     No class is looked up and no array is read into memory. Checksums in the file are
@@ -45,111 +46,87 @@ def inspect_file(filepath: str | os.PathLike[str]) -> dict[str, Any]:
         FileFormatError: the file is damaged or has another format.
     """
     with open_file(filepath) as file:
-        first = file.read(9)
-        if first.startswith(archive.SIGNATURE):
-            found = _inspect_keras_zip(Archive(file))
-        elif first.startswith(hdf5.SIGNATURE):
-            root = read_hdf5(ByteRange(file, repr(file.name)))
-            found = _inspect_hdf5(root, repr(file.name))
-        elif is_safetensors(first):
-            tensors = read_safetensors(ByteRange(file, repr(file.name)))
-            found = _description("safetensors", tensors.arrays.items())
-            found["versions"] = {
-                k: v for k, v in tensors.metadata.items() if k != "sha256"
-            }
-            found["sha256"] = _strings_of({"arrays": tensors.metadata.get("sha256")})
+        contents, whole = read_contents(file), ByteRange(file, repr(file.name))
+        if isinstance(contents, Archive):
+            found = _archive_parts(contents)
+        elif isinstance(contents, Tensors):
+            hashes = {"arrays": contents.metadata.get(_HASH)}
+            found = _Parts("safetensors", contents.arrays, contents.metadata, hashes)
         else:
-            raise FileFormatError(
-                f"{file.name!r} is not a model file: it is neither a `.keras` zip, "
-                "nor HDF5, nor safetensors."
-            )
-        size = ByteRange(file, repr(file.name)).size
-        found["sha256"] = {"file": _sha256(file), **found["sha256"]}
-    return {"file": os.fspath(filepath), "size": size, **found}
+            found = _hdf5_parts(contents, whole.what)
+        hashes = {"file": sha256([whole]), **_strings_of(found.hashes)}
+    head = {"file": os.fspath(filepath), "size": whole.size}
+    return {**head, **_describe(found), _HASH: hashes}
 
 
-def _sha256(file: BufferedReader) -> str:
-    digest = hashlib.sha256()
-    for chunk in ByteRange(file, repr(file.name)).chunks():
-        digest.update(chunk)
-    return digest.hexdigest()
+class _Parts(NamedTuple):
+    """Parts that files of all formats have, if only in part."""
+
+    kind: str
+    arrays: dict[str, Dataset]
+    versions: Mapping[str, object]
+    hashes: Mapping[str, object]
+    config: Config | None = None
+    compiled: object = None
+    records: object = None
 
 
-def _inspect_keras_zip(contents: Archive) -> dict[str, Any]:
-    config = contents.json(CONFIG)
-    names = contents.metadata.get("variables")
-    stored = dict(read_hdf5(contents.region(WEIGHTS)).datasets())
-    found = _description(
-        "keras", stored.items(), names if isinstance(names, dict) else {}
-    )
-    found["versions"] = _strings_of(
-        {k: v for k, v in contents.metadata.items() if k != "sha256"}
-    )
-    found["sha256"] = _strings_of(contents.hashes)
-    compiled = config.get("compile_config")
-    _assign_owners(found["variables"], layer_list := _list_layers(config))
-    return {
-        **found,
-        **_architecture(config, layer_list),
-        "compile": compiled if isinstance(compiled, dict) else None,
-    }
+def _archive_parts(contents: Archive) -> _Parts:
+    config, metadata = contents.json(CONFIG), contents.metadata
+    arrays = dict(read_hdf5(contents.region(WEIGHTS)).datasets())
+    found = _Parts("keras", arrays, metadata, contents.hashes, config)
+    compiled, records = config.get("compile_config"), metadata.get("variables")
+    return found._replace(compiled=compiled, records=records)
 
 
-def _inspect_hdf5(file: Group, what: str) -> dict[str, Any]:
-    attributes = file.attributes
-    kind = (
-        "legacy h5"
-        if "layer_names" in attributes or "model_config" in attributes
-        else "h5"
-    )
-    stored = list(file.datasets())
-    if kind == "legacy h5":
+def _hdf5_parts(file: Group, what: str) -> _Parts:
+    attributes, arrays = file.attributes, dict(file.datasets())
+    versions = {k: str(attributes[k]) for k in _VERSIONS if k in attributes}
+    hashes = {"arrays": attributes.get(_HASH)}
+    if "layer_names" not in attributes and "model_config" not in attributes:
+        return _Parts("h5", arrays, versions, hashes)
+    weights = file.group(_WEIGHTS)
+    if weights is not None:
         # The optimizer's state is stored next to the group of weights.
-        inner = "model_weights/"
-        stored = [
-            (n.removeprefix(inner) if n.startswith(inner) else f"optimizer/{n}", d)
-            for n, d in stored
-        ] if "model_weights" in file.members else stored  # fmt: skip
-    found = _description(kind, stored)
-    found["versions"] = {
-        k: str(v) for k, v in attributes.items() if k in ("keras_version", "backend")
-    }
-    found["sha256"] = _strings_of({"arrays": attributes.get("sha256")})
-    for name, key in (("model_config", "model"), ("training_config", "compile")):
-        if name in attributes:
-            config = read_json(str(attributes[name]), f"The {name} in {what}")
-            if key == "compile":
-                found[key] = config
-                continue
-            layers = _list_layers(config)
-            _assign_owners(found["variables"], layers, by_name=True)
-            found |= _architecture(config, layers)
-    return found
+        rest = [name for name in arrays if not name.startswith(f"{_WEIGHTS}/")]
+        state = {f"optimizer/{name}": arrays[name] for name in rest}
+        arrays = {**dict(weights.datasets()), **state}
+    config, compiled = (
+        read_json(str(attributes[n]), f"The {n} in {what}") if n in attributes else None
+        for n in ("model_config", "training_config")
+    )
+    return _Parts("legacy h5", arrays, versions, hashes, config, compiled)
 
 
-def _description(kind: str, stored: Any, names: dict[str, Any] | None = None) -> Any:
+def _describe(parts: _Parts) -> dict[str, Any]:
+    records = parts.records if isinstance(parts.records, dict) else {}
     variables = [
-        _variable(n, d, (names or {}).get(n))
-        for n, d in sorted(stored, key=lambda item: _natural_key(item[0]))
+        _variable(location, parts.arrays[location], records.get(location))
+        for location in sorted(parts.arrays, key=_natural_key)
     ]
-    parameters = optimizer_values = 0
+    counts: Counter[str | None] = Counter()  # owner: None, or the optimizer
     for variable in variables:
-        if "seed_generator" in variable["place"]:
-            continue
-        if variable["place"].startswith("optimizer/"):
-            optimizer_values += math.prod(variable["shape"])
-        else:
-            parameters += math.prod(variable["shape"])
+        if "seed_generator" not in variable["place"]:
+            counts[variable["owner"]] += math.prod(variable["shape"])
+    model = layers = None
+    if parts.config is not None:
+        inner = parts.config.get("config")
+        name = inner.get("name") if isinstance(inner, dict) else None
+        model = {"class": parts.config.get("class_name"), "name": name}
+        listed = list(_list_layers(parts.config))
+        _assign_owners(variables, listed, by_name=parts.kind == "legacy h5")
+        internal = ("group", "path")
+        layers = [{k: v for k, v in x.items() if k not in internal} for x in listed]
+    versions = {k: v for k, v in parts.versions.items() if k != _HASH}
     return {
-        "format": kind,
-        "versions": {},
-        "model": None,
-        "layers": None,
-        "parameters": parameters,
-        "optimizer_values": optimizer_values,
+        "format": parts.kind,
+        "versions": _strings_of(versions),
+        "model": model,
+        "layers": layers,
+        "parameters": counts[None],
+        "optimizer_values": counts["optimizer"],
         "variables": variables,
-        "compile": None,
-        "sha256": {},
+        "compile": parts.compiled if isinstance(parts.compiled, dict) else None,
     }
 
 
@@ -158,12 +135,11 @@ def _natural_key(location: str) -> list[str]:
     return [p.zfill(12) if p.isdecimal() else p for p in location.split("/")]
 
 
-def _variable(location: str, dataset: Dataset, record: Any) -> dict[str, Any]:
+def _variable(location: str, dataset: Dataset, record: object) -> dict[str, Any]:
     path = record.get("path") if isinstance(record, dict) else None
-    is_slot = location.startswith("optimizer/")
     return {
         "place": location,
-        "owner": location.partition("/")[0] if is_slot else None,
+        "owner": "optimizer" if location.startswith("optimizer/") else None,
         "path": path if isinstance(path, str) else None,
         "name": location.rpartition("/")[2],
         "shape": list(dataset.shape),
@@ -171,25 +147,14 @@ def _variable(location: str, dataset: Dataset, record: Any) -> dict[str, Any]:
     }
 
 
-def _strings_of(entries: dict[str, Any]) -> dict[str, str]:
+def _strings_of(entries: Mapping[str, object]) -> dict[str, str]:
     return {k: v for k, v in entries.items() if isinstance(v, str)}
 
 
-def _architecture(
-    config: dict[str, Any], layers: list[dict[str, Any]]
-) -> dict[str, Any]:
-    inner = config.get("config")
-    name = inner.get("name") if isinstance(inner, dict) else None
-    model = {"class": config.get("class_name"), "name": name}
-    internal = ("group", "path")
-    shown = [{k: v for k, v in one.items() if k not in internal} for one in layers]
-    return {"model": model, "layers": shown}
-
-
 def _list_layers(
-    config: dict[str, Any], group: str = "", path: str = "", depth: int = 0
-) -> list[dict[str, Any]]:
-    """List the layers in a config, each followed by its sublayers.
+    config: Config, group: str = "", path: str = "", depth: int = 0
+) -> Iterator[dict[str, Any]]:
+    """Yield the layers in a config, each followed by its sublayers.
 
     `group` is the layer's group in Keras's weights layout: its snake-case class name,
     numbered in the order of the layers.
@@ -197,18 +162,13 @@ def _list_layers(
     inner = config.get("config")
     listed = inner.get("layers") if isinstance(inner, dict) else inner
     counts: Counter[str] = Counter()
-    found: list[dict[str, Any]] = []
     for layer in listed if isinstance(listed, list) else ():
-        if not isinstance(layer, dict) or not isinstance(
-            layer.get("config"), (dict, list)
-        ):
+        inner = layer.get("config") if isinstance(layer, dict) else None
+        if not isinstance(inner, (dict, list)):
             continue
-        layer_config, kind = layer["config"], snake_case(str(layer.get("class_name")))
-        named = layer_config if isinstance(layer_config, dict) else layer
-        name = named.get("name")
-        layer_group = f"{group}layers/{kind}" + (
-            f"_{counts[kind]}" if counts[kind] else ""
-        )
+        kind = snake_case(str(layer.get("class_name")))
+        name = (inner if isinstance(inner, dict) else layer).get("name")
+        number = f"_{counts[kind]}" if counts[kind] else ""
         counts[kind] += 1
         one = {
             "name": name,
@@ -216,17 +176,14 @@ def _list_layers(
             "depth": depth,
             "input_shape": _input_shape(layer),
             "parameters": 0,
-            "group": layer_group,
+            "group": f"{group}layers/{kind}{number}",
             "path": f"{path}{name}",
         }
-        found += [
-            one,
-            *_list_layers(layer, f"{layer_group}/", f"{path}{name}/", depth + 1),
-        ]
-    return found
+        yield one
+        yield from _list_layers(layer, f"{one['group']}/", f"{one['path']}/", depth + 1)
 
 
-def _input_shape(layer: dict[str, Any]) -> Any:
+def _input_shape(layer: Config) -> object:
     """Return the shape that a layer was built for, or `None` if it is not recorded."""
     build, config = layer.get("build_config"), layer["config"]
     for source, key in (
@@ -240,7 +197,7 @@ def _input_shape(layer: dict[str, Any]) -> Any:
 
 
 def _assign_owners(
-    variables: list[dict[str, Any]], layers: list[dict[str, Any]], by_name: bool = False
+    variables: list[dict[str, Any]], layers: list[dict[str, Any]], by_name: bool
 ) -> None:
     """Assign each variable to its layer and count the layers' parameters.
 
@@ -275,64 +232,45 @@ def inspection_text(found: dict[str, Any]) -> str:
     Args:
         found: dictionary returned by `inspect_file`.
     """
-    model, compiled = found["model"], found["compile"]
-    size = readable_size(found["size"])
+    model, size = found["model"], readable_size(found["size"])
     lines = [f"{found['file']}: {found['format']}, {size}"]
-    lines += [
-        _truncate(f"{k.replace('_', ' ')}: {v}") for k, v in found["versions"].items()
-    ]
-    if model:
-        lines.append(_truncate(f"model: {model['class']} {model['name']!r}"))
-    lines.append(f"parameters: {found['parameters']:,}")
+    lines += [f"{k.replace('_', ' ')}: {v}" for k, v in found["versions"].items()]
+    lines += [f"model: {model['class']} {model['name']!r}"] if model else []
+    lines += [f"parameters: {found['parameters']:,}"]
     if found["optimizer_values"]:
         lines.append(f"values of the optimizer: {found['optimizer_values']:,}")
-    if found["layers"]:
-        lines += ["", *_layer_table(found["layers"])]
-    if found["variables"]:
-        rows = [
-            (_variable_name(v), tuple(v["shape"]), v["dtype"])
-            for v in found["variables"]
-        ]
-        lines += ["", *_table(("variable", "shape", "type"), rows)]
-    if compiled:
-        rows = [(k, _format_value(v)) for k, v in compiled.items() if v is not None]
-        lines += ["", *_table(("compiled with", ""), rows)]
-    lines += ["", *_table(("SHA-256 of", ""), list(found["sha256"].items()))]
+    lines = [_truncate(line) for line in lines]
+    compiled = {k: v for k, v in (found["compile"] or {}).items() if v is not None}
+    tables: dict[tuple[str, ...], Iterable[tuple[object, ...]]] = {
+        _LAYER_COLUMNS: map(_layer_row, found["layers"] or ()),
+        ("variable", "shape", "type"): map(_variable_row, found["variables"]),
+        ("compiled with", ""): ((k, _format_value(v)) for k, v in compiled.items()),
+        ("SHA-256 of", ""): found["sha256"].items(),
+    }
+    for head, rows in tables.items():
+        texts = [tuple(_truncate(str(cell)) for cell in row) for row in rows]
+        lines += ["", *format_table([head, *texts])] if texts else []
     return "\n".join(_printable(line) for line in lines)
 
 
-def _layer_table(layers: list[dict[str, Any]]) -> list[str]:
-    rows = [
-        (
-            "  " * layer["depth"] + str(layer["name"]),
-            layer["class"],
-            _format_shape(layer["input_shape"]),
-            f"{layer['parameters']:,}",
-        )
-        for layer in layers
-    ]
-    return _table(("layer", "class", "input shape", "parameters"), rows)
-
-
-def _format_shape(shape: Any) -> str:
+def _layer_row(layer: dict[str, Any]) -> tuple[object, ...]:
+    shape = layer["input_shape"]
     if isinstance(shape, list) and all(isinstance(n, int | None) for n in shape):
-        return str(tuple(shape))
-    return "" if shape is None else json.dumps(shape)
+        text = str(tuple(shape))
+    else:
+        text = "" if shape is None else json.dumps(shape)
+    name = "  " * layer["depth"] + str(layer["name"])
+    return name, layer["class"], text, f"{layer['parameters']:,}"
 
 
-def _variable_name(variable: dict[str, Any]) -> str:
-    """Join the path of the owner and the name of the variable, as far as known."""
+def _variable_row(variable: dict[str, Any]) -> tuple[object, ...]:
+    """Return the path of the owner and the name, as far as known, shape and dtype."""
     owner, path = variable["owner"], variable["path"]
-    if owner is None or owner == "optimizer":
-        return path or variable["place"]
-    return f"{owner}/{path.rpartition('/')[2] if path else variable['name']}"
-
-
-def _table(head: tuple[str, ...], rows: Any) -> list[str]:
-    texts = [head, *(tuple(_truncate(str(cell)) for cell in row) for row in rows)]
-    widths = [max(len(row[i]) for row in texts) for i in range(len(head))]
-    pairs = [zip(row, widths, strict=True) for row in texts]
-    return ["  ".join(t.ljust(w) for t, w in row).rstrip() for row in pairs]
+    if owner in (None, "optimizer"):
+        name = path or variable["place"]
+    else:
+        name = f"{owner}/{path.rpartition('/')[2] if path else variable['name']}"
+    return name, tuple(variable["shape"]), variable["dtype"]
 
 
 def _format_value(value: Any) -> str:

@@ -4,71 +4,70 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import re
 import time
 import zipfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from lamina.core.budget import untrusted_config
-from lamina.core.custom_objects import custom_object_scope
-from lamina.core.registry import (
-    deserialize,
-    require_safe,
-    serialize_once,
-)
+from lamina.core.registry import require_safe, serialize_once
 from lamina.core.tracebacks import filter_traceback
-from lamina.core.variable import between_dispatches, deferred_init
+from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.bounded_json import MAX_BYTES
-from lamina.io.byte_range import ByteRange
 from lamina.io.checksum import Checksum
 from lamina.io.files import (
     HDF5_SUFFIXES,
+    StrPath,
     atomic_write,
     check_target,
     is_legacy_hdf5,
     open_file,
     warn_legacy_format,
 )
-from lamina.io.hdf5 import SIGNATURE, Dataset, Group, read_hdf5
-from lamina.io.hdf5_write import HDF5File
-from lamina.io.load_report import Mismatch
-from lamina.saving.archive import ASSETS, CONFIG, METADATA, WEIGHTS, Archive
+from lamina.io.hdf5 import Dataset, Group, read_hdf5
+from lamina.io.load_report import Mismatch, Tolerance
+from lamina.io.safetensors import Tensors
+from lamina.layers.preprocessing.lookup_base import Lookup
+from lamina.optimizers import Optimizer
+from lamina.saving.archive import (
+    ASSETS,
+    CONFIG,
+    METADATA,
+    WEIGHTS,
+    Archive,
+    read_contents,
+)
 from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.legacy.h5 import load_legacy_model
 from lamina.saving.legacy.write import legacy_model_file, require_architecture
-from lamina.saving.loading import read_weights, validate_records
-from lamina.saving.restore import Restorer, build_configs, call_specs
-from lamina.saving.weights import (
+from lamina.saving.loading import deserialize_model, read_weights, untrusted_model
+from lamina.saving.records import (
     KERAS_VERSION,
-    module_variables,
+    StoredModel,
+    metadata_of,
+    module_records,
     optimizer_names,
-    optimizer_orders,
     saved_modules,
-    variable_records,
     weights_file,
 )
+from lamina.saving.restore import Restorer
+from lamina.saving.weight_files import write_file
 from lamina.training.trainer import Trainer
 
-# Memory allowance for variables that are not in the file, such as metric state.
-_UNSAVED_BYTES = 2**26
-_MAX_ITEMSIZE = 8
 _SUFFIXES = (".keras", *HDF5_SUFFIXES)
 
 
 @filter_traceback
 def save_model(
-    model: Any,
-    filepath: str | os.PathLike[str],
+    model: Trainer,
+    filepath: StrPath,
     overwrite: bool = True,
     zipped: bool | None = None,
     include_optimizer: bool = True,
-    **kwargs: Any,
+    **kwargs: object,
 ) -> None:
     """Save a model to a file: architecture, weights, compile arguments and optimizer.
 
@@ -97,8 +96,8 @@ def save_model(
 
 @between_dispatches
 def prepare_model(
-    model: Any,
-    filepath: str | os.PathLike[str],
+    model: Trainer,
+    filepath: StrPath,
     overwrite: bool = True,
     zipped: bool | None = None,
     include_optimizer: bool = True,
@@ -115,8 +114,8 @@ def prepare_model(
     path = check_target(filepath, _SUFFIXES, overwrite)
     if is_legacy_hdf5(path):
         require_architecture(model)
-        contents = legacy_model_file(model, _model_config(model, include_optimizer))
-        return partial(_write_hdf5, path, contents)
+        config = _model_config(model, include_optimizer)
+        return partial(write_file, path, legacy_model_file(model, config))
     if path.name.endswith(".weights.h5"):
         raise ArgumentError(
             f"save_model: the suffix of {str(path)!r} is for weights only. Call "
@@ -124,36 +123,32 @@ def prepare_model(
         )
     skip = set() if include_optimizer else optimizer_names(model)
     config = json.dumps(_model_config(model, include_optimizer)).encode()
-    modules = list(saved_modules(model))
-    states = list(module_variables(modules, skip))
-    weights, assets = weights_file(states), SavedAssets(modules)
+    records = list(module_records(model, skip))
+    weights, assets = weights_file(records), SavedAssets(records)
     metadata = {
         "keras_version": KERAS_VERSION,
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-        "build_configs": build_configs(modules),
-        "calls": call_specs(modules),
-        "variables": variable_records(states),
-        "optimizers": optimizer_orders(states),
+        **metadata_of(records),
     }
 
     def write() -> None:
-        size = weights.size + len(config) + assets.size
+        members: dict[str, tuple[Iterable[bytes | memoryview], int]] = {
+            CONFIG: ([config], len(config)),
+            WEIGHTS: (weights, weights.size),
+        }
+        for name, asset in assets.files.items():
+            members[name] = assets.chunks(asset), asset.stat().st_size
+        size = sum(size for _, size in members.values())
         with atomic_write(path, size) as file, zipfile.ZipFile(file, "w") as contents:
-            hashes = {
-                CONFIG: _add_member(contents, CONFIG, [config], len(config)),
-                WEIGHTS: _add_member(contents, WEIGHTS, weights, weights.size),
-            }
-            for name, asset in assets.files.items():
-                pieces = assets.chunks(asset)
-                hashes[name] = _add_member(contents, name, pieces, asset.stat().st_size)
+            hashes = {n: _add_member(contents, n, *m) for n, m in members.items()}
             text = json.dumps({**metadata, "sha256": hashes}).encode()
             _add_member(contents, METADATA, [text], len(text))
 
     return write
 
 
-def _check_options(filepath: Any, options: dict[str, Any]) -> None:
+def _check_options(filepath: StrPath, options: dict[str, object]) -> None:
     """Check the keyword arguments of `save_model`.
 
     Raises:
@@ -172,11 +167,6 @@ def _check_options(filepath: Any, options: dict[str, Any]) -> None:
         )
 
 
-def _write_hdf5(path: Path, contents: HDF5File) -> None:
-    with atomic_write(path, contents.size) as file:
-        contents.write(file)
-
-
 def _model_config(model: Any, include_optimizer: bool) -> dict[str, Any]:
     if include_optimizer:
         return serialize_once(model)
@@ -191,7 +181,10 @@ def _model_config(model: Any, include_optimizer: bool) -> dict[str, Any]:
 
 
 def _add_member(
-    contents: zipfile.ZipFile, name: str, pieces: Iterable[Any], size: int
+    contents: zipfile.ZipFile,
+    name: str,
+    pieces: Iterable[bytes | memoryview],
+    size: int,
 ) -> str:
     """Add a member of known size and return its checksum."""
     digest = Checksum()
@@ -206,7 +199,7 @@ def _add_member(
 
 @filter_traceback
 def load_model(
-    filepath: str | os.PathLike[str],
+    filepath: StrPath,
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -235,79 +228,60 @@ def load_model(
             the model; the message shows a table of mismatches.
     """
     require_safe(safe_mode)
+    tolerance = Tolerance(skip_mismatch, strict)
     with open_file(filepath) as file:
-        if file.peek(8).startswith(SIGNATURE):
-            region = ByteRange(file, repr(file.name))
-            return load_legacy_model(
-                read_hdf5(region), region.what, custom_objects, compile,
-                skip_mismatch, strict,
-            )  # fmt: skip
-        contents = Archive(file)
-        config = contents.json(CONFIG)
-        weights = read_hdf5(contents.region(WEIGHTS))
-        stored = sum(_MAX_ITEMSIZE * d.size for _, d in weights.datasets())
-        with (
-            untrusted_config(
-                config, f"The model in {contents.what}", stored + _UNSAVED_BYTES,
-                "its file holds weights for",
-            ),
-            custom_object_scope(custom_objects),
-            deferred_init(),
-        ):  # fmt: skip
-            return _rebuild_model(
-                contents, config, weights, compile, skip_mismatch, strict
+        contents, what = read_contents(file), repr(file.name)
+        if isinstance(contents, Archive):
+            return _load_archive(contents, custom_objects, compile, tolerance)
+        if isinstance(contents, Tensors) or "model_config" not in contents.attributes:
+            raise FileFormatError(
+                f"{what} holds only weights, not a model. Build the model, and call "
+                "`model.load_weights(file)`."
             )
+        return load_legacy_model(contents, what, custom_objects, compile, tolerance)
 
 
-def _rebuild_model(
+def _load_archive(
     contents: Archive,
-    config: dict[str, Any],
-    weights: Group,
+    custom_objects: dict[str, Any] | None,
     compile: bool,
-    skip_mismatch: bool,
-    strict: bool,
-) -> Any:
-    compiled = config.pop("compile_config", None)
-    built = config.pop("build_config", None)
-    model = deserialize(config)
-    _require_model(model)
-    metadata = contents.metadata
-    shapes, calls, orders = (
-        metadata.get(name, {}) for name in ("build_configs", "calls", "optimizers")
-    )
-    records = validate_records(metadata)
-    # Files of Keras only record the input shape of the whole model.
-    restorer = Restorer(model, weights, shapes or {"": built}, calls, records)
-    restorer.run()
-    unmatched: set[str] = set()
-    if compile and compiled:
-        model.compile_from_config(compiled)
-        unmatched = restorer.build_optimizers(orders)
-        if re.match(r"3\.\d(\.|$)", str(metadata.get("keras_version"))):
-            _reorder_averages(model.optimizer, weights)
-    _load_vocabularies(contents, model, weights)
-    skip = set() if compile else {*orders, *optimizer_names(model)}
-    if skip_mismatch or not strict:
-        skip |= unmatched
-    report = read_weights(
-        model, weights, skip, skip_mismatch, strict, records, restorer.hint()
-    )
-    report.mismatches += [
-        Mismatch(path, None, dataset.shape)
-        for path, dataset in weights.datasets()
-        if path.split("/")[0] in skip & unmatched
-    ]
-    model.load_report = report
-    load_assets(model, contents)
-    model.continue_from(getattr(model.optimizer, "iterations", 0))
-    return model
+    tolerance: Tolerance,
+) -> Trainer:
+    config, metadata = contents.json(CONFIG), contents.metadata
+    weights = read_hdf5(contents.region(WEIGHTS))
+    with untrusted_model(config, contents.what, weights, custom_objects):
+        compiled = config.pop("compile_config", None)
+        stored = StoredModel(weights, metadata, config.pop("build_config", None))
+        model = deserialize_model(config)
+        restorer = Restorer(model, stored)
+        restorer.run()
+        unmatched: set[str] = set()
+        if compile and compiled:
+            model.compile_from_config(compiled)
+            unmatched = restorer.build_optimizers()
+            if re.match(r"3\.\d(\.|$)", str(metadata.get("keras_version"))):
+                _reorder_averages(model.optimizer, weights)
+        _load_vocabularies(contents, model, weights)
+        skip = set() if compile else {*stored.orders, *optimizer_names(model)}
+        if tolerance.skip_mismatch or not tolerance.strict:
+            skip |= unmatched
+        report = read_weights(model, stored, skip, tolerance, restorer.hint())
+        report.mismatches += [
+            Mismatch(path, None, dataset.shape)
+            for path, dataset in weights.datasets()
+            if path.split("/")[0] in skip & unmatched
+        ]
+        model.load_report = report
+        load_assets(model, contents)
+        model.continue_from(getattr(model.optimizer, "iterations", 0))
+        return model
 
 
-def _load_vocabularies(contents: Archive, model: Any, weights: Group) -> None:
+def _load_vocabularies(contents: Archive, model: Trainer, weights: Group) -> None:
     """Load the vocabularies that Keras stores as assets."""
     for path, module in saved_modules(model):
         name = f"{ASSETS}{path}/vocabulary.txt"
-        if name in contents.members and hasattr(module, "read_vocabulary"):
+        if name in contents.members and isinstance(module, Lookup):
             region = contents.region(name, MAX_BYTES)
             text = region.read(0, region.size).decode("utf-8")
             group = weights.group(f"{path}/vars")
@@ -317,7 +291,7 @@ def _load_vocabularies(contents: Archive, model: Any, weights: Group) -> None:
             )
 
 
-def _reorder_averages(optimizer: Any, weights: Group) -> None:
+def _reorder_averages(optimizer: Optimizer, weights: Group) -> None:
     """Move an optimizer's averages before its gradient accumulators.
 
     Before Keras 3.10, the two slots alternated for each variable of the model.
@@ -336,8 +310,3 @@ def _reorder_averages(optimizer: Any, weights: Group) -> None:
         stored = old.get(str(averages[0] + k))
         if stored is not None:
             group.members[str(index)] = stored
-
-
-def _require_model(value: Any) -> None:
-    if not isinstance(value, Trainer):
-        raise FileFormatError(f"The file holds a {type(value).__name__}, not a model.")

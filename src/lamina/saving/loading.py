@@ -4,20 +4,61 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.core.module import Module, is_user_defined
+from lamina.core.budget import untrusted_config
+from lamina.core.module import is_user_defined
 from lamina.core.random.seeds import SeedGenerator
-from lamina.core.variable import Variable
+from lamina.core.custom_objects import custom_object_scope
+from lamina.core.registry import deserialize
+from lamina.core.variable import Variable, deferred_init
 from lamina.errors import FileFormatError
 from lamina.io.hdf5 import Dataset, Group
-from lamina.io.load_report import LoadReport, Mismatch
+from lamina.io.load_report import LoadReport, Mismatch, Tolerance
+from lamina.layers import Layer
 from lamina.optimizers import Optimizer
-from lamina.saving.weights import module_variables, saved_modules
+from lamina.saving.records import (
+    ModuleRecord,
+    StoredModel,
+    StoredModule,
+    StoresVariables,
+    module_records,
+)
+from lamina.training.trainer import Trainer
 
-_MAX_PATH_CHARS = 1000
+# Memory allowance for variables that are not in the file, such as metric state.
+_UNSAVED_BYTES = 2**26
+_MAX_ITEMSIZE = 8
+
+
+@contextmanager
+def untrusted_model(
+    config: object, what: str, weights: Group, custom_objects: dict[str, Any] | None
+) -> Iterator[None]:
+    """Bound the cost of building a model from its config by the size of its weights."""
+    stored = sum(_MAX_ITEMSIZE * dataset.size for _, dataset in weights.datasets())
+    size, reason = stored + _UNSAVED_BYTES, "its file holds weights for"
+    with (
+        untrusted_config(config, f"The model in {what}", size, reason),
+        custom_object_scope(custom_objects),
+        deferred_init(),
+    ):
+        yield
+
+
+def deserialize_model(config: dict[str, Any]) -> Trainer:
+    """Return the model that a config describes.
+
+    Raises:
+        FileFormatError: the config is not that of a model.
+    """
+    model = deserialize(config)
+    if not isinstance(model, Trainer):
+        raise FileFormatError(f"The file holds a {type(model).__name__}, not a model.")
+    return model
 
 
 class _LazyStore(Mapping[str, np.ndarray]):
@@ -36,26 +77,24 @@ class _LazyStore(Mapping[str, np.ndarray]):
         return len(self.datasets)
 
 
-class _ModuleState(NamedTuple):
-    """A module with its variables and the arrays in the file, under the same keys."""
+class _Pair(NamedTuple):
+    """A module's record and the arrays in the file, under the same keys."""
 
-    group: str
-    module: Any
-    values: dict[str, Any]
+    record: ModuleRecord
     datasets: dict[str, Dataset]
 
     def compare(self) -> dict[str, Mismatch]:
         """Compare each variable of the model with that of the file, by key."""
-        if not self.datasets and isinstance(self.module, SeedGenerator):
+        if not self.datasets and isinstance(self.record.module, SeedGenerator):
             return {}  # Keras's files do not hold these states.
-        return {key: self._compare_key(key) for key in {**self.values, **self.datasets}}
+        keys = {**self.record.variables, **self.datasets}
+        return {key: self._compare_key(key) for key in keys}
 
     def _compare_key(self, key: str) -> Mismatch:
-        value, dataset = self.values.get(key), self.datasets.get(key)
-        path = value.path if isinstance(value, Variable) else f"{self.group}/{key}"
+        value, dataset = self.record.variables.get(key), self.datasets.get(key)
         array = value if hasattr(value, "dtype") or value is None else np.asarray(value)
         return Mismatch(
-            path,
+            value.path if isinstance(value, Variable) else self.record.location(key),
             None if array is None else tuple(array.shape),
             None if dataset is None else dataset.shape,
             None if array is None else str(array.dtype),
@@ -64,18 +103,23 @@ class _ModuleState(NamedTuple):
 
     def load(self, keys: Collection[str]) -> None:
         """Assign the file's values for these keys."""
-        if keys and len(keys) == len(self.values) == len(self.datasets):
-            self.module.load_own_variables(_LazyStore(self.datasets))
+        values = self.record.variables
+        if keys and len(keys) == len(values) == len(self.datasets):
+            self._load_all()
             return
         for key in keys:
-            if isinstance(self.values[key], Variable):
-                self.values[key].assign(self.datasets[key].read())
+            variable = values[key]
+            if isinstance(variable, Variable):
+                variable.assign(self.datasets[key].read())
+
+    def _load_all(self) -> None:
+        if isinstance(self.record.module, StoresVariables):
+            self.record.module.load_own_variables(_LazyStore(self.datasets))
 
     def has_custom_loading(self) -> bool:
         """Return whether a user-defined `load_own_variables` reads the arrays."""
-        return bool(self.datasets) and is_user_defined(
-            type(self.module), "load_own_variables"
-        )
+        cls = type(self.record.module)
+        return bool(self.datasets) and is_user_defined(cls, "load_own_variables")
 
     def load_custom(self) -> str:
         """Call the user-defined method and return its error, or an empty string.
@@ -83,9 +127,9 @@ class _ModuleState(NamedTuple):
         The method may support files of an earlier version of its class.
         """
         try:
-            self.module.load_own_variables(_LazyStore(self.datasets))
+            self._load_all()
         except Exception as error:  # whatever a user's method may raise
-            name = f"{type(self.module).__name__}.load_own_variables"
+            name = f"{type(self.record.module).__name__}.load_own_variables"
             return f"{name} raised {format_error(error)}"
         return ""
 
@@ -96,119 +140,82 @@ def format_error(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def validate_records(metadata: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the records of variables in a file's metadata after checking them.
-
-    Raises:
-        FileFormatError: the path in a record is not a printable string.
-    """
-    records = metadata.get("variables", {})
-    for record in records.values() if isinstance(records, dict) else [None]:
-        path = record.get("path") if isinstance(record, dict) else None
-        if (
-            not isinstance(path, str)
-            or not path.isprintable()
-            or len(path) > _MAX_PATH_CHARS
-        ):
-            raise FileFormatError(
-                "The file is damaged: the path in each record of a variable must be a "
-                "printable string."
-            )
-    return records
-
-
-def datasets_in(file: Group, path: str) -> dict[str, Dataset]:
-    """Return the arrays in a group of a file, by name."""
-    group = file.group(path)
-    members = group.members if group else {}
-    return {k: v for k, v in members.items() if isinstance(v, Dataset)}
-
-
 def read_weights(
-    root: Module,
-    file: Group,
-    skip: Collection[str] = (),
-    skip_mismatch: bool = False,
-    strict: bool = True,
-    records: Mapping[str, Any] | None = None,
+    root: Layer,
+    stored: StoredModel,
+    skip: Collection[str],
+    tolerance: Tolerance,
     hint: str = "",
 ) -> LoadReport:
-    """Read the variables of a module and its submodules from a file.
+    """Read the variables of a model from a file.
 
     All variables are compared before any is changed.
 
     Args:
-        root: a module whose variables exist.
-        file: root group of the file.
+        root: a model whose variables exist.
+        stored: contents of the file.
         skip: names of attributes to leave unchanged.
-        skip_mismatch: whether to skip variables that do not match.
-        strict: whether a variable that only one side has is an error.
-        records: result of `validate_records`.
+        tolerance: mismatches to allow.
         hint: text to show below a table of mismatches.
 
     Raises:
         FileFormatError: the file's variables do not match the module's.
     """
     known: set[str] = set()
-    matched: list[tuple[_ModuleState, list[str]]] = []
-    custom: list[tuple[_ModuleState, list[Mismatch]]] = []
+    matched: list[tuple[_Pair, list[str]]] = []
+    custom: list[tuple[_Pair, list[Mismatch]]] = []
     report = LoadReport([], [], hint)
-    for group, module, values in module_variables(
-        saved_modules(root), skip, complete=False
-    ):
-        stored = datasets_in(file, group)
-        known |= {f"{group}/{key}" for key in stored}
-        keys = match_keys(group, module, values, records)
-        stored = {keys.get(key, key): dataset for key, dataset in stored.items()}
-        state = _ModuleState(group, module, values, stored)
-        compared = state.compare()
+    for record in module_records(root, skip, complete=False):
+        found = stored.at(record.path)
+        known |= {record.location(key) for key in found.datasets}
+        keys = match_keys(record, found)
+        pair = _Pair(record, {keys.get(k, k): d for k, d in found.datasets.items()})
+        compared = pair.compare()
         wrong = [item for item in compared.values() if item.kind]
-        if wrong and state.has_custom_loading():
-            custom.append((state, list(compared.values())))
+        if wrong and pair.has_custom_loading():
+            custom.append((pair, list(compared.values())))
             continue
-        matched.append((state, [k for k, item in compared.items() if not item.kind]))
+        matched.append((pair, [k for k, item in compared.items() if not item.kind]))
         report.loaded += [item.path for item in compared.values() if not item.kind]
         report.mismatches += wrong
-    for path, dataset in file.datasets():
+    for path, dataset in stored.weights.datasets():
         is_nested_optimizer = "/optimizer/" in path
         is_skipped = path.split("/")[0] in skip
         if path not in known and not is_skipped and not is_nested_optimizer:
             item = Mismatch(path, None, dataset.shape, None, dataset.dtype.name)
             report.mismatches.append(item)
-    report.require(skip_mismatch, strict)
-    for state, items in custom:
-        problem = state.load_custom()
+    report.require(*tolerance)
+    for pair, items in custom:
+        problem = pair.load_custom()
         if problem:
             report.hint += f"\n{problem}"
             report.mismatches += [item for item in items if item.kind]
         else:
             report.loaded += [item.path for item in items if item.in_file is not None]
-    report.require(skip_mismatch, strict)
-    for state, keys in matched:
-        state.load(keys)
+    report.require(*tolerance)
+    for pair, keys in matched:
+        pair.load(keys)
     return report
 
 
-def match_keys(
-    group: str, module: Any, values: dict[str, Any], records: Mapping[str, Any] | None
-) -> dict[str, str]:
-    """Map the file's keys of a user-defined layer to the layer's keys, by names.
+def match_keys(record: ModuleRecord, stored: StoredModule) -> dict[str, str]:
+    """Map the file's keys of a module to the module's keys, by names.
 
     A layer's variables are numbered in creation order, which may change with its class.
-    A name that the layer does not have becomes its key. For other modules, and without
-    records, the result is empty: the keys are the same on both sides.
+    A name that the layer does not have becomes its key. Without names in the file, the
+    result is empty: the keys are the same on both sides.
     """
+    cls = type(record.module)
     methods = ("save_own_variables", "load_own_variables")
-    is_custom = any(is_user_defined(type(module), name) for name in methods)
+    is_custom = any(is_user_defined(cls, name) for name in methods)
     # An optimizer's slots are named after the variables that it updates.
-    named = is_user_defined(type(module)) and not isinstance(module, Optimizer)
-    if is_custom or not named or not records:
+    if is_custom or isinstance(record.module, Optimizer) or not is_user_defined(cls):
         return {}
     known: dict[str, str] = {}
-    while (key := f"{len(known)}") and (record := records.get(f"{group}/{key}")):
-        known[key] = record["path"].rpartition("/")[2]
-    ours = _number_repeats(value.name for value in values.values())
-    keys = dict(zip(ours, values, strict=True))
+    while (key := f"{len(known)}") in stored.variables:
+        known[key] = stored.variables[key]["path"].rpartition("/")[2]
+    names = (value.name for value in record.variables.values())
+    keys = dict(zip(_number_repeats(names), record.variables, strict=True))
     theirs = zip(known, _number_repeats(known.values()), strict=True)
     return {
         key: keys.get(name, f"{name}:0" if name.isdigit() else name)

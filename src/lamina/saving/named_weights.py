@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.hdf5 import Dataset
-from lamina.io.load_report import LoadReport, Mismatch
+from lamina.io.load_report import LoadReport, Mismatch, Tolerance
+from lamina.layers import Layer
+from lamina.layers.base.weights import WeightOwner
 
 _NUMBERED = re.compile(r"(.*?)(?:_(\d+))?")
 # Name of the weight in the model, or (name, axes) to transpose the array, or None to
@@ -18,7 +20,7 @@ WeightTarget: TypeAlias = str | tuple[str, Sequence[int]] | None
 NameMap: TypeAlias = Mapping[str, WeightTarget] | Callable[[str], WeightTarget]
 
 
-def named_weights(model: Any) -> dict[str, Variable]:
+def named_weights(model: Layer) -> dict[str, Variable]:
     """Return a model's weights by the path of their layer, such as `"dense/kernel"`.
 
     These names depend only on the model, unlike a variable's `path`, which depends on
@@ -27,7 +29,7 @@ def named_weights(model: Any) -> dict[str, Variable]:
     named: dict[str, Variable] = {}
     seen: set[int] = set()
 
-    def visit(layer: Any, path: str) -> None:
+    def visit(layer: WeightOwner, path: str) -> None:
         if id(layer) in seen:
             return
         seen.add(id(layer))
@@ -64,11 +66,10 @@ class _FileArray(NamedTuple):
 
 
 def load_named_weights(
-    model: Any,
+    model: Layer,
     arrays: Mapping[str, Dataset],
-    name_map: NameMap | None = None,
-    skip_mismatch: bool = False,
-    strict: bool = True,
+    name_map: NameMap | None,
+    tolerance: Tolerance,
 ) -> LoadReport:
     """Assign arrays to the weights of the same names.
 
@@ -78,8 +79,7 @@ def load_named_weights(
         model: a model whose weights exist.
         arrays: arrays of a file, by name.
         name_map: map from names in the file to names in the model.
-        skip_mismatch: whether to skip weights that do not match.
-        strict: whether a weight that only one side has is an error.
+        tolerance: mismatches to allow.
 
     Raises:
         FileFormatError: the arrays do not match the model's weights.
@@ -99,7 +99,7 @@ def load_named_weights(
             report.loaded.append(name)
         else:
             report.mismatches.append(Mismatch(name, in_model, in_file))
-    report.require(skip_mismatch, strict)
+    report.require(*tolerance)
     for name in report.loaded:
         weights[name].assign(found[name].read())
     return report

@@ -6,41 +6,14 @@ Variables that other methods of a layer created are made from the file's records
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from lamina.core.module import Module, is_user_defined, signature
-from lamina.core.registry import serialize
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
-from lamina.io.hdf5 import Group
 from lamina.layers import Layer
 from lamina.layers.base.call_spec import CallSpec
 from lamina.optimizers import Optimizer
-from lamina.saving.loading import datasets_in, format_error, match_keys
-from lamina.saving.weights import module_variables, saved_modules
-
-
-def build_configs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Collect the build config of each module, by its path."""
-    configs: dict[str, Any] = {}
-    for path, module in modules:
-        get_config = getattr(module, "get_build_config", None)
-        shapes = get_config() if get_config else None
-        if shapes is not None:
-            configs[path] = serialize(shapes)
-    return configs
-
-
-def call_specs(modules: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Collect the first call of each user-defined layer, by its path."""
-    configs: dict[str, Any] = {}
-    for path, module in modules:
-        call = vars(module).get("_first_call")
-        config = call.get_config() if call else None
-        if config is not None:
-            configs[path] = config
-    return configs
+from lamina.saving.loading import format_error, match_keys
+from lamina.saving.records import StoredModel, module_records, saved_modules
 
 
 class Restorer:
@@ -48,70 +21,61 @@ class Restorer:
 
     Args:
         root: the model, made from its config.
-        file: root group of the file.
-        shapes: result of `build_configs`.
-        calls: result of `call_specs`.
-        records: result of `validate_records`.
+        stored: contents of the file.
     """
 
-    def __init__(
-        self,
-        root: Module,
-        file: Group,
-        shapes: dict[str, Any],
-        calls: dict[str, Any],
-        records: dict[str, Any],
-    ) -> None:
-        self.root, self.file, self.shapes = root, file, shapes
-        self.records = records
-        self.calls = {path: CallSpec.from_config(call) for path, call in calls.items()}
+    def __init__(self, root: Layer, stored: StoredModel) -> None:
+        self.root, self.stored = root, stored
+        self.calls = {k: CallSpec.from_config(c) for k, c in stored.calls.items()}
         self.failed: dict[str, Exception] = {}
-        self.by_location: dict[str, Any] = {}
+        self.by_location: dict[str, Variable] = {}
+
+    def _layers(self) -> list[tuple[str, Layer]]:
+        found = saved_modules(self.root)
+        return [(path, item) for path, item in found if isinstance(item, Layer)]
 
     def run(self) -> None:
         """Create the missing variables.
 
         User-defined `build` methods run first, as they may build sublayers. The other
-        modules are built from the inside out, so that each uses its recorded shapes
-        rather than those its parent passes. Building can create further modules.
+        layers are built from the inside out, so that each uses its recorded shapes
+        rather than those its parent passes. Building can create further layers.
         """
-        for path, module in saved_modules(self.root):
-            if is_user_defined(type(module), "build") and not module.built:
-                self._build(path, module)
-        built_count, modules = 0, list(saved_modules(self.root))
-        while len(modules) > built_count:
-            for path, module in reversed(modules):
-                self._build(path, module)
-            built_count, modules = len(modules), list(saved_modules(self.root))
-        for path, module in modules:
-            self._create_recorded(path, module)
-        for path, module in reversed(modules):
+        for path, layer in self._layers():
+            if is_user_defined(type(layer), "build") and not layer.built:
+                self._build(path, layer)
+        built_count, layers = 0, self._layers()
+        while len(layers) > built_count:
+            for path, layer in reversed(layers):
+                self._build(path, layer)
+            built_count, layers = len(layers), self._layers()
+        for path, layer in layers:
+            self._create_recorded(path, layer)
+        for path, layer in reversed(layers):
             if path in self.failed:
                 del self.failed[path]
-                self._replay_call(path, module)
-                module.built = True
+                self._replay_call(path, layer)
+                layer.built = True
         self._index_variables()
 
     def _index_variables(self) -> None:
         """Find each variable's location in the file and restore its path."""
-        for state in module_variables(saved_modules(self.root), complete=False):
-            keys = match_keys(*state, self.records)
-            stored_keys = {ours: stored for stored, ours in keys.items()}
-            for key, value in state.values.items():
-                if keys and key not in stored_keys:
+        for record in module_records(self.root, complete=False):
+            stored = self.stored.at(record.path)
+            keys = match_keys(record, stored)
+            stored_keys = {ours: theirs for theirs, ours in keys.items()}
+            for key, value in record.variables.items():
+                stored_key = stored_keys.get(key) if keys else key
+                if stored_key is None or not isinstance(value, Variable):
                     continue  # The variable is not in the file.
-                location = f"{state.group}/{stored_keys.get(key, key)}"
-                self.by_location[location] = value
-                path = self.records.get(location, {}).get("path", "")
+                self.by_location[record.location(stored_key)] = value
+                path = stored.variables.get(stored_key, {}).get("path", "")
                 # The path of a layer that was built alone lacks its parents.
-                if isinstance(value, Variable) and path.endswith(f"/{value.name}"):
+                if path.endswith(f"/{value.name}"):
                     value.path = path
 
-    def build_optimizers(self, orders: dict[str, list[str]]) -> set[str]:
+    def build_optimizers(self) -> set[str]:
         """Build each optimizer for the variables it had, in the same order.
-
-        Args:
-            orders: result of `optimizer_orders`.
 
         Returns:
             Names of the optimizers whose slots cannot be matched, because they updated
@@ -121,7 +85,7 @@ class Restorer:
         for path, module in list(saved_modules(self.root)):
             if not isinstance(module, Optimizer):
                 continue
-            order = orders.get(path)
+            order = self.stored.at(path).order
             if module.built and not order and "/" not in path:
                 fresh = type(module).from_config(module.get_config())
                 if not self._has_slots(path, fresh):
@@ -151,8 +115,9 @@ class Restorer:
     def _has_slots(self, path: str, fresh: Optimizer) -> bool:
         """Return whether the file has more variables than an unbuilt optimizer."""
         return any(
-            len(datasets_in(self.file, f"{path}/{state.group}")) > len(state.values)
-            for state in module_variables(saved_modules(fresh), complete=False)
+            len(self.stored.at(f"{path}/{r.path}".rstrip("/")).datasets)
+            > len(r.variables)
+            for r in module_records(fresh, complete=False)
         )
 
     def hint(self) -> str:
@@ -163,64 +128,53 @@ class Restorer:
         ]
         return "\n".join(["", *lines]) if lines else ""
 
-    def _build(self, path: str, module: Any) -> None:
-        is_unbuilt = getattr(module, "built", True) is False
+    def _build(self, path: str, layer: Layer) -> None:
+        stored = self.stored.at(path)
         can_replay = path in self.calls and path not in self.failed
-        if is_unbuilt and can_replay and _builds_by_call(type(module)):
-            self._replay_call(path, module)
-        elif is_unbuilt and self.shapes.get(path):
-            module.build_from_config(self.shapes[path])
-        if (
-            can_replay
-            and path not in self.failed
-            and self._lacks_variables(path, module)
-        ):
-            self._replay_call(path, module)
+        if not layer.built and can_replay and _builds_by_call(type(layer)):
+            self._replay_call(path, layer)
+        elif not layer.built and stored.shapes:
+            layer.build_from_config(stored.shapes)
+        lacks_variables = len(layer.own_variables()) < len(stored.datasets)
+        if can_replay and path not in self.failed and lacks_variables:
+            self._replay_call(path, layer)
 
-    def _replay_call(self, path: str, module: Any) -> None:
+    def _replay_call(self, path: str, layer: Layer) -> None:
         try:
-            self.calls[path].repeat(module)
+            self.calls[path].repeat(layer)
         except FileFormatError:
             raise
         except Exception as error:  # whatever a user's call may raise
             self.failed[path] = error
 
-    def _lacks_variables(self, path: str, module: Any) -> bool:
-        return len(module.own_variables()) < len(datasets_in(self.file, _group(path)))
-
-    def _create_recorded(self, path: str, module: Any) -> None:
+    def _create_recorded(self, path: str, layer: Layer) -> None:
         """Create recorded variables whose attributes of the layer are `None`."""
-        if not (isinstance(module, Layer) and is_user_defined(type(module))):
+        if not is_user_defined(type(layer)):
             return
-        group = _group(path)
-        for key, dataset in datasets_in(self.file, group).items():
-            record = self.records.get(f"{group}/{key}", {})
+        stored = self.stored.at(path)
+        for key, dataset in stored.datasets.items():
+            record = stored.variables.get(key, {})
             name = record.get("attribute")
-            if isinstance(name, str) and _is_reserved_for_variable(module, name):
-                variable = module.add_weight(
+            if isinstance(name, str) and _is_reserved_for_variable(layer, name):
+                variable = layer.add_weight(
                     dataset.shape,
                     "zeros",
                     dtype=dataset.dtype.name,
                     trainable=record.get("trainable") is True,
                     name=record["path"].rpartition("/")[2],
                 )
-                setattr(module, name, variable)
+                setattr(layer, name, variable)
 
 
-def _group(path: str) -> str:
-    return f"{path}/vars".lstrip("/")
-
-
-def _is_reserved_for_variable(module: Layer, name: str) -> bool:
+def _is_reserved_for_variable(layer: Layer, name: str) -> bool:
     """Return whether a user-defined attribute of a layer is still `None`."""
     reserved = name.startswith("_") or name in signature(Layer.__init__).parameters
-    if reserved or not name.isidentifier() or hasattr(type(module), name):
+    if reserved or not name.isidentifier() or hasattr(type(layer), name):
         return False
-    return vars(module).get(name, ...) is None
+    return vars(layer).get(name, ...) is None
 
 
-def _builds_by_call(cls: type) -> bool:
+def _builds_by_call(cls: type[Module]) -> bool:
     """Return whether a class creates its variables in `call`, not in `build`."""
-    return not any(
-        is_user_defined(cls, name) for name in ("build", "build_from_config")
-    )
+    methods = "build", "build_from_config"
+    return not any(is_user_defined(cls, name) for name in methods)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from io import BufferedReader
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import between_dispatches
-from lamina.errors import ArgumentError, FileFormatError
-from lamina.io import hdf5
-from lamina.io.byte_range import ByteRange
+from lamina.errors import ArgumentError, StateError
 from lamina.io.files import (
     HDF5_SUFFIXES,
+    StrPath,
     atomic_write,
     check_target,
     is_legacy_hdf5,
@@ -21,30 +19,28 @@ from lamina.io.files import (
     warn_legacy_format,
 )
 from lamina.io.hdf5 import read_hdf5
-from lamina.io.load_report import LoadReport
-from lamina.io.safetensors import is_safetensors, read_safetensors
-from lamina.io.safetensors_write import SafetensorsFile
-from lamina.saving import archive
-from lamina.saving.archive import WEIGHTS, Archive
+from lamina.io.hdf5_write import HDF5File
+from lamina.io.load_report import LoadReport, Tolerance
+from lamina.io.safetensors import SafetensorsFile, Tensors
+from lamina.saving.archive import WEIGHTS, Archive, read_contents
 from lamina.saving.legacy.h5 import load_legacy_weights
 from lamina.saving.legacy.weights import is_legacy
 from lamina.saving.legacy.write import legacy_weights_file
-from lamina.saving.loading import read_weights, validate_records
+from lamina.saving.loading import read_weights
 from lamina.saving.named_weights import NameMap, load_named_weights, named_weights
-from lamina.saving.weights import (
-    module_variables,
+from lamina.saving.records import (
+    StoredModel,
+    module_records,
     optimizer_names,
-    saved_modules,
     weights_file,
 )
+from lamina.training.trainer import Trainer
 
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 
 
 @filter_traceback
-def save_weights(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
-) -> None:
+def save_weights(model: Trainer, filepath: StrPath, overwrite: bool = True) -> None:
     """Save the weights of a model to a file.
 
     A `.weights.h5` file, which Keras can read, also holds the optimizer's state. A
@@ -59,6 +55,7 @@ def save_weights(
     Raises:
         ArgumentError: the suffix is unknown, or the file exists and `overwrite` is
             false.
+        StateError: the model has layers without weights, because it is not built.
         SaveError: the disk is full, or the folder cannot be written to.
     """
     warn_legacy_format(filepath, ".weights.h5")
@@ -67,32 +64,44 @@ def save_weights(
 
 @between_dispatches
 def prepare_weights(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True
+    model: Trainer, filepath: StrPath, overwrite: bool = True
 ) -> Callable[[], None]:
     """Snapshot a model's weights and return the function that writes the file.
 
     Training may continue in another thread while that function runs.
     """
     path = check_target(filepath, [_HDF5, _SAFETENSORS, *HDF5_SUFFIXES], overwrite)
+    _require_built(model)
     if is_legacy_hdf5(path):
         contents = legacy_weights_file(model)
     elif path.name.endswith(_SAFETENSORS):
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
-        contents = weights_file(module_variables(saved_modules(model)), checksum=True)
+        contents = weights_file(module_records(model), checksum=True)
+    return partial(write_file, path, contents)
 
-    def write() -> None:
-        with atomic_write(path, contents.size) as file:
-            contents.write(file)
 
-    return write
+def write_file(path: Path, contents: HDF5File | SafetensorsFile) -> None:
+    """Write a file that was laid out before, atomically."""
+    with atomic_write(path, contents.size) as file:
+        contents.write(file)
+
+
+def _require_built(model: Trainer) -> None:
+    inner = [layer for layer in model.all_layers() if layer is not model]
+    if not model.built and not all(layer.built for layer in inner):
+        raise StateError(
+            f"{model.name!r} cannot be saved, because it has no weights yet: it is not "
+            "built. Start it with an `Input` layer, call it on data, or call "
+            "`model.build(input_shape)`."
+        )
 
 
 @filter_traceback
 def load_weights(
-    model: Any,
-    filepath: str | os.PathLike[str],
+    model: Trainer,
+    filepath: StrPath,
     skip_mismatch: bool = False,
     strict: bool = True,
     name_map: NameMap | None = None,
@@ -123,56 +132,37 @@ def load_weights(
         ArgumentError: `name_map` maps to an unknown name, or the file's format does not
             support `name_map` or `by_name`.
     """
+    tolerance = Tolerance(skip_mismatch, strict)
     with open_file(filepath) as file:
-        first = file.read(9)
-        if is_safetensors(first):
-            _reject_by_name(
-                by_name, file.name, "whose weights are always matched by name"
-            )
-            arrays = read_safetensors(ByteRange(file, repr(file.name))).arrays
-            return load_named_weights(model, arrays, name_map, skip_mismatch, strict)
+        contents, what = read_contents(file), repr(file.name)
+        if isinstance(contents, Tensors):
+            _reject_by_name(by_name, what, "whose weights are always matched by name")
+            return load_named_weights(model, contents.arrays, name_map, tolerance)
         if name_map is not None:
             raise ArgumentError(
-                "`name_map` is for `.safetensors` files. "
-                f"{file.name!r} has another format, whose weights are matched by the "
-                "layer's position in the model. Remove `name_map`."
+                f"`name_map` is for `.safetensors` files. {what} has another format, "
+                "whose weights are matched by the layer's position in the model. "
+                "Remove `name_map`."
             )
-        stored, records = _read_stored(file, first)
-        if is_legacy(stored):
-            what = repr(file.name)
-            return load_legacy_weights(
-                model, stored, what, skip_mismatch, strict, by_name
-            )
+        if isinstance(contents, Archive):
+            weights = read_hdf5(contents.region(WEIGHTS))
+            stored = StoredModel(weights, contents.metadata)
+        elif is_legacy(contents):
+            return load_legacy_weights(model, contents, what, tolerance, by_name)
+        else:
+            stored = StoredModel(contents)
         _reject_by_name(
-            by_name, file.name, "whose weights are matched by the layer's position"
+            by_name, what, "whose weights are matched by the layer's position"
         )
-        return read_weights(
-            model, stored, optimizer_names(model), skip_mismatch, strict, records
-        )
+        return read_weights(model, stored, optimizer_names(model), tolerance)
 
 
 def _reject_by_name(by_name: bool, file: str, reason: str) -> None:
     if by_name:
         raise ArgumentError(
             "`by_name` is for the `.h5` files of Keras 1, Keras 2 and tf.keras. "
-            f"{file!r} is a file {reason}. Remove `by_name`, and pass strict=False to "
+            f"{file} is a file {reason}. Remove `by_name`, and pass strict=False to "
             "load the variables that both sides have, or skip_mismatch=True to load "
             "those that match. To move layers to another model, load the file into the "
             "original model and use `layer.set_weights(other.get_weights())`."
         )
-
-
-def _read_stored(
-    file: BufferedReader, first: bytes
-) -> tuple[hdf5.Group, dict[str, dict[str, Any]]]:
-    """Read the root group of a file and its records of variables, if any."""
-    if first.startswith(archive.SIGNATURE):
-        contents = Archive(file)
-        records = validate_records(contents.metadata)
-        return read_hdf5(contents.region(WEIGHTS)), records
-    if first.startswith(hdf5.SIGNATURE):
-        return read_hdf5(ByteRange(file, repr(file.name))), {}
-    raise FileFormatError(
-        f"{file.name!r} is not a weights file: it must be a `.weights.h5`, "
-        "`.keras`, `.safetensors` or `.h5` file."
-    )

@@ -18,6 +18,7 @@ class MetricsOwner(GraphOwner, Layer):
     _compiled: CompileArgs | None = None
     _plan: Plan | None = None
     _loss_tracker: Any = None
+    unsaved = (*Layer.unsaved, "_plan", "_loss_tracker")
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None

@@ -20,8 +20,7 @@ import lamina
 from lamina import layers
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.byte_range import ByteRange
-from lamina.io.safetensors import read_safetensors
-from lamina.io.safetensors_write import SafetensorsFile
+from lamina.io.safetensors import SafetensorsFile, read_safetensors
 from tests.security.harmless import refused
 
 TYPES = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "?", "c8"]

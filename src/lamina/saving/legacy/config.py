@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -26,15 +26,11 @@ from lamina.saving.legacy.names import (
     CLASS_ARGUMENTS,
     CLASSES,
     IGNORED_ARGUMENTS,
+    VALUES,
+    unsupported,
 )
+from lamina.typing import Array, Config
 
-_INITIALIZERS = {
-    "normal": "random_normal",
-    "one": "ones",
-    "uniform": "random_uniform",
-    "zero": "zeros",
-}
-_ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
 _MODELS = ("Sequential", "Functional")
 # Classes of Keras 3 whose `__name__`, used in this layout, is not the public name.
 _PUBLIC_NAMES = {"GroupedQueryAttention": "GroupQueryAttention"}
@@ -57,37 +53,25 @@ class KerasVersion(NamedTuple):
 
     @classmethod
     def of(
-        cls, attributes: dict[str, Any], config: Any, weights: Iterable[str]
+        cls, attributes: dict[str, Any], config: str, weights: Iterable[str]
     ) -> KerasVersion:
         """Detect the version from a file's attributes, config and names of weights."""
         text = str(attributes.get("keras_version", "1"))[:20]
         version = tuple([int(n) for n in re.findall(r"\d{1,9}", text)[:2] or ["1"]])
         # Keras 1 did not record the backend, nor the data format of padding and
         # upsampling layers. TensorFlow's variable names end in ":0".
-        orderings = {v for k, v in _string_entries(config) if k == "dim_ordering"}
+        is_theano = re.search(r'"dim_ordering"\s*:\s*"th"', config)
         numbered = any(name.endswith(":0") for name in weights)
         return cls(
             version,
             "tf" in text or (2, 4) <= version < (3,),
             str(attributes.get("backend", "tensorflow" if numbered else "theano")),
-            "channels_first" if "th" in orderings else "channels_last",
+            "channels_first" if is_theano else "channels_last",
         )
 
 
-def _string_entries(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if isinstance(item, str):
-                yield key, item
-            else:
-                yield from _string_entries(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _string_entries(item)
-
-
 @register_serializable("lamina", "hard_sigmoid_of_keras_2")
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: Array) -> Array:
     """Apply the hard sigmoid of Keras 1 and 2: clip(0.2 * x + 0.5, 0, 1)."""
     return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
@@ -100,7 +84,7 @@ _HARD_SIGMOID = {
 }
 
 
-def upgrade_config(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
+def upgrade_config(entry: Config, origin: KerasVersion) -> Config:
     """Convert the config of an object to the Keras 3 format.
 
     Args:
@@ -115,10 +99,9 @@ def upgrade_config(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any
     written = str(entry["class_name"]).rpartition(">")[2]
     kind = CLASSES.get(written, written)
     config = entry.get("config") or {}
-    if kind == "Sequential":
-        return sequential(config, lambda item: upgrade_layer(item, origin))
-    if kind == "Functional":
-        return functional(config, lambda item: upgrade_layer(item, origin))
+    if kind in _MODELS:
+        convert_model = sequential if kind == "Sequential" else functional
+        return convert_model(config, lambda item: upgrade_layer(item, origin))
     if not isinstance(config, dict):
         raise FileFormatError(
             f"The config of {kind} in the file must be a dictionary, got "
@@ -131,19 +114,15 @@ def upgrade_config(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any
     if kind != "InputLayer" and not _is_builtin(find_class(reference)):
         config = {k: _dtype(v) if k == "dtype" else v for k, v in config.items()}
         return {**reference, "config": config}
-    return {
-        "class_name": kind,
-        "config": _upgrade_arguments(kind, written, config, origin),
-    }
+    config = _upgrade_arguments(kind, written, config, origin)
+    return {"class_name": kind, "config": config}
 
 
-def _add_modules(entry: Any) -> Any:
+def _add_modules(entry: Config) -> Config:
     """Add the module `keras.layers`, which Keras 3 omits in this layout.
 
     Some layers have the same name as an initializer, others a name that is not public.
     """
-    if not isinstance(entry, dict) or "class_name" not in entry:
-        return entry
     config, name = entry.get("config"), entry["class_name"]
     if name not in _MODELS:
         name = _PUBLIC_NAMES.get(name, name)
@@ -158,31 +137,27 @@ def _is_builtin(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "lamina"
 
 
-def upgrade_layer(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
+def upgrade_layer(entry: Config, origin: KerasVersion) -> Config:
     """Convert the config of a layer to the Keras 3 format, without its calls."""
     new = upgrade_config(entry, origin)
     config = new["config"]
+    shape = config.pop("batch_input_shape", None)
     if new["class_name"] == "InputLayer":
-        shape = config.pop("batch_input_shape", None)
         kept = {k: config[k] for k in ("name", "dtype") if config.get(k)}
         new["config"] = {"batch_shape": config.get("batch_shape", shape), **kept}
     return new
 
 
 def _upgrade_arguments(
-    kind: str, written: str, config: dict[str, Any], origin: KerasVersion
-) -> dict[str, Any]:
+    kind: str, written: str, config: Config, origin: KerasVersion
+) -> Config:
     """Rename the arguments of a class and remove those without effect."""
-    names = {**ARGUMENTS, **CLASS_ARGUMENTS.get(kind, {})}
-    if origin.version >= (2,):
-        names = CLASS_ARGUMENTS.get(kind, {})
-    found = {
-        names.get(k, k): _upgrade_value(names.get(k, k), v, origin)
-        for k, v in config.items()
-    }
-    fix = _FIXES.get(kind)
-    if fix:
-        fix(found, written, origin)
+    common = {} if origin.version >= (2,) else ARGUMENTS
+    names = {**common, **CLASS_ARGUMENTS.get(kind, {})}
+    renamed = {names.get(key, key): value for key, value in config.items()}
+    found = {k: _upgrade_value(k, v, origin) for k, v in renamed.items()}
+    if kind in _FIXES:
+        _FIXES[kind](found, written, origin)
     _merge_kernel_sizes(found)
     if kind == "InputLayer":
         found.setdefault("dtype", found.pop("input_dtype", None))
@@ -200,12 +175,10 @@ def _upgrade_value(key: str, value: Any, origin: KerasVersion) -> Any:
         return [_upgrade_value(key, item, origin) for item in value]
     if key.endswith("activation") and value == "hard_sigmoid":
         return _HARD_SIGMOID
-    if key.endswith("_initializer") and isinstance(value, str):
-        return _INITIALIZERS.get(value, value)
-    if key == "data_format":
-        return _ORDERINGS.get(value, value)
     if key == "dtype":
         return _dtype(value)
+    if isinstance(value, str):
+        return VALUES.get(key.rpartition("_")[2], {}).get(value, value)
     if not isinstance(value, dict):
         return value
     if value.get("class_name") in ("__tuple__", "TensorShape"):
@@ -220,41 +193,32 @@ def _upgrade_value(key: str, value: Any, origin: KerasVersion) -> Any:
     return value
 
 
-def _dtype(value: Any) -> Any:
+def _dtype(value: object) -> str | None:
     if isinstance(value, dict):  # a policy
         value = (value.get("config") or {}).get("name")
-    if not isinstance(value, str) or value in ("infer", "_infer"):
-        return None
-    return value
+    return value if isinstance(value, str) and value.strip("_") != "infer" else None
 
 
-def _merge_kernel_sizes(found: dict[str, Any]) -> None:
+def _merge_kernel_sizes(found: Config) -> None:
     """Merge the sizes that Keras 1 wrote as separate arguments."""
-    for parts in (
-        ("nb_row", "nb_col"),
-        ("kernel_dim1", "kernel_dim2", "kernel_dim3"),
-    ):
+    dimensions = "kernel_dim1", "kernel_dim2", "kernel_dim3"
+    for parts in (("nb_row", "nb_col"), dimensions):
         if parts[0] in found:
             found["kernel_size"] = [found.pop(part) for part in parts]
 
 
-def _check_ignorable(kind: str, key: str, value: Any) -> None:
+def _check_ignorable(kind: str, key: str, value: object) -> None:
     """Check that an unknown argument has no effect.
 
     Raises:
         FileFormatError: the argument changes the result.
     """
-    if not value or key in IGNORED_ARGUMENTS or key.endswith("_initializer"):
-        return
-    if key == "groups" and value == 1:
-        return
-    raise FileFormatError(
-        f"{kind} in the file has {key}={value!r}, which lamina does not support. "
-        "Build the model in your program and call `model.load_weights(file)`."
-    )
+    is_ignored = key in IGNORED_ARGUMENTS or key.endswith("_initializer")
+    if value and not is_ignored and (key, value) != ("groups", 1):
+        raise unsupported(f"a {kind} with {key}={value!r}")
 
 
-def _recurrent(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
+def _recurrent(found: Config, written: str, origin: KerasVersion) -> None:
     """Set the defaults of the version for arguments that are not in the file."""
     fused = written.startswith("CuDNN")
     if "forget_bias_init" in found:
@@ -269,33 +233,26 @@ def _recurrent(found: dict[str, Any], written: str, origin: KerasVersion) -> Non
         if fused:
             found["reset_after"] = True
     if found.pop("time_major", False):
-        raise FileFormatError(
-            f"{written} in the file has time_major=True, which lamina does not "
-            "support. Build the model in your program with `Permute` layers around "
-            "the layer, and call `model.load_weights(file)`."
+        raise unsupported(
+            f"a {written} with time_major=True instead of `Permute` layers"
         )
     found.pop("input_dim", None)
 
 
-def _batch_normalization(
-    found: dict[str, Any], written: str, origin: KerasVersion
-) -> None:
+def _batch_normalization(found: Config, written: str, origin: KerasVersion) -> None:
     if found.pop("mode", 0):
-        raise FileFormatError(
-            "BatchNormalization in the file has a nonzero `mode`, which lamina does "
-            "not support. Use mode=0, which normalizes each feature."
-        )
+        raise unsupported("a BatchNormalization with a nonzero `mode`")
     axis = found.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         found["axis"] = axis[0]
 
 
-def _flatten(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
+def _flatten(found: Config, written: str, origin: KerasVersion) -> None:
     # The first releases flattened axes in their given order.
     found.setdefault("data_format", "channels_last")
 
 
-def _embedding(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
+def _embedding(found: Config, written: str, origin: KerasVersion) -> None:
     if found.pop("dropout", 0.0):
         warnings.warn(
             "Embedding in the file has `dropout`, which lamina does not support. Add a "
@@ -306,7 +263,7 @@ def _embedding(found: dict[str, Any], written: str, origin: KerasVersion) -> Non
         del found["dtype"]
 
 
-def _lambda(found: dict[str, Any], written: str, origin: KerasVersion) -> None:
+def _lambda(found: Config, written: str, origin: KerasVersion) -> None:
     function, kind = found.get("function"), found.pop("function_type", None)
     if kind == "function":
         reference = {"module": "builtins", "class_name": "function"}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from lamina.errors import FileFormatError
+from lamina.saving.legacy.names import unsupported
+from lamina.typing import Config
 
 FUNCTION_LAYERS = ("TFOpLambda", "SlicingOpLambda")
 
@@ -72,7 +73,7 @@ _FUNCTIONS = {
 }
 
 
-def function_entry(entry: dict[str, Any]) -> dict[str, Any]:
+def function_entry(entry: Config) -> Config:
     """Convert the entry of a function in a graph, without its calls.
 
     Raises:
@@ -80,18 +81,12 @@ def function_entry(entry: dict[str, Any]) -> dict[str, Any]:
     """
     path = entry["config"].get("function")
     if not isinstance(path, str) or path not in _FUNCTIONS:
-        raise FileFormatError(
-            f"The model in the file calls the TensorFlow function {path!r}, which "
-            "lamina does not support. Build the model in your program and call "
-            "`model.load_weights(file)`."
-        )
+        raise unsupported(f"a call of the TensorFlow function {path!r}")
     config = {"name": entry["name"], "function": _FUNCTIONS[path].op}
     return {"module": "lamina.ops", "class_name": "Op", "config": config}
 
 
-def function_call(
-    entry: dict[str, Any], first: Any, keywords: dict[str, Any]
-) -> dict[str, Any]:
+def function_call(entry: Config, first: object, keywords: Config) -> Config:
     """Convert the call of a function.
 
     Args:
@@ -109,10 +104,7 @@ def function_call(
         if key in names:
             kwargs[names[key]] = _convert_key(value) if key == "slice_spec" else value
         elif value and key != "name":
-            raise FileFormatError(
-                f"The file calls the TensorFlow function {path!r} with "
-                f"{key}={value!r}, which lamina does not support."
-            )
+            raise unsupported(f"a call of {path!r} with {key}={value!r}")
     return {"args": [first], "kwargs": kwargs}
 
 
@@ -123,6 +115,5 @@ def _convert_key(value: Any) -> Any:
     if isinstance(value, dict) and "start" in value:
         parts = {k: value.get(k) for k in ("start", "stop", "step")}
         return {"class_name": "__slice__", "config": parts}
-    if isinstance(value, dict) and value.get("class_name") == "__ellipsis__":
-        return {"class_name": "__ellipsis__", "config": {}}
-    return value
+    is_dots = isinstance(value, dict) and value.get("class_name") == "__ellipsis__"
+    return {"class_name": "__ellipsis__", "config": {}} if is_dots else value

@@ -6,8 +6,8 @@ of a nested model start at 1, as its creation counts as its first call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeGuard
 
 from lamina.errors import FileFormatError
 from lamina.saving.legacy.functions import (
@@ -16,92 +16,175 @@ from lamina.saving.legacy.functions import (
     function_entry,
 )
 from lamina.saving.legacy.names import MERGES
+from lamina.typing import Config
 
-Convert = Callable[[dict[str, Any]], dict[str, Any]]
+Convert = Callable[[Config], Config]
 _RECURRENT_CLASSES = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
 
 
-def sequential(config: Any, convert: Convert) -> dict[str, Any]:
+def sequential(config: Config | list[Config], convert: Convert) -> Config:
     """Convert a Sequential model; one that starts with a `Merge` becomes functional."""
     if isinstance(config, list):  # Early configs have no name.
         config = {"layers": config}
-    entries = config["layers"]
+    entries: list[Config] = config["layers"]
     if entries and entries[0]["class_name"] == "Merge":
-        graph = _Graph(convert)
-        graph.outputs = graph.chain(entries)
-        return graph.config(config.get("name"))
-    layers = [convert(entry) for entry in entries]
-    if entries and layers[0]["class_name"] != "InputLayer":
-        inputs = _declared_input(entries[0], layers[0])
-        layers = [*inputs, *layers]
-    for layer in layers[1:]:
-        if isinstance(layer["config"], dict):
-            layer["config"].pop("batch_input_shape", None)
-    converted = {"layers": layers}
+        return functional(_flatten_branches(config), convert)
+    layers = [*_declared_input(entries[0]), *entries] if entries else []
+    converted: Config = {"layers": [convert(entry) for entry in layers]}
     if config.get("name"):
         converted["name"] = config["name"]
     return {"class_name": "Sequential", "config": converted}
 
 
-def _declared_input(
-    entry: dict[str, Any], layer: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _declared_input(entry: Config) -> list[Config]:
     """Return the input layer that a first layer declares, if any."""
     config = entry["config"]
-    if not isinstance(config, dict) or "batch_input_shape" not in config:
+    is_input = entry["class_name"] == "InputLayer"
+    if is_input or not isinstance(config, dict) or "batch_input_shape" not in config:
         return []
     dtype = config.get("input_dtype") or "float32"
-    name = f"{config.get('name', layer['class_name'].lower())}_input"
+    name = f"{config.get('name', entry['class_name'].lower())}_input"
     shape = {"batch_shape": config["batch_input_shape"], "dtype": dtype, "name": name}
     return [{"class_name": "InputLayer", "config": shape}]
 
 
-def functional(config: dict[str, Any], convert: Convert) -> dict[str, Any]:
+def _flatten_branches(config: Config) -> Config:
+    """Return the graph of a Sequential model that merges others."""
+    layers: list[Config] = []
+    inputs: list[list[Any]] = []
+
+    def add(entry: Config, sources: list[list[Any]]) -> list[Any]:
+        inner = entry["config"]
+        name = isinstance(inner, dict) and inner.get("name") or f"layer_{len(layers)}"
+        layers.append({**entry, "name": name, "inbound_nodes": sources and [sources]})
+        return [name, 0, 0]
+
+    def add_chain(entries: list[Config]) -> list[Any]:
+        """Add the layers of a Sequential model and return its output."""
+        ends: list[list[Any]] = []
+        for entry in entries:
+            if entry["class_name"] == "Merge":
+                ends = [add_chain(_branch_layers(b)) for b in entry["config"]["layers"]]
+            elif not ends and entry["class_name"] != "InputLayer":
+                declared = _declared_input(entry)
+                if not declared:
+                    raise FileFormatError(
+                        "The model in the file has a branch without an input shape."
+                    )
+                ends = [add(declared[0], [])]
+                inputs.append(ends[0])
+            ends = [add(entry, ends)]
+            if entry["class_name"] == "InputLayer":
+                inputs.append(ends[0])
+        if not ends:
+            raise FileFormatError("The model in the file has a branch without layers.")
+        return ends[0]
+
+    outputs = [add_chain(config["layers"])]
+    names = {"name": config["name"]} if config.get("name") else {}
+    ends = {"input_layers": inputs, "output_layers": outputs}
+    return {**names, "layers": layers, **ends}
+
+
+def _branch_layers(entry: Config) -> list[Config]:
+    """Return the layers of a Sequential branch, or the branch itself as a list."""
+    if entry["class_name"] != "Sequential":
+        return [entry]
+    config = entry["config"]
+    return config if isinstance(config, list) else config["layers"]
+
+
+def functional(config: Config, convert: Convert) -> Config:
     """Convert a functional model."""
-    entries = config["layers"]
-    offsets = _node_offsets(config)
-    layers: list[dict[str, Any]] = []
-    for entry in entries:
-        calls = entry.get("inbound_nodes") or []
-        if entry["class_name"] in FUNCTION_LAYERS:
-            new = function_entry(entry)
-            nodes = [_convert_function_call(entry, call, offsets) for call in calls]
-            layers.append({**new, "name": entry["name"], "inbound_nodes": nodes})
-            continue
-        nodes = [_convert_call(entry["class_name"], call, offsets) for call in calls]
-        if entry["class_name"] == "Merge":
-            layers += _convert_merge(entry["name"], entry["config"], nodes)
-        else:
-            new = convert(entry)
-            new["config"]["name"] = entry["name"]
-            layers.append({**new, "name": entry["name"], "inbound_nodes": nodes})
+    graph = _Graph(config)
+    layers = [new for e in config["layers"] for new in graph.convert_layer(e, convert)]
     head = {k: config[k] for k in ("name", "trainable") if k in config}
     ends = {
-        k: _convert_refs(config[k], offsets) for k in ("input_layers", "output_layers")
+        k: graph.map_refs(config[k], graph.ref)
+        for k in ("input_layers", "output_layers")
+    }
+    ends = {
+        k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in ends.items()
     }
     return {"class_name": "Functional", "config": {**head, "layers": layers, **ends}}
 
 
-def _node_offsets(config: dict[str, Any]) -> dict[str, int]:
-    """Return by how much each layer's node indices are too high."""
-    highest: dict[str, int] = {}
+class _Graph:
+    """Graph of a functional model, with the number by which node indices are too high.
 
-    def visit(value: Any) -> None:
-        if _is_tensor_ref(value):
-            highest[value[0]] = max(value[1], highest.get(value[0], 0))
+    Args:
+        config: config of the model in the file.
+    """
+
+    def __init__(self, config: Config) -> None:
+        entries = config["layers"]
+        calls = {e["name"]: e.get("inbound_nodes") or [] for e in entries}
+        highest: dict[str, int] = {}
+        for name, node, *_ in _refs_in([*calls.values(), config["output_layers"]]):
+            highest[name] = max(node, highest.get(name, 0))
+        self.offsets = {
+            name: max(0, node + 1 - max(len(calls.get(name, [0])), 1))
+            for name, node in highest.items()
+        }
+
+    def ref(self, value: list[Any]) -> list[Any]:
+        name, node, tensor = value[:3]
+        return [name, node - self.offsets.get(name, 0), tensor]
+
+    def tensor(self, value: list[Any]) -> Config:
+        return _tensor(self.ref(value))
+
+    def convert_layer(self, entry: Config, convert: Convert) -> list[Config]:
+        """Convert a layer and its calls."""
+        kind, name = entry["class_name"], entry["name"]
+        nodes = [self.convert_call(entry, c) for c in entry.get("inbound_nodes") or []]
+        if kind == "Merge":
+            return _convert_merge(name, entry["config"], nodes)
+        new = function_entry(entry) if kind in FUNCTION_LAYERS else convert(entry)
+        new["config"]["name"] = name
+        return [{**new, "name": name, "inbound_nodes": nodes}]
+
+    def convert_call(self, entry: Config, call: Any) -> Config:
+        kind, is_list = entry["class_name"], isinstance(call, list) and bool(call)
+        is_list = is_list and isinstance(call[0], list)
+        parts = call if is_list else [call]
+        is_function = kind in FUNCTION_LAYERS
+        if not all(_is_ref(p) or is_function and _is_constant(p) for p in parts):
+            raise FileFormatError(
+                f"The file calls {entry['name']!r} on {call!r}, which is not a tensor "
+                "of the model."
+            )
+        inputs = [self.tensor(p) if _is_ref(p) else p[2] for p in parts]
+        keywords: Config = {}
+        for part in parts:
+            keywords |= self.map_refs(part[3], self.tensor) if len(part) == 4 else {}
+        if is_function:
+            return function_call(entry, inputs if is_list else inputs[0], keywords)
+        kwargs = {k: v for k, v in keywords.items() if v is not None}
+        if len(inputs) > 1 and kind in _RECURRENT_CLASSES:
+            inputs, kwargs["initial_state"] = inputs[:1], inputs[1:]
+        return {"args": inputs if len(inputs) == 1 else [inputs], "kwargs": kwargs}
+
+    def map_refs(self, value: Any, convert: Callable[[list[Any]], Any]) -> Any:
+        """Convert the references to tensors in nested lists and dictionaries."""
+        if _is_ref(value):
+            return convert(value)
         if isinstance(value, dict):
-            value = list(value.values())
-        for item in value if isinstance(value, list) else ():
-            visit(item)
-
-    for entry in config["layers"]:
-        visit(entry.get("inbound_nodes") or [])
-    visit(config["output_layers"])
-    counts = {e["name"]: len(e.get("inbound_nodes") or []) for e in config["layers"]}
-    return {k: max(0, n + 1 - max(counts.get(k, 1), 1)) for k, n in highest.items()}
+            return {k: self.map_refs(v, convert) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.map_refs(item, convert) for item in value]
+        return value
 
 
-def _is_tensor_ref(value: Any) -> bool:
+def _refs_in(value: object) -> Iterator[list[Any]]:
+    if _is_ref(value):
+        yield value
+    if isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _refs_in(item)
+
+
+def _is_ref(value: object) -> TypeGuard[list[Any]]:
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
@@ -110,77 +193,15 @@ def _is_tensor_ref(value: Any) -> bool:
     )
 
 
-def _convert_ref(value: list[Any], offsets: dict[str, int]) -> list[Any]:
-    name, node, tensor = value[:3]
-    return [name, node - offsets.get(name, 0), tensor]
+def _is_constant(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 4 and value[0] == "_CONSTANT_VALUE"
 
 
-def _convert_refs(value: Any, offsets: dict[str, int]) -> Any:
-    """Convert references to inputs or outputs, and unwrap lists of one."""
-    if _is_tensor_ref(value):
-        return _convert_ref(value, offsets)
-    if isinstance(value, dict):
-        return {k: _convert_refs(v, offsets) for k, v in value.items()}
-    refs = [_convert_refs(item, offsets) for item in value]
-    return refs[0] if len(refs) == 1 else refs
+def _tensor(ref: list[Any]) -> Config:
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": ref}}
 
 
-def _tensor(value: list[Any], offsets: dict[str, int]) -> dict[str, Any]:
-    config = {"keras_history": _convert_ref(value, offsets)}
-    return {"class_name": "__keras_tensor__", "config": config}
-
-
-def _convert_call(kind: str, call: Any, offsets: dict[str, int]) -> dict[str, Any]:
-    if _is_tensor_ref(call):
-        call = [call]
-    if not isinstance(call, list) or not all(_is_tensor_ref(item) for item in call):
-        raise FileFormatError(
-            f"The file calls {kind!r} on {call!r}, which is not a tensor of the model."
-        )
-    inputs = [_tensor(item, offsets) for item in call]
-    kwargs: dict[str, Any] = {}
-    for item in call:
-        kwargs |= _keywords(item[3], offsets) if len(item) == 4 else {}
-    kwargs = {k: v for k, v in kwargs.items() if v is not None}
-    if len(inputs) > 1 and kind in _RECURRENT_CLASSES:
-        inputs, kwargs["initial_state"] = inputs[:1], inputs[1:]
-    return {"args": inputs if len(inputs) == 1 else [inputs], "kwargs": kwargs}
-
-
-def _convert_function_call(
-    entry: dict[str, Any], call: Any, offsets: dict[str, int]
-) -> dict[str, Any]:
-    if not isinstance(call, list) or not call:
-        raise FileFormatError(
-            f"The file calls {entry['name']!r} on {call!r}, which is not a tensor."
-        )
-    has_list = isinstance(call[0], list)
-    parts = call if has_list else [call]
-    if not all(isinstance(part, list) and len(part) == 4 for part in parts):
-        raise FileFormatError(
-            f"The file calls {entry['name']!r} on {call!r}, which is not a tensor."
-        )
-    tensors = [
-        part[2] if part[0] == "_CONSTANT_VALUE" else _tensor(part, offsets)
-        for part in parts
-    ]
-    keywords = _keywords(parts[0][3], offsets)
-    return function_call(entry, tensors if has_list else tensors[0], keywords)
-
-
-def _keywords(value: Any, offsets: dict[str, int]) -> Any:
-    if _is_tensor_ref(value):
-        return _tensor(value, offsets)
-    if isinstance(value, dict):
-        return {k: _keywords(v, offsets) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_keywords(item, offsets) for item in value]
-    return value
-
-
-def _convert_merge(
-    name: str, config: dict[str, Any], nodes: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _convert_merge(name: str, config: Config, nodes: list[Config]) -> list[Config]:
     """Convert a `Merge` layer of Keras 1; mode 'cos' becomes two layers."""
     mode = config.get("mode")
     if not isinstance(mode, str) or mode not in MERGES:
@@ -188,7 +209,7 @@ def _convert_merge(
             f"Merge {name!r} in the file has the mode {mode!r}; supported are "
             f"{', '.join(MERGES)}."
         )
-    options: dict[str, Any] = {"name": name}
+    options: Config = {"name": name}
     if mode == "concat":
         options["axis"] = config.get("concat_axis", -1)
     if mode in ("dot", "cos"):
@@ -197,82 +218,17 @@ def _convert_merge(
     if mode != "cos":
         return [{**entry, "name": name, "inbound_nodes": nodes}]
     # Mode 'cos' has one more output axis than `Dot`.
-    inner = f"{name}_product"
-    options["name"] = inner
-    reshape = {
-        "class_name": "Reshape",
-        "config": {"name": name, "target_shape": [1, 1]},
-    }
+    inner = options["name"] = f"{name}_product"
+    reshape = {"name": name, "target_shape": [1, 1]}
     calls = [
-        {"args": [_tensor([inner, i, 0], {})], "kwargs": {}} for i in range(len(nodes))
+        {"args": [_tensor([inner, i, 0])], "kwargs": {}} for i in range(len(nodes))
     ]
     return [
         {**entry, "name": inner, "inbound_nodes": nodes},
-        {**reshape, "name": name, "inbound_nodes": calls},
+        {
+            "class_name": "Reshape",
+            "config": reshape,
+            "name": name,
+            "inbound_nodes": calls,
+        },
     ]
-
-
-class _Graph:
-    """Functional model made of merged Sequential models."""
-
-    def __init__(self, convert: Convert) -> None:
-        self.convert = convert
-        self.layers: list[dict[str, Any]] = []
-        self.inputs: list[list[Any]] = []
-        self.outputs: list[Any] = []
-
-    def chain(self, entries: list[dict[str, Any]]) -> list[Any]:
-        """Add the layers of a Sequential model and return its output."""
-        output: list[Any] | None = None
-        for entry in entries:
-            if entry["class_name"] == "Merge":
-                config = entry["config"]
-                ends = [self.chain(_branch_layers(b)) for b in config["layers"]]
-                name = self._name(config)
-                call = {"args": [[_tensor(e, {}) for e in ends]], "kwargs": {}}
-                self.layers += _convert_merge(name, config, [call])
-            else:
-                new = self.convert(entry)
-                if output is None:
-                    output = self._add_input(entry, new)
-                name = self._name(new["config"])
-                new["config"] = {**new["config"], "name": name}
-                new["config"].pop("batch_input_shape", None)
-                if new["class_name"] != "InputLayer":
-                    call = {"args": [_tensor(output, {})], "kwargs": {}}
-                    self.layers.append({**new, "name": name, "inbound_nodes": [call]})
-            output = [name, 0, 0]
-        if output is None:
-            raise FileFormatError("The model in the file has a branch without layers.")
-        return output
-
-    def _add_input(self, entry: dict[str, Any], new: dict[str, Any]) -> list[Any]:
-        first = [new] if new["class_name"] == "InputLayer" else None
-        inputs = first or _declared_input(entry, new)
-        if not inputs:
-            raise FileFormatError(
-                "The model in the file has a branch without an input shape."
-            )
-        name = inputs[0]["config"]["name"]
-        self.layers.append({**inputs[0], "name": name, "inbound_nodes": []})
-        self.inputs.append([name, 0, 0])
-        return [name, 0, 0]
-
-    def _name(self, config: dict[str, Any]) -> str:
-        return config.get("name") or f"layer_{len(self.layers)}"
-
-    def config(self, name: str | None) -> dict[str, Any]:
-        """Return the config of the functional model."""
-        ends = {"input_layers": self.inputs, "output_layers": self.outputs}
-        if len(self.inputs) == 1:
-            ends["input_layers"] = self.inputs[0]
-        config = {"layers": self.layers, **ends, **({"name": name} if name else {})}
-        return {"class_name": "Functional", "config": config}
-
-
-def _branch_layers(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the layers of a Sequential branch, or the branch itself as a list."""
-    if entry["class_name"] != "Sequential":
-        return [entry]
-    config = entry["config"]
-    return config if isinstance(config, list) else config["layers"]

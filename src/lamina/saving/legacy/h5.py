@@ -11,13 +11,9 @@ import warnings
 from typing import Any
 
 from lamina.core.budget import untrusted_config
-from lamina.core.custom_objects import custom_object_scope
-from lamina.core.registry import deserialize
-from lamina.core.variable import deferred_init
-from lamina.errors import FileFormatError
 from lamina.io.bounded_json import read_json
 from lamina.io.hdf5 import Group
-from lamina.io.load_report import LoadReport
+from lamina.io.load_report import LoadReport, Tolerance
 from lamina.saving.legacy.config import KerasVersion, upgrade_config
 from lamina.saving.legacy.optimizer import read_optimizer, upgrade_compile_config
 from lamina.saving.legacy.weights import (
@@ -27,10 +23,8 @@ from lamina.saving.legacy.weights import (
     stored_arrays,
     weight_names,
 )
+from lamina.saving.loading import deserialize_model, untrusted_model
 from lamina.training.trainer import Trainer
-
-_MAX_ITEMSIZE = 8
-_UNSAVED_BYTES = 2**26
 
 
 def load_legacy_model(
@@ -38,49 +32,29 @@ def load_legacy_model(
     what: str,
     custom_objects: dict[str, Any] | None,
     compile: bool,
-    skip_mismatch: bool = False,
-    strict: bool = True,
-) -> Any:
+    tolerance: Tolerance,
+) -> Trainer:
     """Load the model in a file.
 
     Args:
-        file: root group of the file.
+        file: root group of the file, which has a model config.
         what: name of the file in error messages.
         custom_objects: your classes and functions, by the names in the file.
         compile: whether to compile the model with the saved arguments.
-        skip_mismatch: whether to skip weights that do not match.
-        strict: whether a weight that only one side has is an error.
+        tolerance: mismatches of weights to allow.
 
     Raises:
-        FileFormatError: the file holds only weights, or uses a class, function or
-            argument that lamina does not support.
+        FileFormatError: the file uses a class, function or argument that lamina does
+            not support.
     """
-    text = file.attributes.get("model_config")
-    if text is None:
-        raise FileFormatError(
-            f"{what} holds only weights, not a model. Build the model, and call "
-            "`model.load_weights(file)`."
-        )
-    config = read_json(str(text), f"The model in {what}")
-    origin, problem = _detect_version(file, config), ""
-    stored = sum(_MAX_ITEMSIZE * d.size for _, d in file.datasets())
-    budget = stored + _UNSAVED_BYTES
-    with (
-        untrusted_config(
-            config, f"The model in {what}", budget, "its file holds weights for"
-        ),
-        custom_object_scope(custom_objects),
-        deferred_init(),
-    ):
+    config, origin = _read_config(file, what)
+    problem = ""
+    with untrusted_model(config, what, file, custom_objects):
         config = upgrade_config(config, origin)
-        model = deserialize(config)
-        if not isinstance(model, Trainer):
-            raise FileFormatError(
-                f"The file holds a {type(model).__name__}, not a model."
-            )
+        model = deserialize_model(config)
         orders = dict(layer_orders(config))
         model.load_report, stored_layers = read_legacy_weights(
-            model, file, origin, skip_mismatch, strict, orders
+            model, file, origin, tolerance, orders
         )
         training = file.attributes.get("training_config")
         if compile and training is not None:
@@ -97,12 +71,7 @@ def load_legacy_model(
 
 
 def load_legacy_weights(
-    model: Any,
-    file: Group,
-    what: str,
-    skip_mismatch: bool,
-    strict: bool,
-    by_name: bool = False,
+    model: Trainer, file: Group, what: str, tolerance: Tolerance, by_name: bool
 ) -> LoadReport:
     """Load the weights of a model from a file.
 
@@ -110,30 +79,27 @@ def load_legacy_weights(
         model: a model whose weights exist.
         file: root group of the file.
         what: name of the file in error messages.
-        skip_mismatch: whether to skip weights that do not match.
-        strict: whether a weight that only one side has is an error.
+        tolerance: mismatches to allow.
         by_name: whether to match layers by name only.
 
     Raises:
         FileFormatError: the file's weights do not match the model's.
     """
-    text = file.attributes.get("model_config")
-    config = {} if text is None else read_json(str(text), f"The model in {what}")
+    config, origin = _read_config(file, what)
     # Arrays with wrong shapes can fail while their layout is converted.
     with untrusted_config(config, f"The content of {what}"):
-        origin = _detect_version(file, config)
-        report, _ = read_legacy_weights(
-            model, file, origin, skip_mismatch, strict, by_name=by_name
-        )
+        report, _ = read_legacy_weights(model, file, origin, tolerance, by_name=by_name)
     return report
 
 
-def _detect_version(file: Group, config: dict[str, Any]) -> KerasVersion:
+def _read_config(file: Group, what: str) -> tuple[dict[str, Any], KerasVersion]:
+    """Return the model's config, if any, and the version that wrote the file."""
+    text = str(file.attributes.get("model_config", "{}"))
+    config = read_json(text, f"The model in {what}")
     inner = file.members.get("model_weights")
     attributes = inner.attributes if isinstance(inner, Group) else {}
-    return KerasVersion.of(
-        {**attributes, **file.attributes}, config, weight_names(file)
-    )
+    names = weight_names(file)
+    return config, KerasVersion.of({**attributes, **file.attributes}, text, names)
 
 
 def _load_optimizer(

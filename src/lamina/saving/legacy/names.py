@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-CLASSES = {
-    "AtrousConvolution1D": "Conv1D",
-    "AtrousConvolution2D": "Conv2D",
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "CuDNNGRU": "GRU",
-    "CuDNNLSTM": "LSTM",
-    "Deconvolution2D": "Conv2DTranspose",
-    "GRUV1": "GRU",
-    "GRUV2": "GRU",
-    "LSTMV1": "LSTM",
-    "LSTMV2": "LSTM",
-    "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization",
-    "ThresholdedReLU": "ReLU",
-    "TimeDistributedDense": "Dense",
-    "SyncBatchNormalization": "BatchNormalization",
-    "Convolution2DTranspose": "Conv2DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "Model": "Functional",
-    "Network": "Functional",
-    "L1L2Regularizer": "L1L2",
-    "WeightRegularizer": "L1L2",
-    "ActivityRegularizer": "L1L2",
-    "GlorotUniformV2": "GlorotUniform",
-    "GlorotNormalV2": "GlorotNormal",
+from lamina.errors import FileFormatError
+
+_FORMER_CLASSES = {
+    "BatchNormalization": (
+        "BatchNormalizationV1 BatchNormalizationV2 SyncBatchNormalization"
+    ),
+    "Conv1D": "AtrousConvolution1D Convolution1D",
+    "Conv2D": "AtrousConvolution2D Convolution2D",
+    "Conv2DTranspose": "Convolution2DTranspose Deconvolution2D",
+    "Conv3D": "Convolution3D",
+    "Dense": "TimeDistributedDense",
+    "Functional": "Model Network",
+    "GRU": "CuDNNGRU GRUV1 GRUV2",
+    "GlorotNormal": "GlorotNormalV2",
+    "GlorotUniform": "GlorotUniformV2",
+    "L1L2": "ActivityRegularizer L1L2Regularizer WeightRegularizer",
+    "LSTM": "CuDNNLSTM LSTMV1 LSTMV2",
+    "ReLU": "ThresholdedReLU",
+    "SeparableConv2D": "SeparableConvolution2D",
 }
+CLASSES = {old: new for new, names in _FORMER_CLASSES.items() for old in names.split()}
 
 # The `Merge` of Keras 1, by its mode.
 MERGES = {
@@ -86,12 +79,29 @@ CLASS_ARGUMENTS = {
     "SeparableConv2D": {"init": "depthwise_initializer"},
 }
 
+# Values that were renamed, by the end of the argument's name.
+VALUES = {
+    "format": {"tf": "channels_last", "th": "channels_first"},
+    "initializer": {
+        "normal": "random_normal",
+        "one": "ones",
+        "uniform": "random_uniform",
+        "zero": "zeros",
+    },
+}
+
 # Arguments without effect, and those that the config of the input layer repeats.
-IGNORED_ARGUMENTS = frozenset(
-    [
-        "batch_input_shape", "batch_size", "consume_less", "dtype", "fused",
-        "implementation", "input_dim", "input_dtype", "input_length", "input_shape",
-        "quantization_config", "renorm_clipping", "renorm_momentum",
-        "virtual_batch_size", "weights",
-    ]
-)  # fmt: skip
+_IGNORED = (
+    "batch_input_shape batch_size consume_less dtype fused implementation input_dim "
+    "input_dtype input_length input_shape quantization_config renorm_clipping "
+    "renorm_momentum virtual_batch_size weights"
+)
+IGNORED_ARGUMENTS = frozenset(_IGNORED.split())
+
+
+def unsupported(what: str) -> FileFormatError:
+    """Return the error for a part of a model that lamina does not support."""
+    return FileFormatError(
+        f"The model in the file has {what}, which lamina does not support. Build the "
+        "model in your program and call `model.load_weights(file)`."
+    )

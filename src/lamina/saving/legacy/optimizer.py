@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy as np
 from lamina.core.custom_objects import find_class
 from lamina.core.module import accepted_names
 from lamina.core.variable import Variable
+from lamina.optimizers import Optimizer
 from lamina.saving.legacy.config import KerasVersion
-from lamina.saving.legacy.weights import StoredLayer, upgrade_arrays
+from lamina.saving.legacy.weights import Arrays, StoredLayer, upgrade_arrays
+from lamina.typing import Config
 
 _LOSSES = {
     "cosine": "cosine_similarity",
@@ -29,38 +31,37 @@ _SLOTS = {
     "Adamax": ("momentum", "norm"),
     "Nadam": ("momentum", "velocity"),
 }
-# Names of slots in tf.keras.
+# Names of slots in tf.keras; those of Keras 3 stay.
 _SLOT_NAMES = {
-    "SGD": {"m": "momentum"},
-    "RMSprop": {"rms": "velocity", "mg": "average_gradient"},
-    "Adadelta": {
-        "accum_grad": "accumulated_grad",
-        "accum_var": "accumulated_delta_var",
-    },
-    "Adamax": {"m": "momentum", "u": "norm", "v": "norm"},
+    "accum_grad": "accumulated_grad",
+    "accum_var": "accumulated_delta_var",
+    "m": "momentum",
+    "mg": "average_gradient",
+    "rms": "velocity",
+    "u": "norm",
+    "v": "velocity",
+    "vhat": "velocity_hat",
+    **{name: name for names in _SLOTS.values() for name in names},
+    "average_gradient": "average_gradient",
+    "linear": "linear",
 }
 # After this many steps the product of Nadam's momenta underflows to 0.
 _MAX_SCHEDULE_STEPS = 100_000
-_COMMON_SLOT_NAMES = {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"}
 
 
-def upgrade_compile_config(
-    training: dict[str, Any], origin: KerasVersion
-) -> dict[str, Any]:
+def upgrade_compile_config(training: Config, origin: KerasVersion) -> Config:
     """Convert the arguments of `compile` to the Keras 3 format."""
-    found = {
-        "optimizer": _upgrade_optimizer(training["optimizer_config"], origin),
-        "loss": _upgrade_names(training.get("loss"), origin, "keras.losses"),
-        "loss_weights": training.get("loss_weights"),
-        **{
-            key: _upgrade_names(training.get(key), origin, "keras.metrics")
-            for key in ("metrics", "weighted_metrics")
-        },
+    found: Config = {
+        "optimizer": _upgrade_optimizer(training["optimizer_config"], origin)
     }
+    kinds = {"loss": "losses", "metrics": "metrics", "weighted_metrics": "metrics"}
+    for key, kind in kinds.items():
+        found[key] = _upgrade_names(training.get(key), origin, f"keras.{kind}")
+    found["loss_weights"] = training.get("loss_weights")
     return {key: value for key, value in found.items() if value}
 
 
-def _upgrade_optimizer(entry: dict[str, Any], origin: KerasVersion) -> dict[str, Any]:
+def _upgrade_optimizer(entry: Config, origin: KerasVersion) -> Config:
     if origin.version >= (3,):
         return {"module": "keras.optimizers", **entry}
     kind = entry["class_name"].rpartition(">")[2]
@@ -69,19 +70,15 @@ def _upgrade_optimizer(entry: dict[str, Any], origin: KerasVersion) -> dict[str,
     decay = config.pop("decay", 0.0)
     if kind == "Nadam":  # Decay of the momentum, see `_restore_schedule`.
         decay = 0.0
-    if isinstance(rate, dict):
-        rate = {"module": "keras.optimizers.schedules", **rate}
-    elif decay:
+    if decay and not isinstance(rate, dict):
         schedule = {
             "initial_learning_rate": rate,
             "decay_steps": 1,
             "decay_rate": decay,
         }
-        rate = {
-            "module": "keras.optimizers.schedules",
-            "class_name": "InverseTimeDecay",
-            "config": schedule,
-        }
+        rate = {"class_name": "InverseTimeDecay", "config": schedule}
+    if isinstance(rate, dict):
+        rate = {"module": "keras.optimizers.schedules", **rate}
     config["learning_rate"] = rate
     inner = config.get("inner_optimizer")
     if isinstance(inner, dict):
@@ -106,9 +103,7 @@ def _upgrade_names(value: Any, origin: KerasVersion, module: str) -> Any:
     if not isinstance(value, dict):
         return value
     if "class_name" not in value:
-        return {
-            key: _upgrade_names(item, origin, module) for key, item in value.items()
-        }
+        return {k: _upgrade_names(item, origin, module) for k, item in value.items()}
     reference = {"module": module, **value}
     if origin.version >= (3,):
         return reference
@@ -123,11 +118,11 @@ def _upgrade_names(value: Any, origin: KerasVersion, module: str) -> Any:
 
 
 def read_optimizer(
-    optimizer: Any,
-    arrays: Sequence[tuple[str, np.ndarray]],
-    stored_layers: Sequence[StoredLayer],
+    optimizer: Optimizer,
+    arrays: Arrays,
+    stored_layers: list[StoredLayer],
     origin: KerasVersion,
-    training: dict[str, Any],
+    training: Config,
 ) -> str:
     """Load an optimizer's state from a file.
 
@@ -175,7 +170,7 @@ def read_optimizer(
 
 
 def _restore_schedule(
-    optimizer: Any, config: dict[str, Any], scalars: Sequence[np.ndarray]
+    optimizer: Any, config: dict[str, Any], scalars: list[np.ndarray]
 ) -> np.ndarray:
     """Restore Nadam's momentum schedule and return the product of its momenta.
 
@@ -190,7 +185,7 @@ def _restore_schedule(
     return np.asarray(np.prod(momenta), "float32")
 
 
-def _assign_all(pairs: Sequence[tuple[Variable, np.ndarray]]) -> str:
+def _assign_all(pairs: list[tuple[Variable, np.ndarray]]) -> str:
     """Assign all values, or none if a shape differs; return the problem."""
     if any(tuple(variable.shape) != value.shape for variable, value in pairs):
         return "the arrays in the file have other shapes"
@@ -201,28 +196,26 @@ def _assign_all(pairs: Sequence[tuple[Variable, np.ndarray]]) -> str:
 
 def _group_by_name(
     kind: str,
-    arrays: Sequence[tuple[str, np.ndarray]],
-    stored_layers: Sequence[StoredLayer],
+    arrays: Arrays,
+    stored_layers: list[StoredLayer],
 ) -> dict[str, list[np.ndarray]]:
     """Group arrays by the slot in their names."""
-    slots: dict[str, list[np.ndarray]] = {}
-    renamed = {**_COMMON_SLOT_NAMES, **_SLOT_NAMES.get(kind, {})}
-    known = {*renamed.values(), *renamed, "momentum", "velocity", "accumulator"}
-    known |= {"linear", "average_gradient", "accumulated_grad", "accumulated_delta_var"}
+    slots: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+    names = {**_SLOT_NAMES, **({"v": "norm"} if kind == "Adamax" else {})}
     for name, array in arrays:
         parts = name.removesuffix(":0").split("/")
         # Old names end in the slot's name; newer ones have it as the second part.
-        found = [p for p in (parts[-1], *parts[1:2]) if p in known]
+        found = [names[p] for p in (parts[-1], *parts[1:2]) if p in names]
         if not found:
             return _group_by_order(kind, arrays, stored_layers)
-        slots.setdefault(renamed.get(found[0], found[0]), []).append(array)
+        slots[found[0]].append(array)
     return slots
 
 
 def _group_by_order(
     kind: str,
-    arrays: Sequence[tuple[str, np.ndarray]],
-    stored_layers: Sequence[StoredLayer],
+    arrays: Arrays,
+    stored_layers: list[StoredLayer],
 ) -> dict[str, list[np.ndarray]]:
     """Group arrays by order: Keras writes all arrays of a slot, then the next."""
     count = sum(layer.array_count for layer in stored_layers)
@@ -234,8 +227,8 @@ def _group_by_order(
 
 
 def _upgrade_slot(
-    arrays: Sequence[np.ndarray],
-    stored_layers: Sequence[StoredLayer],
+    arrays: list[np.ndarray],
+    stored_layers: list[StoredLayer],
     origin: KerasVersion,
 ) -> list[np.ndarray]:
     """Convert the arrays of a slot to the layout of Keras 3."""

@@ -7,23 +7,31 @@ trainable ones, then the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import count, takewhile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count, islice, takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina import layers
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
 from lamina.io.hdf5 import Dataset, Group
-from lamina.io.load_report import LoadReport, Mismatch
+from lamina.io.load_report import LoadReport, Mismatch, Tolerance
+from lamina.layers.base.weights import WeightOwner
 from lamina.saving.legacy.config import KerasVersion
 
 # Indices of the arrays of separate gates, in the gate order of Keras 3.
 _GATES = {
     "LSTMCell": ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11)),
     "GRUCell": ((0, 3, 6), (1, 4, 7), (2, 5, 8)),
+}
+_CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
+# Axes of kernels of Keras 1, by layer and data format, in the order of Keras 3.
+_KERAS1_AXES = {
+    ("Conv2D", "channels_first"): (2, 3, 1, 0),
+    ("Conv3D", "channels_first"): (2, 3, 4, 1, 0),
+    ("Conv2DTranspose", "channels_first"): (2, 3, 0, 1),
+    ("Conv2DTranspose", "channels_last"): (0, 1, 3, 2),
 }
 # Group of the weights that belong to the model, not to one of its layers.
 MODEL_WEIGHTS = "top_level_model_weights"
@@ -36,7 +44,7 @@ Arrays = list[tuple[str, np.ndarray]]
 class StoredLayer(NamedTuple):
     """Layer with its trainable variables and the number of their arrays in a file."""
 
-    layer: Any
+    layer: WeightOwner
     trainable: list[Variable]
     array_count: int
 
@@ -61,9 +69,7 @@ def _read_names(group: Group, key: str) -> list[str]:
     ]
 
 
-def stored_arrays(
-    group: Group, known: set[int] | None = None
-) -> list[tuple[str, np.ndarray]]:
+def stored_arrays(group: Group, known: set[int] | None = None) -> Arrays:
     """Read the arrays that a group lists, with their names.
 
     Args:
@@ -75,9 +81,9 @@ def stored_arrays(
             repetitions could take an unlimited amount of memory.
     """
     known = set() if known is None else known
-    found: list[tuple[str, np.ndarray]] = []
+    found: Arrays = []
     for name in _read_names(group, "weight_names"):
-        item: Any = group
+        item: Group | Dataset | None = group
         for part in name.split("/"):
             item = item.members.get(part) if isinstance(item, Group) else None
         if not isinstance(item, Dataset):
@@ -104,8 +110,7 @@ def read_legacy_weights(
     model: Any,
     file: Group,
     origin: KerasVersion,
-    skip_mismatch: bool = False,
-    strict: bool = True,
+    tolerance: Tolerance,
     orders: dict[str, list[str]] | None = None,
     by_name: bool = False,
 ) -> tuple[LoadReport, list[StoredLayer]]:
@@ -115,8 +120,7 @@ def read_legacy_weights(
         model: a model whose weights exist.
         file: root group of the file.
         origin: version that wrote the file.
-        skip_mismatch: whether to skip weights that do not match.
-        strict: whether a weight that only one side has is an error.
+        tolerance: mismatches to allow.
         orders: names of the layers of each nested model, in the file's order.
         by_name: whether to match layers by name only and skip layers that only one
             side has.
@@ -132,18 +136,29 @@ def read_legacy_weights(
     stored_layers: list[StoredLayer] = []
     for layer, name, arrays in _match_layers(model, file, report, by_name):
         leaves = [model] if layer is model else list(_leaves(layer, orders or {}))
-        groups, stored = _split_arrays(layer, leaves, arrays)
-        stored_layers += stored
-        for leaf, found in zip(leaves, groups, strict=True):
-            if found is not None:
-                _compare_shapes(
-                    leaf, upgrade_arrays(leaf, found, origin), report, values
-                )
-        if None in groups:
+        sections = _sections(layer, leaves)
+        groups = _split_arrays(sections, arrays)
+        if groups is None:
             total = sum(len(leaf.own_weights()) for leaf in leaves)
             item = Mismatch(f"{name} (number)", (total, 0), (len(arrays), 0))
             report.mismatches.append(item)
-    report.require(skip_mismatch, strict and not by_name)
+            continue
+        pairs = list(zip(sections, groups, strict=True))
+        stored_layers += [
+            StoredLayer(s.leaf, s.variables, len(g)) for s, g in pairs if s.is_trainable
+        ]
+        for leaf in leaves:
+            found = [array for s, g in pairs if s.leaf is leaf for array in g]
+            for variable, array in zip(
+                leaf.own_weights(), upgrade_arrays(leaf, found, origin), strict=True
+            ):
+                item = Mismatch(variable.path, tuple(variable.shape), array.shape)
+                if item.kind:
+                    report.mismatches.append(item)
+                else:
+                    report.loaded.append(variable.path)
+                    values.append((variable, array))
+    report.require(tolerance.skip_mismatch, tolerance.strict and not by_name)
     for variable, value in values:
         variable.assign(value)
     return report, stored_layers
@@ -173,12 +188,11 @@ def _match_layers(
         if name in owners:
             yield owners[name], name, arrays
         else:
-            found = [Mismatch(path, None, array.shape) for path, array in arrays]
-            report.mismatches.extend(found)
-    for name in owners.keys() - stored.keys():
-        layer = owners[name]
+            report.mismatches += [Mismatch(n, None, a.shape) for n, a in arrays]
+    missing = {name: owners[name] for name in owners if name not in stored}
+    for layer in missing.values():
         weights = layer.own_weights() if layer is model else layer.weights
-        report.mismatches.extend(Mismatch(v.path, v.shape, None) for v in weights)
+        report.mismatches += [Mismatch(v.path, v.shape, None) for v in weights]
 
 
 def _check_common_names(ours: set[str], theirs: set[str]) -> None:
@@ -204,7 +218,7 @@ def _layers_in_file(model: Any, stored: dict[str, Arrays]) -> dict[str, Any]:
     return chosen if is_complete else layers_by_name
 
 
-def _leaves(layer: Any, orders: dict[str, list[str]]) -> Iterator[Any]:
+def _leaves(layer: WeightOwner, orders: dict[str, list[str]]) -> Iterator[WeightOwner]:
     """Yield the layers that directly own weights, in the order of files."""
     if layer.own_weights():
         yield layer
@@ -225,89 +239,76 @@ def layer_orders(entry: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
             yield from layer_orders(layer)
 
 
-def legacy_order(layer: Any, orders: dict[str, list[str]]) -> list[Variable]:
-    """List a layer's weights in the order of files, which `_split_arrays` reads.
+class _Section(NamedTuple):
+    """Consecutive arrays in a file: some of the weights of a leaf."""
+
+    leaf: WeightOwner
+    variables: list[Variable]
+    is_trainable: bool
+
+
+def _sections(layer: WeightOwner, leaves: Iterable[WeightOwner]) -> list[_Section]:
+    """List the weights of leaves in the order of files: trainable ones come first."""
+    trainable_ids = {id(v) for v in layer.trainable_variables}
+    first: list[_Section] = []
+    second: list[_Section] = []
+    for leaf in leaves:
+        weights = leaf.own_weights()
+        trainable = [v for v in weights if v.initially_trainable]
+        is_trainable = any(id(v) in trainable_ids for v in trainable)
+        count = len(trainable) if is_trainable else 0
+        first += [_Section(leaf, weights[:count], True)] if count else []
+        second.append(_Section(leaf, weights[count:], False))
+    return first + second
+
+
+def legacy_order(layer: WeightOwner, orders: dict[str, list[str]]) -> list[Variable]:
+    """List a layer's weights in the order of files.
 
     Args:
         layer: a layer or a nested model.
         orders: names of the layers of each nested model, in the file's order.
     """
-    trainable_ids = {id(v) for v in layer.trainable_variables}
-    first: list[Variable] = []
-    second: list[Variable] = []
-    for leaf in _leaves(layer, orders):
-        weights = leaf.own_weights()
-        trainable = [v for v in weights if v.initially_trainable]
-        is_trainable = any(id(v) in trainable_ids for v in trainable)
-        count = len(trainable) if is_trainable else 0
-        first += weights[:count]
-        second += weights[count:]
-    return first + second
+    sections = _sections(layer, _leaves(layer, orders))
+    return [variable for section in sections for variable in section.variables]
 
 
 def _split_arrays(
-    layer: Any, leaves: list[Any], arrays: Arrays
-) -> tuple[list[list[np.ndarray] | None], list[StoredLayer]]:
-    """Split a layer's arrays into those of each leaf: trainable ones come first."""
-    trainable_ids = {id(v) for v in layer.trainable_variables}
+    sections: list[_Section], arrays: Arrays
+) -> list[list[np.ndarray]] | None:
+    """Split a layer's arrays into those of each section, if their number is right."""
     has_separate_gates = any(_SEPARATE_GATE.search(name) for name, _ in arrays)
-    first: list[tuple[int, int]] = []  # index of the leaf, number of arrays
-    second: list[tuple[int, int]] = []
-    stored_layers: list[StoredLayer] = []
-    for i, leaf in enumerate(leaves):
-        weights = leaf.own_weights()
-        trainable = [v for v in weights if v.initially_trainable]
-        count, rest = len(trainable), len(weights) - len(trainable)
-        if has_separate_gates and type(leaf).__name__ in _GATES:
-            count *= len(_GATES[type(leaf).__name__][0])
-        if any(id(v) in trainable_ids for v in trainable):
-            first.append((i, count))
-            second.append((i, rest))
-            stored_layers.append(StoredLayer(leaf, trainable, count))
-        else:
-            second.append((i, count + rest))
-    if sum(count for _, count in (*first, *second)) != len(arrays):
-        return [None] * len(leaves), []
-    groups: list[list[np.ndarray]] = [[] for _ in leaves]
+    counts: list[int] = []
+    for leaf, variables, _ in sections:
+        gates = _GATES.get(type(leaf).__name__, [()]) if has_separate_gates else [()]
+        factor = max(len(gates[0]), 1)
+        counts.append(sum(factor if v.initially_trainable else 1 for v in variables))
+    if sum(counts) != len(arrays):
+        return None
     remaining = iter(arrays)
-    for i, count in (*first, *second):
-        groups[i] += [next(remaining)[1] for _ in range(count)]
-    return [*groups], stored_layers
-
-
-def _compare_shapes(
-    leaf: Any,
-    arrays: list[np.ndarray],
-    report: LoadReport,
-    values: list[tuple[Variable, np.ndarray]],
-) -> None:
-    for variable, array in zip(leaf.own_weights(), arrays, strict=True):
-        if tuple(variable.shape) == array.shape:
-            report.loaded.append(variable.path)
-            values.append((variable, array))
-        else:
-            report.mismatches.append(
-                Mismatch(variable.path, tuple(variable.shape), array.shape)
-            )
+    return [[array for _, array in islice(remaining, count)] for count in counts]
 
 
 def upgrade_arrays(
-    leaf: Any, arrays: list[np.ndarray], origin: KerasVersion
+    leaf: WeightOwner, arrays: list[np.ndarray], origin: KerasVersion
 ) -> list[np.ndarray]:
     """Convert a layer's arrays to the layout of Keras 3."""
-    convert = _CONVERSIONS.get(type(leaf).__name__)
-    return convert(leaf, arrays, origin) if convert and arrays else arrays
+    kind = type(leaf).__name__
+    if kind in _GATES:
+        return _merge_gates(_GATES[kind], arrays)
+    if kind in _CONVOLUTIONS and arrays:
+        return _convert_kernel(leaf, arrays, origin)
+    return arrays
 
 
 def _merge_gates(
-    leaf: Any, arrays: list[np.ndarray], origin: KerasVersion
+    indices: Sequence[tuple[int, ...]], arrays: list[np.ndarray]
 ) -> list[np.ndarray]:
-    indices = _GATES[type(leaf).__name__]
     count = len(indices[0])
     if len(arrays) == 3 * count:
         return [np.concatenate([arrays[i] for i in gate], -1) for gate in indices]
-    units = leaf.units
-    if len(arrays) == 3 and arrays[2].shape == (2 * count * units,):
+    # The recurrent matrix has as many rows as the layer has units.
+    if len(arrays) == 3 and arrays[2].shape == (2 * count * len(arrays[1]),):
         return _convert_cudnn(arrays, count)
     return arrays
 
@@ -328,9 +329,8 @@ def _convert_kernel(
 ) -> list[np.ndarray]:
     kernel, *rest = arrays
     wanted = tuple(leaf.own_weights()[0].shape)
-    channels_first = leaf.data_format == "channels_first"
     if origin.version < (2,):
-        kernel = _transpose_keras1(type(leaf).__name__, kernel, wanted, channels_first)
+        kernel = _transpose_keras1(leaf, kernel, wanted)
     # Theano flips the kernel in a convolution.
     if origin.backend == "theano":
         kernel = np.flip(kernel, tuple(range(kernel.ndim - 2)))
@@ -341,28 +341,13 @@ def _convert_kernel(
 
 
 def _transpose_keras1(
-    kind: str, kernel: np.ndarray, wanted: tuple[int, ...], channels_first: bool
+    leaf: Any, kernel: np.ndarray, wanted: tuple[int, ...]
 ) -> np.ndarray:
     """Transpose the axes of a kernel of Keras 1."""
+    kind = type(leaf).__name__
     if kind == "Conv1D" and kernel.ndim == 4:
         if kernel.shape[:2] != (wanted[0], 1) or kernel.shape[3] != wanted[-1]:
             kernel = np.transpose(kernel, (2, 3, 1, 0))
         return kernel[:, 0]
-    axes = {
-        ("Conv2D", True): (2, 3, 1, 0),
-        ("Conv3D", True): (2, 3, 4, 1, 0),
-        ("Conv2DTranspose", True): (2, 3, 0, 1),
-        ("Conv2DTranspose", False): (0, 1, 3, 2),
-    }.get((kind, channels_first))
+    axes = _KERAS1_AXES.get((kind, leaf.data_format))
     return np.transpose(kernel, axes) if axes and len(axes) == kernel.ndim else kernel
-
-
-Conversion = Callable[[Any, list[np.ndarray], KerasVersion], list[np.ndarray]]
-_CONVERSIONS: dict[str, Conversion] = {
-    layers.LSTMCell.__name__: _merge_gates,
-    layers.GRUCell.__name__: _merge_gates,
-    layers.Conv1D.__name__: _convert_kernel,
-    layers.Conv2D.__name__: _convert_kernel,
-    layers.Conv3D.__name__: _convert_kernel,
-    layers.Conv2DTranspose.__name__: _convert_kernel,
-}

@@ -21,7 +21,7 @@ from lamina.saving.legacy.weights import (
     layer_orders,
     legacy_order,
 )
-from lamina.saving.weights import KERAS_VERSION, as_array
+from lamina.saving.records import KERAS_VERSION, as_array
 
 # An attribute holds at most 64 KiB, and each reference to a text takes 16 bytes.
 _NAMES_PER_ATTRIBUTE = 4000

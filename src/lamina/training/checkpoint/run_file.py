@@ -17,7 +17,7 @@ import numpy as np
 
 from lamina.errors import FileFormatError
 from lamina.io.files import atomic_write
-from lamina.io.safetensors_write import CHECKSUM, SafetensorsFile
+from lamina.io.safetensors import CHECKSUM, SafetensorsFile
 
 # Plain data and arrays in nested dictionaries, lists and tuples.
 Tree: TypeAlias = dict[str, Any]

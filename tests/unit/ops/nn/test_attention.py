@@ -13,7 +13,7 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.ops.kernels.cpu.attention import blockwise_attention
 from lamina.ops.kernels.table import recording
 from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout
-from lamina.saving.weights import module_variables, saved_modules, variable_records
+from lamina.saving.records import metadata_of, module_records
 from tests.tables.arrays import bools, floats
 
 
@@ -151,7 +151,7 @@ def test_weight_paths_equal_those_of_keras(tmp_path):
     y = lamina.layers.MultiHeadAttention(2, 4, use_gate=True)(x, x)
     y = lamina.layers.GroupQueryAttention(4, 4, 2)(y, x)
     model = lamina.Model(x, y)
-    stored = {*variable_records(module_variables(saved_modules(model)))}
+    stored = {*metadata_of([*module_records(model)])["variables"]}
     names = ("query", "key", "value", "output")
     heads = [f"multi_head_attention/{name}_dense" for name in names]
     heads += ["multi_head_attention/_gate_dense"]
