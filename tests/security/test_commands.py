@@ -92,7 +92,7 @@ def test_neither_follows_links(row, tmp_path, secret):
             inspect_file(path)
     looked_at(path)
     model = keras_file(tmp_path / "model.keras")
-    with refused(f"{row.reason}|not a weights file", path, model):
+    with refused(f"{row.reason}|not a model file", path, model):
         convert_file(path, tmp_path / "out.keras", model)
     assert not (tmp_path / "out.keras").exists()
 

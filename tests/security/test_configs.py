@@ -340,7 +340,7 @@ def test_yaml_is_no_config(tmp_path):
         lamina.models.load_model(path)
     path = tmp_path / "harm.yaml"
     path.write_bytes(text)
-    with refused("not a `.keras` file", path):
+    with refused("not a model file", path):
         lamina.models.load_model(path)
 
 

@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ from lamina.datasets import (
     reuters,
 )
 from lamina.datasets.arrays import read_arrays
-from lamina.datasets.split import KERAS_FILES
+from lamina.datasets.keras_files import HASHES, SERVER
 from lamina.utils import get_file
 from tests.security.harmless import refused
 from tests.security.hostile import zipped
@@ -267,20 +266,18 @@ FIRST = {"mnist": "x_train", "boston_housing": "x", "imdb": "x_train", "reuters"
 def test_a_file_in_the_cache_is_no_program(name, make, tmp_path, monkeypatch):
     """#23026, #23047: even one that has the hash of the true file."""
     data = npz(FIRST[name], make())
-    _in_the_cache(CACHES[name], name, data, tmp_path, monkeypatch)
+    _in_the_cache(name, data, tmp_path, monkeypatch)
     reason = "pickles|need only NumPy|declares the shape|is damaged"
     with refused(reason, folder=tmp_path):
         CACHES[name].load_data()
 
 
-def _in_the_cache(
-    module: ModuleType, name: str, data: bytes, folder: Path, monkeypatch: Any
-) -> Path:
+def _in_the_cache(name: str, data: bytes, folder: Path, monkeypatch: Any) -> Path:
     path = folder / "lamina" / "datasets" / f"{name}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.setattr(module, "_SHA256", hashlib.sha256(data).hexdigest())
+    monkeypatch.setitem(HASHES, f"{name}.npz", hashlib.sha256(data).hexdigest())
     return path
 
 
@@ -342,7 +339,7 @@ def test_batches_of_images_are_bytes_and_no_pickles(name, tmp_path, monkeypatch)
 def test_a_file_in_the_cache_with_another_hash_is_not_read(tmp_path, monkeypatch):
     """#23026: it is fetched anew, and here there is nowhere to fetch it from."""
     data = npz("x_train", array_of_bombs())
-    path = _in_the_cache(mnist, "mnist", data, tmp_path, monkeypatch)
+    path = _in_the_cache("mnist", data, tmp_path, monkeypatch)
     path.write_bytes(data + b"!")
     fetched: list[str] = []
     monkeypatch.setattr(
@@ -350,4 +347,4 @@ def test_a_file_in_the_cache_with_another_hash_is_not_read(tmp_path, monkeypatch
     )
     with refused("pickles", folder=tmp_path):  # nobody put another in its place
         mnist.load_data()
-    assert fetched == [KERAS_FILES + "mnist.npz"]
+    assert fetched == [SERVER + "mnist.npz"]

@@ -267,7 +267,7 @@ def test_hostile_weights_are_refused(row, tmp_path, secret):
     path.write_bytes(row.make(secret))
     model = small_model()
     before = model.get_weights()
-    with refused(f"{row.reason}|not a weights file", path):
+    with refused(f"{row.reason}|not a model file", path):
         model.load_weights(path)
     for old, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, now)

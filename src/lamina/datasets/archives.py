@@ -20,8 +20,6 @@ from lamina import config
 from lamina.core.budget import BoundedReader, readable_size
 from lamina.errors import FileFormatError, invalid
 
-__all__ = ["ARCHIVE_ERRORS", "open_member", "read_member", "read_tar", "unpack"]
-
 _CHUNK = 2**20
 _FORMATS = ("tar", "zip")
 _OPENERS: dict[bytes, Callable[[Path], Any]] = {
@@ -69,13 +67,13 @@ def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _allowed_formats(formats: Any) -> tuple[str, ...]:
-    names = _FORMATS if formats == "auto" else formats or ()
+def _allowed_formats(formats: str | list[str] | None) -> list[str]:
+    names = [*_FORMATS] if formats == "auto" else formats or []
     allowed = [names] if isinstance(names, str) else names
     if not isinstance(allowed, (list, tuple)) or set(allowed) - set(_FORMATS):
         expected = "'auto', 'tar', 'zip' or a list of these"
         raise invalid("get_file", "archive_format", formats, expected)
-    return tuple(allowed)
+    return allowed
 
 
 @contextmanager
@@ -92,7 +90,7 @@ def _archive_errors(archive: Path) -> Iterator[None]:
         ) from error
 
 
-def _unpack(archive: Path, folder: Path, allowed: tuple[str, ...]) -> None:
+def _unpack(archive: Path, folder: Path, allowed: list[str]) -> None:
     with archive.open("rb") as file:
         if "zip" in allowed and zipfile.is_zipfile(BoundedReader(file)):
             _unpack_zip(file, _Target(folder, archive))
@@ -201,10 +199,7 @@ def _unpack_tar(file: IO[bytes], target: _Target) -> None:
             elif member.isreg() and (source := archive.extractfile(member)):
                 target.write(member.name, member.size, source)
             else:
-                raise FileFormatError(
-                    f"its member {member.name!r} is a link or a device, but only plain "
-                    "files and folders are unpacked."
-                )
+                raise _special_file_error(member.name)
 
 
 def _tar_members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -224,10 +219,14 @@ def _unpack_zip(file: IO[bytes], target: _Target) -> None:
                 with open_member(archive, member) as source:
                     target.write(member.filename, member.file_size, source)
             else:
-                raise FileFormatError(
-                    f"its member {member.filename!r} is a link or a device, but only "
-                    "plain files and folders are unpacked."
-                )
+                raise _special_file_error(member.filename)
+
+
+def _special_file_error(name: str) -> FileFormatError:
+    return FileFormatError(
+        f"its member {name!r} is a link or a device, but only plain files and folders "
+        "are unpacked."
+    )
 
 
 class _Target:

@@ -1,11 +1,19 @@
-"""Reader of numeric arrays in `.npz` files."""
+"""Readers of arrays in `.npz` files and pickles that run no code.
+
+NumPy writes object arrays as pickles, and CIFAR is published as pickles; a pickle can
+call any function. Here each class that a pickle names is replaced by a placeholder that
+only stores the values given to it.
+"""
 
 from __future__ import annotations
 
+import io
 import math
+import pickle
 import re
 import zipfile
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +21,19 @@ from lamina.core.budget import BoundedReader
 from lamina.datasets.archives import ARCHIVE_ERRORS, open_member, read_member
 from lamina.errors import FileFormatError
 
-__all__ = ["parse_header", "read_arrays", "read_npy_member"]
-
 _HEADER = re.compile(
     rb"\{'descr': '([<>|]?[a-zA-Z]\d*)', 'fortran_order': (True|False), "
     rb"'shape': \(([\dL, ]*)\), \}\s*"
 )
 _MAX_HEADER = 10_000
+_ARRAY_GLOBALS = frozenset(
+    {
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "_reconstruct"),
+    }
+)
 
 
 def read_arrays(path: str, *names: str) -> list[np.ndarray]:
@@ -83,3 +97,51 @@ def _array(data: bytearray, what: str) -> np.ndarray:
         )
     values = np.frombuffer(data, dtype, offset=start)
     return values.reshape(shape, order="F" if transposed else "C")
+
+
+class _Placeholder:
+    """Placeholder for NumPy's classes and functions that only stores a state."""
+
+    def __init__(self, *_: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickler that replaces NumPy's classes and refuses all others."""
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        if (module_name, global_name) in _ARRAY_GLOBALS:
+            return _Placeholder
+        raise FileFormatError(
+            f"The file names {module_name}.{global_name}, but arrays need only NumPy's "
+            "array types. Nothing in the file was run."
+        )
+
+
+def unpickle(data: bytes | bytearray, what: str) -> Any:
+    """Load a pickle of plain values and arrays; strings of Python 2 become bytes.
+
+    Args:
+        data: the pickle.
+        what: its name, for messages.
+
+    Raises:
+        FileFormatError: it is damaged, or names other classes than those of arrays.
+    """
+    try:
+        return _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
+    except FileFormatError:
+        raise
+    # The bytes of a damaged pickle can ask for any operation on any object.
+    except Exception as error:
+        raise FileFormatError(f"{what} is damaged: {error}") from None
+
+
+def array_values(array: Any) -> Any:
+    """Return the elements of an unpickled array, a list or bytes, or else `None`."""
+    # NumPy pickles an array's state as (version, shape, dtype, is_fortran, elements).
+    is_array = isinstance(array, _Placeholder) and isinstance(array.state, tuple)
+    return array.state[-1] if is_array and array.state else None

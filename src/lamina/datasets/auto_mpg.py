@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.datasets.split import Split, check_test_split, shuffle, split_at
+from lamina.datasets.split import Split, check_test_split, shuffled_split
 
 __all__ = ["FEATURES", "load_data"]
 
@@ -59,5 +59,4 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
     rows = np.loadtxt(path, np.float32, delimiter=",", skiprows=1)
     mpg, measures, origin = rows[:, 0], rows[:, 1:7], rows[:, 7]
     x = np.column_stack([measures, origin[:, None] == np.arange(1, 4)])
-    x, y = shuffle(x.astype(np.float32), mpg, seed)
-    return split_at(x, y, round(len(x) * (1 - test_split)))
+    return shuffled_split(x.astype(np.float32), mpg, test_split, seed, round)

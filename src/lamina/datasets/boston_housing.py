@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
-from lamina.datasets.fetch import get_file
-from lamina.datasets.split import (
-    KERAS_FILES,
-    Split,
-    check_test_split,
-    shuffle,
-    split_at,
-)
+from lamina.datasets.keras_files import keras_file
+from lamina.datasets.split import Split, check_test_split, shuffled_split
 
 __all__ = ["load_data"]
 
 
 def __dir__() -> list[str]:
     return __all__
-
-
-_SHA256 = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
 
 
 @filter_traceback
@@ -51,7 +42,5 @@ def load_data(
         Clean Air.
     """
     check_test_split("boston_housing.load_data", test_split)
-    file = get_file(path, KERAS_FILES + "boston_housing.npz", file_hash=_SHA256)
-    x, y = read_arrays(file, "x", "y")
-    x, y = shuffle(x, y, seed)
-    return split_at(x, y, int(len(x) * (1 - test_split)))
+    x, y = read_arrays(keras_file("boston_housing.npz", path), "x", "y")
+    return shuffled_split(x, y, test_split, seed)

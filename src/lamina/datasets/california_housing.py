@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
-from lamina.datasets.fetch import get_file
-from lamina.datasets.split import (
-    KERAS_FILES,
-    Split,
-    check_test_split,
-    shuffle,
-    split_at,
-)
+from lamina.datasets.keras_files import keras_file
+from lamina.datasets.split import Split, check_test_split, shuffled_split
 from lamina.errors import invalid
 
 __all__ = ["load_data"]
@@ -21,7 +15,6 @@ def __dir__() -> list[str]:
     return __all__
 
 
-_SHA256 = "1a2e3a52e0398de6463aebe6f4a8da34fb21fbb6b934cf88c3425e766f2a1a6f"
 _ROWS = {"small": 600, "large": None}
 
 
@@ -58,8 +51,6 @@ def load_data(
     if version not in _ROWS:
         expected = "'small' or 'large'"
         raise invalid("california_housing.load_data", "version", version, expected)
-    file = get_file(path, KERAS_FILES + "california_housing.npz", file_hash=_SHA256)
-    rows = slice(_ROWS[version])
-    x, y = (array[rows] for array in read_arrays(file, "x", "y"))
-    x, y = shuffle(x, y, seed)
-    return split_at(x, y, int(len(x) * (1 - test_split)))
+    x, y = read_arrays(keras_file("california_housing.npz", path), "x", "y")
+    rows = _ROWS[version]
+    return shuffled_split(x[:rows], y[:rows], test_split, seed)

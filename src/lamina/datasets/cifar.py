@@ -9,8 +9,8 @@ import numpy as np
 
 from lamina.config import image_data_format
 from lamina.datasets.archives import ARCHIVE_ERRORS, read_tar
+from lamina.datasets.arrays import array_values, unpickle
 from lamina.datasets.fetch import get_file, is_cached
-from lamina.datasets.pickles import array_values, unpickle
 from lamina.datasets.split import Split
 from lamina.errors import FileFormatError
 

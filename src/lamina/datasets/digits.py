@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.datasets.split import Split, check_test_split, shuffle, split_at
+from lamina.datasets.split import Split, check_test_split, shuffled_split
 
 __all__ = ["load_data"]
 
@@ -42,5 +42,4 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> Split:
     check_test_split("digits.load_data", test_split)
     path = Path(__file__).with_name("digits.npz")
     with np.load(path, allow_pickle=False) as file:
-        x, y = shuffle(file["images"], file["labels"], seed)
-    return split_at(x, y, round(len(x) * (1 - test_split)))
+        return shuffled_split(file["images"], file["labels"], test_split, seed, round)

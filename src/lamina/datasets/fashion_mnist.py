@@ -11,8 +11,8 @@ import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.archives import ARCHIVE_ERRORS, read_member
-from lamina.datasets.fetch import get_file
-from lamina.datasets.split import KERAS_FILES, Split
+from lamina.datasets.keras_files import keras_file
+from lamina.datasets.split import Split
 from lamina.errors import FileFormatError
 
 __all__ = ["load_data"]
@@ -20,14 +20,6 @@ __all__ = ["load_data"]
 
 def __dir__() -> list[str]:
     return __all__
-
-
-_MD5 = {
-    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-}
 
 
 @filter_traceback
@@ -58,15 +50,11 @@ def _load_part(part: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _read(name: str, dimensions: int) -> np.ndarray:
     """Read a file in the IDX format: magic number, sizes as big-endian int32, bytes."""
-    subfolder = "datasets/fashion-mnist"
-    path = get_file(
-        name, KERAS_FILES + name, file_hash=_MD5[name], cache_subdir=subfolder
-    )
+    path = keras_file(name, name, "datasets/fashion-mnist")
     try:
         with gzip.open(path) as packed, io.BufferedReader(packed) as file:
-            magic, *shape = struct.unpack(
-                f">{dimensions + 1}I", file.read(4 * dimensions + 4)
-            )
+            head = file.read(4 * dimensions + 4)
+            magic, *shape = struct.unpack(f">{dimensions + 1}I", head)
             if magic != 0x800 + dimensions:
                 raise FileFormatError(f"it is not an IDX file of {dimensions} axes.")
             data = read_member(file, name, math.prod(shape))

@@ -8,8 +8,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPException
+from contextlib import contextmanager, suppress
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib import request
@@ -24,8 +24,6 @@ from lamina.errors import (
     SaveError,
     invalid,
 )
-
-__all__ = ["get_file", "is_cached"]
 
 _TIMEOUT_SECONDS = 60
 # File systems take names of 255 bytes; folders of unpacked archives add up to 10.
@@ -80,19 +78,18 @@ def get_file(
     """
     address = _checked_origin(origin)
     name = _cache_name(fname, address)
-    digest = _text("file_hash", file_hash or md5_hash or "").lower()
-    algorithm = _algorithm(digest, hash_algorithm)
+    digest = file_hash or md5_hash or ""
+    if not isinstance(digest, str):
+        raise invalid("get_file", "file_hash", digest, "a string")
+    check = digest.lower(), _algorithm(digest, hash_algorithm)
     should_unpack = extract or untar
     needs_suffix = should_unpack and (fname is None or "." not in name)
     with _cache_errors():
         folder = Path(cache_dir or _cache_home()).expanduser() / cache_subdir
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / (f"{name}_archive" if needs_suffix else name)
-        is_valid = target.exists() and (
-            not digest or _hash(target, algorithm) == digest
-        )
-        if force_download or not is_valid:
-            _download(address, target, digest, algorithm)
+        if force_download or not target.exists() or not _has_hash(target, *check):
+            _download(address, target, *check)
         if not should_unpack:
             return str(target)
         stem = name if needs_suffix else f"{name.split('.')[0]}_extracted"
@@ -124,28 +121,18 @@ def _cache_errors() -> Iterator[None]:
         ) from error
 
 
-def _text(argument: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise invalid("get_file", argument, value, "a string")
-    return value
+def _checked_origin(origin: str | None) -> str:
+    with suppress(ValueError):  # Brackets without an IPv6 address.
+        schemes = ("http", "https", "file")
+        if isinstance(origin, str) and urlsplit(origin).scheme in schemes:
+            return origin
+    expected = "an address that starts with http://, https:// or file://"
+    raise invalid("get_file", "origin", origin, expected)
 
 
-def _checked_origin(origin: Any) -> str:
-    try:
-        scheme = urlsplit(origin).scheme if isinstance(origin, str) else ""
-    except ValueError:  # Brackets without an IPv6 address.
-        scheme = ""
-    if scheme not in ("http", "https", "file"):
-        expected = "an address that starts with http://, https:// or file://"
-        raise invalid("get_file", "origin", origin, expected)
-    return origin
-
-
-def _cache_name(fname: Any, origin: str) -> str:
-    if fname is None:
-        name = PurePosixPath(urlsplit(origin).path).name
-    else:
-        name = os.fspath(fname) if isinstance(fname, os.PathLike) else fname
+def _cache_name(fname: object, origin: str) -> str:
+    name = PurePosixPath(urlsplit(origin).path).name if fname is None else fname
+    name = os.fspath(name) if isinstance(name, os.PathLike) else name
     if not isinstance(name, str) or not _is_file_name(name):
         expected = f"a file name without folders, of at most {_MAX_NAME_BYTES} bytes"
         hint = "Choose the folder with `cache_dir` and `cache_subdir`."
@@ -171,9 +158,11 @@ def _algorithm(digest: str, algorithm: str) -> str:
     return algorithm
 
 
-def _hash(path: Path, algorithm: str) -> str:
+def _has_hash(path: Path, digest: str, algorithm: str) -> bool:
+    """Return whether a file has the expected hash, if there is one."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+        found = hashlib.file_digest(file, algorithm).hexdigest() if digest else ""
+    return found == digest
 
 
 def _download(origin: str, target: Path, digest: str, algorithm: str) -> None:
@@ -184,11 +173,11 @@ def _download(origin: str, target: Path, digest: str, algorithm: str) -> None:
     try:
         with os.fdopen(handle, "wb") as out:
             _stream(origin, out, target)
-        if digest and (found := _hash(partial, algorithm)) != digest:
+        if not _has_hash(partial, digest, algorithm):
             raise FileFormatError(
                 f"The file at {origin} is not the expected one: its {algorithm} hash "
-                f"is {found}, but it should be {digest}. Try again; if the hash stays "
-                "the same, the file at that address has changed."
+                f"is not {digest}. Try again; if that does not help, the file at that "
+                "address has changed."
             )
         partial.replace(target)
     finally:
@@ -199,25 +188,37 @@ class _Redirects(request.HTTPRedirectHandler):
     """Handler that follows redirects to http(s) only, and from https to https only."""
 
     def redirect_request(
-        self, req: request.Request, fp: Any, code: int, msg: str, headers: Any,
+        self,
+        req: request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
         newurl: str,
-    ) -> request.Request | None:  # fmt: skip
+    ) -> request.Request | None:
         scheme = urlsplit(newurl).scheme
         if scheme != "https" and (scheme != "http" or req.type == "https"):
             raise ValueError(f"it redirects from {req.type} to {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+# Without the handlers of ftp: and data: addresses.
+_NETWORK_HANDLERS = (
+    request.ProxyHandler,
+    request.HTTPHandler,
+    request.HTTPSHandler,
+    _Redirects,
+    request.HTTPDefaultErrorHandler,
+    request.HTTPErrorProcessor,
+    request.UnknownHandler,
+)
+
+
 def _open(origin: str) -> Any:
     """Open an address with handlers for http, https and local files only."""
     opener = request.OpenerDirector()
     is_file = urlsplit(origin).scheme == "file"
-    network = (
-        request.ProxyHandler, request.HTTPHandler, request.HTTPSHandler, _Redirects,
-        request.HTTPDefaultErrorHandler, request.HTTPErrorProcessor,
-        request.UnknownHandler,
-    )  # fmt: skip
-    for handler in [request.FileHandler] if is_file else network:
+    for handler in [request.FileHandler] if is_file else _NETWORK_HANDLERS:
         opener.add_handler(handler())
     return opener.open(origin, timeout=_TIMEOUT_SECONDS)
 

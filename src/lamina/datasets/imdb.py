@@ -5,25 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.datasets.arrays import read_arrays
-from lamina.datasets.fetch import get_file
-from lamina.datasets.split import KERAS_FILES, Split
-from lamina.datasets.word_lists import (
-    Texts,
-    Vocabulary,
-    read_lists,
-    read_word_index,
-)
+from lamina.datasets.keras_files import keras_file
+from lamina.datasets.split import Split
+from lamina.datasets.word_lists import Vocabulary, read_word_index
 
 __all__ = ["get_word_index", "load_data"]
 
 
 def __dir__() -> list[str]:
     return __all__
-
-
-_SHA256 = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
-_WORDS_MD5 = "bfafd718b763782e994055a2d397834f"
 
 
 @filter_traceback
@@ -63,21 +53,11 @@ def load_data(
         A. Maas et al. (2011), Learning Word Vectors for Sentiment Analysis.
     """
     words = Vocabulary(num_words, skip_top, maxlen, start_char, oov_char, index_from)
-    file = get_file(path, KERAS_FILES + "imdb.npz", file_hash=_SHA256)
-    random = np.random.RandomState(seed)
-    x_train, y_train = _load_part(file, "train", random, words)
-    x_test, y_test = _load_part(file, "test", random, words)
+    file, random = keras_file("imdb.npz", path), np.random.RandomState(seed)
+    x_train, y_train = words.load(file, "x_train", "y_train", random)
+    x_test, y_test = words.load(file, "x_test", "y_test", random)
     x = words.filter_words(x_train + x_test)
     return (x[: len(x_train)], y_train), (x[len(x_train) :], y_test)
-
-
-def _load_part(
-    file: str, part: str, random: np.random.RandomState, words: Vocabulary
-) -> tuple[Texts, np.ndarray]:
-    texts, labels = read_lists(file, f"x_{part}"), read_arrays(file, f"y_{part}")[0]
-    order = random.permutation(len(texts))
-    shuffled = [texts[i] for i in order]
-    return words.filter_long(words.shift_and_mark(shuffled), labels[order])
 
 
 @filter_traceback
@@ -92,4 +72,4 @@ def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
         rank = lamina.datasets.imdb.get_word_index()["film"]
         ```
     """
-    return read_word_index(path, "imdb_word_index.json", _WORDS_MD5)
+    return read_word_index("imdb_word_index.json", path)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.arrays import read_arrays
-from lamina.datasets.fetch import get_file
-from lamina.datasets.split import KERAS_FILES, Split
+from lamina.datasets.keras_files import keras_file
+from lamina.datasets.split import Split
 
 __all__ = ["load_data"]
 
 
 def __dir__() -> list[str]:
     return __all__
-
-
-_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 
 @filter_traceback
@@ -35,7 +32,7 @@ def load_data(path: str = "mnist.npz") -> Split:
     Reference:
         Y. LeCun and C. Cortes, licence CC BY-SA 3.0.
     """
-    file = get_file(path, KERAS_FILES + "mnist.npz", file_hash=_SHA256)
-    names = "x_train", "y_train", "x_test", "y_test"
-    x_train, y_train, x_test, y_test = read_arrays(file, *names)
+    file = keras_file("mnist.npz", path)
+    x_train, y_train = read_arrays(file, "x_train", "y_train")
+    x_test, y_test = read_arrays(file, "x_test", "y_test")
     return (x_train, y_train), (x_test, y_test)

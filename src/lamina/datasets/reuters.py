@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.datasets.arrays import read_arrays
-from lamina.datasets.fetch import get_file
-from lamina.datasets.split import KERAS_FILES, Split, check_test_split, split_at
-from lamina.datasets.word_lists import (
-    Vocabulary,
-    read_lists,
-    read_word_index,
-)
+from lamina.datasets.keras_files import keras_file
+from lamina.datasets.split import Split, check_test_split, split_at
+from lamina.datasets.word_lists import Vocabulary, read_word_index
 
 __all__ = ["get_label_names", "get_word_index", "load_data"]
 
@@ -21,8 +16,6 @@ def __dir__() -> list[str]:
     return __all__
 
 
-_SHA256 = "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916"
-_WORDS_MD5 = "4d44cc38712099c9e383dc6e5f11a921"
 _TOPICS = """
 cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade
 reserves ship cotton carcass crude nat-gas cpi money-fx interest gnp meal-feed alum
@@ -71,11 +64,8 @@ def load_data(
     """
     check_test_split("reuters.load_data", test_split)
     words = Vocabulary(num_words, skip_top, maxlen, start_char, oov_char, index_from)
-    file = get_file(path, KERAS_FILES + "reuters.npz", file_hash=_SHA256)
-    texts, labels = read_lists(file, "x"), read_arrays(file, "y")[0]
-    order = np.random.RandomState(seed).permutation(len(texts))
-    shuffled = words.shift_and_mark([texts[i] for i in order])
-    texts, labels = words.filter_long(shuffled, labels[order])
+    file, random = keras_file("reuters.npz", path), np.random.RandomState(seed)
+    texts, labels = words.load(file, "x", "y", random)
     train_size = int(len(texts) * (1 - test_split))
     return split_at(words.filter_words(texts), labels, train_size)
 
@@ -92,7 +82,7 @@ def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
         rank = lamina.datasets.reuters.get_word_index()["grain"]
         ```
     """
-    return read_word_index(path, "reuters_word_index.json", _WORDS_MD5)
+    return read_word_index("reuters_word_index.json", path)
 
 
 def get_label_names() -> tuple[str, ...]:

@@ -1,20 +1,14 @@
-"""Address of Keras's files, and functions to shuffle and split datasets."""
+"""Shuffling and splitting of datasets."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from lamina.errors import invalid
 
-KERAS_FILES = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-
 Split = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-
-
-def shuffle(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Shuffle rows in the order of Keras for this seed."""
-    order = np.random.RandomState(seed).permutation(len(x))
-    return x[order], y[order]
 
 
 def check_test_split(owner: str, test_split: float) -> None:
@@ -24,3 +18,15 @@ def check_test_split(owner: str, test_split: float) -> None:
 
 def split_at(x: np.ndarray, y: np.ndarray, train_rows: int) -> Split:
     return (x[:train_rows], y[:train_rows]), (x[train_rows:], y[train_rows:])
+
+
+def shuffled_split(
+    x: np.ndarray,
+    y: np.ndarray,
+    test_split: float,
+    seed: int,
+    to_int: Callable[[float], int] = int,
+) -> Split:
+    """Shuffle rows in the order of Keras for this seed, and split them."""
+    order = np.random.RandomState(seed).permutation(len(x))
+    return split_at(x[order], y[order], to_int(len(x) * (1 - test_split)))

@@ -8,10 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lamina.datasets.arrays import parse_header, read_npy_member
-from lamina.datasets.fetch import get_file
-from lamina.datasets.pickles import array_values, unpickle
-from lamina.datasets.split import KERAS_FILES
+from lamina.datasets.arrays import (
+    array_values,
+    parse_header,
+    read_arrays,
+    read_npy_member,
+    unpickle,
+)
+from lamina.datasets.keras_files import keras_file
 from lamina.errors import FileFormatError, invalid
 
 Texts = list[list[int]]
@@ -27,14 +31,19 @@ class Vocabulary(NamedTuple):
     oov_char: int | None
     index_from: int
 
-    def shift_and_mark(self, texts: Texts) -> Texts:
-        """Shift the indices and prepend the start mark to each text."""
+    def load(
+        self, file: str, x_name: str, y_name: str, random: np.random.RandomState
+    ) -> tuple[Texts, np.ndarray]:
+        """Read texts and labels in random order, with shifted indices and start marks.
+
+        Texts of `maxlen` or more words, counted as Keras does, are left out.
+        """
+        texts, (labels,) = _read_lists(file, x_name), read_arrays(file, y_name)
+        order = random.permutation(len(texts))
         start = [] if self.start_char is None else [self.start_char]
         shift = self.index_from
-        return [start + [word + shift for word in text] for text in texts]
-
-    def filter_long(self, texts: Texts, labels: np.ndarray) -> tuple[Texts, np.ndarray]:
-        """Remove texts of `maxlen` or more words, counted as Keras does."""
+        texts = [start + [word + shift for word in texts[i]] for i in order]
+        labels = labels[order]
         if not self.maxlen:
             return texts, labels
         is_short = [len(text) < self.maxlen for text in texts]
@@ -60,7 +69,7 @@ def _ragged(texts: Texts) -> np.ndarray:
     return array
 
 
-def read_lists(path: str, name: str) -> Texts:
+def _read_lists(path: str, name: str) -> Texts:
     """Read an object array of lists of integers from an npz file."""
     what = f"{name!r} in {path}"
     data = read_npy_member(path, name)
@@ -75,7 +84,6 @@ def _is_integer_list(value: object) -> bool:
     return type(value) is list and all(type(word) is int for word in value)
 
 
-def read_word_index(path: str, name: str, md5: str) -> dict[str, int]:
+def read_word_index(name: str, path: str) -> dict[str, int]:
     """Read the map from words to their indices, before any shift."""
-    file = get_file(path, KERAS_FILES + name, file_hash=md5)
-    return json.loads(Path(file).read_text(encoding="utf-8"))
+    return json.loads(Path(keras_file(name, path)).read_text(encoding="utf-8"))

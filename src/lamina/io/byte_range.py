@@ -19,6 +19,12 @@ class DamagedError(Exception):
     """Error in a file; its text completes the sentence "... cannot be read:"."""
 
 
+def require(condition: bool, problem: str) -> None:
+    """Raise `DamagedError` unless a condition holds."""
+    if not condition:
+        raise DamagedError(problem)
+
+
 class ByteRange:
     """Range of bytes in an open file, read by offset.
 

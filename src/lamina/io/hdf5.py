@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.errors import FileFormatError
-from lamina.io.byte_range import ByteRange, DamagedError, sha256
+from lamina.io.byte_range import ByteRange, DamagedError, require, sha256
 from lamina.io.hdf5_types import BFLOAT16, TEXT, Cursor, read_shape, read_type
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -33,9 +33,15 @@ _MAX_DEPTH = 100
 SHAPE, LINKS, TYPE, FILL, LINK, LAYOUT = 0x01, 0x02, 0x03, 0x05, 0x06, 0x08
 GROUP, ATTRIBUTE, CONTINUATION, SYMBOLS, ATTRIBUTES = 0x0A, 0x0C, 0x10, 0x11, 0x15
 _REFUSED = {
-    0x07: "has an array whose values are in another file (external storage)",
-    0x0B: "has a compressed array; write it without compression",
+    0x07: "it has an array whose values are in another file (external storage)",
+    0x0B: "it has a compressed array; write it without compression",
 }
+_NEWER = (
+    "it is written in a newer layout of HDF5, which is not supported. Write it with "
+    "h5py's default, without `libver`"
+)
+_BAD_TREE = "the tree of a group is damaged"
+_LINK = "it has a soft or external link"
 _LAYOUTS = {
     2: "in chunks; write it without chunks",
     3: "in other datasets (a virtual dataset)",
@@ -100,10 +106,8 @@ def read_hdf5(region: ByteRange) -> Group:
     try:
         root = _Reader(region).read_root()
         expected = root.attributes.get("sha256")
-        if expected is not None and str(expected) != _sha256(root):
-            raise DamagedError(
-                "its checksum is not the one recorded when it was written"
-            )
+        is_same = expected is None or str(expected) == _sha256(root)
+        require(is_same, "its checksum is not the one recorded when it was written")
         return root
     except DamagedError as error:
         raise FileFormatError(f"{region.what} cannot be read: {error}.") from None
@@ -136,42 +140,31 @@ class _Reader:
     def spend(self, size: int) -> None:
         """Subtract bytes from the budget: about twice the size of the file."""
         self.byte_budget -= size
-        if self.byte_budget < 0:
-            raise DamagedError("its parts overlap")
+        require(self.byte_budget >= 0, "its parts overlap")
 
     def read_root(self) -> Group:
         signature, version, sizes = self.unpack_at(0, "<8sB4x2sx")
-        if signature != SIGNATURE:
-            raise DamagedError("it is not an HDF5 file")
-        if version > 1:
-            raise DamagedError(
-                "it is written in a newer layout of HDF5, which is not supported. "
-                "Write it with h5py's default, without `libver`"
-            )
+        require(signature == SIGNATURE, "it is not an HDF5 file")
+        require(version <= 1, _NEWER)
         base, end, driver, address = self.unpack_at(24 + 4 * version, "<Q8x2Q8xQ8x")
-        if sizes != b"\x08\x08" or base or driver != UNDEFINED:
-            raise DamagedError("its superblock is not that of a model file")
-        if end > self.region.size:
-            raise DamagedError(
-                f"it is cut short: it has {self.region.size:,} of {end:,} bytes"
-            )
+        is_plain = sizes == b"\x08\x08" and not base and driver == UNDEFINED
+        require(is_plain, "its superblock is not that of a model file")
+        size = self.region.size
+        require(end <= size, f"it is cut short: it has {size:,} of {end:,} bytes")
         root = self.read_object(address, 0)
         if not isinstance(root, Group):
             raise DamagedError("its root is an array, not a group")
         return root
 
     def read_object(self, address: int, depth: int) -> Group | Dataset:
-        if address in self.seen:
-            raise DamagedError("an object in it has two parents or contains itself")
-        if depth > _MAX_DEPTH:
-            raise DamagedError(
-                f"its groups are nested more than {_MAX_DEPTH} levels deep"
-            )
+        is_new = address not in self.seen
+        require(is_new, "an object in it has two parents or contains itself")
+        is_flat = depth <= _MAX_DEPTH
+        require(is_flat, f"its groups are nested more than {_MAX_DEPTH} levels deep")
         self.seen.add(address)
         found: defaultdict[int, list[bytes]] = defaultdict(list)
         for kind, data in self.read_messages(address):
-            if kind in _REFUSED:
-                raise DamagedError(f"it {_REFUSED[kind]}")
+            require(kind not in _REFUSED, _REFUSED.get(kind, ""))
             found[kind].append(data)
         for kind, index_size in ((ATTRIBUTES, 2), (LINKS, 8)):
             for data in found[kind]:
@@ -181,15 +174,13 @@ class _Reader:
             return self.read_dataset(found, attributes)
         members: dict[str, Group | Dataset] = {}
         for name, child in self.read_links(found):
-            if name in members:
-                raise DamagedError(f"two objects in it are named {name!r}")
+            require(name not in members, f"two objects in it are named {name!r}")
             members[name] = self.read_object(child, depth + 1)
         return Group(members, attributes)
 
     def read_messages(self, address: int) -> Iterator[tuple[int, bytes]]:
         version, count, first_size = self.unpack_at(address, "<BxH4xI4x")
-        if version != 1:
-            raise DamagedError("an object's header is of an unknown version")
+        require(version == 1, "an object's header is of an unknown version")
         blocks: list[tuple[int, ...]] = [(address + 16, first_size)]
         for start, size in blocks:
             cursor = self.cursor_at(start, size)
@@ -197,8 +188,7 @@ class _Reader:
                 count -= 1
                 kind, length, flags = cursor.unpack("<2HB3x")
                 data = cursor.read(length)
-                if flags & 2:
-                    raise DamagedError("an object in it uses shared messages")
+                require(not flags & 2, "an object in it uses shared messages")
                 if kind == CONTINUATION:
                     blocks.append(Cursor(data).unpack("<2Q"))
                 else:
@@ -207,36 +197,32 @@ class _Reader:
     def read_dataset(
         self, found: defaultdict[int, list[bytes]], attributes: dict[str, Any]
     ) -> Dataset:
-        if any(len(found[kind]) != 1 for kind in (SHAPE, TYPE, LAYOUT)):
-            raise DamagedError(
-                "an array in it must have one shape, one type and one layout"
-            )
+        has_one_each = all(len(found[kind]) == 1 for kind in (SHAPE, TYPE, LAYOUT))
+        require(has_one_each, "an array in it must have one shape, type and layout")
         shape = read_shape(Cursor(found[SHAPE][0]))
         dtype = read_type(Cursor(found[TYPE][0]))
         if dtype == "V2" and attributes.get("dtype") == "bfloat16":
             dtype = BFLOAT16
-        if dtype.kind in "OSV" and dtype != BFLOAT16:
-            raise DamagedError(
-                "it holds text or unknown values; only numbers are supported"
-            )
+        is_number = dtype.kind not in "OSV" or dtype == BFLOAT16
+        require(is_number, "it holds text or unknown values, but only numbers are read")
         size = math.prod(shape) * dtype.itemsize
         region, offset, stored = self.locate_array(Cursor(found[LAYOUT][0]))
         self.stored += size
-        if size != stored and size or self.stored > self.region.size:
-            raise DamagedError(
-                f"an array in it declares the shape {shape}, {size:,} bytes, but "
-                f"{stored:,} are stored"
-            )
-        if size and not 0 <= offset <= region.size - size:
-            raise DamagedError("an array in it is outside the file")
+        require(
+            size in (0, stored) and self.stored <= self.region.size,
+            f"an array in it declares the shape {shape}, {size:,} bytes, but "
+            f"{stored:,} are stored",
+        )
+        is_inside = not size or 0 <= offset <= region.size - size
+        require(is_inside, "an array in it is outside the file")
         return Dataset(region, offset if size else 0, shape, dtype, attributes)
 
     def locate_array(self, cursor: Cursor) -> tuple[ByteRange, int, int]:
         """Return the range, offset and size of an array's bytes."""
         version, kind = cursor.unpack("<2B")
-        if version not in (3, 4) or kind not in (0, 1):
-            how = _LAYOUTS.get(kind, "in an unknown layout")
-            raise DamagedError(f"it has an array stored {how}")
+        how = _LAYOUTS.get(kind, "in an unknown layout")
+        is_known = version in (3, 4) and kind in (0, 1)
+        require(is_known, f"it has an array stored {how}")
         if kind == 0:
             data = cursor.read(cursor.read_int(2))
             return ByteRange(BytesIO(data), self.region.what), 0, len(data)
@@ -254,15 +240,14 @@ class _Reader:
         for data in found[SYMBOLS]:
             tree, heap = Cursor(data).unpack("<2Q")
             signature, size, start = self.unpack_at(heap, "<8sQ8xQ")
-            if signature != b"HEAP\0\0\0\0":
-                raise DamagedError("the names of a group are damaged")
+            is_heap = signature == b"HEAP\0\0\0\0"
+            require(is_heap, "the names of a group are damaged")
             names = self.cursor_at(start, size).data
             yield from self.read_tree(tree, names, None)
 
     def read_link(self, cursor: Cursor) -> tuple[str, int]:
         version, flags = cursor.unpack("<2B")
-        if version != 1 or flags & 8 and cursor.read_int(1):
-            raise DamagedError("it has a soft or external link")
+        require(version == 1 and not (flags & 8 and cursor.read_int(1)), _LINK)
         cursor.read((8 if flags & 4 else 0) + (1 if flags & 16 else 0))
         name = cursor.read(cursor.read_int(1 << (flags & 3)))
         return _name(name), cursor.read_int(8)
@@ -272,8 +257,7 @@ class _Reader:
     ) -> Iterator[tuple[str, int]]:
         """Yield the members below a B-tree node, whose level must decrease."""
         head, node_level, used = self.unpack_at(address, "<5sBH16x")
-        if head != b"TREE\0" or (level is not None and node_level != level):
-            raise DamagedError("the tree of a group is damaged")
+        require(head == b"TREE\0" and level in (None, node_level), _BAD_TREE)
         cursor = self.cursor_at(address + 24, 16 * used)
         for _ in range(used):
             (child,) = cursor.unpack("<8xQ")
@@ -284,13 +268,11 @@ class _Reader:
 
     def read_symbols(self, address: int, names: bytes) -> Iterator[tuple[str, int]]:
         signature, count = self.unpack_at(address, "<5sxH")
-        if signature != b"SNOD\1":
-            raise DamagedError("the tree of a group is damaged")
+        require(signature == b"SNOD\1", _BAD_TREE)
         cursor = self.cursor_at(address + 8, 40 * count)
         for _ in range(count):
             name, child, kind = cursor.unpack("<2QI20x")
-            if kind > 1:
-                raise DamagedError("it has a soft or external link")
+            require(kind <= 1, _LINK)
             yield _name(names[name : names.find(b"\0", name)]), child
 
     # Attributes
@@ -298,8 +280,8 @@ class _Reader:
     def read_attribute(self, data: bytes) -> tuple[str, Any]:
         cursor = Cursor(data)
         version, flags, *sizes = cursor.unpack("<2B3H")
-        if version not in (1, 2, 3) or flags and version > 1:
-            raise DamagedError("an attribute in it is of an unknown version")
+        is_known = version == 1 or version in (2, 3) and not flags
+        require(is_known, "an attribute in it is of an unknown version")
         cursor.read(1 if version == 3 else 0)
         read_part = cursor.read_padded if version == 1 else cursor.read
         name, dtype, shape = (read_part(size) for size in sizes)
@@ -311,10 +293,8 @@ class _Reader:
         sizes = read_shape(shape)
         count = math.prod(sizes)
         if dtype == TEXT:
-            if count > cursor.remaining // 16:
-                raise DamagedError(
-                    "an attribute in it is longer than the available bytes"
-                )
+            is_inside = count <= cursor.remaining // 16
+            require(is_inside, "an attribute in it is longer than the available bytes")
             array = np.array([self.read_heap_text(cursor) for _ in range(count)], "O")
         else:
             array = np.frombuffer(cursor.read(count * dtype.itemsize), dtype)
@@ -334,8 +314,8 @@ class _Reader:
     def read_heap(self, address: int) -> Iterator[tuple[int, bytes]]:
         """Yield the index and the bytes of each object in a global heap."""
         signature, size = self.unpack_at(address, "<8sQ")
-        if signature != b"GCOL\1\0\0\0":
-            raise DamagedError("the text of an attribute is damaged")
+        is_heap = signature == b"GCOL\1\0\0\0"
+        require(is_heap, "the text of an attribute is damaged")
         cursor = self.cursor_at(address + 16, max(size - 16, 0))
         while cursor.remaining >= 16:
             index, size = cursor.unpack("<H6xQ")
@@ -349,10 +329,7 @@ def _require_compact(cursor: Cursor, index_size: int) -> None:
     cursor.read(1)
     if cursor.read_int(1) & 1:
         cursor.read(index_size)
-    if cursor.read_int(8) != UNDEFINED:
-        raise DamagedError(
-            "it is written in a newer layout of HDF5, which is not supported"
-        )
+    require(cursor.read_int(8) == UNDEFINED, _NEWER)
 
 
 def _text(data: bytes) -> str:
@@ -364,6 +341,6 @@ def _text(data: bytes) -> str:
 
 def _name(data: bytes) -> str:
     name = _text(data)
-    if name in ("", ".", "..") or "/" in name or len(name) > 1000:
-        raise DamagedError(f"an object in it has the invalid name {name[:100]!r}")
+    is_valid = name not in ("", ".", "..") and "/" not in name and len(name) <= 1000
+    require(is_valid, f"an object in it has the invalid name {name[:100]!r}")
     return name

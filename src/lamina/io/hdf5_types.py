@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.io.byte_range import DamagedError
+from lamina.io.byte_range import DamagedError, require
 
 # Represents strings of variable length, for which NumPy has no type.
 TEXT = np.dtype(object)
@@ -38,8 +38,8 @@ class Cursor:
 
     def read(self, size: int) -> bytes:
         """Read bytes."""
-        if size > self.remaining:
-            raise DamagedError("an entry in it is longer than the available bytes")
+        is_inside = size <= self.remaining
+        require(is_inside, "an entry in it is longer than the available bytes")
         self.position += size
         return self.data[self.position - size : self.position]
 

@@ -22,7 +22,7 @@ import numpy as np
 from lamina.core.budget import readable_size
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io.bounded_json import MAX_BYTES, read_json
-from lamina.io.byte_range import ByteRange, DamagedError, sha256
+from lamina.io.byte_range import ByteRange, DamagedError, require, sha256
 from lamina.io.checksum import AnyArray, Checksum, array_chunks, nbytes
 from lamina.io.hdf5 import Dataset
 
@@ -48,6 +48,7 @@ _TYPES = {
     "F8_E5M2": np.dtype(jnp.float8_e5m2),
     "C64": np.dtype("<c8"),
 }
+_KNOWN = ", ".join(_TYPES)
 _NAMES = {dtype: name for name, dtype in _TYPES.items()}
 
 
@@ -78,22 +79,18 @@ def read_safetensors(region: ByteRange) -> Tensors:
 
 def _read(region: ByteRange) -> Tensors:
     (length,) = struct.unpack("<Q", region.read(0, 8))
-    if length > MAX_BYTES:
-        raise DamagedError(
-            f"its header declares {readable_size(length)}; at most "
-            f"{readable_size(MAX_BYTES)} are read"
-        )
+    size, most = readable_size(length), readable_size(MAX_BYTES)
+    require(length <= MAX_BYTES, f"its header declares {size}; at most {most} are read")
     header = read_json(region.read(8, length), f"The header of {region.what}")
     metadata = header.pop(METADATA, {})
-    if not isinstance(metadata, dict) or not all(
-        isinstance(value, str) for value in metadata.values()
-    ):
-        raise DamagedError("its metadata must be a dictionary of strings")
+    values = metadata.values() if isinstance(metadata, dict) else [None]
+    are_strings = all(isinstance(value, str) for value in values)
+    require(are_strings, "its metadata must be a dictionary of strings")
     data = region.part(8 + length, region.size - 8 - length)
     arrays = {name: _dataset(data, name, entry) for name, entry in header.items()}
     _require_contiguous(data, list(arrays.values()))
-    if CHECKSUM in metadata and sha256([data]) != metadata[CHECKSUM]:
-        raise DamagedError("its checksum is not the one recorded when it was written")
+    is_same = CHECKSUM not in metadata or sha256([data]) == metadata[CHECKSUM]
+    require(is_same, "its checksum is not the one recorded when it was written")
     return Tensors(arrays, metadata)
 
 
@@ -106,36 +103,29 @@ def _are_sizes(values: object, most: int) -> TypeGuard[list[int]]:
 
 
 def _dataset(region: ByteRange, name: str, entry: object) -> Dataset:
-    if len(name) > _MAX_NAME:
-        raise DamagedError(
-            f"an array has a name of {len(name):,} characters; at most "
-            f"{_MAX_NAME:,} are read"
-        )
+    count = f"{len(name):,} characters; at most {_MAX_NAME:,} are read"
+    require(len(name) <= _MAX_NAME, f"an array has a name of {count}")
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise DamagedError(
-            f"the entry of array {name!r} must have the keys dtype, shape and "
-            "data_offsets"
-        )
+        keys = "dtype, shape and data_offsets"
+        raise DamagedError(f"the entry of array {name!r} must have the keys {keys}")
     kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(kind, str) or kind not in _TYPES:
         raise DamagedError(
-            f"array {name!r} is of type {kind!r}; supported are {', '.join(_TYPES)}"
+            f"array {name!r} is of type {kind!r}; supported are {_KNOWN}"
         )
     if not _are_sizes(shape, _MAX_AXES):
-        raise DamagedError(
-            f"array {name!r} must have a list of sizes as shape, got {shape!r:.80}"
-        )
+        needed = "a list of sizes as shape"
+        raise DamagedError(f"array {name!r} must have {needed}, got {shape!r:.80}")
     if not _are_sizes(offsets, 2) or len(offsets) != 2:
-        raise DamagedError(
-            f"array {name!r} must have two data_offsets, got {offsets!r:.80}"
-        )
+        needed = "two data_offsets"
+        raise DamagedError(f"array {name!r} must have {needed}, got {offsets!r:.80}")
     begin, end = offsets
     size = math.prod(shape) * _TYPES[kind].itemsize
-    if end - begin != size:
-        raise DamagedError(
-            f"array {name!r} declares the shape {tuple(shape)}, {size:,} bytes, but "
-            f"data_offsets for {end - begin:,}"
-        )
+    require(
+        end - begin == size,
+        f"array {name!r} declares the shape {tuple(shape)}, {size:,} bytes, but "
+        f"data_offsets for {end - begin:,}",
+    )
     return Dataset(region, begin, tuple(shape), _TYPES[kind], {})
 
 
@@ -143,13 +133,13 @@ def _require_contiguous(region: ByteRange, arrays: list[Dataset]) -> None:
     """Refuse arrays that overlap, and bytes that belong to no array."""
     position = 0
     for array in sorted(arrays, key=lambda a: (a.offset, a.size)):
-        if array.offset != position:
-            raise DamagedError("its arrays overlap, or there are gaps between them")
+        is_next = array.offset == position
+        require(is_next, "its arrays overlap, or there are gaps between them")
         position += array.nbytes
-    if position != region.size:
-        raise DamagedError(
-            f"its arrays take {position:,} bytes, but it has {region.size:,}"
-        )
+    size = region.size
+    require(
+        position == size, f"its arrays take {position:,} bytes, but it has {size:,}"
+    )
 
 
 class SafetensorsFile:

@@ -16,54 +16,30 @@ from lamina.core.registry import require_safe, serialize_once
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, FileFormatError
+from lamina.io import files
 from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.checksum import Checksum
-from lamina.io.files import (
-    HDF5_SUFFIXES,
-    StrPath,
-    atomic_write,
-    check_target,
-    is_legacy_hdf5,
-    open_file,
-    warn_legacy_format,
-)
 from lamina.io.hdf5 import Dataset, Group, read_hdf5
 from lamina.io.load_report import Mismatch, Tolerance
 from lamina.io.safetensors import Tensors
 from lamina.layers.preprocessing.lookup_base import Lookup
 from lamina.optimizers import Optimizer
-from lamina.saving.archive import (
-    ASSETS,
-    CONFIG,
-    METADATA,
-    WEIGHTS,
-    Archive,
-    read_contents,
-)
+from lamina.saving import archive, records
 from lamina.saving.assets import SavedAssets, load_assets
 from lamina.saving.legacy.h5 import load_legacy_model
 from lamina.saving.legacy.write import legacy_model_file, require_architecture
 from lamina.saving.loading import deserialize_model, read_weights, untrusted_model
-from lamina.saving.records import (
-    KERAS_VERSION,
-    StoredModel,
-    metadata_of,
-    module_records,
-    optimizer_names,
-    saved_modules,
-    weights_file,
-)
 from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
 from lamina.training.trainer import Trainer
 
-_SUFFIXES = (".keras", *HDF5_SUFFIXES)
+_SUFFIXES = (".keras", *files.HDF5_SUFFIXES)
 
 
 @filter_traceback
 def save_model(
     model: Trainer,
-    filepath: StrPath,
+    filepath: files.StrPath,
     overwrite: bool = True,
     zipped: bool | None = None,
     include_optimizer: bool = True,
@@ -90,14 +66,14 @@ def save_model(
         SaveError: the disk is full, or the folder cannot be written to.
     """
     _check_options(filepath, kwargs)
-    warn_legacy_format(filepath, ".keras")
+    files.warn_legacy_format(filepath, ".keras")
     prepare_model(model, filepath, overwrite, zipped, include_optimizer)()
 
 
 @between_dispatches
 def prepare_model(
     model: Trainer,
-    filepath: StrPath,
+    filepath: files.StrPath,
     overwrite: bool = True,
     zipped: bool | None = None,
     include_optimizer: bool = True,
@@ -111,8 +87,8 @@ def prepare_model(
             "save_model: zipped=False is not supported, because a folder cannot be "
             "replaced atomically. Remove `zipped`; use `unzip` to inspect the file."
         )
-    path = check_target(filepath, _SUFFIXES, overwrite)
-    if is_legacy_hdf5(path):
+    path = files.check_target(filepath, _SUFFIXES, overwrite)
+    if files.is_legacy_hdf5(path):
         require_architecture(model)
         config = _model_config(model, include_optimizer)
         return partial(write_file, path, legacy_model_file(model, config))
@@ -121,34 +97,37 @@ def prepare_model(
             f"save_model: the suffix of {str(path)!r} is for weights only. Call "
             "`model.save_weights(path)`, or use the suffix `.keras`."
         )
-    skip = set() if include_optimizer else optimizer_names(model)
+    skip = set() if include_optimizer else records.optimizer_names(model)
     config = json.dumps(_model_config(model, include_optimizer)).encode()
-    records = list(module_records(model, skip))
-    weights, assets = weights_file(records), SavedAssets(records)
+    modules = list(records.module_records(model, skip))
+    weights, assets = records.weights_file(modules), SavedAssets(modules)
     metadata = {
-        "keras_version": KERAS_VERSION,
+        "keras_version": records.KERAS_VERSION,
         "lamina_version": version("lamina"),
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-        **metadata_of(records),
+        **records.metadata_of(modules),
     }
 
     def write() -> None:
         members: dict[str, tuple[Iterable[bytes | memoryview], int]] = {
-            CONFIG: ([config], len(config)),
-            WEIGHTS: (weights, weights.size),
+            archive.CONFIG: ([config], len(config)),
+            archive.WEIGHTS: (weights, weights.size),
         }
         for name, asset in assets.files.items():
             members[name] = assets.chunks(asset), asset.stat().st_size
         size = sum(size for _, size in members.values())
-        with atomic_write(path, size) as file, zipfile.ZipFile(file, "w") as contents:
+        with (
+            files.atomic_write(path, size) as file,
+            zipfile.ZipFile(file, "w") as contents,
+        ):
             hashes = {n: _add_member(contents, n, *m) for n, m in members.items()}
             text = json.dumps({**metadata, "sha256": hashes}).encode()
-            _add_member(contents, METADATA, [text], len(text))
+            _add_member(contents, archive.METADATA, [text], len(text))
 
     return write
 
 
-def _check_options(filepath: StrPath, options: dict[str, object]) -> None:
+def _check_options(filepath: files.StrPath, options: dict[str, object]) -> None:
     """Check the keyword arguments of `save_model`.
 
     Raises:
@@ -199,7 +178,7 @@ def _add_member(
 
 @filter_traceback
 def load_model(
-    filepath: StrPath,
+    filepath: files.StrPath,
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
@@ -229,9 +208,9 @@ def load_model(
     """
     require_safe(safe_mode)
     tolerance = Tolerance(skip_mismatch, strict)
-    with open_file(filepath) as file:
-        contents, what = read_contents(file), repr(file.name)
-        if isinstance(contents, Archive):
+    with files.open_file(filepath) as file:
+        contents, what = archive.read_contents(file), repr(file.name)
+        if isinstance(contents, archive.Archive):
             return _load_archive(contents, custom_objects, compile, tolerance)
         if isinstance(contents, Tensors) or "model_config" not in contents.attributes:
             raise FileFormatError(
@@ -242,16 +221,18 @@ def load_model(
 
 
 def _load_archive(
-    contents: Archive,
+    contents: archive.Archive,
     custom_objects: dict[str, Any] | None,
     compile: bool,
     tolerance: Tolerance,
 ) -> Trainer:
-    config, metadata = contents.json(CONFIG), contents.metadata
-    weights = read_hdf5(contents.region(WEIGHTS))
+    config, metadata = contents.json(archive.CONFIG), contents.metadata
+    weights = read_hdf5(contents.region(archive.WEIGHTS))
     with untrusted_model(config, contents.what, weights, custom_objects):
         compiled = config.pop("compile_config", None)
-        stored = StoredModel(weights, metadata, config.pop("build_config", None))
+        stored = records.StoredModel(
+            weights, metadata, config.pop("build_config", None)
+        )
         model = deserialize_model(config)
         restorer = Restorer(model, stored)
         restorer.run()
@@ -262,7 +243,7 @@ def _load_archive(
             if re.match(r"3\.\d(\.|$)", str(metadata.get("keras_version"))):
                 _reorder_averages(model.optimizer, weights)
         _load_vocabularies(contents, model, weights)
-        skip = set() if compile else {*stored.orders, *optimizer_names(model)}
+        skip = set() if compile else {*stored.orders, *records.optimizer_names(model)}
         if tolerance.skip_mismatch or not tolerance.strict:
             skip |= unmatched
         report = read_weights(model, stored, skip, tolerance, restorer.hint())
@@ -277,10 +258,12 @@ def _load_archive(
         return model
 
 
-def _load_vocabularies(contents: Archive, model: Trainer, weights: Group) -> None:
+def _load_vocabularies(
+    contents: archive.Archive, model: Trainer, weights: Group
+) -> None:
     """Load the vocabularies that Keras stores as assets."""
-    for path, module in saved_modules(model):
-        name = f"{ASSETS}{path}/vocabulary.txt"
+    for path, module in records.saved_modules(model):
+        name = f"{archive.ASSETS}{path}/vocabulary.txt"
         if name in contents.members and isinstance(module, Lookup):
             region = contents.region(name, MAX_BYTES)
             text = region.read(0, region.size).decode("utf-8")

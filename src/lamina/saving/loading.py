@@ -20,13 +20,7 @@ from lamina.io.hdf5 import Dataset, Group
 from lamina.io.load_report import LoadReport, Mismatch, Tolerance
 from lamina.layers import Layer
 from lamina.optimizers import Optimizer
-from lamina.saving.records import (
-    ModuleRecord,
-    StoredModel,
-    StoredModule,
-    StoresVariables,
-    module_records,
-)
+from lamina.saving import records
 from lamina.training.trainer import Trainer
 
 # Memory allowance for variables that are not in the file, such as metric state.
@@ -80,7 +74,7 @@ class _LazyStore(Mapping[str, np.ndarray]):
 class _Pair(NamedTuple):
     """A module's record and the arrays in the file, under the same keys."""
 
-    record: ModuleRecord
+    record: records.ModuleRecord
     datasets: dict[str, Dataset]
 
     def compare(self) -> dict[str, Mismatch]:
@@ -113,7 +107,7 @@ class _Pair(NamedTuple):
                 variable.assign(self.datasets[key].read())
 
     def _load_all(self) -> None:
-        if isinstance(self.record.module, StoresVariables):
+        if isinstance(self.record.module, records.StoresVariables):
             self.record.module.load_own_variables(_LazyStore(self.datasets))
 
     def has_custom_loading(self) -> bool:
@@ -142,7 +136,7 @@ def format_error(error: Exception) -> str:
 
 def read_weights(
     root: Layer,
-    stored: StoredModel,
+    stored: records.StoredModel,
     skip: Collection[str],
     tolerance: Tolerance,
     hint: str = "",
@@ -165,7 +159,7 @@ def read_weights(
     matched: list[tuple[_Pair, list[str]]] = []
     custom: list[tuple[_Pair, list[Mismatch]]] = []
     report = LoadReport([], [], hint)
-    for record in module_records(root, skip, complete=False):
+    for record in records.module_records(root, skip, complete=False):
         found = stored.at(record.path)
         known |= {record.location(key) for key in found.datasets}
         keys = match_keys(record, found)
@@ -198,7 +192,9 @@ def read_weights(
     return report
 
 
-def match_keys(record: ModuleRecord, stored: StoredModule) -> dict[str, str]:
+def match_keys(
+    record: records.ModuleRecord, stored: records.StoredModule
+) -> dict[str, str]:
     """Map the file's keys of a module to the module's keys, by names.
 
     A layer's variables are numbered in creation order, which may change with its class.

@@ -9,38 +9,27 @@ from pathlib import Path
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, StateError
-from lamina.io.files import (
-    HDF5_SUFFIXES,
-    StrPath,
-    atomic_write,
-    check_target,
-    is_legacy_hdf5,
-    open_file,
-    warn_legacy_format,
-)
+from lamina.io import files
 from lamina.io.hdf5 import read_hdf5
 from lamina.io.hdf5_write import HDF5File
 from lamina.io.load_report import LoadReport, Tolerance
 from lamina.io.safetensors import SafetensorsFile, Tensors
+from lamina.saving import records
 from lamina.saving.archive import WEIGHTS, Archive, read_contents
 from lamina.saving.legacy.h5 import load_legacy_weights
 from lamina.saving.legacy.weights import is_legacy
 from lamina.saving.legacy.write import legacy_weights_file
 from lamina.saving.loading import read_weights
 from lamina.saving.named_weights import NameMap, load_named_weights, named_weights
-from lamina.saving.records import (
-    StoredModel,
-    module_records,
-    optimizer_names,
-    weights_file,
-)
 from lamina.training.trainer import Trainer
 
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 
 
 @filter_traceback
-def save_weights(model: Trainer, filepath: StrPath, overwrite: bool = True) -> None:
+def save_weights(
+    model: Trainer, filepath: files.StrPath, overwrite: bool = True
+) -> None:
     """Save the weights of a model to a file.
 
     A `.weights.h5` file, which Keras can read, also holds the optimizer's state. A
@@ -58,33 +47,35 @@ def save_weights(model: Trainer, filepath: StrPath, overwrite: bool = True) -> N
         StateError: the model has layers without weights, because it is not built.
         SaveError: the disk is full, or the folder cannot be written to.
     """
-    warn_legacy_format(filepath, ".weights.h5")
+    files.warn_legacy_format(filepath, ".weights.h5")
     prepare_weights(model, filepath, overwrite)()
 
 
 @between_dispatches
 def prepare_weights(
-    model: Trainer, filepath: StrPath, overwrite: bool = True
+    model: Trainer, filepath: files.StrPath, overwrite: bool = True
 ) -> Callable[[], None]:
     """Snapshot a model's weights and return the function that writes the file.
 
     Training may continue in another thread while that function runs.
     """
-    path = check_target(filepath, [_HDF5, _SAFETENSORS, *HDF5_SUFFIXES], overwrite)
+    path = files.check_target(
+        filepath, [_HDF5, _SAFETENSORS, *files.HDF5_SUFFIXES], overwrite
+    )
     _require_built(model)
-    if is_legacy_hdf5(path):
+    if files.is_legacy_hdf5(path):
         contents = legacy_weights_file(model)
     elif path.name.endswith(_SAFETENSORS):
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
     else:
-        contents = weights_file(module_records(model), checksum=True)
+        contents = records.weights_file(records.module_records(model), checksum=True)
     return partial(write_file, path, contents)
 
 
 def write_file(path: Path, contents: HDF5File | SafetensorsFile) -> None:
     """Write a file that was laid out before, atomically."""
-    with atomic_write(path, contents.size) as file:
+    with files.atomic_write(path, contents.size) as file:
         contents.write(file)
 
 
@@ -101,7 +92,7 @@ def _require_built(model: Trainer) -> None:
 @filter_traceback
 def load_weights(
     model: Trainer,
-    filepath: StrPath,
+    filepath: files.StrPath,
     skip_mismatch: bool = False,
     strict: bool = True,
     name_map: NameMap | None = None,
@@ -133,7 +124,7 @@ def load_weights(
             support `name_map` or `by_name`.
     """
     tolerance = Tolerance(skip_mismatch, strict)
-    with open_file(filepath) as file:
+    with files.open_file(filepath) as file:
         contents, what = read_contents(file), repr(file.name)
         if isinstance(contents, Tensors):
             _reject_by_name(by_name, what, "whose weights are always matched by name")
@@ -146,15 +137,15 @@ def load_weights(
             )
         if isinstance(contents, Archive):
             weights = read_hdf5(contents.region(WEIGHTS))
-            stored = StoredModel(weights, contents.metadata)
+            stored = records.StoredModel(weights, contents.metadata)
         elif is_legacy(contents):
             return load_legacy_weights(model, contents, what, tolerance, by_name)
         else:
-            stored = StoredModel(contents)
+            stored = records.StoredModel(contents)
         _reject_by_name(
             by_name, what, "whose weights are matched by the layer's position"
         )
-        return read_weights(model, stored, optimizer_names(model), tolerance)
+        return read_weights(model, stored, records.optimizer_names(model), tolerance)
 
 
 def _reject_by_name(by_name: bool, file: str, reason: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
 import pickle
@@ -25,6 +24,7 @@ from lamina.datasets import (
     mnist,
     reuters,
 )
+from lamina.datasets.keras_files import HASHES
 from lamina.errors import ArgumentError, FileFormatError
 
 random = np.random.RandomState(0)
@@ -36,8 +36,8 @@ def npz(**arrays: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def serve(web, monkeypatch, module, content: bytes, name: str) -> None:
-    monkeypatch.setattr(module, "_SHA256", web.put(name, content))
+def serve(web, monkeypatch, content: bytes, name: str) -> None:
+    monkeypatch.setitem(HASHES, name, web.put(name, content))
 
 
 def ragged(*texts: list[int]) -> np.ndarray:
@@ -53,7 +53,7 @@ def test_mnist(internet, monkeypatch):
         "x_test": random.randint(0, 256, (2, 28, 28), np.uint8),
         "y_test": np.arange(2, dtype=np.uint8),
     }
-    serve(internet, monkeypatch, mnist, npz(**arrays), "mnist.npz")
+    serve(internet, monkeypatch, npz(**arrays), "mnist.npz")
     (x_train, y_train), (x_test, y_test) = mnist.load_data()
     for name, array in zip(arrays, (x_train, y_train, x_test, y_test), strict=True):
         np.testing.assert_array_equal(array, arrays[name])
@@ -67,13 +67,9 @@ def idx(array: np.ndarray) -> bytes:
 def test_fashion_mnist(internet, monkeypatch):
     images = random.randint(0, 256, (3, 28, 28), np.uint8)
     labels = np.array([9, 0, 4], np.uint8)
-    hashes = {}
-    for name in fashion_mnist._MD5:
+    for name in [name for name in HASHES if "ubyte" in name]:
         array = images if "images" in name else labels
-        content = gzip.compress(idx(array))
-        internet.put(name, content)
-        hashes[name] = hashlib.md5(content).hexdigest()
-    monkeypatch.setattr(fashion_mnist, "_MD5", hashes)
+        serve(internet, monkeypatch, gzip.compress(idx(array)), name)
     for x, y in fashion_mnist.load_data():
         np.testing.assert_array_equal(x, images)
         np.testing.assert_array_equal(y, labels)
@@ -137,7 +133,7 @@ def test_cifar_follows_the_image_layout(internet, monkeypatch):
 def test_housing_is_split_as_keras_splits_it(internet, monkeypatch, module):
     x, y = random.normal(size=(17, 4)), np.arange(17.0)
     name = module.__name__.rpartition(".")[2] + ".npz"
-    serve(internet, monkeypatch, module, npz(x=x, y=y), name)
+    serve(internet, monkeypatch, npz(x=x, y=y), name)
     (x_train, y_train), (x_test, y_test) = module.load_data(test_split=0.3, seed=5)
     order = np.arange(17)
     np.random.RandomState(5).shuffle(order)
@@ -149,7 +145,7 @@ def test_housing_is_split_as_keras_splits_it(internet, monkeypatch, module):
 def test_the_small_version_of_california_housing(internet, monkeypatch):
     x, y = np.zeros((700, 8)), np.arange(700.0)
     content = npz(x=x, y=y)
-    serve(internet, monkeypatch, california_housing, content, "california_housing.npz")
+    serve(internet, monkeypatch, content, "california_housing.npz")
     (_, y_train), (_, y_test) = california_housing.load_data("small")
     assert sorted([*y_train, *y_test]) == list(range(600))
 
@@ -161,7 +157,7 @@ def serve_imdb(web, monkeypatch, train: np.ndarray, test: np.ndarray) -> None:
         x_test=test,
         y_test=np.arange(len(test)),
     )
-    serve(web, monkeypatch, imdb, content, "imdb.npz")
+    serve(web, monkeypatch, content, "imdb.npz")
 
 
 def by_label(x, y) -> dict[int, list[int]]:
@@ -217,7 +213,7 @@ def test_imdb_keeps_only_short_reviews(internet, monkeypatch):
 def test_reuters(internet, monkeypatch):
     texts = ragged(*([number, number + 1] for number in range(10)))
     content = npz(x=texts, y=np.arange(10))
-    serve(internet, monkeypatch, reuters, content, "reuters.npz")
+    serve(internet, monkeypatch, content, "reuters.npz")
     (x_train, y_train), (x_test, y_test) = reuters.load_data(num_words=99)
     assert len(y_train) == 8 and len(y_test) == 2
     everything = by_label([*x_train, *x_test], [*y_train, *y_test])
@@ -227,8 +223,8 @@ def test_reuters(internet, monkeypatch):
 @pytest.mark.parametrize("module", [imdb, reuters])
 def test_the_word_index(internet, monkeypatch, module):
     content = json.dumps({"the": 1, "café": 2}, ensure_ascii=False).encode()
-    internet.put(f"{module.__name__.rpartition('.')[2]}_word_index.json", content)
-    monkeypatch.setattr(module, "_WORDS_MD5", hashlib.md5(content).hexdigest())
+    name = f"{module.__name__.rpartition('.')[2]}_word_index.json"
+    serve(internet, monkeypatch, content, name)
     assert module.get_word_index() == {"the": 1, "café": 2}
 
 
@@ -278,7 +274,7 @@ def _npy(array: np.ndarray) -> bytes:
     ids=["code", "function", "strings", "numbers", "list", "none"],
 )
 def test_a_pickle_of_anything_else_is_refused(internet, monkeypatch, content):
-    serve(internet, monkeypatch, reuters, npz_with_pickle(content, "x"), "reuters.npz")
+    serve(internet, monkeypatch, npz_with_pickle(content, "x"), "reuters.npz")
     with pytest.raises(FileFormatError):
         reuters.load_data()
     assert Runs.marks == []

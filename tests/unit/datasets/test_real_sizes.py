@@ -18,6 +18,7 @@ import pytest
 from lamina import datasets
 from lamina.datasets import cifar10, cifar100, fashion_mnist, imdb, mnist, reuters
 from lamina.datasets.cifar import Archive
+from lamina.datasets.keras_files import HASHES
 
 
 @cache
@@ -41,8 +42,8 @@ def serve_npz(web: Any, monkeypatch: Any, module: ModuleType, **members: Any) ->
             else:
                 np.save(stream, member)
             archive.writestr(f"{name}.npy", stream.getvalue())
-    name = module.__name__.rpartition(".")[2]
-    monkeypatch.setattr(module, "_SHA256", web.put(f"{name}.npz", buffer.getvalue()))
+    name = f"{module.__name__.rpartition('.')[2]}.npz"
+    monkeypatch.setitem(HASHES, name, web.put(name, buffer.getvalue()))
 
 
 def test_mnist(internet, monkeypatch):
@@ -59,15 +60,13 @@ def test_mnist(internet, monkeypatch):
 
 def test_fashion_mnist(internet, monkeypatch):
     parts = {"train": 60_000, "t10k": 10_000}
-    digests = {}
-    for name in fashion_mnist._MD5:
+    for name in [name for name in HASHES if "ubyte" in name]:
         part, kind, *_ = name.split("-")
         all_images = pixels(60_000, 28, 28), labels(60_000, 10)
         array = all_images[kind == "labels"][: parts[part]]
         sizes = struct.pack(f">{array.ndim + 1}I", 0x800 + array.ndim, *array.shape)
         content = gzip.compress(sizes + array.tobytes(), compresslevel=1)
-        digests[name] = internet.put(name, content)
-    monkeypatch.setattr(fashion_mnist, "_MD5", digests)
+        monkeypatch.setitem(HASHES, name, internet.put(name, content))
     for (x, y), count in zip(fashion_mnist.load_data(), parts.values(), strict=True):
         np.testing.assert_array_equal(x, pixels(60_000, 28, 28)[:count])
         np.testing.assert_array_equal(y, labels(count, 10))

@@ -20,15 +20,8 @@ from lamina.core.custom_objects import (
 )
 from lamina.core.module import accepted_names
 from lamina.errors import FileFormatError
+from lamina.saving.legacy import names
 from lamina.saving.legacy.graph import functional, sequential
-from lamina.saving.legacy.names import (
-    ARGUMENTS,
-    CLASS_ARGUMENTS,
-    CLASSES,
-    IGNORED_ARGUMENTS,
-    VALUES,
-    unsupported,
-)
 from lamina.typing import Array, Config
 
 _MODELS = ("Sequential", "Functional")
@@ -97,7 +90,7 @@ def upgrade_config(entry: Config, origin: KerasVersion) -> Config:
     if origin.version >= (3,):
         return _add_modules(entry)
     written = str(entry["class_name"]).rpartition(">")[2]
-    kind = CLASSES.get(written, written)
+    kind = names.CLASSES.get(written, written)
     config = entry.get("config") or {}
     if kind in _MODELS:
         convert_model = sequential if kind == "Sequential" else functional
@@ -152,9 +145,9 @@ def _upgrade_arguments(
     kind: str, written: str, config: Config, origin: KerasVersion
 ) -> Config:
     """Rename the arguments of a class and remove those without effect."""
-    common = {} if origin.version >= (2,) else ARGUMENTS
-    names = {**common, **CLASS_ARGUMENTS.get(kind, {})}
-    renamed = {names.get(key, key): value for key, value in config.items()}
+    common = {} if origin.version >= (2,) else names.ARGUMENTS
+    new_names = {**common, **names.CLASS_ARGUMENTS.get(kind, {})}
+    renamed = {new_names.get(key, key): value for key, value in config.items()}
     found = {k: _upgrade_value(k, v, origin) for k, v in renamed.items()}
     if kind in _FIXES:
         _FIXES[kind](found, written, origin)
@@ -178,7 +171,7 @@ def _upgrade_value(key: str, value: Any, origin: KerasVersion) -> Any:
     if key == "dtype":
         return _dtype(value)
     if isinstance(value, str):
-        return VALUES.get(key.rpartition("_")[2], {}).get(value, value)
+        return names.VALUES.get(key.rpartition("_")[2], {}).get(value, value)
     if not isinstance(value, dict):
         return value
     if value.get("class_name") in ("__tuple__", "TensorShape"):
@@ -213,9 +206,9 @@ def _check_ignorable(kind: str, key: str, value: object) -> None:
     Raises:
         FileFormatError: the argument changes the result.
     """
-    is_ignored = key in IGNORED_ARGUMENTS or key.endswith("_initializer")
+    is_ignored = key in names.IGNORED_ARGUMENTS or key.endswith("_initializer")
     if value and not is_ignored and (key, value) != ("groups", 1):
-        raise unsupported(f"a {kind} with {key}={value!r}")
+        raise names.unsupported(f"a {kind} with {key}={value!r}")
 
 
 def _recurrent(found: Config, written: str, origin: KerasVersion) -> None:
@@ -233,7 +226,7 @@ def _recurrent(found: Config, written: str, origin: KerasVersion) -> None:
         if fused:
             found["reset_after"] = True
     if found.pop("time_major", False):
-        raise unsupported(
+        raise names.unsupported(
             f"a {written} with time_major=True instead of `Permute` layers"
         )
     found.pop("input_dim", None)
@@ -241,7 +234,7 @@ def _recurrent(found: Config, written: str, origin: KerasVersion) -> None:
 
 def _batch_normalization(found: Config, written: str, origin: KerasVersion) -> None:
     if found.pop("mode", 0):
-        raise unsupported("a BatchNormalization with a nonzero `mode`")
+        raise names.unsupported("a BatchNormalization with a nonzero `mode`")
     axis = found.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         found["axis"] = axis[0]

@@ -73,16 +73,20 @@ _FUNCTIONS = {
 }
 
 
+def _find_function(entry: Config) -> _Function:
+    path = entry["config"].get("function")
+    if not isinstance(path, str) or path not in _FUNCTIONS:
+        raise unsupported(f"a call of the TensorFlow function {path!r}")
+    return _FUNCTIONS[path]
+
+
 def function_entry(entry: Config) -> Config:
     """Convert the entry of a function in a graph, without its calls.
 
     Raises:
         FileFormatError: the function is not in the table.
     """
-    path = entry["config"].get("function")
-    if not isinstance(path, str) or path not in _FUNCTIONS:
-        raise unsupported(f"a call of the TensorFlow function {path!r}")
-    config = {"name": entry["name"], "function": _FUNCTIONS[path].op}
+    config = {"name": entry["name"], "function": _find_function(entry).op}
     return {"module": "lamina.ops", "class_name": "Op", "config": config}
 
 
@@ -97,13 +101,13 @@ def function_call(entry: Config, first: object, keywords: Config) -> Config:
     Raises:
         FileFormatError: lamina's function does not support an argument.
     """
-    path = entry["config"]["function"]
-    names = _FUNCTIONS[path].arguments
-    kwargs: dict[str, Any] = {}
+    names = _find_function(entry).arguments
+    kwargs: Config = {}
     for key, value in keywords.items():
         if key in names:
             kwargs[names[key]] = _convert_key(value) if key == "slice_spec" else value
         elif value and key != "name":
+            path = entry["config"]["function"]
             raise unsupported(f"a call of {path!r} with {key}={value!r}")
     return {"args": [first], "kwargs": kwargs}
 

@@ -10,11 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeGuard
 
 from lamina.errors import FileFormatError
-from lamina.saving.legacy.functions import (
-    FUNCTION_LAYERS,
-    function_call,
-    function_entry,
-)
+from lamina.saving.legacy import functions
 from lamina.saving.legacy.names import MERGES
 from lamina.typing import Config
 
@@ -140,7 +136,8 @@ class _Graph:
         nodes = [self.convert_call(entry, c) for c in entry.get("inbound_nodes") or []]
         if kind == "Merge":
             return _convert_merge(name, entry["config"], nodes)
-        new = function_entry(entry) if kind in FUNCTION_LAYERS else convert(entry)
+        is_function = kind in functions.FUNCTION_LAYERS
+        new = functions.function_entry(entry) if is_function else convert(entry)
         new["config"]["name"] = name
         return [{**new, "name": name, "inbound_nodes": nodes}]
 
@@ -148,7 +145,7 @@ class _Graph:
         kind, is_list = entry["class_name"], isinstance(call, list) and bool(call)
         is_list = is_list and isinstance(call[0], list)
         parts = call if is_list else [call]
-        is_function = kind in FUNCTION_LAYERS
+        is_function = kind in functions.FUNCTION_LAYERS
         if not all(_is_ref(p) or is_function and _is_constant(p) for p in parts):
             raise FileFormatError(
                 f"The file calls {entry['name']!r} on {call!r}, which is not a tensor "
@@ -159,7 +156,9 @@ class _Graph:
         for part in parts:
             keywords |= self.map_refs(part[3], self.tensor) if len(part) == 4 else {}
         if is_function:
-            return function_call(entry, inputs if is_list else inputs[0], keywords)
+            return functions.function_call(
+                entry, inputs if is_list else inputs[0], keywords
+            )
         kwargs = {k: v for k, v in keywords.items() if v is not None}
         if len(inputs) > 1 and kind in _RECURRENT_CLASSES:
             inputs, kwargs["initial_state"] = inputs[:1], inputs[1:]

@@ -14,15 +14,9 @@ from lamina.core.budget import untrusted_config
 from lamina.io.bounded_json import read_json
 from lamina.io.hdf5 import Group
 from lamina.io.load_report import LoadReport, Tolerance
+from lamina.saving.legacy import weights
 from lamina.saving.legacy.config import KerasVersion, upgrade_config
 from lamina.saving.legacy.optimizer import read_optimizer, upgrade_compile_config
-from lamina.saving.legacy.weights import (
-    StoredLayer,
-    layer_orders,
-    read_legacy_weights,
-    stored_arrays,
-    weight_names,
-)
 from lamina.saving.loading import deserialize_model, untrusted_model
 from lamina.training.trainer import Trainer
 
@@ -52,8 +46,8 @@ def load_legacy_model(
     with untrusted_model(config, what, file, custom_objects):
         config = upgrade_config(config, origin)
         model = deserialize_model(config)
-        orders = dict(layer_orders(config))
-        model.load_report, stored_layers = read_legacy_weights(
+        orders = dict(weights.layer_orders(config))
+        model.load_report, stored_layers = weights.read_legacy_weights(
             model, file, origin, tolerance, orders
         )
         training = file.attributes.get("training_config")
@@ -88,7 +82,9 @@ def load_legacy_weights(
     config, origin = _read_config(file, what)
     # Arrays with wrong shapes can fail while their layout is converted.
     with untrusted_config(config, f"The content of {what}"):
-        report, _ = read_legacy_weights(model, file, origin, tolerance, by_name=by_name)
+        report, _ = weights.read_legacy_weights(
+            model, file, origin, tolerance, by_name=by_name
+        )
     return report
 
 
@@ -98,20 +94,20 @@ def _read_config(file: Group, what: str) -> tuple[dict[str, Any], KerasVersion]:
     config = read_json(text, f"The model in {what}")
     inner = file.members.get("model_weights")
     attributes = inner.attributes if isinstance(inner, Group) else {}
-    names = weight_names(file)
+    names = weights.weight_names(file)
     return config, KerasVersion.of({**attributes, **file.attributes}, text, names)
 
 
 def _load_optimizer(
     model: Any,
     file: Group,
-    stored_layers: list[StoredLayer],
+    stored_layers: list[weights.StoredLayer],
     origin: KerasVersion,
     training: dict[str, Any],
 ) -> str:
     """Load the optimizer's state; return the problem, or an empty string."""
     group = file.members.get("optimizer_weights")
-    arrays = stored_arrays(group) if isinstance(group, Group) else []
+    arrays = weights.stored_arrays(group) if isinstance(group, Group) else []
     problem = ""
     if arrays:
         problem = read_optimizer(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lamina import losses
@@ -16,12 +17,9 @@ from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.io.hdf5_write import CHECKSUM, HDF5File
 from lamina.layers.base.call_graph import graph_of
-from lamina.saving.legacy.weights import (
-    MODEL_WEIGHTS,
-    layer_orders,
-    legacy_order,
-)
+from lamina.saving.legacy import weights
 from lamina.saving.records import KERAS_VERSION, as_array
+from lamina.typing import Config
 
 # An attribute holds at most 64 KiB, and each reference to a text takes 16 bytes.
 _NAMES_PER_ATTRIBUTE = 4000
@@ -59,19 +57,20 @@ class _Groups:
     def add_layers(self, root: str, model: Any, orders: dict[str, list[str]]) -> None:
         """Add a group for each layer of a model."""
         names = [layer.name for layer in model.layers]
-        repeated = {name for name in names if names.count(name) > 1}
-        if repeated or MODEL_WEIGHTS in names:
+        counts = Counter([*names, weights.MODEL_WEIGHTS])
+        repeated = [name for name in counts if counts[name] > 1]
+        if repeated:
             raise ArgumentError(
-                f"Two layers of {model.name!r} are named "
-                f"{min(repeated, default=MODEL_WEIGHTS)!r}, but layers in an `.h5` "
-                "file must have unique names. Rename one, or use the suffix `.keras`."
+                f"Two layers of {model.name!r} are named {repeated[0]!r}, but layers "
+                "in an `.h5` file must have unique names. Rename one, or use the "
+                "suffix `.keras`."
             )
         prefix = f"{root}/".lstrip("/")
         self.attributes.setdefault(root, {}).update(_VERSION)
         self.set_names(root, "layer_names", names)
         for layer in model.layers:
-            self.add(prefix + layer.name, legacy_order(layer, orders))
-        self.add(prefix + MODEL_WEIGHTS, model.own_weights())
+            self.add(prefix + layer.name, weights.legacy_order(layer, orders))
+        self.add(prefix + weights.MODEL_WEIGHTS, model.own_weights())
 
     def to_file(self) -> HDF5File:
         return HDF5File(self.arrays, self.attributes)
@@ -88,7 +87,7 @@ def legacy_weights_file(model: Any) -> HDF5File:
     return groups.to_file()
 
 
-def legacy_model_file(model: Any, config: dict[str, Any]) -> HDF5File:
+def legacy_model_file(model: Any, config: Config) -> HDF5File:
     """Lay out a whole model.
 
     Args:
@@ -103,7 +102,7 @@ def legacy_model_file(model: Any, config: dict[str, Any]) -> HDF5File:
     groups = _Groups()
     root = groups.attributes[""]
     root |= {**_VERSION, "model_config": json.dumps(config)}
-    groups.add_layers("model_weights", model, dict(layer_orders(config)))
+    groups.add_layers("model_weights", model, dict(weights.layer_orders(config)))
     if compiled and compiled.get("optimizer"):
         root["training_config"] = json.dumps(_training_config(compiled))
         if model.optimizer.built:
@@ -138,37 +137,31 @@ def _by_unique_path(variables: Iterable[Variable]) -> dict[str, Variable]:
     return found
 
 
-def _training_config(compiled: dict[str, Any]) -> dict[str, Any]:
-    training = {
-        key: _function_names(value)
-        if key in ("loss", "metrics", "weighted_metrics")
-        else value
-        for key, value in compiled.items()
-        if key != "optimizer"
+def _training_config(compiled: Config) -> Config:
+    training = {key: value for key, value in compiled.items() if key != "optimizer"}
+    aliases = {
+        "loss": losses.loss_registry.aliases,
+        "metrics": {},
+        "weighted_metrics": {},
     }
-    training["loss"] = _full_names(training.get("loss"))
+    for key in aliases.keys() & training.keys():
+        training[key] = _names(training[key], aliases[key])
     optimizer = compiled["optimizer"]
     name = optimizer.get("registered_name") or optimizer["class_name"]
     training["optimizer_config"] = {"class_name": name, "config": optimizer["config"]}
     return training
 
 
-def _function_names(value: Any) -> Any:
-    """Replace the configs of functions by their names, as in Keras 2."""
-    if isinstance(value, dict) and value.get("class_name") == "function":
-        return value["config"]
+def _names(value: object, aliases: Mapping[str, object]) -> object:
+    """Replace the configs of functions and their aliases by their names.
+
+    Keras 2 has no such configs, and Keras 3 needs the full names of losses.
+    """
+    if isinstance(value, list):
+        return [_names(item, aliases) for item in value]
     if isinstance(value, dict) and "class_name" not in value:
-        return {key: _function_names(item) for key, item in value.items()}
-    return (
-        [_function_names(item) for item in value] if isinstance(value, list) else value
-    )
-
-
-def _full_names(loss: Any) -> Any:
-    """Replace aliases such as `"mse"` by full names, which Keras 3 needs in losses."""
-    if isinstance(loss, str):
-        found = losses.loss_registry.aliases.get(loss)
-        return found.__name__ if inspect.isfunction(found) else loss
-    if isinstance(loss, dict) and "class_name" not in loss:
-        return {key: _full_names(item) for key, item in loss.items()}
-    return [_full_names(item) for item in loss] if isinstance(loss, list) else loss
+        return {key: _names(item, aliases) for key, item in value.items()}
+    if isinstance(value, dict) and value["class_name"] == "function":
+        value = value["config"]
+    found = aliases.get(value) if isinstance(value, str) else None
+    return found.__name__ if inspect.isfunction(found) else value
