@@ -35,6 +35,7 @@ Writes the content of a file to a file of another format, by the ending of its n
   .keras         the whole model
   .weights.h5    weights, for lamina and Keras
   .safetensors   weights by name, for other programs
+  .h5            the whole model, in the layout of Keras 2
 
 IN is any of these or an .h5 file of an older Keras; its content determines which. A
 model with classes of your own cannot be converted by this command, which does not

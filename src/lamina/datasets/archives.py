@@ -19,6 +19,7 @@ from typing import IO, Any
 from lamina import config
 from lamina.core.budget import BoundedReader, readable_size
 from lamina.errors import FileFormatError, invalid
+from lamina.io.byte_range import DamagedError, require
 
 _CHUNK = 2**20
 _FORMATS = ("tar", "zip")
@@ -38,6 +39,7 @@ _MEMBER_OVERHEAD = 512
 # Python's bzip2 and LZMA members of a zip are unpacked without a bound on memory.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ARCHIVE_ERRORS = (
+    DamagedError,
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
@@ -81,13 +83,12 @@ def _archive_errors(archive: Path) -> Iterator[None]:
     """Convert errors in this block into errors about the archive."""
     try:
         yield
-    except FileFormatError as error:
-        raise FileFormatError(f"{archive} was not unpacked: {error}") from None
+    except (DamagedError, FileFormatError) as error:
+        text = str(error).removesuffix(".")
+        raise FileFormatError(f"{archive} was not unpacked: {text}.") from None
     except ARCHIVE_ERRORS as error:
-        raise FileFormatError(
-            f"{archive} was not unpacked: it is damaged, or cannot be written here "
-            f"({error})."
-        ) from error
+        text = f"it is damaged, or cannot be written here ({error})"
+        raise FileFormatError(f"{archive} was not unpacked: {text}.") from error
 
 
 def _unpack(archive: Path, folder: Path, allowed: list[str]) -> None:
@@ -99,23 +100,22 @@ def _unpack(archive: Path, folder: Path, allowed: list[str]) -> None:
         if "tar" in allowed and _is_tar(file):
             _unpack_tar(file, _Target(folder, archive))
             return
-    raise FileFormatError(
-        f"it is not an archive of an allowed format ({' or '.join(allowed) or 'none'})."
-    )
+    names = " or ".join(allowed) or "none"
+    raise DamagedError(f"it is not an archive of an allowed format ({names})")
 
 
 def open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     """Open a member of a zip without decompressing more than the caller reads.
 
     Raises:
-        FileFormatError: its compression method is not supported.
+        DamagedError: its compression method is not supported.
     """
-    if info.compress_type not in _ZIP_METHODS:
-        raise FileFormatError(
-            f"its member {info.filename!r} is compressed with method "
-            f"{info.compress_type}, but only stored and deflated members are "
-            "supported. Create the archive again with one of these methods."
-        )
+    require(
+        info.compress_type in _ZIP_METHODS,
+        f"its member {info.filename!r} is compressed with method {info.compress_type}, "
+        "but only stored and deflated members are supported. Create the archive again "
+        "with one of these methods",
+    )
     return archive.open(info)
 
 
@@ -130,23 +130,22 @@ def read_member(source: IO[bytes], name: str, size: int) -> bytearray:
         size: its declared size.
 
     Raises:
-        FileFormatError: its size is above `config.memory_limit()`, or is not the
+        DamagedError: its size is above `config.memory_limit()`, or is not the
             declared one.
     """
-    if size > config.memory_limit():
-        raise FileFormatError(
-            f"its member {name!r} needs {readable_size(size)}, but the limit is "
-            f"{readable_size(config.memory_limit())}, the memory of this machine. To "
-            "raise it, call `lamina.config.set_memory_limit(bytes)`."
-        )
+    limit = config.memory_limit()
+    require(
+        size <= limit,
+        f"its member {name!r} needs {readable_size(size)}, but the limit is "
+        f"{readable_size(limit)}, the memory of this machine. To raise it, call "
+        "`lamina.config.set_memory_limit(bytes)`",
+    )
     data = bytearray()
     while len(data) <= size and (chunk := source.read(_CHUNK)):
         data += chunk
-    if len(data) != size:
-        raise FileFormatError(
-            f"its member {name!r} declares {size:,} bytes, but holds "
-            f"{'more' if len(data) > size else f'{len(data):,}'}."
-        )
+    held = "more" if len(data) > size else f"{len(data):,}"
+    text = f"its member {name!r} declares {size:,} bytes, but holds {held}"
+    require(len(data) == size, text)
     return data
 
 
@@ -154,7 +153,7 @@ def read_tar(path: Path, names: Collection[str]) -> dict[str, bytearray]:
     """Read members of a compressed or uncompressed tar in one pass.
 
     Raises:
-        FileFormatError: the archive is damaged, or a member is missing or not a file.
+        DamagedError: the archive is damaged, or a member is missing or not a file.
     """
     found: dict[str, bytearray] = {}
     with (
@@ -165,12 +164,12 @@ def read_tar(path: Path, names: Collection[str]) -> dict[str, bytearray]:
             if member.name in names:
                 source = archive.extractfile(member) if member.isreg() else None
                 if source is None:
-                    raise FileFormatError(f"its member {member.name!r} is not a file.")
+                    raise DamagedError(f"its member {member.name!r} is not a file")
                 found[member.name] = read_member(source, member.name, member.size)
             if len(found) == len(names):
                 return found
     missing = ", ".join(repr(name) for name in names if name not in found)
-    raise FileFormatError(f"it has no member {missing}.")
+    raise DamagedError(f"it has no member {missing}")
 
 
 def _uncompressed(path: Path) -> IO[bytes]:
@@ -222,11 +221,9 @@ def _unpack_zip(file: IO[bytes], target: _Target) -> None:
                 raise _special_file_error(member.filename)
 
 
-def _special_file_error(name: str) -> FileFormatError:
-    return FileFormatError(
-        f"its member {name!r} is a link or a device, but only plain files and folders "
-        "are unpacked."
-    )
+def _special_file_error(name: str) -> DamagedError:
+    needed = "only plain files and folders are unpacked"
+    return DamagedError(f"its member {name!r} is a link or a device, but {needed}")
 
 
 class _Target:
@@ -258,30 +255,24 @@ class _Target:
             with path.open("xb") as out:
                 shutil.copyfileobj(source, out)
         except FileExistsError:
-            raise FileFormatError(f"it has two members named {name!r}.") from None
+            raise DamagedError(f"it has two members named {name!r}") from None
 
     def _reserve(self, size: int) -> None:
         self.remaining -= size + _MEMBER_OVERHEAD
         self.members += 1
-        if size < 0 or self.remaining < 0 or self.members > _MAX_MEMBERS:
-            raise FileFormatError(
-                f"it holds more than {_MAX_MEMBERS:,} members, more than "
-                f"{_MAX_RATIO} times its size ({readable_size(self.max_size)}), or "
-                "more than the free disk space."
-            )
+        require(
+            size >= 0 and self.remaining >= 0 and self.members <= _MAX_MEMBERS,
+            f"it holds more than {_MAX_MEMBERS:,} members, more than {_MAX_RATIO} "
+            f"times its size ({readable_size(self.max_size)}), or more than the free "
+            "disk space",
+        )
 
     def _safe_path(self, name: str) -> Path:
         """Return the path of a member, checked by the rules of POSIX and Windows."""
         parts = name.replace("\\", "/").split("/")
         is_unsafe = parts[0] == "" or ".." in parts or ":" in parts[0] or "\0" in name
-        if not name or is_unsafe:
-            raise FileFormatError(
-                f"the name {name!r} of one of its members leads out of the folder it "
-                "is unpacked to."
-            )
-        if len(parts) > _MAX_LEVELS:
-            raise FileFormatError(
-                f"one of its members is {len(parts):,} folders deep; at most "
-                f"{_MAX_LEVELS} are allowed."
-            )
+        text = f"the name {name!r} of one of its members leads out of"
+        require(bool(name) and not is_unsafe, f"{text} the folder it is unpacked to")
+        levels = f"{len(parts):,} folders deep; at most {_MAX_LEVELS} are allowed"
+        require(len(parts) <= _MAX_LEVELS, f"one of its members is {levels}")
         return self.folder.joinpath(*parts)

@@ -14,6 +14,7 @@ from lamina.datasets.archives import ARCHIVE_ERRORS, read_member
 from lamina.datasets.keras_files import keras_file
 from lamina.datasets.split import Split
 from lamina.errors import FileFormatError
+from lamina.io.byte_range import require
 
 __all__ = ["load_data"]
 
@@ -55,9 +56,9 @@ def _read(name: str, dimensions: int) -> np.ndarray:
         with gzip.open(path) as packed, io.BufferedReader(packed) as file:
             head = file.read(4 * dimensions + 4)
             magic, *shape = struct.unpack(f">{dimensions + 1}I", head)
-            if magic != 0x800 + dimensions:
-                raise FileFormatError(f"it is not an IDX file of {dimensions} axes.")
+            is_idx = magic == 0x800 + dimensions
+            require(is_idx, f"it is not an IDX file of {dimensions} axes")
             data = read_member(file, name, math.prod(shape))
     except (struct.error, *ARCHIVE_ERRORS) as error:
-        raise FileFormatError(f"{path} cannot be read: {error}") from None
+        raise FileFormatError(f"{path} cannot be read: {error}.") from None
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -10,12 +10,12 @@ from lamina.core.registry import deserialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError
 from lamina.io.bounded_json import MAX_BYTES, read_json
-from lamina.io.files import open_file
+from lamina.io.files import HDF5_SUFFIXES, check_target, open_file
 from lamina.models.model import Model
 from lamina.saving import load_model, load_weights, save_model, save_weights
 from lamina.saving.inspect import inspect_file
 
-_WHOLE, _WEIGHTS = ".keras", (".weights.h5", ".safetensors")
+_WEIGHTS = (".weights.h5", ".safetensors")
 
 
 @filter_traceback
@@ -64,7 +64,8 @@ def convert_file(
 
     Args:
         source: a `.keras`, `.weights.h5`, `.safetensors` or `.h5` file.
-        target: a path that ends in `.keras`, `.weights.h5` or `.safetensors`.
+        target: a path that ends in `.keras`, `.weights.h5` or `.safetensors`, or in
+            `.h5` or `.hdf5` for the Keras 2 layout.
         model: a file with the model, if the source has only weights: a `.keras` file,
             or the text of `to_json` in a `.json` file.
         overwrite: whether an existing file may be replaced.
@@ -75,13 +76,8 @@ def convert_file(
             and `model` is missing.
         FileFormatError: a file is damaged, or the weights do not match the model.
     """
-    ending = os.fspath(target)
-    if not ending.endswith((_WHOLE, *_WEIGHTS)):
-        raise ArgumentError(
-            "The name of the target must end in '.keras', '.weights.h5' or "
-            f"'.safetensors'. Received: {ending!r}."
-        )
-    whole = ending.endswith(_WHOLE)
+    name = str(check_target(target, (".keras", *_WEIGHTS, *HDF5_SUFFIXES), overwrite))
+    whole = not name.endswith(_WEIGHTS)
     if model is not None:
         loaded = _load_architecture(model, custom_objects)
         load_weights(loaded, source)

@@ -58,7 +58,7 @@ class Model(Structure):
         (None, 3)
     """
 
-    unsaved = (*Trainer.unsaved, "_graph_layers")
+    unsaved = (*Structure.unsaved, "_graph_layers")
 
     def __init__(
         self,

@@ -26,12 +26,12 @@ MAX_MEMBERS = 10_000
 # Keras writes members uncompressed; a repacked archive may compress them.
 _MAX_RATIO = 100
 _RATIO_COUNTS_FROM = 2**20
+# `NotImplementedError` is a `RuntimeError`.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     ValueError,
@@ -110,13 +110,12 @@ class Archive:
         if sum(info.compress_size for info in infos) > self.size:
             raise FileFormatError(f"{self.what} is damaged: its members overlap.")
         packed = [i for i in infos if i.compress_type != zipfile.ZIP_STORED]
-        unpacked = sum(info.file_size for info in packed)
-        if unpacked > config.memory_limit():
+        unpacked, limit = sum(i.file_size for i in packed), config.memory_limit()
+        if unpacked > limit:
             raise FileFormatError(
                 f"{self.what} would unpack to {readable_size(unpacked)}, but the limit "
-                f"is {readable_size(config.memory_limit())}, the memory of this "
-                "machine. Write it without compression, or call "
-                "`lamina.config.set_memory_limit(bytes)`."
+                f"is {readable_size(limit)}, the memory of this machine. Write it "
+                "without compression, or call `lamina.config.set_memory_limit(bytes)`."
             )
         for info in infos:
             problem = _find_problem(info)
@@ -198,23 +197,22 @@ def leads_out(name: str) -> bool:
 def _find_problem(info: zipfile.ZipInfo) -> str:
     """Describe what is wrong with a member, or return an empty string."""
     name, mode = info.orig_filename, info.external_attr >> 16
-    if leads_out(name):
-        return "its name leads out of the archive"
-    if name not in (CONFIG, METADATA, WEIGHTS) and not name.startswith(ASSETS):
-        return "it is not a member of model files"
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG) and not name.endswith("/"):
-        return "it is a link or a device"
-    if info.flag_bits & 1:
-        return "it is encrypted"
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "its compression method is not supported"
+    is_member = name in (CONFIG, METADATA, WEIGHTS) or name.startswith(ASSETS)
+    is_plain = stat.S_IFMT(mode) in (0, stat.S_IFREG) or name.endswith("/")
     is_stored = info.compress_type == zipfile.ZIP_STORED
-    if is_stored and info.file_size != info.compress_size:
-        return "its size is not the declared one"
-    max_size = max(_MAX_RATIO * info.compress_size, _RATIO_COUNTS_FROM)
-    if info.file_size > max_size:
-        return (
-            f"it declares that {readable_size(info.compress_size)} unpack to "
-            f"{readable_size(info.file_size)}. Write it without compression"
-        )
-    return ""
+    packed, unpacked = info.compress_size, info.file_size
+    sizes = f"{readable_size(packed)} unpack to {readable_size(unpacked)}"
+    problems = {
+        "its name leads out of the archive": leads_out(name),
+        "it is not a member of model files": not is_member,
+        "it is a link or a device": not is_plain,
+        "it is encrypted": info.flag_bits & 1,
+        "its compression method is not supported": (
+            not is_stored and info.compress_type != zipfile.ZIP_DEFLATED
+        ),
+        "its size is not the declared one": is_stored and unpacked != packed,
+        f"it declares that {sizes}. Write it without compression": (
+            unpacked > max(_MAX_RATIO * packed, _RATIO_COUNTS_FROM)
+        ),
+    }
+    return next((text for text, is_true in problems.items() if is_true), "")

@@ -10,7 +10,7 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, StateError
 from lamina.io import files
-from lamina.io.hdf5 import read_hdf5
+from lamina.io.hdf5 import Group, read_hdf5
 from lamina.io.hdf5_write import HDF5File
 from lamina.io.load_report import LoadReport, Tolerance
 from lamina.io.safetensors import SafetensorsFile, Tensors
@@ -126,8 +126,17 @@ def load_weights(
     tolerance = Tolerance(skip_mismatch, strict)
     with files.open_file(filepath) as file:
         contents, what = read_contents(file), repr(file.name)
+        old = contents if isinstance(contents, Group) and is_legacy(contents) else None
+        if by_name and old is None:
+            raise ArgumentError(
+                "`by_name` is for the `.h5` files of Keras 1, Keras 2 and tf.keras. "
+                f"{what} has another format. Remove `by_name`, and pass strict=False "
+                "to load the variables that both sides have, or skip_mismatch=True to "
+                "load those that match. To move layers to another model, load the file "
+                "into the original one and use `layer.set_weights(other.get_weights())`"
+                "."
+            )
         if isinstance(contents, Tensors):
-            _reject_by_name(by_name, what, "whose weights are always matched by name")
             return load_named_weights(model, contents.arrays, name_map, tolerance)
         if name_map is not None:
             raise ArgumentError(
@@ -135,25 +144,11 @@ def load_weights(
                 "whose weights are matched by the layer's position in the model. "
                 "Remove `name_map`."
             )
+        if old is not None:
+            return load_legacy_weights(model, old, what, tolerance, by_name)
         if isinstance(contents, Archive):
             weights = read_hdf5(contents.region(WEIGHTS))
             stored = records.StoredModel(weights, contents.metadata)
-        elif is_legacy(contents):
-            return load_legacy_weights(model, contents, what, tolerance, by_name)
         else:
             stored = records.StoredModel(contents)
-        _reject_by_name(
-            by_name, what, "whose weights are matched by the layer's position"
-        )
         return read_weights(model, stored, records.optimizer_names(model), tolerance)
-
-
-def _reject_by_name(by_name: bool, file: str, reason: str) -> None:
-    if by_name:
-        raise ArgumentError(
-            "`by_name` is for the `.h5` files of Keras 1, Keras 2 and tf.keras. "
-            f"{file} is a file {reason}. Remove `by_name`, and pass strict=False to "
-            "load the variables that both sides have, or skip_mismatch=True to load "
-            "those that match. To move layers to another model, load the file into the "
-            "original model and use `layer.set_weights(other.get_weights())`."
-        )

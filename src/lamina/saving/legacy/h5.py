@@ -16,7 +16,7 @@ from lamina.io.hdf5 import Group
 from lamina.io.load_report import LoadReport, Tolerance
 from lamina.saving.legacy import weights
 from lamina.saving.legacy.config import KerasVersion, upgrade_config
-from lamina.saving.legacy.optimizer import read_optimizer, upgrade_compile_config
+from lamina.saving.legacy.optimizer import StoredState, upgrade_compile_config
 from lamina.saving.loading import deserialize_model, untrusted_model
 from lamina.training.trainer import Trainer
 
@@ -54,7 +54,11 @@ def load_legacy_model(
         if compile and training is not None:
             training = read_json(str(training), f"The training in {what}")
             model.compile_from_config(upgrade_compile_config(training, origin))
-            problem = _load_optimizer(model, file, stored_layers, origin, training)
+            group = file.group("optimizer_weights")
+            arrays = weights.stored_arrays(group) if group else []
+            state = StoredState(arrays, stored_layers, origin, training)
+            problem = state.load(model.optimizer) if arrays else ""
+            model.continue_from(getattr(model.optimizer, "iterations", 0))
     if problem:
         warnings.warn(
             f"The state of {type(model.optimizer).__name__} in {what} was not loaded: "
@@ -96,22 +100,3 @@ def _read_config(file: Group, what: str) -> tuple[dict[str, Any], KerasVersion]:
     attributes = inner.attributes if isinstance(inner, Group) else {}
     names = weights.weight_names(file)
     return config, KerasVersion.of({**attributes, **file.attributes}, text, names)
-
-
-def _load_optimizer(
-    model: Any,
-    file: Group,
-    stored_layers: list[weights.StoredLayer],
-    origin: KerasVersion,
-    training: dict[str, Any],
-) -> str:
-    """Load the optimizer's state; return the problem, or an empty string."""
-    group = file.members.get("optimizer_weights")
-    arrays = weights.stored_arrays(group) if isinstance(group, Group) else []
-    problem = ""
-    if arrays:
-        problem = read_optimizer(
-            model.optimizer, arrays, stored_layers, origin, training
-        )
-    model.continue_from(getattr(model.optimizer, "iterations", 0))
-    return problem

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from lamina.core.module import accepted_names
 from lamina.core.variable import Variable
 from lamina.optimizers import Optimizer
 from lamina.saving.legacy.config import KerasVersion
-from lamina.saving.legacy.weights import Arrays, StoredLayer, upgrade_arrays
+from lamina.saving.legacy.weights import Arrays, StoredLayer, Values, upgrade_arrays
 from lamina.typing import Config
 
 _LOSSES = {
@@ -51,9 +52,8 @@ _MAX_SCHEDULE_STEPS = 100_000
 
 def upgrade_compile_config(training: Config, origin: KerasVersion) -> Config:
     """Convert the arguments of `compile` to the Keras 3 format."""
-    found: Config = {
-        "optimizer": _upgrade_optimizer(training["optimizer_config"], origin)
-    }
+    optimizer = _upgrade_optimizer(training["optimizer_config"], origin)
+    found: Config = {"optimizer": optimizer}
     kinds = {"loss": "losses", "metrics": "metrics", "weighted_metrics": "metrics"}
     for key, kind in kinds.items():
         found[key] = _upgrade_names(training.get(key), origin, f"keras.{kind}")
@@ -117,61 +117,89 @@ def _upgrade_names(value: Any, origin: KerasVersion, module: str) -> Any:
     return {**reference, "config": config}
 
 
-def read_optimizer(
-    optimizer: Optimizer,
-    arrays: Arrays,
-    stored_layers: list[StoredLayer],
-    origin: KerasVersion,
-    training: Config,
-) -> str:
-    """Load an optimizer's state from a file.
+class StoredState(NamedTuple):
+    """State of an optimizer in a file.
 
     Args:
-        optimizer: optimizer that is built for the model's variables.
-        arrays: names and arrays in the file.
-        stored_layers: layers with trainable variables, in the file's order.
+        arrays: names and arrays.
+        layers: layers with trainable variables, in the file's order.
         origin: version that wrote the file.
         training: the training config in the file.
-
-    Returns:
-        The problem if the state was not loaded, or an empty string.
     """
-    if origin.version >= (3,):
-        values = [array for _, array in arrays]
-        if len(values) != len(optimizer.variables):
-            return "the file has the state of another optimizer"
-        return _assign_all(list(zip(optimizer.variables, values, strict=True)))
-    kind = type(optimizer).__name__
-    wanted = {v.name: v for v in optimizer.variables if v.name != "learning_rate"}
-    scalars = [array for _, array in arrays if array.ndim == 0]
-    arrays = [(name, array) for name, array in arrays if array.ndim]
-    slots = _group_by_name(kind, arrays, stored_layers)
-    pairs = []
-    if scalars:
-        pairs.append((wanted.pop("iteration"), np.asarray(int(scalars[0]))))
-        if kind == "Nadam":
-            config = training["optimizer_config"]["config"]
-            product = _restore_schedule(optimizer, config, scalars)
-            pairs.append((wanted.pop("product"), product))
-    for name, parts in slots.items():
-        paths = [v.path.replace("/", "_") for p in stored_layers for v in p.trainable]
-        if f"{paths[0]}_{name}" in wanted:
-            values = _upgrade_slot(parts, stored_layers, origin)
-            pairs += [
-                (wanted.pop(f"{path}_{name}"), value)
-                for path, value in zip(paths, values, strict=True)
-            ]
-    scheduled = isinstance(optimizer.get_config()["learning_rate"], dict)
-    if wanted.keys() == {"iteration"} and not scheduled:
-        wanted = {}  # Without a schedule, the step count has no effect.
-    if wanted:
-        return f"the file has no {next(iter(wanted))!r}"
-    return _assign_all(pairs)
+
+    arrays: Arrays
+    layers: list[StoredLayer]
+    origin: KerasVersion
+    training: Config
+
+    def load(self, optimizer: Optimizer) -> str:
+        """Load the state into an optimizer that is built for the model's variables.
+
+        Returns:
+            The problem if the state was not loaded, or an empty string.
+        """
+        if self.origin.version >= (3,):
+            if len(self.arrays) != len(optimizer.variables):
+                return "the file has the state of another optimizer"
+            values = [array for _, array in self.arrays]
+            return _assign_all(list(zip(optimizer.variables, values, strict=True)))
+        kind = type(optimizer).__name__
+        wanted = {v.name: v for v in optimizer.variables if v.name != "learning_rate"}
+        scalars = [array for _, array in self.arrays if array.ndim == 0]
+        pairs: list[tuple[Variable, np.ndarray]] = []
+        if scalars:
+            pairs.append((wanted.pop("iteration"), np.asarray(int(scalars[0]))))
+            if kind == "Nadam":
+                config = self.training["optimizer_config"]["config"]
+                product = _restore_schedule(optimizer, config, scalars)
+                pairs.append((wanted.pop("product"), product))
+        variables = [v for layer in self.layers for v in layer.trainable]
+        paths = [v.path.replace("/", "_") for v in variables]
+        for name, parts in self._slots(kind).items():
+            if f"{paths[0]}_{name}" in wanted:
+                slots = [wanted.pop(f"{path}_{name}") for path in paths]
+                pairs += zip(slots, self._upgrade_slot(parts), strict=True)
+        scheduled = isinstance(optimizer.get_config()["learning_rate"], dict)
+        if wanted.keys() == {"iteration"} and not scheduled:
+            wanted = {}  # Without a schedule, the step count has no effect.
+        if wanted:
+            return f"the file has no {next(iter(wanted))!r}"
+        return _assign_all(pairs)
+
+    def _slots(self, kind: str) -> dict[str, Values]:
+        """Group arrays by the slot in their names, or by order if there is none.
+
+        In order, Keras writes all arrays of a slot, then those of the next.
+        """
+        arrays = [(name, array) for name, array in self.arrays if array.ndim]
+        names = {**_SLOT_NAMES, **({"v": "norm"} if kind == "Adamax" else {})}
+        slots: defaultdict[str, Values] = defaultdict(list)
+        for name, array in arrays:
+            parts = name.removesuffix(":0").split("/")
+            # Old names end in the slot's name; newer ones have it as the second part.
+            found = [names[p] for p in (parts[-1], *parts[1:2]) if p in names]
+            if not found:
+                break
+            slots[found[0]].append(array)
+        else:
+            return slots
+        count = sum(layer.array_count for layer in self.layers)
+        return {
+            name: [array for _, array in arrays[i * count : (i + 1) * count]]
+            for i, name in enumerate(_SLOTS.get(kind, ()))
+            if len(arrays) >= (i + 1) * count
+        }
+
+    def _upgrade_slot(self, arrays: Values) -> Values:
+        """Convert the arrays of a slot to the layout of Keras 3."""
+        remaining, found = iter(arrays), Values()
+        for layer, trainable, count in self.layers:
+            part = upgrade_arrays(layer, [*islice(remaining, count)], self.origin)
+            found += part[: len(trainable)]
+        return found
 
 
-def _restore_schedule(
-    optimizer: Any, config: dict[str, Any], scalars: list[np.ndarray]
-) -> np.ndarray:
+def _restore_schedule(optimizer: Any, config: Config, scalars: Values) -> np.ndarray:
     """Restore Nadam's momentum schedule and return the product of its momenta.
 
     Only the optimizers of TensorFlow before 2.11 stored that product.
@@ -192,50 +220,3 @@ def _assign_all(pairs: list[tuple[Variable, np.ndarray]]) -> str:
     for variable, value in pairs:
         variable.assign(value)
     return ""
-
-
-def _group_by_name(
-    kind: str,
-    arrays: Arrays,
-    stored_layers: list[StoredLayer],
-) -> dict[str, list[np.ndarray]]:
-    """Group arrays by the slot in their names."""
-    slots: defaultdict[str, list[np.ndarray]] = defaultdict(list)
-    names = {**_SLOT_NAMES, **({"v": "norm"} if kind == "Adamax" else {})}
-    for name, array in arrays:
-        parts = name.removesuffix(":0").split("/")
-        # Old names end in the slot's name; newer ones have it as the second part.
-        found = [names[p] for p in (parts[-1], *parts[1:2]) if p in names]
-        if not found:
-            return _group_by_order(kind, arrays, stored_layers)
-        slots[found[0]].append(array)
-    return slots
-
-
-def _group_by_order(
-    kind: str,
-    arrays: Arrays,
-    stored_layers: list[StoredLayer],
-) -> dict[str, list[np.ndarray]]:
-    """Group arrays by order: Keras writes all arrays of a slot, then the next."""
-    count = sum(layer.array_count for layer in stored_layers)
-    return {
-        name: [array for _, array in arrays[i * count : (i + 1) * count]]
-        for i, name in enumerate(_SLOTS.get(kind, ()))
-        if len(arrays) >= (i + 1) * count
-    }
-
-
-def _upgrade_slot(
-    arrays: list[np.ndarray],
-    stored_layers: list[StoredLayer],
-    origin: KerasVersion,
-) -> list[np.ndarray]:
-    """Convert the arrays of a slot to the layout of Keras 3."""
-    found: list[np.ndarray] = []
-    start = 0
-    for layer, trainable, count in stored_layers:
-        part = upgrade_arrays(layer, list(arrays[start : start + count]), origin)
-        start += count
-        found += part[: len(trainable)]
-    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice, takewhile
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -38,7 +38,8 @@ MODEL_WEIGHTS = "top_level_model_weights"
 _SEPARATE_GATE = re.compile(r"_[WUb]_[icfozrh](_\d+)?(:0)?$")
 
 
-Arrays = list[tuple[str, np.ndarray]]
+Arrays: TypeAlias = list[tuple[str, np.ndarray]]
+Values: TypeAlias = list[np.ndarray]
 
 
 class StoredLayer(NamedTuple):
@@ -273,9 +274,7 @@ def legacy_order(layer: WeightOwner, orders: dict[str, list[str]]) -> list[Varia
     return [variable for section in sections for variable in section.variables]
 
 
-def _split_arrays(
-    sections: list[_Section], arrays: Arrays
-) -> list[list[np.ndarray]] | None:
+def _split_arrays(sections: list[_Section], arrays: Arrays) -> list[Values] | None:
     """Split a layer's arrays into those of each section, if their number is right."""
     has_separate_gates = any(_SEPARATE_GATE.search(name) for name, _ in arrays)
     counts: list[int] = []
@@ -289,9 +288,7 @@ def _split_arrays(
     return [[array for _, array in islice(remaining, count)] for count in counts]
 
 
-def upgrade_arrays(
-    leaf: WeightOwner, arrays: list[np.ndarray], origin: KerasVersion
-) -> list[np.ndarray]:
+def upgrade_arrays(leaf: WeightOwner, arrays: Values, origin: KerasVersion) -> Values:
     """Convert a layer's arrays to the layout of Keras 3."""
     kind = type(leaf).__name__
     if kind in _GATES:
@@ -301,9 +298,7 @@ def upgrade_arrays(
     return arrays
 
 
-def _merge_gates(
-    indices: Sequence[tuple[int, ...]], arrays: list[np.ndarray]
-) -> list[np.ndarray]:
+def _merge_gates(indices: Sequence[tuple[int, ...]], arrays: Values) -> Values:
     count = len(indices[0])
     if len(arrays) == 3 * count:
         return [np.concatenate([arrays[i] for i in gate], -1) for gate in indices]
@@ -313,7 +308,7 @@ def _merge_gates(
     return arrays
 
 
-def _convert_cudnn(arrays: list[np.ndarray], gates: int) -> list[np.ndarray]:
+def _convert_cudnn(arrays: Values, gates: int) -> Values:
     """Transpose the matrices of each gate and convert the two biases of cuDNN."""
     kernel, recurrent, bias = arrays
     kernel = np.hstack(
@@ -324,9 +319,7 @@ def _convert_cudnn(arrays: list[np.ndarray], gates: int) -> list[np.ndarray]:
     return [kernel, recurrent, both.sum(0) if gates == 4 else both]
 
 
-def _convert_kernel(
-    leaf: Any, arrays: list[np.ndarray], origin: KerasVersion
-) -> list[np.ndarray]:
+def _convert_kernel(leaf: Any, arrays: Values, origin: KerasVersion) -> Values:
     kernel, *rest = arrays
     wanted = tuple(leaf.own_weights()[0].shape)
     if origin.version < (2,):
