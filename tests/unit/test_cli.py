@@ -173,6 +173,7 @@ WAYS = [
     ("keras", ".weights.h5", False),
     ("keras", ".safetensors", False),
     ("keras", "2.keras", False),
+    ("keras", "2.h5", False),
     ("h5", ".safetensors", True),
     ("safetensors", ".weights.h5", True),
     ("safetensors", "2.keras", True),

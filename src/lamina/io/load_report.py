@@ -83,6 +83,14 @@ class LoadReport:
     ) -> None:
         self.loaded, self.mismatches, self.hint = loaded, mismatches, hint
 
+    def add(self, item: Mismatch) -> bool:
+        """Add the comparison of a variable; return whether model and file agree."""
+        if item.kind:
+            self.mismatches.append(item)
+        else:
+            self.loaded.append(item.path)
+        return not item.kind
+
     @property
     def missing(self) -> list[str]:
         """Paths of model variables that are not in the file."""

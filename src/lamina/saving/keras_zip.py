@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 
 from lamina.core.registry import require_safe, serialize_once
 from lamina.core.tracebacks import filter_traceback
@@ -33,6 +33,7 @@ from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
 from lamina.training.trainer import Trainer
 
+Pieces: TypeAlias = Iterable[bytes | memoryview]
 _SUFFIXES = (".keras", *files.HDF5_SUFFIXES)
 
 
@@ -65,9 +66,9 @@ def save_model(
             or a subclassed model is saved to an `.h5` file.
         SaveError: the disk is full, or the folder cannot be written to.
     """
-    _check_options(filepath, kwargs)
+    _check_options(filepath, zipped, kwargs)
     files.warn_legacy_format(filepath, ".keras")
-    prepare_model(model, filepath, overwrite, zipped, include_optimizer)()
+    prepare_model(model, filepath, overwrite, include_optimizer)()
 
 
 @between_dispatches
@@ -75,18 +76,12 @@ def prepare_model(
     model: Trainer,
     filepath: files.StrPath,
     overwrite: bool = True,
-    zipped: bool | None = None,
     include_optimizer: bool = True,
 ) -> Callable[[], None]:
     """Snapshot a model and return the function that writes it to the file.
 
     Training may continue in another thread while that function runs.
     """
-    if zipped is False:
-        raise ArgumentError(
-            "save_model: zipped=False is not supported, because a folder cannot be "
-            "replaced atomically. Remove `zipped`; use `unzip` to inspect the file."
-        )
     path = files.check_target(filepath, _SUFFIXES, overwrite)
     if files.is_legacy_hdf5(path):
         require_architecture(model)
@@ -109,17 +104,14 @@ def prepare_model(
     }
 
     def write() -> None:
-        members: dict[str, tuple[Iterable[bytes | memoryview], int]] = {
+        members: dict[str, tuple[Pieces, int]] = {
             archive.CONFIG: ([config], len(config)),
             archive.WEIGHTS: (weights, weights.size),
         }
         for name, asset in assets.files.items():
             members[name] = assets.chunks(asset), asset.stat().st_size
-        size = sum(size for _, size in members.values())
-        with (
-            files.atomic_write(path, size) as file,
-            zipfile.ZipFile(file, "w") as contents,
-        ):
+        total = sum(size for _, size in members.values())
+        with files.atomic_write(path, total) as f, zipfile.ZipFile(f, "w") as contents:
             hashes = {n: _add_member(contents, n, *m) for n, m in members.items()}
             text = json.dumps({**metadata, "sha256": hashes}).encode()
             _add_member(contents, archive.METADATA, [text], len(text))
@@ -127,16 +119,24 @@ def prepare_model(
     return write
 
 
-def _check_options(filepath: files.StrPath, options: dict[str, object]) -> None:
-    """Check the keyword arguments of `save_model`.
+def _check_options(
+    filepath: files.StrPath, zipped: bool | None, options: dict[str, object]
+) -> None:
+    """Check the options that `save_model` has for Keras's sake.
 
     Raises:
-        ArgumentError: an option is unknown, or `save_format` does not match the suffix.
+        ArgumentError: an option is unknown, `zipped` is false, or `save_format` does
+            not match the suffix.
     """
     unknown = sorted(options.keys() - {"save_format"})
     if unknown:
         raise ArgumentError(
-            f"save_model: the following argument(s) are not supported: {unknown}."
+            f"save_model: these arguments are not supported: {unknown}."
+        )
+    if zipped is False:
+        raise ArgumentError(
+            "save_model: zipped=False is not supported, because a folder cannot be "
+            "replaced atomically. Remove `zipped`; use `unzip` to inspect the file."
         )
     if options.get("save_format") and not str(filepath).endswith(_SUFFIXES):
         raise ArgumentError(
@@ -159,12 +159,7 @@ def _model_config(model: Any, include_optimizer: bool) -> dict[str, Any]:
     return config
 
 
-def _add_member(
-    contents: zipfile.ZipFile,
-    name: str,
-    pieces: Iterable[bytes | memoryview],
-    size: int,
-) -> str:
+def _add_member(contents: zipfile.ZipFile, name: str, pieces: Pieces, size: int) -> str:
     """Add a member of known size and return its checksum."""
     digest = Checksum()
     info = zipfile.ZipInfo(name, time.localtime()[:6])
@@ -247,11 +242,9 @@ def _load_archive(
         if tolerance.skip_mismatch or not tolerance.strict:
             skip |= unmatched
         report = read_weights(model, stored, skip, tolerance, restorer.hint())
-        report.mismatches += [
-            Mismatch(path, None, dataset.shape)
-            for path, dataset in weights.datasets()
-            if path.split("/")[0] in skip & unmatched
-        ]
+        for path, dataset in weights.datasets():
+            if path.split("/")[0] in skip & unmatched:
+                report.add(Mismatch(path, None, dataset.shape))
         model.load_report = report
         load_assets(model, contents)
         model.continue_from(getattr(model.optimizer, "iterations", 0))

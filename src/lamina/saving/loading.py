@@ -165,19 +165,18 @@ def read_weights(
         keys = match_keys(record, found)
         pair = _Pair(record, {keys.get(k, k): d for k, d in found.datasets.items()})
         compared = pair.compare()
-        wrong = [item for item in compared.values() if item.kind]
-        if wrong and pair.has_custom_loading():
+        is_wrong = any(item.kind for item in compared.values())
+        if is_wrong and pair.has_custom_loading():
             custom.append((pair, list(compared.values())))
-            continue
-        matched.append((pair, [k for k, item in compared.items() if not item.kind]))
-        report.loaded += [item.path for item in compared.values() if not item.kind]
-        report.mismatches += wrong
+        else:
+            matched.append(
+                (pair, [k for k, item in compared.items() if report.add(item)])
+            )
     for path, dataset in stored.weights.datasets():
         is_nested_optimizer = "/optimizer/" in path
         is_skipped = path.split("/")[0] in skip
         if path not in known and not is_skipped and not is_nested_optimizer:
-            item = Mismatch(path, None, dataset.shape, None, dataset.dtype.name)
-            report.mismatches.append(item)
+            report.add(Mismatch(path, None, dataset.shape, None, dataset.dtype.name))
     report.require(*tolerance)
     for pair, items in custom:
         problem = pair.load_custom()

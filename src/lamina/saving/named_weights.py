@@ -95,10 +95,7 @@ def load_named_weights(
     for name in {**weights, **found}:
         in_model = weights[name].shape if name in weights else None
         in_file = found[name].shape if name in found else None
-        if in_model == in_file:
-            report.loaded.append(name)
-        else:
-            report.mismatches.append(Mismatch(name, in_model, in_file))
+        report.add(Mismatch(name, in_model, in_file))
     report.require(*tolerance)
     for name in report.loaded:
         weights[name].assign(found[name].read())

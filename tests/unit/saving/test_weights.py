@@ -7,7 +7,7 @@ import pytest
 
 import lamina
 from lamina import layers
-from lamina.errors import ArgumentError, FileFormatError
+from lamina.errors import ArgumentError, FileFormatError, StateError
 from lamina.saving import LoadReport, register_keras_serializable
 
 
@@ -22,6 +22,17 @@ def weights(tmp_path):
     model = stack(3, 3)
     model.save_weights(tmp_path / "w.weights.h5")
     return tmp_path / "w.weights.h5"
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5", ".safetensors"])
+def test_weights_of_unbuilt_model_are_not_saved(ending, tmp_path):
+    model = lamina.Sequential([layers.Dense(3)])
+    with pytest.raises(StateError, match=r"call `model.build\(input_shape\)`"):
+        model.save_weights(tmp_path / f"w{ending}")
+    assert list(tmp_path.iterdir()) == []
+    model.build((None, 4))
+    model.save_weights(tmp_path / f"w{ending}")
+    assert model.load_weights(tmp_path / f"w{ending}").missing == []
 
 
 def test_report_says_that_all_was_loaded(weights):

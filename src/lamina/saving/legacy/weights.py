@@ -153,11 +153,8 @@ def read_legacy_weights(
             for variable, array in zip(
                 leaf.own_weights(), upgrade_arrays(leaf, found, origin), strict=True
             ):
-                item = Mismatch(variable.path, tuple(variable.shape), array.shape)
-                if item.kind:
-                    report.mismatches.append(item)
-                else:
-                    report.loaded.append(variable.path)
+                shape = tuple(variable.shape)
+                if report.add(Mismatch(variable.path, shape, array.shape)):
                     values.append((variable, array))
     report.require(tolerance.skip_mismatch, tolerance.strict and not by_name)
     for variable, value in values:
