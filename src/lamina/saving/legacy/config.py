@@ -18,7 +18,8 @@ from lamina.core.custom_objects import (
     get_registered_object,
     register_serializable,
 )
-from lamina.core.module import accepted_names
+from lamina.core.module import accepted_names, is_user_defined
+from lamina.core.registry import serialize
 from lamina.errors import FileFormatError
 from lamina.saving.legacy import names
 from lamina.saving.legacy.graph import functional, sequential
@@ -69,12 +70,7 @@ def hard_sigmoid(x: Array) -> Array:
     return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_HARD_SIGMOID = {
-    "module": "builtins",
-    "class_name": "function",
-    "config": "lamina>hard_sigmoid_of_keras_2",
-    "registered_name": "lamina>hard_sigmoid_of_keras_2",
-}
+_HARD_SIGMOID = serialize(hard_sigmoid)
 
 
 def upgrade_config(entry: Config, origin: KerasVersion) -> Config:
@@ -104,7 +100,7 @@ def upgrade_config(entry: Config, origin: KerasVersion) -> Config:
     if kind != written and get_registered_object(registered) is None:
         registered = kind  # An old name of a built-in layer.
     reference = {"class_name": kind, "registered_name": registered}
-    if kind != "InputLayer" and not _is_builtin(find_class(reference)):
+    if kind != "InputLayer" and is_user_defined(find_class(reference)):
         config = {k: _dtype(v) if k == "dtype" else v for k, v in config.items()}
         return {**reference, "config": config}
     config = _upgrade_arguments(kind, written, config, origin)
@@ -124,10 +120,6 @@ def _add_modules(entry: Config) -> Config:
         inner = [_add_modules(layer) for layer in config["layers"]]
         return {**entry, "config": {**config, "layers": inner}}
     return entry
-
-
-def _is_builtin(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] == "lamina"
 
 
 def upgrade_layer(entry: Config, origin: KerasVersion) -> Config:
@@ -222,13 +214,9 @@ def _recurrent(found: Config, written: str, origin: KerasVersion) -> None:
     if written[:3] != "Sim" and old:
         found.setdefault("recurrent_activation", _HARD_SIGMOID)
     if "GRU" in written:
-        found.setdefault("reset_after", fused or not old)
-        if fused:
-            found["reset_after"] = True
+        found["reset_after"] = fused or found.get("reset_after", not old)
     if found.pop("time_major", False):
-        raise names.unsupported(
-            f"a {written} with time_major=True instead of `Permute` layers"
-        )
+        raise names.unsupported(f"a {written} with time_major=True")
     found.pop("input_dim", None)
 
 
