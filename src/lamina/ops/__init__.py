@@ -18,11 +18,10 @@ from lamina.ops.nn.activations import *  # noqa: F403
 from lamina.ops.nn.attention import *  # noqa: F403
 from lamina.ops.nn.convolution import *  # noqa: F403
 from lamina.ops.nn.pooling import *  # noqa: F403
-from lamina.ops.numpy import create, elementwise, index, logic, reduce, shapes
+from lamina.ops.numpy import create, elementwise, index, reduce, shapes
 from lamina.ops.numpy.create import *  # noqa: F403
 from lamina.ops.numpy.elementwise import *  # noqa: F403
 from lamina.ops.numpy.index import *  # noqa: F403
-from lamina.ops.numpy.logic import *  # noqa: F403
 from lamina.ops.numpy.reduce import *  # noqa: F403
 from lamina.ops.numpy.shapes import *  # noqa: F403
 from lamina.ops.signal import *  # noqa: F403
@@ -36,7 +35,6 @@ __all__ += elementwise.__all__
 __all__ += images.__all__
 __all__ += index.__all__
 __all__ += linalg.__all__
-__all__ += logic.__all__
 __all__ += nn.__all__
 __all__ += pooling.__all__
 __all__ += reduce.__all__

@@ -10,7 +10,7 @@ from lamina.core.check import check_arguments, integer, one_of, sizes
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.nn.conv_params import from_channels_last, to_channels_last
-from lamina.ops.types import Tensor, array_of, float_array
+from lamina.ops.types import Tensor, array_of, check_same_shape, float_array
 from lamina.typing import Array
 
 __all__ = ["depth_to_space", "fold", "psnr", "space_to_depth", "unfold"]
@@ -110,12 +110,7 @@ def unfold(
         >>> unfold(jnp.ones((1, 2, 4, 4)), 2, stride=2).shape
         (1, 8, 4)
     """
-    x = array_of(x)
-    if x.ndim != 4:
-        raise ShapeError(
-            "unfold: the input must be 4D, (batch, channels, rows, columns). Received: "
-            f"shape {x.shape}."
-        )
+    x = _array_4d("unfold", x)
     kernel, steps, edges, strides = _pairs(
         "unfold", kernel_size, dilation, padding, stride
     )
@@ -180,23 +175,23 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Array:
         ShapeError: the shapes differ.
     """
     x1, x2 = float_array(x1), float_array(x2)
-    if x1.shape != x2.shape:
-        raise ShapeError(
-            f"psnr: both signals must have the same shape. Received: {x1.shape} and "
-            f"{x2.shape}."
-        )
+    check_same_shape("psnr", x1.shape, x2.shape)
     return 20 * jnp.log10(max_val) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
 
 
 def _image(function: str, x: Tensor, block_size: int, data_format: str) -> Array:
     given = {"block_size": block_size, "data_format": data_format}
     check_arguments(function, _BLOCKS, given)
+    return to_channels_last(function, _array_4d(function, x), data_format)
+
+
+def _array_4d(function: str, x: Tensor) -> Array:
     x = array_of(x)
     if x.ndim != 4:
         raise ShapeError(
             f"{function}: the input must be 4D. Received: shape {x.shape}."
         )
-    return to_channels_last(function, x, data_format)
+    return x
 
 
 def _check_divides(function: str, divisor: int, what: str, count: int) -> None:

@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from lamina.core.check import at_least, check_arguments, positive_int
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError, invalid
-from lamina.ops.types import Tensor, array_of, float_array
+from lamina.ops.types import Tensor, array_of, check_same_shape, float_array
 from lamina.typing import Array
 
 __all__ = [
@@ -320,11 +320,7 @@ def _complex(function: str, x: Pair, rank: int) -> Array:
             f"`(x, ops.zeros_like(x))`. Received: {type(x).__name__}."
         )
     real, imag = (array_of(part) for part in x)
-    if real.shape != imag.shape:
-        raise ShapeError(
-            f"{function}: real and imaginary part must have the same shape. Received: "
-            f"{real.shape} and {imag.shape}."
-        )
+    check_same_shape(function, real.shape, imag.shape)
     if not all(jnp.issubdtype(part.dtype, jnp.floating) for part in (real, imag)):
         raise ArgumentError(
             f"{function}: real and imaginary part must be floats. Received: "

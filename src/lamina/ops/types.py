@@ -70,6 +70,20 @@ def check_axis(function: str, x: Array, axis: int) -> None:
         raise ShapeError(f"{function}: an array of shape {x.shape} has no axis {axis}.")
 
 
+def check_same_shape(
+    function: str,
+    first: Sequence[int],
+    second: Sequence[int],
+    what: str = "both arrays",
+) -> None:
+    """Raise a `ShapeError` if two shapes differ."""
+    if first != second:
+        raise ShapeError(
+            f"{function}: {what} must have the same shape. Received: {first} and "
+            f"{second}."
+        )
+
+
 @contextmanager
 def known_size(function: str, advice: str) -> Iterator[None]:
     """Raise an `ArgumentError` if the block needs the values of traced arrays.

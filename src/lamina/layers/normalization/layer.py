@@ -19,7 +19,7 @@ from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError
 from lamina.layers.base import InputSpec, Layer, Options, weight
-from lamina.ops.nn.norms import Standardized, standardize
+from lamina.ops.nn.normalization import Standardized, standardize
 from lamina.ops.types import upcast
 from lamina.typing import (
     Array,

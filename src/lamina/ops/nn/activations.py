@@ -11,7 +11,7 @@ from jax import lax, nn
 
 from lamina.core.graph import op
 from lamina.core.scope import local
-from lamina.errors import LikelyMistakeWarning, ShapeError
+from lamina.errors import LikelyMistakeWarning
 from lamina.ops.families import unary
 from lamina.ops.nn import crossentropy
 from lamina.ops.nn.normalization import (
@@ -26,6 +26,7 @@ from lamina.ops.types import (
     array_of,
     axes_of,
     check_axis,
+    check_same_shape,
     float_array,
     upcast,
 )
@@ -291,7 +292,7 @@ def binary_crossentropy(
         ShapeError: the shapes differ.
     """
     target, output = array_of(target), float_array(output)
-    _check_same_shape("binary_crossentropy", target.shape, output.shape)
+    check_same_shape("binary_crossentropy", target.shape, output.shape)
     if from_logits:
         positive, negative = nn.log_sigmoid(output), nn.log_sigmoid(-output)
     else:
@@ -317,7 +318,7 @@ def categorical_crossentropy(
         ShapeError: the shapes differ.
     """
     target, output = array_of(target), float_array(output)
-    _check_same_shape("categorical_crossentropy", target.shape, output.shape)
+    check_same_shape("categorical_crossentropy", target.shape, output.shape)
     target, output = (jnp.moveaxis(a, axis, -1) for a in (target, output))
     target = target.astype(output.dtype)
     return crossentropy.dense_crossentropy(output, target, from_logits)
@@ -344,17 +345,10 @@ def sparse_categorical_crossentropy(
         target = jnp.squeeze(target, -1)
     check_axis("sparse_categorical_crossentropy", output, axis)
     output = jnp.moveaxis(output, axis, -1)
-    _check_same_shape(
-        "sparse_categorical_crossentropy", target.shape, output.shape[:-1]
+    check_same_shape(
+        "sparse_categorical_crossentropy",
+        target.shape,
+        output.shape[:-1],
+        "`target` and the rows of `output`",
     )
     return crossentropy.sparse_crossentropy(output, target, from_logits)
-
-
-def _check_same_shape(
-    name: str, target: tuple[int, ...], output: tuple[int, ...]
-) -> None:
-    if target != output:
-        raise ShapeError(
-            f"{name}: `target` has shape {target}, but the shape of `output` needs "
-            f"{output}."
-        )

@@ -142,8 +142,7 @@ def _expand_to_scores(x: Tensor) -> Array:
 def _check_shapes(
     query: tuple[int, ...], key: tuple[int, ...], value: tuple[int, ...]
 ) -> None:
-    are_4d = {len(query), len(key), len(value)} == {4}
-    agree = are_4d and (
+    agree = len(query) == len(key) == len(value) == 4 and (
         query[0] == key[0] == value[0]
         and query[-1] == key[-1]
         and key[1:3] == value[1:3]

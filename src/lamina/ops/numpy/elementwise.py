@@ -1,4 +1,4 @@
-"""Element-wise arithmetic and mathematical functions."""
+"""Element-wise arithmetic, comparisons, logic and mathematical functions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = [
     "abs",
     "absolute",
     "add",
+    "allclose",
     "angle",
     "arccos",
     "arccosh",
@@ -22,6 +23,13 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
     "cbrt",
     "ceil",
     "clip",
@@ -32,6 +40,7 @@ __all__ = [
     "deg2rad",
     "divide",
     "divide_no_nan",
+    "equal",
     "erf",
     "erfc",
     "erfinv",
@@ -44,25 +53,43 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "greater",
+    "greater_equal",
     "heaviside",
     "hypot",
     "imag",
+    "isclose",
+    "isfinite",
+    "isin",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "left_shift",
+    "less",
+    "less_equal",
     "log",
     "log10",
     "log1p",
     "log2",
     "logaddexp",
     "logaddexp2",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "maximum",
     "minimum",
     "mod",
     "multiply",
     "nan_to_num",
     "negative",
+    "not_equal",
     "power",
     "rad2deg",
     "real",
     "reciprocal",
+    "right_shift",
     "round",
     "rsqrt",
     "sign",
@@ -120,6 +147,13 @@ square = unary(jnp.square, "Compute x * x.")
 tan = unary(jnp.tan, "Compute the tangent.")
 tanh = unary(jnp.tanh, "Compute the hyperbolic tangent.")
 trunc = unary(jnp.trunc, "Round towards 0 to the nearest integer.")
+bitwise_invert = bitwise_not = unary(jnp.bitwise_not, "Invert the bits of x.")
+isfinite = unary(jnp.isfinite, "Return whether x is neither infinite nor NaN.")
+isneginf = unary(jnp.isneginf, "Return whether x is minus infinity.")
+isposinf = unary(jnp.isposinf, "Return whether x is plus infinity.")
+isinf = unary(jnp.isinf, "Return whether x is infinite.")
+isnan = unary(jnp.isnan, "Return whether x is NaN.")
+logical_not = unary(jnp.logical_not, "Return whether x is false.")
 
 add = binary(jnp.add, "Compute x1 + x2 element-wise.")
 arctan2 = binary(jnp.arctan2, "Compute the angle of the point (x2, x1), in [-pi, pi].")
@@ -140,6 +174,17 @@ mod = binary(jnp.mod, "Compute the remainder of x1 / x2, with the sign of x2.")
 multiply = binary(jnp.multiply, "Compute x1 * x2 element-wise.")
 power = binary(jnp.power, "Compute x1 to the power x2.")
 subtract = binary(jnp.subtract, "Compute x1 - x2 element-wise.")
+equal = binary(jnp.equal, "Compute x1 == x2 element-wise.")
+greater = binary(jnp.greater, "Compute x1 > x2 element-wise.")
+greater_equal = binary(jnp.greater_equal, "Compute x1 >= x2 element-wise.")
+less = binary(jnp.less, "Compute x1 < x2 element-wise.")
+less_equal = binary(jnp.less_equal, "Compute x1 <= x2 element-wise.")
+logical_and = binary(jnp.logical_and, "Return whether both x1 and x2 are true.")
+logical_or = binary(jnp.logical_or, "Return whether x1, x2 or both are true.")
+logical_xor = binary(
+    jnp.logical_xor, "Return whether exactly one of x1 and x2 is true."
+)
+not_equal = binary(jnp.not_equal, "Compute x1 != x2 element-wise.")
 
 
 @op
@@ -190,3 +235,78 @@ def nan_to_num(
 def round(x: Tensor, decimals: int = 0) -> Array:
     """Round to `decimals` decimals, with halves to the nearest even digit."""
     return jnp.round(array_of(x), decimals)
+
+
+@op
+def allclose(
+    x1: Tensor,
+    x2: Tensor,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Array:
+    """Return whether `isclose` is true for all elements."""
+    return jnp.allclose(operand(x1), operand(x2), rtol, atol, equal_nan)
+
+
+@op
+def bitwise_and(x: Tensor, y: Tensor) -> Array:
+    """Compute the bitwise AND of x and y."""
+    return jnp.bitwise_and(operand(x), operand(y))
+
+
+@op
+def bitwise_left_shift(x: Tensor, y: Tensor) -> Array:
+    """Shift the bits of x to the left by y."""
+    return jnp.left_shift(operand(x), operand(y))
+
+
+left_shift = bitwise_left_shift
+
+
+@op
+def bitwise_or(x: Tensor, y: Tensor) -> Array:
+    """Compute the bitwise OR of x and y."""
+    return jnp.bitwise_or(operand(x), operand(y))
+
+
+@op
+def bitwise_right_shift(x: Tensor, y: Tensor) -> Array:
+    """Shift the bits of x to the right by y."""
+    return jnp.right_shift(operand(x), operand(y))
+
+
+right_shift = bitwise_right_shift
+
+
+@op
+def bitwise_xor(x: Tensor, y: Tensor) -> Array:
+    """Compute the bitwise XOR of x and y."""
+    return jnp.bitwise_xor(operand(x), operand(y))
+
+
+@op
+def isclose(
+    x1: Tensor,
+    x2: Tensor,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Array:
+    """Return whether |x1 - x2| <= atol + rtol * |x2|."""
+    return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
+
+
+@op
+def isin(
+    x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = False
+) -> Array:
+    """Return whether each element of x1 is in x2.
+
+    Args:
+        x1: the elements to test.
+        x2: the elements to test against.
+        assume_unique: whether x1 and x2 have no duplicates, which may be faster.
+        invert: whether to negate the result.
+    """
+    return jnp.isin(operand(x1), operand(x2), assume_unique, invert)

@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from lamina.core.check import check_arguments, one_of, optional
 from lamina.core.graph import op
-from lamina.errors import ArgumentError, ShapeError
+from lamina.errors import ShapeError
 from lamina.ops.types import Tensor, array_of, known_size, operand
 from lamina.typing import Array
 
@@ -177,19 +177,14 @@ def _segments(
     is_sorted: bool,
 ) -> Array:
     data, ids = array_of(data), array_of(segment_ids)
-    if number is None and isinstance(ids, Tracer):
-        raise ArgumentError(
-            f"{function.__name__}: `num_segments` is required inside models and "
-            "compiled functions, where the segments cannot be counted: pass "
-            "`num_segments=...`."
-        )
     if ids.ndim != 1 or data.shape[:1] != ids.shape:
         raise ShapeError(
             f"{function.__name__}: `segment_ids` must have one integer for each row of "
             f"`data`. Received: shapes {ids.shape} and {data.shape}."
         )
     if number is None:
-        number = int(ids.max()) + 1
+        with known_size(function.__name__, "Pass `num_segments`."):
+            number = int(ids.max()) + 1
     return function(data, ids, number, indices_are_sorted=is_sorted)
 
 

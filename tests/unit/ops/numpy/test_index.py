@@ -64,7 +64,7 @@ def test_slice_accepts_a_traced_start_index():
 
 
 def test_segment_sum_needs_num_segments_when_compiled():
-    with pytest.raises(ArgumentError, match="segment_sum: `num_segments` is required"):
+    with pytest.raises(ArgumentError, match="segment_sum: .* Pass `num_segments`"):
         jax.jit(lambda ids: ops.segment_sum(np.ones(3), ids))(np.array([0, 1, 1]))
     assert ops.segment_sum(np.ones(3), np.array([0, 1, 1])).tolist() == [1, 2]
 
