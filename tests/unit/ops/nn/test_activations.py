@@ -52,7 +52,9 @@ def test_crossentropy_of_probabilities_0_and_1_is_finite():
     ],
 )
 def test_shape_mismatch_error_names_the_op(call):
-    with pytest.raises(ShapeError, match=r"crossentropy: .* same shape. Received: \(3, "):
+    with pytest.raises(
+        ShapeError, match=r"crossentropy: .* same shape. Received: \(3, "
+    ):
         call()
 
 
