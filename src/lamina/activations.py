@@ -159,7 +159,7 @@ deserialize = registry.deserialize
 
 
 @filter_traceback
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """Return the activation that an identifier names or describes.
 
     Args:

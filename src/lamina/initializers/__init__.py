@@ -98,7 +98,7 @@ registry.add(
 
 
 @filter_traceback
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """Return the initializer that an identifier names or describes.
 
     Args:

@@ -128,7 +128,7 @@ loss_registry.add(
 
 
 @filter_traceback
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """Return the loss that an identifier names or describes.
 
     Args:
@@ -147,7 +147,7 @@ def get(identifier: Any) -> Any:
 
 
 @filter_traceback
-def serialize(loss: Any) -> Any:
+def serialize(loss: object) -> Any:
     """Return the config of a loss.
 
     Args:
@@ -157,7 +157,7 @@ def serialize(loss: Any) -> Any:
 
 
 @filter_traceback
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Any:
     """Create a loss from its config.
 
     Args:

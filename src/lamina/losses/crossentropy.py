@@ -48,7 +48,7 @@ def binary_crossentropy(
         0.4581
     """
     y_true, y_pred = match_shapes("binary_crossentropy", y_true, y_pred)
-    y_true = smooth_binary_labels(y_true, label_smoothing)
+    y_true = smooth_labels(y_true, label_smoothing, 2)
     return jnp.mean(binary_losses(y_true, y_pred, from_logits), axis=axis)
 
 
@@ -93,7 +93,7 @@ def categorical_crossentropy(
     """
     y_true, y_pred = match_shapes("categorical_crossentropy", y_true, y_pred)
     require_several_classes("categorical_crossentropy", y_pred.shape, axis)
-    y_true = smooth_one_hot_labels(y_true, label_smoothing, axis)
+    y_true = smooth_labels(y_true, label_smoothing, y_true.shape[axis])
     y_pred, y_true = (jnp.moveaxis(a, axis, -1) for a in (y_pred, y_true))
     return dense_crossentropy(y_pred, y_true, from_logits)
 
@@ -172,16 +172,11 @@ def categorical_generalized_cross_entropy(
     return (1.0 - power) / q
 
 
-def smooth_binary_labels(y_true: jax.Array, smoothing: float) -> jax.Array:
-    """Move binary labels towards ½ by a fraction."""
-    return y_true * (1.0 - smoothing) + 0.5 * smoothing if smoothing else y_true
-
-
-def smooth_one_hot_labels(y_true: jax.Array, smoothing: float, axis: int) -> jax.Array:
-    """Move one-hot labels towards the uniform distribution by a fraction."""
+def smooth_labels(y_true: jax.Array, smoothing: float, classes: int) -> jax.Array:
+    """Move targets by a fraction towards the uniform distribution over the classes."""
     if not smoothing:
         return y_true
-    return y_true * (1.0 - smoothing) + smoothing / y_true.shape[axis]
+    return y_true * (1.0 - smoothing) + smoothing / classes
 
 
 def class_indices(

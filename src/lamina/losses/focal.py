@@ -19,8 +19,7 @@ from lamina.losses.crossentropy import (
     BinaryCrossentropy,
     binary_losses,
     require_several_classes,
-    smooth_binary_labels,
-    smooth_one_hot_labels,
+    smooth_labels,
 )
 from lamina.typing import ArrayLike
 
@@ -56,7 +55,7 @@ def binary_focal_crossentropy(
         0.0911
     """
     y_true, y_pred = match_shapes("binary_focal_crossentropy", y_true, y_pred)
-    y_true = smooth_binary_labels(y_true, label_smoothing)
+    y_true = smooth_labels(y_true, label_smoothing, 2)
     if from_logits:
         y_pred = jax.nn.sigmoid(y_pred)
     p_true = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
@@ -95,7 +94,7 @@ def categorical_focal_crossentropy(
     """
     y_true, y_pred = match_shapes("categorical_focal_crossentropy", y_true, y_pred)
     require_several_classes("categorical_focal_crossentropy", y_pred.shape, axis)
-    y_true = smooth_one_hot_labels(y_true, label_smoothing, axis)
+    y_true = smooth_labels(y_true, label_smoothing, y_true.shape[axis])
     if from_logits:
         y_pred = jax.nn.softmax(y_pred, axis=axis)
     y_pred = y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)

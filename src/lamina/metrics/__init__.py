@@ -183,7 +183,7 @@ metric_registry.add(
 
 
 @filter_traceback
-def get(identifier: Any) -> Any:
+def get(identifier: object) -> Any:
     """Return the metric that an identifier names or describes.
 
     Args:
@@ -203,7 +203,7 @@ def get(identifier: Any) -> Any:
 
 
 @filter_traceback
-def serialize(metric: Any) -> Any:
+def serialize(metric: object) -> Any:
     """Return the config of a metric.
 
     Args:
@@ -213,7 +213,7 @@ def serialize(metric: Any) -> Any:
 
 
 @filter_traceback
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Any:
     """Create a metric from its config.
 
     Args:

@@ -33,7 +33,7 @@ def _zeros(shape: Sequence[int], dtype: DTypeLike = None) -> Any:
     return np.zeros(shape, jnp.dtype(dtype))
 
 
-def result_of(metric: Any) -> Any:
+def result_of(metric: Metric) -> Any:
     """Return a metric's result with variables replaced by their values."""
     return jax.tree.map(
         lambda v: v.value if isinstance(v, Variable) else v, metric.result()

@@ -19,7 +19,7 @@ from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
 from lamina.layers.preprocessing.batches import batches_of, is_batched
-from lamina.layers.preprocessing.encoding import dense, encode, mode_check, mode_name
+from lamina.layers.preprocessing.categorical import dense, encode, mode_check, mode_name
 from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
 from lamina.typing import PyTree
 

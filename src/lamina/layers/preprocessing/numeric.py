@@ -16,7 +16,7 @@ from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.preprocessing.batches import batches_of
-from lamina.layers.preprocessing.encoding import dense, encode
+from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, PyTree
 
 Values: TypeAlias = ArrayLike | Sequence[float]
