@@ -11,13 +11,14 @@ from lamina.core.module import Untracked, is_user_defined, overridable, signatur
 from lamina.core.scope import autocast, call_scope, local
 from lamina.errors import ArgumentError
 from lamina.layers.base.call_spec import CallSpec
+from lamina.layers.base.input_checks import check_inputs
 from lamina.layers.base.shapes import (
     as_tuples,
     call_names,
     shapes_of,
     takes_any_keyword,
 )
-from lamina.layers.base.spec import InputSpec, check_inputs
+from lamina.layers.base.spec import InputSpec
 from lamina.layers.base.weights import WeightOwner
 from lamina.typing import Config, PartialShape
 

@@ -13,6 +13,7 @@ from lamina.core.dtypes import KNOWN_DTYPES
 from lamina.core.graph import SymbolicTensor, infer, symbolic_leaves
 from lamina.errors import FileFormatError
 from lamina.layers.base.shapes import is_leaf
+from lamina.typing import Config
 
 # Bounds the cost of a file's call spec: each argument is traced separately.
 _MAX_ARGUMENTS = 1000
@@ -44,7 +45,7 @@ class CallSpec:
         """Call a layer with these arguments in shape inference."""
         infer(layer, self.args, self.kwargs)
 
-    def get_config(self) -> dict[str, Any] | None:
+    def get_config(self) -> Config | None:
         """Return the arguments for JSON, or None if they cannot be encoded."""
         try:
             config = {
@@ -57,7 +58,7 @@ class CallSpec:
         return config if len(leaves) <= _MAX_ARGUMENTS else None
 
     @classmethod
-    def from_config(cls, config: Any) -> CallSpec:
+    def from_config(cls, config: Config) -> CallSpec:
         """Create the spec that `get_config` describes.
 
         Raises:

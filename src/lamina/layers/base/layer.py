@@ -41,9 +41,10 @@ from lamina.errors import (
 )
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
+from lamina.layers.base.input_checks import check_loss
 from lamina.layers.base.options import PolicyLike
 from lamina.layers.base.shapes import call_names, is_leaf, is_shape, takes_any_keyword
-from lamina.layers.base.spec import check_loss, describe_shapes
+from lamina.layers.base.spec import describe_shapes
 from lamina.typing import PartialShape, PyTree, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")
@@ -131,7 +132,7 @@ class Layer(Buildable):
     # Calling
 
     @filter_traceback
-    def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_path" not in vars(self):
             parents = local.call.path if local.call else ()
             vars(self)["_path"] = "/".join((*parents, self.name))
@@ -148,7 +149,7 @@ class Layer(Buildable):
         self._nodes.append(symbolic_leaves(outputs)[0].node)
         return outputs
 
-    def _call_arrays(self, *args: Any, **kwargs: Any) -> Any:
+    def _call_arrays(self, *args: PyTree, **kwargs: PyTree) -> Any:
         training = self._resolve_training(args, kwargs)
         outermost = local.call is None
         with call_scope(self.name, training) as scope:

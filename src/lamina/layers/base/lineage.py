@@ -53,24 +53,24 @@ def _is_elementwise(tensor: SymbolicTensor) -> bool:
     return bool(node.inputs) and node.inputs[0].shape == tensor.shape
 
 
-def previous_layer(tensor: Any) -> Any:
+def previous_layer(tensor: object) -> Module | None:
     """Return the layer that returned a tensor; None for inputs and arrays."""
     node = getattr(tensor, "node", None)
     layer = None if node is None else node.operation
     return layer if isinstance(layer, Module) else None
 
 
-def returns_last_step(layer: Any) -> bool:
+def returns_last_step(layer: object) -> bool:
     """Return whether a layer is recurrent and removes the time axis."""
     return getattr(layer, "return_sequences", None) is False
 
 
-def described(layer: Any) -> str:
+def described(layer: Module) -> str:
     """Return a layer's name and class for messages."""
     return f"layer {layer.name!r} ({type(layer).__name__})"
 
 
-def as_code(layer: Any, **changes: Any) -> str:
+def as_code(layer: Module, **changes: object) -> str:
     """Return the code that creates a layer, with some arguments changed.
 
     Args:

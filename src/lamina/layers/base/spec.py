@@ -1,17 +1,13 @@
-"""`InputSpec`, and checks of a layer's inputs and losses."""
+"""`InputSpec`: requirements on a layer's input."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import jax
 
 from lamina.core.dtypes import standardize_dtype
-from lamina.core.graph import is_symbolic
-from lamina.errors import ArgumentError, ArgumentTypeError, ShapeError
-from lamina.layers.base.rank_hint import rank_hint
-from lamina.typing import Array, DTypeLike
+from lamina.typing import Config, DTypeLike, PartialShape, PyTree
 
 
 class InputSpec:
@@ -36,7 +32,7 @@ class InputSpec:
     def __init__(
         self,
         dtype: DTypeLike = None,
-        shape: Sequence[int | None] | None = None,
+        shape: PartialShape | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,
@@ -57,16 +53,16 @@ class InputSpec:
         parts = {k: v for k, v in vars(self).items() if v}
         return f"InputSpec({', '.join(f'{k}={v}' for k, v in parts.items())})"
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return dict(vars(self))
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+    def from_config(cls, config: Config) -> InputSpec:
         """Create the spec that `get_config` describes."""
         return cls(**config)
 
-    def problem(self, shape: tuple[int | None, ...]) -> tuple[str, str] | None:
+    def problem(self, shape: PartialShape) -> tuple[str, str] | None:
         """Return what a shape violates and a hint; None if it is valid."""
         rank = len(shape)
         if self.ndim is not None and rank != self.ndim:
@@ -87,56 +83,7 @@ class InputSpec:
         return None
 
 
-def check_inputs(layer: Any, spec: Any, inputs: Array) -> None:
-    """Raise `ShapeError` if an input does not fit the layer's spec."""
-    specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
-    leaves = jax.tree.leaves(inputs, is_leaf=lambda t: hasattr(t, "node"))
-    subject = f"Layer {layer.name!r} ({type(layer).__name__})"
-    invalid = [leaf for leaf in leaves if not hasattr(leaf, "shape")]
-    if invalid:
-        raise ArgumentTypeError(
-            f"{subject} takes arrays or symbolic tensors. Received: {invalid[0]!r}. "
-            + _type_hint(invalid[0])
-        )
-    if len(specs) != len(leaves):
-        raise ArgumentError(
-            f"{subject} takes {len(specs)} inputs, but got {len(leaves)}: "
-            f"{describe_shapes(inputs)}."
-        )
-    for one, leaf in zip(specs, leaves, strict=True):
-        if one is None:
-            continue
-        shape = tuple(leaf.shape)
-        problem = one.problem(shape)
-        if problem is not None:
-            needed, hint = problem
-            hint = hint or rank_hint(one, leaf)
-            message = f"{subject} needs {needed}. It got one of shape {shape}. {hint}"
-            raise ShapeError(message.rstrip())
-
-
-def check_loss(layer: Any, loss: Any) -> None:
-    """Check that a loss is not a symbolic tensor, which training cannot add.
-
-    Raises:
-        ArgumentTypeError: the loss is a symbolic tensor.
-    """
-    if is_symbolic([loss]):
-        raise ArgumentTypeError(
-            f"{type(layer).__name__} {layer.name!r}: `add_loss` takes arrays, not "
-            "symbolic tensors. Add the loss in the `call` of a layer, and call that "
-            "layer on the tensor: `def call(self, x): "
-            "self.add_loss(ops.mean(x)); return x`."
-        )
-
-
-def _type_hint(value: Any) -> str:
-    if callable(value):
-        return "Call that layer on an input first, and pass its output."
-    return "Convert lists of numbers with `np.array(...)`."
-
-
-def describe_shapes(tree: Any) -> str:
+def describe_shapes(tree: PyTree) -> str:
     """Return the shapes and types in nested arguments, for messages."""
     leaves = jax.tree.leaves(tree, is_leaf=lambda t: hasattr(t, "node"))
     shown = [f"{tuple(t.shape)} {t.dtype}" for t in leaves if hasattr(t, "shape")]

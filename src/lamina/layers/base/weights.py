@@ -259,13 +259,16 @@ class WeightOwner(Module):
             initializers.get(initializer), sizes, dtype, trainable,
             autocast, aggregation, name,
         )  # fmt: skip
-        parents = local.call.path if local.call else (self.name,)
-        variable.path = "/".join((*parents, variable.name))
+        variable.path = self._path_of(variable.name)
         variable.ignores_tracers = not trainable
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self.__dict__.setdefault("_added_weights", []).append(variable)
         return variable
+
+    def _path_of(self, name: str) -> str:
+        parents = local.call.path if local.call else (self.name,)
+        return "/".join((*parents, name))
 
     def _weight_shape(self, first: Any, shape: Any) -> list[int]:
         subject = f"Layer {self.name!r} ({type(self).__name__})"

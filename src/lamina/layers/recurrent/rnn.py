@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +12,16 @@ from lamina.core.budget import check_size
 from lamina.core.check import Check, boolean
 from lamina.core.module import accepted_names
 from lamina.core.registry import serialize
-from lamina.core.scope import autocast, local
+from lamina.core.scope import autocast
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
-from lamina.layers.base import Layer
+from lamina.layers.base import Layer, Options
 from lamina.layers.recurrent.cells import RecurrentCell
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.recurrent.stack import StackedRNNCells, initial_states, is_cell
 from lamina.ops.nn.cells import Loop, Run, run_states
 from lamina.ops.nn.recurrent import recurrence
-from lamina.typing import Array, PartialShape
+from lamina.typing import Array, Config, PartialShape, PyTree
 
 
 class RNN(Layer):
@@ -63,6 +63,13 @@ class RNN(Layer):
     """
 
     supports_masking = True
+    cell: Any
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    zero_output_for_mask: bool
     arguments = {
         "cell": Check(
             "a cell, an object with `call` and `state_size`, or a list of cells",
@@ -86,19 +93,18 @@ class RNN(Layer):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
-        self.return_sequences, self.return_state = return_sequences, return_state
-        self.go_backwards, self.stateful = go_backwards, stateful
-        self.unroll, self.zero_output_for_mask = unroll, zero_output_for_mask
+        self._store_arguments(locals())
+        if isinstance(cell, (list, tuple)):
+            self.cell = StackedRNNCells(cell)
         size = self.cell.state_size
         self.state_size = list(size) if isinstance(size, (list, tuple)) else [size]
         self.states: list[Any] | None = None
 
     def build(  # type: ignore[override]
-        self, sequences_shape: PartialShape, initial_state_shape: Any = None
+        self, sequences_shape: PartialShape, initial_state_shape: PyTree = None
     ) -> None:
         """Build the cell, and create the states of a stateful layer."""
         batch, steps, *features = sequences_shape
@@ -127,13 +133,12 @@ class RNN(Layer):
         with jax.ensure_compile_time_eval():
             first = self.get_initial_state(batch_size)
         values, structure = jax.tree.flatten(first)
-        parents = local.call.path if local.call else (self.name,)
-        variables = []
+        variables: list[Variable] = []
         for i, value in enumerate(values):
             name = f"rnn_state_{i}" if i else "rnn_state"
             state = Variable(value, None, self.variable_dtype, False, name=name)
             state.ignores_tracers = True
-            state.path = "/".join((*parents, name))
+            state.path = self._path_of(name)
             variables.append(state)
         return jax.tree.unflatten(structure, variables)
 
@@ -157,9 +162,9 @@ class RNN(Layer):
 
     def call(
         self,
-        sequences: Any,
-        initial_state: Any = None,
-        mask: Any = None,
+        sequences: Array,
+        initial_state: PyTree = None,
+        mask: PyTree = None,
         training: bool | None = None,
     ) -> Any:
         states = self._initial_states(sequences.shape[0], initial_state)
@@ -183,7 +188,7 @@ class RNN(Layer):
             output = jnp.swapaxes(ordered, 0, 1)
         return (output, *run.states) if self.return_state else output
 
-    def _initial_states(self, batch: int, given: Any) -> list[Any]:
+    def _initial_states(self, batch: int, given: PyTree) -> list[Any]:
         if self.stateful:
             expected = jax.tree.leaves(self.states)[0].shape[0]
             if batch != expected:
@@ -205,18 +210,16 @@ class RNN(Layer):
                 f"of shapes {[v.shape for v in wanted]}. Received: {shapes}."
             )
         values = [v.value if isinstance(v, Variable) else v for v in values]
-        pairs = zip(values, wanted, strict=True)
-        return jax.tree.unflatten(
-            structure, [jnp.asarray(v, w.dtype) for v, w in pairs]
-        )
+        states = [jnp.asarray(v, w.dtype) for v, w in zip(values, wanted, strict=True)]
+        return jax.tree.unflatten(structure, states)
 
-    def compute_mask(self, inputs: Array, mask: Any) -> Any:
+    def compute_mask(self, inputs: Array, mask: PyTree) -> Any:
         """Return the input's mask for sequences, and None for other outputs."""
         masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments, with the config of the cell."""
         config = super().get_config()
         if "cell" in config:
@@ -295,7 +298,7 @@ def _run_generic(cell: Any, inputs: Array, states: list[Any], loop: Loop) -> Run
     return run._replace(states=run.states[1])
 
 
-def _time_major_mask(mask: Any) -> Array | None:
+def _time_major_mask(mask: PyTree) -> Array | None:
     """Return a (time, batch) mask; a step counts if any of its elements does."""
     masks = jax.tree.leaves(mask)
     if not masks:

@@ -12,15 +12,16 @@ from jax import lax
 from lamina.core.scope import StateScope, local
 from lamina.core.stateless import bind
 from lamina.core.variable import Variable
+from lamina.typing import PyTree
 
 
 def abstract_eval(
-    function: Callable[..., Any], *args: Any
+    function: Callable[..., Any], *args: PyTree
 ) -> tuple[Any, list[Variable]]:
     """Return the shapes of a call's result, and the variables that it would assign."""
     assigned: list[Variable] = []
 
-    def call(*values: Any) -> Any:
+    def call(*values: PyTree) -> Any:
         with StateScope() as scope:
             result, _ = _call_with_losses(function, *values)
         assigned[:] = scope.assigned.values()
@@ -31,8 +32,8 @@ def abstract_eval(
 
 def stateful_scan(
     step: Callable[[Any, Any], tuple[Any, Any]],
-    carry: Any,
-    xs: Any,
+    carry: PyTree,
+    xs: PyTree,
     reverse: bool = False,
     unroll: bool = False,
 ) -> tuple[Any, Any]:
@@ -61,7 +62,7 @@ def stateful_scan(
 
 
 def _call_with_losses(
-    function: Callable[..., Any], *args: Any
+    function: Callable[..., Any], *args: PyTree
 ) -> tuple[Any, Sequence[Any]]:
     """Return a call's result, and the losses it added, removed from the scope."""
     losses = [] if local.call is None else local.call.losses

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from lamina.core.check import Check
-from lamina.layers.base import Layer
+from lamina.layers.base import Layer, Options
 from lamina.layers.recurrent.cells import zero_states
-from lamina.typing import Array, DTypeLike
+from lamina.typing import Array, DTypeLike, PartialShape
 
 
-def is_cell(value: Any) -> bool:
+def is_cell(value: object) -> bool:
     """Return whether an object can be the cell of an `RNN`."""
     return hasattr(value, "call") and hasattr(value, "state_size")
 
@@ -46,7 +46,7 @@ class StackedRNNCells(Layer):
         )
     }
 
-    def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
+    def __init__(self, cells: Sequence[Any], **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.cells = list(cells)
 
@@ -60,7 +60,7 @@ class StackedRNNCells(Layer):
         """The size of the last cell's output."""
         return output_size_of(self.cells[-1])
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Build the cells."""
         for cell in self.cells:
             if isinstance(cell, Layer) and not cell.built:

@@ -18,9 +18,11 @@ from lamina.layers.recurrent.cells import (
 from lamina.layers.recurrent.rnn import RNN
 from lamina.typing import (
     ActivationLike,
+    Config,
     ConstraintLike,
     InitializerLike,
     PartialShape,
+    PyTree,
     RegularizerLike,
 )
 
@@ -93,13 +95,13 @@ class _StandardRNN(RNN):
         super().__init__(cell, **_select(RNN.__init__, arguments), **kwargs)
 
     def build(
-        self, sequences_shape: PartialShape, initial_state_shape: Any = None
+        self, sequences_shape: PartialShape, initial_state_shape: PyTree = None
     ) -> None:
         """Build the cell, and create the states of a stateful layer."""
         super().build(sequences_shape, initial_state_shape)
         self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments, with the current ones of the cell."""
         config = super().get_config()
         for name in ("use_cudnn", "cell", "implementation"):

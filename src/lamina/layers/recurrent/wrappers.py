@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -13,21 +13,23 @@ from lamina.core.module import signature
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.registry import serialize
 from lamina.errors import ArgumentError, ShapeError, invalid
-from lamina.layers.base import InputSpec, Layer
+from lamina.layers.base import InputSpec, Layer, Options
 from lamina.layers.core.wrapper import Wrapper, layer_check
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
-from lamina.typing import Array, PartialShape
+from lamina.typing import Array, Config, PartialShape, PyTree
 
 
 def _takes_mask(layer: Layer) -> bool:
     return "mask" in signature(type(layer).call).parameters
 
 
-def _copy_layer(layer: Any, prefix: str, **changes: Any) -> Any:
+def _copy_layer(layer: Layer, prefix: str, **changes: Any) -> Any:
     name = prefix + layer.name.removeprefix(prefix)
     return type(layer).from_config({**layer.get_config(), **changes, "name": name})
 
 
+# Arguments that both layers must have with equal values.
+_SHARED = ("stateful", "return_sequences", "return_state")
 _MERGE = {
     "concat": lambda y, back: jnp.concatenate([y, back], -1),
     "sum": lambda y, back: y + back,
@@ -67,6 +69,12 @@ class Bidirectional(Layer):
     """
 
     supports_masking = True
+    forward_layer: Any
+    backward_layer: Any
+    merge_mode: str | None
+    stateful: bool
+    return_sequences: bool
+    return_state: bool
     arguments = {
         "layer": layer_check,
         "merge_mode": Check(
@@ -83,19 +91,18 @@ class Bidirectional(Layer):
         merge_mode: str | None = "concat",
         weights: Sequence[Any] | None = None,
         backward_layer: Layer | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
         if not hasattr(layer, "go_backwards"):
             raise invalid("Bidirectional", "layer", layer, "a recurrent layer")
-        self.forward_layer: Any = _copy_layer(layer, "forward_")
-        self.backward_layer: Any = backward_layer or _copy_layer(
+        self.forward_layer = _copy_layer(layer, "forward_")
+        self.backward_layer = backward_layer or _copy_layer(
             layer, "backward_", go_backwards=True
         )
         self._check_match()
-        self.stateful = self.forward_layer.stateful
-        self.return_sequences = self.forward_layer.return_sequences
-        self.return_state = self.forward_layer.return_state
+        for name in _SHARED:
+            setattr(self, name, getattr(self.forward_layer, name))
         for each in (self.forward_layer, self.backward_layer):
             if hasattr(each, "zero_output_for_mask"):
                 each.zero_output_for_mask = self.return_sequences
@@ -113,16 +120,16 @@ class Bidirectional(Layer):
                 f"directions, but both have go_backwards={forward.go_backwards}. "
                 "Set `go_backwards=True` in one of them only."
             )
-        for name in ("stateful", "return_sequences", "return_state"):
-            if getattr(forward, name) != getattr(backward, name):
+        for name in _SHARED:
+            values = getattr(forward, name), getattr(backward, name)
+            if values[0] != values[1]:
                 raise ArgumentError(
-                    f"Bidirectional: `layer` and `backward_layer` must have the same "
-                    f"`{name}`. Received: {getattr(forward, name)} and "
-                    f"{getattr(backward, name)}."
+                    "Bidirectional: `layer` and `backward_layer` must have the same "
+                    f"`{name}`. Received: {values[0]} and {values[1]}."
                 )
 
     def build(  # type: ignore[override]
-        self, sequences_shape: PartialShape, initial_state_shape: Any = None
+        self, sequences_shape: PartialShape, initial_state_shape: PyTree = None
     ) -> None:
         """Build both layers."""
         for layer in (self.forward_layer, self.backward_layer):
@@ -134,9 +141,9 @@ class Bidirectional(Layer):
 
     def call(
         self,
-        sequences: Any,
+        sequences: Array,
         initial_state: Any = None,
-        mask: Any = None,
+        mask: PyTree = None,
         training: bool | None = None,
     ) -> Any:
         extra = {"mask": mask} if _takes_mask(self.forward_layer) else {}
@@ -158,7 +165,7 @@ class Bidirectional(Layer):
             return output
         return (*output, *states) if self.merge_mode is None else (output, *states)
 
-    def compute_mask(self, inputs: Array, mask: Any) -> Any:
+    def compute_mask(self, inputs: Array, mask: PyTree) -> Any:
         """Return the input's mask for sequences, and None for other outputs."""
         masks = jax.tree.leaves(mask)
         mask = masks[0] if masks and self.return_sequences else None
@@ -182,12 +189,10 @@ class Bidirectional(Layer):
         """Reset the states, as `reset_state` does."""
         self.reset_state()
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the constructor's arguments, with the configs of both layers."""
-        config = super().get_config()
-        config["layer"] = serialize(self.forward_layer)
-        config["backward_layer"] = serialize(self.backward_layer)
-        return config
+        layers = {"layer": self.forward_layer, "backward_layer": self.backward_layer}
+        return super().get_config() | {k: serialize(v) for k, v in layers.items()}
 
 
 class TimeDistributed(Wrapper):
@@ -218,7 +223,7 @@ class TimeDistributed(Wrapper):
             self.layer.build((input_shape[0], *input_shape[2:]))
 
     def call(
-        self, inputs: Array, training: bool | None = None, mask: Any = None
+        self, inputs: Array, training: bool | None = None, mask: Array | None = None
     ) -> Any:
         if mask is not None and mask.shape[:2] != inputs.shape[:2]:
             raise ShapeError(
@@ -234,10 +239,10 @@ class TimeDistributed(Wrapper):
         batch_time = inputs.shape[:2]
         return jax.tree.map(lambda y: y.reshape(*batch_time, *y.shape[1:]), outputs)
 
-    def _call_step(self, inputs: Array, mask: Any) -> Any:
+    def _call_step(self, inputs: Array, mask: Array | None) -> Any:
         return self.layer(inputs, **({} if mask is None else {"mask": mask}))
 
-    def _assigns_variables(self, inputs: Array, mask: Any) -> bool:
+    def _assigns_variables(self, inputs: Array, mask: Array | None) -> bool:
         """Return whether the layer assigns variables, so that the order matters."""
         modules = self.layer.modules()
         seeds = {id(m.state) for m in modules if isinstance(m, SeedGenerator)}
@@ -247,7 +252,7 @@ class TimeDistributed(Wrapper):
         _, written = abstract_eval(self._call_step, *first)
         return any(id(v) not in seeds for v in written)
 
-    def _scan_steps(self, inputs: Array, mask: Any) -> Any:
+    def _scan_steps(self, inputs: Array, mask: Array | None) -> Any:
         steps = jax.tree.map(lambda a: jnp.swapaxes(a, 0, 1), (inputs, mask))
         _, outputs = stateful_scan(lambda _, x: ((), self._call_step(*x)), (), steps)
         return jax.tree.map(lambda y: jnp.swapaxes(y, 0, 1), outputs)
