@@ -28,7 +28,7 @@ def check_inputs(
     layer: Module, spec: InputSpec | Sequence[InputSpec | None], inputs: PyTree
 ) -> None:
     """Raise `ShapeError` if an input does not fit the layer's spec."""
-    specs = list(spec) if isinstance(spec, (list, tuple)) else [spec]
+    specs = [spec] if isinstance(spec, InputSpec) else list(spec)
     leaves = jax.tree.leaves(inputs, is_leaf=lambda t: hasattr(t, "node"))
     subject = f"Layer {layer.name!r} ({type(layer).__name__})"
     invalid = [leaf for leaf in leaves if not hasattr(leaf, "shape")]
@@ -80,22 +80,24 @@ def _rank_hint(spec: InputSpec, tensor: Any) -> str:
     shape = tuple(tensor.shape)
     wanted = spec.ndim if spec.ndim is not None else spec.min_ndim
     missing = (wanted or len(shape)) - len(shape)
-    if previous_layer(tensor) is not None:
-        return _after_layer(tensor, shape, missing)
+    previous = previous_layer(tensor)
+    if previous is not None:
+        return _after_layer(tensor, previous, missing)
     if getattr(tensor, "layer", None) is not None:
         return _of_input(shape, missing)
     return _of_array(spec, shape, missing)
 
 
-def _after_layer(tensor: Any, shape: PartialShape, missing: int) -> str:
+def _after_layer(tensor: Any, previous: Module, missing: int) -> str:
     layer, _ = origin(tensor)
+    shape = tuple(tensor.shape)
     if missing == 1 and returns_last_step(layer):
         code = as_code(layer, return_sequences=True)
         return (
             f"The time axis ends in {described(layer)}, which returns only its last "
             f"step. Let it return all of them: {code}."
         )
-    before = f"It comes from {described(previous_layer(tensor))}."
+    before = f"It comes from {described(previous)}."
     if missing > 0 and type(layer).__name__.startswith(_COLLAPSES):
         return f"{before} Remove {described(layer)}."
     if missing == -1 and None not in shape[1:]:
