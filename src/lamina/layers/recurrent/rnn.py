@@ -63,13 +63,6 @@ class RNN(Layer):
     """
 
     supports_masking = True
-    cell: Any
-    return_sequences: bool
-    return_state: bool
-    go_backwards: bool
-    stateful: bool
-    unroll: bool
-    zero_output_for_mask: bool
     arguments = {
         "cell": Check(
             "a cell, an object with `call` and `state_size`, or a list of cells",
@@ -96,9 +89,10 @@ class RNN(Layer):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        self._store_arguments(locals())
-        if isinstance(cell, (list, tuple)):
-            self.cell = StackedRNNCells(cell)
+        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        self.return_sequences, self.return_state = return_sequences, return_state
+        self.go_backwards, self.stateful = go_backwards, stateful
+        self.unroll, self.zero_output_for_mask = unroll, zero_output_for_mask
         size = self.cell.state_size
         self.state_size = list(size) if isinstance(size, (list, tuple)) else [size]
         self.states: list[Any] | None = None

@@ -69,12 +69,6 @@ class Bidirectional(Layer):
     """
 
     supports_masking = True
-    forward_layer: Any
-    backward_layer: Any
-    merge_mode: str | None
-    stateful: bool
-    return_sequences: bool
-    return_state: bool
     arguments = {
         "layer": layer_check,
         "merge_mode": Check(
@@ -96,13 +90,14 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         if not hasattr(layer, "go_backwards"):
             raise invalid("Bidirectional", "layer", layer, "a recurrent layer")
-        self.forward_layer = _copy_layer(layer, "forward_")
-        self.backward_layer = backward_layer or _copy_layer(
+        self.forward_layer: Any = _copy_layer(layer, "forward_")
+        self.backward_layer: Any = backward_layer or _copy_layer(
             layer, "backward_", go_backwards=True
         )
         self._check_match()
-        for name in _SHARED:
-            setattr(self, name, getattr(self.forward_layer, name))
+        self.stateful: bool = self.forward_layer.stateful
+        self.return_sequences: bool = self.forward_layer.return_sequences
+        self.return_state: bool = self.forward_layer.return_state
         for each in (self.forward_layer, self.backward_layer):
             if hasattr(each, "zero_output_for_mask"):
                 each.zero_output_for_mask = self.return_sequences
