@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import queue
 import signal
 import sys
 import threading
@@ -164,12 +163,3 @@ def result_of(future: Future[T]) -> T:
         check_interrupt()
         tick()
     return future.result()
-
-
-def item_of(items: queue.Queue[T]) -> T:
-    """Wait for the next item of a queue; Ctrl-C stops the wait."""
-    while True:
-        try:
-            return items.get(timeout=_POLL)
-        except queue.Empty:
-            check_interrupt()

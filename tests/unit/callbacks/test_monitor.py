@@ -85,7 +85,7 @@ def test_mode_overrides_the_name(mode):
         ("acc", ["accuracy", "loss"], "Did you mean 'accuracy'"),
         ("val_los", ["loss", "val_loss"], "Did you mean 'val_loss'"),
         ("val_loss", ["reward"], "Pass `validation_data`"),
-        ("loss", ["reward"], "Available: reward"),
+        ("loss", ["reward"], "metrics are: reward"),
     ],
 )
 @pytest.mark.parametrize("make", [EarlyStopping, ReduceLROnPlateau])

@@ -93,12 +93,10 @@ class Callback:
 
     def __repr__(self) -> str:
         parameters = signature(type(self).__init__).parameters
-        given = [
-            f"{name}={short(value)}"
-            for name, value in self._arguments.items()
-            if name not in parameters or _differs(value, parameters[name].default)
-        ]
-        return f"{type(self).__name__}({', '.join(given)})"
+        defaults = {name: short(p.default) for name, p in parameters.items()}
+        given = {name: short(value) for name, value in self._arguments.items()}
+        texts = [f"{n}={text}" for n, text in given.items() if text != defaults.get(n)]
+        return f"{type(self).__name__}({', '.join(texts)})"
 
     @property
     def model(self) -> Any:
@@ -226,13 +224,6 @@ class Callback:
 def strongest_need(needs: Iterable[str]) -> str:
     """Return the strongest of several values of `Callback.needs`."""
     return min(needs, key=_NEEDS.index, default="epochs")
-
-
-def _differs(value: object, default: object) -> bool:
-    # Comparing arrays does not give a single truth value.
-    if type(value) is not type(default):
-        return True
-    return value is not default and repr(value) != repr(default)
 
 
 def _is_overridden(callback: Callback, name: str) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Container
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 
@@ -34,12 +33,6 @@ def better_direction(metric: str) -> str | None:
     if _HIGHER.search(metric.lower()):
         return "max"
     return "min" if _LOWER.search(metric.lower()) else None
-
-
-def other_spelling(metric: str, known: Container[str]) -> str | None:
-    """Return the known name that differs in "acc" for "accuracy", or `None`."""
-    others = metric.replace("accuracy", "acc"), metric.replace("acc", "accuracy")
-    return next((name for name in others if name in known and name != metric), None)
 
 
 class MonitorCallback(Callback):
@@ -122,19 +115,33 @@ class MonitorCallback(Callback):
             return float(value)
         if not self.is_explained:
             self.is_explained = True
-            warnings.warn(self._problem(value, logs), stacklevel=2)
+            several = f"{self._start()} has several values: {value}. Monitor one."
+            problem = self.missing(logs) if value is None else several
+            warnings.warn(problem, stacklevel=2)
         return None
 
-    def _problem(self, value: Any, logs: Logs) -> str:
-        start = f"{type(self).__name__} monitors {self.monitor!r}, which "
-        if value is not None:
-            return f"{start}has several values: {value}. Monitor a single one."
-        other = other_spelling(self.monitor, logs)
-        hint = f" Did you mean {other!r}?" if other else ""
-        hint = hint or did_you_mean(self.monitor, logs)
-        if not hint and self.monitor.startswith("val_"):
-            hint = " Pass `validation_data` or `validation_split` to `fit`."
-        return f"{start}is not available.{hint} Available: {', '.join(logs)}."
+    def _start(self) -> str:
+        return f"{type(self).__name__} monitors {self.monitor!r}, which"
+
+    def missing(self, known: Collection[str], mend: str = "") -> str:
+        """Return a message that the metric is not one of the known ones.
+
+        Args:
+            known: names in the logs.
+            mend: what to do, if no known name is nearly the same.
+        """
+        others = (
+            self.monitor.replace("accuracy", "acc"),
+            self.monitor.replace("acc", "accuracy"),
+        )
+        other = next((name for name in others if name in known), None)
+        if other is not None:
+            mend = f" Did you mean {other!r}?"
+        mend = mend or did_you_mean(self.monitor, known)
+        if not mend and self.monitor.startswith("val_"):
+            mend = " Pass `validation_data` or `validation_split` to `fit`."
+        names = ", ".join(known)
+        return f"{self._start()} is not available. The metrics are: {names}.{mend}"
 
     def is_better(self, value: float, than: float | None) -> bool:
         """Return whether a value is better than another by more than `min_delta`."""

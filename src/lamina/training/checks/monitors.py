@@ -8,11 +8,11 @@ from typing import Any
 import jax
 
 from lamina.core.module import is_user_defined
-from lamina.errors import LikelyMistakeWarning, UnknownNameError, did_you_mean
+from lamina.errors import LikelyMistakeWarning, UnknownNameError
 from lamina.metrics.base import metric_registry
 from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.base import Callback
-from lamina.training.callbacks.monitor import MonitorCallback, other_spelling
+from lamina.training.callbacks.monitor import MonitorCallback
 
 # Entries that lamina's callbacks add to the logs.
 _ADDED = ("learning_rate",)
@@ -50,12 +50,11 @@ def _problem(model: Any, callback: MonitorCallback, validates: bool) -> str | No
     name = callback.monitor
     if not callback.is_watching() or name in _ADDED:
         return None
-    kind, metric = type(callback).__name__, name.removeprefix("val_")
-    start = f"{kind} monitors {name!r}, "
+    metric, callback_kind = name.removeprefix("val_"), type(callback).__name__
     if metric != name and not validates:
         return (
-            f"{start}but `fit` has no validation data, so there is no such value. "
-            "Pass some: fit(..., validation_split=0.2)."
+            f"{callback_kind} monitors {name!r}, but `fit` has no validation data, so "
+            "there is no such value. Pass some: fit(..., validation_split=0.2)."
         )
     if metric in model.metrics_names:
         return None
@@ -63,16 +62,12 @@ def _problem(model: Any, callback: MonitorCallback, validates: bool) -> str | No
     names = list(jax.eval_shape(model.get_metrics_result))
     if metric in names:
         return None
-    kind_of_metric = _metric_class(metric)
-    same = other_spelling(metric, names) or next(
-        (m.name for m in model.metrics if type(m) is kind_of_metric), None
-    )
-    mend = did_you_mean(metric, names)
-    if same is not None:
-        mend = f" Write {kind}(monitor={name.replace(metric, same)!r})."
-    elif kind_of_metric is not None:
-        mend = f" Compile with metrics=[{metric!r}]."
-    return f"{start}but the metrics are: {', '.join(names)}.{mend}"
+    kind = _metric_class(metric)
+    mend = "" if kind is None else f" Compile with metrics=[{metric!r}]."
+    for same in (m.name for m in model.metrics if type(m) is kind):
+        mend = f" Write {callback_kind}(monitor={name.replace(metric, same)!r})."
+    start = name.removesuffix(metric)
+    return callback.missing([start + known for known in names], mend)
 
 
 def _metric_class(name: str) -> type | None:
