@@ -14,7 +14,7 @@ from lamina.data.arrays import Parts, as_arrays, is_array_like, map_arrays, num_
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
 from lamina.data.shuffle import permutation
 from lamina.data.streams import Epochs, State
-from lamina.errors import ArgumentError, ArgumentTypeError, DataError
+from lamina.errors import ArgumentError, ArgumentTypeError, DataError, invalid
 from lamina.typing import PyTree
 
 # Share of memory above which data is batched on the host.
@@ -232,9 +232,7 @@ def split_validation(parts: Parts, share: float) -> tuple[Parts, Parts]:
         ArgumentError: one of the two parts has no rows, or the data is a stream.
     """
     if not 0 < share < 1:
-        raise ArgumentError(
-            f"`validation_split` must be between 0 and 1. Received: {share!r}."
-        )
+        raise invalid("fit", "validation_split", share, "between 0 and 1")
     if not is_array_data(parts[0]):
         raise ArgumentError(
             f"`validation_split` needs arrays, not a {type(parts[0]).__name__}: pass "

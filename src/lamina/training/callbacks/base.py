@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from lamina.core.check import Check, is_int
 from lamina.core.module import checked_arguments, short, signature
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.errors import ArgumentTypeError, invalid
 from lamina.typing import Logs
 
 NEVER = 2**31 - 1
@@ -246,8 +246,6 @@ def _declared_needs(callback: Callback, hook: str) -> str:
                 return "model"
     needs = callback.needs or "model"
     if needs not in _NEEDS:
-        raise ArgumentError(
-            f"{type(callback).__name__}: `needs` must be 'epochs', 'batches' or "
-            f"'model'. Received: needs={needs!r}."
-        )
+        expected = "'epochs', 'batches' or 'model'"
+        raise invalid(type(callback).__name__, "needs", needs, expected)
     return needs

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina.errors import ArgumentError, ArgumentTypeError
 from lamina.runtime.compile_clock import CompileClock
 from lamina.training.callbacks.base import Callback, strongest_need
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.progress.logger import ProgbarLogger
+
+C = TypeVar("C", bound=Callback)
 
 
 class CallbackList(Callback):
@@ -67,7 +69,7 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_params(params)
 
-    def find(self, kind: type) -> Any:
+    def find(self, kind: type[C]) -> C | None:
         """Return the first callback of a class, or `None`."""
         return next((c for c in self.callbacks if isinstance(c, kind)), None)
 

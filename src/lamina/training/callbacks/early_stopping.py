@@ -52,9 +52,9 @@ class EarlyStopping(MonitorCallback):
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
         self.best_weights: list[np.ndarray] | None = None
-        self.reset()
+        self._reset()
 
-    def reset(self) -> None:
+    def _reset(self) -> None:
         """Reset the state before training."""
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None

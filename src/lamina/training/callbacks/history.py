@@ -58,12 +58,10 @@ class History(Callback):
 
     def _repr_html_(self) -> str:
         """Return the last epochs as an HTML table."""
-        names = list(self.history)
         first = max(0, len(self.epoch) - _ROWS)
-        rows = [["epoch", *names]]
+        rows = [["epoch", *self.history]]
         for i in range(first, len(self.epoch)):
-            values = [self.history[n][i : i + 1] for n in names]
-            texts = [_text(v[0]) if v else "" for v in values]
+            texts = ["".join(map(_text, v[i : i + 1])) for v in self.history.values()]
             rows.append([str(self.epoch[i] + 1), *texts])
         lines = [
             "".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows
@@ -72,5 +70,5 @@ class History(Callback):
         return f"{caption}<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, numbers.Real) else short(value)

@@ -105,7 +105,7 @@ class ModelCheckpoint(MonitorCallback):
             self._save(logs or {})
 
     def _save(self, logs: Logs) -> None:
-        reason = self._reason(logs)
+        reason = self._reason(logs) if self.save_best_only else ""
         if reason is None:
             return
         path = self._path(logs)
@@ -124,8 +124,6 @@ class ModelCheckpoint(MonitorCallback):
 
     def _reason(self, logs: Logs) -> str | None:
         """Return the reason to save as a text, or `None` not to save."""
-        if not self.save_best_only:
-            return ""
         current = self.value_of(logs)
         if current is None:
             # Without the metric, an extra file is better than none.

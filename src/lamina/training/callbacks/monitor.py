@@ -74,11 +74,11 @@ class MonitorCallback(Callback):
         Raises:
             ArgumentError: `mode` is `"auto"` and the metric does not tell.
         """
-        self.reset()
+        self._reset()
         if self.is_watching():
             self._higher = self._is_higher_better()
 
-    def reset(self) -> None:
+    def _reset(self) -> None:
         """Reset the state before training."""
 
     def is_watching(self) -> bool:

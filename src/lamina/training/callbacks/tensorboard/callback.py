@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -19,6 +19,8 @@ from lamina.training.callbacks.base import NEVER, Callback, frequency, period_of
 from lamina.training.callbacks.learning_rate import rate_of
 from lamina.training.callbacks.tensorboard.event_file import summary_writer
 from lamina.typing import Logs
+
+FilePath: TypeAlias = str | os.PathLike[str]
 
 
 def _range(batches: Any) -> tuple[int, ...]:
@@ -88,7 +90,7 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch",
         profile_batch: int | tuple[int, int] = 0,
         embeddings_freq: int = 0,
-        embeddings_metadata: Any = None,
+        embeddings_metadata: FilePath | Mapping[str, FilePath] | None = None,
     ) -> None:
         super().__init__()
         if importlib.util.find_spec("tensorboardX") is None:
@@ -120,10 +122,10 @@ class TensorBoard(Callback):
             self._writers[name] = summary_writer(folder, required)
         return self._writers[name]
 
-    def _scalars(self, writer: str, values: dict[str, Any], step: int) -> None:
-        for name, value in values.items():
-            if jax.numpy.ndim(value) == 0:
-                self._writer(writer).add_scalar(name, float(value), step)
+    def _scalars(self, writer: str, title: str, logs: Logs | None, step: int) -> None:
+        for name, value in (logs or {}).items():
+            if np.ndim(value) == 0:
+                self._writer(writer).add_scalar(title.format(name), float(value), step)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Write the model's summary.
@@ -133,7 +135,7 @@ class TensorBoard(Callback):
         """
         self.close()
         if self.embeddings_freq:
-            self._names = {e.name: self._names_of(e) for e in self._embeddings()}
+            self._names = self._read_names()
         self._batches = 0
         writer = self._writer("train", required=True)
         self._profile()
@@ -161,11 +163,12 @@ class TensorBoard(Callback):
         if self._batches == first - 1:
             jax.profiler.start_trace(str(Path(self.log_dir, "train")))
             self._profiling = True
-        elif self._batches == last and self._profiling:
+        elif self._batches == last:
             self._stop_profile()
 
     def _stop_profile(self) -> None:
-        jax.profiler.stop_trace()
+        if self._profiling:
+            jax.profiler.stop_trace()
         self._profiling = False
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -173,41 +176,40 @@ class TensorBoard(Callback):
         self._batches += 1
         self._profile()
         if self._batches % self._period == 0:
-            values = {f"batch_{name}": value for name, value in (logs or {}).items()}
-            self._scalars("train", values, self._batches)
+            self._scalars("train", "batch_{}", logs, self._batches)
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """Write the metrics of an evaluation by number of updates."""
-        values = {f"evaluation_{k}_vs_iterations": v for k, v in (logs or {}).items()}
-        self._scalars("validation", values, self._updates())
+        title = "evaluation_{}_vs_iterations"
+        self._scalars("validation", title, logs, self._updates())
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's metrics, the learning rate, and weights if they are due."""
-        train: dict[str, Any] = {}
-        validation: dict[str, Any] = {}
+        train: Logs = {}
+        validation: Logs = {}
         for name, value in (logs or {}).items():
             group = validation if name.startswith("val_") else train
-            group[f"epoch_{name.removeprefix('val_')}"] = value
-        train["epoch_learning_rate"] = rate_of(self.model)
+            group[name.removeprefix("val_")] = value
+        train["learning_rate"] = rate_of(self.model)
         if self.write_steps_per_second:
             before, since = self._epoch_start
             seconds = time.perf_counter() - since
-            train["epoch_steps_per_second"] = (self._updates() - before) / seconds
-        self._scalars("train", train, epoch)
-        self._scalars("validation", validation, epoch)
+            train["steps_per_second"] = (self._updates() - before) / seconds
+        self._scalars("train", "epoch_{}", train, epoch)
+        self._scalars("validation", "epoch_{}", validation, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._write_weights(epoch)
         if self.embeddings_freq and epoch % self.embeddings_freq == 0:
-            for layer in self._embeddings():
-                self._write_embedding(layer, epoch)
+            self._write_embeddings(epoch)
 
-    def _write_embedding(self, layer: Embedding, epoch: int) -> None:
-        table, names = layer.embeddings.numpy(), self._names[layer.name]
+    def _write_embeddings(self, epoch: int) -> None:
         writer = self._writer("train")
-        try:
-            writer.add_embedding(table, names, None, epoch, layer.name)
-        except OSError as error:
-            writer.file_writer.give_up(error)
+        for layer in self._embeddings():
+            table, names = layer.embeddings.numpy(), self._names.get(layer.name)
+            try:
+                writer.add_embedding(table, names, None, epoch, layer.name)
+            except OSError as error:
+                writer.file_writer.give_up(error)
 
     def _write_weights(self, epoch: int) -> None:
         writer = self._writer("train")
@@ -221,27 +223,28 @@ class TensorBoard(Callback):
     def _embeddings(self) -> Iterator[Embedding]:
         return (a for a in self.model.all_layers() if isinstance(a, Embedding))
 
-    def _names_of(self, layer: Embedding) -> list[str] | None:
-        """Return the names of an Embedding's indices, or `None` without a file."""
-        path = self.embeddings_metadata
-        if isinstance(path, Mapping):
-            known = [layer.name for layer in self._embeddings()]
-            for name in path:
-                if name not in known:
-                    raise ArgumentError(
-                        f"TensorBoard: `embeddings_metadata` has {name!r}, but no "
-                        f"Embedding has that name.{did_you_mean(name, known)}"
-                    )
-            path = path.get(layer.name)
-        if path is None:
-            return None
-        names = Path(path).read_text("utf-8").splitlines()
-        if len(names) != layer.input_dim:
-            raise ArgumentError(
-                f"TensorBoard: {os.fspath(path)!r} has {len(names)} lines, but the "
-                f"Embedding {layer.name!r} has {layer.input_dim} rows. Write one "
-                "name per line for each row."
-            )
+    def _read_names(self) -> dict[str, list[str]]:
+        """Return the names of the indices of each Embedding that has a file."""
+        layers = {layer.name: layer for layer in self._embeddings()}
+        paths = self.embeddings_metadata
+        if not isinstance(paths, Mapping):
+            paths = dict.fromkeys(layers, paths)
+        names: dict[str, list[str]] = {}
+        for name, path in paths.items():
+            if name not in layers:
+                raise ArgumentError(
+                    f"TensorBoard: `embeddings_metadata` has {name!r}, but no "
+                    f"Embedding has that name.{did_you_mean(name, layers)}"
+                )
+            if path is None:
+                continue
+            names[name] = lines = Path(path).read_text("utf-8").splitlines()
+            if len(lines) != layers[name].input_dim:
+                raise ArgumentError(
+                    f"TensorBoard: {str(path)!r} has {len(lines)} lines, but the "
+                    f"Embedding {name!r} has {layers[name].input_dim} rows. Write one "
+                    "name per line for each row."
+                )
         return names
 
     def on_train_end(self, logs: Logs | None = None) -> None:
@@ -250,8 +253,7 @@ class TensorBoard(Callback):
 
     def close(self) -> None:
         """Close the files."""
-        if self._profiling:
-            self._stop_profile()
+        self._stop_profile()
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
