@@ -91,12 +91,8 @@ class MonitorCallback(Callback):
         name = self.monitor.removeprefix("val_")
         # Users may rename a metric, so its class comes before its name.
         metrics = getattr(self.model, "metrics", ())
-        kinds = [
-            type(m).__name__.lower()
-            for m in metrics
-            if name == m.name or name.endswith(f"_{m.name}")
-        ]
-        for text in (*kinds, name):
+        named = (m for m in metrics if f"_{name}".endswith(f"_{m.name}"))
+        for text in (*(type(m).__name__ for m in named), name):
             direction = better_direction(text)
             if direction is not None:
                 return direction == "max"
@@ -130,13 +126,9 @@ class MonitorCallback(Callback):
             known: names in the logs.
             mend: what to do, if no known name is nearly the same.
         """
-        others = (
-            self.monitor.replace("accuracy", "acc"),
-            self.monitor.replace("acc", "accuracy"),
-        )
-        other = next((name for name in others if name in known), None)
-        if other is not None:
-            mend = f" Did you mean {other!r}?"
+        for old, new in (("accuracy", "acc"), ("acc", "accuracy")):
+            if (other := self.monitor.replace(old, new)) in known:
+                mend = f" Did you mean {other!r}?"
         mend = mend or did_you_mean(self.monitor, known)
         if not mend and self.monitor.startswith("val_"):
             mend = " Pass `validation_data` or `validation_split` to `fit`."
