@@ -6,7 +6,7 @@ import itertools
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -63,7 +63,7 @@ def prefetch_map(
             tasks.put(None)
 
 
-def prefetch(items: Iterator[T], ahead: int) -> Iterator[T]:
+def prefetch(items: Iterator[T], ahead: int) -> Generator[T]:
     """Yield the items of an iterator, which a thread runs in advance."""
     steps = prefetch_map(
         lambda _: tuple(itertools.islice(items, 1)), itertools.count(), 1, ahead
