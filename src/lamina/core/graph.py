@@ -34,7 +34,7 @@ from lamina.core.tracing.unknown_sizes import (
 )
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError
-from lamina.typing import DTypeLike
+from lamina.typing import DTypeLike, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,7 +82,7 @@ class SymbolicTensor:
             f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
         )
 
-    def _refuse(self, *_: Any) -> Any:
+    def _refuse(self, *_: object) -> Any:
         raise ArgumentTypeError(
             f"{self!r} has no values yet: it describes the data of a model. Use layers "
             "and `lamina.ops` on it, or call a model on real data."
@@ -122,17 +122,17 @@ class Node:
         return sum(1 + getattr(v, "size", 0) // 1000 for v in values)
 
 
-def _is_leaf(value: Any) -> bool:
+def _is_leaf(value: object) -> bool:
     return isinstance(value, (SymbolicTensor, Variable))
 
 
-def symbolic_leaves(tree: Any) -> list[SymbolicTensor]:
+def symbolic_leaves(tree: PyTree) -> list[SymbolicTensor]:
     """Return the symbolic tensors in nested lists, tuples and dictionaries."""
     leaves = jax.tree.leaves(tree, is_leaf=_is_leaf)
     return [v for v in leaves if isinstance(v, SymbolicTensor)]
 
 
-def map_symbolic(function: Callable[[SymbolicTensor], Any], tree: Any) -> Any:
+def map_symbolic(function: Callable[[SymbolicTensor], Any], tree: PyTree) -> Any:
     """Return a tree in which each symbolic tensor is replaced by a function of it."""
     return jax.tree.map(
         lambda v: function(v) if isinstance(v, SymbolicTensor) else v,
@@ -155,7 +155,9 @@ def is_symbolic(args: Iterable[Any]) -> bool:
     return False
 
 
-def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def infer(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
     """Infer the outputs of a call on symbolic tensors, as symbolic tensors."""
     shapes = {id(t): t.shape for t in symbolic_leaves((args, kwargs))}
     probes = PROBES if any(None in shape for shape in shapes.values()) else PROBES[:1]
@@ -190,7 +192,11 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
 
 def _evaluate(
-    function: Callable[..., Any], args: Any, kwargs: Any, probe: int, sizes: Sizes
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    probe: int,
+    sizes: Sizes,
 ) -> tuple[Any, list[Any]]:
     """Evaluate a call's output shapes and mask shapes for given sizes.
 
@@ -328,7 +334,7 @@ def _without_variables(value: Any) -> Any:
     return value
 
 
-def walk(outputs: Any, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
+def walk(outputs: PyTree, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
     """Yield the nodes between inputs and outputs in topological order.
 
     Raises:

@@ -142,10 +142,8 @@ def while_loop(
 
     def is_running(state: tuple[Any, Any]) -> Any:
         count, values = state
-        result = cond(*values)
-        if maximum_iterations is None:
-            return result
-        return result & (count < maximum_iterations)
+        result, limit = cond(*values), maximum_iterations
+        return result if limit is None else result & (count < limit)
 
     def step(state: tuple[Any, Any]) -> tuple[Any, Any]:
         count, values = state

@@ -214,10 +214,8 @@ def conv_transpose(
     rank = kernel.ndim - 2
     steps = per_axis(owner, "strides", strides, rank)
     dilation = per_axis(owner, "dilation_rate", dilation_rate, rank)
-    extra: Sequence[int | None] = (None,) * rank
-    if output_padding is not None:
-        is_single = isinstance(output_padding, int)
-        extra = (output_padding,) * rank if is_single else tuple(output_padding)
+    is_sequence = isinstance(output_padding, Sequence)
+    extra = output_padding if is_sequence else (output_padding,) * rank
     pads = tuple(
         _transposed_padding(padding, (k - 1) * d, s, e)
         for k, d, s, e in zip(kernel.shape[:-2], dilation, steps, extra, strict=True)
