@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import jax
@@ -16,6 +16,7 @@ __all__ = [
     "Axis",
     "Config",
     "ConstraintLike",
+    "Data",
     "DTypeLike",
     "Initializer",
     "InitializerLike",
@@ -61,6 +62,15 @@ class Initializer(Protocol):
         """Return an array of a shape and element type."""
         ...
 
+
+class _Indexed(Protocol):
+    """Batches by number, as in a `PyDataset`."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+Data: TypeAlias = ArrayLike | Iterable[Any] | _Indexed
+"""Arrays or frames, alone, in lists or in dictionaries; or an iterable of batches."""
 
 InitializerLike: TypeAlias = str | Config | Initializer | None
 """An initializer, its name or its config; `None` for the default."""

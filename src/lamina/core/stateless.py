@@ -10,11 +10,7 @@ import jax.numpy as jnp
 
 from lamina.core.scope import RunKey, StateScope, local
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, StateError
-
-# A trace may use variables that were not bound, and a layer that it builds may add
-# more. If that does not end, the function makes new variables each time.
-ATTEMPTS = 4
+from lamina.errors import ArgumentError
 
 
 def bind(
@@ -91,13 +87,3 @@ def value_and_grad(
     if watch and local.state is not None:
         local.state.watch(loss)
     return ((loss, aux) if has_aux else loss), gradients
-
-
-def new_variable_error(captured: Mapping[int, Variable]) -> StateError:
-    """Return the error for a function that makes new variables in each trace."""
-    path = next(iter(captured.values())).path
-    return StateError(
-        f"Variable {path!r} is created again each time the step or call runs, so it "
-        "cannot hold state. Create layers, metrics and variables once, in `__init__` "
-        "or `build`."
-    )

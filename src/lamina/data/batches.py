@@ -14,8 +14,8 @@ from lamina.typing import Array, PyTree
 Index: TypeAlias = Array | int
 # The seed and the epoch, which determine the order of rows.
 Run: TypeAlias = tuple[Index, Index]
-# Whole arrays and `None`; or stacked batches and the index of the first one.
-Data: TypeAlias = tuple[PyTree, Any]
+# Whole arrays and `None`; stacked batches and the index of the first one; or a batch.
+Data: TypeAlias = tuple[Any, ...]
 # The first row of a block, and its rows.
 Block: TypeAlias = tuple[Array, PyTree]
 
@@ -29,7 +29,7 @@ class Batches(NamedTuple):
 
     Args:
         kind: `"rows"`: the data is whole arrays; `"stack"`: it is batches stacked along
-            a first axis, and the index of the first one.
+            a first axis, and the index of the first one; `"batch"`: it is one batch.
         size: rows in each of these batches.
         stride: rows in a full batch: batch `i` starts at row `i * stride`.
         rest: rows in a last, smaller batch of the same program, or 0.
@@ -62,6 +62,8 @@ class Batches(NamedTuple):
         self, data: Data, run: Run, i: Index, block: Block | None = None
     ) -> PyTree:
         """Return batch `i` of the epoch."""
+        if self.kind == "batch":
+            return data
         if self.kind == "stack":
             stack, first = data
             return jax.tree.map(lambda a: a[i - first], stack)

@@ -168,11 +168,12 @@ def _match(inputs: PyTree, expected: PyTree) -> list[SymbolicTensor]:
 
 
 def _compile_like(clone: Any, model: Any) -> None:
-    if model._compiled is None or type(model).compile is not Trainer.compile:
+    arguments = model._training.arguments
+    if arguments is None or type(model).compile is not Trainer.compile:
         return
     clone.compile(
         _copied(model.optimizer),
-        **{name: _copied(value) for name, value in model._compiled._asdict().items()},
+        **{name: _copied(value) for name, value in arguments._asdict().items()},
         run_eagerly=model.run_eagerly,
         steps_per_execution=model.steps_per_execution,
         jit_compile=model.jit_compile,

@@ -31,7 +31,7 @@ from lamina.saving import LoadReport, load_weights, save_model, save_weights
 from lamina.saving.keras_zip import prepare_model
 from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
-from lamina.training.engine import Engines
+from lamina.training.state import ModelFunctions, TrainingState
 from lamina.typing import DTypeLike, PartialShape, PyTree
 from lamina.viz.summary import notebook_table, print_summary
 
@@ -73,6 +73,10 @@ class Model(Structure):
         super().__init__(name=name, trainable=trainable, dtype=dtype, **kwargs)
         self._compiled_call: CompiledFunction | None = None
         self._built_version = -1
+        self._training = TrainingState(
+            self,
+            ModelFunctions(self._has_call, self._output_specs, self._program_state),
+        )
         if (inputs is None) != (outputs is None):
             raise ArgumentError("Model: give both `inputs` and `outputs`, or neither.")
         if inputs is not None:
@@ -130,10 +134,11 @@ class Model(Structure):
         return super().__call__(*args, **kwargs, **static)
 
     def _output_specs(self, x: Any) -> Any:
+        """Build the model for inputs of these shapes; returns its outputs' shapes."""
         if self.call_graph is None:
-            self._build_for((jax.tree.map(_symbolic_like, x),), {})
-        if self.call_graph is None:
-            return super()._output_specs(x)
+            outputs = self._build_for((jax.tree.map(_symbolic_like, x),), {})
+            if self.call_graph is None:
+                return outputs
         self.call_graph.match(x)
         return self.output
 
@@ -143,10 +148,10 @@ class Model(Structure):
             self._built_version = structure_version() if built else -1
         return self._built_version != -1
 
-    def _build_for(self, args: Any, kwargs: Any) -> None:
+    def _build_for(self, args: Any, kwargs: Any) -> Any:
         """Create all weights, so that no program creates them while it is traced."""
         specs = jax.tree.map(_symbolic_like, args)
-        infer(super().__call__, specs, kwargs)
+        return infer(super().__call__, specs, kwargs)
 
     @filter_traceback
     @overridable
@@ -228,9 +233,8 @@ class Model(Structure):
     def __getstate__(self) -> dict[str, Any]:
         # A copy compiles its own programs. The structure version belongs to this
         # process too.
-        fresh = {"_compiled_call": None, "_built_version": -1, "_engines": Engines()}
+        fresh = {"_compiled_call": None, "_built_version": -1}
         state = super().__getstate__()
-        state.pop("_predictor", None)
         return state | {k: v for k, v in fresh.items() if k in state}
 
     def _repr_html_(self) -> str:

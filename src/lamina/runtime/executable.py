@@ -101,7 +101,7 @@ class Program:
     def executable(self, *args: Any) -> Any:
         """Return the executable for arguments of these shapes."""
         use_device()
-        key = _shapes(args)
+        key = argument_shapes(args)
         found = self._ready.get(key)
         if found is not None and not isinstance(found, Future):
             return found
@@ -116,7 +116,7 @@ class Program:
 
     def prepare(self, *args: Any) -> None:
         """Trace now and compile in a background thread."""
-        key = _shapes(args)
+        key = argument_shapes(args)
         if key not in self._ready:
             self._start(key, args)
 
@@ -132,7 +132,8 @@ class Program:
             self._ready.popitem(last=False)
 
 
-def _shapes(args: Any) -> Hashable:
+def argument_shapes(args: Any) -> Hashable:
+    """Return the structure, shapes and types of arguments, as a key of programs."""
     leaves, structure = jax.tree.flatten(args)
     return structure, tuple([_aval(leaf) for leaf in leaves])
 

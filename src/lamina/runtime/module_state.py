@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from lamina.core.module import Module, all_modules, hyperparameter_names
 from lamina.core.variable import Variable, structure_version
+from lamina.errors import StateError
+
+# A program may use variables that were not bound, and a layer that it builds may add
+# more. If that does not end, the function creates variables each time.
+_ATTEMPTS = 4
 
 # Maximum number of programs in one cache.
-_LIMIT = 32
+_LIMIT = 128
 
 
 class ModuleState:
@@ -43,10 +48,10 @@ class ModuleState:
             tuple((id(m), getattr(m, "trainable", None)) for m in self.modules),
             tuple((id(v), v.trainable) for v in self.variables),
             # Code may omit computations that a rate of zero makes useless.
-            tuple((name, value == 0) for name, value in zip(
-                self.names, self.hyperparameters(), strict=True
-            )),
-        )  # fmt: skip
+            tuple(
+                zip(self.names, [h == 0 for h in self.hyperparameters()], strict=True)
+            ),
+        )
         self._hash = hash(self._key)
 
     @classmethod
@@ -70,7 +75,25 @@ class ModuleState:
         return self._hash
 
 
-class ProgramCache:
+class TracedProgram(Protocol):
+    """A program that was traced with a state of modules."""
+
+    @property
+    def state(self) -> ModuleState:
+        """The state, whose variables and hyperparameters are inputs."""
+        ...
+
+    @property
+    def captured(self) -> Mapping[int, Variable]:
+        """Variables that it uses besides those of the state."""
+        ...
+
+
+P = TypeVar("P", bound=TracedProgram)
+T = TypeVar("T", bound=TracedProgram)
+
+
+class ProgramCache(Generic[P]):
     """A cache of programs by the state of the modules that they were traced with.
 
     Args:
@@ -83,10 +106,10 @@ class ProgramCache:
         self._describe = describe
         self._state: ModuleState | None = None
         self._extra: dict[int, Variable] = {}
-        self._programs: OrderedDict[Hashable, Any] = OrderedDict()
+        self._programs: OrderedDict[Hashable, P] = OrderedDict()
 
     def state(self) -> ModuleState:
-        """Return the current state, with the variables of `add_variables`."""
+        """Return the current state, with the variables that programs have captured."""
         if self._state is None or self._state.version != structure_version():
             state = self._describe()
             if self._extra:
@@ -95,31 +118,47 @@ class ProgramCache:
             self._state = state
         return self._state
 
-    def add_variables(self, captured: Mapping[int, Variable]) -> None:
-        """Add variables to the inputs that are not the modules' own."""
+    def get(self, key: Hashable, make: Callable[[ModuleState], P]) -> P:
+        """Return the program for a key and the current state; make it if needed."""
+        found = self._programs.get((self.state(), key))
+        if found is not None:
+            self._programs.move_to_end((self.state(), key))
+            return found
+        program = self.make(make)
+        # If tracing created modules, the program also serves the state with them,
+        # unless they have hyperparameters, which are not among its inputs.
+        now, state = self.state(), program.state
+        self._programs[now if now.names == state.names else state, key] = program
+        if len(self._programs) > _LIMIT:
+            self._programs.popitem(last=False)
+        return program
+
+    def make(self, make: Callable[[ModuleState], T]) -> T:
+        """Make a program, again as long as it uses variables that are not its inputs.
+
+        Raises:
+            StateError: there are new ones each time.
+        """
+        captured: Mapping[int, Variable] = {}
+        for _ in range(_ATTEMPTS):
+            program = make(self.state())
+            captured = program.captured
+            if not captured:
+                return program
+            self._add_variables(captured)
+        path = next(iter(captured.values())).path
+        raise StateError(
+            f"Variable {path!r} is created again each time the step or call runs, so "
+            "it cannot hold state. Create layers, metrics and variables once, in "
+            "`__init__` or `build`."
+        )
+
+    def _add_variables(self, captured: Mapping[int, Variable]) -> None:
         self._state = None
         known = {id(v) for v in self.state().variables}
         self._extra |= {k: v for k, v in captured.items() if k not in known}
         self._state = None
 
-    def find(self, key: Hashable) -> Any:
-        """Return the program for a key and the current state, or `None`."""
-        found = self._programs.get((self.state(), key))
-        if found is not None:
-            self._programs.move_to_end((self.state(), key))
-        return found
-
-    def store(self, key: Hashable, program: Any, state: ModuleState) -> None:
-        """Store a program that was traced with a state.
-
-        If tracing created modules, the program also serves the state with them, unless
-        they have hyperparameters, which are not among its inputs.
-        """
-        now = self.state()
-        self._programs[now if now.names == state.names else state, key] = program
-        if len(self._programs) > _LIMIT:
-            self._programs.popitem(last=False)
-
-    def programs(self) -> list[Any]:
+    def programs(self) -> list[P]:
         """Return all programs of the cache."""
         return list(self._programs.values())

@@ -150,11 +150,12 @@ def _model_config(model: Any, include_optimizer: bool) -> dict[str, Any]:
     if include_optimizer:
         return serialize_once(model)
     # Serializing an optimizer may raise an error, so it is detached first.
-    compiled, model._compiled = model._compiled, None
+    training = model._training
+    arguments, training.arguments = training.arguments, None
     try:
         config = serialize_once(model)
     finally:
-        model._compiled = compiled
+        training.arguments = arguments
     config.pop("compile_config", None)
     return config
 

@@ -14,74 +14,74 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core import stateless
+from lamina.core.module import Module
 from lamina.core.scope import RunKey
-from lamina.core.tracing.attributes import StoredAttributes
 from lamina.data.batches import INNER_CHUNK, Batches
 from lamina.runtime.executable import Program
+from lamina.runtime.pure_function import PureFunction, PureResult, TracedStep
 from lamina.runtime.row_layout import as_rows
-from lamina.training.dispatch import LOG_LAST, DispatchArgs, LogMode, unpack_args
-from lamina.training.traced_step import TracedStep
+from lamina.training.dispatch import LogMode, unpack_args
+from lamina.typing import Array, PyTree
 
 # Number of a batch that comes after any other.
 _NEVER = np.int32(2**31 - 1)
 
 
-def loop_program(
-    step: TracedStep,
-    batches: Batches,
-    fresh: Callable[[], Any],
-    results: Callable[[], Any] | None,
-    log_mode: LogMode = LOG_LAST,
-    guard: bool = True,
-) -> Program:
+class Step(NamedTuple):
+    """A kind of step of a model, and what the loop around it needs."""
+
+    kind: str  # "train", "test" or "predict"
+    function: Callable[[Any], Any]  # takes a batch, uses variables, returns logs
+    modules: Callable[[], Sequence[Module]]  # those that it uses: model, optimizer, ...
+    reset_metrics: Callable[[], None]  # called where an epoch starts
+    # Logs as a function of the state after the last step; `None` if they are what the
+    # last step returned.
+    results: Callable[[], Any] | None
+    guard: bool  # whether to stop before a step that leaves something not finite
+
+
+class LoopSpec(NamedTuple):
+    """A loop over a step."""
+
+    step: Step
+    traced: TracedStep
+    batches: Batches  # how it finds its batches
+    log_mode: LogMode  # which logs a dispatch also returns
+
+
+class LoopInputs(NamedTuple):
+    """Inputs of a loop program besides the buffers for its results."""
+
+    changed: Any  # values of the variables that the step assigns
+    fixed: Any  # values of those that it only reads
+    hyperparameters: Any
+    data: Any
+    args: Any  # see `pack_args`
+    bad: Any
+
+
+class DispatchResult(NamedTuple):
+    """Logs that a dispatch returns."""
+
+    logs: Any
+    bad: Any  # batch whose loss or gradients were not finite, else -1
+    recorded: Any = ()  # the logs of `log_mode`, along a first axis
+
+
+def loop_program(spec: LoopSpec) -> Program:
     """Make the program that runs a step over batches.
 
-    Args:
-        step: the traced step.
-        batches: how it finds its batches.
-        fresh: resets the metrics; applied where an epoch starts, if `args.fresh`.
-        results: logs as a function of the state after the last step; `None` if they
-            are what the last step returned.
-        log_mode: which logs a dispatch also returns.
-        guard: whether to stop before a step that leaves something not finite.
-
     Returns:
-        A program of `(changed, buffers, fixed, hyperparameters, data, args, bad)`
-        that returns the changed variables' values and a dictionary: `logs`, `bad`,
-        and `recorded`, the logs of `log_mode`. The values are written into
-        `buffers`, which are donated. See `pack_args` for `args` and `bad`.
+        A program of `LoopInputs` and buffers that returns the new values of the changed
+        variables and a `DispatchResult`. The values are written into the buffers, which
+        are donated.
     """
 
-    def run(
-        changed: Any,
-        buffers: Any,
-        fixed: Any,
-        hyperparameters: Any,
-        data: Any,
-        args: Any,
-        bad: Any,
-    ) -> Any:
-        hyperparameters, args = list(hyperparameters), unpack_args(args, bad)
-        changed, buffers = as_rows(changed), as_rows(buffers)
-        loop = _DeviceLoop(
-            step, batches, fresh, results, log_mode, fixed, hyperparameters, data, args
+    def run(inputs: LoopInputs, buffers: Sequence[Array]) -> Any:
+        inputs = inputs._replace(
+            changed=as_rows(inputs.changed), hyperparameters=[*inputs.hyperparameters]
         )
-        empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), step.logs)
-        shapes = jax.eval_shape(loop.logs_of, changed, empty)
-        recorded = jax.tree.map(
-            lambda s: jnp.zeros((log_mode.limit, *s.shape), s.dtype), shapes
-        )
-        start = LoopState(changed, None if results is not None else empty, recorded)
-        limit = jnp.where(args.bad < 0, args.last, args.first)
-        if guard:
-            state, bad = loop.run_guarded(start, buffers, limit)
-        else:
-            state, _ = loop.run(start, limit)
-            bad = args.bad
-        logs = loop.logs_of(state.changed, state.logs)
-        out = {"logs": logs, "bad": bad, "recorded": state.recorded}
-        return loop.shaped(state.changed), out
+        return _DeviceLoop(spec, inputs).dispatch(as_rows(buffers))
 
     return Program(run, donate=(1,))
 
@@ -92,16 +92,6 @@ class LoopState(NamedTuple):
     changed: Any  # values of the variables that the step assigns, as rows
     logs: Any  # what the last step returned; None if logs follow from the state
     recorded: Any  # logs of `log_mode`, along a first axis
-
-
-class _Chunk(NamedTuple):
-    """A few steps of one epoch, whose rows of data are gathered at once."""
-
-    first: Any  # number of its first batch
-    end: Any  # one past its last batch
-    epoch_start: Any  # number of the first batch of its epoch
-    epochs: Any  # epochs of this dispatch before its epoch
-    state: LoopState
 
 
 class _Search(NamedTuple):
@@ -119,22 +109,34 @@ class _Search(NamedTuple):
     state: LoopState  # the state after the last attempt
 
 
-class _DeviceLoop(NamedTuple):
+class _DeviceLoop:
     """One dispatch while it is traced."""
 
-    step: TracedStep
-    batches: Batches
-    fresh: Callable[[], Any]
-    results: Callable[[], Any] | None
-    log_mode: LogMode
-    fixed: Any
-    hyperparameters: Any
-    data: Any
-    args: DispatchArgs
+    def __init__(self, spec: LoopSpec, inputs: LoopInputs) -> None:
+        self.step, self.traced, self.batches, self.log_mode = spec
+        self.inputs = inputs
+        self.args = unpack_args(inputs.args, inputs.bad)
+
+    def dispatch(self, buffers: Sequence[Array]) -> tuple[list[Array], DispatchResult]:
+        """Run the batches of the arguments; returns the new values and the logs."""
+        args, step, changed = self.args, self.step, self.inputs.changed
+        logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), self.traced.logs)
+        shapes = jax.eval_shape(self._logs, changed, logs)
+        recorded = jax.tree.map(
+            lambda s: jnp.zeros((self.log_mode.limit, *s.shape), s.dtype), shapes
+        )
+        start = LoopState(changed, None if step.results else logs, recorded)
+        limit = jnp.where(args.bad < 0, args.last, args.first)
+        if step.guard:
+            state, bad = self.run_guarded(start, buffers, limit)
+        else:
+            state, bad = self.run(start, limit)[0], args.bad
+        logs = self._logs(state.changed, state.logs)
+        return self._shaped(state.changed), DispatchResult(logs, bad, state.recorded)
 
     def run_guarded(
-        self, start: LoopState, buffers: Any, limit: Any
-    ) -> tuple[LoopState, Any]:
+        self, start: LoopState, buffers: Sequence[Array], limit: Array
+    ) -> tuple[LoopState, Array]:
         """Run the batches before `limit` as far as everything stays finite.
 
         Values are checked once, at the end: `start` still holds those from before,
@@ -178,14 +180,14 @@ class _DeviceLoop(NamedTuple):
         bad = jnp.where(found.bad > limit, self.args.bad, found.good)
         return found.state, bad
 
-    def run(self, start: LoopState, limit: Any) -> tuple[LoopState, Any]:
+    def run(self, start: LoopState, limit: Array) -> tuple[LoopState, Array]:
         """Run the batches before `limit`, or to a chunk with a loss that is not finite.
 
         Returns:
             The state and the number of the batch with that loss.
         """
 
-        def run_chunk(carry: Any) -> Any:
+        def run_chunk(carry: tuple[Any, Any, LoopState]) -> Any:
             first, _, state = carry
             end = self._chunk_end(first, limit)
             return end, *self._run_chunk(first, end, state)
@@ -197,115 +199,113 @@ class _DeviceLoop(NamedTuple):
         )
         return state, bad
 
-    def _chunk_end(self, first: Any, limit: Any) -> Any:
+    def _chunk_end(self, first: Array, limit: Array) -> Any:
         """Return where the chunk that begins at a batch ends."""
         edge = steps = self.args.steps
         _, number = self._epoch_and_number(first)
         if self.batches.rest:
-            full = self.batches.full(self.data)
+            full = self.batches.full(self.inputs.data)
             edge = jnp.where(number < full, full, steps)
         return jnp.minimum(
             jnp.minimum(first + INNER_CHUNK, limit), first - number + edge
         )
 
-    def _run_chunk(self, first: Any, end: Any, state: LoopState) -> tuple[Any, Any]:
+    def _run_chunk(
+        self, first: Array, end: Array, state: LoopState
+    ) -> tuple[Array, LoopState]:
         """Run batches `first` to `end`; returns the bad batch and the new state."""
+        batches, data = self.batches, self.inputs.data
         epochs, number = self._epoch_and_number(first)
-        is_start = (number == 0) & (self.args.fresh > 0)
-        state = state._replace(changed=self._reset_metrics(state.changed, is_start))
-        chunk = _Chunk(first, end, first - number, epochs, state)
-        if self.batches.rest:
-            is_full = number < self.batches.full(self.data)
-            state, bad = jax.lax.cond(
-                is_full, self._run_full_batches, self._run_last_batch, chunk
-            )
+        order = self.args.seed, self.args.epoch + epochs.astype(jnp.uint32)
+
+        def run_full_batches(state: LoopState) -> tuple[LoopState, Array]:
+            block = batches.block(data, order, number)
+
+            def body(
+                n: Array, carry: tuple[LoopState, Array]
+            ) -> tuple[LoopState, Array]:
+                state, bad = carry
+                batch = batches.take(data, order, n - (first - number), block)
+                state, finite = self._run_step(0, n, state, batch)
+                return state, jnp.where(finite, bad, jnp.minimum(bad, n))
+
+            return jax.lax.fori_loop(first, end, body, (state, _NEVER))
+
+        def run_last_batch(state: LoopState) -> tuple[LoopState, Array]:
+            batch = batches.take_rest(data, order)
+            state, finite = self._run_step(1, first, state, batch)
+            return state, jnp.where(finite, _NEVER, first)
+
+        changed = self._reset_metrics(state.changed, number == 0)
+        state = state._replace(changed=changed)
+        if batches.rest:
+            is_full = number < batches.full(data)
+            state, bad = jax.lax.cond(is_full, run_full_batches, run_last_batch, state)
         else:
-            state, bad = self._run_full_batches(chunk)
+            state, bad = run_full_batches(state)
         if self.log_mode.of == "epochs":
             is_end = self._epoch_and_number(end)[1] == 0
             index = epochs - self._epoch_and_number(self.args.first)[0]
             state = self._recorded(state, index, is_end)
         return bad, state
 
-    def _reset_metrics(self, changed: Any, where: Any) -> list[Any]:
+    def _reset_metrics(self, changed: Sequence[Array], where: Array) -> list[Array]:
         """Return the variables with the metrics reset, if `where` is true."""
-        variables = [*self.step.changed, *self.step.fixed]
-        shaped = self.shaped(changed)
-        with stateless.bind(variables, [*shaped, *self.fixed]) as scope:
-            self.fresh()
+        new = self._call(self.step.reset_metrics, changed).changed
+        pairs = zip(self.traced.assigned, self._shaped(changed), strict=True)
         return as_rows(
-            jnp.where(where, scope.values[id(v)], value)
-            if id(v) in scope.assigned
-            else value
-            for v, value in zip(self.step.changed, shaped, strict=True)
+            jnp.where(where, new[i], value) if i in new else value for i, value in pairs
         )
-
-    def _run_full_batches(self, chunk: _Chunk) -> tuple[LoopState, Any]:
-        order = self.args.seed, self._epoch(chunk.epochs)
-        block = self.batches.block(self.data, order, chunk.first - chunk.epoch_start)
-
-        def body(n: Any, carry: Any) -> Any:
-            state, bad = carry
-            batch = self.batches.take(self.data, order, n - chunk.epoch_start, block)
-            state, finite = self._run_step(0, n, state, batch)
-            return state, jnp.where(finite, bad, jnp.minimum(bad, n))
-
-        return jax.lax.fori_loop(chunk.first, chunk.end, body, (chunk.state, _NEVER))
-
-    def _run_last_batch(self, chunk: _Chunk) -> tuple[LoopState, Any]:
-        order = self.args.seed, self._epoch(chunk.epochs)
-        batch = self.batches.take_rest(self.data, order)
-        state, finite = self._run_step(1, chunk.first, chunk.state, batch)
-        return state, jnp.where(finite, _NEVER, chunk.first)
 
     def _run_step(
-        self, shape: int, n: Any, state: LoopState, batch: Any
-    ) -> tuple[LoopState, Any]:
+        self, shape: int, n: Array, state: LoopState, batch: PyTree
+    ) -> tuple[LoopState, Array]:
         """Run one step; returns the state and whether everything is finite."""
         key = RunKey(self.args.seed, self.args.step + n.astype(jnp.uint32))
-        changed, logs, finite = self.step(
-            shape,
-            self.shaped(state.changed),
-            self.fixed,
-            self.hyperparameters,
-            key,
-            batch,
+        values = self.traced.values(self._shaped(state.changed), self.inputs.fixed)
+        result = self.traced.functions[shape](
+            values, self.inputs.hyperparameters, (batch,), key
         )
-        logs = None if state.logs is None else logs
-        state = LoopState(as_rows(changed), logs, state.recorded)
+        changed = as_rows(
+            result.changed.get(i, values[i]) for i in self.traced.assigned
+        )
+        logs = None if state.logs is None else result.outputs
+        state = LoopState(changed, logs, state.recorded)
         if self.log_mode.of == "batches":
             state = self._recorded(state, n - self.args.first)
-        return state, finite
+        return state, result.is_finite if self.step.guard else jnp.bool_(True)
 
-    def _recorded(self, state: LoopState, index: Any, when: Any = True) -> LoopState:
+    def _recorded(
+        self, state: LoopState, index: Array, when: Array | bool = True
+    ) -> LoopState:
         """Return the state with its logs recorded at an index, if `when` is true."""
 
         def put(recorded: jax.Array, value: jax.Array) -> jax.Array:
             value = jnp.where(when, value, recorded[index])
             return jax.lax.dynamic_update_index_in_dim(recorded, value, index, 0)
 
-        logs = self.logs_of(state.changed, state.logs)
+        logs = self._logs(state.changed, state.logs)
         return state._replace(recorded=jax.tree.map(put, state.recorded, logs))
 
-    def logs_of(self, changed: Any, logs: Any) -> Any:
+    def _logs(self, changed: Sequence[Array], logs: PyTree) -> PyTree:
         """Return the logs: a function of the variables, or what the step returned."""
-        if self.results is None:
-            return logs
-        step = self.step
-        bound = step.state.bind_hyperparameters(self.hyperparameters)
-        values = [*self.shaped(changed), *self.fixed]
-        with (
-            StoredAttributes(step.state.modules),
-            stateless.bind([*step.changed, *step.fixed], values, bound),
-        ):
-            return self.results()
+        results = self.step.results
+        return logs if results is None else self._call(results, changed).outputs
 
-    def shaped(self, changed: Any) -> list[Any]:
+    def _call(
+        self, function: Callable[[], Any], changed: Sequence[Array]
+    ) -> PureResult:
+        """Call a function of the variables."""
+        values = self.traced.values(self._shaped(changed), self.inputs.fixed)
+        pure = PureFunction(function, self.traced.state)
+        return pure(values, self.inputs.hyperparameters)
+
+    def _shaped(self, changed: Sequence[Array]) -> list[Array]:
         """Return the variables in their own shapes."""
-        pairs = zip(self.step.changed, changed, strict=True)
+        pairs = zip(self.traced.changed, changed, strict=True)
         return [value.reshape(v.shape) for v, value in pairs]
 
-    def _epoch_and_number(self, batch: Any) -> tuple[Any, Any]:
+    def _epoch_and_number(self, batch: Array) -> tuple[Array, Array]:
         """Return how many epochs of the dispatch precede a batch, and its number.
 
         `//` and `%` would compile a dozen operations for signs that do not occur.
@@ -313,15 +313,12 @@ class _DeviceLoop(NamedTuple):
         steps = self.args.steps
         return jax.lax.div(batch, steps), jax.lax.rem(batch, steps)
 
-    def _epoch(self, epochs: Any) -> Any:
-        return self.args.epoch + epochs.astype(jnp.uint32)
-
 
 # Arrays of at most so many elements are checked together.
 _SMALL = 2**16
 
 
-def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:
+def _still_finite(new: Sequence[Array], old: Sequence[Array]) -> Array:
     """Return whether everything that was finite still is; a metric may be infinite.
 
     Small arrays are checked together: XLA compiles each sum in milliseconds, which
@@ -338,7 +335,10 @@ def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:
         if after.size > _SMALL:
             good &= jnp.isfinite(_total(after)) | ~jnp.isfinite(_total(before))
     if small:
-        after, before = map(_concatenated, zip(*small, strict=True))
+        after, before = (
+            jnp.concatenate([a.ravel() for a in arrays])
+            for arrays in zip(*small, strict=True)
+        )
         good &= jnp.all(jnp.isfinite(after) | ~jnp.isfinite(before))
     return good
 
@@ -346,7 +346,3 @@ def _still_finite(new: Sequence[Any], old: Sequence[Any]) -> Any:
 def _total(x: jax.Array) -> jax.Array:
     """Return the sum, in a type that finite 16-bit floats do not overflow."""
     return jnp.sum(x, dtype=jnp.promote_types(x.dtype, jnp.float32))
-
-
-def _concatenated(arrays: Sequence[Any]) -> Any:
-    return jnp.concatenate([a.ravel() for a in arrays])

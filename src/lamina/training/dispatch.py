@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.typing import Array
+
 # Batches in an epoch of unknown length.
-_ENDLESS = 2**31 - 1
+ENDLESS = 2**31 - 1
+_32_BITS = 0xFFFFFFFF
 
 
 class LogMode(NamedTuple):
@@ -29,44 +32,27 @@ class DispatchArgs(NamedTuple):
     Batches are counted from the start of an epoch on, through the epochs after it.
     """
 
-    seed: Any  # uint32
-    step: Any  # uint32: training steps before this epoch
-    epoch: Any  # uint32: number of the epoch
-    steps: Any  # int32: batches in an epoch
-    first: Any  # int32: first batch of this dispatch
-    last: Any  # int32: one past its last batch
-    fresh: Any  # int32: 1 if metrics are reset at the start of each epoch
-    bad: Any  # int32: batch whose loss or gradients were not finite, else -1
+    seed: Any = 0  # uint32
+    step: Any = 0  # uint32: training steps before this epoch
+    epoch: Any = 0  # uint32: number of the epoch
+    steps: Any = ENDLESS  # int32: batches in an epoch
+    first: Any = 0  # int32: first batch of this dispatch
+    last: Any = 1  # int32: one past its last batch
+    bad: Any = -1  # int32: batch whose loss or gradients were not finite, else -1
 
 
-def dispatch_args(
-    seed: int,
-    step: int,
-    first: int,
-    last: int,
-    epoch: int = 0,
-    steps: int | None = None,
-    fresh: bool = False,
-    bad: Any = -1,
-) -> DispatchArgs:
-    """Make arguments; seed and step are reduced to 32 bits."""
-    steps = _ENDLESS if steps is None else steps
-    seed, step = seed & 0xFFFFFFFF, step & 0xFFFFFFFF
-    return DispatchArgs(seed, step, epoch, steps, first, last, fresh, bad)
-
-
-def pack_args(args: DispatchArgs) -> tuple[np.ndarray, Any]:
+def pack_args(args: DispatchArgs) -> tuple[np.ndarray, Array | np.int32]:
     """Return the arguments as one array and `bad`, which may be on the device.
 
     Each argument of a program costs microseconds, more than a number is worth.
     """
     *fields, bad = args
-    array = np.array([int(f) & 0xFFFFFFFF for f in fields], np.uint32)
+    array = np.array([int(f) & _32_BITS for f in fields], np.uint32)
     return array, np.int32(bad) if isinstance(bad, int) else bad
 
 
-def unpack_args(array: Any, bad: Any) -> DispatchArgs:
+def unpack_args(array: Array, bad: Array) -> DispatchArgs:
     """Return the arguments that `pack_args` packed."""
-    seed, step, epoch, *counts = list(array)
-    steps, first, last, fresh = [c.astype(jnp.int32) for c in counts]
-    return DispatchArgs(seed, step, epoch, steps, first, last, fresh, bad)
+    seed, step, epoch = array[0], array[1], array[2]
+    steps, first, last = (array[i].astype(jnp.int32) for i in (3, 4, 5))
+    return DispatchArgs(seed, step, epoch, steps, first, last, bad)

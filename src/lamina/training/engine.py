@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,109 +9,77 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core import stateless
-from lamina.core.module import Module
 from lamina.core.scope import RunKey, StateScope
-from lamina.core.variable import Variable, state_lock
+from lamina.core.variable import state_lock
 from lamina.data.batches import Batches, Segment
 from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes
 from lamina.runtime.module_state import ModuleState, ProgramCache
-from lamina.training.device_loop import loop_program
-from lamina.training.dispatch import (
-    LOG_LAST,
-    DispatchArgs,
-    LogMode,
-    dispatch_args,
-    pack_args,
+from lamina.runtime.pure_function import TracedStep, trace_step
+from lamina.training.device_loop import (
+    DispatchResult,
+    LoopInputs,
+    LoopSpec,
+    Step,
+    loop_program,
 )
-from lamina.training.traced_step import TracedStep, trace_step
+from lamina.training.dispatch import LOG_LAST, DispatchArgs, LogMode, pack_args
+from lamina.typing import PyTree
 
 # Temporary bytes of a program. On a CPU each call allocates them at once, so a program
 # that needs more is not called before the running one has ended.
 _LARGE = 2**25
-# XLA frees that memory within this many seconds after the results are there.
-_MOMENT = 0.001
 
 
 class Engine:
     """Loops of one model for one kind of step.
 
     Args:
-        step: takes a batch, reads and assigns variables, returns logs.
-        modules: returns the modules that it uses: model, optimizer, metrics.
-        fresh: resets the metrics.
-        results: logs as a function of the state; `None` if the step returns them.
-        guard: whether to stop before a step that is not finite.
-        eager: whether to run steps one by one without compiling them.
+        step: the step.
+        execute: runs a batch by itself; with `None`, a loop over batches is compiled.
     """
 
-    def __init__(
-        self,
-        step: Callable[[Any], Any],
-        modules: Callable[[], Sequence[Module]],
-        fresh: Callable[[], None],
-        results: Callable[[], Any] | None,
-        guard: bool,
-        eager: bool = False,
-    ) -> None:
-        self.step = step
-        self.fresh, self.results = fresh, results
-        self.guard, self.eager = guard, eager
-        self._cache = ProgramCache(lambda: ModuleState.of(modules()))
+    def __init__(self, step: Step, execute: Execute | None = None) -> None:
+        self.step, self._execute = step, execute
+        self.is_compiled = execute is None
+        self._cache: ProgramCache[LoopRunner] = ProgramCache(
+            lambda: ModuleState.of(step.modules())
+        )
 
     def runner(self, segment: Segment, log_mode: LogMode = LOG_LAST) -> Runner:
         """Return the loop for data of these shapes; trace it if there is none."""
+        if self._execute is not None:
+            return StepRunner(self.step, self._execute, segment.batches)
         leaves, structure = jax.tree.flatten(segment.data)
         shapes = tuple([(a.shape, a.dtype) for a in leaves])
-        kind = segment.batches, log_mode, structure, shapes
-        found = self._cache.find(kind)
-        if found is None:
-            found, state = self._make(segment, log_mode)
-            self._cache.store(kind, found, state)
-        return found
+        key = segment.batches, log_mode, structure, shapes
 
-    def _make(self, segment: Segment, log_mode: LogMode) -> tuple[Runner, ModuleState]:
-        if self.eager:
-            return EagerRunner(self, segment.batches), self._cache.state()
-        specs = segment.batches.specs(segment.data)
-        # Kernels are timed with their gradients, so not for an evaluation.
-        with compiling(), autotune.allow_timing(segment.last if self.guard else 0):
-            step = self._trace(specs)
-        return CompiledRunner(self, step, segment.batches, log_mode), step.state
+        def make(state: ModuleState) -> LoopRunner:
+            specs = segment.batches.specs(segment.data)
+            # Kernels are timed with their gradients, so not for an evaluation.
+            most = segment.last if self.step.guard else 0
+            with compiling(), autotune.allow_timing(most):
+                traced = self._trace(state, specs)
+            return LoopRunner(LoopSpec(self.step, traced, segment.batches, log_mode))
 
-    def _trace(self, batches: Sequence[Any]) -> TracedStep:
-        """Trace the step for batches of some shapes, with all variables it uses."""
-        captured: dict[int, Variable] = {}
-        for _ in range(stateless.ATTEMPTS):
-            state = self._cache.state()
-            step, captured = trace_step(self.step, state, batches, self.guard)
-            if not captured:
-                return step
-            self._cache.add_variables(captured)
-        raise stateless.new_variable_error(captured)
+        return self._cache.get(key, make)
+
+    def trace(self, batch: PyTree) -> None:
+        """Run the step on shapes alone, so that it raises what it would raise."""
+        specs = [jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)]
+        self._cache.make(lambda state: self._trace(state, specs))
+
+    def _trace(self, state: ModuleState, batches: Sequence[PyTree]) -> TracedStep:
+        return trace_step(self.step.function, state, batches, self.step.guard)
 
     def release(self) -> None:
-        """Free the memory that is kept for more steps."""
+        """Free the memory that is retained for more steps."""
         for runner in self._cache.programs():
             runner.release()
 
-    def trace(self, batch: Any) -> None:
-        """Run the step on shapes alone, so that it raises what it would raise."""
-        spec = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
-        self._trace([spec])
 
-
-class Engines:
-    """Loops and output shapes that are valid until the next `compile`."""
-
-    def __init__(self) -> None:
-        self.by_kind: dict[Any, Engine] = {}
-        self.outputs: dict[Any, Any] = {}
-
-
-class CompiledRunner:
+class LoopRunner:
     """Compiled loop, and the variables that it runs on.
 
     `chunk` is the number of steps of its last dispatch that `ChunkSizer` chose.
@@ -120,92 +87,103 @@ class CompiledRunner:
 
     chunk = 1
 
-    def __init__(
-        self, engine: Engine, step: TracedStep, batches: Batches, log_mode: LogMode
-    ) -> None:
-        self.changed, self.fixed, self._state = step.changed, step.fixed, step.state
-        self.log_mode = log_mode
-        self._program = loop_program(
-            step, batches, engine.fresh, engine.results, log_mode, engine.guard
-        )
+    def __init__(self, spec: LoopSpec) -> None:
+        traced = spec.traced
+        self.state, self.captured = traced.state, traced.captured
+        self._changed, self._fixed = traced.changed, traced.fixed
+        self._program = loop_program(spec)
         self._executable: Any = None
         self._is_large = False
 
-    def prepare(self, data: Any) -> None:
+    def prepare(self, data: PyTree) -> None:
         """Start to compile in a background thread."""
-        values = [v.raw for v in self.changed]
-        self._program.prepare(*self._inputs(values, data, dispatch_args(0, 0, 0, 1)))
+        values = [v.raw for v in self._changed]
+        self._program.prepare(self._inputs(data, DispatchArgs()), values)
 
-    def run(self, data: Any, args: DispatchArgs) -> dict[str, Any]:
+    def run(self, data: PyTree, args: DispatchArgs) -> DispatchResult:
         """Run batches; the variables then hold the new state."""
         if self._executable is None:
-            changed = [v.raw for v in self.changed]
-            inputs = self._inputs(changed, data, args)
-            self._executable = self._program.executable(*inputs)
+            values = [v.raw for v in self._changed]
+            inputs = self._inputs(data, args)
+            self._executable = self._program.executable(inputs, values)
             on_cpu = jax.default_backend() == "cpu"
             self._is_large = on_cpu and temporary_bytes(self._executable) > _LARGE
         if self._is_large:
-            jax.block_until_ready([v.raw for v in self.changed])
-            time.sleep(_MOMENT)
+            jax.block_until_ready([v.raw for v in self._changed])
         with state_lock:
-            buffers = [v.take_donation_buffer() for v in self.changed]
-            values, out = self._executable(*self._inputs(buffers, data, args))
-            for variable, value in zip(self.changed, values, strict=True):
+            buffers = [v.take_donation_buffer() for v in self._changed]
+            values, result = self._executable(self._inputs(data, args), buffers)
+            for variable, value in zip(self._changed, values, strict=True):
                 variable.replace(value)
-        return out
+        return result
 
     def release(self) -> None:
-        """Free the memory that is kept for the next dispatch."""
-        for variable in self.changed:
+        """Free the memory that is retained for the next dispatch."""
+        for variable in self._changed:
             variable.drop_donation_buffer()
 
-    def _inputs(self, buffers: Any, data: Any, args: DispatchArgs) -> tuple[Any, ...]:
-        changed = [v.raw for v in self.changed]
-        fixed = [v.raw for v in self.fixed]
-        numbers = np.array(
-            self._state.hyperparameters(), jax.dtypes.canonicalize_dtype(float)
+    def _inputs(self, data: PyTree, args: DispatchArgs) -> LoopInputs:
+        changed = [v.raw for v in self._changed]
+        fixed = [v.raw for v in self._fixed]
+        hyperparameters = np.array(
+            self.state.hyperparameters(), jax.dtypes.canonicalize_dtype(float)
         )
-        return changed, buffers, fixed, numbers, data, *pack_args(args)
+        return LoopInputs(changed, fixed, hyperparameters, data, *pack_args(args))
 
 
-class EagerRunner:
-    """Loop in Python with the interface of `CompiledRunner`."""
+class StepRunner:
+    """Loop in Python with the interface of `LoopRunner`, one batch after the other."""
 
     chunk = 1
 
-    def __init__(self, engine: Engine, batches: Batches) -> None:
-        self._engine, self._batches = engine, batches
-        self.log_mode = LOG_LAST
+    def __init__(self, step: Step, execute: Execute, batches: Batches) -> None:
+        self._step, self._execute, self._batches = step, execute, batches
 
-    def prepare(self, data: Any) -> None:
-        """Nothing is compiled."""
+    def prepare(self, data: PyTree) -> None:
+        """Do nothing: no loop is compiled."""
 
-    def run(self, data: Any, args: DispatchArgs) -> dict[str, Any]:
+    def run(self, data: PyTree, args: DispatchArgs) -> DispatchResult:
         """Run batches; the variables then hold the new state."""
         logs: Any = None
         bad = int(args.bad)
         for n in range(args.first, args.last):
             epochs, number = divmod(n, args.steps)
-            if args.fresh and number == 0:
-                self._engine.fresh()
-            order = args.seed, args.epoch + epochs
+            if number == 0:
+                self._step.reset_metrics()
+            order = args.seed & 0xFFFFFFFF, args.epoch + epochs
             batch = self._batches.take(data, order, number)
-            run = RunKey(jnp.uint32(args.seed), jnp.uint32(args.step + n))
-            with StateScope(run=run) as scope:
-                logs = self._engine.step(batch)
-                finite = bool(scope.is_finite()) if self._engine.guard else True
-            if not finite:
+            logs, is_finite = self._execute(batch, RunKey(args.seed, args.step + n))
+            if not is_finite:
                 bad = n
                 break
+        results = self._step.results
+        return DispatchResult(logs if results is None else results(), bad)
+
+
+Runner = LoopRunner | StepRunner
+# Runs a step on a batch with a seed and a number of the step; returns the logs, and
+# whether losses and gradients are finite.
+Execute = Callable[[Any, RunKey], tuple[Any, bool]]
+
+
+def eager(step: Step) -> Execute:
+    """Return a function that runs a step op by op."""
+
+    def execute(batch: PyTree, key: RunKey) -> tuple[PyTree, bool]:
+        with StateScope(
+            run=RunKey(*(jnp.uint32(n & 0xFFFFFFFF) for n in key))
+        ) as scope:
+            logs = step.function(batch)
+            is_finite = not step.guard or bool(scope.is_finite())
+        if is_finite:
             with state_lock:
-                for key, variable in scope.assigned.items():
-                    variable.raw = scope.values[key]
-        results = self._engine.results
-        logs = results() if results is not None else logs
-        return {"logs": logs, "bad": bad, "recorded": {}}
+                for i, variable in scope.assigned.items():
+                    variable.raw = scope.values[i]
+        return logs, is_finite
 
-    def release(self) -> None:
-        """Nothing is kept."""
+    return execute
 
 
-Runner = CompiledRunner | EagerRunner
+def compiled(function: Callable[[Any], Any]) -> Execute:
+    """Return a function that calls a compiled function of a batch."""
+    return lambda batch, _: (function(batch), True)

@@ -6,30 +6,32 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, TypeVar
+from contextlib import closing, suppress
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from lamina.data.batches import Segment
+from lamina.data.batches import Batches, Segment
 from lamina.data.feeds import Feed
 from lamina.runtime.interrupts import Interrupted
-from lamina.training.batch_hooks import BatchHooks
+from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
+from lamina.training.device_loop import DispatchResult
 from lamina.training.dispatch import (
+    ENDLESS,
     LOG_BATCHES,
     LOG_EPOCHS,
     LOG_LAST,
+    DispatchArgs,
     LogMode,
-    dispatch_args,
 )
 from lamina.training.engine import Engine, Runner
+from lamina.typing import Logs
 
 # Seconds between two dispatches. Each allocates all its memory, which costs up to a
 # fourth of a step of a convolutional network, so it should run several steps.
 _WAKE_SECONDS = 0.4
-
-T = TypeVar("T")
 
 
 class NonFiniteWarning(RuntimeWarning):
@@ -64,13 +66,13 @@ class ChunkSizer:
         self.chunk = max(1, min(int(_WAKE_SECONDS / per_step), 16 * self.chunk))
 
 
-def host_logs(logs: Any) -> dict[str, Any]:
+def host_logs(logs: Logs) -> dict[str, Any]:
     """Return logs as Python floats, or NumPy arrays for metrics of several values."""
     # For a few scalars this is several times faster than `jax.device_get`.
     return _plain({k: np.asarray(v) for k, v in logs.items()})
 
 
-def _plain(logs: dict[str, Any]) -> dict[str, Any]:
+def _plain(logs: dict[str, np.ndarray]) -> dict[str, Any]:
     return {k: float(v) if np.ndim(v) == 0 else v for k, v in logs.items()}
 
 
@@ -91,42 +93,43 @@ class EpochLoop:
     """Loop over the batches of epochs, for one kind of step and one feed.
 
     Args:
-        kind: `"train"` or `"test"`, the middle part of the names of callback methods.
         engine: compiles and dispatches steps.
         feed: the data.
         callbacks: the callbacks.
-        seed: what random numbers derive from.
         stopped: returns whether to stop before the next dispatch.
+        seed: what random numbers derive from.
         pause: called between two dispatches of an epoch with the number of the next
             batch, that of the batch that was not finite, and the stream's state.
     """
 
     def __init__(
         self,
-        kind: str,
         engine: Engine,
         feed: Feed,
         callbacks: CallbackList,
-        seed: int,
         stopped: Callable[[], bool],
-        pause: Callable[[int, Any, Any], None] | None = None,
+        seed: int = 0,
+        pause: Callable[[int, Any, Any], None] = lambda *_: None,
     ) -> None:
-        self.kind, self.engine, self.feed = kind, engine, feed
-        self.callbacks, self.seed, self.stopped = callbacks, seed, stopped
-        self._pause = pause or (lambda *_: None)
-        self.needs = callbacks.batch_needs(kind)
-        if engine.eager and self.needs == "batches":
+        self.engine, self.feed, self.callbacks = engine, feed, callbacks
+        self._stopped, self._seed, self._pause = stopped, seed, pause
+        self.kind = engine.step.kind
+        self.needs = callbacks.batch_needs(self.kind)
+        if not engine.is_compiled and self.needs == "batches":
             # Only a compiled loop records the logs of each batch.
             self.needs = "model"
         # A program for batches of two shapes needs logs of the same shapes in both.
-        same_logs = engine.results is not None and not engine.eager
+        same_logs = engine.step.results is not None and engine.is_compiled
         self._join = same_logs and feed.is_resident
         self.sizer = ChunkSizer()
         self.interrupted = False
         self.done = 0  # batches of the epoch whose results the variables hold
+        self.outputs: list[Any] = []  # of each batch, if steps predict
         self._started = False
         self.stream_state: Any = None  # position of the stream, or an earlier one
-        self._hooks = BatchHooks(callbacks, kind)
+        self._hooks = BatchHooks(callbacks, self.kind)
+        # Logs are of the batches so far; outputs must be of all.
+        self._ends_at = () if self.kind == "predict" else (Interrupted,)
 
     def epochs(
         self, number: int, most: int, step: int, first: int = 0
@@ -142,28 +145,31 @@ class EpochLoop:
         self._number, self._step, self._first = number, step, first
         self._steps = self.feed.steps
         self._bad: Any = -1
-        self._out: dict[str, Any] | None = None
-        self._pending: tuple[dict[str, Any], int, int] | None = None
+        self._out: DispatchResult | None = None
+        self._pending: tuple[DispatchResult, int, int] | None = None
         self.done = first
         if self.stream_state is not None:  # after the last batch of another epoch
             self.stream_state = 0, self.stream_state[1]
         may_fuse = most > 1 and first == 0 and self._join and self.needs == "epochs"
-        finished = _unless_interrupted(self._fused_epochs, most) if may_fuse else []
+        finished: list[EpochResult] = []
+        with suppress(Interrupted):  # then the next epoch ends before its first batch
+            finished = self._fused_epochs(most) if may_fuse else []
         return finished or [self._epoch()]
 
     def _epoch(self) -> EpochResult:
-        segments = self._segments(self._number)
-        try:
-            whole = self._run(segments)
-        finally:
-            segments.close()
+        with (
+            closing(self._segments(self._number)) as segments,
+            suppress(*self._ends_at),
+        ):
+            self._run(segments)
+        whole = self.done == self._steps or not self._should_stop()
         if not whole and self._started:
             self._pause(self.done, self._bad, self.stream_state)
         self._settle()
         self._hooks.flush()
         if self._out is None:
             return EpochResult(self._logs_before(), self.done, whole)
-        logs = host_logs(self._out["logs"])
+        logs = {} if self.kind == "predict" else host_logs(self._out.logs)
         bad = int(np.asarray(self._bad))
         if bad < 0:
             return EpochResult(logs, self.done, whole)
@@ -171,20 +177,19 @@ class EpochLoop:
 
     def _logs_before(self) -> dict[str, Any]:
         """Return logs of an epoch that was resumed after its last batch."""
-        results = self.engine.results
+        results = self.engine.step.results
         return host_logs(results()) if results and self.done > 0 else {}
 
-    def _run(self, segments: Generator[Segment]) -> bool:
-        """Run segments up to the last one or to a stop; True if none is left."""
+    def _run(self, segments: Generator[Segment]) -> None:
+        """Run segments up to the last one or to a stop."""
         while not self._should_stop():
-            segment = _unless_interrupted(_next, segments)
+            segment = next(segments, None)
             if segment is None:
-                break
+                return
             self.stream_state = segment.before
             self._segment(segment)
             if self.done == segment.last:
                 self.stream_state = segment.after
-        return self.done == self._steps or not self._should_stop()
 
     def _fused_epochs(self, most: int) -> list[EpochResult]:
         """Run several short epochs of arrays in one dispatch, if more than one fits."""
@@ -197,22 +202,21 @@ class EpochLoop:
         if count <= 1:
             return []
         self.sizer.start()
-        args = dispatch_args(
-            self.seed, self._step, 0, count * steps, self._number, steps, fresh=True
-        )
+        number = self._number
+        args = DispatchArgs(self._seed, self._step, number, steps, 0, count * steps)
         out = runner.run(segment.data, args)
         self._started = True
-        recorded = jax.device_get(out["recorded"])
+        recorded = jax.device_get(out.recorded)
         self.sizer.note(count * steps)
         runner.chunk = self.sizer.chunk
-        bad = int(out["bad"])
+        bad = int(out.bad)
         complete = count if bad < 0 else bad // steps
         finished = [
             EpochResult(_plain({k: v[i] for k, v in recorded.items()}), steps)
             for i in range(complete)
         ]
         if bad >= 0:
-            logs, number = host_logs(out["logs"]), bad % steps
+            logs, number = host_logs(out.logs), bad % steps
             finished.append(EpochResult(self._not_finite(logs, number), number))
         return finished
 
@@ -222,7 +226,7 @@ class EpochLoop:
         Args:
             everything: whether to trace the first shape too, so that mistakes show.
         """
-        if self.engine.eager:
+        if not self.engine.is_compiled:
             return
         if not self.feed.is_resident:
             if everything:
@@ -235,6 +239,8 @@ class EpochLoop:
             self._runner(segment).prepare(segment.data)
 
     def _segments(self, number: int) -> Generator[Segment]:
+        if self.kind == "predict":
+            return _single_batches(self.feed)
         return self.feed.segments(number, self._join)
 
     def _log_mode(self, segment: Segment) -> LogMode:
@@ -247,9 +253,7 @@ class EpochLoop:
         return self.engine.runner(segment, self._log_mode(segment))
 
     def _segment(self, segment: Segment) -> None:
-        runner = _unless_interrupted(self._runner, segment)
-        if runner is None:
-            return
+        runner = self._runner(segment)
         self.sizer.begin(runner)
         self.done = max(segment.first, self._first)
         while self.done < segment.last and not self._should_stop():
@@ -261,9 +265,7 @@ class EpochLoop:
                 self._hooks.begin(first)
             if self._pending is None:
                 self.sizer.start()
-            out = _unless_interrupted(self._dispatch, runner, segment, first, last)
-            if out is None:
-                return
+            out = self._dispatch(runner, segment, first, last)
             self.done = last
             if self.needs != "epochs":
                 self._report_batches(out, first, last)
@@ -279,22 +281,16 @@ class EpochLoop:
 
     def _dispatch(
         self, runner: Runner, segment: Segment, first: int, last: int
-    ) -> dict[str, Any]:
+    ) -> DispatchResult:
         if self.needs == "model":
             runner = self._runner(segment)
-        args = dispatch_args(
-            self.seed,
-            self._step,
-            first,
-            last,
-            self._number,
-            self._steps,
-            fresh=True,
-            bad=self._bad,
+        steps = ENDLESS if self._steps is None else self._steps
+        args = DispatchArgs(
+            self._seed, self._step, self._number, steps, first, last, self._bad
         )
         self._out = runner.run(segment.data, args)
         self._started = True
-        self._bad = self._out["bad"]
+        self._bad = self._out.bad
         return self._out
 
     def _settle(self) -> None:
@@ -302,21 +298,27 @@ class EpochLoop:
         if self._pending is None:
             return
         (out, steps, done), self._pending = self._pending, None
-        jax.block_until_ready(out["logs"])
+        jax.block_until_ready(out.logs)
         self.sizer.note(steps)
-        if int(out["bad"]) >= 0:
+        if int(out.bad) >= 0:
             self.interrupted = True
-        self.callbacks.on_progress(self.kind, done, out["logs"])
+        logs = out.logs
+        if self.kind == "predict":
+            self.outputs.append(jax.tree.map(np.asarray, logs))
+            logs = {}
+        self.callbacks.on_progress(self.kind, done, logs)
 
-    def _report_batches(self, out: dict[str, Any], first: int, last: int) -> None:
-        bad = int(out["bad"])
-        recorded = jax.device_get(out["recorded"])
+    def _report_batches(self, out: DispatchResult, first: int, last: int) -> None:
+        bad = int(out.bad)
+        recorded = jax.device_get(out.recorded)
         for i in range(first, last):
             if self.needs == "batches":
                 self._hooks.begin(i)
                 logs = _plain({k: v[i - first] for k, v in recorded.items()})
+            elif self.kind == "predict":
+                logs = {"outputs": jax.tree.map(np.asarray, out.logs)}
             else:
-                logs = host_logs(out["logs"])
+                logs = host_logs(out.logs)
             if i == bad:
                 self.interrupted = True
                 self._hooks.end(i, _unknown(logs))
@@ -324,7 +326,7 @@ class EpochLoop:
             self._hooks.end(i, logs)
 
     def _should_stop(self) -> bool:
-        return self.interrupted or self.stopped()
+        return self.interrupted or self._stopped()
 
     def _not_finite(self, logs: dict[str, Any], bad: int) -> dict[str, Any]:
         """Stop, warn, and return the logs with NaN as loss."""
@@ -342,13 +344,7 @@ class EpochLoop:
         return {**known, "loss": float("nan")}
 
 
-def _next(segments: Generator[Segment]) -> Segment | None:
-    return next(segments, None)
-
-
-def _unless_interrupted(function: Callable[..., T], *args: Any) -> T | None:
-    """The result, or `None` if an interrupt was requested before there was one."""
-    try:
-        return function(*args)
-    except Interrupted:
-        return None
+def _single_batches(feed: Feed) -> Generator[Segment]:
+    """Yield each batch as a segment: a step alone is compiled for it."""
+    for i, batch in enumerate(feed.batches()):
+        yield Segment(batch, Batches("batch"), i, i + 1)

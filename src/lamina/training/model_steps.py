@@ -13,19 +13,21 @@ from lamina.core.scope import local
 from lamina.core.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
-from lamina.training.metrics_owner import MetricsOwner
-from lamina.training.plan import flatten_by_names
+from lamina.training.state import MetricsOwner
+from lamina.typing import Array, PyTree
 
 
 class ModelSteps(MetricsOwner):
-    """Base of `Trainer` with the steps on one batch, which users may override."""
+    """Base of `Trainer` with the steps on one batch, which users may override.
 
-    optimizer: Any = None
+    Arguments are `Any`, as a type checker takes them for those of an override.
+    """
 
     @property
     def loss(self) -> Any:
         """The loss that `compile` was given."""
-        return self._compiled.loss if self._compiled else None
+        arguments = self._training.arguments
+        return arguments.loss if arguments else None
 
     @overridable
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -42,6 +44,7 @@ class ModelSteps(MetricsOwner):
             What to show as logs.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
+        batch = {"x": x, "y": y, "sample_weight": sample_weight}
         optimizer = self.optimizer
         if optimizer is None:
             raise StateError("There is no optimizer: pass one to `compile()`.")
@@ -49,7 +52,7 @@ class ModelSteps(MetricsOwner):
 
         def loss_of_batch() -> Any:
             y_pred = self(x, training=True)
-            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=True)
+            loss = self._loss_of_batch(training=True, y_pred=y_pred, **batch)
             masks = jax.tree.map(get_mask, y_pred)
             return optimizer.scale_loss(loss), (loss, y_pred, masks)
 
@@ -71,7 +74,8 @@ class ModelSteps(MetricsOwner):
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         if self._has_loss():
-            loss = self._loss_of_batch(x, y, y_pred, sample_weight, training=False)
+            batch = {"x": x, "y": y, "sample_weight": sample_weight}
+            loss = self._loss_of_batch(training=False, y_pred=y_pred, **batch)
             self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -84,19 +88,18 @@ class ModelSteps(MetricsOwner):
     def _has_loss(self) -> bool:
         return self.loss is not None or bool(self.losses)
 
-    def _track_loss(self, loss: Any, x: Any) -> None:
-        rows = jax.tree.leaves(x)[0].shape[0]
-        self._loss_tracker.update_state(loss, sample_weight=rows)
+    def _track_loss(self, loss: Array, x: PyTree) -> None:
+        tracker = self._training.loss_tracker
+        if tracker is not None:
+            rows = jax.tree.leaves(x)[0].shape[0]
+            tracker.update_state(loss, sample_weight=rows)
 
-    def _loss_of_batch(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool
-    ) -> Any:
+    def _loss_of_batch(self, **parts: Any) -> Array:
         """Call `compute_loss`, which in a user's class may lack `training`."""
-        parts = {"x": x, "y": y, "y_pred": y_pred, "sample_weight": sample_weight}
         parameters = signature(type(self).compute_loss).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        if takes_any or "training" in parameters:
-            parts["training"] = training
+        if not takes_any and "training" not in parameters:
+            del parts["training"]
         return self.compute_loss(**parts)
 
     @overridable
@@ -115,13 +118,8 @@ class ModelSteps(MetricsOwner):
         """
         extra = self.losses
         loss: Any = None
-        if self._plan is not None:
-            names = self._plan.names
-            loss = self._plan.loss(
-                self._plan.labels(y),
-                flatten_by_names(y_pred, names, "y_pred"),
-                flatten_by_names(sample_weight, names, "sample_weight"),
-            )
+        if self._training.plan is not None:
+            loss = self._training.plan.loss(y, y_pred, sample_weight)
         for value in extra:
             loss = value if loss is None else loss + value
         if loss is None:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from lamina.core.check import is_int
-from lamina.data.adapt import adapt, split_validation
+from lamina.data.adapt import (
+    adapt,
+    is_array_data,
+    split_validation,
+    unpack_x_y_sample_weight,
+)
 from lamina.data.feeds import Feed
 from lamina.errors import invalid
+from lamina.training.callbacks.base import Callback
+from lamina.training.checkpoint.checkpoints import Checkpoints
+from lamina.typing import Data
+
+CallbacksLike: TypeAlias = Callback | Sequence["CallbacksLike"] | None
+Resume: TypeAlias = str | Path | Checkpoints | None
 
 # Arguments that a resumed run must be given again, or it is another run.
 _RECORDED = (
@@ -26,22 +38,42 @@ _RECORDED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitOptions:
+class EvaluateOptions:
+    """Arguments of `Trainer.evaluate` and `Trainer.predict`.
+
+    Raises:
+        ArgumentError: `verbose` is unknown.
+    """
+
+    x: Data | None
+    y: Data | None = None
+    sample_weight: Data | None = None
+    batch_size: int | None = None
+    verbose: int | str = "auto"
+    steps: int | None = None
+    callbacks: CallbacksLike = None
+    epochs: int = 1
+
+    def __post_init__(self) -> None:
+        if self.verbose not in ("auto", 0, 1, 2):
+            expected = "0, 1, 2 or 'auto'"
+            raise invalid("fit and the like", "verbose", self.verbose, expected)
+
+    def feed(self) -> Feed:
+        """Return the data as a feed."""
+        return adapt(self.x, self.y, self.sample_weight, self.batch_size, self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions(EvaluateOptions):
     """Arguments of `Trainer.fit`.
 
     Raises:
         ArgumentError: a number is out of range, or `verbose` is unknown.
     """
 
-    x: Any
-    y: Any
-    sample_weight: Any
-    batch_size: int | None
-    epochs: int
-    verbose: int | str
-    callbacks: Any
     validation_split: float
-    validation_data: Any
+    validation_data: Data | None
     shuffle: bool | str
     class_weight: Mapping[int, float] | None
     initial_epoch: int
@@ -51,7 +83,7 @@ class FitOptions:
     validation_freq: int | Sequence[int]
     seed: int | None
     check_data: bool
-    resume: Any
+    resume: Resume
 
     def __post_init__(self) -> None:
         for name in ("epochs", "initial_epoch"):
@@ -63,7 +95,7 @@ class FitOptions:
         if not listed and (not is_int(frequency) or frequency < 1):
             expected = "a positive integer, or a list of epochs counted from 1"
             raise invalid("fit", "validation_freq", frequency, expected)
-        _check_verbose(self.verbose)
+        super().__post_init__()
 
     def with_split(self) -> FitOptions:
         """Return options in which `validation_split` has become `validation_data`."""
@@ -73,7 +105,7 @@ class FitOptions:
         (x, y, weight), held_out = split_validation(data, self.validation_split)
         return replace(self, x=x, y=y, sample_weight=weight, validation_data=held_out)
 
-    def feed(self, seed: int, most: int | None) -> Feed:
+    def train_feed(self, seed: int, most: int | None) -> Feed:
         """Return the training data as a feed.
 
         Args:
@@ -92,12 +124,24 @@ class FitOptions:
             most=most,
         )
 
+    def validation_feed(self) -> Feed | None:
+        """Return the validation data as a feed, if there is any."""
+        data = self.validation_data
+        if data is None:
+            return None
+        is_batch = isinstance(data, (tuple, list))
+        x, y, weight = (
+            unpack_x_y_sample_weight(data) if is_batch else (data, None, None)
+        )
+        size = self.validation_batch_size or self.batch_size
+        size = size if is_array_data(x) else None
+        return adapt(x, y, weight, size, self.validation_steps)
+
     def is_validation_due(self, epoch: int) -> bool:
         """Return whether an epoch, counted from 0, ends with validation."""
-        frequency: Any = self.validation_freq
-        if is_int(frequency):
-            return (epoch + 1) % frequency == 0
-        return epoch + 1 in frequency
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return epoch + 1 in self.validation_freq
 
     def record(self, seed: int) -> dict[str, Any]:
         """Return what a run is started with, for `run.json`.
@@ -106,47 +150,3 @@ class FitOptions:
             seed: the seed of the run, drawn if none was given.
         """
         return {"seed": seed, **{name: getattr(self, name) for name in _RECORDED}}
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
-    """Arguments of `Trainer.evaluate`."""
-
-    x: Any
-    y: Any
-    sample_weight: Any
-    batch_size: int | None
-    verbose: int | str
-    steps: int | None
-    callbacks: Any
-
-    def __post_init__(self) -> None:
-        _check_verbose(self.verbose)
-
-    def feed(self) -> Feed:
-        """Return the data as a feed."""
-        return adapt(self.x, self.y, self.sample_weight, self.batch_size, self.steps)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictOptions:
-    """Arguments of `Trainer.predict`."""
-
-    x: Any
-    batch_size: int | None
-    verbose: int | str
-    steps: int | None
-    callbacks: Any
-
-    def __post_init__(self) -> None:
-        _check_verbose(self.verbose)
-
-    def feed(self) -> Feed:
-        """Return the data as a feed."""
-        return adapt(self.x, None, None, self.batch_size, self.steps)
-
-
-def _check_verbose(verbose: Any) -> None:
-    if verbose not in ("auto", 0, 1, 2):
-        expected = "0, 1, 2 or 'auto'"
-        raise invalid("fit and the like", "verbose", verbose, expected)

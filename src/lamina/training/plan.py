@@ -6,59 +6,60 @@ lists in one order, with a name for each output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from lamina import losses, metrics
 from lamina.core.check import is_number
+from lamina.core.graph import SymbolicTensor
 from lamina.core.masks import get_mask
 from lamina.core.module import Hyperparameter, Module, snake_case
-from lamina.errors import ArgumentError, DataError, did_you_mean
+from lamina.errors import ArgumentError, DataError, LaminaError, did_you_mean
 from lamina.losses.base import loss_registry
-from lamina.metrics.base import metric_registry, result_of
+from lamina.metrics.base import Metric, metric_registry
+from lamina.typing import Array, ArrayLike, Logs, PyTree
+
+# A transformation of Optax is a tuple of functions.
+OptimizerLike: TypeAlias = (
+    str | type | Mapping[str, Any] | Module | tuple[Any, ...] | None
+)
+LossLike: TypeAlias = (
+    str | Callable[..., Any] | Sequence[Any] | Mapping[str, Any] | None
+)
+MetricsLike: TypeAlias = LossLike | Metric
+
+
+Shaped: TypeAlias = jax.ShapeDtypeStruct | SymbolicTensor
 
 # Names for the form that fits labels and outputs.
 _ACCURACY = ("accuracy", "acc")
 _CROSSENTROPY = ("crossentropy", "ce")
 
 
-class OutputPlan(Module):
-    """Loss, weight and metrics of one output."""
-
-    loss_weight = Hyperparameter()
-
-    def __init__(
-        self,
-        name: str | None,
-        loss: Any,
-        loss_weight: float | None,
-        metrics: Sequence[Any],
-        weighted_metrics: Sequence[Any],
-        tracker: Any,
-    ) -> None:
-        self.name = name or ""
-        self.loss = loss
-        self.loss_weight = loss_weight
-        self.metrics = list(metrics)
-        self.weighted_metrics = list(weighted_metrics)
-        self.tracker = tracker
-
-
 class CompileArgs(NamedTuple):
-    """The arguments of `compile`, as given."""
+    """The arguments of `compile`, as given for all outputs or for one."""
 
-    loss: Any = None
-    loss_weights: Any = None
-    metrics: Any = None
-    weighted_metrics: Any = None
+    loss: LossLike = None
+    loss_weights: Mapping[str, Any] | Sequence[Any] | float | None = None
+    metrics: MetricsLike = None
+    weighted_metrics: MetricsLike = None
 
     def used(self, names: Sequence[str | None]) -> list[bool]:
         """Return which outputs have a loss."""
-        chosen = _per_output(self.loss, names, "loss", spread=True)
-        return [loss is not None for loss in chosen]
+        return [each.loss is not None for each in self.per_output(names)]
+
+    def per_output(self, names: Sequence[str | None]) -> list[CompileArgs]:
+        """Return the arguments for each output."""
+        columns = (
+            _per_output(self.loss, names, "loss", spread=True),
+            _per_output(self.loss_weights, names, "loss_weights"),
+            _per_output(self.metrics, names, "metrics", many=True),
+            _per_output(self.weighted_metrics, names, "weighted_metrics", many=True),
+        )
+        return [CompileArgs(*row) for row in zip(*columns, strict=True)]
 
     def check_names(self) -> None:
         """Raise for a name that no loss or metric has, where it was given.
@@ -74,8 +75,46 @@ class CompileArgs(NamedTuple):
                 metric_registry.find(name)
 
 
-def _strings(tree: Any) -> list[str]:
+def _strings(tree: PyTree) -> list[str]:
     return [v for v in jax.tree.leaves(tree) if isinstance(v, str)]
+
+
+class OutputPlan(Module):
+    """Loss, weight and metrics of one output.
+
+    Args:
+        name: the output's name, `None` if it has none.
+        given: the arguments of `compile` for this output.
+        y_true: shape of the labels, `None` if there are none.
+        y_pred: shape of the output.
+        tracked: whether the mean of the loss is a metric.
+    """
+
+    loss_weight = Hyperparameter()
+
+    def __init__(
+        self,
+        name: str | None,
+        given: CompileArgs,
+        y_true: Shaped,
+        y_pred: Shaped,
+        tracked: bool,
+    ) -> None:
+        loss, weight = given.loss, given.loss_weights
+        if weight is not None and not is_number(weight):
+            raise ArgumentError(
+                "compile: `loss_weights` takes numbers, one for each output. "
+                f"Received: {weight!r}. Metrics are passed as `metrics=`."
+            )
+        self.name = name or ""
+        self.loss = None if loss is None else resolve_loss(loss, y_true, y_pred)
+        self.loss_weight = weight
+        self.metrics, self.weighted_metrics = (
+            [resolve_metric(m, y_true, y_pred) for m in _listed(some)]
+            for some in (given.metrics, given.weighted_metrics)
+        )
+        has_tracker = tracked and loss is not None
+        self.tracker = metrics.Mean(f"{name}_loss") if has_tracker else None
 
 
 class Plan(Module):
@@ -96,56 +135,39 @@ class Plan(Module):
         y_pred: Sequence[Any],
     ) -> None:
         self.names = list(names)
-        several = len(self.names) > 1
-        chosen = _per_output(compiled.loss, self.names, "loss", spread=True)
-        weights = _per_output(compiled.loss_weights, self.names, "loss_weights")
-        _check_weights(weights)
-        plain = _per_output(compiled.metrics, self.names, "metrics", many=True)
-        weighted = _per_output(
-            compiled.weighted_metrics, self.names, "weighted_metrics", many=True
-        )
-        tracked = several and sum(c is not None for c in chosen) > 1
+        given = compiled.per_output(names)
+        tracked = sum(each.loss is not None for each in given) > 1
         self.outputs = [
-            OutputPlan(
-                name,
-                None if loss is None else resolve_loss(loss, t, p),
-                weight,
-                [resolve_metric(m, t, p) for m in _listed(plain_metrics)],
-                [resolve_metric(m, t, p) for m in _listed(weighted_metrics)],
-                metrics.Mean(f"{name}_loss") if tracked and loss is not None else None,
-            )
-            for name, loss, weight, plain_metrics, weighted_metrics, t, p in zip(
-                self.names,
-                chosen,
-                weights,
-                plain,
-                weighted,
-                y_true,
-                y_pred,
-                strict=True,
-            )
+            OutputPlan(*row, tracked)
+            for row in zip(names, given, y_true, y_pred, strict=True)
         ]
 
-    def labels(self, y: Any) -> list[Any]:
+    def labels(self, y: PyTree) -> list[Any]:
         """Labels in the outputs' order, `None` where there are none."""
         used = [out.loss is not None for out in self.outputs]
         return flatten_by_names(y, self.names, "y", used)
 
-    @property
-    def metrics(self) -> list[Any]:
-        """Every metric, losses' trackers first."""
-        trackers = [o.tracker for o in self.outputs if o.tracker is not None]
-        plain = [m for o in self.outputs for m in o.metrics]
-        weighted = [m for o in self.outputs for m in o.weighted_metrics]
-        return [*trackers, *plain, *weighted]
+    def _rows(
+        self, y: PyTree, y_pred: PyTree, sample_weight: PyTree
+    ) -> Iterator[tuple[OutputPlan, Any, Any, Any]]:
+        """Yield each output that has labels, with its labels, values and weights."""
+        true = self.labels(y)
+        pred = flatten_by_names(y_pred, self.names, "y_pred")
+        weights = flatten_by_names(sample_weight, self.names, "sample_weight")
+        for row in zip(self.outputs, true, pred, weights, strict=True):
+            if row[1] is not None:
+                yield row
 
-    def loss(
-        self, y_true: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]
-    ) -> Any:
-        """Return the weighted sum of the outputs' losses."""
+    @property
+    def metrics(self) -> list[Metric]:
+        """Every metric, losses' trackers first."""
+        return [metric for _, metric in self.named_metrics()]
+
+    def loss(self, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> Array | None:
+        """Return the weighted sum of the outputs' losses, `None` without any."""
         total: Any = None
-        for out, t, p, w in zip(self.outputs, y_true, y_pred, weights, strict=True):
-            if out.loss is None or t is None:
+        for out, t, p, w in self._rows(y, y_pred, sample_weight):
+            if out.loss is None:
                 continue
             value = out.loss(t, p, w)
             if out.tracker is not None:
@@ -155,24 +177,20 @@ class Plan(Module):
             total = value if total is None else total + value
         return total
 
-    def update(
-        self, y_true: Sequence[Any], y_pred: Sequence[Any], weights: Sequence[Any]
-    ) -> None:
+    def update(self, y: PyTree, y_pred: PyTree, sample_weight: PyTree) -> None:
         """Update the metrics with one batch."""
-        for out, t, p, w in zip(self.outputs, y_true, y_pred, weights, strict=True):
-            if t is None:
-                continue
+        for out, t, p, w in self._rows(y, y_pred, sample_weight):
             mask = get_mask(p)
             for metric in out.metrics:
                 metric.update_state(t, p, _mask_weight(None, mask))
             for metric in out.weighted_metrics:
                 metric.update_state(t, p, _mask_weight(w, mask))
 
-    def named_metrics(self) -> list[tuple[str, Any]]:
+    def named_metrics(self) -> list[tuple[str, Metric]]:
         """Return every metric with its name in logs."""
         several = len(self.outputs) > 1
         trackers = [o.tracker for o in self.outputs if o.tracker is not None]
-        found: dict[str, Any] = {tracker.name: tracker for tracker in trackers}
+        found: dict[str, Metric] = {t.name: t for t in trackers}
         for weighted in (False, True):
             for out in self.outputs:
                 for metric in out.weighted_metrics if weighted else out.metrics:
@@ -180,16 +198,8 @@ class Plan(Module):
                     found[_free_name(found, prefix, metric.name, weighted)] = metric
         return list(found.items())
 
-    def results(self) -> dict[str, Any]:
-        """Return every metric's result, by its name in logs."""
-        logs: dict[str, Any] = {}
-        for name, metric in self.named_metrics():
-            result = result_of(metric)
-            logs.update(result if isinstance(result, dict) else {name: result})
-        return logs
 
-
-def _free_name(logs: dict[str, Any], prefix: str, name: str, weighted: bool) -> str:
+def _free_name(logs: Logs, prefix: str, name: str, weighted: bool) -> str:
     if weighted and prefix + name in logs:
         prefix += "weighted_"
     full, count = prefix + name, 1
@@ -198,7 +208,7 @@ def _free_name(logs: dict[str, Any], prefix: str, name: str, weighted: bool) -> 
     return full
 
 
-def _mask_weight(weight: Any, mask: Any) -> Any:
+def _mask_weight(weight: ArrayLike | None, mask: Array | None) -> Any:
     if mask is None:
         return weight
     mask = mask.astype(jnp.float32)
@@ -208,23 +218,14 @@ def _mask_weight(weight: Any, mask: Any) -> Any:
     return mask * weight.reshape(weight.shape + (1,) * (mask.ndim - weight.ndim))
 
 
-def _check_weights(weights: Sequence[Any]) -> None:
-    for weight in weights:
-        if weight is not None and not is_number(weight):
-            raise ArgumentError(
-                "compile: `loss_weights` takes numbers, one for each output. "
-                f"Received: {weight!r}. Metrics are passed as `metrics=`."
-            )
-
-
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _per_output(
-    value: Any,
+    value: object,
     names: Sequence[str | None],
     argument: str,
     spread: bool = False,
@@ -243,16 +244,7 @@ def _per_output(
     if value is None:
         return [None] * count
     if isinstance(value, dict):
-        value = _by_path(value, (dict,))
-        unknown = [k for k in value if k not in names]
-        if unknown:
-            known = [n for n in names if n]
-            raise ArgumentError(
-                f"compile: `{argument}` names the output {unknown[0]!r}, which the "
-                f"model doesn't have.{did_you_mean(unknown[0], known)} Its outputs "
-                f"are: {known}."
-            )
-        return [value.get(n) for n in names]
+        return _by_name(_by_path(value, (dict,)), names, f"compile: `{argument}`")
     if isinstance(value, (list, tuple)):
         if count == 1 and many:
             return [_flat(value)]
@@ -272,11 +264,14 @@ def _per_output(
     )
 
 
-def _by_path(tree: Any, nested: tuple[type, ...] = (dict, list, tuple)) -> Any:
+def _by_path(
+    tree: PyTree, nested: tuple[type, ...] = (dict, list, tuple)
+) -> dict[str, Any]:
     """Flatten nested dictionaries into one, whose keys are paths such as `"b/c"`."""
     if not isinstance(tree, nested):
         return {"": tree}
-    parts = sorted(tree.items()) if isinstance(tree, dict) else enumerate(tree)
+    items: Any = tree
+    parts = sorted(items.items()) if isinstance(tree, dict) else enumerate(items)
     return {
         f"{key}/{path}" if path else str(key): leaf
         for key, part in parts
@@ -284,29 +279,44 @@ def _by_path(tree: Any, nested: tuple[type, ...] = (dict, list, tuple)) -> Any:
     }
 
 
-def _flat(value: Any) -> list[Any]:
-    if isinstance(value, (list, tuple)):
-        return [item for v in value for item in _flat(v)]
-    return [value]
+def _by_name(
+    values: dict[str, Any],
+    names: Sequence[str | None],
+    what: str,
+    error: type[LaminaError] = ArgumentError,
+) -> list[Any]:
+    """Return the entries of a dictionary in the outputs' order, `None` for others."""
+    unknown = [k for k in values if k not in names]
+    if unknown:
+        known = [n for n in names if n]
+        raise error(
+            f"{what} has the key {unknown[0]!r}, but the model's outputs are {known}."
+            f"{did_you_mean(unknown[0], known)}"
+        )
+    return [values.get(n or "") for n in names]
 
 
-def _kind(y_true: Any, y_pred: Any) -> str:
+def _flat(value: object) -> list[Any]:
+    return jax.tree.leaves(value, is_leaf=lambda v: not isinstance(v, (list, tuple)))
+
+
+def _kind(y_true: Shaped, y_pred: Shaped) -> str:
     """Return which kind of accuracy or crossentropy fits labels and predictions."""
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if pred and pred[-1] == 1:
         return "binary"
-    if len(true) < len(pred) or (true and true[-1] == 1 and pred[-1] > 1):
+    if len(true) < len(pred) or true[-1:] == (1,):
         return "sparse_categorical"
     return "categorical"
 
 
-def loss_kind(loss: Any) -> str:
+def loss_kind(loss: object) -> str:
     """Return the name of a loss's function, whatever the loss is called."""
     function = getattr(loss, "fn", None)
     return getattr(function, "__name__", "") or snake_case(type(loss).__name__)
 
 
-def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+def resolve_loss(identifier: object, y_true: Shaped, y_pred: Shaped) -> losses.Loss:
     """Return the loss object for what `compile` was given for one output."""
     if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
         identifier = f"{_kind(y_true, y_pred)}_crossentropy"
@@ -316,26 +326,26 @@ def resolve_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
     return losses.LossFunctionWrapper(found, name=_name_of(found))
 
 
-def _name_of(function: Any) -> str:
+def _name_of(function: Callable[..., Any]) -> str:
     """Return a function's name in logs; a lambda's has no brackets, as in Keras."""
     return getattr(function, "__name__", type(function).__name__).strip("<>")
 
 
-def resolve_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+def resolve_metric(identifier: object, y_true: Shaped, y_pred: Shaped) -> Metric:
     """Return the metric object for what `compile` was given for one output."""
-    name = identifier if isinstance(identifier, str) else None
-    if name is not None and name.lower() in (*_ACCURACY, *_CROSSENTROPY):
+    name = identifier if isinstance(identifier, str) else ""
+    if name.lower() in (*_ACCURACY, *_CROSSENTROPY):
         wanted = "accuracy" if name.lower() in _ACCURACY else "crossentropy"
         identifier = f"{_kind(y_true, y_pred)}_{wanted}"
     found = metrics.get(identifier)
-    if not isinstance(found, metrics.Metric):
+    if not isinstance(found, Metric):
         found = metrics.MeanMetricWrapper(found, name=name or _name_of(found))
     if name:
         found.name = name
     return found
 
 
-def output_names_of(model: Any, y_pred: Any) -> list[str | None]:
+def output_names_of(model: object, y_pred: PyTree) -> list[str | None]:
     """Return a name for each output: keys of a dictionary, or names of a graph."""
     if isinstance(y_pred, dict):
         return list(_by_path(y_pred))
@@ -349,7 +359,7 @@ def output_names_of(model: Any, y_pred: Any) -> list[str | None]:
 
 
 def flatten_by_names(
-    tree: Any,
+    tree: PyTree,
     names: Sequence[str | None],
     what: str,
     used: Sequence[bool] | None = None,
@@ -368,14 +378,7 @@ def flatten_by_names(
     if tree is None:
         return [None] * count
     if isinstance(tree, dict):
-        tree = _by_path(tree)
-        unknown = [k for k in tree if k not in names]
-        if unknown:
-            raise DataError(
-                f"{what} has the key {unknown[0]!r}, but the model's outputs are "
-                f"{list(names)}."
-            )
-        return [tree.get(n) for n in names]
+        return _by_name(_by_path(tree), names, what, DataError)
     leaves = jax.tree.leaves(tree, is_leaf=lambda v: v is None)
     if len(leaves) == 1 and what == "sample_weight":
         return leaves * count

@@ -13,7 +13,7 @@ from jax import lax
 import lamina
 from lamina import callbacks, layers
 from lamina.runtime import executable
-from lamina.training import device_loop, loop, traced_step
+from lamina.training import device_loop, engine, loop
 from tests.unit.training.helpers import assert_same_bits, blobs, classifier, state_of
 
 
@@ -141,8 +141,8 @@ def test_a_second_fit_traces_and_compiles_nothing(monkeypatch: Any) -> None:
     model, (x, y) = classifier(), blobs()
     model.fit(x, y, verbose=0, validation_split=0.2)
     compiled, traces = count_compiles(monkeypatch), []
-    trace = traced_step._trace
-    monkeypatch.setattr(traced_step, "_trace", lambda *a: traces.append(1) or trace(*a))
+    trace = engine.trace_step
+    monkeypatch.setattr(engine, "trace_step", lambda *a: traces.append(1) or trace(*a))
     model.optimizer.learning_rate = 0.5
     model.layers[2].rate = 0.1
     model.fit(x, y, epochs=3, verbose=0, validation_split=0.2)

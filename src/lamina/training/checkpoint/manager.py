@@ -29,6 +29,7 @@ from lamina.training.checkpoint.run_state import (
     restore_model,
     versions,
 )
+from lamina.training.state import TrainingState
 from lamina.typing import Array, Logs
 
 
@@ -36,14 +37,16 @@ class CheckpointManager:
     """Manager of the checkpoints of one run; inactive without a folder.
 
     Args:
-        model: the model in training.
+        state: the model's training.
         callbacks: the run's callbacks; a `BackupAndRestore` among them replaces
             `resume`.
         resume: path of a folder, `Checkpoints`, or `None`.
     """
 
-    def __init__(self, model: Any, callbacks: CallbackList, resume: Any) -> None:
-        self._model, self._callbacks = model, callbacks
+    def __init__(
+        self, state: TrainingState, callbacks: CallbackList, resume: Any
+    ) -> None:
+        self._state, self._model, self._callbacks = state, state.model, callbacks
         self._backup: BackupAndRestore | None = callbacks.find(BackupAndRestore)
         if resume is None and self._backup is not None:
             resume = self._backup.checkpoints
@@ -134,7 +137,7 @@ class CheckpointManager:
     ) -> TrainPosition:
         old, new = saved["record"], self._record
         # A model trained in this process may have another learning rate by now.
-        ignored = ("compile",) if self._model._steps_done else ()
+        ignored = ("compile",) if self._state.steps_done else ()
         if not feed.is_resident:
             ignored += ("data",)
             if old["data"] != new["data"]:
@@ -162,7 +165,7 @@ class CheckpointManager:
             # Replay on_epoch_begin, then restore each callback's state.
             self._callbacks.on_epoch_begin(position.epoch)
             self.logs = saved["logs"]
-        restore(self._model, self._callbacks, saved)
+        restore(self._state, self._callbacks, saved)
         checkpoints.best = saved["best"]
         if self.logs:
             feed.seek(position.epoch + 1, 0, stream and (0, stream[1]))
@@ -218,7 +221,7 @@ class CheckpointManager:
         self._checkpoints.wait()
         saved = self._checkpoints.newest()
         if saved is not None:
-            restore_model(self._model, saved)
+            restore_model(self._state, saved)
 
     def _write(
         self, position: TrainPosition, bad: Array | int, stream: State, logs: Logs
@@ -233,7 +236,7 @@ class CheckpointManager:
             "logs": logs,
             "forms": autotune.selected_kernels(),
         }
-        snapshot = capture(self._model, self._callbacks, bad, entries)
+        snapshot = capture(self._state, self._callbacks, bad, entries)
         self._checkpoints.write(position, snapshot)
 
     def __enter__(self) -> CheckpointManager:

@@ -27,6 +27,7 @@ from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.run_file import Tree, require_plain
+from lamina.training.state import TrainingState
 from lamina.typing import Array, PyTree
 
 # Version of the contents of checkpoints.
@@ -38,14 +39,14 @@ _FINGERPRINT_ROWS = 1000
 
 
 def capture(
-    model: Any, callbacks: CallbackList, bad: Array | int, entries: Tree
+    state: TrainingState, callbacks: CallbackList, bad: Array | int, entries: Tree
 ) -> Callable[[], Tree | None]:
     """Take a snapshot of a run.
 
     The variables are copied on the device, asynchronously; the rest is copied at once.
 
     Args:
-        model: the model in training.
+        state: the model's training.
         callbacks: the run's callbacks.
         bad: index of a batch that was not finite, or a negative number.
         entries: further entries of the tree.
@@ -54,11 +55,11 @@ def capture(
         A function that waits for the device and returns the tree, or `None` if a
         batch was not finite, since training then stops at an earlier position.
     """
-    variables = {k: _snapshot(v.raw) for k, v in _variables(model).items()}
-    owned = _hyperparameters(model)
+    variables = {k: _snapshot(v.raw) for k, v in _variables(state).items()}
+    owned = _hyperparameters(state)
     tree = {
         "format": _FORMAT,
-        "stop": bool(model.stop_training),
+        "stop": bool(state.model.stop_training),
         "numbers": [(type(m).__name__, name, value) for m, name, value in owned],
         "callbacks": callbacks.state_dict(),
         **entries,
@@ -91,7 +92,7 @@ def _copy_tree(value: Any) -> Any:
 
 
 def restore(
-    model: Any, callbacks: CallbackList, saved: dict[str, Any]
+    state: TrainingState, callbacks: CallbackList, saved: dict[str, Any]
 ) -> TrainPosition:
     """Restore a run, and return its position.
 
@@ -105,20 +106,20 @@ def restore(
             f"in a format that lamina {version('lamina')} does not read. Complete the "
             "run with that version, or pass `resume` another folder."
         )
-    restore_model(model, saved)
+    restore_model(state, saved)
     callbacks.load_state_dict(saved["callbacks"])
-    model.stop_training = saved["stop"]
+    state.model.stop_training = saved["stop"]
     return TrainPosition(*saved["place"])
 
 
-def restore_model(model: Any, saved: Tree) -> None:
+def restore_model(state: TrainingState, saved: Tree) -> None:
     """Restore weights, optimizer, metrics and hyperparameters.
 
     Raises:
         ArgumentError: the hyperparameters are those of other objects.
         FileFormatError: the variables differ from those of the model.
     """
-    variables, values = _variables(model), saved["variables"]
+    variables, values = _variables(state), saved["variables"]
     mismatches = [
         Mismatch(
             path,
@@ -135,7 +136,7 @@ def restore_model(model: Any, saved: Tree) -> None:
         )
     for path, variable in variables.items():
         variable.assign(values[path])
-    owned = _hyperparameters(model)
+    owned = _hyperparameters(state)
     names = [(type(m).__name__, name) for m, name, _ in owned]
     if names != [entry[:2] for entry in saved["numbers"]]:
         raise ArgumentError(
@@ -144,13 +145,13 @@ def restore_model(model: Any, saved: Tree) -> None:
         )
     for (module, name, _), (*_, value) in zip(owned, saved["numbers"], strict=True):
         setattr(module, name, value)
-    model.continue_from(TrainPosition(*saved["place"]).step)
+    state.steps_done = TrainPosition(*saved["place"]).step
 
 
-def _variables(model: Any) -> dict[str, Variable]:
+def _variables(state: TrainingState) -> dict[str, Variable]:
     """Return each variable that a step may change, by a unique path."""
     found: dict[int, Variable] = {}
-    for module in model._modules():
+    for module in state.modules():
         found.update({id(v): v for v in module.all_variables()})
     by_path: dict[str, Variable] = {}
     for variable in found.values():
@@ -163,9 +164,9 @@ def _variables(model: Any) -> dict[str, Variable]:
     return by_path
 
 
-def _hyperparameters(model: Any) -> list[tuple[Module, str, float]]:
-    state = ModuleState.of(model._modules())
-    pairs = zip(state.attributes, state.hyperparameters(), strict=True)
+def _hyperparameters(state: TrainingState) -> list[tuple[Module, str, float]]:
+    found = ModuleState.of(state.modules())
+    pairs = zip(found.attributes, found.hyperparameters(), strict=True)
     return [(module, name, value) for (module, name), value in pairs]
 
 

@@ -125,5 +125,7 @@ def test_available_metrics_give_no_warning(name: str) -> None:
     chosen, validates = WATCHED[name]
     model = lamina.Sequential([layers.Input((4,)), layers.Dense(2)])
     model.compile("sgd", "mse", metrics=["mae"])
-    model._make_ready((np.ones((2, 4), "float32"), np.ones((2, 2), "float32"), None))
+    model._training.build(
+        (np.ones((2, 4), "float32"), np.ones((2, 2), "float32"), None)
+    )
     check_monitors(model, callbacks.CallbackList(chosen, model=model), validates)

@@ -1,0 +1,129 @@
+"""`evaluate`, `predict`, and steps on single batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from lamina.data.adapt import adapt
+from lamina.data.arrays import as_arrays
+from lamina.data.feeds import Feed
+from lamina.runtime.interrupts import Interrupt
+from lamina.training.callbacks import CallbackList
+from lamina.training.callbacks.batch_hooks import joined
+from lamina.training.dispatch import DispatchArgs
+from lamina.training.loop import EpochLoop, host_logs
+from lamina.training.options import EvaluateOptions
+from lamina.training.prepare import callback_list, prepare_model
+from lamina.training.state import TrainingState
+from lamina.typing import Data
+
+# "auto" shows no progress of shorter predictions.
+_LONG_PREDICTION = 100
+_ALL_ROWS = 2**31 - 1
+
+
+class Evaluation:
+    """Evaluation of a model on data, or prediction.
+
+    Args:
+        state: the model's training.
+        kind: "test" or "predict".
+        feed: the data.
+        callbacks: the callbacks.
+        interrupt: a request to stop.
+    """
+
+    def __init__(
+        self,
+        state: TrainingState,
+        kind: str,
+        feed: Feed,
+        callbacks: CallbackList,
+        interrupt: Interrupt,
+    ) -> None:
+        self._model, self._callbacks, self._interrupt = (
+            state.model,
+            callbacks,
+            interrupt,
+        )
+        self._stop = "stop_predicting" if kind == "predict" else "stop_evaluating"
+        self._kind = kind
+        self.loop = EpochLoop(state.engine(kind), feed, callbacks, self._is_stopped)
+
+    def run(self) -> dict[str, Any]:
+        """Run all batches; returns the logs."""
+        setattr(self._model, self._stop, False)
+        getattr(self._callbacks, f"on_{self._kind}_begin")()
+        logs = self.loop.epochs(0, 1, 0)[0].logs
+        getattr(self._callbacks, f"on_{self._kind}_end")(logs)
+        return logs
+
+    def _is_stopped(self) -> bool:
+        return getattr(self._model, self._stop) or self._interrupt.requested
+
+
+def evaluate(state: TrainingState, options: EvaluateOptions) -> dict[str, Any]:
+    """Return the loss and metrics of a model on data."""
+    feed = options.feed()
+    callbacks = callback_list(state.model, options, feed.steps)
+    prepare_model(state, feed, check=True, finite=False)
+    with Interrupt() as interrupt, callbacks, callbacks.compile_clock("test"):
+        logs = Evaluation(state, "test", feed, callbacks, interrupt).run()
+        interrupt.check()
+    return logs
+
+
+def predict(state: TrainingState, options: EvaluateOptions) -> Any:
+    """Return a model's outputs for data as NumPy arrays."""
+    if _is_one_batch(options):
+        # Such calls come in loops of the user's, where any preparation would show.
+        batch = as_arrays(options.x, "x"), None, None
+        return jax.tree.map(np.asarray, state.predictor(batch))
+    feed = options.feed()
+    if options.verbose == "auto" and (feed.steps or 0) < _LONG_PREDICTION:
+        options = replace(options, verbose=0)
+    callbacks = callback_list(state.model, options, feed.steps)
+    with callbacks, callbacks.compile_clock("predict"):
+        # That context is not entered, so Ctrl-C raises at once.
+        evaluation = Evaluation(state, "predict", feed, callbacks, Interrupt())
+        evaluation.run()
+    return joined(*evaluation.loop.outputs)
+
+
+def _is_one_batch(options: EvaluateOptions) -> bool:
+    """Return whether the data is one batch of an array, with nothing to report to."""
+    x = options.x
+    if not isinstance(x, np.ndarray) or x.ndim == 0:
+        return False
+    is_plain = options.callbacks is None and options.steps is None
+    is_quiet = options.verbose in (0, "auto")
+    return is_plain and is_quiet and 0 < len(x) <= (options.batch_size or 32)
+
+
+def on_batch(
+    state: TrainingState,
+    kind: str,
+    data: tuple[Data | None, Data | None, Data | None],
+    class_weight: Mapping[int, float] | None = None,
+) -> dict[str, Any]:
+    """Run one step on one batch; returns its metrics.
+
+    Args:
+        state: the training of a compiled model.
+        kind: "train" or "test".
+        data: inputs, labels and sample weights of the batch.
+        class_weight: as for `fit`.
+    """
+    feed = adapt(*data, batch_size=_ALL_ROWS, class_weight=class_weight)
+    prepare_model(state, feed, check=False, to_train=kind == "train")
+    segment = next(feed.segments(0))
+    args = DispatchArgs(state.batch_seed, state.steps_done)
+    out = state.engine(kind).runner(segment).run(segment.data, args)
+    if kind == "train":
+        state.steps_done += 1
+    return host_logs(out.logs)

@@ -1,0 +1,300 @@
+"""A model's losses, metrics and programs of steps."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+from lamina.core.module import Module, is_user_defined, signature
+from lamina.core.random.seeds import make_seed
+from lamina.core.scope import local
+from lamina.core.variable import structure_version
+from lamina.errors import ArgumentError, StateError
+from lamina.layers import Layer
+from lamina.layers.base.call_graph import GraphOwner
+from lamina.metrics import Mean, Metric
+from lamina.metrics.base import result_of
+from lamina.runtime.compiled_function import CompiledFunction
+from lamina.runtime.module_state import ModuleState
+from lamina.training.device_loop import Step
+from lamina.training.engine import Engine, compiled, eager
+from lamina.training.plan import CompileArgs, Plan, flatten_by_names, output_names_of
+from lamina.typing import PyTree
+
+T = TypeVar("T")
+
+
+class ModelFunctions(NamedTuple):
+    """Functions of a model that building it for data needs."""
+
+    has_call: Callable[[], bool]  # whether there are outputs that follow from inputs
+    output_specs: Callable[[Any], Any]  # builds it; returns the shapes of its outputs
+    program_state: Callable[[], ModuleState]  # what its calls take besides data
+
+
+class TrainingState:
+    """State of a model's training besides variables: losses, metrics and programs.
+
+    Args:
+        model: the model.
+        functions: how to build it.
+    """
+
+    def __init__(self, model: MetricsOwner, functions: ModelFunctions) -> None:
+        self.model, self._functions = model, functions
+        self.arguments: CompileArgs | None = None
+        self.plan: Plan | None = None
+        self.loss_tracker: Mean | None = None
+        self._running: tuple[str, str] | None = None  # thread and method
+        self.steps_done = 0  # random numbers of a step derive from it
+        self._engines: dict[tuple[str, bool], Engine] = {}
+        self._made: dict[Hashable, Any] = {}
+        self._version = -1  # structure version that `_made` is valid for
+
+    def compile(self, arguments: CompileArgs) -> None:
+        """Set the losses and metrics; forget the programs of the earlier ones."""
+        arguments.check_names()
+        self.arguments, self.plan = arguments, None
+        self.loss_tracker = Mean(name="loss")
+        self._engines, self._made = {}, {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy compiles its own programs.
+        cached = ("predictor", "_lock")
+        state = {k: v for k, v in vars(self).items() if k not in cached}
+        return {**state, "_engines": {}, "_made": {}, "_running": None}
+
+    @functools.cached_property
+    def _lock(self) -> threading.RLock:
+        return threading.RLock()
+
+    @contextmanager
+    def running(self, method: str) -> Iterator[None]:
+        """Let one thread at a time run methods that change weights or metrics.
+
+        A callback of the thread that trains may call such methods too.
+
+        Raises:
+            StateError: another thread runs such a method, or the model is not compiled.
+        """
+        if not self._lock.acquire(blocking=False):
+            thread, running = self._running or ("another", "a method")
+            raise StateError(
+                f"`{method}` can't begin: the thread {thread!r} is in `{running}` of "
+                "this model, and both change its weights or metrics. Wait until that "
+                "returns, or give each thread a model of its own: "
+                "lamina.models.clone_model(model)."
+            )
+        outer = self._running
+        self._running = outer or (threading.current_thread().name, method)
+        try:
+            if self.arguments is None:
+                raise StateError(
+                    f"Call `compile()` before `{method}()`, for example: "
+                    "model.compile(optimizer='adam', loss='mse')."
+                )
+            yield
+        finally:
+            self._running = outer
+            self._lock.release()
+
+    @functools.cached_property
+    def batch_seed(self) -> int:
+        """Seed of the steps on single batches."""
+        return make_seed()
+
+    @functools.cached_property
+    def predictor(self) -> CompiledFunction:
+        """The compiled `predict_step`; it remains when the model is compiled again."""
+        return CompiledFunction(self._predict_step, self._functions.program_state)
+
+    def _predict_step(self, batch: PyTree) -> PyTree:
+        return self.model.predict_step(batch)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Call a function; return its result again until a module's structure changes.
+
+        Preparing a model for data takes longer than an epoch of a small one.
+        """
+        if self._version != structure_version() or key not in self._made:
+            before, value = structure_version(), make()
+            if before != self._version or before != structure_version():
+                self._made, self._version = {}, structure_version()
+            self._made[key] = value
+        return self._made[key]
+
+    def modules(self) -> list[Module]:
+        """Return the modules whose state a step may change."""
+        own: Any = self.model, self.model.optimizer, self.loss_tracker, self.plan
+        return [m for m in own if isinstance(m, Module)]
+
+    def named_metrics(self) -> list[tuple[str, Metric]]:
+        """Return the metrics of `compile` with their names in logs, the loss first."""
+        tracker, plan = self.loss_tracker, self.plan
+        trackers = [] if tracker is None else [("loss", tracker)]
+        return [*trackers, *([] if plan is None else plan.named_metrics())]
+
+    def build(self, batch: tuple[Any, Any, Any]) -> list[Any]:
+        """Build weights, losses, metrics and slots for batches of these shapes.
+
+        Returns:
+            Shapes of the outputs, flat, in their order.
+        """
+        model, pred = self.model, list[Any]()
+        # A model without `call` has steps of its own, such as a GAN.
+        if self._functions.has_call():
+            x, y, _ = batch
+            y_pred = self._functions.output_specs(x)
+            names = output_names_of(model, y_pred)
+            pred = flatten_by_names(y_pred, names, "y_pred")
+            used = None if self.arguments is None else self.arguments.used(names)
+            true = flatten_by_names(y, names, "y", used)
+            if self.plan is None and self.arguments is not None and y is not None:
+                self.plan = Plan(self.arguments, names, true, pred)
+        if hasattr(model.optimizer, "build"):
+            model.optimizer.build(model.trainable_variables)
+        return pred
+
+    def engine(self, kind: str) -> Engine:
+        """Return the loops of one kind of step: "train", "test" or "predict"."""
+        key = kind, self.model.run_eagerly
+        if key not in self._engines:
+            self._engines[key] = self._make_engine(kind)
+        return self._engines[key]
+
+    def _make_engine(self, kind: str) -> Engine:
+        model, name = self.model, f"{kind}_step"
+        if kind == "predict":
+            step = Step(kind, self.predictor, self.modules, lambda: None, None, False)
+            return Engine(step, compiled(self.predictor))
+        # A user's step may return logs that are not a function of the state.
+        returns_logs = is_overridden(model, name, "compute_metrics")
+        results = None if returns_logs else model.get_metrics_result
+        function = _step_function(model, name)
+        guard = kind == "train"
+        step = Step(kind, function, self.modules, model.reset_metrics, results, guard)
+        return Engine(step, eager(step) if model.run_eagerly else None)
+
+
+class MetricsOwner(GraphOwner, Layer):
+    """Base of `ModelSteps` with the metrics of a model."""
+
+    _training: TrainingState
+    optimizer: Any = None
+    history: Any = None
+    run_eagerly = False
+    stop_training = False
+    stop_evaluating = False
+    stop_predicting = False
+    predict_step: Callable[[Any], Any]
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Update the metrics with one batch; returns their results."""
+        if self._training.plan is not None:
+            self._training.plan.update(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return every metric's result, by name."""
+        logs: dict[str, Any] = {}
+        for name, metric in self._named_metrics():
+            result = result_of(metric)
+            logs.update(result if isinstance(result, dict) else {name: result})
+        return logs
+
+    def _named_metrics(self) -> list[tuple[str, Metric]]:
+        """Return the metrics of `compile`, then attributes of the model and layers."""
+        compiled = self._training.named_metrics()
+        known = {id(metric) for _, metric in compiled}
+        own = {
+            id(m): (m.name, m)
+            for layer in self.all_layers()
+            for m in layer.children()
+            if isinstance(m, Metric) and id(m) not in known
+        }
+        return [*compiled, *own.values()]
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Mean of the loss, the metrics of `compile`, those of the model and layers."""
+        return [metric for _, metric in self._named_metrics()]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Names of the values that `evaluate` returns, in its order."""
+        return self._in_keras_order([name for name, _ in self._named_metrics()])
+
+    def _in_keras_order(self, names: Iterable[str]) -> list[str]:
+        """Return names of logs: those of metrics first, the rest sorted."""
+        wanted = set(names)
+        first = [m.name for m in self.metrics if m.name in wanted]
+        return [*dict.fromkeys(first), *sorted(wanted.difference(first))]
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """Variables of all metrics."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def reset_metrics(self) -> None:
+        """Reset every metric."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+
+def is_overridden(model: MetricsOwner, *methods: str) -> bool:
+    """Return whether a user's class defines one of these methods of a model."""
+    return any(is_user_defined(type(model), name) for name in methods)
+
+
+def _step_function(model: MetricsOwner, name: str) -> Callable[[Any], Any]:
+    """Return `train_step` or `test_step` of a model as a function of a batch alone.
+
+    Raises:
+        ArgumentError: the method takes neither `data` nor `state` and `data`.
+    """
+    method = getattr(model, name)
+    parameters = list(signature(method.__func__).parameters)[1:]
+    if len(parameters) == 1:
+        return lambda batch: method(_trimmed(batch))
+    if len(parameters) == 2:
+        return lambda batch: _with_state(model, name, method, batch)
+    raise ArgumentError(
+        f"{type(model).__name__}.{name} must take `data`, or `state` and `data`. It "
+        f"takes {parameters}."
+    )
+
+
+def _trimmed(batch: tuple[Any, Any, Any]) -> tuple[Any, ...]:
+    """Return a batch as users pass it, without trailing parts that are None."""
+    x, y, weight = batch
+    if weight is not None:
+        return x, y, weight
+    return (x, y) if y is not None else (x,)
+
+
+def _with_state(
+    model: MetricsOwner,
+    name: str,
+    method: Callable[[Any, Any], tuple[Any, Any]],
+    batch: tuple[Any, Any, Any],
+) -> dict[str, Any]:
+    """Call a step in Keras's stateless form, on lists of variables' values."""
+    groups = [model.trainable_variables, model.non_trainable_variables]
+    if name == "train_step":
+        groups.append(list(model.optimizer.variables))
+    groups.append(model.metrics_variables)
+    scope = local.state
+    assert scope is not None
+    state = tuple([scope.read(v) for v in group] for group in groups)
+    logs, after = method(state, _trimmed(batch))
+    for group, values in zip(groups, after, strict=True):
+        for variable, value in zip(group, values, strict=True):
+            variable.assign(value)
+    if "loss" in logs and name == "train_step":
+        scope.watch(logs["loss"])
+    return logs
