@@ -46,7 +46,25 @@ class Noise(Layer):
         raise NotImplementedError
 
 
-class Dropout(Noise):
+class _MaskDropout(Noise):
+    """Base class of layers that change the elements a random mask selects."""
+
+    rate = Hyperparameter()
+    arguments = {"noise_shape": optional(dimensions)}
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[Options],
+    ) -> None:
+        super().__init__(seed, **kwargs)
+        self.rate = rate
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+
+class Dropout(_MaskDropout):
     """Dropout: sets random elements to zero in training.
 
     The other elements are multiplied by `1 / (1 - rate)`, so that the expected sum
@@ -73,18 +91,6 @@ class Dropout(Noise):
     """
 
     rate = Hyperparameter(between(0, 1))
-    arguments = {"noise_shape": optional(dimensions)}
-
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        **kwargs: Unpack[Options],
-    ) -> None:
-        super().__init__(seed, **kwargs)
-        self.rate = rate
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def add_noise(self, inputs: Array) -> Array:
         """Drop elements and scale the others."""
@@ -285,7 +291,7 @@ class GaussianDropout(Noise):
 _SELU_MINIMUM = -1.0507009873554805 * 1.6732632423543772  # -scale * alpha
 
 
-class AlphaDropout(Noise):
+class AlphaDropout(_MaskDropout):
     """Alpha dropout, which preserves the mean and variance of SELU activations.
 
     Dropped elements are set to the minimum of SELU instead of zero, and the result is
@@ -311,17 +317,6 @@ class AlphaDropout(Noise):
     """
 
     rate = Hyperparameter(fraction)
-
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        **kwargs: Unpack[Options],
-    ) -> None:
-        super().__init__(seed, **kwargs)
-        self.rate = rate
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def add_noise(self, inputs: Array) -> Array:
         """Set elements to the minimum of SELU, and rescale all."""

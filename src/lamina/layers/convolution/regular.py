@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 from lamina import activations, ops
-from lamina.core.check import Check, boolean, one_of, positive_int, sizes
+from lamina.core.check import boolean, one_of, positive_int
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import CommonOptions, Converted, InputSpec, weight
-from lamina.layers.spatial import PerAxis, Spatial, data_formats
+from lamina.layers.spatial import PerAxis, Spatial
 from lamina.ops.nn.convolution import add_bias
 from lamina.typing import (
     ActivationLike,
@@ -20,26 +20,6 @@ from lamina.typing import (
     PartialShape,
     RegularizerLike,
 )
-
-
-def convolution_arguments(
-    rank: int, *paddings: str, **checks: Check
-) -> dict[str, Check]:
-    """Return the checks that all convolutions of a rank share, and further ones."""
-    return {
-        "kernel_size": sizes(rank),
-        "strides": sizes(rank),
-        "padding": one_of("valid", "same", *paddings),
-        "data_format": data_formats,
-        "dilation_rate": sizes(rank),
-        "use_bias": boolean,
-        **checks,
-    }
-
-
-def _arguments(rank: int, *paddings: str) -> dict[str, Check]:
-    counts = {"filters": positive_int, "groups": positive_int}
-    return convolution_arguments(rank, *paddings, **counts)
 
 
 class Convolution(Spatial):
@@ -53,6 +33,11 @@ class Convolution(Spatial):
     use_bias: bool
     kernel: Variable = weight()
     bias: Variable | None = weight()
+    arguments = {
+        **Spatial.arguments,
+        "padding": one_of("valid", "same"),
+        "use_bias": boolean,
+    }
 
     def fix_channels(self, input_shape: PartialShape) -> int | None:
         """Return the number of channels, and require it of all inputs."""
@@ -122,6 +107,11 @@ class Conv(Convolution):
 
     filters: int
     groups: int
+    arguments = {
+        **Convolution.arguments,
+        "filters": positive_int,
+        "groups": positive_int,
+    }
 
     def __init__(
         self,
@@ -185,7 +175,7 @@ class Conv1D(Conv):
     """
 
     rank = 1
-    arguments = _arguments(1, "causal")
+    arguments = {**Conv.arguments, "padding": one_of("valid", "same", "causal")}
 
 
 class Conv2D(Conv):
@@ -203,7 +193,6 @@ class Conv2D(Conv):
     """
 
     rank = 2
-    arguments = _arguments(2)
 
 
 class Conv3D(Conv):
@@ -221,4 +210,3 @@ class Conv3D(Conv):
     """
 
     rank = 3
-    arguments = _arguments(3)

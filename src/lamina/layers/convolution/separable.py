@@ -9,7 +9,7 @@ from lamina import ops
 from lamina.core.check import positive_int
 from lamina.core.variable import Variable
 from lamina.layers.base import CommonOptions, weight
-from lamina.layers.convolution.regular import Convolution, convolution_arguments
+from lamina.layers.convolution.regular import Convolution
 from lamina.typing import (
     ActivationLike,
     Array,
@@ -49,6 +49,7 @@ class DepthwiseConv(Convolution):
 
     depth_multiplier: int
     kernel: Variable = weight("depthwise")
+    arguments = {**Convolution.arguments, "depth_multiplier": positive_int}
 
     def __init__(
         self,
@@ -125,6 +126,7 @@ class SeparableConv(Convolution):
     depth_multiplier: int
     depthwise_kernel: Variable = weight("depthwise")
     pointwise_kernel: Variable = weight("pointwise")
+    arguments = {**DepthwiseConv.arguments, "filters": positive_int}
 
     def __init__(
         self,
@@ -182,7 +184,6 @@ class DepthwiseConv1D(DepthwiseConv):
     """
 
     rank = 1
-    arguments = convolution_arguments(1, depth_multiplier=positive_int)
 
 
 class DepthwiseConv2D(DepthwiseConv):
@@ -198,7 +199,6 @@ class DepthwiseConv2D(DepthwiseConv):
     """
 
     rank = 2
-    arguments = convolution_arguments(2, depth_multiplier=positive_int)
 
 
 class SeparableConv1D(SeparableConv):
@@ -214,7 +214,6 @@ class SeparableConv1D(SeparableConv):
     """
 
     rank = 1
-    arguments = {**DepthwiseConv1D.arguments, "filters": positive_int}
 
 
 class SeparableConv2D(SeparableConv):
@@ -230,4 +229,3 @@ class SeparableConv2D(SeparableConv):
     """
 
     rank = 2
-    arguments = {**DepthwiseConv2D.arguments, "filters": positive_int}

@@ -9,7 +9,7 @@ from lamina import ops
 from lamina.core.check import Check, optional, positive_int, sizes
 from lamina.errors import ArgumentError
 from lamina.layers.base import CommonOptions
-from lamina.layers.convolution.regular import Convolution, convolution_arguments
+from lamina.layers.convolution.regular import Convolution
 from lamina.layers.spatial import per_axis
 from lamina.typing import (
     ActivationLike,
@@ -21,16 +21,12 @@ from lamina.typing import (
 )
 
 
-def _arguments(rank: int) -> dict[str, Check]:
-    padding = optional(sizes(rank, zero=True))
-    return convolution_arguments(rank, filters=positive_int, output_padding=padding)
-
-
 class TransposedConvolution(Convolution):
     """Base class of transposed convolutions."""
 
     filters: int
     output_padding: tuple[int, ...] | None
+    arguments = {**Convolution.arguments, "filters": positive_int}
 
     def _store_arguments(
         self, arguments: Mapping[str, Any], omit: Sequence[str] = ()
@@ -65,6 +61,11 @@ class TransposedConvolution(Convolution):
             inputs, self.kernel, output_padding=padding, **self.window()
         )
         return self.apply_bias_and_activation(outputs)
+
+
+def _arguments(rank: int) -> dict[str, Check]:
+    padding = optional(sizes(rank, zero=True))
+    return {**TransposedConvolution.arguments, "output_padding": padding}
 
 
 class ConvTranspose(TransposedConvolution):
