@@ -7,6 +7,7 @@ import gzip
 import lzma
 import shutil
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -38,17 +39,19 @@ _MAX_LEVELS = 100
 _MEMBER_OVERHEAD = 512
 # Python's bzip2 and LZMA members of a zip are unpacked without a bound on memory.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ARCHIVE_ERRORS = (
+_ARCHIVE_ERRORS = (
     DamagedError,
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
+    struct.error,
     EOFError,
     KeyError,
     OSError,
     OverflowError,
     RuntimeError,
+    TypeError,
     ValueError,
 )
 
@@ -60,7 +63,7 @@ def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None
     allowed = _allowed_formats(formats)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        with _archive_errors(archive):
+        with archive_errors(f"{archive} was not unpacked"):
             _unpack(archive, partial, allowed)
         if folder.exists():
             shutil.rmtree(folder)
@@ -79,16 +82,15 @@ def _allowed_formats(formats: str | list[str] | None) -> list[str]:
 
 
 @contextmanager
-def _archive_errors(archive: Path) -> Iterator[None]:
-    """Convert errors in this block into errors about the archive."""
+def archive_errors(problem: str) -> Iterator[None]:
+    """Convert errors in this block into errors that start with `problem`."""
     try:
         yield
-    except (DamagedError, FileFormatError) as error:
+    except _ARCHIVE_ERRORS as error:
         text = str(error).removesuffix(".")
-        raise FileFormatError(f"{archive} was not unpacked: {text}.") from None
-    except ARCHIVE_ERRORS as error:
-        text = f"it is damaged, or cannot be written here ({error})"
-        raise FileFormatError(f"{archive} was not unpacked: {text}.") from error
+        if not isinstance(error, (DamagedError, FileFormatError)):
+            text = f"it is damaged, or the disk cannot be used ({text})"
+        raise FileFormatError(f"{problem}: {text}.") from error
 
 
 def _unpack(archive: Path, folder: Path, allowed: list[str]) -> None:

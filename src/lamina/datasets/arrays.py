@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core.budget import BoundedReader
-from lamina.datasets.archives import ARCHIVE_ERRORS, open_member, read_member
+from lamina.datasets.archives import archive_errors, open_member, read_member
 from lamina.errors import FileFormatError
 
 _HEADER = re.compile(
@@ -53,13 +53,14 @@ def read_npy_member(path: str, name: str) -> bytearray:
     Raises:
         FileFormatError: there is no such array, or the file is damaged.
     """
-    try:
-        with open(path, "rb") as file, zipfile.ZipFile(BoundedReader(file)) as archive:
-            info = archive.getinfo(f"{name}.npy")
-            with open_member(archive, info) as source:
-                return read_member(source, info.filename, info.file_size)
-    except ARCHIVE_ERRORS as error:
-        raise FileFormatError(f"{name!r} cannot be read from {path}: {error}") from None
+    with (
+        archive_errors(f"{name!r} cannot be read from {path}"),
+        open(path, "rb") as file,
+        zipfile.ZipFile(BoundedReader(file)) as archive,
+    ):
+        info = archive.getinfo(f"{name}.npy")
+        with open_member(archive, info) as source:
+            return read_member(source, info.filename, info.file_size)
 
 
 def parse_header(

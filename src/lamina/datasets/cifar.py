@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lamina.config import image_data_format
-from lamina.datasets.archives import ARCHIVE_ERRORS, read_tar
+from lamina.datasets.archives import archive_errors, read_tar
 from lamina.datasets.arrays import array_values, unpickle
 from lamina.datasets.fetch import get_file, is_cached
 from lamina.datasets.split import Split
@@ -56,11 +56,9 @@ def load(binary: Archive, pickled: Archive, label: str) -> Split:
 
 
 def _read(path: str, archive: Archive) -> tuple[np.ndarray, np.ndarray]:
-    try:
+    with archive_errors(f"{path} cannot be read"):
         members = read_tar(Path(path), archive.train + archive.test)
         batches = {name: _rows(name, members.pop(name), archive) for name in [*members]}
-    except (*ARCHIVE_ERRORS, TypeError) as error:
-        raise FileFormatError(f"{path} cannot be read: {error}") from None
     train = np.concatenate([batches.pop(name) for name in archive.train])
     return train, np.concatenate([batches.pop(name) for name in archive.test])
 

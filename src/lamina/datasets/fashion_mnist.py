@@ -10,10 +10,9 @@ import struct
 import numpy as np
 
 from lamina.core.tracebacks import filter_traceback
-from lamina.datasets.archives import ARCHIVE_ERRORS, read_member
+from lamina.datasets.archives import archive_errors, read_member
 from lamina.datasets.keras_files import keras_file
 from lamina.datasets.split import Split
-from lamina.errors import FileFormatError
 from lamina.io.byte_range import require
 
 __all__ = ["load_data"]
@@ -52,13 +51,14 @@ def _load_part(part: str) -> tuple[np.ndarray, np.ndarray]:
 def _read(name: str, dimensions: int) -> np.ndarray:
     """Read a file in the IDX format: magic number, sizes as big-endian int32, bytes."""
     path = keras_file(name, name, "datasets/fashion-mnist")
-    try:
-        with gzip.open(path) as packed, io.BufferedReader(packed) as file:
-            head = file.read(4 * dimensions + 4)
-            magic, *shape = struct.unpack(f">{dimensions + 1}I", head)
-            is_idx = magic == 0x800 + dimensions
-            require(is_idx, f"it is not an IDX file of {dimensions} axes")
-            data = read_member(file, name, math.prod(shape))
-    except (struct.error, *ARCHIVE_ERRORS) as error:
-        raise FileFormatError(f"{path} cannot be read: {error}.") from None
+    with (
+        archive_errors(f"{path} cannot be read"),
+        gzip.open(path) as packed,
+        io.BufferedReader(packed) as file,
+    ):
+        head = file.read(4 * dimensions + 4)
+        magic, *shape = struct.unpack(f">{dimensions + 1}I", head)
+        is_idx = magic == 0x800 + dimensions
+        require(is_idx, f"it is not an IDX file of {dimensions} axes")
+        data = read_member(file, name, math.prod(shape))
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -97,20 +97,17 @@ def load_assets(root: Module, contents: Archive) -> None:
     if not readers:
         return
     with TemporaryDirectory(prefix="lamina_") as folder:
-        _check_disk_space(folder, sum(contents.members[n].file_size for n in wanted))
+        size = sum(contents.members[name].file_size for name in wanted)
+        free = shutil.disk_usage(folder).free
+        if size > free:
+            raise FileFormatError(
+                f"The model's assets need {readable_size(size)}, but the disk of "
+                f"temporary files has {readable_size(free)} free."
+            )
         for name in sorted(wanted):
             _unpack(contents, name, Path(folder))
         for path, module in readers:
             module.load_assets(str(Path(folder, path)))
-
-
-def _check_disk_space(folder: str, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise FileFormatError(
-            f"The model's assets need {readable_size(size)}, but the disk of "
-            f"temporary files has {readable_size(free)} free."
-        )
 
 
 def _unpack(contents: Archive, name: str, folder: Path) -> None:

@@ -186,14 +186,10 @@ def _list_layers(
 def _input_shape(layer: Config) -> object:
     """Return the shape that a layer was built for, or `None` if it is not recorded."""
     build, config = layer.get("build_config"), layer["config"]
-    for source, key in (
-        (build, "input_shape"),
-        (config, "batch_shape"),
-        (config, "batch_input_shape"),
-    ):
-        if isinstance(source, dict) and source.get(key):
-            return source[key]
-    return None
+    shapes = [build.get("input_shape")] if isinstance(build, dict) else []
+    if isinstance(config, dict):
+        shapes += [config.get("batch_shape"), config.get("batch_input_shape")]
+    return next(filter(None, shapes), None)
 
 
 def _assign_owners(

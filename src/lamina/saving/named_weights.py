@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, did_you_mean
@@ -49,20 +49,8 @@ def _unique_name(name: str, taken: Mapping[str, Any]) -> str:
     return next(n for n in numbered if n not in taken)
 
 
-class _FileArray(NamedTuple):
-    """Array of the file, with an optional permutation of its axes."""
-
-    dataset: Dataset
-    axes: tuple[int, ...] | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        sizes = self.dataset.shape
-        return sizes if self.axes is None else tuple(sizes[a] for a in self.axes)
-
-    def read(self) -> Any:
-        values = self.dataset.read()
-        return values if self.axes is None else values.transpose(self.axes)
+# Array of a file, and the permutation of its axes.
+_FileArray: TypeAlias = tuple[Dataset, tuple[int, ...]]
 
 
 def load_named_weights(
@@ -88,17 +76,19 @@ def load_named_weights(
     weights = named_weights(model)
     if name_map is None:
         names = _match_names(list(arrays), list(weights))
-        found = {names[n]: _FileArray(array, None) for n, array in arrays.items()}
+        found = {names[n]: (a, tuple(range(len(a.shape)))) for n, a in arrays.items()}
     else:
         found = _apply_name_map(arrays, name_map, list(weights))
     report = LoadReport([], [])
     for name in {**weights, **found}:
         in_model = weights[name].shape if name in weights else None
-        in_file = found[name].shape if name in found else None
+        array, axes = found.get(name, (None, ()))
+        in_file = None if array is None else tuple(array.shape[a] for a in axes)
         report.add(Mismatch(name, in_model, in_file))
     report.require(*tolerance)
     for name in report.loaded:
-        weights[name].assign(found[name].read())
+        array, axes = found[name]
+        weights[name].assign(array.read().transpose(axes))
     return report
 
 
@@ -152,15 +142,13 @@ def _apply_name_map(
                 f"`name_map` maps both {sources[name]!r} and {theirs!r} to {name!r}. "
                 "Map the one to skip to None."
             )
-        found[name], sources[name] = _FileArray(array, axes), theirs
+        found[name], sources[name] = (array, axes), theirs
     return found
 
 
-def _name_and_axes(
-    theirs: str, given: Any, ndim: int
-) -> tuple[str, tuple[int, ...] | None]:
+def _name_and_axes(theirs: str, given: Any, ndim: int) -> tuple[str, tuple[int, ...]]:
     if isinstance(given, str):
-        return given, None
+        return given, tuple(range(ndim))
     try:
         name, axes = given
         if isinstance(name, str) and sorted(axes) == list(range(ndim)):

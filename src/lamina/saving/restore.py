@@ -6,7 +6,7 @@ Variables that other methods of a layer created are made from the file's records
 
 from __future__ import annotations
 
-from lamina.core.module import Module, is_user_defined, signature
+from lamina.core.module import is_user_defined, signature
 from lamina.core.variable import Variable
 from lamina.errors import FileFormatError
 from lamina.layers import Layer
@@ -14,6 +14,9 @@ from lamina.layers.base.call_spec import CallSpec
 from lamina.optimizers import Optimizer
 from lamina.saving.loading import format_error, match_keys
 from lamina.saving.records import StoredModel, module_records, saved_modules
+
+# Without a user-defined one of these, a layer creates its variables in `call`.
+_BUILDERS = ("build", "build_from_config")
 
 
 class Restorer:
@@ -131,7 +134,8 @@ class Restorer:
     def _build(self, path: str, layer: Layer) -> None:
         stored = self.stored.at(path)
         can_replay = path in self.calls and path not in self.failed
-        if not layer.built and can_replay and _builds_by_call(type(layer)):
+        has_build = any(is_user_defined(type(layer), name) for name in _BUILDERS)
+        if not layer.built and can_replay and not has_build:
             self._replay_call(path, layer)
         elif not layer.built and stored.shapes:
             layer.build_from_config(stored.shapes)
@@ -172,9 +176,3 @@ def _is_reserved_for_variable(layer: Layer, name: str) -> bool:
     if reserved or not name.isidentifier() or hasattr(type(layer), name):
         return False
     return vars(layer).get(name, ...) is None
-
-
-def _builds_by_call(cls: type[Module]) -> bool:
-    """Return whether a class creates its variables in `call`, not in `build`."""
-    methods = "build", "build_from_config"
-    return not any(is_user_defined(cls, name) for name in methods)
