@@ -7,7 +7,6 @@ import gzip
 import lzma
 import shutil
 import stat
-import struct
 import tarfile
 import tempfile
 import zipfile
@@ -39,21 +38,6 @@ _MAX_LEVELS = 100
 _MEMBER_OVERHEAD = 512
 # Python's bzip2 and LZMA members of a zip are unpacked without a bound on memory.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ARCHIVE_ERRORS = (
-    DamagedError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    KeyError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 def unpack(archive: Path, folder: Path, formats: str | list[str] | None) -> None:
@@ -86,10 +70,10 @@ def archive_errors(problem: str) -> Iterator[None]:
     """Convert errors in this block into errors that start with `problem`."""
     try:
         yield
-    except _ARCHIVE_ERRORS as error:
+    except Exception as error:  # Damaged bytes can make Python's readers raise any.
         text = str(error).removesuffix(".")
         if not isinstance(error, (DamagedError, FileFormatError)):
-            text = f"it is damaged, or the disk cannot be used ({text})"
+            text = f"it is damaged, or cannot be written or read here ({text})"
         raise FileFormatError(f"{problem}: {text}.") from error
 
 

@@ -26,16 +26,6 @@ MAX_MEMBERS = 10_000
 # Keras writes members uncompressed; a repacked archive may compress them.
 _MAX_RATIO = 100
 _RATIO_COUNTS_FROM = 2**20
-# `NotImplementedError` is a `RuntimeError`.
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
 
 
 class Archive:
@@ -59,7 +49,7 @@ class Archive:
                 infos = archive.infolist()
         except FileFormatError as error:
             raise FileFormatError(f"{self.what} cannot be read. {error}") from None
-        except _ZIP_ERRORS as error:
+        except Exception as error:  # Damaged bytes can make zipfile raise any.
             raise FileFormatError(
                 f"{self.what} is not a `.keras` file: it cannot be read as a zip "
                 f"archive ({error})."
