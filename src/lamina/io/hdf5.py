@@ -80,11 +80,16 @@ class Group(NamedTuple):
     members: dict[str, Group | Dataset]
     attributes: dict[str, Any]
 
-    def group(self, path: str) -> Group | None:
-        """Return the group at a path such as `"layers/dense"`, or `None`."""
+    def find(self, path: str) -> Group | Dataset | None:
+        """Return what is at a path such as `"layers/dense"`, or `None`."""
         found: Group | Dataset | None = self
         for name in path.split("/"):
             found = found.members.get(name) if isinstance(found, Group) else None
+        return found
+
+    def group(self, path: str) -> Group | None:
+        """Return the group at a path, or `None`."""
+        found = self.find(path)
         return found if isinstance(found, Group) else None
 
     def datasets(self, path: str = "") -> Iterator[tuple[str, Dataset]]:

@@ -67,6 +67,10 @@ class Archive:
         region = self.region(name, MAX_BYTES)
         return read_json(region.read(0, region.size), f"{name} in {self.what}")
 
+    def weights(self) -> Group:
+        """Read the root group of the weights; values are read on demand."""
+        return read_hdf5(self.region(WEIGHTS))
+
     def region(self, name: str, max_size: int | None = None) -> ByteRange:
         """Return the byte range of a member after verifying its checksum.
 

@@ -15,10 +15,10 @@ from lamina.core.module import snake_case
 from lamina.io.bounded_json import read_json
 from lamina.io.byte_range import ByteRange, sha256
 from lamina.io.files import StrPath, open_file
-from lamina.io.hdf5 import Dataset, Group, read_hdf5
+from lamina.io.hdf5 import Dataset, Group
 from lamina.io.load_report import format_table
 from lamina.io.safetensors import Tensors
-from lamina.saving.archive import CONFIG, WEIGHTS, Archive, read_contents
+from lamina.saving.archive import CONFIG, Archive, read_contents
 from lamina.typing import Config
 
 _MAX_CELL_CHARS = 500
@@ -73,7 +73,7 @@ class _Parts(NamedTuple):
 
 def _archive_parts(contents: Archive) -> _Parts:
     config, metadata = contents.json(CONFIG), contents.metadata
-    arrays = dict(read_hdf5(contents.region(WEIGHTS)).datasets())
+    arrays = dict(contents.weights().datasets())
     found = _Parts("keras", arrays, metadata, contents.hashes, config)
     compiled, records = config.get("compile_config"), metadata.get("variables")
     return found._replace(compiled=compiled, records=records)

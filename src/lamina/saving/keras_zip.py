@@ -19,7 +19,7 @@ from lamina.errors import ArgumentError, FileFormatError
 from lamina.io import files
 from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.checksum import Checksum
-from lamina.io.hdf5 import Dataset, Group, read_hdf5
+from lamina.io.hdf5 import Dataset, Group
 from lamina.io.load_report import Mismatch, Tolerance
 from lamina.io.safetensors import Tensors
 from lamina.layers.preprocessing.lookup_base import Lookup
@@ -223,7 +223,7 @@ def _load_archive(
     tolerance: Tolerance,
 ) -> Trainer:
     config, metadata = contents.json(archive.CONFIG), contents.metadata
-    weights = read_hdf5(contents.region(archive.WEIGHTS))
+    weights = contents.weights()
     with untrusted_model(config, contents.what, weights, custom_objects):
         compiled = config.pop("compile_config", None)
         stored = records.StoredModel(

@@ -10,12 +10,12 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, StateError
 from lamina.io import files
-from lamina.io.hdf5 import Group, read_hdf5
+from lamina.io.hdf5 import Group
 from lamina.io.hdf5_write import HDF5File
 from lamina.io.load_report import LoadReport, Tolerance
 from lamina.io.safetensors import SafetensorsFile, Tensors
 from lamina.saving import records
-from lamina.saving.archive import WEIGHTS, Archive, read_contents
+from lamina.saving.archive import Archive, read_contents
 from lamina.saving.legacy.h5 import load_legacy_weights
 from lamina.saving.legacy.weights import is_legacy
 from lamina.saving.legacy.write import legacy_weights_file
@@ -147,8 +147,7 @@ def load_weights(
         if old is not None:
             return load_legacy_weights(model, old, what, tolerance, by_name)
         if isinstance(contents, Archive):
-            weights = read_hdf5(contents.region(WEIGHTS))
-            stored = records.StoredModel(weights, contents.metadata)
+            stored = records.StoredModel(contents.weights(), contents.metadata)
         else:
             stored = records.StoredModel(contents)
         return read_weights(model, stored, records.optimizer_names(model), tolerance)

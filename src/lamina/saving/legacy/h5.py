@@ -96,7 +96,7 @@ def _read_config(file: Group, what: str) -> tuple[dict[str, Any], KerasVersion]:
     """Return the model's config, if any, and the version that wrote the file."""
     text = str(file.attributes.get("model_config", "{}"))
     config = read_json(text, f"The model in {what}")
-    inner = file.members.get("model_weights")
-    attributes = inner.attributes if isinstance(inner, Group) else {}
+    inner = file.group("model_weights")
+    attributes = inner.attributes if inner else {}
     names = weights.weight_names(file)
     return config, KerasVersion.of({**attributes, **file.attributes}, text, names)

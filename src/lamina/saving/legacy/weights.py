@@ -57,8 +57,7 @@ def is_legacy(file: Group) -> bool:
 
 
 def _weights_group(file: Group) -> Group:
-    inner = file.members.get("model_weights")
-    return inner if isinstance(inner, Group) else file
+    return file.group("model_weights") or file
 
 
 def _read_names(group: Group, key: str) -> list[str]:
@@ -84,15 +83,11 @@ def stored_arrays(group: Group, known: set[int] | None = None) -> Arrays:
     known = set() if known is None else known
     found: Arrays = []
     for name in _read_names(group, "weight_names"):
-        item: Group | Dataset | None = group
-        for part in name.split("/"):
-            item = item.members.get(part) if isinstance(item, Group) else None
+        item, what = group.find(name), f"The file lists the array {name!r}"
         if not isinstance(item, Dataset):
-            raise FileFormatError(
-                f"The file lists the array {name!r}, but does not have it."
-            )
+            raise FileFormatError(f"{what}, but does not have it.")
         if id(item) in known:
-            raise FileFormatError(f"The file lists the array {name!r} twice.")
+            raise FileFormatError(f"{what} twice.")
         known.add(id(item))
         found.append((name, item.read()))
     return found
