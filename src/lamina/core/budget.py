@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from lamina import config as settings
 from lamina.core.cost import Budget, readable_size
-from lamina.core.scope import local
+from lamina.core.scope import local, override
 from lamina.errors import FileFormatError, LaminaError, ShapeError
 from lamina.typing import DTypeLike
 
@@ -146,7 +146,7 @@ class BoundedReader(io.BufferedIOBase):
 
 @contextmanager
 def untrusted_config(
-    config: Any, what: str = "The config", size: int | None = None, reason: str = ""
+    config: object, what: str = "The config", size: int | None = None, reason: str = ""
 ) -> Iterator[None]:
     """Bound the cost of making objects from an untrusted config in this block.
 
@@ -162,17 +162,16 @@ def untrusted_config(
         FileFormatError: the config is out of bounds, or making objects from it raised
             an exception that is not one of lamina's.
     """
-    before = local.budget
-    if before is not None and size is None:
+    if local.budget is not None and size is None:
         yield
         return
     check_config(config, what)
     if size is None:
         size = settings.memory_limit()
         reason = f"the limit of {readable_size(size)}, the memory of this machine"
-    local.budget = Budget(size, reason)
     try:
-        yield
+        with override(budget=Budget(size, reason)):
+            yield
     except LaminaError:
         raise
     except Exception as error:
@@ -180,12 +179,10 @@ def untrusted_config(
             f"{what} cannot be used: it is damaged, or needs a class or package that "
             f"is missing. Reading it raised {type(error).__name__}: {error}"
         ) from error
-    finally:
-        local.budget = before
 
 
 def check_config(
-    config: Any, what: str = "The config", longest: int = MAX_TEXT
+    config: object, what: str = "The config", longest: int = MAX_TEXT
 ) -> None:
     """Refuse a config that is too deep or too large.
 
@@ -197,9 +194,8 @@ def check_config(
     Raises:
         FileFormatError: the config is out of bounds, or contains itself.
     """
-    values = objects = 0
-    level = [config]
-    depth = 0
+    values = objects = depth = 0
+    level: list[Any] = [config]
     while level:
         values += len(level)
         depth += 1

@@ -38,7 +38,7 @@ def unique_name(base: str) -> str:
     return base if count == 0 else f"{base}_{count}"
 
 
-def resolve_name(cls: type, name: Any) -> str:
+def resolve_name(cls: type, name: object) -> str:
     """Return the name passed to an object after a check, or else a new unique name."""
     if not name:
         return unique_name(snake_case(cls.__name__))
@@ -95,16 +95,17 @@ class Hyperparameter:
             bump_structure_version()
 
 
-def _program_kind(value: Any) -> Any:
+def _program_kind(value: object) -> bool | None:
     return value == 0 if isinstance(value, (int, float)) else None
 
 
 @functools.cache
 def hyperparameter_names(cls: type) -> tuple[str, ...]:
     """Return the names of a class's `Hyperparameter` attributes."""
-    names = {n for base in cls.__mro__ for n, v in vars(base).items()
-             if isinstance(v, Hyperparameter)}  # fmt: skip
-    return tuple(sorted(names))
+    attributes = {n: v for base in cls.__mro__ for n, v in vars(base).items()}
+    return tuple(
+        sorted(n for n, v in attributes.items() if isinstance(v, Hyperparameter))
+    )
 
 
 @functools.cache
@@ -139,12 +140,17 @@ def described_names(cls: type) -> list[str]:
     return accepted_names(next(library))
 
 
-def unknown_keyword_error(cls: type, names: Any) -> ArgumentTypeError:
+def unknown_keyword_error(cls: type, names: Iterable[str]) -> ArgumentTypeError:
     """Return the error for keywords that a constructor does not take."""
-    first = sorted(names)[0]
-    known = accepted_names(cls)
+    return _unknown_keyword(cls.__name__, names, accepted_names(cls))
+
+
+def _unknown_keyword(
+    owner: str, names: Iterable[str], known: Sequence[str]
+) -> ArgumentTypeError:
+    first = min(names)
     return ArgumentTypeError(
-        f"{cls.__name__} has no argument {first!r}.{did_you_mean(first, known)} "
+        f"{owner} has no argument {first!r}.{did_you_mean(first, known)} "
         f"It takes: {', '.join(known)}."
     )
 
@@ -165,19 +171,13 @@ def known_keywords(function: F) -> F:
     @functools.wraps(function)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            refuse_unknown(kwargs)
+            unknown = [name for name in kwargs if name not in known]
+            if unknown:
+                raise _unknown_keyword(f"`{function.__name__}`", unknown, known)
             return function(self, *args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
             shorten(error)
             raise
-
-    def refuse_unknown(kwargs: dict[str, Any]) -> None:
-        for name in kwargs:
-            if name not in known:
-                raise ArgumentTypeError(
-                    f"`{function.__name__}` has no argument {name!r}."
-                    f"{did_you_mean(name, known)} It takes: {', '.join(known)}."
-                )
 
     return call  # type: ignore[return-value]
 
@@ -361,7 +361,7 @@ def _find(
             yield from _find(f"{path}/{key}", item, (*containers, id(value)))
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Return the `repr` of a value, or only its class's name if that is long."""
     if inspect.isroutine(value) or inspect.isclass(value):
         return value.__name__

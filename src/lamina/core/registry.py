@@ -33,7 +33,7 @@ from lamina.core.dtypes import (
     DTypePolicy,
     policy_config,
 )
-from lamina.core.scope import local
+from lamina.core.scope import local, override
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import (
     ArgumentError,
@@ -183,17 +183,14 @@ def serialize_once(value: object) -> Any:
     """
     # The list keeps all objects alive, so that no two have the same `id`.
     seen: list[object] = []
-    local.shared_id = seen.append
-    try:
+    with override(shared_id=seen.append):
         config = serialize(value)
-        counts = Counter(id(item) for item in seen)
-        shared = {key: i for i, key in enumerate(counts) if counts[key] > 1}
-        if shared:
-            local.shared_id = lambda item: shared.get(id(item))
-            config = serialize(value)
+    counts = Counter(id(item) for item in seen)
+    shared = {key: i for i, key in enumerate(counts) if counts[key] > 1}
+    if not shared:
         return config
-    finally:
-        local.shared_id = None
+    with override(shared_id=lambda item: shared.get(id(item))):
+        return serialize(value)
 
 
 def _object_config(item: Any) -> Config:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jax.extend.core import get_opaque_trace_state
 
 from lamina.core.cost import Budget
 from lamina.errors import StateError
+from lamina.typing import Array, ArrayLike
 
 _EAGER = get_opaque_trace_state()
 
@@ -100,7 +101,7 @@ class StateScope:
         local.state = self
         return self
 
-    def __exit__(self, kind: Any, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             for variable, _count in list(self.advances.values()):
                 self.write(variable, self.read(variable))
@@ -132,7 +133,7 @@ class StateScope:
         self.advances[id(variable)] = variable, count + 1
         return value
 
-    def watch(self, *scalars: Any) -> None:
+    def watch(self, *scalars: ArrayLike) -> None:
         """Record scalars that must be finite for `fit` to accept the new state."""
         scope = self
         while scope.parent is not None:
@@ -146,7 +147,7 @@ class StateScope:
         )
         return total == 0
 
-    def write(self, variable: BoundVariable, value: Any) -> None:
+    def write(self, variable: BoundVariable, value: Array) -> None:
         """Set a variable's value in this scope.
 
         Raises:
@@ -172,13 +173,24 @@ def traced_assignment_error(variable: BoundVariable) -> StateError:
 
 
 @contextmanager
-def no_state() -> Iterator[None]:
-    """Suspend the active scope: variables and hyperparameters have stored values."""
-    before, local.state = local.state, None
+def override(**values: object) -> Iterator[None]:
+    """Set attributes of `local` inside this block."""
+    before = {name: getattr(local, name) for name in values}
+    vars(local).update(values)
     try:
         yield
     finally:
-        local.state = before
+        vars(local).update(before)
+
+
+def no_state() -> AbstractContextManager[None]:
+    """Suspend the active scope: variables and hyperparameters have stored values."""
+    return override(state=None)
+
+
+def autocast(dtype: str | None) -> AbstractContextManager[None]:
+    """Cast float variables to `dtype` where they are read inside this block."""
+    return override(autocast=dtype)
 
 
 class CallScope:
@@ -198,24 +210,11 @@ def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
     if local.state is not None and local.check_interrupt is not None:
         # Tracing a deep model takes seconds and can be abandoned at any layer.
         local.check_interrupt()
-    outer = local.call
-    scope = CallScope(training) if outer is None else outer
+    scope = local.call or CallScope(training)
     path, before = scope.path, scope.training
     scope.path, scope.training = (*path, name), training
-    local.call = scope
     try:
-        yield scope
+        with override(call=scope):
+            yield scope
     finally:
         scope.path, scope.training = path, before
-        local.call = outer
-
-
-@contextmanager
-def autocast(dtype: str | None) -> Iterator[None]:
-    """Cast float variables to `dtype` where they are read inside this block."""
-    before = local.autocast
-    local.autocast = dtype
-    try:
-        yield
-    finally:
-        local.autocast = before

@@ -12,14 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from numpy.typing import ArrayLike
 
 from lamina.core.budget import check_size
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.fork import use_device
-from lamina.core.scope import local, traced_assignment_error
+from lamina.core.scope import local, override, traced_assignment_error
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError, StateError
-from lamina.typing import DTypeLike, InitializerLike
+from lamina.typing import DTypeLike, Initializer, InitializerLike
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,7 +73,7 @@ class Variable:
     @filter_traceback
     def __init__(
         self,
-        initializer: InitializerLike,
+        initializer: InitializerLike | ArrayLike,
         shape: Sequence[int] | None = None,
         dtype: DTypeLike = None,
         trainable: bool = True,
@@ -102,7 +103,7 @@ class Variable:
 
     def _initial_value(
         self,
-        initializer: InitializerLike,
+        initializer: InitializerLike | ArrayLike,
         shape: Sequence[int] | None,
         dtype: DTypeLike,
     ) -> Any:
@@ -177,7 +178,7 @@ class Variable:
         return value
 
     @filter_traceback
-    def assign(self, value: Any) -> jax.Array:
+    def assign(self, value: ArrayLike) -> jax.Array:
         """Replace the value and return the new array."""
         if isinstance(value, Variable):
             value = value.value
@@ -208,11 +209,11 @@ class Variable:
             self.aliased = True
             return self._value
 
-    def assign_add(self, value: Any) -> jax.Array:
+    def assign_add(self, value: ArrayLike) -> jax.Array:
         """Add to the value and return the new array."""
         return self.assign(self._current() + _plain(value))
 
-    def assign_sub(self, value: Any) -> jax.Array:
+    def assign_sub(self, value: ArrayLike) -> jax.Array:
         """Subtract from the value and return the new array."""
         return self.assign(self._current() - _plain(value))
 
@@ -295,17 +296,17 @@ def snapshot(variables: Iterable[Variable]) -> list[jax.Array]:
         return [v._current() for v in variables]  # pyright: ignore[reportPrivateUsage]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: ArrayLike) -> jax.Array:
     return value.value if isinstance(value, Variable) else jnp.asarray(value)
 
 
-def _preserved_dtype(value: Any, default: str | None) -> str | None:
+def _preserved_dtype(value: object, default: str | None) -> str | None:
     """Return an array's own type if it is a 16- or 32-bit float, else `default`."""
     name = getattr(getattr(value, "dtype", None), "name", "")
     return name if name in ("float16", "bfloat16", "float32") else default
 
 
-def _on_device(value: Any) -> jax.Array:
+def _on_device(value: ArrayLike) -> jax.Array:
     use_device()
     # `jnp.asarray` compiles a program for each new shape of a NumPy array.
     return (
@@ -320,12 +321,10 @@ def deferred_init() -> Iterator[None]:
     Until its value is assigned, a variable has a shape and a type but takes no memory.
     At the end, initializers run for the variables that the file has no value for.
     """
-    before, local.uninitialized = local.uninitialized, []
-    try:
+    deferred: list[tuple[Any, Initializer]] = []
+    with override(uninitialized=deferred):
         yield
-        for variable, initializer in local.uninitialized:
+        for variable, initializer in deferred:
             if variable._is_uninitialized():
                 first = initializer(variable.shape, dtype=variable.dtype)
                 variable.raw = _on_device(first)
-    finally:
-        local.uninitialized = before

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lamina.core.random.bits import noise_bits
-from lamina.core.random.seeds import SeedGenerator, draw_seed
+from lamina.core.random.seeds import Seed, draw_seed
 from lamina.core.tracebacks import filter_traceback
-from lamina.typing import DTypeLike
+from lamina.typing import Array, DTypeLike
 
 
-def noise(shape: Sequence[int], dtype: DTypeLike, seed: Any) -> jax.Array:
+def noise(shape: Sequence[int], dtype: DTypeLike, seed: Seed) -> Array:
     """Draw samples from the standard normal distribution with `noise_bits`."""
     bits = noise_bits(draw_seed(seed), shape) >> 9
     # The midpoints of 2**23 equal intervals of (-1, 1), all exact in float32.
@@ -23,23 +23,23 @@ def noise(shape: Sequence[int], dtype: DTypeLike, seed: Any) -> jax.Array:
     return (jax.lax.erf_inv(uniform) * np.float32(2.0**0.5)).astype(dtype)
 
 
-def bernoulli_mask(shape: Sequence[int], rate: Any, seed: Any) -> jax.Array:
+def bernoulli_mask(shape: Sequence[int], rate: float | Array, seed: Seed) -> Array:
     """Draw booleans that are False with probability `rate`, which may be traced."""
     return _mask_from_bits(noise_bits(draw_seed(seed), shape), rate)
 
 
-def _mask_from_bits(bits: jax.Array, rate: Any) -> jax.Array:
+def _mask_from_bits(bits: Array, rate: float | Array) -> Array:
     # Comparing integers takes half the time of floats, and 24 bits are as exact.
     return (bits >> 8).astype(jnp.int32) >= jnp.round(rate * 2.0**24).astype(jnp.int32)
 
 
 @filter_traceback
 def dropout(
-    inputs: Any,
+    inputs: ArrayLike,
     rate: float,
     noise_shape: Sequence[int | None] | None = None,
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    seed: Seed = None,
+) -> Array:
     """Zero a fraction `rate` of the elements and scale the rest by 1 / (1 - rate).
 
     Args:
@@ -58,7 +58,7 @@ def dropout(
     return apply_dropout_mask(inputs, noise_bits(draw_seed(seed), shape), rate)
 
 
-def apply_dropout_mask(inputs: jax.Array, bits: jax.Array, rate: Any) -> jax.Array:
+def apply_dropout_mask(inputs: Array, bits: Array, rate: float | Array) -> Array:
     """Apply dropout with a mask of random words."""
     kept = 1.0 - rate
     scale = jnp.asarray(1.0 / jnp.where(kept > 0, kept, 1.0), inputs.dtype)

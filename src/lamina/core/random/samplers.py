@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from numpy.typing import ArrayLike
 
 from lamina.core.dtypes import is_float, standardize_dtype
-from lamina.core.random.seeds import SeedGenerator, draw_seed
+from lamina.core.random.seeds import Seed, draw_seed
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ShapeError, invalid
-from lamina.typing import DTypeLike
+from lamina.typing import Array, DTypeLike, Shape
 
 
 @filter_traceback
 def normal(
-    shape: Sequence[int],
+    shape: Shape,
     mean: float = 0.0,
     stddev: float = 1.0,
     dtype: DTypeLike = None,
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    seed: Seed = None,
+) -> Array:
     """Draw samples from the normal distribution."""
     dtype = _require_float("normal", dtype)
     sample = jax.random.normal(draw_seed(seed), tuple(shape), dtype)
@@ -31,12 +29,12 @@ def normal(
 
 @filter_traceback
 def uniform(
-    shape: Sequence[int],
+    shape: Shape,
     minval: float = 0.0,
     maxval: float = 1.0,
     dtype: DTypeLike = None,
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    seed: Seed = None,
+) -> Array:
     """Draw samples from the uniform distribution over [minval, maxval)."""
     dtype = _require_float("uniform", dtype, "`random.randint` draws integers")
     return jax.random.uniform(draw_seed(seed), tuple(shape), dtype, minval, maxval)
@@ -44,12 +42,12 @@ def uniform(
 
 @filter_traceback
 def randint(
-    shape: Sequence[int],
+    shape: Shape,
     minval: int,
     maxval: int,
     dtype: DTypeLike = "int32",
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    seed: Seed = None,
+) -> Array:
     """Draw integers uniformly from minval, ..., maxval - 1."""
     dtype = standardize_dtype(dtype)
     if not jnp.issubdtype(dtype, jnp.integer):
@@ -61,12 +59,12 @@ def randint(
 
 @filter_traceback
 def truncated_normal(
-    shape: Sequence[int],
+    shape: Shape,
     mean: float = 0.0,
     stddev: float = 1.0,
     dtype: DTypeLike = None,
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    seed: Seed = None,
+) -> Array:
     """Draw samples from the normal distribution truncated at two deviations."""
     dtype = _require_float("truncated_normal", dtype)
     key = draw_seed(seed)
@@ -76,11 +74,8 @@ def truncated_normal(
 
 @filter_traceback
 def categorical(
-    logits: Any,
-    num_samples: int,
-    dtype: DTypeLike = "int32",
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None
+) -> Array:
     """Draw class indices by unnormalized log-probabilities, (batch, num_samples)."""
     logits = jnp.asarray(logits)
     if logits.ndim != 2:
@@ -94,20 +89,15 @@ def categorical(
 
 
 @filter_traceback
-def shuffle(
-    x: Any, axis: int = 0, seed: int | SeedGenerator | None = None
-) -> jax.Array:
+def shuffle(x: ArrayLike, axis: int = 0, seed: Seed = None) -> Array:
     """Shuffle the slices of an array along an axis."""
     return jax.random.permutation(draw_seed(seed), jnp.asarray(x), axis)
 
 
 @filter_traceback
 def gamma(
-    shape: Sequence[int],
-    alpha: Any,
-    dtype: DTypeLike = None,
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    shape: Shape, alpha: ArrayLike, dtype: DTypeLike = None, seed: Seed = None
+) -> Array:
     """Draw samples from the gamma distribution with shape `alpha` and scale 1."""
     dtype = _require_float("gamma", dtype)
     alpha = jnp.asarray(alpha, dtype)
@@ -116,12 +106,12 @@ def gamma(
 
 @filter_traceback
 def beta(
-    shape: Sequence[int],
-    alpha: Any,
-    beta: Any,
+    shape: Shape,
+    alpha: ArrayLike,
+    beta: ArrayLike,
     dtype: DTypeLike = None,
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    seed: Seed = None,
+) -> Array:
     """Draw samples from the beta distribution with parameters `alpha` and `beta`."""
     dtype = _require_float("beta", dtype)
     alpha, beta = jnp.asarray(alpha, dtype), jnp.asarray(beta, dtype)
@@ -130,12 +120,12 @@ def beta(
 
 @filter_traceback
 def binomial(
-    shape: Sequence[int],
-    counts: Any,
-    probabilities: Any,
+    shape: Shape,
+    counts: ArrayLike,
+    probabilities: ArrayLike,
     dtype: DTypeLike = None,
-    seed: int | SeedGenerator | None = None,
-) -> jax.Array:
+    seed: Seed = None,
+) -> Array:
     """Draw the number of successes in `counts` trials with given `probabilities`."""
     dtype = _require_float("binomial", dtype)
     counts, probabilities = jnp.asarray(counts), jnp.asarray(probabilities)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random as python_random
 import zlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from lamina.core.registry import Registry
 from lamina.core.scope import is_tracing, local
 from lamina.core.variable import Variable
 from lamina.errors import StateError
+from lamina.typing import ArrayLike
 
 _process: dict[str, Any] = {"seed": None, "draws": 0, "default": None}
 
@@ -106,16 +108,19 @@ class SeedGenerator(Module):
         """Write the state to a file's group."""
         store["0"] = self.state
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read the state from a file's group; Keras's files may have none."""
         if "0" in store:
             self.state.assign(store["0"])
 
 
+# An integer gives the same samples each time; `None` draws from a global generator.
+Seed: TypeAlias = int | SeedGenerator | None
+
 Registry("seed generator", "keras.random").add(SeedGenerator)
 
 
-def draw_seed(seed: Any) -> jax.Array:
+def draw_seed(seed: Seed | ArrayLike) -> jax.Array:
     """Return a key, uint32 (2,), from an integer, a `SeedGenerator` or `None`."""
     if isinstance(seed, SeedGenerator):
         return seed.next()
