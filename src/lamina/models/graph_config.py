@@ -21,12 +21,11 @@ from lamina.errors import FileFormatError, shown
 from lamina.layers import InputLayer, Layer
 from lamina.layers.base.call_graph import CallGraph
 from lamina.models.graph_layers import input_layer
-from lamina.models.graph_ops import Call, is_op, op_config, op_from_config
+from lamina.models.graph_ops import Call, Operation, is_op, op_config, op_from_config
 from lamina.typing import Config
 
 # The layer's name, the index of the call, the index of the output.
 Address: TypeAlias = tuple[str, int, int]
-Operation: TypeAlias = Callable[..., Any]
 
 
 def graph_config(graph: CallGraph, layers: Sequence[Layer]) -> Config:

@@ -7,13 +7,17 @@ name. Functions without a class in Keras are written as `Op`, which only lamina 
 
 from __future__ import annotations
 
+import functools
+from collections import OrderedDict
+from collections.abc import Callable
 from inspect import BoundArguments, Parameter, isfunction
-from typing import Any
+from typing import Any, TypeAlias
 
 from lamina import ops
 from lamina.core.module import signature
 from lamina.core.registry import deserialize, serialize
 from lamina.errors import ArgumentError, FileFormatError, did_you_mean
+from lamina.typing import Config
 
 # Functions without arguments that are functions, by Keras's module.
 _MODULES = {
@@ -69,23 +73,21 @@ KERAS_CLASSES = {
 _NAMES = {module_and_class: name for name, module_and_class in KERAS_CLASSES.items()}
 
 # Arguments of a call of Keras's operations; the others are constructor arguments.
-_OPERANDS = frozenset(
-    [
-        "a", "array", "b", "bins", "choicelist", "condition", "condlist",
-        "constant_values", "data", "default", "depthwise_kernel", "fill_value",
-        "indices", "inputs", "kernel", "key", "operands", "output", "pointwise_kernel",
-        "predictions", "q", "segment_ids", "sorted_sequence", "start", "start_indices",
-        "step", "stop", "target", "targets", "updates", "values", "variable", "weights",
-        "x", "x1", "x2", "xs", "y",
-    ]
-)  # fmt: skip
+_OPERAND_NAMES = (
+    "a array b bins choicelist condition condlist constant_values data default "
+    "depthwise_kernel fill_value indices inputs kernel key operands output "
+    "pointwise_kernel predictions q segment_ids sorted_sequence start start_indices "
+    "step stop target targets updates values variable weights x x1 x2 xs y"
+)
+_OPERANDS = frozenset(_OPERAND_NAMES.split())
 _NO_OPERANDS = {("bincount", "weights"), ("squareplus", "b")}
 _ALSO_OPERANDS = {("isclose", "rtol"), ("isclose", "atol")}
 
-Call = tuple[list[Any], dict[str, Any]]
+Call: TypeAlias = tuple[list[Any], dict[str, Any]]
+Operation: TypeAlias = Callable[..., Any]
 
 
-def is_op(entry: dict[str, Any]) -> bool:
+def is_op(entry: Config) -> bool:
     """Return whether an entry of a graph's config is a function, not a layer."""
     module = entry.get("module")
     keras = isinstance(module, str) and module.startswith(
@@ -94,7 +96,7 @@ def is_op(entry: dict[str, Any]) -> bool:
     return keras or entry["class_name"] == "Op"
 
 
-def op_config(name: str, operation: Any, call: Call) -> tuple[dict[str, Any], Call]:
+def op_config(name: str, operation: Operation, call: Call) -> tuple[Config, Call]:
     """Return a function's entry in a config, and the arguments of its call.
 
     Raises:
@@ -126,13 +128,12 @@ def op_config(name: str, operation: Any, call: Call) -> tuple[dict[str, Any], Ca
     return _entry(*KERAS_CLASSES[function], {"name": name, **options}), (args, {})
 
 
-def _entry(module: str, cls: str, config: dict[str, Any]) -> dict[str, Any]:
-    registered = None if cls == "Op" else cls
+def _entry(module: str, cls: str, config: Config) -> Config:
     return {
         "module": module,
         "class_name": cls,
         "config": config,
-        "registered_name": registered,
+        "registered_name": None if cls == "Op" else cls,
     }
 
 
@@ -141,7 +142,7 @@ def _is_operand(function: str, argument: str) -> bool:
     return pair in _ALSO_OPERANDS or argument in _OPERANDS and pair not in _NO_OPERANDS
 
 
-def op_from_config(entry: dict[str, Any]) -> Any:
+def op_from_config(entry: Config) -> Operation:
     """Return the function of an entry, which takes the arguments of the call.
 
     Raises:
@@ -161,10 +162,10 @@ def op_from_config(entry: dict[str, Any]) -> Any:
         )
     if is_lamina:
         return operation
-    return _Configured(operation, _options(operation, config))
+    return functools.partial(_call, operation, _options(operation, config))
 
 
-def _options(operation: Any, config: dict[str, Any]) -> dict[str, Any]:
+def _options(operation: Operation, config: Config) -> Config:
     known = signature(operation).parameters
     options = {k: _tuples(deserialize(v)) for k, v in config.items() if k != "name"}
     unknown = [k for k, v in options.items() if k not in known and v]
@@ -181,31 +182,23 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
-class _Configured:
-    """A function with options from a file."""
-
-    def __init__(self, operation: Any, options: dict[str, Any]) -> None:
-        self.operation, self.options = operation, options
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        found = signature(self.operation)
-        given, remaining = {**self.options, **kwargs}, list(args)
-        operands = [
-            key
-            for key, parameter in found.parameters.items()
-            if key not in given
-            and parameter.kind is not Parameter.VAR_KEYWORD
-            and _is_operand(self.operation.__name__, key)
-        ]
-        for key in operands:
-            if found.parameters[key].kind is Parameter.VAR_POSITIONAL:
-                given[key], remaining = tuple(remaining), []
-            elif remaining:
-                given[key] = remaining.pop(0)
-        if remaining:
-            raise FileFormatError(
-                f"The file calls the op {self.operation.__name__!r} on too many values."
-            )
-        ordered = {k: given.pop(k) for k in found.parameters if k in given}
-        bound = BoundArguments(found, ordered)  # type: ignore[arg-type]
-        return self.operation(*bound.args, **bound.kwargs, **given)
+def _call(
+    operation: Operation, options: Config, *args: object, **kwargs: object
+) -> Any:
+    """Call a function with options from a file; `args` are its operands."""
+    found = signature(operation)
+    given, remaining = {**options, **kwargs}, list(args)
+    for key, parameter in found.parameters.items():
+        if key in given or not _is_operand(operation.__name__, key):
+            continue
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            given[key], remaining = tuple(remaining), []
+        elif remaining and parameter.kind is not Parameter.VAR_KEYWORD:
+            given[key] = remaining.pop(0)
+    if remaining:
+        raise FileFormatError(
+            f"The file calls the op {operation.__name__!r} on too many values."
+        )
+    ordered = OrderedDict((k, given.pop(k)) for k in found.parameters if k in given)
+    bound = BoundArguments(found, ordered)
+    return operation(*bound.args, **bound.kwargs, **given)

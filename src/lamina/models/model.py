@@ -32,7 +32,7 @@ from lamina.saving.keras_zip import prepare_model
 from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
 from lamina.training.state import ModelFunctions, TrainingState
-from lamina.typing import DTypeLike, PartialShape, PyTree
+from lamina.typing import Config, DTypeLike, PartialShape, PyTree
 from lamina.viz.summary import notebook_table, print_summary
 
 
@@ -62,8 +62,8 @@ class Model(Structure):
 
     def __init__(
         self,
-        inputs: Any = None,
-        outputs: Any = None,
+        inputs: PyTree = None,
+        outputs: PyTree = None,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -115,7 +115,7 @@ class Model(Structure):
             shorten(error)
             raise
 
-    def _call_compiled(self, args: Any, kwargs: Any) -> Any:
+    def _call_compiled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a compiled program, one for each set of shapes and flags."""
         static = {k: v for k, v in kwargs.items() if v is None or isinstance(v, bool)}
         arrays = {k: v for k, v in kwargs.items() if k not in static}
@@ -130,10 +130,12 @@ class Model(Structure):
         vars(self)["_call_losses"] = []
         return self._compiled_call(args, arrays, **static)
 
-    def _call_directly(self, args: Any, kwargs: Any, **static: Any) -> Any:
+    def _call_directly(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], **static: Any
+    ) -> Any:
         return super().__call__(*args, **kwargs, **static)
 
-    def _output_specs(self, x: Any) -> Any:
+    def _output_specs(self, x: PyTree) -> Any:
         """Build the model for inputs of these shapes; returns its outputs' shapes."""
         if self.call_graph is None:
             outputs = self._build_for((jax.tree.map(_symbolic_like, x),), {})
@@ -148,7 +150,7 @@ class Model(Structure):
             self._built_version = structure_version() if built else -1
         return self._built_version != -1
 
-    def _build_for(self, args: Any, kwargs: Any) -> Any:
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Create all weights, so that no program creates them while it is traced."""
         specs = jax.tree.map(_symbolic_like, args)
         return infer(super().__call__, specs, kwargs)
@@ -175,7 +177,7 @@ class Model(Structure):
                 return
             raise
 
-    def _call_on(self, shape: Any, named: dict[str, Any], dtype: str) -> None:
+    def _call_on(self, shape: object, named: dict[str, Any], dtype: str) -> None:
         args, kwargs = jax.tree.map(
             lambda s: SymbolicTensor(s, dtype),
             ((), named) if named else ((shape,), {}),
@@ -183,7 +185,9 @@ class Model(Structure):
         )
         infer(super().__call__, args, kwargs)
 
-    def _shapes_for_build(self, args: Any, kwargs: Any) -> dict[str, Any]:
+    def _shapes_for_build(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
         names = list(signature(type(self).call).parameters)[1:]
         given = dict(zip(names, args, strict=False)) | kwargs
         tensors = {k: v for k, v in given.items() if jax.tree.leaves(shapes_of(v))}
@@ -192,7 +196,7 @@ class Model(Structure):
         values = list(tensors.values())
         return {"input_shape": shapes_of(values[0])} if values else {}
 
-    def _check_and_build(self, args: Any, kwargs: Any) -> None:
+    def _check_and_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if type(self).build is Model.build and not self.built:
             # The current call creates the weights of the layers that it calls.
             self._mark_built(**self._shapes_for_build(args, kwargs))
@@ -202,7 +206,7 @@ class Model(Structure):
     def summary(
         self,
         line_length: int | None = None,
-        positions: Any = None,
+        positions: object = None,
         print_fn: Callable[[str], None] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
@@ -248,7 +252,7 @@ class Model(Structure):
 
     # Configuration and files
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the graph as Keras writes it, or the constructor's arguments."""
         has_init = type(self).__init__ not in (Model.__init__, Functional.__init__)
         if self.call_graph is None or has_init:
@@ -260,7 +264,7 @@ class Model(Structure):
     @overridable
     @filter_traceback
     def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
     ) -> Any:
         """Return the model that `get_config` describes."""
         with (
@@ -326,7 +330,9 @@ class Model(Structure):
         """
         save_weights(self, filepath, overwrite=overwrite)
 
-    def _prepare_save(self, filepath: Any, weights_only: bool) -> Callable[[], None]:
+    def _prepare_save(
+        self, filepath: str | os.PathLike[str], weights_only: bool
+    ) -> Callable[[], None]:
         """Return a function that writes the current state while training continues."""
         name = "save_weights" if weights_only else "save"
         if getattr(type(self), name) is not getattr(Model, name):
@@ -372,7 +378,7 @@ class Functional(Model):
     """
 
     def __init__(
-        self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any
+        self, inputs: PyTree, outputs: PyTree, name: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
 

@@ -15,7 +15,7 @@ from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, sho
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph_layers import input_layer
 from lamina.models.model import Model
-from lamina.typing import PartialShape
+from lamina.typing import Config, PartialShape
 
 
 class Sequential(Model):
@@ -41,7 +41,7 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Iterable[Any] | None = None,
+        layers: Iterable[Layer | SymbolicTensor] | None = None,
         trainable: bool = True,
         name: str | None = None,
         **kwargs: Any,
@@ -56,7 +56,7 @@ class Sequential(Model):
         self._rebuild()
 
     @filter_traceback
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | SymbolicTensor, rebuild: bool = True) -> None:
         """Append a layer.
 
         Raises:
@@ -78,14 +78,19 @@ class Sequential(Model):
             self._rebuild()
         return layer
 
-    def _extend(self, values: Iterable[Any]) -> None:
+    def _extend(self, values: Iterable[object]) -> None:
         """Append layers, in time proportional to their number."""
         stack = list(self._stack)
         names = {layer.name for layer in stack}
         for value in values:
             layer = _as_layer(value)
             if isinstance(layer, InputLayer):
-                self._set_input(layer, stack)
+                if stack or self._input_layer is not None:
+                    raise ArgumentError(
+                        f"Sequential {self.name!r} already has an input or layers, so "
+                        f"{layer.name!r} cannot be its input. Put `Input` first."
+                    )
+                self._input_layer = layer
                 continue
             if layer.name in names:
                 raise ArgumentError(
@@ -98,14 +103,6 @@ class Sequential(Model):
             names.add(layer.name)
             stack.append(layer)
         self._stack = stack
-
-    def _set_input(self, layer: InputLayer, stack: list[Layer]) -> None:
-        if stack or self._input_layer is not None:
-            raise ArgumentError(
-                f"Sequential {self.name!r} already has an input or layers, so "
-                f"{layer.name!r} cannot be its input. Put `Input` first."
-            )
-        self._input_layer = layer
 
     def _rebuild(self) -> None:
         """Wire the stack into a graph, if its input is known."""
@@ -143,8 +140,9 @@ class Sequential(Model):
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if not self.built and args and hasattr(args[0], "shape"):
-            shape = (None, *args[0].shape[1:])
-            self._infer_input(shape, _input_dtype(args[0]))
+            # `None` stands for `floatx`, to which numbers are cast.
+            dtype = "string" if args[0].dtype == "string" else None
+            self._infer_input((None, *args[0].shape[1:]), dtype)
         super()._check_and_build(args, kwargs)
 
     @property
@@ -157,7 +155,7 @@ class Sequential(Model):
         """The layers, without the input."""
         return list(self._stack)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Return the configs of the layers, that of the input first."""
         layers = [self._input_layer] if self._input_layer is not None else []
         config = {
@@ -173,7 +171,7 @@ class Sequential(Model):
     @classmethod
     @overridable
     def from_config(
-        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+        cls, config: Config, custom_objects: dict[str, Any] | None = None
     ) -> Any:
         """Return the model that `get_config` describes."""
         with (
@@ -206,7 +204,7 @@ def _declared_input(layer: Layer) -> InputLayer | None:
     return InputLayer(batch_shape=tuple(layer.batch_input_shape))
 
 
-def _as_layer(value: Any) -> Layer:
+def _as_layer(value: object) -> Layer:
     if isinstance(value, SymbolicTensor) and value.node is None:
         return input_layer(value)
     if isinstance(value, type) and issubclass(value, Layer):
@@ -220,8 +218,3 @@ def _as_layer(value: Any) -> Layer:
             f"{type(value).__name__}."
         )
     return value
-
-
-def _input_dtype(array: Any) -> str | None:
-    """Return the input type for an array: `None` (`floatx`) for numeric arrays."""
-    return "string" if array.dtype == "string" else None

@@ -6,9 +6,8 @@ import html
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, StateError, missing_package
@@ -64,15 +63,15 @@ def model_to_dot(
         options = {"rankdir": rankdir, "dpi": dpi, "splines": splines}
         dot = pydot.Dot("model", graph_type="digraph", **options)
         dot.set_node_defaults(shape="plain", fontname="Helvetica")
-    diagram = _Diagram(
-        pydot,
-        name=show_layer_names,
-        shapes=show_shapes,
-        dtype=show_dtype,
-        activation=show_layer_activations,
-        trainable=show_trainable,
-        nested=expand_nested,
-    )
+    shown = {
+        "name": show_layer_names,
+        "shapes": show_shapes,
+        "dtype": show_dtype,
+        "activation": show_layer_activations,
+        "trainable": show_trainable,
+        "nested": expand_nested,
+    }
+    diagram = _Diagram(pydot, {name for name, is_shown in shown.items() if is_shown})
     if graph is None:
         dot.add_node(diagram.box(model, []))
     else:
@@ -84,17 +83,11 @@ def _id(item: object) -> str:
     return f"n{id(item)}"
 
 
-@dataclass(frozen=True)
-class _Diagram:
-    """The module pydot, and what boxes have besides the layer's class."""
+class _Diagram(NamedTuple):
+    """The module pydot, and the options that are on."""
 
     pydot: Any
-    name: bool
-    shapes: bool
-    dtype: bool
-    activation: bool
-    trainable: bool
-    nested: bool
+    shown: set[str]
 
     def fill(self, dot: Any, graph: CallGraph) -> None:
         """Add the boxes and arrows of a model's graph to a pydot graph."""
@@ -123,7 +116,7 @@ class _Diagram:
 
     def _inner(self, owner: object) -> CallGraph | None:
         """Return the graph of a model that is shown expanded."""
-        return graph_of(owner) if self.nested else None
+        return graph_of(owner) if "nested" in self.shown else None
 
     def _input_box(self, owner: object, index: int) -> object:
         """Return a layer, or the layer in an expanded model that receives an input."""
@@ -144,23 +137,23 @@ class _Diagram:
         """Return the box of a layer or function that `nodes` call."""
         is_layer = isinstance(owner, Layer)
         kind = "function" if isinstance(owner, Node) else type(owner).__name__
-        title = f"{owner.name} ({kind})" if self.name else kind
+        title = f"{owner.name} ({kind})" if "name" in self.shown else kind
         lines = [f"<b>{html.escape(title)}</b>"]
         activation = getattr(owner, "activation", None)
-        if self.activation and activation is not None:
+        if "activation" in self.shown and activation is not None:
             name = getattr(activation, "__name__", type(activation).__name__)
             lines.append(f"activation: {html.escape(name)}")
         outputs = symbolic_leaves(
             nodes[0].outputs if nodes else getattr(owner, "output", None)
         )
-        if self.shapes:
+        if "shapes" in self.shown:
             if nodes:
                 lines.append(f"input: {_shapes(nodes[0].inputs)}")
             lines.append(f"output: {_shapes(outputs)}")
-        if self.dtype:
+        if "dtype" in self.shown:
             types = dict.fromkeys(t.dtype for t in outputs)
             lines.append(f"type: {', '.join(types)}")
-        if self.trainable and is_layer and owner.weights:
+        if "trainable" in self.shown and is_layer and owner.weights:
             lines.append("trained" if owner.trainable else "not trained")
         rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
         table = '<table border="0" cellborder="1" cellspacing="0" cellpadding="6">'

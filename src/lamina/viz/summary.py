@@ -6,6 +6,7 @@ import html
 import io
 import re
 import shutil
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -215,9 +216,8 @@ def _totals(model: Any) -> list[tuple[str, str]]:
 
 
 def _notes(model: Any) -> list[str]:
-    if model.built:
-        return []
-    return ["Not built: `Input` or the first data determine shapes and weights."]
+    note = "Not built: `Input` or the first data determine shapes and weights."
+    return [] if model.built else [note]
 
 
 def _size_text(variables: Sequence[Any]) -> str:
@@ -261,18 +261,17 @@ def _columns(rows: Sequence[Row], show_trainable: bool) -> list[Column]:
 def _fitted(columns: list[Column], width: int) -> list[Column]:
     """Wrap names between words, or else within words, to a table width."""
     flexible = [c for c in columns if c.header in ("Layer (type)", "Connected to")]
-    natural = [max(map(len, [c.header, *c.cells])) for c in flexible]
-    others = [c for c in columns if c not in flexible]
-    fixed = sum(max(map(len, [c.header, *c.cells])) for c in others)
+    natural = [max(map(len, [c.header, *c.cells])) for c in columns]
+    fixed = sum(n for n, c in zip(natural, columns, strict=True) if c not in flexible)
     room = max(width - 3 * len(columns) - 1 - fixed, 20)
-    if sum(natural) <= room:
+    if sum(natural) - fixed <= room:
         return columns
     least = [max(map(_longest_word, [c.header, *c.cells])) for c in flexible]
-    last = least[1:] or [0]
+    last = sum(least[1:])
     # Names of layers are wrapped last; connections get the remaining width.
-    first = min(natural[0], room - last[0])
+    first = min(natural[0], room - last)
     if first < least[0]:
-        first = room * least[0] // (least[0] + last[0])
+        first = room * least[0] // (least[0] + last)
     widths = {"Layer (type)": first, "Connected to": room - first}
     return [
         c._replace(cells=[_wrapped(text, widths[c.header]) for text in c.cells])
@@ -282,31 +281,30 @@ def _fitted(columns: list[Column], width: int) -> list[Column]:
     ]
 
 
-def _indent(text: str) -> str:
-    found = re.match(r"[ └]*", text)
-    return found.group() if found else ""
-
-
 def _longest_word(text: str) -> int:
-    indent = _indent(text)
-    return len(indent) + max(map(len, text[len(indent) :].split()), default=0)
+    rest = text.lstrip(" └")
+    return len(text) - len(rest) + max(map(len, rest.split()), default=0)
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines between words, and words that are too long at `_BREAKS`."""
+
+    def _split(self, text: str) -> list[str]:
+        room = self.width - len(self.subsequent_indent)
+        words = re.split("( )", text)
+        return [p for w in words for p in (_BREAKS.split(w) if len(w) > room else [w])]
 
 
 def _wrapped(text: str, width: int) -> str:
-    line = _indent(text)
-    words, hanging = text[len(line) :].split(), " " * len(line)
-    lines: list[str] = []
-    is_empty = True
-    for word in words:
-        whole = len(hanging) + len(word) <= width
-        pieces = [word] if whole else _BREAKS.split(word)
-        for i, piece in enumerate(pieces):
-            gap = "" if is_empty or i else " "
-            if not is_empty and len(line) + len(gap) + len(piece) > width:
-                lines.append(line)
-                line, gap = hanging, ""
-            line, is_empty = f"{line}{gap}{piece}", False
-    return "\n".join([*lines, line])
+    rest = text.lstrip(" └")
+    indent = text[: len(text) - len(rest)]
+    wrapper = _Wrapper(
+        width,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+    )
+    return wrapper.fill(rest)
 
 
 def _print(
