@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lamina.errors import ArgumentError
+from lamina.typing import PyTree
 
 __all__ = [
     "MAP_TO_NONE",
@@ -36,15 +37,14 @@ class MAP_TO_NONE:
     """Marker that a function passed to `traverse` returns to insert `None`."""
 
 
-def is_nested(structure: Any) -> bool:
+def is_nested(structure: PyTree) -> bool:
     """Return whether a value is a list, a tuple or a dictionary.
 
     Args:
         structure: any value.
     """
-    return isinstance(structure, (list, tuple)) or type(structure) in (
-        dict, OrderedDict, defaultdict,
-    )  # fmt: skip
+    is_dictionary = type(structure) in (dict, OrderedDict, defaultdict)
+    return is_dictionary or isinstance(structure, (list, tuple))
 
 
 def _entries(structure: Any) -> list[tuple[Any, Any]]:
@@ -72,7 +72,7 @@ def _like(structure: Any, values: Iterable[Any]) -> Any:
     return type(structure)(values)
 
 
-def _leaves(structure: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
+def _leaves(structure: PyTree, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
     if not is_nested(structure):
         yield path, structure
         return
@@ -80,7 +80,7 @@ def _leaves(structure: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, A
         yield from _leaves(value, (*path, key))
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: PyTree) -> list[Any]:
     """Return the leaves in order.
 
     Args:
@@ -93,7 +93,7 @@ def flatten(structure: Any) -> list[Any]:
     return [leaf for _, leaf in _leaves(structure)]
 
 
-def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+def flatten_with_path(structure: PyTree) -> list[tuple[tuple[Any, ...], Any]]:
     """Return the leaves in order, each with the keys and indices of its path.
 
     Args:
@@ -106,7 +106,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     return list(_leaves(structure))
 
 
-def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
+def pack_sequence_as(structure: PyTree, flat_sequence: Iterable[Any]) -> Any:
     """Arrange leaves, in the order of `flatten`, in a structure.
 
     Args:
@@ -131,7 +131,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
 
 
 def map_structure(
-    func: Callable[..., Any], *structures: Any, none_is_leaf: bool = True
+    func: Callable[..., Any], *structures: PyTree, none_is_leaf: bool = True
 ) -> Any:
     """Apply a function to the leaves at each position of structures.
 
@@ -156,17 +156,16 @@ def map_structure(
         raise ArgumentError("map_structure: give at least one structure.")
     for other in structures[1:]:
         assert_same_structure(structures[0], other)
-    if none_is_leaf:
-        return map_structure_up_to(structures[0], func, *structures)
 
-    def some(first: Any, *others: Any) -> Any:
-        return None if first is None else func(first, *others)
+    def apply(first: object, *others: object) -> Any:
+        is_kept = first is None and not none_is_leaf
+        return None if is_kept else func(first, *others)
 
-    return map_structure_up_to(structures[0], some, *structures)
+    return map_structure_up_to(structures[0], apply, *structures)
 
 
 def map_structure_up_to(
-    shallow_structure: Any, func: Callable[..., Any], *structures: Any
+    shallow_structure: PyTree, func: Callable[..., Any], *structures: PyTree
 ) -> Any:
     """Apply a function to the parts of structures at each leaf of a shallow one.
 
@@ -196,7 +195,7 @@ def map_structure_up_to(
     return _like(shallow_structure, values)
 
 
-def _require_same_level(one: Any, other: Any) -> None:
+def _require_same_level(one: PyTree, other: PyTree) -> None:
     """Refuse structures whose first levels differ."""
     if type(one) is not type(other):
         raise ArgumentError(
@@ -210,7 +209,7 @@ def _require_same_level(one: Any, other: Any) -> None:
         )
 
 
-def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
+def assert_same_structure(a: PyTree, b: PyTree, check_types: object = None) -> None:
     """Refuse structures that differ in more than their leaves.
 
     Args:
@@ -231,7 +230,7 @@ def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
             assert_same_structure(one, other)
 
 
-def assert_same_paths(a: Any, b: Any) -> None:
+def assert_same_paths(a: PyTree, b: PyTree) -> None:
     """Refuse structures whose leaves have different paths; types are not compared.
 
     Args:
@@ -250,7 +249,9 @@ def assert_same_paths(a: Any, b: Any) -> None:
         )
 
 
-def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) -> Any:
+def traverse(
+    func: Callable[[Any], Any], structure: PyTree, top_down: bool = True
+) -> Any:
     """Replace parts of a structure.
 
     Args:
@@ -274,11 +275,11 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
     return structure
 
 
-def _resolve_none(value: Any) -> Any:
+def _resolve_none(value: object) -> Any:
     return None if value is MAP_TO_NONE else value
 
 
-def lists_to_tuples(structure: Any) -> Any:
+def lists_to_tuples(structure: PyTree) -> Any:
     """Replace each list by a tuple.
 
     Args:
@@ -295,7 +296,7 @@ def lists_to_tuples(structure: Any) -> Any:
     )
 
 
-def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
+def map_shape_structure(func: Callable[[Any], Any], structure: PyTree) -> Any:
     """Apply a function to each shape, a list or tuple of integers and `None`.
 
     Args:
@@ -307,7 +308,7 @@ def map_shape_structure(func: Callable[[Any], Any], structure: Any) -> Any:
         {'a': 2, 'b': [1]}
     """
 
-    def is_shape(part: Any) -> bool:
+    def is_shape(part: object) -> bool:
         return isinstance(part, (list, tuple)) and all(
             size is None or isinstance(size, int) for size in part
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lamina.config import (
     disable_interactive_logging,
@@ -70,7 +71,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
     """Convert class indices to one-hot rows.
 
     Args:
@@ -100,7 +101,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return np.eye(count)[labels]
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
     """Scale vectors along an axis to a norm of 1; zero vectors are unchanged.
 
     Args:
@@ -163,9 +164,8 @@ def pad_sequences(
     for row, array in zip(padded, arrays, strict=True):
         kept = array[-length:] if truncating == "pre" else array[:length]
         if length and kept.size:
-            row[slice(len(kept)) if padding == "post" else slice(-len(kept), None)] = (
-                kept
-            )
+            start = 0 if padding == "post" else length - len(kept)
+            row[start : start + len(kept)] = kept
     return padded
 
 

@@ -52,11 +52,8 @@ def check_size(name: str, shape: Sequence[int], dtype: DTypeLike) -> None:
     size = size_of(shape, dtype)
     if local.call is not None:
         name = "/".join((*local.call.path, name))
-    if size > settings.memory_limit():
-        raise ShapeError(
-            f"Variable {name!r} of shape {tuple(shape)} would take "
-            f"{readable_size(size)}. {_limit_hint()}"
-        )
+    text = f"Variable {name!r} of shape {tuple(shape)} would take {readable_size(size)}"
+    _require_memory(size, text)
     if local.budget is not None:
         local.budget.take(name, size)
 
@@ -69,25 +66,22 @@ def check_output(name: str, shape: Sequence[int | None], dtype: DTypeLike) -> No
             than 64 dimensions.
     """
     if len(shape) > MAX_DIMENSIONS:
-        raise ShapeError(
-            f"{name!r} would be an array of {len(shape):,} dimensions; arrays have at "
-            f"most {MAX_DIMENSIONS}."
-        )
+        text = f"{name!r} would be an array of {len(shape):,} dimensions"
+        raise ShapeError(f"{text}; arrays have at most {MAX_DIMENSIONS}.")
     count = math.prod(1 if n is None else n for n in shape)
     size = count if dtype == "string" else count * jnp.dtype(dtype).itemsize
-    if size > settings.memory_limit():
+    text = f"{name!r} would be an array of shape {tuple(shape)}: {readable_size(size)}"
+    _require_memory(size, f"{text}, counting unknown sizes as 1")
+
+
+def _require_memory(size: int, text: str) -> None:
+    limit = settings.memory_limit()
+    if size > limit:
         raise ShapeError(
-            f"{name!r} would be an array of shape {tuple(shape)}: "
-            f"{readable_size(size)}, counting unknown sizes as 1. {_limit_hint()}"
+            f"{text}. The limit is {readable_size(limit)}, the memory of this machine. "
+            "Check the sizes. If they are right, raise the limit: "
+            "`lamina.config.set_memory_limit(bytes)`."
         )
-
-
-def _limit_hint() -> str:
-    return (
-        f"The limit is {readable_size(settings.memory_limit())}, the memory of this "
-        "machine. Check the sizes. If they are right, raise the limit: "
-        "`lamina.config.set_memory_limit(bytes)`."
-    )
 
 
 def check_count(name: str, count: int) -> None:

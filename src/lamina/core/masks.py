@@ -10,10 +10,12 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from lamina.typing import Array
+
 _masks: dict[int, tuple[weakref.ref[Any], Any]] = {}
 
 
-def set_mask(array: Any, mask: Any) -> None:
+def set_mask(array: Any, mask: Array | None) -> None:
     """Attach a boolean mask, or `None`, to an array."""
     key = id(array)
     if mask is None:
@@ -24,7 +26,7 @@ def set_mask(array: Any, mask: Any) -> None:
         array._keras_mask = mask
 
 
-def get_mask(array: Any) -> Any:
+def get_mask(array: object) -> Any:
     """Return the mask attached to an array, or `None`."""
     found = _masks.get(id(array))
     return found[1] if found is not None and found[0]() is array else None

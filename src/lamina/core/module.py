@@ -10,7 +10,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 from jax.core import Tracer
@@ -168,18 +168,15 @@ def known_keywords(function: F) -> F:
     """
     known = [n for n in inspect.signature(function).parameters if n != "self"]
 
+    @filter_traceback
     @functools.wraps(function)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            unknown = [name for name in kwargs if name not in known]
-            if unknown:
-                raise _unknown_keyword(f"`{function.__name__}`", unknown, known)
-            return function(self, *args, **kwargs)
-        except (Exception, KeyboardInterrupt) as error:
-            shorten(error)
-            raise
+    def call(*args: Any, **kwargs: Any) -> Any:
+        unknown = [name for name in kwargs if name not in known]
+        if unknown:
+            raise _unknown_keyword(f"`{function.__name__}`", unknown, known)
+        return function(*args, **kwargs)
 
-    return call  # type: ignore[return-value]
+    return cast(F, call)
 
 
 def checked_arguments(
@@ -243,7 +240,7 @@ class Module:
             object.__setattr__(self, "_arguments", Untracked(values))
         return self
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if isinstance(value, (Variable, Module, list, tuple, dict)):
             bump_structure_version()
         if local.stores is not None and next(tracers_in(value), None) is not None:
@@ -349,7 +346,7 @@ class Untracked(dict[str, Any]):
 
 
 def _find(
-    path: str, value: Any, containers: tuple[int, ...] = ()
+    path: str, value: object, containers: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, Any]]:
     if isinstance(value, (Variable, Module)):
         yield path, value

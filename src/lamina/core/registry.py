@@ -98,7 +98,7 @@ class Registry:
         return [name for name in names if not name.endswith("_wrapper")]
 
     @filter_traceback
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: object) -> Any:
         """Return an object for a name, a config, a class, or the object itself.
 
         Raises:
@@ -119,7 +119,7 @@ class Registry:
             f"{self.kind}: pass a name, an object or a function."
         )
 
-    def _fits(self, found: Any, identifier: Any) -> bool:
+    def _fits(self, found: object, identifier: object) -> bool:
         """Return whether an object may be of this kind."""
         if module_of(type(found)) not in (None, self.module, *self.accepts):
             return False
@@ -128,7 +128,7 @@ class Registry:
 
     @filter_traceback
     def deserialize(
-        self, config: Any, custom_objects: dict[str, Any] | None = None
+        self, config: object, custom_objects: dict[str, Any] | None = None
     ) -> Any:
         """Return the object of a config or name, which may use `custom_objects`."""
         with custom_object_scope(custom_objects):
@@ -226,7 +226,7 @@ def require_safe(safe_mode: bool) -> None:
 
 
 def deserialize(
-    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True
+    config: object, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True
 ) -> Any:
     """Return the object that a config describes.
 
@@ -245,7 +245,7 @@ def deserialize(
         return _object(config)
 
 
-def _object(config: Any) -> Any:
+def _object(config: object) -> Any:
     if isinstance(config, (list, tuple)):
         return type(config)([_object(v) for v in config])
     if not isinstance(config, dict):

@@ -6,7 +6,7 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from lamina import config
 from lamina.errors import LaminaError, LikelyMistakeWarning
@@ -34,7 +34,7 @@ def filter_traceback(function: F) -> F:
             shorten(error)
             raise
 
-    return call  # type: ignore[return-value]
+    return cast(F, call)
 
 
 def shorten(error: BaseException) -> None:

@@ -181,7 +181,7 @@ def _compile_like(clone: Any, model: Any) -> None:
     )
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> Any:
     """Copy arguments of `compile`, with new state for metrics and optimizers."""
     if isinstance(value, (list, tuple)):
         return [_copied(v) for v in value]

@@ -35,7 +35,9 @@ class Function:
         [[1.0, 1.0]]
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+    def __init__(
+        self, inputs: PyTree, outputs: PyTree, name: str | None = None
+    ) -> None:
         self.name = name or "function"
         self._graph = CallGraph(inputs, outputs, "Function")
         self.inputs, self.outputs = self._graph.input_leaves, self._graph.output_leaves
@@ -47,7 +49,7 @@ class Function:
         found = [op if isinstance(op, Module) else node for op, node in called]
         return list({id(operation): operation for operation in found}.values())
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: PyTree) -> Any:
         got, needed = jax.tree.structure(inputs), jax.tree.structure(self._graph.inputs)
         if got != needed:
             raise ArgumentError(

@@ -124,7 +124,7 @@ def _require_few(entry: Config) -> int:
     return count
 
 
-def _count_values(value: Any) -> int:
+def _count_values(value: object) -> int:
     """Count the values in lists, without those of serialized objects."""
     if isinstance(value, dict):
         return 0 if "class_name" in value else _count_values(list(value.values()))
@@ -157,7 +157,7 @@ def _in_order(
 
 
 def _map_tensors(
-    value: Any, tensor: Callable[[Address], Any], item: Callable[[Config], Any]
+    value: object, tensor: Callable[[Address], Any], item: Callable[[Config], Any]
 ) -> Any:
     """Replace the configs of tensors and objects in the arguments of a call.
 
@@ -190,7 +190,7 @@ def _tensor_at(
     return tensors[address]
 
 
-def _tensors_at(addresses: Any, tensors: dict[Address, SymbolicTensor]) -> Any:
+def _tensors_at(addresses: object, tensors: dict[Address, SymbolicTensor]) -> Any:
     """Return the tensors at addresses in nested lists and dictionaries."""
     if isinstance(addresses, dict):
         return {k: _tensors_at(v, tensors) for k, v in addresses.items()}

@@ -177,7 +177,7 @@ def _options(operation: Operation, config: Config) -> Config:
     return {k: v for k, v in options.items() if k in known}
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: object) -> Any:
     """Convert lists, which JSON has instead of tuples, as axes must be hashable."""
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 

@@ -124,7 +124,7 @@ class Sequential(Model):
         self._rebuild()
 
     @filter_traceback
-    def build(self, input_shape: PartialShape | None = None) -> None:  # type: ignore[override]
+    def build(self, input_shape: PartialShape | None = None) -> None:
         """Create all weights for inputs of a shape, with the batch axis."""
         if self.call_graph is None and input_shape is not None and self._stack:
             self._infer_input(input_shape, None)
@@ -194,14 +194,11 @@ class Sequential(Model):
 
 def _declared_input(layer: Layer) -> InputLayer | None:
     """Return the input that a first layer declares, as with `input_shape`."""
+    shape = layer.batch_input_shape
     if isinstance(layer, Model):
-        known = layer.output_names is not None and not isinstance(
-            layer.input, (list, dict)
-        )
-        return InputLayer(batch_shape=layer.input_shape) if known else None
-    if layer.batch_input_shape is None:
-        return None
-    return InputLayer(batch_shape=tuple(layer.batch_input_shape))
+        is_single = layer.call_graph and isinstance(layer.input, SymbolicTensor)
+        shape = layer.input_shape if is_single else None
+    return None if shape is None else InputLayer(batch_shape=tuple(shape))
 
 
 def _as_layer(value: object) -> Layer:

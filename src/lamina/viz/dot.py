@@ -13,10 +13,11 @@ from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, StateError, missing_package
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
+from lamina.training.trainer import Trainer
 
 
 def model_to_dot(
-    model: Any,
+    model: Trainer,
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = True,
@@ -177,7 +178,7 @@ def _shapes(tensors: Sequence[SymbolicTensor]) -> str:
 
 
 def plot_model(
-    model: Any,
+    model: Trainer,
     to_file: str | os.PathLike[str] = "model.png",
     show_shapes: bool = False,
     show_dtype: bool = False,

@@ -59,24 +59,24 @@ def _distinct(logs: Mapping[str, Sequence[float]]) -> list[list[str]]:
     """Group names of metrics that have the same values in every epoch."""
     groups: list[list[str]] = []
     for name in (n for n in logs if not n.startswith("val_")):
-        curves = [logs.get(name), logs.get(f"val_{name}")]
-        for group in groups:
-            others = [logs.get(group[0]), logs.get(f"val_{group[0]}")]
-            if _are_close(curves, others):
-                group.append(name)
-                break
-        else:
+        equal = (
+            group
+            for group in groups
+            if _are_close(logs.get(name), logs.get(group[0]))
+            and _are_close(logs.get(f"val_{name}"), logs.get(f"val_{group[0]}"))
+        )
+        group = next(equal, None)
+        if group is None:
             groups.append([name])
+        else:
+            group.append(name)
     return groups
 
 
-def _are_close(curves: Sequence[Any], others: Sequence[Any]) -> bool:
-    pairs = list(zip(curves, others, strict=True))
-    if any((a is None) != (b is None) or np.shape(a) != np.shape(b) for a, b in pairs):
-        return False
-    return all(
-        np.allclose(a, b, rtol=1e-4, equal_nan=True) for a, b in pairs if a is not None
-    )
+def _are_close(one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return len(one) == len(other) and np.allclose(one, other, 1e-4, equal_nan=True)
 
 
 def _mark_best(

@@ -17,6 +17,7 @@ from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
 from lamina.layers.base.call_graph import graph_of
+from lamina.training.trainer import Trainer
 
 _MAX_WIDTH = 120
 # Positions at which a name that is too long for its column may be wrapped.
@@ -37,7 +38,7 @@ class Row(NamedTuple):
 
 
 def print_summary(
-    model: Any,
+    model: Trainer,
     *,
     line_length: int | None = None,
     print_fn: Callable[[str], None] | None = None,
@@ -143,7 +144,7 @@ def _known_shape(layer: Any) -> str:
     return _shape_text(jax.tree.leaves(shape, is_leaf=_is_shape))
 
 
-def _is_shape(value: Any) -> bool:
+def _is_shape(value: object) -> bool:
     return isinstance(value, tuple) and all(n is None or is_int(n) for n in value)
 
 
@@ -201,7 +202,7 @@ def _between(rows: list[Row], names: Sequence[str] | None) -> list[Row]:
     return rows[first:stop]
 
 
-def _totals(model: Any) -> list[tuple[str, str]]:
+def _totals(model: Trainer) -> list[tuple[str, str]]:
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
     optimizer = model.optimizer
     own: list[Any] = optimizer.variables if optimizer and optimizer.built else []
@@ -215,7 +216,7 @@ def _totals(model: Any) -> list[tuple[str, str]]:
     return [(name, _size_text(variables)) for name, variables in groups]
 
 
-def _notes(model: Any) -> list[str]:
+def _notes(model: Trainer) -> list[str]:
     note = "Not built: `Input` or the first data determine shapes and weights."
     return [] if model.built else [note]
 
@@ -308,7 +309,7 @@ def _wrapped(text: str, width: int) -> str:
 
 
 def _print(
-    model: Any,
+    model: Trainer,
     rows: Sequence[Row],
     width: int,
     show_trainable: bool,
@@ -337,7 +338,7 @@ def _print(
     print_fn("\n".join(lines))
 
 
-def notebook_table(model: Any) -> str:
+def notebook_table(model: Trainer) -> str:
     """Return a model's table as self-contained HTML for notebooks."""
     columns = _columns(list(_rows(model, expand=False)), show_trainable=False)
     styles = [f' style="text-align:{c.side}"' for c in columns]

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.typing import ArrayLike
+
 
 def _scramble(word: Any, key: Any = 0) -> Any:
     # lowbias32, https://github.com/skeeto/hash-prospector
@@ -17,7 +19,7 @@ def _scramble(word: Any, key: Any = 0) -> Any:
     return word ^ (word >> 16)
 
 
-def hash_words(*words: Any) -> jax.Array:
+def hash_words(*words: ArrayLike) -> jax.Array:
     """Hash any number of integers, traced or not, to two uint32 words."""
     high, low = jnp.uint32(0x9E3779B9), jnp.uint32(0x85EBCA6B)
     for word in words:

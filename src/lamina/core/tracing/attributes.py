@@ -16,6 +16,7 @@ from jax.extend.core import get_opaque_trace_state
 from lamina.core.module import Module, all_modules
 from lamina.core.scope import local
 from lamina.core.tracing.tracers import map_tracers, tracers_in, without_tracers
+from lamina.typing import PyTree
 
 
 class StoredAttributes:
@@ -58,7 +59,7 @@ class StoredAttributes:
                     self.tracers.append(list(tracers_in(value)))
                 self._restore(module, name, value)
 
-    def _restore(self, module: Module, name: str, value: Any) -> None:
+    def _restore(self, module: Module, name: str, value: PyTree) -> None:
         # A module created in the trace has no earlier value: only remove its tracers.
         _, before = self._before.get(id(module), (module, {name: value}))
         old = without_tracers(before.get(name), self._known)
@@ -68,7 +69,7 @@ class StoredAttributes:
             del module.__dict__[name]
 
 
-def _assignment(module: Module, name: str, value: Any) -> Callable[[Any], None]:
+def _assignment(module: Module, name: str, value: PyTree) -> Callable[[Any], None]:
     placeholder = object()
     template = map_tracers(lambda _: placeholder, value)
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from jax.core import Tracer
 
+from lamina.typing import PyTree
 
-def tracers_in(value: Any) -> Iterator[Any]:
+
+def tracers_in(value: PyTree) -> Iterator[Any]:
     """Yield the tracers in nested lists, tuples and dictionaries."""
     stack: list[Any] = [value]
     seen: set[int] = set()  # a container may hold itself
@@ -23,7 +25,7 @@ def tracers_in(value: Any) -> Iterator[Any]:
 
 def map_tracers(
     function: Callable[[Any], Any],
-    value: Any,
+    value: PyTree,
     is_target: Callable[[Any], bool] = lambda v: isinstance(v, Tracer),
 ) -> Any:
     """Return nested containers in which each tracer is replaced by a function of it."""
@@ -38,7 +40,7 @@ def map_tracers(
     return value
 
 
-def without_tracers(value: Any, known: Container[int] = ()) -> Any:
+def without_tracers(value: PyTree, known: Container[int] = ()) -> Any:
     """Return a value, or a copy without tracers if it contains any.
 
     Args:
@@ -55,5 +57,5 @@ def without_tracers(value: Any, known: Container[int] = ()) -> Any:
     return value
 
 
-def _is_kept(value: Any, known: Container[int]) -> bool:
+def _is_kept(value: PyTree, known: Container[int]) -> bool:
     return not isinstance(value, Tracer) or id(value) in known

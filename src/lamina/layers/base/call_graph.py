@@ -33,7 +33,7 @@ class CallGraph:
         ArgumentError: inputs or outputs are not symbolic tensors.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, owner: str = "Model") -> None:
+    def __init__(self, inputs: PyTree, outputs: PyTree, owner: str = "Model") -> None:
         for what, tree in (("inputs", inputs), ("outputs", outputs)):
             leaves = jax.tree.leaves(tree)
             wrong = [v for v in leaves if not isinstance(v, SymbolicTensor)]
@@ -42,7 +42,8 @@ class CallGraph:
                     f"{owner}: `{what}` must be at least one tensor that `Input` and "
                     f"layers return. Received: {wrong[0] if wrong else tree!r}."
                 )
-        self.inputs, self.outputs = inputs, outputs
+        self.inputs: Any = inputs
+        self.outputs: Any = outputs
         # Whether arrays must have the sizes of the inputs, not only the rank.
         self.exact = True
         self.input_leaves = symbolic_leaves(inputs)
@@ -155,7 +156,7 @@ class GraphOwner:
     is_sequential: ClassVar[bool] = False
 
     @property
-    def layers(self) -> Sequence[Module]:
+    def layers(self) -> Sequence[Any]:
         """The direct layers of this model, from its inputs to its outputs."""
         raise NotImplementedError
 
@@ -165,7 +166,7 @@ def graph_of(item: object) -> CallGraph | None:
     return item.call_graph if isinstance(item, GraphOwner) else None
 
 
-def _pair(wanted: Any, given: Any, found: dict[int, Any]) -> None:
+def _pair(wanted: PyTree, given: PyTree, found: dict[int, Any]) -> None:
     """Collect in `found` the value for each tensor, by the tensor's `id`."""
     if isinstance(wanted, SymbolicTensor):
         found[id(wanted)] = given
@@ -180,7 +181,7 @@ def _pair(wanted: Any, given: Any, found: dict[int, Any]) -> None:
         _pair(part, given[key], found)
 
 
-def _by_key(tree: Any) -> dict[Any, Any]:
+def _by_key(tree: object) -> dict[Any, Any]:
     if isinstance(tree, (list, tuple)):
         return dict(enumerate(tree))
     return tree if isinstance(tree, dict) else {}
