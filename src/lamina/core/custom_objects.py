@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +17,7 @@ _custom: dict[str, Any] = {}
 # The objects of registries, by the registry's module in configs.
 library: dict[str, NameTable] = {}
 # The scopes entered in this thread or task, the innermost last.
-_scopes: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("scopes", default=())
+_scopes: ContextVar[tuple[dict[str, Any], ...]] = ContextVar("scopes", default=())
 
 
 class NameTable(NamedTuple):
@@ -34,7 +35,7 @@ def module_of(item: Any) -> str | None:
     return None
 
 
-def custom_tables() -> tuple[Mapping[str, Any], ...]:
+def custom_tables() -> tuple[dict[str, Any], ...]:
     """Return the tables of custom objects by name, in order of precedence."""
     return (*reversed(_scopes.get()), _custom)
 
@@ -73,10 +74,7 @@ def get_registered_object(
     name: str, custom_objects: dict[str, Any] | None = None
 ) -> Any:
     """Return the object registered or passed in under a name, or `None`."""
-    for table in (custom_objects or {}, *custom_tables()):
-        if name in table:
-            return table[name]
-    return None
+    return ChainMap(custom_objects or {}, *custom_tables()).get(name)
 
 
 def get_custom_objects() -> dict[str, Any]:

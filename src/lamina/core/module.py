@@ -27,6 +27,7 @@ from lamina.errors import ArgumentTypeError, did_you_mean
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R")
+M = TypeVar("M")
 
 # Threads may name layers at the same time: `setdefault` and `next` are atomic.
 _name_counts: dict[str, Iterator[int]] = {}
@@ -251,23 +252,21 @@ class Module:
         bump_structure_version()
         object.__delattr__(self, name)
 
-    def _members(self) -> Iterator[tuple[str, Variable | Module]]:
-        for name, value in vars(self).items():
-            yield from _find(name, value)
+    def _members(self, kind: type[M]) -> list[M]:
+        found = {id(m): m for m in _members_in(vars(self)) if isinstance(m, kind)}
+        return list(found.values())
 
     def own_variables(self) -> list[Variable]:
         """Return the variables of this module, without those of its children."""
-        found = {id(v): v for _, v in self._members() if isinstance(v, Variable)}
-        return list(found.values())
+        return self._members(Variable)
 
     def children(self) -> list[Module]:
         """Return the direct child modules, each once."""
-        found = {id(m): m for _, m in self._members() if isinstance(m, Module)}
-        return list(found.values())
+        return self._members(Module)
 
-    def modules(self) -> Iterator[Module]:
-        """Iterate over this module and all below it, each once, parents first."""
-        return iter(all_modules([self]))
+    def modules(self) -> list[Module]:
+        """Return this module and all below it, each once, parents first."""
+        return all_modules([self])
 
     def all_variables(self) -> list[Variable]:
         """Return all variables of this module and the modules below it, each once."""
@@ -345,17 +344,16 @@ class Untracked(dict[str, Any]):
     """A dictionary whose variables and modules are not tracked."""
 
 
-def _find(
-    path: str, value: object, containers: tuple[int, ...] = ()
-) -> Iterator[tuple[str, Any]]:
+def _members_in(
+    value: object, containers: tuple[int, ...] = ()
+) -> Iterator[Variable | Module]:
     if isinstance(value, (Variable, Module)):
-        yield path, value
+        yield value
     elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Untracked):
         if id(value) in containers:
             return  # a container inside itself
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            yield from _find(f"{path}/{key}", item, (*containers, id(value)))
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _members_in(item, (*containers, id(value)))
 
 
 def short(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -78,24 +78,21 @@ class Registry:
         Raises:
             UnknownNameError: the name is unknown; the message has the nearest ones.
         """
-        for table in (*custom_tables(), self.aliases, self.objects):
-            if name in table:
-                return table[name]
+        known = ChainMap(*custom_tables(), self.aliases, self.objects)
+        if name in known:
+            return known[name]
         lowered = {k.lower(): v for k, v in (self.objects | self.aliases).items()}
         if name.lower() in lowered:
             return lowered[name.lower()]
-        names = self._readable_names()
-        known = [*names, *self.objects]
-        raise UnknownNameError(
-            f"Unknown {self.kind}: {shown(name)}.{did_you_mean(name, known)} "
-            f"Known names: {', '.join(sorted(names, key=str.lower))}."
-        )
-
-    def _readable_names(self) -> list[str]:
-        """Return one name of each object: `IoU` rather than `io_u`, and no wrappers."""
+        # One name of each object: `IoU` rather than `io_u`, and no wrappers.
         pairs = self.aliases.items()
         names = [o.__name__ if re.search("(^|_)[a-z](_|$)", n) else n for n, o in pairs]
-        return [name for name in names if not name.endswith("_wrapper")]
+        names = sorted((n for n in names if not n.endswith("_wrapper")), key=str.lower)
+        raise UnknownNameError(
+            f"Unknown {self.kind}: {shown(name)}."
+            f"{did_you_mean(name, [*names, *self.objects])} "
+            f"Known names: {', '.join(names)}."
+        )
 
     @filter_traceback
     def get(self, identifier: object) -> Any:

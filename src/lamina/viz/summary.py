@@ -12,11 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 
-from lamina.core.check import is_int
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
 from lamina.layers.base.call_graph import graph_of
+from lamina.layers.base.shapes import is_shape
 from lamina.training.trainer import Trainer
 
 _MAX_WIDTH = 120
@@ -141,11 +141,7 @@ def _known_shape(layer: Any) -> str:
     # A user-defined layer may raise any exception.
     except Exception:
         return "?"
-    return _shape_text(jax.tree.leaves(shape, is_leaf=_is_shape))
-
-
-def _is_shape(value: object) -> bool:
-    return isinstance(value, tuple) and all(n is None or is_int(n) for n in value)
+    return _shape_text(jax.tree.leaves(shape, is_leaf=is_shape))
 
 
 def _in_order(model: Any, nodes: Sequence[Node]) -> list[Any]:
