@@ -129,8 +129,8 @@ class DTypePolicy:
         return f'<DTypePolicy "{self.name}">'
 
 
-# A policy, its name or its config; `None` for the global policy.
-PolicyLike: TypeAlias = DTypePolicy | Config | DTypeLike
+PolicyLike: TypeAlias = DTypeLike | DTypePolicy | Config
+"""An element type, a policy or its config; `None` for the global policy."""
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):

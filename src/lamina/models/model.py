@@ -13,6 +13,7 @@ from jax.core import Tracer
 
 from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import custom_object_scope
+from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import SymbolicTensor, infer
 from lamina.core.module import overridable, signature
 from lamina.core.registry import serialize_once
@@ -32,7 +33,7 @@ from lamina.saving.keras_zip import prepare_model
 from lamina.saving.named_weights import NameMap
 from lamina.saving.weight_files import prepare_weights
 from lamina.training.state import ModelFunctions, TrainingState
-from lamina.typing import Config, DTypeLike, PartialShape, PyTree
+from lamina.typing import Config, PartialShape, PyTree
 from lamina.viz.summary import notebook_table, print_summary
 
 
@@ -67,7 +68,7 @@ class Model(Structure):
         *,
         name: str | None = None,
         trainable: bool = True,
-        dtype: DTypeLike = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype, **kwargs)

@@ -12,7 +12,7 @@ import numpy as np
 from lamina import regularizers
 from lamina.core import registry
 from lamina.core.check import boolean, check_arguments
-from lamina.core.dtypes import get_dtype_policy, is_float
+from lamina.core.dtypes import PolicyLike, get_dtype_policy, is_float
 from lamina.core.graph import (
     SymbolicTensor,
     infer,
@@ -42,7 +42,6 @@ from lamina.errors import (
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
 from lamina.layers.base.input_checks import check_loss
-from lamina.layers.base.options import PolicyLike
 from lamina.layers.base.shapes import call_names, is_leaf, is_shape, takes_any_keyword
 from lamina.layers.base.spec import describe_shapes
 from lamina.typing import PartialShape, PyTree, RegularizerLike

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, TypedDict
+from typing import TypedDict
 
-from lamina.core.dtypes import DTypePolicy
-from lamina.typing import Config, DTypeLike, PartialShape, RegularizerLike
-
-PolicyLike: TypeAlias = DTypeLike | DTypePolicy | Config
-"""An element type, a policy or its config; `None` for the global policy."""
+from lamina.core.dtypes import PolicyLike
+from lamina.typing import PartialShape, RegularizerLike
 
 
 class CommonOptions(TypedDict, total=False):
