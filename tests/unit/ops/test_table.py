@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,6 +81,13 @@ def test_op_infers_shape_and_dtype_of_symbolic_tensors(case):
     for inferred, value in pairs:
         assert inferred.shape == np.shape(value)
         assert inferred.dtype == jnp.asarray(value).dtype
+
+
+@pytest.mark.parametrize("name", sorted(set(ops.__all__) - {"linalg", "nn"}))
+def test_op_has_the_name_of_a_public_op_and_can_be_pickled(name):
+    function = getattr(ops, name)
+    assert getattr(ops, function.__name__) is function
+    assert pickle.loads(pickle.dumps(function)) is function
 
 
 def test_every_op_has_a_case():

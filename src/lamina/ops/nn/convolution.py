@@ -148,11 +148,14 @@ def depthwise_conv(
     Raises:
         ShapeError: the channels do not match, or the window is larger than the input.
     """
-    x, kernel = _operands("depthwise_conv", inputs, kernel, data_format)
-    _check_channels("depthwise_conv", x, kernel, -2)
-    flat = kernel.reshape(*kernel.shape[:-2], 1, -1)
-    y = conv(x, flat, strides, padding, "channels_last", dilation_rate)
-    return from_channels_last("depthwise_conv", y, data_format)
+    owner = "depthwise_conv"
+    x, kernel = _operands(owner, inputs, kernel, data_format)
+    _check_channels(owner, x, kernel, -2)
+    space, window = x.shape[1:-1], kernel.shape[:-2]
+    params = window_params(owner, space, window, strides, padding, dilation_rate)
+    flat = kernel.reshape(*window, 1, x.shape[-1] * kernel.shape[-1])
+    y = dispatch("conv", x, flat, params._replace(groups=x.shape[-1]))
+    return from_channels_last(owner, y, data_format)
 
 
 @op(static=["strides", "dilation_rate"])
