@@ -97,14 +97,19 @@ def set_floatx(value: str) -> None:
     _settings["floatx"] = value
 
 
-# Converts names to policies. `core.dtypes`, which imports this module, sets it.
-policy_factory: list[Callable[[Any], Any]] = []
+def register_policies(make_policy: Callable[[Any], Any]) -> None:
+    """Set the function that makes a dtype policy from its name; `core.dtypes` calls it.
+
+    Args:
+        make_policy: takes a policy or its name.
+    """
+    _settings["make_policy"] = make_policy
 
 
 def dtype_policy() -> Any:
     """Return the default policy of layers, initially that of `floatx()`."""
     policy = _settings["dtype_policy"]
-    return policy_factory[0](floatx()) if policy is None else policy
+    return _settings["make_policy"](floatx()) if policy is None else policy
 
 
 def set_dtype_policy(policy: Any) -> None:
@@ -113,7 +118,8 @@ def set_dtype_policy(policy: Any) -> None:
     Args:
         policy: a `DTypePolicy`, or a name such as `"mixed_bfloat16"`.
     """
-    _settings["dtype_policy"] = None if policy is None else policy_factory[0](policy)
+    make_policy = _settings["make_policy"]
+    _settings["dtype_policy"] = None if policy is None else make_policy(policy)
 
 
 def enable_interactive_logging() -> None:

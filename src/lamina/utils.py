@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,12 +31,21 @@ from lamina.core.registry import serialize as serialize_keras_object
 from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from lamina.data.array_dataset import split_dataset, timeseries_dataset_from_array
 from lamina.data.dataset import PyDataset
-from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar
 from lamina.typing import DTypeLike
 from lamina.viz.dot import model_to_dot, plot_model
+
+if TYPE_CHECKING:
+    from lamina.datasets.fetch import get_file
+else:
+    # On first use: a download needs modules that take a while to import.
+    def __getattr__(name: str) -> object:
+        if name == "get_file":
+            return importlib.import_module("lamina.datasets.fetch").get_file
+        raise AttributeError(f"module 'lamina.utils' has no attribute {name!r}")
+
 
 __all__ = [
     "CustomObjectScope",

@@ -1,7 +1,6 @@
 """Arguments for each kernel of an op, drawn by hypothesis.
 
-A case is the shapes of the arrays, and a function that binds the other arguments of a
-kernel and returns a function of these arrays.
+A case is the shapes of arrays, and a function of these arrays that returns a call.
 """
 
 from __future__ import annotations
@@ -10,6 +9,15 @@ import jax
 import jax.numpy as jnp
 from hypothesis import strategies as st
 
+from lamina.ops.kernels.calls import (
+    AttentionCall,
+    BiasCall,
+    ConvCall,
+    MatmulCall,
+    PoolCall,
+    RecurrenceCall,
+    StandardizeCall,
+)
 from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout
 from lamina.ops.nn.cells import CellSpec, Loop, Weights
 from lamina.ops.nn.conv_params import ConvParams
@@ -24,9 +32,9 @@ FLAT = st.integers(1, 2)
 SOME = st.integers(1, 3)
 
 
-def with_last(*others):
-    """Bind arguments that come after the arrays."""
-    return lambda run: lambda *arrays: run(*arrays, *others)
+def with_last(call, *others):
+    """Return a function of the first arguments of a call."""
+    return lambda *arrays: call(*arrays, *others)
 
 
 @st.composite
@@ -58,7 +66,7 @@ def convolutions(
     parts, inner, outer = draw(groups), draw(channels), draw(filters)
     x = (draw(batches), *space, parts * inner)
     kernel = (*window, inner, parts * outer)
-    return (x, kernel), with_last(params._replace(groups=parts))
+    return (x, kernel), with_last(ConvCall, params._replace(groups=parts))
 
 
 @st.composite
@@ -67,26 +75,26 @@ def transposed_convolutions(draw, ranks=SMALL, batches=BATCH):
     channels, filters = draw(SMALL), draw(SMALL)
     # The window of an input must not lie in the padding entirely.
     x = (draw(batches), *(n + 2 for n in space), channels)
-    return (x, (*window, filters, channels)), with_last(params)
+    return (x, (*window, filters, channels)), with_last(ConvCall, params)
 
 
 @st.composite
 def pools(draw):
     window, params, space = draw(windows(SMALL, dilations=ONE))
-    return ((draw(BATCH), *space, draw(SMALL)),), with_last(window, params)
+    return ((draw(BATCH), *space, draw(SMALL)),), with_last(PoolCall, window, params)
 
 
 @st.composite
 def biases(draw):
     x = draw(st.lists(BATCH, min_size=1, max_size=3)), draw(SMALL)
-    return ((*x[0], x[1]), (x[1],)), with_last()
+    return ((*x[0], x[1]), (x[1],)), BiasCall
 
 
 @st.composite
 def products(draw):
     rows = draw(st.lists(BATCH, min_size=1, max_size=3))
     inner, outer = draw(SMALL), draw(SMALL)
-    return ((*rows, inner), (inner, outer)), with_last()
+    return ((*rows, inner), (inner, outer)), MatmulCall
 
 
 NO_RATE = st.just(0.0)
@@ -111,7 +119,7 @@ def attentions(draw, queries, widths=SMALL, batches=BATCH, rates=NO_RATE):
         AttentionDropout(jnp.array([rows, keys], "uint32"), rate) if rate else None
     )
     masks = tuple(map(jnp.asarray, masks))
-    return (*shapes, values), with_last(None, masks, options, dropout)
+    return (*shapes, values), with_last(AttentionCall, None, masks, options, dropout)
 
 
 @st.composite
@@ -124,15 +132,12 @@ def recurrences(draw, kinds):
     loop = Loop(mask, *draw(st.tuples(*[st.booleans()] * 4)))
     bias = draw(st.sampled_from([(), ((2, width) if kind == "gru" else (width,),)]))
 
-    def filled(run):
-        def of_arrays(x, kernel, *others):
-            states, bias = list(others[:count]), [*others[count:], None][0]
-            return run(cell, x, states, Weights(kernel, bias), [], loop)
-
-        return of_arrays
+    def call(x, kernel, *others):
+        states, bias = list(others[:count]), [*others[count:], None][0]
+        return RecurrenceCall(cell, x, states, Weights(kernel, bias), [], loop)
 
     states = [(batch, units)] * count
-    return ((steps, batch, width), (units, width), *states, *bias), filled
+    return ((steps, batch, width), (units, width), *states, *bias), call
 
 
 @st.composite
@@ -143,15 +148,12 @@ def standardizations(draw):
     given = draw(st.tuples(st.booleans(), st.booleans()))
     chosen = tuple(i for i, axis in enumerate(axes) if axis)
 
-    def filled(run):
-        def of_arrays(x, *factors):
-            rest = iter(factors)
-            gamma, beta = (next(rest) if have else None for have in given)
-            return run(x, gamma, beta, 0.5, chosen)
+    def call(x, *factors):
+        rest = iter(factors)
+        gamma, beta = (next(rest) if have else None for have in given)
+        return StandardizeCall(x, gamma, beta, 0.5, chosen)
 
-        return of_arrays
-
-    return (x, *[broadcast] * sum(given)), filled
+    return (x, *[broadcast] * sum(given)), call
 
 
 THIN_CONVOLUTIONS = convolutions(

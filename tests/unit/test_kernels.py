@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,33 +16,45 @@ from lamina.errors import ArgumentError, StateError
 from lamina.ops.kernels import autotune, table
 
 
+class Half(NamedTuple):
+    number: int
+
+
+class Sum(NamedTuple):
+    x: jax.Array
+
+
 @pytest.fixture
 def toy(monkeypatch):
     """An op of two kernels, one of them for an even number on this platform."""
     monkeypatch.setattr(table, "_kernels", {})
     monkeypatch.setattr(table.jax, "default_backend", lambda: "abacus")
 
-    def is_even(number):
-        return number % 2 == 0
+    def is_even(call):
+        return call.number % 2 == 0
 
     @table.register_reference("half")
-    def reference(number):
-        return f"{number} / 2"
+    def reference(call):
+        return f"{call.number} / 2"
 
     @table.register_kernel(
-        "half", "abacus", "The number is even.", is_even, lambda n: n < 100
+        "half",
+        "abacus",
+        "The number is even.",
+        when=is_even,
+        supports=lambda call: call.number < 100,
     )
-    def shift(number):
-        return f"{number} >> 1"
+    def shift(call):
+        return f"{call.number} >> 1"
 
-    @table.register_kernel("half", "slide rule", "The number is even.", is_even)
-    def slip(number):
+    @table.register_kernel("half", "slide rule", "The number is even.", when=is_even)
+    def slip(call):
         return "about half"
 
 
 def select(number):
     with table.recording() as found:
-        result = table.dispatch("half", number)
+        result = table.dispatch("half", Half(number))
     return result, found[0].form, found[0].reason
 
 
@@ -64,7 +77,7 @@ def test_set_kernel_overrides_the_selection(toy):
 def test_unknown_kernel_name_is_an_error(toy):
     config.set_kernel("half", "shfit")
     with pytest.raises(ArgumentError, match="Did you mean 'shift'"):
-        table.dispatch("half", 4)
+        table.dispatch("half", Half(4))
 
 
 def test_forms_lists_kernels_in_order_of_dispatch(toy):
@@ -143,17 +156,18 @@ def sums(monkeypatch, tmp_path):
     config.set_autotune(True)
 
     platform = jax.default_backend()
-    table.register_reference("sum")(jnp.sum)
+    table.register_reference("sum")(lambda call: jnp.sum(call.x))
 
     @table.register_kernel("sum", platform, "", autotuned=True)
-    def slow(x):
+    def slow(call):
+        x = call.x
         return jax.lax.fori_loop(0, 300, lambda i, y: y + jnp.sum(jnp.sin(x + y)), 0.0)
 
     @table.register_kernel("sum", platform, "", autotuned=True)
-    def quick(x):
-        return jnp.sum(x)
+    def quick(call):
+        return jnp.sum(call.x)
 
-    return lambda: table._select("sum", (jnp.ones(999),))[0].name
+    return lambda: table._select("sum", Sum(jnp.ones(999)))[0].name
 
 
 def test_autotuned_kernels_are_timed_once(sums, monkeypatch):
@@ -171,7 +185,7 @@ def test_autotuned_kernels_are_timed_once(sums, monkeypatch):
 
 def test_kernels_can_be_timed_inside_a_trace(sums):
     with autotune.allow_timing(10**6):
-        total = jax.jit(lambda x: table.dispatch("sum", x) * 2)(jnp.ones(999))
+        total = jax.jit(lambda x: table.dispatch("sum", Sum(x)) * 2)(jnp.ones(999))
     assert (float(total), list(autotune.selected_kernels().values())) == (
         1998,
         ["quick"],

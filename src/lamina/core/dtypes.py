@@ -286,4 +286,4 @@ def policy_config(policy: DTypePolicy) -> Config:
     }
 
 
-config.policy_factory[:] = [get_dtype_policy]
+config.register_policies(get_dtype_policy)

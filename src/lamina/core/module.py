@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 from jax.core import Tracer
-from jax.extend.core import get_opaque_trace_state
 
 from lamina.core.budget import untrusted_config
 from lamina.core.check import Check, check_arguments, check_name
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
+from lamina.core.tracing.trace_state import trace_state
 from lamina.core.tracing.tracers import tracers_in, without_tracers
 from lamina.core.variable import Variable, bump_structure_version
 from lamina.errors import ArgumentTypeError, did_you_mean
@@ -245,7 +245,7 @@ class Module:
         if isinstance(value, (Variable, Module, list, tuple, dict)):
             bump_structure_version()
         if local.stores is not None and next(tracers_in(value), None) is not None:
-            local.stores[id(self), name] = get_opaque_trace_state()
+            local.stores[id(self), name] = trace_state()
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:

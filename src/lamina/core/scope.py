@@ -14,18 +14,11 @@ from typing import Any, NamedTuple, Protocol
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.extend.core import get_opaque_trace_state
 
 from lamina.core.cost import Budget
+from lamina.core.tracing.trace_state import trace_state
 from lamina.errors import StateError
 from lamina.typing import Array, ArrayLike
-
-_EAGER = get_opaque_trace_state()
-
-
-def is_tracing() -> bool:
-    """Return whether JAX is transforming a function, of lamina or of the user."""
-    return get_opaque_trace_state() != _EAGER
 
 
 class BoundVariable(Protocol):
@@ -97,7 +90,7 @@ class StateScope:
             self.hyperparameters = self.hyperparameters or self.parent.hyperparameters
             self.run = self.run or self.parent.run
             self.draws = self.parent.draws
-        self.trace = get_opaque_trace_state()
+        self.trace = trace_state()
         local.state = self
         return self
 
@@ -153,7 +146,7 @@ class StateScope:
         Raises:
             StateError: the value belongs to a transformation inside the scope.
         """
-        if isinstance(value, Tracer) and get_opaque_trace_state() != self.trace:
+        if isinstance(value, Tracer) and trace_state() != self.trace:
             raise traced_assignment_error(variable)
         self.read(variable)
         self.advances.pop(id(variable), None)

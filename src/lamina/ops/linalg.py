@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
-from jax.scipy import linalg
+from jax import scipy
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.families import binary, unary
 from lamina.ops.kernels import dispatch, register_reference
+from lamina.ops.kernels.calls import MatmulCall
 from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array
 from lamina.typing import Array
 
@@ -134,13 +135,13 @@ def logdet(x: Tensor) -> Array:
 @op
 def matmul(x1: Tensor, x2: Tensor) -> Array:
     """Compute the matrix product; leading axes are batches."""
-    return dispatch("matmul", array_of(x1), array_of(x2))
+    return dispatch("matmul", MatmulCall(array_of(x1), array_of(x2)))
 
 
 @register_reference("matmul")
-def reference_matmul(x1: Array, x2: Array) -> Array:
+def reference_matmul(call: MatmulCall) -> Array:
     """Multiply by `jnp.matmul`."""
-    return jnp.matmul(x1, x2)
+    return jnp.matmul(call.x, call.matrix)
 
 
 @op(static=["axis"])
@@ -188,7 +189,7 @@ def solve(a: Tensor, b: Tensor) -> Array:
 @op
 def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Array:
     """Solve a x = b for x, where a is triangular."""
-    return linalg.solve_triangular(float_array(a), float_array(b), lower=lower)
+    return scipy.linalg.solve_triangular(float_array(a), float_array(b), lower=lower)
 
 
 @op

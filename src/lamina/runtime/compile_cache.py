@@ -1,4 +1,4 @@
-"""Removal of damaged files from JAX's compile cache.
+"""JAX's compile cache: damaged files, and programs that it cannot store.
 
 JAX warns of an entry that it cannot read, compiles the program and does not replace
 the entry, so that each later process does the same. A process that is killed, or a
@@ -7,11 +7,14 @@ full disk, leaves such entries.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
+import threading
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,36 @@ _CHECKED = ".checked"
 _TIME_RESOLUTION = 2.0
 # Bytes before the program: the time that it took to compile.
 _HEADER = 4
+
+
+_excluded_calls: set[str] = set()
+_writing = threading.Lock()
+
+
+def exclude_from_cache(call: str) -> None:
+    """Keep programs that contain a custom call, which XLA cannot serialize, out."""
+    _excluded_calls.add(call)
+
+
+@contextmanager
+def cached_if_serializable(text: str) -> Iterator[None]:
+    """Let JAX store the program that the block compiles if XLA can serialize it.
+
+    JAX has no option per program, and would warn of each that XLA cannot serialize.
+    Its setting applies to the process: programs that another thread compiles meanwhile
+    are not written either.
+    """
+    if not any(call in text for call in _excluded_calls):
+        yield
+        return
+    name = "jax_persistent_cache_min_compile_time_secs"
+    with _writing:
+        before = getattr(jax.config, name)
+        jax.config.update(name, math.inf)
+        try:
+            yield
+        finally:
+            jax.config.update(name, before)
 
 
 def remove_damaged_entries() -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,7 +21,7 @@ import jax
 from lamina import config
 from lamina.core.fork import use_device
 from lamina.runtime import allocator
-from lamina.runtime.compile_cache import remove_damaged_entries
+from lamina.runtime.compile_cache import cached_if_serializable, remove_damaged_entries
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.interrupts import result_of, run_in_thread
 
@@ -31,7 +30,6 @@ remove_damaged_entries()  # before this process compiles anything
 _LIMIT = 128
 _executables: OrderedDict[Hashable, Any] = OrderedDict()
 _lock = threading.Lock()
-_writing = threading.Lock()
 _in_process: ContextVar[bool] = ContextVar("in_process_compile", default=False)
 _Options = tuple[tuple[str, str | bool], ...]
 # XLA's new default library is up to 2.5 times slower than the previous one for
@@ -153,7 +151,7 @@ def _compile(lowered: Any) -> Any:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    with _no_cache_writes() if "__onednn$" in text else nullcontext():
+    with cached_if_serializable(text):
         compiled = _optimized(lowered, _options(text, fixed))
     allocator.trim_heap()
     with _lock:
@@ -161,23 +159,6 @@ def _compile(lowered: Any) -> Any:
         if len(_executables) > _LIMIT:
             _executables.popitem(last=False)
     return compiled
-
-
-@contextmanager
-def _no_cache_writes() -> Iterator[None]:
-    """Turn off writes to JAX's cache: XLA cannot serialize calls of oneDNN.
-
-    The setting applies to the process: programs that another thread compiles meanwhile
-    are not written either.
-    """
-    name = "jax_persistent_cache_min_compile_time_secs"
-    with _writing:
-        before = getattr(jax.config, name)
-        jax.config.update(name, math.inf)
-        try:
-            yield
-        finally:
-            jax.config.update(name, before)
 
 
 def temporary_bytes(compiled: Any) -> int:

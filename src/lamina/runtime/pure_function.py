@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.extend.core
 import jax.numpy as jnp
 
 from lamina.core import stateless
@@ -139,7 +138,9 @@ def _traced_once(
     with in_process_compile():
         closed, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
     structure = jax.tree.structure(shapes)
-    flat_function = jax.extend.core.jaxpr_as_fun(closed)
+    from jax.extend.core import jaxpr_as_fun  # see `lamina.core.tracing.trace_state`
+
+    flat_function = jaxpr_as_fun(closed)
 
     def replay(*args: PyTree) -> PureResult:
         return jax.tree.unflatten(structure, flat_function(*jax.tree.leaves(args)))

@@ -19,7 +19,8 @@ import numpy as np
 from lamina.core.module import Module
 from lamina.core.random.bits import hash_words
 from lamina.core.registry import Registry
-from lamina.core.scope import is_tracing, local
+from lamina.core.scope import local
+from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable
 from lamina.errors import StateError
 from lamina.typing import ArrayLike

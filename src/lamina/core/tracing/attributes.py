@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jax.core import Tracer
-from jax.extend.core import get_opaque_trace_state
 
 from lamina.core.module import Module, all_modules
 from lamina.core.scope import local
+from lamina.core.tracing.trace_state import trace_state
 from lamina.core.tracing.tracers import map_tracers, tracers_in, without_tracers
 from lamina.typing import PyTree
 
@@ -44,7 +44,7 @@ class StoredAttributes:
             for value in attributes.values()
             for tracer in tracers_in(value)
         }
-        self._trace = get_opaque_trace_state()
+        self._trace = trace_state()
         self._outer, local.stores = local.stores, {}
         return self
 

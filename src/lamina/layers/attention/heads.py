@@ -20,7 +20,7 @@ from lamina.errors import ArgumentError, ShapeError
 from lamina.initializers import Initializer
 from lamina.layers.base import Converted, Layer
 from lamina.layers.core.dense import EinsumDense
-from lamina.ops.nn.attention import attention
+from lamina.ops.nn.attention import AttentionCall, attention
 from lamina.ops.nn.attention_mask import (
     AttentionConfig,
     AttentionDropout,
@@ -223,7 +223,8 @@ class MultiHeadBase(Layer):
         drop = None
         if self._has_dropout(training):
             drop = AttentionDropout(draw_seed(self.seed_generator), self.dropout)
-        y = attention(q, k, v, None, arrays, config, drop, self.flash_attention)
+        call = AttentionCall(q, k, v, None, arrays, config, drop)
+        y = attention(call, self.flash_attention)
         if vars(self)["dropout"] == 0 or not (arrays or config.window):
             return y
         # As in Keras, a query that sees no key gives zeros if the layer has dropout.

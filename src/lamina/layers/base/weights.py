@@ -12,8 +12,9 @@ from lamina.core import stateless
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import Module
 from lamina.core.random.seeds import SeedGenerator
-from lamina.core.scope import is_tracing, local
+from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.tracing.tracers import without_tracers
 from lamina.core.variable import Variable, bump_structure_version, snapshot
 from lamina.errors import ArgumentError, ShapeError, StateError

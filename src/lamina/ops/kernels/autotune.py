@@ -91,19 +91,19 @@ def reuse_kernels(kernels: Mapping[str, str]) -> None:
     _cache.reused.update(kernels)
 
 
-def find_fastest(op: str, kernels: Sequence[Any], args: tuple[Any, ...]) -> str | None:
+def find_fastest(op: str, kernels: Sequence[Any], call: tuple[Any, ...]) -> str | None:
     """Return the name of the fastest kernel, or `None` if none was timed.
 
     Args:
         op: the op's name.
         kernels: objects with a `name` and a function `run`, the preferred one first.
-        args: the arguments of the call, whose arrays may be traced.
+        call: the arguments, a named tuple, whose arrays may be traced.
     """
-    key, names = _key(op, args), {kernel.name for kernel in kernels}
+    key, names = _key(op, call), {kernel.name for kernel in kernels}
     with _cache.lock:
         name = _cache.reused.get(key)
         if name is None and config.autotune():
-            name = _look_up(key, kernels, args)
+            name = _look_up(key, kernels, call)
         if name is None or name not in names:
             # Recorded too: when this run is resumed, the file may name another kernel.
             _cache.used.setdefault(key, kernels[0].name)
@@ -112,7 +112,7 @@ def find_fastest(op: str, kernels: Sequence[Any], args: tuple[Any, ...]) -> str 
     return name
 
 
-def _look_up(key: str, kernels: Sequence[Any], args: tuple[Any, ...]) -> str | None:
+def _look_up(key: str, kernels: Sequence[Any], call: tuple[Any, ...]) -> str | None:
     """Return the stored result for this machine, or time the kernels now."""
     if _cache.stored is None:
         _cache.stored = _read()
@@ -120,46 +120,46 @@ def _look_up(key: str, kernels: Sequence[Any], args: tuple[Any, ...]) -> str | N
     entry = f"{key} by {', '.join(names)}"
     name = _cache.stored.get(entry)
     if name not in names:
-        name = _time_kernels(key, kernels, args)
+        name = _time_kernels(key, kernels, call)
         if name is not None:
             _cache.stored[entry] = name
             _write(_cache.stored)
     return name
 
 
-def _key(op: str, args: tuple[Any, ...]) -> str:
+def _key(op: str, call: tuple[Any, ...]) -> str:
     words = [
-        f"{a.dtype}{list(a.shape)}" if hasattr(a, "dtype") else repr(a) for a in args
+        f"{a.dtype}{list(a.shape)}" if hasattr(a, "dtype") else repr(a) for a in call
     ]
     return f"{op}({', '.join(words)})"
 
 
 def _time_kernels(
-    key: str, kernels: Sequence[Any], args: tuple[Any, ...]
+    key: str, kernels: Sequence[Any], call: tuple[Any, ...]
 ) -> str | None:
     """Return the name of the fastest kernel, or `None` if timing takes too long."""
-    if _local.steps == 0 or not _is_affordable(key, kernels[-1].run, args):
+    if _local.steps == 0 or not _is_affordable(key, kernels[-1].run, call):
         return None
     start, steps = time.perf_counter(), _local.steps
     fastest = kernels[0].name
-    bound = least = _run_outside_trace(_seconds, kernels[0].run, args)
+    bound = least = _run_outside_trace(_seconds, kernels[0].run, call)
     for kernel in kernels[1:]:
         if time.perf_counter() - start > _TIME_FRACTION * steps * least:
             break
-        seconds = _run_outside_trace(_seconds, kernel.run, args)
+        seconds = _run_outside_trace(_seconds, kernel.run, call)
         least = min(least, seconds)
         if seconds < _REQUIRED_RATIO * bound:
             fastest, bound = kernel.name, seconds
     return fastest
 
 
-def _is_affordable(key: str, run: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+def _is_affordable(key: str, run: Callable[..., Any], call: tuple[Any, ...]) -> bool:
     """Return whether an epoch is long enough to pay for timing, by operation count.
 
     XLA does not count the operations of a library call, so `run` must not be one.
     """
     if key not in _cache.costs:
-        _cache.costs[key] = _run_outside_trace(_operations, run, args)
+        _cache.costs[key] = _run_outside_trace(_operations, run, call)
     rate = _FLOPS_PER_SECOND.get(jax.default_backend(), _DEFAULT_FLOPS_PER_SECOND)
     seconds = _local.steps * _cache.costs[key] / rate
     return _TIME_FRACTION * seconds > _STARTUP_SECONDS
@@ -170,17 +170,17 @@ def _run_outside_trace(function: Callable[..., float], *args: Any) -> float:
     return result_of(run_in_thread(function, *args))
 
 
-def _operations(run: Callable[..., Any], args: tuple[Any, ...]) -> float:
+def _operations(run: Callable[..., Any], call: tuple[Any, ...]) -> float:
     """Count the operations of a call and its gradients."""
-    program, arrays = _with_gradients(run, args)
+    program, arrays = _with_gradients(run, call)
     shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays]
     costs: Any = jax.jit(program).lower(*shapes).cost_analysis()
     return float(costs.get("flops", 0.0))
 
 
-def _seconds(run: Callable[..., Any], args: tuple[Any, ...]) -> float:
+def _seconds(run: Callable[..., Any], call: tuple[Any, ...]) -> float:
     """Time a few calls with gradients, and return the shortest time."""
-    program, arrays = _with_gradients(run, args)
+    program, arrays = _with_gradients(run, call)
     # Random values: some processors multiply zeros faster.
     generator = np.random.default_rng(0)
     values = [jnp.asarray(generator.normal(size=a.shape), a.dtype) for a in arrays]
@@ -194,23 +194,24 @@ def _seconds(run: Callable[..., Any], args: tuple[Any, ...]) -> float:
 
 
 def _with_gradients(
-    run: Callable[..., Any], args: tuple[Any, ...]
+    run: Callable[..., Any], call: tuple[Any, ...]
 ) -> tuple[Callable[..., Any], list[Any]]:
     """Return a function of the arrays in `args`, with gradients, and those arrays."""
-    indices = [i for i, a in enumerate(args) if hasattr(a, "dtype")]
-    floating = [i for i in indices if jnp.issubdtype(args[i].dtype, jnp.floating)]
+    make: Any = type(call)
+    indices = [i for i, a in enumerate(call) if hasattr(a, "dtype")]
+    floating = [i for i in indices if jnp.issubdtype(call[i].dtype, jnp.floating)]
 
-    def call(*arrays: Any) -> Any:
+    def function(*arrays: Any) -> Any:
         by_index = dict(zip(indices, arrays, strict=True))
 
         def of_floating(*values: Any) -> Any:
             by_index.update(zip(floating, values, strict=True))
-            return run(*(by_index.get(i, a) for i, a in enumerate(args)))
+            return run(make(*(by_index.get(i, a) for i, a in enumerate(call))))
 
         y, pullback = jax.vjp(of_floating, *(by_index[i] for i in floating))
         return y, pullback(y)
 
-    return call, [args[i] for i in indices]
+    return function, [call[i] for i in indices]
 
 
 def _file() -> Path | None:

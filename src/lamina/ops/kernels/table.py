@@ -1,8 +1,8 @@
 """Registry of kernels, and the dispatch of an op to one of them.
 
 Every op in the registry has a reference kernel, written in plain JAX beside the op. A
-faster kernel is a function of the same arguments under `@register_kernel`, in a file of
-its platform's folder; `tests/laws/test_kernels.py` compares each with the reference. An
+faster kernel is a function of the same call under `@register_kernel`, in a file of its
+platform's folder; `tests/laws/test_kernels.py` compares each with the reference. An
 op calls `dispatch`, which selects the kernel at trace time: a compiled program contains
 the selected kernel only, so dispatch costs nothing at run time.
 """
@@ -20,32 +20,48 @@ from lamina import config
 from lamina.core.scope import local
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.ops.kernels import autotune
+from lamina.runtime.compile_cache import exclude_from_cache
+from lamina.runtime.executable import is_in_process_compile
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _always(_: object) -> bool:
+    return True
 
 
 class Kernel(NamedTuple):
     """Implementation of an op.
 
+    Its functions take the arguments of a call as one object, a named tuple of `calls`.
+
     Args:
         op: name of the op.
         name: name of the kernel.
-        platform: the JAX backend it runs on; `None` for every one.
         run: computes the op.
+        reason: one sentence that says why it is preferred.
+        platform: the JAX backend it runs on; `None` for every one.
         supports: returns whether `run` is correct for the op's arguments.
         is_preferred: returns whether it is expected to be the fastest for them.
-        reason: one sentence that says why it is preferred.
         autotuned: whether it is timed against the op's other autotuned kernels.
+        in_process_call: target of a custom call in the kernel that XLA cannot
+            serialize. Only programs compiled and run in this process get the kernel.
     """
 
     op: str
     name: str
-    platform: str | None
-    run: Callable[..., Any]
-    supports: Callable[..., bool]
-    is_preferred: Callable[..., bool]
+    run: Callable[[Any], Any]
     reason: str
+    platform: str | None = None
+    supports: Callable[[Any], bool] = _always
+    is_preferred: Callable[[Any], bool] = _always
     autotuned: bool = False
+    in_process_call: str | None = None
+
+    def is_applicable(self, call: Any) -> bool:
+        """Return whether the kernel is correct for a call that is being traced."""
+        is_allowed = self.in_process_call is None or is_in_process_compile()
+        return is_allowed and self.supports(call)
 
 
 class Choice(NamedTuple):
@@ -61,16 +77,12 @@ _kernels: dict[str, list[Kernel]] = {}
 _choices: ContextVar[list[Choice] | None] = ContextVar("choices", default=None)
 
 
-def _always(*_: Any) -> bool:
-    return True
-
-
 def register_reference(op: str) -> Callable[[F], F]:
     """Register a function as the kernel for every platform and every argument."""
 
     def register(function: F) -> F:
         reason = "No faster kernel supports these arguments."
-        kernel = Kernel(op, "reference", None, function, _always, _always, reason)
+        kernel = Kernel(op, "reference", function, reason)
         _kernels.setdefault(op, []).append(kernel)
         return function
 
@@ -81,9 +93,12 @@ def register_kernel(
     op: str,
     platform: str,
     reason: str,
-    when: Callable[..., bool] = _always,
-    supports: Callable[..., bool] = _always,
+    *,
+    name: str | None = None,
+    when: Callable[[Any], bool] = _always,
+    supports: Callable[[Any], bool] = _always,
     autotuned: bool = False,
+    in_process_call: str | None = None,
 ) -> Callable[[F], F]:
     """Register a function as a kernel; `dispatch` tries kernels in this order.
 
@@ -91,15 +106,29 @@ def register_kernel(
         op: name of the op.
         platform: a JAX backend, such as "cpu".
         reason: one sentence that says why the kernel is preferred.
+        name: name of the kernel; that of the function by default.
         when: returns whether it is expected to be faster for the op's arguments.
         supports: returns whether it is correct for them.
         autotuned: whether it is timed against the op's other autotuned kernels where
             `dispatch` would select one of them.
+        in_process_call: target of a custom call in the kernel that XLA cannot
+            serialize. Only programs compiled and run in this process get the kernel.
     """
+    if in_process_call is not None:
+        exclude_from_cache(in_process_call)
 
     def register(function: F) -> F:
-        name = function.__name__
-        kernel = Kernel(op, name, platform, function, supports, when, reason, autotuned)
+        kernel = Kernel(
+            op=op,
+            name=name or function.__name__,
+            run=function,
+            reason=reason,
+            platform=platform,
+            supports=supports,
+            is_preferred=when,
+            autotuned=autotuned,
+            in_process_call=in_process_call,
+        )
         _kernels.setdefault(op, []).append(kernel)
         return function
 
@@ -112,35 +141,42 @@ def ops() -> list[str]:
 
 
 def kernels_of(op: str) -> list[Kernel]:
-    """Return an op's kernels in the order of dispatch, the reference last."""
-    return sorted(_kernels[op], key=lambda kernel: kernel.platform is None)
+    """Return an op's kernels in the order of dispatch.
+
+    Library calls are first, as they support the fewest arguments, the reference last.
+    """
+
+    def order(kernel: Kernel) -> tuple[bool, bool]:
+        return kernel.platform is None, kernel.in_process_call is None
+
+    return sorted(_kernels[op], key=order)
 
 
-def dispatch(op: str, *args: Any) -> Any:
+def dispatch(op: str, call: Any) -> Any:
     """Compute an op with the kernel that suits its arguments."""
-    kernel, reason = _select(op, args)
+    kernel, reason = _select(op, call)
     choices = _choices.get()
     if choices is not None:
         path = local.call.path if local.call else ()
         choices.append(Choice(path, op, kernel.name, reason))
-    return kernel.run(*args)
+    return kernel.run(call)
 
 
-def _select(op: str, args: tuple[Any, ...]) -> tuple[Kernel, str]:
+def _select(op: str, call: Any) -> tuple[Kernel, str]:
     forced = config.kernel(op)
     if forced is not None:
         kernel = _find(op, forced)
-        if kernel.supports(*args):
+        if kernel.is_applicable(call):
             return kernel, "Set by config.set_kernel."
         return kernels_of(op)[-1], f"{forced!r} does not support these arguments."
     platforms = None, jax.default_backend()
     supported = [
-        k for k in kernels_of(op) if k.platform in platforms and k.supports(*args)
+        k for k in kernels_of(op) if k.platform in platforms and k.is_applicable(call)
     ]
-    kernel = next(k for k in supported if k.is_preferred(*args))
+    kernel = next(k for k in supported if k.is_preferred(call))
     rivals = [k for k in supported if k.autotuned and k is not kernel]
     if kernel.autotuned and rivals:
-        name = autotune.find_fastest(op, [kernel, *rivals], args)
+        name = autotune.find_fastest(op, [kernel, *rivals], call)
         if name is not None:
             return _find(op, name), "Timed as the fastest on this machine."
     return kernel, kernel.reason

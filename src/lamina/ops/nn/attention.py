@@ -15,10 +15,10 @@ from lamina import config
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import dispatch, register_reference
+from lamina.ops.kernels.calls import AttentionCall
 from lamina.ops.nn.attention_mask import (
     MASK_VALUE,
     AttentionConfig,
-    AttentionDropout,
     combine_masks,
 )
 from lamina.ops.types import Tensor, array_of, upcast
@@ -28,16 +28,9 @@ __all__ = ["dot_product_attention"]
 
 
 @register_reference("attention")
-def reference_attention(
-    query: Array,
-    key: Array,
-    value: Array,
-    bias: Array | None,
-    masks: tuple[Array, ...],
-    options: AttentionConfig,
-    dropout: AttentionDropout | None,
-) -> Array:
+def reference_attention(call: AttentionCall) -> Array:
     """Compute attention with all scores in memory."""
+    query, key, value, bias, masks, options, dropout = call
     scores = jnp.einsum("btnh,bsnh->bnts", upcast(query), upcast(key)) * options.scale
     if options.soft_cap is not None:
         scores = scores / (1 + abs(scores) / options.soft_cap)
@@ -100,37 +93,20 @@ def dot_product_attention(
     options = AttentionConfig(scale, is_causal, soft_cap=attn_logits_soft_cap)
     masks = () if mask is None else (_expand_to_scores(mask).astype(bool),)
     bias = None if bias is None else _expand_to_scores(bias)
-    return attention(q, k, v, bias, masks, options, None, flash_attention)
+    call = AttentionCall(q, k, v, bias, masks, options, None)
+    return attention(call, flash_attention)
 
 
-def attention(
-    query: Array,
-    key: Array,
-    value: Array,
-    bias: Array | None,
-    masks: tuple[Array, ...],
-    options: AttentionConfig,
-    dropout: AttentionDropout | None,
-    flash_attention: bool | None,
-) -> Array:
+def attention(call: AttentionCall, flash_attention: bool | None) -> Array:
     """Compute attention by a fused kernel if allowed, else by the reference kernel.
 
     Args:
-        query: (batch, queries, heads, width).
-        key: (batch, keys, heads, width).
-        value: (batch, keys, heads, any width).
-        bias: added to the scores, or `None`.
-        masks: boolean; each broadcasts to (batch, heads, queries, keys).
-        options: scale, causality, window and soft cap.
-        dropout: the dropout of attention weights, or `None`.
+        call: the arguments.
         flash_attention: `None` for `config.is_flash_attention_enabled()`.
     """
     if flash_attention is None:
         flash_attention = config.is_flash_attention_enabled()
-    arguments = query, key, value, bias, masks, options, dropout
-    if flash_attention:
-        return dispatch("attention", *arguments)
-    return reference_attention(*arguments)
+    return dispatch("attention", call) if flash_attention else reference_attention(call)
 
 
 def _expand_to_scores(x: Tensor) -> Array:

@@ -16,6 +16,7 @@ from jax import lax
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import dispatch, register_reference
+from lamina.ops.kernels.calls import BiasCall, ConvCall
 from lamina.ops.nn.conv_params import (
     ConvParams,
     Sizes,
@@ -33,8 +34,9 @@ __all__ = ["conv", "conv_transpose", "depthwise_conv", "separable_conv"]
 
 
 @register_reference("conv")
-def reference_conv(x: Array, kernel: Array, params: ConvParams) -> Array:
+def reference_conv(call: ConvCall) -> Array:
     """Convolve (batch, *space, in) with (*window, in / groups, out)."""
+    x, kernel, params = call
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -47,8 +49,9 @@ def reference_conv(x: Array, kernel: Array, params: ConvParams) -> Array:
 
 
 @register_reference("conv_transpose")
-def reference_conv_transpose(x: Array, kernel: Array, params: ConvParams) -> Array:
+def reference_conv_transpose(call: ConvCall) -> Array:
     """Transpose the convolution with a kernel of shape (*window, out, in)."""
+    x, kernel, params = call
     axes = zip(kernel.shape, params.dilation, params.padding, strict=False)
     extents = [((k - 1) * d, padding) for k, d, padding in axes]
     return lax.conv_transpose(
@@ -121,7 +124,8 @@ def conv(
         )
     space, window = x.shape[1:-1], kernel.shape[:-2]
     params = window_params("conv", space, window, strides, padding, dilation_rate)
-    y = dispatch("conv", x, kernel, params._replace(groups=channels // depth))
+    params = params._replace(groups=channels // depth)
+    y = dispatch("conv", ConvCall(x, kernel, params))
     return from_channels_last("conv", y, data_format)
 
 
@@ -223,7 +227,9 @@ def conv_transpose(
         _transposed_padding(padding, (k - 1) * d, s, e)
         for k, d, s, e in zip(kernel.shape[:-2], dilation, steps, extra, strict=True)
     )
-    y = dispatch("conv_transpose", x, kernel, ConvParams(steps, pads, dilation))
+    y = dispatch(
+        "conv_transpose", ConvCall(x, kernel, ConvParams(steps, pads, dilation))
+    )
     return from_channels_last(owner, y, data_format)
 
 
@@ -242,11 +248,12 @@ def _transposed_padding(
 def add_bias(outputs: Array, bias: Array, data_format: str) -> Array:
     """Add a bias for each channel to the outputs of a convolution."""
     if data_format == "channels_last":
-        return dispatch("add_bias", outputs, bias)
+        return dispatch("add_bias", BiasCall(outputs, bias))
     return outputs + jnp.expand_dims(bias, range(1, outputs.ndim - 1))
 
 
 @register_reference("add_bias")
-def reference_add_bias(x: Array, bias: Array) -> Array:
+def reference_add_bias(call: BiasCall) -> Array:
     """Add the bias to the last axis."""
+    x, bias = call
     return x + bias

@@ -16,6 +16,7 @@ from lamina.core.check import check_arguments, positive_int
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import dispatch, register_reference
+from lamina.ops.kernels.calls import StandardizeCall
 from lamina.ops.numpy.reduce import moments
 from lamina.ops.types import (
     Axis,
@@ -173,10 +174,9 @@ def normalize(
 
 
 @register_reference("standardize")
-def reference_standardize(
-    x: Array, gamma: Factor, beta: Factor, epsilon: float | Array, axes: tuple[int, ...]
-) -> Standardized:
+def reference_standardize(call: StandardizeCall) -> Standardized:
     """Compute the variance from centred values, which avoids cancellation."""
+    x, gamma, beta, epsilon, axes = call
     centred = upcast(x)
     mean = jnp.mean(centred, axes, keepdims=True)
     centred = centred - mean
@@ -199,4 +199,4 @@ def standardize(
         epsilon: added to the variance for numerical stability.
         axes: non-negative axes to reduce.
     """
-    return dispatch("standardize", x, gamma, beta, epsilon, axes)
+    return dispatch("standardize", StandardizeCall(x, gamma, beta, epsilon, axes))

@@ -11,6 +11,7 @@ from jax import lax
 
 from lamina.core.graph import op
 from lamina.ops.kernels import dispatch, register_reference
+from lamina.ops.kernels.calls import PoolCall
 from lamina.ops.nn.conv_params import (
     ConvParams,
     Sizes,
@@ -40,14 +41,16 @@ def _reduce_windows(
 
 
 @register_reference("max_pool")
-def reference_max(x: Array, window: tuple[int, ...], params: ConvParams) -> Array:
+def reference_max(call: PoolCall) -> Array:
     """Compute maxima; the first of equal elements gets the gradient."""
+    x, window, params = call
     return _reduce_windows(x, lax.max, lowest(x.dtype), window, params)
 
 
 @register_reference("average_pool")
-def reference_average(x: Array, window: tuple[int, ...], params: ConvParams) -> Array:
+def reference_average(call: PoolCall) -> Array:
     """Compute means over the elements of each window that are not padding."""
+    x, window, params = call
     total = _reduce_windows(x, lax.add, np.zeros((), x.dtype), window, params)
     return total / count_interior(x.shape[1:-1], window, params).astype(x.dtype)
 
@@ -64,7 +67,8 @@ def _pool(
     window = per_axis(owner, "pool_size", pool_size, x.ndim - 2)
     steps = window if strides is None else strides
     params = window_params(owner, x.shape[1:-1], window, steps, padding)
-    return from_channels_last(owner, dispatch(owner, x, window, params), data_format)
+    y = dispatch(owner, PoolCall(x, window, params))
+    return from_channels_last(owner, y, data_format)
 
 
 @op(static=["pool_size", "strides"])

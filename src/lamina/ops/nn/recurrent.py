@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from lamina.ops.kernels import dispatch, register_reference
+from lamina.ops.kernels.calls import RecurrenceCall
 from lamina.ops.nn.cells import Arrays, CellSpec, Loop, Run, Weights, run_states
 from lamina.typing import Array
 
 
 @register_reference("recurrence")
-def reference_recurrence(
-    cell: CellSpec,
-    projected: Array,
-    states: Arrays,
-    weights: Weights,
-    noise: Arrays,
-    loop: Loop,
-) -> Run:
+def reference_recurrence(call: RecurrenceCall) -> Run:
     """Run the cell step by step."""
+    cell, projected, states, weights, noise, loop = call
 
     def advance(old: Arrays, x: Array) -> Arrays:
         return weights.advance(cell, x, old, noise)
@@ -42,4 +37,5 @@ def recurrence(
         noise: dropout masks of the recurrent input: none, or one for each gate.
         loop: options of the loop over time.
     """
-    return dispatch("recurrence", cell, projected, states, weights, noise, loop)
+    call = RecurrenceCall(cell, projected, states, weights, noise, loop)
+    return dispatch("recurrence", call)

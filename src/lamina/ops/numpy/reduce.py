@@ -6,8 +6,8 @@ remain with length 1.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
-from jax.scipy import special
 
 from lamina.core.graph import op
 from lamina.errors import invalid
@@ -62,7 +62,7 @@ _MAX_ORDER = 100
 all = reduction(jnp.all, "Return whether all elements are true.")
 any = reduction(jnp.any, "Return whether any element is true.")
 logsumexp = reduction(
-    special.logsumexp, "Compute log(sum(exp(x))) without overflow.", float_array
+    jax.nn.logsumexp, "Compute log(sum(exp(x))) without overflow.", float_array
 )
 mean = reduction(jnp.mean, "Compute the mean; 16-bit floats are computed in float32.")
 median = reduction(

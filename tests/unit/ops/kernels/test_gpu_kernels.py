@@ -11,6 +11,7 @@ import lamina
 from lamina import config, ops
 from lamina.errors import ArgumentError
 from lamina.ops.kernels import table
+from lamina.ops.kernels.calls import AttentionCall
 from lamina.ops.kernels.gpu import attention
 from lamina.ops.nn.attention import reference_attention
 from lamina.ops.nn.attention_mask import AttentionConfig
@@ -72,8 +73,9 @@ def test_cudnn_gets_the_same_mask_as_the_reference(cudnn, window, causal, masked
     q, k, v = (jnp.asarray(floats(2, 9, 2, 4, seed=s), "bfloat16") for s in range(3))
     masks = (jnp.asarray(bools(2, 1, 1, 9)), jnp.asarray(bools(1, 2, 9, 1, seed=1)))
     attention_config = AttentionConfig(0.7, causal, window)
-    options = (q, k, v, None, masks if masked else (), attention_config, None)
-    found, expected = attention.cudnn(*options), reference_attention(*options)
+    masks = masks if masked else ()
+    call = AttentionCall(q, k, v, None, masks, attention_config, None)
+    found, expected = attention.cudnn(call), reference_attention(call)
     assert_close(found, expected, KERNELS["bfloat16"])
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from lamina import ops
 from lamina.ops.kernels import table
+from lamina.ops.kernels.calls import BiasCall, ConvCall
 from lamina.ops.kernels.cpu import onednn
 from lamina.ops.kernels.cpu.bias import gradient_by_product
 from lamina.ops.kernels.cpu.conv import forward_convolutions
@@ -105,7 +106,7 @@ def test_convolution_has_second_derivatives():
 
     def penalty(function):
         def gradient(w):
-            return jax.grad(lambda x: (function(x, w, params) ** 2).sum())(x)
+            return jax.grad(lambda x: (function(ConvCall(x, w, params)) ** 2).sum())(x)
 
         return jax.grad(lambda w: (gradient(w) ** 2).sum())(w)
 
@@ -117,7 +118,7 @@ def test_convolution_hessian_equals_the_reference():
     kernel, params = floats(2, 2, 1, 2), ConvParams((1, 1), ((0, 0), (0, 1)), (1, 1))
 
     def hessian(run):
-        return jax.hessian(lambda x: (run(x, kernel, params) ** 3).sum())
+        return jax.hessian(lambda x: (run(ConvCall(x, kernel, params)) ** 3).sum())
 
     x = floats(1, 3, 2, 1)
     expected = hessian(table.kernels_of("conv")[-1].run)(x)
@@ -128,7 +129,9 @@ def test_convolution_hessian_equals_the_reference():
 
 def test_bias_supports_forward_mode():
     x, bias = floats(4, 32, 32, 3), floats(3)
-    _, gradient = jax.jvp(gradient_by_product, (x, bias), (x, bias))
+    _, gradient = jax.jvp(
+        lambda *arrays: gradient_by_product(BiasCall(*arrays)), (x, bias), (x, bias)
+    )
     np.testing.assert_allclose(gradient, x + bias, rtol=1e-6)
 
 
@@ -202,7 +205,7 @@ def test_onednn_supports_jax_transformations(op, name, strides, kernel, way, man
     ]
 
     def result(run):
-        return Program(way(lambda x, w: run(x, w, params)))(*arrays)
+        return Program(way(lambda x, w: run(ConvCall(x, w, params))))(*arrays)
 
     found = result(next(f for f in table.kernels_of(op) if f.name == name).run)
     expected = result(table.kernels_of(op)[-1].run)
@@ -223,11 +226,11 @@ def test_onednn_kernel_gradient_is_independent_of_the_step_size(
 
     def gradient(run):
         def of_kernel(kernel, dy):
-            return jax.vjp(lambda k: run(x, k, params), kernel)[1](dy)
+            return jax.vjp(lambda k: run(ConvCall(x, k, params)), kernel)[1](dy)
 
         return Program(of_kernel)(kernel, dy)
 
-    found = gradient(onednn.ONEDNN.convolve)
+    found = gradient(onednn.onednn)
     expected = gradient(table.kernels_of("conv")[-1].run)
     assert_trees_close(found, expected, KERNELS["float32"])
 

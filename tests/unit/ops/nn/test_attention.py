@@ -10,6 +10,7 @@ import pytest
 import lamina
 from lamina import config, ops
 from lamina.errors import ArgumentError, ShapeError
+from lamina.ops.kernels.calls import AttentionCall
 from lamina.ops.kernels.cpu.attention import blockwise_attention
 from lamina.ops.kernels.table import recording
 from lamina.ops.nn.attention_mask import AttentionConfig, AttentionDropout
@@ -21,9 +22,9 @@ def temporary_bytes(length, causal, dropout):
     """Return the temporary memory of a forward and backward pass."""
 
     def loss(q, k, v):
-        return blockwise_attention(
-            q, k, v, None, (), AttentionConfig(0.5, causal), dropout
-        ).sum()
+        options = AttentionConfig(0.5, causal)
+        call = AttentionCall(q, k, v, None, (), options, dropout)
+        return blockwise_attention(call).sum()
 
     x = jax.ShapeDtypeStruct((1, length, 2, 8), "float32")
     compiled = jax.jit(jax.grad(loss, (0, 1, 2))).lower(x, x, x).compile()

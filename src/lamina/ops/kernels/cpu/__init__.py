@@ -6,10 +6,10 @@ from lamina.ops.kernels.cpu import (
     attention,
     bias,
     conv,
-    conv_transpose,
     depthwise,
     matmul,
     norms,
+    onednn,
     pool,
     recurrent,
 )
@@ -18,10 +18,10 @@ __all__ = [
     "attention",
     "bias",
     "conv",
-    "conv_transpose",
     "depthwise",
     "matmul",
     "norms",
+    "onednn",
     "pool",
     "recurrent",
 ]

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lamina.ops.kernels.calls import AttentionCall
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.attention_mask import (
     MASK_VALUE,
@@ -29,18 +30,10 @@ _SHORT_LENGTH = 512
 _LOOPS = 8
 
 
-def _is_plain(
-    q: Any,
-    k: Any,
-    v: Any,
-    bias: jax.Array | None,
-    masks: Any,
-    options: AttentionConfig,
-    dropout: AttentionDropout | None,
-) -> bool:
+def _is_plain(call: AttentionCall) -> bool:
     """Return whether the scores are products and masks only."""
-    not_empty = min(q.shape[1], k.shape[1]) > 0
-    return not_empty and bias is None and options.soft_cap is None
+    not_empty = min(call.query.shape[1], call.key.shape[1]) > 0
+    return not_empty and call.bias is None and call.options.soft_cap is None
 
 
 @register_kernel(
@@ -49,15 +42,7 @@ def _is_plain(
     "The scores of one block of queries at a time need less memory.",
     supports=_is_plain,
 )
-def blockwise_attention(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    bias: jax.Array | None,
-    masks: Arrays,
-    options: AttentionConfig,
-    dropout: AttentionDropout | None,
-) -> jax.Array:
+def blockwise_attention(call: AttentionCall) -> jax.Array:
     """Compute attention for one block of queries after the other.
 
     The backward pass recomputes the scores, which takes no longer than reading them.
@@ -65,9 +50,9 @@ def blockwise_attention(
     no forward-mode derivative.
     """
     # The barrier keeps XLA from fusing the transposes into each product.
-    transposed = tuple(x.swapaxes(1, 2) for x in (query, key, value))
+    transposed = tuple(x.swapaxes(1, 2) for x in call[:3])
     q, k, v = lax.optimization_barrier(transposed)
-    y: Any = _attend(options, (q, k, v), masks, dropout)
+    y: Any = _attend(call.options, (q, k, v), call.masks, call.dropout)
     return y.swapaxes(1, 2)
 
 

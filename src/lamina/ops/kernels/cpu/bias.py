@@ -11,6 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from lamina.ops.kernels.calls import BiasCall
 from lamina.ops.kernels.table import register_kernel
 
 Pair = tuple[jax.Array, jax.Array]
@@ -19,12 +20,13 @@ Pair = tuple[jax.Array, jax.Array]
 _MIN_POSITIONS = 2**12
 
 
-def _has_many_positions(x: jax.Array, bias: jax.Array) -> bool:
-    return math.prod(x.shape[:-1]) >= _MIN_POSITIONS
+def _has_many_positions(call: BiasCall) -> bool:
+    return math.prod(call.x.shape[:-1]) >= _MIN_POSITIONS
 
 
-def _is_float(x: jax.Array, bias: jax.Array) -> bool:
-    return jnp.issubdtype(x.dtype, jnp.floating) and x.dtype == bias.dtype
+def _is_float(call: BiasCall) -> bool:
+    is_float = jnp.issubdtype(call.x.dtype, jnp.floating)
+    return is_float and call.x.dtype == call.bias.dtype
 
 
 @register_kernel(
@@ -34,9 +36,9 @@ def _is_float(x: jax.Array, bias: jax.Array) -> bool:
     when=_has_many_positions,
     supports=_is_float,
 )
-def gradient_by_product(x: jax.Array, bias: jax.Array) -> jax.Array:
+def gradient_by_product(call: BiasCall) -> jax.Array:
     """Add the bias, whose gradient is a product with ones."""
-    return _add(x, bias)
+    return _add(*call)
 
 
 @jax.custom_jvp

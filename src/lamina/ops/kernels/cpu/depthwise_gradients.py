@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lamina.ops.kernels.calls import ConvCall
 from lamina.ops.kernels.cpu.window_slices import (
     pad_once,
     scatter_windows,
@@ -24,6 +25,29 @@ Pair = tuple[jax.Array, jax.Array]
 
 # Elements in a step of the loop over images; smaller steps do not pay for their start.
 _STEP_SIZE = 2**17
+
+
+# Window offsets are unrolled, so their number bounds compile time.
+_MAX_UNROLLED = 128
+
+
+def is_depthwise(call: ConvCall) -> bool:
+    """Return whether each channel is a group."""
+    return call.params.groups == call.x.shape[-1] > 1
+
+
+def is_short(call: ConvCall) -> bool:
+    """Return whether the window is small enough to unroll."""
+    return call.window_size <= _MAX_UNROLLED
+
+
+def repeat_channels(
+    x: jax.Array, kernel: jax.Array, params: ConvParams
+) -> tuple[jax.Array, ConvParams]:
+    """Repeat the channels of x so that each filter has its own group."""
+    channels = kernel.shape[-1]
+    repeated = jnp.repeat(x, channels // x.shape[-1], -1)
+    return repeated, params._replace(groups=channels)
 
 
 def input_gradient(

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from lamina.ops.kernels.cpu.window_slices import interleave
+from lamina.ops.kernels.cpu.window_slices import covered, extents, interleave
 from lamina.ops.nn.conv_params import ConvParams, layout
+
+Pair = tuple[jax.Array, jax.Array]
 
 
 class Convolutions(NamedTuple):
@@ -99,13 +102,12 @@ def backward_params(
     dy: jax.Array, kernel: jax.Array, params: ConvParams, space: tuple[int, ...]
 ) -> ConvParams:
     """Return the parameters of the convolution of dy with the transposed kernel."""
-    padding: list[tuple[int, int]] = []
-    for i, (before, _) in enumerate(params.padding):
-        extent = (kernel.shape[i] - 1) * params.dilation[i]
-        covered = (dy.shape[i + 1] - 1) * params.strides[i] + 1
-        padding.append((extent - before, space[i] + before - covered))
-    ones = (1,) * len(space)
-    return ConvParams(ones, tuple(padding), params.dilation, params.groups)
+    lengths = covered(dy.shape[1:-1], params)
+    axes = zip(
+        extents(kernel.shape, params), params.padding, space, lengths, strict=True
+    )
+    padding = tuple((e - pad[0], n + pad[0] - length) for e, pad, n, length in axes)
+    return ConvParams((1,) * len(space), padding, params.dilation, params.groups)
 
 
 def _input_gradient_by_phases(
@@ -145,12 +147,10 @@ def kernel_gradient(
 ) -> jax.Array:
     """Convolve x with dy, with the batch as channels: the gradient of the kernel."""
     rank = len(params.strides)
-    padding: list[tuple[int, int]] = []
-    for i, (before, _) in enumerate(params.padding):
-        extent = (kernel.shape[i] - 1) * params.dilation[i]
-        covered = (dy.shape[i + 1] - 1) * params.strides[i] + 1
-        padding.append((before, covered + extent - x.shape[i + 1] - before))
-    window_params = ConvParams(params.dilation, tuple(padding), params.strides)
+    lengths = x.shape[1:-1], covered(dy.shape[1:-1], params)
+    axes = zip(extents(kernel.shape, params), params.padding, *lengths, strict=True)
+    padding = tuple((pad[0], length + e - n - pad[0]) for e, pad, n, length in axes)
+    window_params = ConvParams(params.dilation, padding, params.strides)
     space = range(1, rank + 1)
     x = _transpose(x, (rank + 1, *space, 0))
     dy = _transpose(dy, (*space, 0, rank + 1))
@@ -175,3 +175,37 @@ def _transpose(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
 
 
 XLA = Convolutions(direct_convolution, kernel_gradient)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def conv_transpose(
+    x: jax.Array, kernel: jax.Array, params: ConvParams, library: Convolutions
+) -> jax.Array:
+    """Transpose a convolution by one convolution; its gradient is the convolution."""
+    return _conv_transpose(x, kernel, params, library)
+
+
+def _conv_transpose(
+    x: jax.Array, kernel: jax.Array, params: ConvParams, library: Convolutions
+) -> jax.Array:
+    lengths = covered(x.shape[1:-1], params)
+    axes = zip(lengths, extents(kernel.shape, params), params.padding, strict=True)
+    space = tuple(length + extent - sum(pad) for length, extent, pad in axes)
+    return input_gradient(x, kernel, params, space, library)
+
+
+def _transpose_forward(
+    x: jax.Array, kernel: jax.Array, params: ConvParams, library: Convolutions
+) -> tuple[jax.Array, Pair]:
+    return _conv_transpose(x, kernel, params, library), (x, kernel)
+
+
+def _transpose_backward(
+    params: ConvParams, library: Convolutions, residuals: Pair, dy: jax.Array
+) -> Pair:
+    x, kernel = residuals
+    dx = library.convolve(dy, kernel, params)
+    return dx, library.kernel_gradient(dy, x, kernel, params)
+
+
+conv_transpose.defvjp(_transpose_forward, _transpose_backward)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lamina.ops.kernels.calls import MatmulCall
 from lamina.ops.kernels.table import register_kernel
 
 Pair = tuple[jax.Array, jax.Array]
@@ -16,12 +17,13 @@ Pair = tuple[jax.Array, jax.Array]
 _MAX_COLUMNS, _MAX_ROWS = 64, 2**12
 
 
-def _is_narrow(x: jax.Array, matrix: jax.Array) -> bool:
-    has_few_columns = 1 < matrix.shape[1] <= _MAX_COLUMNS
-    return has_few_columns and math.prod(x.shape[:-1]) <= _MAX_ROWS
+def _is_narrow(call: MatmulCall) -> bool:
+    has_few_columns = 1 < call.matrix.shape[1] <= _MAX_COLUMNS
+    return has_few_columns and math.prod(call.x.shape[:-1]) <= _MAX_ROWS
 
 
-def _is_float_matrix(x: jax.Array, matrix: jax.Array) -> bool:
+def _is_float_matrix(call: MatmulCall) -> bool:
+    x, matrix = call
     same_float = x.dtype == matrix.dtype and jnp.issubdtype(x.dtype, jnp.floating)
     return same_float and x.ndim > 1 and matrix.ndim == 2
 
@@ -33,11 +35,12 @@ def _is_float_matrix(x: jax.Array, matrix: jax.Array) -> bool:
     when=_is_narrow,
     supports=_is_float_matrix,
 )
-def matmul_pretransposed(x: jax.Array, matrix: jax.Array) -> jax.Array:
+def matmul_pretransposed(call: MatmulCall) -> jax.Array:
     """Multiply; the gradient with respect to the matrix transposes x beforehand.
 
     XLA calls its fast library only for operands that it need not transpose.
     """
+    x, matrix = call
     y = _multiply(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), matrix)
     return y.reshape(*x.shape[:-1], matrix.shape[1])
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lamina.ops.kernels.calls import StandardizeCall
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.types import upcast
 
@@ -18,17 +19,13 @@ Standardized = tuple[jax.Array, jax.Array, jax.Array]
 Factor = jax.Array | None
 
 
-def _has_shared_scale(
-    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: Axes
-) -> bool:
-    outer, _ = _split(x, gamma, beta, axes)
-    return math.prod(x.shape[a] for a in outer) > 1
+def _has_shared_scale(call: StandardizeCall) -> bool:
+    outer, _ = _split(call.x, call.gamma, call.beta, call.axes)
+    return math.prod(call.x.shape[a] for a in outer) > 1
 
 
-def _is_not_empty(
-    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: Axes
-) -> bool:
-    return all(x.shape[a] > 0 for a in axes)
+def _is_not_empty(call: StandardizeCall) -> bool:
+    return all(call.x.shape[a] > 0 for a in call.axes)
 
 
 @register_kernel(
@@ -38,13 +35,12 @@ def _is_not_empty(
     when=_has_shared_scale,
     supports=_is_not_empty,
 )
-def fused_backward(
-    x: jax.Array, gamma: Factor, beta: Factor, epsilon: Any, axes: Axes
-) -> Standardized:
+def fused_backward(call: StandardizeCall) -> Standardized:
     """Standardize, with gradients from two sums over `x`; JAX's take more.
 
     Like every `custom_vjp`, it has no forward-mode derivative.
     """
+    x, gamma, beta, epsilon, axes = call
     return _standardize(axes, x, gamma, beta, jnp.asarray(epsilon, upcast(x).dtype))
 
 

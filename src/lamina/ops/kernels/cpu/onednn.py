@@ -20,20 +20,26 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import ShapedArray
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from lamina.ops.kernels.calls import ConvCall
 from lamina.ops.kernels.cpu import depthwise_gradients
 from lamina.ops.kernels.cpu.direct_conv import (
     Convolutions,
     backward_params,
+    conv_transpose,
     input_gradient,
 )
+from lamina.ops.kernels.cpu.window_slices import covered, extents
+from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.conv_params import ConvParams
-from lamina.runtime.executable import Program, is_in_process_compile
+from lamina.runtime.executable import Program
 
 Pair = tuple[jax.Array, jax.Array]
 
+_CALL = "__onednn$convolution"
+# Two filters of 3x3: with fewer outputs per position oneDNN's vectors are not full.
+_MIN_OUTPUTS = 18
 # The kernel's gradient sums over steps of as many images as fit into a core's cache,
 # but at least 8: products of fewer images do not pay for their start.
 _CACHE_BYTES, _MIN_IMAGES = 2**19, 8
@@ -44,7 +50,7 @@ def convolve(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
 
     There is one group, or one for each channel: (*window, 1, in).
     """
-    y: jax.Array = _convolve.bind(x, kernel, params=params)
+    y: jax.Array = _convolve().bind(x, kernel, params=params)
     return y
 
 
@@ -53,7 +59,7 @@ def kernel_gradient(
 ) -> jax.Array:
     """Compute the gradient of a kernel of one group."""
     window = kernel.shape[:-2]
-    gradient: jax.Array = _gradient.bind(x, dy, window=window, params=params)
+    gradient: jax.Array = _gradient().bind(x, dy, window=window, params=params)
     return gradient
 
 
@@ -103,7 +109,7 @@ def _call(
         "feature_groups": params.groups,
     }
     run = jax.ffi.ffi_call(
-        "__onednn$convolution",
+        _CALL,
         jax.ShapeDtypeStruct(tuple(shape), x.dtype),
         custom_call_api_version=1,
         legacy_backend_config=json.dumps({"onednn_conv_config": config}),
@@ -132,36 +138,28 @@ def is_available() -> bool:
     return np.array_equal(result, expected)
 
 
-def can_run(x: jax.Array, kernel: jax.Array, params: ConvParams) -> bool:
+def _can_run(call: ConvCall) -> bool:
     """Return whether oneDNN supports a convolution and both its gradients.
 
     It supports one group or, with up to three spatial axes, one for each channel.
     """
-    is_float32 = {x.dtype, kernel.dtype} == {jnp.dtype("float32")}
-    has_known_rank = x.ndim <= (4 if params.groups == 1 else 5)
-    has_known_groups = params.groups in (1, x.shape[-1])
-    axes = zip(params.padding, kernel.shape, params.dilation, strict=False)
+    x, kernel, params = call
     # With wider padding the gradient would have to be cropped.
-    is_padded_little = all(max(pad) <= (k - 1) * rate for pad, k, rate in axes)
-    is_not_empty = 0 not in (*x.shape, *kernel.shape)
-    is_supported = (
-        is_float32
-        and has_known_rank
-        and has_known_groups
-        and is_padded_little
-        and is_not_empty
+    axes = zip(params.padding, extents(kernel.shape, params), strict=True)
+    return (
+        {x.dtype, kernel.dtype} == {jnp.dtype("float32")}
+        and x.ndim <= (4 if params.groups == 1 else 5)
+        and params.groups in (1, x.shape[-1])
+        and all(max(pad) <= extent for pad, extent in axes)
+        and 0 not in (*x.shape, *kernel.shape)
+        and is_available()
     )
-    return is_supported and is_in_process_compile() and is_available()
 
 
 def _result_shape(x: Any, kernel: Any, params: ConvParams) -> ShapedArray:
-    axes = zip(x.shape[1:-1], kernel.shape, *params[:3], strict=False)
-    lengths = [
-        (n + sum(padding) - (k - 1) * rate - 1) // step + 1
-        for n, k, step, padding, rate in axes
-    ]
-    shape = (x.shape[0], *lengths, kernel.shape[-1])
-    return ShapedArray(shape, x.dtype)
+    axes = zip(x.shape[1:-1], extents(kernel.shape, params), *params[:2], strict=True)
+    lengths = [(n + sum(pad) - e - 1) // step + 1 for n, e, step, pad in axes]
+    return ShapedArray((x.shape[0], *lengths, kernel.shape[-1]), x.dtype)
 
 
 def _run(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
@@ -242,32 +240,32 @@ def _gradient_of_images(
     The operand of fewer channels is transposed: oneDNN vectorizes over the channels
     of the other one.
     """
-    rank = len(window)
-    extents = [(k - 1) * rate for k, rate in zip(window, params.dilation, strict=True)]
+    rank, distances = len(window), extents(window, params)
     starts = [before for before, _ in params.padding]
     if max(params.strides) == 1 and x.shape[-1] > dy.shape[-1]:
-        starts = [n - before for n, before in zip(extents, starts, strict=True)]
-        gradient = _correlate(dy, x, starts, extents, params)
+        starts = [n - before for n, before in zip(distances, starts, strict=True)]
+        gradient = _correlate(dy, x, starts, window, params)
         return jnp.flip(gradient, range(rank)).swapaxes(-1, -2)
-    return _correlate(x, dy, starts, extents, params)
+    return _correlate(x, dy, starts, window, params)
 
 
 def _correlate(
     x: jax.Array,
     other: jax.Array,
     starts: list[int],
-    extents: list[int],
+    window: tuple[int, ...],
     params: ConvParams,
 ) -> jax.Array:
     """Correlate the channels of x with those of `other` at each window offset."""
     rank = len(starts)
     space = tuple(range(1, rank + 1))
     padding: list[tuple[int, int]] = []
-    for axis, before, extent, step in zip(
-        space, starts, extents, params.strides, strict=True
+    lengths = covered(other.shape[1:-1], params)
+    distances = extents(window, params)
+    for axis, before, extent, length in zip(
+        space, starts, distances, lengths, strict=True
     ):
-        covered = (other.shape[axis] - 1) * step + 1
-        after = covered + extent - x.shape[axis] - before
+        after = length + extent - x.shape[axis] - before
         padding.append((before, max(after, 0)))
         # Crop the elements that no window covers.
         x = lax.slice_in_dim(x, 0, x.shape[axis] + min(after, 0), axis=axis)
@@ -276,20 +274,16 @@ def _correlate(
     )
     axes = 0, rank + 2, *space, rank + 1
     transposed = x.transpose(*space, rank + 1, 0)[None]
-    window = [
-        extent // rate + 1
-        for extent, rate in zip(extents, params.dilation, strict=True)
-    ]
     shape = (1, *window, x.shape[-1], other.shape[-1])
     return _call(
         transposed, jnp.expand_dims(other, rank + 1), window_params, axes, shape
     )[0]
 
 
-def _primitive(
-    name: str, run: Any, result: Any, transposes: tuple[Any, Any]
-) -> Primitive:
+def _primitive(name: str, run: Any, result: Any, transposes: tuple[Any, Any]) -> Any:
     """Return a bilinear primitive with its transposes, batching and lowering."""
+    from jax.extend.core import Primitive  # see `lamina.core.tracing.trace_state`
+
     primitive = Primitive(name)
     primitive.def_abstract_eval(result)
     # Called for concrete arrays, also while a program is traced.
@@ -314,12 +308,68 @@ def _primitive(
     return primitive
 
 
-_convolve = _primitive(
-    "onednn_convolve", _run, _result_shape, (_input_gradient, _kernel_gradient)
+@functools.cache
+def _convolve() -> Any:
+    transposes = _input_gradient, _kernel_gradient
+    return _primitive("onednn_convolve", _run, _result_shape, transposes)
+
+
+@functools.cache
+def _gradient() -> Any:
+    transposes = _gradient_of_input, _gradient_of_output
+    name = "onednn_kernel_gradient"
+    return _primitive(name, _run_gradient, _gradient_shape, transposes)
+
+
+def _has_many_outputs(call: ConvCall) -> bool:
+    return call.window_size > 1 and call.outputs > _MIN_OUTPUTS
+
+
+def _can_run_ungrouped(call: ConvCall) -> bool:
+    return call.is_ungrouped and _can_run(call)
+
+
+def _can_run_depthwise(call: ConvCall) -> bool:
+    return depthwise_gradients.is_depthwise(call) and _can_run(call)
+
+
+@register_kernel(
+    "conv",
+    "cpu",
+    "oneDNN is faster than XLA's convolution.",
+    when=_has_many_outputs,
+    supports=_can_run_ungrouped,
+    autotuned=True,
+    in_process_call=_CALL,
 )
-_gradient = _primitive(
-    "onednn_kernel_gradient",
-    _run_gradient,
-    _gradient_shape,
-    (_gradient_of_input, _gradient_of_output),
+def onednn(call: ConvCall) -> jax.Array:
+    """Convolve by oneDNN, forward and for both gradients."""
+    return convolve(*call)
+
+
+@register_kernel(
+    "conv",
+    "cpu",
+    "oneDNN is faster than a sum of products.",
+    when=depthwise_gradients.is_short,
+    supports=_can_run_depthwise,
+    in_process_call=_CALL,
 )
+def onednn_depthwise(call: ConvCall) -> jax.Array:
+    """Convolve each channel by oneDNN, also for the gradient of the input."""
+    x, kernel, params = call
+    repeated, params = depthwise_gradients.repeat_channels(x, kernel, params)
+    kernel = kernel.reshape(*kernel.shape[:-2], 1, kernel.shape[-1])
+    return convolve(repeated, kernel, params)
+
+
+@register_kernel(
+    "conv_transpose",
+    "cpu",
+    "XLA would multiply the zeros that dilate the input by the strides.",
+    name="onednn",
+    supports=_can_run,
+    in_process_call=_CALL,
+)
+def _transpose(call: ConvCall) -> jax.Array:
+    return conv_transpose(*call, ONEDNN)

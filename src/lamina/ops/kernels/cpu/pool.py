@@ -6,11 +6,13 @@ import functools
 import math
 import operator
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.ops.kernels.calls import PoolCall
 from lamina.ops.kernels.cpu.window_slices import (
     pad_once,
     scatter_windows,
@@ -27,35 +29,37 @@ _MAX_UNROLLED = 16
 _BY_AXIS = "Pooling along one axis after the other visits fewer elements."
 
 
-def _is_small(x: jax.Array, window: Window, params: ConvParams) -> bool:
-    return math.prod(window) <= 9
+def _is_small(call: PoolCall) -> bool:
+    return math.prod(call.window) <= 9
 
 
-def _is_short(x: jax.Array, window: Window, params: ConvParams) -> bool:
-    return max(window) <= _MAX_UNROLLED
+def _is_short(call: PoolCall) -> bool:
+    return max(call.window) <= _MAX_UNROLLED
 
 
 @register_kernel("max_pool", "cpu", "The windows have few elements.", when=_is_small)
-def maxima(x: jax.Array, window: Window, params: ConvParams) -> jax.Array:
+def maxima(call: PoolCall) -> jax.Array:
     """Compute the maximum of each window over its elements."""
-    return _maxima(x, window, params, x.shape[1:-1])
+    return _maxima(*call, call.x.shape[1:-1])
 
 
 @register_kernel("max_pool", "cpu", _BY_AXIS, when=_is_short)
-def maxima_by_axis(x: jax.Array, window: Window, params: ConvParams) -> jax.Array:
+def maxima_by_axis(call: PoolCall) -> jax.Array:
     """Compute maxima along the last axis, then along the one before, and so on."""
-    for size, axis_params in _split_axes(window, params):
-        x = _maxima(x, size, axis_params, x.shape[1:-1])
-    return x
+    y: Any = call.x
+    for size, axis_params in _split_axes(call.window, call.params):
+        y = _maxima(y, size, axis_params, y.shape[1:-1])
+    return y
 
 
-def _is_float(x: jax.Array, window: Window, params: ConvParams) -> bool:
-    return jnp.issubdtype(x.dtype, jnp.floating)
+def _is_float(call: PoolCall) -> bool:
+    return jnp.issubdtype(call.x.dtype, jnp.floating)
 
 
 @register_kernel("average_pool", "cpu", _BY_AXIS, when=_is_short, supports=_is_float)
-def sums_by_axis(x: jax.Array, window: Window, params: ConvParams) -> jax.Array:
+def sums_by_axis(call: PoolCall) -> jax.Array:
     """Sum along one axis after the other, and divide by the number of elements."""
+    x, window, params = call
     counts = count_interior(x.shape[1:-1], window, params)
     total = upcast(x)
     for size, axis_params in _split_axes(window, params):

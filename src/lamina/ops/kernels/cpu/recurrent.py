@@ -10,18 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from lamina.ops.kernels.calls import RecurrenceCall
 from lamina.ops.kernels.table import register_kernel
-from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, collect_run, select_states
-from lamina.typing import ArrayLike
+from lamina.ops.nn.cells import (
+    CellSpec,
+    Loop,
+    Run,
+    Weights,
+    collect_run,
+    select_states,
+)
 
 Arrays = list[jax.Array]
 
 
-def is_standard(
-    cell: CellSpec, projected: Any, states: Any, weights: Any, noise: Any, loop: Any
-) -> bool:
+def is_standard(call: RecurrenceCall) -> bool:
     """Return whether a cell has tanh and sigmoid, and no recurrent dropout."""
-    return cell.standard and cell.kind in _STEPS and not noise
+    return call.cell.standard and call.cell.kind in _STEPS and not call.noise
 
 
 @register_kernel(
@@ -30,89 +35,72 @@ def is_standard(
     "One matrix product computes the gradient of the recurrent weights of all steps.",
     supports=is_standard,
 )
-def cached_gates(
-    cell: CellSpec,
-    projected: jax.Array,
-    states: Arrays,
-    weights: Weights,
-    noise: list[Any],
-    loop: Loop,
-) -> Run:
+def cached_gates(call: RecurrenceCall) -> Run:
     """Run a recurrence that stores its gates for the backward pass.
 
     JAX's derivative of a loop adds to the weights' gradients at every step. Here the
     loop stores the gates' gradients, and one product after it sums them. Like every
     `custom_vjp`, it has no forward-mode derivative.
     """
-    options = _LoopOptions(cell, loop.reverse, loop.unroll, loop.keep_outputs)
-    result: Any = _run(options, projected, states, weights, loop.mask)
+    cell, projected, states, weights, _, loop = call
+    inputs = _Inputs(projected, states, weights, loop.mask)
+    result: Any = _run(cell, loop._replace(mask=None), inputs)
     outputs, states = result
     return collect_run(outputs, states, loop)
 
 
-class _LoopOptions(NamedTuple):
-    """Static options of a loop."""
+class _Inputs(NamedTuple):
+    """Arrays of a recurrence."""
 
-    cell: CellSpec
-    reverse: bool
-    unroll: bool | int
-    keep_outputs: bool
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _run(
-    options: _LoopOptions,
-    projected: jax.Array,
-    states: Arrays,
-    weights: Weights,
-    mask: Any,
-) -> tuple[Any, Arrays]:
-    (outputs, states), _ = _advance(
-        options, projected, states, weights, mask, save=False
-    )
-    return outputs, states
+    projected: jax.Array
+    states: Arrays
+    weights: Weights
+    mask: jax.Array | None
 
 
-def _forward(
-    options: _LoopOptions,
-    projected: jax.Array,
-    states: Arrays,
-    weights: Weights,
-    mask: Any,
-) -> tuple[Any, Any]:
-    result, saved = _advance(options, projected, states, weights, mask, save=True)
-    return result, (saved, weights, mask)
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _run(cell: CellSpec, loop: Loop, inputs: _Inputs) -> tuple[Any, Arrays]:
+    return _advance(cell, loop, inputs, save=False)[0]
+
+
+def _forward(cell: CellSpec, loop: Loop, inputs: _Inputs) -> tuple[Any, Any]:
+    result, saved = _advance(cell, loop, inputs, save=True)
+    return result, (saved, inputs.weights, inputs.mask)
 
 
 def _advance(
-    options: _LoopOptions,
-    projected: jax.Array,
-    states: Arrays,
-    weights: Weights,
-    mask: Any,
-    save: bool,
+    cell: CellSpec, loop: Loop, inputs: _Inputs, save: bool
 ) -> tuple[Any, Any]:
-    step = _STEPS[options.cell.kind][0]
-    input_bias, recurrent_bias = weights.biases(options.cell)
+    step = _STEPS[cell.kind][0]
+    projected, states, weights, mask = inputs
+    input_bias, recurrent_bias = weights.biases(cell)
 
     def body(old: Arrays, inputs: Any) -> tuple[Arrays, Any]:
         x, mask = inputs
         u = old[0] @ weights.kernel + recurrent_bias
         new, residuals = step(x + input_bias, u, old)
-        if mask is not None:
-            new = [select_states(mask, n, o) for n, o in zip(new, old, strict=True)]
-        output = new[0] if options.keep_outputs else None
+        new = _select(mask, new, old)
+        output = new[0] if loop.keep_outputs else None
         return new, (output, (old[0], *residuals) if save else None)
 
     states, (outputs, saved) = lax.scan(
-        body, states, (projected, mask), reverse=options.reverse, unroll=options.unroll
+        body, states, (projected, mask), reverse=loop.reverse, unroll=loop.unroll
     )
     return (outputs, states), saved
 
 
-def _backward(options: _LoopOptions, residuals: Any, gradients: Any) -> tuple[Any, ...]:
+def _select(mask: Any, new: Arrays, old: Arrays) -> Arrays:
+    """Select the new states where the mask, if there is one, is true."""
+    if mask is None:
+        return new
+    return [select_states(mask, n, o) for n, o in zip(new, old, strict=True)]
+
+
+def _backward(
+    cell: CellSpec, loop: Loop, residuals: Any, gradients: Any
+) -> tuple[_Inputs]:
     saved, weights, mask = residuals
-    step = _STEPS[options.cell.kind][1]
+    step = _STEPS[cell.kind][1]
     # Transposed outside the loop: inside it each product takes a sixth longer.
     transposed = lax.optimization_barrier(weights.kernel.T)
 
@@ -120,24 +108,17 @@ def _backward(options: _LoopOptions, residuals: Any, gradients: Any) -> tuple[An
         dy, mask, (h, *residuals) = inputs
         if dy is not None:
             dstates = [dstates[0] + dy, *dstates[1:]]
-        dnew = dstates
-        if mask is not None:
-            dnew = [select_states(mask, d, jnp.zeros_like(d)) for d in dstates]
-        dx, du, dold = step(h, *residuals, dnew)
+        dnew = _select(mask, dstates, [jnp.zeros_like(d) for d in dstates])
+        dx, du, dold = step(h, residuals, dnew)
         du = jnp.concatenate(du, -1)
         dold[0] = dold[0] + du @ transposed
-        if mask is not None:
-            pairs = zip(dold, dstates, strict=True)
-            dold = [select_states(mask, d, before) for d, before in pairs]
+        dold = _select(mask, dold, dstates)
         return dold, (du, None if dx is None else jnp.concatenate(dx, -1))
 
     dys, dstates = gradients
+    steps = dys, mask, saved
     dstates, (du, dx) = lax.scan(
-        body,
-        dstates,
-        (dys, mask, saved),
-        reverse=not options.reverse,
-        unroll=options.unroll,
+        body, dstates, steps, reverse=not loop.reverse, unroll=loop.unroll
     )
     dx = du if dx is None else dx
     dkernel = _flatten_time(saved[0]).T @ _flatten_time(du)
@@ -146,7 +127,7 @@ def _backward(options: _LoopOptions, residuals: Any, gradients: Any) -> tuple[An
         dbias = jnp.sum(_flatten_time(dx), 0)
         if weights.bias.ndim == 2:
             dbias = jnp.stack([dbias, jnp.sum(_flatten_time(du), 0)])
-    return dx, dstates, Weights(dkernel, dbias), None
+    return (_Inputs(dx, dstates, Weights(dkernel, dbias), None),)
 
 
 _run.defvjp(_forward, _backward)
@@ -156,15 +137,13 @@ def _flatten_time(x: jax.Array) -> jax.Array:
     return x.reshape(-1, x.shape[-1])
 
 
+# Keeps XLA from computing an array again in each operation that reads it.
+_materialize = lax.optimization_barrier
+
 # A step takes both parts of the gates' sums, x and u, and returns the new states and
 # the residuals. Its derivative takes the old output, the residuals, and the gradients
 # of the new states. It returns the gradients of x (`None` if they equal those of u),
 # those of u, and those of the old states except through u.
-
-
-def _materialize(x: ArrayLike) -> Any:
-    """Keep XLA from computing x again in each operation that reads it."""
-    return lax.optimization_barrier(x)
 
 
 def _simple(x: jax.Array, u: jax.Array, states: Arrays) -> tuple[Arrays, Any]:
@@ -173,8 +152,9 @@ def _simple(x: jax.Array, u: jax.Array, states: Arrays) -> tuple[Arrays, Any]:
 
 
 def _simple_gradients(
-    old: Any, h: Any, gradients: Arrays
+    old: jax.Array, saved: Arrays, gradients: Arrays
 ) -> tuple[Any, Arrays, Arrays]:
+    (h,) = saved
     return None, [gradients[0] * (1 - h * h)], [jnp.zeros_like(h)]
 
 
@@ -190,8 +170,9 @@ def _lstm(x: jax.Array, u: jax.Array, states: Arrays) -> tuple[Arrays, Any]:
 
 
 def _lstm_gradients(
-    old: Any, c: Any, i: Any, f: Any, g: Any, o: Any, t: Any, gradients: Arrays
+    old: jax.Array, saved: Arrays, gradients: Arrays
 ) -> tuple[Any, Arrays, Arrays]:
+    c, i, f, g, o, t = saved
     dh, dc = gradients
     dc = dc + dh * o * (1 - t * t)
     di, df, do = dc * g * i * (1 - i), dc * c * f * (1 - f), dh * t * o * (1 - o)
@@ -207,8 +188,9 @@ def _gru(x: jax.Array, u: jax.Array, states: Arrays) -> tuple[Arrays, Any]:
 
 
 def _gru_gradients(
-    h: Any, z: Any, r: Any, n: Any, u: Any, gradients: Arrays
+    h: jax.Array, saved: Arrays, gradients: Arrays
 ) -> tuple[Any, Arrays, Arrays]:
+    z, r, n, u = saved
     (dh,) = gradients
     dn = dh * (1 - z) * (1 - n * n)
     dz, dr = dh * (h - n) * z * (1 - z), dn * u * r * (1 - r)

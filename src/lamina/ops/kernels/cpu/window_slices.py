@@ -32,18 +32,25 @@ def pad_once(x: jax.Array, padding: Sequence[tuple[int, int]], value: Any = 0) -
     return lax.optimization_barrier(jnp.pad(x, widths, constant_values=value))
 
 
+def extents(window: Sequence[int], params: ConvParams) -> list[int]:
+    """Return the distance from the first to the last element of a window."""
+    pairs = zip(window, params.dilation, strict=False)
+    return [(size - 1) * rate for size, rate in pairs]
+
+
+def covered(lengths: Sequence[int], params: ConvParams) -> list[int]:
+    """Return the distance that the first elements of all windows span."""
+    pairs = zip(lengths, params.strides, strict=True)
+    return [(length - 1) * stride + 1 for length, stride in pairs]
+
+
 def window_slices(
     x: jax.Array, window: Sequence[int], params: ConvParams
 ) -> list[jax.Array]:
     """Return, for each window offset, the elements of a padded x that it covers."""
-    extents = [(k - 1) * d for k, d in zip(window, params.dilation, strict=True)]
     strides = (1, *params.strides, 1)
-    distances = [
-        (length - extent - 1) // step * step
-        for length, extent, step in zip(
-            x.shape[1:-1], extents, params.strides, strict=True
-        )
-    ]
+    axes = zip(x.shape[1:-1], extents(window, params), params.strides, strict=True)
+    distances = [(length - extent - 1) // step * step for length, extent, step in axes]
     slices: list[jax.Array] = []
     for offset in itertools.product(*map(range, window)):
         first = [o * d for o, d in zip(offset, params.dilation, strict=True)]

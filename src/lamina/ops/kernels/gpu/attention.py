@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from lamina.ops.kernels.calls import AttentionCall
 from lamina.ops.kernels.table import register_kernel
 from lamina.ops.nn.attention_mask import (
-    AttentionConfig,
-    AttentionDropout,
     combine_masks,
 )
 
 Arrays = tuple[Any, ...]
 
 
-def _is_supported(
-    q: Any,
-    k: Any,
-    v: Any,
-    bias: jax.Array | None,
-    masks: Arrays,
-    options: AttentionConfig,
-    dropout: AttentionDropout | None,
-) -> bool:
+def _is_supported(call: AttentionCall) -> bool:
     """Return whether cuDNN accepts these types, sizes and options."""
-    if options.soft_cap is not None or bias is not None or dropout is not None:
+    if call.options.soft_cap is not None or call.bias is not None:
         return False
-    run = partial(cudnn, bias=bias, masks=masks, options=options, dropout=dropout)
     try:
-        jax.eval_shape(run, q, k, v)
+        jax.eval_shape(
+            lambda q, k, v: cudnn(call._replace(query=q, key=k, value=v)), *call[:3]
+        )
     except (NotImplementedError, RuntimeError, TypeError, ValueError):
         return False
-    return True
+    return call.dropout is None
 
 
 @register_kernel(
@@ -44,16 +35,9 @@ def _is_supported(
     "cuDNN's flash attention never holds all scores in memory.",
     supports=_is_supported,
 )
-def cudnn(
-    query: jax.Array,
-    key: jax.Array,
-    value: jax.Array,
-    bias: jax.Array | None,
-    masks: Arrays,
-    options: AttentionConfig,
-    dropout: AttentionDropout | None,
-) -> jax.Array:
+def cudnn(call: AttentionCall) -> jax.Array:
     """Compute attention by cuDNN's flash attention, for 16-bit types."""
+    query, key, value, _, masks, options, _ = call
     # cuDNN applies a causal mask itself, unless a window has to be combined with it.
     explicit = options._replace(causal=False) if options.window is None else options
     mask = combine_masks(explicit, masks, query.shape[1], key.shape[1])

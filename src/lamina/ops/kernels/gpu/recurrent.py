@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import jax
-
+from lamina.ops.kernels.calls import RecurrenceCall
 from lamina.ops.kernels.cpu.recurrent import cached_gates, is_standard
 from lamina.ops.kernels.table import register_kernel
-from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights
+from lamina.ops.nn.cells import Run
 
 # Launching a step takes longer than computing it. An LSTM of 128 units and 80 steps
 # takes half the time with 8 unrolled steps. With all 80 it takes a sixth less than
@@ -22,14 +19,7 @@ _UNROLLED_STEPS = 8
     "Several steps in each iteration of the loop need fewer kernel launches.",
     supports=is_standard,
 )
-def unrolled(
-    cell: CellSpec,
-    projected: jax.Array,
-    states: list[jax.Array],
-    weights: Weights,
-    noise: list[Any],
-    loop: Loop,
-) -> Run:
+def unrolled(call: RecurrenceCall) -> Run:
     """Run `cached_gates` with several steps in each iteration of the loop."""
-    loop = loop._replace(unroll=loop.unroll or _UNROLLED_STEPS)
-    return cached_gates(cell, projected, states, weights, noise, loop)
+    loop = call.loop._replace(unroll=call.loop.unroll or _UNROLLED_STEPS)
+    return cached_gates(call._replace(loop=loop))
