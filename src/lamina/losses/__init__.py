@@ -156,12 +156,4 @@ def serialize(loss: object) -> Any:
     return registry.serialize(loss)
 
 
-@filter_traceback
-def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Create a loss from its config.
-
-    Args:
-        config: a config returned by `serialize`, or a name.
-        custom_objects: user-defined classes and functions, by name.
-    """
-    return loss_registry.deserialize(config, custom_objects)
+deserialize = loss_registry.deserialize

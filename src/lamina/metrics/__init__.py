@@ -212,12 +212,4 @@ def serialize(metric: object) -> Any:
     return registry.serialize(metric)
 
 
-@filter_traceback
-def deserialize(config: object, custom_objects: dict[str, Any] | None = None) -> Any:
-    """Create a metric from its config.
-
-    Args:
-        config: a config returned by `serialize`, or a name.
-        custom_objects: user-defined classes and functions, by name.
-    """
-    return metric_registry.deserialize(config, custom_objects)
+deserialize = metric_registry.deserialize
