@@ -17,7 +17,6 @@ _MIN_THREAD_BYTES = 2**16
 # Fits into the processor's cache between hashing and writing.
 _CHUNK = 2**22
 
-
 AnyArray: TypeAlias = np.ndarray | Array
 
 

@@ -33,7 +33,7 @@ from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
 from lamina.training.trainer import Trainer
 
-Pieces: TypeAlias = Iterable[bytes | memoryview]
+_Pieces: TypeAlias = Iterable[bytes | memoryview]
 _SUFFIXES = (".keras", *files.HDF5_SUFFIXES)
 
 
@@ -104,7 +104,7 @@ def prepare_model(
     }
 
     def write() -> None:
-        members: dict[str, tuple[Pieces, int]] = {
+        members: dict[str, tuple[_Pieces, int]] = {
             archive.CONFIG: ([config], len(config)),
             archive.WEIGHTS: (weights, weights.size),
         }
@@ -160,7 +160,9 @@ def _model_config(model: Any, include_optimizer: bool) -> dict[str, Any]:
     return config
 
 
-def _add_member(contents: zipfile.ZipFile, name: str, pieces: Pieces, size: int) -> str:
+def _add_member(
+    contents: zipfile.ZipFile, name: str, pieces: _Pieces, size: int
+) -> str:
     """Add a member of known size and return its checksum."""
     digest = Checksum()
     info = zipfile.ZipInfo(name, time.localtime()[:6])
