@@ -31,10 +31,8 @@ def read_json(text: str | bytes, what: str) -> dict[str, Any]:
             f"{error.start:,}."
         ) from None
     if len(data) > MAX_BYTES:
-        raise FileFormatError(
-            f"{what} has {readable_size(len(data))}; at most "
-            f"{readable_size(MAX_BYTES)} are read."
-        )
+        size, most = readable_size(len(data)), readable_size(MAX_BYTES)
+        raise FileFormatError(f"{what} has {size}; at most {most} are read.")
     # A few bytes of JSON can create many Python objects, so the values are counted
     # before parsing: each but the first in a list or dictionary follows a comma.
     value_count = sum(data.count(mark) for mark in (b",", b"[", b"{"))
@@ -51,9 +49,8 @@ def read_json(text: str | bytes, what: str) -> dict[str, Any]:
             raise
         raise FileFormatError(f"{what} is not valid JSON: {error}.") from None
     if not isinstance(config, dict):
-        raise FileFormatError(
-            f"{what} must be a dictionary, got {type(config).__name__}."
-        )
+        kind = type(config).__name__
+        raise FileFormatError(f"{what} must be a dictionary, got {kind}.")
     check_config(config, what, longest=MAX_BYTES)
     return config
 

@@ -95,10 +95,8 @@ class Archive:
 
     def _check_members(self, infos: list[zipfile.ZipInfo]) -> None:
         if len(infos) > MAX_MEMBERS:
-            raise FileFormatError(
-                f"{self.what} has {len(infos):,} members; at most {MAX_MEMBERS:,} are "
-                "read."
-            )
+            text = f"{len(infos):,} members; at most {MAX_MEMBERS:,} are read"
+            raise FileFormatError(f"{self.what} has {text}.")
         if len(self.members) < len(infos):
             raise FileFormatError(f"{self.what} has two members of the same name.")
         if sum(info.compress_size for info in infos) > self.size:

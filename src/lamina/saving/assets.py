@@ -47,9 +47,8 @@ class SavedAssets:
         for found in sorted(base.rglob("*")):
             name = ASSETS + found.relative_to(base).as_posix()
             if found.is_symlink() or not (found.is_file() or found.is_dir()):
-                raise ArgumentError(
-                    f"{name}: `save_assets` must write plain files, not links."
-                )
+                text = "`save_assets` must write plain files, not links"
+                raise ArgumentError(f"{name}: {text}.")
             if leads_out(name):
                 raise ArgumentError(
                     f"{name!r}: the file name that `save_assets` used is not valid on "
@@ -62,11 +61,6 @@ class SavedAssets:
                 f"`save_assets` wrote {len(self.files):,} files; a model file has at "
                 f"most {MAX_MEMBERS:,} members. Combine the files into one."
             )
-
-    @property
-    def size(self) -> int:
-        """Total size in bytes."""
-        return sum(file.stat().st_size for file in self.files.values())
 
     @staticmethod
     def chunks(file: Path) -> Iterator[bytes]:
@@ -118,8 +112,6 @@ def _unpack(contents: Archive, name: str, folder: Path) -> None:
             for chunk in contents.region(name).chunks():
                 file.write(chunk)
     except OSError as error:
-        if isinstance(error, FileFormatError):
-            raise
         raise FileFormatError(
             f"The member {name[:200]!r} of {contents.what} cannot be unpacked: "
             f"{error.strerror or error}."

@@ -92,10 +92,8 @@ def upgrade_config(entry: Config, origin: KerasVersion) -> Config:
         convert_model = sequential if kind == "Sequential" else functional
         return convert_model(config, lambda item: upgrade_layer(item, origin))
     if not isinstance(config, dict):
-        raise FileFormatError(
-            f"The config of {kind} in the file must be a dictionary, got "
-            f"{type(config).__name__}."
-        )
+        text = f"must be a dictionary, got {type(config).__name__}"
+        raise FileFormatError(f"The config of {kind} in the file {text}.")
     registered = str(entry["class_name"])
     if kind != written and get_registered_object(registered) is None:
         registered = kind  # An old name of a built-in layer.
