@@ -270,8 +270,7 @@ class Module:
 
     def all_variables(self) -> list[Variable]:
         """Return all variables of this module and the modules below it, each once."""
-        found = {id(v): v for m in self.modules() for v in m.own_variables()}
-        return list(found.values())
+        return unique(v for m in self.modules() for v in m.own_variables())
 
     def saved_attributes(self) -> dict[str, Any]:
         """Return the attributes that files may hold, in Keras's order."""
@@ -326,6 +325,11 @@ class Module:
         values = self.constructor_arguments()
         text = ", ".join(f"{k}={short(v)}" for k, v in values.items())
         return f"{type(self).__name__}({text})"
+
+
+def unique(items: Iterable[M]) -> list[M]:
+    """Return the items that are different objects, in order."""
+    return list({id(item): item for item in items}.values())
 
 
 def all_modules(roots: Iterable[Module]) -> list[Module]:

@@ -10,7 +10,7 @@ import numpy as np
 from lamina import constraints, initializers, regularizers
 from lamina.core import stateless
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
-from lamina.core.module import Module
+from lamina.core.module import Module, unique
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
@@ -48,10 +48,8 @@ class WeightOwner(Module):
                 f"{type(self).__name__}.__init__ must begin with "
                 "`super().__init__(**kwargs)`, before it makes layers or weights."
             )
-        raise AttributeError(
-            f"{type(self).__name__!r} object has no attribute {name!r}", name=name,
-            obj=self,
-        )  # fmt: skip
+        text = f"{type(self).__name__!r} object has no attribute {name!r}"
+        raise AttributeError(text, name=name, obj=self)
 
     @property
     def dtype(self) -> str:
@@ -100,20 +98,16 @@ class WeightOwner(Module):
     @property
     def weights(self) -> list[Variable]:
         """All weights: of each layer, trainable ones first, then its sublayers'."""
-        return list(
-            {id(v): v for a in self.all_layers() for v in a.own_weights()}.values()
-        )
+        return unique(v for layer in self.all_layers() for v in layer.own_weights())
 
     @property
     def variables(self) -> list[Variable]:
         """All weights, other state of layers, and the states of seed generators."""
-        found = {id(v): v for v in self.weights}
+        found = self.weights
         for layer in self.all_layers():
-            found.update({id(v): v for v in layer.own_variables()})
-            for child in layer.children():
-                if isinstance(child, SeedGenerator):
-                    found[id(child.state)] = child.state
-        return list(found.values())
+            found += layer.own_variables()
+            found += [m.state for m in layer.children() if isinstance(m, SeedGenerator)]
+        return unique(found)
 
     def _program_state(self) -> ModuleState:
         """Return the state that compiled calls of this layer take besides data.
@@ -126,12 +120,8 @@ class WeightOwner(Module):
     @property
     def trainable_variables(self) -> list[Variable]:
         """The weights that training changes."""
-        frozen = {
-            id(v)
-            for layer in self.all_layers()
-            if not layer._trainable
-            for v in layer.weights
-        }
+        frozen_layers = [layer for layer in self.all_layers() if not layer._trainable]
+        frozen = {id(v) for layer in frozen_layers for v in layer.weights}
         return [v for v in self.weights if v.trainable and id(v) not in frozen]
 
     @property
@@ -202,7 +192,7 @@ class WeightOwner(Module):
 
     def add_variable(
         self,
-        shape: int | Sequence[int | None],
+        shape: int | PartialShape,
         initializer: InitializerLike,
         dtype: DTypeLike = None,
         trainable: bool = True,
@@ -212,20 +202,18 @@ class WeightOwner(Module):
         name: str | None = None,
     ) -> Variable:
         """Create a weight of this layer; see `add_weight`."""
-        return self.add_weight(
-            shape, initializer, dtype, trainable=trainable, autocast=autocast,
-            regularizer=regularizer, constraint=constraint, name=name,
-        )  # fmt: skip
+        options: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
+        return self.add_weight(**options)
 
     @filter_traceback
     def add_weight(
         self,
-        _shape: int | Sequence[int | None] | None = None,
+        _shape: int | PartialShape | None = None,
         /,
         initializer: InitializerLike = None,
         dtype: DTypeLike = None,
         *,
-        shape: int | Sequence[int | None] | None = None,
+        shape: int | PartialShape | None = None,
         trainable: bool = True,
         autocast: bool = True,
         regularizer: RegularizerLike = None,
@@ -256,10 +244,10 @@ class WeightOwner(Module):
         dtype = dtype or self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if is_float(dtype) else "zeros"
+        initial = initializers.get(initializer)
         variable = Variable(
-            initializers.get(initializer), sizes, dtype, trainable,
-            autocast, aggregation, name,
-        )  # fmt: skip
+            initial, sizes, dtype, trainable, autocast, aggregation, name=name
+        )
         variable.path = self._path_of(variable.name)
         variable.ignores_tracers = not trainable
         variable.regularizer = regularizers.get(regularizer)
@@ -271,7 +259,9 @@ class WeightOwner(Module):
         parents = local.call.path if local.call else (self.name,)
         return "/".join((*parents, name))
 
-    def _weight_shape(self, first: Any, shape: Any) -> list[int]:
+    def _weight_shape(
+        self, first: int | PartialShape | None, shape: int | PartialShape | None
+    ) -> list[int]:
         subject = f"Layer {self.name!r} ({type(self).__name__})"
         if isinstance(first, str):
             raise ArgumentError(

@@ -73,7 +73,7 @@ class Affine(Layer):
     epsilon = Hyperparameter()
     center: bool
     scale: bool
-    # Sums of squares overflow in 16 bits.
+    # Statistics have at least 32 bits, so reads are not cast to fewer.
     gamma: Variable | None = weight(autocast=False)
     beta: Variable | None = weight(autocast=False)
 

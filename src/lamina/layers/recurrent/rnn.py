@@ -97,7 +97,7 @@ class RNN(Layer):
         self.state_size = list(size) if isinstance(size, (list, tuple)) else [size]
         self.states: list[Any] | None = None
 
-    def build(  # type: ignore[override]
+    def build(
         self, sequences_shape: PartialShape, initial_state_shape: PyTree = None
     ) -> None:
         """Build the cell, and create the states of a stateful layer."""

@@ -123,7 +123,7 @@ class Bidirectional(Layer):
                     f"`{name}`. Received: {values[0]} and {values[1]}."
                 )
 
-    def build(  # type: ignore[override]
+    def build(
         self, sequences_shape: PartialShape, initial_state_shape: PyTree = None
     ) -> None:
         """Build both layers."""
