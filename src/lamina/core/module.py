@@ -253,8 +253,7 @@ class Module:
         object.__delattr__(self, name)
 
     def _members(self, kind: type[M]) -> list[M]:
-        found = {id(m): m for m in _members_in(vars(self)) if isinstance(m, kind)}
-        return list(found.values())
+        return unique(m for m in _members_in(vars(self)) if isinstance(m, kind))
 
     def own_variables(self) -> list[Variable]:
         """Return the variables of this module, without those of its children."""
