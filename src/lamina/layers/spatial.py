@@ -60,12 +60,9 @@ class Spatial(Layer):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "rank" in vars(cls):
-            declared = {n: v for base in cls.__mro__ for n, v in vars(base).items()}
-            checks = {
-                n: v.check(cls.rank)
-                for n, v in declared.items()
-                if isinstance(v, PerAxis)
-            }
+            members = [m for base in cls.__mro__ for m in vars(base).values()]
+            declared = [m for m in members if isinstance(m, PerAxis)]
+            checks = {m.name: m.check(cls.rank) for m in reversed(declared)}
             cls.arguments = checks | cls.arguments
 
     def __init__(
