@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -57,6 +58,14 @@ def shorten(error: BaseException) -> None:
         error = error.__cause__ or context or error
 
 
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the user's program that called the library."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _package_of(frame) in _LIBRARY | _HELPERS:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
 def _shorten_one(error: BaseException) -> None:
     notes = getattr(error, "__notes__", [])
     notes[:] = [note for note in notes if _JAX_NOTE not in str(note)]
@@ -64,7 +73,7 @@ def _shorten_one(error: BaseException) -> None:
     last: types.TracebackType | None = None
     user_called = True
     for entry in _entries(error):
-        package = _package(entry)
+        package = _package_of(entry.tb_frame)
         if package in _LIBRARY or (package in _HELPERS and not user_called):
             user_called = False
             last = entry if package == "lamina" else last
@@ -93,9 +102,9 @@ def _entries(error: BaseException) -> Iterator[types.TracebackType]:
         entry = entry.tb_next
 
 
-def _package(entry: types.TracebackType) -> str:
-    return str(entry.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+def _package_of(frame: types.FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _is_user_frame(entry: types.TracebackType) -> bool:
-    return _package(entry) not in _LIBRARY | _HELPERS
+    return _package_of(entry.tb_frame) not in _LIBRARY | _HELPERS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import is_int
+from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts, as_arrays, is_array_like, map_arrays, num_rows
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
 from lamina.data.shuffle import permutation
@@ -131,10 +131,9 @@ def _array_feed(
     parts = as_arrays(parts[0], "x"), *parts[1:]
     feed = ArrayFeed(parts, batch_size, shuffle, steps)
     if steps is not None and steps > (feed.steps or 0):
-        warnings.warn(
+        warn(
             f"The data has {feed.steps} batches, fewer than the {steps} steps "
-            "requested. Each epoch ends with the data.",
-            stacklevel=5,
+            "requested. Each epoch ends with the data."
         )
     return feed
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Protocol
@@ -16,6 +15,7 @@ from typing import Protocol
 import jax
 import numpy as np
 
+from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts, num_rows
 from lamina.data.batches import INNER_CHUNK, Batches, Segment
 from lamina.data.prefetch import prefetch
@@ -205,11 +205,10 @@ class StreamFeed(Feed):
         if self._source.seek(epoch, state):
             self._begun = None
             return
-        warnings.warn(
+        warn(
             f"The data is read again from its beginning up to batch {first} of "
             f"epoch {epoch + 1}, which takes time and is right only if it yields the "
-            "same again. Iterators with `get_state` and `set_state` resume directly.",
-            stacklevel=6,
+            "same again. Iterators with `get_state` and `set_state` resume directly."
         )
         self._first = 0
         for earlier in range(epoch):

@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina.core.scope import RunKey, StateScope
 from lamina.core.variable import state_lock
-from lamina.data.batches import Batches, Segment
+from lamina.data.batches import Batches, Data, Segment
 from lamina.ops.kernels import autotune
 from lamina.runtime.compile_clock import compiling
 from lamina.runtime.executable import temporary_bytes
@@ -142,7 +142,7 @@ class StepRunner:
     def prepare(self, data: PyTree) -> None:
         """Do nothing: no loop is compiled."""
 
-    def run(self, data: PyTree, args: DispatchArgs) -> DispatchResult:
+    def run(self, data: Data, args: DispatchArgs) -> DispatchResult:
         """Run batches; the variables then hold the new state."""
         logs: Any = None
         bad = int(args.bad)

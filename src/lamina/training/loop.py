@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from lamina.core.tracebacks import warn
 from lamina.data.batches import Batches, Segment
 from lamina.data.feeds import Feed
 from lamina.runtime.interrupts import Interrupted
@@ -331,14 +331,13 @@ class EpochLoop:
     def _not_finite(self, logs: dict[str, Any], bad: int) -> dict[str, Any]:
         """Stop, warn, and return the logs with NaN as loss."""
         self.interrupted = True
-        warnings.warn(
+        warn(
             f"The loss or a gradient was not finite in batch {bad} of this epoch. "
             "Training stopped before that batch's update, so the weights are the last "
             "finite ones. Usual causes: a learning rate that is too high, a division "
             "by zero or logarithm of zero in a custom loss, values in the data that "
             "are not normalised.",
             NonFiniteWarning,
-            stacklevel=4,
         )
         known = logs if bad > 0 else _unknown(logs)
         return {**known, "loss": float("nan")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.core.random.seeds import SeedGenerator
+from lamina.data.streams import State
 from lamina.errors import LaminaError
 from lamina.runtime.interrupts import Interrupt
 from lamina.training.callbacks import History
@@ -18,7 +19,7 @@ from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
 from lamina.training.prepare import callback_list, prepare_model
 from lamina.training.state import MetricsOwner, TrainingState
-from lamina.typing import Array, PyTree
+from lamina.typing import Array
 
 _BETWEEN, _STEPS, _VALIDATION = "between epochs", "steps", "validation"
 
@@ -191,7 +192,7 @@ class FitSession:
     def _is_stopped(self) -> bool:
         return self._model.stop_training or self._interrupt.requested
 
-    def _pause(self, batch: int, bad: Array | int, stream: PyTree) -> None:
+    def _pause(self, batch: int, bad: Array | int, stream: State) -> None:
         position = TrainPosition(self._epoch, batch, self._state.steps_done)
         self._checkpoints.pause(position, bad, stream, self._interrupt.requested)
 

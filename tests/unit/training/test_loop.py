@@ -12,8 +12,9 @@ from jax import lax
 
 import lamina
 from lamina import callbacks, layers
+from lamina.errors import LikelyMistakeWarning
 from lamina.runtime import executable
-from lamina.training import device_loop, engine, loop
+from lamina.training import device_loop, engine, loop, prepare
 from tests.unit.training.helpers import assert_same_bits, blobs, classifier, state_of
 
 
@@ -147,6 +148,31 @@ def test_a_second_fit_traces_and_compiles_nothing(monkeypatch: Any) -> None:
     model.layers[2].rate = 0.1
     model.fit(x, y, epochs=3, verbose=0, validation_split=0.2)
     assert not compiled and not traces
+
+
+def test_a_repeated_fit_prepares_nothing_for_the_same_shapes(monkeypatch: Any) -> None:
+    model, (x, y) = classifier(), blobs()
+    model.fit(x, y, verbose=0)
+    checks: list[int] = []
+    check = prepare.check_label_shapes
+    monkeypatch.setattr(
+        prepare, "check_label_shapes", lambda *a: checks.append(1) or check(*a)
+    )
+    model.fit(x, y, verbose=0)  # the first one has built the layers
+    model.fit(x, y, verbose=0)
+    assert len(checks) == 1
+    model.layers[0].trainable = False
+    model.fit(x, y, verbose=0)
+    assert len(checks) == 2
+
+
+def test_a_warning_names_the_line_that_called_fit() -> None:
+    model = lamina.Sequential([layers.Dense(1, "softmax", input_shape=(1,))])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 1), "float32")
+    with pytest.warns(LikelyMistakeWarning) as raised:
+        model.fit(x, x, verbose=0)
+    assert {warning.filename for warning in raised} == {__file__}
 
 
 def test_equal_models_share_their_programs(monkeypatch: Any) -> None:

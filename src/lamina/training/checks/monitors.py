@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import jax
 
 from lamina.core.module import is_user_defined
+from lamina.core.tracebacks import warn
 from lamina.errors import LikelyMistakeWarning, UnknownNameError
 from lamina.metrics.base import metric_registry
 from lamina.training.callbacks import CallbackList
@@ -34,8 +34,7 @@ def check_monitors(model: Any, callbacks: CallbackList, validates: bool) -> None
             problem = _problem(model, callback, validates)
             callback.is_explained = problem is not None
             if problem is not None:
-                # The line that called `fit`.
-                warnings.warn(problem, LikelyMistakeWarning, stacklevel=5)
+                warn(problem, LikelyMistakeWarning)
         elif _adds_logs(callback):
             return
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina import activations, metrics
+from lamina.core.tracebacks import warn
 from lamina.errors import LikelyMistakeWarning
 from lamina.training.checks.history import Output, nodes_of
 from lamina.training.plan import OutputPlan, Plan, loss_kind
@@ -37,8 +37,7 @@ def check_pairs(plan: Plan, y: PyTree, y_pred: Sequence[Output]) -> None:
     true = plan.labels(y)
     for out, labels, pred in zip(plan.outputs, true, y_pred, strict=True):
         for text in (*_wrong_ends(out, pred), *_wrong_metrics(out, labels)):
-            # The line that called `fit`.
-            warnings.warn(text, LikelyMistakeWarning, stacklevel=5)
+            warn(text, LikelyMistakeWarning)
 
 
 def _wrong_ends(out: OutputPlan, pred: Output) -> Iterator[str]:
