@@ -21,6 +21,7 @@ __all__ = [
     "Initializer",
     "InitializerLike",
     "Logs",
+    "OptionalLogs",
     "PartialShape",
     "PyTree",
     "RegularizerLike",
@@ -50,6 +51,9 @@ Config: TypeAlias = dict[str, Any]
 
 Logs: TypeAlias = dict[str, Any]
 """Values of metrics, by name."""
+
+OptionalLogs: TypeAlias = Any
+"""`Logs | None` as callbacks take it: they may use it without a check for `None`."""
 
 ActivationLike: TypeAlias = str | Callable[[Any], Any] | None
 """An activation function, its name, or `None` for the identity."""

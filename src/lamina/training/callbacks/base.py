@@ -10,7 +10,7 @@ from lamina.core.check import Check, is_int
 from lamina.core.module import checked_arguments, short, signature
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, invalid
-from lamina.typing import Logs
+from lamina.typing import Logs, OptionalLogs
 
 NEVER = 2**31 - 1
 # From the strongest to the weakest.
@@ -111,54 +111,54 @@ class Callback:
         """Set epochs, steps and verbosity; called before the other methods."""
         self.params = params
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: OptionalLogs = None) -> None:
         """Called before an epoch."""
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: OptionalLogs = None) -> None:
         """Called after an epoch, with its metrics and those of validation."""
 
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: OptionalLogs = None) -> None:
         """Called before a training batch."""
         self.on_batch_begin(batch, logs)
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: OptionalLogs = None) -> None:
         """Called after a training batch, with the metrics so far in the epoch."""
         self.on_batch_end(batch, logs)
 
-    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+    def on_batch_begin(self, batch: int, logs: OptionalLogs = None) -> None:
         """Older name of `on_train_batch_begin`."""
 
-    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+    def on_batch_end(self, batch: int, logs: OptionalLogs = None) -> None:
         """Older name of `on_train_batch_end`."""
 
-    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+    def on_test_batch_begin(self, batch: int, logs: OptionalLogs = None) -> None:
         """Called before a batch of `evaluate` or validation."""
 
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: OptionalLogs = None) -> None:
         """Called after a batch of `evaluate` or validation."""
 
-    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+    def on_predict_batch_begin(self, batch: int, logs: OptionalLogs = None) -> None:
         """Called before a batch of `predict`."""
 
-    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: OptionalLogs = None) -> None:
         """Called after a batch of `predict`, with its outputs."""
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
+    def on_train_begin(self, logs: OptionalLogs = None) -> None:
         """Called once, before training."""
 
-    def on_train_end(self, logs: Logs | None = None) -> None:
+    def on_train_end(self, logs: OptionalLogs = None) -> None:
         """Called once, after training, with the last epoch's logs."""
 
-    def on_test_begin(self, logs: Logs | None = None) -> None:
+    def on_test_begin(self, logs: OptionalLogs = None) -> None:
         """Called before `evaluate` or validation."""
 
-    def on_test_end(self, logs: Logs | None = None) -> None:
+    def on_test_end(self, logs: OptionalLogs = None) -> None:
         """Called after `evaluate` or validation."""
 
-    def on_predict_begin(self, logs: Logs | None = None) -> None:
+    def on_predict_begin(self, logs: OptionalLogs = None) -> None:
         """Called before `predict`."""
 
-    def on_predict_end(self, logs: Logs | None = None) -> None:
+    def on_predict_end(self, logs: OptionalLogs = None) -> None:
         """Called after `predict`."""
 
     def on_progress(self, kind: str, done: int, logs: Logs) -> None:
