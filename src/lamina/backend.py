@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 
 from lamina.config import (
@@ -59,7 +57,7 @@ def is_int_dtype(dtype: DTypeLike) -> bool:
     return jnp.issubdtype(standardize_dtype(dtype), jnp.integer)
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: object) -> bool:
     """Return whether a value is a symbolic tensor, as `Input` and layers return.
 
     Args:
@@ -68,7 +66,7 @@ def is_keras_tensor(x: Any) -> bool:
     return isinstance(x, SymbolicTensor)
 
 
-def result_type(*dtypes: Any) -> str:
+def result_type(*dtypes: DTypeLike) -> str:
     """Return the element type of a sum of arrays of these types.
 
     Args:

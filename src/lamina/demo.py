@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -144,7 +143,7 @@ def handwritten_digits(folder: Path) -> None:
     save_and_reload(model, x_test, folder / "digits.keras")
 
 
-def save_and_reload(model: Any, x: np.ndarray, path: Path) -> None:
+def save_and_reload(model: Sequential, x: np.ndarray, path: Path) -> None:
     """Save a model, load it in a new process and compare the predictions."""
     model.save(path)
     expected = model.predict(x, verbose=0)

@@ -106,7 +106,7 @@ class Interrupt:
             raise KeyboardInterrupt from None
 
 
-def _is_replaceable(handler: Any) -> bool:
+def _is_replaceable(handler: object) -> bool:
     """Return whether a handler was installed from Python and handles its signal."""
     return handler is not None and handler is not signal.SIG_IGN
 

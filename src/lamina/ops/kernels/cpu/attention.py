@@ -74,7 +74,7 @@ def _forward(
 ) -> tuple[jax.Array, Any]:
     q, k, v = qkv
 
-    def attend(_: Any, block: _Block) -> tuple[None, Arrays]:
+    def attend(_: None, block: _Block) -> tuple[None, Arrays]:
         scores = _scores(options, q, k, masks, block)
         maximum = jnp.max(scores, -1, keepdims=True)
         weights = jnp.exp(scores - maximum)
@@ -133,7 +133,7 @@ class _Block(NamedTuple):
     size: int
     keys: int
 
-    def slice(self, x: Any) -> Any:
+    def slice(self, x: jax.Array) -> jax.Array:
         """Slice the block's rows out of an array; length 1 broadcasts."""
         if x.shape[2] in (1, self.size):
             return x
@@ -145,7 +145,11 @@ class _Block(NamedTuple):
         return combine_masks(options, masks, self.size, self.keys, self.start)
 
     def apply_dropout(
-        self, dropout: AttentionDropout | None, weights: Any, q: Any, k: Any
+        self,
+        dropout: AttentionDropout | None,
+        weights: jax.Array,
+        q: jax.Array,
+        k: jax.Array,
     ) -> Any:
         """Apply dropout to the block's attention weights, or to their gradient."""
         if dropout is None:
@@ -154,7 +158,7 @@ class _Block(NamedTuple):
 
 
 def _scores(
-    options: AttentionConfig, q: Any, k: Any, masks: Arrays, block: _Block
+    options: AttentionConfig, q: jax.Array, k: jax.Array, masks: Arrays, block: _Block
 ) -> jax.Array:
     """Compute the masked scores of a block of queries."""
     queries = upcast(block.slice(q)) * options.scale
@@ -176,8 +180,8 @@ def _add_keys(total: jax.Array, part: jax.Array) -> jax.Array:
 def _scan_blocks(
     function: Callable[..., Any],
     carry: Any,
-    q: Any,
-    k: Any,
+    q: jax.Array,
+    k: jax.Array,
     masks: Arrays,
     options: AttentionConfig,
 ) -> tuple[Any, Arrays]:

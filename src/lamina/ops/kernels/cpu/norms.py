@@ -98,7 +98,7 @@ def _sum(x: jax.Array, outer: Axes, inner: Axes) -> jax.Array:
     return jnp.sum(jnp.sum(x, outer, keepdims=True), inner, keepdims=True)
 
 
-def _sum_to(gradient: jax.Array, value: Any) -> Any:
+def _sum_to(gradient: jax.Array, value: Factor) -> Factor:
     """Sum a gradient to the shape and type of the value that was broadcast."""
     if value is None:
         return None

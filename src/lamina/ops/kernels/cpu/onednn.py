@@ -21,6 +21,7 @@ import numpy as np
 from jax import lax
 from jax.core import ShapedArray
 from jax.interpreters import ad, batching, mlir
+from jax.interpreters.ad import UndefinedPrimal
 
 from lamina.ops.kernels.calls import ConvCall
 from lamina.ops.kernels.cpu import depthwise_gradients
@@ -36,6 +37,7 @@ from lamina.ops.nn.conv_params import ConvParams
 from lamina.runtime.executable import Program
 
 Pair = tuple[jax.Array, jax.Array]
+Shaped = jax.Array | ShapedArray
 
 _CALL = "__onednn$convolution"
 # Two filters of 3x3: with fewer outputs per position oneDNN's vectors are not full.
@@ -156,7 +158,7 @@ def _can_run(call: ConvCall) -> bool:
     )
 
 
-def _result_shape(x: Any, kernel: Any, params: ConvParams) -> ShapedArray:
+def _result_shape(x: Shaped, kernel: Shaped, params: ConvParams) -> ShapedArray:
     axes = zip(x.shape[1:-1], extents(kernel.shape, params), *params[:2], strict=True)
     lengths = [(n + sum(pad) - e - 1) // step + 1 for n, e, step, pad in axes]
     return ShapedArray((x.shape[0], *lengths, kernel.shape[-1]), x.dtype)
@@ -168,7 +170,9 @@ def _run(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
     return _call(x, kernel, params, axes, _result_shape(x, kernel, params).shape)
 
 
-def _input_gradient(dy: Any, x: Any, kernel: Any, params: ConvParams) -> jax.Array:
+def _input_gradient(
+    dy: jax.Array, x: UndefinedPrimal, kernel: jax.Array, params: ConvParams
+) -> jax.Array:
     space = x.aval.shape[1:-1]
     if params.groups == 1:
         return input_gradient(dy, kernel, params, space, ONEDNN)
@@ -180,7 +184,9 @@ def _input_gradient(dy: Any, x: Any, kernel: Any, params: ConvParams) -> jax.Arr
     )
 
 
-def _kernel_gradient(dy: Any, x: Any, kernel: Any, params: ConvParams) -> jax.Array:
+def _kernel_gradient(
+    dy: jax.Array, x: jax.Array, kernel: UndefinedPrimal, params: ConvParams
+) -> jax.Array:
     if params.groups == 1:
         return kernel_gradient(x, dy, kernel.aval, params)
     window = kernel.aval.shape[:-2]
@@ -189,19 +195,27 @@ def _kernel_gradient(dy: Any, x: Any, kernel: Any, params: ConvParams) -> jax.Ar
 
 
 def _gradient_shape(
-    x: Any, dy: Any, window: tuple[int, ...], params: ConvParams
+    x: ShapedArray, dy: ShapedArray, window: tuple[int, ...], params: ConvParams
 ) -> ShapedArray:
     return ShapedArray((*window, x.shape[-1], dy.shape[-1]), x.dtype)
 
 
 def _gradient_of_input(
-    gradient: Any, x: Any, dy: Any, window: tuple[int, ...], params: ConvParams
+    gradient: jax.Array,
+    x: UndefinedPrimal,
+    dy: jax.Array,
+    window: tuple[int, ...],
+    params: ConvParams,
 ) -> jax.Array:
     return input_gradient(dy, gradient, params, x.aval.shape[1:-1], ONEDNN)
 
 
 def _gradient_of_output(
-    gradient: Any, x: Any, dy: Any, window: tuple[int, ...], params: ConvParams
+    gradient: jax.Array,
+    x: jax.Array,
+    dy: UndefinedPrimal,
+    window: tuple[int, ...],
+    params: ConvParams,
 ) -> jax.Array:
     return convolve(x, gradient, params)
 

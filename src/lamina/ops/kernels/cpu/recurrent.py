@@ -89,7 +89,7 @@ def _advance(
     return (outputs, states), saved
 
 
-def _select(mask: Any, new: Arrays, old: Arrays) -> Arrays:
+def _select(mask: jax.Array | None, new: Arrays, old: Arrays) -> Arrays:
     """Select the new states where the mask, if there is one, is true."""
     if mask is None:
         return new

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from lamina.ops.nn.conv_params import ConvParams
+from lamina.typing import ArrayLike
 
 
 def upcast(x: jax.Array) -> jax.Array:
@@ -20,7 +20,9 @@ def upcast(x: jax.Array) -> jax.Array:
     return x.astype(jnp.float32) if is_small else x
 
 
-def pad_once(x: jax.Array, padding: Sequence[tuple[int, int]], value: Any = 0) -> Any:
+def pad_once(
+    x: jax.Array, padding: Sequence[tuple[int, int]], value: ArrayLike = 0
+) -> jax.Array:
     """Pad the spatial axes of x, and keep XLA from fusing the padding.
 
     A fused padding is computed again in every loop that reads it, with a branch for
