@@ -158,7 +158,8 @@ def depthwise_conv(
     space, window = x.shape[1:-1], kernel.shape[:-2]
     params = window_params(owner, space, window, strides, padding, dilation_rate)
     flat = kernel.reshape(*window, 1, x.shape[-1] * kernel.shape[-1])
-    y = dispatch("conv", x, flat, params._replace(groups=x.shape[-1]))
+    call = ConvCall(x, flat, params._replace(groups=x.shape[-1]))
+    y = dispatch("conv", call)
     return from_channels_last(owner, y, data_format)
 
 
