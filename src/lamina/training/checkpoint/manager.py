@@ -22,6 +22,7 @@ from lamina.training.checkpoint.run_file import Tree
 from lamina.training.checkpoint.run_state import (
     arguments_of,
     capture,
+    differences,
     fingerprint,
     require_plain_callbacks,
     require_same,
@@ -142,23 +143,17 @@ class CheckpointManager:
             ignored += ("data",)
             if old["data"] != new["data"]:
                 warn(
-                    "The first batch of the data differs from that of the saved run. "
-                    "Training continues, but the result will differ from that of one "
-                    "run."
+                    "The first batch of the data differs from that of the saved run, "
+                    "so the result will differ from that of one run."
                 )
         new = {k: v for k, v in new.items() if k not in ignored}
         require_same(old, new, checkpoints.folder)
         self._record = old
-        before = saved["versions"]
-        changed = [
-            f"{name} {before.get(name)} -> {now}"
-            for name, now in versions().items()
-            if before.get(name) != now
-        ]
+        changed = "; ".join(differences(saved["versions"], versions()))
         if changed:
             warn(
-                f"The run was started in another environment ({', '.join(changed)}). "
-                "Training continues, but rounding may differ."
+                f"The run was started in another environment: {changed}. Training "
+                "continues, but rounding may differ."
             )
         position, stream = TrainPosition(*saved["place"]), saved["stream"]
         if position.batch > 0:

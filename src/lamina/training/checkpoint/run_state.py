@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.run_file import Tree, require_plain
 from lamina.training.state import TrainingState
 from lamina.typing import Array, PyTree
+
+AS_BEFORE = "Start the run as before, or pass `resume` another folder."
 
 # Version of the contents of checkpoints.
 _FORMAT = 1
@@ -130,9 +132,9 @@ def restore_model(state: TrainingState, saved: Tree) -> None:
     ]
     differing = [m for m in mismatches if m.in_model != m.in_file]
     if differing:
+        table = LoadReport([], differing)
         raise FileFormatError(
-            "The checkpoint is of another model. Build the model as before, or pass "
-            f"`resume` another folder.\n{LoadReport([], differing)}"
+            f"The checkpoint is of another model. {AS_BEFORE}\n{table}"
         )
     for path, variable in variables.items():
         variable.assign(values[path])
@@ -140,8 +142,7 @@ def restore_model(state: TrainingState, saved: Tree) -> None:
     names = [(type(m).__name__, name) for m, name, _ in owned]
     if names != [entry[:2] for entry in saved["numbers"]]:
         raise ArgumentError(
-            "The run was started with another optimizer or other layers. Compile the "
-            "model as before, or pass `resume` another folder."
+            f"The run was started with another optimizer or other layers. {AS_BEFORE}"
         )
     for (module, name, _), (*_, value) in zip(owned, saved["numbers"], strict=True):
         setattr(module, name, value)
@@ -231,22 +232,22 @@ def require_same(saved: object, now: object, folder: Path) -> None:
     Raises:
         ArgumentError: the arguments or the data differ.
     """
-    lines = list(_differences(saved, now))
+    lines = list(differences(saved, now))
     if lines:
         raise ArgumentError(
             f"The run in {str(folder)!r} was started differently: "
-            f"{'; '.join(lines)}. Start it as before, or pass `resume` another folder."
+            f"{'; '.join(lines)}. {AS_BEFORE}"
         )
 
 
-def _differences(saved: Any, now: Any, name: str = "") -> Iterable[str]:
+def differences(saved: Any, now: Any, name: str = "") -> Iterator[str]:
     """Yield the differences in entries that both have."""
     classes = [v.get("class_name") for v in (saved, now) if isinstance(v, dict)]
     if len(classes) == 2 and classes[0] == classes[1]:
         for key in (k for k in now if k in saved):
             # Omit the keys of configs: users do not know them.
             inner = name if key in ("compile", "config") else f"{name} {key}".strip()
-            yield from _differences(saved[key], now[key], inner)
+            yield from differences(saved[key], now[key], inner)
     elif saved != now:
         yield f"{name} was {_short(saved)} and is now {_short(now)}"
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.module import Module
 from lamina.layers.base.call_graph import graph_of
 from lamina.layers.base.lineage import as_code, described, origin, returns_last_step
 from lamina.training.checks.history import Output, nodes_of
@@ -203,7 +204,7 @@ def _ending(misfit: Misfit, count: int, **activation: str | None) -> str:
         (n.operation for n in nodes if type(n.operation).__name__ not in skipped), None
     )
     size = next((n for n in ("units", "filters") if hasattr(layer, n)), None)
-    if size is None:
+    if size is None or not isinstance(layer, Module):
         return f"Give the last layer {count} units."
     if getattr(layer, "activation", None) is None:
         activation = {}
