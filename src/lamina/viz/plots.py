@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.training.callbacks.monitor import better_direction
+from lamina.training.callbacks.monitoring.monitor import better_direction
 
 _COLUMNS = 8  # of a grid of images
 

@@ -6,14 +6,14 @@ from lamina.training.callbacks.backup_and_restore import BackupAndRestore
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.callback_list import CallbackList
 from lamina.training.callbacks.csv_logger import CSVLogger
-from lamina.training.callbacks.early_stopping import EarlyStopping
 from lamina.training.callbacks.history import History
 from lamina.training.callbacks.lambda_callback import LambdaCallback
 from lamina.training.callbacks.learning_rate import (
     LearningRateScheduler,
     ReduceLROnPlateau,
 )
-from lamina.training.callbacks.model_checkpoint import ModelCheckpoint
+from lamina.training.callbacks.monitoring.early_stopping import EarlyStopping
+from lamina.training.callbacks.monitoring.model_checkpoint import ModelCheckpoint
 from lamina.training.callbacks.progress.logger import ProgbarLogger
 from lamina.training.callbacks.swap_ema_weights import SwapEMAWeights
 from lamina.training.callbacks.tensorboard.callback import TensorBoard

@@ -12,7 +12,7 @@ import numpy as np
 from lamina.core.check import Check, at_least, fraction
 from lamina.errors import ArgumentTypeError, StateError
 from lamina.training.callbacks.base import Callback
-from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
 

@@ -12,7 +12,7 @@ from lamina.errors import LikelyMistakeWarning, UnknownNameError
 from lamina.metrics.base import metric_registry
 from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.base import Callback
-from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 
 # Entries that lamina's callbacks add to the logs.
 _ADDED = ("learning_rate",)

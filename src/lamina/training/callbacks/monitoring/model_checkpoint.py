@@ -10,7 +10,7 @@ from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.files import HDF5_SUFFIXES, is_legacy_hdf5, warn_legacy_format
 from lamina.runtime.interrupts import run_in_thread
 from lamina.training.callbacks.base import NEVER, frequency, path_like, period_of
-from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from lamina.core.check import at_least
 from lamina.errors import StateError
-from lamina.training.callbacks.monitor import MonitorCallback
+from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
 

@@ -1,0 +1,1 @@
+"""Callbacks that act when a metric improves, or stops improving."""
