@@ -73,8 +73,8 @@ class PyDataset:
     def on_epoch_end(self) -> None:
         """Called after the last batch of an epoch is prepared."""
 
-    def batches(self, numbers: Iterable[int]) -> Iterator[Any]:
+    def batches(self, indices: Iterable[int]) -> Iterator[Any]:
         """Yield the batches with these indices, prepared by threads."""
         workers = max(1, self.workers)
         ahead = max(1, min(self.max_queue_size, 4 * workers))
-        return prefetch_map(self.__getitem__, numbers, workers, ahead)
+        return prefetch_map(self.__getitem__, indices, workers, ahead)
