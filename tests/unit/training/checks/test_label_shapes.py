@@ -94,7 +94,7 @@ def test_matching_labels_are_accepted(name: str) -> None:
     model = lamina.Sequential([layers.Input(shape), *stack])
     model.compile("sgd", loss)
     x, y = np.ones((8, *row), "float32"), np.ones((8, *label), "int32")
-    prepare_model(model, adapt(x, y), check=True, to_train=True)
+    prepare_model(model._training, adapt(x, y), check=True, to_train=True)
 
 
 class Adds(callbacks.Callback):
