@@ -53,6 +53,8 @@ from lamina.layers.merging import (
     Minimum,
     Multiply,
     Subtract,
+)
+from lamina.layers.merging_functions import (
     add,
     average,
     concatenate,

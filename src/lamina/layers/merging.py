@@ -12,11 +12,9 @@ import jax.numpy as jnp
 from lamina import ops
 from lamina.core.check import Check, boolean, is_int
 from lamina.core.masks import get_mask
-from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
-from lamina.ops.types import Tensor
 from lamina.typing import Array, PartialShape
 
 T = TypeVar("T")
@@ -88,7 +86,10 @@ class Elementwise(Merge):
 
 
 class Add(Elementwise):
-    """Elementwise sum of tensors of broadcastable shapes.
+    """Elementwise sum of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Add()([jnp.ones((2, 3)), jnp.ones((2, 3))]).shape
@@ -99,7 +100,10 @@ class Add(Elementwise):
 
 
 class Subtract(Elementwise):
-    """Elementwise difference of two broadcastable tensors, `first - second`.
+    """Elementwise difference of two tensors, `first - second`.
+
+    Shape:
+        Two broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Subtract()([jnp.array([3.0]), jnp.array([1.0])])
@@ -111,7 +115,10 @@ class Subtract(Elementwise):
 
 
 class Average(Elementwise):
-    """Elementwise mean of tensors of broadcastable shapes.
+    """Elementwise mean of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Average()([jnp.array([3.0]), jnp.array([1.0])])
@@ -131,9 +138,12 @@ def _broadcast_mask(x: Array) -> Array | None:
 
 
 class Multiply(Elementwise):
-    """Elementwise product of tensors of broadcastable shapes.
+    """Elementwise product of tensors.
 
     Masked elements count as 1. The product of elements that are all masked is 0.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Multiply()([jnp.array([3.0]), jnp.array([2.0])])
@@ -172,7 +182,10 @@ class _Extremum(Elementwise):
 
 
 class Maximum(_Extremum):
-    """Elementwise maximum of tensors of broadcastable shapes.
+    """Elementwise maximum of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Maximum()([jnp.array([3.0, 0.0]), jnp.array([1.0, 2.0])])
@@ -183,7 +196,10 @@ class Maximum(_Extremum):
 
 
 class Minimum(_Extremum):
-    """Elementwise minimum of tensors of broadcastable shapes.
+    """Elementwise minimum of tensors.
+
+    Shape:
+        A list of broadcastable shapes to their broadcast shape.
 
     Example:
         >>> Minimum()([jnp.array([3.0, 0.0]), jnp.array([1.0, 2.0])])
@@ -306,97 +322,3 @@ class Dot(Merge):
 
     def compute_mask(self, inputs: Sequence[Array], mask: Masks = None) -> None:
         """Return None: the output does not have the masked axes."""
-
-
-@filter_traceback
-def add(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise sum of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Add`.
-    """
-    return Add(**kwargs)(inputs)
-
-
-@filter_traceback
-def subtract(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise difference of two tensors, `first - second`.
-
-    Args:
-        inputs: list of two tensors.
-        **kwargs: arguments of `Subtract`.
-    """
-    return Subtract(**kwargs)(inputs)
-
-
-@filter_traceback
-def multiply(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise product of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Multiply`.
-    """
-    return Multiply(**kwargs)(inputs)
-
-
-@filter_traceback
-def average(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise mean of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Average`.
-    """
-    return Average(**kwargs)(inputs)
-
-
-@filter_traceback
-def maximum(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise maximum of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Maximum`.
-    """
-    return Maximum(**kwargs)(inputs)
-
-
-@filter_traceback
-def minimum(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise minimum of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Minimum`.
-    """
-    return Minimum(**kwargs)(inputs)
-
-
-@filter_traceback
-def concatenate(
-    inputs: Sequence[Tensor], axis: int = -1, **kwargs: Unpack[Options]
-) -> Any:
-    """Concatenate tensors along an axis.
-
-    Args:
-        inputs: list of tensors.
-        axis: the axis; the sizes of all others must be equal.
-        **kwargs: arguments of `Concatenate`.
-    """
-    return Concatenate(axis, **kwargs)(inputs)
-
-
-@filter_traceback
-def dot(
-    inputs: Sequence[Tensor], axes: int | Sequence[int] = -1, **kwargs: Unpack[Options]
-) -> Any:
-    """Return the batched dot product of two tensors along one axis of each.
-
-    Args:
-        inputs: list of two tensors.
-        axes: the axis to sum over: one for both, or a pair.
-        **kwargs: arguments of `Dot`.
-    """
-    return Dot(axes, **kwargs)(inputs)
