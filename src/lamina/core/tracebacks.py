@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import types
 import warnings
@@ -60,8 +61,8 @@ def shorten(error: BaseException) -> None:
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the user's program that called the library."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and _package_of(frame) in _LIBRARY | _HELPERS:
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and _package_of(frame) in _LIBRARY | _HELPERS:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 
