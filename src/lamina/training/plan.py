@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from lamina import losses, metrics
+from lamina import losses, metrics, tree
 from lamina.core.check import is_number
 from lamina.core.graph import SymbolicTensor
 from lamina.core.masks import get_mask
@@ -60,6 +60,11 @@ class CompileArgs(NamedTuple):
             _per_output(self.weighted_metrics, names, "weighted_metrics", many=True),
         )
         return [CompileArgs(*row) for row in zip(*columns, strict=True)]
+
+    def metric_objects(self) -> list[Metric]:
+        """Return the metrics that are given as objects."""
+        given = tree.flatten([self.metrics, self.weighted_metrics])
+        return [metric for metric in given if isinstance(metric, Metric)]
 
     def check_names(self) -> None:
         """Raise for a name that no loss or metric has, where it was given.

@@ -133,9 +133,13 @@ class TrainingState:
 
     def named_metrics(self) -> list[tuple[str, Metric]]:
         """Return the metrics of `compile` with their names in logs, the loss first."""
-        tracker, plan = self.loss_tracker, self.plan
-        trackers = [] if tracker is None else [("loss", tracker)]
-        return [*trackers, *([] if plan is None else plan.named_metrics())]
+        if self.arguments is None or self.loss_tracker is None:
+            return []
+        if self.plan is None:  # before the model is built for data
+            metrics = [(m.name, m) for m in self.arguments.metric_objects()]
+        else:
+            metrics = self.plan.named_metrics()
+        return [("loss", self.loss_tracker), *metrics]
 
     def build(self, batch: tuple[Any, Any, Any]) -> list[Any]:
         """Build weights, losses, metrics and slots for batches of these shapes.

@@ -214,3 +214,11 @@ def test_compute_loss_need_not_take_training() -> None:
     x = np.ones((4, 2), "float32")
     assert model.evaluate(x, 0 * x, verbose=0) == 2.0
     assert model.fit(x, 0 * x, verbose=0).history["loss"] == [2.0]
+
+
+def test_metric_objects_are_listed_before_the_model_is_built():
+    model = lamina.Sequential([lamina.layers.Dense(2)])
+    error = lamina.metrics.MeanSquaredError()
+    model.compile("adam", "mse", metrics=[error, "mae"])
+    assert model.metrics_names == ["loss", "mean_squared_error"]
+    assert model.metrics[-1] is error
