@@ -159,7 +159,8 @@ def _not_numeric(example: object, what: str) -> DataError:
     """Return the error for data that is not numeric, given an element of it."""
     kind, mend = "Python objects", "Pad rows of different lengths to one length."
     if isinstance(example, (str, bytes)):
-        kind, mend = "text", "Convert it before the model, as with a `StringLookup`."
+        kind = "text"
+        mend = "Convert it before the model: `x = StringLookup(vocabulary=[...])(x)`."
     elif isinstance(example, (np.datetime64, np.timedelta64, date, time, timedelta)):
         kind, mend = "dates or times", "Convert them, as to days since a first date."
         example = str(example)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,3 +118,19 @@ def test_dimensions_that_differ_are_refused_with_the_first_error() -> None:
     x, y = lamina.KerasTensor((None, 3)), lamina.KerasTensor((None, 4))
     with pytest.raises(TypeError, match=r"\(None, 3\)"):
         ops.add(x, y)
+
+
+def test_static_parameters_of_ops_exist():
+    root = Path(lamina.__file__).parent
+    for path in (root / "ops").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                names = {a.arg for a in [*node.args.args, *node.args.kwonlyargs]}
+                assert static_names(node) <= names, f"{path.name}: {node.name}"
+
+
+def static_names(function: ast.FunctionDef) -> set[str]:
+    """Return the names in `@op(static=[...])`."""
+    calls = [d for d in function.decorator_list if isinstance(d, ast.Call)]
+    values = [k.value for d in calls for k in d.keywords if k.arg == "static"]
+    return {name for value in values for name in ast.literal_eval(value)}

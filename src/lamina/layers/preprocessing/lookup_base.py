@@ -44,6 +44,7 @@ class Lookup(Layer):
 
     Args:
         vocabulary_size: accepted for Keras files, and ignored.
+        oov_method: `"floormod"` or `"farmhash"`, for integers.
     """
 
     kind: ClassVar[str]
@@ -66,8 +67,14 @@ class Lookup(Layer):
         "oov_method": one_of("floormod", "farmhash"),
     }
 
-    def __init__(self, vocabulary_size: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        vocabulary_size: int | None = None,
+        oov_method: str = "floormod",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.oov_method = oov_method
         # In the order of the vocabulary, which these indices follow.
         self._indices: dict[Token, int] = {}
         self._idf: np.ndarray | None = None

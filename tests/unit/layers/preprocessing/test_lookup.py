@@ -143,7 +143,7 @@ def colours_model() -> lamina.Model:
     ids=["call", "predict", "fit", "stream"],
 )
 def test_text_is_looked_up_before_a_model(use):
-    with pytest.raises(DataError, match="'red'.*before the model.*`StringLookup`"):
+    with pytest.raises(DataError, match="'red'.*before the model.*StringLookup"):
         use(colours_model())
 
 
