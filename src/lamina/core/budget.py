@@ -120,8 +120,8 @@ class BoundedReader(io.BufferedIOBase):
         data = self.file.read(limit if size is None or size < 0 else min(size, limit))
         if len(data) > self.most:
             raise FileFormatError(
-                "The archive has a directory, or a header, of more than "
-                f"{readable_size(self.most)}."
+                "The archive has a directory or a header of more than "
+                f"{readable_size(self.most)}, the maximum."
             )
         return data
 

@@ -1,4 +1,4 @@
-"""Forked processes, in which JAX cannot compute."""
+"""Detection of forked processes, in which JAX cannot compute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Process:
 
 
 def use_device() -> None:
-    """Record that this process computes; call it before each computation.
+    """Record that this process uses JAX; called before each computation.
 
     Raises:
         StateError: the process was forked after its parent had computed. JAX's

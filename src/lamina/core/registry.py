@@ -145,7 +145,7 @@ class _Kind(NamedTuple):
 
 
 def serialize(value: object) -> Any:
-    """Return a JSON-able config of a value, as Keras writes it."""
+    """Return a JSON-serializable config of a value, as Keras writes it."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, np.generic):

@@ -22,7 +22,7 @@ from lamina.typing import Array, ArrayLike
 
 
 class BoundVariable(Protocol):
-    """A variable as a scope sees it; the class `Variable` itself imports this file."""
+    """Protocol of a variable in a scope; `Variable` itself imports this file."""
 
     path: str
 
@@ -177,7 +177,7 @@ def override(**values: object) -> Iterator[None]:
 
 
 def no_state() -> AbstractContextManager[None]:
-    """Suspend the active scope: variables and hyperparameters have stored values."""
+    """Suspend the active scope, so that reads return stored values."""
     return override(state=None)
 
 

@@ -280,7 +280,7 @@ class Variable:
 
 
 def between_dispatches(function: F) -> F:
-    """Let a function read all variables at the same step, between two dispatches."""
+    """Decorate a function that must read all variables at the same training step."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -291,7 +291,7 @@ def between_dispatches(function: F) -> F:
 
 
 def snapshot(variables: Iterable[Variable]) -> list[jax.Array]:
-    """Return the values of variables at one step, even while a thread trains."""
+    """Return the values of variables, all from the same training step."""
     with state_lock:
         return [v._current() for v in variables]  # pyright: ignore[reportPrivateUsage]
 

@@ -64,24 +64,25 @@ def adapt(
 
     Args:
         x: arrays, frames, tensors or sparse matrices, alone or in lists and
-            dictionaries;
-            or a generator, an iterable, a `PyDataset`, a torch `DataLoader`, a
-            `tf.data.Dataset` or a grain loader, each yielding batches.
+            dictionaries; or a generator, an iterable, a `PyDataset`, a torch
+            `DataLoader`, a `tf.data.Dataset` or a grain loader, each yielding batches.
         y: labels of array data.
         sample_weight: a weight for each row of array data.
         batch_size: rows in a batch of array data, 32 by default.
         steps: batches in an epoch.
         shuffle: whether array data is shuffled each epoch.
         class_weight: a weight for each class index.
-        seed: seed of the orders.
-        most: largest number of batches of a stream in a stack.
+        seed: seed of shuffling.
+        most: maximum number of batches of a stream that are stacked.
 
     Raises:
         DataError: the data is empty, or its parts do not fit together.
         ArgumentError: an argument does not apply to this kind of data.
     """
     if x is None:
-        raise DataError("There is no data: x is None.")
+        raise DataError(
+            "There is no data: `x` is None. Pass arrays, or an iterable of batches."
+        )
     for what, number in (("The number of steps", steps), ("`batch_size`", batch_size)):
         if number is not None and not (is_int(number) and number > 0):
             raise ArgumentError(
@@ -225,7 +226,7 @@ def _refuse_for_streams(x: object, y: object, weight: object, size: object) -> N
 
 
 def split_validation(parts: Parts, share: float) -> tuple[Parts, Parts]:
-    """Split the last `share` of the rows off, before shuffling.
+    """Split off the last `share` of the rows, before shuffling.
 
     Raises:
         ArgumentError: one of the two parts has no rows, or the data is a stream.
@@ -243,7 +244,8 @@ def split_validation(parts: Parts, share: float) -> tuple[Parts, Parts]:
     if cut == 0 or cut == rows:
         raise ArgumentError(
             f"`validation_split={share}` of {rows} rows leaves {cut} for training and "
-            f"{rows - cut} for validation. Both need at least one."
+            f"{rows - cut} for validation. Both need at least one: change the share, "
+            "or pass `validation_data`."
         )
 
     def part(rows: slice) -> Parts:

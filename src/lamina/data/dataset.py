@@ -21,7 +21,7 @@ class PyDataset:
         workers: number of threads that prepare batches.
         use_multiprocessing: accepted for Keras's signature; threads are used, since
             JAX does not work in forked processes.
-        max_queue_size: largest number of batches prepared in advance.
+        max_queue_size: maximum number of batches prepared in advance.
 
     Example:
         >>> import numpy as np

@@ -148,7 +148,7 @@ class StreamFeed(Feed):
 
     Args:
         source: source of each epoch's batches.
-        most: largest number of batches in a stack.
+        most: maximum number of batches in a stack.
     """
 
     is_resident = False

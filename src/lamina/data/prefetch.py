@@ -28,7 +28,7 @@ def prefetch_map(
         function: the function.
         arguments: its arguments.
         workers: number of threads.
-        ahead: largest number of results computed in advance.
+        ahead: maximum number of results computed in advance.
     """
     tasks: queue.SimpleQueue[tuple[Future[T], S] | None] = queue.SimpleQueue()
 

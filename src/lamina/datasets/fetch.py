@@ -198,7 +198,10 @@ class _Redirects(request.HTTPRedirectHandler):
     ) -> request.Request | None:
         scheme = urlsplit(newurl).scheme
         if scheme != "https" and (scheme != "http" or req.type == "https"):
-            raise ValueError(f"it redirects from {req.type} to {newurl}")
+            raise ValueError(
+                f"it redirects from {req.type} to {newurl}; only https, or http from "
+                "http, is followed"
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -78,7 +78,7 @@ class RandomNormal(_Normal):
 
 
 class TruncatedNormal(_Normal):
-    """Initializer of samples from a normal distribution truncated at two deviations.
+    """Initializer from a normal distribution truncated at two standard deviations.
 
     Args:
         mean: the mean.

@@ -81,7 +81,7 @@ class Group(NamedTuple):
     attributes: dict[str, Any]
 
     def find(self, path: str) -> Group | Dataset | None:
-        """Return what is at a path such as `"layers/dense"`, or `None`."""
+        """Return the member at a path such as `"layers/dense"`, or `None`."""
         found: Group | Dataset | None = self
         for name in path.split("/"):
             found = found.members.get(name) if isinstance(found, Group) else None

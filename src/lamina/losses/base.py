@@ -90,7 +90,7 @@ class Loss(Module):
         values = self.call(targets, _cast(y_pred, self.dtype))
         if values is None:
             raise ArgumentTypeError(
-                f"The loss {self.name!r} returned None: end it with `return`."
+                f"The loss {self.name!r} returned None. End the function with `return`."
             )
         loss_mask = get_mask(values)
         if loss_mask is not None:

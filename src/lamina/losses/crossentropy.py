@@ -256,7 +256,7 @@ class CategoricalCrossentropy(FunctionLoss):
 
     Args:
         from_logits: whether predictions are logits: the model ends without a softmax.
-        label_smoothing: fraction by which targets move towards uniformity.
+        label_smoothing: fraction by which targets move towards 1 / classes.
         axis: the class axis.
         reduction: see `Loss`.
         name: see `Loss`.

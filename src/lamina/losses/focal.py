@@ -84,7 +84,7 @@ def categorical_focal_crossentropy(
         alpha: the weight of all classes, or a list with one for each.
         gamma: focusing exponent, which reduces the loss of easy examples.
         from_logits: whether `y_pred` is logits.
-        label_smoothing: fraction by which targets move towards uniformity.
+        label_smoothing: fraction by which targets move towards 1 / classes.
         axis: the class axis.
 
     Example:
@@ -155,7 +155,7 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         alpha: the weight of all classes, or a list with one for each.
         gamma: focusing exponent, which reduces the loss of easy examples.
         from_logits: whether predictions are logits.
-        label_smoothing: fraction by which targets move towards uniformity.
+        label_smoothing: fraction by which targets move towards 1 / classes.
         axis: the class axis.
         reduction: see `Loss`.
         name: see `Loss`.

@@ -44,7 +44,7 @@ class _OperatingPoint(OutcomeMetric):
         )
 
     def result(self) -> jax.Array:
-        """Return the largest objective where the constraint has its minimum."""
+        """Return the largest objective among thresholds that satisfy the constraint."""
         tp, fp, tn, fn = self.outcome_values()
         rates = {
             "recall": safe_divide(tp, tp + fn),

@@ -68,7 +68,7 @@ class CategoricalCrossentropy(FunctionMetric):
         name: see `Metric`.
         dtype: see `Metric`.
         from_logits: whether predictions are logits.
-        label_smoothing: fraction by which targets move towards uniformity.
+        label_smoothing: fraction by which targets move towards 1 / classes.
         axis: the class axis.
 
     Example:

@@ -132,7 +132,7 @@ class _Cloner:
         return clone
 
     def graph(self, graph: CallGraph, inputs: PyTree) -> tuple[PyTree, PyTree]:
-        """Call clones of a graph's layers; returns inputs and outputs."""
+        """Call clones of a graph's layers and return inputs and outputs."""
         if inputs is None:
             inputs = map_symbolic(_input_like, graph.inputs)
 

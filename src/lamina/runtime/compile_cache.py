@@ -36,17 +36,17 @@ _writing = threading.Lock()
 
 
 def exclude_from_cache(call: str) -> None:
-    """Keep programs that contain a custom call, which XLA cannot serialize, out."""
+    """Exclude programs with this custom call, which XLA cannot serialize."""
     _excluded_calls.add(call)
 
 
 @contextmanager
 def cached_if_serializable(text: str) -> Iterator[None]:
-    """Let JAX store the program that the block compiles if XLA can serialize it.
+    """Let JAX cache the program compiled in this block if XLA can serialize it.
 
-    JAX has no option per program, and would warn of each that XLA cannot serialize.
-    Its setting applies to the process: programs that another thread compiles meanwhile
-    are not written either.
+    JAX has no setting per program, and warns of each one that XLA cannot serialize.
+    The setting applies to the process, so programs that other threads compile
+    meanwhile are not cached either.
     """
     if not any(call in text for call in _excluded_calls):
         yield

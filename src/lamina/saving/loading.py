@@ -194,11 +194,11 @@ def read_weights(
 def match_keys(
     record: records.ModuleRecord, stored: records.StoredModule
 ) -> dict[str, str]:
-    """Map the file's keys of a module to the module's keys, by names.
+    """Map a module's keys in the file to its keys in memory, by variable names.
 
     A layer's variables are numbered in creation order, which may change with its class.
-    A name that the layer does not have becomes its key. Without names in the file, the
-    result is empty: the keys are the same on both sides.
+    A variable of the file that the layer does not have is mapped to its name. The
+    result is empty if the file has no names: the keys are then the same.
     """
     cls = type(record.module)
     methods = ("save_own_variables", "load_own_variables")

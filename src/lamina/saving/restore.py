@@ -152,7 +152,7 @@ class Restorer:
             self.failed[path] = error
 
     def _create_recorded(self, path: str, layer: Layer) -> None:
-        """Create recorded variables whose attributes of the layer are `None`."""
+        """Create recorded variables for attributes of the layer that are `None`."""
         if not is_user_defined(type(layer)):
             return
         stored = self.stored.at(path)

@@ -15,7 +15,7 @@ _32_BITS = 0xFFFFFFFF
 
 
 class LogMode(NamedTuple):
-    """Logs that a dispatch returns besides the last ones, and their maximal number."""
+    """Logs that a dispatch returns besides the last ones, and their maximum number."""
 
     of: str  # "nothing", "batches" or "epochs"
     limit: int
@@ -29,7 +29,7 @@ LOG_EPOCHS = LogMode("epochs", 128)
 class DispatchArgs(NamedTuple):
     """Scalars that say which batches a dispatch runs.
 
-    Batches are counted from the start of an epoch on, through the epochs after it.
+    Batches are counted from the start of `epoch`; the count continues in later epochs.
     """
 
     seed: Any = 0  # uint32
@@ -44,7 +44,7 @@ class DispatchArgs(NamedTuple):
 def pack_args(args: DispatchArgs) -> tuple[np.ndarray, Array | np.int32]:
     """Return the arguments as one array and `bad`, which may be on the device.
 
-    Each argument of a program costs microseconds, more than a number is worth.
+    Each argument of a program costs microseconds, so the scalars share one array.
     """
     *fields, bad = args
     array = np.array([int(f) & _32_BITS for f in fields], np.uint32)

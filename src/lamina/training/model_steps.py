@@ -20,12 +20,12 @@ from lamina.typing import Array, PyTree
 class ModelSteps(MetricsOwner):
     """Base of `Trainer` with the steps on one batch, which users may override.
 
-    Arguments are `Any`, as a type checker takes them for those of an override.
+    Arguments have the type `Any`, so that overrides may narrow it.
     """
 
     @property
     def loss(self) -> Any:
-        """The loss that `compile` was given."""
+        """The argument `loss` of `compile`."""
         arguments = self._training.arguments
         return arguments.loss if arguments else None
 
@@ -41,7 +41,7 @@ class ModelSteps(MetricsOwner):
             data: a batch, `(x, y, sample_weight)`.
 
         Returns:
-            What to show as logs.
+            The logs: values by name.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         batch = {"x": x, "y": y, "sample_weight": sample_weight}
@@ -95,7 +95,7 @@ class ModelSteps(MetricsOwner):
             tracker.update_state(loss, sample_weight=rows)
 
     def _loss_of_batch(self, **parts: Any) -> Array:
-        """Call `compute_loss`, which in a user's class may lack `training`."""
+        """Call `compute_loss`; a user-defined one may lack the argument `training`."""
         parameters = signature(type(self).compute_loss).parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         if not takes_any and "training" not in parameters:

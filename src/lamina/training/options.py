@@ -57,7 +57,7 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         if self.verbose not in ("auto", 0, 1, 2):
             expected = "0, 1, 2 or 'auto'"
-            raise invalid("fit and the like", "verbose", self.verbose, expected)
+            raise invalid("fit, evaluate, predict", "verbose", self.verbose, expected)
 
     def feed(self) -> Feed:
         """Return the data as a feed."""
@@ -89,7 +89,7 @@ class FitOptions(EvaluateOptions):
         for name in ("epochs", "initial_epoch"):
             value = getattr(self, name)
             if not is_int(value) or value < 0:
-                raise invalid("fit", name, value, "a whole number of at least 0")
+                raise invalid("fit", name, value, "a non-negative integer")
         frequency: Any = self.validation_freq
         listed = isinstance(frequency, (list, tuple, set, range))
         if not listed and (not is_int(frequency) or frequency < 1):
@@ -144,7 +144,7 @@ class FitOptions(EvaluateOptions):
         return epoch + 1 in self.validation_freq
 
     def record(self, seed: int) -> dict[str, Any]:
-        """Return what a run is started with, for `run.json`.
+        """Return the description of a run for `run.json`.
 
         Args:
             seed: the seed of the run, drawn if none was given.

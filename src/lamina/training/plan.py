@@ -67,10 +67,10 @@ class CompileArgs(NamedTuple):
         return [metric for metric in given if isinstance(metric, Metric)]
 
     def check_names(self) -> None:
-        """Raise for a name that no loss or metric has, where it was given.
+        """Raise if a string names no loss or metric.
 
         Raises:
-            UnknownNameError: the nearest names are offered.
+            UnknownNameError: a name is unknown; the message offers similar ones.
         """
         for name in _strings(self.loss):
             if name.lower() not in _CROSSENTROPY:
@@ -126,7 +126,7 @@ class Plan(Module):
     """Losses and metrics of a compiled model, for known outputs.
 
     Args:
-        compiled: what `compile` was given.
+        compiled: the arguments of `compile`.
         names: the outputs' names, `None` where they have none.
         y_true: labels' shapes, in the outputs' order; `None` where there are none.
         y_pred: outputs' shapes.
@@ -239,11 +239,11 @@ def _per_output(
     """Return one entry for each output, from a value, a list or a dictionary.
 
     Args:
-        value: what `compile` was given.
+        value: an argument of `compile`.
         names: the outputs' names.
-        argument: its name, for messages.
-        spread: whether a single value serves every output.
-        many: whether one output may have a list of them.
+        argument: the argument's name, for messages.
+        spread: whether a single value applies to every output.
+        many: whether one output may have a list of values.
     """
     count = len(names)
     if value is None:
@@ -290,7 +290,7 @@ def _by_name(
     what: str,
     error: type[LaminaError] = ArgumentError,
 ) -> list[Any]:
-    """Return the entries of a dictionary in the outputs' order, `None` for others."""
+    """Return one entry for each output; `None` where the dictionary has none."""
     unknown = [k for k in values if k not in names]
     if unknown:
         known = [n for n in names if n]
@@ -322,7 +322,7 @@ def loss_kind(loss: object) -> str:
 
 
 def resolve_loss(identifier: object, y_true: Shaped, y_pred: Shaped) -> losses.Loss:
-    """Return the loss object for what `compile` was given for one output."""
+    """Return the loss object for one output's loss given to `compile`."""
     if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
         identifier = f"{_kind(y_true, y_pred)}_crossentropy"
     found = losses.get(identifier)
@@ -337,7 +337,7 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def resolve_metric(identifier: object, y_true: Shaped, y_pred: Shaped) -> Metric:
-    """Return the metric object for what `compile` was given for one output."""
+    """Return the metric object for one output's metric given to `compile`."""
     name = identifier if isinstance(identifier, str) else ""
     if name.lower() in (*_ACCURACY, *_CROSSENTROPY):
         wanted = "accuracy" if name.lower() in _ACCURACY else "crossentropy"
@@ -375,9 +375,9 @@ def flatten_by_names(
         tree: an array, or several in lists or dictionaries.
         names: the outputs' names.
         what: `"y"`, `"y_pred"` or `"sample_weight"`.
-        used: which outputs have a loss: there may be labels for these alone.
+        used: whether each output has a loss; only these need labels.
     Raises:
-        DataError: there are more or fewer than outputs, or other names.
+        DataError: the number or the names do not match the outputs.
     """
     count = len(names)
     if tree is None:

@@ -55,7 +55,7 @@ class TrainingState:
         self._version = -1  # structure version that `_made` is valid for
 
     def compile(self, arguments: CompileArgs) -> None:
-        """Set the losses and metrics; forget the programs of the earlier ones."""
+        """Set the losses and metrics, and discard the programs of the previous ones."""
         arguments.check_names()
         self.arguments, self.plan = arguments, None
         self.loss_tracker = Mean(name="loss")
@@ -83,9 +83,9 @@ class TrainingState:
         if not self._lock.acquire(blocking=False):
             thread, running = self._running or ("another", "a method")
             raise StateError(
-                f"`{method}` can't begin: the thread {thread!r} is in `{running}` of "
+                f"`{method}` cannot begin: the thread {thread!r} is in `{running}` of "
                 "this model, and both change its weights or metrics. Wait until that "
-                "returns, or give each thread a model of its own: "
+                "returns, or give each thread its own model: "
                 "lamina.models.clone_model(model)."
             )
         outer = self._running
@@ -108,14 +108,14 @@ class TrainingState:
 
     @functools.cached_property
     def predictor(self) -> CompiledFunction:
-        """The compiled `predict_step`; it remains when the model is compiled again."""
+        """The compiled `predict_step`, which `compile` does not discard."""
         return CompiledFunction(self._predict_step, self._functions.program_state)
 
     def _predict_step(self, batch: PyTree) -> PyTree:
         return self.model.predict_step(batch)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Call a function; return its result again until a module's structure changes.
+        """Call a function and cache its result until a module's structure changes.
 
         Preparing a model for data takes longer than an epoch of a small one.
         """
@@ -198,7 +198,7 @@ class MetricsOwner(GraphOwner, Layer):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        """Update the metrics with one batch; returns their results."""
+        """Update the metrics with one batch and return their results."""
         if self._training.plan is not None:
             self._training.plan.update(y, y_pred, sample_weight)
         return self.get_metrics_result()

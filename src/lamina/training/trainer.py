@@ -58,8 +58,8 @@ class Trainer(ModelSteps):
                 dictionary by output name.
             weighted_metrics: the same, weighted by sample and class weights.
             run_eagerly: whether steps run op by op, uncompiled, for debugging.
-            steps_per_execution: after how many batches callbacks are called; how many
-                run at once is not affected.
+            steps_per_execution: number of batches between two calls of callbacks. It
+                does not change how many batches run at once.
             jit_compile: accepted for Keras's signature; training is always compiled
                 unless `run_eagerly`.
             auto_scale_loss: whether a `mixed_float16` model gets a loss scale.
@@ -86,7 +86,7 @@ class Trainer(ModelSteps):
         return self._training.arguments is not None
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile` as a file holds them; `None` before it."""
+        """Return the serialized arguments of `compile`; `None` if not compiled."""
         arguments = self._training.arguments
         if arguments is None:
             return None
@@ -141,28 +141,30 @@ class Trainer(ModelSteps):
                 name; or a generator, `PyDataset`, torch `DataLoader`,
                 `tf.data.Dataset` or other iterable of batches.
             y: labels, for array data.
-            batch_size: rows a step, 32 by default.
-            epochs: the number of the last epoch.
-            verbose: 0 silent, 1 progress bar, 2 a line an epoch; "auto" is 1.
+            batch_size: rows per step, 32 by default.
+            epochs: total number of epochs, including those before `initial_epoch`.
+            verbose: 0 silent, 1 progress bar, 2 one line per epoch; "auto" is 1.
             callbacks: `Callback` objects.
             validation_split: share of the last rows to evaluate on after each epoch.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of
                 batches, to evaluate on after each epoch.
-            shuffle: whether array data comes in a new order each epoch.
+            shuffle: whether to shuffle array data before each epoch.
             class_weight: a weight for each class index.
             sample_weight: a weight for each row.
-            initial_epoch: the epoch to begin with.
-            steps_per_epoch: batches in an epoch, if not all of the data.
-            validation_steps: batches of validation, if not all of the data.
-            validation_batch_size: rows a step in validation; `batch_size` by default.
-            validation_freq: validate every so many epochs, or after those listed.
-            seed: what shuffling and dropout derive from, but for layers with a seed
-                of their own; a fresh one by default, which follows from
-                `lamina.random.set_seed` if that was called.
-            check_data: whether to look for values that are not finite and for labels
-                without a class before training.
-            resume: a folder, or `Checkpoints`, to keep the run in. Started again with
-                the same call, `fit` goes on where it was and ends with the same bits.
+            initial_epoch: number of epochs already trained, which are not repeated.
+            steps_per_epoch: batches per epoch; by default, all of the data.
+            validation_steps: batches of validation; by default, all of the data.
+            validation_batch_size: rows per step in validation; `batch_size` by default.
+            validation_freq: number of epochs between validations, or a list of the
+                epochs after which to validate.
+            seed: seed of shuffling and of dropout, except in layers with their own
+                seed. By default a new one, derived from `lamina.random.set_seed` if
+                that was called.
+            check_data: whether to check the data before training for values that are
+                not finite and for labels that are not a class.
+            resume: a folder or `Checkpoints`, to which the training state is saved.
+                Repeat the call to resume an interrupted run; the result is
+                bitwise the same as without the interruption.
 
         Returns:
             A `History`, whose `history` has a list for each metric.
@@ -219,10 +221,10 @@ class Trainer(ModelSteps):
         Args:
             x: data, as for `fit`.
             y: labels, for array data.
-            batch_size: rows a step, 32 by default.
-            verbose: 0 silent, 1 progress bar, 2 a line.
+            batch_size: rows per step, 32 by default.
+            verbose: 0 silent, 1 progress bar, 2 one line.
             sample_weight: a weight for each row.
-            steps: batches, if not all of the data.
+            steps: number of batches; by default, all of the data.
             callbacks: `Callback` objects.
             return_dict: whether to return a dictionary instead of a list.
 
@@ -248,10 +250,10 @@ class Trainer(ModelSteps):
 
         Args:
             x: data, as for `fit`; labels are not needed.
-            batch_size: rows a step, 32 by default.
-            verbose: 0 silent, 1 progress bar, 2 a line; "auto" shows a bar only for
+            batch_size: rows per step, 32 by default.
+            verbose: 0 silent, 1 progress bar, 2 one line; "auto" shows a bar only for
                 data of many batches.
-            steps: batches, if not all of the data.
+            steps: number of batches; by default, all of the data.
             callbacks: `Callback` objects.
         """
         options = EvaluateOptions(**_arguments(locals()))
@@ -266,7 +268,7 @@ class Trainer(ModelSteps):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Run one training step on one batch; returns the metrics of this batch.
+        """Run one training step on one batch and return the metrics of this batch.
 
         Metrics are reset by each call.
         """
@@ -283,7 +285,7 @@ class Trainer(ModelSteps):
         sample_weight: Data | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Run one evaluation step on one batch; returns the metrics of this batch.
+        """Run one evaluation step on one batch and return the metrics of this batch.
 
         Metrics are reset by each call.
         """

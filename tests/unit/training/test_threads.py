@@ -119,7 +119,7 @@ WRITERS: dict[str, Callable[[Any, Any, Any], Any]] = {
 def test_what_changes_a_model_in_training_is_refused(name: str) -> None:
     model, (x, y) = classifier(), blobs()
     with training(model, x, y):
-        text = f"`{name}` can't begin: the thread 'trainer' is in `fit`"
+        text = f"`{name}` cannot begin: the thread 'trainer' is in `fit`"
         with pytest.raises(StateError, match=text):
             WRITERS[name](model, x, y)
     WRITERS[name](model, x, y)

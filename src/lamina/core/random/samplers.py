@@ -65,7 +65,7 @@ def truncated_normal(
     dtype: DTypeLike = None,
     seed: Seed = None,
 ) -> Array:
-    """Draw samples from the normal distribution truncated at two deviations."""
+    """Draw samples from a normal distribution truncated at two standard deviations."""
     dtype = _require_float("truncated_normal", dtype)
     key = draw_seed(seed)
     sample = jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype)
@@ -76,7 +76,7 @@ def truncated_normal(
 def categorical(
     logits: ArrayLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None
 ) -> Array:
-    """Draw class indices by unnormalized log-probabilities, (batch, num_samples)."""
+    """Draw class indices, (batch, num_samples), from unnormalized log-probabilities."""
     logits = jnp.asarray(logits)
     if logits.ndim != 2:
         raise ShapeError(

@@ -148,7 +148,7 @@ class GroupQueryAttention(MultiHeadBase):
         bias_initializer: initializer of the biases.
         kernel_regularizer: penalty on the kernels.
         bias_regularizer: penalty on the biases.
-        activity_regularizer: penalty on the output and on those of the projections.
+        activity_regularizer: penalty on the output and on the projections' outputs.
         kernel_constraint: projection of the kernels after each update.
         bias_constraint: projection of the biases after each update.
         use_gate: whether to multiply the heads' outputs by a sigmoid of the query.

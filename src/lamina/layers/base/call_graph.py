@@ -109,7 +109,7 @@ class CallGraph:
 
         Args:
             inputs: arrays of rows.
-            to_train: whether the message may suggest to change the model.
+            to_train: whether the message may suggest changing the model.
 
         Raises:
             ShapeError: an array does not fit; the message has the line that fixes it.

@@ -1,4 +1,4 @@
-"""Dense layers: `Dense`, and `EinsumDense`, which has an equation."""
+"""Dense layers: `Dense` and `EinsumDense`."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ _PATTERNS = [
 
 
 class _Equation(NamedTuple):
-    """The letters of an equation, and the side on which it has `...`."""
+    """Parsed equation of `EinsumDense`: its letters, and the side that has `...`."""
 
     inputs: str
     kernel: str

@@ -23,8 +23,8 @@ from lamina.typing import (
 class Embedding(Layer):
     """Embedding layer: index `i` becomes row `i` of a trainable table.
 
-    An index outside 0, ..., `input_dim - 1` gives a vector of NaN, so that a table
-    that is too small does not go unnoticed.
+    An index outside 0, ..., `input_dim - 1` gives a vector of NaN, which reveals
+    a table that is too small.
 
     Args:
         input_dim: number of indices, the largest plus one.

@@ -30,7 +30,7 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
 
     Args:
         data: the argument of `adapt`.
-        steps: largest number of batches.
+        steps: maximum number of batches.
 
     Raises:
         DataError: the data has no batches, or is not iterable.

@@ -205,7 +205,7 @@ class Lookup(Layer):
 
         Args:
             data: an array, or batches: a list of arrays, a generator, a data set.
-            steps: largest number of batches.
+            steps: maximum number of batches.
         """
         batched, needs_weights = is_batched(data), self.output_mode == "tf_idf"
         counts: Counter[Any] = Counter()

@@ -279,7 +279,7 @@ class Discretization(Layer):
 
         Args:
             data: an array, or batches: a list of arrays, a generator, a data set.
-            steps: largest number of batches.
+            steps: maximum number of batches.
 
         Raises:
             StateError: the layer was created with boundaries.
@@ -319,7 +319,7 @@ class Discretization(Layer):
 
 
 def _summarize(values: np.ndarray, epsilon: float) -> np.ndarray:
-    """Return quantiles of an array, `epsilon` apart, and the count of values each."""
+    """Return quantiles `epsilon` apart, each with the number of its values."""
     values = np.sort(values.astype(np.float32), axis=None)
     step = max(values.size * epsilon, 1.0)
     quantiles = values[int(step - 1) :: int(step)]

@@ -188,7 +188,7 @@ swish = silu
 
 @op
 def soft_shrink(x: Tensor, threshold: float = 0.5) -> Array:
-    """Shrink x towards 0 by `threshold`; 0 where |x| is at most that."""
+    """Shrink x towards 0 by `threshold`; 0 where |x| <= threshold."""
     x = float_array(x)
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 

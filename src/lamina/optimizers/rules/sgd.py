@@ -1,4 +1,4 @@
-"""Stochastic gradient descent, and its variant by signs: Lion."""
+"""Stochastic gradient descent, and Lion, which uses the sign of the update."""
 
 from __future__ import annotations
 

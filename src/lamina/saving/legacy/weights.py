@@ -51,7 +51,7 @@ class StoredLayer(NamedTuple):
 
 
 def is_legacy(file: Group) -> bool:
-    """Return whether a file has this layout."""
+    """Return whether a file has the legacy layout."""
     attributes = _weights_group(file).attributes
     return "layer_names" in attributes or "layer_names0" in attributes
 
@@ -110,10 +110,10 @@ def read_legacy_weights(
     orders: dict[str, list[str]] | None = None,
     by_name: bool = False,
 ) -> tuple[LoadReport, list[StoredLayer]]:
-    """Load the weights of a model.
+    """Load the weights of a model from a legacy file.
 
     Args:
-        model: a model whose weights exist.
+        model: a built model.
         file: root group of the file.
         origin: version that wrote the file.
         tolerance: mismatches to allow.
@@ -122,7 +122,8 @@ def read_legacy_weights(
             side has.
 
     Returns:
-        The report, and the layers with trainable variables in the file's order.
+        The report on mismatches, and the layers that have trainable variables, in the
+        file's order.
 
     Raises:
         FileFormatError: the file's weights do not match the model's.
@@ -212,7 +213,7 @@ def _layers_in_file(model: Any, stored: dict[str, Arrays]) -> dict[str, Any]:
 
 
 def _leaves(layer: WeightOwner, orders: dict[str, list[str]]) -> Iterator[WeightOwner]:
-    """Yield the layers that directly own weights, in the order of files."""
+    """Yield the layers that directly own weights, in the file's order."""
     if layer.own_weights():
         yield layer
     index = {name: i for i, name in enumerate(orders.get(layer.name, []))}
@@ -241,7 +242,7 @@ class _Section(NamedTuple):
 
 
 def _sections(layer: WeightOwner, leaves: Iterable[WeightOwner]) -> list[_Section]:
-    """List the weights of leaves in the order of files: trainable ones come first."""
+    """List the weights of leaves in the file's order: trainable ones come first."""
     trainable_ids = {id(v) for v in layer.trainable_variables}
     first: list[_Section] = []
     second: list[_Section] = []
@@ -256,7 +257,7 @@ def _sections(layer: WeightOwner, leaves: Iterable[WeightOwner]) -> list[_Sectio
 
 
 def legacy_order(layer: WeightOwner, orders: dict[str, list[str]]) -> list[Variable]:
-    """List a layer's weights in the order of files.
+    """List a layer's weights in the file's order.
 
     Args:
         layer: a layer or a nested model.
@@ -267,7 +268,7 @@ def legacy_order(layer: WeightOwner, orders: dict[str, list[str]]) -> list[Varia
 
 
 def _split_arrays(sections: list[_Section], arrays: Arrays) -> list[Values] | None:
-    """Split a layer's arrays into those of each section, if their number is right."""
+    """Split a layer's arrays by section, or return `None` if their number is wrong."""
     has_separate_gates = any(_SEPARATE_GATE.search(name) for name, _ in arrays)
     counts: list[int] = []
     for leaf, variables, _ in sections:

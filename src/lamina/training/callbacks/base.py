@@ -22,7 +22,7 @@ path_like = Check(
 
 
 def frequency(*words: str) -> Check:
-    """Return a check for one of several words, or a number of batches."""
+    """Return a check that a value is one of several words or a number of batches."""
     return Check(
         f"{', '.join(map(repr, words))} or a positive number of batches",
         lambda v: v in words or (is_int(v) and v > 0),
@@ -198,7 +198,7 @@ class Callback:
             setattr(self, name, value)
 
     def batches_to_pause(self) -> int:
-        """Return after how many batches training must pause for `on_train_batch_end`.
+        """Return the number of batches until training pauses for `on_train_batch_end`.
 
         A callback that uses the model after some batches only declares
         `needs = "batches"` and overrides this method. `on_train_batch_end` is then

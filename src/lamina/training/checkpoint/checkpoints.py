@@ -55,7 +55,7 @@ class Checkpoints:
     A checkpoint holds the complete state of training: weights, optimizer, metrics,
     seed, position in the data, callbacks and history. It is copied on the device
     between two steps and written by a thread, so that training does not wait for the
-    disk. Files are replaced atomically; a damaged one is skipped for the one before.
+    disk. Files are replaced atomically; if one is damaged, the one before is read.
 
     Args:
         folder: path of the folder; it is created if it does not exist.
@@ -197,9 +197,9 @@ class Checkpoints:
     def is_due(self, position: TrainPosition, logs: Logs | None = None) -> bool:
         """Return whether the next checkpoint is due.
 
-        A schedule in steps or epochs holds even if training must then wait for the last
-        write. At the end of an epoch, a checkpoint is also due if the epoch is the best
-        one so far.
+        While a checkpoint is being written, none is due by a schedule in seconds. One
+        in steps or epochs still applies, and training waits for the write. At the end
+        of an epoch, a checkpoint is also due if the epoch is the best one so far.
 
         Args:
             position: position of training.

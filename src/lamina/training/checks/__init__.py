@@ -1,1 +1,1 @@
-"""Mistakes in data, labels and arguments, found before the first step."""
+"""Checks of data, labels and arguments before the first step."""

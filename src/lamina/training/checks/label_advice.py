@@ -27,7 +27,7 @@ class Misfit:
         kind: the loss's name.
         labels: the labels, an array or its shape.
         pred: the output, with its node if a graph computes it.
-        to_train: whether the loss can still be changed; otherwise the labels must.
+        to_train: whether the loss can still be changed, rather than only the labels.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Misfit:
 
     @property
     def positions(self) -> Shape:
-        """Axes of time or of an image in the labels."""
+        """Sizes of the time or image axes of the labels."""
         has_axis = self.width > 0 or (self.true[-1:] == (1,) and self.made != (1,))
         return self.true[:-1] if has_axis else self.true
 
@@ -79,7 +79,7 @@ class Misfit:
 
 
 def explanation(misfit: Misfit) -> str:
-    """Explain the mismatch and how to mend it; empty if the cause is unknown."""
+    """Explain the mismatch and its remedy, or return an empty string if unknown."""
     what = _wrong_positions(misfit) or _wrong_width(misfit)
     if not what:
         return ""
@@ -91,7 +91,7 @@ def explanation(misfit: Misfit) -> str:
 
 
 def _wrong_positions(misfit: Misfit) -> str:
-    """Explain axes of time or of an image that only one side has."""
+    """Explain a mismatch of the time or image axes, or return an empty string."""
     source, made = origin(misfit.pred)
     extra = len(misfit.made) - 1 - len(misfit.positions)
     if extra > 0:
@@ -125,7 +125,7 @@ def _extra_axes(axes: Shape, source: Any, made: Any) -> str:
 
 
 def _collapsing(layer: Any, made: Any) -> str:
-    """Return code for a layer that removes axes of time or of an image."""
+    """Return code for a layer that removes the time or image axes."""
     rank, sizes = len(made.shape), made.shape[1:]
     is_model = graph_of(layer) is not None
     # Sequences of words or attention outputs: average over positions.
@@ -137,7 +137,7 @@ def _collapsing(layer: Any, made: Any) -> str:
 
 
 def _wrong_width(misfit: Misfit) -> str:
-    """Explain a last axis of another size or meaning."""
+    """Explain a mismatch of the last axis, or return an empty string."""
     width, units = misfit.width, misfit.made[-1] if misfit.made else None
     if units is None:
         return ""
@@ -197,7 +197,7 @@ def _one_value(misfit: Misfit, units: int) -> str:
 
 
 def _ending(misfit: Misfit, count: int, **activation: str | None) -> str:
-    """Return how to write the last layer with another number of units."""
+    """Return advice to give the last layer `count` units."""
     nodes = nodes_of(misfit.pred)
     skipped = ("Activation", "Softmax")
     layer = next(

@@ -31,7 +31,7 @@ _LOOPS = 8
 
 
 def _is_plain(call: AttentionCall) -> bool:
-    """Return whether the scores are products and masks only."""
+    """Return whether there is no bias, no soft cap and no empty sequence."""
     not_empty = min(call.query.shape[1], call.key.shape[1]) > 0
     return not_empty and call.bias is None and call.options.soft_cap is None
 
@@ -172,7 +172,7 @@ def _einsum(equation: str, a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _add_keys(total: jax.Array, part: jax.Array) -> jax.Array:
-    """Add an array that may have the first keys only."""
+    """Add an array that may cover only the first keys."""
     missing = total.shape[-1] - part.shape[-1]
     return total + jnp.pad(part, [(0, 0)] * 3 + [(0, missing)])
 

@@ -23,7 +23,7 @@ Pair = tuple[jax.Array, jax.Array]
 
 
 class Convolutions(NamedTuple):
-    """Convolution of a library, and its gradient with respect to the kernel."""
+    """Implementation of a convolution and of its gradient for the kernel."""
 
     convolve: Callable[[jax.Array, jax.Array, ConvParams], jax.Array]
     kernel_gradient: Callable[[jax.Array, jax.Array, jax.Array, ConvParams], jax.Array]
@@ -61,7 +61,7 @@ def _convolve(
 
 
 def _is_plain(kernel: jax.Array, params: ConvParams) -> bool:
-    """Return whether a 2D window has no strides, dilation or wide padding."""
+    """Return whether a convolution is 2D, without strides, dilation or wide padding."""
     steps = (*params.strides, *params.dilation)
     axes = zip(params.padding, kernel.shape, strict=False)
     is_narrow = all(max(padding) < size for padding, size in axes)
@@ -69,7 +69,7 @@ def _is_plain(kernel: jax.Array, params: ConvParams) -> bool:
 
 
 def _convolve_pairs(x: jax.Array, kernel: jax.Array, params: ConvParams) -> jax.Array:
-    """Compute two adjacent columns of the result at once, as twice as many filters."""
+    """Convolve with twice the filters, to compute two adjacent columns at once."""
     rows, (before, after) = params.padding
     width = x.shape[2] + before + after - kernel.shape[1] + 1
     unpadded = [(0, 0)] * 2
@@ -87,7 +87,7 @@ def input_gradient(
     space: tuple[int, ...],
     library: Convolutions,
 ) -> jax.Array:
-    """Compute the gradient of an input of shape `space`: a transposed convolution."""
+    """Compute the gradient of the input, whose spatial shape is `space`."""
     rank = len(space)
     if max(params.strides) > 1 and max(params.dilation) == 1:
         return _input_gradient_by_phases(dy, kernel, params, space, library)
@@ -117,9 +117,10 @@ def _input_gradient_by_phases(
     space: tuple[int, ...],
     library: Convolutions,
 ) -> jax.Array:
-    """Compute the elements between two strides as channels of one convolution of dy.
+    """Compute the input gradient of a strided convolution by one convolution of dy.
 
-    Dilating dy by the strides would multiply mostly zeros.
+    Its channels hold the elements of each phase, that is, of each remainder of the
+    position modulo the strides. Dilating dy by the strides would multiply mostly zeros.
     """
     rank, strides, channels = len(space), params.strides, kernel.shape[-2]
     axes, phases = range(rank), math.prod(strides)
@@ -145,7 +146,7 @@ def _input_gradient_by_phases(
 def kernel_gradient(
     x: jax.Array, dy: jax.Array, kernel: jax.Array, params: ConvParams
 ) -> jax.Array:
-    """Convolve x with dy, with the batch as channels: the gradient of the kernel."""
+    """Compute the gradient of the kernel by convolving x with dy over the batch."""
     rank = len(params.strides)
     lengths = x.shape[1:-1], covered(dy.shape[1:-1], params)
     axes = zip(extents(kernel.shape, params), params.padding, *lengths, strict=True)
@@ -158,10 +159,10 @@ def kernel_gradient(
 
 
 def _transpose(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    """Transpose x in a branch, and the same in the other branch.
+    """Transpose x inside `lax.cond`, with the same function for both branches.
 
-    XLA does not fuse the computation of x into a branch. Into a bare transpose it does,
-    and then computes x element by element in the transposed order.
+    XLA does not fuse the computation of x into a branch. It fuses it into a bare
+    transpose, and then computes x element by element in the transposed order.
     """
 
     def transpose(x: jax.Array) -> jax.Array:
@@ -181,7 +182,7 @@ XLA = Convolutions(direct_convolution, kernel_gradient)
 def conv_transpose(
     x: jax.Array, kernel: jax.Array, params: ConvParams, library: Convolutions
 ) -> jax.Array:
-    """Transpose a convolution by one convolution; its gradient is the convolution."""
+    """Compute a transposed convolution; its gradient is the convolution."""
     return _conv_transpose(x, kernel, params, library)
 
 

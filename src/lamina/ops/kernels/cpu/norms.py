@@ -36,7 +36,7 @@ def _is_not_empty(call: StandardizeCall) -> bool:
     supports=_is_not_empty,
 )
 def fused_backward(call: StandardizeCall) -> Standardized:
-    """Standardize, with gradients from two sums over `x`; JAX's take more.
+    """Standardize; the gradient takes two sums over `x`, fewer than JAX's.
 
     Like every `custom_vjp`, it has no forward-mode derivative.
     """

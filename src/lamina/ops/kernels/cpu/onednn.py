@@ -121,7 +121,7 @@ def _call(
 
 @functools.cache
 def is_available() -> bool:
-    """Return whether oneDNN computes a sample correctly; tried once in a process."""
+    """Return whether oneDNN computes a sample correctly; tested once per process."""
     if jax.default_backend() != "cpu" or jax.device_count() > 1:
         return False  # the call does not support sharded arrays
     x = np.arange(2 * 5 * 4 * 3, dtype=np.float32).reshape(2, 5, 4, 3) % 7

@@ -114,12 +114,12 @@ def _block(x: jax.Array, start: Sequence[int], lengths: Sequence[int]) -> jax.Ar
 def interleave(
     parts: jax.Array, strides: Sequence[int], space: Sequence[int]
 ) -> jax.Array:
-    """Interleave the elements between two strides along the spatial axes.
+    """Interleave the phases of a strided array along its spatial axes.
 
     Args:
-        parts: (batch, *counts, product of strides, channels): for each position of a
-            window, the elements up to the next position.
-        strides: number of these elements along each axis.
+        parts: (batch, *counts, product of strides, channels): the elements of each
+            phase, that is, of each remainder of the position modulo the strides.
+        strides: number of phases along each axis.
         space: lengths of the result, which is cropped or zero-padded at the end.
     """
     rank = len(space)
