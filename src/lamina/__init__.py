@@ -40,7 +40,7 @@ from lamina import (
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
 from lamina.core.graph import SymbolicTensor as KerasTensor
-from lamina.core.stateless import value_and_grad
+from lamina.core.tracing.stateless import value_and_grad
 from lamina.core.variable import Variable
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputSpec, Layer

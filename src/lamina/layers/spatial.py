@@ -27,7 +27,7 @@ class PerAxis(Converted[tuple[int, ...]]):
     """Attribute with an integer for each spatial axis, set by one or by several.
 
     Args:
-        like: the attribute whose value `None` stands for, if `None` is allowed.
+        like: the attribute whose value replaces `None`, if `None` is allowed.
     """
 
     def __init__(self, like: str = "") -> None:

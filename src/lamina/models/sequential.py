@@ -140,7 +140,7 @@ class Sequential(Model):
 
     def _check_and_build(self, args: Any, kwargs: Any) -> None:
         if not self.built and args and hasattr(args[0], "shape"):
-            # `None` stands for `floatx`, to which numbers are cast.
+            # `None` means `floatx`, to which numbers are cast.
             dtype = "string" if args[0].dtype == "string" else None
             self._infer_input((None, *args[0].shape[1:]), dtype)
         super()._check_and_build(args, kwargs)

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from lamina.core import stateless
 from lamina.core.check import (
     Check,
     at_least,
@@ -22,6 +21,7 @@ from lamina.core.check import (
 )
 from lamina.core.module import Hyperparameter
 from lamina.core.registry import Registry
+from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
 from lamina.errors import StateError
 from lamina.optimizers.arguments import (

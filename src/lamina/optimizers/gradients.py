@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from lamina.core import stateless
+from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.runtime.row_layout import as_rows

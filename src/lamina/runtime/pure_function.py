@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from lamina.core import stateless
 from lamina.core.scope import RunKey
+from lamina.core.tracing import stateless
 from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.variable import Variable
 from lamina.runtime.executable import in_process_compile

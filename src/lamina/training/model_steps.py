@@ -10,7 +10,7 @@ from lamina import optimizers
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import overridable, signature
 from lamina.core.scope import local
-from lamina.core.stateless import value_and_grad
+from lamina.core.tracing.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
 from lamina.training.state import MetricsOwner

@@ -58,8 +58,8 @@ class Trainer(ModelSteps):
                 dictionary by output name.
             weighted_metrics: the same, weighted by sample and class weights.
             run_eagerly: whether steps run op by op, uncompiled, for debugging.
-            steps_per_execution: number of batches between two calls of callbacks. It
-                does not change how many batches run at once.
+            steps_per_execution: after how many batches callbacks are called; how many
+                run at once is not affected.
             jit_compile: accepted for Keras's signature; training is always compiled
                 unless `run_eagerly`.
             auto_scale_loss: whether a `mixed_float16` model gets a loss scale.
@@ -86,7 +86,7 @@ class Trainer(ModelSteps):
         return self._training.arguments is not None
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the serialized arguments of `compile`; `None` if not compiled."""
+        """Return the arguments of `compile` as a file holds them; `None` before it."""
         arguments = self._training.arguments
         if arguments is None:
             return None
@@ -137,41 +137,44 @@ class Trainer(ModelSteps):
         """Train for a number of epochs.
 
         Args:
-            x: arrays, frames or tensors, alone or in lists and dictionaries by input
-                name; or a generator, `PyDataset`, torch `DataLoader`,
-                `tf.data.Dataset` or other iterable of batches.
-            y: labels, for array data.
-            batch_size: rows per step, 32 by default.
-            epochs: total number of epochs, including those before `initial_epoch`.
-            verbose: 0 silent, 1 progress bar, 2 one line per epoch; "auto" is 1.
+            x: inputs: an array, data frame or tensor, or lists or dictionaries of
+                them by input name; or batches from a generator, `PyDataset`, torch
+                `DataLoader`, `tf.data.Dataset` or another iterable.
+            y: targets, if `x` is not an iterable of batches.
+            batch_size: rows per step; 32 by default.
+            epochs: number of the last epoch; training starts at `initial_epoch`.
+            verbose: 0 for no output, 1 for a progress bar, 2 for a line per epoch;
+                "auto" is 1.
             callbacks: `Callback` objects.
-            validation_split: share of the last rows to evaluate on after each epoch.
+            validation_split: fraction of the rows, from the end, that is used for
+                validation instead of training.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of
-                batches, to evaluate on after each epoch.
-            shuffle: whether to shuffle array data before each epoch.
-            class_weight: a weight for each class index.
-            sample_weight: a weight for each row.
-            initial_epoch: number of epochs already trained, which are not repeated.
-            steps_per_epoch: batches per epoch; by default, all of the data.
-            validation_steps: batches of validation; by default, all of the data.
-            validation_batch_size: rows per step in validation; `batch_size` by default.
-            validation_freq: number of epochs between validations, or a list of the
-                epochs after which to validate.
-            seed: seed of shuffling and of dropout, except in layers with their own
-                seed. By default a new one, derived from `lamina.random.set_seed` if
-                that was called.
-            check_data: whether to check the data before training for values that are
-                not finite and for labels that are not a class.
-            resume: a folder or `Checkpoints`, to which the training state is saved.
-                Repeat the call to resume an interrupted run; the result is
-                bitwise the same as without the interruption.
+                batches, to evaluate after each epoch.
+            shuffle: whether to shuffle the rows of arrays before each epoch.
+            class_weight: weight of each class index in the loss.
+            sample_weight: weight of each row in the loss.
+            initial_epoch: number of epochs already trained.
+            steps_per_epoch: batches per epoch; all batches by default.
+            validation_steps: batches of validation; all batches by default.
+            validation_batch_size: rows per step of validation; `batch_size` by
+                default.
+            validation_freq: number of epochs from one validation to the next, or the
+                epochs to validate after, counted from 1.
+            seed: seed of shuffling and dropout; layers with a `seed` use that. By
+                default a new seed, derived from `lamina.random.set_seed` if that was
+                called.
+            check_data: whether to check before training that values are finite and
+                that labels are valid classes.
+            resume: folder, or `Checkpoints`, for the checkpoints of this run. If the
+                folder has some, `fit` continues from the last one; the result is bit
+                for bit that of an uninterrupted run.
 
         Returns:
             A `History`, whose `history` has a list for each metric.
 
         Raises:
             StateError: the model is not compiled.
-            DataError: the data is empty or its parts do not fit together.
+            DataError: the data is empty, or its parts have different numbers of rows.
         """
         options = FitOptions(**_arguments(locals()))
         with self._training.running("fit"):
@@ -216,21 +219,21 @@ class Trainer(ModelSteps):
         callbacks: CallbacksLike = None,
         return_dict: bool = False,
     ) -> Any:
-        """Return the loss and metrics on data, in inference mode.
+        """Compute the loss and the metrics in inference mode.
 
         Args:
-            x: data, as for `fit`.
-            y: labels, for array data.
-            batch_size: rows per step, 32 by default.
-            verbose: 0 silent, 1 progress bar, 2 one line.
-            sample_weight: a weight for each row.
-            steps: number of batches; by default, all of the data.
+            x: inputs or batches, as for `fit`.
+            y: targets, if `x` is not an iterable of batches.
+            batch_size: rows per step; 32 by default.
+            verbose: 0 for no output, 1 for a progress bar, 2 for a line.
+            sample_weight: weight of each row.
+            steps: number of batches; all batches by default.
             callbacks: `Callback` objects.
             return_dict: whether to return a dictionary instead of a list.
 
         Returns:
-            A number if there is only a loss, else a list in the order of
-            `metrics_names`, or a dictionary.
+            A list in the order of `metrics_names`; a number if there is only a loss;
+            a dictionary with `return_dict`.
         """
         options = EvaluateOptions(**_arguments(locals()))
         with self._training.running("evaluate"):
@@ -246,14 +249,14 @@ class Trainer(ModelSteps):
         steps: int | None = None,
         callbacks: CallbacksLike = None,
     ) -> np.ndarray | Any:
-        """Return outputs for data, in inference mode, as NumPy arrays.
+        """Compute the outputs in inference mode, as NumPy arrays.
 
         Args:
-            x: data, as for `fit`; labels are not needed.
-            batch_size: rows per step, 32 by default.
-            verbose: 0 silent, 1 progress bar, 2 one line; "auto" shows a bar only for
-                data of many batches.
-            steps: number of batches; by default, all of the data.
+            x: inputs or batches, as for `fit`; targets are not needed.
+            batch_size: rows per step; 32 by default.
+            verbose: 0 for no output, 1 for a progress bar, 2 for a line; "auto" shows
+                a bar only for many batches.
+            steps: number of batches; all batches by default.
             callbacks: `Callback` objects.
         """
         options = EvaluateOptions(**_arguments(locals()))
@@ -268,9 +271,9 @@ class Trainer(ModelSteps):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Run one training step on one batch and return the metrics of this batch.
+        """Run one training step on a batch and return the metrics of this batch.
 
-        Metrics are reset by each call.
+        Each call resets the metrics.
         """
         data = x, y, sample_weight
         with self._training.running("train_on_batch"):
@@ -285,9 +288,9 @@ class Trainer(ModelSteps):
         sample_weight: Data | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Run one evaluation step on one batch and return the metrics of this batch.
+        """Run one evaluation step on a batch and return the metrics of this batch.
 
-        Metrics are reset by each call.
+        Each call resets the metrics.
         """
         data = x, y, sample_weight
         with self._training.running("test_on_batch"):
@@ -296,7 +299,7 @@ class Trainer(ModelSteps):
 
     @filter_traceback
     def predict_on_batch(self, x: Data) -> np.ndarray | Any:
-        """Return outputs for one batch as NumPy arrays."""
+        """Compute the outputs for one batch, as NumPy arrays."""
         return self.predict(x, batch_size=2**31 - 1, verbose=0)
 
     def _in_order(self, logs: dict[str, Any]) -> Any:

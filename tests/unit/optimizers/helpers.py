@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina.core import stateless
+from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
 from lamina.optimizers import Optimizer
 from lamina.runtime.module_state import ModuleState

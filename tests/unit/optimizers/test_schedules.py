@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lamina.core.module import Module
-from lamina.core.stateless import bind
+from lamina.core.tracing.stateless import bind
 from lamina.errors import ArgumentError, StateError
 from lamina.optimizers import schedules
 from lamina.runtime.module_state import ModuleState

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from lamina import constraints, initializers, regularizers
-from lamina.core import stateless
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
 from lamina.core.module import Module, unique
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.tracing import stateless
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.tracing.tracers import without_tracers
 from lamina.core.variable import Variable, bump_structure_version, snapshot

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from lamina.core.scope import StateScope, local
-from lamina.core.stateless import bind
+from lamina.core.tracing.stateless import bind
 from lamina.core.variable import Variable
 from lamina.typing import PyTree
 

@@ -166,7 +166,7 @@ def _is_affordable(key: str, run: Callable[..., Any], call: tuple[Any, ...]) -> 
 
 
 def _run_outside_trace(function: Callable[..., float], *args: Any) -> float:
-    """Call a function in a thread of its own, where JAX is not tracing."""
+    """Call a function in another thread, where JAX is not tracing."""
     return result_of(run_in_thread(function, *args))
 
 

@@ -9,8 +9,8 @@ import pytest
 from jax import lax
 
 from lamina import layers
-from lamina.core import stateless
 from lamina.core.scope import RunKey
+from lamina.core.tracing import stateless
 from lamina.errors import ArgumentError, ShapeError
 from tests.tables.arrays import floats
 
