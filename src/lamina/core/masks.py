@@ -18,10 +18,12 @@ _masks: dict[int, tuple[weakref.ref[Any], Any]] = {}
 def set_mask(array: Any, mask: Array | None) -> None:
     """Attach a boolean mask, or `None`, to an array."""
     key = id(array)
+    # Bound here: at exit, Python may clear this module before the arrays.
+    remove = _masks.pop
     if mask is None:
-        _masks.pop(key, None)
+        remove(key, None)
     else:
-        _masks[key] = weakref.ref(array, lambda _: _masks.pop(key, None)), mask
+        _masks[key] = weakref.ref(array, lambda _: remove(key, None)), mask
     if hasattr(array, "__dict__"):  # tracers and NumPy arrays take no attributes
         array._keras_mask = mask
 

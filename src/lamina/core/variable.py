@@ -110,7 +110,7 @@ class Variable:
         if not callable(initializer):
             if dtype is None:
                 array = np.asarray(initializer)
-                dtype = None if array.dtype.kind in "biu" else standardize_dtype(None)
+                dtype = None if array.dtype.kind in "biuc" else standardize_dtype(None)
                 dtype = _preserved_dtype(initializer, dtype)
             if isinstance(initializer, jax.Array):
                 return jnp.array(initializer, dtype)

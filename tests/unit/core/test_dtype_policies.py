@@ -118,3 +118,17 @@ def test_layers_follow_the_map_by_path(tmp_path):
         assert block.inner.compute_dtype == "bfloat16"
         assert block.inner.kernel.dtype == "float32"
         assert block.outer.kernel.dtype == "float16"
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        ([1.0], "float32"),
+        ([1], "int32"),
+        ([True], "bool"),
+        ([1j], "complex64"),
+        (np.ones(1, "float16"), "float16"),
+    ],
+)
+def test_variable_has_the_dtype_of_its_value(value, dtype):
+    assert lamina.Variable(value).dtype == dtype
