@@ -19,7 +19,7 @@ from lamina.training.callbacks import (
     ReduceLROnPlateau,
     TensorBoard,
 )
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 NONE, NEEDED = None, inspect.Parameter.empty
 # Recorded from Keras 3.15.1, but for the `**kwargs` of ReduceLROnPlateau, which take in

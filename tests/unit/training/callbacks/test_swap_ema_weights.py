@@ -8,7 +8,7 @@ import pytest
 from lamina.errors import StateError
 from lamina.optimizers import SGD
 from lamina.training.callbacks import Callback, SwapEMAWeights
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 
 class Looks(Callback):

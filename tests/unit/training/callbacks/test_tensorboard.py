@@ -11,7 +11,7 @@ import pytest
 import lamina
 from lamina import layers
 from lamina.training.callbacks import LambdaCallback, TensorBoard
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
 EPOCH = {"epoch_loss", "epoch_mae"}

@@ -8,8 +8,8 @@ from lamina.errors import ArgumentTypeError
 from lamina.optimizers import SGD
 from lamina.optimizers.schedules import ExponentialDecay
 from lamina.training.callbacks import LearningRateScheduler, ReduceLROnPlateau
-from tests.unit.callbacks.helpers import Pretender, X, Y, small_model
-from tests.unit.callbacks.test_early_stopping import CURVES
+from tests.unit.training.callbacks.helpers import Pretender, X, Y, small_model
+from tests.unit.training.callbacks.test_early_stopping import CURVES
 
 # Curve, arguments, the rate after each epoch. Recorded from Keras 3.15.1.
 PLATEAUS = [

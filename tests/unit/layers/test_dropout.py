@@ -1,4 +1,4 @@
-"""Dropout and its relatives: shares, sharing, and numbers that never recompile."""
+"""Dropout and noise layers: fractions, shared masks, and rates without recompiling."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 
 from lamina.errors import StateError
 from lamina.training.callbacks import EarlyStopping
-from tests.unit.callbacks.helpers import X, Y, follow, small_model
+from tests.unit.training.callbacks.helpers import X, Y, follow, small_model
 
 CURVES = {
     "valley": [5, 4, 3, 2.5, 2.6, 2.7, 2.4, 2.45, 2.46, 2.47, 2.48],

@@ -13,7 +13,7 @@ import pytest
 
 from lamina.errors import SaveError
 from lamina.training.callbacks import Callback, CSVLogger, TensorBoard
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 LOGGERS: dict[str, Callable[[Any], Callback]] = {
     "CSVLogger": CSVLogger,

@@ -10,7 +10,7 @@ import pytest
 from lamina.optimizers import SGD
 from lamina.training.callbacks import Callback, LambdaCallback, TerminateOnNaN
 from lamina.training.loop import NonFiniteWarning
-from tests.unit.callbacks.helpers import Pretender, X, Y, small_model
+from tests.unit.training.callbacks.helpers import Pretender, X, Y, small_model
 
 BAD = Y.copy()
 BAD[5] = np.inf

@@ -11,7 +11,7 @@ from lamina.errors import ArgumentError, SaveError
 from lamina.models import Sequential
 from lamina.saving import load_model
 from lamina.training.callbacks import Callback, ModelCheckpoint
-from tests.unit.callbacks.helpers import Pretender, X, Y, small_model
+from tests.unit.training.callbacks.helpers import Pretender, X, Y, small_model
 
 
 class Saving(Pretender):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lamina.training.callbacks import Callback, CSVLogger
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 # Arguments, what is in the file before, logs, the file. Recorded from Keras 3.15.1,
 # but for the last: Keras puts quotes around a list before csv does so again.

@@ -9,7 +9,7 @@ import pytest
 from lamina import metrics
 from lamina.errors import ArgumentError
 from lamina.training.callbacks import EarlyStopping, ReduceLROnPlateau
-from tests.unit.callbacks.helpers import Pretender, follow
+from tests.unit.training.callbacks.helpers import Pretender, follow
 
 HIGHER = [
     "accuracy", "val_acc", "val_sparse_categorical_accuracy", "auc", "val_precision",

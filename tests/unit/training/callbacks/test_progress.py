@@ -14,7 +14,7 @@ from lamina import config, utils
 from lamina.training.callbacks import Callback, CallbackList, ProgbarLogger
 from lamina.training.callbacks.progress import bars
 from lamina.training.callbacks.progress import logger as progress
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 TIME = r"[\d.]+(ms|s)"
 COMPILING = rf"( \({TIME} compiling\))?"

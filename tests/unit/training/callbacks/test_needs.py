@@ -21,7 +21,7 @@ from lamina.training.callbacks import (
     TensorBoard,
     TerminateOnNaN,
 )
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 
 class StopsAtEpoch(Callback):

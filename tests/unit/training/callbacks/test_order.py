@@ -11,7 +11,7 @@ from lamina.training.callbacks import (
     LearningRateScheduler,
     ReduceLROnPlateau,
 )
-from tests.unit.callbacks.helpers import X, Y, small_model
+from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 METRICS = ["loss", "mae"]
 ALL = [*METRICS, "val_loss", "val_mae"]
