@@ -213,14 +213,14 @@ def kernel(op: str) -> str | None:
     return _settings["kernels"].get(op)
 
 
-def set_kernel(op: str, form: str | None) -> None:
+def set_kernel(op: str, kernel: str | None) -> None:
     """Select a kernel for an op wherever the kernel applies.
 
     Applies to functions that are traced afterwards, not to compiled programs.
 
     Args:
-        op: a name of `lamina.kernels.forms()`, such as `"conv"`.
-        form: one of the op's kernels; `"reference"` is plain JAX, `None` restores
+        op: a name of `lamina.kernels.available()`, such as `"conv"`.
+        kernel: one of the op's kernels; `"reference"` is plain JAX, `None` restores
             automatic selection.
 
     Example:
@@ -230,7 +230,7 @@ def set_kernel(op: str, form: str | None) -> None:
         >>> set_kernel("conv", None)
     """
     others = {k: v for k, v in _settings["kernels"].items() if k != op}
-    _settings["kernels"] = others if form is None else {**others, op: form}
+    _settings["kernels"] = others if kernel is None else {**others, op: kernel}
 
 
 def enable_flash_attention() -> None:

@@ -20,18 +20,18 @@ from lamina.ops.kernels.table import Choice
 from lamina.runtime.executable import in_process_compile
 from lamina.typing import DTypeLike
 
-__all__ = ["Choice", "choices", "explain", "forms"]
+__all__ = ["Choice", "available", "choices", "explain"]
 
 
 def __dir__() -> list[str]:
     return __all__
 
 
-def forms() -> dict[str, list[str]]:
+def available() -> dict[str, list[str]]:
     """Return the names of the kernels of each op, the reference last.
 
     Example:
-        >>> forms()["max_pool"][-1]
+        >>> available()["max_pool"][-1]
         'reference'
     """
     return {op: [kernel.name for kernel in table.kernels_of(op)] for op in table.ops()}
@@ -65,9 +65,9 @@ def explain(
         batch_size: batch size, where the model's input does not fix it.
         print_fn: called once with the whole table.
     """
-    rows = [("layer", "op", "form", "why")]
-    for path, op, form, reason in choices(model, batch_size):
-        rows.append(("/".join(path[1:]) or model.name, op, form, reason))
+    rows = [("layer", "op", "kernel", "reason")]
+    for path, op, kernel, reason in choices(model, batch_size):
+        rows.append(("/".join(path[1:]) or model.name, op, kernel, reason))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -55,7 +55,7 @@ def toy(monkeypatch):
 def select(number):
     with table.recording() as found:
         result = table.dispatch("half", Half(number))
-    return result, found[0].form, found[0].reason
+    return result, found[0].kernel, found[0].reason
 
 
 def test_first_kernel_that_supports_the_arguments_is_selected(toy):
@@ -80,8 +80,8 @@ def test_unknown_kernel_name_is_an_error(toy):
         table.dispatch("half", Half(4))
 
 
-def test_forms_lists_kernels_in_order_of_dispatch(toy):
-    assert kernels.forms() == {"half": ["shift", "slip", "reference"]}
+def test_available_lists_kernels_in_order_of_dispatch(toy):
+    assert kernels.available() == {"half": ["shift", "slip", "reference"]}
 
 
 def net():
@@ -101,9 +101,9 @@ def net():
 def test_choices_are_keyed_by_layer_path():
     config.set_kernel("conv", "reference")
     found = {choice.path: choice for choice in kernels.choices(net())}
-    assert found["net", "conv"].form == "reference"
+    assert found["net", "conv"].kernel == "reference"
     assert found["net", "inner", "pool"].op == "average_pool"
-    assert found["net", "head"].form == "matmul_pretransposed"
+    assert found["net", "head"].kernel == "matmul_pretransposed"
     assert len(found) == 3
 
 

@@ -223,7 +223,7 @@ class Model(Structure):
             expand_nested: whether to show the layers of nested models.
             show_trainable: whether to show which layers are trainable.
             layer_range: names of the first and the last layer to show.
-            kernels: whether to show the forms that the layers' ops take here.
+            kernels: whether to show the kernels that the ops of the layers use.
         """
         print_summary(
             self,

@@ -33,7 +33,7 @@ class Row(NamedTuple):
     params: str
     connected: str
     trainable: str
-    forms: str = ""
+    kernels: str = ""
     level: int = 0
 
 
@@ -57,7 +57,7 @@ def print_summary(
         show_trainable: whether to show which layers are trainable.
         layer_range: names, or regular expressions for names, of the first and the
             last layer to show.
-        kernels: whether to show the forms that the layers' ops take here.
+        kernels: whether to show the kernels that the ops of the layers use.
 
     Raises:
         ArgumentError: `layer_range` matches no layer, or `line_length` is too small.
@@ -89,7 +89,7 @@ def _rows(
         name = names.get(id(item)) or item.name
         row = _row(name, item, own, connected if branched else "", level)
         inside = [c for c in found if c.path[level + 1 : level + 2] == (item.name,)]
-        yield row._replace(forms=", ".join(dict.fromkeys(c.form for c in inside)))
+        yield row._replace(kernels=", ".join(dict.fromkeys(c.kernel for c in inside)))
         if expand and getattr(item, "layers", None):
             yield from _rows(item, expand, inside, level + 1)
 
@@ -248,8 +248,8 @@ def _columns(rows: Sequence[Row], show_trainable: bool) -> list[Column]:
     if any(r.connected for r in rows):
         cells = [r.connected or "-" for r in rows]
         columns.append(Column("Connected to", "left", cells))
-    if any(r.forms for r in rows):
-        columns.append(Column("Kernels", "left", [r.forms or "-" for r in rows]))
+    if any(r.kernels for r in rows):
+        columns.append(Column("Kernels", "left", [r.kernels or "-" for r in rows]))
     if show_trainable:
         columns.append(Column("Trainable", "center", [r.trainable for r in rows]))
     return columns

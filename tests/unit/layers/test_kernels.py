@@ -45,4 +45,4 @@ def attend(layer, **call):
 def test_layers_take_their_form(forms, call):
     with table.recording() as found:
         call()
-    assert [choice.form for choice in found] == forms
+    assert [choice.kernel for choice in found] == forms

@@ -69,7 +69,7 @@ class Choice(NamedTuple):
 
     path: tuple[str, ...]  # of the layer that called the op
     op: str
-    form: str
+    kernel: str
     reason: str
 
 

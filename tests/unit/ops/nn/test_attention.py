@@ -168,7 +168,7 @@ def test_flash_attention_setting_decides_whether_a_fused_kernel_may_run():
     def kernels(flash_attention=None):
         with recording() as choices:
             ops.dot_product_attention(x, x, x, flash_attention=flash_attention)
-        return [choice.form for choice in choices if choice.op == "attention"]
+        return [choice.kernel for choice in choices if choice.op == "attention"]
 
     assert kernels() == kernels(True) == ["blockwise_attention"]
     config.disable_flash_attention()
