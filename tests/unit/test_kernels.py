@@ -112,7 +112,7 @@ def test_explain_prints_a_line_for_each_choice():
     config.set_kernel("conv", "reference")
     kernels.explain(net(), print_fn=text.append)
     head, conv, pool, dense = text[0].splitlines()
-    assert head.split() == ["layer", "op", "form", "why"]
+    assert head.split() == ["layer", "op", "kernel", "reason"]
     assert conv.split()[:3] == ["conv", "conv", "reference"]
     assert conv.endswith("Set by config.set_kernel.")
     assert pool.startswith("inner/pool  average_pool")
