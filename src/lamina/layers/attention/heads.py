@@ -189,8 +189,9 @@ class MultiHeadBase(Layer):
         ]
         masks = [jnp.asarray(m, bool) for m in masks if m is not None]
         dense = self.projections()
+        queries = dense.query(query)
         keys = dense.key(value if key is None else key)
-        heads = _repeat_heads(dense.query(query), keys, dense.value(value))
+        heads = _repeat_heads(queries, keys, dense.value(value))
         config = AttentionConfig(
             1 / math.sqrt(heads[0].shape[-1]), use_causal_mask, self.sliding_window
         )
