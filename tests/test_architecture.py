@@ -1,4 +1,4 @@
-"""The shape of the code: who imports whom, how big things are, what is public."""
+"""Import order, sizes, and public names of the code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def place(module: str) -> int:
     return ORDER.index(package[0]) if package else len(ORDER)
 
 
-def test_every_package_has_its_place():
+def test_every_package_is_in_the_order():
     packages = {module.split(".")[1] for module in TREES if "." in module}
     assert packages - set(ORDER) == set(), "name the new package in ORDER"
 
@@ -130,9 +131,15 @@ def test_functions_import_nothing_of_lamina(module):
     assert [f.name for f in functions if internal_imports(f)] == []
 
 
-def test_nothing_is_too_big():
+def test_files_and_functions_are_small():
     sizes = [measure(path) for path in python_files(*SOURCES)]
     assert [text for size in sizes for text in size.too_big()] == []
+
+
+def test_folders_have_at_most_14_files():
+    folders = Counter(path.parent for path in python_files("src"))
+    crowded = {f.name for f, count in folders.items() if count > 14}
+    assert crowded <= {"lamina", "datasets"}
 
 
 def loaded_after(statement: str) -> set[str]:
