@@ -137,7 +137,7 @@ class Model(Structure):
         return super().__call__(*args, **kwargs, **static)
 
     def _output_specs(self, x: PyTree) -> Any:
-        """Build the model for inputs of these shapes; returns its outputs' shapes."""
+        """Build the model for inputs of these shapes and return its outputs' shapes."""
         if self.call_graph is None:
             outputs = self._build_for((jax.tree.map(_symbolic_like, x),), {})
             if self.call_graph is None:

@@ -118,7 +118,7 @@ class _DeviceLoop:
         self.args = unpack_args(inputs.args, inputs.bad)
 
     def dispatch(self, buffers: Sequence[Array]) -> tuple[list[Array], DispatchResult]:
-        """Run the batches of the arguments; returns the new values and the logs."""
+        """Run the batches of the arguments and return the new values and the logs."""
         args, step, changed = self.args, self.step, self.inputs.changed
         logs = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), self.traced.logs)
         shapes = jax.eval_shape(self._logs, changed, logs)
@@ -213,7 +213,7 @@ class _DeviceLoop:
     def _run_chunk(
         self, first: Array, end: Array, state: LoopState
     ) -> tuple[Array, LoopState]:
-        """Run batches `first` to `end`; returns the bad batch and the new state."""
+        """Run batches `first` to `end` and return the bad batch and the new state."""
         batches, data = self.batches, self.inputs.data
         epochs, number = self._epoch_and_number(first)
         order = self.args.seed, self.args.epoch + epochs.astype(jnp.uint32)
@@ -260,7 +260,7 @@ class _DeviceLoop:
     def _run_step(
         self, shape: int, n: Array, state: LoopState, batch: PyTree
     ) -> tuple[LoopState, Array]:
-        """Run one step; returns the state and whether everything is finite."""
+        """Run one step and return the state and whether everything is finite."""
         key = RunKey(self.args.seed, self.args.step + n.astype(jnp.uint32))
         values = self.traced.values(self._shaped(state.changed), self.inputs.fixed)
         result = self.traced.functions[shape](

@@ -56,7 +56,7 @@ class Evaluation:
         self.loop = EpochLoop(state.engine(kind), feed, callbacks, self._is_stopped)
 
     def run(self) -> dict[str, Any]:
-        """Run all batches; returns the logs."""
+        """Run all batches and return the logs."""
         setattr(self._model, self._stop, False)
         getattr(self._callbacks, f"on_{self._kind}_begin")()
         logs = self.loop.epochs(0, 1, 0)[0].logs
@@ -81,7 +81,7 @@ def evaluate(state: TrainingState, options: EvaluateOptions) -> dict[str, Any]:
 def predict(state: TrainingState, options: EvaluateOptions) -> Any:
     """Return a model's outputs for data as NumPy arrays."""
     if _is_one_batch(options):
-        # Such calls come in loops of the user's, where any preparation would show.
+        # Users call this in loops, where preparation would take most of the time.
         batch = as_arrays(options.x, "x"), None, None
         return jax.tree.map(np.asarray, state.predictor(batch))
     feed = options.feed()
@@ -111,7 +111,7 @@ def on_batch(
     data: tuple[Data | None, Data | None, Data | None],
     class_weight: Mapping[int, float] | None = None,
 ) -> dict[str, Any]:
-    """Run one step on one batch; returns its metrics.
+    """Run one step on one batch and return its metrics.
 
     Args:
         state: the training of a compiled model.

@@ -124,7 +124,7 @@ class FitSession:
         )
 
     def _epochs(self, position: TrainPosition) -> dict[str, Any]:
-        """Train from a position on; returns the last epoch's logs."""
+        """Train from a position and return the last epoch's logs."""
         state, callbacks, loop = self._state, self._callbacks, self._loop
         epochs = self._options.epochs
         fused = self._validation is None and callbacks.allows_epoch_fusion()
