@@ -283,7 +283,6 @@ class Model(Structure):
         """Return the config as a JSON string; `kwargs` are passed to `json.dumps`."""
         return json.dumps(serialize_once(self), **kwargs)
 
-    @filter_traceback
     def saved_attributes(self) -> dict[str, Any]:
         """Return the attributes that files may hold, in Keras's order.
 
@@ -296,6 +295,7 @@ class Model(Structure):
         order += sorted(saved, key=lambda n: (n[:1] == "_", n))
         return {name: saved[name] for name in order}
 
+    @filter_traceback
     def save(
         self,
         filepath: str | os.PathLike[str],

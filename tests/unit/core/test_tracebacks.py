@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,18 @@ def test_errors_of_callbacks_end_in_the_callback():
     with pytest.raises(KeyError) as caught:
         fitted()(callbacks=[Fails()])
     assert functions(caught.value)[-1] == "on_epoch_end"
+    assert "lamina" not in packages(caught.value)
+
+
+def test_errors_of_saving_end_in_user_code(tmp_path: Path):
+    class Fails(layers.Dense):
+        def get_config(self) -> dict[str, Any]:
+            raise KeyError("wrong")
+
+    model = lamina.Sequential([layers.Input((4,)), Fails(3)])
+    with pytest.raises(KeyError) as caught:
+        model.save(tmp_path / "model.keras")
+    assert functions(caught.value)[-1] == "get_config"
     assert "lamina" not in packages(caught.value)
 
 
