@@ -268,7 +268,7 @@ def _fitted(columns: list[Column], width: int) -> list[Column]:
     # Names of layers are wrapped last; connections get the remaining width.
     first = min(natural[0], room - last)
     if first < least[0]:
-        first = room * least[0] // (least[0] + last)
+        first = max(room * least[0] // (least[0] + last), 1)
     widths = {"Layer (type)": first, "Connected to": room - first}
     return [
         c._replace(cells=[_wrapped(text, widths[c.header]) for text in c.cells])

@@ -241,6 +241,14 @@ def test_narrow_cells_are_wrapped():
     assert rows_of(model, line_length=60) == rows_of(model, line_length=120)
 
 
+def test_layer_after_a_long_name_is_shown_in_a_narrow_table():
+    inputs = Input((3,), name="a" * 250)
+    hidden = layers.Dense(2, name="b")(inputs)
+    model = Model(inputs, layers.Add(name="c")([hidden, hidden]))
+    [row] = rows_of(model, line_length=40, layer_range=("b", "b"))
+    assert row[-1].replace(" ", "") == "a" * 250
+
+
 def test_summary_is_printed_to_standard_output(capsys):
     model = tiny()
     model.summary(line_length=80)
