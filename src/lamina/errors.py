@@ -89,7 +89,7 @@ class DataError(ArgumentError):
 
 
 class MissingFileError(ArgumentError, FileNotFoundError):
-    """There is no file at a path."""
+    """A file does not exist."""
 
 
 class ArgumentTypeError(LaminaError, TypeError):

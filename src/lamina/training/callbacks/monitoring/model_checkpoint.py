@@ -129,7 +129,7 @@ class ModelCheckpoint(MonitorCallback):
             # Without the metric, an extra file is better than none.
             return ""
         before = "" if self.best is None else f" from {self.best:.5f}"
-        # The first value counts even if it is NaN: there is no file yet.
+        # Save after the first epoch even if the value is NaN, as no file exists.
         if self.best is None or self.is_better(current, self.best):
             self.best = current
             return f"{self.monitor} improved{before} to {current:.5f}, "
