@@ -103,7 +103,7 @@ def _program_kind(value: object) -> bool | None:
 @functools.cache
 def hyperparameter_names(cls: type) -> tuple[str, ...]:
     """Return the names of a class's `Hyperparameter` attributes."""
-    attributes = {n: v for base in cls.__mro__ for n, v in vars(base).items()}
+    attributes = {n: v for base in reversed(cls.__mro__) for n, v in vars(base).items()}
     return tuple(
         sorted(n for n, v in attributes.items() if isinstance(v, Hyperparameter))
     )

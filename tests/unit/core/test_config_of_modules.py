@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lamina.core.module import Hyperparameter, Module
+from lamina.core.module import Hyperparameter, Module, hyperparameter_names
 from lamina.core.registry import Registry, deserialize, serialize
 
 
@@ -36,6 +36,18 @@ def test_config_has_current_hyperparameters():
     part = Part(0.1)
     part.rate = 0.2
     assert part.get_config()["rate"] == 0.2
+
+
+def test_attribute_of_the_subclass_determines_whether_it_is_a_hyperparameter():
+    class Constant(Part):
+        rate = 0.5  # type: ignore[assignment]
+
+    class Variable(Constant):
+        rate = Hyperparameter()
+
+    classes = Part, Constant, Variable
+    assert [hyperparameter_names(c) for c in classes] == [("rate",), (), ("rate",)]
+    assert Variable(0.1).get_config()["rate"] == 0.1
 
 
 def test_nested_modules_are_restored_from_config():
