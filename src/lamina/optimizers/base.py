@@ -133,7 +133,6 @@ class Optimizer(OptimizerState):
         slots: Slots,
         step: jax.Array,
         learning_rate: Any,
-        /,
     ) -> tuple[jax.Array, Slots]:
         """Return a variable's new value and slots: a pure function.
 

@@ -214,8 +214,17 @@ def test_mismatched_gradients_are_refused():
         optimizer.apply([[1.0]], [Variable([1.0], name="stranger")])
 
 
-def test_user_defined_rule_receives_arrays_in_original_shape():
-    class Centred(Adam):
+RULES = [
+    *("SGD", "Lion", "Adagrad", "Adadelta", "RMSprop", "Adam", "Adamax", "Nadam"),
+    *("Lamb", "Ftrl", "Adafactor", "Muon"),
+]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_user_defined_rule_extends_a_rule_by_keywords(name):
+    rule = getattr(optimizers, name)
+
+    class Centred(rule):
         def update(self, gradient, value, slots, step, learning_rate):
             gradient = gradient - gradient.mean(0)
             rest = {"step": step, "learning_rate": learning_rate}
@@ -224,7 +233,7 @@ def test_user_defined_rule_receives_arrays_in_original_shape():
     columns, shifted = [[1.0, 2.0], [3.0, 4.0]], [[-1.0, -1.0], [1.0, 1.0]]
     weight, expected = Variable(np.ones((2, 2))), Variable(np.ones((2, 2)))
     Centred().apply([np.array(columns)], [weight])
-    Adam().apply([np.array(shifted)], [expected])
+    rule().apply([np.array(shifted)], [expected])
     assert np.array_equal(weight, expected)
 
 

@@ -96,9 +96,15 @@ class Adafactor(Optimizer):
         return _Rates(learning_rate, 1.0 - jnp.power(step, self.beta_2_decay))
 
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rates: _Rates
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: _Rates,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
+        rates = learning_rate
         new = dict(slots)
         squares = jnp.square(gradient) + self.epsilon_1
 

@@ -65,11 +65,16 @@ class Adagrad(Optimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         accumulator = slots["accumulator"] + jnp.square(gradient)
-        value = value - rate * gradient / jnp.sqrt(accumulator + self.epsilon)
+        value = value - learning_rate * gradient / jnp.sqrt(accumulator + self.epsilon)
         return value, {"accumulator": accumulator}
 
 
@@ -118,7 +123,12 @@ class Adadelta(Optimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         rho, squared_deltas = self.rho, slots["accumulated_delta_var"]
@@ -127,7 +137,7 @@ class Adadelta(Optimizer):
         delta = scale * gradient / jnp.sqrt(squares + self.epsilon)
         squared_deltas = rho * squared_deltas + (1.0 - rho) * jnp.square(delta)
         new = {"accumulated_grad": squares, "accumulated_delta_var": squared_deltas}
-        return value - rate * delta, new
+        return value - learning_rate * delta, new
 
 
 class RMSprop(Optimizer):
@@ -189,7 +199,12 @@ class RMSprop(Optimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         rho = self.rho
@@ -200,7 +215,7 @@ class RMSprop(Optimizer):
             mean = rho * slots["average_gradient"] + (1.0 - rho) * gradient
             new["average_gradient"] = mean
             denominator = velocity - jnp.square(mean)
-        delta = rate * gradient / jnp.sqrt(denominator + self.epsilon)
+        delta = learning_rate * gradient / jnp.sqrt(denominator + self.epsilon)
         if "momentum" in slots:
             delta = self.momentum * slots["momentum"] + delta
             new["momentum"] = delta

@@ -109,7 +109,12 @@ class Adam(_MomentOptimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         m, v = slots["momentum"], slots["velocity"]
@@ -119,7 +124,7 @@ class Adam(_MomentOptimizer):
         if "velocity_hat" in slots:
             v = jnp.maximum(slots["velocity_hat"], v)
             new["velocity_hat"] = v
-        return value - m * rate / (jnp.sqrt(v) + self.epsilon), new
+        return value - m * learning_rate / (jnp.sqrt(v) + self.epsilon), new
 
 
 class AdamW(Adam):
@@ -202,13 +207,18 @@ class Adamax(_MomentOptimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         m = slots["momentum"]
         m = m + (gradient - m) * self.gain_1
         u = jnp.maximum(self.beta_2 * slots["norm"], jnp.abs(gradient))
-        value = value - rate * m / (u + self.epsilon)
+        value = value - learning_rate * m / (u + self.epsilon)
         return value, {"momentum": m, "norm": u}
 
 
@@ -277,9 +287,10 @@ class Nadam(_MomentOptimizer):
         value: Array,
         slots: Slots,
         step: Array,
-        terms: _Terms,
+        learning_rate: _Terms,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
+        terms = learning_rate
         m, v = slots["momentum"], slots["velocity"]
         m = m + (gradient - m) * terms.gain_1
         v = v + (jnp.square(gradient) - v) * terms.gain_2
@@ -328,9 +339,10 @@ class Lamb(_MomentOptimizer):
         value: Array,
         slots: Slots,
         step: Array,
-        rates: _Rates,
+        learning_rate: _Rates,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
+        rates = learning_rate
         m, v = slots["momentum"], slots["velocity"]
         m = m + (gradient - m) * self.gain_1
         v = v + (jnp.square(gradient) - v) * self.gain_2

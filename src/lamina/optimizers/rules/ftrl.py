@@ -83,16 +83,23 @@ class Ftrl(Optimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         power, before = -self.learning_rate_power, slots["accumulator"]
         penalized = gradient + 2.0 * self.l2_shrinkage_regularization_strength * value
         accumulator = before + jnp.square(gradient)
         scale = jnp.power(accumulator, power)
-        sigma = (scale - jnp.power(before, power)) / rate
+        sigma = (scale - jnp.power(before, power)) / learning_rate
         linear = slots["linear"] + (penalized - sigma * value)
         l1 = self.l1_regularization_strength
-        l2 = self.l2_regularization_strength + self.beta / (2.0 * rate)
-        value = (jnp.clip(linear, -l1, l1) - linear) / (scale / rate + 2.0 * l2)
+        l2 = self.l2_regularization_strength + self.beta / (2.0 * learning_rate)
+        value = (jnp.clip(linear, -l1, l1) - linear) / (
+            scale / learning_rate + 2.0 * l2
+        )
         return value, {"accumulator": accumulator, "linear": linear}

@@ -154,9 +154,15 @@ class Muon(Optimizer):
         return _Rates(learning_rate, adam)
 
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rates: _Rates
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: _Rates,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
+        rates = learning_rate
         m = slots["momentum"]
         if "velocity" in slots:
             m = m + (gradient - m) * self.gain_1

@@ -64,10 +64,15 @@ class SGD(Optimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        delta = gradient * rate
+        delta = gradient * learning_rate
         if "momentum" not in slots:
             return value - delta, slots
         velocity = slots["momentum"] * self.momentum - delta
@@ -125,10 +130,15 @@ class Lion(Optimizer):
 
     @elementwise
     def update(
-        self, gradient: Array, value: Array, slots: Slots, step: Array, rate: Array
+        self,
+        gradient: Array,
+        value: Array,
+        slots: Slots,
+        step: Array,
+        learning_rate: Array,
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
         m = slots["momentum"]
         direction = jnp.sign(m * self.beta_1 + gradient * (1.0 - self.beta_1))
         m = m * self.beta_2 + gradient * (1.0 - self.beta_2)
-        return value - rate * direction, {"momentum": m}
+        return value - learning_rate * direction, {"momentum": m}
