@@ -150,7 +150,8 @@ def scatter_update(
     """
     check_arguments("scatter_update", _REDUCTIONS, {"reduction": reduction})
     target = array_of(inputs).at[_indices_by_axis(indices)]
-    return getattr(target, reduction or "set")(array_of(updates))
+    method = "set" if reduction is None else reduction.lower()
+    return getattr(target, method)(array_of(updates))
 
 
 def _indices_by_axis(indices: Tensor) -> tuple[Array, ...]:

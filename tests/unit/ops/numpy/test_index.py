@@ -32,6 +32,7 @@ def test_scatter_adds_values_of_equal_indices():
         (None, lambda old, new: new),
         ("add", np.add),
         ("max", np.maximum),
+        ("MAX", np.maximum),
         ("min", np.minimum),
         ("mul", np.multiply),
     ],
