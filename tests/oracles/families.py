@@ -34,27 +34,38 @@ class Family(NamedTuple):
     cases: Sequence[Any]
 
 
-WITH_CONFIG = {
-    "layers": [c for c in layers.WITH_ORACLE if "code" not in c.traits],
-    "losses": losses.LOSSES,
-    "metrics": metrics.METRICS,
-    "optimizers": optimizers.OPTIMIZERS,
-    "optimizers.schedules": schedules.SCHEDULES,
-    "initializers": initializers.INITIALIZERS,
-    "regularizers": penalties.REGULARIZERS,
-    "constraints": penalties.CONSTRAINTS,
+class Objects(NamedTuple):
+    """Cases that construct objects of one module of Keras."""
+
+    module: str
+    cases: Sequence[Any]
+
+
+LAYERS = {f"layers.{name}": table for name, table in layers.TABLES.items()}
+OBJECTS = {
+    **{name: Objects("layers", table) for name, table in LAYERS.items()},
+    "losses": Objects("losses", losses.LOSSES),
+    "metrics": Objects("metrics", metrics.METRICS),
+    "optimizers": Objects("optimizers", optimizers.OPTIMIZERS),
+    "schedules": Objects("optimizers.schedules", schedules.SCHEDULES),
+    "initializers": Objects("initializers", initializers.INITIALIZERS),
+    "regularizers": Objects("regularizers", penalties.REGULARIZERS),
+    "constraints": Objects("constraints", penalties.CONSTRAINTS),
 }
-CONFIGS = [
-    case._replace(name=f"{kind}.{case.name}")
-    for kind, cases in WITH_CONFIG.items()
-    for case in cases
-]
+CONFIGS = {
+    f"configs.{name}": [
+        case._replace(name=f"{objects.module}.{case.name}")
+        for case in objects.cases
+        if "code" not in getattr(case, "traits", ())
+    ]
+    for name, objects in OBJECTS.items()
+}
+MODULES = sorted({objects.module for objects in OBJECTS.values()})
 
 FAMILIES = {
     "activations": Family(observe.activation, activations.ACTIVATIONS),
     "constraints": Family(observe.constraint, penalties.CONSTRAINTS),
     "initializers": Family(observe.initializer, initializers.CONSTANT),
-    "layers": Family(observe.layer, layers.WITH_ORACLE),
     "losses": Family(observe.loss, losses.LOSSES),
     "masks": Family(observe.mask, masks.MASKS),
     "metrics": Family(observe.metric, metrics.METRICS),
@@ -63,26 +74,31 @@ FAMILIES = {
     "regularizers": Family(observe.regularizer, penalties.REGULARIZERS),
     "schedules": Family(observe.schedule, schedules.SCHEDULES),
     "spectral_initializers": Family(observe.spectrum, initializers.SPECTRAL),
+    **{name: Family(observe.layer, table) for name, table in LAYERS.items()},
 }
 
-# What Keras writes into files and reads from them.
+# Contents of the files that Keras writes, and the arguments that it accepts.
 FORMATS = {
-    "configs": Family(observe.config, CONFIGS),
+    **{name: Family(observe.config, cases) for name, cases in CONFIGS.items()},
     "signatures": Family(
         observe.accepted,
-        [SmallCase(kind, operator.attrgetter(kind)) for kind in WITH_CONFIG],
+        [SmallCase(module, operator.attrgetter(module)) for module in MODULES],
     ),
 }
 
 
 @functools.cache
 def recorded(family: str) -> dict[str, dict[str, np.ndarray]]:
-    """Return the arrays recorded from Keras, by case and name."""
+    """Return the arrays recorded from Keras, by case and name.
+
+    `"layers"` returns those of `"layers.core"` and all other tables of layers.
+    """
     by_case: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-    with np.load(ORACLES / f"{family}.npz") as archive:
-        for key in archive.files:
-            case, _, observed = key.partition("/")
-            by_case[case][observed] = archive[key]
+    for name in [n for n in FAMILIES | FORMATS if f"{n}.".startswith(f"{family}.")]:
+        with np.load(ORACLES / f"{name}.npz") as archive:
+            for key in archive.files:
+                case, _, observed = key.partition("/")
+                by_case[case][observed] = archive[key]
     return by_case
 
 

@@ -23,15 +23,17 @@ from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
 from tests.tables.layers_volumes import MORE
 
-WITH_ORACLE = [
-    *CORE,
-    *SPATIAL,
-    *CONVOLUTION,
-    *RECURRENT,
-    *STATISTICS,
-    *ATTENTION,
-    *MORE,
-]
+# One file of recorded results for each table.
+TABLES = {
+    "attention": ATTENTION,
+    "convolution": CONVOLUTION,
+    "core": CORE,
+    "recurrent": RECURRENT,
+    "spatial": SPATIAL,
+    "statistics": STATISTICS,
+    "volumes": MORE,
+}
+WITH_ORACLE = [case for table in TABLES.values() for case in table]
 BY_HAND = [*MAXOUT, *PENALTIES, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]
 LAYERS = [*WITH_ORACLE, *BY_HAND]
 
