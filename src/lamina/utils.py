@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from lamina.data.array_dataset import split_dataset, timeseries_dataset_from_array
 from lamina.data.dataset import PyDataset
 from lamina.errors import ArgumentError, invalid
+from lamina.lazy import lazy_attributes
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar
 from lamina.typing import DTypeLike
@@ -40,11 +40,8 @@ from lamina.viz.dot import model_to_dot, plot_model
 if TYPE_CHECKING:
     from lamina.datasets.fetch import get_file
 else:
-    # On first use: a download needs modules that take a while to import.
-    def __getattr__(name: str) -> object:
-        if name == "get_file":
-            return importlib.import_module("lamina.datasets.fetch").get_file
-        raise AttributeError(f"module 'lamina.utils' has no attribute {name!r}")
+    # A download needs modules that take a while to import.
+    __getattr__ = lazy_attributes(__name__, get_file="lamina.datasets.fetch:get_file")
 
 
 __all__ = [

@@ -6,9 +6,22 @@ downloaded once into the user's cache folder and verified by their hashes.
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+from lamina.lazy import lazy_attributes
+
+__all__ = [
+    "auto_mpg",
+    "boston_housing",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "digits",
+    "fashion_mnist",
+    "imdb",
+    "mnist",
+    "reuters",
+]
 
 if TYPE_CHECKING:
     from lamina.datasets import (
@@ -24,25 +37,9 @@ if TYPE_CHECKING:
         reuters,
     )
 else:
-    # On first use: downloads need modules that take a while to import.
-    def __getattr__(name: str) -> ModuleType:
-        if name in __all__:
-            return importlib.import_module(f"lamina.datasets.{name}")
-        raise AttributeError(f"module 'lamina.datasets' has no attribute {name!r}")
-
-
-__all__ = [
-    "auto_mpg",
-    "boston_housing",
-    "california_housing",
-    "cifar10",
-    "cifar100",
-    "digits",
-    "fashion_mnist",
-    "imdb",
-    "mnist",
-    "reuters",
-]
+    # Downloads need modules that take a while to import.
+    modules = {name: f"{__name__}.{name}" for name in __all__}
+    __getattr__ = lazy_attributes(__name__, **modules)
 
 
 def __dir__() -> list[str]:
