@@ -45,7 +45,9 @@ LATER = (
     "*.get_quantization_layer_structure",
     "*.quantization_mode",
     "*.export",
+    "*.variable_serialization_spec",
     "*(quantization_config)",
+    "*(gptq_unpacked_column_size)",
 )
 _SKIPPED_MODULES = ("src", "_tf_keras", "backend.common", "api")
 _POSITIONAL = (

@@ -15,7 +15,7 @@ from tests.tables.layers import LAYERS
 CASES = [case for case in LAYERS if not {"states", "value"} & {*case.call}]
 
 
-@pytest.mark.parametrize("case", named(CASES, without={"code"}))
+@pytest.mark.parametrize("case", named(CASES, without={"code", "merges"}))
 def test_layer_is_restored_from_file(case, tmp_path):
     layer = case.make(lamina)
     case.prepare(layer)

@@ -1,13 +1,14 @@
 """Every layer case. Traits: a case `couples rows` when an output row depends on other
 rows of the batch, is `random` when a training call draws numbers, `remembers` between
-calls, `jumps` where it has no slope, holds `code` that no config can carry, and is a
-`host` case when it cannot run inside a compiled program."""
+calls, `jumps` where it has no slope, holds `code` that no config can carry, `merges`
+weights in files, and is a `host` case when it cannot run inside a compiled program."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tests.tables.cases import LayerCase
+from tests.tables.layers_adaptation import ADAPTATION
 from tests.tables.layers_attention import ATTENTION
 from tests.tables.layers_by_hand import (
     DISCRETIZATION,
@@ -32,6 +33,7 @@ TABLES = {
     "spatial": SPATIAL,
     "statistics": STATISTICS,
     "volumes": MORE,
+    "adaptation": ADAPTATION,
 }
 WITH_ORACLE = [case for table in TABLES.values() for case in table]
 BY_HAND = [*MAXOUT, *PENALTIES, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]

@@ -209,7 +209,8 @@ def match_keys(
     known: dict[str, str] = {}
     while (key := f"{len(known)}") in stored.variables:
         known[key] = stored.variables[key]["path"].rpartition("/")[2]
-    names = (value.name for value in record.variables.values())
+    # A layer may store an array that it computes, such as an adapted weight.
+    names = (getattr(v, "name", key) for key, v in record.variables.items())
     keys = dict(zip(_number_repeats(names), record.variables, strict=True))
     theirs = zip(known, _number_repeats(known.values()), strict=True)
     return {

@@ -362,14 +362,18 @@ class WeightOwner(Module):
         after = after[len(trainable) :]
         return (outputs[0], after, outputs[1]) if return_losses else (outputs, after)
 
+    def stored_weights(self) -> list[Variable]:
+        """Return those of this layer's own weights that files hold."""
+        return self.own_weights()
+
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Store this layer's own weights in a file's group, by position."""
-        for i, variable in enumerate(self.own_weights()):
+        for i, variable in enumerate(self.stored_weights()):
             store[str(i)] = variable
 
     def load_own_variables(self, store: Any) -> None:
         """Load this layer's own weights from a file's group."""
-        own = self.own_weights()
+        own = self.stored_weights()
         if len(store) != len(own):
             raise ArgumentError(
                 f"Layer {self.name!r} has {len(own)} weights, but the file has "

@@ -5,21 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple, Unpack
 
-import jax.numpy as jnp
-
 from lamina import activations, ops
 from lamina.core.check import Check, boolean, positive_int
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError, invalid
 from lamina.initializers import VarianceScaling
-from lamina.layers.base import (
-    CommonOptions,
-    Converted,
-    InputSpec,
-    Layer,
-    Options,
-    weight,
-)
+from lamina.layers.base import CommonOptions, Converted, InputSpec, Options, weight
+from lamina.layers.core.lora import Adaptable, adaptable_weight
 from lamina.typing import (
     ActivationLike,
     Array,
@@ -31,7 +23,7 @@ from lamina.typing import (
 )
 
 
-class Dense(Layer):
+class Dense(Adaptable):
     """Fully connected layer: `activation(inputs @ kernel + bias)`.
 
     Args:
@@ -45,6 +37,9 @@ class Dense(Layer):
         activity_regularizer: penalty on the output.
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
+        lora_rank: rank of a low-rank update (LoRA), which is trained instead of the
+            kernel; see `enable_lora`.
+        lora_alpha: scale of the update, times `lora_rank`; `lora_rank` by default.
 
     Shape:
         (batch, ..., features) to (batch, ..., units).
@@ -57,10 +52,14 @@ class Dense(Layer):
     units: int
     activation = Converted(activations.get)
     use_bias: bool
-    kernel: Variable = weight()
+    kernel: Variable = adaptable_weight()
     bias: Variable | None = weight()
     supports_masking = True
-    arguments = {"units": positive_int, "use_bias": boolean}
+    arguments = {
+        **Adaptable.arguments,
+        "units": positive_int,
+        "use_bias": boolean,
+    }
 
     def __init__(
         self,
@@ -74,6 +73,8 @@ class Dense(Layer):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)
@@ -121,7 +122,7 @@ def _parse(equation: str) -> _Equation | None:
     return None
 
 
-class EinsumDense(Layer):
+class EinsumDense(Adaptable):
     """Dense layer defined by einsum: `activation(einsum(eq, x, kernel) + bias)`.
 
     Args:
@@ -138,6 +139,9 @@ class EinsumDense(Layer):
         bias_regularizer: penalty on the bias.
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
+        lora_rank: rank of a low-rank update (LoRA), which is trained instead of the
+            kernel; see `enable_lora`.
+        lora_alpha: scale of the update, times `lora_rank`; `lora_rank` by default.
 
     Shape:
         As the equation defines it.
@@ -151,10 +155,11 @@ class EinsumDense(Layer):
     equation: str
     activation = Converted(activations.get)
     bias_axes: str | None
-    kernel: Variable = weight()
+    kernel: Variable = adaptable_weight()
     bias: Variable | None = weight()
     kernel_initializer: Initializer
     arguments = {
+        **Adaptable.arguments,
         "equation": Check(
             'an equation such as "abc,cd->abd", "...b,bc->...c" or "ab...,bc->ac..."',
             lambda v: isinstance(v, str) and _parse(v) is not None,
@@ -174,6 +179,8 @@ class EinsumDense(Layer):
         bias_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
@@ -250,7 +257,7 @@ class EinsumDense(Layer):
         return [sizes[a] if a in axes else 1 for a in letters] + [1] * free
 
     def call(self, inputs: Array) -> Any:
-        outputs = jnp.einsum(self.equation, inputs, self.kernel.value)
+        outputs = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             outputs = outputs + self.bias.value
         return self.activation(outputs)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.core.check import boolean, optional, positive_int
 from lamina.core.variable import Variable
-from lamina.layers.base import Layer, weight
+from lamina.layers.core.lora import Adaptable, adaptable_weight
 from lamina.typing import (
     Array,
     Config,
@@ -20,7 +20,7 @@ from lamina.typing import (
 )
 
 
-class Embedding(Layer):
+class Embedding(Adaptable):
     """Embedding layer: index `i` becomes row `i` of a trainable table.
 
     An index outside 0, ..., `input_dim - 1` gives a vector of NaN, which reveals
@@ -34,6 +34,9 @@ class Embedding(Layer):
         embeddings_constraint: projection of the table after each update.
         mask_zero: whether index 0 is padding; layers that support masks skip it.
         weights: initial values of the table.
+        lora_rank: rank of a low-rank update (LoRA), which is trained instead of the
+            table; see `enable_lora`.
+        lora_alpha: scale of the update, times `lora_rank`; `lora_rank` by default.
         input_length: older form of `input_shape=(input_length,)`.
 
     Shape:
@@ -50,8 +53,10 @@ class Embedding(Layer):
     input_dim: int
     output_dim: int
     mask_zero: bool
-    embeddings: Variable = weight()
+    embeddings: Variable = adaptable_weight()
+    adapted = "embeddings"
     arguments = {
+        **Adaptable.arguments,
         "input_dim": positive_int,
         "output_dim": positive_int,
         "mask_zero": boolean,
@@ -67,6 +72,8 @@ class Embedding(Layer):
         embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         input_length: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -96,9 +103,17 @@ class Embedding(Layer):
     def call(self, inputs: Array) -> Array:
         # Unsigned, so that a negative index does not count from the end.
         index = jnp.asarray(inputs).astype(jnp.int32).astype(jnp.uint32)
-        rows = self.embeddings.value.at[index].get(mode="fill", fill_value=jnp.nan)
+        rows = _rows(self._frozen_weight, index)
+        if self.lora_enabled:
+            # Cheaper than the update of the whole table.
+            a, b = self._factors
+            rows = rows + self._lora_scale * jnp.matmul(_rows(a, index), b.value)
         return rows.astype(self.compute_dtype)
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array | None:
         """Return True for the indices other than 0, if `mask_zero`."""
         return inputs != 0 if self.mask_zero else None
+
+
+def _rows(table: Variable, index: Array) -> Array:
+    return table.value.at[index].get(mode="fill", fill_value=jnp.nan)

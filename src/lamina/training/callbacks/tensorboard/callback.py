@@ -205,7 +205,8 @@ class TensorBoard(Callback):
     def _write_embeddings(self, epoch: int) -> None:
         writer = self._writer("train")
         for layer in self._embeddings():
-            table, names = layer.embeddings.numpy(), self._names.get(layer.name)
+            table = np.asarray(layer.embeddings)
+            names = self._names.get(layer.name)
             try:
                 writer.add_embedding(table, names, None, epoch, layer.name)
             except OSError as error:
