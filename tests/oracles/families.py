@@ -14,6 +14,7 @@ import numpy as np
 from tests.oracles import observe
 from tests.tables import (
     activations,
+    bounding_boxes,
     initializers,
     layers,
     losses,
@@ -64,6 +65,7 @@ MODULES = sorted({objects.module for objects in OBJECTS.values()})
 
 FAMILIES = {
     "activations": Family(observe.activation, activations.ACTIVATIONS),
+    "bounding_boxes": Family(observe.result, bounding_boxes.BOUNDING_BOXES),
     "constraints": Family(observe.constraint, penalties.CONSTRAINTS),
     "initializers": Family(observe.initializer, initializers.CONSTANT),
     "losses": Family(observe.loss, losses.LOSSES),

@@ -190,6 +190,11 @@ def schedule(k: Any, case: SmallCase) -> Observed:
     return {"rates": np.array([rate(step) for step in STEPS], "float32")}
 
 
+def result(k: Any, case: SmallCase) -> Observed:
+    """The arrays that `make` returns."""
+    return numbered("value", case.make(k))
+
+
 def loss(k: Any, case: LossCase) -> Observed:
     subject = case.make(k)
 

@@ -35,6 +35,7 @@ from lamina.lazy import lazy_attributes
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar
 from lamina.typing import DTypeLike
+from lamina.utils import bounding_boxes
 from lamina.viz.dot import model_to_dot, plot_model
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ __all__ = [
     "CustomObjectScope",
     "Progbar",
     "PyDataset",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

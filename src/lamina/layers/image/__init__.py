@@ -1,0 +1,1 @@
+"""Layers that transform images, and the boxes, masks and labels of images."""
