@@ -9,39 +9,23 @@ Types are promoted as in `jax.numpy`. A faster implementation for one platform g
 
 from __future__ import annotations
 
-from lamina.ops import control, images, linalg, operators, signal
+from lamina.ops import control, core, linalg, math, nn, numpy, operators, signal
 from lamina.ops.control import *  # noqa: F403
-from lamina.ops.images import *  # noqa: F403
+from lamina.ops.core import *  # noqa: F403
 from lamina.ops.linalg import *  # noqa: F403
-from lamina.ops.nn import activations as nn
-from lamina.ops.nn import attention, convolution, pooling
-from lamina.ops.nn.activations import *  # noqa: F403
-from lamina.ops.nn.attention import *  # noqa: F403
-from lamina.ops.nn.convolution import *  # noqa: F403
-from lamina.ops.nn.pooling import *  # noqa: F403
-from lamina.ops.numpy import create, elementwise, index, reduce, shapes
-from lamina.ops.numpy.create import *  # noqa: F403
-from lamina.ops.numpy.elementwise import *  # noqa: F403
-from lamina.ops.numpy.index import *  # noqa: F403
-from lamina.ops.numpy.reduce import *  # noqa: F403
-from lamina.ops.numpy.shapes import *  # noqa: F403
+from lamina.ops.math import *  # noqa: F403
+from lamina.ops.nn import *  # noqa: F403
+from lamina.ops.numpy import *  # noqa: F403
 from lamina.ops.signal import *  # noqa: F403
 
-__all__ = ["linalg", "nn"]
-__all__ += attention.__all__
+__all__ = ["linalg", "nn", "numpy"]
 __all__ += control.__all__
-__all__ += convolution.__all__
-__all__ += create.__all__
-__all__ += elementwise.__all__
-__all__ += images.__all__
-__all__ += index.__all__
+__all__ += core.__all__
 __all__ += linalg.__all__
+__all__ += math.__all__
 __all__ += nn.__all__
-__all__ += pooling.__all__
-__all__ += reduce.__all__
-__all__ += shapes.__all__
+__all__ += numpy.__all__
 __all__ += signal.__all__
-__all__.sort()  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,7 @@ from jax import lax
 
 from lamina.core.graph import op
 from lamina.ops.types import Tensor, array_of
-from lamina.typing import Array, PyTree
+from lamina.typing import PyTree
 
 __all__ = [
     "associative_scan",
@@ -18,7 +18,6 @@ __all__ = [
     "fori_loop",
     "map",
     "scan",
-    "stop_gradient",
     "switch",
     "vectorized_map",
     "while_loop",
@@ -97,12 +96,6 @@ def scan(
         (6, [0, 1, 3, 6])
     """
     return lax.scan(f, init, xs, length, reverse, unroll)
-
-
-@op
-def stop_gradient(variable: Tensor) -> Array:
-    """Return the value as a constant for differentiation."""
-    return lax.stop_gradient(array_of(variable))
 
 
 @op

@@ -10,8 +10,7 @@ from typing import Any
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
-from lamina.ops import linalg
-from lamina.ops.numpy import elementwise, index, shapes
+from lamina.ops.numpy import elementwise, index, products, shapes
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": elementwise.add,
@@ -21,7 +20,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "floordiv": elementwise.floor_divide,
     "mod": elementwise.mod,
     "pow": elementwise.power,
-    "matmul": linalg.matmul,
+    "matmul": products.matmul,
     "and": elementwise.logical_and,
     "or": elementwise.logical_or,
     "xor": elementwise.logical_xor,

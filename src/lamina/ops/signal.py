@@ -26,7 +26,6 @@ __all__ = [
     "ifft2",
     "irfft",
     "istft",
-    "polar",
     "rfft",
     "stft",
     "view_as_complex",
@@ -108,18 +107,6 @@ def ifft2(x: Pair) -> tuple[Array, Array]:
         The real and the imaginary part.
     """
     return _parts(jnp.fft.ifft2(_complex("ifft2", x, 2)))
-
-
-@op
-def polar(abs_: Tensor, angle: Tensor) -> Array:
-    """Compute the complex numbers abs_ * (cos(angle) + i sin(angle)).
-
-    Args:
-        abs_: absolute values.
-        angle: angles in radians.
-    """
-    length, angle = float_array(abs_), float_array(angle)
-    return lax.complex(length * jnp.cos(angle), length * jnp.sin(angle))
 
 
 @op

@@ -1,4 +1,4 @@
-"""Activations, crossentropies and normalizations."""
+"""Activations and crossentropies."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ from lamina.core.scope import local
 from lamina.errors import LikelyMistakeWarning
 from lamina.ops.families import unary
 from lamina.ops.nn import crossentropy
-from lamina.ops.nn.normalization import (
-    batch_normalization,
-    layer_normalization,
-    normalize,
-    rms_normalization,
-)
 from lamina.ops.types import (
     Axis,
     Tensor,
@@ -33,7 +27,6 @@ from lamina.ops.types import (
 from lamina.typing import Array
 
 __all__ = [
-    "batch_normalization",
     "binary_crossentropy",
     "categorical_crossentropy",
     "celu",
@@ -45,14 +38,11 @@ __all__ = [
     "hard_silu",
     "hard_swish",
     "hard_tanh",
-    "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
-    "normalize",
     "relu",
     "relu6",
-    "rms_normalization",
     "selu",
     "sigmoid",
     "silu",
@@ -69,10 +59,6 @@ __all__ = [
     "tanh_shrink",
     "threshold",
 ]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 hard_sigmoid = unary(

@@ -17,7 +17,6 @@ from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.kernels.calls import StandardizeCall
-from lamina.ops.numpy.reduce import moments
 from lamina.ops.types import (
     Axis,
     Tensor,
@@ -28,6 +27,14 @@ from lamina.ops.types import (
     upcast,
 )
 from lamina.typing import Array
+
+__all__ = [
+    "batch_normalization",
+    "layer_normalization",
+    "moments",
+    "normalize",
+    "rms_normalization",
+]
 
 Standardized = tuple[Array, Array, Array]
 Factor = Array | None
@@ -200,3 +207,30 @@ def standardize(
         axes: non-negative axes to reduce.
     """
     return dispatch("standardize", StandardizeCall(x, gamma, beta, epsilon, axes))
+
+
+@op(static=["axes"])
+def moments(x: Tensor, axes: Axis, keepdims: bool = False) -> tuple[Array, Array]:
+    """Compute the mean and the variance; 16-bit floats are computed in float32.
+
+    Values that overflow a 16-bit type become its largest number.
+
+    Example:
+        >>> mean, variance = moments([[1.0, 3.0], [5.0, 5.0]], axes=[1])
+        >>> mean.tolist(), variance.tolist()
+        ([2.0, 5.0], [1.0, 0.0])
+    """
+    x = float_array(x)
+    x32 = upcast(x)
+    axis = axes_of(axes)
+    centre = jnp.mean(x32, axis, keepdims=True)
+    variance = jnp.mean(jnp.square(x32 - centre), axis, keepdims=keepdims)
+    average = centre if keepdims else jnp.squeeze(centre, axis)
+    return _cast_clipped(average, x.dtype), _cast_clipped(variance, x.dtype)
+
+
+def _cast_clipped(x: Array, dtype: jnp.dtype) -> Array:
+    if x.dtype == dtype:
+        return x
+    limits = jnp.finfo(dtype)
+    return jnp.clip(x, limits.min, limits.max).astype(dtype)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lamina import config
-from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
+from lamina.ops.core import shape
 from lamina.ops.families import unary
 from lamina.ops.types import Shape, Tensor, array_of, operand
 from lamina.typing import Array, DTypeLike
@@ -20,27 +18,19 @@ from lamina.typing import Array, DTypeLike
 __all__ = [
     "arange",
     "array",
-    "cast",
-    "convert_to_numpy",
-    "convert_to_tensor",
     "copy",
-    "dtype",
     "empty",
     "empty_like",
     "eye",
     "full",
     "full_like",
     "identity",
-    "is_tensor",
     "linspace",
     "logspace",
     "meshgrid",
-    "multi_hot",
     "ndim",
-    "one_hot",
     "ones",
     "ones_like",
-    "shape",
     "size",
     "tri",
     "zeros",
@@ -73,29 +63,6 @@ def arange(
 def array(x: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array from values."""
     return jnp.array(x, _dtype_name(dtype))
-
-
-@op
-def cast(x: Tensor, dtype: DTypeLike) -> Array:
-    """Cast x to another dtype."""
-    return array_of(x).astype(standardize_dtype(dtype))
-
-
-def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
-    """Convert x to a NumPy array."""
-    return np.array(x)
-
-
-@op
-def convert_to_tensor(x: Tensor, dtype: DTypeLike = None) -> Array:
-    """Convert a number, a sequence, a NumPy array or a variable to an array."""
-    x = array_of(x)
-    return x if dtype is None else x.astype(standardize_dtype(dtype))
-
-
-def dtype(x: Any) -> str:
-    """Return the name of an array's dtype."""
-    return standardize_dtype(x.dtype)
 
 
 @op(static=["shape"])
@@ -139,11 +106,6 @@ def full_like(x: Tensor, fill_value: Tensor, dtype: DTypeLike = None) -> Array:
 def identity(n: int, dtype: DTypeLike = None) -> Array:
     """Create the identity matrix of size n."""
     return jnp.eye(n, dtype=standardize_dtype(dtype))
-
-
-def is_tensor(x: object) -> bool:
-    """Return whether x is a JAX array, concrete or traced."""
-    return isinstance(x, Array)
 
 
 @op
@@ -199,61 +161,9 @@ def meshgrid(*x: Tensor, indexing: str = "xy") -> list[Array]:
     return jnp.meshgrid(*[array_of(v) for v in x], indexing=indexing)
 
 
-@op
-def multi_hot(
-    inputs: Tensor,
-    num_classes: int,
-    axis: int = -1,
-    dtype: DTypeLike = None,
-    sparse: bool = False,
-) -> Array:
-    """Encode the labels of each row as ones in an array of zeros.
-
-    Args:
-        inputs: class indices, one row for each example.
-        num_classes: length of the axis of classes.
-        axis: position of the axis of classes.
-        dtype: `None` for `config.floatx()`.
-        sparse: must be False; arrays are dense.
-
-    Example:
-        >>> multi_hot([[0, 2], [1, 1]], num_classes=3).tolist()
-        [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
-    """
-    require_dense("multi_hot", sparse)
-    encoded = one_hot(inputs, num_classes, axis, dtype)
-    return jnp.max(encoded, axis=1 if encoded.ndim > 2 else 0)
-
-
 def ndim(x: Tensor) -> int:
     """Return the number of dimensions of x."""
     return len(shape(x))
-
-
-@op
-def one_hot(
-    x: Tensor,
-    num_classes: int,
-    axis: int = -1,
-    dtype: DTypeLike = None,
-    sparse: bool = False,
-) -> Array:
-    """Encode labels as one-hot vectors; a label out of range gives zeros.
-
-    Args:
-        x: class indices in [0, num_classes), as integers or whole floats.
-        num_classes: length of the new axis.
-        axis: position of the new axis.
-        dtype: `None` for `config.floatx()`.
-        sparse: must be False; arrays are dense.
-    """
-    require_dense("one_hot", sparse)
-    labels = array_of(x)
-    if jnp.issubdtype(labels.dtype, jnp.floating):
-        labels = jnp.where(labels == jnp.floor(labels), labels, -1)
-    # 8 bits cannot represent every `num_classes`.
-    labels, name = labels.astype("int32"), standardize_dtype(dtype)
-    return jax.nn.one_hot(labels, num_classes, axis=axis, dtype=name)
 
 
 @op(static=["shape"])
@@ -266,11 +176,6 @@ def ones(shape: Shape, dtype: DTypeLike = None) -> Array:
 def ones_like(x: Tensor, dtype: DTypeLike = None) -> Array:
     """Create an array of ones with the shape and dtype of x."""
     return jnp.ones_like(array_of(x), _dtype_name(dtype))
-
-
-def shape(x: Any) -> tuple[Any, ...]:
-    """Return the shape as a tuple; unknown sizes of symbolic tensors are `None`."""
-    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
 @op

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import lax
 
 from lamina.core.graph import op
 from lamina.ops.families import binary, unary
@@ -41,9 +40,6 @@ __all__ = [
     "divide",
     "divide_no_nan",
     "equal",
-    "erf",
-    "erfc",
-    "erfinv",
     "exp",
     "exp2",
     "expm1",
@@ -91,7 +87,6 @@ __all__ = [
     "reciprocal",
     "right_shift",
     "round",
-    "rsqrt",
     "sign",
     "signbit",
     "sin",
@@ -120,8 +115,6 @@ conj = conjugate = unary(jnp.conjugate, "Compute the complex conjugate.")
 cos = unary(jnp.cos, "Compute the cosine.")
 cosh = unary(jnp.cosh, "Compute the hyperbolic cosine.")
 deg2rad = unary(jnp.deg2rad, "Convert degrees to radians.")
-erf = unary(lax.erf, "Compute the error function.", float_array)
-erfc = unary(lax.erfc, "Compute 1 - erf(x), accurate for large x.", float_array)
 exp = unary(jnp.exp, "Compute e to the power x.")
 exp2 = unary(jnp.exp2, "Compute 2 to the power x.")
 expm1 = unary(jnp.expm1, "Compute exp(x) - 1, accurate for small x.")
@@ -136,7 +129,6 @@ negative = unary(jnp.negative, "Compute -x.")
 rad2deg = unary(jnp.rad2deg, "Convert radians to degrees.")
 real = unary(jnp.real, "Return the real part.")
 reciprocal = unary(jnp.reciprocal, "Compute 1 / x.")
-rsqrt = unary(lax.rsqrt, "Compute 1 / sqrt(x).", float_array)
 sign = unary(jnp.sign, "Return -1, 0 or 1 by the sign of x.")
 sin = unary(jnp.sin, "Compute the sine.")
 signbit = unary(jnp.signbit, "Return whether x is negative, including -0.0.")
@@ -205,12 +197,6 @@ def divide_no_nan(x1: Tensor, x2: Tensor) -> Array:
     zero = x2 == 0
     # Dividing by 1 keeps the gradient of the unused branch finite.
     return jnp.where(zero, 0, x1 / jnp.where(zero, 1, x2))
-
-
-@op
-def erfinv(x: Tensor) -> Array:
-    """Compute the inverse of the error function."""
-    return lax.erf_inv(float_array(x))
 
 
 @op

@@ -6,13 +6,12 @@ remain with length 1.
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.errors import invalid
 from lamina.ops.families import reduction
-from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array, upcast
+from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array
 from lamina.typing import Array
 
 __all__ = [
@@ -27,12 +26,10 @@ __all__ = [
     "cumprod",
     "cumsum",
     "diff",
-    "logsumexp",
     "max",
     "mean",
     "median",
     "min",
-    "moments",
     "nanargmax",
     "nanargmin",
     "nancumprod",
@@ -61,9 +58,6 @@ _MAX_ORDER = 100
 
 all = reduction(jnp.all, "Return whether all elements are true.")
 any = reduction(jnp.any, "Return whether any element is true.")
-logsumexp = reduction(
-    jax.nn.logsumexp, "Compute log(sum(exp(x))) without overflow.", float_array
-)
 mean = reduction(jnp.mean, "Compute the mean; 16-bit floats are computed in float32.")
 median = reduction(
     jnp.median, "Compute the median; the mean of the middle two for an even number."
@@ -152,33 +146,6 @@ def min(
 
 
 amin = min
-
-
-@op(static=["axes"])
-def moments(x: Tensor, axes: Axis, keepdims: bool = False) -> tuple[Array, Array]:
-    """Compute the mean and the variance; 16-bit floats are computed in float32.
-
-    Values that overflow a 16-bit type become its largest number.
-
-    Example:
-        >>> mean, variance = moments([[1.0, 3.0], [5.0, 5.0]], axes=[1])
-        >>> mean.tolist(), variance.tolist()
-        ([2.0, 5.0], [1.0, 0.0])
-    """
-    x = float_array(x)
-    x32 = upcast(x)
-    axis = axes_of(axes)
-    centre = jnp.mean(x32, axis, keepdims=True)
-    variance = jnp.mean(jnp.square(x32 - centre), axis, keepdims=keepdims)
-    average = centre if keepdims else jnp.squeeze(centre, axis)
-    return _cast_clipped(average, x.dtype), _cast_clipped(variance, x.dtype)
-
-
-def _cast_clipped(x: Array, dtype: jnp.dtype) -> Array:
-    if x.dtype == dtype:
-        return x
-    limits = jnp.finfo(dtype)
-    return jnp.clip(x, limits.min, limits.max).astype(dtype)
 
 
 @op(static=["axis"])

@@ -42,7 +42,6 @@ __all__ = [
     "transpose",
     "tril",
     "triu",
-    "unstack",
     "vstack",
 ]
 
@@ -237,21 +236,6 @@ def tril(x: Tensor, k: int = 0) -> Array:
 def triu(x: Tensor, k: int = 0) -> Array:
     """Set the elements below the k-th diagonal of x to zero."""
     return jnp.triu(array_of(x), k)
-
-
-@op
-def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Array]:
-    """Split x into its slices along an axis.
-
-    Args:
-        x: any array.
-        num: number of slices, where the size of the axis is unknown.
-        axis: the axis to split.
-    """
-    slices = jnp.moveaxis(array_of(x), axis, 0)
-    count = len(slices) if num is None else num
-    check_count("unstack", count)
-    return [slices[i] for i in range(count)]
 
 
 @op

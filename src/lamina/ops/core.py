@@ -1,0 +1,157 @@
+"""Conversion, blocks of arrays, scatter and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from lamina.core.budget import check_count
+from lamina.core.check import check_arguments, one_of, optional
+from lamina.core.dtypes import standardize_dtype
+from lamina.core.graph import op
+from lamina.ops.types import Tensor, array_of
+from lamina.typing import Array, DTypeLike
+
+__all__ = [
+    "cast",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "dtype",
+    "is_tensor",
+    "scatter",
+    "scatter_update",
+    "shape",
+    "slice",
+    "slice_update",
+    "stop_gradient",
+    "unstack",
+]
+
+_REDUCTIONS = {"reduction": optional(one_of("add", "max", "min", "mul"))}
+
+
+@op
+def cast(x: Tensor, dtype: DTypeLike) -> Array:
+    """Cast x to another dtype."""
+    return array_of(x).astype(standardize_dtype(dtype))
+
+
+def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
+    """Convert x to a NumPy array."""
+    return np.array(x)
+
+
+@op
+def convert_to_tensor(x: Tensor, dtype: DTypeLike = None) -> Array:
+    """Convert a number, a sequence, a NumPy array or a variable to an array."""
+    x = array_of(x)
+    return x if dtype is None else x.astype(standardize_dtype(dtype))
+
+
+def dtype(x: Any) -> str:
+    """Return the name of an array's dtype."""
+    return standardize_dtype(x.dtype)
+
+
+def is_tensor(x: object) -> bool:
+    """Return whether x is a JAX array, concrete or traced."""
+    return isinstance(x, Array)
+
+
+@op(static=["shape"])
+def scatter(indices: Tensor, values: Tensor, shape: Sequence[int]) -> Array:
+    """Add values at indices of an array of zeros.
+
+    Args:
+        indices: (n, k) integers; each row points into the first k axes.
+        values: (n, ...), one for each row.
+        shape: shape of the result.
+
+    Example:
+        >>> scatter([[0], [2], [2]], [1.0, 2.0, 3.0], (4,)).tolist()
+        [1.0, 0.0, 5.0, 0.0]
+    """
+    values = array_of(values)
+    return jnp.zeros(shape, values.dtype).at[_indices_by_axis(indices)].add(values)
+
+
+@op
+def scatter_update(
+    inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None
+) -> Array:
+    """Return a copy of `inputs` with updates at indices.
+
+    Args:
+        inputs: any array.
+        indices: (n, k) integers; each row points into the first k axes.
+        updates: (n, ...), one for each row.
+        reduction: "add", "max", "min" or "mul" combines with the current value;
+            `None` replaces it.
+    """
+    check_arguments("scatter_update", _REDUCTIONS, {"reduction": reduction})
+    target = array_of(inputs).at[_indices_by_axis(indices)]
+    method = "set" if reduction is None else reduction.lower()
+    return getattr(target, method)(array_of(updates))
+
+
+def _indices_by_axis(indices: Tensor) -> tuple[Array, ...]:
+    return tuple(jnp.moveaxis(array_of(indices), -1, 0))
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """Return the shape as a tuple; unknown sizes of symbolic tensors are `None`."""
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+@op(static=["shape"])
+def slice(
+    inputs: Tensor, start_indices: Sequence[int] | Array, shape: Sequence[int]
+) -> Array:
+    """Return the block that starts at `start_indices`.
+
+    Args:
+        inputs: any array.
+        start_indices: an index for each axis; may be traced.
+        shape: length along each axis, a static size; -1 for the rest of the axis.
+    """
+    x = array_of(inputs)
+    lengths = [
+        x.shape[i] - int(start_indices[i]) if length == -1 else length
+        for i, length in enumerate(shape)
+    ]
+    return lax.dynamic_slice(x, list(start_indices), lengths)
+
+
+@op
+def slice_update(
+    inputs: Tensor, start_indices: Sequence[int] | Array, updates: Tensor
+) -> Array:
+    """Return a copy of `inputs` with the block at `start_indices` replaced."""
+    x = array_of(inputs)
+    new = array_of(updates).astype(x.dtype)
+    return lax.dynamic_update_slice(x, new, list(start_indices))
+
+
+@op
+def stop_gradient(variable: Tensor) -> Array:
+    """Return the value as a constant for differentiation."""
+    return lax.stop_gradient(array_of(variable))
+
+
+@op
+def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Array]:
+    """Split x into its slices along an axis.
+
+    Args:
+        x: any array.
+        num: number of slices, where the size of the axis is unknown.
+        axis: the axis to split.
+    """
+    slices = jnp.moveaxis(array_of(x), axis, 0)
+    count = len(slices) if num is None else num
+    check_count("unstack", count)
+    return [slices[i] for i in range(count)]

@@ -1,0 +1,191 @@
+"""Special functions, segments, top k and distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from lamina.core.graph import op
+from lamina.errors import ShapeError
+from lamina.ops.families import reduction, unary
+from lamina.ops.types import Tensor, array_of, float_array, known_size
+from lamina.typing import Array
+
+__all__ = [
+    "cdist",
+    "erf",
+    "erfc",
+    "erfinv",
+    "in_top_k",
+    "logdet",
+    "logsumexp",
+    "rsqrt",
+    "segment_max",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
+    "top_k",
+]
+
+erf = unary(lax.erf, "Compute the error function.", float_array)
+
+
+erfc = unary(lax.erfc, "Compute 1 - erf(x), accurate for large x.", float_array)
+
+
+rsqrt = unary(lax.rsqrt, "Compute 1 / sqrt(x).", float_array)
+
+
+logsumexp = reduction(
+    jax.nn.logsumexp, "Compute log(sum(exp(x))) without overflow.", float_array
+)
+
+
+@op
+def cdist(x: Tensor, y: Tensor) -> Array:
+    """Compute the Euclidean distance of each row of x to each row of y.
+
+    Args:
+        x: (..., n, width).
+        y: (..., m, width).
+
+    Returns:
+        (..., n, m).
+
+    Raises:
+        ShapeError: the rows differ in width.
+
+    Example:
+        >>> cdist([[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.0]]).tolist()
+        [[1.0], [1.0]]
+    """
+    x, y = float_array(x), float_array(y)
+    if min(x.ndim, y.ndim) < 2 or x.shape[-1] != y.shape[-1]:
+        raise ShapeError(
+            "cdist: `x` and `y` must have the shapes (..., n, width) and (..., m, "
+            f"width). Received: {x.shape} and {y.shape}."
+        )
+    squares = jnp.sum(jnp.square(x[..., :, None, :] - y[..., None, :, :]), -1)
+    # The square root has no gradient at 0; that of equal rows is set to 0.
+    positive = squares > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
+
+
+@op
+def erfinv(x: Tensor) -> Array:
+    """Compute the inverse of the error function."""
+    return lax.erf_inv(float_array(x))
+
+
+@op
+def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> Array:
+    """Return whether each row's target is among its k highest predictions.
+
+    Ties with the k-th prediction count as hits.
+
+    Example:
+        >>> in_top_k([2, 0], [[0.1, 0.5, 0.4], [0.2, 0.5, 0.3]], k=2).tolist()
+        [True, False]
+    """
+    targets, predictions = array_of(targets).astype("int32"), array_of(predictions)
+    chosen = jnp.take_along_axis(predictions, targets[..., None], axis=-1)
+    higher = jnp.sum(predictions > chosen, axis=-1)
+    return (higher < k) & ~jnp.isnan(chosen[..., 0])
+
+
+@op
+def logdet(x: Tensor) -> Array:
+    """Compute the logarithm of the absolute value of the determinant.
+
+    Args:
+        x: square matrices, (..., n, n).
+    """
+    return jnp.linalg.slogdet(float_array(x))[1]
+
+
+def _segments(
+    function: Callable[..., Array],
+    data: Tensor,
+    segment_ids: Tensor,
+    number: int | None,
+    is_sorted: bool,
+) -> Array:
+    data, ids = array_of(data), array_of(segment_ids)
+    if ids.ndim != 1 or data.shape[:1] != ids.shape:
+        raise ShapeError(
+            f"{function.__name__}: `segment_ids` must have one integer for each row of "
+            f"`data`. Received: shapes {ids.shape} and {data.shape}."
+        )
+    if number is None:
+        with known_size(function.__name__, "Pass `num_segments`."):
+            number = int(ids.max()) + 1
+    return function(data, ids, number, indices_are_sorted=is_sorted)
+
+
+@op
+def segment_max(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Array:
+    """Compute the maximum of each segment; arguments are as in `segment_sum`."""
+    return _segments(jax.ops.segment_max, data, segment_ids, num_segments, sorted)
+
+
+@op
+def segment_min(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Array:
+    """Compute the minimum of each segment; arguments are as in `segment_sum`."""
+    return _segments(jax.ops.segment_min, data, segment_ids, num_segments, sorted)
+
+
+@op
+def segment_prod(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Array:
+    """Compute the product of each segment; arguments are as in `segment_sum`."""
+    return _segments(jax.ops.segment_prod, data, segment_ids, num_segments, sorted)
+
+
+@op
+def segment_sum(
+    data: Tensor,
+    segment_ids: Tensor,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Array:
+    """Compute the sum of each segment.
+
+    Args:
+        data: rows along the first axis.
+        segment_ids: the segment of each row, from 0.
+        num_segments: number of segments; `None` counts them, outside compiled
+            functions.
+        sorted: whether `segment_ids` is in increasing order, which may be faster.
+
+    Example:
+        >>> segment_sum([1.0, 2.0, 3.0], [0, 0, 1]).tolist()
+        [3.0, 3.0]
+    """
+    return _segments(jax.ops.segment_sum, data, segment_ids, num_segments, sorted)
+
+
+@op
+def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Array, Array]:
+    """Return the k largest elements of the last axis, and their indices.
+
+    They are always in decreasing order, whatever `sorted` is.
+    """
+    values, indices = lax.top_k(array_of(x), k)
+    return values, indices
