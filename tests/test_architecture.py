@@ -52,6 +52,7 @@ ORDER = (
     "adapters",
     "datasets",
     "applications",
+    "legacy",
     "utils",
     "visualization",
     "distillation",
@@ -178,8 +179,8 @@ def test_completion_of_a_module_shows_only_public_names(name):
 def test_public_modules_hide_no_function_of_their_name():
     # A file that is named like a function takes the function's place when imported.
     parents = {name.rpartition(".")[0] for name in PUBLIC_MODULES}
-    children = {"datasets", "ops", "optimizers", "utils"}
-    assert parents == {"lamina", *(f"lamina.{child}" for child in children)}
+    names = ("datasets", "legacy", "ops", "optimizers", "preprocessing", "utils")
+    assert parents == {"lamina", *(f"lamina.{name}" for name in names)}
 
 
 def public_methods(value: type) -> Iterator[str]:

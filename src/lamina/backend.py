@@ -14,9 +14,8 @@ from lamina.config import (
     set_image_data_format,
 )
 from lamina.core.dtypes import is_float, standardize_dtype
-from lamina.core.graph import SymbolicTensor
 from lamina.typing import DTypeLike
-from lamina.utils import clear_session
+from lamina.utils import clear_session, is_keras_tensor
 
 __all__ = [
     "backend",
@@ -55,15 +54,6 @@ def is_int_dtype(dtype: DTypeLike) -> bool:
         dtype: a name or a type.
     """
     return jnp.issubdtype(standardize_dtype(dtype), jnp.integer)
-
-
-def is_keras_tensor(x: object) -> bool:
-    """Return whether a value is a symbolic tensor, as `Input` and layers return.
-
-    Args:
-        x: any value.
-    """
-    return isinstance(x, SymbolicTensor)
 
 
 def result_type(*dtypes: DTypeLike) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import ChainMap
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
@@ -64,17 +63,30 @@ def register_serializable(
     return register
 
 
-def get_registered_name(item: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """Return the name an object was registered under, or else its `__name__`."""
     # Not with `getattr`: a subclass is not registered under its base's name.
-    return vars(item).get("_registered_name") or item.__name__
+    return vars(obj).get("_registered_name") or obj.__name__
 
 
 def get_registered_object(
-    name: str, custom_objects: dict[str, Any] | None = None
+    name: str,
+    custom_objects: Mapping[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return the object registered or passed in under a name, or `None`."""
-    return ChainMap(custom_objects or {}, *custom_tables()).get(name)
+    """Return the object registered or passed in under a name, or `None`.
+
+    Args:
+        name: the registered name.
+        custom_objects: objects by name, which take precedence.
+        module_objects: objects by name, used if no other table has the name.
+    """
+    tables: tuple[Mapping[str, Any], ...] = (
+        custom_objects or {},
+        *custom_tables(),
+        module_objects or {},
+    )
+    return next((table[name] for table in tables if name in table), None)
 
 
 def get_custom_objects() -> dict[str, Any]:

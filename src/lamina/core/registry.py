@@ -144,31 +144,31 @@ class _Kind(NamedTuple):
     read: Callable[[Any], object]
 
 
-def serialize(value: object) -> Any:
+def serialize(obj: object) -> Any:
     """Return a JSON-serializable config of a value, as Keras writes it."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (list, tuple)):
-        return type(value)([serialize(v) for v in value])
-    if isinstance(value, dict):
-        return {k: serialize(v) for k, v in value.items()}
-    if isinstance(value, DTypePolicy):
-        return policy_config(value)
-    if hasattr(value, "get_config"):
-        return _object_config(value)
+    if obj is None or isinstance(obj, (bool, int, float, str)):
+        return obj
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, (list, tuple)):
+        return type(obj)([serialize(v) for v in obj])
+    if isinstance(obj, dict):
+        return {k: serialize(v) for k, v in obj.items()}
+    if isinstance(obj, DTypePolicy):
+        return policy_config(obj)
+    if hasattr(obj, "get_config"):
+        return _object_config(obj)
     for name, kind in _KINDS.items():
-        if kind.accepts(value):
-            return {"class_name": name, "config": kind.write(value)}
-    if inspect.isfunction(value):
-        if module_of(value) is not None:
-            return value.__name__
-        name = get_registered_name(value)
+        if kind.accepts(obj):
+            return {"class_name": name, "config": kind.write(obj)}
+    if inspect.isfunction(obj):
+        if module_of(obj) is not None:
+            return obj.__name__
+        name = get_registered_name(obj)
         reference = {"module": "builtins", "class_name": "function", "config": name}
         return {**reference, "registered_name": name}
     raise ArgumentError(
-        f"Cannot write {value!r} into a config: give it a `get_config` method, or "
+        f"Cannot write {obj!r} into a config: give it a `get_config` method, or "
         "register it with `lamina.saving.register_keras_serializable`."
     )
 

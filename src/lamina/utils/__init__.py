@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
 from lamina.config import (
     disable_interactive_logging,
@@ -23,6 +19,8 @@ from lamina.core.custom_objects import (
 from lamina.core.custom_objects import (
     register_serializable as register_keras_serializable,
 )
+from lamina.core.dtypes import standardize_dtype
+from lamina.core.graph import SymbolicTensor
 from lamina.core.module import reset_names
 from lamina.core.random.seeds import set_seed as set_random_seed
 from lamina.core.registry import deserialize as deserialize_keras_object
@@ -30,12 +28,14 @@ from lamina.core.registry import serialize as serialize_keras_object
 from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from lamina.data.array_dataset import split_dataset, timeseries_dataset_from_array
 from lamina.data.dataset import PyDataset
-from lamina.errors import ArgumentError, invalid
+from lamina.data.dataset import PyDataset as Sequence
+from lamina.data.images import array_to_img, img_to_array, load_img, save_img
 from lamina.lazy import lazy_attributes
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar
-from lamina.typing import DTypeLike
-from lamina.utils import bounding_boxes
+from lamina.utils import bounding_boxes, legacy
+from lamina.utils.arrays import normalize, pad_sequences, to_categorical
+from lamina.utils.config import Config
 from lamina.viz.dot import model_to_dot, plot_model
 
 if TYPE_CHECKING:
@@ -46,9 +46,12 @@ else:
 
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
     "Progbar",
     "PyDataset",
+    "Sequence",
+    "array_to_img",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
@@ -60,16 +63,22 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
+    "img_to_array",
     "is_interactive_logging_enabled",
+    "is_keras_tensor",
+    "legacy",
+    "load_img",
     "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
     "split_dataset",
+    "standardize_dtype",
     "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",
@@ -80,102 +89,13 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
-    """Convert class indices to one-hot rows.
+def is_keras_tensor(x: object) -> bool:
+    """Return whether a value is a symbolic tensor, as `Input` and layers return.
 
     Args:
-        x: integers of any shape; a last axis of size 1 is removed.
-        num_classes: number of columns; the highest index plus one by default.
-
-    Returns:
-        An array of floats, shape `x.shape + (num_classes,)`.
-
-    Raises:
-        ArgumentError: an index is negative or too high.
-
-    Example:
-        >>> to_categorical([0, 2])
-        array([[1., 0., 0.],
-               [0., 0., 1.]])
+        x: any value.
     """
-    labels = np.asarray(x).astype("int64")
-    if labels.ndim > 1 and labels.shape[-1] == 1:
-        labels = labels[..., 0]
-    count = int(labels.max()) + 1 if num_classes is None else num_classes
-    if labels.size and (labels.min() < 0 or labels.max() >= count):
-        raise ArgumentError(
-            f"to_categorical: class indices must be from 0 to {count - 1}. Received: "
-            f"indices from {labels.min()} to {labels.max()}."
-        )
-    return np.eye(count)[labels]
-
-
-def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
-    """Scale vectors along an axis to a norm of 1; zero vectors are unchanged.
-
-    Args:
-        x: an array.
-        axis: the axis of the vectors.
-        order: order of the norm, such as 2 for the Euclidean norm.
-
-    Example:
-        >>> normalize([[3.0, 4.0]])
-        array([[0.6, 0.8]])
-    """
-    array = np.atleast_1d(np.asarray(x, dtype=float))
-    norm = np.linalg.norm(array, order, axis, keepdims=True)
-    return array / np.where(norm == 0, 1.0, norm)
-
-
-def pad_sequences(
-    sequences: Sequence[Any],
-    maxlen: int | None = None,
-    dtype: DTypeLike = "int32",
-    padding: str = "pre",
-    truncating: str = "pre",
-    value: float = 0.0,
-) -> np.ndarray:
-    """Pad or truncate sequences to one length, as one array.
-
-    Args:
-        sequences: lists of numbers, or of vectors of one length.
-        maxlen: the common length; that of the longest sequence by default.
-        dtype: type of the array.
-        padding: `"pre"` to pad at the start, `"post"` at the end.
-        truncating: `"pre"` to truncate at the start, `"post"` at the end.
-        value: the padding value.
-
-    Shape:
-        `(len(sequences), maxlen)`, followed by the length of the vectors, if any.
-
-    Raises:
-        ArgumentError: a sequence is not a list of numbers or of vectors of one
-            length, or `padding` or `truncating` is unknown.
-
-    Example:
-        >>> pad_sequences([[1], [2, 3, 4]], maxlen=2)
-        array([[0, 1],
-               [3, 4]], dtype=int32)
-    """
-    for name, side in (("padding", padding), ("truncating", truncating)):
-        if side not in ("pre", "post"):
-            raise invalid("pad_sequences", name, side, "'pre' or 'post'")
-    arrays = [np.asarray(sequence) for sequence in sequences]
-    shapes = {array.shape[1:] for array in arrays if array.size}
-    if len(shapes) > 1 or any(array.ndim == 0 for array in arrays):
-        raise ArgumentError(
-            "pad_sequences: each sequence must be a list of numbers, or of vectors of "
-            f"one length. Received elements of the shapes {sorted(shapes)}."
-        )
-    length = max(map(len, arrays), default=0) if maxlen is None else maxlen
-    rest = next(iter(shapes), ())
-    padded = np.full((len(arrays), length, *rest), value, dtype)
-    for row, array in zip(padded, arrays, strict=True):
-        kept = array[-length:] if truncating == "pre" else array[:length]
-        if length and kept.size:
-            start = 0 if padding == "post" else length - len(kept)
-            row[start : start + len(kept)] = kept
-    return padded
+    return isinstance(x, SymbolicTensor)
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -22,7 +22,7 @@ from lamina import (
     utils,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SEQUENCES = [[1], [2, 3], [4, 5, 6], []]
 PADDED = {
     "default": ({}, [[0, 0, 1], [0, 2, 3], [4, 5, 6], [0, 0, 0]]),

@@ -1,0 +1,110 @@
+"""One-hot labels, unit vectors and padded sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lamina.errors import ArgumentError, invalid
+from lamina.typing import DTypeLike
+
+
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
+    """Convert class indices to one-hot rows.
+
+    Args:
+        x: integers of any shape; a last axis of size 1 is removed.
+        num_classes: number of columns; the highest index plus one by default.
+
+    Returns:
+        An array of floats, shape `x.shape + (num_classes,)`.
+
+    Raises:
+        ArgumentError: an index is negative or too high.
+
+    Example:
+        >>> to_categorical([0, 2])
+        array([[1., 0., 0.],
+               [0., 0., 1.]])
+    """
+    labels = np.asarray(x).astype("int64")
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    count = int(labels.max()) + 1 if num_classes is None else num_classes
+    if labels.size and (labels.min() < 0 or labels.max() >= count):
+        raise ArgumentError(
+            f"to_categorical: class indices must be from 0 to {count - 1}. Received: "
+            f"indices from {labels.min()} to {labels.max()}."
+        )
+    return np.eye(count)[labels]
+
+
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
+    """Scale vectors along an axis to a norm of 1; zero vectors are unchanged.
+
+    Args:
+        x: an array.
+        axis: the axis of the vectors.
+        order: order of the norm, such as 2 for the Euclidean norm.
+
+    Example:
+        >>> normalize([[3.0, 4.0]])
+        array([[0.6, 0.8]])
+    """
+    array = np.atleast_1d(np.asarray(x, dtype=float))
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return array / np.where(norm == 0, 1.0, norm)
+
+
+def pad_sequences(
+    sequences: Sequence[Any],
+    maxlen: int | None = None,
+    dtype: DTypeLike = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float = 0.0,
+) -> np.ndarray:
+    """Pad or truncate sequences to one length, as one array.
+
+    Args:
+        sequences: lists of numbers, or of vectors of one length.
+        maxlen: the common length; that of the longest sequence by default.
+        dtype: type of the array.
+        padding: `"pre"` to pad at the start, `"post"` at the end.
+        truncating: `"pre"` to truncate at the start, `"post"` at the end.
+        value: the padding value.
+
+    Shape:
+        `(len(sequences), maxlen)`, followed by the length of the vectors, if any.
+
+    Raises:
+        ArgumentError: a sequence is not a list of numbers or of vectors of one
+            length, or `padding` or `truncating` is unknown.
+
+    Example:
+        >>> pad_sequences([[1], [2, 3, 4]], maxlen=2)
+        array([[0, 1],
+               [3, 4]], dtype=int32)
+    """
+    for name, side in (("padding", padding), ("truncating", truncating)):
+        if side not in ("pre", "post"):
+            raise invalid("pad_sequences", name, side, "'pre' or 'post'")
+    arrays = [np.asarray(sequence) for sequence in sequences]
+    shapes = {array.shape[1:] for array in arrays if array.size}
+    if len(shapes) > 1 or any(array.ndim == 0 for array in arrays):
+        raise ArgumentError(
+            "pad_sequences: each sequence must be a list of numbers, or of vectors of "
+            f"one length. Received elements of the shapes {sorted(shapes)}."
+        )
+    length = max(map(len, arrays), default=0) if maxlen is None else maxlen
+    rest = next(iter(shapes), ())
+    padded = np.full((len(arrays), length, *rest), value, dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        kept = array[-length:] if truncating == "pre" else array[:length]
+        if length and kept.size:
+            start = 0 if padding == "post" else length - len(kept)
+            row[start : start + len(kept)] = kept
+    return padded
