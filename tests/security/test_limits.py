@@ -149,8 +149,6 @@ ROWS = [
     Row("integers:heads", model_of(config_of("Reshape", target_shape=[2, 2]),
         config_of("GroupQueryAttention", head_dim=4, num_query_heads=BIG,
         num_key_value_heads=1)), "."),
-    Row("integers:vocabulary", model_of(config_of("StringLookup",
-        vocabulary=["a" * 99_999, *map(str, range(1500))])), "99,999 characters"),
     Row("integers:no_number", model_of(config_of("IntegerLookup",
         vocabulary=["a" * 99_999, "1"])), "invalid literal"),
     Row("integers:op_repeats", op("repeat", BIG, axis=1), TOO_LARGE),

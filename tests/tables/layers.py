@@ -22,6 +22,7 @@ from tests.tables.layers_core import CORE
 from tests.tables.layers_recurrent import RECURRENT
 from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
+from tests.tables.layers_text import HASHING, TEXT_VECTORIZATION
 from tests.tables.layers_volumes import MORE
 
 # One file of recorded results for each table.
@@ -36,7 +37,15 @@ TABLES = {
     "adaptation": ADAPTATION,
 }
 WITH_ORACLE = [case for table in TABLES.values() for case in table]
-BY_HAND = [*MAXOUT, *PENALTIES, *STRING_LOOKUP, *INTEGER_LOOKUP, *DISCRETIZATION]
+BY_HAND = [
+    *MAXOUT,
+    *PENALTIES,
+    *STRING_LOOKUP,
+    *INTEGER_LOOKUP,
+    *DISCRETIZATION,
+    *TEXT_VECTORIZATION,
+    *HASHING,
+]
 LAYERS = [*WITH_ORACLE, *BY_HAND]
 
 

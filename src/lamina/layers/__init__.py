@@ -102,12 +102,14 @@ from lamina.layers.pooling.windows import (
     MaxPooling3D,
 )
 from lamina.layers.preprocessing.categorical import CategoryEncoding
+from lamina.layers.preprocessing.hashed import HashedCrossing, Hashing
 from lamina.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from lamina.layers.preprocessing.numeric import (
     Discretization,
     Normalization,
     Rescaling,
 )
+from lamina.layers.preprocessing.text import TextVectorization
 from lamina.layers.recurrent import (
     GRU,
     LSTM,
@@ -207,6 +209,8 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
@@ -252,6 +256,7 @@ __all__ = [
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

@@ -17,12 +17,10 @@ from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import between_dispatches
 from lamina.errors import ArgumentError, FileFormatError
 from lamina.io import files
-from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.checksum import Checksum
-from lamina.io.hdf5 import Dataset, Group
+from lamina.io.hdf5 import Group
 from lamina.io.load_report import Mismatch, Tolerance
 from lamina.io.safetensors import Tensors
-from lamina.layers.preprocessing.lookup_base import Lookup
 from lamina.optimizers import Optimizer
 from lamina.saving import archive, records
 from lamina.saving.assets import SavedAssets, load_assets
@@ -240,7 +238,6 @@ def _load_archive(
             unmatched = restorer.build_optimizers()
             if re.match(r"3\.\d(\.|$)", str(metadata.get("keras_version"))):
                 _reorder_averages(model.optimizer, weights)
-        _load_vocabularies(contents, model, weights)
         skip = set() if compile else {*stored.orders, *records.optimizer_names(model)}
         if tolerance.skip_mismatch or not tolerance.strict:
             skip |= unmatched
@@ -252,22 +249,6 @@ def _load_archive(
         load_assets(model, contents)
         model.continue_from(getattr(model.optimizer, "iterations", 0))
         return model
-
-
-def _load_vocabularies(
-    contents: archive.Archive, model: Trainer, weights: Group
-) -> None:
-    """Load the vocabularies that Keras stores as assets."""
-    for path, module in records.saved_modules(model):
-        name = f"{archive.ASSETS}{path}/vocabulary.txt"
-        if name in contents.members and isinstance(module, Lookup):
-            region = contents.region(name, MAX_BYTES)
-            text = region.read(0, region.size).decode("utf-8")
-            group = weights.group(f"{path}/vars")
-            idf = group.members.get("idf_weights") if group else None
-            module.read_vocabulary(
-                text, idf.read() if isinstance(idf, Dataset) else None
-            )
 
 
 def _reorder_averages(optimizer: Optimizer, weights: Group) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -82,6 +82,8 @@ class Layer(Buildable):
     """
 
     supports_masking: bool = False
+    # Whether the layer gets NumPy arrays and runs before programs, as lookups do.
+    runs_on_host: ClassVar[bool] = False
     activity_regularizer: Converted[Callable[..., Any] | None] = Converted(
         regularizers.get
     )

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import sys
+import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lamina import config
 from lamina.errors import DataError
+from lamina.typing import DTypeLike
+
+_LINES = 10_000
+_SECONDS = 1.0
 
 
 def is_batched(data: Any) -> bool:
@@ -17,13 +25,15 @@ def is_batched(data: Any) -> bool:
     In a list of lists of unequal lengths, each list is a batch.
     """
     if not isinstance(data, (list, tuple)):
-        return not hasattr(data, "__array__")
+        return not (hasattr(data, "__array__") or isinstance(data, Path))
     has_arrays = any(len(getattr(item, "shape", ())) > 0 for item in data[:1])
     lengths = {len(item) for item in data if isinstance(item, (list, tuple))}
     return has_arrays or len(lengths) > 1
 
 
-def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
+def batches_of(
+    data: Any, steps: int | None = None, dtype: DTypeLike = None
+) -> Iterator[np.ndarray]:
     """Yield the batches of an array, a list of arrays, a generator or a data set.
 
     Of a batch that is a tuple, such as (x, y), the first element is taken.
@@ -31,13 +41,15 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
     Args:
         data: the argument of `adapt`.
         steps: maximum number of batches.
+        dtype: element type of batches that are lists; `None` for NumPy's choice.
 
     Raises:
         DataError: the data has no batches, or is not iterable.
     """
     found = False
     for item in itertools.islice(_items(data), steps):
-        batch = np.asarray(item[0] if isinstance(item, tuple) else item)
+        item = item[0] if isinstance(item, tuple) else item
+        batch = np.array(item, dtype) if isinstance(item, list) else np.asarray(item)
         if batch.size:
             found = True
             yield batch
@@ -49,8 +61,10 @@ def batches_of(data: Any, steps: int | None = None) -> Iterator[np.ndarray]:
 
 
 def _items(data: Any) -> Iterable[Any]:
+    if isinstance(data, Path):
+        return _lines(data)
     if not is_batched(data):
-        return [np.asarray(data)]
+        return [list(data) if isinstance(data, tuple) else data]
     if hasattr(data, "__getitem__") and not isinstance(data, (list, tuple)):
         return (data[i] for i in range(len(data)))
     if not isinstance(data, Iterable):
@@ -59,3 +73,49 @@ def _items(data: Any) -> Iterable[Any]:
             f"of type {type(data).__name__}. Convert it: `np.asarray(data)`."
         )
     return data
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    """Yield the lines of a text file in batches."""
+    with path.open(encoding="utf-8") as file:
+        while lines := list(itertools.islice(file, _LINES)):
+            yield [line.rstrip("\n") for line in lines]
+
+
+def with_progress(batches: Iterable[np.ndarray], title: str) -> Iterator[np.ndarray]:
+    """Yield batches in pieces of few rows, with a progress bar if it takes long.
+
+    Args:
+        batches: arrays of rows.
+        title: text before the number of rows that are done.
+    """
+    begin, bar, done = time.monotonic(), None, 0
+    shows = config.is_interactive_logging_enabled() and sys.stdout.isatty()
+    try:
+        for batch in batches:
+            for start in range(0, len(batch), _LINES):
+                piece = batch[start : start + _LINES]
+                yield piece
+                done += len(piece)
+                if shows and time.monotonic() - begin > _SECONDS:
+                    bar = bar or _Rows(title)
+                    bar.show(done)
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+class _Rows:
+    """Spinner with the number of rows that are done; it is erased at the end."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+
+        self._title, self._status = title, Console().status(title)
+        self._status.start()
+
+    def show(self, rows: int) -> None:
+        self._status.update(f"{self._title}: {rows:,} rows")
+
+    def close(self) -> None:
+        self._status.stop()

@@ -12,7 +12,7 @@ from lamina.core.check import Check, one_of, positive_int
 from lamina.errors import ArgumentError, DataError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
-from lamina.typing import Array, DTypeLike
+from lamina.typing import Array, DTypeLike, PartialShape
 
 dense = Check("False: sparse arrays are not supported", lambda v: not v, (True,))
 
@@ -65,6 +65,17 @@ def encode(
     if weights is not None:
         vectors = vectors * weights[..., None].astype(vectors.dtype)
     return jnp.sum(vectors, -2)
+
+
+def encoded_shape(shape: PartialShape, mode: str, depth: int) -> PartialShape:
+    """Return the shape of `encode`'s result for indices of a shape."""
+    if mode == "int":
+        return tuple(shape)
+    shape = tuple(shape) or (1,)
+    is_column = len(shape) > 1 and shape[-1] == 1
+    if mode == "one_hot" and not is_column:
+        return (*shape, depth)
+    return (*shape[:-1], depth)
 
 
 class CategoryEncoding(Layer):

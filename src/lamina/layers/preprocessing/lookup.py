@@ -14,9 +14,8 @@ from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
 class StringLookup(Lookup):
     """Mapping of strings to indices of a vocabulary.
 
-    Strings are NumPy arrays on the host, so the layer cannot be part of a compiled
-    training step: call it on the data before `fit`, or use it as the first layer of a
-    model that is only called.
+    The lookup runs on the host: as a first layer of a functional or sequential model,
+    or on the data, as `x = layer(x)`.
 
     Args:
         max_tokens: largest size of the vocabulary, with mask and OOV tokens.
@@ -72,24 +71,18 @@ class StringLookup(Lookup):
         super().__init__(name=name, **kwargs)
         self.set_options(locals(), vocabulary, idf_weights)
 
-    def _standardize(self, values: np.ndarray) -> np.ndarray:
-        if values.dtype.kind == "S":
-            return np.char.decode(values, self.encoding)
-        if values.dtype.kind == "O":
-            text = [
-                v.decode(self.encoding) if isinstance(v, bytes) else str(v)
-                for v in values.ravel()
-            ]
-            return np.array(text, str).reshape(values.shape)
-        return values.astype(str)
+    def _values(self, values: np.ndarray) -> list[str]:
+        return [
+            v.decode(self.encoding) if isinstance(v, bytes) else str(v)
+            for v in values.ravel().tolist()
+        ]
 
 
 class IntegerLookup(Lookup):
     """Mapping of integers to indices of a vocabulary.
 
-    The lookup runs on the host, so the layer cannot be part of a compiled training
-    step: call it on the data before `fit`, or use it as the first layer of a model
-    that is only called.
+    The lookup runs on the host: as a first layer of a functional or sequential model,
+    or on the data, as `x = layer(x)`.
 
     Args:
         max_tokens: largest size of the vocabulary, with mask and OOV tokens.
@@ -147,5 +140,5 @@ class IntegerLookup(Lookup):
         super().__init__(name=name, **kwargs)
         self.set_options(locals(), vocabulary, idf_weights)
 
-    def _standardize(self, values: np.ndarray) -> np.ndarray:
-        return values.astype(np.int64)
+    def _values(self, values: np.ndarray) -> list[int]:
+        return values.astype(np.int64).ravel().tolist()

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from lamina import config
 from lamina.core.budget import untrusted_config
 from lamina.core.check import boolean, integer, is_int, one_of, optional
-from lamina.core.graph import Node, SymbolicTensor, is_symbolic
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
+from lamina.io.bounded_json import MAX_BYTES
+from lamina.io.files import StrPath
 from lamina.layers.base.attributes import Converted
-from lamina.layers.base.layer import Layer
-from lamina.layers.preprocessing.batches import batches_of, is_batched
-from lamina.layers.preprocessing.categorical import dense, encode, mode_check, mode_name
+from lamina.layers.preprocessing.batches import (
+    batches_of,
+    is_batched,
+    with_progress,
+)
+from lamina.layers.preprocessing.categorical import (
+    dense,
+    encode,
+    encoded_shape,
+    mode_check,
+    mode_name,
+)
 from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
-from lamina.typing import PyTree
+from lamina.layers.preprocessing.host import HostLayer
+from lamina.typing import ArrayLike, PartialShape, PyTree
 
-_MAX_CHARACTERS = 2**27
-
+# File of a saved model that has a vocabulary, one value per line.
+_ASSET = "vocabulary.txt"
 
 Token: TypeAlias = str | int
 Vocabulary: TypeAlias = str | Path | Sequence[Token] | np.ndarray | None
 Weights: TypeAlias = Sequence[float] | np.ndarray | None
 
 
+def _lines(text: str) -> list[str]:
+    """Return lines without empty ones at the end; other separators do not count."""
+    return text.replace("\r\n", "\n").rstrip("\n").split("\n")
+
+
 def _pair(salt: int | Sequence[int] | None) -> Sequence[int] | None:
     return [salt, salt] if isinstance(salt, int) else salt
 
 
-class Lookup(Layer):
+class Lookup(HostLayer):
     """Base class of layers that map values to indices of a vocabulary.
 
     With output mode `"int"`, index 0 is the mask token, if there is one. The indices
@@ -43,7 +60,8 @@ class Lookup(Layer):
     runs on the host, so it cannot be part of a compiled training step.
 
     Args:
-        vocabulary_size: accepted for Keras files, and ignored.
+        vocabulary_size: size of the vocabulary that a file's assets have, from a
+            config that Keras has written.
         oov_method: `"floormod"` or `"farmhash"`, for integers.
     """
 
@@ -65,6 +83,7 @@ class Lookup(Layer):
         "pad_to_max_tokens": boolean,
         "sparse": dense,
         "oov_method": one_of("floormod", "farmhash"),
+        "vocabulary_size": optional(integer(0, 10**7)),
     }
 
     def __init__(
@@ -75,9 +94,11 @@ class Lookup(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.oov_method = oov_method
+        self._expected_size = vocabulary_size
         # In the order of the vocabulary, which these indices follow.
         self._indices: dict[Token, int] = {}
         self._idf: np.ndarray | None = None
+        self.reset_state()
 
     def set_options(
         self,
@@ -94,10 +115,6 @@ class Lookup(Layer):
             raise ArgumentError(f"{owner}: `pad_to_max_tokens` needs `max_tokens`.")
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
-
-    @property
-    def _label(self) -> str:
-        return f"Layer {self.name!r} ({type(self).__name__})"
 
     # Vocabulary
 
@@ -138,9 +155,8 @@ class Lookup(Layer):
                 the weights do not match it.
         """
         if isinstance(vocabulary, (str, Path)):
-            vocabulary = Path(vocabulary).read_text("utf-8").splitlines()
-        self._check_length(vocabulary)
-        values = self._standardize(np.asarray(vocabulary)).tolist()
+            vocabulary = _lines(Path(vocabulary).read_text("utf-8"))
+        values = self._values(np.array(vocabulary, object))
         specials = self._special_tokens()
         complete = bool(specials) and values[: len(specials)] == specials
         known = values[len(specials) :] if complete else values
@@ -148,18 +164,6 @@ class Lookup(Layer):
         self._indices = {v: i for i, v in enumerate(known, len(specials))}
         if self.output_mode == "tf_idf":
             self._set_idf(values, idf_weights, complete)
-
-    def _check_length(self, vocabulary: Vocabulary) -> None:
-        """Check the memory of the vocabulary: NumPy pads strings to the longest one."""
-        values = vocabulary if isinstance(vocabulary, (list, tuple)) else ()
-        lengths = (len(v) for v in values if isinstance(v, (str, bytes)))
-        longest = max(lengths, default=0)
-        if longest * len(values) > _MAX_CHARACTERS:
-            raise ArgumentError(
-                f"{self._label} cannot use a vocabulary of {len(values):,} values of "
-                f"up to {longest:,} characters: the product must be at most "
-                f"{_MAX_CHARACTERS:,}. Omit long values."
-            )
 
     def _check_vocabulary(self, known: list[Token], given: list[Token]) -> None:
         repeated = [value for value, n in Counter(known).items() if n > 1]
@@ -204,77 +208,79 @@ class Lookup(Layer):
         `log(1 + documents / (1 + documents with the value))`.
 
         Args:
-            data: an array, or batches: a list of arrays, a generator, a data set.
+            data: an array, or batches: a list of arrays, a generator, a data set; or
+                the `Path` of a text file with one row per line.
             steps: maximum number of batches.
         """
-        batched, needs_weights = is_batched(data), self.output_mode == "tf_idf"
-        counts: Counter[Any] = Counter()
-        documents: Counter[Any] = Counter()
-        rows = 0
-        for batch in batches_of(data, steps):
-            table = self._standardize(batch)
-            if table.ndim < 2:
-                table = table.reshape((1, -1) if batched else (-1, 1))
-            counts.update(table.ravel().tolist())
-            if needs_weights:
-                for row in table:
-                    documents.update(set(row.ravel().tolist()))
-            rows += len(table)
+        batched = is_batched(data)
+        self.reset_state()
+        batches = batches_of(data, steps, self.list_dtype)
+        if not batched:
+            batches = (b.reshape(-1, 1) if b.ndim < 2 else b for b in batches)
+            batches = with_progress(batches, f"Adapting {self.name}")
+        for batch in batches:
+            self.update_state(batch)
+        self.finalize_state()
+
+    def update_state(self, data: ArrayLike | Sequence[Any]) -> None:
+        """Count the values of a batch, for `finalize_state`.
+
+        Args:
+            data: rows of values; a single axis is one row.
+        """
+        rows = self._rows(self._host_array(data))
+        self._counts.update(chain.from_iterable(rows))
+        if self.output_mode == "tf_idf":
+            for row in rows:
+                self._documents.update(set(row))
+        self._num_documents += len(rows)
+
+    def finalize_state(self) -> None:
+        """Make the vocabulary of the values that `update_state` has counted."""
+        counts, documents, total = self._counts, self._documents, self._num_documents
+        self.reset_state()
         for special in (self.mask_token, self.oov_token):
             counts.pop(special, None)
         end = self.max_tokens and self.max_tokens - len(self._special_tokens())
         known = sorted(counts, key=lambda v: (counts[v], v), reverse=True)[:end]
-        weights = [np.log(1 + rows / (1 + documents[v])) for v in known]
+        weights = [np.log(1 + total / (1 + documents[v])) for v in known]
+        needs_weights = self.output_mode == "tf_idf"
         self.set_vocabulary(known, weights if needs_weights else None)
+
+    def reset_state(self) -> None:
+        """Forget the values that `update_state` has counted."""
+        self._counts: Counter[Any] = Counter()
+        self._documents: Counter[Any] = Counter()
+        self._num_documents = 0
+
+    def _rows(self, values: np.ndarray) -> Sequence[Sequence[Any]]:
+        """Return the values of each row of a batch, as `_values` does."""
+        width = math.prod(values.shape[1:]) if values.ndim > 1 else values.size
+        flat = self._values(values)
+        return [flat[i : i + width] for i in range(0, len(flat), width)]
 
     # Lookup
 
-    def _standardize(self, values: np.ndarray) -> np.ndarray:
-        """Convert values to the type of the vocabulary."""
+    def _values(self, values: np.ndarray) -> list[Any]:
+        """Return all values as elements of the vocabulary."""
         raise NotImplementedError
 
-    def _convert(self, value: object) -> object:
-        # JAX has no string arrays, and would truncate 64-bit integers.
-        if isinstance(value, SymbolicTensor) or value is None:
-            return value
-        return np.asarray(value) if hasattr(value, "__array__") else value
-
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        if isinstance(inputs, (list, tuple)) and not is_symbolic(inputs):
-            inputs = np.asarray(inputs)
-        if isinstance(inputs, Tracer):
-            raise StateError(
-                f"{self._label} runs on the host, so it cannot be part of a compiled "
-                "program. Call it on the data before `fit` and `predict`: "
-                "`x = layer(x)`."
-            )
-        return super().__call__(inputs, **kwargs)
-
-    def _call_symbolic(self, args: Any, kwargs: Any) -> Any:
-        (inputs,) = args
-        node = Node(self, args, kwargs)
-        dtype = "int32" if self.output_mode == "int" else config.floatx()
+    @property
+    def output_dtype(self) -> str:
+        """Element type of the output."""
         if self.invert:
-            dtype = self.kind
-        node.outputs = SymbolicTensor(
-            self.compute_output_shape(inputs.shape), dtype, name=self.name, node=node
-        )
-        self.built = True
-        self._nodes.append(node)
-        return node.outputs
+            return self.kind
+        return "int32" if self.output_mode == "int" else config.floatx()
 
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Any:
+    def compute_output_shape(self, input_shape: PartialShape) -> PartialShape:
         """Return the shape of the output for inputs of a shape."""
-        shape = tuple(input_shape)
-        if self.output_mode == "int":
-            return shape
-        if self.output_mode == "one_hot" and not (len(shape) > 1 and shape[-1] == 1):
-            return (*shape, self._depth())
-        return (*shape[:-1], self._depth())
+        return encoded_shape(input_shape, self.output_mode, self._depth())
 
     def _depth(self) -> int:
-        padded = self.max_tokens if self.pad_to_max_tokens else None
-        return padded or self.vocabulary_size()
+        if self.pad_to_max_tokens and self.max_tokens:
+            return self.max_tokens
+        expected = None if self._indices else self._expected_size
+        return expected or self.vocabulary_size()
 
     def call(self, inputs: Any) -> Any:
         if not self._indices:
@@ -284,41 +290,52 @@ class Lookup(Layer):
             )
         if self.invert:
             return self._invert(inputs)
-        values, inverse = np.unique(self._standardize(inputs), return_inverse=True)
-        found = np.array([self._index(v) for v in values.tolist()], np.int32)
-        indices = jnp.asarray(found[inverse].reshape(np.shape(inputs)))
+        found = self._lookup(self._values(inputs))
+        indices = jnp.asarray(found.reshape(inputs.shape))
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         encoded = encode(indices, mode, self._depth(), config.floatx())
         return encoded if self._idf is None else encoded * self._idf
 
     def _invert(self, indices: np.ndarray) -> np.ndarray:
-        table = np.asarray(self.get_vocabulary())
+        table = np.array(self.get_vocabulary(), object)
         valid = (indices >= 0) & (indices < len(table))
         return np.where(valid, table[np.where(valid, indices, 0)], self.oov_token)
 
-    def _index(self, value: Token) -> int:
-        if self.mask_token is not None and value == self.mask_token:
-            return 0 if self._has_mask_index else -1
-        if value in self._indices:
-            return self._indices[value]
-        if self.num_oov_indices == 0:
+    def _lookup(self, values: list[Token]) -> np.ndarray:
+        """Return the index of each value; -1 for those that vectors omit."""
+        found = np.fromiter(map(self._indices.get, values, repeat(-2)), np.int32)
+        unknown = np.flatnonzero(found == -2)
+        if unknown.size:
+            others = [values[i] for i in unknown]
+            found[unknown] = self._special_indices(others)
+        return found
+
+    def _special_indices(self, values: list[Token]) -> np.ndarray:
+        """Return the indices of values that are masked or out of the vocabulary."""
+        masked = np.array([value == self.mask_token for value in values])
+        found = np.full(len(values), 0 if self._has_mask_index else -1, np.int32)
+        unknown = np.flatnonzero(~masked)
+        if unknown.size:
+            found[unknown] = self._oov_indices([values[i] for i in unknown])
+        return found
+
+    def _oov_indices(self, values: list[Token]) -> np.ndarray:
+        count = self.num_oov_indices
+        if count == 0:
             raise DataError(
-                f"{self._label}: {value!r} is not in the vocabulary. Use "
+                f"{self._label}: {values[0]!r} is not in the vocabulary. Use "
                 "`num_oov_indices=1` to give such values an index."
             )
-        return self._has_mask_index + self._oov_bucket(value)
-
-    def _oov_bucket(self, value: Token) -> int:
-        count = self.num_oov_indices
         if count == 1:
-            return 0
-        if is_int(value) and self.oov_method == "floormod":
-            return value % count
-        text = str(value).encode()
-        if self.salt is not None:
-            low, high = self.salt
-            return sip_hash(text, (low, high)) % count
-        return farm_hash(text) % count
+            buckets = np.zeros(len(values), np.int64)
+        elif is_int(values[0]) and self.oov_method == "floormod":
+            buckets = np.asarray(values) % count
+        else:
+            text = [str(value).encode() for value in values]
+            salt = self.salt
+            hashes = farm_hash(text) if salt is None else sip_hash(text, salt)
+            buckets = hashes % count
+        return buckets.astype(np.int32) + self._has_mask_index
 
     # Configuration
 
@@ -330,22 +347,36 @@ class Lookup(Layer):
         found = {"vocabulary": vocabulary or None, "idf_weights": weights}
         return {**super().get_config(), **found}
 
-    def read_vocabulary(self, text: str, idf_weights: Weights) -> None:
-        """Set the vocabulary from a file's text, unless the config had one.
+    def save_assets(self, dir_path: StrPath) -> None:
+        """Write the vocabulary to `vocabulary.txt` in a folder, as Keras does."""
+        if self._indices:
+            lines = map(str, self.get_vocabulary())
+            Path(dir_path, _ASSET).write_text("\n".join(lines), "utf-8", newline="\n")
 
-        Args:
-            text: the values, one per line, special tokens first.
-            idf_weights: weight of each value, with output mode `"tf_idf"`.
+    def load_assets(self, dir_path: StrPath) -> None:
+        """Read `vocabulary.txt` in a folder, unless there is a vocabulary.
+
+        Raises:
+            FileFormatError: the file is too large.
         """
-        if not self._indices:
-            lines = text.rstrip("\n").splitlines()
-            weights = None if idf_weights is None else idf_weights[: len(lines)]
-            self.set_vocabulary(lines, weights)
+        path = Path(dir_path, _ASSET)
+        if self._indices or not path.exists():
+            return
+        if path.stat().st_size > MAX_BYTES:
+            raise FileFormatError(
+                f"{self._label}: its vocabulary of {path.stat().st_size:,} bytes is "
+                f"larger than the limit of {MAX_BYTES:,} bytes."
+            )
+        lines = _lines(path.read_text("utf-8"))
+        weights = None if self._idf is None else self._idf[: len(lines)]
+        self.set_vocabulary(lines, weights)
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Store the weights of output mode `"tf_idf"` in a file's group."""
         if self._idf is not None:
             store["idf_weights"] = self._idf
+        elif self.output_mode == "tf_idf" and self._expected_size:
+            store["idf_weights"] = np.zeros(self._depth(), np.float32)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Load the weights of output mode `"tf_idf"` from a file's group."""

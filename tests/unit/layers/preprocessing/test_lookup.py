@@ -108,7 +108,7 @@ def test_oov_values_raise_without_oov_indices():
 
 def test_a_compiled_program_is_refused():
     layer = layers.IntegerLookup(vocabulary=[1, 2])
-    with pytest.raises(StateError, match="before `fit`"):
+    with pytest.raises(StateError, match="on the host"):
         jax.jit(layer)(np.array([1]))
 
 

@@ -1,0 +1,323 @@
+"""`TextVectorization`: indices or vectors of the tokens in texts."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
+from typing import Any, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import config
+from lamina.core.check import Check, one_of, optional, positive_int
+from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.layers.preprocessing.categorical import dense, encode
+from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
+from lamina.typing import Array, PartialShape, PyTree
+
+# Functions of a NumPy array of strings; a split returns a list of tokens per string.
+TextFunction: TypeAlias = Callable[[np.ndarray], Any]
+
+# As in TensorFlow, only ASCII letters and ASCII whitespace count, so that texts can be
+# processed as bytes, which is several times as fast.
+_LOWER = bytes(range(256)).lower()
+_PUNCTUATION = string.punctuation.encode()
+_TABLES: dict[str, tuple[bytes | None, bytes]] = {
+    "lower_and_strip_punctuation": (_LOWER, _PUNCTUATION),
+    "lower": (_LOWER, b""),
+    "strip_punctuation": (None, _PUNCTUATION),
+}
+
+
+def _or_function(check: Check) -> Check:
+    return optional(
+        check._replace(
+            expected=f"{check.expected}, a function",
+            accepts=lambda v: callable(v) or check.accepts(v),
+        )
+    )
+
+
+def _are_widths(value: object) -> bool:
+    values = value if isinstance(value, (tuple, list)) else [value]
+    return all(map(positive_int.accepts, values))
+
+
+_widths = Check(
+    "a positive integer, or a tuple of them", _are_widths, ("two", 0, (1, 0), 1.5)
+)
+_never_ragged = Check(
+    "False: rows are padded with 0, or cut with `output_sequence_length`",
+    lambda v: not v,
+    (True,),
+)
+
+
+class TextVectorization(Lookup):
+    """Mapping of texts to indices or vectors of their tokens.
+
+    Each text is standardized and split into tokens, these are joined to n-grams, and
+    each n-gram is mapped to its index in a vocabulary. Index 0 is padding, index 1 is
+    for tokens that are not in the vocabulary. The layer runs on the host: as the first
+    layer of a functional or sequential model, or on the data, as `x = layer(x)`.
+
+    Args:
+        max_tokens: largest size of the vocabulary, with the special tokens.
+        standardize: `"lower_and_strip_punctuation"`, `"lower"`, `"strip_punctuation"`,
+            each for ASCII characters, a function of an array of strings that returns
+            such an array, or `None`.
+        split: `"whitespace"`, `"character"`, a function of an array of strings that
+            returns a list of tokens for each, or `None` if each string is a token.
+        ngrams: longest n-gram, or a tuple of lengths; `None` for single tokens.
+        output_mode: `"int"` for the indices, padded with 0 to the longest row,
+            `"multi_hot"`, `"count"` or `"tf_idf"` for a vector per text, `"one_hot"`
+            for a vector per token.
+        output_sequence_length: number of indices per text, with `"int"`.
+        pad_to_max_tokens: whether to pad vectors to length `max_tokens`.
+        vocabulary: the tokens, or the path of a text file with one per line; `adapt`
+            computes them if `None`.
+        idf_weights: weight of each token, with output mode `"tf_idf"`.
+        sparse: must be false; sparse arrays are not supported.
+        ragged: must be false; ragged arrays are not supported.
+        encoding: encoding of byte strings.
+
+    Shape:
+        (batch,) or (batch, 1) of strings to (batch, tokens) with `"int"`, to
+        (batch, vocabulary) with vectors.
+
+    Raises:
+        ArgumentError: `output_sequence_length` is given with vectors.
+
+    Example:
+        >>> layer = TextVectorization(output_sequence_length=4)
+        >>> layer.adapt(["foo bar", "bar baz", "baz bada boom"])
+        >>> layer.get_vocabulary()
+        ['', '[UNK]', 'baz', 'bar', 'foo', 'boom', 'bada']
+        >>> layer(["Foo, qux bar!", "qux baz"])
+        Array([[4, 1, 3, 0],
+               [1, 2, 0, 0]], dtype=int32)
+    """
+
+    kind = "string"
+    # Strings of different lengths are not padded to the longest.
+    list_dtype = object
+    num_oov_indices, invert, mask_token, oov_token = 1, False, "", "[UNK]"
+    arguments = {
+        **Lookup.arguments,
+        "standardize": _or_function(one_of(*_TABLES)),
+        "split": _or_function(one_of("whitespace", "character")),
+        "ngrams": optional(_widths),
+        "output_sequence_length": optional(positive_int),
+        "sparse": dense,
+        "ragged": _never_ragged,
+    }
+    standardize: str | TextFunction | None
+    split: str | TextFunction | None
+    ngrams: int | Sequence[int] | None
+    output_sequence_length: int | None
+    encoding: str
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        standardize: str | TextFunction | None = "lower_and_strip_punctuation",
+        split: str | TextFunction | None = "whitespace",
+        ngrams: int | Sequence[int] | None = None,
+        output_mode: str = "int",
+        output_sequence_length: int | None = None,
+        pad_to_max_tokens: bool = False,
+        vocabulary: Vocabulary = None,
+        idf_weights: Weights = None,
+        sparse: bool = False,
+        ragged: bool = False,
+        encoding: str = "utf-8",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if output_mode.lower() != "int" and output_sequence_length is not None:
+            raise ArgumentError(
+                "TextVectorization: `output_sequence_length` must not be set if "
+                f"`output_mode` is not 'int'. Received: output_mode={output_mode!r}."
+            )
+        self._index_of: dict[bytes, int] = {}
+        self.set_options(locals(), vocabulary, idf_weights)
+
+    # Vocabulary
+
+    def set_vocabulary(
+        self, vocabulary: Vocabulary, idf_weights: Weights = None
+    ) -> None:
+        """Set the vocabulary.
+
+        Args:
+            vocabulary: the tokens, with or without the special tokens at the start, or
+                the path of a text file with one token per line.
+            idf_weights: weight of each token, with output mode `"tf_idf"`.
+
+        Raises:
+            ArgumentError: the vocabulary is empty, repeats a token or is too large, or
+                the weights do not match it.
+        """
+        super().set_vocabulary(vocabulary, idf_weights)
+        padding = 0 if self._has_mask_index else -1
+        known = {token.encode(): index for token, index in self._indices.items()}
+        self._index_of = {b"": padding} | known
+
+    def adapt(
+        self,
+        data: PyTree,
+        batch_size: int | None = None,
+        steps: int | None = None,
+    ) -> None:
+        """Compute the vocabulary of texts, most frequent tokens first.
+
+        Tokens of equal frequency are in descending order. With output mode `"tf_idf"`,
+        the weight of a token is `log(1 + texts / (1 + texts with the token))`.
+
+        Args:
+            data: an array of texts, or batches: a generator, a data set; or the `Path`
+                of a text file with one text per line.
+            batch_size: accepted for Keras's signature.
+            steps: maximum number of batches.
+        """
+        super().adapt(data, steps)
+
+    def _values(self, values: np.ndarray) -> list[Any]:
+        return [_text(v, self.encoding) for v in values.ravel().tolist()]
+
+    def _rows(self, values: np.ndarray) -> Sequence[Sequence[bytes]]:
+        return self._tokens(values)
+
+    def finalize_state(self) -> None:
+        """Make the vocabulary of the tokens that `update_state` has counted."""
+        # Bytes sort like the texts they encode, and are faster to count.
+        self._counts, self._documents = (
+            Counter(
+                {token.decode("utf-8", "replace"): n for token, n in counts.items()}
+            )
+            for counts in (self._counts, self._documents)
+        )
+        super().finalize_state()
+
+    # Tokens
+
+    def _tokens(self, texts: np.ndarray, limit: int | None = None) -> list[list[bytes]]:
+        """Return the n-grams of each text, at most `limit` of each."""
+        if self.split is None:
+            width = texts.shape[-1] if texts.ndim else 1
+            flat = self._standardized(texts)
+            rows = [flat[i : i + width] for i in range(0, len(flat), width)]
+        elif texts.ndim > 1 and texts.shape[-1] != 1:
+            raise ShapeError(
+                f"{self._label} splits texts, so the last axis must have size 1. "
+                f"Received: shape {texts.shape}. Use `split=None` for tokens."
+            )
+        else:
+            rows = self._split(texts, None if self.ngrams else limit)
+        if self.ngrams is not None:
+            widths = self.ngrams
+            widths = range(1, widths + 1) if isinstance(widths, int) else widths
+            rows = [_ngrams(row, widths) for row in rows]
+        return rows if limit is None else [row[:limit] for row in rows]
+
+    def _standardized(self, texts: np.ndarray) -> list[bytes]:
+        if callable(self.standardize):
+            given = np.array(self._values(texts), str).reshape(texts.shape)
+            texts = np.asarray(self.standardize(given))
+        encoded = [_encoded(text, self.encoding) for text in texts.ravel().tolist()]
+        if isinstance(self.standardize, str):
+            table, removed = _TABLES[self.standardize.lower()]
+            return [text.translate(table, removed) for text in encoded]
+        return encoded
+
+    def _split(self, texts: np.ndarray, limit: int | None) -> list[list[bytes]]:
+        flat = self._standardized(texts)
+        if callable(self.split):
+            rows = self.split(np.array([text.decode() for text in flat], str))
+            return [[_encoded(t, self.encoding) for t in row] for row in rows]
+        if self.split == "character":
+            return [[c.encode() for c in text.decode()] for text in flat]
+        return [text.split(None, -1 if limit is None else limit) for text in flat]
+
+    # Lookup
+
+    def compute_output_shape(self, input_shape: PartialShape) -> PartialShape:
+        """Return the shape of the output for inputs of a shape."""
+        leading, depth = self._leading(input_shape), self._depth()
+        length = self.output_sequence_length
+        if self.split is None and self.ngrams is None and input_shape:
+            length = length or input_shape[-1]
+        if self.output_mode == "int":
+            return (*leading, length)
+        vector = (length, depth) if self.output_mode == "one_hot" else (depth,)
+        return (*leading, *vector)
+
+    def _leading(self, shape: PartialShape) -> PartialShape:
+        """Return the shape of a batch of texts, without the axis of tokens."""
+        has_tokens = len(shape) > 1 or self.split is None
+        return tuple(shape[:-1] if has_tokens else shape)
+
+    def call(self, inputs: np.ndarray) -> Array:
+        if not self._indices:
+            raise StateError(
+                f"{self._label} has no vocabulary yet: call `layer.adapt(texts)`, or "
+                "give one as `vocabulary`."
+            )
+        leading = self._leading(inputs.shape)
+        rows = self._tokens(inputs, self.output_sequence_length)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        unknown = int(self._has_mask_index)
+        flat = chain.from_iterable(rows)
+        indices = np.fromiter(
+            map(self._index_of.get, flat, repeat(unknown)), np.int32, lengths.sum()
+        )
+        if self.output_mode in ("int", "one_hot"):
+            found = self._padded(indices, lengths)
+        else:
+            found = self._vectors(indices, lengths)
+        return jnp.asarray(found.reshape(*leading, *found.shape[1:]))
+
+    def _padded(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        width = self.output_sequence_length or int(lengths.max(initial=0))
+        fill = 0 if self.output_mode == "int" else -1
+        padded = np.full((len(lengths), width), fill, np.int32)
+        padded[np.arange(width) < lengths[:, None]] = indices
+        if self.output_mode == "int":
+            return padded
+        vectors = encode(padded[..., None], "one_hot", self._depth(), config.floatx())
+        return np.asarray(vectors)
+
+    def _vectors(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        vectors = np.zeros((len(lengths), self._depth()), config.floatx())
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        known = indices >= 0
+        at = rows[known], indices[known]
+        if self.output_mode == "multi_hot":
+            vectors[at] = 1
+        else:
+            np.add.at(vectors, at, 1)
+        return vectors if self._idf is None else vectors * self._idf
+
+
+def _text(value: object, encoding: str) -> str:
+    return value.decode(encoding) if isinstance(value, bytes) else str(value)
+
+
+def _encoded(value: object, encoding: str) -> bytes:
+    """Return a text as UTF-8; lone surrogates become question marks."""
+    if isinstance(value, bytes) and encoding == "utf-8":
+        return value
+    return _text(value, encoding).encode("utf-8", "replace")
+
+
+def _ngrams(row: list[bytes], widths: Sequence[int]) -> list[bytes]:
+    """Return the n-grams of each width, the first width first."""
+    return [
+        b" ".join(row[i : i + width])
+        for width in widths
+        for i in range(len(row) - width + 1)
+    ]
