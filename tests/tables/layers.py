@@ -1,7 +1,8 @@
 """Every layer case. Traits: a case `couples rows` when an output row depends on other
 rows of the batch, is `random` when a training call draws numbers, `remembers` between
-calls, `jumps` where it has no slope, holds `code` that no config can carry, `merges`
-weights in files, and is a `host` case when it cannot run inside a compiled program."""
+calls, `jumps` where it has no slope, is `sized by values` when these determine the
+shape of the output, holds `code` that no config can carry, `merges` weights in files,
+and is a `host` case when it cannot run inside a compiled program."""
 
 from __future__ import annotations
 

@@ -27,7 +27,10 @@ def host(layer, name, expected, inputs, prepare=lambda layer: None, **options):
 
 def text(name, expected, prepare=lambda layer: None, **options):
     name = f"text_vectorization{name}"
-    return host("TextVectorization", name, expected, (TEXTS,), prepare, **options)
+    case = host("TextVectorization", name, expected, (TEXTS,), prepare, **options)
+    # The longest text sets the length of all rows.
+    fixed = {"output_mode", "output_sequence_length"} & {*options}
+    return case if fixed else case._replace(traits=HOST | {"sized by values"})
 
 
 def adapt(layer):

@@ -59,6 +59,25 @@ class Rescaling(Layer):
         return value
 
 
+class _Moments:
+    """Number, mean and sum of squared deviations of values in batches."""
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
+
+    def add(self, batch: np.ndarray, kept_axes: Sequence[int]) -> None:
+        """Add a batch, reduced over all axes but some."""
+        rest = tuple(i for i in range(batch.ndim) if i not in kept_axes)
+        size = math.prod(batch.shape[i] for i in rest)
+        total = self.count + size
+        delta = batch.mean(rest) - self.mean
+        # Merge the sums of squared deviations of two samples (Chan et al. 1979).
+        between = np.square(delta) * (self.count * size / total)
+        self.squares = self.squares + batch.var(rest) * size + between
+        self.mean = self.mean + delta * (size / total)
+        self.count = total
+
+
 class Normalization(Layer):
     """Normalization of each feature, `(x - mean) / sqrt(variance)`.
 
@@ -99,6 +118,7 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         self.axis = (axis,) if isinstance(axis, int) else tuple(axis or ())
         self.invert = invert
+        self._moments = _Moments()
         self.input_mean, self.input_variance = mean, variance
         shapes = [None if v is None else np.shape(v) for v in (mean, variance)]
         if shapes[0] != shapes[1]:
@@ -159,20 +179,18 @@ class Normalization(Layer):
                 f"Layer {self.name!r} (Normalization) has `mean` and `variance`, so "
                 "`adapt` has nothing to compute. Omit both to use `adapt`."
             )
-        count, mean, squares = 0, np.zeros(()), np.zeros(())
+        self._moments = _Moments()
         for batch in batches_of(data):
-            batch = batch.astype(np.float64)
             self._check_batch(batch)
-            rest = tuple(i for i in range(batch.ndim) if i not in self._kept_axes)
-            size = math.prod(batch.shape[i] for i in rest)
-            delta = batch.mean(rest) - mean
-            # Merge the sums of squared deviations of two samples (Chan et al. 1979).
-            squares = squares + batch.var(rest) * size
-            squares = squares + np.square(delta) * (count * size / (count + size))
-            mean = mean + delta * (size / (count + size))
-            count += size
-        self.adapt_mean.assign(mean)
-        self.adapt_variance.assign(squares / count)
+            self._moments.add(batch.astype(np.float64), self._kept_axes)
+        self.finalize_state()
+
+    def finalize_state(self) -> None:
+        """Store the mean and the variance of the batches that `adapt` has read."""
+        moments, self._moments = self._moments, _Moments()
+        if moments.count:
+            self.adapt_mean.assign(moments.mean)
+            self.adapt_variance.assign(moments.squares / moments.count)
 
     def _check_batch(self, batch: np.ndarray) -> None:
         if not self.built:
@@ -273,6 +291,9 @@ class Discretization(Layer):
         self.bin_boundaries = None if bin_boundaries is None else list(bin_boundaries)
         self.num_bins, self.epsilon = num_bins, epsilon
         self.output_mode, self.sparse = output_mode.lower(), sparse
+        # Values and their weights, in ascending order.
+        self.summary: np.ndarray
+        self.reset_state()
 
     def adapt(self, data: PyTree, steps: int | None = None) -> None:
         """Choose boundaries so that the bins have equal fractions of the data.
@@ -289,12 +310,36 @@ class Discretization(Layer):
                 f"Layer {self.name!r} (Discretization) has `bin_boundaries`. To "
                 "compute them from data, create it with `num_bins`."
             )
-        summary = np.zeros((2, 0), np.float32)
+        self.reset_state()
         for batch in batches_of(data, steps):
-            both = np.concatenate([_summarize(batch, self.epsilon), summary], 1)
-            summary = _compress(both[:, np.argsort(both[0])], self.epsilon)
-        boundaries = _compress(summary, 1.0 / self.num_bins)[0, :-1]
-        self.bin_boundaries = boundaries.tolist()
+            self.update_state(batch)
+        self.finalize_state()
+
+    def update_state(self, data: ArrayLike) -> None:
+        """Add the values of a batch to the summary for `finalize_state`."""
+        new = _summarize(np.asarray(data), self.epsilon)
+        both = np.concatenate([new, self.summary], 1)
+        self.summary = _compress(both[:, np.argsort(both[0])], self.epsilon)
+
+    def finalize_state(self) -> None:
+        """Choose boundaries by the summary, unless they were given."""
+        if self.num_bins is not None:
+            boundaries = _compress(self.summary, 1.0 / self.num_bins)[0, :-1]
+            self.bin_boundaries = boundaries.tolist()
+
+    def reset_state(self) -> None:
+        """Empty the summary."""
+        self.summary = np.zeros((2, 0), np.float32)
+
+    @property
+    def input_dtype(self) -> str:
+        """Element type of the input."""
+        return config.floatx()
+
+    @property
+    def output_dtype(self) -> str:
+        """Element type of the output."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def call(self, inputs: Array) -> Array:
         if self.bin_boundaries is None:

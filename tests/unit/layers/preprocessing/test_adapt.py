@@ -112,3 +112,32 @@ def test_a_frame_is_an_input():
     layer = layers.Normalization()
     layer.adapt(frame)
     np.testing.assert_array_equal(layer(frame), layer(DATA))
+
+
+def test_summaries_of_batches_add_up():
+    layer, twin = (layers.Discretization(num_bins=4) for _ in range(2))
+    layer.update_state([100.0])
+    layer.reset_state()
+    for batch in np.split(np.arange(8.0), 2):
+        layer.update_state(batch)
+    layer.finalize_state()
+    twin.adapt(list(np.split(np.arange(8.0), 2)))
+    assert layer.bin_boundaries == twin.bin_boundaries
+    given = layers.Discretization([1.0, 2.0])
+    given.finalize_state()
+    assert given.bin_boundaries == [1.0, 2.0]
+
+
+def test_discretization_has_types_of_its_input_and_output():
+    assert layers.Discretization([1.0]).input_dtype == "float32"
+    assert layers.Discretization([1.0]).output_dtype == "int32"
+    layer = layers.Discretization([1.0], output_mode="count", dtype="float16")
+    assert layer.output_dtype == "float16"
+
+
+def test_finalize_without_batches_keeps_mean_and_variance():
+    layer = layers.Normalization()
+    layer.adapt(DATA)
+    before = layer.get_weights()
+    layer.finalize_state()
+    np.testing.assert_array_equal(layer.get_weights()[0], before[0])
