@@ -12,8 +12,9 @@ from lamina.core.check import is_int
 from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts, as_arrays, is_array_like, map_arrays, num_rows
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
+from lamina.data.pipeline.dataset import Dataset
 from lamina.data.shuffle import permutation
-from lamina.data.streams import Epochs, State
+from lamina.data.streams import DatasetSource, Epochs, Source, State
 from lamina.errors import ArgumentError, ArgumentTypeError, DataError, invalid
 from lamina.typing import PyTree
 
@@ -64,8 +65,9 @@ def adapt(
 
     Args:
         x: arrays, frames, tensors or sparse matrices, alone or in lists and
-            dictionaries; or a generator, an iterable, a `PyDataset`, a torch
-            `DataLoader`, a `tf.data.Dataset` or a grain loader, each yielding batches.
+            dictionaries; or a `Dataset`, a `PyDataset`, a generator, an iterable, a
+            torch `DataLoader`, a `tf.data.Dataset` or a grain loader, each yielding
+            batches.
         y: labels of array data.
         sample_weight: a weight for each row of array data.
         batch_size: rows in a batch of array data, 32 by default.
@@ -98,8 +100,11 @@ def adapt(
         parts = _as_parts(*unpack_x_y_sample_weight(batch))
         return with_class_weight(parts, class_weight)
 
-    epochs = Epochs(x, steps, shuffle, seed, convert)
-    return StreamFeed(epochs, min(most or STACK_STEPS, epochs.steps or STACK_STEPS))
+    if isinstance(x, Dataset):
+        source: Source = DatasetSource(x, steps, seed, convert)
+    else:
+        source = Epochs(x, steps, shuffle, seed, convert)
+    return StreamFeed(source, min(most or STACK_STEPS, source.steps or STACK_STEPS))
 
 
 def is_array_data(x: object) -> bool:

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from lamina.runtime.interrupts import result_of
 
@@ -72,3 +72,35 @@ def prefetch(items: Iterator[T], ahead: int) -> Generator[T]:
         if not item:
             return
         yield from item
+
+
+class Recent(Generic[S, T]):
+    """A function whose last results are kept, and computed once for all threads.
+
+    Args:
+        function: the function.
+        capacity: maximum number of results that are kept.
+    """
+
+    def __init__(self, function: Callable[[S], T], capacity: int) -> None:
+        self._function, self._capacity = function, capacity
+        self._results: dict[S, Future[T]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, argument: S) -> T:
+        """Return the function's result."""
+        with self._lock:
+            future = self._results.pop(argument, None)
+            is_new = future is None
+            future = Future[T]() if future is None else future
+            self._results[argument] = future  # as the last one
+            while len(self._results) > self._capacity:
+                del self._results[next(iter(self._results))]
+        if is_new:
+            try:
+                future.set_result(self._function(argument))
+            except BaseException as error:  # each thread that waits raises it
+                future.set_exception(error)
+                with self._lock:
+                    self._results.pop(argument, None)
+        return future.result()

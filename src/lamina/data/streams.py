@@ -7,8 +7,11 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
+from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts
 from lamina.data.dataset import PyDataset
+from lamina.data.pipeline.dataset import Dataset
+from lamina.data.pipeline.items import EpochKey
 from lamina.data.shuffle import permutation
 from lamina.errors import DataError
 from lamina.typing import PyTree
@@ -70,11 +73,7 @@ class Epochs:
                 "loader."
             )
         if steps is None and _is_endless(stream):
-            raise DataError(
-                f"This {type(stream).__name__} is infinite, so epochs need a number "
-                "of batches: pass `steps_per_epoch` to `fit`, "
-                "`validation_steps` for validation data, `steps` elsewhere."
-            )
+            raise endless_data(stream)
         self._stream: Any = stream
         self._dataset = stream if isinstance(stream, PyDataset) else None
         self._shuffle, self._seed, self._convert = shuffle, seed, convert
@@ -185,6 +184,69 @@ class Epochs:
             order = range(first, count)
         self._rest = dataset.batches(order)
         return self._rest
+
+
+class DatasetSource:
+    """Batches of a `Dataset`, epoch by epoch; each of them can be computed directly.
+
+    With `steps`, an epoch continues where the one before ended.
+
+    Args:
+        dataset: the data set.
+        steps: batches in an epoch, if not all of a finite data set.
+        seed: seed of the orders.
+        convert: function that is applied to each batch.
+
+    Raises:
+        DataError: the data set is infinite, and `steps` is `None`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        steps: int | None,
+        seed: int,
+        convert: Callable[[Any], Parts],
+    ) -> None:
+        count = dataset.cardinality()
+        if steps is None and count < 0:
+            raise endless_data(dataset)
+        if steps is not None and 0 <= count < steps:
+            warn(
+                f"The data has {count} batches, fewer than the {steps} steps "
+                "requested. Each epoch ends with the data."
+            )
+            steps = None
+        self._dataset = dataset if steps is None else dataset.repeat()
+        self._continues = steps is not None
+        self.steps: int | None = count if steps is None else steps
+        self._seed, self._convert = seed, convert
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Parts]:
+        """Yield the batches of an epoch, from batch `first` on."""
+        steps = self.steps or 0
+        start, key = 0, EpochKey(self._seed, epoch)
+        if self._continues:
+            start, key = epoch * steps, EpochKey(self._seed, 0)
+        return map(
+            self._convert, self._dataset.items(key, start + first, start + steps)
+        )
+
+    def state(self) -> None:
+        """Return no state: an epoch's batches derive from seed and epoch."""
+
+    def seek(self, epoch: int, position: State) -> bool:
+        """Return True: any epoch can start directly."""
+        return True
+
+
+def endless_data(stream: object) -> DataError:
+    """Return the error for infinite data without a number of batches."""
+    return DataError(
+        f"This {type(stream).__name__} is infinite, so epochs need a number of "
+        "batches: pass `steps_per_epoch` to `fit`, `validation_steps` for validation "
+        "data, `steps` elsewhere."
+    )
 
 
 def _length(stream: Any) -> int | None:

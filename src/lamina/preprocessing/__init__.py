@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.data.array_dataset import timeseries_dataset_from_array
+from lamina.data.pipeline.arrays import timeseries_dataset_from_array
 from lamina.preprocessing import image, sequence
 
 __all__ = [

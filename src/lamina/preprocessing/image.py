@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.data.images import (
+from lamina.data.files.images import (
     array_to_img,
     img_to_array,
     load_img,

@@ -26,10 +26,10 @@ from lamina.core.random.seeds import set_seed as set_random_seed
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import serialize as serialize_keras_object
 from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from lamina.data.array_dataset import split_dataset, timeseries_dataset_from_array
 from lamina.data.dataset import PyDataset
 from lamina.data.dataset import PyDataset as Sequence
-from lamina.data.images import array_to_img, img_to_array, load_img, save_img
+from lamina.data.files.images import array_to_img, img_to_array, load_img, save_img
+from lamina.data.pipeline.arrays import split_dataset, timeseries_dataset_from_array
 from lamina.lazy import lazy_attributes
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lamina import errors
-from lamina.data.images import center_crop
+from lamina.data.files.images import center_crop
 from lamina.preprocessing.image import smart_resize
 from lamina.utils import array_to_img, img_to_array, load_img, save_img
 

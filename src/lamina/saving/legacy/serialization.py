@@ -11,7 +11,7 @@ from lamina.core.registry import deserialize
 from lamina.errors import ArgumentError, UnknownNameError, did_you_mean, shown
 
 
-def serialize_keras_object(instance: object) -> Any:
+def serialize_keras_object(instance: Any) -> Any:
     """Return the config of an object in the form of Keras 2.
 
     Args:

@@ -108,6 +108,15 @@ class Dataset(lamina.utils.PyDataset):
         return x[index * 8 : index * 8 + 8], y[index * 8 : index * 8 + 8]
 
 
+def lazy(repeated: bool = False) -> Any:
+    """A lazy data set that is shuffled, changed at random by threads, and cached."""
+    rows, _ = lamina.utils.split_dataset(blobs(101), left_size=100)
+    noise = layers.GaussianNoise(0.1, seed=3)
+    batches = rows.cache().shuffle(100).batch(8)
+    batches = batches.map(lambda x, y: (noise(x, training=True), y), 2)
+    return batches.repeat() if repeated else batches
+
+
 def alone(source: Any) -> dict[str, Any]:
     return {"x": source, "y": None, "batch_size": None}
 
@@ -122,6 +131,8 @@ DATA: dict[str, Callable[[], dict[str, Any]]] = {
     "grain's loader": lambda: {**alone(grain_loader()), "steps_per_epoch": 13},
     "torch's loader": lambda: alone(torch_loader()),
     "dataset": lambda: alone(Dataset()),
+    "lazy": lambda: alone(lazy()),
+    "lazy, repeated": lambda: {**alone(lazy(True)), "steps_per_epoch": 13},
     "class weights": lambda: {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}},
 }
 

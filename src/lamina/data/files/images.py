@@ -272,7 +272,7 @@ def open_image(path: ImagePath) -> Picture:
         # Read at once: Pillow would keep the file open.
         data = path if isinstance(path, io.BytesIO) else io.BytesIO(_read(path))
     except FileNotFoundError:
-        raise MissingFileError(f"No such file: {os.fspath(path)!r}.") from None
+        raise MissingFileError(f"No such file: {str(path)!r}.") from None
     return pillow().open(data)
 
 

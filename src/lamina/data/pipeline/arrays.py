@@ -3,58 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
-from lamina.core.check import check_arguments, integer, optional, positive_int
+from lamina.core.check import (
+    check_arguments,
+    integer,
+    one_of,
+    optional,
+    positive_int,
+)
 from lamina.data.arrays import num_rows
+from lamina.data.pipeline.dataset import Dataset
+from lamina.data.pipeline.items import EpochKey
 from lamina.errors import ArgumentError, invalid
 from lamina.typing import ArrayLike
 
-
-class ArrayDataset:
-    """Sequence of rows or batches of arrays, computed on access.
-
-    It can be iterated many times; `dataset.batch(32)` makes batches of rows.
-
-    Args:
-        length: number of items.
-        item: function that returns an item by its index.
-    """
-
-    def __init__(self, length: int, item: Callable[[int], Any]) -> None:
-        self._length, self._item = length, item
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: int) -> Any:
-        if not -self._length <= index < self._length:
-            raise IndexError(f"There are {self._length} items, and no number {index}.")
-        return self._item(index % self._length)
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._item, range(self._length))
-
-    def batch(self, batch_size: int, drop_remainder: bool = False) -> ArrayDataset:
-        """Return a data set of batches of items.
-
-        Args:
-            batch_size: number of items in a batch.
-            drop_remainder: whether to omit a smaller last batch.
-        """
-        full, rest = divmod(self._length, batch_size)
-        count = full if drop_remainder or not rest else full + 1
-
-        def stacked(index: int) -> Any:
-            start = index * batch_size
-            items = [self[i] for i in range(start, min(start + batch_size, len(self)))]
-            return jax.tree.map(lambda *rows: np.stack(rows), *items)
-
-        return ArrayDataset(count, stacked)
+# What Keras's data sets can be made of; here, both are the same.
+FORMAT = one_of("tf", "grain")
 
 
 def split_dataset(
@@ -64,7 +32,7 @@ def split_dataset(
     shuffle: bool = False,
     seed: int | None = None,
     preferred_backend: str | None = None,
-) -> tuple[ArrayDataset, ArrayDataset]:
+) -> tuple[Dataset, Dataset]:
     """Split arrays or a data set into two parts.
 
     Args:
@@ -97,15 +65,15 @@ def split_dataset(
             return jax.tree.map(lambda array: array[index], arrays)
 
     else:
-        items: Any = dataset if isinstance(dataset, np.ndarray) else list(dataset)
+        items: Any = dataset if hasattr(dataset, "__getitem__") else list(dataset)
         total, row = len(items), items.__getitem__
     left, right = _sizes(total, left_size, right_size)
     order = list(range(total))
     if shuffle:
         random.Random(seed).shuffle(order)
     return (
-        ArrayDataset(left, lambda i: row(order[i])),
-        ArrayDataset(right, lambda i: row(order[total - right + i])),
+        Dataset(left, lambda _, i: row(order[i])),
+        Dataset(right, lambda _, i: row(order[total - right + i])),
     )
 
 
@@ -149,7 +117,7 @@ def timeseries_dataset_from_array(
     start_index: int | None = None,
     end_index: int | None = None,
     format: str = "tf",
-) -> ArrayDataset:
+) -> Dataset:
     """Return batches of windows of a time series.
 
     Args:
@@ -160,14 +128,17 @@ def timeseries_dataset_from_array(
         sequence_stride: number of rows between the starts of two windows.
         sampling_rate: number of rows between two consecutive rows of a window.
         batch_size: number of windows in a batch; `None` for single windows.
-        shuffle: whether to shuffle the windows.
-        seed: seed of the shuffling.
+        shuffle: whether to shuffle the windows, anew in each epoch.
+        seed: seed of the shuffling; by default that of `fit`, or a new one.
         start_index: first row to use.
         end_index: row after the last one to use.
-        format: accepted for Keras's signature; batches are always NumPy arrays.
+        format: `"tf"` or `"grain"`, with the same effect.
+
+    Returns:
+        A lazy data set of batches of windows, or of pairs (windows, targets).
 
     Raises:
-        ArgumentError: a number is out of range.
+        ArgumentError: a number is out of range, or `format` is unknown.
 
     Example:
         >>> windows = timeseries_dataset_from_array(np.arange(6), None, 3)
@@ -185,24 +156,21 @@ def timeseries_dataset_from_array(
     ):
         check = {name: integer(low, len(series))}
         check_arguments("timeseries_dataset_from_array", check, {name: value})
-    check = {"batch_size": optional(positive_int)}
-    check_arguments("timeseries_dataset_from_array", check, {"batch_size": batch_size})
+    checks = {"batch_size": optional(positive_int), "format": FORMAT}
+    check_arguments("timeseries_dataset_from_array", checks, locals())
     rows = series[begin:end]
     count = len(rows) - (sequence_length - 1) * sampling_rate
     labels = None
     if targets is not None:
         labels = np.asarray(targets)[begin:end]
         count = min(count, len(labels))
-    starts = np.arange(0, count, sequence_stride)
-    if shuffle:
-        np.random.RandomState(seed).shuffle(starts)
     offsets = np.arange(sequence_length) * sampling_rate
 
-    def windows(chosen: np.ndarray) -> Any:
-        found = rows[chosen[..., None] + offsets]
-        return found if labels is None else (found, labels[chosen])
+    def window(_: EpochKey, index: int) -> Any:
+        start = index * sequence_stride
+        found = rows[start + offsets]
+        return found if labels is None else (found, labels[start])
 
-    if batch_size is None:
-        return ArrayDataset(len(starts), lambda i: windows(starts[i]))
-    parts = [starts[i : i + batch_size] for i in range(0, len(starts), batch_size)]
-    return ArrayDataset(len(parts), lambda i: windows(parts[i]))
+    dataset = Dataset(max(-(-count // sequence_stride), 0), window)
+    dataset = dataset.shuffle(seed=seed) if shuffle else dataset
+    return dataset if batch_size is None else dataset.batch(batch_size)

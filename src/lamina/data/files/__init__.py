@@ -1,0 +1,1 @@
+"""Images, texts and sounds in files, and data sets of folders."""

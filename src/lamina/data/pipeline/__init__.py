@@ -1,0 +1,1 @@
+"""Lazy data sets: items that are computed when they are needed."""
