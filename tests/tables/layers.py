@@ -18,6 +18,7 @@ from tests.tables.layers_by_hand import (
     PENALTIES,
     STRING_LOOKUP,
 )
+from tests.tables.layers_conv_lstm import CONV_LSTM
 from tests.tables.layers_convolution import CONVOLUTION
 from tests.tables.layers_core import CORE
 from tests.tables.layers_recurrent import RECURRENT
@@ -36,6 +37,7 @@ TABLES = {
     "statistics": STATISTICS,
     "volumes": MORE,
     "adaptation": ADAPTATION,
+    "conv_lstm": CONV_LSTM,
 }
 WITH_ORACLE = [case for table in TABLES.values() for case in table]
 BY_HAND = [

@@ -14,7 +14,8 @@ from lamina.core.random.masks import dropout
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.variable import Variable
 from lamina.layers.base import Converted, InputSpec, Layer, Options, weight
-from lamina.ops.nn.cells import CellSpec, Weights, matmul_by_gate
+from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, matmul_by_gate
+from lamina.ops.nn.recurrent import recurrence
 from lamina.typing import (
     ActivationLike,
     Array,
@@ -36,6 +37,8 @@ class RecurrentCell(Layer):
     """
 
     kind: ClassVar[str]
+    # The number of axes of a step's input, the batch included.
+    step_ndim: ClassVar[int] = 2
     units: int
     activation: Converted[Callable[[Any], Any]] = Converted(activations.get)
     use_bias: bool
@@ -105,10 +108,14 @@ class RecurrentCell(Layer):
         # The rate may be traced; `vars` holds its Python value.
         if not training or vars(self)[rate_name] == 0:
             return []
-        count = self.gates if vars(self)["recurrent_dropout"] else 1
-        ones = jnp.ones(like.shape[-2:], like.dtype)
+        ones = jnp.ones(like.shape[-self.step_ndim :], like.dtype)
         rate, seed = getattr(self, rate_name), self.seed_generator
-        return [dropout(ones, rate, seed=seed) for _ in range(count)]
+        return [dropout(ones, rate, seed=seed) for _ in range(self.mask_count)]
+
+    @property
+    def mask_count(self) -> int:
+        """The number of dropout masks: one, or one for each gate."""
+        return self.gates if vars(self)["recurrent_dropout"] else 1
 
     def recurrent_dropout_masks(
         self, states: Sequence[Array], training: bool | None
@@ -121,12 +128,25 @@ class RecurrentCell(Layer):
         masks = self.dropout_masks("dropout", inputs, training)
         return matmul_by_gate(inputs, self.kernel.value, masks, self.gates)
 
+    def advance(
+        self, projected: Array, states: list[Array], masks: list[Array]
+    ) -> list[Array]:
+        """Return the states after a step, the output first."""
+        return self.recurrent_weights.advance(self.spec, projected, states, masks)
+
+    def run(
+        self, projected: Array, states: list[Array], masks: list[Array], loop: Loop
+    ) -> Run:
+        """Run the cell along time-major projected inputs."""
+        weights = self.recurrent_weights
+        return recurrence(self.spec, projected, states, weights, masks, loop)
+
     def call(self, inputs: Array, states: Any, training: bool | None = None) -> Any:
         is_list = isinstance(states, (list, tuple))
         old = list(states) if is_list else [states]
         masks = self.recurrent_dropout_masks(old, training)
         projected = self.project(inputs, training)
-        new = self.recurrent_weights.advance(self.spec, projected, old, masks)
+        new = self.advance(projected, old, masks)
         return new[0], (new if is_list else new[0])
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
@@ -196,7 +216,31 @@ class SimpleRNNCell(RecurrentCell):
         self._store_arguments(locals())
 
 
-class LSTMCell(RecurrentCell):
+class LSTMGates(RecurrentCell):
+    """Base class of cells with the gates of a long short-term memory."""
+
+    recurrent_activation: Converted[Callable[[Any], Any]] = Converted(activations.get)
+    unit_forget_bias: bool
+    kind = "lstm"
+    arguments = {**RecurrentCell.arguments, "unit_forget_bias": boolean}
+
+    def _store_arguments(
+        self, arguments: Mapping[str, object], omit: Sequence[str] = ()
+    ) -> None:
+        super()._store_arguments(arguments, omit)
+        self.state_size = [self.units, self.units]
+
+    def initial_bias(self, shape: Shape, dtype: DTypeLike = None) -> Array:
+        """Return the initial bias: ones for the forget gate if `unit_forget_bias`."""
+        if not self.unit_forget_bias:
+            return self.bias_initializer(shape, dtype=dtype)
+        forget = jnp.ones((self.units,), dtype)
+        rest = self.bias_initializer((2 * self.units,), dtype=dtype)
+        first = self.bias_initializer((self.units,), dtype=dtype)
+        return jnp.concatenate([first, forget, rest])
+
+
+class LSTMCell(LSTMGates):
     """Cell of `LSTM`, a long short-term memory.
 
     The gates i, f, g and o are the quarters of `x @ W + h @ U + b`. Then
@@ -235,11 +279,6 @@ class LSTMCell(RecurrentCell):
         https://doi.org/10.1162/neco.1997.9.8.1735
     """
 
-    recurrent_activation: Converted[Callable[[Any], Any]] = Converted(activations.get)
-    unit_forget_bias: bool
-    kind = "lstm"
-    arguments = {**RecurrentCell.arguments, "unit_forget_bias": boolean}
-
     def __init__(
         self,
         units: int,
@@ -263,16 +302,6 @@ class LSTMCell(RecurrentCell):
     ) -> None:
         super().__init__(**kwargs)
         self._store_arguments(locals())
-        self.state_size = [units, units]
-
-    def initial_bias(self, shape: Shape, dtype: DTypeLike = None) -> Array:
-        """Return the initial bias: ones for the forget gate if `unit_forget_bias`."""
-        if not self.unit_forget_bias:
-            return self.bias_initializer(shape, dtype=dtype)
-        forget = jnp.ones((self.units,), dtype)
-        rest = self.bias_initializer((2 * self.units,), dtype=dtype)
-        first = self.bias_initializer((self.units,), dtype=dtype)
-        return jnp.concatenate([first, forget, rest])
 
 
 class GRUCell(RecurrentCell):

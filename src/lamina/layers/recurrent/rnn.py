@@ -20,7 +20,6 @@ from lamina.layers.recurrent.cells import RecurrentCell
 from lamina.layers.recurrent.scan import abstract_eval, stateful_scan
 from lamina.layers.recurrent.stack import StackedRNNCells, initial_states, is_cell
 from lamina.ops.nn.cells import Loop, Run, run_states
-from lamina.ops.nn.recurrent import recurrence
 from lamina.typing import Array, Config, PartialShape, PyTree
 
 
@@ -162,6 +161,34 @@ class RNN(Layer):
         training: bool | None = None,
     ) -> Any:
         states = self._initial_states(sequences.shape[0], initial_state)
+        last, outputs, states = self.inner_loop(sequences, states, mask, training)
+        if self.stateful:
+            variables, values = map(jax.tree.leaves, (self.states, states))
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        output = outputs if self.return_sequences else last
+        return (output, *states) if self.return_state else output
+
+    def inner_loop(
+        self,
+        sequences: Array,
+        initial_state: list[Any],
+        mask: PyTree,
+        training: bool | None = False,
+    ) -> tuple[Array, Array, list[Any]]:
+        """Run the cell along the sequences, without reading or setting stored states.
+
+        Args:
+            sequences: (batch, time, ...).
+            initial_state: the states before the first step.
+            mask: a mask, (batch, time), or `None`.
+            training: whether dropout is active.
+
+        Returns:
+            The last output; the outputs of all steps in the order of computation, or
+            only the last one, (batch, 1, ...), without `return_sequences`; and the
+            last states.
+        """
         loop = Loop(
             _time_major_mask(mask),
             self.go_backwards,
@@ -170,17 +197,12 @@ class RNN(Layer):
             self.return_sequences,
         )
         inputs = jnp.swapaxes(sequences, 0, 1)
-        run = run_cell(self.cell, inputs, states, loop, training)
+        run = run_cell(self.cell, inputs, initial_state, loop, training)
         run = jax.tree.map(lambda array: array.astype(self.compute_dtype), run)
-        if self.stateful:
-            variables, states = map(jax.tree.leaves, (self.states, run.states))
-            for variable, state in zip(variables, states, strict=True):
-                variable.assign(state)
-        output = run.last
-        if self.return_sequences:
-            ordered = jnp.flip(run.outputs, 0) if self.go_backwards else run.outputs
-            output = jnp.swapaxes(ordered, 0, 1)
-        return (output, *run.states) if self.return_state else output
+        if not self.return_sequences:
+            return run.last, run.last[:, None], run.states
+        ordered = jnp.flip(run.outputs, 0) if self.go_backwards else run.outputs
+        return run.last, jnp.swapaxes(ordered, 0, 1), run.states
 
     def _initial_states(self, batch: int, given: PyTree) -> list[Any]:
         if self.stateful:
@@ -218,9 +240,9 @@ class RNN(Layer):
         config = super().get_config()
         if "cell" in config:
             config["cell"] = serialize(self.cell)
-        if "zero_output_for_mask" in accepted_names(type(self)):
-            config["zero_output_for_mask"] = self.zero_output_for_mask
-        return config
+        known = accepted_names(type(self))
+        options = [n for n in ("unroll", "zero_output_for_mask") if n in known]
+        return config | {name: getattr(self, name) for name in options}
 
 
 def run_cell(
@@ -270,8 +292,7 @@ def _run_projected(
     with autocast(cell.compute_dtype):
         inputs = cell.project(inputs.astype(cell.compute_dtype), training)
         masks = cell.recurrent_dropout_masks(states, training)
-        weights = cell.recurrent_weights
-        return recurrence(cell.spec, inputs, states, weights, masks, loop)
+        return cell.run(inputs, states, masks, loop)
 
 
 def _run_generic(cell: Any, inputs: Array, states: list[Any], loop: Loop) -> Run:

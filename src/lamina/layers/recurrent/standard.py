@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Unpack
 
 from lamina.core.check import Check
 from lamina.core.module import described_names, signature
-from lamina.core.registry import snake_case
+from lamina.core.registry import serialize, snake_case
 from lamina.layers.base import CommonOptions, InputSpec
 from lamina.layers.recurrent.cells import (
     GRUCell,
@@ -43,14 +43,18 @@ def _cell_attribute(name: str) -> property:
 
 def _select(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the given arguments that a function has."""
-    names = signature(function).parameters.keys() - {"self", "kwargs"}
+    names = _parameters(function)
     return {name: value for name, value in given.items() if name in names}
 
 
-class _StandardRNN(RNN):
+def _parameters(function: Callable[..., Any]) -> set[str]:
+    return signature(function).parameters.keys() - {"self", "kwargs"}
+
+
+class StandardRNN(RNN):
     """Base class of recurrent layers that create their cell.
 
-    `class LSTM(_StandardRNN, cell=LSTMCell)` has the cell's arguments as attributes.
+    `class LSTM(StandardRNN, cell=LSTMCell)` has the cell's arguments as attributes.
 
     Args:
         arguments: `locals()` of the layer's constructor.
@@ -59,7 +63,8 @@ class _StandardRNN(RNN):
     """
 
     cell_type: ClassVar[type[RecurrentCell]]
-    input_spec = InputSpec(ndim=3)
+    cell_name: ClassVar[str] = ""  # derived from the class if empty
+    cell_arguments: ClassVar[set[str]]
     units: int
     activation: Callable[[Any], Any]
     use_bias: bool
@@ -67,8 +72,6 @@ class _StandardRNN(RNN):
     recurrent_dropout: float
     arguments = {
         **{k: check for k, check in RNN.arguments.items() if k != "cell"},
-        **LSTMCell.arguments,
-        **GRUCell.arguments,
         "use_cudnn": _use_cudnn,
     }
 
@@ -78,7 +81,11 @@ class _StandardRNN(RNN):
         super().__init_subclass__(**kwargs)
         if cell is not None:
             cls.cell_type = cell
-            for name in signature(cell.__init__).parameters.keys() - {"self", "kwargs"}:
+            cls.cell_name = cls.cell_name or snake_case(cell.__name__)
+            cls.arguments = {**cls.arguments, **cell.arguments}
+            cls.input_spec = InputSpec(ndim=cell.step_ndim + 1)
+            cls.cell_arguments = _parameters(cell.__init__)
+            for name in cls.cell_arguments:
                 setattr(cls, name, _cell_attribute(name))
 
     def __init__(
@@ -89,7 +96,7 @@ class _StandardRNN(RNN):
         **kwargs: Any,
     ) -> None:
         shared = {k: kwargs[k] for k in ("dtype", "trainable") if k in kwargs}
-        shared["name"] = snake_case(self.cell_type.__name__)
+        shared["name"] = self.cell_name
         cell = self.cell_type(**_select(self.cell_type.__init__, arguments), **shared)
         kwargs["activity_regularizer"] = arguments["activity_regularizer"]
         super().__init__(cell, **_select(RNN.__init__, arguments), **kwargs)
@@ -99,19 +106,20 @@ class _StandardRNN(RNN):
     ) -> None:
         """Build the cell, and create the states of a stateful layer."""
         super().build(sequences_shape, initial_state_shape)
-        self.input_spec = InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
+        sizes = enumerate(sequences_shape[2:], 2 - len(sequences_shape))
+        self.input_spec = InputSpec(ndim=len(sequences_shape), axes=dict(sizes))
 
     def get_config(self) -> Config:
         """Return the constructor's arguments, with the current ones of the cell."""
         config = super().get_config()
         for name in ("use_cudnn", "cell", "implementation"):
             config.pop(name, None)
-        cell_names = {*described_names(type(self))} - {"name", "dtype", "trainable"}
-        cell = self.cell.get_config().items()
-        return config | {k: v for k, v in cell if k in cell_names}
+        cell = vars(self.cell)
+        names = [n for n in described_names(type(self)) if n in self.cell_arguments]
+        return config | {n: serialize(cell[n]) for n in names}
 
 
-class SimpleRNN(_StandardRNN, cell=SimpleRNNCell):
+class SimpleRNN(StandardRNN, cell=SimpleRNNCell):
     """Fully connected recurrent layer: `h' = activation(x @ W + h @ U + b)`.
 
     Args:
@@ -176,7 +184,7 @@ class SimpleRNN(_StandardRNN, cell=SimpleRNNCell):
         super().__init__(locals(), **kwargs)
 
 
-class LSTM(_StandardRNN, cell=LSTMCell):
+class LSTM(StandardRNN, cell=LSTMCell):
     """Long short-term memory layer.
 
     The gates i, f, g and o are the quarters of `x @ W + h @ U + b`. Then
@@ -257,7 +265,7 @@ class LSTM(_StandardRNN, cell=LSTMCell):
         super().__init__(locals(), **kwargs)
 
 
-class GRU(_StandardRNN, cell=GRUCell):
+class GRU(StandardRNN, cell=GRUCell):
     """Gated recurrent unit layer.
 
     `h' = z * h + (1 - z) * n`, where `z = s(x @ Wz + h @ Uz + b)` is the update gate,

@@ -90,7 +90,15 @@ def _simple(cell: CellSpec, x: Arrays, u: Arrays, states: Arrays) -> Arrays:
     return [cell.activation(x[0] + u[0])]
 
 
-def _lstm(cell: CellSpec, x: Arrays, u: Arrays, states: Arrays) -> Arrays:
+def lstm_step(cell: CellSpec, x: Arrays, u: Arrays, states: Arrays) -> Arrays:
+    """Return the output and the memory after a step of an LSTM.
+
+    Args:
+        cell: the cell.
+        x: the inputs' parts of the gates i, f, g and o.
+        u: the recurrent parts of the gates.
+        states: the last output and the memory.
+    """
     i, f, g, o = (a + b for a, b in zip(x, u, strict=True))
     c = cell.gate(f) * states[1] + cell.gate(i) * cell.activation(g)
     return [cell.gate(o) * cell.activation(c), c]
@@ -102,7 +110,7 @@ def _gru(cell: CellSpec, x: Arrays, u: Arrays, states: Arrays) -> Arrays:
     return [z * states[0] + (1 - z) * candidate]
 
 
-_STEPS = {"simple": _simple, "lstm": _lstm, "gru": _gru}
+_STEPS = {"simple": _simple, "lstm": lstm_step, "gru": _gru}
 
 
 def _gru_reset_before(
