@@ -21,7 +21,7 @@ from tests.tables.schedules import SCHEDULES
 BASES = {
     *("Layer", "Loss", "Metric", "Optimizer", "LearningRateSchedule"),
     *("Initializer", "Regularizer", "Constraint", "InputLayer", "InputSpec"),
-    *("OptaxOptimizer", "Wrapper"),
+    *("OptaxOptimizer", "OptimizerMap", "Wrapper"),
 }
 TABLES = {
     "layers": LAYERS,

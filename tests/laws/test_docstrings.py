@@ -74,9 +74,13 @@ def undocumented(value) -> set[str]:
     function = vars(value).get("__init__") if inspect.isclass(value) else value
     if not inspect.isfunction(function) or not (listed or inspect.isclass(value)):
         return set()
+    if inspect.isclass(value) and not function.__qualname__.startswith(value.__name__):
+        return set()  # the constructor of a base with another default
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(function).parameters.values()
     own = {p.name for p in parameters if p.kind not in kinds}
+    if "kwargs" in listed and inspect.isclass(value):  # "kwargs: as for `Optimizer`."
+        listed |= {name for base in value.__mro__[1:] for name in documented(base)}
     return own - {"self", "name", "dtype"} - listed
 
 

@@ -64,9 +64,31 @@ RULES = [
     case("lamb_options", "Lamb", learning_rate=0.1, beta_1=0.8, weight_decay=0.1),
     case("adafactor", "Adafactor"),
     case("adafactor_absolute", "Adafactor", learning_rate=0.1, relative_step=False),
+    case("schedule_free_adamw", "ScheduleFreeAdamW"),
+    case(
+        "schedule_free_adamw_options",
+        "ScheduleFreeAdamW",
+        learning_rate=0.1,
+        beta_1=0.8,
+        beta_2=0.9,
+        epsilon=1e-3,
+        warmup_steps=4,
+        weight_decay=0.1,
+    ),
+    OptimizerCase(
+        "adam_by_position",
+        lambda k: k.optimizers.Adam(0.1, 0.8, 0.9, 1e-3, True, 0.1, 0.5),
+    ),
     case("muon", "Muon"),
     case("muon_options", "Muon", learning_rate=0.1, nesterov=False, rms_rate=None),
     case("muon_excluding", "Muon", learning_rate=0.1, exclude_layers=["kernel"]),
+    OptimizerCase(
+        "muon_by_position",
+        lambda k: k.optimizers.Muon(
+            *(0.1, 0.8, 0.9, 0.01, 1e-3, 0.02, 0.5, None, None, False, 0.99),
+            *(None, None, None, "muon", None, True, 3.0, -4.0, 2.0, 0.5, 0.9, 3),
+        ),
+    ),
 ]
 
 SHARED = [
@@ -135,4 +157,16 @@ LOSS_SCALING = [
     ),
 ]
 
-OPTIMIZERS = [*RULES, *SHARED, *LOSS_SCALING]
+MULTIPLE = [
+    OptimizerCase(
+        "multi",
+        lambda k: k.optimizers.MultiOptimizer(
+            k.optimizers.OptimizerMap(
+                k.optimizers.SGD(0.1, momentum=0.5), {"kernel": k.optimizers.Adam(0.1)}
+            ),
+            loss_scale_factor=4.0,
+        ),
+    ),
+]
+
+OPTIMIZERS = [*RULES, *SHARED, *LOSS_SCALING, *MULTIPLE]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
-from lamina.errors import did_you_mean, invalid
+from lamina.errors import ArgumentError, did_you_mean, invalid, shown
 
 
 class Check(NamedTuple):
@@ -119,6 +119,37 @@ patterns = Check(
     lambda v: isinstance(v, (list, tuple)) and all(map(_is_plain_pattern, v)),
     (["(a+)+"], ["a*b*c*"], ["("], [7], 3),
 )
+
+
+def check_new_key(owner: str, keys: Iterable[str], key: object) -> None:
+    """Check a new key of a map from paths, or patterns of paths, to values.
+
+    Raises:
+        ArgumentError: the key exists, or is not a plain regular expression.
+    """
+    if not patterns.accepts([key]):
+        raise invalid(owner, "key", key, patterns.expected)
+    if key in list(keys):
+        raise ArgumentError(
+            f"The {owner} already has the key {shown(key)}. Delete it first, as in "
+            f"`del items[{shown(key)}]`."
+        )
+
+
+def matching_key(owner: str, keys: Iterable[str], path: str) -> str | None:
+    """Return the key that is a path, else the one that matches it as a pattern.
+
+    Raises:
+        ArgumentError: several keys match.
+    """
+    keys = list(keys)
+    found = [path] if path in keys else [k for k in keys if re.fullmatch(k, path)]
+    if len(found) > 1:
+        raise ArgumentError(
+            f"The path {shown(path)} matches several keys of the {owner}: {found}. "
+            "Let one key match, or add the path itself as a key."
+        )
+    return found[0] if found else None
 
 
 def sizes(rank: int, zero: bool = False) -> Check:

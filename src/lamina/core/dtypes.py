@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from lamina import config
 from lamina.config import dtype_policy
-from lamina.core.check import patterns
+from lamina.core.check import check_new_key, matching_key
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import (
     ArgumentError,
@@ -179,24 +178,11 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
             self[key] = policy
 
     def __getitem__(self, key: str) -> DTypePolicy:
-        if key in self._policies:
-            return self._policies[key]
-        matching = [k for k in self._policies if re.fullmatch(k, key)]
-        if len(matching) > 1:
-            raise ArgumentError(
-                f"The path {shown(key)} matches several keys of the DTypePolicyMap: "
-                f"{matching}. Let one key match, or add the path itself as a key."
-            )
-        return self._policies[matching[0]] if matching else self.default_policy
+        found = matching_key("DTypePolicyMap", self._policies, key)
+        return self.default_policy if found is None else self._policies[found]
 
     def __setitem__(self, key: str, policy: PolicyLike) -> None:
-        if not patterns.accepts([key]):
-            raise invalid("DTypePolicyMap", "key", key, patterns.expected)
-        if key in self._policies:
-            raise ArgumentError(
-                f"The DTypePolicyMap already has the key {shown(key)}. Delete it: "
-                f"`del policies[{shown(key)}]`."
-            )
+        check_new_key("DTypePolicyMap", self._policies, key)
         policy = get_dtype_policy(policy)
         if isinstance(policy, DTypePolicyMap):
             raise invalid("DTypePolicyMap", "policy", policy, "a single policy")

@@ -156,6 +156,32 @@ def _unknown_keyword(
     )
 
 
+def with_parameters(function: F, parameters: Sequence[inspect.Parameter]) -> F:
+    """Return a function that takes `parameters` and passes them on by name."""
+    taken = inspect.Signature(parameters)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            bound = taken.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentTypeError(f"{function.__qualname__}: {error}.") from None
+        bound.apply_defaults()
+        unknown = bound.arguments.pop("kwargs", {})
+        return function(**bound.arguments, **unknown)
+
+    vars(call)["__signature__"] = taken
+    return cast(F, call)
+
+
+def with_default_name(init: F, name: str) -> F:
+    """Return a constructor whose argument `name` has another default."""
+    parameters = signature(init).parameters.values()
+    return with_parameters(
+        init, [p.replace(default=name) if p.name == "name" else p for p in parameters]
+    )
+
+
 def overridable(method: Callable[..., R]) -> Callable[..., R]:
     """Let type checkers accept overrides of a method with other parameters."""
     return method

@@ -156,4 +156,19 @@ def serialize(loss: object) -> Any:
     return registry.serialize(loss)
 
 
-deserialize = loss_registry.deserialize
+@filter_traceback
+def deserialize(name: object, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the loss that a config or a name describes.
+
+    Args:
+        name: a config that `serialize` returned, or a name as for `get`.
+        custom_objects: classes and functions by the name that the config uses.
+
+    Raises:
+        UnknownNameError: the name is unknown; the message suggests the nearest.
+
+    Example:
+        >>> deserialize(serialize(Huber(delta=2.0))).delta
+        2.0
+    """
+    return loss_registry.deserialize(name, custom_objects)

@@ -17,7 +17,13 @@ from lamina.config import floatx
 from lamina.core.check import check_arguments, one_of, optional
 from lamina.core.dtypes import PolicyLike, get_dtype_policy
 from lamina.core.masks import get_mask
-from lamina.core.module import Module, accepted_names, signature, unique_name
+from lamina.core.module import (
+    Module,
+    accepted_names,
+    signature,
+    unique_name,
+    with_default_name,
+)
 from lamina.core.registry import Registry, serialize, snake_case
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentTypeError, ShapeError
@@ -160,6 +166,10 @@ class FunctionLoss(Loss):
 
     function: ClassVar[Callable[..., jax.Array]]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        name_after_function(cls)
+
     def __init__(
         self,
         reduction: str | None = "sum_over_batch_size",
@@ -171,6 +181,13 @@ class FunctionLoss(Loss):
     def call(self, y_true: ArrayLike, y_pred: ArrayLike) -> Any:
         function = type(self).function
         return function(y_true, y_pred, **function_options(self, function))
+
+
+def name_after_function(cls: type[Module]) -> None:
+    """Make the name of a class's `function` the default name of its objects."""
+    function = vars(cls).get("function")
+    if function is not None and "__init__" not in vars(cls):
+        cls.__init__ = with_default_name(cls.__init__, function.__name__)
 
 
 def function_options(owner: Module, function: Callable[..., Any]) -> dict[str, Any]:

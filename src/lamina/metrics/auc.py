@@ -119,11 +119,21 @@ class AUC(OutcomeMetric):
 
     def result(self) -> jax.Array:
         """Return the area."""
-        tp, fp, tn, fn = self.outcome_values()
         if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated_pr_area(tp, fp, fn)
-        else:
-            areas = self._riemann_sum(*_curve(self.curve, tp, fp, tn, fn))
+            return self.interpolate_pr_auc()
+        counts = self.outcome_values()
+        return self._mean(self._riemann_sum(*_curve(self.curve, *counts)))
+
+    def interpolate_pr_auc(self) -> jax.Array:
+        """Return the area under the PR curve, with interpolated true positives.
+
+        Reference: Davis & Goadrich 2006, https://www.biostat.wisc.edu/~page/rocpr.pdf
+        """
+        tp, fp, _, fn = self.outcome_values()
+        return self._mean(_interpolated_pr_area(tp, fp, fn))
+
+    def _mean(self, areas: jax.Array) -> jax.Array:
+        """Return the mean over labels if `multi_label`, else the only area."""
         if not self.multi_label:
             return areas
         if self.label_weights is None:

@@ -17,6 +17,7 @@ from lamina.losses.base import (
     function_config,
     function_options,
     match_ranks,
+    name_after_function,
     safe_divide,
 )
 from lamina.metrics.base import Metric
@@ -172,6 +173,10 @@ class FunctionMetric(MeanMetricWrapper):
     """
 
     function: ClassVar[Callable[..., jax.Array]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        name_after_function(cls)
 
     def __init__(self, name: str | None = None, dtype: PolicyLike = None) -> None:
         super().__init__(self.function, name or self.function.__name__, dtype)

@@ -7,15 +7,17 @@ from typing import Any
 from lamina.core import registry
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError
-from lamina.optimizers import schedules
+from lamina.optimizers import legacy, schedules
 from lamina.optimizers.base import Optimizer, optimizer_registry
 from lamina.optimizers.loss_scale import LossScaleOptimizer
+from lamina.optimizers.multi import MultiOptimizer, OptimizerMap
 from lamina.optimizers.optax import OptaxOptimizer, is_transformation
 from lamina.optimizers.rules.adafactor import Adafactor
 from lamina.optimizers.rules.adagrad import Adadelta, Adagrad, RMSprop
 from lamina.optimizers.rules.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from lamina.optimizers.rules.ftrl import Ftrl
 from lamina.optimizers.rules.muon import Muon
+from lamina.optimizers.rules.schedule_free import ScheduleFreeAdamW
 from lamina.optimizers.rules.sgd import SGD, Lion
 
 __all__ = [
@@ -30,13 +32,17 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "OptaxOptimizer",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]
@@ -58,9 +64,12 @@ _CLASSES = (
     Lamb,
     Lion,
     LossScaleOptimizer,
+    MultiOptimizer,
     Muon,
     Nadam,
+    OptimizerMap,
     RMSprop,
+    ScheduleFreeAdamW,
 )
 optimizer_registry.objects.update({cls.__name__: cls for cls in _CLASSES})
 optimizer_registry.aliases.update({cls.__name__.lower(): cls for cls in _CLASSES})

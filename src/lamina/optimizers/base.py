@@ -6,8 +6,9 @@ implements clipping, weight decay, averaging, accumulation and files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from inspect import Parameter
+from typing import Any, ClassVar, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from lamina.core.check import (
     optional,
     positive_number,
 )
-from lamina.core.module import Hyperparameter
+from lamina.core.module import Hyperparameter, signature, with_parameters
 from lamina.core.registry import Registry
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
@@ -40,6 +41,7 @@ from lamina.optimizers.gradients import (
 from lamina.optimizers.state import OptimizerState, Slots
 from lamina.typing import ArrayLike
 
+F = TypeVar("F", bound=Callable[..., None])
 optimizer_registry = Registry("optimizer", "keras.optimizers")
 
 
@@ -336,3 +338,18 @@ class Optimizer(OptimizerState):
         self._require_known(var_list)
         for variable in var_list:
             variable.assign(self._averages[self._positions[variable]])
+
+
+def takes_shared_arguments(init: F) -> F:
+    """Add the arguments of `Optimizer` to the constructor of a rule.
+
+    They follow its positional parameters, and its keyword-only ones follow them: the
+    positions that all arguments have in Keras.
+    """
+    *own, kwargs = signature(init).parameters.values()
+    names = {p.name for p in [*own, kwargs]}
+    inherited = signature(Optimizer.__init__).parameters.values()
+    shared = [p for p in inherited if p.name not in names]
+    first = [p for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
+    last = [p.replace(kind=Parameter.POSITIONAL_OR_KEYWORD) for p in own[len(first) :]]
+    return with_parameters(init, [*first, *shared, *last, kwargs])

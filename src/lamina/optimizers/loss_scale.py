@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -11,11 +11,13 @@ import numpy as np
 
 from lamina.core.check import Check, positive_int, positive_number
 from lamina.core.registry import serialize
+from lamina.core.tracebacks import warn
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.optimizers.arguments import LearningRate, unknown_arguments_error
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.gradients import update_if
+from lamina.typing import Array
 
 _is_optimizer = Check("an optimizer", lambda v: isinstance(v, Optimizer), (3, "adam"))
 
@@ -35,9 +37,6 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: the initial scale; a few steps reduce one that is too large.
         dynamic_growth_steps: number of finite steps after which the scale doubles.
         name: a unique name; derived from the class name when `None`.
-
-    Raises:
-        ArgumentError: the inner optimizer has a `loss_scale_factor`.
 
     Example:
         >>> from lamina.optimizers.rules.sgd import SGD
@@ -67,11 +66,13 @@ class LossScaleOptimizer(Optimizer):
     ) -> None:
         self._check_options(kwargs)
         if inner_optimizer.loss_scale_factor is not None:
-            raise ArgumentError(
-                "LossScaleOptimizer: the inner optimizer has a `loss_scale_factor` of "
-                f"{inner_optimizer.loss_scale_factor}, so the loss would be scaled "
-                "twice. Create the inner optimizer without it."
+            warn(
+                "LossScaleOptimizer: the `loss_scale_factor` of "
+                f"{inner_optimizer.loss_scale_factor} of the inner optimizer is "
+                "removed, because it would scale the loss twice. Create the inner "
+                "optimizer without it."
             )
+            inner_optimizer.loss_scale_factor = None
         super().__init__(0.0, name=name)
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale
@@ -114,7 +115,7 @@ class LossScaleOptimizer(Optimizer):
 
     def _step(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
         """Update variables from gradients of the scaled loss, unless one overflowed."""
-        is_finite = jnp.stack([jnp.all(jnp.isfinite(g)) for g in gradients]).all()
+        is_finite = self.check_finite(gradients)
         scale, count = self.dynamic_scale.value, self.step_counter.value
 
         def update() -> None:
@@ -128,6 +129,10 @@ class LossScaleOptimizer(Optimizer):
             self.dynamic_scale.assign(scale * 0.5)
 
         update_if(is_finite, update, skip, [*self._positions, *self.variables])
+
+    def check_finite(self, grads: Sequence[Array]) -> jax.Array:
+        """Return whether all values of all gradients are finite, as a boolean array."""
+        return jnp.stack([jnp.all(jnp.isfinite(g)) for g in grads]).all()
 
     def scale_loss(self, loss: jax.Array) -> jax.Array:
         """Return the loss multiplied by the scale."""

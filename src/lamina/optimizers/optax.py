@@ -12,7 +12,7 @@ from lamina.core.check import Check
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError
 from lamina.optimizers.arguments import LearningRate, SharedArguments
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.gradients import upcast
 from lamina.typing import ArrayLike
 
@@ -62,6 +62,7 @@ class OptaxOptimizer(Optimizer):
         ),
     }
 
+    @takes_shared_arguments
     def __init__(
         self,
         transformation: Any,

@@ -19,7 +19,12 @@ from lamina.core.check import (
     optional,
     positive_number,
 )
-from lamina.core.module import Hyperparameter, Module
+from lamina.core.module import (
+    Hyperparameter,
+    Module,
+    is_user_defined,
+    with_default_name,
+)
 from lamina.errors import ArgumentError, StateError
 from lamina.typing import ArrayLike
 
@@ -79,6 +84,11 @@ class _FactorDecay(LearningRateSchedule):
     initial_learning_rate = Hyperparameter(at_least(0))
     decay_steps = Hyperparameter(positive_number)
     decay_rate = Hyperparameter(at_least(0))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not is_user_defined(cls):
+            cls.__init__ = with_default_name(cls.__init__, cls.__name__)
 
     def __init__(
         self,

@@ -285,6 +285,30 @@ class OptimizerState(Module):
         """Subtract from a variable's value; for rules written as `update_step`."""
         variable.assign_sub(value)
 
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Set the values of `variables`.
+
+        Args:
+            weights: one array for each variable, of its shape.
+
+        Raises:
+            StateError: the optimizer is not built.
+            ArgumentError: the number of arrays is wrong.
+        """
+        owner, variables = type(self).__name__, self.variables
+        if not self.built:
+            raise StateError(
+                f"{owner} is not built, so it has no weights to set: call "
+                "`optimizer.build(trainable_variables)`."
+            )
+        if len(weights) != len(variables):
+            raise ArgumentError(
+                f"{owner} has {len(variables)} variables, but `set_weights` got "
+                f"{len(weights)} arrays. Pass one for each of `optimizer.variables`."
+            )
+        for variable, weight in zip(variables, weights, strict=True):
+            variable.assign(weight)
+
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the state into a mapping, under "0", "1", ..."""
         for i, variable in enumerate(self.variables):

@@ -267,3 +267,21 @@ def test_get_refuses_invalid_identifiers():
         optimizers.get(len)
     with pytest.raises(ArgumentError, match="optimizer"):
         optimizers.get(3)
+
+
+def test_set_weights_sets_all_variables():
+    optimizer, variables = Adam(), weights()
+    with pytest.raises(StateError, match="is not built"):
+        optimizer.set_weights([])
+    optimizer.build(variables)
+    values = [np.full(v.shape, i, v.dtype) for i, v in enumerate(optimizer.variables)]
+    optimizer.set_weights(values)
+    for variable, value in zip(optimizer.variables, values, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    with pytest.raises(ArgumentError, match="got 1 arrays"):
+        optimizer.set_weights(values[:1])
+
+
+def test_too_many_arguments_are_refused():
+    with pytest.raises(ArgumentTypeError, match="too many positional arguments"):
+        SGD(*range(20))

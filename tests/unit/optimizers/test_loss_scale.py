@@ -47,6 +47,8 @@ def test_unused_options_of_old_configs_are_accepted():
     assert LossScaleOptimizer(SGD(), **old).initial_scale == 2.0**15
 
 
-def test_inner_loss_scale_factor_is_refused():
-    with pytest.raises(ArgumentError, match="scaled twice"):
-        LossScaleOptimizer(Adam(loss_scale_factor=2.0))
+def test_inner_loss_scale_factor_is_removed_with_a_warning():
+    with pytest.warns(UserWarning, match="scale the loss twice"):
+        optimizer = LossScaleOptimizer(Adam(loss_scale_factor=2.0), 4.0)
+    assert optimizer.inner_optimizer.loss_scale_factor is None
+    assert float(optimizer.scale_loss(np.float32(1.0))) == 4.0

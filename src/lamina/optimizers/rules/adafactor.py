@@ -11,7 +11,7 @@ from lamina.core.check import Check, at_least, boolean, positive_number
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import LearningRate, SharedArguments, not_positive
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array
 
@@ -60,6 +60,7 @@ class Adafactor(Optimizer):
     epsilon_1, epsilon_2 = Hyperparameter(at_least(0)), Hyperparameter(at_least(0))
     clip_threshold = Hyperparameter(positive_number)
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,

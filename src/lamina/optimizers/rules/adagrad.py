@@ -15,7 +15,7 @@ from lamina.optimizers.arguments import (
     SharedArguments,
     SlotHyperparameter,
 )
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.gradients import elementwise
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array
@@ -47,6 +47,7 @@ class Adagrad(Optimizer):
     }
     epsilon = Hyperparameter(at_least(0))
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -103,6 +104,7 @@ class Adadelta(Optimizer):
 
     rho, epsilon = Hyperparameter(between(0, 1)), Hyperparameter(at_least(0))
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -173,6 +175,7 @@ class RMSprop(Optimizer):
     momentum = SlotHyperparameter(between(0, 1))
     slots_apart = ("momentum", "average_gradient")
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,

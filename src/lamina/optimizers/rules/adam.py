@@ -17,13 +17,13 @@ from lamina.optimizers.arguments import (
     LearningRate,
     SharedArguments,
 )
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.gradients import elementwise
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array
 
 
-class _MomentOptimizer(Optimizer):
+class MomentOptimizer(Optimizer):
     """Base class of the rules with running means of gradients and of their squares."""
 
     beta_1 = ComplementHyperparameter("gain_1", fraction)
@@ -31,6 +31,7 @@ class _MomentOptimizer(Optimizer):
     gain_1, gain_2 = Hyperparameter(), Hyperparameter()
     epsilon = Hyperparameter(at_least(0))
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -53,7 +54,7 @@ class _MomentOptimizer(Optimizer):
         return 1.0 - jnp.power(self.beta_1, step), 1.0 - jnp.power(self.beta_2, step)
 
 
-class Adam(_MomentOptimizer):
+class Adam(MomentOptimizer):
     """Adam optimizer: updates scaled by running first and second moments.
 
     m += (1 - beta_1) * (gradient - m); v += (1 - beta_2) * (gradient**2 - v);
@@ -80,11 +81,12 @@ class Adam(_MomentOptimizer):
     """
 
     arguments: ClassVar[dict[str, Check]] = {
-        **_MomentOptimizer.arguments,
+        **MomentOptimizer.arguments,
         "amsgrad": boolean,
     }
     slots_apart = ("velocity_hat",)
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -154,6 +156,7 @@ class AdamW(Adam):
         "weight_decay": at_least(0),
     }
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -175,7 +178,7 @@ class AdamW(Adam):
         )
 
 
-class Adamax(_MomentOptimizer):
+class Adamax(MomentOptimizer):
     """Adamax optimizer: Adam with the infinity norm of the gradient.
 
     m += (1 - beta_1) * (gradient - m); u = max(beta_2 * u, abs(gradient));
@@ -230,7 +233,7 @@ class _Terms(NamedTuple):
     correction: Array
 
 
-class Nadam(_MomentOptimizer):
+class Nadam(MomentOptimizer):
     """Nadam optimizer: Adam with Nesterov momentum.
 
     m and v as in `Adam`. With mu(t) = beta_1 * (1 - 0.96**t / 2) and p(t) the product
@@ -305,7 +308,7 @@ class _Rates(NamedTuple):
     correction_2: Array
 
 
-class Lamb(_MomentOptimizer):
+class Lamb(MomentOptimizer):
     """LAMB optimizer: Adam with updates scaled to the norm of each variable.
 
     delta = m' / (sqrt(v') + epsilon) with m' and v' as in `Adam`;

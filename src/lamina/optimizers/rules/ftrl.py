@@ -11,7 +11,7 @@ from lamina.core.check import Check, at_least
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.optimizers.arguments import LearningRate, SharedArguments, not_positive
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.gradients import elementwise
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array
@@ -56,6 +56,7 @@ class Ftrl(Optimizer):
     l2_shrinkage_regularization_strength = Hyperparameter(at_least(0))
     beta = Hyperparameter(at_least(0))
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,

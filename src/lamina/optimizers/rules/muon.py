@@ -25,7 +25,7 @@ from lamina.optimizers.arguments import (
     ComplementHyperparameter,
     LearningRate,
 )
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array, ArrayLike
 
@@ -91,6 +91,7 @@ class Muon(Optimizer):
     momentum = Hyperparameter(between(0, 1))
     rms_rate = Hyperparameter(optional(at_least(0)))
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -99,6 +100,7 @@ class Muon(Optimizer):
         adam_weight_decay: float | None = 0.004,
         epsilon: float = 1e-7,
         weight_decay: float | None = 0.004,
+        *,
         exclude_layers: Sequence[str] | None = None,
         exclude_embeddings: bool = True,
         muon_a: float = 3.4445,
@@ -189,15 +191,24 @@ class Muon(Optimizer):
         """Approximate the orthogonal matrix nearest to a matrix.
 
         Args:
-            x: the matrix.
+            x: the matrix, or a stack of shape (..., rows, columns).
             steps: number of Newton-Schulz steps.
         """
         y = jnp.asarray(x)
-        tall = y.shape[0] > y.shape[1]
-        y = y.T if tall else y
-        y = y / (jnp.sqrt(jnp.sum(jnp.square(y))) + 1e-7)
+        tall = y.shape[-2] > y.shape[-1]
+        y = self.transpose_last_axis(y) if tall else y
+        norm = jnp.sqrt(jnp.sum(jnp.square(y), axis=(-2, -1), keepdims=True))
+        y = y / (norm + 1e-7)
         for _ in range(steps):
-            square = y @ y.T
+            square = y @ self.transpose_last_axis(y)
             polynomial = self.muon_b * square + self.muon_c * square @ square
             y = self.muon_a * y + polynomial @ y
-        return y.T if tall else y
+        return self.transpose_last_axis(y) if tall else y
+
+    def transpose_last_axis(self, X: Array) -> Array:  # noqa: N803 Keras's name
+        """Transpose a matrix, or each matrix of a stack.
+
+        Args:
+            X: array of shape (..., rows, columns).
+        """
+        return jnp.swapaxes(X, -2, -1)

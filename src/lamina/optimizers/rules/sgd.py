@@ -14,7 +14,7 @@ from lamina.optimizers.arguments import (
     SharedArguments,
     SlotHyperparameter,
 )
-from lamina.optimizers.base import Optimizer
+from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.gradients import elementwise
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array
@@ -47,6 +47,7 @@ class SGD(Optimizer):
     }
     momentum = SlotHyperparameter(between(0, 1))
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.01,
@@ -113,6 +114,7 @@ class Lion(Optimizer):
     )
     beta_2 = Hyperparameter(between(0, 1))
 
+    @takes_shared_arguments
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,

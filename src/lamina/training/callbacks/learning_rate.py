@@ -16,16 +16,29 @@ from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 from lamina.typing import Logs
 
 
-def rate_of(model: Any) -> float:
-    """Return the learning rate of a model's optimizer.
+def rated_optimizers(model: Any) -> dict[str, Any]:
+    """Return a model's optimizers by the name of their learning rate in the logs."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not hasattr(optimizer, "optimizers"):
+        return {"learning_rate": optimizer}
+    return {f"learning_rate_{item.name}": item for item in optimizer.optimizers}
+
+
+def rate_of(optimizer: Any) -> float:
+    """Return the learning rate of an optimizer.
 
     Raises:
         StateError: the optimizer has none.
     """
-    rate = getattr(model.optimizer, "learning_rate", None)
+    rate = getattr(optimizer, "learning_rate", None)
     if rate is None:
-        raise StateError(f"The optimizer {model.optimizer!r} has no `learning_rate`.")
+        raise StateError(f"The optimizer {optimizer!r} has no `learning_rate`.")
     return float(rate)
+
+
+def rates_of(model: Any) -> dict[str, float]:
+    """Return the learning rates of a model's optimizers by name in the logs."""
+    return {name: rate_of(item) for name, item in rated_optimizers(model).items()}
 
 
 class LearningRateScheduler(Callback):
@@ -55,23 +68,33 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Set the learning rate."""
-        args = (epoch, rate_of(self.model)) if self._takes_rate else (epoch,)
+        for name, optimizer in rated_optimizers(self.model).items():
+            rate = self._next_rate(epoch, optimizer)
+            optimizer.learning_rate = rate
+            if self.verbose:
+                print(f"Epoch {epoch + 1}: setting {_described(name)} to {rate:g}")
+
+    def _next_rate(self, epoch: int, optimizer: Any) -> float:
+        args = (epoch, rate_of(optimizer)) if self._takes_rate else (epoch,)
         result = self.schedule(*args)
         try:
-            rate = float(result)
+            return float(result)
         except (TypeError, ValueError):
             raise ArgumentTypeError(
                 "LearningRateScheduler: `schedule` must return a number. For epoch "
                 f"{epoch} it returned {result!r}."
             ) from None
-        self.model.optimizer.learning_rate = rate
-        if self.verbose:
-            print(f"Epoch {epoch + 1}: setting the learning rate to {rate:g}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the learning rate to the logs."""
         if logs is not None:
-            logs["learning_rate"] = rate_of(self.model)
+            logs.update(rates_of(self.model))
+
+
+def _described(name: str) -> str:
+    """Return words for a learning rate, from its name in the logs."""
+    owner = name.removeprefix("learning_rate").removeprefix("_")
+    return f"the learning rate of {owner}" if owner else "the learning rate"
 
 
 def _takes_rate(schedule: Callable[..., Any]) -> bool:
@@ -147,9 +170,8 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Reduce the learning rate if the metric has not improved for too long."""
-        rate = rate_of(self.model)
         if logs is not None:
-            logs["learning_rate"] = rate
+            logs.update(rates_of(self.model))
         current = self.value_of(logs)
         if current is None:
             return
@@ -160,12 +182,17 @@ class ReduceLROnPlateau(MonitorCallback):
             self.best, self.wait = current, 0
         elif not self.in_cooldown():
             self.wait += 1
-            # The learning rate is a float32, so the bound is rounded to one too.
-            if self.wait >= self.patience and rate > np.float32(self.min_lr):
-                self._reduce(epoch, max(rate * self.factor, self.min_lr))
+            if self.wait >= self.patience:
+                self._reduce(epoch)
 
-    def _reduce(self, epoch: int, rate: float) -> None:
-        self.model.optimizer.learning_rate = rate
-        self.cooldown_counter, self.wait = self.cooldown, 0
-        if self.verbose:
-            print(f"Epoch {epoch + 1}: reducing the learning rate to {rate:g}")
+    def _reduce(self, epoch: int) -> None:
+        for name, optimizer in rated_optimizers(self.model).items():
+            before = rate_of(optimizer)
+            # The learning rate is a float32, so the bound is rounded to one too.
+            if before <= np.float32(self.min_lr):
+                continue
+            rate = max(before * self.factor, self.min_lr)
+            optimizer.learning_rate = rate
+            self.cooldown_counter, self.wait = self.cooldown, 0
+            if self.verbose:
+                print(f"Epoch {epoch + 1}: reducing {_described(name)} to {rate:g}")

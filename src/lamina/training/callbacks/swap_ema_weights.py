@@ -7,6 +7,7 @@ from typing import Any
 from lamina.core.check import boolean
 from lamina.errors import StateError
 from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.learning_rate import rated_optimizers
 from lamina.typing import Logs
 
 
@@ -39,7 +40,7 @@ class SwapEMAWeights(Callback):
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Swap in the averages."""
         optimizer = self.model.optimizer
-        if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        if not any(item.use_ema for item in rated_optimizers(self.model).values()):
             raise StateError(
                 "SwapEMAWeights needs an optimizer that averages the weights: make it "
                 "with `use_ema=True`."

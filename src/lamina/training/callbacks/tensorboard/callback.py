@@ -16,7 +16,7 @@ from lamina.core.check import Check, at_least, boolean, is_int
 from lamina.errors import ArgumentError, did_you_mean, missing_package
 from lamina.layers import Embedding
 from lamina.training.callbacks.base import NEVER, Callback, frequency, period_of
-from lamina.training.callbacks.learning_rate import rate_of
+from lamina.training.callbacks.learning_rate import rates_of
 from lamina.training.callbacks.tensorboard.event_file import summary_writer
 from lamina.typing import Logs
 
@@ -190,7 +190,7 @@ class TensorBoard(Callback):
         for name, value in (logs or {}).items():
             group = validation if name.startswith("val_") else train
             group[name.removeprefix("val_")] = value
-        train["learning_rate"] = rate_of(self.model)
+        train.update(rates_of(self.model))
         if self.write_steps_per_second:
             before, since = self._epoch_start
             seconds = time.perf_counter() - since
