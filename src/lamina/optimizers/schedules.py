@@ -19,12 +19,7 @@ from lamina.core.check import (
     optional,
     positive_number,
 )
-from lamina.core.module import (
-    Hyperparameter,
-    Module,
-    is_user_defined,
-    with_default_name,
-)
+from lamina.core.module import Hyperparameter, Module, with_default_name
 from lamina.errors import ArgumentError, StateError
 from lamina.typing import ArrayLike
 
@@ -87,7 +82,7 @@ class _FactorDecay(LearningRateSchedule):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not is_user_defined(cls):
+        if "__init__" not in vars(cls):
             cls.__init__ = with_default_name(cls.__init__, cls.__name__)
 
     def __init__(
@@ -107,10 +102,6 @@ class _FactorDecay(LearningRateSchedule):
     def _decay_count(self, step: ArrayLike) -> jax.Array:
         count = _float(step) / self.decay_steps
         return jnp.floor(count) if self.staircase else count
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "name": self.name}
 
 
 class ExponentialDecay(_FactorDecay):
