@@ -21,6 +21,7 @@ from tests.tables.layers_by_hand import (
 from tests.tables.layers_conv_lstm import CONV_LSTM
 from tests.tables.layers_convolution import CONVOLUTION
 from tests.tables.layers_core import CORE
+from tests.tables.layers_preprocessing import PREPROCESSING
 from tests.tables.layers_recurrent import RECURRENT
 from tests.tables.layers_spatial import SPATIAL
 from tests.tables.layers_statistics import STATISTICS
@@ -32,6 +33,7 @@ TABLES = {
     "attention": ATTENTION,
     "convolution": CONVOLUTION,
     "core": CORE,
+    "preprocessing": PREPROCESSING,
     "recurrent": RECURRENT,
     "spatial": SPATIAL,
     "statistics": STATISTICS,

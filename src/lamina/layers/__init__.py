@@ -9,6 +9,7 @@ from lamina.layers.attention.multi_head import (
     GroupQueryAttention,
     MultiHeadAttention,
 )
+from lamina.layers.audio import MelSpectrogram, STFTSpectrogram
 from lamina.layers.base.layer import Layer, layer_registry
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.convolution.regular import Conv1D, Conv2D, Conv3D
@@ -237,6 +238,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Maxout",
+    "MelSpectrogram",
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
@@ -249,6 +251,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

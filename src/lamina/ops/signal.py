@@ -256,8 +256,8 @@ def _window(
         if window not in _WINDOWS:
             raise invalid(function, "window", window, f"one of {', '.join(_WINDOWS)}")
         constant, factor = _WINDOWS[window]
-        phase = 2 * jnp.pi * jnp.arange(sequence_length) / sequence_length
-        weights = (constant - factor * jnp.cos(phase)).astype(dtype)
+        phase = 2 * np.pi * np.arange(sequence_length) / sequence_length
+        weights = jnp.asarray(constant - factor * np.cos(phase), dtype)
     else:
         weights = array_of(window).astype(dtype)
         if weights.shape != (sequence_length,):

@@ -1,0 +1,48 @@
+"""Spectrograms: arguments that the recorded cases do not have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lamina import layers
+from lamina.errors import ArgumentError, ArgumentTypeError
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"frame_step": 300}, "frame_step"),
+        ({"fft_length": 128}, "fft_length"),
+        ({"window": "unknowable"}, "unknown window"),
+    ],
+)
+def test_lengths_and_windows_are_checked(options, words):
+    with pytest.raises(ArgumentError, match=words):
+        layers.STFTSpectrogram(**options)
+
+
+def test_integers_are_not_a_signal():
+    with pytest.raises(ArgumentTypeError, match="int32"):
+        layers.STFTSpectrogram()(np.zeros((1, 256, 1), int))
+
+
+def test_other_lengths_than_powers_of_two_warn():
+    with pytest.warns(UserWarning, match="715 is not a power of two"):
+        layers.STFTSpectrogram(fft_length=715)
+
+
+def test_a_sine_is_a_line_in_both_spectrograms():
+    signal = np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000).astype("float32")
+    lines = layers.STFTSpectrogram("magnitude")(signal[None, :, None])
+    assert set(np.argmax(lines[0], -1)) == {1000 * 256 // 8000}
+    mel = layers.MelSpectrogram(512, num_mel_bins=40, sampling_rate=8000)
+    centers = np.linspace(*mel_of([20, 4000]), 42)[1:-1]
+    nearest = np.argmin(np.abs(centers - mel_of(1000)))
+    assert set(np.argmax(mel(signal), 0)[1:-1]) == {nearest}
+    with pytest.raises(ArgumentError, match="greater than or equal to"):
+        layers.MelSpectrogram(fft_length=256, sequence_length=512)
+
+
+def mel_of(hertz):
+    return 1127 * np.log(1 + np.asarray(hertz) / 700)
