@@ -39,10 +39,22 @@ from lamina.utils.config import Config
 from lamina.viz.dot import model_to_dot, plot_model
 
 if TYPE_CHECKING:
+    from lamina.data.files.directories import (
+        audio_dataset_from_directory,
+        image_dataset_from_directory,
+        text_dataset_from_directory,
+    )
     from lamina.datasets.fetch import get_file
 else:
-    # A download needs modules that take a while to import.
-    __getattr__ = lazy_attributes(__name__, get_file="lamina.datasets.fetch:get_file")
+    # These need modules that take a while to import.
+    _DIRECTORIES = "lamina.data.files.directories"
+    __getattr__ = lazy_attributes(
+        __name__,
+        audio_dataset_from_directory=f"{_DIRECTORIES}:audio_dataset_from_directory",
+        get_file="lamina.datasets.fetch:get_file",
+        image_dataset_from_directory=f"{_DIRECTORIES}:image_dataset_from_directory",
+        text_dataset_from_directory=f"{_DIRECTORIES}:text_dataset_from_directory",
+    )
 
 
 __all__ = [
@@ -52,6 +64,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
@@ -63,6 +76,7 @@ __all__ = [
     "get_registered_name",
     "get_registered_object",
     "get_source_inputs",
+    "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
@@ -79,6 +93,7 @@ __all__ = [
     "set_random_seed",
     "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",
     "unpack_x_y_sample_weight",

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,10 @@ from lamina import config
 from lamina.core.check import check_arguments, one_of, optional, sizes
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.tracebacks import filter_traceback, warn
+from lamina.data.files.resize import resize
 from lamina.errors import (
     ArgumentTypeError,
+    DataError,
     MissingFileError,
     ShapeError,
     missing_package,
@@ -274,6 +276,62 @@ def open_image(path: ImagePath) -> Picture:
     except FileNotFoundError:
         raise MissingFileError(f"No such file: {str(path)!r}.") from None
     return pillow().open(data)
+
+
+class ImageForm(NamedTuple):
+    """Form in which images of a data set are loaded.
+
+    Args:
+        color_mode: `"grayscale"`, `"rgb"` or `"rgba"`.
+        height: rows.
+        width: columns.
+        method: one of `resize.METHODS`.
+        fit: `"crop"` or `"pad"` to the new aspect ratio, or `None`.
+        channels_first: whether channels come first.
+    """
+
+    color_mode: str
+    height: int
+    width: int
+    method: str
+    fit: str | None
+    channels_first: bool
+
+
+def load_pixels(path: str, form: ImageForm) -> np.ndarray:
+    """Read an image file as float32 pixels from 0 to 255, in a form.
+
+    Raises:
+        DataError: the file is not an image, or is damaged.
+    """
+    mode, channels = COLOR_MODES[form.color_mode]
+    try:
+        with pillow().open(path) as img:
+            # A JPEG decoder returns gray pixels in less time than colored ones.
+            if mode == "L" and img.format == "JPEG":
+                img.draft(mode, img.size)
+            pixels = np.asarray(convert_mode(img, form.color_mode))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(
+            f"{path!r} cannot be read as an image: {error}. Replace or remove the file."
+        ) from None
+    pixels = pixels.reshape(*pixels.shape[:2], channels)
+    pixels = _fitted(pixels, form)
+    pixels = resize(pixels, form.height, form.width, form.method)
+    return pixels.transpose(2, 0, 1) if form.channels_first else pixels
+
+
+def _fitted(pixels: np.ndarray, form: ImageForm) -> np.ndarray:
+    """Crop or pad an image to the aspect ratio of a form."""
+    height, width, _ = pixels.shape
+    if form.fit == "crop":
+        left, top, width, height = center_crop(width, height, form.width, form.height)
+        return pixels[top : top + height, left : left + width]
+    if form.fit == "pad":
+        rows = max(width * form.height // form.width - height, 0) // 2
+        columns = max(height * form.width // form.height - width, 0) // 2
+        return np.pad(pixels, ((rows, rows), (columns, columns), (0, 0)))
+    return pixels
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
