@@ -13,7 +13,7 @@ from tests.tables.cases import named
 from tests.tables.layers import LAYERS
 
 # Others have more shapes: those of a cell's states, of a query's values, of scores.
-MORE_SHAPES = {"states", "value", "return_attention_scores"}
+MORE_SHAPES = {"states", "value", "return_attention_scores", "reverse"}
 SIZED = [case for case in LAYERS if "sized by values" not in case.traits]
 OF_ONE_SHAPE = [case for case in SIZED if not MORE_SHAPES & {*case.call}]
 

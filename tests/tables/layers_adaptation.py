@@ -1,4 +1,4 @@
-"""Cases of layers whose weight has a low-rank update."""
+"""Cases of layers whose weight is adapted, normalized or used in reverse."""
 
 from __future__ import annotations
 
@@ -54,5 +54,31 @@ ADAPTATION = [
     ),
     lora(
         "embedding_adapted", lambda k: k.layers.Embedding(7, 3), INDICES, adapt((4, 5))
+    ),
+    LayerCase(
+        "reversible_embedding",
+        lambda k: k.layers.ReversibleEmbedding(7, 3, mask_zero=True),
+        (INDICES,),
+    ),
+    LayerCase(
+        "reversible_embedding_reverse",
+        lambda k: k.layers.ReversibleEmbedding(
+            7, 3, embeddings_regularizer="l2", embeddings_constraint="unit_norm"
+        ),
+        (SEQUENCE,),
+        {"reverse": True},
+    ),
+    LayerCase(
+        "reversible_embedding_untied",
+        lambda k: k.layers.ReversibleEmbedding(
+            7, 3, tie_weights=False, logit_soft_cap=0.5
+        ),
+        (SEQUENCE,),
+        {"reverse": True},
+    ),
+    LayerCase(
+        "spectral_normalization",
+        lambda k: k.layers.SpectralNormalization(k.layers.Dense(4)),
+        (ROWS,),
     ),
 ]

@@ -35,6 +35,7 @@ from lamina.layers.core.functions import (
     Maxout,
 )
 from lamina.layers.core.input import Input, InputLayer
+from lamina.layers.core.reversible_embedding import ReversibleEmbedding
 from lamina.layers.core.wrapper import Wrapper
 from lamina.layers.dropout import (
     AlphaDropout,
@@ -72,6 +73,7 @@ from lamina.layers.normalization.layer import (
     RMSNormalization,
     UnitNormalization,
 )
+from lamina.layers.normalization.spectral import SpectralNormalization
 from lamina.layers.padding import (
     Cropping1D,
     Cropping2D,
@@ -252,6 +254,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "STFTSpectrogram",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -262,6 +265,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
     "StringLookup",
     "Subtract",

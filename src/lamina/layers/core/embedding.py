@@ -93,7 +93,7 @@ class Embedding(Adaptable):
 
     def get_config(self) -> Config:
         config = super().get_config()
-        del config["input_length"]
+        config.pop("input_length", None)
         return config
 
     def build(self, input_shape: PartialShape | None = None) -> None:
