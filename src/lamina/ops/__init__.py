@@ -9,7 +9,7 @@ Types are promoted as in `jax.numpy`. A faster implementation for one platform g
 
 from __future__ import annotations
 
-from lamina.ops import control, core, linalg, math, nn, numpy, operators, signal
+from lamina.ops import control, core, image, linalg, math, nn, numpy, operators, signal
 from lamina.ops.control import *  # noqa: F403
 from lamina.ops.core import *  # noqa: F403
 from lamina.ops.linalg import *  # noqa: F403
@@ -18,7 +18,7 @@ from lamina.ops.nn import *  # noqa: F403
 from lamina.ops.numpy import *  # noqa: F403
 from lamina.ops.signal import *  # noqa: F403
 
-__all__ = ["linalg", "nn", "numpy"]
+__all__ = ["image", "linalg", "nn", "numpy"]
 __all__ += control.__all__
 __all__ += core.__all__
 __all__ += linalg.__all__

@@ -15,7 +15,7 @@ from lamina.core.variable import Variable
 from tests.tables.ops import CASES, ELSEWHERE
 
 APPROXIMATE = {"gelu": 1e-3}  # the default is the formula with tanh
-MODULES = {"linalg", "nn", "numpy"}
+MODULES = {"image", "linalg", "nn", "numpy"}
 HOST_ONLY = {"bincount", "convert_to_numpy", "nonzero", "unstack"}
 
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)

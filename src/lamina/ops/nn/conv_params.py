@@ -127,7 +127,8 @@ def lowest(dtype: np.dtype[Any]) -> np.ndarray:
     return np.array(-np.inf if floating else jnp.iinfo(dtype).min, dtype)
 
 
-def _is_channels_last(owner: str, data_format: str | None) -> bool:
+def is_channels_last(owner: str, data_format: str | None) -> bool:
+    """Return whether the channels are last, by default in the configured layout."""
     layout = config.image_data_format() if data_format is None else data_format
     if layout not in ("channels_last", "channels_first"):
         expected = "'channels_last', 'channels_first' or None"
@@ -137,9 +138,9 @@ def _is_channels_last(owner: str, data_format: str | None) -> bool:
 
 def to_channels_last(owner: str, x: Array, data_format: str | None) -> Array:
     """Move the channels of x to the last axis."""
-    return x if _is_channels_last(owner, data_format) else jnp.moveaxis(x, 1, -1)
+    return x if is_channels_last(owner, data_format) else jnp.moveaxis(x, 1, -1)
 
 
 def from_channels_last(owner: str, x: Array, data_format: str | None) -> Array:
     """Move the channels of x back: the inverse of `to_channels_last`."""
-    return x if _is_channels_last(owner, data_format) else jnp.moveaxis(x, -1, 1)
+    return x if is_channels_last(owner, data_format) else jnp.moveaxis(x, -1, 1)

@@ -1,0 +1,127 @@
+"""Conversions between color spaces."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from lamina.core.graph import op
+from lamina.errors import ArgumentError, ShapeError
+from lamina.ops.image.layout import channels_axis, images_of
+from lamina.ops.types import Tensor, upcast
+from lamina.typing import Array
+
+__all__ = ["hsv_to_rgb", "rgb_to_grayscale", "rgb_to_hsv"]
+
+_LUMA = (0.2989, 0.5870, 0.1140)  # ITU-R BT.601
+
+
+@op
+def rgb_to_grayscale(images: Tensor, data_format: str | None = None) -> Array:
+    """Convert RGB images to grayscale, with the weights of ITU-R BT.601.
+
+    Args:
+        images: one image or a batch, of 3 channels. Images of 1 channel are returned
+            unchanged.
+        data_format: "channels_last", "channels_first", or None for
+            `config.image_data_format()`.
+
+    Returns:
+        Images of 1 channel and the same type.
+
+    Raises:
+        ShapeError: the images are not 3D or 4D, or have another number of channels.
+
+    Example:
+        >>> rgb_to_grayscale(jnp.ones((2, 4, 4, 3))).shape
+        (2, 4, 4, 1)
+    """
+    x = images_of("rgb_to_grayscale", images)
+    axis = channels_axis("rgb_to_grayscale", data_format)
+    if x.shape[axis] == 1:
+        return x
+    red, green, blue = _planes("rgb_to_grayscale", x, axis)
+    gray = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    return jnp.expand_dims(gray, axis).astype(x.dtype)
+
+
+@op
+def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Array:
+    """Convert RGB images to hue, saturation and value, each from 0 to 1.
+
+    Args:
+        images: one image or a batch of floats from 0 to 1.
+        data_format: "channels_last", "channels_first", or None for
+            `config.image_data_format()`.
+
+    Raises:
+        ShapeError: the images are not 3D or 4D, or do not have 3 channels.
+        ArgumentError: the images are not floats.
+    """
+    x = _floats("rgb_to_hsv", images)
+    axis = channels_axis("rgb_to_hsv", data_format)
+    x = jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).eps, 0, x)
+    red, green, blue = planes = _planes("rgb_to_hsv", x, axis)
+    value, lowest = planes.max(0), planes.min(0)
+    spread = value - lowest
+    saturation = jnp.where(value > 0, spread / jnp.where(value > 0, value, 1), 0)
+    unit = 1 / (6 * jnp.where(spread > 0, spread, 1))
+    hue = jnp.where(
+        value == red,
+        unit * (green - blue),
+        jnp.where(
+            value == green,
+            unit * (blue - red) + 2 / 6,
+            unit * (red - green) + 4 / 6,
+        ),
+    )
+    hue = jnp.where(spread > 0, hue, 0)
+    hue = jnp.where(hue < 0, hue + 1, hue)
+    return jnp.stack([hue, saturation, value], axis).astype(x.dtype)
+
+
+@op
+def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> Array:
+    """Convert images of hue, saturation and value to RGB: invert `rgb_to_hsv`.
+
+    Args:
+        images: one image or a batch of floats from 0 to 1.
+        data_format: "channels_last", "channels_first", or None for
+            `config.image_data_format()`.
+
+    Raises:
+        ShapeError: the images are not 3D or 4D, or do not have 3 channels.
+        ArgumentError: the images are not floats.
+    """
+    x = _floats("hsv_to_rgb", images)
+    axis = channels_axis("hsv_to_rgb", data_format)
+    hue, saturation, value = _planes("hsv_to_rgb", x, axis)
+    sector = jnp.mod(hue, 1) * 6
+    pure = (
+        jnp.abs(sector - 3) - 1,
+        2 - jnp.abs(sector - 2),
+        2 - jnp.abs(sector - 4),
+    )
+    planes = [value * (1 - saturation + saturation * jnp.clip(p, 0, 1)) for p in pure]
+    return jnp.stack(planes, axis).astype(x.dtype)
+
+
+def _floats(owner: str, images: Tensor) -> Array:
+    x = images_of(owner, images)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise ArgumentError(
+            f"{owner}: the images must be floats from 0 to 1. Received: type "
+            f"{x.dtype}. Convert them first, as in `images / 255`."
+        )
+    return x
+
+
+def _planes(owner: str, x: Array, axis: int) -> Array:
+    """Return the three channels as the first axis, 16-bit floats as float32."""
+    if x.shape[axis] != 3:
+        allowed = "1 or 3" if owner == "rgb_to_grayscale" else "3"
+        raise ShapeError(
+            f"{owner}: the images must have {allowed} channels. Received: shape "
+            f"{x.shape}, with {x.shape[axis]} channels."
+        )
+    x = jnp.moveaxis(x, axis, 0)
+    return upcast(x) if jnp.issubdtype(x.dtype, jnp.floating) else x

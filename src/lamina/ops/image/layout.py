@@ -1,0 +1,71 @@
+"""Layouts of images: one image or a batch, channels last or first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from lamina.errors import ShapeError
+from lamina.ops.nn.conv_params import is_channels_last
+from lamina.ops.types import Tensor, array_of
+from lamina.typing import Array, PartialShape
+
+
+def images_of(owner: str, images: Tensor) -> Array:
+    """Convert images to an array of 3 or 4 dimensions.
+
+    Raises:
+        ShapeError: the array has another number of dimensions.
+    """
+    x = array_of(images)
+    check_rank(owner, x.shape)
+    return x
+
+
+def check_rank(owner: str, shape: PartialShape) -> None:
+    """Raise a `ShapeError` unless a shape is that of one image or of a batch."""
+    if len(shape) not in (3, 4):
+        raise ShapeError(
+            f"{owner}: the images must be 3D (one image) or 4D (a batch of images). "
+            f"Received: shape {tuple(shape)}."
+        )
+
+
+def channels_axis(owner: str, data_format: str | None) -> int:
+    """Return the axis of the channels, counted from the last one."""
+    return -1 if is_channels_last(owner, data_format) else -3
+
+
+def spatial_axes(owner: str, data_format: str | None) -> tuple[int, int]:
+    """Return the axes of rows and columns, counted from the last one."""
+    return (-3, -2) if is_channels_last(owner, data_format) else (-2, -1)
+
+
+def map_batch(
+    owner: str,
+    function: Callable[[Array], Array],
+    images: Tensor,
+    data_format: str | None,
+) -> Array:
+    """Apply a function of (batch, rows, columns, channels) to images of any layout.
+
+    Args:
+        owner: name of the op, for error messages.
+        function: returns images of the same number of dimensions.
+        images: one image or a batch.
+        data_format: "channels_last", "channels_first" or None.
+    """
+    x = images_of(owner, images)
+    channels = channels_axis(owner, data_format)
+    batch = jnp.moveaxis(x if x.ndim == 4 else x[None], channels, -1)
+    result = jnp.moveaxis(function(batch), -1, channels)
+    return result if x.ndim == 4 else result[0]
+
+
+def as_dtype_of(result: Array, images: Array) -> Array:
+    """Cast a result to the type of the images; integers are rounded and clipped."""
+    if not jnp.issubdtype(images.dtype, jnp.integer):
+        return result.astype(images.dtype)
+    limits = jnp.iinfo(images.dtype)
+    return jnp.clip(jnp.round(result), limits.min, limits.max).astype(images.dtype)

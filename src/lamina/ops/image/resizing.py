@@ -1,0 +1,267 @@
+"""Resizing: weighted sums of a few rows, then of a few columns."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core.check import boolean, check_arguments, is_int, one_of
+from lamina.core.graph import op
+from lamina.errors import ArgumentError, invalid
+from lamina.ops.image.layout import as_dtype_of, images_of, spatial_axes
+from lamina.ops.types import Tensor, array_of, float_array, upcast
+from lamina.typing import Array
+
+__all__ = ["resize", "scale_and_translate"]
+
+
+class _Filter(NamedTuple):
+    """A weight as a function of the distance in pixels; 0 from `radius` on."""
+
+    radius: int
+    weight: Callable[[np.ndarray], np.ndarray]
+
+
+def _triangle(distance: np.ndarray) -> np.ndarray:
+    return np.maximum(0, 1 - distance)
+
+
+def _cubic(distance: np.ndarray) -> np.ndarray:
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+
+
+def _lanczos(radius: int, distance: np.ndarray) -> np.ndarray:
+    window = np.sinc(distance) * np.sinc(distance / radius)
+    return np.where(distance < radius, window, 0)
+
+
+_FILTERS = {
+    "bilinear": _Filter(1, _triangle),
+    "bicubic": _Filter(2, _cubic),
+    "lanczos3": _Filter(3, functools.partial(_lanczos, 3)),
+    "lanczos5": _Filter(5, functools.partial(_lanczos, 5)),
+}
+_METHODS = [
+    "linear",
+    "bilinear",
+    "trilinear",
+    "triangle",
+    "cubic",
+    "bicubic",
+    "tricubic",
+    "lanczos3",
+    "lanczos5",
+]
+# Beyond it, one matrix product is faster than a sum of slices.
+_MAX_TERMS = 16
+
+_RESIZE = {
+    "interpolation": one_of("nearest", *_FILTERS),
+    "antialias": boolean,
+    "crop_to_aspect_ratio": boolean,
+    "pad_to_aspect_ratio": boolean,
+    "fill_mode": one_of("constant"),
+}
+
+
+@op(static=["size"])
+def resize(
+    images: Tensor,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Array:
+    """Resize images.
+
+    Args:
+        images: one image or a batch.
+        size: rows and columns of the result.
+        interpolation: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5".
+        antialias: whether to widen the filter when images become smaller.
+        crop_to_aspect_ratio: whether to crop the images first, around the center, to
+            the aspect ratio of the result.
+        pad_to_aspect_ratio: whether to pad the images first, on both sides, to the
+            aspect ratio of the result.
+        fill_mode: "constant": padding has the value `fill_value`.
+        fill_value: value of the padding.
+        data_format: "channels_last", "channels_first", or None for
+            `config.image_data_format()`.
+
+    Returns:
+        Images of the same type; integers are rounded and clipped.
+
+    Raises:
+        ArgumentError: an argument has no valid value, or the images are to be both
+            cropped and padded.
+        ShapeError: the images are not 3D or 4D.
+
+    Example:
+        >>> resize(jnp.ones((2, 4, 4, 3)), (2, 6)).shape
+        (2, 2, 6, 3)
+    """
+    owner = "resize"
+    check_arguments(owner, _RESIZE, locals())
+    rows, columns = _size_of(size)
+    x = images_of(owner, images)
+    axes = spatial_axes(owner, data_format)
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ArgumentError(
+            f"{owner}: images cannot be both cropped and padded. Set "
+            "`crop_to_aspect_ratio` or `pad_to_aspect_ratio` to False."
+        )
+    if crop_to_aspect_ratio:
+        x = _crop_to(x, (rows, columns), axes)
+    elif pad_to_aspect_ratio:
+        x = _pad_to(x, (rows, columns), axes, fill_value)
+    resized = _resize(x, (rows, columns), axes, interpolation.lower(), bool(antialias))
+    return as_dtype_of(resized, array_of(images))
+
+
+@op(static=["output_shape", "spatial_dims"])
+def scale_and_translate(
+    images: Tensor,
+    output_shape: Sequence[int],
+    scale: Tensor,
+    translation: Tensor,
+    spatial_dims: Sequence[int],
+    method: str,
+    antialias: bool = True,
+) -> Array:
+    """Scale and translate an array along some axes.
+
+    The position p of a pixel moves to `p * scale + translation`, where the first pixel
+    has the position 0.5. Pixels that come from outside the array are 0.
+
+    Args:
+        images: an array of any rank.
+        output_shape: the shape of the result, of the same rank.
+        scale: a factor for each axis of `spatial_dims`.
+        translation: an offset in pixels for each axis of `spatial_dims`.
+        spatial_dims: the axes.
+        method: "linear", "cubic", "lanczos3" or "lanczos5"; "bilinear", "trilinear" and
+            "triangle" are "linear", "bicubic" and "tricubic" are "cubic".
+        antialias: whether to widen the filter when images become smaller.
+
+    Raises:
+        ArgumentError: `method` is none of these.
+    """
+    allowed = {"method": one_of(*_METHODS)}
+    check_arguments("scale_and_translate", allowed, {"method": method})
+    return jax.image.scale_and_translate(
+        array_of(images),
+        tuple(output_shape),
+        tuple(spatial_dims),
+        float_array(scale),
+        float_array(translation),
+        method.lower(),
+        antialias,
+    )
+
+
+def _size_of(size: Sequence[int]) -> tuple[int, int]:
+    values = tuple(size)
+    if len(values) != 2 or not all(is_int(n) and n > 0 for n in values):
+        raise invalid("resize", "size", size, "two positive integers, rows and columns")
+    return int(values[0]), int(values[1])
+
+
+def _crop_to(x: Array, size: tuple[int, int], axes: tuple[int, int]) -> Array:
+    """Crop the images to the aspect ratio of a size."""
+    rows, columns = (x.shape[axis] for axis in axes)
+    wanted = (
+        min(rows, int(columns * size[0] / size[1])),
+        min(columns, int(rows * size[1] / size[0])),
+    )
+    for axis, count in zip(axes, wanted, strict=True):
+        count = max(count, 1)
+        start = (x.shape[axis] - count) // 2
+        x = jax.lax.slice_in_dim(x, start, start + count, axis=axis)
+    return x
+
+
+def _pad_to(
+    x: Array, size: tuple[int, int], axes: tuple[int, int], value: float
+) -> Array:
+    """Pad the images to the aspect ratio of a size."""
+    rows, columns = (x.shape[axis] for axis in axes)
+    more_rows = max(int(columns * size[0] / size[1]) - rows, 0) // 2
+    more_columns = max(int(rows * size[1] / size[0]) - columns, 0) // 2
+    widths = [(0, 0)] * x.ndim
+    widths[axes[0]] = more_rows, more_rows
+    if not more_rows:
+        widths[axes[1]] = more_columns, more_columns
+    return jnp.pad(float_array(x), widths, constant_values=value)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2, 3, 4))
+def _resize(
+    x: Array,
+    size: tuple[int, int],
+    axes: tuple[int, int],
+    interpolation: str,
+    antialias: bool,
+) -> Array:
+    for axis, count in zip(axes, size, strict=True):
+        length = x.shape[axis]
+        if interpolation == "nearest":
+            nearest = np.floor((np.arange(count) + 0.5) * (length / count))
+            x = _take(x, nearest.astype("int32"), axis)
+        elif length != count:
+            x = upcast(float_array(x))
+            x = _resize_axis(x, count, axis, interpolation, antialias)
+    return x
+
+
+def _resize_axis(
+    x: Array, count: int, axis: int, interpolation: str, antialias: bool
+) -> Array:
+    stretch = max(x.shape[axis] / count, 1.0) if antialias else 1.0
+    index, weights = _terms(_FILTERS[interpolation], x.shape[axis], count, stretch)
+    if index.shape[1] > _MAX_TERMS:
+        shape = list(x.shape)
+        shape[axis] = count
+        return jax.image.resize(x, shape, interpolation, antialias)
+    weights = weights.astype(x.dtype).reshape(*weights.shape, *[1] * (-axis - 1))
+    terms = [_take(x, index[:, k], axis) * weights[:, k] for k in range(index.shape[1])]
+    return functools.reduce(jnp.add, terms)
+
+
+def _terms(
+    kernel: _Filter, length: int, count: int, stretch: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices and weights whose sums are the pixels of a resized axis.
+
+    Args:
+        kernel: the filter.
+        length: number of pixels.
+        count: number of pixels of the result.
+        stretch: factor of the filter's width.
+
+    Returns:
+        Two arrays (count, terms). Indices outside the axis have the weight 0.
+    """
+    centers = (np.arange(count)[:, None] + 0.5) * (length / count) - 0.5
+    reach = kernel.radius * stretch
+    index = np.floor(centers - reach) + 1 + np.arange(math.ceil(2 * reach))
+    weights = kernel.weight(np.abs(centers - index) / stretch)
+    weights = np.where((index >= 0) & (index < length), weights, 0)
+    weights /= weights.sum(1, keepdims=True)
+    return np.clip(index, 0, length - 1).astype("int32"), weights
+
+
+def _take(x: Array, index: np.ndarray, axis: int) -> Array:
+    before = (slice(None),) * (x.ndim + axis)
+    return x.at[(*before, index)].get(mode="promise_in_bounds")
