@@ -19,11 +19,15 @@ from lamina.core.registry import deserialize, serialize
 from lamina.errors import ArgumentError, FileFormatError, did_you_mean
 from lamina.typing import Config
 
+# Keras has no classes for most functions that create arrays.
+_WITHOUT_CLASS = (
+    "bartlett blackman empty eye hamming hanning identity kaiser ndim ones tri "
+    "vectorize zeros"
+)
 # Functions without arguments that are functions, by Keras's module.
 _MODULES = {
-    "core": "cast convert_to_tensor scatter scatter_update slice slice_update "
-    "stop_gradient unstack",
-    "linalg": "cholesky det eigh inv norm qr solve solve_triangular svd",
+    "core": "cast convert_to_tensor saturate_cast scatter scatter_update slice "
+    "slice_update stop_gradient unstack",
     "math": "erf erfc erfinv in_top_k logsumexp rsqrt segment_max segment_min "
     "segment_prod segment_sum top_k",
     "nn": "average_pool binary_crossentropy categorical_crossentropy celu conv "
@@ -32,25 +36,8 @@ _MODULES = {
     "one_hot relu relu6 selu separable_conv sigmoid silu soft_shrink softmax softplus "
     "softsign sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax "
     "squareplus tanh_shrink threshold",
-    "numpy": "abs absolute add all allclose amax amin angle any append arange arccos "
-    "arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort array "
-    "array_split average bincount bitwise_and bitwise_invert bitwise_left_shift "
-    "bitwise_not bitwise_or bitwise_right_shift bitwise_xor broadcast_to cbrt ceil "
-    "clip concatenate conj conjugate copy cos cosh count_nonzero cross cumprod cumsum "
-    "deg2rad diag diagonal diff digitize divide divide_no_nan dot dstack einsum "
-    "empty_like equal exp exp2 expand_dims expm1 fabs flip fliplr flipud floor "
-    "floor_divide fmax fmin fmod full full_like get_item greater greater_equal "
-    "heaviside hstack hypot imag inner isclose isfinite isin isinf isnan isneginf "
-    "isposinf kron left_shift less less_equal linspace log log10 log1p log2 logaddexp "
-    "logaddexp2 logical_and logical_not logical_or logical_xor logspace matmul max "
-    "maximum mean median meshgrid min minimum mod moveaxis multiply nan_to_num "
-    "nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin "
-    "nanpercentile nanprod nanquantile nanstd nansum nanvar negative nonzero not_equal "
-    "ones_like outer pad percentile power prod ptp quantile rad2deg ravel real "
-    "reciprocal repeat reshape right_shift roll rot90 round searchsorted select sign "
-    "signbit sin sinc sinh size sort split sqrt square squeeze stack std subtract sum "
-    "swapaxes take take_along_axis tan tanh tensordot tile trace transpose tril triu "
-    "true_divide trunc var vdot vstack where zeros_like",
+    "numpy": " ".join(set(ops.numpy.__all__) - set(_WITHOUT_CLASS.split())),
+    "linalg": " ".join(set(ops.linalg.__all__) - {"jvp"}),
 }
 _UNUSUAL = {
     "allclose": "AllClose",
@@ -80,7 +67,7 @@ _OPERAND_NAMES = (
     "step stop target targets updates values variable weights x x1 x2 xs y"
 )
 _OPERANDS = frozenset(_OPERAND_NAMES.split())
-_NO_OPERANDS = {("bincount", "weights"), ("squareplus", "b")}
+_NO_OPERANDS = {("bincount", "weights"), ("squareplus", "b"), ("trapezoid", "x")}
 _ALSO_OPERANDS = {("isclose", "rtol"), ("isclose", "atol")}
 
 Call: TypeAlias = tuple[list[Any], dict[str, Any]]

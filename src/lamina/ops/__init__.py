@@ -9,9 +9,21 @@ Types are promoted as in `jax.numpy`. A faster implementation for one platform g
 
 from __future__ import annotations
 
-from lamina.ops import control, core, image, linalg, math, nn, numpy, operators, signal
+from lamina.ops import (
+    control,
+    core,
+    einops,
+    image,
+    linalg,
+    math,
+    nn,
+    numpy,
+    operators,
+    signal,
+)
 from lamina.ops.control import *  # noqa: F403
 from lamina.ops.core import *  # noqa: F403
+from lamina.ops.einops import *  # noqa: F403
 from lamina.ops.linalg import *  # noqa: F403
 from lamina.ops.math import *  # noqa: F403
 from lamina.ops.nn import *  # noqa: F403
@@ -21,6 +33,7 @@ from lamina.ops.signal import *  # noqa: F403
 __all__ = ["image", "linalg", "nn", "numpy"]
 __all__ += control.__all__
 __all__ += core.__all__
+__all__ += einops.__all__
 __all__ += linalg.__all__
 __all__ += math.__all__
 __all__ += nn.__all__

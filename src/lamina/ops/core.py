@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from lamina.core.budget import check_count
-from lamina.core.check import check_arguments, one_of, optional
+from lamina.core.check import check_arguments, one_of, optional, require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
 from lamina.ops.types import Tensor, array_of
@@ -20,8 +21,10 @@ __all__ = [
     "cast",
     "convert_to_numpy",
     "convert_to_tensor",
+    "custom_gradient",
     "dtype",
     "is_tensor",
+    "saturate_cast",
     "scatter",
     "scatter_update",
     "shape",
@@ -46,10 +49,40 @@ def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 @op
-def convert_to_tensor(x: Tensor, dtype: DTypeLike = None) -> Array:
-    """Convert a number, a sequence, a NumPy array or a variable to an array."""
+def convert_to_tensor(
+    x: Tensor,
+    dtype: DTypeLike = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+) -> Array:
+    """Convert a number, a sequence, a NumPy array or a variable to an array.
+
+    Args:
+        x: the values.
+        dtype: `None` for their own element type.
+        sparse: must not be True; arrays are dense.
+        ragged: must not be True; arrays are dense.
+    """
+    require_dense("convert_to_tensor", sparse, ragged)
     x = array_of(x)
     return x if dtype is None else x.astype(standardize_dtype(dtype))
+
+
+def custom_gradient(f: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
+    """Return a function with a gradient that you define.
+
+    Args:
+        f: takes arrays; returns the result and a function. That function takes the
+            gradient of the result and returns the gradient of each argument.
+
+    Example:
+        >>> @custom_gradient
+        ... def clipped_square(x):
+        ...     return x * x, lambda upstream: upstream * jnp.clip(2 * x, -1, 1)
+        >>> float(jax.grad(clipped_square)(3.0))
+        1.0
+    """
+    return op(jax.custom_gradient(f))
 
 
 def dtype(x: Any) -> str:
@@ -60,6 +93,41 @@ def dtype(x: Any) -> str:
 def is_tensor(x: object) -> bool:
     """Return whether x is a JAX array, concrete or traced."""
     return isinstance(x, Array)
+
+
+@op
+def saturate_cast(x: Tensor, dtype: DTypeLike) -> Array:
+    """Cast x to another dtype, with values clipped to the range of that dtype.
+
+    Example:
+        >>> saturate_cast([-1.0, 256.0], "uint8").tolist()
+        [0, 255]
+    """
+    x, name = array_of(x), standardize_dtype(dtype)
+    if x.dtype == name or x.dtype == "bool":
+        return x.astype(name)
+    low, high = _common_range(x.dtype, jnp.dtype(name))
+    return jnp.clip(x, low, high).astype(name)
+
+
+def _common_range(source: np.dtype[Any], target: np.dtype[Any]) -> list[np.ndarray]:
+    """Return the least and the greatest number of `source` within both ranges."""
+    (low, high), (target_low, target_high) = _range(source), _range(target)
+    bounds = max(low, target_low), min(high, target_high)
+    values = [np.asarray(bound, source) for bound in bounds]
+    # 2**31 - 1 is 2**31 as float32, which is outside of int32.
+    return [
+        np.nextafter(value, source.type(0)) if abs(value.item()) > abs(bound) else value
+        for value, bound in zip(values, bounds, strict=True)
+    ]
+
+
+def _range(dtype: np.dtype[Any]) -> tuple[float, float]:
+    if dtype == "bool":
+        return 0, 1
+    if jnp.issubdtype(dtype, jnp.integer):
+        return int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)
+    return float(jnp.finfo(dtype).min), float(jnp.finfo(dtype).max)
 
 
 @op(static=["shape"])

@@ -1,81 +1,182 @@
-"""Families of ops that have the same arguments and differ in the JAX function."""
+"""Families of ops that have the same arguments and differ in the JAX function.
+
+A family is a template whose first argument is the JAX function. It makes an op from a
+function and a docstring; the op has the function's name and the template's other
+arguments.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from types import FunctionType
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from lamina.core.graph import op
-from lamina.ops.types import Axis, Tensor, array_of, axes_of, operand
-from lamina.typing import Array
+from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array, operand
+from lamina.typing import Array, DTypeLike
 
-Convert = Callable[[Tensor], Array]
-
-
-class Unary(Protocol):
-    """Function of an array."""
-
-    def __call__(self, x: Tensor) -> Array:
-        """Compute the function."""
-        ...
+P = ParamSpec("P")
+R = TypeVar("R")
+Function: TypeAlias = Callable[..., Any]
+Family: TypeAlias = Callable[[Function, str], Callable[P, R]]
 
 
-class Binary(Protocol):
-    """Function of two arrays."""
-
-    def __call__(self, x1: Tensor, x2: Tensor) -> Array:
-        """Compute the function."""
-        ...
-
-
-class Reduction(Protocol):
-    """Function of the elements along an axis, several axes or all."""
-
-    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Array:
-        """Reduce the axes, or keep them with length 1."""
-        ...
-
-
-def unary(function: Callable[..., Any], doc: str, convert: Convert = array_of) -> Unary:
-    """Return an op of one array.
+def family(
+    *, static: Sequence[str] = ()
+) -> Callable[[Callable[Concatenate[Function, P], R]], Family[P, R]]:
+    """Make a family of ops from a template.
 
     Args:
-        function: the JAX function; the op has its name.
-        doc: the docstring.
-        convert: converts the argument to an array.
+        static: as in `op`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> @family()
+        ... def shifted(function, x, step=1):
+        ...     return function(x + step)
+        >>> cos = shifted(jnp.cos, "Compute the cosine of x + step.")
+        >>> cos.__name__, float(cos(2.0, step=-2.0))
+        ('cos', 1.0)
     """
 
-    def call(x: Tensor) -> Array:
-        return function(convert(x))
+    def make_family(template: Callable[Concatenate[Function, P], R]) -> Family[P, R]:
+        def make_op(function: Function, doc: str) -> Callable[P, R]:
+            return op(_member(template, function, doc), static=static)
 
-    return _make_op(call, function.__name__, doc)
+        return make_op
 
-
-def binary(function: Callable[..., Any], doc: str) -> Binary:
-    """Return an op of two arrays, which may be Python numbers."""
-
-    def call(x1: Tensor, x2: Tensor) -> Array:
-        return function(operand(x1), operand(x2))
-
-    return _make_op(call, function.__name__, doc)
+    return make_family
 
 
-def reduction(
-    function: Callable[..., Any], doc: str, convert: Convert = array_of
-) -> Reduction:
-    """Return an op that reduces axes; the arguments are those of `unary`."""
+def _member(
+    template: Callable[Concatenate[Function, P], R], function: Function, doc: str
+) -> Callable[P, R]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return template(function, *args, **kwargs)
 
-    def call(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Array:
-        return function(convert(x), axis=axes_of(axis), keepdims=keepdims)
-
-    return _make_op(call, function.__name__, doc, static=["axis"])
-
-
-def _make_op(
-    call: FunctionType, name: str, doc: str, static: Sequence[str] = ()
-) -> Any:
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = doc
+    found = inspect.signature(template)
+    parameters = list(found.parameters.values())[1:]
+    _, header, arguments = (template.__doc__ or "").partition("\n\n    Args:")
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = doc + header + arguments
     call.__module__ = "lamina.ops"  # where pickle finds it
-    return op(call, static=static)
+    setattr(call, "__signature__", found.replace(parameters=parameters))  # noqa: B010
+    return call
+
+
+@family()
+def unary(function: Function, x: Tensor) -> Array:
+    """Compute a function of an array."""
+    return function(array_of(x))
+
+
+@family()
+def float_unary(function: Function, x: Tensor) -> Array:
+    """Compute a function of an array of floats or complex numbers."""
+    return function(float_array(x))
+
+
+@family()
+def binary(function: Function, x1: Tensor, x2: Tensor) -> Array:
+    """Compute a function of two arrays, which may be Python numbers."""
+    return function(operand(x1), operand(x2))
+
+
+@family()
+def bitwise(function: Function, x: Tensor, y: Tensor) -> Array:
+    """Compute a function of the bits of two arrays of integers."""
+    return function(operand(x), operand(y))
+
+
+@family()
+def comparison(
+    function: Function,
+    x1: Tensor,
+    x2: Tensor,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Array:
+    """Compare two arrays up to rounding.
+
+    Args:
+        x1: any array.
+        x2: any array.
+        rtol: tolerance relative to x2.
+        atol: absolute tolerance.
+        equal_nan: whether NaN equals NaN.
+    """
+    return function(operand(x1), operand(x2), rtol, atol, equal_nan)
+
+
+@family(static=["axis"])
+def reduction(
+    function: Function, x: Tensor, axis: Axis = None, keepdims: bool = False
+) -> Array:
+    """Reduce the axes, or keep them with length 1."""
+    return function(array_of(x), axis=axes_of(axis), keepdims=keepdims)
+
+
+@family(static=["axis"])
+def float_reduction(
+    function: Function, x: Tensor, axis: Axis = None, keepdims: bool = False
+) -> Array:
+    """Reduce the axes of an array of floats, or keep them with length 1."""
+    return function(float_array(x), axis=axes_of(axis), keepdims=keepdims)
+
+
+@family()
+def index_reduction(
+    function: Function, x: Tensor, axis: int | None = None, keepdims: bool = False
+) -> Array:
+    """Return an index along an axis; `None` flattens x first."""
+    return function(array_of(x), axis, keepdims=keepdims)
+
+
+@family(static=["axis"])
+def extremum(
+    function: Function,
+    x: Tensor,
+    axis: Axis = None,
+    keepdims: bool = False,
+    initial: float | None = None,
+) -> Array:
+    """Reduce the axes, starting from `initial`."""
+    return function(array_of(x), axes_of(axis), keepdims=keepdims, initial=initial)
+
+
+@family()
+def cumulative(
+    function: Function, x: Tensor, axis: int | None = None, dtype: DTypeLike = None
+) -> Array:
+    """Accumulate along an axis; `None` flattens x first."""
+    return function(array_of(x), axis, dtype)
+
+
+@family(static=["axis"])
+def quantiles(
+    function: Function,
+    x: Tensor,
+    q: Tensor,
+    axis: Axis = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Array:
+    """Compute quantiles.
+
+    Args:
+        x: any array.
+        q: one or more positions: from 0 to 1 for quantiles, to 100 for percentiles.
+        axis: an axis or several; `None` for all.
+        method: interpolation between two elements: "linear", "lower", "higher",
+            "midpoint" or "nearest".
+        keepdims: whether reduced axes remain with length 1.
+    """
+    x, q = float_array(x), float_array(q)
+    return function(x, q, axes_of(axis), method=method, keepdims=keepdims)
+
+
+@family()
+def joined(function: Function, xs: Sequence[Tensor]) -> Array:
+    """Join arrays along an axis that the function determines."""
+    return function([array_of(x) for x in xs])

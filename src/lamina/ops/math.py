@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops.families import reduction, unary
+from lamina.ops.families import (
+    Function,
+    family,
+    float_reduction,
+    float_unary,
+)
 from lamina.ops.types import Tensor, array_of, float_array, known_size
 from lamina.typing import Array
 
@@ -30,17 +33,11 @@ __all__ = [
     "top_k",
 ]
 
-erf = unary(lax.erf, "Compute the error function.", float_array)
-
-
-erfc = unary(lax.erfc, "Compute 1 - erf(x), accurate for large x.", float_array)
-
-
-rsqrt = unary(lax.rsqrt, "Compute 1 / sqrt(x).", float_array)
-
-
-logsumexp = reduction(
-    jax.nn.logsumexp, "Compute log(sum(exp(x))) without overflow.", float_array
+erf = float_unary(lax.erf, "Compute the error function.")
+erfc = float_unary(lax.erfc, "Compute 1 - erf(x), accurate for large x.")
+rsqrt = float_unary(lax.rsqrt, "Compute 1 / sqrt(x).")
+logsumexp = float_reduction(
+    jax.nn.logsumexp, "Compute log(sum(exp(x))) without overflow."
 )
 
 
@@ -106,66 +103,15 @@ def logdet(x: Tensor) -> Array:
     return jnp.linalg.slogdet(float_array(x))[1]
 
 
+@family()
 def _segments(
-    function: Callable[..., Array],
-    data: Tensor,
-    segment_ids: Tensor,
-    number: int | None,
-    is_sorted: bool,
-) -> Array:
-    data, ids = array_of(data), array_of(segment_ids)
-    if ids.ndim != 1 or data.shape[:1] != ids.shape:
-        raise ShapeError(
-            f"{function.__name__}: `segment_ids` must have one integer for each row of "
-            f"`data`. Received: shapes {ids.shape} and {data.shape}."
-        )
-    if number is None:
-        with known_size(function.__name__, "Pass `num_segments`."):
-            number = int(ids.max()) + 1
-    return function(data, ids, number, indices_are_sorted=is_sorted)
-
-
-@op
-def segment_max(
+    function: Function,
     data: Tensor,
     segment_ids: Tensor,
     num_segments: int | None = None,
     sorted: bool = False,
 ) -> Array:
-    """Compute the maximum of each segment; arguments are as in `segment_sum`."""
-    return _segments(jax.ops.segment_max, data, segment_ids, num_segments, sorted)
-
-
-@op
-def segment_min(
-    data: Tensor,
-    segment_ids: Tensor,
-    num_segments: int | None = None,
-    sorted: bool = False,
-) -> Array:
-    """Compute the minimum of each segment; arguments are as in `segment_sum`."""
-    return _segments(jax.ops.segment_min, data, segment_ids, num_segments, sorted)
-
-
-@op
-def segment_prod(
-    data: Tensor,
-    segment_ids: Tensor,
-    num_segments: int | None = None,
-    sorted: bool = False,
-) -> Array:
-    """Compute the product of each segment; arguments are as in `segment_sum`."""
-    return _segments(jax.ops.segment_prod, data, segment_ids, num_segments, sorted)
-
-
-@op
-def segment_sum(
-    data: Tensor,
-    segment_ids: Tensor,
-    num_segments: int | None = None,
-    sorted: bool = False,
-) -> Array:
-    """Compute the sum of each segment.
+    """Reduce segments.
 
     Args:
         data: rows along the first axis.
@@ -173,12 +119,23 @@ def segment_sum(
         num_segments: number of segments; `None` counts them, outside compiled
             functions.
         sorted: whether `segment_ids` is in increasing order, which may be faster.
-
-    Example:
-        >>> segment_sum([1.0, 2.0, 3.0], [0, 0, 1]).tolist()
-        [3.0, 3.0]
     """
-    return _segments(jax.ops.segment_sum, data, segment_ids, num_segments, sorted)
+    name, data, ids = function.__name__, array_of(data), array_of(segment_ids)
+    if ids.ndim != 1 or data.shape[:1] != ids.shape:
+        raise ShapeError(
+            f"{name}: `segment_ids` must have one integer for each row of `data`. "
+            f"Received: shapes {ids.shape} and {data.shape}."
+        )
+    if num_segments is None:
+        with known_size(name, "Pass `num_segments`."):
+            num_segments = int(ids.max()) + 1
+    return function(data, ids, num_segments, indices_are_sorted=sorted)
+
+
+segment_max = _segments(jax.ops.segment_max, "Compute the maximum of each segment.")
+segment_min = _segments(jax.ops.segment_min, "Compute the minimum of each segment.")
+segment_prod = _segments(jax.ops.segment_prod, "Compute the product of each segment.")
+segment_sum = _segments(jax.ops.segment_sum, "Compute the sum of each segment.")
 
 
 @op

@@ -16,7 +16,7 @@ from tests.tables.ops import CASES, ELSEWHERE
 
 APPROXIMATE = {"gelu": 1e-3}  # the default is the formula with tanh
 MODULES = {"image", "linalg", "nn", "numpy"}
-HOST_ONLY = {"bincount", "convert_to_numpy", "nonzero", "unstack"}
+HOST_ONLY = {"bincount", "convert_to_numpy", "nonzero", "unique", "unstack"}
 
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
 

@@ -12,7 +12,7 @@ from jax import lax, nn
 from lamina.core.graph import op
 from lamina.core.scope import local
 from lamina.errors import LikelyMistakeWarning
-from lamina.ops.families import unary
+from lamina.ops.families import float_unary, unary
 from lamina.ops.nn import crossentropy
 from lamina.ops.types import (
     Axis,
@@ -61,21 +61,16 @@ __all__ = [
 ]
 
 
-hard_sigmoid = unary(
-    nn.hard_sigmoid, "Compute x / 6 + 0.5, clipped to [0, 1].", float_array
-)
-hard_tanh = unary(nn.hard_tanh, "Clip x to [-1, 1].", float_array)
-log_sigmoid = unary(
-    nn.log_sigmoid, "Compute log(sigmoid(x)) without overflow.", float_array
-)
+hard_sigmoid = float_unary(nn.hard_sigmoid, "Compute x / 6 + 0.5, clipped to [0, 1].")
+hard_tanh = float_unary(nn.hard_tanh, "Clip x to [-1, 1].")
+log_sigmoid = float_unary(nn.log_sigmoid, "Compute log(sigmoid(x)) without overflow.")
 relu = unary(nn.relu, "Compute max(x, 0).")
 relu6 = unary(nn.relu6, "Clip x to [0, 6].")
-sigmoid = unary(nn.sigmoid, "Compute 1 / (1 + exp(-x)).", float_array)
-softplus = unary(nn.softplus, "Compute log(1 + exp(x)).", float_array)
-sparse_plus = unary(
+sigmoid = float_unary(nn.sigmoid, "Compute 1 / (1 + exp(-x)).")
+softplus = float_unary(nn.softplus, "Compute log(1 + exp(x)).")
+sparse_plus = float_unary(
     nn.sparse_plus,
     "Return 0 where x <= -1, x where x >= 1, and (x + 1)**2 / 4 between.",
-    float_array,
 )
 
 

@@ -9,6 +9,7 @@ from jax import lax
 from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
+from lamina.errors import ArgumentTypeError, invalid
 from lamina.ops.types import Tensor, array_of, float_array
 from lamina.typing import Array, DTypeLike
 
@@ -22,10 +23,11 @@ __all__ = [
 @op
 def multi_hot(
     inputs: Tensor,
-    num_classes: int,
+    num_classes: int | None = None,
     axis: int = -1,
     dtype: DTypeLike = None,
     sparse: bool = False,
+    **kwargs: int,
 ) -> Array:
     """Encode the labels of each row as ones in an array of zeros.
 
@@ -35,12 +37,22 @@ def multi_hot(
         axis: position of the axis of classes.
         dtype: `None` for `config.floatx()`.
         sparse: must be False; arrays are dense.
+        **kwargs: `num_tokens`, the former name of `num_classes`.
+
+    Raises:
+        ArgumentError: `num_classes` is missing, or `sparse` is True.
 
     Example:
         >>> multi_hot([[0, 2], [1, 1]], num_classes=3).tolist()
         [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     require_dense("multi_hot", sparse)
+    if num_classes is None:
+        num_classes = kwargs.pop("num_tokens", None)
+    if kwargs:
+        raise ArgumentTypeError(f"multi_hot: unknown arguments: {', '.join(kwargs)}.")
+    if num_classes is None:
+        raise invalid("multi_hot", "num_classes", None, "the number of classes")
     encoded = one_hot(inputs, num_classes, axis, dtype)
     return jnp.max(encoded, axis=1 if encoded.ndim > 2 else 0)
 

@@ -14,7 +14,7 @@ from jax import lax
 from lamina import config
 from lamina.core.check import check_arguments, positive_int
 from lamina.core.graph import op
-from lamina.errors import ShapeError
+from lamina.errors import ShapeError, invalid
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.kernels.calls import StandardizeCall
 from lamina.ops.types import (
@@ -210,16 +210,30 @@ def standardize(
 
 
 @op(static=["axes"])
-def moments(x: Tensor, axes: Axis, keepdims: bool = False) -> tuple[Array, Array]:
+def moments(
+    x: Tensor, axes: Axis, keepdims: bool = False, synchronized: bool = False
+) -> tuple[Array, Array]:
     """Compute the mean and the variance; 16-bit floats are computed in float32.
 
     Values that overflow a 16-bit type become its largest number.
+
+    Args:
+        x: any array.
+        axes: an axis or several; `None` for all.
+        keepdims: whether reduced axes remain with length 1.
+        synchronized: must be False: an array on several devices is reduced over all of
+            them anyway.
+
+    Raises:
+        ArgumentError: `synchronized` is True.
 
     Example:
         >>> mean, variance = moments([[1.0, 3.0], [5.0, 5.0]], axes=[1])
         >>> mean.tolist(), variance.tolist()
         ([2.0, 5.0], [1.0, 0.0])
     """
+    if synchronized:
+        raise invalid("moments", "synchronized", synchronized, "False")
     x = float_array(x)
     x32 = upcast(x)
     axis = axes_of(axes)

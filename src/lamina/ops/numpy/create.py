@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,21 +11,28 @@ import jax.numpy as jnp
 from lamina import config
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
+from lamina.errors import ShapeError
 from lamina.ops.core import shape
-from lamina.ops.families import unary
+from lamina.ops.families import family, unary
 from lamina.ops.types import Shape, Tensor, array_of, operand
 from lamina.typing import Array, DTypeLike
 
 __all__ = [
     "arange",
     "array",
+    "bartlett",
+    "blackman",
     "copy",
     "empty",
     "empty_like",
     "eye",
     "full",
     "full_like",
+    "geomspace",
+    "hamming",
+    "hanning",
     "identity",
+    "kaiser",
     "linspace",
     "logspace",
     "meshgrid",
@@ -33,11 +41,24 @@ __all__ = [
     "ones_like",
     "size",
     "tri",
+    "vander",
     "zeros",
     "zeros_like",
 ]
 
 copy = unary(jnp.copy, "Copy x.")
+
+
+@family(static=["x"])
+def _window(function: Callable[[int], Array], x: int) -> Array:
+    """Return a window of x points, of type `config.floatx()`."""
+    return function(int(x)).astype(config.floatx())
+
+
+bartlett = _window(jnp.bartlett, "Return the Bartlett window of x points, a triangle.")
+blackman = _window(jnp.blackman, "Return the Blackman window of x points.")
+hamming = _window(jnp.hamming, "Return the Hamming window of x points.")
+hanning = _window(jnp.hanning, "Return the Hann window of x points.")
 
 
 def _dtype_name(dtype: DTypeLike) -> str | None:
@@ -103,9 +124,34 @@ def full_like(x: Tensor, fill_value: Tensor, dtype: DTypeLike = None) -> Array:
 
 
 @op
+def geomspace(
+    start: Tensor,
+    stop: Tensor,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: DTypeLike = None,
+    axis: int = 0,
+) -> Array:
+    """Return `num` numbers of constant ratio; arguments are as in `linspace`."""
+    first, last = operand(start), operand(stop)
+    return jnp.geomspace(first, last, num, endpoint, _dtype_name(dtype), axis)
+
+
+@op
 def identity(n: int, dtype: DTypeLike = None) -> Array:
     """Create the identity matrix of size n."""
     return jnp.eye(n, dtype=standardize_dtype(dtype))
+
+
+@op(static=["x"])
+def kaiser(x: int, beta: float) -> Array:
+    """Return the Kaiser window of x points.
+
+    Args:
+        x: number of points.
+        beta: shape: 0 is rectangular, 5 similar to a Hamming window.
+    """
+    return jnp.kaiser(int(x), operand(beta)).astype(config.floatx())
 
 
 @op
@@ -188,6 +234,24 @@ def size(x: Tensor) -> int:
 def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Array:
     """Create ones on and below a diagonal, zeros above; arguments are as in `eye`."""
     return jnp.tri(N, M, k, standardize_dtype(dtype))
+
+
+@op
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Array:
+    """Return the Vandermonde matrix: powers of x in columns.
+
+    Args:
+        x: (n,).
+        N: number of columns; `None` for n.
+        increasing: whether powers increase from left to right.
+
+    Raises:
+        ShapeError: x has another rank.
+    """
+    x = array_of(x)
+    if x.ndim != 1:
+        raise ShapeError(f"vander: `x` must have rank 1. Received: shape {x.shape}.")
+    return jnp.vander(x, N, increasing)
 
 
 @op(static=["shape"])

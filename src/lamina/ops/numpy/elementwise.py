@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from typing import Any
+
 import jax.numpy as jnp
 
 from lamina.core.graph import op
-from lamina.ops.families import binary, unary
-from lamina.ops.types import Tensor, array_of, float_array, operand
+from lamina.errors import ArgumentTypeError, invalid
+from lamina.ops.families import binary, bitwise, comparison, float_unary, unary
+from lamina.ops.types import Tensor, array_of, operand
 from lamina.typing import Array
 
 __all__ = [
@@ -49,10 +53,12 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
+    "gcd",
     "greater",
     "greater_equal",
     "heaviside",
     "hypot",
+    "i0",
     "imag",
     "isclose",
     "isfinite",
@@ -61,6 +67,9 @@ __all__ = [
     "isnan",
     "isneginf",
     "isposinf",
+    "isreal",
+    "lcm",
+    "ldexp",
     "left_shift",
     "less",
     "less_equal",
@@ -80,6 +89,7 @@ __all__ = [
     "multiply",
     "nan_to_num",
     "negative",
+    "nextafter",
     "not_equal",
     "power",
     "rad2deg",
@@ -99,6 +109,7 @@ __all__ = [
     "tanh",
     "true_divide",
     "trunc",
+    "vectorize",
 ]
 
 absolute = abs = unary(jnp.absolute, "Compute the absolute value element-wise.")
@@ -110,7 +121,7 @@ arcsinh = unary(jnp.arcsinh, "Compute the inverse hyperbolic sine.")
 arctan = unary(jnp.arctan, "Compute the inverse tangent, in (-pi/2, pi/2).")
 arctanh = unary(jnp.arctanh, "Compute the inverse hyperbolic tangent.")
 cbrt = unary(jnp.cbrt, "Compute the cube root.")
-ceil = unary(jnp.ceil, "Round up to the nearest integer.", float_array)
+ceil = float_unary(jnp.ceil, "Round up to the nearest integer.")
 conj = conjugate = unary(jnp.conjugate, "Compute the complex conjugate.")
 cos = unary(jnp.cos, "Compute the cosine.")
 cosh = unary(jnp.cosh, "Compute the hyperbolic cosine.")
@@ -118,7 +129,8 @@ deg2rad = unary(jnp.deg2rad, "Convert degrees to radians.")
 exp = unary(jnp.exp, "Compute e to the power x.")
 exp2 = unary(jnp.exp2, "Compute 2 to the power x.")
 expm1 = unary(jnp.expm1, "Compute exp(x) - 1, accurate for small x.")
-floor = unary(jnp.floor, "Round down to the nearest integer.", float_array)
+floor = float_unary(jnp.floor, "Round down to the nearest integer.")
+i0 = float_unary(jnp.i0, "Compute the modified Bessel function of order 0.")
 imag = unary(jnp.imag, "Return the imaginary part.")
 log = unary(jnp.log, "Compute the natural logarithm.")
 log10 = unary(jnp.log10, "Compute the logarithm to base 10.")
@@ -132,7 +144,7 @@ reciprocal = unary(jnp.reciprocal, "Compute 1 / x.")
 sign = unary(jnp.sign, "Return -1, 0 or 1 by the sign of x.")
 sin = unary(jnp.sin, "Compute the sine.")
 signbit = unary(jnp.signbit, "Return whether x is negative, including -0.0.")
-sinc = unary(jnp.sinc, "Compute sin(pi * x) / (pi * x), which is 1 at 0.", float_array)
+sinc = float_unary(jnp.sinc, "Compute sin(pi * x) / (pi * x), which is 1 at 0.")
 sinh = unary(jnp.sinh, "Compute the hyperbolic sine.")
 sqrt = unary(jnp.sqrt, "Compute the square root.")
 square = unary(jnp.square, "Compute x * x.")
@@ -145,6 +157,7 @@ isneginf = unary(jnp.isneginf, "Return whether x is minus infinity.")
 isposinf = unary(jnp.isposinf, "Return whether x is plus infinity.")
 isinf = unary(jnp.isinf, "Return whether x is infinite.")
 isnan = unary(jnp.isnan, "Return whether x is NaN.")
+isreal = unary(jnp.isreal, "Return whether the imaginary part of x is 0.")
 logical_not = unary(jnp.logical_not, "Return whether x is false.")
 
 add = binary(jnp.add, "Compute x1 + x2 element-wise.")
@@ -152,10 +165,12 @@ arctan2 = binary(jnp.arctan2, "Compute the angle of the point (x2, x1), in [-pi,
 true_divide = divide = binary(jnp.divide, "Compute x1 / x2 element-wise.")
 floor_divide = binary(jnp.floor_divide, "Compute x1 / x2, rounded down.")
 fmod = binary(jnp.fmod, "Compute the remainder of x1 / x2, with the sign of x1.")
+gcd = binary(jnp.gcd, "Compute the greatest common divisor of integers.")
 heaviside = binary(
     jnp.heaviside, "Return 0 where x1 < 0, x2 where x1 is 0, and 1 where x1 > 0."
 )
 hypot = binary(jnp.hypot, "Compute sqrt(x1**2 + x2**2) without overflow.")
+lcm = binary(jnp.lcm, "Compute the least common multiple of integers.")
 logaddexp = binary(jnp.logaddexp, "Compute log(exp(x1) + exp(x2)) without overflow.")
 fmax = binary(jnp.fmax, "Return the larger element; if one is NaN, the other one.")
 fmin = binary(jnp.fmin, "Return the smaller element; if one is NaN, the other one.")
@@ -164,6 +179,7 @@ maximum = binary(jnp.maximum, "Return the larger element of two arrays.")
 minimum = binary(jnp.minimum, "Return the smaller element of two arrays.")
 mod = binary(jnp.mod, "Compute the remainder of x1 / x2, with the sign of x2.")
 multiply = binary(jnp.multiply, "Compute x1 * x2 element-wise.")
+nextafter = binary(jnp.nextafter, "Return the float next to x1 towards x2.")
 power = binary(jnp.power, "Compute x1 to the power x2.")
 subtract = binary(jnp.subtract, "Compute x1 - x2 element-wise.")
 equal = binary(jnp.equal, "Compute x1 == x2 element-wise.")
@@ -177,6 +193,19 @@ logical_xor = binary(
     jnp.logical_xor, "Return whether exactly one of x1 and x2 is true."
 )
 not_equal = binary(jnp.not_equal, "Compute x1 != x2 element-wise.")
+
+bitwise_and = bitwise(jnp.bitwise_and, "Compute the bitwise AND of x and y.")
+bitwise_or = bitwise(jnp.bitwise_or, "Compute the bitwise OR of x and y.")
+bitwise_xor = bitwise(jnp.bitwise_xor, "Compute the bitwise XOR of x and y.")
+left_shift = bitwise(jnp.left_shift, "Shift the bits of x to the left by y.")
+bitwise_left_shift = left_shift
+right_shift = bitwise(jnp.right_shift, "Shift the bits of x to the right by y.")
+bitwise_right_shift = right_shift
+
+allclose = comparison(jnp.allclose, "Return whether `isclose` is true everywhere.")
+isclose = comparison(
+    jnp.isclose, "Return whether |x1 - x2| <= atol + rtol * |x2|, element-wise."
+)
 
 
 @op
@@ -224,66 +253,6 @@ def round(x: Tensor, decimals: int = 0) -> Array:
 
 
 @op
-def allclose(
-    x1: Tensor,
-    x2: Tensor,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-    equal_nan: bool = False,
-) -> Array:
-    """Return whether `isclose` is true for all elements."""
-    return jnp.allclose(operand(x1), operand(x2), rtol, atol, equal_nan)
-
-
-@op
-def bitwise_and(x: Tensor, y: Tensor) -> Array:
-    """Compute the bitwise AND of x and y."""
-    return jnp.bitwise_and(operand(x), operand(y))
-
-
-@op
-def bitwise_left_shift(x: Tensor, y: Tensor) -> Array:
-    """Shift the bits of x to the left by y."""
-    return jnp.left_shift(operand(x), operand(y))
-
-
-left_shift = bitwise_left_shift
-
-
-@op
-def bitwise_or(x: Tensor, y: Tensor) -> Array:
-    """Compute the bitwise OR of x and y."""
-    return jnp.bitwise_or(operand(x), operand(y))
-
-
-@op
-def bitwise_right_shift(x: Tensor, y: Tensor) -> Array:
-    """Shift the bits of x to the right by y."""
-    return jnp.right_shift(operand(x), operand(y))
-
-
-right_shift = bitwise_right_shift
-
-
-@op
-def bitwise_xor(x: Tensor, y: Tensor) -> Array:
-    """Compute the bitwise XOR of x and y."""
-    return jnp.bitwise_xor(operand(x), operand(y))
-
-
-@op
-def isclose(
-    x1: Tensor,
-    x2: Tensor,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-    equal_nan: bool = False,
-) -> Array:
-    """Return whether |x1 - x2| <= atol + rtol * |x2|."""
-    return jnp.isclose(operand(x1), operand(x2), rtol, atol, equal_nan)
-
-
-@op
 def isin(
     x1: Tensor, x2: Tensor, assume_unique: bool = False, invert: bool = False
 ) -> Array:
@@ -296,3 +265,47 @@ def isin(
         invert: whether to negate the result.
     """
     return jnp.isin(operand(x1), operand(x2), assume_unique, invert)
+
+
+@op
+def ldexp(x1: Tensor, x2: Tensor) -> Array:
+    """Compute x1 * 2**x2 for integers x2.
+
+    Raises:
+        ArgumentTypeError: x2 has another element type.
+    """
+    exponent = array_of(x2)
+    if not jnp.issubdtype(exponent.dtype, jnp.integer):
+        raise ArgumentTypeError(
+            f"ldexp: `x2` must be integers. Received: element type {exponent.dtype}. "
+            "Cast first: `ops.cast(x2, 'int32')`."
+        )
+    return jnp.ldexp(array_of(x1), exponent)
+
+
+def vectorize(
+    pyfunc: Callable[..., Any],
+    *,
+    excluded: Collection[int | str] | None = None,
+    signature: str | None = None,
+) -> Callable[..., Any]:
+    """Return a function that applies another one to each element of arrays.
+
+    Args:
+        pyfunc: a function of scalars, or of arrays as `signature` says.
+        excluded: positions or names of arguments that are passed as they are.
+        signature: shapes that the function takes and returns, such as
+            `"(m,n),(n)->(m)"`; the axes before them are batches.
+
+    Raises:
+        ArgumentError: `pyfunc` is not callable.
+
+    Example:
+        >>> larger = vectorize(lambda a, b: jnp.where(a > b, a, b))
+        >>> larger([1, 5, 3], 2).tolist()
+        [2, 5, 3]
+    """
+    if not callable(pyfunc):
+        raise invalid("vectorize", "pyfunc", pyfunc, "a function")
+    excluded = frozenset(excluded or ())
+    return op(jnp.vectorize(pyfunc, excluded=excluded, signature=signature))

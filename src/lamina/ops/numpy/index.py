@@ -10,25 +10,42 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from lamina.core.check import is_int, require_dense
 from lamina.core.graph import op
+from lamina.errors import ArgumentTypeError, ShapeError, invalid, shown
 from lamina.ops.types import Tensor, array_of, known_size, operand
 from lamina.typing import Array
 
 __all__ = [
+    "argpartition",
     "argsort",
     "bincount",
     "digitize",
     "get_item",
+    "histogram",
     "nonzero",
     "searchsorted",
     "select",
     "sort",
     "take",
     "take_along_axis",
+    "unique",
+    "unravel_index",
     "where",
 ]
 
 _WHERE = "Use `where(condition, x1, x2)`, whose size is known."
+
+
+@op
+def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> Array:
+    """Return indices that move the `kth` smallest element to its sorted position.
+
+    Smaller elements come before it and larger ones after it, in any order. `axis=None`
+    flattens x first.
+    """
+    x = array_of(x)
+    return jnp.argpartition(x.ravel() if axis is None else x, kth, axis or 0)
 
 
 @op
@@ -39,7 +56,12 @@ def argsort(x: Tensor, axis: int = -1) -> Array:
 
 
 @op
-def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Array:
+def bincount(
+    x: Tensor,
+    weights: Tensor | None = None,
+    minlength: int = 0,
+    sparse: bool = False,
+) -> Array:
     """Count the occurrences of each integer, or sum their weights.
 
     Args:
@@ -47,10 +69,12 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Ar
         weights: weight of each occurrence, in the shape of x.
         minlength: minimum length of the result; its exact length inside a model or a
             compiled function, where x is not known.
+        sparse: must be False; arrays are dense.
 
     Raises:
         ArgumentError: x is not known, and `minlength` is not given.
     """
+    require_dense("bincount", sparse)
     x = array_of(x)
     weights = None if weights is None else array_of(weights)
     length = minlength
@@ -75,6 +99,46 @@ def get_item(x: Tensor, key: Any) -> Array:
     """Return x[key]."""
     with known_size("get_item", "Use `where(mask, x, 0)`, whose size is known."):
         return array_of(x)[tuple(key) if isinstance(key, list) else key]
+
+
+@op
+def histogram(
+    x: Tensor, bins: int = 10, range: tuple[float, float] | None = None
+) -> tuple[Array, Array]:
+    """Count the elements in bins of equal width.
+
+    Args:
+        x: (n,).
+        bins: number of bins.
+        range: the lowest and the highest edge; `None` for the extrema of x.
+
+    Returns:
+        The counts, (bins,), and the edges, (bins + 1,).
+
+    Raises:
+        ArgumentError: `bins`, `range` or the rank of x is not valid.
+        ArgumentTypeError: `bins` is not an integer.
+
+    Example:
+        >>> counts, edges = histogram([0.0, 1.0, 1.0, 3.0], bins=3)
+        >>> counts.tolist(), edges.tolist()
+        ([1, 2, 1], [0.0, 1.0, 2.0, 3.0])
+    """
+    if not is_int(bins):
+        raise ArgumentTypeError(
+            f"histogram: `bins` must be an integer. Received: bins={shown(bins)}."
+        )
+    if bins < 0:
+        raise invalid("histogram", "bins", bins, "at least 0")
+    if range is not None and (len(range) != 2 or range[1] < range[0]):
+        raise invalid(
+            "histogram", "range", range, "a pair (low, high) with low <= high"
+        )
+    x = array_of(x)
+    if x.ndim > 1:
+        raise ShapeError(f"histogram: `x` must have rank 1. Received: shape {x.shape}.")
+    counts, edges = jnp.histogram(x, bins, range)
+    return counts, edges
 
 
 @op
@@ -130,6 +194,62 @@ def take(x: Tensor, indices: Tensor, axis: int | None = None) -> Array:
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Array:
     """Take elements by an array of indices along an axis."""
     return jnp.take_along_axis(array_of(x), array_of(indices), axis)
+
+
+@op
+def unique(
+    x: Tensor,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Tensor | None = None,
+) -> Any:
+    """Return the distinct elements, or slices along an axis.
+
+    Each NaN counts as distinct.
+
+    Args:
+        x: any array.
+        sorted: whether to sort them; otherwise the order is not specified.
+        return_index: whether to return the index of each one's first occurrence too.
+        return_inverse: whether to return the indices that restore x too.
+        return_counts: whether to return the number of occurrences too.
+        axis: axis of the slices; `None` flattens x first.
+        size: length of the result, which is cut or filled to it. Needed where the
+            values of x are not known.
+        fill_value: fills the result; `None` for the smallest element.
+
+    Example:
+        >>> values, counts = unique([3, 1, 3], return_counts=True)
+        >>> values.tolist(), counts.tolist()
+        ([1, 3], [1, 2])
+    """
+    with known_size("unique", "Pass `size`, the length of the result."):
+        return jnp.unique(
+            array_of(x),
+            return_index=return_index,
+            return_inverse=return_inverse,
+            return_counts=return_counts,
+            axis=axis,
+            equal_nan=False,
+            size=size,
+            fill_value=None if fill_value is None else operand(fill_value),
+            sorted=sorted,
+        )
+
+
+@op(static=["shape"])
+def unravel_index(indices: Tensor, shape: Sequence[int]) -> tuple[Array, ...]:
+    """Convert indices of a flat array to indices along each axis of a shape.
+
+    Example:
+        >>> [int(i) for i in unravel_index(5, (3, 3))]
+        [1, 2]
+    """
+    return jnp.unravel_index(array_of(indices), tuple(shape))
 
 
 @op

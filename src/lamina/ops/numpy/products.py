@@ -1,4 +1,4 @@
-"""Products of arrays."""
+"""Products of arrays, and sums of products."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 import jax.numpy as jnp
 
 from lamina.core.graph import op
-from lamina.ops.families import binary
+from lamina.ops.families import binary, unary
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.kernels.calls import MatmulCall
 from lamina.ops.types import Tensor, array_of, float_array
 from lamina.typing import Array
 
 __all__ = [
+    "corrcoef",
+    "correlate",
     "cross",
     "dot",
     "einsum",
@@ -30,6 +32,19 @@ __all__ = [
 
 
 @op
+def correlate(x1: Tensor, x2: Tensor, mode: str = "valid") -> Array:
+    """Compute the cross-correlation of two sequences.
+
+    Args:
+        x1: (n,).
+        x2: (m,).
+        mode: "valid" for the offsets at which the shorter one lies in the longer one,
+            "same" for max(n, m) offsets, "full" for all.
+    """
+    return jnp.correlate(array_of(x1), array_of(x2), mode)
+
+
+@op
 def cross(
     x1: Tensor,
     x2: Tensor,
@@ -42,6 +57,7 @@ def cross(
     return jnp.cross(array_of(x1), array_of(x2), axisa, axisb, axisc, axis)
 
 
+corrcoef = unary(jnp.corrcoef, "Compute the correlation coefficients of the rows of x.")
 dot = binary(
     jnp.dot,
     "Compute the dot product over the last axis of x1 and the second to last of x2.",
@@ -50,8 +66,17 @@ dot = binary(
 
 @op
 def einsum(subscripts: str, *operands: Tensor, **kwargs: Any) -> Array:
-    """Compute a sum of products given by indices, such as "bij,bjk->bik"."""
-    return jnp.einsum(subscripts, *[array_of(v) for v in operands], **kwargs)
+    """Compute a sum of products given by indices, such as "bij,bjk->bik".
+
+    Sums of 8-bit integers have 32 bits.
+    """
+    arrays = [array_of(v) for v in operands]
+    kwargs.setdefault("preferred_element_type", _sum_type(*arrays))
+    return jnp.einsum(subscripts, *arrays, **kwargs)
+
+
+def _sum_type(*arrays: Array) -> str | None:
+    return "int32" if all(x.dtype == "int8" for x in arrays) else None
 
 
 inner = binary(jnp.inner, "Compute the inner product over the last axes.")
@@ -62,14 +87,19 @@ kron = binary(jnp.kron, "Compute the Kronecker product.")
 
 @op
 def matmul(x1: Tensor, x2: Tensor) -> Array:
-    """Compute the matrix product; leading axes are batches."""
+    """Compute the matrix product; leading axes are batches.
+
+    Products of 8-bit integers have 32 bits.
+    """
     return dispatch("matmul", MatmulCall(array_of(x1), array_of(x2)))
 
 
 @register_reference("matmul")
 def reference_matmul(call: MatmulCall) -> Array:
     """Multiply by `jnp.matmul`."""
-    return jnp.matmul(call.x, call.matrix)
+    return jnp.matmul(
+        call.x, call.matrix, preferred_element_type=_sum_type(call.x, call.matrix)
+    )
 
 
 outer = binary(jnp.outer, "Compute the outer product of x1 and x2, both flattened.")

@@ -10,8 +10,15 @@ import jax.numpy as jnp
 
 from lamina.core.graph import op
 from lamina.errors import invalid
-from lamina.ops.families import reduction
-from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array
+from lamina.ops.families import (
+    cumulative,
+    extremum,
+    float_reduction,
+    index_reduction,
+    quantiles,
+    reduction,
+)
+from lamina.ops.types import Axis, Tensor, array_of, axes_of, operand
 from lamina.typing import Array
 
 __all__ = [
@@ -50,6 +57,7 @@ __all__ = [
     "quantile",
     "std",
     "sum",
+    "trapezoid",
     "var",
 ]
 
@@ -70,27 +78,46 @@ sum = reduction(jnp.sum, "Compute the sum.")
 var = reduction(jnp.var, "Compute the variance, mean((x - mean(x))**2).")
 
 nanmax = reduction(jnp.nanmax, "Compute the maximum, ignoring NaN.")
-nanmean = reduction(jnp.nanmean, "Compute the mean, ignoring NaN.", float_array)
-nanmedian = reduction(jnp.nanmedian, "Compute the median, ignoring NaN.", float_array)
+nanmean = float_reduction(jnp.nanmean, "Compute the mean, ignoring NaN.")
+nanmedian = float_reduction(jnp.nanmedian, "Compute the median, ignoring NaN.")
 nanmin = reduction(jnp.nanmin, "Compute the minimum, ignoring NaN.")
 nanprod = reduction(jnp.nanprod, "Compute the product, ignoring NaN.")
-nanstd = reduction(
-    jnp.nanstd, "Compute the standard deviation, ignoring NaN.", float_array
-)
+nanstd = float_reduction(jnp.nanstd, "Compute the standard deviation, ignoring NaN.")
 nansum = reduction(jnp.nansum, "Compute the sum, ignoring NaN.")
-nanvar = reduction(jnp.nanvar, "Compute the variance, ignoring NaN.", float_array)
+nanvar = float_reduction(jnp.nanvar, "Compute the variance, ignoring NaN.")
 
 
-@op
-def argmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Return the index of the first maximum; `None` flattens x first."""
-    return jnp.argmax(array_of(x), axis, keepdims=keepdims)
+max = extremum(jnp.max, "Compute the maximum, at least `initial`.")
+amax = max
+min = extremum(jnp.min, "Compute the minimum, at most `initial`.")
+amin = min
 
+argmax = index_reduction(
+    jnp.argmax, "Return the index of the first maximum; `None` flattens x first."
+)
+argmin = index_reduction(
+    jnp.argmin, "Return the index of the first minimum; `None` flattens x first."
+)
+nanargmax = index_reduction(
+    jnp.nanargmax, "Return the index of the first maximum; -1 where all are NaN."
+)
+nanargmin = index_reduction(
+    jnp.nanargmin, "Return the index of the first minimum; -1 where all are NaN."
+)
 
-@op
-def argmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Return the index of the first minimum; `None` flattens x first."""
-    return jnp.argmin(array_of(x), axis, keepdims=keepdims)
+cumprod = cumulative(jnp.cumprod, "Compute the cumulative product.")
+cumsum = cumulative(jnp.cumsum, "Compute the cumulative sum.")
+nancumprod = cumulative(
+    jnp.nancumprod, "Compute the cumulative product, with NaN as 1."
+)
+nancumsum = cumulative(jnp.nancumsum, "Compute the cumulative sum, with NaN as 0.")
+
+percentile = quantiles(jnp.percentile, "Compute the q-th percentiles.")
+quantile = quantiles(jnp.quantile, "Compute the q-quantiles.")
+nanpercentile = quantiles(
+    jnp.nanpercentile, "Compute the q-th percentiles, ignoring NaN."
+)
+nanquantile = quantiles(jnp.nanquantile, "Compute the q-quantiles, ignoring NaN.")
 
 
 @op(static=["axis"])
@@ -107,58 +134,11 @@ def count_nonzero(x: Tensor, axis: Axis = None) -> Array:
 
 
 @op
-def cumprod(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
-    """Compute the cumulative product."""
-    return jnp.cumprod(array_of(x), axis, dtype)
-
-
-@op
-def cumsum(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
-    """Compute the cumulative sum."""
-    return jnp.cumsum(array_of(x), axis, dtype)
-
-
-@op
 def diff(a: Tensor, n: int = 1, axis: int = -1) -> Array:
     """Compute the n-th differences of adjacent elements."""
     if n > _MAX_ORDER:
         raise invalid("diff", "n", n, f"at most {_MAX_ORDER}")
     return jnp.diff(array_of(a), n, axis)
-
-
-@op(static=["axis"])
-def max(
-    x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
-) -> Array:
-    """Compute the maximum, at least `initial`."""
-    return jnp.max(array_of(x), axes_of(axis), keepdims=keepdims, initial=initial)
-
-
-amax = max
-
-
-@op(static=["axis"])
-def min(
-    x: Tensor, axis: Axis = None, keepdims: bool = False, initial: float | None = None
-) -> Array:
-    """Compute the minimum, at most `initial`."""
-    return jnp.min(array_of(x), axes_of(axis), keepdims=keepdims, initial=initial)
-
-
-amin = min
-
-
-@op(static=["axis"])
-def percentile(
-    x: Tensor,
-    q: Tensor,
-    axis: Axis = None,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Array:
-    """Compute the q-th percentiles; `method` is as in `quantile`."""
-    x, q = float_array(x), float_array(q)
-    return jnp.percentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
 
 
 @op(static=["axis"])
@@ -169,73 +149,21 @@ def prod(
     return jnp.prod(array_of(x), axes_of(axis), dtype, keepdims=keepdims)
 
 
-@op(static=["axis"])
-def quantile(
-    x: Tensor,
-    q: Tensor,
-    axis: Axis = None,
-    method: str = "linear",
-    keepdims: bool = False,
+@op
+def trapezoid(
+    y: Tensor, x: Tensor | None = None, dx: Tensor = 1.0, axis: int = -1
 ) -> Array:
-    """Compute the q-quantiles.
+    """Integrate along an axis by the trapezoidal rule.
 
     Args:
-        x: any array.
-        q: one or more probabilities, in [0, 1].
-        axis: an axis or several; `None` for all.
-        method: interpolation between two elements: "linear", "lower", "higher",
-            "midpoint" or "nearest".
-        keepdims: whether reduced axes remain with length 1.
+        y: values of the function.
+        x: where they are; `None` for points at a distance of `dx`.
+        dx: distance of two points.
+        axis: the axis to integrate along.
+
+    Example:
+        >>> float(trapezoid([1.0, 2.0, 3.0]))
+        4.0
     """
-    x, q = float_array(x), float_array(q)
-    return jnp.quantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
-
-
-@op
-def nanargmax(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Return the index of the first maximum; -1 where all are NaN."""
-    return jnp.nanargmax(array_of(x), axis, keepdims=keepdims)
-
-
-@op
-def nanargmin(x: Tensor, axis: int | None = None, keepdims: bool = False) -> Array:
-    """Return the index of the first minimum; -1 where all are NaN."""
-    return jnp.nanargmin(array_of(x), axis, keepdims=keepdims)
-
-
-@op
-def nancumprod(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
-    """Compute the cumulative product, with NaN as 1."""
-    return jnp.nancumprod(array_of(x), axis, dtype)
-
-
-@op
-def nancumsum(x: Tensor, axis: int | None = None, dtype: str | None = None) -> Array:
-    """Compute the cumulative sum, with NaN as 0."""
-    return jnp.nancumsum(array_of(x), axis, dtype)
-
-
-@op(static=["axis"])
-def nanpercentile(
-    x: Tensor,
-    q: Tensor,
-    axis: Axis = None,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Array:
-    """Compute the q-th percentiles, ignoring NaN; `method` is as in `quantile`."""
-    x, q = float_array(x), float_array(q)
-    return jnp.nanpercentile(x, q, axes_of(axis), method=method, keepdims=keepdims)
-
-
-@op(static=["axis"])
-def nanquantile(
-    x: Tensor,
-    q: Tensor,
-    axis: Axis = None,
-    method: str = "linear",
-    keepdims: bool = False,
-) -> Array:
-    """Compute the q-quantiles, ignoring NaN; `method` is as in `quantile`."""
-    x, q = float_array(x), float_array(q)
-    return jnp.nanquantile(x, q, axes_of(axis), method=method, keepdims=keepdims)
+    x = None if x is None else array_of(x)
+    return jnp.trapezoid(array_of(y), x, operand(dx), axis)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from lamina.core.budget import check_count
+from lamina.core.dtypes import standardize_dtype
 from lamina.core.graph import op
 from lamina.errors import invalid
-from lamina.ops.families import unary
+from lamina.ops.families import family, joined, unary
 from lamina.ops.types import Axis, Shape, Tensor, array_of, known_size, operand
-from lamina.typing import Array
+from lamina.typing import Array, DTypeLike
 
 __all__ = [
     "append",
@@ -20,12 +21,15 @@ __all__ = [
     "broadcast_to",
     "concatenate",
     "diag",
+    "diagflat",
     "diagonal",
+    "dsplit",
     "dstack",
     "expand_dims",
     "flip",
     "fliplr",
     "flipud",
+    "hsplit",
     "hstack",
     "moveaxis",
     "pad",
@@ -42,6 +46,8 @@ __all__ = [
     "transpose",
     "tril",
     "triu",
+    "view",
+    "vsplit",
     "vstack",
 ]
 
@@ -50,6 +56,28 @@ Parts = int | Sequence[int]
 fliplr = unary(jnp.fliplr, "Reverse the columns of x.")
 flipud = unary(jnp.flipud, "Reverse the rows of x.")
 ravel = unary(jnp.ravel, "Flatten x to one dimension.")
+
+dstack = joined(jnp.dstack, "Concatenate arrays along the third axis.")
+hstack = joined(
+    jnp.hstack, "Concatenate arrays along the second axis, or the only one."
+)
+vstack = joined(jnp.vstack, "Concatenate arrays along the first axis.")
+
+
+@family(static=["indices_or_sections"])
+def _splitting(
+    function: Callable[..., list[Array]], x: Tensor, indices_or_sections: Parts
+) -> list[Array]:
+    """Split an array along an axis that the function determines."""
+    check_count(function.__name__, _count_parts(indices_or_sections))
+    return function(array_of(x), indices_or_sections)
+
+
+dsplit = _splitting(jnp.dsplit, "Split x along the third axis, as `split` does.")
+hsplit = _splitting(
+    jnp.hsplit, "Split x along the second axis, or the only one, as `split` does."
+)
+vsplit = _splitting(jnp.vsplit, "Split x along the first axis, as `split` does.")
 
 
 def _count_parts(parts: Parts) -> int:
@@ -88,15 +116,15 @@ def diag(x: Tensor, k: int = 0) -> Array:
 
 
 @op
-def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """Extract the diagonals of the matrices that two axes span."""
-    return jnp.diagonal(array_of(x), offset, axis1, axis2)
+def diagflat(x: Tensor, k: int = 0) -> Array:
+    """Build a matrix with the elements of x on its k-th diagonal."""
+    return jnp.diagflat(array_of(x), k)
 
 
 @op
-def dstack(xs: Sequence[Tensor]) -> Array:
-    """Concatenate arrays along the third axis."""
-    return jnp.dstack([array_of(x) for x in xs])
+def diagonal(x: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """Extract the diagonals of the matrices that two axes span."""
+    return jnp.diagonal(array_of(x), offset, axis1, axis2)
 
 
 @op(static=["axis"])
@@ -109,12 +137,6 @@ def expand_dims(x: Tensor, axis: int | Sequence[int]) -> Array:
 def flip(x: Tensor, axis: Axis = None) -> Array:
     """Reverse x along one axis, several, or all."""
     return jnp.flip(array_of(x), axis)
-
-
-@op
-def hstack(xs: Sequence[Tensor]) -> Array:
-    """Concatenate arrays along the second axis, or the only one."""
-    return jnp.hstack([array_of(x) for x in xs])
 
 
 @op(static=["source", "destination"])
@@ -239,6 +261,17 @@ def triu(x: Tensor, k: int = 0) -> Array:
 
 
 @op
-def vstack(xs: Sequence[Tensor]) -> Array:
-    """Concatenate arrays along the first axis."""
-    return jnp.vstack([array_of(x) for x in xs])
+def view(x: Tensor, dtype: DTypeLike = None) -> Array:
+    """Reinterpret the bytes of x as another element type.
+
+    Args:
+        x: any array.
+        dtype: if its size differs, the length of the last axis changes. `None` for the
+            element type of x.
+
+    Example:
+        >>> view(jnp.array([1.0]), "int32").tolist()
+        [1065353216]
+    """
+    x = array_of(x)
+    return x if dtype is None else x.view(standardize_dtype(dtype))

@@ -75,6 +75,10 @@ def test_one_hot_of_fractional_labels_is_zero():
 def test_sparse_argument_is_an_error(name):
     with pytest.raises(ArgumentError, match="`sparse` must be False"):
         getattr(ops, name)([0, 1], 3, sparse=True)
+    with pytest.raises(ArgumentError, match="`sparse` must be False"):
+        ops.bincount([0, 1], sparse=True)
+    with pytest.raises(ArgumentError, match="`ragged` must be False"):
+        ops.convert_to_tensor([0, 1], ragged=True)
     with pytest.raises(ArgumentError, match="`ragged` must be False"):
         lamina.KerasTensor((2,), ragged=True)
     assert not lamina.KerasTensor((2,), sparse=False).sparse
@@ -83,3 +87,23 @@ def test_sparse_argument_is_an_error(name):
 def test_pad_values_with_another_mode_are_an_error():
     with pytest.raises(ArgumentError, match="`mode` must be 'constant'"):
         ops.pad([1.0, 2.0], 1, "reflect", constant_values=1)
+
+
+def test_windows_have_dtype_floatx_and_a_known_size():
+    config.set_floatx("bfloat16")
+    assert ops.hamming(5).dtype == ops.kaiser(5, 2.0).dtype == "bfloat16"
+    with pytest.raises(TypeError, match="`x` must be integers that are known"):
+        ops.hanning(lamina.Input((), dtype="int32"))
+
+
+def test_multi_hot_needs_the_number_of_classes():
+    assert ops.multi_hot([0, 2], num_tokens=3).tolist() == [1, 0, 1]
+    with pytest.raises(ArgumentError, match="`num_classes` must be the number"):
+        ops.multi_hot([0, 2])
+    with pytest.raises(TypeError, match="unknown arguments: classes"):
+        ops.multi_hot([0, 2], 3, classes=2)
+
+
+def test_vandermonde_matrix_of_a_matrix_is_an_error():
+    with pytest.raises(ArgumentError, match="vander: `x` must have rank 1"):
+        ops.vander([[1.0]])

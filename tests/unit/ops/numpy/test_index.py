@@ -83,6 +83,7 @@ BY_VALUES = {
     "bincount": (ops.bincount, "Pass `minlength`"),
     "get_item": (lambda x: x[x > 1], r"`where\(mask, x, 0\)`"),
     "nonzero": (ops.nonzero, "`where"),
+    "unique": (ops.unique, "Pass `size`"),
     "where": (ops.where, "`where"),
     "repeat": (lambda x: ops.repeat(x, x), "concrete integers"),
 }
@@ -98,3 +99,26 @@ def test_size_that_depends_on_values_is_an_error_where_values_are_unknown(name):
         with pytest.raises(ArgumentError, match=f"{name}: the size of"):
             jax.jit(function)(np.array([0, 1, 1, 3]))
         assert jax.tree.leaves(function(np.array([0, 1, 1, 3])))[0].size > 2
+
+
+def test_unique_with_a_size_can_be_compiled():
+    x = np.array([3, 1, 3, 2])
+    unique = jax.jit(lambda x: ops.unique(x, return_counts=True, size=4))
+    values, counts = unique(x)
+    assert values.tolist() == [1, 2, 3, 1] and counts.tolist() == [1, 1, 2, 0]
+    assert ops.unique(lamina.Input((3,)), size=4).shape == (4,)
+    assert sorted(ops.unique(x, sorted=False).tolist()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "reason"),
+    [
+        ({"bins": 2.5}, TypeError, "`bins` must be an integer"),
+        ({"bins": -1}, ArgumentError, "`bins` must be at least 0"),
+        ({"range": (2, 1)}, ArgumentError, "`range` must be a pair"),
+        ({"x": np.ones((2, 2))}, ArgumentError, "`x` must have rank 1"),
+    ],
+)
+def test_invalid_histogram_is_an_error(arguments, error, reason):
+    with pytest.raises(error, match=reason):
+        ops.histogram(**{"x": [1.0], **arguments})
