@@ -46,11 +46,9 @@ class Evaluation:
         callbacks: CallbackList,
         interrupt: Interrupt,
     ) -> None:
-        self._model, self._callbacks, self._interrupt = (
-            state.model,
-            callbacks,
-            interrupt,
-        )
+        self._model = state.model
+        self._callbacks = callbacks
+        self._interrupt = interrupt
         self._stop = "stop_predicting" if kind == "predict" else "stop_evaluating"
         self._kind = kind
         self.loop = EpochLoop(state.engine(kind), feed, callbacks, self._is_stopped)
@@ -89,8 +87,10 @@ def predict(state: TrainingState, options: EvaluateOptions) -> Any:
         options = replace(options, verbose=0)
     callbacks = callback_list(state.model, options, feed.steps)
     with callbacks, callbacks.compile_clock("predict"):
-        # That context is not entered, so Ctrl-C raises at once.
-        evaluation = Evaluation(state, "predict", feed, callbacks, Interrupt())
+        # An `Interrupt` catches Ctrl-C only inside a `with` block. No variable changes
+        # here, so Ctrl-C may raise at once.
+        interrupt = Interrupt()
+        evaluation = Evaluation(state, "predict", feed, callbacks, interrupt)
         evaluation.run()
     return joined(*evaluation.loop.outputs)
 

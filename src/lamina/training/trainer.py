@@ -22,6 +22,7 @@ from lamina.training.options import (
 )
 from lamina.training.plan import CompileArgs, LossLike, MetricsLike, OptimizerLike
 from lamina.training.session import FitSession
+from lamina.training.state_tree import StateTree, get_state_tree, set_state_tree
 from lamina.typing import Data
 
 
@@ -107,6 +108,37 @@ class Trainer(ModelSteps):
     def continue_from(self, steps: SupportsInt) -> None:
         """Set the number of training steps that random numbers derive from."""
         self._training.steps_done = int(steps)
+
+    @filter_traceback
+    def get_state_tree(self, value_format: str = "backend_tensor") -> StateTree:
+        """Return the values of all variables as nested dictionaries.
+
+        Args:
+            value_format: `"backend_tensor"` for JAX arrays, `"numpy_array"` for NumPy
+                arrays.
+
+        Returns:
+            A dictionary with `"trainable_variables"`, `"non_trainable_variables"`,
+            `"optimizer_variables"` and `"metrics_variables"`, each a dictionary that
+            the parts of the variables' paths nest.
+
+        Raises:
+            ArgumentError: the format is unknown, or two variables have the same path.
+        """
+        return get_state_tree(self, value_format)
+
+    @filter_traceback
+    def set_state_tree(self, state_tree: Mapping[str, Any]) -> None:
+        """Assign the values of a tree that `get_state_tree` returned.
+
+        Args:
+            state_tree: some or all of the tree.
+
+        Raises:
+            ArgumentError: the model lacks a weight that the tree has. Variables of
+                metrics and optimizers that do not exist are skipped, as in Keras.
+        """
+        set_state_tree(self, state_tree)
 
     # Whole runs
 

@@ -14,7 +14,9 @@ from lamina.training.callbacks.learning_rate import (
 )
 from lamina.training.callbacks.monitoring.early_stopping import EarlyStopping
 from lamina.training.callbacks.monitoring.model_checkpoint import ModelCheckpoint
+from lamina.training.callbacks.monitoring.orbax_checkpoint import OrbaxCheckpoint
 from lamina.training.callbacks.progress.logger import ProgbarLogger
+from lamina.training.callbacks.remote_monitor import RemoteMonitor
 from lamina.training.callbacks.swap_ema_weights import SwapEMAWeights
 from lamina.training.callbacks.tensorboard.callback import TensorBoard
 from lamina.training.callbacks.terminate_on_nan import TerminateOnNaN
@@ -32,8 +34,10 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",

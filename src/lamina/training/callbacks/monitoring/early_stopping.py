@@ -59,9 +59,13 @@ class EarlyStopping(MonitorCallback):
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best = self.best_weights = None
 
+    def get_monitor_value(self, logs: Logs | None) -> float | None:
+        """Return the monitored value; override it to compute another from the logs."""
+        return self.value_of(logs)
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Stop training if the metric has not improved for too long."""
-        current = self.value_of(logs)
+        current = self.get_monitor_value(logs)
         if current is None or epoch < self.start_from_epoch:
             return
         better = self.is_better(current, self.best)

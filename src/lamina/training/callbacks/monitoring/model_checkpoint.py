@@ -9,12 +9,12 @@ from pathlib import Path
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.io.files import HDF5_SUFFIXES, is_legacy_hdf5, warn_legacy_format
 from lamina.runtime.interrupts import run_in_thread
-from lamina.training.callbacks.base import NEVER, frequency, path_like, period_of
-from lamina.training.callbacks.monitoring.monitor import MonitorCallback
+from lamina.training.callbacks.base import path_like
+from lamina.training.callbacks.monitoring.saving import SavingCallback
 from lamina.typing import Logs
 
 
-class ModelCheckpoint(MonitorCallback):
+class ModelCheckpoint(SavingCallback):
     """Callback that saves the model, or its weights, after epochs or batches.
 
     The state is copied on the device and written by a thread, so that training
@@ -44,12 +44,7 @@ class ModelCheckpoint(MonitorCallback):
         ('val_loss', 'epochs')
     """
 
-    arguments = {
-        **MonitorCallback.arguments,
-        "filepath": path_like,
-        "save_freq": frequency("epoch"),
-    }
-    state_names = ("best", "_epoch", "_batches")
+    arguments = {**SavingCallback.arguments, "filepath": path_like}
     former = {
         "period": "Use save_freq='epoch', or a number of batches as `save_freq`.",
     }
@@ -65,77 +60,29 @@ class ModelCheckpoint(MonitorCallback):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ) -> None:
-        super().__init__(monitor, mode, initial_value_threshold)
+        super().__init__(
+            *(monitor, verbose, save_best_only, mode, save_freq),
+            initial_value_threshold,
+        )
         self.filepath = os.fspath(filepath)
-        self.verbose = verbose
-        self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.save_freq, self._period = save_freq, period_of(save_freq)
-        self._epoch = self._batches = 0
         self._writer: Future[None] | None = None
         _check_ending(self.filepath, save_weights_only)
 
-    @property
-    def needs(self) -> str:  # type: ignore[override]
-        """Need of the batch methods: none with `save_freq="epoch"`."""
-        return "epochs" if self._period == NEVER else "batches"
-
-    def is_watching(self) -> bool:
-        """Return whether only the best model is saved."""
-        return self.save_best_only
-
-    def batches_to_pause(self) -> int:
-        """Return the number of batches until the next save."""
-        return self._period - self._batches
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Store the epoch for the file's name."""
-        self._epoch = epoch
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Save after every `save_freq` batches."""
-        self._batches += 1
-        if self._batches >= self._period:
-            self._batches = 0
-            self._save({**(logs or {}), "batch": batch + 1})
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Save if `save_freq` is `"epoch"`."""
-        if self._period == NEVER:
-            self._save(logs or {})
-
-    def _save(self, logs: Logs) -> None:
-        reason = self._reason(logs) if self.save_best_only else ""
-        if reason is None:
-            return
+    def write(self, logs: Logs) -> str:
+        """Start to write the file and return its path."""
         path = self._path(logs)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.close()
         write = self.model._prepare_save(path, self.save_weights_only)
         self._writer = run_in_thread(write)
-        if self.verbose:
-            print(f"Epoch {self._epoch + 1}: {reason}saved to {path}")
+        return path
 
     def close(self) -> None:
         """Wait until the current file is written."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.result()
-
-    def _reason(self, logs: Logs) -> str | None:
-        """Return the reason to save as a text, or `None` not to save."""
-        current = self.value_of(logs)
-        if current is None:
-            # Without the metric, an extra file is better than none.
-            return ""
-        before = "" if self.best is None else f" from {self.best:.5f}"
-        # Save after the first epoch even if the value is NaN, as no file exists.
-        if self.best is None or self.is_better(current, self.best):
-            self.best = current
-            return f"{self.monitor} improved{before} to {current:.5f}, "
-        if self.verbose:
-            print(f"Epoch {self._epoch + 1}: {self.monitor} did not improve{before}")
-        return None
 
     def _path(self, logs: Logs) -> str:
         values = {**logs, "epoch": self._epoch + 1}

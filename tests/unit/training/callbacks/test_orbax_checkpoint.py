@@ -1,0 +1,80 @@
+"""`OrbaxCheckpoint`, which needs the package orbax-checkpoint."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina.callbacks import OrbaxCheckpoint
+from lamina.errors import ArgumentError, MissingPackageError
+from tests.unit.training.callbacks.helpers import X, Y
+
+pytestmark = pytest.mark.filterwarnings("ignore:Sharding info not provided")
+
+
+@pytest.fixture
+def orbax():
+    return pytest.importorskip("orbax.checkpoint").v1
+
+
+def model():
+    layers = [lamina.Input((X.shape[1],)), lamina.layers.Dense(1, name="dense")]
+    made = lamina.Sequential(layers, name="net")
+    made.compile("adam", "mse")
+    return made
+
+
+def steps(folder):
+    return sorted(int(path.name) for path in Path(folder).iterdir())
+
+
+def test_missing_package_is_named_with_its_extra(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "orbax.checkpoint", None)
+    with pytest.raises(MissingPackageError, match=r"lamina\[orbax\]"):
+        OrbaxCheckpoint(tmp_path)
+
+
+def test_invalid_frequency_is_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="save_freq"):
+        OrbaxCheckpoint(tmp_path, save_freq="never")
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_checkpoint_holds_the_state_and_the_config(orbax, tmp_path, background):
+    saved = model()
+    callback = OrbaxCheckpoint(tmp_path, save_on_background=background)
+    saved.fit(X, Y, epochs=3, callbacks=[callback], verbose=0)
+    assert steps(tmp_path) == [2]
+    contents = orbax.load_checkpointables(tmp_path / "2")
+    text = contents["model_config"]["config"]
+    again = lamina.models.model_from_json(text)
+    again.compile_from_config(json.loads(text)["compile_config"])
+    again.set_state_tree(contents["pytree"])
+    for one, other in zip(saved.variables, again.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert int(again.optimizer.iterations) == int(saved.optimizer.iterations)
+    assert again.name == "net"
+
+
+def test_checkpoints_after_batches_are_named_by_their_number(orbax, tmp_path):
+    callback = OrbaxCheckpoint(
+        tmp_path, save_freq=3, max_to_keep=None, save_weights_only=True
+    )
+    saved = model()
+    saved.fit(X, Y, batch_size=3, epochs=2, callbacks=[callback], verbose=0)
+    assert steps(tmp_path) == [3, 6]
+    tree = orbax.load_checkpointables(tmp_path / "6")["pytree"]
+    assert sorted(tree) == ["non_trainable_variables", "trainable_variables"]
+
+
+def test_only_improvements_are_saved(orbax, tmp_path):
+    callback = OrbaxCheckpoint(
+        tmp_path, "loss", save_best_only=True, initial_value_threshold=-1.0
+    )
+    model().fit(X, Y, callbacks=[callback], verbose=0)
+    assert callback.best == -1.0 and not list(tmp_path.iterdir())
