@@ -31,6 +31,7 @@ CLAIMS = (
     "predict_memory",
     "first_epoch",
     "import_time",
+    "image_folder",
     "many_models",
     "checkpoint_cost",
     "save_load",

@@ -319,7 +319,10 @@ class Model(Structure):
 
     @filter_traceback
     def save_weights(
-        self, filepath: str | os.PathLike[str], overwrite: bool = True
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
     ) -> None:
         """Write all weights to a file.
 
@@ -328,8 +331,9 @@ class Model(Structure):
                 weights by path, without the optimizer's state. Any other `.h5` file
                 has weights by layer, as in Keras 2.
             overwrite: whether an existing file may be replaced.
+            max_shard_size: must be `None`: weights are written to one file.
         """
-        save_weights(self, filepath, overwrite=overwrite)
+        save_weights(self, filepath, overwrite, max_shard_size)
 
     def _prepare_save(
         self, filepath: str | os.PathLike[str], weights_only: bool

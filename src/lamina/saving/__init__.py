@@ -15,11 +15,13 @@ from lamina.core.custom_objects import (
 from lamina.core.registry import deserialize as deserialize_keras_object
 from lamina.core.registry import serialize as serialize_keras_object
 from lamina.io.load_report import LoadReport
+from lamina.saving.file_editor import KerasFileEditor
 from lamina.saving.keras_zip import load_model, save_model
 from lamina.saving.weight_files import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "LoadReport",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -246,7 +246,7 @@ def inspection_text(found: dict[str, Any]) -> str:
     for head, rows in tables.items():
         texts = [tuple(_truncate(str(cell)) for cell in row) for row in rows]
         lines += ["", *format_table([head, *texts])] if texts else []
-    return "\n".join(_printable(line) for line in lines)
+    return "\n".join(printable(line) for line in lines)
 
 
 def _layer_row(layer: dict[str, Any]) -> tuple[object, ...]:
@@ -285,6 +285,6 @@ def _truncate(text: str) -> str:
     return text if len(text) <= _MAX_CELL_CHARS else f"{text[:_MAX_CELL_CHARS]} ..."
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Escape characters that could control the terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import between_dispatches
-from lamina.errors import ArgumentError, StateError
+from lamina.errors import ArgumentError, StateError, invalid
 from lamina.io import files
 from lamina.io.hdf5 import Group
 from lamina.io.hdf5_write import HDF5File
@@ -28,7 +28,10 @@ _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 
 @filter_traceback
 def save_weights(
-    model: Trainer, filepath: files.StrPath, overwrite: bool = True
+    model: Trainer,
+    filepath: files.StrPath,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
 ) -> None:
     """Save the weights of a model to a file.
 
@@ -40,13 +43,17 @@ def save_weights(
         model: a model whose weights exist.
         filepath: a path that ends in `.weights.h5`, `.safetensors`, `.h5` or `.hdf5`.
         overwrite: whether an existing file may be replaced.
+        max_shard_size: must be `None`: weights are written to one file.
 
     Raises:
         ArgumentError: the suffix is unknown, or the file exists and `overwrite` is
-            false.
+            false; or `max_shard_size` is not `None`.
         StateError: the model has layers without weights, because it is not built.
         SaveError: the disk is full, or the folder cannot be written to.
     """
+    if max_shard_size is not None:
+        hint = "A file of any size is read in parts: remove the argument."
+        raise invalid("save_weights", "max_shard_size", max_shard_size, "None", hint)
     files.warn_legacy_format(filepath, ".weights.h5")
     prepare_weights(model, filepath, overwrite)()
 

@@ -120,7 +120,8 @@ def image_dataset_from_directory(
         raise invalid(owner, "pad_to_aspect_ratio", True, "False here", hint)
     first = is_channels_first(owner, data_format)
     fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else None
-    form = ImageForm(color_mode, *size, interpolation.lower(), fit, first)
+    height, width = size
+    form = ImageForm(color_mode, height, width, interpolation.lower(), fit, first)
     pillow()
     given = FolderArguments(
         owner,
