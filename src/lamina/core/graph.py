@@ -22,7 +22,7 @@ from lamina.core.dtypes import standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module, signature
-from lamina.core.scope import StateScope, local
+from lamina.core.scope import StateScope, local, override
 from lamina.core.tracebacks import shorten
 from lamina.core.tracing.attributes import StoredAttributes
 from lamina.core.tracing.unknown_sizes import (
@@ -227,12 +227,9 @@ def _evaluate(
             outputs = function(*real_args, **real_kwargs)
         return outputs, [get_mask(leaf) for leaf in jax.tree.leaves(outputs)]
 
-    before, local.call = local.call, None
-    try:
+    with override(call=None, infers_shapes=True):
         specs = [jax.ShapeDtypeStruct(known(t, t.shape), t.dtype) for t in leaves]
         return jax.eval_shape(call, specs)
-    finally:
-        local.call = before
 
 
 def record(

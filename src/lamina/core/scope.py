@@ -37,6 +37,8 @@ class _Local(threading.local):
     check_interrupt: Callable[[], None] | None = None
     autocast: str | None = None
     budget: Budget | None = None
+    # Whether only the shapes of the results matter.
+    infers_shapes: bool = False
     # Variables and initializers that `deferred_init` runs at its end.
     uninitialized: list[tuple[Any, Callable[..., Any]]] | None = None
     stores: dict[tuple[int, str], Any] | None = None
