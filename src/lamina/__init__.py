@@ -12,6 +12,8 @@ The names are Keras 3's; the engine is JAX, and training is one compiled program
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lamina import (
     activations,
     backend,
@@ -45,12 +47,18 @@ from lamina.core.tracing.stateless import value_and_grad
 from lamina.core.variable import Variable
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputSpec, Layer
+from lamina.lazy import lazy_attributes
 from lamina.losses import Loss
 from lamina.metrics import Metric
 from lamina.models import Functional, Model, Sequential
 from lamina.models.function import Function
 from lamina.optimizers import Optimizer
 from lamina.regularizers import Regularizer
+
+if TYPE_CHECKING:
+    from lamina import applications
+else:
+    __getattr__ = lazy_attributes(__name__, applications="lamina.applications")
 
 __version__ = "0.1.0"
 
@@ -72,6 +80,7 @@ __all__ = [
     "Sequential",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

@@ -1,0 +1,215 @@
+"""ConvNeXt: a convolutional network with the design of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from lamina import ops
+from lamina.applications.architecture import (
+    Architecture,
+    Options,
+    Pooling,
+    build,
+    checked_shape,
+    unnamed_pooling,
+    variant,
+)
+from lamina.applications.blocks import chain, channels
+from lamina.applications.imagenet_utils import decode_predictions
+from lamina.applications.imagenet_utils import preprocess_nothing as preprocess_input
+from lamina.applications.weights import WeightFiles, Weights
+from lamina.core.graph import SymbolicTensor
+from lamina.layers import (
+    Activation,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
+    Layer,
+    LayerNormalization,
+    Normalization,
+)
+from lamina.layers.scaling import LayerScale
+from lamina.models import Model, Sequential
+from lamina.typing import ActivationLike, PartialShape
+
+__all__ = [
+    "ConvNeXtBase",
+    "ConvNeXtLarge",
+    "ConvNeXtSmall",
+    "ConvNeXtTiny",
+    "ConvNeXtXLarge",
+    "decode_predictions",
+    "preprocess_input",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+_EPSILON = 1e-6
+_RGB_MEAN, _RGB_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def _norm(name: str | None = None) -> Layer:
+    return LayerNormalization(epsilon=_EPSILON, name=name)
+
+
+def _halved(filters: int, index: int, name: str) -> Layer:
+    """Return the layers before a stage; the first reduces the size to a quarter."""
+    if index == 0:
+        first = Conv2D(filters, 4, strides=4, name=f"{name}_stem_conv")
+        parts, part = [first, _norm(f"{name}_stem_layernorm")], "stem"
+    else:
+        last = Conv2D(
+            filters, 2, strides=2, name=f"{name}_downsampling_conv_{index - 1}"
+        )
+        parts = [_norm(f"{name}_downsampling_layernorm_{index - 1}"), last]
+        part = f"downsampling_block_{index - 1}"
+    return Sequential(parts, name=f"{name}_{part}")
+
+
+def _block(x: SymbolicTensor, name: str) -> SymbolicTensor:
+    filters = channels(x)
+    return chain(
+        x,
+        Conv2D(
+            filters, 7, padding="same", groups=filters, name=f"{name}_depthwise_conv"
+        ),
+        _norm(f"{name}_layernorm"),
+        Dense(4 * filters, name=f"{name}_pointwise_conv_1"),
+        Activation("gelu", name=f"{name}_gelu"),
+        Dense(filters, name=f"{name}_pointwise_conv_2"),
+        LayerScale(_EPSILON, filters, name=f"{name}_layer_scale"),
+        Activation("linear", name=f"{name}_identity"),
+        lambda added: ops.add(x, added),
+    )
+
+
+def _body(
+    x: SymbolicTensor, depths: Sequence[int], widths: Sequence[int], name: str
+) -> SymbolicTensor:
+    # All four are made first, which decides their order among numbered names.
+    reductions = [_halved(width, i, name) for i, width in enumerate(widths)]
+    for i, (reduction, depth) in enumerate(zip(reductions, depths, strict=True)):
+        x = reduction(x)
+        for j in range(depth):
+            x = _block(x, f"{name}_stage_{i}_block_{j}")
+    return x
+
+
+def _scale(x: SymbolicTensor, is_pretrained: bool, name: str) -> SymbolicTensor:
+    del is_pretrained
+    if channels(x) != 3:
+        return x
+    mean = [255 * value for value in _RGB_MEAN]
+    variance = [(255 * value) ** 2 for value in _RGB_DEVIATION]
+    name = f"{name}_prestem_normalization"
+    return Normalization(mean=mean, variance=variance, name=name)(x)
+
+
+def _head(
+    x: SymbolicTensor, classes: int, activation: ActivationLike, name: str
+) -> SymbolicTensor:
+    return chain(
+        x,
+        GlobalAveragePooling2D(name=f"{name}_head_gap"),
+        _norm(f"{name}_head_layernorm"),
+        Dense(classes, activation, name=f"{name}_head_dense"),
+    )
+
+
+def _pool(x: SymbolicTensor, pooling: Pooling) -> SymbolicTensor:
+    return _norm()(unnamed_pooling(x, pooling))
+
+
+def _convnext(
+    row: Architecture,
+    include_top: bool = True,
+    include_preprocessing: bool = True,
+    weights: Weights = "imagenet",
+    input_tensor: SymbolicTensor | None = None,
+    input_shape: PartialShape | None = None,
+    pooling: Pooling = None,
+    classes: int = 1000,
+    classifier_activation: ActivationLike = "softmax",
+    name: str | None = None,
+) -> Model:
+    inputs = input_tensor, input_shape
+    head = pooling, classes, classifier_activation
+    options = Options(include_top, weights, *inputs, *head, name, include_preprocessing)
+    # The names of the layers start with that of the model.
+    depths, widths = _SIZES[row.title]
+    name = name or row.name
+    row = row._replace(
+        body=partial(_body, depths=depths, widths=widths, name=name),
+        scale=partial(_scale, name=name),
+        head=partial(_head, name=name),
+    )
+    return build(row, options, checked_shape(row, options))
+
+
+# The number of blocks and the filters of each stage.
+_SIZES = {
+    "ConvNeXtTiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
+    "ConvNeXtSmall": ((3, 3, 27, 3), (96, 192, 384, 768)),
+    "ConvNeXtBase": ((3, 3, 27, 3), (128, 256, 512, 1024)),
+    "ConvNeXtLarge": ((3, 3, 27, 3), (192, 384, 768, 1536)),
+    "ConvNeXtXLarge": ((3, 3, 27, 3), (256, 512, 1024, 2048)),
+}
+
+
+def _architecture(title: str, *hashes: str) -> Architecture:
+    name = title.lower().replace("convnext", "convnext_")
+    depths, widths = _SIZES[title]
+    return Architecture(
+        title=title,
+        name=name,
+        module="convnext",
+        paper="A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545",
+        body=partial(_body, depths=depths, widths=widths, name=name),
+        files=WeightFiles(f"convnext/{name}.h5", hashes),
+        scale=partial(_scale, name=name),
+        head=partial(_head, name=name),
+        pool=_pool,
+        channels_first=False,
+    )
+
+
+_variant = partial(variant, _convnext)
+ConvNeXtTiny = _variant(
+    _architecture(
+        "ConvNeXtTiny",
+        "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
+        "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+    )
+)
+ConvNeXtSmall = _variant(
+    _architecture(
+        "ConvNeXtSmall",
+        "ce1277d8f1ee5a0ef0e171469089c18f5233860ceaf9b168049cb9263fd7483c",
+        "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
+    )
+)
+ConvNeXtBase = _variant(
+    _architecture(
+        "ConvNeXtBase",
+        "52cbb006d3dadd03f6e095a8ca1aca47aecdd75acb4bc74bce1f5c695d0086e6",
+        "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45",
+    )
+)
+ConvNeXtLarge = _variant(
+    _architecture(
+        "ConvNeXtLarge",
+        "070c5ed9ed289581e477741d3b34beffa920db8cf590899d6d2c67fba2a198a6",
+        "96f02b6f0753d4f543261bc9d09bed650f24dd6bc02ddde3066135b63d23a1cd",
+    )
+)
+ConvNeXtXLarge = _variant(
+    _architecture(
+        "ConvNeXtXLarge",
+        "c1f5ccab661354fc3a79a10fa99af82f0fbf10ec65cb894a3ae0815f17a889ee",
+        "de3f8a54174130e0cecdc71583354753d557fcf1f4487331558e2a16ba0cfe05",
+    )
+)

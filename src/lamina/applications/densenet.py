@@ -1,0 +1,125 @@
+"""DenseNet: each layer gets the results of all layers before it in its block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from lamina.applications.architecture import (
+    Architecture,
+    named_pooling,
+    standard,
+    variant,
+)
+from lamina.applications.blocks import (
+    Step,
+    chain,
+    channel_axis,
+    channels,
+    conv,
+    norm,
+    relu,
+)
+from lamina.applications.imagenet_utils import decode_predictions
+from lamina.applications.imagenet_utils import preprocess_torch as preprocess_input
+from lamina.applications.weights import WeightFiles
+from lamina.core.graph import SymbolicTensor
+from lamina.layers import AveragePooling2D, Concatenate, MaxPooling2D, ZeroPadding2D
+
+__all__ = [
+    "DenseNet121",
+    "DenseNet169",
+    "DenseNet201",
+    "decode_predictions",
+    "preprocess_input",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+_GROWTH = 32  # channels that each layer adds
+
+
+def _activated(name: str) -> tuple[Step, Step]:
+    return norm(f"{name}bn", epsilon=1.001e-5), relu(f"{name}relu")
+
+
+def _layer(x: SymbolicTensor, name: str) -> SymbolicTensor:
+    added = chain(
+        x,
+        *_activated(f"{name}_0_"),
+        conv(4 * _GROWTH, name=f"{name}_1_conv"),
+        *_activated(f"{name}_1_"),
+        conv(_GROWTH, 3, name=f"{name}_2_conv"),
+    )
+    return Concatenate(channel_axis(), name=f"{name}_concat")([x, added])
+
+
+def _transition(x: SymbolicTensor, name: str) -> SymbolicTensor:
+    return chain(
+        x,
+        *_activated(f"{name}_"),
+        conv(channels(x) // 2, name=f"{name}_conv"),
+        AveragePooling2D(2, name=f"{name}_pool"),
+    )
+
+
+def _body(x: SymbolicTensor, depths: Sequence[int]) -> SymbolicTensor:
+    x = chain(
+        x,
+        ZeroPadding2D(3),
+        conv(64, 7, 2, "valid", name="conv1_conv"),
+        *_activated("conv1_"),
+        ZeroPadding2D(1),
+        MaxPooling2D(3, strides=2, name="pool1"),
+    )
+    for i, depth in enumerate(depths, 2):
+        if i > 2:
+            x = _transition(x, f"pool{i - 1}")
+        for j in range(depth):
+            x = _layer(x, f"conv{i}_block{j + 1}")
+    return chain(x, *_activated(""))
+
+
+def _densenet(title: str, depths: Sequence[int], hashes: Sequence[str]) -> Architecture:
+    name = title.lower()
+    return Architecture(
+        title=title,
+        name=name,
+        module="densenet",
+        paper="Densely Connected Convolutional Networks, https://arxiv.org/abs/1608.06993",
+        body=partial(_body, depths=depths),
+        files=WeightFiles(
+            f"densenet/{name}_weights_tf_dim_ordering_tf_kernels.h5", hashes
+        ),
+        pool=named_pooling,
+        channels_first=False,
+    )
+
+
+DenseNet121 = variant(
+    standard,
+    _densenet(
+        "DenseNet121",
+        (6, 12, 24, 16),
+        ("9d60b8095a5708f2dcce2bca79d332c7", "30ee3e1110167f948a6b9946edeeb738"),
+    ),
+)
+DenseNet169 = variant(
+    standard,
+    _densenet(
+        "DenseNet169",
+        (6, 12, 32, 32),
+        ("d699b8f76981ab1b30698df4c175e90b", "b8c4d4c20dd625c148057b9ff1c1176b"),
+    ),
+)
+DenseNet201 = variant(
+    standard,
+    _densenet(
+        "DenseNet201",
+        (6, 12, 48, 32),
+        ("1ceb130c1ea1b78c3bf6114dbdfd8807", "c13680b51ded0fb44dff2d8f86ac8bb1"),
+    ),
+)

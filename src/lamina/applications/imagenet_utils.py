@@ -1,0 +1,208 @@
+"""Preparation of images for ImageNet models, and the names of their classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import config, ops
+from lamina.core.graph import SymbolicTensor
+from lamina.core.tracebacks import filter_traceback
+from lamina.datasets.fetch import get_file
+from lamina.errors import ShapeError, invalid
+from lamina.typing import Array
+
+__all__ = ["decode_predictions", "preprocess_input"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+Images = TypeVar("Images", np.ndarray, Array, SymbolicTensor)
+
+_CLASS_INDEX = (
+    "https://storage.googleapis.com/download.tensorflow.org/"
+    "data/imagenet_class_index.json",
+    "c2c37ea517e94d9795004a39431a14cb",
+)
+
+
+class _Mode(NamedTuple):
+    """Images become `(images / scale - mean) / std`, with RGB reversed if `bgr`."""
+
+    bgr: bool
+    scale: float
+    mean: Sequence[float]
+    std: Sequence[float]
+
+
+_MODES = {
+    "caffe": _Mode(True, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    "tf": _Mode(False, 127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
+    "torch": _Mode(False, 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+
+@filter_traceback
+def preprocess_input(
+    x: Images, data_format: str | None = None, mode: str = "caffe"
+) -> Images:
+    """Scale pixel values as ImageNet models expect them.
+
+    A NumPy array of floats is changed in place, to save memory; pass a copy if you need
+    the original. Other arrays are not changed.
+
+    Args:
+        x: RGB images with values from 0 to 255: an array or a symbolic tensor of shape
+            (height, width, 3) or (batch, height, width, 3), or with the channels first.
+        data_format: `"channels_last"` or `"channels_first"`;
+            `config.image_data_format()` by default.
+        mode: `"caffe"` changes RGB to BGR and subtracts the mean of ImageNet from each
+            channel, `"tf"` scales to values from -1 to 1, and `"torch"` scales to
+            values from 0 to 1 and then subtracts the mean of ImageNet and divides by
+            its standard deviation.
+
+    Returns:
+        Floats of the same shape; integers become `config.floatx()`.
+
+    Raises:
+        ArgumentError: the mode or data format is unknown.
+
+    Example:
+        >>> preprocess_input(np.full((1, 1, 3), 255), mode="tf").tolist()
+        [[[1.0, 1.0, 1.0]]]
+    """
+    if mode not in _MODES:
+        expected = "'caffe', 'tf' or 'torch'"
+        raise invalid("preprocess_input", "mode", mode, expected)
+    if data_format not in (None, "channels_last", "channels_first"):
+        expected = "'channels_last' or 'channels_first'"
+        raise invalid("preprocess_input", "data_format", data_format, expected)
+    data_format = data_format or config.image_data_format()
+    return _scaled(x, -1 if data_format == "channels_last" else -3, _MODES[mode])
+
+
+def _scaled(x: Any, axis: int, mode: _Mode) -> Any:
+    is_numpy = isinstance(x, np.ndarray)
+    if not jnp.issubdtype(jnp.dtype(x.dtype), np.floating):
+        floats = config.floatx()
+        x = x.astype(floats) if is_numpy else ops.cast(x, floats)
+    if mode.bgr:
+        x = np.flip(x, axis) if is_numpy else ops.flip(x, axis)
+    shape = (3,) + (1,) * (-1 - axis)
+    mean, std = (
+        np.reshape(np.asarray(value, jnp.dtype(x.dtype)), shape)
+        for value in (mode.mean, mode.std)
+    )
+    x /= mode.scale
+    x -= mean
+    x /= std
+    return x
+
+
+def preprocess_caffe(x: Images, data_format: str | None = None) -> Images:
+    """Change RGB images to BGR and subtract the mean of ImageNet from each channel.
+
+    Args:
+        x: RGB images with values from 0 to 255, as in
+            `imagenet_utils.preprocess_input`; a NumPy array of floats is changed in
+            place.
+        data_format: `"channels_last"` or `"channels_first"`;
+            `config.image_data_format()` by default.
+
+    Raises:
+        ArgumentError: the data format is unknown.
+    """
+    return preprocess_input(x, data_format, "caffe")
+
+
+def preprocess_tf(x: Images, data_format: str | None = None) -> Images:
+    """Scale pixel values from between 0 and 255 to between -1 and 1.
+
+    Args:
+        x: images with values from 0 to 255, as in `imagenet_utils.preprocess_input`; a
+            NumPy array of floats is changed in place.
+        data_format: `"channels_last"` or `"channels_first"`;
+            `config.image_data_format()` by default.
+
+    Raises:
+        ArgumentError: the data format is unknown.
+    """
+    return preprocess_input(x, data_format, "tf")
+
+
+def preprocess_torch(x: Images, data_format: str | None = None) -> Images:
+    """Normalize each channel by the mean and standard deviation of ImageNet.
+
+    Args:
+        x: RGB images with values from 0 to 255, as in
+            `imagenet_utils.preprocess_input`; a NumPy array of floats is changed in
+            place.
+        data_format: `"channels_last"` or `"channels_first"`;
+            `config.image_data_format()` by default.
+
+    Raises:
+        ArgumentError: the data format is unknown.
+    """
+    return preprocess_input(x, data_format, "torch")
+
+
+def preprocess_nothing(x: Images, data_format: str | None = None) -> Images:
+    """Return the images unchanged: these models scale pixel values themselves.
+
+    Args:
+        x: images with values from 0 to 255.
+        data_format: not used.
+    """
+    del data_format
+    return x
+
+
+@cache
+def _imagenet_classes() -> dict[str, tuple[str, str]]:
+    address, digest = _CLASS_INDEX
+    path = get_file(origin=address, cache_subdir="models", file_hash=digest)
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {index: (identifier, name) for index, (identifier, name) in found.items()}
+
+
+@filter_traceback
+def decode_predictions(
+    preds: np.ndarray | Array, top: int = 5
+) -> list[list[tuple[str, str, float]]]:
+    """Return the most probable ImageNet classes of each prediction, the best first.
+
+    The names of the classes are downloaded once.
+
+    Args:
+        preds: predictions of an ImageNet model, of shape (batch, 1000).
+        top: number of classes to return.
+
+    Returns:
+        For each prediction a list of `(identifier, name, score)`, such as
+        `("n02504458", "African_elephant", 0.97)`.
+
+    Raises:
+        ShapeError: `preds` has another shape.
+        DownloadError: the names of the classes are neither in the cache nor reachable.
+    """
+    if len(preds.shape) != 2 or preds.shape[1] != 1000:
+        raise ShapeError(
+            "decode_predictions: `preds` must have the shape (batch, 1000), the scores "
+            f"of the classes of ImageNet. Received: shape {preds.shape}. For a model "
+            "with other classes, use `np.argsort(preds)`."
+        )
+    names = _imagenet_classes()
+    scores = np.asarray(preds)
+    best = np.argsort(scores)[:, ::-1][:, :top]
+    return [
+        [(*names[str(index)], row[index]) for index in indices]
+        for row, indices in zip(scores, best, strict=True)
+    ]

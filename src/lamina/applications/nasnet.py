@@ -1,0 +1,237 @@
+"""NASNet-A: cells that a search has found."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from lamina.applications.architecture import (
+    Architecture,
+    Options,
+    Pooling,
+    build,
+    checked_shape,
+    classifier,
+    variant,
+)
+from lamina.applications.blocks import (
+    Step,
+    branches,
+    chain,
+    channels,
+    conv,
+    image_size,
+    norm,
+    pad_before_stride,
+    relu,
+    separable,
+)
+from lamina.applications.imagenet_utils import decode_predictions
+from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
+from lamina.applications.weights import WeightFiles, Weights
+from lamina.core.graph import SymbolicTensor
+from lamina.errors import invalid
+from lamina.layers import (
+    Add,
+    AveragePooling2D,
+    Concatenate,
+    Cropping2D,
+    MaxPooling2D,
+    ZeroPadding2D,
+)
+from lamina.models import Model
+from lamina.typing import ActivationLike, PartialShape
+
+__all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+Cell = tuple[SymbolicTensor, SymbolicTensor]
+"""The results of a cell and of the one before it."""
+
+_norm = partial(norm, momentum=0.9997)
+_conv = partial(conv, kernel_initializer="he_normal")
+
+
+def _add(
+    first: SymbolicTensor, second: SymbolicTensor, name: str | None
+) -> SymbolicTensor:
+    return Add(name=name)([first, second])
+
+
+def _separable(
+    x: SymbolicTensor, filters: int, size: int, name: str, strides: int = 1
+) -> SymbolicTensor:
+    """Apply two separable convolutions."""
+    x, padding = relu()(x), "same"
+    if strides == 2:
+        x = pad_before_stride(x, size, f"separable_conv_1_pad_{name}")
+        padding = "valid"
+    return chain(
+        x,
+        separable(filters, size, strides, padding, f"separable_conv_1_{name}"),
+        _norm(f"separable_conv_1_bn_{name}"),
+        relu(),
+        separable(filters, size, name=f"separable_conv_2_{name}"),
+        _norm(f"separable_conv_2_bn_{name}"),
+    )
+
+
+def _halved(p: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
+    """Halve the size by two samplings, of which one is shifted by a pixel."""
+
+    def sampling(index: int) -> tuple[Step, Step]:
+        pool = AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_{index}_{name}")
+        return pool, _conv(filters // 2, name=f"adjust_conv_{index}_{name}")
+
+    p = relu(f"adjust_relu_1_{name}")(p)
+    shift = ZeroPadding2D(((0, 1), (0, 1))), Cropping2D(((1, 0), (1, 0)))
+    p = branches(p, None, sampling(1), (*shift, *sampling(2)))
+    return _norm(f"adjust_bn_{name}")(p)
+
+
+def _adjusted(
+    x: SymbolicTensor, p: SymbolicTensor | None, filters: int, name: str
+) -> SymbolicTensor:
+    """Return the result of the cell before in the size that this cell needs."""
+    if p is None:
+        return x
+    if image_size(p)[1] != image_size(x)[1]:
+        return _halved(p, filters, name)
+    if channels(p) != filters:
+        projection = _conv(filters, name=f"adjust_conv_projection_{name}")
+        return chain(p, relu(), projection, _norm(f"adjust_bn_{name}"))
+    return p
+
+
+def _squeezed(x: SymbolicTensor, filters: int, kind: str, name: str) -> SymbolicTensor:
+    layer = _conv(filters, name=f"{kind}_conv_1_{name}")
+    return chain(x, relu(), layer, _norm(f"{kind}_bn_1_{name}"))
+
+
+def _normal_cell(x: SymbolicTensor, p: SymbolicTensor, filters: int, name: str) -> Cell:
+    inputs, p = x, _adjusted(x, p, filters, name)
+    h = _squeezed(x, filters, "normal", name)
+
+    def unit(tensor: SymbolicTensor, size: int, part: str) -> SymbolicTensor:
+        return _separable(tensor, filters, size, f"normal_{part}_{name}")
+
+    def pool(tensor: SymbolicTensor, part: str) -> SymbolicTensor:
+        name_ = f"normal_{part}_{name}"
+        return AveragePooling2D(3, strides=1, padding="same", name=name_)(tensor)
+
+    pairs = (
+        lambda: (unit(h, 5, "left1"), unit(p, 3, "right1")),
+        lambda: (unit(p, 5, "left2"), unit(p, 3, "right2")),
+        lambda: (pool(h, "left3"), p),
+        lambda: (pool(p, "left4"), pool(p, "right4")),
+        lambda: (unit(h, 3, "left5"), h),
+    )
+    sums = [_add(*pair(), f"normal_add_{i}_{name}") for i, pair in enumerate(pairs, 1)]
+    return Concatenate(name=f"normal_concat_{name}")([p, *sums]), inputs
+
+
+def _reduction_cell(
+    x: SymbolicTensor, p: SymbolicTensor | None, filters: int, name: str
+) -> Cell:
+    inputs, p = x, _adjusted(x, p, filters, name)
+    h = _squeezed(x, filters, "reduction", name)
+    padded = pad_before_stride(h, 3, f"reduction_pad_1_{name}")
+
+    def unit(tensor: SymbolicTensor, size: int, part: str) -> SymbolicTensor:
+        return _separable(tensor, filters, size, f"reduction_{part}_{name}", 2)
+
+    def part(text: str) -> str:
+        return f"reduction_{text}_{name}"
+
+    x1 = _add(unit(h, 5, "left1"), unit(p, 7, "right1"), part("add_1"))
+    left = MaxPooling2D(3, strides=2, name=part("left2"))(padded)
+    x2 = _add(left, unit(p, 7, "right2"), part("add_2"))
+    left = AveragePooling2D(3, strides=2, name=part("left3"))(padded)
+    x3 = _add(left, unit(p, 5, "right3"), part("add3"))
+    pool = AveragePooling2D(3, strides=1, padding="same", name=part("left4"))
+    x4 = _add(x2, pool(x1), None)
+    left = _separable(x1, filters, 3, part("left4"))
+    right = MaxPooling2D(3, strides=2, name=part("right5"))(padded)
+    x5 = _add(left, right, part("add4"))
+    return Concatenate(name=part("concat"))([x2, x3, x4, x5]), inputs
+
+
+def _body(
+    x: SymbolicTensor, filters: int, cells: int, stem: int, skip_reduction: bool
+) -> SymbolicTensor:
+    first = _conv(stem, 3, 2, "valid", name="stem_conv1")
+    x, p = _reduction_cell(
+        chain(x, first, _norm("stem_bn1")), None, filters // 4, "stem_1"
+    )
+    x, p = _reduction_cell(x, p, filters // 2, "stem_2")
+    for stage in range(3):
+        width = filters * 2**stage
+        if stage:
+            x, before = _reduction_cell(x, p, width, f"reduce_{stage * cells}")
+            p = p if skip_reduction else before
+        for i in range(cells):
+            # The numbers skip one for each reduction.
+            x, p = _normal_cell(x, p, width, f"{stage * cells + i + (stage > 0)}")
+    return relu()(x)
+
+
+def _nasnet(
+    row: Architecture,
+    input_shape: PartialShape | None = None,
+    include_top: bool = True,
+    weights: Weights = "imagenet",
+    input_tensor: SymbolicTensor | None = None,
+    pooling: Pooling = None,
+    classes: int = 1000,
+    classifier_activation: ActivationLike = "softmax",
+    name: str | None = None,
+) -> Model:
+    if row.size == 224 and not include_top and input_shape is None:
+        input_shape = (224, 224, 3)  # the size is fixed, as in Keras
+    if weights == "imagenet" and None in (input_shape or ()):
+        expected = "a shape of known sizes for weights of ImageNet"
+        raise invalid(row.title, "input_shape", input_shape, expected)
+    inputs = input_tensor, input_shape
+    head = pooling, classes, classifier_activation
+    options = Options(include_top, weights, *inputs, *head, name)
+    return build(row, options, checked_shape(row, options))
+
+
+_architecture = partial(
+    Architecture,
+    module="nasnet",
+    paper="Learning Transferable Architectures for Scalable Image Recognition, "
+    "https://arxiv.org/abs/1707.07012",
+    head=classifier(None),
+    channels_first=False,
+)
+NASNetMobile = variant(
+    _nasnet,
+    _architecture(
+        title="NASNetMobile",
+        name="nasnet_mobile",
+        body=partial(_body, filters=44, cells=4, stem=32, skip_reduction=False),
+        files=WeightFiles(
+            "nasnet/NASNet-mobile.h5",
+            ("020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63"),
+            suffix="-no-top",
+        ),
+    ),
+)
+NASNetLarge = variant(
+    _nasnet,
+    _architecture(
+        title="NASNetLarge",
+        name="nasnet_large",
+        body=partial(_body, filters=168, cells=6, stem=96, skip_reduction=True),
+        files=WeightFiles(
+            "nasnet/NASNet-large.h5",
+            ("11577c9a518f0070763c2b964a382f17", "d81d89dc07e6e56530c4e77faddd61b5"),
+            suffix="-no-top",
+        ),
+        size=331,
+    ),
+)

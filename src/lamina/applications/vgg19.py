@@ -1,0 +1,24 @@
+"""VGG19: VGG16 with three more convolutions."""
+
+from __future__ import annotations
+
+from lamina.applications.architecture import standard, variant
+from lamina.applications.imagenet_utils import decode_predictions
+from lamina.applications.imagenet_utils import preprocess_caffe as preprocess_input
+from lamina.applications.vgg16 import vgg
+
+__all__ = ["VGG19", "decode_predictions", "preprocess_input"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+VGG19 = variant(
+    standard,
+    vgg(
+        "VGG19",
+        (2, 2, 4, 4, 4),
+        ("cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"),
+    ),
+)
