@@ -8,7 +8,7 @@ from lamina.core.random.seeds import SeedGenerator
 from lamina.data.streams import State
 from lamina.errors import LaminaError
 from lamina.runtime.interrupts import Interrupt
-from lamina.training.callbacks import History
+from lamina.training.callbacks import History, TerminateOnNaN
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
 from lamina.training.checks.arrays import check_class_weight
@@ -64,7 +64,8 @@ class FitSession:
     def _prepare(self) -> None:
         """Build the model, seed its layers and check the data."""
         state, options = self._state, self._options
-        pred = prepare_model(state, self._feed, options.check_data, to_train=True)
+        finite = self._callbacks.find(TerminateOnNaN) is None  # else it decides
+        pred = prepare_model(state, self._feed, options.check_data, finite, True)
         if options.seed is not None:
             modules = self._model.modules()
             generators = (m for m in modules if isinstance(m, SeedGenerator))

@@ -16,7 +16,8 @@ class TerminateOnNaN(Callback):
 
     `fit` by itself stops before a step whose loss or gradients are not finite, and
     leaves the model with the weights before that step. This callback prints a message
-    or raises, and also checks losses that a custom `train_step` returns.
+    or raises, and also checks losses that a custom `train_step` returns. With it,
+    `fit` does not refuse data that has values that are not finite.
 
     Args:
         raise_error: whether to raise an error instead of returning from `fit`.

@@ -44,10 +44,20 @@ SIGNATURES = {
         "save_best_only": False, "save_weights_only": False, "mode": "auto",
         "save_freq": "epoch", "initial_value_threshold": NONE,
     },
+    "OrbaxCheckpoint": {
+        "directory": NEEDED, "monitor": "val_loss", "verbose": 0,
+        "save_best_only": False, "mode": "auto", "save_freq": "epoch",
+        "initial_value_threshold": NONE, "max_to_keep": 1, "save_on_background": True,
+        "save_weights_only": False,
+    },
     "ProgbarLogger": {},
     "ReduceLROnPlateau": {
         "monitor": "val_loss", "factor": 0.1, "patience": 10, "verbose": 0,
         "mode": "auto", "min_delta": 1e-4, "cooldown": 0, "min_lr": 0.0,
+    },
+    "RemoteMonitor": {
+        "root": "http://localhost:9000", "path": "/publish/epoch/end/",
+        "field": "data", "headers": NONE, "send_as_json": False,
     },
     "SwapEMAWeights": {"swap_on_epoch": False},
     "TensorBoard": {
@@ -79,6 +89,7 @@ def bad_values():
 GOOD = {
     "filename": "log.csv",
     "filepath": "a.keras",
+    "directory": "folder",
     "schedule": lambda epoch: 0.1,
 }
 

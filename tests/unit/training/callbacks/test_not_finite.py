@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from lamina.errors import DataError
 from lamina.optimizers import SGD
 from lamina.training.callbacks import Callback, LambdaCallback, TerminateOnNaN
 from lamina.training.loop import NonFiniteWarning
@@ -102,6 +103,14 @@ def test_terminate_on_nan_checks_within_an_epoch(loss, capsys):
     callback.on_progress("train", 3, {"loss": loss})
     assert callback.model.stop_training
     assert capsys.readouterr().out.startswith("Batch 3: ")
+
+
+def test_terminate_on_nan_decides_about_data_that_is_not_finite():
+    model, labels = small_model(), np.full_like(Y, np.inf)
+    with pytest.raises(DataError, match="not finite"):
+        model.fit(X, labels, verbose=0)
+    with pytest.warns(NonFiniteWarning):
+        model.fit(X, labels, verbose=0, callbacks=[TerminateOnNaN()])
 
 
 def test_terminate_on_nan_ignores_other_logs():
