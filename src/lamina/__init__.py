@@ -43,10 +43,12 @@ from lamina import (
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
 from lamina.core.graph import SymbolicTensor as KerasTensor
+from lamina.core.tracing.remat import RematScope, remat
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.core.variable import Variable
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputSpec, Layer
+from lamina.layers.base.operation import Operation
 from lamina.lazy import lazy_attributes
 from lamina.losses import Loss
 from lamina.metrics import Metric
@@ -75,8 +77,10 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "Operation",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "Variable",
     "activations",
@@ -101,6 +105,7 @@ __all__ = [
     "preprocessing",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

@@ -237,6 +237,7 @@ def record(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     function: Callable[..., Any] | None = None,
+    spec: Callable[..., Any] | None = None,
 ) -> Any:
     """Add a call to the graph and return its symbolic outputs.
 
@@ -245,11 +246,15 @@ def record(
         args: positional arguments, symbolic tensors among them.
         kwargs: keyword arguments.
         function: the function to infer shapes from, if not `operation`.
+        spec: the function that returns the symbolic outputs, instead of inference.
     """
     node = Node(operation, args, kwargs)
     if local.budget is not None:
         local.budget.take_calls(1, node.count_values())
-    outputs = infer(function or operation, args, kwargs)
+    if spec is None:
+        outputs = infer(function or operation, args, kwargs)
+    else:
+        outputs = spec(*args, **kwargs)
     for tensor in symbolic_leaves(outputs):
         check_output(node.name, tensor.shape, tensor.dtype)
         tensor.node, tensor.name = node, node.name

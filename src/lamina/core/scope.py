@@ -43,6 +43,8 @@ class _Local(threading.local):
     uninitialized: list[tuple[Any, Callable[..., Any]]] | None = None
     stores: dict[tuple[int, str], Any] | None = None
     shared_id: Callable[[Any], int | None] | None = None
+    remat: Any = None  # a `RematMode`
+    names: tuple[str, ...] = ()  # of the active `name_scope` blocks
 
 
 local = _Local()
@@ -84,6 +86,8 @@ class StateScope:
         self.draws: dict[int, int] = {}
         self.advances: dict[int, tuple[BoundVariable, int]] = {}
         self.watched: list[Any] = []
+        # The losses that layers add in the scope, if it collects them.
+        self.collected: list[Any] | None = None
         self.parent: StateScope | None = None
 
     def __enter__(self) -> StateScope:
@@ -194,7 +198,7 @@ class CallScope:
     def __init__(self, training: bool | None) -> None:
         self.training = training
         self.losses: list[Any] = []
-        self.path: tuple[str, ...] = ()
+        self.path: tuple[str, ...] = local.names
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from lamina.core.scope import local
 from lamina.errors import FileFormatError, shown
 from lamina.layers import InputLayer, Layer
 from lamina.layers.base.call_graph import CallGraph
+from lamina.layers.base.operation import Operation as BaseOperation
 from lamina.models.graph_layers import input_layer
 from lamina.models.graph_ops import Call, Operation, is_op, op_config, op_from_config
 from lamina.typing import Config
@@ -30,12 +31,14 @@ Address: TypeAlias = tuple[str, int, int]
 
 def graph_config(graph: CallGraph, layers: Sequence[Layer]) -> Config:
     """Return the config of a graph: layers with their calls, inputs and outputs."""
-    by_name = {layer.name: layer for layer in layers}
+    called = [node.operation for node in graph.nodes]
+    operations = [item for item in called if isinstance(item, BaseOperation)]
+    by_name = {item.name: item for item in (*layers, *operations)}
     calls: dict[str, list[Node]] = {name: [] for name in by_name}
     addresses = {id(t): [input_layer(t).name, 0, 0] for t in graph.input_leaves}
     for node in graph.nodes:
         name, count = node.name, 0
-        while name in calls and not isinstance(node.operation, Layer):
+        while name in calls and not isinstance(node.operation, BaseOperation):
             count += 1
             name = f"{node.name}_{count}"
         nodes = calls.setdefault(name, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,6 @@ from lamina.core.module import (
     described_names,
     is_user_defined,
     overridable,
-    resolve_name,
     short,
     signature,
     unknown_keyword_error,
@@ -34,11 +33,7 @@ from lamina.core.module import (
 from lamina.core.scope import autocast, call_scope, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
-from lamina.errors import (
-    ArgumentTypeError,
-    MissingMethodError,
-    StateError,
-)
+from lamina.errors import ArgumentTypeError, MissingMethodError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
 from lamina.layers.base.input_checks import check_loss
@@ -47,6 +42,19 @@ from lamina.layers.base.spec import describe_shapes
 from lamina.typing import PartialShape, PyTree, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")
+
+
+@runtime_checkable
+class MetricLike(Protocol):
+    """Protocol of metrics, whose package comes after this one."""
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Update the state from a batch."""
+        ...
+
+    def result(self) -> Any:
+        """Return the value since the last reset."""
+        ...
 
 
 class Layer(Buildable):
@@ -106,7 +114,7 @@ class Layer(Buildable):
             raise unknown_keyword_error(type(self), unknown)
         if local.budget is not None:
             local.budget.allow_layer(is_user_defined(type(self)))
-        self.name = resolve_name(type(self), name)
+        super().__init__(name)
         self.dtype_policy = get_dtype_policy(dtype)
         self.autocast = autocast
         self.activity_regularizer = activity_regularizer
@@ -114,7 +122,6 @@ class Layer(Buildable):
         checks = {"trainable": boolean}
         check_arguments(type(self).__name__, checks, {"trainable": trainable})
         self._trainable = bool(trainable)
-        self._nodes: list[Any] = []
         self._call_losses: list[Any] = []
         if input_dim is not None:
             input_shape = (input_dim,)
@@ -123,26 +130,20 @@ class Layer(Buildable):
             batch_input_shape = (None, *row)
         self.batch_input_shape = batch_input_shape or batch_shape
 
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; every layer overrides this method."""
-        raise MissingMethodError(
-            f"{type(self).__name__} has no `call` method. Define "
-            "`def call(self, inputs): ...` in the class."
-        )
-
     # Calling
 
     @filter_traceback
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_path" not in vars(self):
-            parents = local.call.path if local.call else ()
+            parents = local.call.path if local.call else local.names
             vars(self)["_path"] = "/".join((*parents, self.name))
         args, kwargs = jax.tree.map(self._convert, (args, kwargs), is_leaf=is_leaf)
         if is_symbolic(args) or is_symbolic(kwargs.values()):
-            return self._call_symbolic(args, kwargs)
+            return self.symbolic_call(*args, **kwargs)
         return self._call_arrays(*args, **kwargs)
 
-    def _call_symbolic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Build the layer, add a node to the graph and return its outputs."""
         with call_scope(self.name, None):
             self._check_and_build(args, kwargs)
         outputs = record(self, args, kwargs, self._call_arrays)
@@ -167,12 +168,20 @@ class Layer(Buildable):
                     scope.losses.append(self.activity_regularizer(leaf) / rows)
             self._attach_mask(args, outputs)
             if outermost:
-                self._call_losses = scope.losses
+                self._keep_losses(scope.losses)
         return outputs
 
+    def _keep_losses(self, losses: list[Any]) -> None:
+        self._call_losses = losses
+        if local.state is not None and local.state.collected is not None:
+            local.state.collected.extend(losses)
+
     def _call_with_note(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = self.call
         try:
-            return self.call(*args, **kwargs)
+            if self._remat_mode is not None:
+                call = self.rematerialized_call(call, *args, **kwargs)
+            return call(*args, **kwargs)
         except Exception as error:
             if not getattr(error, "_lamina_noted", False):
                 path = "/".join(local.call.path) if local.call else self.name
@@ -288,24 +297,30 @@ class Layer(Buildable):
         outputs = infer(self._call_arrays, (inputs,), {})
         return jax.tree.map(lambda t: t.shape, outputs)
 
-    def _node(self, what: str) -> Any:
-        if self._nodes:
-            return self._nodes[0]
-        raise StateError(
-            f"Layer {self.name!r} has not been called on a model's input yet, so it "
-            f"has no {what}."
+    @property
+    def input_dtype(self) -> str:
+        """The type that float inputs are cast to."""
+        return self.compute_dtype
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics in the attributes of this layer and of its sublayers."""
+        children = [m for layer in self.all_layers() for m in layer.children()]
+        return [m for m in children if isinstance(m, MetricLike)]
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of the metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise an error: a metric is an attribute of the layer."""
+        raise MissingMethodError(
+            f"Layer {self.name!r} ({type(self).__name__}): `add_metric` does not exist "
+            "in Keras 3. Assign the metric in the constructor, "
+            "`self.total = metrics.Mean()`, and update it in `call`, "
+            "`self.total.update_state(value)`."
         )
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the first call in a graph."""
-        inputs = self._node("inputs").inputs
-        return inputs[0] if len(inputs) == 1 else inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the first call in a graph."""
-        return self._node("outputs").outputs
 
     # Configuration
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina import constraints, initializers, regularizers
 from lamina.core.dtypes import DTypePolicy, DTypePolicyMap, is_float
-from lamina.core.module import Module, unique
+from lamina.core.module import unique
 from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
@@ -19,6 +19,7 @@ from lamina.core.tracing.tracers import without_tracers
 from lamina.core.variable import Variable, bump_structure_version, snapshot
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.attributes import DeclaredWeight
+from lamina.layers.base.operation import Operation
 from lamina.runtime.module_state import ModuleState
 from lamina.typing import (
     ConstraintLike,
@@ -32,15 +33,13 @@ from lamina.typing import (
 _MADE_BY_INIT = ("autocast", "built", "dtype_policy", "name", "_nodes", "_trainable")
 
 
-class WeightOwner(Module):
+class WeightOwner(Operation):
     """Module with trainable and non-trainable weights; base class of `Layer`."""
 
-    name: str
     dtype_policy: DTypePolicy
     built: bool
     _trainable: bool
     _call_losses: list[Any]
-    __call__: Callable[..., Any]
 
     def __getattr__(self, name: str) -> Any:
         if "_call_losses" not in vars(self) and name in _MADE_BY_INIT:
@@ -256,7 +255,7 @@ class WeightOwner(Module):
         return variable
 
     def _path_of(self, name: str) -> str:
-        parents = local.call.path if local.call else (self.name,)
+        parents = local.call.path if local.call else (*local.names, self.name)
         return "/".join((*parents, name))
 
     def _weight_shape(
