@@ -8,11 +8,9 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.losses.base import FunctionLoss
+from lamina.ops.nn.ctc import ctc_loss
 from lamina.ops.types import float_array
 from lamina.typing import ArrayLike
-
-# The logarithm of a probability of zero; finite, so that the gradient is not NaN.
-_LOG_ZERO = -1e5
 
 
 @op
@@ -44,29 +42,8 @@ def ctc(y_true: ArrayLike, y_pred: ArrayLike) -> jax.Array:
             f"classes). Received: {labels.shape} and {logits.shape}. End the model "
             "with a layer with return_sequences=True and Dense(classes)."
         )
-    # States of the forward algorithm: a blank before, between and after the labels.
-    count = 2 * labels.shape[1] + 1
-    states = jnp.zeros((len(labels), count), jnp.int32).at[:, 1::2].set(labels)
-    # The blank between different labels can be skipped.
-    skips = jnp.zeros(states.shape, bool)
-    skips = skips.at[:, 3::2].set(labels[:, 1:] != labels[:, :-1])
-    emitted = jnp.take_along_axis(jax.nn.log_softmax(logits), states[:, None], axis=-1)
-    first = jnp.where(jnp.arange(count) < 2, emitted[:, 0], _LOG_ZERO)
-
-    def step(alpha: jax.Array, emitted: jax.Array) -> tuple[jax.Array, None]:
-        one, two = (
-            jnp.pad(alpha, ((0, 0), (n, 0)), constant_values=_LOG_ZERO)[:, :-n]
-            for n in (1, 2)
-        )
-        two = jnp.where(skips, two, _LOG_ZERO)
-        return jnp.logaddexp(jnp.logaddexp(alpha, one), two) + emitted, None
-
-    alpha, _ = jax.lax.scan(step, first, jnp.moveaxis(emitted, 1, 0)[1:])
-    last = 2 * jnp.sum(labels != 0, axis=1, keepdims=True)
-    blank = jnp.take_along_axis(alpha, last, axis=1)[:, 0]
-    label = jnp.take_along_axis(alpha, jnp.maximum(last - 1, 0), axis=1)[:, 0]
-    label = jnp.where(last[:, 0] > 0, label, _LOG_ZERO)
-    return -jnp.logaddexp(blank, label)
+    steps = jnp.full(len(logits), logits.shape[1])
+    return ctc_loss(labels, logits, (labels != 0).sum(1), steps)
 
 
 class CTC(FunctionLoss):

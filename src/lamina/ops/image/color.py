@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, ShapeError
@@ -60,8 +61,9 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Array:
     x = _floats("rgb_to_hsv", images)
     axis = channels_axis("rgb_to_hsv", data_format)
     x = jnp.where(jnp.abs(x) < jnp.finfo(x.dtype).eps, 0, x)
-    red, green, blue = planes = _planes("rgb_to_hsv", x, axis)
-    value, lowest = planes.max(0), planes.min(0)
+    red, green, blue = _planes("rgb_to_hsv", x, axis)
+    value = jnp.maximum(jnp.maximum(red, green), blue)
+    lowest = jnp.minimum(jnp.minimum(red, green), blue)
     spread = value - lowest
     saturation = jnp.where(value > 0, spread / jnp.where(value > 0, value, 1), 0)
     unit = 1 / (6 * jnp.where(spread > 0, spread, 1))
@@ -115,13 +117,13 @@ def _floats(owner: str, images: Tensor) -> Array:
     return x
 
 
-def _planes(owner: str, x: Array, axis: int) -> Array:
-    """Return the three channels as the first axis, 16-bit floats as float32."""
+def _planes(owner: str, x: Array, axis: int) -> list[Array]:
+    """Return the three channels, 16-bit floats as float32."""
     if x.shape[axis] != 3:
         allowed = "1 or 3" if owner == "rgb_to_grayscale" else "3"
         raise ShapeError(
             f"{owner}: the images must have {allowed} channels. Received: shape "
             f"{x.shape}, with {x.shape[axis]} channels."
         )
-    x = jnp.moveaxis(x, axis, 0)
-    return upcast(x) if jnp.issubdtype(x.dtype, jnp.floating) else x
+    x = upcast(x) if jnp.issubdtype(x.dtype, jnp.floating) else x
+    return [lax.index_in_dim(x, channel, axis, keepdims=False) for channel in range(3)]

@@ -8,6 +8,7 @@ from lamina.ops.nn import (
     activations,
     attention,
     convolution,
+    ctc,
     encoding,
     normalization,
     pooling,
@@ -15,6 +16,7 @@ from lamina.ops.nn import (
 from lamina.ops.nn.activations import *  # noqa: F403
 from lamina.ops.nn.attention import *  # noqa: F403
 from lamina.ops.nn.convolution import *  # noqa: F403
+from lamina.ops.nn.ctc import *  # noqa: F403
 from lamina.ops.nn.encoding import *  # noqa: F403
 from lamina.ops.nn.normalization import *  # noqa: F403
 from lamina.ops.nn.pooling import *  # noqa: F403
@@ -23,6 +25,7 @@ __all__: list[str] = []
 __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += convolution.__all__
+__all__ += ctc.__all__
 __all__ += encoding.__all__
 __all__ += images.__all__
 __all__ += normalization.__all__
