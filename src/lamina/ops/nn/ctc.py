@@ -253,7 +253,8 @@ def _check_shapes(labels: Array, logits: Array, *lengths: Array) -> None:
     if (
         logits.ndim != 3
         or labels.ndim != 2
-        or any(x.shape != batch for x in (labels[:, 0], *lengths))
+        or labels.shape[:1] != batch
+        or any(x.shape != batch for x in lengths)
     ):
         shapes = ", ".join(str(x.shape) for x in (labels, logits, *lengths))
         raise ShapeError(
