@@ -38,6 +38,7 @@ LATER = (
     "dtype_policies.*Quantized*",
     "dtype_policies.AWQ*",
     "dtype_policies.GPTQ*",
+    "dtype_policies.Int4*",
     "export",
     "export.*",
     "*.quantize",

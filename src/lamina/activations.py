@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.graph import op
-from lamina.core.registry import Registry, serialize
+from lamina.core.registry import Registry
+from lamina.core.registry import serialize as serialize_object
 from lamina.core.tracebacks import filter_traceback
 from lamina.ops.nn import activations as nn
 from lamina.ops.nn.activations import (
@@ -41,7 +42,7 @@ from lamina.ops.nn.activations import (
 )
 from lamina.ops.numpy.elementwise import tanh
 from lamina.ops.types import Tensor, float_array
-from lamina.typing import ArrayLike
+from lamina.typing import ActivationLike, ArrayLike
 
 __all__ = [
     "celu",
@@ -156,6 +157,19 @@ registry.add(sparse_sigmoid, sparsemax, squareplus, tanh, tanh_shrink, threshold
 registry.add(swish=silu, hard_swish=hard_silu)
 
 deserialize = registry.deserialize
+
+
+def serialize(activation: ActivationLike) -> Any:
+    """Return the config of an activation; functions of lamina have their name.
+
+    Args:
+        activation: an activation.
+
+    Example:
+        >>> serialize(relu)
+        'relu'
+    """
+    return serialize_object(activation)
 
 
 @filter_traceback

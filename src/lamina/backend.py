@@ -14,6 +14,7 @@ from lamina.config import (
     set_image_data_format,
 )
 from lamina.core.dtypes import is_float, standardize_dtype
+from lamina.core.module import next_id
 from lamina.typing import DTypeLike
 from lamina.utils import clear_session, is_keras_tensor
 
@@ -22,6 +23,7 @@ __all__ = [
     "clear_session",
     "epsilon",
     "floatx",
+    "get_uid",
     "image_data_format",
     "is_float_dtype",
     "is_int_dtype",
@@ -36,6 +38,21 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def get_uid(prefix: str = "") -> int:
+    """Return 1 on the first call for a prefix, then 2, 3, ...
+
+    Automatic names of layers count too. `clear_session` restarts the counters.
+
+    Args:
+        prefix: any text.
+
+    Example:
+        >>> get_uid("my_block"), get_uid("my_block")
+        (1, 2)
+    """
+    return next_id(prefix)
 
 
 def is_float_dtype(dtype: DTypeLike) -> bool:

@@ -12,8 +12,9 @@ from typing import Any
 from lamina import config, ops
 from lamina.core.check import at_least, between
 from lamina.core.module import Hyperparameter, Module
-from lamina.core.registry import Registry, serialize
-from lamina.typing import Array
+from lamina.core.registry import Registry
+from lamina.core.registry import serialize as serialize_object
+from lamina.typing import Array, ConstraintLike
 
 __all__ = [
     "Constraint",
@@ -156,3 +157,16 @@ max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNo
 registry = Registry("constraint", "keras.constraints")
 registry.add(Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm)
 get, deserialize = registry.get, registry.deserialize
+
+
+def serialize(constraint: ConstraintLike) -> Any:
+    """Return the config of a constraint; functions of lamina have their name.
+
+    Args:
+        constraint: a constraint.
+
+    Example:
+        >>> serialize(NonNeg())["class_name"]
+        'NonNeg'
+    """
+    return serialize_object(constraint)

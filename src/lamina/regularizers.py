@@ -11,9 +11,10 @@ from typing import Any
 from lamina import ops
 from lamina.core.check import at_least, one_of, optional
 from lamina.core.module import Hyperparameter, Module
-from lamina.core.registry import Registry, serialize
+from lamina.core.registry import Registry
+from lamina.core.registry import serialize as serialize_object
 from lamina.errors import ShapeError
-from lamina.typing import Array
+from lamina.typing import Array, RegularizerLike
 
 __all__ = [
     "L1",
@@ -165,3 +166,16 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 registry = Registry("regularizer", "keras.regularizers")
 registry.add(L1, L1L2, L2, OrthogonalRegularizer, Regularizer, l1_l2=L1L2)
 get, deserialize = registry.get, registry.deserialize
+
+
+def serialize(regularizer: RegularizerLike) -> Any:
+    """Return the config of a regularizer; functions of lamina have their name.
+
+    Args:
+        regularizer: a regularizer.
+
+    Example:
+        >>> serialize(L2(0.5))["config"]
+        {'l2': 0.5}
+    """
+    return serialize_object(regularizer)

@@ -105,6 +105,22 @@ class DTypePolicy:
         """Always `None`: this policy does not quantize."""
         return None
 
+    def convert_input(self, x: Any, autocast: bool, dtype: DTypeLike) -> Any:
+        """Convert an input of a layer to an array, and floats to an element type.
+
+        Args:
+            x: a NumPy or JAX array, a variable or a symbolic tensor; other values are
+                returned as they are.
+            autocast: whether to convert floats.
+            dtype: the element type.
+        """
+        if not hasattr(x, "__array__"):
+            return x
+        if not hasattr(x, "astype") or isinstance(x, np.ndarray):
+            x = jnp.asarray(x)
+        name = standardize_dtype(dtype)
+        return x.astype(name) if autocast and is_float(x.dtype) else x
+
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"name": self.name}

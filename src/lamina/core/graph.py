@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.budget import check_output
-from lamina.core.check import require_dense
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.masks import get_mask, set_mask
@@ -33,7 +32,7 @@ from lamina.core.tracing.unknown_sizes import (
     merged_shape,
 )
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, ArgumentTypeError
+from lamina.errors import ArgumentError, ArgumentTypeError, invalid
 from lamina.typing import DTypeLike, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,26 +44,41 @@ class SymbolicTensor:
     Args:
         shape: `None` for dimensions not known yet.
         dtype: element type.
-        sparse: must be False; arrays are dense.
-        ragged: must be False; arrays are dense.
+        sparse: whether it stands for sparse data, for code that asks; ops treat it as
+            dense.
+        ragged: whether it stands for rows of different lengths, for code that asks.
+        record_history: whether operations on it become part of a graph; otherwise only
+            their shapes are inferred.
         name: shown in summaries.
+        ragged_rank: number of ragged axes, for code that asks.
+        row_splits_dtype: element type of the row lengths, for code that asks.
         node: the operation that makes it; `None` for an input.
 
     Raises:
-        ArgumentError: `sparse` or `ragged` is True.
+        ArgumentError: both `sparse` and `ragged` are True.
     """
 
     def __init__(
         self,
         shape: Sequence[int | None],
-        dtype: DTypeLike = None,
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
+        record_history: bool = True,
         name: str | None = None,
+        *,
+        ragged_rank: int | None = None,
+        row_splits_dtype: DTypeLike = None,
         node: Node | None = None,
     ) -> None:
-        require_dense("KerasTensor", sparse, ragged)
-        self.sparse, self.ragged = False, False
+        if sparse and ragged:
+            raise invalid("KerasTensor", "ragged", ragged, "False if `sparse` is True")
+        self.sparse, self.ragged = sparse, ragged
+        self.ragged_rank = ragged_rank
+        self.row_splits_dtype = (
+            None if row_splits_dtype is None else standardize_dtype(row_splits_dtype)
+        )
+        self.record_history = record_history
         self.shape = tuple(shape)
         self.dtype = standardize_dtype(dtype)
         self.name = name or "tensor"
@@ -255,9 +269,11 @@ def record(
         outputs = infer(function or operation, args, kwargs)
     else:
         outputs = spec(*args, **kwargs)
+    is_recorded = all(tensor.record_history for tensor in node.inputs)
     for tensor in symbolic_leaves(outputs):
         check_output(node.name, tensor.shape, tensor.dtype)
-        tensor.node, tensor.name = node, node.name
+        tensor.node, tensor.name = node if is_recorded else None, node.name
+        tensor.record_history = is_recorded
     node.outputs = outputs
     if local.budget is not None:
         local.budget.take_calls(1, node.count_values())

@@ -33,10 +33,15 @@ M = TypeVar("M")
 _name_counts: dict[str, Iterator[int]] = {}
 
 
+def next_id(prefix: str) -> int:
+    """Return 1 on the first call for a prefix, then 2, 3, ..."""
+    return next(_name_counts.setdefault(prefix, itertools.count(1)))
+
+
 def unique_name(base: str) -> str:
     """Return `base` on the first call, then `base_1`, `base_2`, ..."""
-    count = next(_name_counts.setdefault(base, itertools.count()))
-    return base if count == 0 else f"{base}_{count}"
+    number = next_id(base)
+    return base if number == 1 else f"{base}_{number - 1}"
 
 
 def resolve_name(cls: type, name: object) -> str:

@@ -15,6 +15,7 @@ from jax.core import Tracer
 from numpy.typing import ArrayLike
 
 from lamina.core.budget import check_size
+from lamina.core.check import Check, check_arguments, one_of, optional
 from lamina.core.dtypes import is_float, standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.scope import local, override, traced_assignment_error
@@ -28,6 +29,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 # thread reads all variables of a model at the same step.
 state_lock = threading.RLock()
 
+_CHECKS = {
+    "aggregation": optional(one_of("none", "mean", "sum", "only_first_replica")),
+    "synchronization": optional(one_of("none", "auto", "on_read", "on_write")),
+    "layout": Check("None", lambda v: v is None, ("model",)),
+}
 _version = [0]
 # More values would clutter a printed list of variables.
 _MAX_SHOWN = 16
@@ -52,8 +58,12 @@ class Variable:
         dtype: element type; `None` for that of the value, or `config.floatx()`.
         trainable: whether `fit` may change it by gradients.
         autocast: whether reading it casts to the layer's compute type.
-        aggregation: how replicas combine; accepted for Keras's files and code.
+        aggregation: how replicas combine: "none", "mean", "sum" or
+            "only_first_replica"; accepted for Keras's files and code.
+        synchronization: when replicas combine: "none", "auto", "on_read" or "on_write";
+            accepted for Keras's code.
         name: shown in paths and summaries.
+        layout: must be `None`: a variable is on one device.
 
     Raises:
         ShapeError: an assigned value has another shape.
@@ -78,14 +88,23 @@ class Variable:
         dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
-        aggregation: str = "none",
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
         name: str | None = None,
+        layout: object = None,
     ) -> None:
+        values = {
+            "aggregation": aggregation,
+            "synchronization": synchronization,
+            "layout": layout,
+        }
+        check_arguments("Variable", _CHECKS, values)
         self.name = name or "variable"
         self.path = self.name
         self._trainable = self.initially_trainable = trainable
         self.autocast = autocast
-        self.aggregation = aggregation
+        self.aggregation = aggregation or "none"
+        self.synchronization = synchronization or "none"
         self.regularizer: Callable[..., Any] | None = None
         self.constraint: Callable[..., Any] | None = None
         if isinstance(initializer, Tracer):

@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.core.registry import Registry, serialize
+from lamina.core.registry import Registry
+from lamina.core.registry import serialize as serialize_object
 from lamina.core.tracebacks import filter_traceback
 from lamina.initializers.base import Initializer
 from lamina.initializers.constant import STFT, Constant, Identity, Ones, Zeros
@@ -29,6 +30,7 @@ from lamina.initializers.random import (
     TruncatedNormal,
     VarianceScaling,
 )
+from lamina.typing import InitializerLike
 
 __all__ = [
     "Constant",
@@ -113,3 +115,16 @@ def get(identifier: object) -> Any:
 
 
 deserialize = registry.deserialize
+
+
+def serialize(initializer: InitializerLike) -> Any:
+    """Return the config of an initializer; functions of lamina have their name.
+
+    Args:
+        initializer: an initializer.
+
+    Example:
+        >>> serialize(Zeros())["class_name"]
+        'Zeros'
+    """
+    return serialize_object(initializer)

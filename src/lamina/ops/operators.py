@@ -10,6 +10,7 @@ from typing import Any
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
+from lamina.ops.core import cast
 from lamina.ops.numpy import elementwise, index, products, shapes
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -52,7 +53,8 @@ def attach() -> None:
             setattr(cls, f"__r{name}__", _reflected(function))
         for name, function in _UNARY_AND_COMPARISONS.items():
             setattr(cls, name, function)
-    for function in (shapes.reshape, shapes.squeeze):
-        setattr(SymbolicTensor, function.__name__, function)
+    methods = {"astype": cast, "reshape": shapes.reshape, "squeeze": shapes.squeeze}
+    for name, function in methods.items():
+        setattr(SymbolicTensor, name, function)
     # Symbolic tensors compare by identity, so that `in` works for lists of them.
     Variable.__eq__ = elementwise.equal  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import jax
 import numpy as np
 import pytest
 
@@ -132,3 +133,15 @@ def test_layers_follow_the_map_by_path(tmp_path):
 )
 def test_variable_has_the_dtype_of_its_value(value, dtype):
     assert lamina.Variable(value).dtype == dtype
+
+
+def test_policy_converts_floats_to_arrays_of_a_type():
+    policy = DTypePolicy("mixed_float16")
+    half = policy.convert_input(np.ones(2, "float32"), True, "float16")
+    assert isinstance(half, jax.Array) and half.dtype == "float16"
+    single = policy.convert_input(np.ones(2, "float32"), False, "float16")
+    assert single.dtype == "float32"
+    assert policy.convert_input(np.ones(2, "int8"), True, "float16").dtype == "int8"
+    symbolic = policy.convert_input(lamina.Input((2,)), True, "float16")
+    assert (symbolic.shape, symbolic.dtype) == ((None, 2), "float16")
+    assert policy.convert_input("text", True, "float16") == "text"

@@ -11,6 +11,8 @@ import pytest
 
 import lamina
 from lamina import layers, ops
+from lamina.core.graph import SymbolicTensor
+from lamina.errors import ArgumentError
 
 
 class NeedsMask(layers.Layer):
@@ -130,7 +132,25 @@ def test_static_parameters_of_ops_exist():
 
 
 def static_names(function: ast.FunctionDef) -> set[str]:
-    """Return the names in `@op(static=[...])`."""
+    """Return the names in `@op(static=[...])` and `@family(static=[...])`."""
     calls = [d for d in function.decorator_list if isinstance(d, ast.Call)]
     values = [k.value for d in calls for k in d.keywords if k.arg == "static"]
-    return {name for value in values for name in ast.literal_eval(value)}
+    lists = [value for value in values if isinstance(value, ast.List)]
+    return {name for value in lists for name in ast.literal_eval(value)}
+
+
+def test_symbolic_tensor_keeps_what_it_stands_for():
+    x = SymbolicTensor((2, None), ragged=True, ragged_rank=1, row_splits_dtype="int64")
+    assert (x.sparse, x.ragged) == (False, True)
+    assert (x.ragged_rank, x.row_splits_dtype) == (1, "int64")
+    assert SymbolicTensor((2,), sparse=True).sparse
+    assert lamina.Input((3,), sparse=True).sparse
+    with pytest.raises(ArgumentError, match="`ragged` must be False if `sparse`"):
+        SymbolicTensor((2,), sparse=True, ragged=True)
+
+
+def test_operations_without_history_infer_shapes_only():
+    x = SymbolicTensor((None, 3), record_history=False)
+    y = ops.exp(ops.sum(x, 1))
+    assert y.shape == (None,) and y.node is None
+    assert ops.sum(SymbolicTensor((2,))).node is not None

@@ -31,7 +31,7 @@ class InputLayer(Layer):
         shape: shape of one row, without the batch axis; `None` for sizes that vary.
         batch_size: number of rows, if it is fixed.
         dtype: element type; `config.floatx()` by default.
-        sparse: must be false; sparse arrays are not supported.
+        sparse: whether the data is sparse; `fit` and `predict` make it dense.
         ragged: must be false; ragged arrays are not supported.
         batch_shape: shape with the batch axis, instead of `shape`.
         input_tensor: an existing symbolic tensor to use as the input.
@@ -74,7 +74,7 @@ class InputLayer(Layer):
         super().__init__(name=name)
         shape = input_shape if shape is None else shape
         batch_shape = batch_input_shape if batch_shape is None else batch_shape
-        require_dense("InputLayer", sparse, ragged)
+        require_dense("InputLayer", ragged=ragged)
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         elif (shape is None) == (batch_shape is None):
@@ -88,7 +88,7 @@ class InputLayer(Layer):
         self.batch_shape = tuple(batch_shape)
         self.optional = optional
         self._tensor = input_tensor or SymbolicTensor(
-            self.batch_shape, standardize_dtype(dtype), name=self.name
+            self.batch_shape, standardize_dtype(dtype), bool(sparse), name=self.name
         )
         check_output(self.name, self.batch_shape, self._tensor.dtype)
         self._tensor.layer = self
@@ -112,7 +112,7 @@ class InputLayer(Layer):
         return {
             "batch_shape": self.batch_shape,
             "dtype": self.dtype,
-            "sparse": False,
+            "sparse": self._tensor.sparse,
             "ragged": False,
             "name": self.name,
             "optional": self.optional,
@@ -137,7 +137,7 @@ def Input(  # noqa: N802
         shape: shape of one row, without the batch axis; `None` for sizes that vary.
         batch_size: number of rows, if it is fixed.
         dtype: element type; `config.floatx()` by default.
-        sparse: must be false; sparse arrays are not supported.
+        sparse: whether the data is sparse; `fit` and `predict` make it dense.
         ragged: must be false; ragged arrays are not supported.
         batch_shape: shape with the batch axis, instead of `shape`.
         name: name of the input; data in dictionaries is matched by it.

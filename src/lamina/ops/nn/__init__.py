@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from lamina.ops import images
-from lamina.ops.images import *  # noqa: F403
 from lamina.ops.nn import (
     activations,
     attention,
     convolution,
     ctc,
     encoding,
+    images,
     normalization,
     pooling,
 )
@@ -18,6 +17,7 @@ from lamina.ops.nn.attention import *  # noqa: F403
 from lamina.ops.nn.convolution import *  # noqa: F403
 from lamina.ops.nn.ctc import *  # noqa: F403
 from lamina.ops.nn.encoding import *  # noqa: F403
+from lamina.ops.nn.images import *  # noqa: F403
 from lamina.ops.nn.normalization import *  # noqa: F403
 from lamina.ops.nn.pooling import *  # noqa: F403
 

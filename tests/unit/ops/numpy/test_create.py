@@ -79,9 +79,6 @@ def test_sparse_argument_is_an_error(name):
         ops.bincount([0, 1], sparse=True)
     with pytest.raises(ArgumentError, match="`ragged` must be False"):
         ops.convert_to_tensor([0, 1], ragged=True)
-    with pytest.raises(ArgumentError, match="`ragged` must be False"):
-        lamina.KerasTensor((2,), ragged=True)
-    assert not lamina.KerasTensor((2,), sparse=False).sparse
 
 
 def test_pad_values_with_another_mode_are_an_error():
