@@ -12,6 +12,7 @@ from lamina.core.check import is_int
 from lamina.core.tracebacks import warn
 from lamina.data.arrays import Parts, as_arrays, is_array_like, map_arrays, num_rows
 from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
+from lamina.data.host import HostFunction, host_arrays, host_rows
 from lamina.data.pipeline.dataset import Dataset
 from lamina.data.shuffle import permutation
 from lamina.data.streams import DatasetSource, Epochs, Source, State
@@ -60,6 +61,7 @@ def adapt(
     class_weight: Mapping[int, float] | None = None,
     seed: int = 0,
     most: int | None = None,
+    host: HostFunction | None = None,
 ) -> Feed:
     """Return a feed of batches `(x, y, sample_weight)`.
 
@@ -76,6 +78,7 @@ def adapt(
         class_weight: a weight for each class index.
         seed: seed of shuffling.
         most: maximum number of batches of a stream that are stacked.
+        host: layers that x passes on the host.
 
     Raises:
         DataError: the data is empty, or its parts do not fit together.
@@ -92,12 +95,16 @@ def adapt(
             )
     shuffle = bool(shuffle)
     if is_array_data(x):
+        x = on_host(x, host)
         parts = with_class_weight(_as_parts(x, y, sample_weight, True), class_weight)
         return _array_feed(parts, batch_size or 32, steps, shuffle, seed)
     _refuse_for_streams(x, y, sample_weight, batch_size)
 
     def convert(batch: PyTree) -> Parts:
-        parts = _as_parts(*unpack_x_y_sample_weight(batch))
+        x, *rest = unpack_x_y_sample_weight(batch)
+        if host is not None:
+            x = host(host_arrays(x))
+        parts = _as_parts(x, *rest)
         return with_class_weight(parts, class_weight)
 
     if isinstance(x, Dataset):
@@ -105,6 +112,12 @@ def adapt(
     else:
         source = Epochs(x, steps, shuffle, seed, convert)
     return StreamFeed(source, min(most or STACK_STEPS, source.steps or STACK_STEPS))
+
+
+def on_host(x: PyTree, host: HostFunction | None) -> PyTree:
+    """Return array data behind the layers that it passes on the host, if any."""
+    is_ready = host is None or host.is_prepared(x) or not is_array_data(x)
+    return x if is_ready else host_rows(host, x)
 
 
 def is_array_data(x: object) -> bool:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from lamina import config
-from lamina.data.sparse import SparseRows, dense, is_sparse
+from lamina.data.sparse import LazyRows, SparseRows, dense, is_sparse
 from lamina.errors import DataError
 from lamina.typing import PyTree
 
@@ -54,13 +54,16 @@ def as_arrays(tree: PyTree, what: str, keep_sparse: bool = False) -> Any:
         tree: arrays, lists of numbers, frames, torch or TensorFlow tensors, sparse
             matrices, or nested lists and dictionaries of them.
         what: `"x"`, `"y"` or `"sample_weight"`, for messages.
-        keep_sparse: whether SciPy's matrices become `SparseRows`, not dense arrays.
+        keep_sparse: whether SciPy's matrices become `SparseRows`, not dense arrays, and
+            rows that are converted when they are read stay so.
 
     Raises:
         DataError: a leaf is not an array, or holds something other than numbers.
     """
 
     def convert(value: Any) -> Any:
+        if isinstance(value, LazyRows):
+            return value if keep_sparse else _as_array(value.toarray(), what)
         if keep_sparse and hasattr(value, "tocsr") and len(value.shape) == 2:
             return SparseRows(value)
         return _as_array(value, what)

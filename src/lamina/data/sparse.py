@@ -43,7 +43,28 @@ def _dense_size(value: Any) -> int:
     return math.prod(value.shape) * np.dtype(value.dtype).itemsize
 
 
-class SparseRows:
+class LazyRows:
+    """Base of rows that are converted to dense arrays when they are read."""
+
+    shape: tuple[int, ...]
+    ndim: int
+    dtype: Any
+    # Size of all rows as an array.
+    nbytes: int
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | np.ndarray) -> LazyRows | np.ndarray:
+        """Return an array of the rows at some indices, or a slice unconverted."""
+        raise NotImplementedError
+
+    def toarray(self) -> np.ndarray:
+        """Return all rows as an array."""
+        raise NotImplementedError
+
+
+class SparseRows(LazyRows):
     """SciPy sparse matrix that returns its rows as dense arrays.
 
     Args:
@@ -57,9 +78,6 @@ class SparseRows:
         self.shape: tuple[int, ...] = self._matrix.shape
         self.dtype = self._matrix.dtype
         self.nbytes = _dense_size(self._matrix)
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def __getitem__(self, rows: slice | np.ndarray) -> SparseRows | np.ndarray:
         part = self._matrix[rows]

@@ -21,6 +21,7 @@ from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
+from lamina.data.host import HostFunction, host_arrays
 from lamina.errors import ArgumentError, StateError
 from lamina.layers.base.call_graph import CallGraph
 from lamina.layers.base.shapes import is_shape, shapes_of
@@ -76,7 +77,12 @@ class Model(Structure):
         self._built_version = -1
         self._training = TrainingState(
             self,
-            ModelFunctions(self._has_call, self._output_specs, self._program_state),
+            ModelFunctions(
+                self._has_call,
+                self._output_specs,
+                self._program_state,
+                self._host_function,
+            ),
         )
         if (inputs is None) != (outputs is None):
             raise ArgumentError("Model: give both `inputs` and `outputs`, or neither.")
@@ -120,6 +126,9 @@ class Model(Structure):
         """Call a compiled program, one for each set of shapes and flags."""
         static = {k: v for k, v in kwargs.items() if v is None or isinstance(v, bool)}
         arrays = {k: v for k, v in kwargs.items() if k not in static}
+        host = self._host_function(*args[:1])
+        if host is not None:
+            args = host(host_arrays(args[0])), *args[1:]
         args = tuple(as_arrays(a, "the input") for a in args)
         if not self._is_fully_built():
             self._build_for(args, kwargs)
@@ -130,6 +139,15 @@ class Model(Structure):
         # The program assigns the losses of this call at its end.
         vars(self)["_call_losses"] = []
         return self._compiled_call(args, arrays, **static)
+
+    def _host_function(self, x: PyTree = None) -> HostFunction | None:
+        """Return the layers that data passes before a program, if there are any.
+
+        Args:
+            x: data, from which a Sequential without an input infers it.
+        """
+        graph = self.call_graph
+        return None if graph is None else graph.host_stage
 
     def _call_directly(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], **static: Any
@@ -142,7 +160,7 @@ class Model(Structure):
             outputs = self._build_for((jax.tree.map(_symbolic_like, x),), {})
             if self.call_graph is None:
                 return outputs
-        self.call_graph.match(x)
+        self.call_graph.program.match(x)
         return self.output
 
     def _is_fully_built(self) -> bool:

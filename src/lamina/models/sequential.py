@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import custom_object_scope
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import overridable
 from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
+from lamina.data.adapt import is_array_data
+from lamina.data.host import HostFunction
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.layers import InputLayer, Layer
 from lamina.models.graph_layers import input_layer
 from lamina.models.model import Model
-from lamina.typing import Config, PartialShape
+from lamina.typing import Config, PartialShape, PyTree
 
 
 class Sequential(Model):
@@ -144,6 +148,14 @@ class Sequential(Model):
             dtype = "string" if args[0].dtype == "string" else None
             self._infer_input((None, *args[0].shape[1:]), dtype)
         super()._check_and_build(args, kwargs)
+
+    def _host_function(self, x: PyTree = None) -> HostFunction | None:
+        if self.call_graph is None and self._stack and self._stack[0].runs_on_host:
+            array = np.asarray(x) if is_array_data(x) else None
+            if array is not None and array.ndim:
+                dtype = "string" if array.dtype.kind in "USO" else array.dtype.name
+                self._infer_input((None, *array.shape[1:]), dtype)
+        return super()._host_function(x)
 
     @property
     def declared_input(self) -> InputLayer | None:

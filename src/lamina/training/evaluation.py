@@ -67,7 +67,7 @@ class Evaluation:
 
 def evaluate(state: TrainingState, options: EvaluateOptions) -> dict[str, Any]:
     """Return the loss and metrics of a model on data."""
-    feed = options.feed()
+    feed = replace(options, host=state.host(options.x)).feed()
     callbacks = callback_list(state.model, options, feed.steps)
     prepare_model(state, feed, check=True, finite=False)
     with Interrupt() as interrupt, callbacks, callbacks.compile_clock("test"):
@@ -78,11 +78,13 @@ def evaluate(state: TrainingState, options: EvaluateOptions) -> dict[str, Any]:
 
 def predict(state: TrainingState, options: EvaluateOptions) -> Any:
     """Return a model's outputs for data as NumPy arrays."""
+    host = state.host(options.x)
     if _is_one_batch(options):
         # Users call this in loops, where preparation would take most of the time.
-        batch = as_arrays(options.x, "x"), None, None
+        x = options.x if host is None else host(options.x)
+        batch = as_arrays(x, "x"), None, None
         return jax.tree.map(np.asarray, state.predictor(batch))
-    feed = options.feed()
+    feed = replace(options, host=host).feed()
     if options.verbose == "auto" and (feed.steps or 0) < _LONG_PREDICTION:
         options = replace(options, verbose=0)
     callbacks = callback_list(state.model, options, feed.steps)
@@ -119,7 +121,8 @@ def on_batch(
         data: inputs, labels and sample weights of the batch.
         class_weight: as for `fit`.
     """
-    feed = adapt(*data, batch_size=_ALL_ROWS, class_weight=class_weight)
+    host = state.host(data[0])
+    feed = adapt(*data, batch_size=_ALL_ROWS, class_weight=class_weight, host=host)
     prepare_model(state, feed, check=False, to_train=kind == "train")
     segment = next(feed.segments(0))
     args = DispatchArgs(state.batch_seed, state.steps_done)

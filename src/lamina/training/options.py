@@ -11,10 +11,12 @@ from lamina.core.check import is_int
 from lamina.data.adapt import (
     adapt,
     is_array_data,
+    on_host,
     split_validation,
     unpack_x_y_sample_weight,
 )
 from lamina.data.feeds import Feed
+from lamina.data.host import HostFunction
 from lamina.errors import invalid
 from lamina.training.callbacks.base import Callback
 from lamina.training.checkpoint.checkpoints import Checkpoints
@@ -53,6 +55,8 @@ class EvaluateOptions:
     steps: int | None = None
     callbacks: CallbacksLike = None
     epochs: int = 1
+    # The layers that x passes on the host.
+    host: HostFunction | None = None
 
     def __post_init__(self) -> None:
         if self.verbose not in ("auto", 0, 1, 2):
@@ -61,7 +65,14 @@ class EvaluateOptions:
 
     def feed(self) -> Feed:
         """Return the data as a feed."""
-        return adapt(self.x, self.y, self.sample_weight, self.batch_size, self.steps)
+        return adapt(
+            self.x,
+            self.y,
+            self.sample_weight,
+            self.batch_size,
+            self.steps,
+            host=self.host,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +112,7 @@ class FitOptions(EvaluateOptions):
         """Return options in which `validation_split` has become `validation_data`."""
         if not self.validation_split or self.validation_data is not None:
             return self
-        data = self.x, self.y, self.sample_weight
+        data = on_host(self.x, self.host), self.y, self.sample_weight
         (x, y, weight), held_out = split_validation(data, self.validation_split)
         return replace(self, x=x, y=y, sample_weight=weight, validation_data=held_out)
 
@@ -122,6 +133,7 @@ class FitOptions(EvaluateOptions):
             class_weight=self.class_weight,
             seed=seed,
             most=most,
+            host=self.host,
         )
 
     def validation_feed(self) -> Feed | None:
@@ -135,7 +147,7 @@ class FitOptions(EvaluateOptions):
         )
         size = self.validation_batch_size or self.batch_size
         size = size if is_array_data(x) else None
-        return adapt(x, y, weight, size, self.validation_steps)
+        return adapt(x, y, weight, size, self.validation_steps, host=self.host)
 
     def is_validation_due(self, epoch: int) -> bool:
         """Return whether an epoch, counted from 0, ends with validation."""

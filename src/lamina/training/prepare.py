@@ -8,7 +8,7 @@ import jax
 
 from lamina.core.variable import state_lock
 from lamina.data.feeds import Feed
-from lamina.layers.base.call_graph import graph_of
+from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.runtime.executable import argument_shapes
 from lamina.training.callbacks import CallbackList, History
 from lamina.training.checks.arrays import check_data
@@ -65,7 +65,7 @@ def prepare_model(
     is_plain = not is_overridden(model, "train_step", "test_step", "compute_loss")
 
     def build() -> list[Any]:
-        graph = graph_of(model)
+        graph = _program_graph(model)
         if graph is not None and is_plain and not is_overridden(model, "call"):
             graph.check_rows(arrays[0], to_train)
         specs = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), batch)
@@ -76,9 +76,15 @@ def prepare_model(
         return pred
 
     pred = state.once((argument_shapes((batch, arrays)), to_train), build)
-    plan, graph = state.plan, graph_of(model)
+    plan, graph = state.plan, _program_graph(model)
     if check:
         feed.check(
             lambda data, whole: check_data(data, plan, pred, graph, finite and whole)
         )
     return pred
+
+
+def _program_graph(model: MetricsOwner) -> CallGraph | None:
+    """Return the graph of a model's program, if it has a graph."""
+    graph = graph_of(model)
+    return None if graph is None else graph.program

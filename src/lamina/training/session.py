@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lamina.core.random.seeds import SeedGenerator
@@ -36,7 +37,7 @@ class FitSession:
     """
 
     def __init__(self, state: TrainingState, options: FitOptions) -> None:
-        options = options.with_split()
+        options = replace(options, host=state.host(options.x)).with_split()
         self._state, self._model, self._options = state, state.model, options
         callbacks = callback_list(state.model, options, None, history=True)
         self._callbacks = callbacks

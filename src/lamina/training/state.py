@@ -12,6 +12,7 @@ from lamina.core.module import Module, is_user_defined, signature
 from lamina.core.random.seeds import make_seed
 from lamina.core.scope import local
 from lamina.core.variable import structure_version
+from lamina.data.host import HostFunction
 from lamina.errors import ArgumentError, StateError
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import GraphOwner
@@ -33,6 +34,7 @@ class ModelFunctions(NamedTuple):
     has_call: Callable[[], bool]  # whether there are outputs that follow from inputs
     output_specs: Callable[[Any], Any]  # builds it; returns the shapes of its outputs
     program_state: Callable[[], ModuleState]  # what its calls take besides data
+    host: Callable[[Any], HostFunction | None]  # layers that data passes on the host
 
 
 class TrainingState:
@@ -113,6 +115,10 @@ class TrainingState:
 
     def _predict_step(self, batch: PyTree) -> PyTree:
         return self.model.predict_step(batch)
+
+    def host(self, x: PyTree) -> HostFunction | None:
+        """Return the layers that data passes on the host before programs, if any."""
+        return self._functions.host(x)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Call a function and cache its result until a module's structure changes.

@@ -14,6 +14,7 @@ from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module
 from lamina.core.scope import local
 from lamina.errors import ArgumentError
+from lamina.layers.base.host_stage import HostStage, host_stage_of
 from lamina.layers.base.input_shapes import fitted_shape, input_error
 from lamina.typing import PyTree
 
@@ -80,8 +81,25 @@ class CallGraph:
             tensors.update(zip(made, jax.tree.leaves(results), strict=True))
         return map_symbolic(lambda t: tensors[id(t)], self.outputs)
 
+    @functools.cached_property
+    def host_stage(self) -> HostStage | None:
+        """The host layers at the start, if there are any."""
+        ends = self.input_leaves, self.nodes, self.output_leaves
+        return host_stage_of(*ends, self.exact, self.match)
+
+    @functools.cached_property
+    def program(self) -> CallGraph:
+        """The graph behind the host layers; it takes what they make, by name."""
+        if self.host_stage is None:
+            return self
+        graph = CallGraph(self.host_stage.tensors, self.outputs)
+        graph.exact = self.exact
+        return graph
+
     def __call__(self, inputs: PyTree) -> Any:
         """Call all nodes on arrays, as a model does."""
+        if self.host_stage is not None:
+            return self.program(self.host_stage(inputs))
         if local.budget is not None:
             local.budget.take_calls(*self._cost)
         leaves = zip(self.match(inputs), self.input_leaves, strict=True)

@@ -17,6 +17,7 @@ from lamina.layers.base.attributes import Converted
 from lamina.layers.base.options import Options
 from lamina.layers.preprocessing.categorical import dense, encode, encoded_shape
 from lamina.layers.preprocessing.hashing import (
+    Text,
     concatenated_hash,
     farm_hash,
     sip_hash,
@@ -76,15 +77,16 @@ class _Binning(HostLayer):
         return encoded_shape(input_shape, self.output_mode, self.num_bins)
 
 
-def _as_bytes(values: np.ndarray) -> list[bytes]:
+def _as_text(values: np.ndarray) -> Text:
     """Return each value's text; of real numbers, the integer part's."""
     if values.dtype.kind == "f":
         values = values.astype(np.int64)
     if values.dtype.kind == "b":
         values = np.where(values, "true", "false")
-    return [
-        v if isinstance(v, bytes) else str(v).encode() for v in values.ravel().tolist()
-    ]
+    if values.dtype.kind in "SO":
+        flat = values.ravel().tolist()
+        return [v if isinstance(v, bytes) else str(v).encode() for v in flat]
+    return values.astype(str).ravel()
 
 
 class Hashing(_Binning):
@@ -140,7 +142,7 @@ class Hashing(_Binning):
             raise invalid("Hashing", "dtype", self.output_dtype, expected)
 
     def call(self, inputs: np.ndarray) -> Array:
-        text = _as_bytes(inputs)
+        text = _as_text(inputs)
         bins = self.num_bins
         masks = self.mask_value is not None and bins > 1
         salt = self.salt
@@ -150,9 +152,10 @@ class Hashing(_Binning):
             found = np.where(self._is_masked(inputs, text), 0, found + 1)
         return self._encoded(found)
 
-    def _is_masked(self, inputs: np.ndarray, text: list[bytes]) -> np.ndarray:
-        if inputs.dtype.kind not in "USO":
-            return np.equal(inputs, self.mask_value)
+    def _is_masked(self, inputs: np.ndarray, text: Text) -> np.ndarray:
+        if isinstance(text, np.ndarray):
+            mask = self.mask_value if inputs.dtype.kind != "U" else str(self.mask_value)
+            return np.equal(inputs, mask)
         mask = str(self.mask_value).encode()
         return np.array([value == mask for value in text]).reshape(inputs.shape)
 
@@ -243,4 +246,4 @@ class HashedCrossing(_Binning):
                 f"{self._label}: inputs should have an integer or string type. "
                 f"Received: {values.dtype}."
             )
-        return farm_hash(_as_bytes(values))
+        return farm_hash(_as_text(values))

@@ -127,21 +127,43 @@ def _hash_above_64(data: np.ndarray) -> _Words:
     return _hash_pair(first, _hash_pair(v[1], w[1], factor) + x, factor)
 
 
-def _by_length(
-    words: Sequence[bytes], hash_rows: Callable[[np.ndarray], _Words]
-) -> _Words:
+# Strings to hash: bytes, or an array of strings.
+Text = Sequence[bytes] | np.ndarray
+
+
+def _by_length(text: Text, hash_rows: Callable[[np.ndarray], _Words]) -> _Words:
     """Hash strings in groups of one length."""
-    hashes = np.zeros(len(words), np.uint64)
-    lengths = np.fromiter(map(len, words), np.int64, len(words))
+    table = _ascii_table(text) if isinstance(text, np.ndarray) else None
+    if table is not None:
+        # The length of a string is the position behind its last character.
+        positions = np.arange(1, table.shape[1] + 1, dtype=np.int32)
+        lengths = np.max((table != 0) * positions, 1, initial=0)
+    else:
+        if isinstance(text, np.ndarray):
+            text = [value.encode() for value in text.ravel().tolist()]
+        lengths = np.fromiter(map(len, text), np.int64, len(text))
+    hashes = np.zeros(len(lengths), np.uint64)
     for length in np.unique(lengths):
         group = np.flatnonzero(lengths == length)
-        joined = b"".join([words[i] for i in group])
-        rows = np.frombuffer(joined, np.uint8).reshape(len(group), length)
+        if table is not None:
+            rows = table[group, :length]
+        else:
+            joined = b"".join([text[i] for i in group])
+            rows = np.frombuffer(joined, np.uint8).reshape(len(group), length)
         hashes[group] = hash_rows(rows)
     return hashes
 
 
-def farm_hash(words: Sequence[bytes]) -> np.ndarray:
+def _ascii_table(text: np.ndarray) -> np.ndarray | None:
+    """Return the characters of strings as rows of bytes, if all are ASCII."""
+    width = text.dtype.itemsize // 4
+    if width == 0 or not text.size:
+        return None
+    codes = np.ascontiguousarray(text).view(np.uint32).reshape(text.size, width)
+    return codes.astype(np.uint8) if codes.max() < 128 else None
+
+
+def farm_hash(text: Text) -> np.ndarray:
     """Return FarmHash's 64-bit fingerprints, those of TensorFlow's hash ops.
 
     Reference: https://github.com/google/farmhash
@@ -155,7 +177,7 @@ def farm_hash(words: Sequence[bytes]) -> np.ndarray:
             return _hash_up_to_32(data)
         return _hash_up_to_64(data) if length <= 64 else _hash_above_64(data)
 
-    return _by_length(words, hash_rows)
+    return _by_length(text, hash_rows)
 
 
 def concatenated_hash(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -178,7 +200,7 @@ def _rounds(v: list[_Words], count: int) -> None:
         v[2] = _rotate(v[2], 32)
 
 
-def sip_hash(words: Sequence[bytes], key: Sequence[int]) -> np.ndarray:
+def sip_hash(text: Text, key: Sequence[int]) -> np.ndarray:
     """Return the SipHash-2-4 of strings with a key of two 64-bit words.
 
     Reference: Aumasson and Bernstein 2012, https://cr.yp.to/siphash/siphash-20120918.pdf
@@ -205,4 +227,4 @@ def sip_hash(words: Sequence[bytes], key: Sequence[int]) -> np.ndarray:
         _rounds(v, 4)
         return v[0] ^ v[1] ^ v[2] ^ v[3]
 
-    return _by_length(words, hash_rows)
+    return _by_length(text, hash_rows)

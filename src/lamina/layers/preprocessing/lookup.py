@@ -72,9 +72,11 @@ class StringLookup(Lookup):
         self.set_options(locals(), vocabulary, idf_weights)
 
     def _values(self, values: np.ndarray) -> list[str]:
+        flat = values.ravel().tolist()
+        if values.dtype.kind == "U":
+            return flat
         return [
-            v.decode(self.encoding) if isinstance(v, bytes) else str(v)
-            for v in values.ravel().tolist()
+            v.decode(self.encoding) if isinstance(v, bytes) else str(v) for v in flat
         ]
 
 

@@ -21,6 +21,9 @@ from lamina.typing import Array, PartialShape, PyTree
 # Functions of a NumPy array of strings; a split returns a list of tokens per string.
 TextFunction: TypeAlias = Callable[[np.ndarray], Any]
 
+# Texts that are split at once: tokens take much more memory than their indices.
+_BLOCK = 10_000
+
 # As in TensorFlow, only ASCII letters and ASCII whitespace count, so that texts can be
 # processed as bytes, which is several times as fast.
 _LOWER = bytes(range(256)).lower()
@@ -222,7 +225,9 @@ class TextVectorization(Lookup):
             widths = self.ngrams
             widths = range(1, widths + 1) if isinstance(widths, int) else widths
             rows = [_ngrams(row, widths) for row in rows]
-        return rows if limit is None else [row[:limit] for row in rows]
+        if limit is None or max(map(len, rows), default=0) <= limit:
+            return rows
+        return [row[:limit] for row in rows]
 
     def _standardized(self, texts: np.ndarray) -> list[bytes]:
         if callable(self.standardize):
@@ -268,18 +273,23 @@ class TextVectorization(Lookup):
                 "give one as `vocabulary`."
             )
         leading = self._leading(inputs.shape)
-        rows = self._tokens(inputs, self.output_sequence_length)
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        unknown = int(self._has_mask_index)
-        flat = chain.from_iterable(rows)
-        indices = np.fromiter(
-            map(self._index_of.get, flat, repeat(unknown)), np.int32, lengths.sum()
-        )
+        starts = range(0, len(inputs), _BLOCK) if leading else ()
+        blocks = [inputs[i : i + _BLOCK] for i in starts] or [inputs]
+        found = zip(*map(self._indexed, blocks), strict=True)
+        indices, lengths = map(np.concatenate, found)
         if self.output_mode in ("int", "one_hot"):
-            found = self._padded(indices, lengths)
+            rows = self._padded(indices, lengths)
         else:
-            found = self._vectors(indices, lengths)
-        return jnp.asarray(found.reshape(*leading, *found.shape[1:]))
+            rows = self._vectors(indices, lengths)
+        return jnp.asarray(rows.reshape(*leading, *rows.shape[1:]))
+
+    def _indexed(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices of all tokens, and the number of tokens of each text."""
+        rows = self._tokens(texts, self.output_sequence_length)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        unknown = repeat(int(self._has_mask_index))
+        found = map(self._index_of.get, chain.from_iterable(rows), unknown)
+        return np.fromiter(found, np.int32, lengths.sum()), lengths
 
     def _padded(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         width = self.output_sequence_length or int(lengths.max(initial=0))
@@ -292,15 +302,18 @@ class TextVectorization(Lookup):
         return np.asarray(vectors)
 
     def _vectors(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        vectors = np.zeros((len(lengths), self._depth()), config.floatx())
-        rows = np.repeat(np.arange(len(lengths)), lengths)
+        depth = self._depth()
+        vectors = np.zeros((len(lengths), depth), config.floatx())
+        starts = np.repeat(np.arange(len(lengths)) * depth, lengths)
         known = indices >= 0
-        at = rows[known], indices[known]
+        at = starts[known] + indices[known]
         if self.output_mode == "multi_hot":
-            vectors[at] = 1
+            vectors.reshape(-1)[at] = 1
         else:
-            np.add.at(vectors, at, 1)
-        return vectors if self._idf is None else vectors * self._idf
+            np.add.at(vectors.reshape(-1), at, np.ones((), vectors.dtype))
+        if self._idf is not None:
+            vectors *= self._idf
+        return vectors
 
 
 def _text(value: object, encoding: str) -> str:
