@@ -21,7 +21,6 @@ from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback, shorten
 from lamina.core.variable import structure_version
 from lamina.data.arrays import as_arrays
-from lamina.data.host import HostFunction, host_arrays
 from lamina.errors import ArgumentError, StateError
 from lamina.layers.base.call_graph import CallGraph
 from lamina.layers.base.shapes import is_shape, shapes_of
@@ -75,15 +74,10 @@ class Model(Structure):
         super().__init__(name=name, trainable=trainable, dtype=dtype, **kwargs)
         self._compiled_call: CompiledFunction | None = None
         self._built_version = -1
-        self._training = TrainingState(
-            self,
-            ModelFunctions(
-                self._has_call,
-                self._output_specs,
-                self._program_state,
-                self._host_function,
-            ),
+        functions = ModelFunctions(
+            self._has_call, self._output_specs, self._program_state, self._host_function
         )
+        self._training = TrainingState(self, functions)
         if (inputs is None) != (outputs is None):
             raise ArgumentError("Model: give both `inputs` and `outputs`, or neither.")
         if inputs is not None:
@@ -126,10 +120,7 @@ class Model(Structure):
         """Call a compiled program, one for each set of shapes and flags."""
         static = {k: v for k, v in kwargs.items() if v is None or isinstance(v, bool)}
         arrays = {k: v for k, v in kwargs.items() if k not in static}
-        host = self._host_function(*args[:1])
-        if host is not None:
-            args = host(host_arrays(args[0])), *args[1:]
-        args = tuple(as_arrays(a, "the input") for a in args)
+        args = tuple(as_arrays(a, "the input") for a in self._on_host(args))
         if not self._is_fully_built():
             self._build_for(args, kwargs)
         if self._compiled_call is None:
@@ -139,15 +130,6 @@ class Model(Structure):
         # The program assigns the losses of this call at its end.
         vars(self)["_call_losses"] = []
         return self._compiled_call(args, arrays, **static)
-
-    def _host_function(self, x: PyTree = None) -> HostFunction | None:
-        """Return the layers that data passes before a program, if there are any.
-
-        Args:
-            x: data, from which a Sequential without an input infers it.
-        """
-        graph = self.call_graph
-        return None if graph is None else graph.host_stage
 
     def _call_directly(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], **static: Any

@@ -6,10 +6,12 @@ from typing import Any
 
 from lamina.core.graph import SymbolicTensor, map_symbolic
 from lamina.core.tracebacks import filter_traceback
+from lamina.data.host import HostFunction, host_arrays
 from lamina.errors import ArgumentError, StateError, did_you_mean
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph
 from lamina.training.trainer import Trainer
+from lamina.typing import PyTree
 
 
 class Structure(Trainer):
@@ -55,6 +57,20 @@ class Structure(Trainer):
                 "tensors, or build the Sequential first."
             )
         return self.call_graph
+
+    def _host_function(self, x: PyTree = None) -> HostFunction | None:
+        """Return the layers that data passes before a program, if there are any.
+
+        Args:
+            x: data, from which a Sequential without an input infers it.
+        """
+        graph = self.call_graph
+        return None if graph is None else graph.host_stage
+
+    def _on_host(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of a call, the first behind the host layers."""
+        host = self._host_function(*args[:1])
+        return args if host is None else (host(host_arrays(args[0])), *args[1:])
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
