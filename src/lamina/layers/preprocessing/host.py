@@ -65,7 +65,8 @@ class HostLayer(Layer):
             )
         return super().__call__(self._prepare(inputs), **kwargs)
 
-    def _call_symbolic(self, args: Any, kwargs: Any) -> Any:
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a node to the graph and return its output, without tracing the call."""
         node = Node(self, args, kwargs)
         shapes = [tensor.shape for tensor in node.inputs]
         shape = shapes[0] if isinstance(args[0], SymbolicTensor) else shapes
