@@ -22,6 +22,7 @@ from tools.size import ROOT, SOURCES, measure, python_files
 ORDER = (
     "errors",
     "typing",
+    "limits",
     "config",
     "lazy",
     "core",

@@ -44,6 +44,7 @@ from lamina.core.dtypes import DTypePolicy
 from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
 from lamina.core.graph import SymbolicTensor as KerasTensor
 from lamina.core.tracing.remat import RematScope, remat
+from lamina.core.tracing.scopes import StatelessScope, SymbolicScope, name_scope
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.core.variable import Variable
 from lamina.initializers import Initializer
@@ -56,6 +57,7 @@ from lamina.models import Functional, Model, Sequential
 from lamina.models.function import Function
 from lamina.optimizers import Optimizer
 from lamina.regularizers import Regularizer
+from lamina.runtime.device import device
 
 if TYPE_CHECKING:
     from lamina import applications
@@ -82,6 +84,8 @@ __all__ = [
     "Regularizer",
     "RematScope",
     "Sequential",
+    "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "activations",
     "applications",
@@ -90,6 +94,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "device",
     "dtype_policies",
     "errors",
     "initializers",
@@ -100,6 +105,7 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "preprocessing",
@@ -110,7 +116,13 @@ __all__ = [
     "tree",
     "utils",
     "value_and_grad",
+    "version",
 ]
+
+
+def version() -> str:
+    """Return the version of lamina."""
+    return __version__
 
 
 def __dir__() -> list[str]:

@@ -9,16 +9,22 @@ machine's memory, unless glibc is configured already or `LAMINA_ALLOCATOR=off` i
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 
-from lamina.errors import invalid
+from lamina.errors import ArgumentError, invalid
+from lamina.limits import (
+    max_epochs,
+    max_steps_per_epoch,
+    memory_limit,
+    set_max_epochs,
+    set_max_steps_per_epoch,
+    set_memory_limit,
+)
 
 __all__ = [
     "autotune",
@@ -32,23 +38,30 @@ __all__ = [
     "enable_flash_attention",
     "enable_interactive_logging",
     "enable_traceback_filtering",
+    "enable_unsafe_deserialization",
     "epsilon",
     "floatx",
     "image_data_format",
     "is_deterministic",
     "is_flash_attention_enabled",
     "is_interactive_logging_enabled",
+    "is_nnx_enabled",
     "is_traceback_filtering_enabled",
     "kernel",
     "matmul_precision",
+    "max_epochs",
+    "max_steps_per_epoch",
     "memory_limit",
     "set_autotune",
+    "set_backend",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
     "set_kernel",
     "set_matmul_precision",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
     "set_memory_limit",
 ]
 
@@ -68,7 +81,6 @@ _settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
-    "memory_limit": None,
     "deterministic": False,
     "dtype_policy": None,
     "interactive_logging": True,
@@ -304,35 +316,32 @@ def is_deterministic() -> bool:
     return _settings["deterministic"]
 
 
-def memory_limit() -> int:
-    """Return the maximum bytes of a variable, or of all variables of a config.
+def is_nnx_enabled() -> bool:
+    """Return whether layers are modules of Flax NNX, always `False`."""
+    return False
 
-    The default is the machine's memory. Larger variables raise an error, instead of
-    ending the process.
+
+def set_backend(backend: str) -> None:
+    """Accept `"jax"`, the only backend; Keras's function for other programs.
+
+    Raises:
+        ArgumentError: another backend.
     """
-    return _settings["memory_limit"] or _memory_of_machine()
+    if backend != "jax":
+        hint = "lamina computes with JAX only: remove the call."
+        raise invalid("set_backend", "backend", backend, "'jax'", hint)
 
 
-def set_memory_limit(size: int) -> None:
-    """Set the value of `memory_limit()`, in bytes.
+def enable_unsafe_deserialization() -> NoReturn:
+    """Raise an error: lamina never runs code from a file.
 
-    A server that builds models from untrusted configs needs a low limit.
+    Raises:
+        ArgumentError: always; the message has an alternative.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
-        raise invalid("set_memory_limit", "size", size, "a positive number of bytes")
-    _settings["memory_limit"] = size
-
-
-@functools.cache
-def _memory_of_machine() -> int:
-    sizes = [2**40]
-    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
-        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    # A container may limit the process to less than the machine's memory.
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):
-            sizes.append(int((Path("/sys/fs/cgroup") / name).read_text()))
-    return min(sizes)
+    raise ArgumentError(
+        "There is no unsafe mode: lamina never runs code from a file. Pass the "
+        "functions that the model needs: `load_model(path, custom_objects={...})`."
+    )
 
 
 def cache_folder() -> Path | None:

@@ -100,7 +100,7 @@ class Variable:
         }
         check_arguments("Variable", _CHECKS, values)
         self.name = name or "variable"
-        self.path = self.name
+        self.path = "/".join((*local.names, self.name))
         self._trainable = self.initially_trainable = trainable
         self.autocast = autocast
         self.aggregation = aggregation or "none"

@@ -98,6 +98,7 @@ def adapt(
         x = on_host(x, host)
         parts = with_class_weight(_as_parts(x, y, sample_weight, True), class_weight)
         return _array_feed(parts, batch_size or 32, steps, shuffle, seed)
+    steps = _limited(steps)
     _refuse_for_streams(x, y, sample_weight, batch_size)
 
     def convert(batch: PyTree) -> Parts:
@@ -142,14 +143,20 @@ def _as_parts(x: PyTree, y: PyTree, weight: PyTree, keep_sparse: bool = False) -
     return parts["x"], parts["y"], parts["sample_weight"]
 
 
+def _limited(steps: int | None) -> int | None:
+    limit = config.max_steps_per_epoch()
+    return steps if limit is None else min(steps or limit, limit)
+
+
 def _array_feed(
     parts: Parts, batch_size: int, steps: int | None, shuffle: bool, seed: int
 ) -> Feed:
+    limited = _limited(steps)
     if not _fits_device(parts):
-        return StreamFeed(_HostRows(parts, batch_size, steps, shuffle, seed))
+        return StreamFeed(_HostRows(parts, batch_size, limited, shuffle, seed))
     parts = as_arrays(parts[0], "x"), *parts[1:]
-    feed = ArrayFeed(parts, batch_size, shuffle, steps)
-    if steps is not None and steps > (feed.steps or 0):
+    feed = ArrayFeed(parts, batch_size, shuffle, limited)
+    if steps is not None and (limited or 0) > (feed.steps or 0):
         warn(
             f"The data has {feed.steps} batches, fewer than the {steps} steps "
             "requested. Each epoch ends with the data."

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Any, Protocol, Unpack, cast
 
 from lamina.core.tracebacks import filter_traceback
+from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.merging import (
     Add,
@@ -20,70 +21,42 @@ from lamina.layers.merging import (
 from lamina.ops.types import Tensor
 
 
-@filter_traceback
-def add(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise sum of tensors.
+class MergeFunction(Protocol):
+    """Function of a list of tensors."""
+
+    def __call__(self, inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
+        """Merge the tensors."""
+        ...
+
+
+def _function(layer: type[Layer], summary: str, count: str = "") -> MergeFunction:
+    """Return a function that creates a layer and calls it."""
+
+    @filter_traceback
+    def call(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
+        return layer(**kwargs)(inputs)
+
+    call.__name__ = call.__qualname__ = layer.__name__.lower()
+    call.__module__ = "lamina.layers"  # where pickle finds it
+    call.__doc__ = f"""{summary}
 
     Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Add`.
+        inputs: list of {count}tensors.
+        **kwargs: arguments of `{layer.__name__}`.
     """
-    return Add(**kwargs)(inputs)
+    return cast(MergeFunction, call)
 
 
-@filter_traceback
-def subtract(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise difference of two tensors, `first - second`.
-
-    Args:
-        inputs: list of two tensors.
-        **kwargs: arguments of `Subtract`.
-    """
-    return Subtract(**kwargs)(inputs)
-
-
-@filter_traceback
-def multiply(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise product of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Multiply`.
-    """
-    return Multiply(**kwargs)(inputs)
-
-
-@filter_traceback
-def average(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise mean of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Average`.
-    """
-    return Average(**kwargs)(inputs)
-
-
-@filter_traceback
-def maximum(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise maximum of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Maximum`.
-    """
-    return Maximum(**kwargs)(inputs)
-
-
-@filter_traceback
-def minimum(inputs: Sequence[Tensor], **kwargs: Unpack[Options]) -> Any:
-    """Return the elementwise minimum of tensors.
-
-    Args:
-        inputs: list of tensors.
-        **kwargs: arguments of `Minimum`.
-    """
-    return Minimum(**kwargs)(inputs)
+add = _function(Add, "Return the elementwise sum of tensors.")
+subtract = _function(
+    Subtract,
+    "Return the elementwise difference of two tensors, `first - second`.",
+    "two ",
+)
+multiply = _function(Multiply, "Return the elementwise product of tensors.")
+average = _function(Average, "Return the elementwise mean of tensors.")
+maximum = _function(Maximum, "Return the elementwise maximum of tensors.")
+minimum = _function(Minimum, "Return the elementwise minimum of tensors.")
 
 
 @filter_traceback

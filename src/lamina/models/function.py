@@ -68,6 +68,10 @@ class Function:
                 )
         return self._graph.run(values)
 
+    def call(self, inputs: PyTree) -> Any:
+        """Compute the outputs, as a call of the function does."""
+        return self(inputs)
+
     def compute_output_spec(self, inputs: PyTree) -> Any:
         """Return the outputs for symbolic inputs, as symbolic tensors."""
         return self(inputs)

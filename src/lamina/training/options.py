@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from lamina import config
 from lamina.core.check import is_int
 from lamina.data.adapt import (
     adapt,
@@ -101,6 +102,8 @@ class FitOptions(EvaluateOptions):
             value = getattr(self, name)
             if not is_int(value) or value < 0:
                 raise invalid("fit", name, value, "a non-negative integer")
+        last = min(self.epochs, config.max_epochs() or self.epochs)
+        object.__setattr__(self, "epochs", last)
         frequency: Any = self.validation_freq
         listed = isinstance(frequency, (list, tuple, set, range))
         if not listed and (not is_int(frequency) or frequency < 1):

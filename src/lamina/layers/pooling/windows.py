@@ -37,7 +37,7 @@ class Pooling(Spatial):
 
     def __init__(
         self,
-        pool_size: int | Sequence[int] = 2,
+        pool_size: int | Sequence[int],
         strides: int | Sequence[int] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
@@ -62,7 +62,30 @@ class Pooling(Spatial):
         )
 
 
-class MaxPooling1D(Pooling):
+class MaxPooling(Pooling):
+    """Base class of max pooling, whose `pool_size` is 2 by default."""
+
+    pool = staticmethod(ops.max_pool)
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
+
+
+class AveragePooling(Pooling):
+    """Base class of average pooling."""
+
+    pool = staticmethod(ops.average_pool)
+
+
+class MaxPooling1D(MaxPooling):
     """1D max pooling: the maximum of each window.
 
     Takes the arguments of `Pooling`.
@@ -77,10 +100,9 @@ class MaxPooling1D(Pooling):
     """
 
     rank = 1
-    pool = staticmethod(ops.max_pool)
 
 
-class MaxPooling2D(Pooling):
+class MaxPooling2D(MaxPooling):
     """2D max pooling: the maximum of each window.
 
     Takes the arguments of `Pooling`.
@@ -95,10 +117,9 @@ class MaxPooling2D(Pooling):
     """
 
     rank = 2
-    pool = staticmethod(ops.max_pool)
 
 
-class MaxPooling3D(Pooling):
+class MaxPooling3D(MaxPooling):
     """3D max pooling: the maximum of each window.
 
     Takes the arguments of `Pooling`.
@@ -113,10 +134,9 @@ class MaxPooling3D(Pooling):
     """
 
     rank = 3
-    pool = staticmethod(ops.max_pool)
 
 
-class AveragePooling1D(Pooling):
+class AveragePooling1D(AveragePooling):
     """1D average pooling: the mean of each window.
 
     Takes the arguments of `Pooling`.
@@ -131,10 +151,9 @@ class AveragePooling1D(Pooling):
     """
 
     rank = 1
-    pool = staticmethod(ops.average_pool)
 
 
-class AveragePooling2D(Pooling):
+class AveragePooling2D(AveragePooling):
     """2D average pooling: the mean of each window.
 
     Takes the arguments of `Pooling`.
@@ -149,10 +168,9 @@ class AveragePooling2D(Pooling):
     """
 
     rank = 2
-    pool = staticmethod(ops.average_pool)
 
 
-class AveragePooling3D(Pooling):
+class AveragePooling3D(AveragePooling):
     """3D average pooling: the mean of each window.
 
     Takes the arguments of `Pooling`.
@@ -162,12 +180,11 @@ class AveragePooling3D(Pooling):
         columns, channels), or with the channels second.
 
     Example:
-        >>> AveragePooling3D()(jnp.ones((2, 4, 6, 8, 3))).shape
+        >>> AveragePooling3D(2)(jnp.ones((2, 4, 6, 8, 3))).shape
         (2, 2, 3, 4, 3)
     """
 
     rank = 3
-    pool = staticmethod(ops.average_pool)
 
 
 class GlobalPooling(Spatial):
