@@ -29,7 +29,8 @@ def draw(layer, x):
 def test_noise_layers_are_identities_in_inference(case):
     layer = case.make(lamina)
     np.testing.assert_array_equal(layer(case.argument, training=False), case.argument)
-    np.testing.assert_array_equal(layer(case.argument), case.argument)
+    if "augments" not in case.traits:
+        np.testing.assert_array_equal(layer(case.argument), case.argument)
 
 
 @pytest.mark.parametrize("case", RANDOM)

@@ -1,8 +1,9 @@
 """Every layer case. Traits: a case `couples rows` when an output row depends on other
-rows of the batch, is `random` when a training call draws numbers, `remembers` between
-calls, `jumps` where it has no slope, is `sized by values` when these determine the
-shape of the output, holds `code` that no config can carry, `merges` weights in files,
-and is a `host` case when it cannot run inside a compiled program."""
+rows of the batch, is `random` when a training call draws numbers, `augments` if a call
+without `training` draws them too, `remembers` between calls, `jumps` where it has no
+slope, is `sized by values` when these determine the shape of the output, holds `code`
+that no config can carry, `merges` weights in files, and is a `host` case when it cannot
+run inside a compiled program."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from tests.tables.layers_by_hand import (
 from tests.tables.layers_conv_lstm import CONV_LSTM
 from tests.tables.layers_convolution import CONVOLUTION
 from tests.tables.layers_core import CORE
+from tests.tables.layers_image import IMAGE
 from tests.tables.layers_preprocessing import PREPROCESSING
 from tests.tables.layers_recurrent import RECURRENT
 from tests.tables.layers_spatial import SPATIAL
@@ -34,6 +36,7 @@ TABLES = {
     "convolution": CONVOLUTION,
     "core": CORE,
     "preprocessing": PREPROCESSING,
+    "image": IMAGE,
     "recurrent": RECURRENT,
     "spatial": SPATIAL,
     "statistics": STATISTICS,

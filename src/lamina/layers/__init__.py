@@ -46,6 +46,49 @@ from lamina.layers.dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from lamina.layers.image.color import (
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+)
+from lamina.layers.image.distortion import RandomElasticTransform, RandomPerspective
+from lamina.layers.image.filters import RandomGaussianBlur, RandomSharpness
+from lamina.layers.image.geometry import (
+    RandomFlip,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
+from lamina.layers.image.histogram import (
+    AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization,
+)
+from lamina.layers.image.levels import (
+    RandomInvert,
+    RandomPosterization,
+    Solarization,
+)
+from lamina.layers.image.mixing import (
+    CutMix,
+    MixUp,
+    RandomErasing,
+)
+from lamina.layers.image.policies import (
+    AugMix,
+    RandAugment,
+)
+from lamina.layers.image.sizes import (
+    CenterCrop,
+    MaxNumBoundingBoxes,
+    RandomCrop,
+    Resizing,
+)
 from lamina.layers.merging import (
     Add,
     Average,
@@ -112,6 +155,7 @@ from lamina.layers.preprocessing.numeric import (
     Normalization,
     Rescaling,
 )
+from lamina.layers.preprocessing.pipeline import Pipeline
 from lamina.layers.preprocessing.text import TextVectorization
 from lamina.layers.recurrent import (
     GRU,
@@ -161,6 +205,8 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -171,7 +217,9 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -190,6 +238,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -199,6 +248,7 @@ __all__ = [
     "ELU",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "GRU",
     "GRUCell",
@@ -232,6 +282,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -242,19 +293,43 @@ __all__ = [
     "Maxout",
     "MelSpectrogram",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
     "RNN",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
     "STFTSpectrogram",
     "ReversibleEmbedding",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -262,6 +337,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

@@ -163,7 +163,7 @@ def blur(x: Array, widths: Sequence[int], deviations: Array) -> Array:
 
 
 def _gaussian(width: int, deviation: Array) -> Array:
-    distance = jnp.arange(width) - (width - 1) / 2
+    distance = jnp.arange(width, dtype=deviation.dtype) - (width - 1) / 2
     weights = jnp.exp(-0.5 * (distance / deviation) ** 2)
     return weights / weights.sum()
 

@@ -133,7 +133,7 @@ def perspective_transform(
         )
     warp = functools.partial(
         _warp,
-        transforms=_transform_between(end, start),
+        transforms=transform_between(end, start),
         interpolation=interpolation.lower(),
         fill_mode="constant",
         fill_value=fill_value,
@@ -248,14 +248,15 @@ def _warp(
     """Sample images where projective transforms map the pixels of the result to."""
     t = jnp.broadcast_to(transforms, (images.shape[0], 8))
     t = t.T[..., None, None]
-    y, x = jnp.arange(images.shape[1])[:, None], jnp.arange(images.shape[2])
+    y, x = (jnp.arange(n, dtype=t.dtype) for n in images.shape[1:3])
+    y = y[:, None]
     depth = t[6] * x + t[7] * y + 1
     rows = (t[3] * x + t[4] * y + t[5]) / depth
     columns = (t[0] * x + t[1] * y + t[2]) / depth
     return sample(images, rows, columns, interpolation, fill_mode, fill_value)
 
 
-def _transform_between(start: Array, end: Array) -> Array:
+def transform_between(start: Array, end: Array) -> Array:
     """Return the projective transforms that map four points to four others, (..., 8).
 
     Each pair of points gives two linear equations: x' (c0 x + c1 y + 1) = a0 x + a1 y +

@@ -1,0 +1,326 @@
+"""`ImageLayer`: base class of layers that transform images and what belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias, Unpack
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import config
+from lamina.core.check import optional
+from lamina.core.dtypes import is_float
+from lamina.core.random.seeds import Seed, SeedGenerator
+from lamina.errors import ArgumentError, MissingMethodError, ShapeError, shown
+from lamina.layers.base import Converted, Layer, Options
+from lamina.layers.image.box_formats import (
+    box_format,
+    clip_to_image_size,
+    convert_format,
+)
+from lamina.layers.image.parameters import Draws, Range, ValueRange
+from lamina.layers.spatial import data_formats
+from lamina.typing import Array, ArrayLike, Shape
+
+Transformation: TypeAlias = dict[str, Any]
+"""Random parameters of a call, with a row for each image, and `"input_shape"`."""
+
+_PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
+
+
+class ImageOptions(Options, total=False):
+    """Options of every image layer."""
+
+    bounding_box_format: str | None
+    data_format: str | None
+
+
+def per_image(values: Array, like: Array | None = None) -> Array:
+    """Return one value for each image, in a shape that broadcasts against images.
+
+    Args:
+        values: (batch,).
+        like: images whose number of axes and type the result has.
+    """
+    rank = 4 if like is None else like.ndim
+    values = values.reshape(-1, *[1] * (rank - 1))
+    return values if like is None else values.astype(like.dtype)
+
+
+class ImageLayer(Layer):
+    """Base class of layers that transform images, and boxes, masks and labels alike.
+
+    The input is one image, a batch, or a dictionary with `"images"` and, if there are
+    any, `"labels"`, `"bounding_boxes"` and `"segmentation_masks"`. Bounding boxes are a
+    dictionary with `"boxes"`, (batch, n, 4), and `"labels"`, (batch, n), which are -1
+    for boxes outside the image.
+
+    A subclass overrides `_change_images`, which gets a batch, and, if it changes them,
+    `_change_masks`, `_change_boxes` and `_change_labels`.
+
+    Args:
+        bounding_box_format: the format of boxes, such as `"xyxy"`; see
+            `utils.bounding_boxes`.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+    """
+
+    # Whether inference transforms images too.
+    in_inference: ClassVar[bool] = True
+    # Whether integer images are cast to the compute type too.
+    casts_integers: ClassVar[bool] = True
+    data_format: Converted[str] = Converted(lambda v: v or config.image_data_format())
+    arguments = {
+        "bounding_box_format": optional(box_format),
+        "data_format": data_formats,
+    }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared = {
+            n: v for n, v in vars(cls).items() if isinstance(v, (Range, ValueRange))
+        }
+        cls.arguments = {**cls.arguments, **{n: v.check for n, v in declared.items()}}
+
+    def __init__(
+        self,
+        bounding_box_format: str | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[Options],
+    ) -> None:
+        super().__init__(**kwargs)
+        # Only images are cast to the compute type: boxes need more digits.
+        self.autocast = False
+        self.bounding_box_format, self.data_format = bounding_box_format, data_format
+
+    # Calling
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        sample = dict(data) if isinstance(data, Mapping) else {"images": data}
+        parts = {name: sample[name] for name in _PARTS if name in sample}
+        if "bounding_boxes" in parts:
+            parts["bounding_boxes"] = self._checked_boxes(parts["bounding_boxes"])
+        rank = jnp.ndim(parts["images"])
+        if rank not in (3, 4):
+            raise ShapeError(
+                f"Layer {self.name!r} ({type(self).__name__}) takes one image with 3 "
+                f"axes or a batch with 4. Received: shape {jnp.shape(parts['images'])}."
+            )
+        if rank == 3:
+            parts = jax.tree.map(
+                lambda x: x[None] if hasattr(x, "ndim") else np.asarray(x)[None], parts
+            )
+        transformation = self.get_random_transformation(parts, training)
+        for name, value in parts.items():
+            transform = getattr(self, f"transform_{name}")
+            parts[name] = transform(value, transformation, training)
+        if rank == 3:
+            parts = jax.tree.map(lambda x: x[0], parts)
+        return {**sample, **parts} if isinstance(data, Mapping) else parts["images"]
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Seed | Array = None
+    ) -> Transformation | None:
+        """Draw the parameters of a call; `None` if the call changes nothing.
+
+        Args:
+            data: the input of the call.
+            training: whether the call is one of training.
+            seed: seed of the parameters; the layer's generator by default.
+        """
+        if not (training or self.in_inference):
+            return None
+        images = data["images"] if isinstance(data, Mapping) else data
+        shape = tuple(images.shape)
+        return {"input_shape": shape if len(shape) == 4 else (1, *shape)}
+
+    def transform_images(
+        self,
+        images: ArrayLike,
+        transformation: Transformation | None = None,
+        training: bool = True,
+    ) -> Array:
+        """Transform a batch of images."""
+        images = jnp.asarray(images)
+        if self.casts_integers or is_float(images.dtype):
+            images = images.astype(self.compute_dtype)
+        if not self._is_active(transformation, training):
+            return images
+        return self._change_images(images, transformation or {})
+
+    def transform_labels(
+        self,
+        labels: ArrayLike,
+        transformation: Transformation | None = None,
+        training: bool = True,
+    ) -> Any:
+        """Transform the labels of a batch of images."""
+        if not self._is_active(transformation, training):
+            return labels
+        return self._change_labels(labels, transformation or {})
+
+    def transform_segmentation_masks(
+        self,
+        segmentation_masks: ArrayLike,
+        transformation: Transformation | None = None,
+        training: bool = True,
+    ) -> Array:
+        """Transform the segmentation masks of a batch of images."""
+        masks = jnp.asarray(segmentation_masks)
+        if not self._is_active(transformation, training):
+            return masks
+        return self._change_masks(masks, transformation or {})
+
+    def transform_bounding_boxes(
+        self,
+        bounding_boxes: Mapping[str, Any],
+        transformation: Transformation | None = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
+        """Transform the boxes of a batch of images, and clip them to the images.
+
+        Raises:
+            ArgumentError: the layer has no `bounding_box_format`, the boxes are not a
+                dictionary of arrays, or the layer cannot transform boxes.
+        """
+        boxes = self._checked_boxes(bounding_boxes)
+        if transformation is None or not self._is_active(transformation, training):
+            return boxes
+        return self._change_boxes(boxes, transformation)
+
+    def _is_active(self, transformation: Transformation | None, training: bool) -> bool:
+        return training or self.in_inference
+
+    def _checked_boxes(self, boxes: Any) -> dict[str, Any]:
+        """Return bounding boxes with arrays.
+
+        Raises:
+            ArgumentError: the layer has no `bounding_box_format`, or the boxes are not
+                a dictionary of arrays.
+        """
+        owner = f"Layer {self.name!r} ({type(self).__name__})"
+        if self.bounding_box_format is None:
+            raise ArgumentError(
+                f"{owner} got bounding boxes, but does not know their format. Create "
+                f"it with one, as in {type(self).__name__}(bounding_box_format='xyxy')."
+            )
+        if not isinstance(boxes, Mapping) or not {"boxes", "labels"} <= {*boxes}:
+            raise ArgumentError(
+                f"{owner} takes bounding boxes as a dictionary of arrays, "
+                "{'boxes': (batch, n, 4), 'labels': (batch, n)}. Received: "
+                f"{shown(boxes)}."
+            )
+        arrays = jnp.asarray(boxes["boxes"], "float32"), jnp.asarray(boxes["labels"])
+        return {**boxes, "boxes": arrays[0], "labels": arrays[1]}
+
+    # Methods that subclasses override
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        raise MissingMethodError(
+            f"{type(self).__name__} has no `_change_images` method."
+        )
+
+    def _change_labels(self, labels: ArrayLike, transformation: Transformation) -> Any:
+        return labels
+
+    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
+        return masks
+
+    def _change_boxes(
+        self, boxes: dict[str, Any], transformation: Transformation
+    ) -> dict[str, Any]:
+        return boxes
+
+    def _no_boxes(self) -> ArgumentError:
+        return ArgumentError(
+            f"Layer {self.name!r} ({type(self).__name__}) cannot transform bounding "
+            "boxes. Use another layer, or leave the boxes out of its input."
+        )
+
+    # Layouts
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis of the channels."""
+        return -1 if self.data_format == "channels_last" else 1
+
+    @property
+    def spatial_axes(self) -> tuple[int, int]:
+        """The axes of the rows and columns of a batch."""
+        return (1, 2) if self.data_format == "channels_last" else (2, 3)
+
+    def image_size(self, shape: Shape) -> tuple[int, int]:
+        """Return the numbers of rows and columns in the shape of a batch."""
+        rows, columns = self.spatial_axes
+        return shape[rows], shape[columns]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"data_format": self.data_format}
+
+
+class RandomImageLayer(ImageLayer):
+    """Base class of image layers that draw parameters for each image in training.
+
+    A subclass draws the parameters in `_draw`. In inference it returns images
+    unchanged.
+
+    Args:
+        seed: seed of the random parameters; a new one by default.
+    """
+
+    in_inference = False
+
+    def __init__(self, seed: int | None = None, **kwargs: Unpack[ImageOptions]) -> None:
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.generator = SeedGenerator(seed)
+
+    def get_random_transformation(
+        self, data: Any, training: bool = True, seed: Seed | Array = None
+    ) -> Transformation | None:
+        transformation = super().get_random_transformation(data, training, seed)
+        if transformation is not None and training:
+            shape = transformation["input_shape"]
+            draws = Draws(self.generator if seed is None else seed, shape[0])
+            transformation |= self._draw(draws, shape)
+        return transformation
+
+    def _is_active(self, transformation: Transformation | None, training: bool) -> bool:
+        return super()._is_active(transformation, training) and bool(transformation)
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        """Draw the parameters for a batch of images of a shape."""
+        raise MissingMethodError(f"{type(self).__name__} has no `_draw` method.")
+
+
+class MovingLayer(ImageLayer):
+    """Base class of image layers that move pixels, and boxes and masks with them.
+
+    A subclass overrides `_change_masks` and `_move_boxes`.
+    """
+
+    def _change_boxes(
+        self, boxes: dict[str, Any], transformation: Transformation
+    ) -> dict[str, Any]:
+        given = boxes["boxes"]
+        height, width = self.image_size(transformation["input_shape"])
+        source = str(self.bounding_box_format)
+        corners = convert_format(given, source, "xyxy", height, width)
+        moved = {**boxes, "boxes": self._move_boxes(corners, transformation)}
+        height, width = self._output_size(height, width)
+        boxes = clip_to_image_size(moved, height, width)
+        boxes = convert_format(boxes, "xyxy", source, height, width)
+        is_padding = jnp.all(given == -1, -1) | jnp.all(given == 0, -1)
+        boxes["boxes"] = jnp.where(is_padding[..., None], 0.0, boxes["boxes"])
+        return boxes
+
+    def _output_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the numbers of rows and columns of an image after the call."""
+        return height, width
+
+    def _move_boxes(self, boxes: Array, transformation: Transformation) -> Array:
+        """Return where boxes of the format `"xyxy"` move to."""
+        raise self._no_boxes()

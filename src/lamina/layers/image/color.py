@@ -1,0 +1,341 @@
+"""Layers that change colors by a random factor for each image."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import jax
+import jax.numpy as jnp
+
+from lamina import config
+from lamina.core.check import between, optional
+from lamina.errors import MissingMethodError
+from lamina.layers.image.base import (
+    ImageOptions,
+    RandomImageLayer,
+    Transformation,
+    per_image,
+)
+from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
+from lamina.ops.image import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
+from lamina.typing import Array, Shape
+
+
+def rescale(images: Array, source: Bounds, target: Bounds) -> Array:
+    """Map pixels from one range of values to another."""
+    scale = (target[1] - target[0]) / (source[1] - source[0])
+    return images if source == target else (images - source[0]) * scale + target[0]
+
+
+class ColorLayer(RandomImageLayer):
+    """Base class of layers that change colors in a range of values."""
+
+    value_range = ValueRange()
+
+    def _clip(self, images: Array) -> Array:
+        return jnp.clip(images, *self.value_range)
+
+
+class FactorLayer(ColorLayer):
+    """Base class of layers that change colors by a factor.
+
+    Args:
+        factor: range of the factor.
+        value_range: smallest and largest value of a pixel.
+        data_format: `"channels_last"` or `"channels_first"`.
+        seed: seed of the random factors; a new one by default.
+    """
+
+    factor = Range(0, 1)
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Bounds = (0, 255),
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self.factor, self.value_range = factor, value_range
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        return {"factor": draws.uniform(*self.factor)}
+
+
+class RandomBrightness(FactorLayer):
+    """Change of brightness: a random number is added to all pixels of an image.
+
+    Args:
+        factor: range of the number, as a fraction of the range of values; x stands for
+            (-x, x). From -1 to 1.
+        value_range: smallest and largest value of a pixel; the result is clipped.
+        seed: seed of the random numbers; a new one by default.
+
+    Shape:
+        (batch, rows, columns, channels) or (rows, columns, channels), or with the
+        channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = RandomBrightness((0.1, 0.1), value_range=(0, 1))
+        >>> layer(np.full((1, 1, 3), 0.5))
+        Array([[[0.6, 0.6, 0.6]]], dtype=float32)
+    """
+
+    factor = Range(-1, 1)
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Bounds = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(factor, value_range, seed=seed, **kwargs)
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        low, high = self.value_range
+        return {"rgb_delta": draws.uniform(*self.factor) * (high - low)}
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        return self._clip(images + per_image(transformation["rgb_delta"], images))
+
+
+class RandomContrast(FactorLayer):
+    """Change of contrast: distances from the mean of an image's channel are scaled.
+
+    Args:
+        factor: x stands for factors from 1 to 1 + x, and (x, y) for 1 - x to 1 + y.
+            From 0 to 1.
+        value_range: smallest and largest value of a pixel; the result is clipped.
+        seed: seed of the random factors; a new one by default.
+
+    Shape:
+        (batch, rows, columns, channels) or (rows, columns, channels), or with the
+        channels before the rows, to the same shape.
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Bounds = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(factor, value_range, seed=seed, **kwargs)
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        less, more = self.factor
+        return {"contrast_factor": draws.uniform(1 - less, 1 + more)}
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        factor = per_image(transformation["contrast_factor"], images)
+        mean = images.mean(self.spatial_axes, keepdims=True)
+        return self._clip((images - mean) * factor + mean)
+
+
+class RandomColorDegeneration(FactorLayer):
+    """Mixture of an image with its grayscale version.
+
+    Args:
+        factor: range of the share of the grayscale version; x stands for (-x, x).
+            From -1 to 1.
+        value_range: smallest and largest value of a pixel; the result is clipped.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+        seed: seed of the random shares; a new one by default.
+
+    Shape:
+        (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
+        rows, to the same shape.
+    """
+
+    factor = Range(-1, 1)
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        factor = per_image(transformation["factor"], images)
+        gray = rgb_to_grayscale(images, self.data_format)
+        return self._clip(images + factor * (gray - images))
+
+
+class HSVLayer(FactorLayer):
+    """Base class of layers that change hue and saturation of colors.
+
+    A subclass overrides `_change_hsv`, which gets numbers from 0 to 1.
+    """
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        hsv = rgb_to_hsv(rescale(images, self.value_range, (0, 1)), self.data_format)
+        hue, saturation, value = jnp.moveaxis(hsv, self.channel_axis, 0)
+        factor = per_image(transformation["factor"], hue)
+        hue, saturation = self._change_hsv(hue, saturation, factor)
+        hsv = jnp.stack([hue, saturation, value], self.channel_axis)
+        rgb = jnp.clip(hsv_to_rgb(hsv, self.data_format), 0, 1)
+        return rescale(rgb, (0, 1), self.value_range)
+
+    def _change_hsv(
+        self, hue: Array, saturation: Array, factor: Array
+    ) -> tuple[Array, Array]:
+        """Return the new hue and saturation."""
+        raise MissingMethodError(f"{type(self).__name__} has no `_change_hsv` method.")
+
+
+class RandomSaturation(HSVLayer):
+    """Change of saturation.
+
+    Args:
+        factor: range of a number f; the saturation is multiplied by f / (1 - f), so
+            that 0 gives gray images and 0.5 changes nothing. x stands for (-x, x).
+            From -1 to 1.
+        value_range: smallest and largest value of a pixel.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+        seed: seed of the random factors; a new one by default.
+
+    Shape:
+        (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
+        rows, to the same shape.
+    """
+
+    factor = Range(-1, 1)
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        factor = draws.uniform(*self.factor)
+        return {"factor": factor / (1 - factor + config.epsilon())}
+
+    def _change_hsv(
+        self, hue: Array, saturation: Array, factor: Array
+    ) -> tuple[Array, Array]:
+        return hue, jnp.clip(saturation * factor, 0, 1)
+
+
+class RandomHue(HSVLayer):
+    """Rotation of the hue.
+
+    Args:
+        factor: range of the rotation, where 1 stands for half a turn in either
+            direction; x stands for (0, x). From 0 to 1.
+        value_range: smallest and largest value of a pixel.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+        seed: seed of the random rotations; a new one by default.
+
+    Shape:
+        (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
+        rows, to the same shape.
+    """
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        return {"factor": draws.signs() * draws.uniform(*self.factor) * 0.5}
+
+    def _change_hsv(
+        self, hue: Array, saturation: Array, factor: Array
+    ) -> tuple[Array, Array]:
+        hue = hue + factor
+        hue = jnp.where(hue > 1, hue - 1, jnp.where(hue < 0, hue + 1, hue))
+        return hue, saturation
+
+
+class RandomGrayscale(RandomImageLayer):
+    """Grayscale version of some images, in the channels and the type of the image.
+
+    Args:
+        factor: probability of a grayscale version, from 0 to 1.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+        seed: seed of the random choices; a new one by default.
+
+    Shape:
+        (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
+        rows, to the same shape.
+    """
+
+    casts_integers = False
+    arguments = {**RandomImageLayer.arguments, "factor": between(0, 1)}
+
+    def __init__(
+        self,
+        factor: float = 0.5,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self.factor = factor
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        return {"should_apply": draws.uniform() < self.factor}
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        gray = rgb_to_grayscale(images, self.data_format)
+        return jnp.where(per_image(transformation["should_apply"]), gray, images)
+
+
+class RandomColorJitter(ColorLayer):
+    """Changes of brightness, contrast, saturation and hue, in this order.
+
+    Args:
+        value_range: smallest and largest value of a pixel; results are clipped.
+        brightness_factor: `factor` of `RandomBrightness`; `None` to leave it out.
+        contrast_factor: `factor` of `RandomContrast`; `None` to leave it out.
+        saturation_factor: `factor` of `RandomSaturation`; `None` to leave it out.
+        hue_factor: `factor` of `RandomHue`; `None` to leave it out.
+        seed: seed of the random numbers; a new one by default.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+
+    Shape:
+        (batch, rows, columns, channels) or (rows, columns, channels), or with the
+        channels before the rows, to the same shape; saturation and hue need 3 channels.
+    """
+
+    arguments = {
+        **ColorLayer.arguments,
+        "brightness_factor": optional(RandomBrightness.factor.check),
+        "contrast_factor": optional(RandomContrast.factor.check),
+        "saturation_factor": optional(RandomSaturation.factor.check),
+        "hue_factor": optional(RandomHue.factor.check),
+    }
+
+    def __init__(
+        self,
+        value_range: Bounds = (0, 255),
+        brightness_factor: Factor | None = None,
+        contrast_factor: Factor | None = None,
+        saturation_factor: Factor | None = None,
+        hue_factor: Factor | None = None,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self._store_arguments(locals())
+        for kind in (RandomBrightness, RandomContrast, RandomSaturation, RandomHue):
+            name = kind.__name__.removeprefix("Random").lower()
+            factor, layer = getattr(self, f"{name}_factor"), None
+            if factor is not None:
+                options = {"data_format": data_format, "dtype": self.dtype_policy}
+                layer = kind(factor, value_range, seed=seed, **options)
+            setattr(self, f"random_{name}", layer)
+
+    def _steps(self) -> dict[str, RandomImageLayer]:
+        names = (
+            "random_brightness",
+            "random_contrast",
+            "random_saturation",
+            "random_hue",
+        )
+        layers = {name: getattr(self, name) for name in names}
+        return {name: layer for name, layer in layers.items() if layer is not None}
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        images = jax.ShapeDtypeStruct(shape, "float32")
+        return {
+            name: layer.get_random_transformation(images, seed=draws.key())
+            for name, layer in self._steps().items()
+        }
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        for name, layer in self._steps().items():
+            images = layer.transform_images(images, transformation[name])
+        return images

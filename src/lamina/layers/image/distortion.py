@@ -1,0 +1,161 @@
+"""Layers that distort images: perspective and elastic transforms."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import jax.numpy as jnp
+
+from lamina.core.check import between, one_of
+from lamina.core.random.masks import noise
+from lamina.layers.image.base import (
+    ImageOptions,
+    MovingLayer,
+    RandomImageLayer,
+    Transformation,
+    per_image,
+)
+from lamina.layers.image.geometry import FILL_VALUE, INTERPOLATIONS, WarpLayer
+from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
+from lamina.ops.image.filters import blur
+from lamina.ops.image.layout import map_batch
+from lamina.ops.image.sampling import sample
+from lamina.ops.image.warping import transform_between
+from lamina.typing import Array, Shape
+
+
+class RandomPerspective(WarpLayer):
+    """Perspective transform of some images: the corners move at random.
+
+    Args:
+        factor: probability of a transform, or its range; x stands for (0, x).
+        scale: largest change of a corner's coordinates, as a fraction of twice their
+            values. From 0 to 1.
+        interpolation: `"nearest"` or `"bilinear"`; masks always have the nearest value.
+        fill_value: value outside of the image.
+        seed: seed of the random numbers; a new one by default.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+
+    Shape:
+        (batch, rows, columns, channels) or (rows, columns, channels), or with the
+        channels before the rows, to the same shape.
+    """
+
+    factor = Range(0, 1)
+    arguments = {**WarpLayer.arguments, "scale": between(0, 1)}
+
+    def __init__(
+        self,
+        factor: Factor = 1.0,
+        scale: float = 1.0,
+        interpolation: str = "bilinear",
+        fill_value: float = 0.0,
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self._store_arguments(locals())
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        height, width = self.image_size(shape)
+        right, bottom = width - 1.0, height - 1.0
+        corners = jnp.array([[0, 0], [right, 0], [0, bottom], [right, bottom]])
+        change = draws.uniform(-self.scale / 2, self.scale / 2, 4, 2)
+        start = jnp.broadcast_to(corners, change.shape)
+        return {
+            "apply_perspective": draws.choices(*self.factor),
+            "start_points": start,
+            "end_points": start + start * change,
+        }
+
+    def _matrices(self, transformation: Transformation) -> Array:
+        start, end = transformation["start_points"], transformation["end_points"]
+        is_changed = transformation["apply_perspective"][:, None, None]
+        return transform_between(jnp.where(is_changed, end, start), start)
+
+
+class RandomElasticTransform(MovingLayer, RandomImageLayer):
+    """Elastic distortion of some images: pixels move by a smooth random field.
+
+    Args:
+        factor: probability of a distortion, or its range; x stands for (0, x).
+        scale: range of the strength; x stands for (0, x). From 0 to 1.
+        interpolation: `"nearest"` or `"bilinear"`; masks always have the nearest value.
+        fill_mode: `"reflect"`, `"wrap"`, `"constant"`, `"nearest"` or `"mirror"`: how
+            images continue outside, as in `ops.image.map_coordinates`.
+        fill_value: value outside with `fill_mode="constant"`.
+        value_range: smallest and largest value of a pixel; the result is clipped.
+        seed: seed of the random numbers; a new one by default.
+        data_format: `"channels_last"` or `"channels_first"`; `None` for
+            `config.image_data_format()`.
+
+    Shape:
+        (batch, rows, columns, channels) or (rows, columns, channels), or with the
+        channels before the rows, to the same shape.
+
+    Raises:
+        ArgumentError: there are bounding boxes, which the layer cannot distort.
+
+    Reference: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801
+    """
+
+    factor = Range(0, 1)
+    scale = Range(0, 1)
+    value_range = ValueRange()
+    arguments = {
+        **RandomImageLayer.arguments,
+        "interpolation": INTERPOLATIONS,
+        "fill_mode": one_of("constant", "nearest", "wrap", "mirror", "reflect"),
+        "fill_value": FILL_VALUE,
+    }
+
+    def __init__(
+        self,
+        factor: Factor = 1.0,
+        scale: Factor = 1.0,
+        interpolation: str = "bilinear",
+        fill_mode: str = "reflect",
+        fill_value: float = 0.0,
+        value_range: Bounds = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self._store_arguments(locals())
+
+    def _draw(self, draws: Draws, shape: Shape) -> Transformation:
+        height, width = self.image_size(shape)
+        scale = draws.uniform(*self.scale)
+        deviation = 0.05 * min(height, width)
+        # The filter is wide enough for the largest scale, so that its size is known.
+        window = int(6 * deviation * self.scale[1]) | 1
+        sigma = jnp.full(2, deviation * scale[0] + 1e-6)
+        field = noise((shape[0], height, width, 2), "float32", draws.key()) * sigma[0]
+        field = blur(field, (window, window), sigma)
+        strength = 0.1 * max(height, width) * scale[0] * draws.choices(*self.factor)
+        return {"displacements": field * per_image(strength)}
+
+    def _sample(
+        self, images: Array, transformation: Transformation, interpolation: str
+    ) -> Array:
+        down, right = jnp.moveaxis(transformation["displacements"], -1, 0)
+        height, width = down.shape[1:]
+        rows = jnp.arange(height, dtype=down.dtype)[:, None] + down
+        columns = jnp.arange(width, dtype=right.dtype) + right
+
+        def distort(images: Array) -> Array:
+            return sample(
+                images, rows, columns, interpolation, self.fill_mode, self.fill_value
+            )
+
+        return map_batch(type(self).__name__, distort, images, self.data_format)
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        images = self._sample(images, transformation, self.interpolation)
+        return jnp.clip(images, *self.value_range)
+
+    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
+        return self._sample(masks, transformation, "nearest")
