@@ -60,9 +60,13 @@ from lamina.regularizers import Regularizer
 from lamina.runtime.device import device
 
 if TYPE_CHECKING:
-    from lamina import applications
+    from lamina import applications, visualization
 else:
-    __getattr__ = lazy_attributes(__name__, applications="lamina.applications")
+    __getattr__ = lazy_attributes(
+        __name__,
+        applications="lamina.applications",
+        visualization="lamina.visualization",
+    )
 
 __version__ = "0.1.0"
 
@@ -117,6 +121,7 @@ __all__ = [
     "utils",
     "value_and_grad",
     "version",
+    "visualization",
 ]
 
 
