@@ -13,7 +13,7 @@ from lamina.core.scope import local
 from lamina.core.tracing.stateless import value_and_grad
 from lamina.data.adapt import unpack_x_y_sample_weight
 from lamina.errors import StateError
-from lamina.training.state import MetricsOwner
+from lamina.training.state import MetricsOwner, accepts_state
 from lamina.typing import Array, PyTree
 
 
@@ -30,12 +30,14 @@ class ModelSteps(MetricsOwner):
         return arguments.loss if arguments else None
 
     @overridable
+    @accepts_state
     def train_step(self, data: Any) -> dict[str, Any]:
         """Train on one batch; override this for your own step.
 
         Runs inside the compiled loop: read and assign variables as usual, and take
         gradients with `lamina.value_and_grad(function, variables)`. Keras's form for
-        JAX, `train_step(self, state, data)`, works too.
+        JAX, `train_step(self, state, data)`, works too, with
+        `logs, state = super().train_step(state, data)`.
 
         Args:
             data: a batch, `(x, y, sample_weight)`.
@@ -69,6 +71,7 @@ class ModelSteps(MetricsOwner):
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     @overridable
+    @accepts_state
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate on one batch; override this for your own step."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from lamina.core.module import Module, is_user_defined, signature
 from lamina.core.random.seeds import make_seed
 from lamina.core.scope import local
-from lamina.core.variable import structure_version
+from lamina.core.tracing import stateless
+from lamina.core.variable import Variable, structure_version
 from lamina.data.host import HostFunction
 from lamina.errors import ArgumentError, StateError
 from lamina.layers import Layer
@@ -26,6 +28,7 @@ from lamina.training.plan import CompileArgs, Plan, flatten_by_names, output_nam
 from lamina.typing import PyTree
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ModelFunctions(NamedTuple):
@@ -294,10 +297,7 @@ def _with_state(
     batch: tuple[Any, Any, Any],
 ) -> dict[str, Any]:
     """Call a step in Keras's stateless form, on lists of variables' values."""
-    groups = [model.trainable_variables, model.non_trainable_variables]
-    if name == "train_step":
-        groups.append(list(model.optimizer.variables))
-    groups.append(model.metrics_variables)
+    groups = _step_variables(model, name)
     scope = local.state
     assert scope is not None
     state = tuple([scope.read(v) for v in group] for group in groups)
@@ -308,3 +308,37 @@ def _with_state(
     if "loss" in logs and name == "train_step":
         scope.watch(logs["loss"])
     return logs
+
+
+def _step_variables(model: MetricsOwner, name: str) -> list[list[Variable]]:
+    """Return the variables whose values Keras's stateless form of a step takes."""
+    groups = [model.trainable_variables, model.non_trainable_variables]
+    if name == "train_step":
+        groups.append(list(model.optimizer.variables))
+    return [*groups, model.metrics_variables]
+
+
+def accepts_state(step: F) -> F:
+    """Let a step on `data` also take `state, data`, as Keras's steps for JAX do.
+
+    In this form it returns the logs and the new state and changes no variable, so that
+    overrides may call it with `super()`.
+    """
+
+    @functools.wraps(step)
+    def call(model: MetricsOwner, *args: Any, **kwargs: Any) -> Any:
+        if len(args) < 2 and "state" not in kwargs:
+            return step(model, *args, **kwargs)
+        return _run_on_values(step, model, *args, **kwargs)
+
+    return cast(F, call)
+
+
+def _run_on_values(
+    step: Callable[..., Any], model: MetricsOwner, state: Any, data: Any
+) -> tuple[dict[str, Any], tuple[list[Any], ...]]:
+    groups = _step_variables(model, step.__name__)
+    variables, values = itertools.chain(*groups), itertools.chain(*state)
+    logs, after = stateless.call(step, [*variables], [*values], model, data)
+    rest = iter(after)
+    return logs, tuple([next(rest) for _ in group] for group in groups)

@@ -222,3 +222,32 @@ def test_metric_objects_are_listed_before_the_model_is_built():
     model.compile("adam", "mse", metrics=[error, "mae"])
     assert model.metrics_names == ["loss", "mean_squared_error"]
     assert model.metrics[-1] is error
+
+
+class StatelessSteps(lamina.Sequential):
+    def train_step(self, state, data):
+        logs, state = super().train_step(state, data)
+        return {**logs, "extra": 1.0}, state
+
+    def test_step(self, state, data):
+        logs, state = super().test_step(state=state, data=data)
+        return {**logs, "extra": 2.0}, state
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_stateless_steps_may_call_those_of_the_base_class(run_eagerly):
+    x = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
+    results = []
+    for cls in (lamina.Sequential, StatelessSteps):
+        first = [layers.BatchNormalization(), layers.Dropout(0.5)]
+        model = cls([lamina.Input((3,)), *first, layers.Dense(1)])
+        model.layers[-1].kernel.assign(np.ones((3, 1), "float32"))
+        model.compile("adam", "mse", metrics=["mae"], run_eagerly=run_eagerly)
+        logs = model.fit(x, x.sum(1), batch_size=4, epochs=2, seed=1, verbose=0).history
+        test = model.evaluate(x, x.sum(1), verbose=0, return_dict=True)
+        results.append((logs, test, model.get_weights()))
+    (plain, plain_test, weights), (logs, test, same_weights) = results
+    assert logs.pop("extra") == [1.0, 1.0] and test.pop("extra") == 2.0
+    assert logs == plain and test == plain_test
+    for one, other in zip(weights, same_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
