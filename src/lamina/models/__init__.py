@@ -9,6 +9,7 @@ from lamina import saving
 from lamina.core.registry import Registry
 from lamina.models.cloning import clone_model
 from lamina.models.convert import model_from_json
+from lamina.models.feature_space import FeatureSpace
 from lamina.models.model import Functional, Model
 from lamina.models.sequential import Sequential
 from lamina.saving import save_model
@@ -42,3 +43,4 @@ load_model = _returning_model(saving.load_model)
 Registry("model", "keras.src.models.functional").add(Functional)
 registry = Registry("model", "keras")
 registry.add(Functional, Model, Sequential)
+Registry("model", "keras.utils").add(FeatureSpace)

@@ -31,6 +31,7 @@ from lamina.data.dataset import PyDataset as Sequence
 from lamina.data.files.images import array_to_img, img_to_array, load_img, save_img
 from lamina.data.pipeline.arrays import split_dataset, timeseries_dataset_from_array
 from lamina.lazy import lazy_attributes
+from lamina.models.feature_space import FeatureSpace
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar
 from lamina.utils import bounding_boxes, legacy
@@ -60,6 +61,7 @@ else:
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",

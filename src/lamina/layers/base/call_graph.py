@@ -13,6 +13,7 @@ import numpy as np
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves, walk
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.module import Module
+from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
 from lamina.errors import ArgumentError
 from lamina.layers.base.input_shapes import fitted_shape, input_error
@@ -63,8 +64,9 @@ class HostStage:
             args, kwargs = map_symbolic(
                 lambda t: found[id(t)], (node.args, node.kwargs)
             )
-            (output,) = symbolic_leaves(node.outputs)
-            found[id(output)] = node.operation(*args, **kwargs)
+            results = jax.tree.leaves(node.operation(*args, **kwargs))
+            made = map(id, symbolic_leaves(node.outputs))
+            found.update(zip(made, results, strict=True))
         return {name: found[id(t)] for name, t in self.tensors.items()}
 
 
@@ -75,7 +77,7 @@ def _host_stage(
     exact: bool,
     match: Callable[[PyTree], Sequence[Any]],
 ) -> HostStage | None:
-    """Return the host layers that depend on inputs only; `None` if there are none.
+    """Return the host layers that no trained layer precedes; `None` without any.
 
     Args:
         inputs: a graph's inputs.
@@ -84,20 +86,39 @@ def _host_stage(
         exact: whether arrays must have the sizes of the inputs.
         match: returns arrays in the order of the inputs.
     """
-    known = {id(t) for t in inputs}
-    on_host: list[Node] = []
-    used = list(outputs)
+    known, possible = {id(t) for t in inputs}, list[Node]()
     for node in nodes:
-        runs_on_host = getattr(node.operation, "runs_on_host", False)
-        if runs_on_host and all(id(t) in known for t in node.inputs):
-            on_host.append(node)
+        if all(id(t) in known for t in node.inputs) and _can_run_on_host(node):
+            possible.append(node)
             known |= {id(t) for t in symbolic_leaves(node.outputs)}
-        else:
-            used += node.inputs
+    # Besides host layers, the calls whose results they need.
+    needed: set[int] = set()
+    on_host: list[Node] = []
+    for node in reversed(possible):
+        made = {id(t) for t in symbolic_leaves(node.outputs)}
+        if _runs_on_host(node) or made & needed:
+            on_host.insert(0, node)
+            needed |= {id(t) for t in node.inputs}
     if not on_host:
         return None
-    tensors = {id(t): t for t in used if id(t) in known}
-    return HostStage(inputs, on_host, list(tensors.values()), exact, match)
+    known = {id(t) for t in (*inputs, *symbolic_leaves([n.outputs for n in on_host]))}
+    rest = [node for node in nodes if node not in on_host]
+    used = [t for tensors in (outputs, *(n.inputs for n in rest)) for t in tensors]
+    between = {id(t): t for t in used if id(t) in known}
+    return HostStage(inputs, on_host, list(between.values()), exact, match)
+
+
+def _runs_on_host(node: Node) -> bool:
+    return getattr(node.operation, "runs_on_host", False)
+
+
+def _can_run_on_host(node: Node) -> bool:
+    """Return whether a call is of a host layer, or neither trained nor random."""
+    operation = node.operation
+    if _runs_on_host(node) or not isinstance(operation, Module):
+        return True
+    is_random = any(isinstance(m, SeedGenerator) for m in operation.modules())
+    return not is_random and not any(v.trainable for v in operation.all_variables())
 
 
 def _fit_host_input(value: Any, tensor: SymbolicTensor, exact: bool) -> Any:

@@ -72,6 +72,8 @@ class Lookup(HostLayer):
     oov_token: Any
     invert: bool
     pad_to_max_tokens: bool
+    # Whether the constructor got the vocabulary, so that `adapt` is not needed.
+    has_input_vocabulary: bool
     output_mode: Converted[str] = Converted(mode_name)
     oov_method: Converted[str] = Converted(str.lower)
     salt: Converted[Sequence[int] | None] = Converted(_pair)
@@ -113,6 +115,7 @@ class Lookup(HostLayer):
             raise ArgumentError(f"{owner}: `invert` needs output_mode='int'.")
         if self.pad_to_max_tokens and self.max_tokens is None:
             raise ArgumentError(f"{owner}: `pad_to_max_tokens` needs `max_tokens`.")
+        self.has_input_vocabulary = vocabulary is not None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
 

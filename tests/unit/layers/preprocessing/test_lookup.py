@@ -148,10 +148,13 @@ def test_a_model_looks_numbers_of_64_bits_up():
     assert model.predict(np.array([[2**40], [9]])).tolist() == [[2], [0]]
 
 
-def test_a_lookup_behind_other_layers_is_refused():
+def test_a_lookup_may_follow_layers_that_are_not_trained():
     inputs = layers.Input((1,), dtype="int32")
-    model = lamina.Model(inputs, layers.IntegerLookup(vocabulary=[2])(inputs + 1))
-    with pytest.raises(StateError, match="'integer_lookup'.*on the host"):
+    lookup = layers.IntegerLookup(vocabulary=[6])
+    model = lamina.Model(inputs, lookup(inputs + 1))
+    assert model.predict(np.array([[5], [9]])).tolist() == [[1], [0]]
+    model = lamina.Model(inputs, lookup(layers.Dense(1)(inputs)))
+    with pytest.raises(StateError, match=f"{lookup.name!r}.*on the host"):
         model.predict(np.array([[5], [9]]))
 
 

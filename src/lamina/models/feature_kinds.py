@@ -1,0 +1,188 @@
+"""Kinds of features of a `FeatureSpace`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeAlias
+
+from lamina.core.registry import Registry, deserialize, serialize
+from lamina.errors import invalid
+from lamina.layers import (
+    Discretization,
+    Hashing,
+    Identity,
+    IntegerLookup,
+    Layer,
+    Normalization,
+    Rescaling,
+    StringLookup,
+)
+from lamina.typing import Config
+
+# Inside the class, `float` is a kind of feature.
+_Real: TypeAlias = float
+
+
+class Cross:
+    """Features that are hashed together.
+
+    Args:
+        feature_names: names of two or more features.
+        crossing_dim: number of hash bins.
+        output_mode: `"one_hot"` or `"int"`.
+
+    Raises:
+        ArgumentError: the output mode is unknown.
+    """
+
+    def __init__(
+        self,
+        feature_names: Sequence[str],
+        crossing_dim: int,
+        output_mode: str = "one_hot",
+    ) -> None:
+        _check_mode("Cross", output_mode, "int", "one_hot")
+        self.feature_names = tuple(feature_names)
+        self.crossing_dim, self.output_mode = crossing_dim, output_mode
+
+    @property
+    def name(self) -> str:
+        """The names of the features, joined by `_X_`."""
+        return "_X_".join(self.feature_names)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return dict(vars(self))
+
+
+class Feature:
+    """A column's type, and the layer that encodes it.
+
+    Args:
+        dtype: element type of the column, such as `"string"`.
+        preprocessor: the layer.
+        output_mode: `"one_hot"` to encode the layer's integers as vectors; `"int"` or
+            `"float"` for the layer's output itself.
+
+    Raises:
+        ArgumentError: the output mode is unknown.
+    """
+
+    def __init__(self, dtype: str, preprocessor: Layer, output_mode: str) -> None:
+        _check_mode("Feature", output_mode, "int", "one_hot", "float")
+        self.dtype, self.output_mode = dtype, output_mode
+        self.preprocessor: Any = deserialize(preprocessor)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {**vars(self), "preprocessor": serialize(self.preprocessor)}
+
+
+Registry("feature", "keras.src.layers.preprocessing.feature_space").add(Cross, Feature)
+
+
+class FeatureKinds:
+    """Methods that make features of a kind, whose names are those of the kinds."""
+
+    kinds: ClassVar[tuple[str, ...]] = (
+        "float",
+        "float_normalized",
+        "float_rescaled",
+        "float_discretized",
+        "integer_categorical",
+        "string_categorical",
+        "integer_hashed",
+        "string_hashed",
+    )
+
+    @classmethod
+    def cross(
+        cls,
+        feature_names: Sequence[str],
+        crossing_dim: int,
+        output_mode: str = "one_hot",
+    ) -> Cross:
+        """Return features that are hashed together into `crossing_dim` bins."""
+        return Cross(feature_names, crossing_dim, output_mode)
+
+    @classmethod
+    def feature(cls, dtype: str, preprocessor: Layer, output_mode: str) -> Feature:
+        """Return a feature of an element type, which a layer encodes."""
+        return Feature(dtype, preprocessor, output_mode)
+
+    @classmethod
+    def float(cls, name: str | None = None) -> Feature:
+        """Return a feature of real numbers, which are not changed."""
+        return Feature("float32", Identity(name=_layer_name(name)), "float")
+
+    @classmethod
+    def float_rescaled(
+        cls, scale: _Real = 1.0, offset: _Real = 0.0, name: str | None = None
+    ) -> Feature:
+        """Return a feature of real numbers, `x * scale + offset`."""
+        layer = Rescaling(scale, offset, name=_layer_name(name))
+        return Feature("float32", layer, "float")
+
+    @classmethod
+    def float_normalized(cls, name: str | None = None) -> Feature:
+        """Return a feature of real numbers, normalized to mean 0 and variance 1."""
+        return Feature("float32", Normalization(name=_layer_name(name)), "float")
+
+    @classmethod
+    def float_discretized(
+        cls,
+        num_bins: int | None,
+        bin_boundaries: Sequence[_Real] | None = None,
+        output_mode: str = "one_hot",
+        name: str | None = None,
+    ) -> Feature:
+        """Return a feature of real numbers, mapped to bins; see `Discretization`."""
+        layer = Discretization(bin_boundaries, num_bins, name=_layer_name(name))
+        return Feature("float32", layer, output_mode)
+
+    @classmethod
+    def integer_categorical(
+        cls,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        output_mode: str = "one_hot",
+        name: str | None = None,
+    ) -> Feature:
+        """Return a feature of integers from a vocabulary; see `IntegerLookup`."""
+        layer = IntegerLookup(max_tokens, num_oov_indices, name=_layer_name(name))
+        return Feature("int32", layer, output_mode)
+
+    @classmethod
+    def string_categorical(
+        cls,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        output_mode: str = "one_hot",
+        name: str | None = None,
+    ) -> Feature:
+        """Return a feature of strings from a vocabulary; see `StringLookup`."""
+        layer = StringLookup(max_tokens, num_oov_indices, name=_layer_name(name))
+        return Feature("string", layer, output_mode)
+
+    @classmethod
+    def string_hashed(
+        cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None
+    ) -> Feature:
+        """Return a feature of strings, hashed into bins."""
+        return Feature("string", Hashing(num_bins, name=_layer_name(name)), output_mode)
+
+    @classmethod
+    def integer_hashed(
+        cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None
+    ) -> Feature:
+        """Return a feature of integers, hashed into bins."""
+        return Feature("int32", Hashing(num_bins, name=_layer_name(name)), output_mode)
+
+
+def _check_mode(owner: str, mode: str, *known: str) -> None:
+    if mode not in known:
+        raise invalid(owner, "output_mode", mode, f"one of {', '.join(known)}")
+
+
+def _layer_name(feature: str | None) -> str | None:
+    return None if feature is None else f"{feature}_preprocessor"
