@@ -4,6 +4,7 @@
     ├── ArgumentError (ValueError)         an argument's value is not valid
     │   ├── UnknownNameError               a name is unknown
     │   ├── ShapeError                     shapes or ranks do not fit together
+    │   │   └── OperandShapeError          those of an op's operands (TypeError too)
     │   ├── MissingFileError               no file at a path (FileNotFoundError too)
     │   └── DataError                      invalid data for fit, evaluate or predict
     ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
@@ -37,6 +38,7 @@ __all__ = [
     "MissingFileError",
     "MissingMethodError",
     "MissingPackageError",
+    "OperandShapeError",
     "SaveError",
     "ShapeError",
     "StateError",
@@ -82,6 +84,13 @@ class UnknownNameError(ArgumentError):
 
 class ShapeError(ArgumentError):
     """Shapes or ranks do not fit together."""
+
+
+class OperandShapeError(ShapeError, TypeError):
+    """Shapes of an op's operands do not fit together, found while a model is built.
+
+    JAX raises TypeError for such arrays.
+    """
 
 
 class DataError(ArgumentError):

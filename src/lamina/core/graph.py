@@ -9,6 +9,7 @@ size of a known one of another tensor: (None, 3) with (2, None) gives (2, 3).
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast, overload
@@ -32,10 +33,12 @@ from lamina.core.tracing.unknown_sizes import (
     merged_shape,
 )
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, ArgumentTypeError, invalid
+from lamina.errors import ArgumentError, ArgumentTypeError, OperandShapeError, invalid
 from lamina.typing import DTypeLike, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_SHAPE_WORDS = re.compile("shape|dimension|rank")
 
 
 class SymbolicTensor:
@@ -180,7 +183,9 @@ def infer(
         return [_evaluate(function, args, kwargs, p, sizes) for p in probes]
 
     def evaluate_with_known_sizes() -> list[Any] | None:
-        for sizes in candidate_sizes(shapes):
+        leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_leaf)
+        integers = [v for v in leaves if type(v) is int and v > 0]
+        for sizes in candidate_sizes(shapes, integers):
             with suppress(Exception):
                 return evaluate(sizes)
         return None
@@ -195,6 +200,8 @@ def infer(
                     _evaluate(function, args, kwargs, probe, {})
                 except Exception as other:
                     hide_unknown_sizes(error, other)
+            if type(error) is TypeError and _SHAPE_WORDS.search(str(error)):
+                raise _shape_error(error) from None
             raise
     specs, masks = zip(*results, strict=True)
     outputs = jax.tree.map(
@@ -203,6 +210,14 @@ def infer(
     for tensor, *some in zip(symbolic_leaves(outputs), *masks, strict=True):
         tensor.mask = None if some[0] is None else merged_shape(some)
     return outputs
+
+
+def _shape_error(error: TypeError) -> OperandShapeError:
+    """Return an error of JAX, which has one class for wrong types and wrong shapes."""
+    found = OperandShapeError(str(error)).with_traceback(error.__traceback__)
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    return found
 
 
 def _evaluate(

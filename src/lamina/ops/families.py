@@ -8,10 +8,11 @@ arguments.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from lamina.core.graph import op
+from lamina.errors import ArgumentTypeError
 from lamina.ops.types import Axis, Tensor, array_of, axes_of, float_array, operand
 from lamina.typing import Array, DTypeLike
 
@@ -52,16 +53,34 @@ def _member(
     template: Callable[Concatenate[Function, P], R], function: Function, doc: str
 ) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        return template(function, *args, **kwargs)
+        try:
+            return template(function, *args, **kwargs)
+        except TypeError:
+            _check_call(function.__name__, found, args, kwargs)
+            raise
 
     found = inspect.signature(template)
-    parameters = list(found.parameters.values())[1:]
+    found = found.replace(parameters=list(found.parameters.values())[1:])
     _, header, arguments = (template.__doc__ or "").partition("\n\n    Args:")
     call.__name__ = call.__qualname__ = function.__name__
     call.__doc__ = doc + header + arguments
     call.__module__ = "lamina.ops"  # where pickle finds it
-    setattr(call, "__signature__", found.replace(parameters=parameters))  # noqa: B010
+    setattr(call, "__signature__", found)  # noqa: B010
     return call
+
+
+def _check_call(
+    name: str,
+    signature: inspect.Signature,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> None:
+    """Name the op, not the template, in the error for wrong arguments."""
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        call = f"{name}({', '.join(signature.parameters)})"
+        raise ArgumentTypeError(f"{call}: {error}.") from None
 
 
 @family()

@@ -12,7 +12,7 @@ import pytest
 import lamina
 from lamina import layers, ops
 from lamina.core.graph import SymbolicTensor
-from lamina.errors import ArgumentError
+from lamina.errors import ArgumentError, ShapeError
 
 
 class NeedsMask(layers.Layer):
@@ -63,7 +63,7 @@ def test_errors_show_unknown_sizes_as_unknown() -> None:
 def test_errors_show_known_sizes_whatever_they_are() -> None:
     for size in (960, 1920):
         with pytest.raises(
-            TypeError, match=rf"\(None, 3, {size}\), \(None, 4, {size}\)"
+            ShapeError, match=rf"\(None, 3, {size}\), \(None, 4, {size}\)"
         ):
             ops.add(
                 lamina.KerasTensor((None, 3, size)), lamina.KerasTensor((None, 4, size))
@@ -118,7 +118,7 @@ def test_unknown_dimensions_take_known_sizes_of_other_tensors(
 
 def test_dimensions_that_differ_are_refused_with_the_first_error() -> None:
     x, y = lamina.KerasTensor((None, 3)), lamina.KerasTensor((None, 4))
-    with pytest.raises(TypeError, match=r"\(None, 3\)"):
+    with pytest.raises(ShapeError, match=r"\(None, 3\)"):
         ops.add(x, y)
 
 
@@ -154,3 +154,29 @@ def test_operations_without_history_infer_shapes_only():
     y = ops.exp(ops.sum(x, 1))
     assert y.shape == (None,) and y.node is None
     assert ops.sum(SymbolicTensor((2,))).node is not None
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"),
+    [
+        (lambda x: ops.reshape(x, (3, 2)), (3, 2)),
+        (lambda x: ops.broadcast_to(x, (2, 3)), (2, 3)),
+        (lambda x: ops.repeat(x, [1, 2, 0], axis=1), (None, 3)),
+    ],
+)
+def test_unknown_dimensions_take_sizes_of_arguments(function, shape):
+    assert function(SymbolicTensor((None, 3))).shape == shape
+
+
+def test_shapes_that_do_not_fit_are_a_value_error():
+    with pytest.raises(ShapeError, match=r"incompatible shapes .*\(2, 3\), \(4, 5\)"):
+        ops.add(SymbolicTensor((2, 3)), SymbolicTensor((4, 5)))
+    with pytest.raises(TypeError, match="does not accept dtype float32"):
+        ops.bitwise_and(SymbolicTensor((2,)), SymbolicTensor((2,)))
+
+
+def test_wrong_arguments_of_an_op_name_the_op():
+    with pytest.raises(TypeError, match=r"^add\(x1, x2\): too many positional"):
+        ops.add(1, 2, 3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'axes'"):
+        ops.sum([1.0], axes=0)

@@ -24,7 +24,9 @@ _MAX_ATTEMPTS = 32
 Sizes: TypeAlias = dict[tuple[int, int], int]
 
 
-def candidate_sizes(shapes: Mapping[int, PartialShape]) -> Iterator[Sizes]:
+def candidate_sizes(
+    shapes: Mapping[int, PartialShape], arguments: Sequence[int] = ()
+) -> Iterator[Sizes]:
     """Yield sizes for unknown dimensions, from known ones of the other tensors.
 
     Axes are paired from the last one, as in broadcasting, then from the first. The
@@ -33,13 +35,15 @@ def candidate_sizes(shapes: Mapping[int, PartialShape]) -> Iterator[Sizes]:
 
     Args:
         shapes: the shapes of all tensors of a call, by `id`.
+        arguments: other candidates: integers that the call was passed, such as those
+            of a new shape.
     """
     # Of each unknown dimension: the size paired from the last axis, the size paired
     # from the first axis, and all sizes.
     options: dict[tuple[int, int], list[int | None]] = {}
     for key, shape in shapes.items():
         others = [other for k, other in shapes.items() if k != key]
-        known = dict.fromkeys(n for other in others for n in other)
+        known = dict.fromkeys([n for other in others for n in other] + [*arguments])
         for axis, size in enumerate(shape):
             if size is None:
                 paired = [_paired_size(others, i) for i in (axis - len(shape), axis)]

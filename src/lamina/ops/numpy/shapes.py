@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from lamina.core.budget import check_count
@@ -176,8 +177,10 @@ def pad(
 @op
 def repeat(x: Tensor, repeats: Tensor, axis: int | None = None) -> Array:
     """Repeat each element along an axis; `None` flattens x first."""
+    # JAX traces arrays that are made here, and needs the values of `repeats`.
+    counts = repeats if isinstance(repeats, Array) else np.asarray(repeats)
     with known_size("repeat", "Pass `repeats` as concrete integers."):
-        return jnp.repeat(array_of(x), operand(repeats), axis)
+        return jnp.repeat(array_of(x), counts, axis)
 
 
 @op(static=["newshape"])
