@@ -73,7 +73,8 @@ def draw_bounding_boxes(
             text = names.get(int(labels[i, j]), "")
             if text and scores is not None:
                 text = f"{text} | {float(np.asarray(scores)[i, j]):.2f}"
-            pen.draw(*boxes[i, j].tolist(), text)
+            left, top, right, bottom = boxes[i, j].tolist()
+            pen.draw(left, top, right, bottom, text)
         pixels[i] = pen.pixels()
     if is_channels_last(owner, data_format):
         return pixels

@@ -282,5 +282,6 @@ def _color_patches(colors: Mapping[str, Color]) -> list[Any]:
     from matplotlib.patches import Patch
 
     return [
-        Patch(color=np.divide(color, 255), label=name) for name, color in colors.items()
+        Patch(color=tuple(np.divide(color, 255)), label=name)
+        for name, color in colors.items()
     ]

@@ -218,6 +218,7 @@ X = SymbolicTensor((None, 6, 8, 3))
         (lambda: image.ssim(IMAGES, IMAGES), ShapeError, "`filter_size`"),
         (lambda: image.ssim(IMAGES, PLANES), ShapeError, "same shape"),
         (lambda: image.extract_patches(IMAGES, (1, 2, 3, 4)), ArgumentError, "`size`"),
+        (lambda: image.extract_patches(IMAGES, "3"), ArgumentTypeError, "`size`"),
         (lambda: image.extract_patches(IMAGES, 9), ShapeError, "does not fit"),
         (lambda: image.resize(X, (3, 3), data_format="last"), ArgumentError, "format"),
     ],

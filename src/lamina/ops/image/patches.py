@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.core.check import check_arguments, sizes
 from lamina.core.graph import op
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentTypeError, ShapeError
 from lamina.ops.nn.conv_params import is_channels_last, window_params
 from lamina.ops.types import Tensor, array_of
 from lamina.typing import Array
@@ -47,6 +47,7 @@ def extract_patches(
 
     Raises:
         ShapeError: the images have another rank, or a patch is larger than they are.
+        ArgumentTypeError: `size` is neither an integer nor a tuple.
         ArgumentError: another argument has no valid value.
 
     Example:
@@ -121,6 +122,11 @@ def _patches(
     padding: str,
     data_format: str | None,
 ) -> Array:
+    if not isinstance(size, (int, tuple, list)):
+        raise ArgumentTypeError(
+            f"{owner}: `size` must be an integer or a tuple. Received: "
+            f"{type(size).__name__}."
+        )
     check_arguments(owner, {"size": sizes(rank)}, {"size": size})
     window = (size,) * rank if isinstance(size, int) else tuple(size)
     x = array_of(images)

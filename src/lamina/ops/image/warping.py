@@ -234,7 +234,8 @@ def map_coordinates(
             f"at least 2D. Received: coordinates of shape {positions.shape} for inputs "
             f"of shape {x.shape}."
         )
-    return ndimage.map_coordinates(x, positions, order, fill_mode.lower(), fill_value)
+    axes = list(positions)
+    return ndimage.map_coordinates(x, axes, order, fill_mode.lower(), fill_value)
 
 
 @functools.partial(jax.jit, static_argnames=("interpolation", "fill_mode"))
