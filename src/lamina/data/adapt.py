@@ -15,6 +15,7 @@ from lamina.data.feeds import STACK_STEPS, ArrayFeed, Feed, StreamFeed
 from lamina.data.host import HostFunction, host_arrays, host_rows
 from lamina.data.pipeline.dataset import Dataset
 from lamina.data.shuffle import permutation
+from lamina.data.sparse import SparseRows
 from lamina.data.streams import DatasetSource, Epochs, Source, State
 from lamina.errors import ArgumentError, ArgumentTypeError, DataError, invalid
 from lamina.typing import PyTree
@@ -152,7 +153,7 @@ def _array_feed(
     parts: Parts, batch_size: int, steps: int | None, shuffle: bool, seed: int
 ) -> Feed:
     limited = _limited(steps)
-    if not _fits_device(parts):
+    if _are_sparse(parts) or not _fits_device(parts):
         return StreamFeed(_HostRows(parts, batch_size, limited, shuffle, seed))
     parts = as_arrays(parts[0], "x"), *parts[1:]
     feed = ArrayFeed(parts, batch_size, shuffle, limited)
@@ -164,6 +165,11 @@ def _array_feed(
     return feed
 
 
+def _are_sparse(parts: Parts) -> bool:
+    """Return whether there are sparse matrices, which are never converted whole."""
+    return any(isinstance(a, SparseRows) for a in jax.tree.leaves(parts))
+
+
 def _fits_device(parts: Parts) -> bool:
     size = sum(a.nbytes for a in jax.tree.leaves(parts))
     stats = jax.local_devices()[0].memory_stats() or {}
@@ -172,7 +178,7 @@ def _fits_device(parts: Parts) -> bool:
 
 
 class _HostRows:
-    """Source of batches of arrays that are too large for the device."""
+    """Source of batches of arrays that are sparse, or too large for the device."""
 
     def __init__(
         self, parts: Parts, batch_size: int, steps: int | None, shuffle: bool, seed: int

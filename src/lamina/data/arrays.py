@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from lamina import config
-from lamina.data.sparse import LazyRows, SparseRows, dense, is_sparse
+from lamina.data.sparse import LazyRows, dense, is_sparse, sparse_rows
 from lamina.errors import DataError
 from lamina.typing import PyTree
 
@@ -54,7 +54,7 @@ def as_arrays(tree: PyTree, what: str, keep_sparse: bool = False) -> Any:
         tree: arrays, lists of numbers, frames, torch or TensorFlow tensors, sparse
             matrices, or nested lists and dictionaries of them.
         what: `"x"`, `"y"` or `"sample_weight"`, for messages.
-        keep_sparse: whether SciPy's matrices become `SparseRows`, not dense arrays, and
+        keep_sparse: whether sparse matrices become `SparseRows`, not dense arrays, and
             rows that are converted when they are read stay so.
 
     Raises:
@@ -64,9 +64,8 @@ def as_arrays(tree: PyTree, what: str, keep_sparse: bool = False) -> Any:
     def convert(value: Any) -> Any:
         if isinstance(value, LazyRows):
             return value if keep_sparse else _as_array(value.toarray(), what)
-        if keep_sparse and hasattr(value, "tocsr") and len(value.shape) == 2:
-            return SparseRows(value)
-        return _as_array(value, what)
+        rows = sparse_rows(value) if keep_sparse else None
+        return _as_array(value, what) if rows is None else rows
 
     return map_arrays(convert, tree)
 

@@ -1,4 +1,4 @@
-"""Conversion of sparse matrices to dense arrays, at once or batch by batch."""
+"""Conversion of sparse matrices to dense arrays, batch by batch."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def dense(value: Any, what: str) -> np.ndarray:
     if size > config.memory_limit():
         raise DataError(
             f"{what} is a sparse matrix of shape {tuple(value.shape)}: as an array it "
-            f"would take {readable_size(size)}. Pass `scipy.sparse.csr_array(x)`, "
-            "which is converted batch by batch, or a generator of batches."
+            f"would take {readable_size(size)}. Pass a generator of batches, or a "
+            "matrix with two axes as x, which is converted batch by batch."
         )
     return np.asarray(value.toarray() if hasattr(value, "toarray") else value.todense())
 
@@ -64,28 +64,48 @@ class LazyRows:
         raise NotImplementedError
 
 
+def _as_csr(value: Any) -> Any:
+    """Return a matrix in SciPy's format of rows; `None` for other sparse arrays."""
+    if len(value.shape) != 2:
+        return None
+    if hasattr(value, "tocsr"):
+        return value.tocsr()
+    value = value.to_bcoo() if hasattr(value, "to_bcoo") else value
+    # JAX's coordinate format, whose module takes a while to import.
+    if getattr(value, "n_batch", 1) or value.n_dense:
+        return None
+    from scipy.sparse import csr_array
+
+    values, indices = np.asarray(value.data), np.asarray(value.indices)
+    # JAX pads with indices that are out of bounds.
+    kept = (indices < value.shape).all(1)
+    return csr_array((values[kept], tuple(indices[kept].T)), value.shape)
+
+
+def sparse_rows(value: Any) -> SparseRows | None:
+    """Return the rows of a sparse matrix; `None` for other values."""
+    matrix = _as_csr(value) if is_sparse(value) else None
+    return None if matrix is None else SparseRows(matrix)
+
+
 class SparseRows(LazyRows):
-    """SciPy sparse matrix that returns its rows as dense arrays.
+    """Sparse matrix that returns its rows as dense arrays.
 
     Args:
-        matrix: any two-dimensional format.
+        matrix: a matrix in SciPy's format of rows.
     """
 
     ndim = 2
 
     def __init__(self, matrix: Any) -> None:
-        self._matrix = matrix.tocsr()
-        self.shape: tuple[int, ...] = self._matrix.shape
-        self.dtype = self._matrix.dtype
-        self.nbytes = _dense_size(self._matrix)
+        self._matrix = matrix
+        self.shape: tuple[int, ...] = matrix.shape
+        self.dtype = matrix.dtype
+        self.nbytes = _dense_size(matrix)
 
     def __getitem__(self, rows: slice | np.ndarray) -> SparseRows | np.ndarray:
         part = self._matrix[rows]
         return SparseRows(part) if isinstance(rows, slice) else part.toarray()
-
-    def tocsr(self) -> Any:
-        """Return SciPy's matrix."""
-        return self._matrix
 
     def toarray(self) -> np.ndarray:
         """Return all rows as an array."""

@@ -44,11 +44,7 @@ def assert_same(x: Any, **kwargs: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("room", [True, False])
-def test_sparse_matrix_is_dense_for_the_model(
-    kind: str, room: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(adapt, "_fits_device", lambda _: room)
+def test_sparse_matrix_is_dense_for_the_model(kind: str) -> None:
     assert_same(KINDS[kind](DENSE))
 
 
@@ -71,13 +67,50 @@ def test_batches_of_a_stream_may_be_sparse(kind: str) -> None:
     np.testing.assert_allclose(*losses, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "wide",
+    [
+        scipy_sparse.csr_array((1000, 1_000_000), dtype="float32"),
+        jax_sparse.empty((1000, 1_000_000), "float32"),
+    ],
+    ids=["csr_array", "BCOO"],
+)
 def test_sparse_rows_are_converted_batch_by_batch(
-    monkeypatch: pytest.MonkeyPatch,
+    wide: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wide = scipy_sparse.csr_array((1000, 1_000_000), dtype="float32")
     monkeypatch.setattr(config, "memory_limit", lambda: 10**9)
-    monkeypatch.setattr(adapt, "_fits_device", lambda _: False)
     feed = adapt.adapt(wide, batch_size=2)
     assert feed.example()[0].shape == (2, 1_000_000)
-    with pytest.raises(errors.DataError, match="csr_array"):
-        adapt.adapt(jax_sparse.empty((1000, 1_000_000), "float32"))
+    with pytest.raises(errors.DataError, match="generator of batches"):
+        adapt.adapt(np.ones((1000, 1)), wide)
+
+
+def test_small_sparse_matrices_are_not_converted_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = []
+    toarray = scipy_sparse.csr_array.toarray
+
+    def record(matrix: Any, *args: Any) -> Any:
+        rows.append(matrix.shape[0])
+        return toarray(matrix, *args)
+
+    monkeypatch.setattr(scipy_sparse.csr_array, "toarray", record)
+    results(KINDS["csr_array"](DENSE), validation_split=0.2)
+    assert max(rows) == 8
+
+
+def test_jax_matrices_may_have_duplicates_and_padding() -> None:
+    indices = np.array([[0, 1], [0, 1], [2, 0], [3, 2]])
+    matrix = jax_sparse.BCOO((np.arange(1.0, 5.0), indices), shape=(3, 2))
+    feed = adapt.adapt(matrix)
+    assert feed.sample()[0].tolist() == [[0, 3], [0, 0], [3, 0]]
+
+
+def test_an_embedding_takes_sparse_indices() -> None:
+    model = lamina.Sequential(
+        [lamina.Input((4,), dtype="int32"), layers.Embedding(9, 2)]
+    )
+    indices = (DENSE * 8).astype("int32")
+    sparse = model.predict(scipy_sparse.csr_array(indices))
+    np.testing.assert_array_equal(sparse, model.predict(indices))
