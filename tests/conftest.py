@@ -22,6 +22,15 @@ from lamina import config  # noqa: E402
 from lamina.core import custom_objects, module  # noqa: E402
 from lamina.core.random import seeds  # noqa: E402
 
+# These tests compare numbers within tolerances, so they hold for any machine code.
+# Compiling with few optimizations takes less time.
+OPTIMIZE_LESS = "jax_disable_most_optimizations"
+QUICKLY_COMPILED = (
+    *("laws", "unit/layers", "unit/losses", "unit/metrics", "unit/models"),
+    *("unit/ops", "unit/optimizers"),
+)
+FULLY_COMPILED = ("laws/test_kernels.py", "unit/ops/kernels")
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
@@ -29,6 +38,16 @@ settings.load_profile("repeatable")
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and jax.default_backend() != "gpu":
         pytest.skip("needs a GPU")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def optimizations(request: pytest.FixtureRequest) -> None:
+    """Compile with few optimizations where the result does not depend on them."""
+    path = request.path.relative_to(Path(__file__).parent).as_posix()
+    few = path.startswith(QUICKLY_COMPILED) and not path.startswith(FULLY_COMPILED)
+    if few != jax.config.values[OPTIMIZE_LESS]:
+        jax.clear_caches()  # they do not distinguish the two
+        jax.config.update(OPTIMIZE_LESS, few)
 
 
 @pytest.fixture(autouse=True)
