@@ -37,7 +37,7 @@ class ImageOptions(Options, total=False):
     data_format: str | None
 
 
-def per_image(values: Array, like: Array | None = None) -> Array:
+def per_image(values: ArrayLike, like: Array | None = None) -> Array:
     """Return one value for each image, in a shape that broadcasts against images.
 
     Args:
@@ -45,8 +45,8 @@ def per_image(values: Array, like: Array | None = None) -> Array:
         like: images whose number of axes and type the result has.
     """
     rank = 4 if like is None else like.ndim
-    values = values.reshape(-1, *[1] * (rank - 1))
-    return values if like is None else values.astype(like.dtype)
+    column = jnp.asarray(values).reshape(-1, *[1] * (rank - 1))
+    return column if like is None else column.astype(like.dtype)
 
 
 class ImageLayer(Layer):
@@ -252,9 +252,9 @@ class ImageLayer(Layer):
         return (1, 2) if self.data_format == "channels_last" else (2, 3)
 
     def image_size(self, shape: Shape) -> tuple[int, int]:
-        """Return the numbers of rows and columns in the shape of a batch."""
-        rows, columns = self.spatial_axes
-        return shape[rows], shape[columns]
+        """Return the numbers of rows and columns of images of a shape."""
+        height, width = shape[-3:-1] if self.channel_axis == -1 else shape[-2:]
+        return int(height), int(width)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

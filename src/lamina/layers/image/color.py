@@ -126,7 +126,7 @@ class RandomContrast(FactorLayer):
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         less, more = self.factor
-        return {"contrast_factor": draws.uniform(1 - less, 1 + more)}
+        return {"contrast_factor": per_image(draws.uniform(1 - less, 1 + more))}
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         factor = per_image(transformation["contrast_factor"], images)

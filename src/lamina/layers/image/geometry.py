@@ -66,14 +66,17 @@ class RandomFlip(MovingLayer, RandomImageLayer):
         self.mode = mode
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
-        flips = draws.uniform(0, 1, 2) < 0.5
-        allowed = ["vertical" in self.mode, "horizontal" in self.mode]
-        return {"flips": flips & jnp.array(allowed)}
+        return {"flips": draws.uniform(0, 1, 2) < 0.5}
+
+    def _flips(self, transformation: Transformation) -> Array:
+        """Return whether each image is flipped along rows and columns, (batch, 2)."""
+        flips = jnp.asarray(transformation["flips"])
+        flips = flips.reshape(flips.shape[0], -1)
+        return flips & jnp.array(["vertical" in self.mode, "horizontal" in self.mode])
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        for axis, flips in zip(
-            self.spatial_axes, transformation["flips"].T, strict=True
-        ):
+        choices = self._flips(transformation).T
+        for axis, flips in zip(self.spatial_axes, choices, strict=True):
             images = jnp.where(per_image(flips), jnp.flip(images, axis), images)
         return images
 
@@ -84,7 +87,7 @@ class RandomFlip(MovingLayer, RandomImageLayer):
         height, width = self.image_size(transformation["input_shape"])
         mirrored = jnp.array([width, height] * 2, boxes.dtype) - boxes
         mirrored = mirrored[..., jnp.array([2, 3, 0, 1])]
-        flips = transformation["flips"][:, None, jnp.array([1, 0, 1, 0])]
+        flips = self._flips(transformation)[:, None, jnp.array([1, 0, 1, 0])]
         return jnp.where(flips, mirrored, boxes)
 
 

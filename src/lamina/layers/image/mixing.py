@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import jax.numpy as jnp
 
 from lamina.core.check import Check, is_number, positive_number
+from lamina.core.dtypes import is_float
 from lamina.core.random.masks import noise
 from lamina.layers.image.base import (
     ImageOptions,
@@ -23,12 +24,15 @@ from lamina.typing import Array, ArrayLike, Shape
 def _mix(values: ArrayLike, transformation: Transformation) -> Array:
     """Return weighted means of the rows of a batch and their partners."""
     values = jnp.asarray(values)
-    weight = transformation["mix_weight"]
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        values = values.astype(weight.dtype)
-    weight = per_image(weight, values)
-    partners = values[transformation["permutation_order"]]
+    if not is_float(values.dtype):
+        values = values.astype("float32")
+    weight = per_image(transformation["mix_weight"], values)
+    partners = _partners(values, transformation)
     return weight * values + (1 - weight) * partners
+
+
+def _partners(values: Array, transformation: Transformation) -> Array:
+    return values[jnp.asarray(transformation["permutation_order"])]
 
 
 def _draw_regions(
@@ -101,10 +105,10 @@ class MixUp(RandomImageLayer):
     def _change_boxes(
         self, boxes: dict[str, Any], transformation: Transformation
     ) -> dict[str, Any]:
-        order = transformation["permutation_order"]
         both = {
-            name: jnp.concatenate([boxes[name], boxes[name][order]], 1)
-            for name in ("boxes", "labels")
+            name: jnp.concatenate([values, _partners(values, transformation)], 1)
+            for name, values in boxes.items()
+            if name in ("boxes", "labels")
         }
         return {**boxes, **both}
 
@@ -155,7 +159,7 @@ class CutMix(RandomImageLayer):
         }
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        others = images[transformation["permutation_order"]]
+        others = _partners(images, transformation)
         return jnp.where(transformation["batch_masks"], others, images)
 
     def _change_masks(self, masks: Array, transformation: Transformation) -> Array:

@@ -8,7 +8,8 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import boolean, one_of, positive_int, positive_number
+from lamina.core.check import boolean, integer, one_of, positive_int, positive_number
+from lamina.core.random.bits import noise_bits
 from lamina.layers.image.base import (
     ImageLayer,
     ImageOptions,
@@ -151,7 +152,7 @@ class RandAugment(PolicyLayer):
     Reference: Cubuk et al. 2020, https://arxiv.org/abs/1909.13719
     """
 
-    arguments = {**PolicyLayer.arguments, "num_ops": positive_int}
+    arguments = {**PolicyLayer.arguments, "num_ops": integer(0, 1000)}
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class RandAugment(PolicyLayer):
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         choices = draws.uniform(0, len(self.layer_names), self.num_ops)[0]
-        keys = jnp.stack([draws.key() for _ in range(self.num_ops)])
+        keys = noise_bits(draws.key(), (self.num_ops, 2))
         return {"layer_idxes": choices.astype("int32"), "keys": keys}
 
     def _change(self, part: str, value: Any, transformation: Transformation) -> Any:
@@ -246,12 +247,11 @@ class AugMix(PolicyLayer):
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         chains = self.num_chains, self.chain_depth
         choices = draws.uniform(0, len(self.layer_names) + 1, *chains)[0]
-        keys = [draws.key() for _ in range(self.num_chains * self.chain_depth)]
         alpha = jnp.full(self.num_chains, self.alpha)
         weights = jax.random.dirichlet(draws.key(), alpha, (draws.batch,))
         return {
             "layer_idxes": choices.astype("int32"),
-            "keys": jnp.stack(keys).reshape(*chains, 2),
+            "keys": noise_bits(draws.key(), (*chains, 2)),
             "chain_mixing_weights": weights,
             "weight_sample": draws.beta(self.alpha),
         }

@@ -42,10 +42,10 @@ class Pipeline(Layer):
         self.autocast = False
         self.layers = list(layers)
 
-    def call(self, inputs: Any, training: bool = True) -> Any:
+    def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:
         for layer in self.layers:
-            options = (
-                {"training": training} if "training" in call_names(type(layer)) else {}
-            )
-            inputs = layer(inputs, **options)
+            options = {"training": training, "mask": mask}
+            names = {n for n in call_names(type(layer)) if options.get(n) is not None}
+            inputs = layer(inputs, **{name: options[name] for name in names})
+            mask = None  # the next layer finds the mask of its input itself
         return inputs
