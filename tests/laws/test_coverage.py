@@ -17,11 +17,12 @@ from tests.tables.penalties import CONSTRAINTS, REGULARIZERS
 from tests.tables.schedules import SCHEDULES
 
 # Bases that users extend, what is no layer of its own, and what wraps another
-# library's optimizer.
+# library's layer or optimizer.
 BASES = {
     *("Layer", "Loss", "Metric", "Optimizer", "LearningRateSchedule"),
     *("Initializer", "Regularizer", "Constraint", "InputLayer", "InputSpec"),
     *("OptaxOptimizer", "OptimizerMap", "Wrapper"),
+    *("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
 }
 TABLES = {
     "layers": LAYERS,

@@ -46,6 +46,10 @@ from lamina.layers.dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from lamina.layers.external.flax import FlaxLayer
+from lamina.layers.external.functions import JaxLayer
+from lamina.layers.external.saved_model import TFSMLayer
+from lamina.layers.external.torch import TorchModuleWrapper
 from lamina.layers.image.color import (
     RandomBrightness,
     RandomColorDegeneration,
@@ -250,6 +254,7 @@ __all__ = [
     "Embedding",
     "Equalization",
     "Flatten",
+    "FlaxLayer",
     "GRU",
     "GRUCell",
     "GaussianDropout",
@@ -275,6 +280,7 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
+    "JaxLayer",
     "LSTM",
     "LSTMCell",
     "Lambda",
@@ -346,7 +352,9 @@ __all__ = [
     "StringLookup",
     "Subtract",
     "TextVectorization",
+    "TFSMLayer",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -37,7 +37,13 @@ from lamina.errors import ArgumentTypeError, MissingMethodError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
 from lamina.layers.base.input_checks import check_loss
-from lamina.layers.base.shapes import call_names, is_leaf, is_shape, takes_any_keyword
+from lamina.layers.base.shapes import (
+    call_names,
+    is_leaf,
+    is_shape,
+    positional_names,
+    takes_any_keyword,
+)
 from lamina.layers.base.spec import describe_shapes
 from lamina.typing import PartialShape, PyTree, RegularizerLike
 
@@ -220,7 +226,7 @@ class Layer(Buildable):
     ) -> bool | None:
         """Return the call's `training`, and pass it on if `call` has the argument."""
         names = call_names(type(self))
-        positional = dict(zip(names, args, strict=False))
+        positional = dict(zip(positional_names(type(self)), args, strict=False))
         training = positional.get("training", kwargs.get("training"))
         if training is None and local.call is not None:
             training = local.call.training
@@ -234,7 +240,8 @@ class Layer(Buildable):
 
     def _fill_mask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         names = call_names(type(self))
-        if not args or "mask" not in names[len(args) :] or "mask" in kwargs:
+        given = {*positional_names(type(self))[: len(args)], *kwargs}
+        if not args or "mask" not in names or "mask" in given:
             return
         mask = jax.tree.map(get_mask, args[0], is_leaf=is_leaf)
         if jax.tree.leaves(mask):

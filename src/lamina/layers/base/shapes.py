@@ -24,6 +24,14 @@ def call_names(cls: Any) -> list[str]:
 
 
 @functools.cache
+def positional_names(cls: Any) -> list[str]:
+    """Return the names of the arguments of `call` that a call can pass by position."""
+    parameters = signature(cls.call).parameters
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return [n for n in call_names(cls) if parameters[n].kind is kind]
+
+
+@functools.cache
 def takes_any_keyword(cls: Any) -> bool:
     """Return whether a layer class's `call` has `**kwargs`."""
     parameters = signature(cls.call).parameters.values()

@@ -1,0 +1,1 @@
+"""Layers that call functions and modules of JAX, Flax and PyTorch."""
