@@ -21,6 +21,7 @@ from lamina import (
     config,
     constraints,
     datasets,
+    distillation,
     dtype_policies,
     errors,
     initializers,
@@ -60,12 +61,13 @@ from lamina.regularizers import Regularizer
 from lamina.runtime.device import device
 
 if TYPE_CHECKING:
-    from lamina import applications, visualization
+    from lamina import applications, visualization, wrappers
 else:
     __getattr__ = lazy_attributes(
         __name__,
         applications="lamina.applications",
         visualization="lamina.visualization",
+        wrappers="lamina.wrappers",
     )
 
 __version__ = "0.1.0"
@@ -99,6 +101,7 @@ __all__ = [
     "constraints",
     "datasets",
     "device",
+    "distillation",
     "dtype_policies",
     "errors",
     "initializers",
@@ -122,6 +125,7 @@ __all__ = [
     "value_and_grad",
     "version",
     "visualization",
+    "wrappers",
 ]
 
 

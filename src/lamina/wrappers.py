@@ -28,6 +28,9 @@ try:
 except ImportError:
     raise missing_package("scikit-learn", "lamina.wrappers", "sklearn") from None
 
+# scikit-learn annotates arrays as strings.
+_validate: Any = validate_data
+
 __all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
 
 
@@ -69,7 +72,9 @@ class _Estimator(BaseEstimator):
         """Number of epochs of the last `fit`, 0 before it."""
         return len(self.history_.epoch) if hasattr(self, "history_") else 0
 
-    def set_fit_request(self, **kwargs: bool | str | None) -> Self:
+    def set_fit_request(  # type: ignore[override]
+        self, **kwargs: bool | str | None
+    ) -> Self:
         """Set which metadata a meta-estimator passes to `fit`.
 
         Args:
@@ -102,7 +107,7 @@ class _Estimator(BaseEstimator):
             StateError: the model is not compiled.
             ArgumentError: the targets do not suit this estimator.
         """
-        inputs, targets = validate_data(self, X, y, multi_output=True)
+        inputs, targets = _validate(self, X, y, multi_output=True)
         targets = self._encode(targets)
         model = self._make_model(inputs, targets)
         if not (model.compiled and model.loss and model.optimizer):
@@ -124,14 +129,15 @@ class _Estimator(BaseEstimator):
         if self.warm_start:
             return self.model
         model = clone_model(self.model)
-        if self.model.compiled and not model.compiled:
-            model.compile_from_config(self.model.get_compile_config())
+        compiled = self.model.get_compile_config()
+        if compiled and not model.compiled:
+            model.compile_from_config(compiled)
         return model
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:
         """Return the model's outputs for rows of features."""
         check_is_fitted(self, "model_")
-        inputs = validate_data(self, X, reset=False)
+        inputs = _validate(self, X, reset=False)
         outputs = self.model_.predict(inputs, verbose=0)
         return outputs[0] if isinstance(outputs, list) else outputs
 

@@ -1,4 +1,4 @@
-"""`PyDataset`: batches by index, prepared by threads."""
+"""`PyDataset`: batches by index, prepared by threads or processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lamina.data.prefetch import prefetch_map
+from lamina.data.processes import process_items
 from lamina.errors import StateError
 
 
@@ -18,9 +19,10 @@ class PyDataset:
     `fit` shuffles the batches each epoch unless `shuffle=False` is passed.
 
     Args:
-        workers: number of threads that prepare batches.
-        use_multiprocessing: accepted for Keras's signature; threads are used, since
-            JAX does not work in forked processes.
+        workers: number of threads or processes that prepare batches.
+        use_multiprocessing: whether to use processes. Each has a copy of the data set
+            as it is at the start of the epoch, so its class must be in a file that can
+            be imported. Scripts call `fit` under `if __name__ == "__main__":`.
         max_queue_size: maximum number of batches prepared in advance.
 
     Example:
@@ -74,7 +76,16 @@ class PyDataset:
         """Called after the last batch of an epoch is prepared."""
 
     def batches(self, indices: Iterable[int]) -> Iterator[Any]:
-        """Yield the batches with these indices, prepared by threads."""
+        """Yield the batches with these indices, prepared in advance.
+
+        Args:
+            indices: the indices, in order.
+
+        Raises:
+            StateError: processes are requested and do not start.
+        """
         workers = max(1, self.workers)
         ahead = max(1, min(self.max_queue_size, 4 * workers))
+        if self.use_multiprocessing:
+            return process_items(self, indices, workers, ahead)
         return prefetch_map(self.__getitem__, indices, workers, ahead)

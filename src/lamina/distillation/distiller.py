@@ -87,7 +87,7 @@ class Distiller(Model):
         self.total_loss_tracker = Mean(name="total_loss")
 
     @filter_traceback
-    def compile(
+    def compile(  # type: ignore[override]
         self,
         optimizer: Any = "adam",
         loss: Any = None,
@@ -172,7 +172,8 @@ class Distiller(Model):
     ) -> dict[str, Any]:
         """Return the outputs of a model, and of its layers that losses name."""
         if features is not None:
-            return features(x, training=training)
+            outputs: Any = features(x, training=training)
+            return outputs
         return {_FINAL: model(x, training=training)}
 
     def get_config(self) -> Config:
@@ -204,7 +205,7 @@ class Distiller(Model):
 def _as_list(
     losses: DistillationLoss | Sequence[DistillationLoss],
 ) -> list[DistillationLoss]:
-    found = list(losses) if isinstance(losses, (list, tuple)) else [losses]
+    found: list[Any] = [*losses] if isinstance(losses, (list, tuple)) else [losses]
     if not found or not all(isinstance(loss, DistillationLoss) for loss in found):
         expected = "a DistillationLoss or a list of them"
         raise invalid("Distiller", "distillation_losses", losses, expected)
@@ -229,10 +230,10 @@ def _features(model: Model, names: Iterable[str | None]) -> Model | None:
 
 def _check_same_specs(teacher: Model, student: Model) -> None:
     """Refuse models whose inputs or outputs differ, if both are known."""
+    if teacher.call_graph is None or student.call_graph is None:
+        return
     for kind in ("inputs", "outputs"):
-        one, other = (getattr(m, kind, None) for m in (teacher, student))
-        if one is None or other is None:
-            continue
+        one, other = getattr(teacher, kind), getattr(student, kind)
         tree.assert_same_structure(one, other)
         pairs = zip(tree.flatten(one), tree.flatten(other), strict=True)
         if all(a.dtype == b.dtype and _fits(a.shape, b.shape) for a, b in pairs):
@@ -250,7 +251,9 @@ def _check_same_specs(teacher: Model, student: Model) -> None:
 def _fits(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
     if len(one) != len(other):
         return False
-    return all(None in pair or pair[0] == pair[1] for pair in zip(one, other))
+    return all(
+        None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True)
+    )
 
 
 REGISTRY.add(Distiller)

@@ -141,11 +141,11 @@ class FeatureDistillation(_OutputLosses):
         if not any(name for _, name in models.values()):
             return
         for role, (model, name) in models.items():
-            if getattr(model, "inputs", None) is None:
+            if model.call_graph is None:
                 raise ArgumentError(
                     f"FeatureDistillation of a layer needs a Sequential or functional "
                     f"model. The {role}, a {type(model).__name__}, has no graph of "
-                    "layers. Omit the names of layers to use the models' outputs."
+                    "layers. Build it, or omit the names of layers to use the outputs."
                 )
             if name is not None:
                 model.get_layer(name)
