@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import pickle
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from typing import Any
 
 from lamina.errors import StateError
@@ -36,6 +34,10 @@ def process_items(
     Raises:
         StateError: the data set cannot be pickled, or the processes do not start.
     """
+    # On first use: these modules take a while to import.
+    import multiprocessing
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+
     try:
         data = pickle.dumps(dataset)
     except Exception as error:  # any error of the data set's attributes
