@@ -26,16 +26,16 @@ def perceptron(
     # Each check has arrays of other shapes, for which programs would be compiled.
     last = layers.Dense(y.shape[1], activation=activation)
     model = lamina.Sequential([lamina.Input((X.shape[1],)), last])
-    model.compile("adam", loss, run_eagerly=True)
+    model.compile(lamina.optimizers.Adam(0.05), loss, run_eagerly=eager)
     return model
 
 
 def classifier(eager: bool = True, **given: Any) -> SKLearnClassifier:
-    arguments: dict[str, Any] = {
+    arguments = {
         "loss": "categorical_crossentropy",
         "activation": "softmax",
+        "eager": eager,
     }
-    arguments |= {"eager": eager}
     return SKLearnClassifier(perceptron, model_kwargs=arguments, **given)
 
 
@@ -76,7 +76,7 @@ def checks() -> Iterator[Any]:
         names.update(name for *_, name in found)
 
 
-@pytest.mark.parametrize(("estimator", "check"), checks())
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
 @pytest.mark.filterwarnings("ignore")
 def test_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
     try:
