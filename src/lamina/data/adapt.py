@@ -118,8 +118,9 @@ def adapt(
 
 def on_host(x: PyTree, host: HostFunction | None) -> PyTree:
     """Return array data behind the layers that it passes on the host, if any."""
-    is_ready = host is None or host.is_prepared(x) or not is_array_data(x)
-    return x if is_ready else host_rows(host, x)
+    if host is None or host.is_prepared(x) or not is_array_data(x):
+        return x
+    return host_rows(host, x)
 
 
 def is_array_data(x: object) -> bool:

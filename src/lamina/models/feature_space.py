@@ -105,7 +105,7 @@ class FeatureSpace(FeatureKinds, Model):
         self.one_hot_encoders: dict[str, CategoryEncoding]
         self._is_adapted = False
 
-    def _as_feature(self, name: str, feature: object) -> Feature:
+    def _as_feature(self, name: str, feature: Any) -> Feature:
         feature = deserialize(feature)
         if isinstance(feature, Feature):
             return feature

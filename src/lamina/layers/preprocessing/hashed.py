@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, Unpack
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +14,6 @@ from lamina.core.dtypes import PolicyLike
 from lamina.core.graph import SymbolicTensor
 from lamina.errors import ArgumentTypeError, ShapeError, invalid
 from lamina.layers.base.attributes import Converted
-from lamina.layers.base.options import Options
 from lamina.layers.preprocessing.categorical import dense, encode, encoded_shape
 from lamina.layers.preprocessing.hashing import (
     Text,
@@ -133,7 +132,7 @@ class Hashing(_Binning):
         output_mode: str = "int",
         sparse: bool = False,
         dtype: PolicyLike = None,
-        **kwargs: Unpack[Options],
+        **kwargs: Any,
     ) -> None:
         super().__init__(dtype, output_mode, **kwargs)
         self._store_arguments(locals(), ["dtype"])
@@ -198,7 +197,7 @@ class HashedCrossing(_Binning):
         sparse: bool = False,
         name: str | None = None,
         dtype: PolicyLike = None,
-        **kwargs: Unpack[Options],
+        **kwargs: Any,
     ) -> None:
         super().__init__(dtype, output_mode, name=name, **kwargs)
         self._store_arguments(locals(), ["name", "dtype"])

@@ -12,6 +12,7 @@ import numpy as np
 
 # One value for each string.
 _Words = np.ndarray
+_Four = tuple[_Words, _Words, _Words, _Words]
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
@@ -37,13 +38,13 @@ def _hash_pair(low: _Words, high: _Words, factor: int | _Words) -> _Words:
     return _mix((high ^ first) * factor) * factor
 
 
-def _mix_words(words: tuple[_Words, ...], offset: int | _Words) -> tuple[_Words, ...]:
+def _mix_words(words: _Four, offset: int | _Words) -> tuple[_Words, _Words]:
     a, b, c, d = words
     first = _rotate(a + b, 43) + _rotate(c, 30) + d
     return first, a + _rotate(b + offset, 18) + c
 
 
-def _ends(data: np.ndarray, first: int, factor: int) -> tuple[_Words, ...]:
+def _ends(data: np.ndarray, first: int, factor: int) -> _Four:
     """Return the first two words and the last two, times their factors."""
     n = data.shape[1]
     last = _word(data, n - 8) * factor, _word(data, n - 16) * _K2
@@ -142,13 +143,13 @@ def _by_length(text: Text, hash_rows: Callable[[np.ndarray], _Words]) -> _Words:
         if isinstance(text, np.ndarray):
             text = [value.encode() for value in text.ravel().tolist()]
         lengths = np.fromiter(map(len, text), np.int64, len(text))
-    hashes = np.zeros(len(lengths), np.uint64)
+    hashes: _Words = np.zeros(len(lengths), np.uint64)
     for length in np.unique(lengths):
         group = np.flatnonzero(lengths == length)
         if table is not None:
             rows = table[group, :length]
         else:
-            joined = b"".join([text[i] for i in group])
+            joined = b"".join([text[i] for i in group.tolist()])
             rows = np.frombuffer(joined, np.uint8).reshape(len(group), length)
         hashes[group] = hash_rows(rows)
     return hashes
@@ -215,7 +216,7 @@ def sip_hash(text: Text, key: Sequence[int]) -> np.ndarray:
 
     def hash_rows(data: np.ndarray) -> _Words:
         count, length = data.shape
-        v = [np.full(count, word, np.uint64) for word in start]
+        v: list[_Words] = [np.full(count, word, np.uint64) for word in start]
         padded = np.pad(data, ((0, 0), (0, 8 - length % 8)))
         padded[:, -1] = length & 0xFF
         for offset in range(0, padded.shape[1], 8):

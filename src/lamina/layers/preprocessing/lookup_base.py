@@ -15,6 +15,7 @@ import numpy as np
 from lamina import config
 from lamina.core.budget import untrusted_config
 from lamina.core.check import boolean, integer, is_int, one_of, optional
+from lamina.core.module import overridable
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.files import StrPath
@@ -203,6 +204,7 @@ class Lookup(HostLayer):
         pad = (self.max_tokens or 0) - len(weights) if self.pad_to_max_tokens else 0
         self._idf = np.pad(weights, (0, pad)).astype(np.float32)
 
+    @overridable
     def adapt(self, data: PyTree, steps: int | None = None) -> None:
         """Compute the vocabulary of data, most frequent values first.
 

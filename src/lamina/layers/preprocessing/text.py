@@ -13,6 +13,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import Check, one_of, optional, positive_int
+from lamina.core.module import Module
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
@@ -147,6 +148,8 @@ class TextVectorization(Lookup):
                 f"`output_mode` is not 'int'. Received: output_mode={output_mode!r}."
             )
         self._index_of: dict[bytes, int] = {}
+        if output_mode.lower() == "tf_idf":
+            self._lookup_layer = _LookupLayer(self)
         self.set_options(locals(), vocabulary, idf_weights)
 
     # Vocabulary
@@ -167,7 +170,7 @@ class TextVectorization(Lookup):
         """
         super().set_vocabulary(vocabulary, idf_weights)
         padding = 0 if self._has_mask_index else -1
-        known = {token.encode(): index for token, index in self._indices.items()}
+        known = {str(token).encode(): index for token, index in self._indices.items()}
         self._index_of = {b"": padding} | known
 
     def adapt(
@@ -281,7 +284,8 @@ class TextVectorization(Lookup):
             rows = self._padded(indices, lengths)
         else:
             rows = self._vectors(indices, lengths)
-        return jnp.asarray(rows.reshape(*leading, *rows.shape[1:]))
+        shape = *inputs.shape[: len(leading)], *rows.shape[1:]
+        return jnp.asarray(rows.reshape(shape))
 
     def _indexed(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of all tokens, and the number of tokens of each text."""
@@ -298,7 +302,9 @@ class TextVectorization(Lookup):
         padded[np.arange(width) < lengths[:, None]] = indices
         if self.output_mode == "int":
             return padded
-        vectors = encode(padded[..., None], "one_hot", self._depth(), config.floatx())
+        vectors = encode(
+            jnp.asarray(padded[..., None]), "one_hot", self._depth(), config.floatx()
+        )
         return np.asarray(vectors)
 
     def _vectors(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -314,6 +320,15 @@ class TextVectorization(Lookup):
         if self._idf is not None:
             vectors *= self._idf
         return vectors
+
+
+class _LookupLayer(Module):
+    """A second place of the weights in files: Keras's layer has a `StringLookup`."""
+
+    def __init__(self, owner: TextVectorization) -> None:
+        self.name = "lookup"
+        self.save_own_variables = owner.save_own_variables
+        self.load_own_variables = owner.load_own_variables
 
 
 def _text(value: object, encoding: str) -> str:
