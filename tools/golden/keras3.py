@@ -98,6 +98,7 @@ def user_classes(folder, kept):
 
 
 WORDS = np.array([["a", "c", "d"], ["d", "z", "b"], ["c", "d", "d"]])
+TEXTS = np.array([["A cat, a dog!"], ["the dog"], ["a bird's dog"]])
 NUMBERS = np.array([[12, 1138, 42], [42, 1000, 36], [12, 12, 7]])
 
 
@@ -109,6 +110,9 @@ def lookups(folder, kept):
         "words_counted": (layers.StringLookup(output_mode="count"), WORDS),
         "words_weighed": (layers.StringLookup(output_mode="tf_idf"), WORDS),
         "words_given": (layers.StringLookup(vocabulary=["c", "d"]), WORDS),
+        "texts": (layers.TextVectorization(ngrams=2, max_tokens=9), TEXTS),
+        "texts_weighed": (layers.TextVectorization(output_mode="tf_idf"), TEXTS),
+        "hashed": (layers.Hashing(5, salt=3, mask_value="d"), WORDS),
         "numbers": (layers.IntegerLookup(num_oov_indices=2), NUMBERS),
         "bins": (layers.Discretization(num_bins=3), NUMBERS.astype("float32")),
         "normalised": (layers.Normalization(), NUMBERS.astype("float32")),
