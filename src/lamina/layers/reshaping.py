@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Unpack
 
-import jax
 import jax.numpy as jnp
 
 from lamina import config
@@ -17,6 +16,7 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import PerAxis, Spatial, data_formats
+from lamina.ops.image import resize
 from lamina.typing import Array, PartialShape
 
 
@@ -241,11 +241,9 @@ class UpSampling2D(Spatial):
     def call(self, inputs: Array) -> Array:
         if self.interpolation == "nearest":
             return _repeat(inputs, self.spatial_axes, self.size)
-        shape = list(inputs.shape)
-        for axis, factor in zip(self.spatial_axes, self.size, strict=True):
-            shape[axis] *= factor
-        resized = jax.image.resize(inputs, shape, self.interpolation, antialias=False)
-        return resized.astype(inputs.dtype)
+        axes = zip(self.spatial_axes, self.size, strict=True)
+        size = [inputs.shape[axis] * factor for axis, factor in axes]
+        return resize(inputs, size, self.interpolation, data_format=self.data_format)
 
 
 class UpSampling3D(Spatial):

@@ -72,6 +72,8 @@ def test_sizes_may_be_unknown(call, shape):
     "function",
     [
         lambda x: image.resize(x, (3, 5), "bicubic"),
+        lambda x: image.resize(x, (2, 60), antialias=True),  # a product, transposed
+        lambda x: image.resize(x, (4, 9), "nearest"),
         lambda x: image.affine_transform(x, TURNS, fill_mode="reflect"),
         lambda x: image.affine_transform(IMAGES, TURNS * x[0, 0, 0, 0]),
         lambda x: image.perspective_transform(x, *np.split(_points(), 2)),

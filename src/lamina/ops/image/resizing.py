@@ -1,10 +1,12 @@
-"""Resizing: weighted sums of a few rows, then of a few columns."""
+"""Resizing: weighted sums of a few rows, then of a few columns.
+
+Like every `custom_vjp`, `resize` has no forward-mode derivative.
+"""
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -15,40 +17,22 @@ from lamina.core.check import boolean, check_arguments, is_int, one_of
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, invalid
 from lamina.ops.image.layout import as_dtype_of, images_of, spatial_axes
+from lamina.ops.image.weights import resize_matrix, terms_of
 from lamina.ops.types import Tensor, array_of, float_array, upcast
 from lamina.typing import Array
 
 __all__ = ["resize", "scale_and_translate"]
 
 
-class _Filter(NamedTuple):
-    """A weight as a function of the distance in pixels; 0 from `radius` on."""
+class _Spec(NamedTuple):
+    """Arguments of `resize_matrix`."""
 
-    radius: int
-    weight: Callable[[np.ndarray], np.ndarray]
-
-
-def _triangle(distance: np.ndarray) -> np.ndarray:
-    return np.maximum(0, 1 - distance)
+    old: int
+    new: int
+    interpolation: str
+    antialias: bool
 
 
-def _cubic(distance: np.ndarray) -> np.ndarray:
-    near = (1.5 * distance - 2.5) * distance**2 + 1
-    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
-
-
-def _lanczos(radius: int, distance: np.ndarray) -> np.ndarray:
-    window = np.sinc(distance) * np.sinc(distance / radius)
-    return np.where(distance < radius, window, 0)
-
-
-_FILTERS = {
-    "bilinear": _Filter(1, _triangle),
-    "bicubic": _Filter(2, _cubic),
-    "lanczos3": _Filter(3, functools.partial(_lanczos, 3)),
-    "lanczos5": _Filter(5, functools.partial(_lanczos, 5)),
-}
 _METHODS = [
     "linear",
     "bilinear",
@@ -64,7 +48,7 @@ _METHODS = [
 _MAX_TERMS = 16
 
 _RESIZE = {
-    "interpolation": one_of("nearest", *_FILTERS),
+    "interpolation": one_of("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"),
     "antialias": boolean,
     "crop_to_aspect_ratio": boolean,
     "pad_to_aspect_ratio": boolean,
@@ -214,52 +198,44 @@ def _resize(
     interpolation: str,
     antialias: bool,
 ) -> Array:
-    for axis, count in zip(axes, size, strict=True):
-        length = x.shape[axis]
-        if interpolation == "nearest":
-            nearest = np.floor((np.arange(count) + 0.5) * (length / count))
-            x = _take(x, nearest.astype("int32"), axis)
-        elif length != count:
-            x = upcast(float_array(x))
-            x = _resize_axis(x, count, axis, interpolation, antialias)
+    if interpolation != "nearest":
+        x = upcast(float_array(x))
+    for axis, new in zip(axes, size, strict=True):
+        spec = _Spec(x.shape[axis], new, interpolation, antialias)
+        x = _resize_axis(x, axis, spec, False)
     return x
 
 
-def _resize_axis(
-    x: Array, count: int, axis: int, interpolation: str, antialias: bool
-) -> Array:
-    stretch = max(x.shape[axis] / count, 1.0) if antialias else 1.0
-    index, weights = _terms(_FILTERS[interpolation], x.shape[axis], count, stretch)
+# Derived by JAX, the gradient of a gather would be a scatter, which is slow on CPUs.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
+def _resize_axis(x: Array, axis: int, spec: _Spec, transpose: bool) -> Array:
+    """Multiply an axis by the matrix of a resize, or by the transposed one."""
+    matrix = resize_matrix(*spec)
+    matrix = matrix.T if transpose else matrix
+    index, weights = terms_of(matrix)
     if index.shape[1] > _MAX_TERMS:
-        shape = list(x.shape)
-        shape[axis] = count
-        return jax.image.resize(x, shape, interpolation, antialias)
+        product = jnp.tensordot(
+            x, matrix.astype(x.dtype), (axis, 1), precision="highest"
+        )
+        return jnp.moveaxis(product, -1, axis)
+    if index.shape[1] == 1 and (weights == 1).all():
+        return _take(x, index[:, 0], axis)
     weights = weights.astype(x.dtype).reshape(*weights.shape, *[1] * (-axis - 1))
     terms = [_take(x, index[:, k], axis) * weights[:, k] for k in range(index.shape[1])]
     return functools.reduce(jnp.add, terms)
 
 
-def _terms(
-    kernel: _Filter, length: int, count: int, stretch: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices and weights whose sums are the pixels of a resized axis.
+def _forward(x: Array, axis: int, spec: _Spec, transpose: bool) -> tuple[Array, None]:
+    return _resize_axis(x, axis, spec, transpose), None
 
-    Args:
-        kernel: the filter.
-        length: number of pixels.
-        count: number of pixels of the result.
-        stretch: factor of the filter's width.
 
-    Returns:
-        Two arrays (count, terms). Indices outside the axis have the weight 0.
-    """
-    centers = (np.arange(count)[:, None] + 0.5) * (length / count) - 0.5
-    reach = kernel.radius * stretch
-    index = np.floor(centers - reach) + 1 + np.arange(math.ceil(2 * reach))
-    weights = kernel.weight(np.abs(centers - index) / stretch)
-    weights = np.where((index >= 0) & (index < length), weights, 0)
-    weights /= weights.sum(1, keepdims=True)
-    return np.clip(index, 0, length - 1).astype("int32"), weights
+def _backward(
+    axis: int, spec: _Spec, transpose: bool, _: None, gradient: Array
+) -> tuple[Array]:
+    return (_resize_axis(gradient, axis, spec, not transpose),)
+
+
+_resize_axis.defvjp(_forward, _backward)
 
 
 def _take(x: Array, index: np.ndarray, axis: int) -> Array:
