@@ -41,6 +41,7 @@ CLAIMS = (
     "scale_batch",
     "scale_depth",
     "depth_start",
+    "layers",
 )
 
 

@@ -15,7 +15,8 @@ from benchmarks import machine, page, report, results, workload
 from benchmarks.__main__ import CLAIMS
 from benchmarks.claim import Bar, Claim, Peer, Quantity, load_claim
 from benchmarks.harness import Measured, judge
-from benchmarks.peers import keras_api, peak
+from benchmarks.layers import LAYERS
+from benchmarks.peers import keras_api, layer_steps, peak
 from benchmarks.peers.keras_networks import build
 from benchmarks.worker import PeerFailed
 from benchmarks.workload import Training
@@ -156,3 +157,27 @@ def test_page_lists_slower_quantities(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "| seed_model | twice as fast as the best | **not met** |" in text
     assert "| slow | 2.00 | 600 | 300 | 5,400 | 3 |" in text
     assert "absent was not measured: it broke" in text
+
+
+# Bases and cells, layers without a gradient, and layers called with dictionaries.
+NOT_MEASURED = {
+    *("Layer", "Wrapper", "Input", "InputLayer", "InputSpec", "Lambda", "Pipeline"),
+    *("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"),
+    *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"),
+    *("IntegerLookup", "StringLookup", "TextVectorization", "Masking"),
+    *("CutMix", "MixUp", "MaxNumBoundingBoxes", "FlaxLayer", "JaxLayer"),
+    "TorchModuleWrapper",
+}
+
+
+def test_every_layer_is_measured():
+    found = {n: v for n, v in vars(lamina.layers).items() if isinstance(v, type)}
+    names = {cls.__name__ for cls in found.values()}
+    assert names - LAYERS.keys() <= NOT_MEASURED
+    assert {task.kind for task in LAYERS.values()} == LAYERS.keys()
+
+
+def test_step_of_a_layer_runs():
+    task = layer_steps.layer_task("Add", (2, 3), inputs=2)
+    seconds = layer_steps.all_layers(True, "lamina", {"Add": task})()
+    assert seconds[layer_steps.MEAN] == pytest.approx(seconds["Add"])
