@@ -137,6 +137,7 @@ PICTURES = {
             *("AugMix", "AutoContrast", "Equalization", "RandAugment"),
             *("RandomColorJitter", "RandomElasticTransform", "RandomErasing"),
             *("RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomInvert"),
+            "ContrastLimitedAdaptiveHistogramEqualization",
             *("RandomPerspective", "RandomShear", "Solarization"),
         )
     },
@@ -153,9 +154,6 @@ PICTURES = {
     "RandomCrop": task("RandomCrop", PHOTOS, 64, 64),
     "CenterCrop": task("CenterCrop", PHOTOS, 64, 64),
     "Resizing": task("Resizing", PHOTOS, 64, 64),
-    "ContrastLimitedAdaptiveHistogramEqualization": task(
-        "ContrastLimitedAdaptiveHistogramEqualization", PHOTOS, ours_only=True
-    ),
     "STFTSpectrogram": task("STFTSpectrogram", SIGNALS),
     "MelSpectrogram": task("MelSpectrogram", SIGNALS),
 }
