@@ -14,6 +14,7 @@ import numpy as np
 from tests.oracles import observe
 from tests.tables import (
     activations,
+    applications,
     bounding_boxes,
     initializers,
     layers,
@@ -68,6 +69,7 @@ MODULES = sorted({objects.module for objects in OBJECTS.values()})
 
 FAMILIES = {
     "activations": Family(observe.activation, activations.ACTIVATIONS),
+    "applications": Family(observe.result, applications.OUTPUTS),
     "bounding_boxes": Family(observe.result, bounding_boxes.BOUNDING_BOXES),
     "constraints": Family(observe.constraint, penalties.CONSTRAINTS),
     "image_transforms": Family(observe.result, layers_image.TRANSFORMS),
@@ -88,6 +90,7 @@ FAMILIES = {
 # Contents of the files that Keras writes, and the arguments that it accepts.
 FORMATS = {
     **{name: Family(observe.config, cases) for name, cases in CONFIGS.items()},
+    "weight_files": Family(observe.weight_files, applications.FUNCTIONS),
     "signatures": Family(
         observe.accepted,
         [SmallCase(module, operator.attrgetter(module)) for module in MODULES],

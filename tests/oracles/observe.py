@@ -5,14 +5,19 @@ They record the oracles from Keras, and compute lamina's results in the laws.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.scope import override
 from tests.tables.arrays import floats
 from tests.tables.cases import (
     ActivationCase,
@@ -124,6 +129,54 @@ def config(k: Any, case: Any) -> Observed:
     """Return the config that a file has for an object."""
     text = json.dumps(k.saving.serialize_keras_object(case.make(k)))
     return {"file": np.array(text.encode())}
+
+
+def architecture(k: Any, case: SmallCase) -> Observed:
+    """The sizes of a model, and a hash of what files need to be interchangeable."""
+    with without_initial_values(k):
+        model = case.make(k)
+        weights = [
+            (re.sub(r"/variable_\d+$", "/variable", w.path), list(w.shape), w.trainable)
+            for w in model.weights
+        ]
+        layers = [(layer.name, type(layer).__name__) for layer in model.layers]
+        facts = [model.name, layers, weights, list(model.output_shape)]
+        sizes = [len(layers), len(weights), model.count_params()]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return {"sizes": np.array(sizes), "hash": np.array(digest)}
+
+
+def weight_files(k: Any, case: SmallCase) -> Observed:
+    """The addresses and hashes of the files of a model, with and without classifier."""
+    is_lamina = k.__name__ == "lamina"
+    module = k.applications.weights if is_lamina else k.src.utils.file_utils
+    asked: list[str] = []
+
+    def get_file(
+        fname: Any = None, origin: Any = None, file_hash: Any = None, **_: Any
+    ) -> str:
+        asked.append(f"{origin} {file_hash}")
+        raise InterruptedError
+
+    found, module.get_file = module.get_file, get_file
+    try:
+        for include_top in (True, False):
+            with suppress(InterruptedError), without_initial_values(k):
+                case.make(k)(include_top=include_top)
+    finally:
+        module.get_file = found
+    return {"files": np.array(asked)}
+
+
+@contextmanager
+def without_initial_values(k: Any) -> Iterator[None]:
+    """Create variables without values in this block, which takes no time."""
+    if k.__name__ == "lamina":
+        scope = override(uninitialized=[])
+    else:
+        scope = k.StatelessScope(initialize_variables=False)
+    with scope:
+        yield
 
 
 def accepted(k: Any, case: SmallCase) -> Observed:

@@ -14,7 +14,7 @@ from lamina.applications.weights import (
     WeightFiles,
     Weights,
     check_weights,
-    load_weights,
+    weights_path,
 )
 from lamina.core.graph import SymbolicTensor
 from lamina.core.tracebacks import filter_traceback
@@ -171,6 +171,7 @@ def check(row: Architecture, options: Options) -> None:
 
 def build(row: Architecture, options: Options, shape: ImageShape) -> Model:
     """Build a model from checked arguments and load its weights."""
+    path = weights_path(options.weights, row.files, options.include_top)
     inputs, x = image_input(row.title, options.input_tensor, shape)
     if row.scale is not None and options.include_preprocessing:
         x = row.scale(x, options.is_pretrained)
@@ -180,7 +181,8 @@ def build(row: Architecture, options: Options, shape: ImageShape) -> Model:
     else:
         x = row.pool(x, options.pooling)
     model = Model(inputs, x, name=options.name or row.name)
-    load_weights(model, options.weights, row.files, options.include_top)
+    if path is not None:
+        model.load_weights(path)
     return model
 
 

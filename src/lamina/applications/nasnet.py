@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from lamina.applications.architecture import (
     Architecture,
@@ -29,6 +30,7 @@ from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
 from lamina.applications.weights import WeightFiles, Weights
 from lamina.core.graph import SymbolicTensor
+from lamina.core.tracing.scopes import name_scope
 from lamina.errors import invalid
 from lamina.layers import (
     Add,
@@ -55,28 +57,23 @@ _norm = partial(norm, momentum=0.9997)
 _conv = partial(conv, kernel_initializer="he_normal")
 
 
-def _add(
-    first: SymbolicTensor, second: SymbolicTensor, name: str | None
-) -> SymbolicTensor:
-    return Add(name=name)([first, second])
-
-
 def _separable(
     x: SymbolicTensor, filters: int, size: int, name: str, strides: int = 1
 ) -> SymbolicTensor:
     """Apply two separable convolutions."""
-    x, padding = relu()(x), "same"
-    if strides == 2:
-        x = pad_before_stride(x, size, f"separable_conv_1_pad_{name}")
-        padding = "valid"
-    return chain(
-        x,
-        separable(filters, size, strides, padding, f"separable_conv_1_{name}"),
-        _norm(f"separable_conv_1_bn_{name}"),
-        relu(),
-        separable(filters, size, name=f"separable_conv_2_{name}"),
-        _norm(f"separable_conv_2_bn_{name}"),
-    )
+    with name_scope(f"separable_conv_block_{name}"):
+        x, padding = relu()(x), "same"
+        if strides == 2:
+            x = pad_before_stride(x, size, f"separable_conv_1_pad_{name}")
+            padding = "valid"
+        return chain(
+            x,
+            separable(filters, size, strides, padding, f"separable_conv_1_{name}"),
+            _norm(f"separable_conv_1_bn_{name}"),
+            relu(),
+            separable(filters, size, name=f"separable_conv_2_{name}"),
+            _norm(f"separable_conv_2_bn_{name}"),
+        )
 
 
 def _halved(p: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
@@ -86,10 +83,11 @@ def _halved(p: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
         pool = AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_{index}_{name}")
         return pool, _conv(filters // 2, name=f"adjust_conv_{index}_{name}")
 
-    p = relu(f"adjust_relu_1_{name}")(p)
-    shift = ZeroPadding2D(((0, 1), (0, 1))), Cropping2D(((1, 0), (1, 0)))
-    p = branches(p, None, sampling(1), (*shift, *sampling(2)))
-    return _norm(f"adjust_bn_{name}")(p)
+    with name_scope(f"adjust_reduction_block_{name}"):
+        p = relu(f"adjust_relu_1_{name}")(p)
+        shift = ZeroPadding2D(((0, 1), (0, 1))), Cropping2D(((1, 0), (1, 0)))
+        p = branches(p, None, sampling(1), (*shift, *sampling(2)))
+        return _norm(f"adjust_bn_{name}")(p)
 
 
 def _adjusted(
@@ -98,12 +96,14 @@ def _adjusted(
     """Return the result of the cell before in the size that this cell needs."""
     if p is None:
         return x
-    if image_size(p)[1] != image_size(x)[1]:
-        return _halved(p, filters, name)
-    if channels(p) != filters:
-        projection = _conv(filters, name=f"adjust_conv_projection_{name}")
-        return chain(p, relu(), projection, _norm(f"adjust_bn_{name}"))
-    return p
+    with name_scope("adjust_block"):
+        if image_size(p)[1] != image_size(x)[1]:
+            return _halved(p, filters, name)
+        if channels(p) == filters:
+            return p
+        with name_scope(f"adjust_projection_block_{name}"):
+            projection = _conv(filters, name=f"adjust_conv_projection_{name}")
+            return chain(p, relu(), projection, _norm(f"adjust_bn_{name}"))
 
 
 def _squeezed(x: SymbolicTensor, filters: int, kind: str, name: str) -> SymbolicTensor:
@@ -112,51 +112,66 @@ def _squeezed(x: SymbolicTensor, filters: int, kind: str, name: str) -> Symbolic
 
 
 def _normal_cell(x: SymbolicTensor, p: SymbolicTensor, filters: int, name: str) -> Cell:
-    inputs, p = x, _adjusted(x, p, filters, name)
-    h = _squeezed(x, filters, "normal", name)
+    inputs = x
 
     def unit(tensor: SymbolicTensor, size: int, part: str) -> SymbolicTensor:
         return _separable(tensor, filters, size, f"normal_{part}_{name}")
 
     def pool(tensor: SymbolicTensor, part: str) -> SymbolicTensor:
-        name_ = f"normal_{part}_{name}"
-        return AveragePooling2D(3, strides=1, padding="same", name=name_)(tensor)
+        layer_name = f"normal_{part}_{name}"
+        return AveragePooling2D(3, 1, padding="same", name=layer_name)(tensor)
 
-    pairs = (
-        lambda: (unit(h, 5, "left1"), unit(p, 3, "right1")),
-        lambda: (unit(p, 5, "left2"), unit(p, 3, "right2")),
-        lambda: (pool(h, "left3"), p),
-        lambda: (pool(p, "left4"), pool(p, "right4")),
-        lambda: (unit(h, 3, "left5"), h),
-    )
-    sums = [_add(*pair(), f"normal_add_{i}_{name}") for i, pair in enumerate(pairs, 1)]
-    return Concatenate(name=f"normal_concat_{name}")([p, *sums]), inputs
+    with name_scope(f"normal_A_block_{name}"):
+        p = _adjusted(x, p, filters, name)
+        h = _squeezed(x, filters, "normal", name)
+        pairs = (
+            lambda: (unit(h, 5, "left1"), unit(p, 3, "right1")),
+            lambda: (unit(p, 5, "left2"), unit(p, 3, "right2")),
+            lambda: (pool(h, "left3"), p),
+            lambda: (pool(p, "left4"), pool(p, "right4")),
+            lambda: (unit(h, 3, "left5"), h),
+        )
+        sums = [p]
+        for i, pair in enumerate(pairs, 1):
+            with name_scope(f"block_{i}"):
+                sums.append(Add(name=f"normal_add_{i}_{name}")(list(pair())))
+        return Concatenate(name=f"normal_concat_{name}")(sums), inputs
 
 
 def _reduction_cell(
     x: SymbolicTensor, p: SymbolicTensor | None, filters: int, name: str
 ) -> Cell:
-    inputs, p = x, _adjusted(x, p, filters, name)
-    h = _squeezed(x, filters, "reduction", name)
-    padded = pad_before_stride(h, 3, f"reduction_pad_1_{name}")
-
-    def unit(tensor: SymbolicTensor, size: int, part: str) -> SymbolicTensor:
-        return _separable(tensor, filters, size, f"reduction_{part}_{name}", 2)
+    inputs = x
 
     def part(text: str) -> str:
         return f"reduction_{text}_{name}"
 
-    x1 = _add(unit(h, 5, "left1"), unit(p, 7, "right1"), part("add_1"))
-    left = MaxPooling2D(3, strides=2, name=part("left2"))(padded)
-    x2 = _add(left, unit(p, 7, "right2"), part("add_2"))
-    left = AveragePooling2D(3, strides=2, name=part("left3"))(padded)
-    x3 = _add(left, unit(p, 5, "right3"), part("add3"))
-    pool = AveragePooling2D(3, strides=1, padding="same", name=part("left4"))
-    x4 = _add(x2, pool(x1), None)
-    left = _separable(x1, filters, 3, part("left4"))
-    right = MaxPooling2D(3, strides=2, name=part("right5"))(padded)
-    x5 = _add(left, right, part("add4"))
-    return Concatenate(name=part("concat"))([x2, x3, x4, x5]), inputs
+    def unit(tensor: SymbolicTensor, size: int, text: str) -> SymbolicTensor:
+        return _separable(tensor, filters, size, part(text), strides=2)
+
+    def sum_of(first: SymbolicTensor, second: SymbolicTensor, text: str) -> Any:
+        return Add(name=part(text) if text else None)([first, second])
+
+    with name_scope(f"reduction_A_block_{name}"):
+        p = _adjusted(x, p, filters, name)
+        h = _squeezed(x, filters, "reduction", name)
+        padded = pad_before_stride(h, 3, part("pad_1"))
+        with name_scope("block_1"):
+            x1 = sum_of(unit(h, 5, "left1"), unit(p, 7, "right1"), "add_1")
+        with name_scope("block_2"):
+            left = MaxPooling2D(3, strides=2, name=part("left2"))(padded)
+            x2 = sum_of(left, unit(p, 7, "right2"), "add_2")
+        with name_scope("block_3"):
+            left = AveragePooling2D(3, strides=2, name=part("left3"))(padded)
+            x3 = sum_of(left, unit(p, 5, "right3"), "add3")
+        with name_scope("block_4"):
+            pool = AveragePooling2D(3, 1, padding="same", name=part("left4"))
+            x4 = sum_of(x2, pool(x1), "")
+        with name_scope("block_5"):
+            left = _separable(x1, filters, 3, part("left4"))
+            right = MaxPooling2D(3, strides=2, name=part("right5"))(padded)
+            x5 = sum_of(left, right, "add4")
+        return Concatenate(name=part("concat"))([x2, x3, x4, x5]), inputs
 
 
 def _body(

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from lamina import activations
 from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
-from lamina.models import Model
 from lamina.typing import ActivationLike
 
 Weights = str | os.PathLike[str] | None
@@ -74,13 +73,12 @@ def check_weights(
         )
 
 
-def load_weights(
-    model: Model, weights: Weights, files: WeightFiles, include_top: bool
-) -> None:
-    """Load the weights into a new model."""
+def weights_path(
+    weights: Weights, files: WeightFiles, include_top: bool
+) -> str | os.PathLike[str] | None:
+    """Return the path of the file to load, which may be downloaded before."""
     if weights == "imagenet":
-        model.load_weights(files.download(include_top))
-    elif isinstance(weights, str) and is_address(weights):
-        model.load_weights(get_file(origin=weights, cache_subdir="models"))
-    elif weights is not None:
-        model.load_weights(weights)
+        return files.download(include_top)
+    if isinstance(weights, str) and is_address(weights):
+        return get_file(origin=weights, cache_subdir="models")
+    return weights
