@@ -80,7 +80,7 @@ def _write(buffer: np.ndarray, index: int, array: np.ndarray) -> np.ndarray:
         )
     if array.dtype != buffer.dtype:
         buffer = buffer.astype(np.result_type(buffer, array))
-    buffer[index] = array
+    buffer[index, ...] = array  # `...` so that an object array holds the string itself
     return buffer
 
 
@@ -92,7 +92,7 @@ def padded(items: Iterable[Any], count: int) -> Any:
         shape = np.max([array.shape for array in arrays], axis=0).astype(int)
         batch = np.zeros((count, *shape), arrays[0].dtype)
         for i, array in enumerate(arrays):
-            batch[i, *map(slice, array.shape)] = array
+            batch[i, *map(slice, array.shape), ...] = array
         return batch
 
     return jax.tree.map(stack, *items)

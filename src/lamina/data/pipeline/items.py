@@ -27,6 +27,22 @@ class EpochKey(NamedTuple):
 ItemFunction: TypeAlias = Callable[[EpochKey, int], Any]
 
 
+class Iterations:
+    """Iterations by hand over a data set and those derived from it."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count()
+
+    @functools.cached_property
+    def seed(self) -> int:
+        """Seed of orders that have none."""
+        return make_seed()
+
+    def next_key(self) -> EpochKey:
+        """Return the key of the next iteration, which is an epoch."""
+        return EpochKey(self.seed, next(self._count))
+
+
 class Items:
     """Lazy sequence of items, the base of `Dataset`.
 
@@ -56,7 +72,8 @@ class Items:
         self._single: Self | None = None
         # Whether items in random order would compute the same batches repeatedly.
         self._is_sequential = False
-        self._ahead = self._depth = self._iterations = 0
+        self._ahead = self._depth = 0
+        self._iterations = Iterations()
 
     def _derive(
         self,
@@ -69,7 +86,7 @@ class Items:
         result = type(self)(length, item, counts, max(workers, self._workers))
         result.class_names, result._ahead = self.class_names, self._ahead
         result._is_sequential = self._is_sequential
-        result._depth = self._depth + 1
+        result._depth, result._iterations = self._depth + 1, self._iterations
         return result
 
     def _select(
@@ -120,21 +137,19 @@ class Items:
         return prefetch_map(function, indices, self._workers, ahead)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield all items. The first iteration is epoch 0, the next one epoch 1."""
-        key = EpochKey(self._own_seed, self._iterations)
-        self._iterations += 1
-        return self.items(key)
+        """Yield all items.
+
+        The first iteration over this data set or one derived from it, such as
+        `dataset.take(1)`, is epoch 0, the next one epoch 1.
+        """
+        return self.items(self._iterations.next_key())
 
     def __getitem__(self, index: int) -> Any:
         """Return an item of epoch 0."""
         if self._length is not None and not -self._length <= index < self._length:
             raise IndexError(f"There are {len(self)} items, and no number {index}.")
         place = index if index >= 0 else index + len(self)
-        return self._item(EpochKey(self._own_seed, 0), place)
-
-    @functools.cached_property
-    def _own_seed(self) -> int:
-        return make_seed()
+        return self._item(EpochKey(self._iterations.seed, 0), place)
 
     @functools.cached_property
     def element_spec(self) -> PyTree:

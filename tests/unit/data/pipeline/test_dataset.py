@@ -85,6 +85,7 @@ def test_structures_are_kept() -> None:
     assert row[0]["b"].tolist() == [3, 3] and row[1] == 3
     words = numbers(3).map(lambda x: "ab"[: int(x)]).batch(3)[0]
     assert words.tolist() == ["", "a", "ab"] and words.dtype == object
+    assert isinstance(words[1], str)
 
 
 def test_batches_of_different_items_are_refused() -> None:
@@ -122,6 +123,14 @@ def test_each_epoch_has_another_order() -> None:
         == values(shuffled, EpochKey(3, 2))[:3]
     )
     assert [list(shuffled) for _ in range(2)][0] != list(shuffled)
+
+
+def test_iterations_over_derived_data_sets_are_epochs() -> None:
+    shuffled = numbers(50).shuffle(seed=1)
+    first = [int(next(iter(shuffled.take(1)))) for _ in range(4)]
+    again = numbers(50).shuffle(seed=1)
+    assert first == [int(next(iter(again))) for _ in range(4)]
+    assert len(set(first)) > 1
 
 
 def test_cached_items_are_computed_once() -> None:
