@@ -252,9 +252,15 @@ class FeatureSpace(FeatureKinds, Model):
             "num_discretization_bins": self.num_discretization_bins,
         }
 
+    def saved_attributes(self) -> dict[str, Any]:
+        """Return the layers that files hold, at Keras's paths."""
+        return {"preprocessors": self.preprocessors}
+
     def get_build_config(self) -> Config | None:
-        """Return the names of the features, once `adapt` has been called."""
-        return {"features": [*self.features]} if self._is_adapted else None
+        """Return the shapes of the features, once `adapt` has been called."""
+        if not self._is_adapted:
+            return None
+        return {n: p.get_build_config() for n, p in self.preprocessors.items()}
 
     def build_from_config(self, config: Config) -> None:
         """Create the weights of a model that had been adapted."""

@@ -142,6 +142,8 @@ class Lookup(HostLayer):
 
     def vocabulary_size(self) -> int:
         """Return the number of indices, with those of special tokens."""
+        if self._expected_size and not self._indices:
+            return self._expected_size
         return len(self._special_tokens()) + len(self._indices)
 
     def set_vocabulary(
@@ -284,8 +286,7 @@ class Lookup(HostLayer):
     def _depth(self) -> int:
         if self.pad_to_max_tokens and self.max_tokens:
             return self.max_tokens
-        expected = None if self._indices else self._expected_size
-        return expected or self.vocabulary_size()
+        return self.vocabulary_size()
 
     def call(self, inputs: Any) -> Any:
         if not self._indices:
