@@ -19,6 +19,7 @@ from lamina.layers.preprocessing.hashing import (
     Text,
     concatenated_hash,
     farm_hash,
+    salt_pair,
     sip_hash,
 )
 from lamina.layers.preprocessing.host import HostLayer
@@ -41,12 +42,6 @@ _salt = Check(
     _is_salt,
     ("string", [1], (1, 2, 3)),
 )
-
-
-def _pair(salt: Salt) -> list[int] | None:
-    if salt is None:
-        return None
-    return [salt, salt] if isinstance(salt, int) else list(salt)
 
 
 class _Binning(HostLayer):
@@ -114,7 +109,7 @@ class Hashing(_Binning):
         [[1], [0], [1]]
     """
 
-    salt: Converted[list[int] | None] = Converted(_pair)
+    salt: Converted[list[int] | None] = Converted(salt_pair)
     arguments = {
         "num_bins": positive_int._replace(
             expected="a positive integer (it cannot be `None` or non-positive)"

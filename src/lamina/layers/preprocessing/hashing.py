@@ -201,6 +201,13 @@ def _rounds(v: list[_Words], count: int) -> None:
         v[2] = _rotate(v[2], 32)
 
 
+def salt_pair(salt: int | Sequence[int] | None) -> list[int] | None:
+    """Return the two words of a salt that is one or two integers."""
+    if salt is None:
+        return None
+    return [salt, salt] if isinstance(salt, int) else list(salt)
+
+
 def sip_hash(text: Text, key: Sequence[int]) -> np.ndarray:
     """Return the SipHash-2-4 of strings with a key of two 64-bit words.
 

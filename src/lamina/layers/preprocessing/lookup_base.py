@@ -32,7 +32,7 @@ from lamina.layers.preprocessing.categorical import (
     mode_check,
     mode_name,
 )
-from lamina.layers.preprocessing.hashing import farm_hash, sip_hash
+from lamina.layers.preprocessing.hashing import farm_hash, salt_pair, sip_hash
 from lamina.layers.preprocessing.host import HostLayer
 from lamina.typing import ArrayLike, PartialShape, PyTree
 
@@ -47,10 +47,6 @@ Weights: TypeAlias = Sequence[float] | np.ndarray | None
 def _lines(text: str) -> list[str]:
     """Return lines without empty ones at the end; other separators do not count."""
     return text.replace("\r\n", "\n").rstrip("\n").split("\n")
-
-
-def _pair(salt: int | Sequence[int] | None) -> Sequence[int] | None:
-    return [salt, salt] if isinstance(salt, int) else salt
 
 
 class Lookup(HostLayer):
@@ -77,7 +73,7 @@ class Lookup(HostLayer):
     has_input_vocabulary: bool
     output_mode: Converted[str] = Converted(mode_name)
     oov_method: Converted[str] = Converted(str.lower)
-    salt: Converted[Sequence[int] | None] = Converted(_pair)
+    salt: Converted[Sequence[int] | None] = Converted(salt_pair)
     arguments = {
         "max_tokens": optional(integer(2, 10**7)),
         "num_oov_indices": integer(0, 10**6),
