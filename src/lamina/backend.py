@@ -35,6 +35,8 @@ __all__ = [
     "standardize_dtype",
 ]
 
+_NUMBERS: dict[DTypeLike, complex] = {int: 0, float: 0.0, complex: 0j}
+
 
 def __dir__() -> list[str]:
     return __all__
@@ -77,10 +79,14 @@ def result_type(*dtypes: DTypeLike) -> str:
     """Return the element type of a sum of arrays of these types.
 
     Args:
-        *dtypes: names or types.
+        *dtypes: names or types. `int`, `float` and `complex` are those of Python
+            numbers, which do not change the precision of arrays.
 
     Example:
-        >>> result_type("int32", "float16")
-        'float16'
+        >>> result_type("int32", "float16"), result_type("int8", int), result_type()
+        ('float16', 'int8', 'float32')
     """
-    return jnp.result_type(*(standardize_dtype(d) for d in dtypes)).name
+    if not dtypes:
+        return floatx()
+    types = [_NUMBERS[d] if d in _NUMBERS else standardize_dtype(d) for d in dtypes]
+    return jnp.result_type(*types).name

@@ -75,6 +75,8 @@ UNARY = [
     *unary(np.real, "real", x=X + 1j * Y),
     *unary(np.reciprocal, "reciprocal"),
     *unary(np.round, "round"),
+    OpCase("round", (X, 1), np.round),
+    OpCase("round", (37 * COUNTS, -1), np.round),
     *unary(lambda x: 1 / np.sqrt(x), "rsqrt", x=P),
     *unary(np.sign, "sign"),
     *unary(np.signbit, "signbit"),

@@ -176,6 +176,18 @@ def check_arguments(
             raise invalid(owner, name, values[name], check.expected, hint)
 
 
+def checked_shape(owner: str, shape: object) -> tuple[int | None, ...]:
+    """Return a shape as a tuple.
+
+    Raises:
+        ArgumentError: it is not a sequence of sizes or `None`.
+    """
+    sizes: list[Any] = list(shape) if isinstance(shape, Iterable) else [""]
+    if not all(n is None or (is_int(n) and n >= 0) for n in sizes):
+        raise invalid(owner, "shape", shape, "a tuple of sizes or None")
+    return tuple(sizes)
+
+
 def check_name(owner: str, name: object) -> None:
     """Refuse a name that cannot be one printable component of a path.
 

@@ -9,7 +9,6 @@ size of a known one of another tensor: (None, 3) with (2, None) gives (2, 3).
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast, overload
@@ -18,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.budget import check_output
+from lamina.core.check import checked_shape
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.fork import use_device
 from lamina.core.masks import get_mask, set_mask
@@ -30,15 +30,15 @@ from lamina.core.tracing.unknown_sizes import (
     Sizes,
     candidate_sizes,
     hide_unknown_sizes,
+    is_shape_error,
     merged_shape,
+    operand_shape_error,
 )
 from lamina.core.variable import Variable
-from lamina.errors import ArgumentError, ArgumentTypeError, OperandShapeError, invalid
+from lamina.errors import ArgumentError, ArgumentTypeError, invalid
 from lamina.typing import DTypeLike, PyTree
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_SHAPE_WORDS = re.compile("shape|dimension|rank")
 
 
 class SymbolicTensor:
@@ -58,7 +58,7 @@ class SymbolicTensor:
         node: the operation that makes it; `None` for an input.
 
     Raises:
-        ArgumentError: both `sparse` and `ragged` are True.
+        ArgumentError: the shape is not valid, or both `sparse` and `ragged` are True.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class SymbolicTensor:
             None if row_splits_dtype is None else standardize_dtype(row_splits_dtype)
         )
         self.record_history = record_history
-        self.shape = tuple(shape)
+        self.shape = checked_shape("KerasTensor", shape)
         self.dtype = standardize_dtype(dtype)
         self.name = name or "tensor"
         self.node = node
@@ -99,7 +99,7 @@ class SymbolicTensor:
             f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
         )
 
-    def _refuse(self, *_: object) -> Any:
+    def _refuse(self, *_: object, **__: object) -> Any:
         raise ArgumentTypeError(
             f"{self!r} has no values yet: it describes the data of a model. Use layers "
             "and `lamina.ops` on it, or call a model on real data."
@@ -200,8 +200,8 @@ def infer(
                     _evaluate(function, args, kwargs, probe, {})
                 except Exception as other:
                     hide_unknown_sizes(error, other)
-            if type(error) is TypeError and _SHAPE_WORDS.search(str(error)):
-                raise _shape_error(error) from None
+            if is_shape_error(error):
+                raise operand_shape_error(error) from None
             raise
     specs, masks = zip(*results, strict=True)
     outputs = jax.tree.map(
@@ -210,14 +210,6 @@ def infer(
     for tensor, *some in zip(symbolic_leaves(outputs), *masks, strict=True):
         tensor.mask = None if some[0] is None else merged_shape(some)
     return outputs
-
-
-def _shape_error(error: TypeError) -> OperandShapeError:
-    """Return an error of JAX, which has one class for wrong types and wrong shapes."""
-    found = OperandShapeError(str(error)).with_traceback(error.__traceback__)
-    for note in getattr(error, "__notes__", ()):
-        found.add_note(note)
-    return found
 
 
 def _evaluate(

@@ -39,6 +39,19 @@ _version = [0]
 _MAX_SHOWN = 16
 
 
+# `initializers` sets it: `core` cannot import the package.
+_get_initializer: list[Callable[[str], Initializer]] = []
+
+
+def register_initializers(get: Callable[[str], Initializer]) -> None:
+    """Set the function that returns an initializer by its name.
+
+    Args:
+        get: takes a name.
+    """
+    _get_initializer[:] = [get]
+
+
 def structure_version() -> int:
     """Return a counter that grows when a variable or module is created or attached."""
     return _version[0]
@@ -53,8 +66,9 @@ class Variable:
     """A named array that can be assigned to, such as a weight.
 
     Args:
-        initializer: an array-like, or a function of `(shape, dtype)`.
-        shape: needed when `initializer` is a function.
+        initializer: an array-like, the name of an initializer, or a function of
+            `(shape, dtype)`.
+        shape: needed when `initializer` is a name or a function.
         dtype: element type; `None` for that of the value, or `config.floatx()`.
         trainable: whether `fit` may change it by gradients.
         autocast: whether reading it casts to the layer's compute type.
@@ -126,6 +140,8 @@ class Variable:
         shape: Sequence[int] | None,
         dtype: DTypeLike,
     ) -> Any:
+        if isinstance(initializer, str):
+            initializer = _get_initializer[0](initializer)
         if not callable(initializer):
             if dtype is None:
                 array = np.asarray(initializer)

@@ -15,6 +15,7 @@ import numpy as np
 from lamina.core.registry import Registry
 from lamina.core.registry import serialize as serialize_object
 from lamina.core.tracebacks import filter_traceback
+from lamina.core.variable import register_initializers
 from lamina.initializers.base import Initializer
 from lamina.initializers.constant import STFT, Constant, Identity, Ones, Zeros
 from lamina.initializers.random import (
@@ -115,6 +116,7 @@ def get(identifier: object) -> Any:
 
 
 deserialize = registry.deserialize
+register_initializers(registry.get)
 
 
 def serialize(initializer: InitializerLike) -> Any:

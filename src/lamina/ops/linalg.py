@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import scipy
 
+from lamina.core.check import check_arguments, one_of
 from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.families import Function, family
@@ -37,6 +38,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+_MODES = {"mode": one_of("reduced", "complete")}
 
 
 def _matrices(function: str, x: Tensor) -> Array:
@@ -207,7 +211,13 @@ def pinv(x: Tensor, rcond: float | None = None) -> Array:
 
 @op
 def qr(x: Tensor, mode: str = "reduced") -> tuple[Array, Array]:
-    """Compute q with orthonormal columns and upper triangular r, with q r = x."""
+    """Compute q with orthonormal columns and upper triangular r, with q r = x.
+
+    Args:
+        x: (..., m, n).
+        mode: "reduced" for q of shape (..., m, min(m, n)), "complete" for (..., m, m).
+    """
+    check_arguments("qr", _MODES, {"mode": mode})
     q, r = jnp.linalg.qr(_matrices("qr", x), mode)
     return q, r
 

@@ -180,3 +180,9 @@ def test_wrong_arguments_of_an_op_name_the_op():
         ops.add(1, 2, 3)
     with pytest.raises(TypeError, match="unexpected keyword argument 'axes'"):
         ops.sum([1.0], axes=0)
+
+
+@pytest.mark.parametrize("shape", [(2, -1), (2.0,), ("a",), 3, None])
+def test_invalid_shape_of_a_symbolic_tensor_is_an_error(shape):
+    with pytest.raises(ArgumentError, match="KerasTensor: `shape` must be a tuple"):
+        SymbolicTensor(shape)

@@ -1,4 +1,4 @@
-"""Arguments of variables that one device does not need."""
+"""Arguments of variables."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ def test_unknown_way_to_combine_replicas_is_an_error(argument):
     name = next(iter(argument))
     with pytest.raises(ArgumentError, match=f"Variable: `{name}` must be"):
         Variable([1.0], **argument)
+
+
+def test_variable_takes_the_name_of_an_initializer():
+    assert Variable("ones", shape=(2,), dtype="int32").numpy().tolist() == [1, 1]
+    with pytest.raises(ArgumentError, match="`shape` is needed"):
+        Variable("zeros")
+    with pytest.raises(ArgumentError, match="Did you mean"):
+        Variable("zeross", shape=(2,))

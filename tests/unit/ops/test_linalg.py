@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lamina import ops
-from lamina.errors import ShapeError
+from lamina.errors import ArgumentError, ShapeError
 from tests.tables.arrays import floats
 
 
@@ -16,6 +16,11 @@ def test_qr_factors_multiply_to_x():
     np.testing.assert_allclose(q @ r, x, atol=1e-6)
     np.testing.assert_allclose(q.T @ q, np.eye(3), atol=1e-6)
     np.testing.assert_allclose(r, np.triu(r), atol=1e-6)
+
+
+def test_unknown_mode_of_qr_is_an_error():
+    with pytest.raises(ArgumentError, match="qr: `mode` must be one of 'reduced'"):
+        ops.qr(np.eye(2), "raw")
 
 
 def test_svd_factors_multiply_to_x():

@@ -16,13 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.check import is_int
 from lamina.core.module import Module
 from lamina.core.random.bits import hash_words
 from lamina.core.registry import Registry
 from lamina.core.scope import local
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.core.variable import Variable
-from lamina.errors import StateError
+from lamina.errors import StateError, invalid
 from lamina.typing import ArrayLike
 
 _process: dict[str, Any] = {"seed": None, "draws": 0, "default": None}
@@ -57,6 +58,9 @@ class SeedGenerator(Module):
         seed: the initial seed; `None` for a new one.
         name: shown in paths.
 
+    Raises:
+        ArgumentError: the seed is not an integer.
+
     Example:
         >>> generator = SeedGenerator(seed=1)
         >>> first, second = generator.next(), generator.next()
@@ -65,6 +69,8 @@ class SeedGenerator(Module):
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        if seed is not None and not is_int(seed):
+            raise invalid("SeedGenerator", "seed", seed, "an integer or None")
         self.name = name or "seed_generator"
         self.initial_seed = make_seed() if seed is None else int(seed)
         self._is_fixed = seed is not None
@@ -103,7 +109,7 @@ class SeedGenerator(Module):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {"seed": self.initial_seed}
+        return {"seed": self.initial_seed, "name": self.name}
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Write the state to a file's group."""
@@ -135,6 +141,8 @@ def draw_seed(seed: Seed | ArrayLike) -> jax.Array:
         return _default_generator().next()
     if isinstance(seed, (int, np.integer)):
         return jnp.array([int(seed) & 0xFFFFFFFF, 0], jnp.uint32)
+    if isinstance(seed, (float, str)):
+        raise invalid("random", "seed", seed, "an integer, a SeedGenerator or None")
     return jnp.asarray(seed, jnp.uint32)
 
 

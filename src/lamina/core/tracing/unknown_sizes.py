@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice, zip_longest
 from typing import Any, TypeAlias
 
+from lamina.errors import OperandShapeError
 from lamina.typing import PartialShape
 
 # Both are divisible by small numbers, so that pooling, strides and reshaping of an
 # unknown dimension work as with a real one.
 PROBES = (960, 1920)
+
+_SHAPE_WORDS = re.compile("shape|dimension|rank")
 
 # Maximum attempts to infer shapes with sizes of other tensors.
 _MAX_ATTEMPTS = 32
@@ -80,6 +83,19 @@ def hide_unknown_sizes(error: Exception, other: Exception) -> None:
     error.args = _merged_texts(error.args, other.args)
     notes = getattr(error, "__notes__", [])
     notes[:] = _merged_texts(notes, getattr(other, "__notes__", []))
+
+
+def is_shape_error(error: Exception) -> bool:
+    """Return whether JAX refuses shapes, which are TypeErrors like wrong types."""
+    return type(error) is TypeError and bool(_SHAPE_WORDS.search(str(error)))
+
+
+def operand_shape_error(error: Exception) -> OperandShapeError:
+    """Return the error of lamina for one of JAX, with its traceback and notes."""
+    found = OperandShapeError(str(error)).with_traceback(error.__traceback__)
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    return found
 
 
 def _merged_texts(texts: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from lamina.core.graph import op
 from lamina.errors import ArgumentTypeError, invalid
 from lamina.ops.families import binary, bitwise, comparison, float_unary, unary
-from lamina.ops.types import Tensor, array_of, operand
+from lamina.ops.types import Tensor, array_of, float_array, operand
 from lamina.typing import Array
 
 __all__ = [
@@ -249,7 +249,10 @@ def nan_to_num(
 @op
 def round(x: Tensor, decimals: int = 0) -> Array:
     """Round to `decimals` decimals, with halves to the nearest even digit."""
-    return jnp.round(array_of(x), decimals)
+    x = array_of(x)
+    if decimals < 0 and jnp.issubdtype(x.dtype, jnp.integer):
+        return jnp.round(float_array(x), decimals).astype(x.dtype)
+    return jnp.round(x, decimals)
 
 
 @op

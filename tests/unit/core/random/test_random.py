@@ -58,3 +58,12 @@ def test_randint_and_categorical_refuse_other_types_and_ranks():
     for shape in ((5,), (2, 3, 5)):
         with pytest.raises(ShapeError, match="reshape"):
             random.categorical(np.ones(shape), 5)
+
+
+def test_seed_must_be_an_integer():
+    for seed in (1.5, "a"):
+        with pytest.raises(ArgumentError, match="`seed` must be an integer"):
+            random.SeedGenerator(seed)
+        with pytest.raises(ArgumentError, match="`seed` must be an integer"):
+            random.normal((2,), seed=seed)
+    assert random.SeedGenerator(3, "n").get_config() == {"seed": 3, "name": "n"}
