@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.core.registry import deserialize, serialize
+from lamina.core.registry import deserialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lamina.layers.attention.dot_product import AdditiveAttention, Attention
 from lamina.layers.attention.multi_head import (
@@ -10,7 +10,7 @@ from lamina.layers.attention.multi_head import (
     MultiHeadAttention,
 )
 from lamina.layers.audio import MelSpectrogram, STFTSpectrogram
-from lamina.layers.base.layer import Layer, layer_registry
+from lamina.layers.base.layer import Layer, layer_registry, serialize
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.convolution.regular import Conv1D, Conv2D, Conv3D
 from lamina.layers.convolution.separable import (
@@ -46,10 +46,7 @@ from lamina.layers.dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from lamina.layers.external.flax import FlaxLayer
-from lamina.layers.external.functions import JaxLayer
-from lamina.layers.external.saved_model import TFSMLayer
-from lamina.layers.external.torch import TorchModuleWrapper
+from lamina.layers.external import FlaxLayer, JaxLayer, TFSMLayer, TorchModuleWrapper
 from lamina.layers.image.color import (
     RandomBrightness,
     RandomColorDegeneration,

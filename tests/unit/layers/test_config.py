@@ -140,3 +140,14 @@ def test_every_base_describes_only_its_own_arguments(base):
     restored = Own.from_config(item.get_config())
     assert restored.own == 2
     assert restored.get_config() == item.get_config()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "mixed_bfloat16"])
+def test_from_config_passes_the_name_of_a_policy(dtype):
+    class Named(layers.Dense):
+        def __init__(self, *args, **kwargs):
+            assert isinstance(kwargs["dtype"], str)
+            super().__init__(*args, **kwargs)
+
+    twin = Named.from_config(layers.Dense(2, dtype=dtype).get_config())
+    assert twin.dtype_policy.name == dtype

@@ -45,7 +45,7 @@ from lamina.layers.base.shapes import (
     takes_any_keyword,
 )
 from lamina.layers.base.spec import describe_shapes
-from lamina.typing import PartialShape, PyTree, RegularizerLike
+from lamina.typing import Config, PartialShape, PyTree, RegularizerLike
 
 layer_registry = registry.Registry("layer", "keras.layers")
 
@@ -364,3 +364,17 @@ class Layer(Buildable):
         parts = [f"{k}={short(v)}" for k, v in values.items()]
         text = ", ".join([*parts, f"name={self.name!r}"])
         return f"{type(self).__name__}({text})"
+
+
+def serialize(layer: Layer) -> Config:
+    """Return the config of a layer, which `deserialize` takes.
+
+    Args:
+        layer: a layer or a model.
+
+    Example:
+        >>> from lamina.layers import Dense, deserialize
+        >>> deserialize(serialize(Dense(4, name="head"))).name
+        'head'
+    """
+    return registry.serialize(layer)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lamina.core.graph import infer, is_symbolic, record, symbolic_leaves
 from lamina.core.module import Module, accepted_names, overridable, resolve_name
+from lamina.core.registry import deserialize
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing.remat import RematMode, remat
@@ -133,3 +134,13 @@ class Operation(Module):
         if "name" in accepted_names(type(self)):
             config["name"] = self.name
         return config
+
+    @classmethod
+    @overridable
+    def from_config(cls, config: Config) -> Any:
+        """Return an object made with the arguments that `get_config` returned."""
+        policy = config.get("dtype")
+        if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicy":
+            # As in Keras, for classes that only take the names of types.
+            config = {**config, "dtype": deserialize(policy).name}
+        return super().from_config(config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -115,6 +115,17 @@ class TorchModuleWrapper(Layer):
 
     def _as_compute_dtype(self, x: Array) -> Array:
         return x.astype(self.compute_dtype) if is_float(x.dtype) else x
+
+    def parameters(self, recurse: bool = True) -> Iterator[Any]:
+        """Copy the weights into the module, and return the module's parameters.
+
+        Args:
+            recurse: whether to include those of the modules inside.
+        """
+        named = [*self.module.named_parameters(), *self.module.named_buffers()]
+        for (_, tensor), variable in zip(named, self.tensors, strict=True):
+            tensor.detach().copy_(_tensors([variable])[0])
+        return self.module.parameters(recurse)
 
     def compute_output_shape(self, input_shape: PartialShape) -> Any:
         """Return `output_shape`, or the shape that PyTorch infers."""

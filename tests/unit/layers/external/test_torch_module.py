@@ -60,6 +60,8 @@ def test_module_is_trained_with_its_statistics(tmp_path):
     changed = {n for n, old in before.items() if (old != named(layer)[n]).any()}
     assert changed == set(before)
     assert int(named(layer)["0.num_batches_tracked"]) == 3
+    kernel = [*layer.parameters()][2].detach().numpy()
+    np.testing.assert_array_equal(kernel, named(layer)["2.weight"])
     model.save_weights(tmp_path / "model.weights.h5")
     expected = model.predict(ROWS, verbose=0)
     layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
