@@ -65,7 +65,7 @@ def _items(data: Any) -> Iterable[Any]:
         return _lines(data)
     if not is_batched(data):
         return [list(data) if isinstance(data, tuple) else data]
-    if hasattr(data, "__getitem__") and not isinstance(data, (list, tuple)):
+    if hasattr(data, "__getitem__") and not isinstance(data, Iterable):
         return (data[i] for i in range(len(data)))
     if not isinstance(data, Iterable):
         raise DataError(
