@@ -8,11 +8,21 @@ import lamina
 from lamina import applications
 from tests.oracles import observe
 from tests.oracles.families import recorded
-from tests.tables.applications import FUNCTIONS, TITLES
+from tests.tables.applications import FUNCTIONS, STRUCTURES, TITLES
 
 
 def named(cases):
     return [pytest.param(case, id=case.name) for case in cases]
+
+
+@pytest.mark.parametrize("case", named(STRUCTURES))
+def test_layers_and_weights_are_those_of_keras(case):
+    observed = observe.architecture(lamina, case)
+    expected = recorded("architectures")[case.name]
+    assert observed["sizes"].tolist() == expected["sizes"].tolist()
+    assert observed["hash"] == expected["hash"], (
+        "to see the first difference, run python -m tools.compare_applications"
+    )
 
 
 @pytest.mark.parametrize("case", named(FUNCTIONS))

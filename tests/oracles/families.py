@@ -90,6 +90,7 @@ FAMILIES = {
 # Contents of the files that Keras writes, and the arguments that it accepts.
 FORMATS = {
     **{name: Family(observe.config, cases) for name, cases in CONFIGS.items()},
+    "architectures": Family(observe.architecture, applications.STRUCTURES),
     "weight_files": Family(observe.weight_files, applications.FUNCTIONS),
     "signatures": Family(
         observe.accepted,

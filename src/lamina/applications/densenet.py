@@ -83,7 +83,7 @@ def _body(x: SymbolicTensor, depths: Sequence[int]) -> SymbolicTensor:
     return chain(x, *_activated(""))
 
 
-def _densenet(title: str, depths: Sequence[int], hashes: Sequence[str]) -> Architecture:
+def _densenet(title: str, depths: Sequence[int]) -> Architecture:
     name = title.lower()
     return Architecture(
         title=title,
@@ -91,35 +91,12 @@ def _densenet(title: str, depths: Sequence[int], hashes: Sequence[str]) -> Archi
         module="densenet",
         paper="Densely Connected Convolutional Networks, https://arxiv.org/abs/1608.06993",
         body=partial(_body, depths=depths),
-        files=WeightFiles(
-            f"densenet/{name}_weights_tf_dim_ordering_tf_kernels.h5", hashes
-        ),
+        files=WeightFiles(f"densenet/{name}_weights_tf_dim_ordering_tf_kernels.h5"),
         pool=named_pooling,
         channels_first=False,
     )
 
 
-DenseNet121 = variant(
-    standard,
-    _densenet(
-        "DenseNet121",
-        (6, 12, 24, 16),
-        ("9d60b8095a5708f2dcce2bca79d332c7", "30ee3e1110167f948a6b9946edeeb738"),
-    ),
-)
-DenseNet169 = variant(
-    standard,
-    _densenet(
-        "DenseNet169",
-        (6, 12, 32, 32),
-        ("d699b8f76981ab1b30698df4c175e90b", "b8c4d4c20dd625c148057b9ff1c1176b"),
-    ),
-)
-DenseNet201 = variant(
-    standard,
-    _densenet(
-        "DenseNet201",
-        (6, 12, 48, 32),
-        ("1ceb130c1ea1b78c3bf6114dbdfd8807", "c13680b51ded0fb44dff2d8f86ac8bb1"),
-    ),
-)
+DenseNet121 = variant(standard, _densenet("DenseNet121", (6, 12, 24, 16)))
+DenseNet169 = variant(standard, _densenet("DenseNet169", (6, 12, 32, 32)))
+DenseNet201 = variant(standard, _densenet("DenseNet201", (6, 12, 48, 32)))

@@ -233,7 +233,7 @@ def head(dropout: float) -> Head:
 
 
 def _architecture(
-    index: int, width: float, depth: float, dropout: float, *hashes: str
+    index: int, width: float, depth: float, dropout: float
 ) -> Architecture:
     return Architecture(
         title=f"EfficientNetB{index}",
@@ -242,7 +242,7 @@ def _architecture(
         paper="EfficientNet: Rethinking Model Scaling for Convolutional Neural "
         "Networks, https://arxiv.org/abs/1905.11946",
         body=partial(_body, width=width, depth=depth),
-        files=WeightFiles(f"{_FILES}efficientnetb{index}.h5", hashes),
+        files=WeightFiles(f"{_FILES}efficientnetb{index}.h5"),
         size=_SIZES[index],
         scale=_scale,
         head=head(dropout),
@@ -250,91 +250,11 @@ def _architecture(
     )
 
 
-EfficientNetB0 = variant(
-    standard,
-    _architecture(
-        0,
-        1.0,
-        1.0,
-        0.2,
-        "902e53a9f72be733fc0bcb005b3ebbac",
-        "50bc09e76180e00e4465e1a485ddc09d",
-    ),
-)
-EfficientNetB1 = variant(
-    standard,
-    _architecture(
-        1,
-        1.0,
-        1.1,
-        0.2,
-        "1d254153d4ab51201f1646940f018540",
-        "74c4e6b3e1f6a1eea24c589628592432",
-    ),
-)
-EfficientNetB2 = variant(
-    standard,
-    _architecture(
-        2,
-        1.1,
-        1.2,
-        0.3,
-        "b15cce36ff4dcbd00b6dd88e7857a6ad",
-        "111f8e2ac8aa800a7a99e3239f7bfb39",
-    ),
-)
-EfficientNetB3 = variant(
-    standard,
-    _architecture(
-        3,
-        1.2,
-        1.4,
-        0.3,
-        "ffd1fdc53d0ce67064dc6a9c7960ede0",
-        "af6d107764bb5b1abb91932881670226",
-    ),
-)
-EfficientNetB4 = variant(
-    standard,
-    _architecture(
-        4,
-        1.4,
-        1.8,
-        0.4,
-        "18c95ad55216b8f92d7e70b3a046e2fc",
-        "ebc24e6d6c33eaebbd558eafbeedf1ba",
-    ),
-)
-EfficientNetB5 = variant(
-    standard,
-    _architecture(
-        5,
-        1.6,
-        2.2,
-        0.4,
-        "ace28f2a6363774853a83a0b21b9421a",
-        "38879255a25d3c92d5e44e04ae6cec6f",
-    ),
-)
-EfficientNetB6 = variant(
-    standard,
-    _architecture(
-        6,
-        1.8,
-        2.6,
-        0.5,
-        "165f6e37dce68623721b423839de8be5",
-        "9ecce42647a20130c1f39a5d4cb75743",
-    ),
-)
-EfficientNetB7 = variant(
-    standard,
-    _architecture(
-        7,
-        2.0,
-        3.1,
-        0.5,
-        "8c03f828fec3ef71311cd463b6759d99",
-        "cbcfe4450ddf6f3ad90b1b398090fe4a",
-    ),
-)
+EfficientNetB0 = variant(standard, _architecture(0, 1.0, 1.0, 0.2))
+EfficientNetB1 = variant(standard, _architecture(1, 1.0, 1.1, 0.2))
+EfficientNetB2 = variant(standard, _architecture(2, 1.1, 1.2, 0.3))
+EfficientNetB3 = variant(standard, _architecture(3, 1.2, 1.4, 0.3))
+EfficientNetB4 = variant(standard, _architecture(4, 1.4, 1.8, 0.4))
+EfficientNetB5 = variant(standard, _architecture(5, 1.6, 2.2, 0.4))
+EfficientNetB6 = variant(standard, _architecture(6, 1.8, 2.6, 0.5))
+EfficientNetB7 = variant(standard, _architecture(7, 2.0, 3.1, 0.5))

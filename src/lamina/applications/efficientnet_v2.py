@@ -164,7 +164,7 @@ def _efficientnet(
     return build(row, options, checked_shape(row, options))
 
 
-def _architecture(title: str, name: str, size: int, *hashes: str) -> Architecture:
+def _architecture(title: str, name: str, size: int) -> Architecture:
     is_b = "-b" in name
     return Architecture(
         title=title,
@@ -173,7 +173,7 @@ def _architecture(title: str, name: str, size: int, *hashes: str) -> Architectur
         paper="EfficientNetV2: Smaller Models and Faster Training, "
         "https://arxiv.org/abs/2104.00298",
         body=_BODIES[name],
-        files=WeightFiles(f"efficientnet_v2/{name}.h5", hashes),
+        files=WeightFiles(f"efficientnet_v2/{name}.h5"),
         size=size,
         scale=_normalize if is_b else _scale,
         head=head(0.2),
@@ -195,66 +195,10 @@ _BODIES = {
     "efficientnetv2-l": partial(_body, stages=_STAGES_L, stem=32),
 }
 _variant = partial(variant, _efficientnet)
-EfficientNetV2B0 = _variant(
-    _architecture(
-        "EfficientNetV2B0",
-        "efficientnetv2-b0",
-        224,
-        "21ecbf6da12460d5c40bb2f29ceb2188",
-        "893217f2bb855e2983157299931e43ff",
-    )
-)
-EfficientNetV2B1 = _variant(
-    _architecture(
-        "EfficientNetV2B1",
-        "efficientnetv2-b1",
-        240,
-        "069f0534ff22adf035c89e2d9547a9dc",
-        "0e80663031ca32d657f9caa404b6ec37",
-    )
-)
-EfficientNetV2B2 = _variant(
-    _architecture(
-        "EfficientNetV2B2",
-        "efficientnetv2-b2",
-        260,
-        "424e49f28180edbde1e94797771950a7",
-        "1dfe2e7a5d45b6632553a8961ea609eb",
-    )
-)
-EfficientNetV2B3 = _variant(
-    _architecture(
-        "EfficientNetV2B3",
-        "efficientnetv2-b3",
-        300,
-        "1f1fc43bd98a6e4fd8fdfd551e02c7a0",
-        "f6abf7b5849ac99a89b50dd3fd532856",
-    )
-)
-EfficientNetV2S = _variant(
-    _architecture(
-        "EfficientNetV2S",
-        "efficientnetv2-s",
-        384,
-        "e1d88a8495beba45748fedd0cecbe016",
-        "af0682fb74e8c54910f2d4393339c070",
-    )
-)
-EfficientNetV2M = _variant(
-    _architecture(
-        "EfficientNetV2M",
-        "efficientnetv2-m",
-        480,
-        "a3bf6aa3276309f4fc6a34aa114c95cd",
-        "1b8dc055df72dde80d614482840fe342",
-    )
-)
-EfficientNetV2L = _variant(
-    _architecture(
-        "EfficientNetV2L",
-        "efficientnetv2-l",
-        480,
-        "27e6d408b53c7ebc868fefa357689935",
-        "b0b66b5c863aef5b46e8608fe1711615",
-    )
-)
+EfficientNetV2B0 = _variant(_architecture("EfficientNetV2B0", "efficientnetv2-b0", 224))
+EfficientNetV2B1 = _variant(_architecture("EfficientNetV2B1", "efficientnetv2-b1", 240))
+EfficientNetV2B2 = _variant(_architecture("EfficientNetV2B2", "efficientnetv2-b2", 260))
+EfficientNetV2B3 = _variant(_architecture("EfficientNetV2B3", "efficientnetv2-b3", 300))
+EfficientNetV2S = _variant(_architecture("EfficientNetV2S", "efficientnetv2-s", 384))
+EfficientNetV2M = _variant(_architecture("EfficientNetV2M", "efficientnetv2-m", 480))
+EfficientNetV2L = _variant(_architecture("EfficientNetV2L", "efficientnetv2-l", 480))

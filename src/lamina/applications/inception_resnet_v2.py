@@ -99,7 +99,6 @@ InceptionResNetV2 = variant(
         files=WeightFiles(
             "inception_resnet_v2/"
             "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
-            ("e693bd0210a403b3192acc6073ad2e96", "d19885ff4a710c122648d3b5c3b684e4"),
         ),
         size=299,
         min_size=75,

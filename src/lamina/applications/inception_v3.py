@@ -131,7 +131,6 @@ InceptionV3 = variant(
         body=_body,
         files=WeightFiles(
             "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
-            ("9a0d58056eeedaa3f26cb7ebd46da564", "bcbd6486424b2319ff4ef7d526e38f63"),
         ),
         size=299,
         min_size=75,

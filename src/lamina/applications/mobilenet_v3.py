@@ -239,38 +239,12 @@ _KINDS = {
     "MobileNetV3Small": ("small", _SMALL, 1024),
     "MobileNetV3Large": ("large", _LARGE, 1280),
 }
-_HASHES = {
-    "large_224_0.75_float": (
-        "765b44a33ad4005b3ac83185abf1d0eb",
-        "40af19a13ebea4e2ee0c676887f69a2e",
-    ),
-    "large_224_1.0_float": (
-        "59e551e166be033d707958cf9e29a6a7",
-        "07fb09a5933dd0c8eaafa16978110389",
-    ),
-    "large_minimalistic_224_1.0_float": (
-        "675e7b876c45c57e9e63e6d90a36599c",
-        "ec5221f64a2f6d1ef965a614bdae7973",
-    ),
-    "small_224_0.75_float": (
-        "cb65d4e5be93758266aa0a7f2c6708b7",
-        "ebdb5cc8e0b497cd13a7c275d475c819",
-    ),
-    "small_224_1.0_float": (
-        "8768d4c2e7dee89b9d02b2d03d65d862",
-        "d3e8ec802a04aa4fc771ee12a9a9b836",
-    ),
-    "small_minimalistic_224_1.0_float": (
-        "99cd97fb2fcdad2bf028eb838de69e37",
-        "cde8136e733e811080d9fcd8a252f7e4",
-    ),
-}
 
 
 def _files(kind: str, alpha: float = 1.0, minimalistic: bool = False) -> WeightFiles:
     name = f"{kind}{'_minimalistic' * minimalistic}_224_{float(alpha)}_float"
     address = f"mobilenet_v3/weights_mobilenet_v3_{name}.h5"
-    return WeightFiles(address, _HASHES[name], suffix="_no_top_v2")
+    return WeightFiles(address, "_no_top_v2")
 
 
 def _architecture(title: str) -> Architecture:

@@ -229,11 +229,7 @@ NASNetMobile = variant(
         title="NASNetMobile",
         name="nasnet_mobile",
         body=partial(_body, filters=44, cells=4, stem=32, skip_reduction=False),
-        files=WeightFiles(
-            "nasnet/NASNet-mobile.h5",
-            ("020fb642bf7360b370c678b08e0adf61", "1ed92395b5b598bdda52abe5c0dbfd63"),
-            suffix="-no-top",
-        ),
+        files=WeightFiles("nasnet/NASNet-mobile.h5", "-no-top"),
     ),
 )
 NASNetLarge = variant(
@@ -242,11 +238,7 @@ NASNetLarge = variant(
         title="NASNetLarge",
         name="nasnet_large",
         body=partial(_body, filters=168, cells=6, stem=96, skip_reduction=True),
-        files=WeightFiles(
-            "nasnet/NASNet-large.h5",
-            ("11577c9a518f0070763c2b964a382f17", "d81d89dc07e6e56530c4e77faddd61b5"),
-            suffix="-no-top",
-        ),
+        files=WeightFiles("nasnet/NASNet-large.h5", "-no-top"),
         size=331,
     ),
 )

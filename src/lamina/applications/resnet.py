@@ -84,7 +84,6 @@ def resnet(
     paper: str,
     body: Callable[..., SymbolicTensor],
     depths: Sequence[int],
-    hashes: Sequence[str],
 ) -> Architecture:
     """Return the architecture with stages of some depths."""
     name = title.lower()
@@ -94,9 +93,7 @@ def resnet(
         module=module,
         paper=paper,
         body=partial(body, depths=depths),
-        files=WeightFiles(
-            f"resnet/{name}_weights_tf_dim_ordering_tf_kernels.h5", hashes
-        ),
+        files=WeightFiles(f"resnet/{name}_weights_tf_dim_ordering_tf_kernels.h5"),
         pool=named_pooling,
     )
 
@@ -108,27 +105,6 @@ _resnet = partial(
     "https://arxiv.org/abs/1512.03385",
     body=_body,
 )
-ResNet50 = variant(
-    standard,
-    _resnet(
-        "ResNet50",
-        depths=(3, 4, 6, 3),
-        hashes=("2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626"),
-    ),
-)
-ResNet101 = variant(
-    standard,
-    _resnet(
-        "ResNet101",
-        depths=(3, 4, 23, 3),
-        hashes=("f1aeb4b969a6efcfb50fad2f0c20cfc5", "88cf7a10940856eca736dc7b7e228a21"),
-    ),
-)
-ResNet152 = variant(
-    standard,
-    _resnet(
-        "ResNet152",
-        depths=(3, 8, 36, 3),
-        hashes=("100835be76be38e30d865e96f2aaae62", "ee4c566cf9a93f14d82f913c2dc6dd0c"),
-    ),
-)
+ResNet50 = variant(standard, _resnet("ResNet50", depths=(3, 4, 6, 3)))
+ResNet101 = variant(standard, _resnet("ResNet101", depths=(3, 4, 23, 3)))
+ResNet152 = variant(standard, _resnet("ResNet152", depths=(3, 8, 36, 3)))

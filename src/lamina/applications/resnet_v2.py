@@ -68,27 +68,6 @@ _resnet = partial(
     "https://arxiv.org/abs/1603.05027",
     body=_body,
 )
-ResNet50V2 = variant(
-    standard,
-    _resnet(
-        "ResNet50V2",
-        depths=(3, 4, 6, 3),
-        hashes=("3ef43a0b657b3be2300d5770ece849e0", "fac2f116257151a9d068a22e544a4917"),
-    ),
-)
-ResNet101V2 = variant(
-    standard,
-    _resnet(
-        "ResNet101V2",
-        depths=(3, 4, 23, 3),
-        hashes=("6343647c601c52e1368623803854d971", "c0ed64b8031c3730f411d2eb4eea35b5"),
-    ),
-)
-ResNet152V2 = variant(
-    standard,
-    _resnet(
-        "ResNet152V2",
-        depths=(3, 8, 36, 3),
-        hashes=("a49b44d1979771252814e80f8ec446f9", "ed17cf2e0169df9d443503ef94b23b33"),
-    ),
-)
+ResNet50V2 = variant(standard, _resnet("ResNet50V2", depths=(3, 4, 6, 3)))
+ResNet101V2 = variant(standard, _resnet("ResNet101V2", depths=(3, 4, 23, 3)))
+ResNet152V2 = variant(standard, _resnet("ResNet152V2", depths=(3, 8, 36, 3)))

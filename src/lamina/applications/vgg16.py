@@ -56,7 +56,7 @@ def _head(
     )
 
 
-def vgg(title: str, depths: Sequence[int], hashes: Sequence[str]) -> Architecture:
+def vgg(title: str, depths: Sequence[int]) -> Architecture:
     """Return the architecture with blocks of some depths."""
     name = title.lower()
     address = f"{name}/{name}_weights_tf_dim_ordering_tf_kernels.h5"
@@ -66,16 +66,9 @@ def vgg(title: str, depths: Sequence[int], hashes: Sequence[str]) -> Architectur
         module=name,
         paper=_PAPER,
         body=partial(_body, depths=depths),
-        files=WeightFiles(address, hashes),
+        files=WeightFiles(address),
         head=_head,
     )
 
 
-VGG16 = variant(
-    standard,
-    vgg(
-        "VGG16",
-        (2, 2, 3, 3, 3),
-        ("64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"),
-    ),
-)
+VGG16 = variant(standard, vgg("VGG16", (2, 2, 3, 3, 3)))

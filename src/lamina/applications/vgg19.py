@@ -14,11 +14,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-VGG19 = variant(
-    standard,
-    vgg(
-        "VGG19",
-        (2, 2, 4, 4, 4),
-        ("cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"),
-    ),
-)
+VGG19 = variant(standard, vgg("VGG19", (2, 2, 4, 4, 4)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,23 +24,28 @@ class WeightFiles(NamedTuple):
     Args:
         address: the address of the file with the classifier, below that of Keras's
             files or as a whole.
-        hashes: the hash of the file with the classifier and of the one without; empty
-            if Keras has none.
         suffix: what the name of the file without the classifier has before `.h5`.
     """
 
     address: str
-    hashes: Sequence[str] = ("", "")
     suffix: str = "_notop"
 
     def download(self, include_top: bool) -> str:
         """Return the path of a file in the cache, downloaded if it is not there."""
-        address, digest = self.address, self.hashes[0 if include_top else 1]
+        address = self.address
         if not include_top:
             address = address.removesuffix(".h5") + self.suffix + ".h5"
         if "://" not in address:
             address = _KERAS + address
-        return get_file(origin=address, cache_subdir="models", file_hash=digest or None)
+        digest = _hashes().get(address.rpartition("/")[2])
+        return get_file(origin=address, cache_subdir="models", file_hash=digest)
+
+
+@cache
+def _hashes() -> dict[str, str]:
+    """Return the hashes of the files by name; Keras has none for some."""
+    path = Path(__file__).with_name("hashes.json")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def is_address(weights: Weights) -> bool:

@@ -70,7 +70,6 @@ Xception = variant(
         body=_body,
         files=WeightFiles(
             "xception/xception_weights_tf_dim_ordering_tf_kernels.h5",
-            ("0a58e3b7378bc2990ea3b43d5981f1f6", "b0042744bf5b25fce3cb969f33bebb97"),
         ),
         size=299,
         min_size=71,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 
 import numpy as np
@@ -70,16 +69,6 @@ def test_a_file_with_another_hash_is_refused(internet):
     with pytest.raises(FileFormatError, match="is not the expected one"):
         applications.ConvNeXtTiny()
     assert internet.requests == ["/convnext_tiny.h5"]
-
-
-def test_hashes_are_of_the_file_with_or_without_classifier(internet):
-    whole = internet.put("net.h5", b"whole")
-    body = internet.put("net_notop.h5", b"body")
-    files = WeightFiles("folder/net.h5", (whole, hashlib.md5(b"body").hexdigest()))
-    assert files.download(include_top=True).endswith("models/net.h5")
-    assert files.download(include_top=False).endswith("models/net_notop.h5")
-    with pytest.raises(FileFormatError, match="is not the expected one"):
-        WeightFiles("other/net.h5", (body, whole)).download(include_top=True)
 
 
 def test_a_missing_file_is_a_download_error(internet):
