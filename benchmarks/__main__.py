@@ -21,6 +21,7 @@ CLAIMS = (
     "vgg",
     "resnet20",
     "separable",
+    "augmentation",
     "autoencoder",
     "lstm",
     "gru",

@@ -205,6 +205,13 @@ SEPARABLE = Training(
     rows=32 * 4,
     quick_rows=32 * 2,
 )
+AUGMENTATION = Training(
+    network="augmented",
+    data=partial(labelled_images, shape=(96, 96, 3)),
+    batch=128,
+    rows=128 * 8,
+    quick_rows=128 * 2,
+)
 AUTOENCODER = Training(
     network="autoencoder",
     data=partial(images_twice, shape=(28, 28, 1)),

@@ -103,6 +103,22 @@ def separable(api: ModuleType) -> Any:
     return api.Sequential(stack)
 
 
+def augmented(api: ModuleType) -> Any:
+    """Return random flips, rotations, zooms and contrast before one dense layer."""
+    layers = api.layers
+    return api.Sequential(
+        [
+            api.Input((96, 96, 3)),
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(0.1),
+            layers.RandomZoom(0.2),
+            layers.RandomContrast(0.2, value_range=(0, 1)),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
 def autoencoder(api: ModuleType) -> Any:
     layers = api.layers
 

@@ -40,7 +40,7 @@ class RandomFlip(MovingLayer, RandomImageLayer):
         channels before the rows, to the same shape.
 
     Example:
-        >>> layer = RandomFlip("horizontal", seed=1, bounding_box_format="xyxy")
+        >>> layer = RandomFlip("horizontal", seed=2, bounding_box_format="xyxy")
         >>> image = np.arange(4.0).reshape(1, 4, 1)
         >>> boxes = {"boxes": np.array([[0, 0, 1, 1]]), "labels": np.array([3])}
         >>> flipped = layer({"images": image, "bounding_boxes": boxes})

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import Check, is_number
-from lamina.core.random.bits import hash_words, noise_bits
+from lamina.core.random.bits import hash_words
 from lamina.core.random.seeds import Seed, draw_seed
 from lamina.layers.base import Converted
 from lamina.typing import Array
@@ -89,8 +89,10 @@ class Draws:
 
     def uniform(self, low: float = 0.0, high: float = 1.0, *shape: int) -> Array:
         """Draw from [low, high): float32 of shape (batch, *shape)."""
-        bits = noise_bits(self.key(), (self.batch, *shape)) >> 8
-        return low + (high - low) * (bits.astype("float32") * 2.0**-24)
+        # XLA would compute the cheap hash of `noise_bits` again for each pixel: 80 ms
+        # instead of 2 ms for a flip of 128 images of 96x96 on a 2-core x86.
+        shape = self.batch, *shape
+        return jax.random.uniform(self.key(), shape, "float32", low, high)
 
     def signs(self) -> Array:
         """Draw -1 or 1 for each image."""
