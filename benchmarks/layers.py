@@ -12,7 +12,7 @@ from benchmarks.peers.layer_steps import MEAN, LayerTask
 from benchmarks.peers.layer_steps import layer_task as task
 
 ROWS, SEQUENCES, VOLUMES = (128, 512), (32, 64, 128), (8, 12, 12, 12, 16)
-IMAGES, PHOTOS, SIGNALS = (32, 32, 32, 32), (16, 96, 96, 3), (16, 8000)
+IMAGES, PHOTOS, SIGNALS = (16, 32, 32, 32), (16, 96, 96, 3), (16, 8000)
 MERGED = (64, 64, 128)
 
 DENSE = {
@@ -134,8 +134,8 @@ PICTURES = {
     **{
         name: task(name, PHOTOS)
         for name in (
-            *("AugMix", "AutoContrast", "Equalization", "RandAugment"),
-            *("RandomColorJitter", "RandomElasticTransform", "RandomErasing"),
+            *("AugMix", "AutoContrast", "RandAugment"),
+            *("RandomColorJitter", "RandomErasing"),
             *("RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomInvert"),
             "ContrastLimitedAdaptiveHistogramEqualization",
             *("RandomPerspective", "RandomShear", "Solarization"),
@@ -149,12 +149,16 @@ PICTURES = {
             "RandomZoom",
         )
     },
+    **{
+        name: task(name, PHOTOS, ours_only=True)
+        for name in ("Equalization", "RandomElasticTransform")
+    },
     "RandomPosterization": task("RandomPosterization", PHOTOS, 4),
     "RandomTranslation": task("RandomTranslation", PHOTOS, 0.2, 0.2),
     "RandomCrop": task("RandomCrop", PHOTOS, 64, 64),
     "CenterCrop": task("CenterCrop", PHOTOS, 64, 64),
     "Resizing": task("Resizing", PHOTOS, 64, 64),
-    "STFTSpectrogram": task("STFTSpectrogram", SIGNALS),
+    "STFTSpectrogram": task("STFTSpectrogram", (*SIGNALS, 1)),
     "MelSpectrogram": task("MelSpectrogram", SIGNALS),
 }
 LAYERS: dict[str, LayerTask] = {
@@ -176,7 +180,7 @@ CLAIM = Claim(
     name="layers",
     title="scale, a layer, mean square: a step of fit with SGD",
     quantities=(
-        Quantity(MEAN, "geometric mean of all layers of Keras", "ms", 1e3),
+        Quantity(MEAN, "geometric mean of the layers that both train", "ms", 1e3),
         *(Quantity(name, name, "ms", 1e3) for name in LAYERS),
     ),
     peers=(

@@ -27,7 +27,8 @@ class LayerTask:
 
     `inner` is the layer that a wrapper contains: its class and arguments. `inputs` is
     the number of tensors of a call, which are a list unless `is_spread`. Inputs are
-    indices if `below` is their bound.
+    indices if `below` is their bound. `ours_only` is set for layers that Keras does not
+    have or cannot call in a functional model.
     """
 
     kind: str
@@ -78,8 +79,7 @@ def model_of(api: ModuleType, task: LayerTask) -> Any:
 
     class Scale(api.layers.Layer):
         def build(self, input_shape: Any) -> None:
-            # Not 1, so that the gradient of a constant layer is not removed.
-            self.factor = self.add_weight((), "ones", name="factor")
+            self.factor = self.add_weight((input_shape[-1],), "ones", name="factor")
 
         def call(self, inputs: Any) -> Any:
             return inputs * self.factor
