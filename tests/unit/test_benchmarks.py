@@ -166,7 +166,7 @@ NOT_MEASURED = {
     *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"),
     *("IntegerLookup", "StringLookup", "TextVectorization", "Masking"),
     *("CutMix", "MixUp", "MaxNumBoundingBoxes", "FlaxLayer", "JaxLayer"),
-    "TorchModuleWrapper",
+    *("TFSMLayer", "TorchModuleWrapper"),
 }
 
 
