@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,13 @@ from lamina import config
 from lamina.errors import DataError
 from lamina.typing import DTypeLike
 
+if TYPE_CHECKING:
+    from rich.status import Status
+
+# Rows that are converted at once, and time after which progress is shown.
 _LINES = 10_000
 _SECONDS = 1.0
+_SINGLE = (Path, str, bytes)
 
 
 def is_batched(data: Any) -> bool:
@@ -25,7 +30,7 @@ def is_batched(data: Any) -> bool:
     In a list of lists of unequal lengths, each list is a batch.
     """
     if not isinstance(data, (list, tuple)):
-        return not (hasattr(data, "__array__") or isinstance(data, Path))
+        return not (hasattr(data, "__array__") or isinstance(data, _SINGLE))
     has_arrays = any(len(getattr(item, "shape", ())) > 0 for item in data[:1])
     lengths = {len(item) for item in data if isinstance(item, (list, tuple))}
     return has_arrays or len(lengths) > 1
@@ -82,40 +87,39 @@ def _lines(path: Path) -> Iterator[list[str]]:
             yield [line.rstrip("\n") for line in lines]
 
 
+def pieces_of(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield batches in pieces of few rows, each row of at least one axis."""
+    for batch in batches:
+        rows = batch.reshape(-1, 1) if batch.ndim < 2 else batch
+        for start in range(0, len(rows), _LINES):
+            yield rows[start : start + _LINES]
+
+
 def with_progress(batches: Iterable[np.ndarray], title: str) -> Iterator[np.ndarray]:
-    """Yield batches in pieces of few rows, with a progress bar if it takes long.
+    """Yield batches, and show progress if it takes long.
 
     Args:
         batches: arrays of rows.
         title: text before the number of rows that are done.
     """
-    begin, bar, done = time.monotonic(), None, 0
+    begin, status, done = time.monotonic(), None, 0
     shows = config.is_interactive_logging_enabled() and sys.stdout.isatty()
     try:
         for batch in batches:
-            for start in range(0, len(batch), _LINES):
-                piece = batch[start : start + _LINES]
-                yield piece
-                done += len(piece)
-                if shows and time.monotonic() - begin > _SECONDS:
-                    bar = bar or _Rows(title)
-                    bar.show(done)
+            yield batch
+            done += len(batch)
+            if shows and time.monotonic() - begin > _SECONDS:
+                status = status or _started_status(title)
+                status.update(f"{title}: {done:,} rows")
     finally:
-        if bar is not None:
-            bar.close()
+        if status is not None:
+            status.stop()
 
 
-class _Rows:
-    """Spinner with the number of rows that are done; it is erased at the end."""
+def _started_status(title: str) -> Status:
+    """Return a line of text in the terminal, which is erased at the end."""
+    from rich.console import Console
 
-    def __init__(self, title: str) -> None:
-        from rich.console import Console
-
-        self._title, self._status = title, Console().status(title)
-        self._status.start()
-
-    def show(self, rows: int) -> None:
-        self._status.update(f"{self._title}: {rows:,} rows")
-
-    def close(self) -> None:
-        self._status.stop()
+    status = Console().status(title)
+    status.start()
+    return status

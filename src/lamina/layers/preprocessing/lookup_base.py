@@ -23,6 +23,7 @@ from lamina.layers.base.attributes import Converted
 from lamina.layers.preprocessing.batches import (
     batches_of,
     is_batched,
+    pieces_of,
     with_progress,
 )
 from lamina.layers.preprocessing.categorical import (
@@ -219,9 +220,8 @@ class Lookup(HostLayer):
         self.reset_state()
         batches = batches_of(data, steps, self.list_dtype)
         if not batched:
-            batches = (b.reshape(-1, 1) if b.ndim < 2 else b for b in batches)
-            batches = with_progress(batches, f"Adapting {self.name}")
-        for batch in batches:
+            batches = pieces_of(batches)
+        for batch in with_progress(batches, f"Adapting {self.name}"):
             self.update_state(batch)
         self.finalize_state()
 

@@ -54,6 +54,12 @@ def test_adapt_takes_the_lines_of_a_file(tmp_path):
     np.testing.assert_array_equal(layer(TEXTS), expected(TEXTS))
 
 
+def test_a_string_is_one_text():
+    layer = layers.TextVectorization()
+    layer.adapt("b a b")
+    assert layer.get_vocabulary() == ["", "[UNK]", "b", "a"]
+
+
 def test_states_of_batches_add_up():
     layer = layers.TextVectorization()
     layer.update_state(["never"])
