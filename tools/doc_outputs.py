@@ -21,7 +21,17 @@ PAGES = (
     ("README.md", "README.ko.md"),
     ("docs/tutorial.md", "docs/tutorial.ko.md"),
 )
-ENGLISH_ONLY = (("docs/files.md",), ("docs/extending.md",))
+GUIDES = (
+    "docs/callbacks.md",
+    "docs/custom-layers.md",
+    "docs/data.md",
+    "docs/files.md",
+    "docs/functional-api.md",
+    "docs/masking.md",
+    "docs/mixed-precision.md",
+    "docs/transfer-learning.md",
+)
+ENGLISH_ONLY = (*GUIDES, "docs/extending.md")
 # A block of Python and, if the block prints, the block of text after it.
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
 
@@ -54,7 +64,7 @@ def run(page: str) -> list[str]:
 
 def main() -> None:
     """Rewrite the output in all pages."""
-    for pages in (*PAGES, *ENGLISH_ONLY):
+    for pages in (*PAGES, *((page,) for page in ENGLISH_ONLY)):
         outputs = run(pages[0])
         for page in pages:
             rest = iter(outputs)

@@ -1,12 +1,14 @@
-"""The code blocks of the pages about files and resuming run as shown."""
+"""The code blocks of the guides print the output shown."""
 
 from __future__ import annotations
 
-from tools.doc_outputs import blocks, run
+import pytest
+
+from tools.doc_outputs import GUIDES, blocks, run
 
 
-def test_blocks_about_files_print_the_output_shown():
-    page = "docs/files.md"
+@pytest.mark.parametrize("page", GUIDES)
+def test_blocks_print_the_output_shown(page):
     assert run(page) == [shown for _, shown in blocks(page)]
 
 
