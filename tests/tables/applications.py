@@ -75,10 +75,8 @@ STRUCTURES = [
     case(
         "MobileNetV3 unscaled", build, "MobileNetV3Small", include_preprocessing=False
     ),
-    case("NASNetMobile bare", build, "NASNetMobile", pooling="max", **HEADLESS),
     case("VGG16 any size", build, "VGG16", pooling="avg", name="net", **HEADLESS),
     case("Xception any size", build, "Xception", **HEADLESS),
-    case("DenseNet121 bare", build, "DenseNet121", pooling="avg", **HEADLESS),
     case("EfficientNetB0 gray", build, "EfficientNetB0", input_shape=(32, 32, 1)),
     case("EfficientNetV2B0 gray", build, "EfficientNetV2B0", input_shape=(32, 32, 1)),
     case(

@@ -10,6 +10,7 @@ import pytest
 
 import lamina
 from lamina import applications, config
+from lamina.applications import nasnet
 from lamina.errors import ArgumentError, LikelyMistakeWarning
 
 IMAGENET = {"weights": "imagenet"}
@@ -89,6 +90,13 @@ def test_layers_before_the_input_tensor_are_part_of_the_model():
     )
     assert [layer.name for layer in model.layers[:3]] == ["scan", "colors", "conv1"]
     assert model.output_shape == (None, 256)
+
+
+def test_only_nasnet_mobile_has_a_fixed_size_without_classifier(monkeypatch):
+    monkeypatch.setattr(nasnet, "build", lambda row, options, shape: shape)
+    headless = {"weights": None, "include_top": False}
+    assert applications.NASNetMobile(**headless) == (224, 224, 3)
+    assert applications.NASNetLarge(**headless) == (None, None, 3)
 
 
 def test_functions_are_documented_and_named_after_their_module():
