@@ -120,9 +120,9 @@ def histogram(
         ArgumentTypeError: `bins` is not an integer.
 
     Example:
-        >>> counts, edges = histogram([0.0, 1.0, 1.0, 3.0], bins=3)
+        >>> counts, edges = histogram([0.5, 1.5, 1.5, 3.5], bins=4, range=(0, 4))
         >>> counts.tolist(), edges.tolist()
-        ([1, 2, 1], [0.0, 1.0, 2.0, 3.0])
+        ([1.0, 2.0, 0.0, 1.0], [0.0, 1.0, 2.0, 3.0, 4.0])
     """
     if not is_int(bins):
         raise ArgumentTypeError(
