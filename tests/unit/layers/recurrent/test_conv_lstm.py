@@ -46,5 +46,5 @@ def test_cell_takes_one_step():
 def test_invalid_arguments_are_refused():
     with pytest.raises(ArgumentError, match="dilation_rate"):
         layers.ConvLSTM2D(2, 3, strides=2, dilation_rate=2)
-    with pytest.raises(ShapeError, match="known sizes"):
+    with pytest.raises(ShapeError, match="known spatial sizes"):
         layers.ConvLSTM1D(2, 3)(layers.Input((4, None, 2)))
