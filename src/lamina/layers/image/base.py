@@ -30,10 +30,15 @@ Transformation: TypeAlias = dict[str, Any]
 _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
 
 
-class ImageOptions(Options, total=False):
-    """Options of every image layer."""
+class BoxOptions(Options, total=False):
+    """Options of image layers that have an argument `data_format`."""
 
     bounding_box_format: str | None
+
+
+class ImageOptions(BoxOptions, total=False):
+    """Options of image layers that have no argument `data_format`."""
+
     data_format: str | None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from lamina import config
 from lamina.core.check import between, optional
 from lamina.errors import MissingMethodError
 from lamina.layers.image.base import (
+    BoxOptions,
     ImageOptions,
     RandomImageLayer,
     Transformation,
@@ -30,7 +31,7 @@ def rescale(images: Array, source: Bounds, target: Bounds) -> Array:
 class ColorLayer(RandomImageLayer):
     """Base class of layers that change colors in a range of values."""
 
-    value_range = ValueRange()
+    value_range: ValueRange = ValueRange()
 
     def _clip(self, images: Array) -> Array:
         return jnp.clip(images, *self.value_range)
@@ -46,7 +47,7 @@ class FactorLayer(ColorLayer):
         seed: seed of the random factors; a new one by default.
     """
 
-    factor = Range(0, 1)
+    factor: Range = Range(0, 1)
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class FactorLayer(ColorLayer):
         value_range: Bounds = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor, self.value_range = factor, value_range
@@ -82,7 +83,7 @@ class RandomBrightness(FactorLayer):
         Array([[[0.6, 0.6, 0.6]]], dtype=float32)
     """
 
-    factor = Range(-1, 1)
+    factor: Range = Range(-1, 1)
 
     def __init__(
         self,
@@ -150,7 +151,7 @@ class RandomColorDegeneration(FactorLayer):
         rows, to the same shape.
     """
 
-    factor = Range(-1, 1)
+    factor: Range = Range(-1, 1)
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         factor = per_image(transformation["factor"], images)
@@ -197,7 +198,7 @@ class RandomSaturation(HSVLayer):
         rows, to the same shape.
     """
 
-    factor = Range(-1, 1)
+    factor: Range = Range(-1, 1)
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         factor = draws.uniform(*self.factor)
@@ -258,7 +259,7 @@ class RandomGrayscale(RandomImageLayer):
         factor: float = 0.5,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor
@@ -306,7 +307,7 @@ class RandomColorJitter(ColorLayer):
         hue_factor: Factor | None = None,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -314,7 +315,10 @@ class RandomColorJitter(ColorLayer):
             name = kind.__name__.removeprefix("Random").lower()
             factor, layer = getattr(self, f"{name}_factor"), None
             if factor is not None:
-                options = {"data_format": data_format, "dtype": self.dtype_policy}
+                options: dict[str, Any] = {
+                    "data_format": data_format,
+                    "dtype": self.dtype_policy,
+                }
                 layer = kind(factor, value_range, seed=seed, **options)
             setattr(self, f"random_{name}", layer)
 

@@ -7,9 +7,8 @@ from typing import Unpack
 import jax.numpy as jnp
 
 from lamina.core.check import between, one_of
-from lamina.core.random.masks import noise
 from lamina.layers.image.base import (
-    ImageOptions,
+    BoxOptions,
     MovingLayer,
     RandomImageLayer,
     Transformation,
@@ -42,7 +41,7 @@ class RandomPerspective(WarpLayer):
         channels before the rows, to the same shape.
     """
 
-    factor = Range(0, 1)
+    factor: Range = Range(0, 1)
     arguments = {**WarpLayer.arguments, "scale": between(0, 1)}
 
     def __init__(
@@ -53,7 +52,7 @@ class RandomPerspective(WarpLayer):
         fill_value: float = 0.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -101,9 +100,9 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
     Reference: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801
     """
 
-    factor = Range(0, 1)
-    scale = Range(0, 1)
-    value_range = ValueRange()
+    factor: Range = Range(0, 1)
+    scale: Range = Range(0, 1)
+    value_range: ValueRange = ValueRange()
     arguments = {
         **RandomImageLayer.arguments,
         "interpolation": INTERPOLATIONS,
@@ -121,7 +120,7 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
         value_range: Bounds = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -133,7 +132,7 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
         # The filter is wide enough for the largest scale, so that its size is known.
         window = int(6 * deviation * self.scale[1]) | 1
         sigma = jnp.full(2, deviation * scale[0] + 1e-6)
-        field = noise((shape[0], height, width, 2), "float32", draws.key()) * sigma[0]
+        field = draws.noise(shape[0], height, width, 2) * sigma[0]
         field = blur(field, (window, window), sigma)
         strength = 0.1 * max(height, width) * scale[0] * draws.choices(*self.factor)
         return {"displacements": field * per_image(strength)}

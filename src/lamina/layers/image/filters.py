@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, is_int
 from lamina.layers.base import Converted
-from lamina.layers.image.base import ImageOptions, Transformation, per_image
+from lamina.layers.image.base import BoxOptions, Transformation, per_image
 from lamina.layers.image.color import ColorLayer, FactorLayer
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range
 from lamina.layers.spatial import per_axis
@@ -71,8 +71,8 @@ class RandomGaussianBlur(ColorLayer):
         channels before the rows, to the same shape.
     """
 
-    factor = Range(0, 1)
-    sigma = Range(0, 1)
+    factor: Range = Range(0, 1)
+    sigma: Range = Range(0, 1)
     kernel_size: Converted[tuple[int, ...]] = Converted(lambda v: per_axis(v, 2))
     arguments = {**ColorLayer.arguments, "kernel_size": _ODD}
 
@@ -84,7 +84,7 @@ class RandomGaussianBlur(ColorLayer):
         value_range: Bounds = (0, 255),
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())

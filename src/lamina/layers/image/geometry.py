@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Unpack
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 
 from lamina.core.check import Check, is_number, one_of
 from lamina.layers.image.base import (
-    ImageOptions,
+    BoxOptions,
     MovingLayer,
     RandomImageLayer,
     Transformation,
@@ -60,7 +60,7 @@ class RandomFlip(MovingLayer, RandomImageLayer):
         mode: str = "horizontal_and_vertical",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.mode = mode
@@ -177,7 +177,7 @@ class RandomRotation(WarpLayer):
         channels before the rows, to the same shape.
     """
 
-    factor = Range(-1, 1)
+    factor: Range = Range(-1, 1)
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class RandomRotation(WarpLayer):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -225,8 +225,8 @@ class RandomTranslation(WarpLayer):
         channels before the rows, to the same shape.
     """
 
-    height_factor = Range(-1, 1)
-    width_factor = Range(-1, 1)
+    height_factor: Range = Range(-1, 1)
+    width_factor: Range = Range(-1, 1)
 
     def __init__(
         self,
@@ -237,7 +237,7 @@ class RandomTranslation(WarpLayer):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -278,8 +278,8 @@ class RandomZoom(WarpLayer):
         channels before the rows, to the same shape.
     """
 
-    height_factor = Range(-1, 1)
-    width_factor = Range(-1, 1, optional=True)
+    height_factor: Range = Range(-1, 1)
+    width_factor: Any = Range(-1, 1, optional=True)
 
     def __init__(
         self,
@@ -290,7 +290,7 @@ class RandomZoom(WarpLayer):
         seed: int | None = None,
         fill_value: float = 0.0,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -330,8 +330,8 @@ class RandomShear(WarpLayer):
         channels before the rows, to the same shape.
     """
 
-    x_factor = Range(-1, 1)
-    y_factor = Range(-1, 1)
+    x_factor: Range = Range(-1, 1)
+    y_factor: Range = Range(-1, 1)
 
     def __init__(
         self,
@@ -342,7 +342,7 @@ class RandomShear(WarpLayer):
         fill_value: float = 0.0,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())

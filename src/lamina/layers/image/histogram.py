@@ -9,7 +9,12 @@ import jax
 import jax.numpy as jnp
 
 from lamina.core.check import positive_int, sizes
-from lamina.layers.image.base import ImageLayer, ImageOptions, Transformation
+from lamina.layers.image.base import (
+    BoxOptions,
+    ImageLayer,
+    ImageOptions,
+    Transformation,
+)
 from lamina.layers.image.color import rescale
 from lamina.layers.image.parameters import Bounds, ValueRange
 from lamina.typing import Array
@@ -35,7 +40,7 @@ class AutoContrast(ImageLayer):
                 [1.]]], dtype=float32)
     """
 
-    value_range = ValueRange()
+    value_range: ValueRange = ValueRange()
 
     def __init__(
         self, value_range: Bounds = (0, 255), **kwargs: Unpack[ImageOptions]
@@ -71,7 +76,7 @@ class Equalization(ImageLayer):
     """
 
     in_inference = False
-    value_range = ValueRange()
+    value_range: ValueRange = ValueRange()
     arguments = {**ImageLayer.arguments, "bins": positive_int}
 
     def __init__(
@@ -79,7 +84,7 @@ class Equalization(ImageLayer):
         value_range: Bounds = (0, 255),
         bins: int = 256,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.value_range, self.bins = value_range, bins
@@ -128,7 +133,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
     """
 
     casts_integers = False
-    value_range = ValueRange()
+    value_range: ValueRange = ValueRange()
     arguments = {**ImageLayer.arguments, "tile_grid_size": sizes(2)}
 
     def __init__(
@@ -137,7 +142,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         clip_limit: float = 4.0,
         tile_grid_size: Sequence[int] = (8, 8),
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self._store_arguments(locals())

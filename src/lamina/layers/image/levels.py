@@ -6,7 +6,7 @@ from typing import Unpack
 
 import jax.numpy as jnp
 
-from lamina.layers.image.base import ImageOptions, Transformation, per_image
+from lamina.layers.image.base import BoxOptions, ImageOptions, Transformation, per_image
 from lamina.layers.image.color import ColorLayer, FactorLayer, rescale
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range
 from lamina.typing import Array, Shape
@@ -33,7 +33,7 @@ class RandomInvert(FactorLayer):
         value_range: Bounds = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(factor, value_range, data_format, seed, **kwargs)
 
@@ -61,7 +61,7 @@ class RandomPosterization(FactorLayer):
         channels before the rows, to the same shape.
     """
 
-    factor = Range(1, 8)
+    factor: Range = Range(1, 8)
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         return {"shift_factor": 8 - jnp.floor(draws.uniform(*self.factor))}
@@ -88,8 +88,8 @@ class Solarization(ColorLayer):
         channels before the rows, to the same shape.
     """
 
-    addition_factor = Range(0, 1)
-    threshold_factor = Range(0, 1)
+    addition_factor: Range = Range(0, 1)
+    threshold_factor: Range = Range(0, 1)
 
     def __init__(
         self,

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, is_number, positive_number
 from lamina.core.dtypes import is_float
-from lamina.core.random.masks import noise
 from lamina.layers.image.base import (
-    ImageOptions,
+    BoxOptions,
     RandomImageLayer,
     Transformation,
     per_image,
@@ -84,7 +83,7 @@ class MixUp(RandomImageLayer):
         alpha: float = 0.2,
         data_format: str | None = None,
         seed: int | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.alpha = alpha
@@ -136,14 +135,14 @@ class CutMix(RandomImageLayer):
     Reference: Yun et al. 2019, https://arxiv.org/abs/1905.04899
     """
 
-    factor = Range(0, 1)
+    factor: Range = Range(0, 1)
 
     def __init__(
         self,
         factor: Factor = 1.0,
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor = factor
@@ -202,8 +201,8 @@ class RandomErasing(ColorLayer):
     Reference: Zhong et al. 2020, https://arxiv.org/abs/1708.04896
     """
 
-    factor = Range(0, 1)
-    scale = Range(0, 1)
+    factor: Range = Range(0, 1)
+    scale: Range = Range(0, 1)
     arguments = {
         **ColorLayer.arguments,
         "fill_value": Check("a number, or one for each channel", _is_fill, ("a",)),
@@ -217,7 +216,7 @@ class RandomErasing(ColorLayer):
         value_range: Bounds = (0, 255),
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -233,7 +232,7 @@ class RandomErasing(ColorLayer):
 
     def _fill(self, draws: Draws, shape: Shape) -> Array:
         if self.fill_value is None:
-            values = noise(shape, "float32", draws.key()) * self.value_range[1]
+            values = draws.noise(*shape) * self.value_range[1]
         else:
             channels = [-1 if axis == self.channel_axis % 4 else 1 for axis in range(4)]
             values = jnp.asarray(self.fill_value, "float32").reshape(channels)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from lamina.core.check import boolean, integer, one_of, positive_int, positive_number
 from lamina.core.random.bits import noise_bits
 from lamina.layers.image.base import (
+    BoxOptions,
     ImageLayer,
-    ImageOptions,
     Transformation,
     per_image,
 )
@@ -52,7 +52,7 @@ class PolicyLayer(ColorLayer):
         data_format: `"channels_last"` or `"channels_first"`.
     """
 
-    factor = Range(0, 1)
+    factor: Range = Range(0, 1)
     layer_names: tuple[str, ...] = _ALL
     arguments = {
         **ColorLayer.arguments,
@@ -66,7 +66,7 @@ class PolicyLayer(ColorLayer):
         interpolation: str,
         seed: int | None,
         data_format: str | None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
@@ -76,9 +76,9 @@ class PolicyLayer(ColorLayer):
             "bounding_box_format": self.bounding_box_format,
             "dtype": self.dtype_policy,
         }
-        seeded = {"seed": seed, **options}
-        color = {"value_range": value_range, **seeded}
-        warp = {"interpolation": interpolation, **seeded}
+        seeded: dict[str, Any] = {"seed": seed, **options}
+        color: dict[str, Any] = {"value_range": value_range, **seeded}
+        warp: dict[str, Any] = {"interpolation": interpolation, **seeded}
         bits = max(1, int(8 * factor[1]))
         self.random_shear = RandomShear(factor, factor, **warp)
         self.random_translation = RandomTranslation(factor, factor, **warp)
@@ -162,7 +162,7 @@ class RandAugment(PolicyLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(
             value_range, factor, interpolation, seed, data_format, **kwargs
@@ -235,7 +235,7 @@ class AugMix(PolicyLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         self.layer_names = _ALL if all_ops else _BASIC
         super().__init__(

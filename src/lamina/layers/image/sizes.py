@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, boolean, is_int, is_number, one_of, positive_int
 from lamina.layers.image.base import (
+    BoxOptions,
     ImageLayer,
     ImageOptions,
     MovingLayer,
@@ -111,7 +112,7 @@ class CenterCrop(CropLayer):
         height: int,
         width: int,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.height, self.width = height, width
@@ -144,7 +145,7 @@ class RandomCrop(CropLayer, RandomImageLayer):
         seed: int | None = None,
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, name=name, **kwargs)
         self.height, self.width = height, width
@@ -237,7 +238,7 @@ class Resizing(SizeLayer):
         fill_value: float = 0.0,
         antialias: bool = False,
         data_format: str | None = None,
-        **kwargs: Unpack[ImageOptions],
+        **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self._store_arguments(locals())
