@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from lamina.core.graph import infer, is_symbolic, record, symbolic_leaves
 from lamina.core.module import Module, accepted_names, overridable, resolve_name
@@ -136,8 +136,7 @@ class Operation(Module):
         return config
 
     @classmethod
-    @overridable
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """Return an object made with the arguments that `get_config` returned."""
         policy = config.get("dtype")
         if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicy":
