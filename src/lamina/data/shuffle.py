@@ -55,10 +55,10 @@ def shuffled(positions: Index, rows: int, seed: Index, epoch: Index) -> jax.Arra
     def again(x: jax.Array) -> jax.Array:
         return jnp.where(x >= rows, permute(x), x)
 
+    # Even if a * b = rows: XLA would fuse hashes without a loop into the loops that
+    # read the rows, which can take LLVM minutes to compile.
     x = permute(jnp.asarray(positions, jnp.uint32))
-    if a * b > rows:
-        x = jax.lax.while_loop(outside, again, x)
-    return x.astype(jnp.int32)
+    return jax.lax.while_loop(outside, again, x).astype(jnp.int32)
 
 
 def permutation(seed: int, epoch: int, rows: int) -> np.ndarray:

@@ -90,3 +90,9 @@ def test_neighbours_descents_and_fixed_rows(rows: int) -> None:
     assert abs(descents.var() / variance - 1) < FAR * np.sqrt(2 / count)
     fixed = (taken == np.arange(rows)).sum(axis=1)
     assert abs(fixed.mean() - 1) < FAR / np.sqrt(count)
+
+
+@pytest.mark.parametrize("rows", [64, 65])
+def test_hashes_end_in_a_loop(rows):
+    lowered = jax.jit(shuffled, static_argnums=1).lower(np.arange(8), rows, 0, 0)
+    assert "stablehlo.while" in lowered.as_text()

@@ -138,7 +138,7 @@ class Operation(Module):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return an object made with the arguments that `get_config` returned."""
-        policy = config.get("dtype")
+        policy = config.get("dtype") if isinstance(config, dict) else None
         if isinstance(policy, dict) and policy.get("class_name") == "DTypePolicy":
             # As in Keras, for classes that only take the names of types.
             config = {**config, "dtype": deserialize(policy).name}

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lamina.core.budget import check_output
 from lamina.core.check import boolean, check_arguments, is_int, one_of
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, invalid
@@ -198,6 +199,9 @@ def _resize(
     interpolation: str,
     antialias: bool,
 ) -> Array:
+    shape = list(x.shape)
+    shape[axes[0]], shape[axes[1]] = size
+    check_output("resize", shape, x.dtype)  # before the weights take memory
     if interpolation != "nearest":
         x = upcast(float_array(x))
     for axis, new in zip(axes, size, strict=True):
