@@ -19,10 +19,9 @@ LOST = {
     "initializers.identity_gain": "gain",
     "layers.multi_head_plain": "flash_attention",
 }
-CASES = [case for cases in CONFIGS.values() for case in cases]
-LOSSES_AND_METRICS = [c for c in CASES if c.name.startswith(("losses.", "metrics."))]
+LOSSES_AND_METRICS = [c for c in CONFIGS if c.name.startswith(("losses.", "metrics."))]
 # Passes what else it is given on to its function.
-WITH_FIXED_ARGUMENTS = [c for c in CASES if c.name != "metrics.wrapped"]
+WITH_FIXED_ARGUMENTS = [c for c in CONFIGS if c.name != "metrics.wrapped"]
 
 
 def config(item):
@@ -47,7 +46,7 @@ def rounded(value):
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-@pytest.mark.parametrize("case", named(CASES))
+@pytest.mark.parametrize("case", named(CONFIGS))
 def test_keras_config_makes_the_same_object(case):
     file = json.loads(recorded("configs")[case.name]["file"].item())
     item = lamina.saving.deserialize_keras_object(file)

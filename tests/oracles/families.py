@@ -57,7 +57,7 @@ OBJECTS = {
     "regularizers": Objects("regularizers", penalties.REGULARIZERS),
     "constraints": Objects("constraints", penalties.CONSTRAINTS),
 }
-CONFIGS = {
+CONFIG_TABLES = {
     f"configs.{name}": [
         case._replace(name=f"{objects.module}.{case.name}")
         for case in objects.cases
@@ -65,6 +65,7 @@ CONFIGS = {
     ]
     for name, objects in OBJECTS.items()
 }
+CONFIGS = [case for table in CONFIG_TABLES.values() for case in table]
 MODULES = sorted({objects.module for objects in OBJECTS.values()})
 
 FAMILIES = {
@@ -89,7 +90,7 @@ FAMILIES = {
 
 # Contents of the files that Keras writes, and the arguments that it accepts.
 FORMATS = {
-    **{name: Family(observe.config, cases) for name, cases in CONFIGS.items()},
+    **{name: Family(observe.config, cases) for name, cases in CONFIG_TABLES.items()},
     "architectures": Family(observe.architecture, applications.STRUCTURES),
     "weight_files": Family(observe.weight_files, applications.FUNCTIONS),
     "signatures": Family(

@@ -151,7 +151,7 @@ ROWS = [
     Row(
         "CVE-2025-49655:torch",
         {**config_of("TorchModuleWrapper"), "config": {"module": PICKLE}},
-        UNKNOWN,
+        "never runs code",
     ),
     # CVE-2025-12058: a vocabulary read from a path or an address.
     Row(
@@ -173,7 +173,7 @@ ROWS = [
     Row(
         "CVE-2026-1462:saved_model",
         config_of("TFSMLayer", filepath="/harm/saved_model"),
-        UNKNOWN,
+        "a program of TensorFlow",
     ),
     # CVE-2026-12479: a name that leads out of the folder of assets.
     Row(

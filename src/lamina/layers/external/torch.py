@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -148,12 +148,24 @@ class TorchModuleWrapper(Layer):
         Raises:
             ArgumentError: always.
         """
-        raise ArgumentError(
-            f"Layer {self.name!r} (TorchModuleWrapper) has no config, since reading a "
-            "pickled module can run code. Save the weights, "
-            "`model.save_weights('model.weights.h5')`, and create the model in your "
-            "program."
-        )
+        raise _config_error(f"Layer {self.name!r} (TorchModuleWrapper) has no config")
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Raise an error, as `get_config` does.
+
+        Raises:
+            ArgumentError: always.
+        """
+        raise _config_error("TorchModuleWrapper cannot be read from a config")
+
+
+def _config_error(text: str) -> ArgumentError:
+    return ArgumentError(
+        f"{text}: reading a pickled module can run code, and lamina never runs code "
+        "from a file. Save the weights, `model.save_weights('model.weights.h5')`, and "
+        "create the model in your program."
+    )
 
 
 def _as_float32(x: Array) -> Array:
