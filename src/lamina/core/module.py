@@ -284,7 +284,8 @@ class Module:
         object.__delattr__(self, name)
 
     def _members(self, kind: type[M]) -> list[M]:
-        return unique(m for m in _members_in(vars(self)) if isinstance(m, kind))
+        members = _members_in(vars(self).values())
+        return unique(m for m in members if isinstance(m, kind))
 
     def own_variables(self) -> list[Variable]:
         """Return the variables of this module, without those of its children."""
@@ -379,15 +380,16 @@ class Untracked(dict[str, Any]):
 
 
 def _members_in(
-    value: object, containers: tuple[int, ...] = ()
+    values: Iterable[object], outer: tuple[int, ...] = ()
 ) -> Iterator[Variable | Module]:
-    if isinstance(value, (Variable, Module)):
-        yield value
-    elif isinstance(value, (list, tuple, dict)) and not isinstance(value, Untracked):
-        if id(value) in containers:
-            return  # a container inside itself
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _members_in(item, (*containers, id(value)))
+    for value in values:
+        if isinstance(value, (Variable, Module)):
+            yield value
+        elif not isinstance(value, (list, tuple, dict)) or isinstance(value, Untracked):
+            continue
+        elif id(value) not in outer:  # a container may hold itself
+            items = value.values() if isinstance(value, dict) else value
+            yield from _members_in(items, (*outer, id(value)))
 
 
 def short(value: object) -> str:

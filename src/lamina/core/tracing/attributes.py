@@ -15,7 +15,12 @@ from jax.core import Tracer
 from lamina.core.module import Module, all_modules
 from lamina.core.scope import local
 from lamina.core.tracing.trace_state import trace_state
-from lamina.core.tracing.tracers import map_tracers, tracers_in, without_tracers
+from lamina.core.tracing.tracers import (
+    HOLDERS,
+    map_tracers,
+    tracers_in,
+    without_tracers,
+)
 from lamina.typing import PyTree
 
 
@@ -42,6 +47,7 @@ class StoredAttributes:
             id(tracer)
             for _, attributes in self._before.values()
             for value in attributes.values()
+            if isinstance(value, HOLDERS)
             for tracer in tracers_in(value)
         }
         self._trace = trace_state()
@@ -52,6 +58,8 @@ class StoredAttributes:
         stores, local.stores = local.stores or {}, self._outer
         for module in all_modules(self._roots):
             for name, value in list(vars(module).items()):
+                if not isinstance(value, HOLDERS):
+                    continue
                 if all(id(tracer) in self._known for tracer in tracers_in(value)):
                     continue
                 if stores.get((id(module), name)) == self._trace:

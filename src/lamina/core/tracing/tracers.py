@@ -9,6 +9,10 @@ from jax.core import Tracer
 
 from lamina.typing import PyTree
 
+CONTAINERS = (list, tuple, dict)
+HOLDERS = (Tracer, *CONTAINERS)
+"""Types of values in which `tracers_in` finds tracers."""
+
 
 def tracers_in(value: PyTree) -> Iterator[Any]:
     """Yield the tracers in nested lists, tuples and dictionaries."""
@@ -18,7 +22,7 @@ def tracers_in(value: PyTree) -> Iterator[Any]:
         item = stack.pop()
         if isinstance(item, Tracer):
             yield item
-        elif isinstance(item, (list, tuple, dict)) and id(item) not in seen:
+        elif isinstance(item, CONTAINERS) and id(item) not in seen:
             seen.add(id(item))
             stack.extend(item.values() if isinstance(item, dict) else item)
 
