@@ -14,7 +14,7 @@ Floats: TypeAlias = np.ndarray
 class Terms(NamedTuple):
     """Indices and weights of the elements that each sum adds, (sums, terms)."""
 
-    index: np.ndarray
+    indices: np.ndarray
     weights: Floats
 
 
