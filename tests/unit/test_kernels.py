@@ -85,7 +85,7 @@ def test_available_lists_kernels_in_order_of_dispatch(toy):
 
 
 def net():
-    inner = [layers.Input((6, 6, 8)), layers.AveragePooling2D(name="pool")]
+    inner = [layers.Input((6, 6, 8)), layers.AveragePooling2D(2, name="pool")]
     return lamina.Sequential(
         [
             layers.Input((8, 8, 1)),
