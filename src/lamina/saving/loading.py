@@ -55,20 +55,21 @@ def deserialize_model(config: dict[str, Any]) -> Trainer:
     return model
 
 
-class _LazyStore(Mapping[str, np.ndarray]):
-    """Mapping of a module's arrays in a file that reads each on access."""
+class _LazyStore(Mapping[str, Any]):
+    """Mapping of a module's arrays that reads those of a file on access."""
 
-    def __init__(self, datasets: dict[str, Dataset]) -> None:
-        self.datasets = datasets
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        self.arrays = arrays
 
-    def __getitem__(self, key: str) -> np.ndarray:
-        return self.datasets[key].read()
+    def __getitem__(self, key: str) -> Any:
+        value = self.arrays[key]
+        return value.read() if isinstance(value, Dataset) else records.as_array(value)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.datasets)
+        return iter(self.arrays)
 
     def __len__(self) -> int:
-        return len(self.datasets)
+        return len(self.arrays)
 
 
 class _Pair(NamedTuple):
@@ -96,19 +97,14 @@ class _Pair(NamedTuple):
         )
 
     def load(self, keys: Collection[str]) -> None:
-        """Assign the file's values for these keys."""
-        values = self.record.variables
-        if keys and len(keys) == len(values) == len(self.datasets):
-            self._load_all()
-            return
-        for key in keys:
-            variable = values[key]
-            if isinstance(variable, Variable):
-                variable.assign(self.datasets[key].read())
+        """Assign the file's values for these keys, and the current ones for others."""
+        if keys:
+            values = self.record.variables.items()
+            self._load({k: self.datasets[k] if k in keys else v for k, v in values})
 
-    def _load_all(self) -> None:
+    def _load(self, arrays: Mapping[str, Any]) -> None:
         if isinstance(self.record.module, records.StoresVariables):
-            self.record.module.load_own_variables(_LazyStore(self.datasets))
+            self.record.module.load_own_variables(_LazyStore(arrays))
 
     def has_custom_loading(self) -> bool:
         """Return whether a user-defined `load_own_variables` reads the arrays."""
@@ -121,7 +117,7 @@ class _Pair(NamedTuple):
         The method may support files of an earlier version of its class.
         """
         try:
-            self._load_all()
+            self._load(self.datasets)
         except Exception as error:  # whatever a user's method may raise
             name = f"{type(self.record.module).__name__}.load_own_variables"
             return f"{name} raised {format_error(error)}"

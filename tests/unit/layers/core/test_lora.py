@@ -74,6 +74,18 @@ def test_layer_without_lora_loads_the_merged_weight(case, suffix, tmp_path):
     np.testing.assert_allclose(plain(x), model(x), rtol=1e-5, atol=1e-6)
 
 
+def test_part_of_a_file_is_loaded_into_the_merged_weight(case, tmp_path):
+    model, _ = trained(case)
+    make, x = case
+    plain = model_of(make(), x)
+    plain.layers[0].add_weight((1,), name="unknown")
+    plain.save_weights(tmp_path / "plain.weights.h5")
+    model.load_weights(tmp_path / "plain.weights.h5", skip_mismatch=True)
+    layers = plain.layers[0], model.layers[0]
+    expected, merged = (getattr(layer, layer.adapted) for layer in layers)
+    np.testing.assert_allclose(merged, expected, rtol=1e-6)
+
+
 def test_loaded_model_has_a_zero_update_that_training_can_change(case, tmp_path):
     model, _ = trained(case)
     model.save(tmp_path / "model.keras")
