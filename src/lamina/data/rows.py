@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.fork import use_device
+from lamina.core.tracing.trace_state import platform
 from lamina.typing import PyTree
 
 _ALIGNMENT = 64
@@ -109,7 +110,7 @@ def cut(array: jax.Array | Rows, start: jax.Array | int, count: int) -> jax.Arra
 def on_device(array: jax.Array | np.ndarray) -> jax.Array | Rows:
     """Put an array on the device; large arrays share the user's memory on the CPU."""
     use_device()
-    if isinstance(array, jax.Array) or jax.default_backend() != "cpu":
+    if isinstance(array, jax.Array) or platform() != "cpu":
         return jnp.asarray(array)
     dtype = jax.dtypes.canonicalize_dtype(array.dtype)
     if not (

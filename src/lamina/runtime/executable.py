@@ -21,6 +21,7 @@ import jax
 
 from lamina import config
 from lamina.core.fork import use_device
+from lamina.core.tracing.trace_state import platform
 from lamina.runtime import allocator
 from lamina.runtime.compile_cache import cached_if_serializable, remove_damaged_entries
 from lamina.runtime.compile_clock import compiling
@@ -101,7 +102,7 @@ class Program:
     def executable(self, *args: Any) -> Any:
         """Return the executable for arguments of these shapes."""
         use_device()
-        key = argument_shapes(args)
+        key = _key(args)
         found = self._ready.get(key)
         if found is not None and not isinstance(found, Future):
             return found
@@ -116,13 +117,15 @@ class Program:
 
     def prepare(self, *args: Any) -> None:
         """Trace now and compile in a background thread."""
-        key = argument_shapes(args)
+        key = _key(args)
         if key not in self._ready:
             self._start(key, args)
 
     def _start(self, key: Hashable, args: Any) -> Future[Any]:
         # In another thread, so that this one can handle signals meanwhile.
-        future = run_in_thread(_compile, self._jitted.lower(*args))
+        future = run_in_thread(
+            _compile, self._jitted.lower(*args), jax.config.jax_default_device
+        )
         self._store(key, future)
         return future
 
@@ -130,6 +133,10 @@ class Program:
         self._ready[key] = value
         if len(self._ready) > _LIMIT:
             self._ready.popitem(last=False)
+
+
+def _key(args: Any) -> Hashable:
+    return argument_shapes(args), jax.config.jax_default_device
 
 
 def argument_shapes(args: Any) -> Hashable:
@@ -144,18 +151,19 @@ def _aval(leaf: Any) -> Hashable:
     return leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)
 
 
-def _compile(lowered: Any) -> Any:
+def _compile(lowered: Any, device: Any) -> Any:
     text = lowered.as_text()
     fixed = config.is_deterministic()
     digest = hashlib.sha256(text.encode()).digest()
     # The text of a call of a Python function does not say which function it is.
     function = object() if _HOST_CALL.search(text) else None
-    key = digest, lowered.in_tree, lowered.out_tree, fixed, function
+    key = digest, lowered.in_tree, lowered.out_tree, fixed, device, function
     with _lock:
         if key in _executables:
             _executables.move_to_end(key)
             return _executables[key]
-    with cached_if_serializable(text):
+    # Thread-local settings do not apply in the thread that compiles.
+    with cached_if_serializable(text), jax.default_device(device):
         compiled = _optimized(lowered, _options(text, fixed))
     allocator.trim_heap()
     with _lock:
@@ -173,11 +181,10 @@ def temporary_bytes(compiled: Any) -> int:
 
 def _options(text: str, fixed: bool) -> list[_Options]:
     """Return the compiler options for a program, one group for each purpose."""
-    platform = jax.default_backend()
     options = [_DETERMINISTIC] if fixed else []
-    if platform == "gpu":
+    if platform() == "gpu":
         options.append(_GRAPHS)
-    if platform == "cpu" and "stablehlo.convolution" in text:
+    if platform() == "cpu" and "stablehlo.convolution" in text:
         options.append(_CONVOLUTIONS)
     return options
 

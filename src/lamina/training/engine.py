@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.scope import RunKey, StateScope
+from lamina.core.tracing.trace_state import platform
 from lamina.core.variable import state_lock
 from lamina.data.batches import Batches, Data, Segment
 from lamina.ops.kernels import autotune
@@ -106,7 +107,7 @@ class LoopRunner:
             values = [v.raw for v in self._changed]
             inputs = self._inputs(data, args)
             self._executable = self._program.executable(inputs, values)
-            on_cpu = jax.default_backend() == "cpu"
+            on_cpu = platform() == "cpu"
             self._is_large = on_cpu and temporary_bytes(self._executable) > _LARGE
         if self._is_large:
             jax.block_until_ready([v.raw for v in self._changed])

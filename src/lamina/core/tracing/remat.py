@@ -12,7 +12,7 @@ from jax import lax
 
 from lamina.core.masks import get_mask, set_mask
 from lamina.core.scope import StateScope, local
-from lamina.core.tracing.trace_state import is_tracing
+from lamina.core.tracing.trace_state import is_tracing, platform
 from lamina.core.variable import Variable
 from lamina.errors import invalid
 
@@ -135,8 +135,8 @@ def _recomputed(pure: Callable[[], Any]) -> Any:
         return jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, list(consts)))()
 
     # The tracers that `pure` uses become arguments, so that all can be differentiated.
-    on_cpu = jax.default_backend() == "cpu"
-    function = _recompute_late(evaluate) if on_cpu else jax.checkpoint(evaluate)
+    wrap = _recompute_late if platform() == "cpu" else jax.checkpoint
+    function = wrap(evaluate)
     return jax.tree.unflatten(jax.tree.structure(shapes), function(*closed.consts))
 
 

@@ -8,6 +8,14 @@ from __future__ import annotations
 import functools
 from threading import Thread
 
+import jax
+
+
+def platform() -> str:
+    """Return the platform on which this thread computes, such as "cpu" or "gpu"."""
+    device = jax.config.jax_default_device or jax.default_backend()
+    return device if isinstance(device, str) else device.platform
+
 
 def trace_state() -> object:
     """Return an object that differs between two transformations of JAX."""

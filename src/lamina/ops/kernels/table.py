@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
-import jax
-
 from lamina import config
 from lamina.core.scope import local
+from lamina.core.tracing.trace_state import platform
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.ops.kernels import autotune
 from lamina.runtime.compile_cache import exclude_from_cache
@@ -172,7 +171,7 @@ def _select(op: str, call: Any) -> tuple[Kernel, str]:
         if kernel.is_applicable(call):
             return kernel, "Set by config.set_kernel."
         return kernels_of(op)[-1], f"{forced!r} does not support these arguments."
-    platforms = None, jax.default_backend()
+    platforms = None, platform()
     supported = [
         k for k in kernels_of(op) if k.platform in platforms and k.is_applicable(call)
     ]
