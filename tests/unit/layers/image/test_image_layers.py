@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
+import weakref
+
 import jax
 import numpy as np
 import pytest
@@ -180,6 +185,52 @@ def test_mixed_precision_does_not_round_boxes():
     sample["bounding_boxes"]["boxes"] = np.full((8, 1, 4), [1, 100.25, 9, 299.25], "f4")
     boxes = np.asarray(layer(sample)["bounding_boxes"]["boxes"])
     assert set(boxes[:, 0, 1].tolist()) <= {100.25, 0.75}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.RandomFlip(seed=3, **XYXY),
+        lambda: layers.RandomCrop(5, 4, seed=3, **XYXY),
+        lambda: layers.RandAugment(seed=3, **XYXY),
+        lambda: layers.RandomColorJitter(brightness_factor=0.3, seed=3, **XYXY),
+        lambda: layers.Resizing(4, 5, **XYXY),
+    ],
+)
+def test_compiled_calls_draw_and_compute_as_eager_ones(make):
+    layer, eager = make(), make()
+    for training in (True, False, True):
+        result = layer(square(), training=training)
+        with jax.disable_jit():
+            expected = eager(square(), training=training)
+        jax.tree.map(
+            lambda x, y: np.testing.assert_allclose(x, y, 1e-4, 1e-2), result, expected
+        )
+
+
+def test_compiled_call_follows_attributes_and_copies():
+    layer = layers.RandomBrightness((0.1, 0.1))
+    np.testing.assert_allclose(layer(np.zeros((4, 4, 3))), 25.5)
+    layer.factor = (0.2, 0.2)
+    for twin in (layer, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        np.testing.assert_allclose(twin(np.zeros((4, 4, 3))), 51)
+
+
+def test_subclass_may_use_numpy_in_eager_calls():
+    class Plus(layers.RandomFlip):
+        def transform_images(self, images, transformation=None, training=True):
+            return np.asarray(images) + 1
+
+    np.testing.assert_array_equal(Plus()(PIXELS), PIXELS + 1)
+
+
+def test_compiled_layer_is_released():
+    layer = layers.RandomFlip()
+    layer(PIXELS)
+    reference = weakref.ref(layer)
+    del layer
+    gc.collect()
+    assert reference() is None
 
 
 def model_with(*augmentation):
