@@ -35,6 +35,8 @@ MAKERS = {
     "Lamb": lambda: o.Lamb(0.05),
     "Adafactor": lambda: o.Adafactor(0.1),
     "Muon": lambda: o.Muon(0.05),
+    "ScheduleFreeAdamW": lambda: o.ScheduleFreeAdamW(0.1, warmup_steps=3),
+    "Multi": lambda: o.MultiOptimizer(o.OptimizerMap(o.Adam(0.05), {"bias": o.SGD()})),
     "LossScale": lambda: o.LossScaleOptimizer(o.Adam(0.05), 64.0, 2),
     "schedule": lambda: o.Adam(EXPONENTIAL()),
     "clipnorm": lambda: o.SGD(0.1, clipnorm=0.5),

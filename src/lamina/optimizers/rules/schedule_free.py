@@ -68,8 +68,8 @@ class ScheduleFreeAdamW(MomentOptimizer):
 
     def prepare(self, step: Array, learning_rate: Array) -> _Rates:
         """Return the learning rate, the bias correction and the weight of z in x."""
-        if self.warmup_steps != 0:
-            learning_rate = learning_rate * jnp.minimum(step / self.warmup_steps, 1.0)
+        warmup = jnp.minimum(step / jnp.maximum(self.warmup_steps, 1), 1.0)
+        learning_rate = learning_rate * warmup
         return _Rates(learning_rate, self._bias_corrections(step)[1], 1.0 / step)
 
     @elementwise
