@@ -253,7 +253,7 @@ class Module:
     # Arguments that Keras leaves out of configs.
     unwritten: ClassVar[tuple[str, ...]] = ()
     # Attributes whose variables and modules files do not hold.
-    unsaved: ClassVar[tuple[str, ...]] = ("_arguments",)
+    unsaved: ClassVar[tuple[str, ...]] = ()
     name: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -375,8 +375,8 @@ def all_modules(roots: Iterable[Module]) -> list[Module]:
     return list(found.values())
 
 
-class Untracked(dict[str, Any]):
-    """A dictionary whose variables and modules are not tracked."""
+class Untracked(dict[Any, Any]):
+    """Dictionary that is not searched for variables and modules."""
 
 
 def _members_in(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from lamina.core.module import Module, snake_case
+from lamina.core.module import Module, Untracked, snake_case
 from lamina.core.registry import serialize
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, FileFormatError
@@ -101,7 +101,7 @@ def saved_modules(root: Module) -> Iterator[tuple[str, Module]]:
 
     def visit(path: str, value: object) -> Iterator[tuple[str, Module]]:
         if isinstance(value, (list, tuple, dict)):
-            if id(value) not in entered:
+            if id(value) not in entered and not isinstance(value, Untracked):
                 entered.add(id(value))
                 yield from visit_each(path, value)
                 entered.remove(id(value))

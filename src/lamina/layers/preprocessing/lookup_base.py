@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -15,7 +15,7 @@ import numpy as np
 from lamina import config
 from lamina.core.budget import untrusted_config
 from lamina.core.check import boolean, integer, is_int, one_of, optional
-from lamina.core.module import overridable
+from lamina.core.module import Untracked, overridable
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.io.bounded_json import MAX_BYTES
 from lamina.io.files import StrPath
@@ -96,7 +96,7 @@ class Lookup(HostLayer):
         self.oov_method = oov_method
         self._expected_size = vocabulary_size
         # In the order of the vocabulary, which these indices follow.
-        self._indices: dict[Token, int] = {}
+        self._indices: dict[Token, int] = Untracked()
         self._idf: np.ndarray | None = None
         self.reset_state()
 
@@ -164,7 +164,7 @@ class Lookup(HostLayer):
         complete = bool(specials) and values[: len(specials)] == specials
         known = values[len(specials) :] if complete else values
         self._check_vocabulary(known, values)
-        self._indices = {v: i for i, v in enumerate(known, len(specials))}
+        self._indices = Untracked(zip(known, count(len(specials))))
         if self.output_mode == "tf_idf":
             self._set_idf(values, idf_weights, complete)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import Check, one_of, optional, positive_int
-from lamina.core.module import Module
+from lamina.core.module import Module, Untracked
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
@@ -147,7 +147,7 @@ class TextVectorization(Lookup):
                 "TextVectorization: `output_sequence_length` must not be set if "
                 f"`output_mode` is not 'int'. Received: output_mode={output_mode!r}."
             )
-        self._index_of: dict[bytes, int] = {}
+        self._index_of: dict[bytes, int] = Untracked()
         if output_mode.lower() == "tf_idf":
             self._lookup_layer = _LookupLayer(self)
         self.set_options(locals(), vocabulary, idf_weights)
@@ -170,8 +170,9 @@ class TextVectorization(Lookup):
         """
         super().set_vocabulary(vocabulary, idf_weights)
         padding = 0 if self._has_mask_index else -1
-        known = {str(token).encode(): index for token, index in self._indices.items()}
-        self._index_of = {b"": padding} | known
+        self._index_of = Untracked({b"": padding})
+        for token, index in self._indices.items():
+            self._index_of[str(token).encode()] = index
 
     def adapt(
         self,

@@ -8,6 +8,7 @@ import pytest
 
 import lamina
 from lamina import layers
+from lamina.core.module import Untracked
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 
 TEXTS = [["a", "c", "d"], ["d", "z", "b"]]
@@ -170,3 +171,12 @@ def test_binary_is_another_name_of_multi_hot(name):
     expected = kind(output_mode="multi_hot", **options)(data)
     np.testing.assert_array_equal(binary(data), expected)
     np.testing.assert_array_equal(kind.from_config(binary.get_config())(data), expected)
+
+
+@pytest.mark.parametrize("name", ["StringLookup", "TextVectorization"])
+def test_models_do_not_search_vocabularies_for_variables(name):
+    layer = getattr(layers, name)()
+    layer.adapt(np.arange(100).astype(str))
+    large = [v for v in vars(layer).values() if isinstance(v, (list, dict)) and v]
+    assert any(len(value) >= 100 for value in large)
+    assert all(isinstance(v, Untracked) for v in large if len(v) >= 100)
