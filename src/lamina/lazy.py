@@ -1,10 +1,42 @@
-"""Attributes of modules that are imported on first use."""
+"""Attributes of modules, and values of tables, that are imported on first use."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+class LazyImport:
+    """A name in a module that is not imported yet.
+
+    Args:
+        origin: `"package.module"` for a module itself, or `"package.module:name"` for
+            a name in it.
+    """
+
+    def __init__(self, origin: str) -> None:
+        self.module, _, self.__name__ = origin.partition(":")
+
+    def load(self) -> Any:
+        """Import the module, and return it or the name in it."""
+        found = importlib.import_module(self.module)
+        return getattr(found, self.__name__) if self.__name__ else found
+
+
+class LazyTable(dict[str, Any]):
+    """Dictionary that replaces a `LazyImport` by what it loads on the first lookup."""
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if isinstance(value, LazyImport):
+            value = self[name] = value.load()
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a name, or `default`."""
+        return self[name] if name in self else default  # noqa: SIM401
 
 
 def lazy_attributes(module: str, **origins: str) -> Callable[[str], object]:
@@ -14,8 +46,7 @@ def lazy_attributes(module: str, **origins: str) -> Callable[[str], object]:
 
     Args:
         module: name of the module, its `__name__`.
-        **origins: where each attribute is: `"package.module"` for a module itself, or
-            `"package.module:name"` for a name in it.
+        **origins: where each attribute is, as for `LazyImport`.
 
     Example:
         ```python
@@ -29,10 +60,17 @@ def lazy_attributes(module: str, **origins: str) -> Callable[[str], object]:
     def getattr_(name: str) -> object:
         if name not in origins:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        path, _, attribute = origins[name].partition(":")
-        found = importlib.import_module(path)
-        value = getattr(found, attribute) if attribute else found
+        value = LazyImport(origins[name]).load()
         setattr(sys.modules[module], name, value)
         return value
 
     return getattr_
+
+
+def origins_of(package: str, modules: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return the origin of each name, from the names in each module of a package."""
+    return {
+        name: f"{package}.{module}:{name}"
+        for module, names in modules.items()
+        for name in names
+    }

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 from lamina.errors import ArgumentError, FileFormatError, did_you_mean, shown
+from lamina.lazy import LazyTable
 from lamina.typing import Config
 
 T = TypeVar("T")
@@ -22,8 +23,8 @@ _scopes: ContextVar[tuple[dict[str, Any], ...]] = ContextVar("scopes", default=(
 class NameTable(NamedTuple):
     """The objects of one kind by name, and by other names."""
 
-    objects: dict[str, Any]
-    aliases: dict[str, Any]
+    objects: LazyTable
+    aliases: LazyTable
 
 
 def module_of(item: Any) -> str | None:

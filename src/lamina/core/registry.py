@@ -2,7 +2,7 @@
 
 Every kind of object has one `Registry`. A name from a string or a file resolves only
 through these tables and through objects that the user has registered or passed in.
-Nothing is imported by name, whatever a file contains.
+Only modules of lamina that a table lists are imported, whatever a file contains.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import ChainMap, Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import jax.numpy as jnp
@@ -42,6 +42,7 @@ from lamina.errors import (
     did_you_mean,
     shown,
 )
+from lamina.lazy import LazyImport, LazyTable
 from lamina.typing import ArrayLike, Config
 
 
@@ -63,7 +64,9 @@ class Registry:
 
     def __init__(self, kind: str, module: str, accepts: Sequence[str] = ()) -> None:
         self.kind, self.module, self.accepts = kind, module, accepts
-        self.objects, self.aliases = library[module] = NameTable({}, {})
+        self.objects, self.aliases = library[module] = NameTable(
+            LazyTable(), LazyTable()
+        )
 
     def add(self, *objects: Any, **aliases: Any) -> None:
         """Add classes and functions under their names, and aliases for some."""
@@ -71,6 +74,16 @@ class Registry:
             self.objects[item.__name__] = item
             self.aliases.setdefault(snake_case(item.__name__), item)
         self.aliases.update(aliases)
+
+    def add_lazy(self, origins: Mapping[str, str]) -> None:
+        """Add objects that are imported when their names are looked up.
+
+        Args:
+            origins: `"package.module:name"` by name.
+        """
+        for name, origin in origins.items():
+            self.objects[name] = LazyImport(origin)
+            self.aliases.setdefault(snake_case(name), LazyImport(origin))
 
     def find(self, name: str) -> Any:
         """Return the object of a name.
@@ -81,9 +94,9 @@ class Registry:
         known = ChainMap(*custom_tables(), self.aliases, self.objects)
         if name in known:
             return known[name]
-        lowered = {k.lower(): v for k, v in (self.objects | self.aliases).items()}
+        lowered = {n.lower(): n for n in (*self.objects, *self.aliases)}
         if name.lower() in lowered:
-            return lowered[name.lower()]
+            return known[lowered[name.lower()]]
         # One name of each object: `IoU` rather than `io_u`, and no wrappers.
         pairs = self.aliases.items()
         names = [o.__name__ if re.search("(^|_)[a-z](_|$)", n) else n for n, o in pairs]

@@ -11,7 +11,7 @@ from lamina import tree
 from lamina.core.check import between, check_arguments
 from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
-from lamina.distillation.losses import REGISTRY, DistillationLoss
+from lamina.distillation.losses import DistillationLoss
 from lamina.errors import ArgumentError, ShapeError, invalid
 from lamina.metrics import Mean
 from lamina.models import Model
@@ -254,6 +254,3 @@ def _fits(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
     return all(
         None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True)
     )
-
-
-REGISTRY.add(Distiller)

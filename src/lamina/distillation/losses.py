@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from lamina import losses, tree
 from lamina.core.check import is_number
-from lamina.core.registry import Registry, deserialize, serialize
+from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, MissingMethodError, invalid
 from lamina.models import Model
@@ -245,7 +245,3 @@ class LogitsDistillation(_OutputLosses):
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {"temperature": self.temperature, "loss": serialize(self.loss)}
-
-
-REGISTRY = Registry("distillation object", "keras.distillation")
-REGISTRY.add(FeatureDistillation, LogitsDistillation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lamina.core.registry import deserialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lamina.layers.attention.dot_product import AdditiveAttention, Attention
@@ -9,7 +11,6 @@ from lamina.layers.attention.multi_head import (
     GroupQueryAttention,
     MultiHeadAttention,
 )
-from lamina.layers.audio import MelSpectrogram, STFTSpectrogram
 from lamina.layers.base.layer import Layer, layer_registry, serialize
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.convolution.regular import Conv1D, Conv2D, Conv3D
@@ -35,7 +36,6 @@ from lamina.layers.core.functions import (
     Maxout,
 )
 from lamina.layers.core.input import Input, InputLayer
-from lamina.layers.core.reversible_embedding import ReversibleEmbedding
 from lamina.layers.core.wrapper import Wrapper
 from lamina.layers.dropout import (
     AlphaDropout,
@@ -46,50 +46,7 @@ from lamina.layers.dropout import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
-from lamina.layers.external import FlaxLayer, JaxLayer, TFSMLayer, TorchModuleWrapper
-from lamina.layers.image.color import (
-    RandomBrightness,
-    RandomColorDegeneration,
-    RandomColorJitter,
-    RandomContrast,
-    RandomGrayscale,
-    RandomHue,
-    RandomSaturation,
-)
-from lamina.layers.image.distortion import RandomElasticTransform, RandomPerspective
-from lamina.layers.image.filters import RandomGaussianBlur, RandomSharpness
-from lamina.layers.image.geometry import (
-    RandomFlip,
-    RandomRotation,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-)
-from lamina.layers.image.histogram import (
-    AutoContrast,
-    ContrastLimitedAdaptiveHistogramEqualization,
-    Equalization,
-)
-from lamina.layers.image.levels import (
-    RandomInvert,
-    RandomPosterization,
-    Solarization,
-)
-from lamina.layers.image.mixing import (
-    CutMix,
-    MixUp,
-    RandomErasing,
-)
-from lamina.layers.image.policies import (
-    AugMix,
-    RandAugment,
-)
-from lamina.layers.image.sizes import (
-    CenterCrop,
-    MaxNumBoundingBoxes,
-    RandomCrop,
-    Resizing,
-)
+from lamina.layers.lazy import LAZY
 from lamina.layers.merging import (
     Add,
     Average,
@@ -117,7 +74,6 @@ from lamina.layers.normalization.layer import (
     RMSNormalization,
     UnitNormalization,
 )
-from lamina.layers.normalization.spectral import SpectralNormalization
 from lamina.layers.padding import (
     Cropping1D,
     Cropping2D,
@@ -149,15 +105,12 @@ from lamina.layers.pooling.windows import (
     MaxPooling3D,
 )
 from lamina.layers.preprocessing.categorical import CategoryEncoding
-from lamina.layers.preprocessing.hashed import HashedCrossing, Hashing
 from lamina.layers.preprocessing.lookup import IntegerLookup, StringLookup
 from lamina.layers.preprocessing.numeric import (
     Discretization,
     Normalization,
     Rescaling,
 )
-from lamina.layers.preprocessing.pipeline import Pipeline
-from lamina.layers.preprocessing.text import TextVectorization
 from lamina.layers.recurrent import (
     GRU,
     LSTM,
@@ -182,6 +135,57 @@ from lamina.layers.reshaping import (
     UpSampling2D,
     UpSampling3D,
 )
+from lamina.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from lamina.layers.audio import MelSpectrogram, STFTSpectrogram
+    from lamina.layers.core.reversible_embedding import ReversibleEmbedding
+    from lamina.layers.external.flax import FlaxLayer
+    from lamina.layers.external.functions import JaxLayer
+    from lamina.layers.external.saved_model import TFSMLayer
+    from lamina.layers.external.torch import TorchModuleWrapper
+    from lamina.layers.image.color import (
+        RandomBrightness,
+        RandomColorDegeneration,
+        RandomColorJitter,
+        RandomContrast,
+        RandomGrayscale,
+        RandomHue,
+        RandomSaturation,
+    )
+    from lamina.layers.image.distortion import RandomElasticTransform, RandomPerspective
+    from lamina.layers.image.filters import RandomGaussianBlur, RandomSharpness
+    from lamina.layers.image.geometry import (
+        RandomFlip,
+        RandomRotation,
+        RandomShear,
+        RandomTranslation,
+        RandomZoom,
+    )
+    from lamina.layers.image.histogram import (
+        AutoContrast,
+        ContrastLimitedAdaptiveHistogramEqualization,
+        Equalization,
+    )
+    from lamina.layers.image.levels import (
+        RandomInvert,
+        RandomPosterization,
+        Solarization,
+    )
+    from lamina.layers.image.mixing import CutMix, MixUp, RandomErasing
+    from lamina.layers.image.policies import AugMix, RandAugment
+    from lamina.layers.image.sizes import (
+        CenterCrop,
+        MaxNumBoundingBoxes,
+        RandomCrop,
+        Resizing,
+    )
+    from lamina.layers.normalization.spectral import SpectralNormalization
+    from lamina.layers.preprocessing.hashed import HashedCrossing, Hashing
+    from lamina.layers.preprocessing.pipeline import Pipeline
+    from lamina.layers.preprocessing.text import TextVectorization
+else:
+    __getattr__ = lazy_attributes(__name__, **LAZY)
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
 Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
@@ -376,9 +380,10 @@ layer_registry.add(
     *{
         item
         for name in __all__
-        if isinstance(item := globals()[name], type) and issubclass(item, Layer)
+        if isinstance(item := globals().get(name), type) and issubclass(item, Layer)
     }
 )
+layer_registry.add_lazy(LAZY)
 
 
 def __dir__() -> list[str]:

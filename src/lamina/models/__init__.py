@@ -7,9 +7,9 @@ from typing import Any, ParamSpec
 
 from lamina import saving
 from lamina.core.registry import Registry
+from lamina.lazy import origins_of
 from lamina.models.cloning import clone_model
 from lamina.models.convert import model_from_json
-from lamina.models.feature_space import FeatureSpace
 from lamina.models.model import Functional, Model
 from lamina.models.sequential import Sequential
 from lamina.saving import save_model
@@ -43,4 +43,9 @@ load_model = _returning_model(saving.load_model)
 Registry("model", "keras.src.models.functional").add(Functional)
 registry = Registry("model", "keras")
 registry.add(Functional, Model, Sequential)
-Registry("model", "keras.utils").add(FeatureSpace)
+Registry("model", "keras.utils").add_lazy(
+    {"FeatureSpace": "lamina.models.feature_space:FeatureSpace"}
+)
+Registry("feature", "keras.src.layers.preprocessing.feature_space").add_lazy(
+    origins_of("lamina.models", {"feature_kinds": ("Cross", "Feature")})
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-from lamina.core.registry import Registry, deserialize, serialize
+from lamina.core.registry import deserialize, serialize
 from lamina.errors import invalid
 from lamina.layers import (
     Discretization,
@@ -76,9 +76,6 @@ class Feature:
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
         return {**vars(self), "preprocessor": serialize(self.preprocessor)}
-
-
-Registry("feature", "keras.src.layers.preprocessing.feature_space").add(Cross, Feature)
 
 
 class FeatureKinds:

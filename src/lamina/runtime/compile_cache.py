@@ -74,6 +74,8 @@ def remove_damaged_entries() -> None:
     checked = folder / _CHECKED
     with suppress(OSError):
         last = checked.stat().st_mtime - _TIME_RESOLUTION if checked.exists() else 0.0
+        if folder.stat().st_mtime < last:
+            return  # no entry has been added
         checked.touch()
         for entry in list(os.scandir(folder)):
             if _ENTRY.fullmatch(entry.name):

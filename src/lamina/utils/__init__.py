@@ -28,13 +28,11 @@ from lamina.core.registry import serialize as serialize_keras_object
 from lamina.data.adapt import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from lamina.data.dataset import PyDataset
 from lamina.data.dataset import PyDataset as Sequence
-from lamina.data.files.images import array_to_img, img_to_array, load_img, save_img
 from lamina.data.pipeline.arrays import split_dataset, timeseries_dataset_from_array
-from lamina.lazy import lazy_attributes
-from lamina.models.feature_space import FeatureSpace
+from lamina.lazy import lazy_attributes, origins_of
 from lamina.models.function import get_source_inputs
 from lamina.training.callbacks.progress.logger import Progbar
-from lamina.utils import bounding_boxes, legacy
+from lamina.utils import legacy
 from lamina.utils.arrays import normalize, pad_sequences, to_categorical
 from lamina.utils.config import Config
 from lamina.viz.dot import model_to_dot, plot_model
@@ -45,16 +43,25 @@ if TYPE_CHECKING:
         image_dataset_from_directory,
         text_dataset_from_directory,
     )
+    from lamina.data.files.images import array_to_img, img_to_array, load_img, save_img
     from lamina.datasets.fetch import get_file
+    from lamina.models.feature_space import FeatureSpace
+    from lamina.utils import bounding_boxes
 else:
-    # These need modules that take a while to import.
-    _DIRECTORIES = "lamina.data.files.directories"
+    _MODULES = {
+        "data.files.directories": (
+            "audio_dataset_from_directory",
+            "image_dataset_from_directory",
+            "text_dataset_from_directory",
+        ),
+        "data.files.images": ("array_to_img", "img_to_array", "load_img", "save_img"),
+        "datasets.fetch": ("get_file",),
+        "models.feature_space": ("FeatureSpace",),
+    }
     __getattr__ = lazy_attributes(
         __name__,
-        audio_dataset_from_directory=f"{_DIRECTORIES}:audio_dataset_from_directory",
-        get_file="lamina.datasets.fetch:get_file",
-        image_dataset_from_directory=f"{_DIRECTORIES}:image_dataset_from_directory",
-        text_dataset_from_directory=f"{_DIRECTORIES}:text_dataset_from_directory",
+        bounding_boxes="lamina.utils.bounding_boxes",
+        **origins_of("lamina", _MODULES),
     )
 
 
