@@ -17,7 +17,7 @@ from tools.api_snapshot import public_names
 
 # What an example may use without importing it.
 KNOWN = {
-    **{n: v for n, v in vars(lamina.layers).items() if inspect.isclass(v)},
+    **{name: getattr(lamina.layers, name) for name in lamina.layers.__all__},
     "lamina": lamina,
     "np": np,
     "jnp": jnp,
