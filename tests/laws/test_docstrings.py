@@ -15,9 +15,10 @@ import pytest
 import lamina
 from tools.api_snapshot import public_names
 
+LAYERS = {name: getattr(lamina.layers, name) for name in lamina.layers.__all__}
 # What an example may use without importing it.
 KNOWN = {
-    **{name: getattr(lamina.layers, name) for name in lamina.layers.__all__},
+    **LAYERS,
     "lamina": lamina,
     "np": np,
     "jnp": jnp,
@@ -93,7 +94,7 @@ def test_arguments_are_documented(value):
     "layer",
     [
         pytest.param(value, id=name)
-        for name, value in vars(lamina.layers).items()
+        for name, value in LAYERS.items()
         if inspect.isclass(value) and issubclass(value, lamina.layers.Layer)
     ],
 )
