@@ -129,3 +129,25 @@ def test_inputs_may_be_scalars():
 def test_sparse_inputs_are_refused_in_one_sentence(convert):
     with pytest.raises(ArgumentTypeError, match=r"x\.todense\(\)"):
         layers.Flatten()(convert(ROWS))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.CategoryEncoding(3),
+        layers.CategoryEncoding(3, output_mode="count"),
+        layers.Discretization([0.5]),
+        layers.Normalization(axis=None, mean=1.0, variance=4.0),
+        layers.Rescaling(2.0),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_preprocessing_layers_take_lists(layer):
+    values = [[0, 1], [2, 2]]
+    assert np.array_equal(layer(values), layer(np.array(values)))
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count"])
+def test_rows_without_categories_are_zero(mode):
+    layer = layers.CategoryEncoding(3, output_mode=mode)
+    assert layer(np.zeros((2, 0), int)).tolist() == [[0, 0, 0], [0, 0, 0]]

@@ -61,9 +61,9 @@ def encode(
     if mode == "one_hot":
         return vectors
     if mode == "multi_hot":
-        return jnp.max(vectors, -2)
+        return jnp.max(vectors, -2, initial=0)
     if weights is not None:
-        vectors = vectors * weights[..., None].astype(vectors.dtype)
+        vectors = vectors * jnp.asarray(weights, vectors.dtype)[..., None]
     return jnp.sum(vectors, -2)
 
 
@@ -128,6 +128,7 @@ class CategoryEncoding(Layer):
                 f"Layer {self.name!r} (CategoryEncoding): `count_weights` needs "
                 f"output_mode='count'. Received: output_mode={self.output_mode!r}."
             )
+        inputs = jnp.asarray(inputs)
         if not isinstance(inputs, Tracer) and inputs.size:
             low, high = int(inputs.min()), int(inputs.max())
             if low < 0 or high >= self.num_tokens:

@@ -299,6 +299,7 @@ class Lookup(HostLayer):
         return encoded if self._idf is None else encoded * self._idf
 
     def _invert(self, indices: np.ndarray) -> np.ndarray:
+        indices = indices.astype(np.int64)
         table = np.array(self.get_vocabulary(), object)
         valid = (indices >= 0) & (indices < len(table))
         return np.where(valid, table[np.where(valid, indices, 0)], self.oov_token)

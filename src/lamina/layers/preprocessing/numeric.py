@@ -49,7 +49,7 @@ class Rescaling(Layer):
 
     def call(self, inputs: Array) -> Array:
         scale, offset = self._per_channel(self.scale), self._per_channel(self.offset)
-        return inputs.astype(self.compute_dtype) * scale + offset
+        return jnp.asarray(inputs, self.compute_dtype) * scale + offset
 
     def _per_channel(self, value: Values) -> Array:
         """Return one or several values in a shape that broadcasts against an image."""
@@ -224,7 +224,7 @@ class Normalization(Layer):
         return value.reshape(shape)
 
     def call(self, inputs: Array) -> Array:
-        inputs = inputs.astype(self.compute_dtype)
+        inputs = jnp.asarray(inputs, self.compute_dtype)
         deviation = jnp.maximum(jnp.sqrt(self.variance), config.epsilon())
         if self.invert:
             return self.mean + inputs * deviation
@@ -348,7 +348,7 @@ class Discretization(Layer):
                 "`layer.adapt(data)` first."
             )
         boundaries = jnp.asarray(self.bin_boundaries, jnp.float32)
-        bins = jnp.searchsorted(boundaries, inputs, side="right")
+        bins = jnp.searchsorted(boundaries, jnp.asarray(inputs), side="right")
         depth = len(self.bin_boundaries) + 1
         return encode(bins, self.output_mode, depth, self.compute_dtype)
 

@@ -180,3 +180,8 @@ def test_models_do_not_search_vocabularies_for_variables(name):
     large = [v for v in vars(layer).values() if isinstance(v, (list, dict)) and v]
     assert any(len(value) >= 100 for value in large)
     assert all(isinstance(v, Untracked) for v in large if len(v) >= 100)
+
+
+def test_indices_may_be_whole_floats():
+    layer = layers.StringLookup(vocabulary=["a", "b"], invert=True)
+    assert layer(np.array([2.0, 0.0])).tolist() == ["b", "[UNK]"]
