@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, Unpack
+from typing import ClassVar, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,11 +14,6 @@ from lamina.optimizers.arguments import LearningRate, SharedArguments, not_posit
 from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array
-
-
-class _Rates(NamedTuple):
-    learning_rate: Array
-    decay: Array
 
 
 def _root_mean_square(array: Array) -> Array:
@@ -90,11 +85,11 @@ class Adafactor(Optimizer):
             )
         return {"rows": rows, "columns": columns, "velocity": zeros(variable)}
 
-    def prepare(self, step: Array, learning_rate: Array) -> _Rates:
+    def prepare(self, step: Array, learning_rate: Array) -> tuple[Array, Array]:
         """Return the learning rate and the decay rate of the running means."""
         if self.relative_step:
             learning_rate = jnp.minimum(learning_rate, 1.0 / jnp.sqrt(step))
-        return _Rates(learning_rate, 1.0 - jnp.power(step, self.beta_2_decay))
+        return learning_rate, 1.0 - jnp.power(step, self.beta_2_decay)
 
     def update(
         self,
@@ -102,15 +97,15 @@ class Adafactor(Optimizer):
         value: Array,
         slots: Slots,
         step: Array,
-        learning_rate: _Rates,
+        learning_rate: tuple[Array, Array],
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        rates = learning_rate
+        rate, decay = learning_rate
         new = dict(slots)
         squares = jnp.square(gradient) + self.epsilon_1
 
         def running_mean(mean: Array, new: Array) -> Array:
-            return rates.decay * mean + (1.0 - rates.decay) * new
+            return decay * mean + (1.0 - decay) * new
 
         if value.ndim >= 2:
             rows = running_mean(slots["rows"], jnp.mean(squares, axis=-1))
@@ -123,5 +118,5 @@ class Adafactor(Optimizer):
         delta = gradient / jnp.sqrt(velocity)
         delta /= jnp.maximum(1.0, _root_mean_square(delta) / self.clip_threshold)
         scale = jnp.maximum(self.epsilon_2, _root_mean_square(value))
-        value = value - scale * rates.learning_rate * delta
+        value = value - scale * rate * delta
         return value, new | {"velocity": velocity}

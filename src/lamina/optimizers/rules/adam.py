@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, NamedTuple, Unpack
+from typing import ClassVar, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -225,14 +225,6 @@ class Adamax(MomentOptimizer):
         return value, {"momentum": m, "norm": u}
 
 
-class _Terms(NamedTuple):
-    momentum: Array
-    gradient: Array
-    gain_1: Array
-    gain_2: Array
-    correction: Array
-
-
 class Nadam(MomentOptimizer):
     """Nadam optimizer: Adam with Nesterov momentum.
 
@@ -266,7 +258,7 @@ class Nadam(MomentOptimizer):
         if first:
             self._product = self._make_variable(np.float32(1.0), "product")
 
-    def prepare(self, step: Array, learning_rate: Array) -> _Terms:
+    def prepare(self, step: Array, learning_rate: Array) -> tuple[Array, ...]:
         """Return the terms of the formula that all variables share."""
         beta_1 = jnp.asarray(self.beta_1, jnp.float32)
         beta_2 = jnp.asarray(self.beta_2, jnp.float32)
@@ -275,13 +267,10 @@ class Nadam(MomentOptimizer):
         after = beta_1 * (1.0 - 0.5 * jnp.power(0.96, (step + 1.0) * decay))
         product = self._product.value * now
         self._product.assign(product)
-        return _Terms(
-            momentum=learning_rate * after / (1.0 - product * after),
-            gradient=learning_rate * (1.0 - now) / (1.0 - product),
-            gain_1=1.0 - beta_1,
-            gain_2=1.0 - beta_2,
-            correction=1.0 - jnp.power(beta_2, step),
-        )
+        momentum_rate = learning_rate * after / (1.0 - product * after)
+        gradient_rate = learning_rate * (1.0 - now) / (1.0 - product)
+        correction = 1.0 - jnp.power(beta_2, step)
+        return momentum_rate, gradient_rate, 1.0 - beta_1, 1.0 - beta_2, correction
 
     @elementwise
     def update(
@@ -290,22 +279,16 @@ class Nadam(MomentOptimizer):
         value: Array,
         slots: Slots,
         step: Array,
-        learning_rate: _Terms,
+        learning_rate: tuple[Array, ...],
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        terms = learning_rate
+        momentum_rate, gradient_rate, gain_1, gain_2, correction = learning_rate
         m, v = slots["momentum"], slots["velocity"]
-        m = m + (gradient - m) * terms.gain_1
-        v = v + (jnp.square(gradient) - v) * terms.gain_2
-        delta = terms.momentum * m + terms.gradient * gradient
-        value = value - delta / (jnp.sqrt(v / terms.correction) + self.epsilon)
+        m = m + (gradient - m) * gain_1
+        v = v + (jnp.square(gradient) - v) * gain_2
+        delta = momentum_rate * m + gradient_rate * gradient
+        value = value - delta / (jnp.sqrt(v / correction) + self.epsilon)
         return value, {"momentum": m, "velocity": v}
-
-
-class _Rates(NamedTuple):
-    learning_rate: Array
-    correction_1: Array
-    correction_2: Array
 
 
 class Lamb(MomentOptimizer):
@@ -332,9 +315,9 @@ class Lamb(MomentOptimizer):
     Reference: You et al. 2019, https://arxiv.org/abs/1904.00962
     """
 
-    def prepare(self, step: Array, learning_rate: Array) -> _Rates:
+    def prepare(self, step: Array, learning_rate: Array) -> tuple[Array, Array, Array]:
         """Return the learning rate and the bias corrections of both moments."""
-        return _Rates(learning_rate, *self._bias_corrections(step))
+        return learning_rate, *self._bias_corrections(step)
 
     def update(
         self,
@@ -342,18 +325,18 @@ class Lamb(MomentOptimizer):
         value: Array,
         slots: Slots,
         step: Array,
-        learning_rate: _Rates,
+        learning_rate: tuple[Array, Array, Array],
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        rates = learning_rate
+        rate, correction_1, correction_2 = learning_rate
         m, v = slots["momentum"], slots["velocity"]
         m = m + (gradient - m) * self.gain_1
         v = v + (jnp.square(gradient) - v) * self.gain_2
-        root = jnp.sqrt(v / rates.correction_2)
-        delta = (m / rates.correction_1) / (root + self.epsilon)
+        root = jnp.sqrt(v / correction_2)
+        delta = (m / correction_1) / (root + self.epsilon)
         value_norm = jnp.sqrt(jnp.sum(jnp.square(value)))
         delta_norm = jnp.sqrt(jnp.sum(jnp.square(delta)))
         has_norms = (value_norm > 0) & (delta_norm > 0)
         trust_ratio = jnp.where(has_norms, value_norm / delta_norm, 1.0)
-        value = value - trust_ratio * rates.learning_rate * delta
+        value = value - trust_ratio * rate * delta
         return value, {"momentum": m, "velocity": v}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Unpack
+from typing import Any, ClassVar, Unpack
 
 import jax.numpy as jnp
 
@@ -28,11 +28,6 @@ from lamina.optimizers.arguments import (
 from lamina.optimizers.base import Optimizer, takes_shared_arguments
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array, ArrayLike
-
-
-class _Rates(NamedTuple):
-    muon: Array
-    adam: Array
 
 
 class Muon(Optimizer):
@@ -148,12 +143,12 @@ class Muon(Optimizer):
         adam = self._uses_adam(variable)
         return self.adam_weight_decay if adam else self.weight_decay
 
-    def prepare(self, step: Array, learning_rate: Array) -> _Rates:
+    def prepare(self, step: Array, learning_rate: Array) -> tuple[Array, Array]:
         """Return the learning rates of Muon and of AdamW."""
         first = 1.0 - jnp.power(self.adam_beta_1, step)
         second = 1.0 - jnp.power(self.adam_beta_2, step)
-        adam = learning_rate * self.adam_lr_ratio * jnp.sqrt(second) / first
-        return _Rates(learning_rate, adam)
+        adam_rate = learning_rate * self.adam_lr_ratio * jnp.sqrt(second) / first
+        return learning_rate, adam_rate
 
     def update(
         self,
@@ -161,21 +156,21 @@ class Muon(Optimizer):
         value: Array,
         slots: Slots,
         step: Array,
-        learning_rate: _Rates,
+        learning_rate: tuple[Array, Array],
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        rates = learning_rate
+        rate, adam_rate = learning_rate
         m = slots["momentum"]
         if "velocity" in slots:
             m = m + (gradient - m) * self.gain_1
             v = slots["velocity"]
             v = v + (jnp.square(gradient) - v) * self.gain_2
-            delta = m * rates.adam / (jnp.sqrt(v) + self.epsilon)
+            delta = m * adam_rate / (jnp.sqrt(v) + self.epsilon)
             return value - delta, {"momentum": m, "velocity": v}
         m = m + (gradient + m * (self.momentum - 1.0))
         ahead = gradient + self.momentum * m if self.nesterov else m
         delta = self.zeropower_via_newtonschulz5(ahead, self.ns_steps)
-        return value - rates.muon * self.lr_adjust(delta), {"momentum": m}
+        return value - rate * self.lr_adjust(delta), {"momentum": m}
 
     def lr_adjust(self, x: Array) -> Array:
         """Scale an update by `rms_rate` times the root of its longer side.

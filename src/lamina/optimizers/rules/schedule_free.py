@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
 
@@ -15,12 +15,6 @@ from lamina.optimizers.gradients import elementwise
 from lamina.optimizers.rules.adam import MomentOptimizer
 from lamina.optimizers.state import Slots, zeros
 from lamina.typing import Array
-
-
-class _Rates(NamedTuple):
-    learning_rate: Array
-    correction: Array
-    mean: Array
 
 
 class ScheduleFreeAdamW(MomentOptimizer):
@@ -66,11 +60,11 @@ class ScheduleFreeAdamW(MomentOptimizer):
         """Return z, under the name of Keras's files, and the second moment."""
         return {"momentum": variable.numpy(), "velocity": zeros(variable)}
 
-    def prepare(self, step: Array, learning_rate: Array) -> _Rates:
+    def prepare(self, step: Array, learning_rate: Array) -> tuple[Array, Array, Array]:
         """Return the learning rate, the bias correction and the weight of z in x."""
         warmup = jnp.minimum(step / jnp.maximum(self.warmup_steps, 1), 1.0)
         learning_rate = learning_rate * warmup
-        return _Rates(learning_rate, self._bias_corrections(step)[1], 1.0 / step)
+        return learning_rate, self._bias_corrections(step)[1], 1.0 / step
 
     @elementwise
     def update(
@@ -79,14 +73,15 @@ class ScheduleFreeAdamW(MomentOptimizer):
         value: Array,
         slots: Slots,
         step: Array,
-        learning_rate: _Rates,
+        learning_rate: tuple[Array, Array, Array],
     ) -> tuple[Array, Slots]:
         """Return a variable's new value and slots."""
-        rates, before, v = learning_rate, slots["momentum"], slots["velocity"]
+        rate, correction, weight = learning_rate
+        before, v = slots["momentum"], slots["velocity"]
         v = v + (jnp.square(gradient) - v) * self.gain_2
-        root = jnp.sqrt(v / rates.correction)
-        z = before - rates.learning_rate * gradient / (root + self.epsilon)
+        root = jnp.sqrt(v / correction)
+        z = before - rate * gradient / (root + self.epsilon)
         x = (value - self.gain_1 * before) / self.beta_1
-        x = (1.0 - rates.mean) * x + rates.mean * z
+        x = (1.0 - weight) * x + weight * z
         value = self.gain_1 * z + self.beta_1 * x
         return value, {"momentum": z, "velocity": v}
