@@ -21,7 +21,7 @@ import jax
 
 from lamina import config
 from lamina.core.fork import use_device
-from lamina.core.tracing.trace_state import platform
+from lamina.core.tracing.trace_state import default_device, platform
 from lamina.runtime import allocator
 from lamina.runtime.compile_cache import cached_if_serializable, remove_damaged_entries
 from lamina.runtime.compile_clock import compiling
@@ -123,9 +123,7 @@ class Program:
 
     def _start(self, key: Hashable, args: Any) -> Future[Any]:
         # In another thread, so that this one can handle signals meanwhile.
-        future = run_in_thread(
-            _compile, self._jitted.lower(*args), jax.config.jax_default_device
-        )
+        future = run_in_thread(_compile, self._jitted.lower(*args), default_device())
         self._store(key, future)
         return future
 
@@ -136,7 +134,7 @@ class Program:
 
 
 def _key(args: Any) -> Hashable:
-    return argument_shapes(args), jax.config.jax_default_device
+    return argument_shapes(args), default_device()
 
 
 def argument_shapes(args: Any) -> Hashable:

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import functools
 from threading import Thread
+from typing import Any
 
 import jax
 
 
+def default_device() -> Any:
+    """Return the device or platform that `jax.default_device` selects, or `None`."""
+    return jax.config.jax_default_device  # type: ignore[attr-defined]
+
+
 def platform() -> str:
     """Return the platform on which this thread computes, such as "cpu" or "gpu"."""
-    device = jax.config.jax_default_device or jax.default_backend()
+    device = default_device() or jax.default_backend()
     return device if isinstance(device, str) else device.platform
 
 
