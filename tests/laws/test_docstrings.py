@@ -33,9 +33,10 @@ CALLABLES = [
 
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_run(module):
+    module = importlib.import_module(module)
     result = doctest.testmod(
-        importlib.import_module(module),
-        extraglobs=KNOWN,
+        module,
+        globs={**KNOWN, **vars(module)},
         optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
     )
     assert result.failed == 0
