@@ -20,31 +20,18 @@ from lamina import errors, layers
 from lamina.wrappers import SKLearnClassifier, SKLearnRegressor, SKLearnTransformer
 
 
-def perceptron(
-    X: Any, y: Any, loss: str, activation: str | None = None, eager: bool = True
-) -> Any:
+def perceptron(X: Any, y: Any, eager: bool = True) -> Any:
     # Each check has arrays of other shapes, for which programs would be compiled.
-    last = layers.Dense(y.shape[1], activation=activation)
+    last = layers.Dense(y.shape[1])
     model = lamina.Sequential([lamina.Input((X.shape[1],)), last])
-    model.compile(lamina.optimizers.Adam(0.05), loss, run_eagerly=eager)
+    model.compile(lamina.optimizers.SGD(0.05), "mse", run_eagerly=eager)
     return model
 
 
-def classifier(eager: bool = True, **given: Any) -> SKLearnClassifier:
-    arguments = {
-        "loss": "categorical_crossentropy",
-        "activation": "softmax",
-        "eager": eager,
-    }
-    return SKLearnClassifier(perceptron, model_kwargs=arguments, **given)
-
-
 QUIET = {"verbose": 0}
-ESTIMATORS = [
-    classifier(fit_kwargs=QUIET),
-    SKLearnRegressor(perceptron, model_kwargs={"loss": "mse"}, fit_kwargs=QUIET),
-    SKLearnTransformer(perceptron, model_kwargs={"loss": "mse"}, fit_kwargs=QUIET),
-]
+CLASSIFIER = SKLearnClassifier(perceptron, fit_kwargs=QUIET)
+TRANSFORMER = SKLearnTransformer(perceptron, fit_kwargs=QUIET)
+ESTIMATORS = [CLASSIFIER, SKLearnRegressor(perceptron, fit_kwargs=QUIET), TRANSFORMER]
 # Checks that do not apply.
 RANDOM = "Two calls of `fit` draw different weights, as there is no `random_state`."
 EXPECTED = {
@@ -91,7 +78,9 @@ LABELS = np.where(X[:, 0] > 0, "up", "down")
 
 
 def test_labels_are_learned_and_returned() -> None:
-    estimator = classifier(eager=False, fit_kwargs={"epochs": 60, **QUIET})
+    estimator = SKLearnClassifier(
+        perceptron, model_kwargs={"eager": False}, fit_kwargs={"epochs": 60, **QUIET}
+    )
     estimator.fit(X, LABELS, batch_size=4)
     assert estimator.classes_.tolist() == ["down", "up"] and estimator.epoch_ == 60
     assert estimator.score(X, LABELS) > 0.9
@@ -101,7 +90,7 @@ def test_labels_are_learned_and_returned() -> None:
 
 def test_arguments_of_fit_replace_those_of_the_constructor() -> None:
     given = {"epochs": 3, **QUIET}
-    estimator = classifier(fit_kwargs=given)
+    estimator = SKLearnClassifier(perceptron, fit_kwargs=given)
     assert estimator.epoch_ == 0
     assert estimator.fit(X, LABELS, epochs=2).epoch_ == 2
     assert given == {"epochs": 3, **QUIET}
@@ -109,7 +98,7 @@ def test_arguments_of_fit_replace_those_of_the_constructor() -> None:
 
 
 def test_models_are_cloned_unless_warm_start() -> None:
-    model = perceptron(X, np.zeros((40, 2)), "mse")
+    model = perceptron(X, np.zeros((40, 2)))
     before = model.get_weights()
     estimator = SKLearnRegressor(model, fit_kwargs=QUIET)
     first = estimator.fit(X, X[:, :2]).model_
@@ -121,18 +110,15 @@ def test_models_are_cloned_unless_warm_start() -> None:
 
 
 def test_estimators_work_in_pipelines_and_cross_validation() -> None:
-    transformer = SKLearnTransformer(
-        perceptron, model_kwargs={"loss": "mse"}, fit_kwargs=QUIET
-    )
-    pipeline = make_pipeline(StandardScaler(), transformer, StandardScaler())
+    pipeline = make_pipeline(StandardScaler(), TRANSFORMER, StandardScaler())
     assert pipeline.fit_transform(X, X[:, 0]).shape == (40, 1)
-    scores = cross_val_score(classifier(fit_kwargs=QUIET), X, LABELS, cv=2)
+    scores = cross_val_score(CLASSIFIER, X, LABELS, cv=2)
     assert scores.shape == (2,)
 
 
 def test_wrong_targets_and_models_are_refused() -> None:
     with pytest.raises(errors.ArgumentError, match="at least two classes"):
-        classifier(fit_kwargs=QUIET).fit(X, np.zeros(40))
+        clone(CLASSIFIER).fit(X, np.zeros(40))
     plain = lamina.Sequential([lamina.Input((3,)), layers.Dense(1)])
     with pytest.raises(errors.StateError, match="needs a loss and an optimizer"):
         SKLearnRegressor(plain).fit(X, X[:, 0])
@@ -140,7 +126,7 @@ def test_wrong_targets_and_models_are_refused() -> None:
 
 def test_metadata_can_be_routed_to_fit() -> None:
     with pytest.raises(errors.StateError, match="enable_metadata_routing"):
-        classifier().set_fit_request(sample_weight=True)
+        clone(CLASSIFIER).set_fit_request(sample_weight=True)
     with sklearn.config_context(enable_metadata_routing=True):
-        estimator = classifier().set_fit_request(sample_weight=True)
+        estimator = clone(CLASSIFIER).set_fit_request(sample_weight=True)
         assert estimator.get_metadata_routing().fit.requests == {"sample_weight": True}
