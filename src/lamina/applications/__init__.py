@@ -123,3 +123,8 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+for _name in filter(str.islower, __all__):
+    _module = globals()[_name]
+    _module.__dir__ = _module.__all__.copy

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from lamina import config
+from lamina import layers
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import (
-    Activation,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    DepthwiseConv2D,
-    Layer,
-    SeparableConv2D,
-    ZeroPadding2D,
-)
-from lamina.typing import ActivationLike, InitializerLike
+from lamina.layers import Layer
+from lamina.ops.image.layout import channels_axis
+from lamina.typing import ActivationLike, PartialShape
 
 Step: TypeAlias = Callable[[SymbolicTensor], Any]
 """A layer, or a function that calls layers."""
+Pooling = Literal["avg", "max"] | None
+ImageShape = tuple[int | None, ...]
+Size = TypeVar("Size", int, None)
 
 
 def chain(x: SymbolicTensor, *steps: Step) -> SymbolicTensor:
@@ -30,8 +25,8 @@ def chain(x: SymbolicTensor, *steps: Step) -> SymbolicTensor:
 
 
 def channel_axis() -> int:
-    """Return the axis of the channels of a batch of images."""
-    return -1 if config.image_data_format() == "channels_last" else 1
+    """Return the axis of the channels of images, counted from the last one."""
+    return channels_axis("applications", None)
 
 
 def channels(x: SymbolicTensor) -> int:
@@ -41,11 +36,15 @@ def channels(x: SymbolicTensor) -> int:
     return size
 
 
-def image_size(x: SymbolicTensor) -> tuple[int | None, int | None]:
-    """Return height and width, `None` where they vary."""
-    first = 1 if config.image_data_format() == "channels_last" else 2
-    height, width = x.shape[first : first + 2]
-    return height, width
+def image_shape(height: Size, width: Size, count: int) -> tuple[int | Size, ...]:
+    """Return the shape of one image in the current data format."""
+    sizes = height, width
+    return (*sizes, count) if channel_axis() == -1 else (count, *sizes)
+
+
+def height_and_width(shape: PartialShape) -> ImageShape:
+    """Return the sizes of an image or a batch, without that of the channels."""
+    return tuple(shape[-3:-1] if channel_axis() == -1 else shape[-2:])
 
 
 def conv(
@@ -54,52 +53,19 @@ def conv(
     strides: int = 1,
     padding: str = "same",
     use_bias: bool = False,
-    activation: ActivationLike = None,
-    kernel_initializer: InitializerLike = "glorot_uniform",
-    name: str | None = None,
+    **options: Any,
 ) -> Layer:
     """Return a convolution: by default without bias, with an output of equal size."""
-    return Conv2D(
-        filters,
-        size,
-        strides,
-        padding,
-        use_bias=use_bias,
-        activation=activation,
-        kernel_initializer=kernel_initializer,
-        name=name,
-    )
-
-
-def depthwise(
-    size: int,
-    strides: int = 1,
-    padding: str = "same",
-    depth_multiplier: int = 1,
-    initializer: InitializerLike = "glorot_uniform",
-    name: str | None = None,
-) -> Layer:
-    """Return a depthwise convolution without bias."""
-    return DepthwiseConv2D(
-        size,
-        strides,
-        padding,
-        depth_multiplier,
-        use_bias=False,
-        depthwise_initializer=initializer,
-        name=name,
-    )
+    shape = filters, size, strides, padding
+    return layers.Conv2D(*shape, use_bias=use_bias, **options)
 
 
 def separable(
-    filters: int,
-    size: int = 3,
-    strides: int = 1,
-    padding: str = "same",
-    name: str | None = None,
+    filters: int, size: int = 3, strides: int = 1, padding: str = "same", name: str = ""
 ) -> Layer:
     """Return a separable convolution without bias."""
-    return SeparableConv2D(filters, size, strides, padding, use_bias=False, name=name)
+    shape = filters, size, strides, padding
+    return layers.SeparableConv2D(*shape, use_bias=False, name=name)
 
 
 def norm(
@@ -109,12 +75,13 @@ def norm(
     scale: bool = True,
 ) -> Layer:
     """Return a batch normalization of the channels."""
-    return BatchNormalization(channel_axis(), momentum, epsilon, scale=scale, name=name)
+    axis = channel_axis()
+    return layers.BatchNormalization(axis, momentum, epsilon, scale=scale, name=name)
 
 
 def relu(name: str | None = None) -> Layer:
     """Return a ReLU."""
-    return Activation("relu", name=name)
+    return layers.Activation("relu", name=name)
 
 
 def pad_before_stride(x: SymbolicTensor, size: int, name: str) -> SymbolicTensor:
@@ -122,9 +89,24 @@ def pad_before_stride(x: SymbolicTensor, size: int, name: str) -> SymbolicTensor
 
     An even image gets one row and column less in front.
     """
-    before = [size // 2 - (1 if n is None else 1 - n % 2) for n in image_size(x)]
+    sizes = height_and_width(x.shape)
+    before = [size // 2 - (1 if n is None else 1 - n % 2) for n in sizes]
     padding = tuple((n, size // 2) for n in before)
-    return chain(x, ZeroPadding2D(padding, name=name))
+    return chain(x, layers.ZeroPadding2D(padding, name=name))
+
+
+def depthwise(
+    x: SymbolicTensor, size: int, stride: int, pad_name: str, **options: Any
+) -> SymbolicTensor:
+    """Apply a depthwise convolution without bias.
+
+    With stride 2, a layer of the name `pad_name` pads the images, if it is not empty.
+    """
+    padding = "same"
+    if stride == 2 and pad_name:
+        x, padding = pad_before_stride(x, size, pad_name), "valid"
+    layer = layers.DepthwiseConv2D(size, stride, padding, use_bias=False, **options)
+    return layer(x)
 
 
 def branches(
@@ -132,10 +114,36 @@ def branches(
 ) -> SymbolicTensor:
     """Concatenate the results of several paths from one tensor."""
     outputs = [chain(x, *path) for path in paths]
-    return Concatenate(channel_axis(), name=name)(outputs)
+    return layers.Concatenate(channel_axis(), name=name)(outputs)
 
 
-def divisible(value: float, divisor: int = 8) -> int:
-    """Round to a multiple of `divisor`, at most 10 % below the value."""
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
+def divisible(value: float) -> int:
+    """Round to a multiple of 8, at most 10 % below the value."""
+    rounded = max(8, int(value + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * value else rounded
+
+
+def pooled(
+    x: SymbolicTensor, pooling: Pooling, is_named: bool = False
+) -> SymbolicTensor:
+    """Apply a global pooling; its name is numbered unless it is fixed."""
+    if pooling is None:
+        return x
+    average, maximum = layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D
+    layer = average if pooling == "avg" else maximum
+    return layer(name=f"{pooling}_pool" if is_named else None)(x)
+
+
+def classifier(
+    x: SymbolicTensor,
+    classes: int,
+    activation: ActivationLike,
+    pool_name: str | None = "avg_pool",
+    dropout: float = 0.0,
+    **options: Any,
+) -> SymbolicTensor:
+    """Apply an average pooling and a dense layer of classes."""
+    x = layers.GlobalAveragePooling2D(name=pool_name)(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="top_dropout")(x)
+    return layers.Dense(classes, activation, name="predictions", **options)(x)

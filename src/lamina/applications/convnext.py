@@ -5,30 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from lamina import ops
-from lamina.applications.architecture import (
-    Architecture,
-    Options,
-    Pooling,
-    build,
-    checked_shape,
-    unnamed_pooling,
-    variant,
-)
-from lamina.applications.blocks import chain, channels
+from lamina import layers, ops
+from lamina.applications.architecture import Architecture, Options, Weights
+from lamina.applications.blocks import Pooling, chain, channels, pooled
+from lamina.applications.build import build, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_nothing as preprocess_input
-from lamina.applications.weights import WeightFiles, Weights
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import (
-    Activation,
-    Conv2D,
-    Dense,
-    GlobalAveragePooling2D,
-    Layer,
-    LayerNormalization,
-    Normalization,
-)
+from lamina.layers import Layer
 from lamina.layers.scaling import LayerScale
 from lamina.models import Model, Sequential
 from lamina.typing import ActivationLike, PartialShape
@@ -44,25 +28,21 @@ __all__ = [
 ]
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
 _EPSILON = 1e-6
 _RGB_MEAN, _RGB_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def _norm(name: str | None = None) -> Layer:
-    return LayerNormalization(epsilon=_EPSILON, name=name)
+    return layers.LayerNormalization(epsilon=_EPSILON, name=name)
 
 
 def _halved(filters: int, index: int, name: str) -> Layer:
     """Return the layers before a stage; the first reduces the size to a quarter."""
     if index == 0:
-        first = Conv2D(filters, 4, strides=4, name=f"{name}_stem_conv")
+        first = layers.Conv2D(filters, 4, strides=4, name=f"{name}_stem_conv")
         parts, part = [first, _norm(f"{name}_stem_layernorm")], "stem"
     else:
-        last = Conv2D(
+        last = layers.Conv2D(
             filters, 2, strides=2, name=f"{name}_downsampling_conv_{index - 1}"
         )
         parts = [_norm(f"{name}_downsampling_layernorm_{index - 1}"), last]
@@ -74,15 +54,15 @@ def _block(x: SymbolicTensor, name: str) -> SymbolicTensor:
     filters = channels(x)
     return chain(
         x,
-        Conv2D(
+        layers.Conv2D(
             filters, 7, padding="same", groups=filters, name=f"{name}_depthwise_conv"
         ),
         _norm(f"{name}_layernorm"),
-        Dense(4 * filters, name=f"{name}_pointwise_conv_1"),
-        Activation("gelu", name=f"{name}_gelu"),
-        Dense(filters, name=f"{name}_pointwise_conv_2"),
+        layers.Dense(4 * filters, name=f"{name}_pointwise_conv_1"),
+        layers.Activation("gelu", name=f"{name}_gelu"),
+        layers.Dense(filters, name=f"{name}_pointwise_conv_2"),
         LayerScale(_EPSILON, filters, name=f"{name}_layer_scale"),
-        Activation("linear", name=f"{name}_identity"),
+        layers.Activation("linear", name=f"{name}_identity"),
         lambda added: ops.add(x, added),
     )
 
@@ -106,7 +86,7 @@ def _scale(x: SymbolicTensor, is_pretrained: bool, name: str) -> SymbolicTensor:
     mean = [255 * value for value in _RGB_MEAN]
     variance = [(255 * value) ** 2 for value in _RGB_DEVIATION]
     name = f"{name}_prestem_normalization"
-    return Normalization(mean=mean, variance=variance, name=name)(x)
+    return layers.Normalization(mean=mean, variance=variance, name=name)(x)
 
 
 def _head(
@@ -114,14 +94,14 @@ def _head(
 ) -> SymbolicTensor:
     return chain(
         x,
-        GlobalAveragePooling2D(name=f"{name}_head_gap"),
+        layers.GlobalAveragePooling2D(name=f"{name}_head_gap"),
         _norm(f"{name}_head_layernorm"),
-        Dense(classes, activation, name=f"{name}_head_dense"),
+        layers.Dense(classes, activation, name=f"{name}_head_dense"),
     )
 
 
 def _pool(x: SymbolicTensor, pooling: Pooling) -> SymbolicTensor:
-    return _norm()(unnamed_pooling(x, pooling))
+    return _norm()(pooled(x, pooling))
 
 
 def _convnext(
@@ -136,50 +116,34 @@ def _convnext(
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
-    inputs = input_tensor, input_shape
-    head = pooling, classes, classifier_activation
-    options = Options(include_top, weights, *inputs, *head, name, include_preprocessing)
     # The names of the layers start with that of the model.
-    depths, widths = _SIZES[row.title]
-    name = name or row.name
-    row = row._replace(
-        body=partial(_body, depths=depths, widths=widths, name=name),
-        scale=partial(_scale, name=name),
-        head=partial(_head, name=name),
-    )
-    return build(row, options, checked_shape(row, options))
+    bind = partial(partial, name=name or row.name)
+    row = row._replace(body=bind(row.body), scale=bind(_scale), head=bind(_head))
+    return build(row, Options.of(locals()))
 
 
-# The number of blocks and the filters of each stage.
-_SIZES = {
-    "ConvNeXtTiny": ((3, 3, 9, 3), (96, 192, 384, 768)),
-    "ConvNeXtSmall": ((3, 3, 27, 3), (96, 192, 384, 768)),
-    "ConvNeXtBase": ((3, 3, 27, 3), (128, 256, 512, 1024)),
-    "ConvNeXtLarge": ((3, 3, 27, 3), (192, 384, 768, 1536)),
-    "ConvNeXtXLarge": ((3, 3, 27, 3), (256, 512, 1024, 2048)),
-}
-
-
-def _architecture(title: str) -> Architecture:
-    name = title.lower().replace("convnext", "convnext_")
-    depths, widths = _SIZES[title]
+def _architecture(
+    size: str, depths: Sequence[int], widths: Sequence[int]
+) -> Architecture:
+    name = f"convnext_{size.lower()}"
     return Architecture(
-        title=title,
+        title=f"ConvNeXt{size}",
         name=name,
         module="convnext",
         paper="A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545",
-        body=partial(_body, depths=depths, widths=widths, name=name),
-        files=WeightFiles(f"convnext/{name}.h5"),
-        scale=partial(_scale, name=name),
-        head=partial(_head, name=name),
+        body=partial(_body, depths=depths, widths=widths),
+        file=f"convnext/{name}.h5",
+        scale=_scale,
+        head=_head,
         pool=_pool,
         channels_first=False,
     )
 
 
+_SHALLOW, _DEEP = (3, 3, 9, 3), (3, 3, 27, 3)
 _variant = partial(variant, _convnext)
-ConvNeXtTiny = _variant(_architecture("ConvNeXtTiny"))
-ConvNeXtSmall = _variant(_architecture("ConvNeXtSmall"))
-ConvNeXtBase = _variant(_architecture("ConvNeXtBase"))
-ConvNeXtLarge = _variant(_architecture("ConvNeXtLarge"))
-ConvNeXtXLarge = _variant(_architecture("ConvNeXtXLarge"))
+ConvNeXtTiny = _variant(_architecture("Tiny", _SHALLOW, (96, 192, 384, 768)))
+ConvNeXtSmall = _variant(_architecture("Small", _DEEP, (96, 192, 384, 768)))
+ConvNeXtBase = _variant(_architecture("Base", _DEEP, (128, 256, 512, 1024)))
+ConvNeXtLarge = _variant(_architecture("Large", _DEEP, (192, 384, 768, 1536)))
+ConvNeXtXLarge = _variant(_architecture("XLarge", _DEEP, (256, 512, 1024, 2048)))

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from lamina.applications.architecture import (
-    Architecture,
-    named_pooling,
-    standard,
-    variant,
-)
+from lamina import layers
+from lamina.applications.architecture import Architecture
 from lamina.applications.blocks import (
     Step,
     chain,
@@ -18,13 +14,13 @@ from lamina.applications.blocks import (
     channels,
     conv,
     norm,
+    pooled,
     relu,
 )
+from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_torch as preprocess_input
-from lamina.applications.weights import WeightFiles
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import AveragePooling2D, Concatenate, MaxPooling2D, ZeroPadding2D
 
 __all__ = [
     "DenseNet121",
@@ -33,10 +29,6 @@ __all__ = [
     "decode_predictions",
     "preprocess_input",
 ]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 _GROWTH = 32  # channels that each layer adds
@@ -54,7 +46,7 @@ def _layer(x: SymbolicTensor, name: str) -> SymbolicTensor:
         *_activated(f"{name}_1_"),
         conv(_GROWTH, 3, name=f"{name}_2_conv"),
     )
-    return Concatenate(channel_axis(), name=f"{name}_concat")([x, added])
+    return layers.Concatenate(channel_axis(), name=f"{name}_concat")([x, added])
 
 
 def _transition(x: SymbolicTensor, name: str) -> SymbolicTensor:
@@ -62,18 +54,18 @@ def _transition(x: SymbolicTensor, name: str) -> SymbolicTensor:
         x,
         *_activated(f"{name}_"),
         conv(channels(x) // 2, name=f"{name}_conv"),
-        AveragePooling2D(2, name=f"{name}_pool"),
+        layers.AveragePooling2D(2, name=f"{name}_pool"),
     )
 
 
 def _body(x: SymbolicTensor, depths: Sequence[int]) -> SymbolicTensor:
     x = chain(
         x,
-        ZeroPadding2D(3),
+        layers.ZeroPadding2D(3),
         conv(64, 7, 2, "valid", name="conv1_conv"),
         *_activated("conv1_"),
-        ZeroPadding2D(1),
-        MaxPooling2D(3, strides=2, name="pool1"),
+        layers.ZeroPadding2D(1),
+        layers.MaxPooling2D(3, strides=2, name="pool1"),
     )
     for i, depth in enumerate(depths, 2):
         if i > 2:
@@ -91,8 +83,8 @@ def _densenet(title: str, depths: Sequence[int]) -> Architecture:
         module="densenet",
         paper="Densely Connected Convolutional Networks, https://arxiv.org/abs/1608.06993",
         body=partial(_body, depths=depths),
-        files=WeightFiles(f"densenet/{name}_weights_tf_dim_ordering_tf_kernels.h5"),
-        pool=named_pooling,
+        file=f"densenet/{name}_weights_tf_dim_ordering_tf_kernels.h5",
+        pool=partial(pooled, is_named=True),
         channels_first=False,
     )
 

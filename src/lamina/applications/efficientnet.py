@@ -5,43 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from lamina.applications.architecture import (
-    Architecture,
-    Head,
-    classifier,
-    named_pooling,
-    standard,
-    variant,
-)
+from lamina import layers
+from lamina.applications.architecture import Architecture
 from lamina.applications.blocks import (
     Step,
     chain,
     channel_axis,
     channels,
+    classifier,
     conv,
     depthwise,
     divisible,
+    image_shape,
     norm,
     pad_before_stride,
+    pooled,
 )
+from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_nothing as preprocess_input
-from lamina.applications.inputs import image_shape
-from lamina.applications.weights import WeightFiles
 from lamina.core.graph import SymbolicTensor
-from lamina.initializers import VarianceScaling
-from lamina.layers import (
-    Activation,
-    Add,
-    Dropout,
-    GlobalAveragePooling2D,
-    Multiply,
-    Normalization,
-    Rescaling,
-    Reshape,
-)
 
 __all__ = [
     "EfficientNetB0",
@@ -55,10 +40,6 @@ __all__ = [
     "decode_predictions",
     "preprocess_input",
 ]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 class Stage(NamedTuple):
@@ -91,41 +72,64 @@ _STAGES = (
     Stage(5, 4, 192, 6, 2),
     Stage(3, 1, 320, 6, 1),
 )
-_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
-_FILES = "https://storage.googleapis.com/keras-applications/"
-DROP_CONNECT = 0.2  # the rate of the last block; that of the first is 0
-kernel = VarianceScaling(2.0, "fan_out", "truncated_normal")
 
 
-def convolution(
-    name: str, filters: int, size: int = 1, strides: int = 1, padding: str = "same"
-) -> Step:
-    """Return a convolution with the initial values of the architecture."""
-    return conv(filters, size, strides, padding, kernel_initializer=kernel, name=name)
+def _variance_scaling(scale: float, distribution: str) -> dict[str, object]:
+    # A config, as an initializer object would return equal values for all layers.
+    config = {"scale": scale, "mode": "fan_out", "distribution": distribution}
+    return {"class_name": "VarianceScaling", "config": config}
 
 
-def weighted(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
+_KERNEL = _variance_scaling(2.0, "truncated_normal")
+_DROP_CONNECT = 0.2  # the rate of the last block; that of the first is 0
+Block = Callable[[SymbolicTensor, Stage, int, int, float, str], SymbolicTensor]
+_conv = partial(conv, kernel_initializer=_KERNEL)
+
+
+def unit(
+    name: str,
+    filters: int,
+    size: int = 1,
+    strides: int = 1,
+    padding: str = "same",
+    momentum: float = 0.99,
+    is_activated: bool = True,
+) -> tuple[Step, ...]:
+    """Return a convolution, a normalization and, by default, an activation."""
+    steps = (
+        _conv(filters, size, strides, padding, name=f"{name}_conv"),
+        norm(f"{name}_bn", momentum),
+        layers.Activation("swish", name=f"{name}_activation"),
+    )
+    return steps if is_activated else steps[:2]
+
+
+def _weighted(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
     """Multiply the channels by weights computed from their averages."""
-    layer = partial(conv, use_bias=True, kernel_initializer=kernel)
-    count = channels(x)
+    layer, count = partial(_conv, use_bias=True), channels(x)
     weights = chain(
         x,
-        GlobalAveragePooling2D(name=f"{name}se_squeeze"),
-        Reshape(image_shape(1, 1, count), name=f"{name}se_reshape"),
+        layers.GlobalAveragePooling2D(name=f"{name}se_squeeze"),
+        layers.Reshape(image_shape(1, 1, count), name=f"{name}se_reshape"),
         layer(filters, activation="swish", name=f"{name}se_reduce"),
         layer(count, activation="sigmoid", name=f"{name}se_expand"),
     )
-    return Multiply(name=f"{name}se_excite")([x, weights])
+    return layers.Multiply(name=f"{name}se_excite")([x, weights])
 
 
-def added(
-    x: SymbolicTensor, inputs: SymbolicTensor, rate: float, name: str
+def residual(
+    x: SymbolicTensor, inputs: SymbolicTensor, stride: int, rate: float, name: str
 ) -> SymbolicTensor:
-    """Add the input of a block; drop the block's result for some images in training."""
+    """Add the input of a block if it has the shape of the result.
+
+    Training drops the result of a fraction `rate` of the images.
+    """
+    if stride > 1 or channels(x) != channels(inputs):
+        return x
     if rate > 0:
         shape = (None, 1, 1, 1)
-        x = Dropout(rate, noise_shape=shape, name=f"{name}drop")(x)
-    return Add(name=f"{name}add")([x, inputs])
+        x = layers.Dropout(rate, noise_shape=shape, name=f"{name}drop")(x)
+    return layers.Add(name=f"{name}add")([x, inputs])
 
 
 def block(
@@ -136,7 +140,7 @@ def block(
     rate: float,
     name: str,
     depthwise_name: str = "dwconv",
-    pads: bool = True,
+    pad_name: str = "dwconv_pad",
     momentum: float = 0.99,
 ) -> SymbolicTensor:
     """Apply an expansion, a depthwise convolution, weights and a projection.
@@ -149,91 +153,89 @@ def block(
         rate: fraction of the images for which training drops the result.
         name: start of the names of the layers.
         depthwise_name: end of the name of the depthwise convolution.
-        pads: whether a layer pads the input of a convolution with stride 2.
+        pad_name: end of the name of the layer that pads before a convolution with
+            stride 2; empty if the convolution itself pads.
         momentum: momentum of the normalizations.
     """
     inputs, width = x, channels(x)
     if stage.expansion > 1:
-        x = chain(
-            x,
-            convolution(f"{name}expand_conv", width * stage.expansion),
-            norm(f"{name}expand_bn", momentum),
-            Activation("swish", name=f"{name}expand_activation"),
-        )
-    padding = "same"
-    if pads and stride == 2:
-        x = pad_before_stride(x, stage.size, f"{name}dwconv_pad")
-        padding = "valid"
-    spatial = depthwise(
-        stage.size, stride, padding, initializer=kernel, name=name + depthwise_name
+        expand = unit(f"{name}expand", width * stage.expansion, momentum=momentum)
+        x = chain(x, *expand)
+    x = depthwise(
+        x,
+        stage.size,
+        stride,
+        pad_name and name + pad_name,
+        depthwise_initializer=_KERNEL,
+        name=name + depthwise_name,
     )
-    activation = Activation("swish", name=f"{name}activation")
-    x = chain(x, spatial, norm(f"{name}bn", momentum), activation)
-    x = weighted(x, max(1, width // 4), name)
-    project = convolution(f"{name}project_conv", filters)
-    x = chain(x, project, norm(f"{name}project_bn", momentum))
-    is_same = stride == 1 and width == filters
-    return added(x, inputs, rate, name) if is_same else x
+    activation = layers.Activation("swish", name=f"{name}activation")
+    x = chain(x, norm(f"{name}bn", momentum), activation)
+    x = _weighted(x, max(1, width // 4), name)
+    project = unit(f"{name}project", filters, momentum=momentum, is_activated=False)
+    return residual(chain(x, *project), inputs, stride, rate, name)
 
 
-def apply_stages(
+def body(
     x: SymbolicTensor,
     stages: Sequence[Stage],
+    stem: int,
     depth: float,
     total: int,
     round_filters: Callable[[int], int],
-    block: Callable[[SymbolicTensor, Stage, int, int, float, str], SymbolicTensor],
+    block: Block = block,
+    **options: Any,
 ) -> SymbolicTensor:
-    """Apply stages whose number of blocks is multiplied by `depth`.
+    """Apply a convolution, stages of blocks and a pointwise convolution.
 
-    The fraction of dropped images grows to `DROP_CONNECT` at the block `total`.
+    Args:
+        x: the images.
+        stages: the kinds of blocks.
+        stem: number of filters of the first convolution.
+        depth: factor of the number of blocks.
+        total: number of the block at which the fraction of dropped images would be
+            `_DROP_CONNECT`.
+        round_filters: a function of the number of filters that a stage has.
+        block: a function that applies a block.
+        **options: arguments of the first and the last `unit`.
     """
+    x = chain(x, *unit("stem", round_filters(stem), 3, 2, **options))
     index = 0
     for i, stage in enumerate(stages, 1):
         for j in range(math.ceil(depth * stage.repeats)):
             stride, name = 1 if j else stage.stride, f"block{i}{chr(ord('a') + j)}_"
-            rate = DROP_CONNECT * index / total
+            rate = _DROP_CONNECT * index / total
             x = block(x, stage, round_filters(stage.filters), stride, rate, name)
             index += 1
-    return x
+    return chain(x, *unit("top", round_filters(1280), **options))
 
 
 def _body(x: SymbolicTensor, width: float, depth: float) -> SymbolicTensor:
     def round_filters(count: int) -> int:
         return divisible(count * width)
 
-    x = chain(
-        pad_before_stride(x, 3, "stem_conv_pad"),
-        convolution("stem_conv", round_filters(32), 3, 2, "valid"),
-        norm("stem_bn"),
-        Activation("swish", name="stem_activation"),
-    )
+    x = pad_before_stride(x, 3, "stem_conv_pad")
     total = sum(math.ceil(depth * stage.repeats) for stage in _STAGES)
-    x = apply_stages(x, _STAGES, depth, total, round_filters, block)
-    return chain(
-        x,
-        convolution("top_conv", round_filters(1280)),
-        norm("top_bn"),
-        Activation("swish", name="top_activation"),
-    )
+    return body(x, _STAGES, 32, depth, total, round_filters, padding="valid")
 
 
 def _scale(x: SymbolicTensor, is_pretrained: bool) -> SymbolicTensor:
-    x = chain(x, Rescaling(1 / 255), Normalization(channel_axis()))
+    x = chain(x, layers.Rescaling(1 / 255), layers.Normalization(channel_axis()))
     if is_pretrained:
         # The files hold the variances where the normalization needs their roots.
         deviations = (0.229, 0.224, 0.225)
-        x = Rescaling([1 / math.sqrt(value) for value in deviations])(x)
+        x = layers.Rescaling([1 / math.sqrt(value) for value in deviations])(x)
     return x
 
 
-def head(dropout: float) -> Head:
+def head(dropout: float) -> Callable[..., SymbolicTensor]:
     """Return the classifier."""
-    return classifier("avg_pool", dropout, VarianceScaling(1 / 3, "fan_out", "uniform"))
+    initializer = _variance_scaling(1 / 3, "uniform")
+    return partial(classifier, dropout=dropout, kernel_initializer=initializer)
 
 
 def _architecture(
-    index: int, width: float, depth: float, dropout: float
+    index: int, size: int, width: float, depth: float, dropout: float
 ) -> Architecture:
     return Architecture(
         title=f"EfficientNetB{index}",
@@ -242,19 +244,20 @@ def _architecture(
         paper="EfficientNet: Rethinking Model Scaling for Convolutional Neural "
         "Networks, https://arxiv.org/abs/1905.11946",
         body=partial(_body, width=width, depth=depth),
-        files=WeightFiles(f"{_FILES}efficientnetb{index}.h5"),
-        size=_SIZES[index],
+        file="https://storage.googleapis.com/keras-applications/"
+        f"efficientnetb{index}.h5",
+        size=size,
         scale=_scale,
         head=head(dropout),
-        pool=named_pooling,
+        pool=partial(pooled, is_named=True),
     )
 
 
-EfficientNetB0 = variant(standard, _architecture(0, 1.0, 1.0, 0.2))
-EfficientNetB1 = variant(standard, _architecture(1, 1.0, 1.1, 0.2))
-EfficientNetB2 = variant(standard, _architecture(2, 1.1, 1.2, 0.3))
-EfficientNetB3 = variant(standard, _architecture(3, 1.2, 1.4, 0.3))
-EfficientNetB4 = variant(standard, _architecture(4, 1.4, 1.8, 0.4))
-EfficientNetB5 = variant(standard, _architecture(5, 1.6, 2.2, 0.4))
-EfficientNetB6 = variant(standard, _architecture(6, 1.8, 2.6, 0.5))
-EfficientNetB7 = variant(standard, _architecture(7, 2.0, 3.1, 0.5))
+EfficientNetB0 = variant(standard, _architecture(0, 224, 1.0, 1.0, 0.2))
+EfficientNetB1 = variant(standard, _architecture(1, 240, 1.0, 1.1, 0.2))
+EfficientNetB2 = variant(standard, _architecture(2, 260, 1.1, 1.2, 0.3))
+EfficientNetB3 = variant(standard, _architecture(3, 300, 1.2, 1.4, 0.3))
+EfficientNetB4 = variant(standard, _architecture(4, 380, 1.4, 1.8, 0.4))
+EfficientNetB5 = variant(standard, _architecture(5, 456, 1.6, 2.2, 0.4))
+EfficientNetB6 = variant(standard, _architecture(6, 528, 1.8, 2.6, 0.5))
+EfficientNetB7 = variant(standard, _architecture(7, 600, 2.0, 3.1, 0.5))

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
-from lamina.applications.architecture import (
-    Architecture,
-    Options,
-    Pooling,
-    build,
-    checked_shape,
-    named_pooling,
-    variant,
-)
-from lamina.applications.blocks import chain, channel_axis, channels, norm
-from lamina.applications.efficientnet import (
-    Stage,
-    added,
-    apply_stages,
-    block,
-    convolution,
-    head,
-)
+from lamina import layers
+from lamina.applications.architecture import Architecture, Options, Weights
+from lamina.applications.blocks import Pooling, chain, channel_axis, channels, pooled
+from lamina.applications.build import build, variant
+from lamina.applications.efficientnet import Stage, block, body, head, residual, unit
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_nothing as preprocess_input
-from lamina.applications.weights import WeightFiles, Weights
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import Activation, Normalization, Rescaling
 from lamina.models import Model
 from lamina.typing import ActivationLike, PartialShape
 
@@ -44,106 +28,58 @@ __all__ = [
 ]
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
-_fused = partial(Stage, 3, is_fused=True)
-_STAGES_B = (
-    _fused(1, 16, 1, 1),
-    _fused(2, 32, 4, 2),
-    _fused(2, 48, 4, 2),
-    Stage(3, 3, 96, 4, 2),
-    Stage(3, 5, 112, 6, 1),
-    Stage(3, 8, 192, 6, 2),
+# The number of blocks and the filters of each stage.
+Sizes = tuple[tuple[int, int], ...]
+_B = ((1, 16), (2, 32), (2, 48), (3, 96), (5, 112), (8, 192))
+_S = ((2, 24), (4, 48), (4, 64), (6, 128), (9, 160), (15, 256))
+_M = ((3, 24), (5, 48), (5, 80), (7, 160), (14, 176), (18, 304), (5, 512))
+_L = ((4, 32), (7, 64), (7, 96), (10, 192), (19, 224), (25, 384), (7, 640))
+# The expansion, the stride, and whether the convolutions are fused, of each stage.
+_KINDS = (
+    *((1, 1, True), (4, 2, True), (4, 2, True)),
+    *((4, 2, False), (6, 1, False), (6, 2, False), (6, 1, False)),
 )
-_STAGES_S = (
-    _fused(2, 24, 1, 1),
-    _fused(4, 48, 4, 2),
-    _fused(4, 64, 4, 2),
-    Stage(3, 6, 128, 4, 2),
-    Stage(3, 9, 160, 6, 1),
-    Stage(3, 15, 256, 6, 2),
-)
-_STAGES_M = (
-    _fused(3, 24, 1, 1),
-    _fused(5, 48, 4, 2),
-    _fused(5, 80, 4, 2),
-    Stage(3, 7, 160, 4, 2),
-    Stage(3, 14, 176, 6, 1),
-    Stage(3, 18, 304, 6, 2),
-    Stage(3, 5, 512, 6, 1),
-)
-_STAGES_L = (
-    _fused(4, 32, 1, 1),
-    _fused(7, 64, 4, 2),
-    _fused(7, 96, 4, 2),
-    Stage(3, 10, 192, 4, 2),
-    Stage(3, 19, 224, 6, 1),
-    Stage(3, 25, 384, 6, 2),
-    Stage(3, 7, 640, 6, 1),
-)
-_MOMENTUM = 0.9
+_unit = partial(unit, momentum=0.9)
+_separate_block = partial(block, depthwise_name="dwconv2", pad_name="", momentum=0.9)
 
 
 def _block(
     x: SymbolicTensor, stage: Stage, filters: int, stride: int, rate: float, name: str
 ) -> SymbolicTensor:
     if not stage.is_fused:
-        shape = stage, filters, stride, rate
-        return block(x, *shape, name, "dwconv2", pads=False, momentum=_MOMENTUM)
-    inputs, width = x, channels(x)
-    parts = [("project", filters, "project_activation")]
-    if stage.expansion > 1:
-        expand = "expand", width * stage.expansion, "expand_activation"
-        parts = [expand, ("project", filters, "")]
-    size, strides = stage.size, stride
-    for part, count, activation in parts:
-        layer = convolution(f"{name}{part}_conv", count, size, strides)
-        x = chain(x, layer, norm(f"{name}{part}_bn", _MOMENTUM))
-        if activation:
-            x = Activation("swish", name=f"{name}{activation}")(x)
-        size = strides = 1
-    is_same = stride == 1 and width == filters
-    return added(x, inputs, rate, name) if is_same else x
+        return _separate_block(x, stage, filters, stride, rate, name)
+    inputs, width, expansion = x, channels(x), stage.expansion
+    if expansion > 1:
+        expand = _unit(f"{name}expand", width * expansion, stage.size, stride)
+        project = _unit(f"{name}project", filters, is_activated=False)
+        x = chain(x, *expand, *project)
+    else:
+        x = chain(x, *_unit(f"{name}project", filters, stage.size, stride))
+    return residual(x, inputs, stride, rate, name)
 
 
 def _body(
-    x: SymbolicTensor,
-    stages: Sequence[Stage],
-    stem: int,
-    width: float = 1.0,
-    depth: float = 1.0,
+    x: SymbolicTensor, sizes: Sizes, stem: int, width: float, depth: float
 ) -> SymbolicTensor:
     def round_filters(count: int) -> int:
         return max(8, int(count * width + 4) // 8 * 8)
 
-    x = chain(
-        x,
-        convolution("stem_conv", round_filters(stem), 3, 2),
-        norm("stem_bn", _MOMENTUM),
-        Activation("swish", name="stem_activation"),
-    )
-    total = sum(stage.repeats for stage in stages)
-    x = apply_stages(x, stages, depth, total, round_filters, _block)
-    return chain(
-        x,
-        convolution("top_conv", round_filters(1280)),
-        norm("top_bn", _MOMENTUM),
-        Activation("swish", name="top_activation"),
-    )
+    stages = [Stage(3, *size, *kind) for size, kind in zip(sizes, _KINDS, strict=False)]
+    total = sum(repeats for repeats, _ in sizes)
+    return body(x, stages, stem, depth, total, round_filters, _block, momentum=0.9)
 
 
 def _scale(x: SymbolicTensor, is_pretrained: bool) -> SymbolicTensor:
     del is_pretrained
-    return Rescaling(1 / 128, -1.0)(x)
+    return layers.Rescaling(1 / 128, -1.0)(x)
 
 
 def _normalize(x: SymbolicTensor, is_pretrained: bool) -> SymbolicTensor:
     if channels(x) != 3:
         return _scale(x, is_pretrained)
     mean, variance = [0.485, 0.456, 0.406], [0.229**2, 0.224**2, 0.225**2]
-    return chain(x, Rescaling(1 / 255), Normalization(channel_axis(), mean, variance))
+    normalization = layers.Normalization(channel_axis(), mean, variance)
+    return chain(x, layers.Rescaling(1 / 255), normalization)
 
 
 def _efficientnet(
@@ -158,47 +94,37 @@ def _efficientnet(
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> Model:
-    inputs = input_tensor, input_shape
-    head = pooling, classes, classifier_activation
-    options = Options(include_top, weights, *inputs, *head, name, include_preprocessing)
-    return build(row, options, checked_shape(row, options))
+    return build(row, Options.of(locals()))
 
 
-def _architecture(title: str, name: str, size: int) -> Architecture:
-    is_b = "-b" in name
+def _architecture(
+    kind: str,
+    size: int,
+    sizes: Sizes,
+    stem: int,
+    width: float = 1.0,
+    depth: float = 1.0,
+) -> Architecture:
+    name = f"efficientnetv2-{kind.lower()}"
     return Architecture(
-        title=title,
+        title=f"EfficientNetV2{kind}",
         name=name,
         module="efficientnet_v2",
         paper="EfficientNetV2: Smaller Models and Faster Training, "
         "https://arxiv.org/abs/2104.00298",
-        body=_BODIES[name],
-        files=WeightFiles(f"efficientnet_v2/{name}.h5"),
+        body=partial(_body, sizes=sizes, stem=stem, width=width, depth=depth),
+        file=f"efficientnet_v2/{name}.h5",
         size=size,
-        scale=_normalize if is_b else _scale,
+        scale=_normalize if sizes is _B else _scale,
         head=head(0.2),
-        pool=named_pooling,
+        pool=partial(pooled, is_named=True),
     )
 
 
-_BODIES = {
-    "efficientnetv2-b0": partial(_body, stages=_STAGES_B, stem=32),
-    "efficientnetv2-b1": partial(_body, stages=_STAGES_B, stem=32, depth=1.1),
-    "efficientnetv2-b2": partial(
-        _body, stages=_STAGES_B, stem=32, width=1.1, depth=1.2
-    ),
-    "efficientnetv2-b3": partial(
-        _body, stages=_STAGES_B, stem=32, width=1.2, depth=1.4
-    ),
-    "efficientnetv2-s": partial(_body, stages=_STAGES_S, stem=24),
-    "efficientnetv2-m": partial(_body, stages=_STAGES_M, stem=24),
-    "efficientnetv2-l": partial(_body, stages=_STAGES_L, stem=32),
-}
-_variant = partial(variant, _efficientnet)
-EfficientNetV2B0 = _variant(_architecture("EfficientNetV2B0", "efficientnetv2-b0", 224))
-EfficientNetV2B1 = _variant(_architecture("EfficientNetV2B1", "efficientnetv2-b1", 240))
-EfficientNetV2B2 = _variant(_architecture("EfficientNetV2B2", "efficientnetv2-b2", 260))
-EfficientNetV2B3 = _variant(_architecture("EfficientNetV2B3", "efficientnetv2-b3", 300))
-EfficientNetV2S = _variant(_architecture("EfficientNetV2S", "efficientnetv2-s", 384))
-EfficientNetV2M = _variant(_architecture("EfficientNetV2M", "efficientnetv2-m", 480))
-EfficientNetV2L = _variant(_architecture("EfficientNetV2L", "efficientnetv2-l", 480))
+EfficientNetV2B0 = variant(_efficientnet, _architecture("B0", 224, _B, 32))
+EfficientNetV2B1 = variant(_efficientnet, _architecture("B1", 240, _B, 32, 1.0, 1.1))
+EfficientNetV2B2 = variant(_efficientnet, _architecture("B2", 260, _B, 32, 1.1, 1.2))
+EfficientNetV2B3 = variant(_efficientnet, _architecture("B3", 300, _B, 32, 1.2, 1.4))
+EfficientNetV2S = variant(_efficientnet, _architecture("S", 384, _S, 24))
+EfficientNetV2M = variant(_efficientnet, _architecture("M", 480, _M, 24))
+EfficientNetV2L = variant(_efficientnet, _architecture("L", 480, _L, 32))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.applications.architecture import (
-    Architecture,
-    standard,
-    variant,
-)
+from lamina.applications.architecture import Architecture
 from lamina.applications.blocks import (
     Step,
     branches,
@@ -16,36 +12,25 @@ from lamina.applications.blocks import (
     norm,
     relu,
 )
+from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.applications.inception_v3 import average, halving, maximum, stem, unit
-from lamina.applications.weights import WeightFiles
+from lamina.applications.inception_v3 import block_a, halving, maximum, stem, unit
 from lamina.core.graph import SymbolicTensor
 from lamina.layers.scaling import CustomScaleLayer
 
 __all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
-Path = tuple[Step, ...]
 # The paths of the three kinds of residual blocks.
-_PATHS: dict[str, tuple[Path, ...]] = {
+_PATHS: dict[str, tuple[tuple[Step, ...], ...]] = {
     "block35": (
         (unit(32),),
         (unit(32), unit(32, 3)),
         (unit(32), unit(48, 3), unit(64, 3)),
     ),
-    "block17": (
-        (unit(192),),
-        (unit(128), unit(160, (1, 7)), unit(192, (7, 1))),
-    ),
-    "block8": (
-        (unit(192),),
-        (unit(192), unit(224, (1, 3)), unit(256, (3, 1))),
-    ),
+    "block17": ((unit(192),), (unit(128), unit(160, (1, 7)), unit(192, (7, 1)))),
+    "block8": ((unit(192),), (unit(192), unit(224, (1, 3)), unit(256, (3, 1)))),
 }
 
 
@@ -60,26 +45,21 @@ def _residual(
 
 
 def _body(x: SymbolicTensor) -> SymbolicTensor:
-    paths = (
-        (unit(96),),
-        (unit(48), unit(64, 5)),
-        (unit(64), unit(96, 3), unit(96, 3)),
-        (average, unit(64)),
-    )
-    x = branches(stem(x), "mixed_5b", *paths)
+    x = block_a(stem(x), 64, "mixed_5b", first=96)
     for i in range(1, 11):
         x = _residual(x, "block35", i, 0.17)
     path = (unit(256), unit(256, 3), halving(384))
     x = branches(x, "mixed_6a", (halving(384),), path, (maximum,))
     for i in range(1, 21):
         x = _residual(x, "block17", i, 0.1)
-    paths = (
+    x = branches(
+        x,
+        "mixed_7a",
         (unit(256), halving(384)),
         (unit(256), halving(288)),
         (unit(256), unit(288, 3), halving(320)),
         (maximum,),
     )
-    x = branches(x, "mixed_7a", *paths)
     for i in range(1, 10):
         x = _residual(x, "block8", i, 0.2)
     x = _residual(x, "block8", 10, 1.0, is_activated=False)
@@ -96,10 +76,8 @@ InceptionResNetV2 = variant(
         paper="Inception-v4, Inception-ResNet and the Impact of Residual Connections "
         "on Learning, https://arxiv.org/abs/1602.07261",
         body=_body,
-        files=WeightFiles(
-            "inception_resnet_v2/"
-            "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
-        ),
+        file="inception_resnet_v2/"
+        "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
         size=299,
         min_size=75,
     ),

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from lamina.applications.architecture import (
-    Architecture,
-    standard,
-    variant,
-)
+from lamina import layers
+from lamina.applications.architecture import Architecture
 from lamina.applications.blocks import Step, branches, chain, conv, norm, relu
+from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.applications.weights import WeightFiles
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import AveragePooling2D, MaxPooling2D
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 def unit(
@@ -29,11 +21,8 @@ def unit(
 ) -> Step:
     """Return a step: convolution, normalization without scale, ReLU."""
 
-    def step(x: SymbolicTensor) -> SymbolicTensor:
-        layer = conv(filters, size, strides, padding)
-        return chain(x, layer, norm(scale=False), relu())
-
-    return step
+    shape = filters, size, strides, padding
+    return lambda x: chain(x, conv(*shape), norm(scale=False), relu())
 
 
 def halving(filters: int, size: int = 3) -> Step:
@@ -43,12 +32,12 @@ def halving(filters: int, size: int = 3) -> Step:
 
 def average(x: SymbolicTensor) -> SymbolicTensor:
     """Average each pixel with its neighbours."""
-    return AveragePooling2D(3, strides=1, padding="same")(x)
+    return layers.AveragePooling2D(3, strides=1, padding="same")(x)
 
 
 def maximum(x: SymbolicTensor) -> SymbolicTensor:
     """Halve the size by the maximum of each window."""
-    return MaxPooling2D(3, strides=2)(x)
+    return layers.MaxPooling2D(3, strides=2)(x)
 
 
 def stem(x: SymbolicTensor) -> SymbolicTensor:
@@ -68,11 +57,14 @@ def stem(x: SymbolicTensor) -> SymbolicTensor:
 _ROW, _COLUMN = (1, 7), (7, 1)
 
 
-def _block_a(x: SymbolicTensor, pooled: int, name: str) -> SymbolicTensor:
+def block_a(
+    x: SymbolicTensor, pooled: int, name: str, first: int = 64
+) -> SymbolicTensor:
+    """Apply paths with windows of 1x1, 5x5 and twice 3x3 pixels, and an average."""
     return branches(
         x,
         name,
-        (unit(64),),
+        (unit(first),),
         (unit(48), unit(64, 5)),
         (unit(64), unit(96, 3), unit(96, 3)),
         (average, unit(pooled)),
@@ -92,8 +84,7 @@ def _block_b(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
 
 
 def _split(name: str | None) -> Step:
-    paths = (unit(384, (1, 3)),), (unit(384, (3, 1)),)
-    return lambda x: branches(x, name, *paths)
+    return lambda x: branches(x, name, (unit(384, (1, 3)),), (unit(384, (3, 1)),))
 
 
 def _block_c(x: SymbolicTensor, index: int) -> SymbolicTensor:
@@ -110,7 +101,7 @@ def _block_c(x: SymbolicTensor, index: int) -> SymbolicTensor:
 def _body(x: SymbolicTensor) -> SymbolicTensor:
     x = stem(x)
     for i, pooled in enumerate((32, 64, 64)):
-        x = _block_a(x, pooled, f"mixed{i}")
+        x = block_a(x, pooled, f"mixed{i}")
     path = (unit(64), unit(96, 3), halving(96))
     x = branches(x, "mixed3", (halving(384),), path, (maximum,))
     for i, filters in enumerate((128, 160, 160, 192), 4):
@@ -129,9 +120,7 @@ InceptionV3 = variant(
         paper="Rethinking the Inception Architecture for Computer Vision, "
         "https://arxiv.org/abs/1512.00567",
         body=_body,
-        files=WeightFiles(
-            "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
-        ),
+        file="inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
         size=299,
         min_size=75,
     ),

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 from functools import partial
 
-from lamina.applications.architecture import (
-    Architecture,
-    Options,
-    Pooling,
-    build,
-    checked_shape,
-    classifier,
-    variant,
-)
+from lamina import layers
+from lamina.applications.architecture import Architecture, Options, Weights
 from lamina.applications.blocks import (
-    Step,
+    Pooling,
     chain,
     channels,
+    classifier,
     conv,
     depthwise,
     divisible,
+    height_and_width,
     norm,
-    pad_before_stride,
 )
+from lamina.applications.build import build, check, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.applications.inputs import height_and_width, require_equal_width
-from lamina.applications.mobilenet import (
+from lamina.applications.inputs import (
     pretrained_size,
+    require_equal_width,
     require_pretrained,
     square_size,
 )
-from lamina.applications.weights import WeightFiles, Weights
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import Add, ReLU
+from lamina.layers import Layer
 from lamina.models import Model
 from lamina.typing import ActivationLike, PartialShape
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 _SIZES = (96, 128, 160, 192, 224)
@@ -58,28 +48,24 @@ _STAGES = (
 _norm = partial(norm, momentum=0.999)
 
 
-def _units(layer: Step, name: str) -> tuple[Step, ...]:
-    return layer, _norm(f"{name}_BN"), ReLU(6.0, name=f"{name}_relu")
+def _activated(name: str) -> tuple[Layer, Layer]:
+    return _norm(f"{name}_BN"), layers.ReLU(6.0, name=f"{name}_relu")
 
 
 def _block(x: SymbolicTensor, filters: int, stride: int, index: int) -> SymbolicTensor:
     name, inputs = f"block_{index}_" if index else "expanded_conv_", x
     if index:
         expand = conv(6 * channels(x), name=f"{name}expand")
-        x = chain(x, *_units(expand, f"{name}expand"))
-    if stride == 2:
-        x = pad_before_stride(x, 3, f"{name}pad")
-    padding = "same" if stride == 1 else "valid"
+        x = chain(x, expand, *_activated(f"{name}expand"))
+    x = depthwise(x, 3, stride, f"{name}pad", name=f"{name}depthwise")
     x = chain(
         x,
-        *_units(
-            depthwise(3, stride, padding, name=f"{name}depthwise"), f"{name}depthwise"
-        ),
+        *_activated(f"{name}depthwise"),
         conv(filters, name=f"{name}project"),
         _norm(f"{name}project_BN"),
     )
     if stride == 1 and channels(inputs) == filters:
-        x = Add(name=f"{name}add")([inputs, x])
+        x = layers.Add(name=f"{name}add")([inputs, x])
     return x
 
 
@@ -88,7 +74,7 @@ def _body(x: SymbolicTensor, alpha: float) -> SymbolicTensor:
         x,
         conv(divisible(32 * alpha), 3, 2, name="Conv1"),
         _norm("bn_Conv1"),
-        ReLU(6.0, name="Conv1_relu"),
+        layers.ReLU(6.0, name="Conv1_relu"),
     )
     index = 0
     for filters, first_stride, count in _STAGES:
@@ -100,7 +86,7 @@ def _body(x: SymbolicTensor, alpha: float) -> SymbolicTensor:
         x,
         conv(last, padding="valid", name="Conv_1"),
         _norm("Conv_1_bn"),
-        ReLU(6.0, name="out_relu"),
+        layers.ReLU(6.0, name="out_relu"),
     )
 
 
@@ -116,42 +102,35 @@ def _mobilenet(
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
-    inputs = input_tensor, input_shape
-    head = pooling, classes, classifier_activation
-    options = Options(include_top, weights, *inputs, *head, name)
-    require_equal_width(row.title, *inputs)
+    options = Options.of(locals())
+    require_equal_width(row, options)
     known = input_shape or getattr(input_tensor, "shape", None)
     row = row._replace(
         body=partial(_body, alpha=alpha), size=square_size(known, _SIZES) or row.size
     )
-    shape = checked_shape(row, options)
+    shape = check(row, options)
     size = height_and_width(shape)[0]
     if options.is_pretrained:
         values = [0.35, 0.5, 0.75, 1.0, 1.3, 1.4]
-        require_pretrained(row.title, "alpha", alpha, values)
-        size = pretrained_size(row.title, shape, _SIZES)
-        address = row.files.address.replace("1.0_224", f"{float(alpha)}_{size}")
-        row = row._replace(files=row.files._replace(address=address))
-    row = row._replace(name=f"mobilenetv2_{alpha:0.2f}_{size}")
-    return build(row, options, shape)
+        require_pretrained(row, "alpha", alpha, values)
+        size = pretrained_size(row, shape, _SIZES)
+        file = f"weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}.h5"
+        row = row._replace(file=f"mobilenet_v2/mobilenet_v2_{file}")
+    return build(row._replace(name=f"mobilenetv2_{alpha:0.2f}_{size}"), options, shape)
 
 
 MobileNetV2 = variant(
     _mobilenet,
     Architecture(
         title="MobileNetV2",
-        name="mobilenetv2",
+        name="",
         module="mobilenet_v2",
         paper="MobileNetV2: Inverted Residuals and Linear Bottlenecks, "
         "https://arxiv.org/abs/1801.04381",
-        body=partial(_body, alpha=1.0),
-        files=WeightFiles(
-            "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
-            suffix="_no_top",
-        ),
-        head=classifier(None),
+        body=_body,
+        suffix="_no_top",
+        head=partial(classifier, pool_name=None),
     ),
-    default_name=None,
     alpha="factor of the number of filters.",
     name="name of the model; made from `alpha` and the size by default.",
 )

@@ -6,18 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from lamina import ops
-from lamina.applications.architecture import (
-    Architecture,
-    Head,
-    Options,
-    Pooling,
-    build,
-    check,
-    named_pooling,
-    variant,
-)
+from lamina import layers, ops
+from lamina.applications.architecture import Architecture, Options, Weights
 from lamina.applications.blocks import (
+    Pooling,
     Step,
     chain,
     channels,
@@ -25,29 +17,17 @@ from lamina.applications.blocks import (
     depthwise,
     divisible,
     norm,
-    pad_before_stride,
+    pooled,
 )
+from lamina.applications.build import build, check, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_nothing as preprocess_input
 from lamina.applications.inputs import (
-    ImageInput,
-    ImageShape,
-    image_shape,
+    pretrained_size,
     require_equal_width,
+    require_pretrained,
 )
-from lamina.applications.mobilenet import pretrained_size, require_pretrained
-from lamina.applications.weights import WeightFiles, Weights
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import (
-    Activation,
-    Add,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    Multiply,
-    ReLU,
-    Rescaling,
-)
 from lamina.models import Model
 from lamina.typing import ActivationLike, PartialShape
 
@@ -57,10 +37,6 @@ __all__ = [
     "decode_predictions",
     "preprocess_input",
 ]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 class _Block(NamedTuple):
@@ -107,20 +83,20 @@ _norm = partial(norm, momentum=0.999)
 
 
 def _activation(name: str) -> Step:
-    return ReLU() if name == "relu" else Activation(name)
+    return layers.ReLU() if name == "relu" else layers.Activation(name)
 
 
 def _weighted(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
     """Multiply the channels by weights computed from their averages."""
     weights = chain(
         x,
-        GlobalAveragePooling2D(keepdims=True, name=f"{name}_avg_pool"),
+        layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_avg_pool"),
         conv(divisible(filters / 4), use_bias=True, name=f"{name}_conv"),
-        ReLU(name=f"{name}_relu"),
+        layers.ReLU(name=f"{name}_relu"),
         conv(filters, use_bias=True, name=f"{name}_conv_1"),
     )
-    weights = ops.multiply(ReLU(6.0)(ops.add(weights, 3.0)), 1 / 6)
-    return Multiply(name=f"{name}_mul")([x, weights])
+    weights = ops.multiply(layers.ReLU(6.0)(ops.add(weights, 3.0)), 1 / 6)
+    return layers.Multiply(name=f"{name}_mul")([x, weights])
 
 
 def _block(x: SymbolicTensor, spec: _Block, alpha: float, index: int) -> SymbolicTensor:
@@ -130,28 +106,19 @@ def _block(x: SymbolicTensor, spec: _Block, alpha: float, index: int) -> Symboli
         inside = divisible(inside * spec.expansion)
         expand = conv(inside, name=f"{name}expand"), _norm(f"{name}expand_bn")
         x = chain(x, *expand, _activation(spec.activation))
-    if spec.stride == 2:
-        x = pad_before_stride(x, spec.size, f"{name}depthwise_pad")
-    padding = "same" if spec.stride == 1 else "valid"
-    x = chain(
-        x,
-        depthwise(spec.size, spec.stride, padding, name=f"{name}depthwise"),
-        _norm(f"{name}depthwise_bn"),
-        _activation(spec.activation),
-    )
+    spatial = f"{name}depthwise"
+    x = depthwise(x, spec.size, spec.stride, f"{spatial}_pad", name=spatial)
+    x = chain(x, _norm(f"{spatial}_bn"), _activation(spec.activation))
     if spec.weights_channels:
         x = _weighted(x, divisible(inside), f"{name}squeeze_excite")
     x = chain(x, conv(filters, name=f"{name}project"), _norm(f"{name}project_bn"))
     if spec.stride == 1 and channels(inputs) == filters:
-        x = Add(name=f"{name}add")([inputs, x])
+        x = layers.Add(name=f"{name}add")([inputs, x])
     return x
 
 
 def _body(
-    x: SymbolicTensor,
-    blocks: Sequence[_Block],
-    alpha: float = 1.0,
-    minimalistic: bool = False,
+    x: SymbolicTensor, blocks: Sequence[_Block], alpha: float, minimalistic: bool
 ) -> SymbolicTensor:
     last = "relu" if minimalistic else "hard_swish"
     x = chain(x, conv(16, 3, 2, name="conv"), _norm("conv_bn"), _activation(last))
@@ -163,41 +130,31 @@ def _body(
     return chain(x, top, _norm("conv_1_bn"), _activation(last))
 
 
-def _head(filters: int, alpha: float, minimalistic: bool, dropout: float) -> Head:
+def _head(
+    x: SymbolicTensor,
+    classes: int,
+    activation: ActivationLike,
+    filters: int,
+    alpha: float,
+    minimalistic: bool,
+    dropout: float,
+) -> SymbolicTensor:
     filters = divisible(filters * alpha) if alpha > 1 else filters
-
-    def head(
-        x: SymbolicTensor, classes: int, activation: ActivationLike
-    ) -> SymbolicTensor:
-        return chain(
-            x,
-            GlobalAveragePooling2D(keepdims=True),
-            conv(filters, use_bias=True, name="conv_2"),
-            _activation("relu" if minimalistic else "hard_swish"),
-            *([Dropout(dropout)] if dropout > 0 else []),
-            conv(classes, use_bias=True, name="logits"),
-            Flatten(),
-            Activation(activation, name="predictions"),
-        )
-
-    return head
+    return chain(
+        x,
+        layers.GlobalAveragePooling2D(keepdims=True),
+        conv(filters, use_bias=True, name="conv_2"),
+        _activation("relu" if minimalistic else "hard_swish"),
+        *([layers.Dropout(dropout)] if dropout > 0 else []),
+        conv(classes, use_bias=True, name="logits"),
+        layers.Flatten(),
+        layers.Activation(activation, name="predictions"),
+    )
 
 
 def _scale(x: SymbolicTensor, is_pretrained: bool) -> SymbolicTensor:
     del is_pretrained
-    return Rescaling(1 / 127.5, -1.0)(x)
-
-
-def _shape(row: Architecture, options: Options) -> ImageShape:
-    """Return the shape of one image: any size, as no layer depends on it."""
-    given, tensor = options.input_shape, options.input_tensor
-    require_equal_width(row.title, tensor, given)
-    if given is None and tensor is not None:
-        given = tensor.shape[1:]
-    found = tuple(image_shape(None, None, 3) if given is None else given)
-    images = ImageInput(row.title, row.size, row.min_size)
-    images.check_size(found)
-    return found
+    return layers.Rescaling(1 / 127.5, -1.0)(x)
 
 
 def _mobilenet(
@@ -215,50 +172,40 @@ def _mobilenet(
     include_preprocessing: bool = True,
     name: str | None = None,
 ) -> Model:
-    inputs = input_tensor, input_shape
-    head = pooling, classes, classifier_activation
-    options = Options(include_top, weights, *inputs, *head, name, include_preprocessing)
-    check(row, options)
-    shape = _shape(row, options)
+    options = Options.of(locals())
+    require_equal_width(row, options)
+    if input_shape is None and isinstance(input_tensor, SymbolicTensor):
+        options = options._replace(input_shape=input_tensor.shape[1:])
+    shape = check(row, options)
     if options.is_pretrained:
-        require_pretrained(
-            row.title, "alpha", alpha, [1.0] if minimalistic else [0.75, 1.0]
-        )
-        pretrained_size(row.title, shape, [224])
-    kind, blocks, filters = _KINDS[row.title]
+        values = [1.0] if minimalistic else [0.75, 1.0]
+        require_pretrained(row, "alpha", alpha, values)
+        pretrained_size(row, shape, [224])
+    kind = (
+        row.title.removeprefix("MobileNetV3").lower() + "_minimalistic" * minimalistic
+    )
     row = row._replace(
-        body=partial(_body, blocks=blocks, alpha=alpha, minimalistic=minimalistic),
-        head=_head(filters, alpha, minimalistic, dropout_rate),
-        files=_files(kind, alpha, minimalistic) if options.is_pretrained else row.files,
+        body=partial(row.body, alpha=alpha, minimalistic=minimalistic),
+        head=partial(
+            row.head, alpha=alpha, minimalistic=minimalistic, dropout=dropout_rate
+        ),
+        file=f"mobilenet_v3/weights_mobilenet_v3_{kind}_224_{float(alpha)}_float.h5",
     )
     return build(row, options, shape)
 
 
-# The name in files, the blocks, and the filters of the classifier.
-_KINDS = {
-    "MobileNetV3Small": ("small", _SMALL, 1024),
-    "MobileNetV3Large": ("large", _LARGE, 1280),
-}
-
-
-def _files(kind: str, alpha: float = 1.0, minimalistic: bool = False) -> WeightFiles:
-    name = f"{kind}{'_minimalistic' * minimalistic}_224_{float(alpha)}_float"
-    address = f"mobilenet_v3/weights_mobilenet_v3_{name}.h5"
-    return WeightFiles(address, "_no_top_v2")
-
-
-def _architecture(title: str) -> Architecture:
-    kind, blocks, filters = _KINDS[title]
+def _architecture(title: str, blocks: Sequence[_Block], filters: int) -> Architecture:
     return Architecture(
         title=title,
         name=title,
         module="mobilenet_v3",
         paper="Searching for MobileNetV3, https://arxiv.org/abs/1905.02244",
         body=partial(_body, blocks=blocks),
-        files=_files(kind),
+        suffix="_no_top_v2",
+        fixed_size=False,
         scale=_scale,
-        head=_head(filters, 1.0, minimalistic=False, dropout=0.2),
-        pool=named_pooling,
+        head=partial(_head, filters=filters),
+        pool=partial(pooled, is_named=True),
     )
 
 
@@ -271,5 +218,5 @@ _variant = partial(
     input_shape="shape of one image, (None, None, 3) by default; at least {min_size} "
     "pixels high and wide.",
 )
-MobileNetV3Small = _variant(_architecture("MobileNetV3Small"))
-MobileNetV3Large = _variant(_architecture("MobileNetV3Large"))
+MobileNetV3Small = _variant(_architecture("MobileNetV3Small", _SMALL, 1024))
+MobileNetV3Large = _variant(_architecture("MobileNetV3Large", _LARGE, 1280))

@@ -5,49 +5,32 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from lamina.applications.architecture import (
-    Architecture,
-    Options,
-    Pooling,
-    build,
-    checked_shape,
-    classifier,
-    variant,
-)
+from lamina import layers
+from lamina.applications.architecture import Architecture, Options, Weights
 from lamina.applications.blocks import (
+    Pooling,
     Step,
     branches,
     chain,
     channels,
+    classifier,
     conv,
-    image_size,
+    height_and_width,
     norm,
     pad_before_stride,
     relu,
     separable,
 )
+from lamina.applications.build import build, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.applications.weights import WeightFiles, Weights
 from lamina.core.graph import SymbolicTensor
 from lamina.core.tracing.scopes import name_scope
 from lamina.errors import invalid
-from lamina.layers import (
-    Add,
-    AveragePooling2D,
-    Concatenate,
-    Cropping2D,
-    MaxPooling2D,
-    ZeroPadding2D,
-)
 from lamina.models import Model
 from lamina.typing import ActivationLike, PartialShape
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 Cell = tuple[SymbolicTensor, SymbolicTensor]
@@ -80,12 +63,17 @@ def _halved(p: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
     """Halve the size by two samplings, of which one is shifted by a pixel."""
 
     def sampling(index: int) -> tuple[Step, Step]:
-        pool = AveragePooling2D(1, strides=2, name=f"adjust_avg_pool_{index}_{name}")
+        pool = layers.AveragePooling2D(
+            1, strides=2, name=f"adjust_avg_pool_{index}_{name}"
+        )
         return pool, _conv(filters // 2, name=f"adjust_conv_{index}_{name}")
 
     with name_scope(f"adjust_reduction_block_{name}"):
         p = relu(f"adjust_relu_1_{name}")(p)
-        shift = ZeroPadding2D(((0, 1), (0, 1))), Cropping2D(((1, 0), (1, 0)))
+        shift = (
+            layers.ZeroPadding2D(((0, 1), (0, 1))),
+            layers.Cropping2D(((1, 0), (1, 0))),
+        )
         p = branches(p, None, sampling(1), (*shift, *sampling(2)))
         return _norm(f"adjust_bn_{name}")(p)
 
@@ -97,7 +85,7 @@ def _adjusted(
     if p is None:
         return x
     with name_scope("adjust_block"):
-        if image_size(p)[1] != image_size(x)[1]:
+        if height_and_width(p.shape)[1] != height_and_width(x.shape)[1]:
             return _halved(p, filters, name)
         if channels(p) == filters:
             return p
@@ -119,7 +107,7 @@ def _normal_cell(x: SymbolicTensor, p: SymbolicTensor, filters: int, name: str) 
 
     def pool(tensor: SymbolicTensor, part: str) -> SymbolicTensor:
         layer_name = f"normal_{part}_{name}"
-        return AveragePooling2D(3, 1, padding="same", name=layer_name)(tensor)
+        return layers.AveragePooling2D(3, 1, padding="same", name=layer_name)(tensor)
 
     with name_scope(f"normal_A_block_{name}"):
         p = _adjusted(x, p, filters, name)
@@ -134,8 +122,8 @@ def _normal_cell(x: SymbolicTensor, p: SymbolicTensor, filters: int, name: str) 
         sums = [p]
         for i, pair in enumerate(pairs, 1):
             with name_scope(f"block_{i}"):
-                sums.append(Add(name=f"normal_add_{i}_{name}")(list(pair())))
-        return Concatenate(name=f"normal_concat_{name}")(sums), inputs
+                sums.append(layers.Add(name=f"normal_add_{i}_{name}")(list(pair())))
+        return layers.Concatenate(name=f"normal_concat_{name}")(sums), inputs
 
 
 def _reduction_cell(
@@ -150,7 +138,7 @@ def _reduction_cell(
         return _separable(tensor, filters, size, part(text), strides=2)
 
     def sum_of(first: SymbolicTensor, second: SymbolicTensor, text: str) -> Any:
-        return Add(name=part(text) if text else None)([first, second])
+        return layers.Add(name=part(text) if text else None)([first, second])
 
     with name_scope(f"reduction_A_block_{name}"):
         p = _adjusted(x, p, filters, name)
@@ -159,19 +147,19 @@ def _reduction_cell(
         with name_scope("block_1"):
             x1 = sum_of(unit(h, 5, "left1"), unit(p, 7, "right1"), "add_1")
         with name_scope("block_2"):
-            left = MaxPooling2D(3, strides=2, name=part("left2"))(padded)
+            left = layers.MaxPooling2D(3, strides=2, name=part("left2"))(padded)
             x2 = sum_of(left, unit(p, 7, "right2"), "add_2")
         with name_scope("block_3"):
-            left = AveragePooling2D(3, strides=2, name=part("left3"))(padded)
+            left = layers.AveragePooling2D(3, strides=2, name=part("left3"))(padded)
             x3 = sum_of(left, unit(p, 5, "right3"), "add3")
         with name_scope("block_4"):
-            pool = AveragePooling2D(3, 1, padding="same", name=part("left4"))
+            pool = layers.AveragePooling2D(3, 1, padding="same", name=part("left4"))
             x4 = sum_of(x2, pool(x1), "")
         with name_scope("block_5"):
             left = _separable(x1, filters, 3, part("left4"))
-            right = MaxPooling2D(3, strides=2, name=part("right5"))(padded)
+            right = layers.MaxPooling2D(3, strides=2, name=part("right5"))(padded)
             x5 = sum_of(left, right, "add4")
-        return Concatenate(name=part("concat"))([x2, x3, x4, x5]), inputs
+        return layers.Concatenate(name=part("concat"))([x2, x3, x4, x5]), inputs
 
 
 def _body(
@@ -209,10 +197,7 @@ def _nasnet(
     if weights == "imagenet" and None in (input_shape or ()):
         expected = "a shape of known sizes for weights of ImageNet"
         raise invalid(row.title, "input_shape", input_shape, expected)
-    inputs = input_tensor, input_shape
-    head = pooling, classes, classifier_activation
-    options = Options(include_top, weights, *inputs, *head, name)
-    return build(row, options, checked_shape(row, options))
+    return build(row, Options.of(locals()))
 
 
 _architecture = partial(
@@ -220,7 +205,8 @@ _architecture = partial(
     module="nasnet",
     paper="Learning Transferable Architectures for Scalable Image Recognition, "
     "https://arxiv.org/abs/1707.07012",
-    head=classifier(None),
+    suffix="-no-top",
+    head=partial(classifier, pool_name=None),
     channels_first=False,
 )
 NASNetMobile = variant(
@@ -229,7 +215,7 @@ NASNetMobile = variant(
         title="NASNetMobile",
         name="nasnet_mobile",
         body=partial(_body, filters=44, cells=4, stem=32, skip_reduction=False),
-        files=WeightFiles("nasnet/NASNet-mobile.h5", "-no-top"),
+        file="nasnet/NASNet-mobile.h5",
     ),
 )
 NASNetLarge = variant(
@@ -238,7 +224,7 @@ NASNetLarge = variant(
         title="NASNetLarge",
         name="nasnet_large",
         body=partial(_body, filters=168, cells=6, stem=96, skip_reduction=True),
-        files=WeightFiles("nasnet/NASNet-large.h5", "-no-top"),
+        file="nasnet/NASNet-large.h5",
         size=331,
     ),
 )

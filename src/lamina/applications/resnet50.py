@@ -5,7 +5,3 @@ from __future__ import annotations
 from lamina.applications.resnet import ResNet50, decode_predictions, preprocess_input
 
 __all__ = ["ResNet50", "decode_predictions", "preprocess_input"]
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from lamina.applications.architecture import standard, variant
-from lamina.applications.blocks import Step, chain, conv, norm, relu
+from lamina import layers
+from lamina.applications.blocks import Step, chain, conv, relu
+from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.applications.resnet import EPSILON, WIDTHS, resnet, stem
+from lamina.applications.resnet import WIDTHS, batch_norm, resnet, stem
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import Add, MaxPooling2D, ZeroPadding2D
 
 __all__ = [
     "ResNet50V2",
@@ -22,12 +22,8 @@ __all__ = [
 ]
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
 def _activated(name: str) -> tuple[Step, Step]:
-    return norm(f"{name}_bn", epsilon=EPSILON), relu(f"{name}_relu")
+    return batch_norm(f"{name}_bn"), relu(f"{name}_relu")
 
 
 def _block(
@@ -38,17 +34,17 @@ def _block(
         layer = conv(4 * filters, 1, stride, use_bias=True, name=f"{name}_0_conv")
         shortcut = layer(x)
     elif stride > 1:
-        shortcut = MaxPooling2D(1, strides=stride)(shortcut)
+        shortcut = layers.MaxPooling2D(1, strides=stride)(shortcut)
     x = chain(
         x,
         conv(filters, name=f"{name}_1_conv"),
         *_activated(f"{name}_1"),
-        ZeroPadding2D(1, name=f"{name}_2_pad"),
+        layers.ZeroPadding2D(1, name=f"{name}_2_pad"),
         conv(filters, 3, stride, "valid", name=f"{name}_2_conv"),
         *_activated(f"{name}_2"),
         conv(4 * filters, use_bias=True, name=f"{name}_3_conv"),
     )
-    return Add(name=f"{name}_out")([shortcut, x])
+    return layers.Add(name=f"{name}_out")([shortcut, x])
 
 
 def _body(x: SymbolicTensor, depths: Sequence[int]) -> SymbolicTensor:
@@ -68,6 +64,6 @@ _resnet = partial(
     "https://arxiv.org/abs/1603.05027",
     body=_body,
 )
-ResNet50V2 = variant(standard, _resnet("ResNet50V2", depths=(3, 4, 6, 3)))
-ResNet101V2 = variant(standard, _resnet("ResNet101V2", depths=(3, 4, 23, 3)))
-ResNet152V2 = variant(standard, _resnet("ResNet152V2", depths=(3, 8, 36, 3)))
+ResNet50V2 = variant(standard, _resnet("ResNet50V2", (3, 4, 6, 3)))
+ResNet101V2 = variant(standard, _resnet("ResNet101V2", (3, 4, 23, 3)))
+ResNet152V2 = variant(standard, _resnet("ResNet152V2", (3, 8, 36, 3)))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from lamina.applications.architecture import standard, variant
+from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_caffe as preprocess_input
 from lamina.applications.vgg16 import vgg
 
 __all__ = ["VGG19", "decode_predictions", "preprocess_input"]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 VGG19 = variant(standard, vgg("VGG19", (2, 2, 4, 4, 4)))

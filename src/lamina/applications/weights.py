@@ -6,39 +6,13 @@ import json
 import os
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from lamina import activations
+from lamina.applications.architecture import Architecture, Options, Weights
 from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
-from lamina.typing import ActivationLike
-
-Weights = str | os.PathLike[str] | None
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
-
-
-class WeightFiles(NamedTuple):
-    """The files of a model's ImageNet weights.
-
-    Args:
-        address: the address of the file with the classifier, below that of Keras's
-            files or as a whole.
-        suffix: what the name of the file without the classifier has before `.h5`.
-    """
-
-    address: str
-    suffix: str = "_notop"
-
-    def download(self, include_top: bool) -> str:
-        """Return the path of a file in the cache, downloaded if it is not there."""
-        address = self.address
-        if not include_top:
-            address = address.removesuffix(".h5") + self.suffix + ".h5"
-        if "://" not in address:
-            address = _KERAS + address
-        digest = _hashes().get(address.rpartition("/")[2])
-        return get_file(origin=address, cache_subdir="models", file_hash=digest)
 
 
 @cache
@@ -48,43 +22,40 @@ def _hashes() -> dict[str, str]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def is_address(weights: Weights) -> bool:
-    """Return whether weights are an address rather than a path."""
+def _is_address(weights: Weights) -> bool:
     return isinstance(weights, str) and weights.startswith(("http://", "https://"))
 
 
-def check_weights(
-    owner: str,
-    weights: Weights,
-    include_top: bool,
-    classes: int,
-    classifier_activation: ActivationLike,
-) -> None:
+def check_weights(row: Architecture, options: Options) -> None:
     """Refuse weights that do not exist or do not fit the classifier."""
+    weights, activation = options.weights, options.classifier_activation
     is_path = isinstance(weights, str | os.PathLike) and Path(weights).exists()
-    if not (weights in ("imagenet", None) or is_path or is_address(weights)):
+    if not (weights in ("imagenet", None) or is_path or _is_address(weights)):
         expected = "None, 'imagenet', or the path or address of a file with weights"
-        raise invalid(owner, "weights", weights, expected)
-    if not include_top:
+        raise invalid(row.title, "weights", weights, expected)
+    if weights is None or not options.include_top:
         return
-    if weights == "imagenet" and classes != 1000:
+    if options.is_pretrained and options.classes != 1000:
+        expected = "1000 for weights='imagenet'"
         hint = "Pass include_top=False to add a classifier of your own."
-        raise invalid(owner, "classes", classes, "1000 for weights='imagenet'", hint)
-    allowed = [activations.get("softmax"), activations.get(None)]
-    if weights is not None and activations.get(classifier_activation) not in allowed:
+        raise invalid(row.title, "classes", options.classes, expected, hint)
+    if activations.get(activation) not in map(activations.get, ("softmax", None)):
         raise ArgumentError(
-            f"{owner}: `classifier_activation` must be 'softmax' or None with weights "
-            f"that are loaded. Received: {classifier_activation!r}. Apply another "
+            f"{row.title}: `classifier_activation` must be 'softmax' or None with "
+            f"weights that are loaded. Received: {activation!r}. Apply another "
             "activation to the output of a model with classifier_activation=None."
         )
 
 
-def weights_path(
-    weights: Weights, files: WeightFiles, include_top: bool
-) -> str | os.PathLike[str] | None:
-    """Return the path of the file to load, which may be downloaded before."""
-    if weights == "imagenet":
-        return files.download(include_top)
-    if isinstance(weights, str) and is_address(weights):
+def weights_path(row: Architecture, options: Options) -> str | os.PathLike[str] | None:
+    """Return the path of the file to load, downloaded if it is not in the cache."""
+    weights = options.weights
+    if options.is_pretrained:
+        address = row.file if "://" in row.file else _KERAS + row.file
+        if not options.include_top:
+            address = address.removesuffix(".h5") + row.suffix + ".h5"
+        digest = _hashes().get(address.rpartition("/")[2])
+        return get_file(origin=address, cache_subdir="models", file_hash=digest)
+    if isinstance(weights, str) and _is_address(weights):
         return get_file(origin=weights, cache_subdir="models")
     return weights

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from lamina.applications.architecture import (
-    Architecture,
-    standard,
-    variant,
-)
+from lamina import layers
+from lamina.applications.architecture import Architecture
 from lamina.applications.blocks import Step, chain, conv, norm, relu, separable
+from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.applications.weights import WeightFiles
 from lamina.core.graph import SymbolicTensor
-from lamina.layers import Add, MaxPooling2D
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
-
-
-def __dir__() -> list[str]:
-    return __all__
 
 
 def _unit(filters: int, name: str) -> tuple[Step, Step]:
@@ -36,9 +28,9 @@ def _reduction(
         *_unit(first, f"{name}_sepconv1"),
         relu(f"{name}_sepconv2_act"),
         *_unit(second, f"{name}_sepconv2"),
-        MaxPooling2D(3, strides=2, padding="same", name=f"{name}_pool"),
+        layers.MaxPooling2D(3, strides=2, padding="same", name=f"{name}_pool"),
     )
-    return Add()([x, residual])
+    return layers.Add()([x, residual])
 
 
 def _body(x: SymbolicTensor) -> SymbolicTensor:
@@ -52,7 +44,7 @@ def _body(x: SymbolicTensor) -> SymbolicTensor:
         for j in range(1, 4):
             name = f"block{i}_sepconv{j}"
             x = chain(x, relu(f"{name}_act"), *_unit(728, name))
-        x = Add()([x, residual])
+        x = layers.Add()([x, residual])
     x = _reduction(x, 728, 1024, "block13", is_activated=False)
     for count, name in ((1536, "block14_sepconv1"), (2048, "block14_sepconv2")):
         x = chain(x, *_unit(count, name), relu(f"{name}_act"))
@@ -68,9 +60,7 @@ Xception = variant(
         paper="Xception: Deep Learning with Depthwise Separable Convolutions, "
         "https://arxiv.org/abs/1610.02357",
         body=_body,
-        files=WeightFiles(
-            "xception/xception_weights_tf_dim_ordering_tf_kernels.h5",
-        ),
+        file="xception/xception_weights_tf_dim_ordering_tf_kernels.h5",
         size=299,
         min_size=71,
     ),

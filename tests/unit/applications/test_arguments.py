@@ -11,6 +11,7 @@ import pytest
 import lamina
 from lamina import applications, config
 from lamina.applications import nasnet
+from lamina.applications.build import check
 from lamina.errors import ArgumentError, LikelyMistakeWarning
 
 IMAGENET = {"weights": "imagenet"}
@@ -43,6 +44,8 @@ BAD = [
         "`alpha` must be one of 1.0",
     ),
     ("MobileNetV3Large", {**RANDOM, "input_shape": (16, 16, 3)}, "at least 32 pixels"),
+    ("MobileNetV3Large", {**RANDOM, "input_shape": (64, 64)}, "must be three sizes"),
+    ("MobileNetV3Large", {**IMAGENET, "input_shape": (64, 64, 1)}, "with 3 channels"),
     (
         "NASNetMobile",
         {**IMAGENET, **HEADLESS, "input_shape": (None, None, 3)},
@@ -93,7 +96,7 @@ def test_layers_before_the_input_tensor_are_part_of_the_model():
 
 
 def test_only_nasnet_mobile_has_a_fixed_size_without_classifier(monkeypatch):
-    monkeypatch.setattr(nasnet, "build", lambda row, options, shape: shape)
+    monkeypatch.setattr(nasnet, "build", check)
     headless = {"weights": None, "include_top": False}
     assert applications.NASNetMobile(**headless) == (224, 224, 3)
     assert applications.NASNetLarge(**headless) == (None, None, 3)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from lamina import applications
-from lamina.applications.weights import WeightFiles
 from lamina.errors import DownloadError, FileFormatError, LikelyMistakeWarning
 
 mobilenet = partial(applications.MobileNet, alpha=0.25)
@@ -72,5 +71,11 @@ def test_a_file_with_another_hash_is_refused(internet):
 
 
 def test_a_missing_file_is_a_download_error(internet):
-    with pytest.raises(DownloadError, match=r"net\.h5"):
-        WeightFiles("folder/net.h5").download(include_top=True)
+    with pytest.raises(DownloadError, match=r"vgg16_weights"):
+        applications.VGG16()
+
+
+def test_initial_weights_differ_between_layers_and_models():
+    models = [applications.EfficientNetB0(weights=None, **SMALL) for _ in range(2)]
+    kernels = [w for model in models for w in model.get_weights() if w.ndim > 1]
+    assert len({kernel.tobytes() for kernel in kernels}) == len(kernels)
