@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
 
 from lamina.applications.blocks import Pooling, classifier, pooled
+from lamina.core.check import (
+    Check,
+    check_arguments,
+    checked_shape,
+    positive_number,
+)
 from lamina.core.graph import SymbolicTensor
 from lamina.typing import ActivationLike, PartialShape
 
 Weights = str | os.PathLike[str] | None
+
+
+def is_address(weights: object) -> TypeGuard[str]:
+    """Return whether weights are an address rather than a path."""
+    return isinstance(weights, str) and weights.startswith(("http://", "https://"))
+
+
+def _exists(weights: object) -> bool:
+    if not isinstance(weights, str | os.PathLike):
+        return weights is None
+    return weights == "imagenet" or is_address(weights) or Path(weights).exists()
+
+
+_CHECKS = {
+    "alpha": positive_number,
+    "pooling": Check("None, 'avg' or 'max'", lambda v: v in (None, "avg", "max"), ()),
+    "weights": Check(
+        "None, 'imagenet', or the path or address of a file with weights", _exists, ()
+    ),
+}
 
 
 class Options(NamedTuple):
@@ -28,9 +55,15 @@ class Options(NamedTuple):
 
     @staticmethod
     def of(arguments: Mapping[str, Any]) -> Options:
-        """Select the shared arguments from all arguments of a function."""
+        """Check the arguments of a function of a `row`, and return the shared ones."""
+        owner, shape = arguments["row"].title, arguments["input_shape"]
+        check_arguments(owner, _CHECKS, arguments)
         fields = Options._fields
-        return Options(**{k: v for k, v in arguments.items() if k in fields})
+        options = Options(**{k: v for k, v in arguments.items() if k in fields})
+        if shape is None:
+            return options
+        shape = checked_shape(owner, shape, "input_shape")
+        return options._replace(input_shape=shape)
 
     @property
     def is_pretrained(self) -> bool:

@@ -9,12 +9,13 @@ from typing import Concatenate, ParamSpec
 
 from lamina.applications.architecture import Architecture, Options, Weights
 from lamina.applications.blocks import ImageShape, Pooling, channel_axis
-from lamina.applications.inputs import checked_shape, image_input
+from lamina.applications.inputs import image_input, input_shape
 from lamina.applications.weights import check_weights, weights_path
 from lamina.core.graph import SymbolicTensor
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError, invalid
+from lamina.errors import ArgumentError
 from lamina.models import Model
+from lamina.ops.families import check_call
 from lamina.typing import ActivationLike, PartialShape
 
 P = ParamSpec("P")
@@ -42,10 +43,8 @@ def check(row: Architecture, options: Options) -> ImageShape:
             f"{row.title} needs images with the channels last. Call "
             "`lamina.config.set_image_data_format('channels_last')` before."
         )
-    if options.pooling not in (None, "avg", "max"):
-        raise invalid(row.title, "pooling", options.pooling, "None, 'avg' or 'max'")
     check_weights(row, options)
-    return checked_shape(row, options)
+    return input_shape(row, options)
 
 
 def build(
@@ -84,11 +83,13 @@ def variant(
 
     @filter_traceback
     def application(*args: P.args, **kwargs: P.kwargs) -> Model:
+        check_call(row.title, signature, args, kwargs)
         return create(row, *args, **kwargs)
 
     _, *found = inspect.signature(create).parameters.values()
     found[-1] = found[-1].replace(default=row.name or None)
-    application.__signature__ = inspect.Signature(found)  # type: ignore[attr-defined]
+    signature = inspect.Signature(found)
+    application.__signature__ = signature  # type: ignore[attr-defined]
     application.__name__ = application.__qualname__ = row.title
     application.__module__ = f"lamina.applications.{row.module}"
     application.__doc__ = _docstring(row, [p.name for p in found], described)

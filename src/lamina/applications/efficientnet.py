@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lamina import layers
 from lamina.applications.architecture import Architecture
@@ -184,7 +184,8 @@ def body(
     total: int,
     round_filters: Callable[[int], int],
     block: Block = block,
-    **options: Any,
+    padding: str = "same",
+    momentum: float = 0.99,
 ) -> SymbolicTensor:
     """Apply a convolution, stages of blocks and a pointwise convolution.
 
@@ -197,9 +198,10 @@ def body(
             `_DROP_CONNECT`.
         round_filters: a function of the number of filters that a stage has.
         block: a function that applies a block.
-        **options: arguments of the first and the last `unit`.
+        padding: padding of the first convolution.
+        momentum: momentum of the first and the last normalization.
     """
-    x = chain(x, *unit("stem", round_filters(stem), 3, 2, **options))
+    x = chain(x, *unit("stem", round_filters(stem), 3, 2, padding, momentum))
     index = 0
     for i, stage in enumerate(stages, 1):
         for j in range(math.ceil(depth * stage.repeats)):
@@ -207,7 +209,7 @@ def body(
             rate = _DROP_CONNECT * index / total
             x = block(x, stage, round_filters(stage.filters), stride, rate, name)
             index += 1
-    return chain(x, *unit("top", round_filters(1280), **options))
+    return chain(x, *unit("top", round_filters(1280), momentum=momentum))
 
 
 def _body(x: SymbolicTensor, width: float, depth: float) -> SymbolicTensor:

@@ -193,14 +193,14 @@ def decode_predictions(
         ShapeError: `preds` has another shape.
         DownloadError: the names of the classes are neither in the cache nor reachable.
     """
-    if len(preds.shape) != 2 or preds.shape[1] != 1000:
+    scores = np.asarray(preds)
+    if scores.ndim != 2 or scores.shape[1] != 1000:
         raise ShapeError(
             "decode_predictions: `preds` must have the shape (batch, 1000), the scores "
-            f"of the classes of ImageNet. Received: shape {preds.shape}. For a model "
+            f"of the classes of ImageNet. Received: shape {scores.shape}. For a model "
             "with other classes, use `np.argsort(preds)`."
         )
     names = _imagenet_classes()
-    scores = np.asarray(preds)
     best = np.argsort(scores)[:, ::-1][:, :top]
     return [
         [(*names[str(index)], row[index]) for index in indices]

@@ -23,8 +23,8 @@ from lamina.typing import PartialShape
 Inputs = SymbolicTensor | list[SymbolicTensor]
 
 
-def checked_shape(row: Architecture, options: Options) -> ImageShape:
-    """Return the shape of one image for the argument `input_shape`."""
+def input_shape(row: Architecture, options: Options) -> ImageShape:
+    """Check the argument `input_shape` and return the shape of one image."""
     needs_size = options.include_top and row.fixed_size
     default = image_shape(row.size, row.size, 3)
     if options.input_shape is None:

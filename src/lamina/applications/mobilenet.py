@@ -97,7 +97,7 @@ def _mobilenet(
     row = row._replace(
         body=partial(_body, alpha=alpha, depth_multiplier=depth_multiplier),
         head=partial(_head, dropout=dropout),
-        size=square_size(input_shape, _SIZES) or row.size,
+        size=square_size(options.input_shape, _SIZES) or row.size,
     )
     shape = check(row, options)
     size = height_and_width(shape)[0]

@@ -104,7 +104,7 @@ def _mobilenet(
 ) -> Model:
     options = Options.of(locals())
     require_equal_width(row, options)
-    known = input_shape or getattr(input_tensor, "shape", None)
+    known = options.input_shape or getattr(input_tensor, "shape", None)
     row = row._replace(
         body=partial(_body, alpha=alpha), size=square_size(known, _SIZES) or row.size
     )

@@ -192,12 +192,14 @@ def _nasnet(
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
+    options = Options.of(locals())
     if row.size == 224 and not include_top and input_shape is None:
-        input_shape = (224, 224, 3)  # the size is fixed, as in Keras
-    if weights == "imagenet" and None in (input_shape or ()):
+        # The size is fixed, as in Keras.
+        options = options._replace(input_shape=(224, 224, 3))
+    if options.is_pretrained and None in (options.input_shape or ()):
         expected = "a shape of known sizes for weights of ImageNet"
         raise invalid(row.title, "input_shape", input_shape, expected)
-    return build(row, Options.of(locals()))
+    return build(row, options)
 
 
 _architecture = partial(

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from lamina import activations
-from lamina.applications.architecture import Architecture, Options, Weights
+from lamina.applications.architecture import Architecture, Options, is_address
 from lamina.datasets.fetch import get_file
 from lamina.errors import ArgumentError, invalid
 
@@ -22,18 +22,10 @@ def _hashes() -> dict[str, str]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _is_address(weights: Weights) -> bool:
-    return isinstance(weights, str) and weights.startswith(("http://", "https://"))
-
-
 def check_weights(row: Architecture, options: Options) -> None:
-    """Refuse weights that do not exist or do not fit the classifier."""
-    weights, activation = options.weights, options.classifier_activation
-    is_path = isinstance(weights, str | os.PathLike) and Path(weights).exists()
-    if not (weights in ("imagenet", None) or is_path or _is_address(weights)):
-        expected = "None, 'imagenet', or the path or address of a file with weights"
-        raise invalid(row.title, "weights", weights, expected)
-    if weights is None or not options.include_top:
+    """Refuse weights that do not fit the classifier."""
+    activation = options.classifier_activation
+    if options.weights is None or not options.include_top:
         return
     if options.is_pretrained and options.classes != 1000:
         expected = "1000 for weights='imagenet'"
@@ -56,6 +48,6 @@ def weights_path(row: Architecture, options: Options) -> str | os.PathLike[str] 
             address = address.removesuffix(".h5") + row.suffix + ".h5"
         digest = _hashes().get(address.rpartition("/")[2])
         return get_file(origin=address, cache_subdir="models", file_hash=digest)
-    if isinstance(weights, str) and _is_address(weights):
+    if is_address(weights):
         return get_file(origin=weights, cache_subdir="models")
     return weights

@@ -176,7 +176,9 @@ def check_arguments(
             raise invalid(owner, name, values[name], check.expected, hint)
 
 
-def checked_shape(owner: str, shape: object) -> tuple[int | None, ...]:
+def checked_shape(
+    owner: str, shape: object, argument: str = "shape"
+) -> tuple[int | None, ...]:
     """Return a shape as a tuple.
 
     Raises:
@@ -184,7 +186,7 @@ def checked_shape(owner: str, shape: object) -> tuple[int | None, ...]:
     """
     sizes: list[Any] = list(shape) if isinstance(shape, Iterable) else [""]
     if not all(n is None or (is_int(n) and n >= 0) for n in sizes):
-        raise invalid(owner, "shape", shape, "a tuple of sizes or None")
+        raise invalid(owner, argument, shape, "a tuple of sizes or None")
     return tuple(sizes)
 
 

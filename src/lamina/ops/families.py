@@ -56,7 +56,7 @@ def _member(
         try:
             return template(function, *args, **kwargs)
         except TypeError:
-            _check_call(function.__name__, found, args, kwargs)
+            check_call(function.__name__, found, args, kwargs)
             raise
 
     found = inspect.signature(template)
@@ -69,13 +69,13 @@ def _member(
     return call
 
 
-def _check_call(
+def check_call(
     name: str,
     signature: inspect.Signature,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> None:
-    """Name the op, not the template, in the error for wrong arguments."""
+    """Name the function, not its template, in the error for wrong arguments."""
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:

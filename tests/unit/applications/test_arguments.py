@@ -35,6 +35,11 @@ BAD = [
     ("ResNet50", {**RANDOM, "input_shape": (64, 64, None)}, "known number of channels"),
     ("ResNet50", {**RANDOM, **HEADLESS, "pooling": "sum"}, "None, 'avg' or 'max'"),
     ("ResNet50", {**RANDOM, "input_tensor": np.zeros((1, 64, 64, 3))}, "symbolic"),
+    ("ResNet50", {**RANDOM, "input_shape": 64}, "a tuple of sizes"),
+    ("MobileNetV2", {**RANDOM, "input_shape": "abc"}, "a tuple of sizes"),
+    ("NASNetMobile", {"weights": np.zeros(3)}, "`weights` must be None, 'imagenet'"),
+    ("MobileNetV2", {**RANDOM, "alpha": -1}, "a number greater than 0"),
+    ("MobileNetV3Small", {**RANDOM, "alpha": None}, "a number greater than 0"),
     ("MobileNet", {**IMAGENET, "alpha": 0.3}, "`alpha` must be one of 0.25, 0.5"),
     ("MobileNet", {**IMAGENET, "depth_multiplier": 2}, "`depth_multiplier` must be"),
     ("MobileNetV2", {**IMAGENET, "alpha": 0.25}, "`alpha` must be one of 0.35, 0.5"),
@@ -59,6 +64,11 @@ def test_invalid_arguments_are_refused(title, arguments, message):
     with pytest.raises(ArgumentError, match=message) as caught:
         getattr(applications, title)(**arguments)
     assert str(caught.value).startswith(title)
+
+
+def test_unknown_arguments_are_refused():
+    with pytest.raises(TypeError, match=r"^VGG16\(include_top, .*argument 'weight'"):
+        applications.VGG16(weight=None)
 
 
 @pytest.mark.parametrize("title", ["MobileNetV2", "MobileNetV3Small"])
