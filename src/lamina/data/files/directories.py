@@ -18,7 +18,7 @@ from lamina.core.check import (
 )
 from lamina.core.tracebacks import filter_traceback
 from lamina.data.files.audio import load_audio
-from lamina.data.files.folders import FolderArguments, folder_datasets
+from lamina.data.files.folders import folder_datasets
 from lamina.data.files.images import (
     COLOR_MODE,
     ImageForm,
@@ -123,23 +123,9 @@ def image_dataset_from_directory(
     height, width = size
     form = ImageForm(color_mode, height, width, interpolation.lower(), fit, first)
     pillow()
-    given = FolderArguments(
-        owner,
-        directory,
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        format,
-        verbose,
-    )
     endings = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-    return folder_datasets(given, endings, functools.partial(load_pixels, form=form))
+    load = functools.partial(load_pixels, form=form)
+    return folder_datasets(locals(), endings, load)
 
 
 @filter_traceback
@@ -194,27 +180,12 @@ def text_dataset_from_directory(
     """
     owner = "text_dataset_from_directory"
     check_arguments(owner, {"max_length": optional(positive_int)}, locals())
-    given = FolderArguments(
-        owner,
-        directory,
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        format,
-        verbose,
-    )
 
     def load(path: str) -> str:
         with open(path, "rb") as file:
             return file.read().decode("utf-8", errors="replace")[:max_length]
 
-    return folder_datasets(given, (".txt",), load)
+    return folder_datasets(locals(), (".txt",), load)
 
 
 @filter_traceback
@@ -276,22 +247,7 @@ def audio_dataset_from_directory(
     lengths = ("sampling_rate", "output_sequence_length")
     check_arguments(owner, dict.fromkeys(lengths, optional(positive_int)), locals())
     require_dense(owner, ragged=ragged)
-    given = FolderArguments(
-        owner,
-        directory,
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        "tf",
-        verbose,
-    )
     load = functools.partial(
         load_audio, rate=sampling_rate, length=output_sequence_length
     )
-    return folder_datasets(given, (".wav",), load, pad=True)
+    return folder_datasets(locals(), (".wav",), load, pad=True)

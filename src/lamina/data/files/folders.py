@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from lamina.core.check import (
     optional,
     positive_int,
 )
+from lamina.data.pipeline.arrays import FORMAT
 from lamina.data.pipeline.dataset import Dataset, available_cores
 from lamina.errors import ArgumentError, DataError, MissingFileError, invalid
 
@@ -27,12 +28,12 @@ _CHECKS = {
     "label_mode": optional(one_of("int", "categorical", "binary")),
     "subset": optional(_SUBSETS),
     "seed": optional(Check("an integer", is_int, ("a", 1.5))),
-    "format": one_of("tf", "grain"),
+    "format": FORMAT,
 }
 
 
 class FolderArguments(NamedTuple):
-    """The arguments that all functions `*_dataset_from_directory` have.
+    """The arguments that the functions `*_dataset_from_directory` share.
 
     Args:
         owner: the function's name, for messages.
@@ -46,8 +47,8 @@ class FolderArguments(NamedTuple):
         validation_split: share of the files for validation.
         subset: which part to return.
         follow_links: whether to follow symbolic links.
-        format: accepted for Keras's signature.
         verbose: whether to report the number of files.
+        format: accepted for Keras's signature.
     """
 
     owner: str
@@ -61,8 +62,8 @@ class FolderArguments(NamedTuple):
     validation_split: float | None
     subset: str | None
     follow_links: bool
-    format: str
     verbose: bool
+    format: str = "tf"
 
     def check(self) -> None:
         """Refuse values that are not valid, or not together.
@@ -112,7 +113,7 @@ class _Files(NamedTuple):
 
 
 def folder_datasets(
-    given: FolderArguments,
+    arguments: Mapping[str, Any],
     endings: tuple[str, ...],
     load: Callable[[str], Any],
     pad: bool = False,
@@ -120,7 +121,8 @@ def folder_datasets(
     """Return the data set, or the two data sets, of the files in a folder.
 
     Args:
-        given: the arguments of the public function.
+        arguments: the local variables of the public function, among them the
+            arguments and `owner`, its name.
         endings: endings of the files' names, in lower case.
         load: function that reads a file.
         pad: whether the rows of a batch are padded to one shape.
@@ -130,6 +132,8 @@ def folder_datasets(
         MissingFileError: there is no such folder.
         DataError: there are no files, or not the expected number of classes.
     """
+    names = [name for name in FolderArguments._fields if name in arguments]
+    given = FolderArguments(**{name: arguments[name] for name in names})
     if given.label_mode is None:
         given = given._replace(labels=None)
     given.check()
