@@ -11,9 +11,8 @@ import numpy as np
 
 from lamina import config
 from lamina.core.check import (
-    Check,
     check_arguments,
-    is_int,
+    integer,
     one_of,
     optional,
     positive_int,
@@ -27,7 +26,7 @@ _CHECKS = {
     "batch_size": optional(positive_int),
     "label_mode": optional(one_of("int", "categorical", "binary")),
     "subset": optional(_SUBSETS),
-    "seed": optional(Check("an integer", is_int, ("a", 1.5))),
+    "seed": optional(integer(0, 2**32 - 1)),
     "format": FORMAT,
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable
 from typing import Any, Self
@@ -27,6 +26,7 @@ from lamina.errors import invalid
 AUTOTUNE = -1
 _MOST = 2**31 - 1
 _COUNT = integer(-1, _MOST)
+_SEED = integer(-(2**63), 2**63 - 1)
 
 
 def available_cores() -> int:
@@ -184,7 +184,7 @@ class Dataset(Items):
         Raises:
             ArgumentError: the data set is infinite, or an argument is not valid.
         """
-        checks = {"buffer_size": optional(_COUNT), "seed": optional(_COUNT)}
+        checks = {"buffer_size": optional(_COUNT), "seed": optional(_SEED)}
         check_arguments("shuffle", checks, locals())
         if self._length is None:
             raise invalid(
@@ -224,9 +224,9 @@ class Dataset(Items):
             name: accepted for TensorFlow's signature.
         """
         check_arguments("skip", {"count": _COUNT}, {"count": count})
-        rest = self._length
-        if rest is not None:
-            rest = max(rest - count, 0) if count >= 0 else 0
+        rest = 0 if count < 0 else self._length
+        if rest:
+            rest = max(rest - count, 0)
         return self._select(rest, lambda key, i: (key, i + count))
 
     def repeat(self, count: int | None = None, name: str | None = None) -> Self:
@@ -241,15 +241,17 @@ class Dataset(Items):
         if rows is None:
             return self.take(-1)
 
-        def place(key: EpochKey, index: int) -> tuple[EpochKey, int]:
+        def source(key: EpochKey, index: int) -> tuple[EpochKey, int]:
             passes, rest = divmod(index, rows)
             return key._replace(epoch=key.epoch * (times or 1) + passes), rest
 
         length = None if times is None and rows else rows * (times or 0)
-        return self._select(length, place)
+        return self._select(length, source)
 
     def cache(self, filename: str = "", name: str | None = None) -> Self:
         """Keep all items in memory once they are computed, for all later epochs.
+
+        Items that depend on the seed have that of the first use, also in a later `fit`.
 
         Args:
             filename: must be empty: items are kept in memory.
@@ -262,12 +264,18 @@ class Dataset(Items):
             raise invalid(
                 "cache", "filename", filename, "empty", "Use memory: `dataset.cache()`."
             )
-        first = functools.partial(EpochKey, epoch=0)
+        pinned: dict[str, EpochKey] = {}
         recent = Recent[tuple[EpochKey, int], Any](lambda k: self._item(*k), _MOST)
-        result = self._derive(
-            self._length, lambda key, i: recent((first(key.seed), i)), self._counts
-        )
-        result._is_batched, result._is_sequential = self._is_batched, False
+
+        def item(key: EpochKey, index: int) -> Any:
+            first = pinned.setdefault("key", key._replace(epoch=0))
+            return recent((first, index))
+
+        def count(key: EpochKey, index: int) -> int:
+            return self._counts(pinned.get("key", key._replace(epoch=0)), index)
+
+        result = self._derive(self._length, item, count if self._is_batched else None)
+        result._is_sequential = False
         return result
 
     def prefetch(self, buffer_size: int, name: str | None = None) -> Self:

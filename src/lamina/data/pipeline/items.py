@@ -17,7 +17,7 @@ from lamina.typing import PyTree
 
 
 class EpochKey(NamedTuple):
-    """What an item derives from, besides its index."""
+    """Seed and epoch from which an item is computed, with its index."""
 
     seed: int
     epoch: int
@@ -28,7 +28,7 @@ ItemFunction: TypeAlias = Callable[[EpochKey, int], Any]
 
 
 class Iterations:
-    """Iterations by hand over a data set and those derived from it."""
+    """Seed and count of iterations over a data set, shared by those derived from it."""
 
     def __init__(self) -> None:
         self._count = itertools.count()
@@ -90,13 +90,15 @@ class Items:
         return result
 
     def _select(
-        self, length: int | None, place: Callable[[EpochKey, int], tuple[EpochKey, int]]
+        self,
+        length: int | None,
+        source: Callable[[EpochKey, int], tuple[EpochKey, int]],
     ) -> Self:
-        """Return a data set whose item is one of this one's, at `place(key, index)`."""
+        """Return a data set of this one's items at `source(key, index)`."""
         result = self._derive(
             length,
-            lambda key, i: self._item(*place(key, i)),
-            lambda key, i: self._counts(*place(key, i)),
+            lambda key, i: self._item(*source(key, i)),
+            lambda key, i: self._counts(*source(key, i)),
         )
         result._is_batched = self._is_batched
         return result
@@ -147,9 +149,9 @@ class Items:
     def __getitem__(self, index: int) -> Any:
         """Return an item of epoch 0."""
         if self._length is not None and not -self._length <= index < self._length:
-            raise IndexError(f"There are {len(self)} items, and no number {index}.")
-        place = index if index >= 0 else index + len(self)
-        return self._item(EpochKey(self._iterations.seed, 0), place)
+            raise IndexError(f"Index {index} is out of range for {len(self)} items.")
+        index = index if index >= 0 else index + len(self)
+        return self._item(EpochKey(self._iterations.seed, 0), index)
 
     @functools.cached_property
     def element_spec(self) -> PyTree:

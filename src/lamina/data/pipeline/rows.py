@@ -40,7 +40,7 @@ def rows_of_batches(
         raise ArgumentTypeError(
             "unbatch: the data set is infinite. Call `unbatch()` before `repeat()`."
         )
-    recent = Recent[tuple[EpochKey, int], Any](lambda place: item(*place), _BATCHES)
+    recent = Recent[tuple[EpochKey, int], Any](lambda k: item(*k), _BATCHES)
 
     @functools.lru_cache(maxsize=2)
     def ends(key: EpochKey) -> np.ndarray:
@@ -75,8 +75,8 @@ def shuffled_windows(
         seeded: function that returns the seed and epoch of the order.
     """
 
-    def window(place: tuple[EpochKey, int]) -> list[Any]:
-        key, start = place
+    def window(key_and_start: tuple[EpochKey, int]) -> list[Any]:
+        key, start = key_and_start
         items = [item(key, i) for i in range(start, min(start + size, length))]
         order = ordered(seeded(key), len(items), salt=start)
         return [items[i] for i in order]

@@ -46,6 +46,7 @@ OPERATIONS: dict[str, tuple[Callable[[Dataset], Dataset], list[Any]]] = {
     "repeat": (lambda d: d.skip(8).repeat(3), [8, 9] * 3),
     "endless": (lambda d: d.skip(8).repeat().skip(1).take(4), [9, 8, 9, 8]),
     "endless batches": (lambda d: d.repeat().batch(4).skip(2).take(1), [[8, 9, 0, 1]]),
+    "endless skipped": (lambda d: d.repeat().skip(-1), []),
     "nothing repeated": (lambda d: d.take(0).repeat(), []),
     "cache": (lambda d: d.cache(), list(range(10))),
     "prefetch": (lambda d: d.prefetch(-1), list(range(10))),
@@ -138,7 +139,14 @@ def test_cached_items_are_computed_once() -> None:
     cached = numbers(5).map(lambda x: calls.append(int(x)) or x).cache().shuffle()
     for epoch in range(3):
         assert sorted(values(cached, EpochKey(0, epoch))) == list(range(5))
+    assert sorted(values(cached, EpochKey(7, 0))) == list(range(5))
     assert sorted(calls) == list(range(5))
+
+
+def test_cached_batches_in_random_order_have_rows() -> None:
+    rows = numbers(9).batch(4).shuffle().cache().unbatch()
+    for seed, epoch in ((3, 2), (3, 1), (4, 0)):
+        assert sorted(values(rows, EpochKey(seed, epoch))) == list(range(9))
 
 
 def test_rows_of_mapped_batches_are_shuffled_in_windows() -> None:
@@ -196,6 +204,7 @@ def test_element_spec_has_shapes_and_types() -> None:
         lambda d: d.skip("1"),
         lambda d: d.repeat(1.5),
         lambda d: d.shuffle(10, seed="a"),
+        lambda d: d.shuffle(10, seed=2**63),
         lambda d: d.map(len, num_parallel_calls="all"),
         lambda d: d.cache("file"),
         lambda d: d.prefetch(None),
