@@ -45,6 +45,7 @@ ORDER = (
     "mixed_precision",
     "data",
     "training",
+    "report",
     "callbacks",
     "saving",
     "export",
