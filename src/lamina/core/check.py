@@ -45,6 +45,7 @@ def _integer(expected: str, accepts: Callable[[int], bool], *bad: object) -> Che
     return Check(expected, lambda v: is_int(v) and accepts(v), bad)
 
 
+number = Check("a number", is_number, ("a", None, math.nan))
 positive_int = _integer("a positive integer", lambda v: v > 0, 0, -1, 2.5, "3")
 positive_number = _number("a number greater than 0", lambda v: v > 0, 0, -1.0, math.nan)
 fraction = _number(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from lamina import losses, tree
-from lamina.core.check import is_number
+from lamina.core.check import check_arguments, positive_number
 from lamina.core.registry import deserialize, serialize
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import ArgumentError, MissingMethodError, invalid
@@ -215,10 +215,9 @@ class LogitsDistillation(_OutputLosses):
 
     def __init__(self, temperature: float = 3.0, loss: Any = "kl_divergence") -> None:
         super().__init__(loss)
-        if not is_number(temperature) or temperature <= 0:
-            raise invalid(
-                "LogitsDistillation", "temperature", temperature, "a positive number"
-            )
+        check_arguments(
+            "LogitsDistillation", {"temperature": positive_number}, locals()
+        )
         self.temperature = temperature
 
     def compute_loss(

@@ -73,7 +73,7 @@ def test_invalid_arguments_are_refused() -> None:
         with pytest.raises(errors.ArgumentError, match="at least one"):
             LogitsDistillation(loss=loss)
     for temperature in (0, -1.0, "3", float("nan")):
-        with pytest.raises(errors.ArgumentError, match="a positive number"):
+        with pytest.raises(errors.ArgumentError, match="a number greater than 0"):
             LogitsDistillation(temperature)  # type: ignore[arg-type]
     with pytest.raises(NotImplementedError, match="no `compute_loss` method"):
         DistillationLoss().compute_loss(TEACHER, STUDENT)

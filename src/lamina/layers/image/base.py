@@ -351,8 +351,25 @@ class RandomImageLayer(ImageLayer):
 class MovingLayer(ImageLayer):
     """Base class of image layers that move pixels, and boxes and masks with them.
 
-    A subclass overrides `_change_masks` and `_move_boxes`.
+    A subclass overrides `_move_pixels` and `_move_boxes`.
+
+    Args:
+        interpolation: interpolation of images; masks always have the nearest value.
     """
+
+    interpolation = "bilinear"
+
+    def _move_pixels(
+        self, images: Array, transformation: Transformation, interpolation: str
+    ) -> Array:
+        """Move the pixels of a batch of images or masks."""
+        raise MissingMethodError(f"{type(self).__name__} has no `_move_pixels` method.")
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        return self._move_pixels(images, transformation, self.interpolation)
+
+    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
+        return self._move_pixels(masks, transformation, "nearest")
 
     def _change_boxes(
         self, boxes: dict[str, Any], transformation: Transformation

@@ -272,6 +272,14 @@ class RandomGrayscale(RandomImageLayer):
         return jnp.where(per_image(transformation["should_apply"]), gray, images)
 
 
+_JITTER: dict[str, type[FactorLayer]] = {
+    "brightness": RandomBrightness,
+    "contrast": RandomContrast,
+    "saturation": RandomSaturation,
+    "hue": RandomHue,
+}
+
+
 class RandomColorJitter(ColorLayer):
     """Changes of brightness, contrast, saturation and hue, in this order.
 
@@ -292,10 +300,7 @@ class RandomColorJitter(ColorLayer):
 
     arguments = {
         **ColorLayer.arguments,
-        "brightness_factor": optional(RandomBrightness.factor.check),
-        "contrast_factor": optional(RandomContrast.factor.check),
-        "saturation_factor": optional(RandomSaturation.factor.check),
-        "hue_factor": optional(RandomHue.factor.check),
+        **{f"{name}_factor": optional(v.factor.check) for name, v in _JITTER.items()},
     }
 
     def __init__(
@@ -311,25 +316,18 @@ class RandomColorJitter(ColorLayer):
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
-        for kind in (RandomBrightness, RandomContrast, RandomSaturation, RandomHue):
-            name = kind.__name__.removeprefix("Random").lower()
+        options: dict[str, Any] = {
+            "data_format": data_format,
+            "dtype": self.dtype_policy,
+        }
+        for name, kind in _JITTER.items():
             factor, layer = getattr(self, f"{name}_factor"), None
             if factor is not None:
-                options: dict[str, Any] = {
-                    "data_format": data_format,
-                    "dtype": self.dtype_policy,
-                }
                 layer = kind(factor, value_range, seed=seed, **options)
             setattr(self, f"random_{name}", layer)
 
     def _steps(self) -> dict[str, RandomImageLayer]:
-        names = (
-            "random_brightness",
-            "random_contrast",
-            "random_saturation",
-            "random_hue",
-        )
-        layers = {name: getattr(self, name) for name in names}
+        layers = {f"random_{name}": getattr(self, f"random_{name}") for name in _JITTER}
         return {name: layer for name, layer in layers.items() if layer is not None}
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:

@@ -6,7 +6,7 @@ from typing import Unpack
 
 import jax.numpy as jnp
 
-from lamina.core.check import between, one_of
+from lamina.core.check import between, number, one_of
 from lamina.layers.image.base import (
     BoxOptions,
     MovingLayer,
@@ -14,11 +14,11 @@ from lamina.layers.image.base import (
     Transformation,
     per_image,
 )
-from lamina.layers.image.geometry import FILL_VALUE, INTERPOLATIONS, WarpLayer
+from lamina.layers.image.geometry import WarpLayer
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
 from lamina.ops.image.filters import blur
 from lamina.ops.image.layout import map_batch
-from lamina.ops.image.sampling import sample
+from lamina.ops.image.sampling import INTERPOLATIONS, sample
 from lamina.ops.image.warping import transform_between
 from lamina.typing import Array, Shape
 
@@ -107,7 +107,7 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
         **RandomImageLayer.arguments,
         "interpolation": INTERPOLATIONS,
         "fill_mode": one_of("constant", "nearest", "wrap", "mirror", "reflect"),
-        "fill_value": FILL_VALUE,
+        "fill_value": number,
     }
 
     def __init__(
@@ -137,7 +137,7 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
         strength = 0.1 * max(height, width) * scale[0] * draws.choices(*self.factor)
         return {"displacements": field * per_image(strength)}
 
-    def _sample(
+    def _move_pixels(
         self, images: Array, transformation: Transformation, interpolation: str
     ) -> Array:
         down, right = jnp.moveaxis(transformation["displacements"], -1, 0)
@@ -153,8 +153,5 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
         return map_batch(type(self).__name__, distort, images, self.data_format)
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        images = self._sample(images, transformation, self.interpolation)
+        images = super()._change_images(images, transformation)
         return jnp.clip(images, *self.value_range)
-
-    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
-        return self._sample(masks, transformation, "nearest")

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 import jax.numpy as jnp
 
-from lamina.core.check import Check, is_number, one_of
+from lamina.core.check import number, one_of
 from lamina.layers.image.base import (
     BoxOptions,
     MovingLayer,
@@ -18,11 +18,10 @@ from lamina.layers.image.base import (
 from lamina.layers.image.box_formats import corner_points, enclosing_boxes
 from lamina.layers.image.parameters import Draws, Factor, Range
 from lamina.ops.image import affine_transform
+from lamina.ops.image.sampling import INTERPOLATIONS
 from lamina.typing import Array, Shape
 
-INTERPOLATIONS = one_of("nearest", "bilinear")
 _FILL_MODES = one_of("reflect", "wrap", "constant", "nearest")
-FILL_VALUE = Check("a number", is_number, ("a", None))
 
 
 class RandomFlip(MovingLayer, RandomImageLayer):
@@ -74,14 +73,13 @@ class RandomFlip(MovingLayer, RandomImageLayer):
         flips = flips.reshape(flips.shape[0], -1)
         return flips & jnp.array(["vertical" in self.mode, "horizontal" in self.mode])
 
-    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+    def _move_pixels(
+        self, images: Array, transformation: Transformation, interpolation: str
+    ) -> Array:
         choices = self._flips(transformation).T
         for axis, flips in zip(self.spatial_axes, choices, strict=True):
             images = jnp.where(per_image(flips), jnp.flip(images, axis), images)
         return images
-
-    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
-        return self._change_images(masks, transformation)
 
     def _move_boxes(self, boxes: Array, transformation: Transformation) -> Array:
         height, width = self.image_size(transformation["input_shape"])
@@ -99,25 +97,24 @@ class WarpLayer(MovingLayer, RandomImageLayer):
 
     Args:
         fill_mode: how images continue outside, as in `ops.image.affine_transform`.
-        interpolation: `"nearest"` or `"bilinear"`; masks always have the nearest value.
+        interpolation: `"nearest"` or `"bilinear"`.
         fill_value: value outside with `fill_mode="constant"`.
     """
 
     fill_mode = "constant"
-    interpolation = "bilinear"
     fill_value = 0.0
     arguments = {
         **RandomImageLayer.arguments,
         "fill_mode": _FILL_MODES,
         "interpolation": INTERPOLATIONS,
-        "fill_value": FILL_VALUE,
+        "fill_value": number,
     }
 
     def _matrices(self, transformation: Transformation) -> Array:
         """Return (batch, 8)."""
         raise NotImplementedError
 
-    def _warp(
+    def _move_pixels(
         self, images: Array, transformation: Transformation, interpolation: str
     ) -> Array:
         return affine_transform(
@@ -128,12 +125,6 @@ class WarpLayer(MovingLayer, RandomImageLayer):
             self.fill_value,
             self.data_format,
         )
-
-    def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        return self._warp(images, transformation, self.interpolation)
-
-    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
-        return self._warp(masks, transformation, "nearest")
 
     def _move_boxes(self, boxes: Array, transformation: Transformation) -> Array:
         matrices = self._matrices(transformation)
@@ -245,11 +236,8 @@ class RandomTranslation(WarpLayer):
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         height, width = self.image_size(shape)
         down = draws.uniform(*self.height_factor) * height
-        return {
-            "translations": jnp.stack(
-                [draws.uniform(*self.width_factor) * width, down], -1
-            )
-        }
+        right = draws.uniform(*self.width_factor) * width
+        return {"translations": jnp.stack([right, down], -1)}
 
     def _matrices(self, transformation: Transformation) -> Array:
         right, down = transformation["translations"].T

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import boolean, integer, one_of, positive_int, positive_number
+from lamina.core.check import boolean, integer, positive_int, positive_number
 from lamina.core.random.bits import noise_bits
 from lamina.layers.image.base import (
     BoxOptions,
@@ -27,6 +27,7 @@ from lamina.layers.image.geometry import RandomRotation, RandomShear, RandomTran
 from lamina.layers.image.histogram import AutoContrast, Equalization
 from lamina.layers.image.levels import RandomPosterization, Solarization
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range
+from lamina.ops.image.sampling import INTERPOLATIONS
 from lamina.typing import Array, PyTree, Shape
 
 _BASIC = (
@@ -54,10 +55,7 @@ class PolicyLayer(ColorLayer):
 
     factor: Range = Range(0, 1)
     layer_names: tuple[str, ...] = _ALL
-    arguments = {
-        **ColorLayer.arguments,
-        "interpolation": one_of("nearest", "bilinear"),
-    }
+    arguments = {**ColorLayer.arguments, "interpolation": INTERPOLATIONS}
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Unpack
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import Check, boolean, is_int, is_number, one_of, positive_int
+from lamina.core.check import Check, boolean, is_int, number, one_of, positive_int
 from lamina.layers.image.base import (
     BoxOptions,
     ImageLayer,
@@ -53,7 +53,9 @@ class SizeLayer(MovingLayer):
         columns = max(min(width, height * self.width // self.height), 1)
         return Window((height - rows) // 2, (width - columns) // 2, rows, columns)
 
-    def _resize(self, images: Array, interpolation: str) -> Array:
+    def _move_pixels(
+        self, images: Array, transformation: Transformation, interpolation: str
+    ) -> Array:
         rows, columns = self.spatial_axes
         window = self._window(images.shape[rows], images.shape[columns])
         last_row, last_column = window.top + window.height, window.left + window.width
@@ -63,12 +65,6 @@ class SizeLayer(MovingLayer):
         if size == (window.height, window.width):
             return images
         return resize(images, size, interpolation, data_format=self.data_format)
-
-    def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        return self._resize(images, "bilinear")
-
-    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
-        return self._resize(masks, "nearest")
 
     def _move_boxes(self, boxes: Array, transformation: Transformation) -> Array:
         height, width = self.image_size(transformation["input_shape"])
@@ -158,9 +154,11 @@ class RandomCrop(CropLayer, RandomImageLayer):
         starts = draws.uniform(0, 1, 2) * (jnp.array(free, "float32") + 1)
         return {"starts": jnp.floor(starts).astype("int32")}
 
-    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+    def _move_pixels(
+        self, images: Array, transformation: Transformation, interpolation: str
+    ) -> Array:
         if "starts" not in transformation:
-            return super()._change_images(images, transformation)
+            return super()._move_pixels(images, transformation, interpolation)
         rows, columns = self.spatial_axes
         sizes = list(images.shape[1:])
         sizes[rows - 1], sizes[columns - 1] = self.height, self.width
@@ -171,11 +169,6 @@ class RandomCrop(CropLayer, RandomImageLayer):
             return jax.lax.dynamic_slice(image, starts, sizes)
 
         return jax.vmap(crop)(images, transformation["starts"])
-
-    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
-        if "starts" not in transformation:
-            return super()._change_masks(masks, transformation)
-        return self._change_images(masks, transformation)
 
     def _move_boxes(self, boxes: Array, transformation: Transformation) -> Array:
         if "starts" not in transformation:
@@ -224,7 +217,7 @@ class Resizing(SizeLayer):
         "crop_to_aspect_ratio": boolean,
         "pad_to_aspect_ratio": boolean,
         "fill_mode": one_of("constant"),
-        "fill_value": Check("a number", is_number, ("a", None)),
+        "fill_value": number,
     }
 
     def __init__(
@@ -254,7 +247,9 @@ class Resizing(SizeLayer):
             return self._largest_window(height, width)
         return super()._window(height, width)
 
-    def _resize(self, images: Array, interpolation: str) -> Array:
+    def _move_pixels(
+        self, images: Array, transformation: Transformation, interpolation: str
+    ) -> Array:
         return resize(
             images,
             (self.height, self.width),
@@ -266,9 +261,6 @@ class Resizing(SizeLayer):
             fill_mode=self.fill_mode,
             fill_value=self.fill_value,
         )
-
-    def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        return self._resize(images, self.interpolation)
 
 
 class MaxNumBoundingBoxes(ImageLayer):

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from lamina.core.check import Check, at_least, is_number, one_of
+from lamina.core.check import Check, at_least, number, one_of
 from lamina.errors import ArgumentError, did_you_mean
 from lamina.training.callbacks.base import Callback
 from lamina.typing import Logs
@@ -49,7 +49,7 @@ class MonitorCallback(Callback):
     arguments = {
         "monitor": Check("a metric's name", lambda v: isinstance(v, str), (3, None)),
         "mode": one_of("auto", "min", "max"),
-        "min_delta": Check("a number", is_number, ("a", None, math.nan)),
+        "min_delta": number,
         "patience": at_least(0),
     }
 
