@@ -138,8 +138,7 @@ class _Estimator(BaseEstimator):
         """Return the model's outputs for rows of features."""
         check_is_fitted(self, "model_")
         inputs = _validate(self, X, reset=False)
-        outputs = self.model_.predict(inputs, verbose=0)
-        return outputs[0] if isinstance(outputs, list) else outputs
+        return self.model_.predict(inputs, verbose=0)
 
     def _encode(self, y: np.ndarray) -> np.ndarray:
         """Return targets as an array with an axis of outputs."""

@@ -14,7 +14,7 @@ from jax.core import Tracer
 from lamina.core.budget import untrusted_config
 from lamina.core.custom_objects import custom_object_scope
 from lamina.core.dtypes import PolicyLike
-from lamina.core.graph import SymbolicTensor, infer
+from lamina.core.graph import SymbolicTensor, infer, is_symbolic
 from lamina.core.module import overridable, signature
 from lamina.core.registry import serialize_once
 from lamina.core.scope import local
@@ -108,10 +108,12 @@ class Model(Structure):
         return self.call_graph is not None or type(self).call is not Model.call
 
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
-        if local.state is not None or not _all_concrete(args, kwargs):
+        if is_symbolic(args):
             return super().__call__(*args, **kwargs)
+        if local.state is not None or not _all_concrete(args, kwargs):
+            return self._unpacked(super().__call__(*args, **kwargs))
         try:
-            return self._call_compiled(args, kwargs)
+            return self._unpacked(self._call_compiled(args, kwargs))
         except (Exception, KeyboardInterrupt) as error:
             shorten(error)
             raise
@@ -143,7 +145,7 @@ class Model(Structure):
             if self.call_graph is None:
                 return outputs
         self.call_graph.program.match(x)
-        return self.output
+        return self._unpacked(self.output)
 
     def _is_fully_built(self) -> bool:
         if self._built_version != structure_version():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.core.graph import SymbolicTensor, map_symbolic
+from lamina.core.graph import SymbolicTensor
+from lamina.core.module import is_user_defined
 from lamina.core.tracebacks import filter_traceback
 from lamina.data.host import HostFunction, host_arrays
 from lamina.errors import ArgumentError, StateError, did_you_mean
@@ -72,6 +73,14 @@ class Structure(Trainer):
         host = self._host_function(*args[:1])
         return args if host is None else (host(host_arrays(args[0])), *args[1:])
 
+    def _unpacked(self, outputs: Any) -> Any:
+        """Return the only output of a graph without its list, as Keras does."""
+        has_list = isinstance(outputs, (list, tuple)) and len(outputs) == 1
+        is_graph = self.call_graph is not None and not is_user_defined(
+            type(self), "call"
+        )
+        return outputs[0] if has_list and is_graph else outputs
+
     @property
     def inputs(self) -> list[SymbolicTensor]:
         """The input tensors of the graph."""
@@ -94,13 +103,13 @@ class Structure(Trainer):
 
     @property
     def input_shape(self) -> Any:
-        """The shapes of the inputs."""
-        return map_symbolic(lambda t: t.shape, self.input)
+        """The shape of the input, or a list of the shapes of several inputs."""
+        return _shapes_of(self.inputs)
 
     @property
     def output_shape(self) -> Any:
-        """The shapes of the outputs."""
-        return map_symbolic(lambda t: t.shape, self.output)
+        """The shape of the output, or a list of the shapes of several outputs."""
+        return _shapes_of(self.outputs)
 
     @property
     def input_names(self) -> list[str]:
@@ -111,3 +120,8 @@ class Structure(Trainer):
     def output_names(self) -> list[str] | None:
         """The names of the outputs; `None` for a model without a graph."""
         return None if self.call_graph is None else self.call_graph.output_names
+
+
+def _shapes_of(tensors: list[SymbolicTensor]) -> Any:
+    shapes = [tensor.shape for tensor in tensors]
+    return shapes[0] if len(shapes) == 1 else shapes

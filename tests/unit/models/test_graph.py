@@ -141,3 +141,30 @@ def test_batch_size_of_an_input_may_differ_from_that_of_the_data() -> None:
     assert model(x[:2]).shape == (2, 1)
     assert model.predict(x, batch_size=2, verbose=0).shape == (7, 1)
     model.fit(x, x[:, :1], batch_size=5, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "kind"),
+    [
+        (lambda y: y, np.ndarray),
+        (lambda y: [y], np.ndarray),
+        (lambda y: (y,), np.ndarray),
+        (lambda y: {"only": y}, dict),
+        (lambda y: [y, 2 * y], list),
+    ],
+)
+def test_one_output_in_a_list_is_returned_without_it(outputs, kind):
+    x = lamina.Input((3,))
+    model = lamina.Model([x], outputs(layers.Dense(2)(x)))
+    data = np.ones((4, 3), "float32")
+    assert type(model.predict(data, verbose=0)) is kind
+    assert np.ndim(model(data)) == 2 or kind in (dict, list)
+    several = kind is list
+    assert model.output_shape == ([(None, 2)] * 2 if several else (None, 2))
+    assert model.input_shape == (None, 3)
+    # A graph keeps the structure, as in Keras.
+    assert type(model(lamina.Input((3,)))) is type(model.output)
+    model.compile("sgd", "mse")
+    targets = np.ones((4, 2))
+    targets = {"only": targets} if kind is dict else [targets] * (1 + several)
+    assert "loss" in model.fit(data, targets, verbose=0).history
