@@ -51,7 +51,7 @@ class KerasVersion(NamedTuple):
     ) -> KerasVersion:
         """Detect the version from a file's attributes, config and names of weights."""
         text = str(attributes.get("keras_version", "1"))[:20]
-        version = tuple([int(n) for n in re.findall(r"\d{1,9}", text)[:2] or ["1"]])
+        version = tuple([int(n) for n in re.findall(r"\d{1,9}", text)[:3] or ["1"]])
         # Keras 1 did not record the backend, nor the data format of padding and
         # upsampling layers. TensorFlow's variable names end in ":0".
         is_theano = re.search(r'"dim_ordering"\s*:\s*"th"', config)

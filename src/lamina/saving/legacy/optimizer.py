@@ -46,6 +46,8 @@ _SLOT_NAMES = {
     "average_gradient": "average_gradient",
     "linear": "linear",
 }
+# Older versions sorted the weights by name before they made the slots.
+_FIRST_WITH_LAYER_ORDER = (2, 0, 6)
 # After this many steps the product of Nadam's momenta underflows to 0.
 _MAX_SCHEDULE_STEPS = 100_000
 
@@ -183,7 +185,7 @@ class StoredState(NamedTuple):
             slots[found[0]].append(array)
         else:
             return slots
-        count = sum(layer.array_count for layer in self.layers)
+        count = sum(len(layer.names) for layer in self.layers)
         return {
             name: [array for _, array in arrays[i * count : (i + 1) * count]]
             for i, name in enumerate(_SLOTS.get(kind, ()))
@@ -192,11 +194,20 @@ class StoredState(NamedTuple):
 
     def _upgrade_slot(self, arrays: Values) -> Values:
         """Convert the arrays of a slot to the layout of Keras 3."""
+        if self.origin.version < _FIRST_WITH_LAYER_ORDER:
+            arrays = self._unsort(arrays)
         remaining, found = iter(arrays), Values()
-        for layer, trainable, count in self.layers:
-            part = upgrade_arrays(layer, [*islice(remaining, count)], self.origin)
+        for layer, trainable, names in self.layers:
+            part = upgrade_arrays(layer, [*islice(remaining, len(names))], self.origin)
             found += part[: len(trainable)]
         return found
+
+    def _unsort(self, arrays: Values) -> Values:
+        """Order arrays as the layers, given arrays in the order of weight names."""
+        names = [name for layer in self.layers for name in layer.names]
+        by_name = sorted(range(len(names)), key=names.__getitem__)
+        arrays_by_index = dict(zip(by_name, arrays, strict=True))
+        return [arrays_by_index[index] for index in range(len(names))]
 
 
 def _restore_schedule(optimizer: Any, config: Config, scalars: Values) -> np.ndarray:

@@ -43,11 +43,11 @@ Values: TypeAlias = list[np.ndarray]
 
 
 class StoredLayer(NamedTuple):
-    """Layer with its trainable variables and the number of their arrays in a file."""
+    """Layer with its trainable variables and the names of their arrays in a file."""
 
     layer: WeightOwner
     trainable: list[Variable]
-    array_count: int
+    names: list[str]
 
 
 def is_legacy(file: Group) -> bool:
@@ -142,10 +142,12 @@ def read_legacy_weights(
             continue
         pairs = list(zip(sections, groups, strict=True))
         stored_layers += [
-            StoredLayer(s.leaf, s.variables, len(g)) for s, g in pairs if s.is_trainable
+            StoredLayer(s.leaf, s.variables, [name for name, _ in g])
+            for s, g in pairs
+            if s.is_trainable
         ]
         for leaf in leaves:
-            found = [array for s, g in pairs if s.leaf is leaf for array in g]
+            found = [array for s, g in pairs if s.leaf is leaf for _, array in g]
             for variable, array in zip(
                 leaf.own_weights(), upgrade_arrays(leaf, found, origin), strict=True
             ):
@@ -267,7 +269,7 @@ def legacy_order(layer: WeightOwner, orders: dict[str, list[str]]) -> list[Varia
     return [variable for section in sections for variable in section.variables]
 
 
-def _split_arrays(sections: list[_Section], arrays: Arrays) -> list[Values] | None:
+def _split_arrays(sections: list[_Section], arrays: Arrays) -> list[Arrays] | None:
     """Split a layer's arrays by section, or return `None` if their number is wrong."""
     has_separate_gates = any(_SEPARATE_GATE.search(name) for name, _ in arrays)
     counts: list[int] = []
@@ -278,7 +280,7 @@ def _split_arrays(sections: list[_Section], arrays: Arrays) -> list[Values] | No
     if sum(counts) != len(arrays):
         return None
     remaining = iter(arrays)
-    return [[array for _, array in islice(remaining, count)] for count in counts]
+    return [[*islice(remaining, count)] for count in counts]
 
 
 def upgrade_arrays(leaf: WeightOwner, arrays: Values, origin: KerasVersion) -> Values:

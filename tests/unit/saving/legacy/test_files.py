@@ -126,6 +126,31 @@ def test_nadam_momentum_schedule_is_restored(path, version, options, decay):
     np.testing.assert_allclose(state["product"], np.prod(momenta), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("version", "order"),
+    [
+        ("2.0.5", ["l0/bias", "l0/kernel", "l1/beta", "l1/gamma"]),
+        ("2.0.6", ["l0/kernel", "l0/bias", "l1/gamma", "l1/beta"]),
+    ],
+)
+def test_order_of_optimizer_state_depends_on_the_version(path, version, order):
+    shapes = {"l0/kernel": (3, 2), "l0/bias": (2,), "l1/gamma": (2,), "l1/beta": (2,)}
+    weights = {name: np.ones(shape, "float32") for name, shape in shapes.items()}
+    weights |= {f"l1/moving_{n}": np.ones(2, "float32") for n in ("mean", "variance")}
+    groups = {
+        layer: {f"{n}:0": array for n, array in weights.items() if n.startswith(layer)}
+        for layer in ("l0", "l1")
+    }
+    training = {"optimizer_config": ADAM, "loss": "mse"}
+    slot = [np.full(shapes[name], i, "float32") for i, name in enumerate(order)]
+    write(path, stack(dense(), ("BatchNormalization", {})), groups, training,
+          state=[np.int64(4), *slot, *slot], keras_version=version)  # fmt: skip
+    optimizer = lamina.models.load_model(path).optimizer
+    state = {v.name: v.numpy() for v in optimizer.variables}
+    for i, name in enumerate(order):
+        assert np.all(state[f"{name.replace('/', '_')}_momentum"] == i)
+
+
 @pytest.mark.parametrize("state", [[np.int64(4)], [np.ones((7, 7))]])
 def test_mismatched_optimizer_state_is_skipped_with_warning(path, state):
     training = {"optimizer_config": ADAM, "loss": "mse"}
