@@ -45,7 +45,12 @@ def associative_scan(
 
 @op
 def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """Call one of two functions, whose results agree in shape and dtype."""
+    """Call one of two functions, whose results agree in shape and dtype.
+
+    Example:
+        >>> int(cond(True, lambda: 1, lambda: 2))
+        1
+    """
     return lax.cond(array_of(pred), true_fn, false_fn)
 
 
@@ -64,7 +69,12 @@ def fori_loop(
 
 @op
 def map(f: Callable[[Any], Any], xs: PyTree) -> Any:
-    """Call f on each slice along the first axis, one after another."""
+    """Call f on each slice along the first axis, one after another.
+
+    Example:
+        >>> map(lambda x: x * 10, jnp.array([1, 2, 3])).tolist()
+        [10, 20, 30]
+    """
     return lax.map(f, xs)
 
 
@@ -102,13 +112,23 @@ def scan(
 def switch(
     index: Tensor, branches: Sequence[Callable[..., Any]], *operands: PyTree
 ) -> Any:
-    """Call `branches[index](*operands)`; an index out of range is clipped."""
+    """Call `branches[index](*operands)`; an index out of range is clipped.
+
+    Example:
+        >>> int(switch(1, [lambda x: x + 1, lambda x: x * 10], 5))
+        50
+    """
     return lax.switch(array_of(index), branches, *operands)
 
 
 @op
 def vectorized_map(function: Callable[[Any], Any], elements: PyTree) -> Any:
-    """Call a function on all slices along the first axis at once."""
+    """Call a function on all slices along the first axis at once.
+
+    Example:
+        >>> vectorized_map(lambda row: row.sum(), jnp.array([[1, 2], [3, 4]])).tolist()
+        [3, 7]
+    """
     return jax.vmap(function)(elements)
 
 

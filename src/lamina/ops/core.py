@@ -39,12 +39,22 @@ _REDUCTIONS = {"reduction": optional(one_of("add", "max", "min", "mul"))}
 
 @op
 def cast(x: Tensor, dtype: DTypeLike) -> Array:
-    """Cast x to another dtype."""
+    """Cast x to another dtype.
+
+    Example:
+        >>> cast([0.5, 1.9], "int32").tolist()
+        [0, 1]
+    """
     return array_of(x).astype(standardize_dtype(dtype))
 
 
 def convert_to_numpy(x: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
-    """Convert x to a NumPy array."""
+    """Convert x to a NumPy array.
+
+    Example:
+        >>> convert_to_numpy(jnp.arange(3))
+        array([0, 1, 2], dtype=int32)
+    """
     return np.array(x)
 
 
@@ -62,6 +72,10 @@ def convert_to_tensor(
         dtype: `None` for their own element type.
         sparse: must not be True; arrays are dense.
         ragged: must not be True; arrays are dense.
+
+    Example:
+        >>> convert_to_tensor([1, 2, 3], dtype="float32").tolist()
+        [1.0, 2.0, 3.0]
     """
     require_dense("convert_to_tensor", sparse, ragged)
     x = array_of(x)
@@ -86,12 +100,22 @@ def custom_gradient(f: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
 
 
 def dtype(x: Any) -> str:
-    """Return the name of an array's dtype."""
+    """Return the name of an array's dtype.
+
+    Example:
+        >>> dtype(jnp.zeros(2))
+        'float32'
+    """
     return standardize_dtype(x.dtype)
 
 
 def is_tensor(x: object) -> bool:
-    """Return whether x is a JAX array, concrete or traced."""
+    """Return whether x is a JAX array, concrete or traced.
+
+    Example:
+        >>> is_tensor(jnp.zeros(2)), is_tensor([0, 0])
+        (True, False)
+    """
     return isinstance(x, Array)
 
 
@@ -159,6 +183,12 @@ def scatter_update(
         updates: (n, ...), one for each row.
         reduction: "add", "max", "min" or "mul" combines with the current value;
             `None` replaces it.
+
+    Example:
+        >>> scatter_update([10, 20, 30], [[0], [2]], [1, 3]).tolist()
+        [1, 20, 3]
+        >>> scatter_update([10, 20, 30], [[0], [2]], [1, 3], reduction="add").tolist()
+        [11, 20, 33]
     """
     check_arguments("scatter_update", _REDUCTIONS, {"reduction": reduction})
     target = array_of(inputs).at[_indices_by_axis(indices)]
@@ -171,7 +201,14 @@ def _indices_by_axis(indices: Tensor) -> tuple[Array, ...]:
 
 
 def shape(x: Any) -> tuple[Any, ...]:
-    """Return the shape as a tuple; unknown sizes of symbolic tensors are `None`."""
+    """Return the shape as a tuple; unknown sizes of symbolic tensors are `None`.
+
+    Example:
+        >>> shape(jnp.zeros((2, 3)))
+        (2, 3)
+        >>> shape(lamina.Input((3,)))
+        (None, 3)
+    """
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
 
 
@@ -185,6 +222,10 @@ def slice(
         inputs: any array.
         start_indices: an index for each axis; may be traced.
         shape: length along each axis, a static size; -1 for the rest of the axis.
+
+    Example:
+        >>> slice([[1, 2, 3], [4, 5, 6]], [0, 1], [2, 2]).tolist()
+        [[2, 3], [5, 6]]
     """
     x = array_of(inputs)
     lengths = [
@@ -198,7 +239,12 @@ def slice(
 def slice_update(
     inputs: Tensor, start_indices: Sequence[int] | Array, updates: Tensor
 ) -> Array:
-    """Return a copy of `inputs` with the block at `start_indices` replaced."""
+    """Return a copy of `inputs` with the block at `start_indices` replaced.
+
+    Example:
+        >>> slice_update([[1, 2], [3, 4]], [1, 0], [[9]]).tolist()
+        [[1, 2], [9, 4]]
+    """
     x = array_of(inputs)
     new = array_of(updates).astype(x.dtype)
     return lax.dynamic_update_slice(x, new, list(start_indices))
@@ -206,7 +252,12 @@ def slice_update(
 
 @op
 def stop_gradient(variable: Tensor) -> Array:
-    """Return the value as a constant for differentiation."""
+    """Return the value as a constant for differentiation.
+
+    Example:
+        >>> float(jax.grad(lambda x: x * stop_gradient(x))(3.0))
+        3.0
+    """
     return lax.stop_gradient(array_of(variable))
 
 
@@ -218,6 +269,10 @@ def unstack(x: Tensor, num: int | None = None, axis: int = 0) -> list[Array]:
         x: any array.
         num: number of slices, where the size of the axis is unknown.
         axis: the axis to split.
+
+    Example:
+        >>> [row.tolist() for row in unstack([[1, 2], [3, 4]])]
+        [[1, 2], [3, 4]]
     """
     slices = jnp.moveaxis(array_of(x), axis, 0)
     count = len(slices) if num is None else num

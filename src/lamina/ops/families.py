@@ -1,8 +1,8 @@
 """Families of ops that have the same arguments and differ in the JAX function.
 
 A family is a template whose first argument is the JAX function. It makes an op from a
-function and a docstring; the op has the function's name and the template's other
-arguments.
+function, a description and an example; the op has the function's name and the
+template's other arguments. An example has the form "arguments -> result".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lamina.typing import Array, DTypeLike
 P = ParamSpec("P")
 R = TypeVar("R")
 Function: TypeAlias = Callable[..., Any]
-Family: TypeAlias = Callable[[Function, str], Callable[P, R]]
+Family: TypeAlias = Callable[[Function, str, str], Callable[P, R]]
 
 
 def family(
@@ -35,14 +35,16 @@ def family(
         >>> @family()
         ... def shifted(function, x, step=1):
         ...     return function(x + step)
-        >>> cos = shifted(jnp.cos, "Compute the cosine of x + step.")
+        >>> cos = shifted(jnp.cos, "Compute the cosine of x + step.", "-1.0 -> 1.0")
         >>> cos.__name__, float(cos(2.0, step=-2.0))
         ('cos', 1.0)
+        >>> cos.__doc__.splitlines()[-2:]
+        ['    >>> cos(-1.0).tolist()', '    1.0']
     """
 
     def make_family(template: Callable[Concatenate[Function, P], R]) -> Family[P, R]:
-        def make_op(function: Function, doc: str) -> Callable[P, R]:
-            return op(_member(template, function, doc), static=static)
+        def make_op(function: Function, doc: str, example: str) -> Callable[P, R]:
+            return op(_member(template, function, doc, example), static=static)
 
         return make_op
 
@@ -50,7 +52,10 @@ def family(
 
 
 def _member(
-    template: Callable[Concatenate[Function, P], R], function: Function, doc: str
+    template: Callable[Concatenate[Function, P], R],
+    function: Function,
+    doc: str,
+    example: str,
 ) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
@@ -61,9 +66,13 @@ def _member(
 
     found = inspect.signature(template)
     found = found.replace(parameters=list(found.parameters.values())[1:])
-    _, header, arguments = (template.__doc__ or "").partition("\n\n    Args:")
-    call.__name__ = call.__qualname__ = function.__name__
-    call.__doc__ = doc + header + arguments
+    _, header, args = inspect.cleandoc(template.__doc__ or "").partition("\n\nArgs:")
+    shown_args, _, result = example.partition(" -> ")
+    call.__name__ = call.__qualname__ = name = function.__name__
+    call.__doc__ = (
+        f"{doc}{header}{args}\n\n"
+        f"Example:\n    >>> {name}({shown_args}).tolist()\n    {result}\n"
+    )
     call.__module__ = "lamina.ops"  # where pickle finds it
     setattr(call, "__signature__", found)  # noqa: B010
     return call

@@ -68,13 +68,24 @@ def _of_square(function: Function, x: Tensor) -> Array:
     return function(_square(function.__name__, x))
 
 
-det = _of_square(jnp.linalg.det, "Compute the determinant.")
-inv = _of_square(jnp.linalg.inv, "Compute the inverse matrix.")
+det = _of_square(
+    jnp.linalg.det, "Compute the determinant.", "[[1.0, 2.0], [0.0, 3.0]] -> 3.0"
+)
+inv = _of_square(
+    jnp.linalg.inv,
+    "Compute the inverse matrix.",
+    "[[2.0, 0.0], [0.0, 4.0]] -> [[0.5, 0.0], [0.0, 0.25]]",
+)
 
 
 @op
 def cholesky(x: Tensor, upper: bool = False) -> Array:
-    """Compute the lower triangular L with L L^T = x; its transpose with `upper`."""
+    """Compute the lower triangular L with L L^T = x; its transpose with `upper`.
+
+    Example:
+        >>> cholesky([[4.0, 2.0], [2.0, 5.0]]).tolist()
+        [[2.0, 0.0], [1.0, 2.0]]
+    """
     return jnp.linalg.cholesky(_square("cholesky", x), upper=upper)
 
 
@@ -85,6 +96,10 @@ def cholesky_inverse(x: Tensor, upper: bool = False) -> Array:
     Args:
         x: (..., n, n), the result of `cholesky` with the same `upper`.
         upper: whether the factor is upper triangular.
+
+    Example:
+        >>> cholesky_inverse([[2.0, 0.0], [0.0, 1.0]]).tolist()
+        [[0.25, 0.0], [0.0, 1.0]]
     """
     x = _square("cholesky_inverse", x)
     identity = jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape)
@@ -98,6 +113,11 @@ def eig(x: Tensor) -> tuple[Array, Array]:
     """Compute the eigenvalues and right eigenvectors of square matrices.
 
     Both are complex. Runs on CPUs only, and has no gradient of eigenvectors.
+
+    Example:
+        >>> values, vectors = eig([[1.0, 2.0], [0.0, 3.0]])
+        >>> values.tolist()
+        [(1+0j), (3+0j)]
     """
     values, vectors = jnp.linalg.eig(_square("eig", x))
     return values, vectors
@@ -105,7 +125,13 @@ def eig(x: Tensor) -> tuple[Array, Array]:
 
 @op
 def eigh(x: Tensor) -> tuple[Array, Array]:
-    """Compute the eigenvalues, increasing, and eigenvectors of symmetric matrices."""
+    """Compute the eigenvalues, increasing, and eigenvectors of symmetric matrices.
+
+    Example:
+        >>> values, vectors = eigh([[3.0, 0.0], [0.0, 2.0]])
+        >>> values.tolist(), vectors.tolist()
+        ([2.0, 3.0], [[0.0, 1.0], [1.0, 0.0]])
+    """
     values, vectors = jnp.linalg.eigh(_square("eigh", x))
     return values, vectors
 
@@ -148,6 +174,10 @@ def lstsq(a: Tensor, b: Tensor, rcond: float | None = None) -> Array:
 
     Returns:
         (n,) or (n, k).
+
+    Example:
+        >>> lstsq([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]], [3.0, 4.0, 5.0]).tolist()
+        [3.0, 2.0]
     """
     return jnp.linalg.lstsq(float_array(a), float_array(b), rcond)[0]
 
@@ -159,6 +189,11 @@ def lu_factor(x: Tensor) -> tuple[Array, Array]:
     Returns:
         L and U in one array, without the ones on the diagonal of L, and the row that
         each row was swapped with, (..., n).
+
+    Example:
+        >>> lu, pivots = lu_factor([[1.0, 2.0], [2.0, 6.0]])
+        >>> lu.tolist(), pivots.tolist()
+        ([[2.0, 6.0], [0.5, -1.0]], [1, 1])
     """
     factor = jnp.vectorize(scipy.linalg.lu_factor, signature="(m,n)->(m,n),(k)")
     lu, pivots = factor(_matrices("lu_factor", x))
@@ -172,6 +207,10 @@ def matrix_rank(x: Tensor, tol: float | None = None) -> Array:
     Args:
         x: (..., m, n).
         tol: the tolerance; `None` derives it from the largest singular value.
+
+    Example:
+        >>> int(matrix_rank([[1.0, 2.0], [2.0, 4.0]]))
+        1
     """
     x = _matrices("matrix_rank", x)
     return jnp.linalg.matrix_rank(x, tol=tol).astype("int32")
@@ -191,6 +230,12 @@ def norm(
         ord: the order, such as 1, 2, `inf`, "fro" or "nuc"; `None` is Euclidean.
         axis: one axis for vectors, two for matrices, `None` for the whole array.
         keepdims: whether reduced axes remain with length 1.
+
+    Example:
+        >>> norm([3.0, 4.0]).tolist()
+        5.0
+        >>> norm([[1.0, -2.0], [3.0, 4.0]], ord=1, axis=1).tolist()
+        [3.0, 7.0]
     """
     return jnp.linalg.norm(float_array(x), ord, axes_of(axis), keepdims)
 
@@ -205,6 +250,10 @@ def pinv(x: Tensor, rcond: float | None = None) -> Array:
 
     Returns:
         (..., n, m).
+
+    Example:
+        >>> pinv([[2.0, 0.0], [0.0, 0.0]]).tolist()
+        [[0.5, 0.0], [0.0, 0.0]]
     """
     return jnp.linalg.pinv(_matrices("pinv", x), rcond=rcond)
 
@@ -216,6 +265,12 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[Array, Array]:
     Args:
         x: (..., m, n).
         mode: "reduced" for q of shape (..., m, min(m, n)), "complete" for (..., m, m).
+
+    Example:
+        >>> x = jnp.array([[3.0, 1.0], [4.0, 2.0]])
+        >>> q, r = qr(x)
+        >>> bool(jnp.allclose(q @ r, x))
+        True
     """
     check_arguments("qr", _MODES, {"mode": mode})
     q, r = jnp.linalg.qr(_matrices("qr", x), mode)
@@ -224,13 +279,23 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[Array, Array]:
 
 @op
 def solve(a: Tensor, b: Tensor) -> Array:
-    """Solve a x = b for x."""
+    """Solve a x = b for x.
+
+    Example:
+        >>> solve([[2.0, 0.0], [0.0, 4.0]], [6.0, 8.0]).tolist()
+        [3.0, 2.0]
+    """
     return jnp.linalg.solve(_square("solve", a), float_array(b))
 
 
 @op
 def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Array:
-    """Solve a x = b for x, where a is triangular."""
+    """Solve a x = b for x, where a is triangular.
+
+    Example:
+        >>> solve_triangular([[1.0, 0.0], [2.0, 4.0]], [3.0, 10.0], lower=True).tolist()
+        [3.0, 1.0]
+    """
     return scipy.linalg.solve_triangular(
         _square("solve_triangular", a), float_array(b), lower=lower
     )
@@ -238,6 +303,13 @@ def solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Array:
 
 @op
 def svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """Compute u, s, v with u diag(s) v = x; with `compute_uv=False`, s alone."""
+    """Compute u, s, v with u diag(s) v = x; with `compute_uv=False`, s alone.
+
+    Example:
+        >>> x = jnp.array([[0.0, 2.0], [3.0, 0.0]])
+        >>> u, s, v = svd(x)
+        >>> s.tolist(), bool(jnp.allclose(u * s @ v, x))
+        ([3.0, 2.0], True)
+    """
     result = jnp.linalg.svd(_matrices("svd", x), full_matrices, compute_uv)
     return tuple(result) if compute_uv else result

@@ -33,11 +33,19 @@ __all__ = [
     "top_k",
 ]
 
-erf = float_unary(lax.erf, "Compute the error function.")
-erfc = float_unary(lax.erfc, "Compute 1 - erf(x), accurate for large x.")
-rsqrt = float_unary(lax.rsqrt, "Compute 1 / sqrt(x).")
+erf = float_unary(
+    lax.erf, "Compute the error function.", "[0.0, 1.0] -> [0.0, 0.84270...]"
+)
+erfc = float_unary(
+    lax.erfc,
+    "Compute 1 - erf(x), accurate for large x.",
+    "[0.0, 1.0] -> [1.0, 0.15729...]",
+)
+rsqrt = float_unary(lax.rsqrt, "Compute 1 / sqrt(x).", "[4.0, 0.25] -> [0.5, 2.0]")
 logsumexp = float_reduction(
-    jax.nn.logsumexp, "Compute log(sum(exp(x))) without overflow."
+    jax.nn.logsumexp,
+    "Compute log(sum(exp(x))) without overflow.",
+    "[0.0, 0.0] -> 0.69314...",
 )
 
 
@@ -73,7 +81,12 @@ def cdist(x: Tensor, y: Tensor) -> Array:
 
 @op
 def erfinv(x: Tensor) -> Array:
-    """Compute the inverse of the error function."""
+    """Compute the inverse of the error function.
+
+    Example:
+        >>> erfinv([0.0, 1.0]).tolist()
+        [0.0, inf]
+    """
     return lax.erf_inv(float_array(x))
 
 
@@ -99,6 +112,10 @@ def logdet(x: Tensor) -> Array:
 
     Args:
         x: square matrices, (..., n, n).
+
+    Example:
+        >>> logdet([[2.0, 0.0], [0.0, 5.0]]).tolist()
+        2.30258...
     """
     return jnp.linalg.slogdet(float_array(x))[1]
 
@@ -132,10 +149,26 @@ def _segments(
     return function(data, ids, num_segments, indices_are_sorted=sorted)
 
 
-segment_max = _segments(jax.ops.segment_max, "Compute the maximum of each segment.")
-segment_min = _segments(jax.ops.segment_min, "Compute the minimum of each segment.")
-segment_prod = _segments(jax.ops.segment_prod, "Compute the product of each segment.")
-segment_sum = _segments(jax.ops.segment_sum, "Compute the sum of each segment.")
+segment_max = _segments(
+    jax.ops.segment_max,
+    "Compute the maximum of each segment.",
+    "[1, 5, 2, 3], [0, 0, 1, 1] -> [5, 3]",
+)
+segment_min = _segments(
+    jax.ops.segment_min,
+    "Compute the minimum of each segment.",
+    "[1, 5, 2, 3], [0, 0, 1, 1] -> [1, 2]",
+)
+segment_prod = _segments(
+    jax.ops.segment_prod,
+    "Compute the product of each segment.",
+    "[1, 5, 2, 3], [0, 0, 1, 1] -> [5, 6]",
+)
+segment_sum = _segments(
+    jax.ops.segment_sum,
+    "Compute the sum of each segment.",
+    "[1, 5, 2, 3], [0, 0, 1, 1] -> [6, 5]",
+)
 
 
 @op
@@ -143,6 +176,11 @@ def top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Array, Array]:
     """Return the k largest elements of the last axis, and their indices.
 
     They are always in decreasing order, whatever `sorted` is.
+
+    Example:
+        >>> values, indices = top_k([1, 5, 3], k=2)
+        >>> values.tolist(), indices.tolist()
+        ([5, 3], [1, 2])
     """
     values, indices = lax.top_k(array_of(x), k)
     return values, indices

@@ -11,7 +11,7 @@ from typing import Any
 from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 from lamina.ops.core import cast
-from lamina.ops.numpy import elementwise, index, products, shapes
+from lamina.ops.numpy import elementwise, index, logic, products, shapes
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": elementwise.add,
@@ -22,20 +22,20 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "mod": elementwise.mod,
     "pow": elementwise.power,
     "matmul": products.matmul,
-    "and": elementwise.logical_and,
-    "or": elementwise.logical_or,
-    "xor": elementwise.logical_xor,
+    "and": logic.logical_and,
+    "or": logic.logical_or,
+    "xor": logic.logical_xor,
 }
 
 _UNARY_AND_COMPARISONS: dict[str, Callable[..., Any]] = {
-    "__lt__": elementwise.less,
-    "__le__": elementwise.less_equal,
-    "__gt__": elementwise.greater,
-    "__ge__": elementwise.greater_equal,
-    "__ne__": elementwise.not_equal,
+    "__lt__": logic.less,
+    "__le__": logic.less_equal,
+    "__gt__": logic.greater,
+    "__ge__": logic.greater_equal,
+    "__ne__": logic.not_equal,
     "__neg__": elementwise.negative,
     "__abs__": elementwise.absolute,
-    "__invert__": elementwise.logical_not,
+    "__invert__": logic.logical_not,
     "__round__": elementwise.round,
     "__getitem__": index.get_item,
 }
@@ -57,4 +57,4 @@ def attach() -> None:
     for name, function in methods.items():
         setattr(SymbolicTensor, name, function)
     # Symbolic tensors compare by identity, so that `in` works for lists of them.
-    Variable.__eq__ = elementwise.equal  # type: ignore[method-assign]
+    Variable.__eq__ = logic.equal  # type: ignore[method-assign]

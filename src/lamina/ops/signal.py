@@ -92,6 +92,11 @@ def fft2(x: Pair) -> tuple[Array, Array]:
 
     Returns:
         The real and the imaginary part.
+
+    Example:
+        >>> real, imag = fft2((jnp.eye(2), jnp.zeros((2, 2))))
+        >>> real.tolist()
+        [[2.0, 0.0], [0.0, 2.0]]
     """
     return _parts(jnp.fft.fft2(_complex("fft2", x, 2)))
 
@@ -105,6 +110,11 @@ def ifft2(x: Pair) -> tuple[Array, Array]:
 
     Returns:
         The real and the imaginary part.
+
+    Example:
+        >>> real, imag = ifft2((2 * jnp.eye(2), jnp.zeros((2, 2))))
+        >>> real.tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     return _parts(jnp.fft.ifft2(_complex("ifft2", x, 2)))
 
@@ -119,6 +129,11 @@ def rfft(x: Tensor, fft_length: int | None = None) -> tuple[Array, Array]:
 
     Returns:
         The real and the imaginary part, (..., fft_length // 2 + 1) each.
+
+    Example:
+        >>> real, imag = rfft([1.0, 2.0, 3.0, 4.0])
+        >>> real.tolist(), imag.tolist()
+        ([10.0, -2.0, -2.0], [0.0, 2.0, 0.0])
     """
     x = float_array(x)
     _require_rank("rfft", x.shape, 1)
@@ -133,6 +148,10 @@ def irfft(x: Pair, fft_length: int | None = None) -> Array:
         x: the real and the imaginary part.
         fft_length: length of the signal; `None` for twice the number of frequencies
             minus 2.
+
+    Example:
+        >>> irfft(([10.0, -2.0, -2.0], [0.0, 2.0, 0.0])).tolist()
+        [1.0, 2.0, 3.0, 4.0]
     """
     return jnp.fft.irfft(_complex("irfft", x, 1), fft_length)
 
@@ -161,6 +180,11 @@ def stft(
 
     Returns:
         The real and the imaginary part, (..., windows, fft_length // 2 + 1) each.
+
+    Example:
+        >>> real, imag = stft(jnp.ones(64), 16, 8, fft_length=16)
+        >>> real.shape
+        (9, 9)
 
     Reference: Allen 1977, https://doi.org/10.1109/TASSP.1977.1162950
     """
@@ -198,6 +222,11 @@ def istft(
         window: "hann", "hamming", an array of length `sequence_length`, or `None`,
             which adds overlapping transforms without dividing them, as in Keras.
         center: whether `stft` padded the signal.
+
+    Example:
+        >>> spectrum = stft(jnp.ones(64), 16, 8, fft_length=16)
+        >>> istft(spectrum, 16, 8, fft_length=16).shape
+        (64,)
 
     Reference: Griffin and Lim 1984, https://doi.org/10.1109/TASSP.1984.1164317
     """

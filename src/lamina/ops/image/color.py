@@ -57,6 +57,10 @@ def rgb_to_hsv(images: Tensor, data_format: str | None = None) -> Array:
     Raises:
         ShapeError: the images are not 3D or 4D, or do not have 3 channels.
         ArgumentError: the images are not floats.
+
+    Example:
+        >>> rgb_to_hsv([[[0.0, 1.0, 0.0]]]).tolist()
+        [[[0.33333..., 1.0, 1.0]]]
     """
     x = _floats("rgb_to_hsv", images)
     axis = channels_axis("rgb_to_hsv", data_format)
@@ -93,6 +97,10 @@ def hsv_to_rgb(images: Tensor, data_format: str | None = None) -> Array:
     Raises:
         ShapeError: the images are not 3D or 4D, or do not have 3 channels.
         ArgumentError: the images are not floats.
+
+    Example:
+        >>> hsv_to_rgb([[[0.0, 1.0, 0.5]]]).tolist()
+        [[[0.5, 0.0, 0.0]]]
     """
     x = _floats("hsv_to_rgb", images)
     axis = channels_axis("hsv_to_rgb", data_format)

@@ -41,6 +41,10 @@ def gaussian_blur(
     Raises:
         ShapeError: the images are not 3D or 4D, or `sigma` is not two numbers.
         ArgumentError: `kernel_size` is not one or two positive integers.
+
+    Example:
+        >>> gaussian_blur(jnp.ones((8, 8, 3)), kernel_size=(3, 5)).shape
+        (8, 8, 3)
     """
     owner = "gaussian_blur"
     check_arguments(owner, {"kernel_size": sizes(2)}, {"kernel_size": kernel_size})
@@ -70,6 +74,11 @@ def sobel_edges(images: Tensor, data_format: str | None = None) -> Array:
 
     Raises:
         ShapeError: the images are not 4D.
+
+    Example:
+        >>> ramp = jnp.broadcast_to(jnp.arange(5.0)[:, None], (1, 3, 5, 1))
+        >>> sobel_edges(ramp)[0, 1, 2, 0].tolist()
+        [0.0, 8.0]
     """
     x = float_array(images)
     if x.ndim != 4:
@@ -120,6 +129,11 @@ def ssim(
     Raises:
         ShapeError: the images are not 3D or 4D, differ in shape, or are smaller than
             the filter.
+
+    Example:
+        >>> image = jnp.ones((16, 16, 3))
+        >>> ssim(image, image).tolist()
+        1.0
 
     Reference: Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861
     """

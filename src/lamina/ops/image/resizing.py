@@ -142,6 +142,11 @@ def scale_and_translate(
 
     Raises:
         ArgumentError: `method` is none of these.
+
+    Example:
+        >>> x = [1.0, 2.0, 3.0]
+        >>> scale_and_translate(x, (3,), [1.0], [1.0], [0], "linear").tolist()
+        [0.0, 1.0, 2.0]
     """
     allowed = {"method": one_of(*_METHODS)}
     check_arguments("scale_and_translate", allowed, {"method": method})

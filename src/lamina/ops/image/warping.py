@@ -115,6 +115,13 @@ def perspective_transform(
     Raises:
         ShapeError: the images are not 3D or 4D, or the points have another shape.
         ArgumentError: `interpolation` is not one of the values above.
+
+    Example:
+        >>> image = jnp.arange(9.0).reshape(3, 3, 1)
+        >>> corners = jnp.array([[0, 0], [2, 0], [2, 2], [0, 2]])
+        >>> right = corners + jnp.array([1, 0])
+        >>> perspective_transform(image, corners, right, "nearest")[..., 0].tolist()
+        [[0.0, 0.0, 1.0], [0.0, 3.0, 4.0], [0.0, 6.0, 7.0]]
     """
     owner = "perspective_transform"
     check_arguments(owner, _ALLOWED, locals())
@@ -172,6 +179,10 @@ def elastic_transform(
     Raises:
         ShapeError: the images are not 3D or 4D.
         ArgumentError: `interpolation` or `fill_mode` is not one of the values above.
+
+    Example:
+        >>> elastic_transform(jnp.ones((8, 8, 3)), sigma=1.0, seed=0).shape
+        (8, 8, 3)
 
     Reference: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801
     """

@@ -6,6 +6,7 @@ from lamina.ops.nn import (
     activations,
     attention,
     convolution,
+    crossentropy,
     ctc,
     encoding,
     images,
@@ -15,6 +16,7 @@ from lamina.ops.nn import (
 from lamina.ops.nn.activations import *  # noqa: F403
 from lamina.ops.nn.attention import *  # noqa: F403
 from lamina.ops.nn.convolution import *  # noqa: F403
+from lamina.ops.nn.crossentropy import *  # noqa: F403
 from lamina.ops.nn.ctc import *  # noqa: F403
 from lamina.ops.nn.encoding import *  # noqa: F403
 from lamina.ops.nn.images import *  # noqa: F403
@@ -25,6 +27,7 @@ __all__: list[str] = []
 __all__ += activations.__all__
 __all__ += attention.__all__
 __all__ += convolution.__all__
+__all__ += crossentropy.__all__
 __all__ += ctc.__all__
 __all__ += encoding.__all__
 __all__ += images.__all__

@@ -1,4 +1,4 @@
-"""Activations and crossentropies."""
+"""Activations."""
 
 from __future__ import annotations
 
@@ -13,22 +13,16 @@ from lamina.core.graph import op
 from lamina.core.scope import local
 from lamina.errors import LikelyMistakeWarning
 from lamina.ops.families import float_unary, unary
-from lamina.ops.nn import crossentropy
 from lamina.ops.types import (
     Axis,
     Tensor,
-    array_of,
     axes_of,
-    check_axis,
-    check_same_shape,
     float_array,
     upcast,
 )
 from lamina.typing import Array
 
 __all__ = [
-    "binary_crossentropy",
-    "categorical_crossentropy",
     "celu",
     "elu",
     "gelu",
@@ -50,7 +44,6 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
-    "sparse_categorical_crossentropy",
     "sparse_plus",
     "sparse_sigmoid",
     "sparsemax",
@@ -61,22 +54,41 @@ __all__ = [
 ]
 
 
-hard_sigmoid = float_unary(nn.hard_sigmoid, "Compute x / 6 + 0.5, clipped to [0, 1].")
-hard_tanh = float_unary(nn.hard_tanh, "Clip x to [-1, 1].")
-log_sigmoid = float_unary(nn.log_sigmoid, "Compute log(sigmoid(x)) without overflow.")
-relu = unary(nn.relu, "Compute max(x, 0).")
-relu6 = unary(nn.relu6, "Clip x to [0, 6].")
-sigmoid = float_unary(nn.sigmoid, "Compute 1 / (1 + exp(-x)).")
-softplus = float_unary(nn.softplus, "Compute log(1 + exp(x)).")
+hard_sigmoid = float_unary(
+    nn.hard_sigmoid,
+    "Compute x / 6 + 0.5, clipped to [0, 1].",
+    "[-3.0, 0.0, 3.0] -> [0.0, 0.5, 1.0]",
+)
+hard_tanh = float_unary(
+    nn.hard_tanh, "Clip x to [-1, 1].", "[-2.0, 0.5, 2.0] -> [-1.0, 0.5, 1.0]"
+)
+log_sigmoid = float_unary(
+    nn.log_sigmoid,
+    "Compute log(sigmoid(x)) without overflow.",
+    "[0.0, -100.0] -> [-0.69314..., -100.0]",
+)
+relu = unary(nn.relu, "Compute max(x, 0).", "[-2.0, 0.0, 3.0] -> [0.0, 0.0, 3.0]")
+relu6 = unary(nn.relu6, "Clip x to [0, 6].", "[-2.0, 3.0, 9.0] -> [0.0, 3.0, 6.0]")
+sigmoid = float_unary(
+    nn.sigmoid, "Compute 1 / (1 + exp(-x)).", "[-100.0, 0.0, 100.0] -> [0.0, 0.5, 1.0]"
+)
+softplus = float_unary(
+    nn.softplus, "Compute log(1 + exp(x)).", "[0.0, 100.0] -> [0.69314..., 100.0]"
+)
 sparse_plus = float_unary(
     nn.sparse_plus,
     "Return 0 where x <= -1, x where x >= 1, and (x + 1)**2 / 4 between.",
+    "[-2.0, 0.0, 3.0] -> [0.0, 0.25, 3.0]",
 )
 
 
 @op
 def celu(x: Tensor, alpha: float = 1.0) -> Array:
     """Compute x where x > 0, else alpha * (exp(x / alpha) - 1).
+
+    Example:
+        >>> celu([-100.0, 0.0, 2.0], alpha=0.5).tolist()
+        [-0.5, 0.0, 2.0]
 
     Reference: Barron 2017, https://arxiv.org/abs/1704.07483
     """
@@ -87,6 +99,10 @@ def celu(x: Tensor, alpha: float = 1.0) -> Array:
 def elu(x: Tensor, alpha: float = 1.0) -> Array:
     """Compute x where x > 0, else alpha * (exp(x) - 1).
 
+    Example:
+        >>> elu([-100.0, 0.0, 2.0], alpha=0.5).tolist()
+        [-0.5, 0.0, 2.0]
+
     Reference: Clevert et al. 2016, https://arxiv.org/abs/1511.07289
     """
     return nn.elu(float_array(x), alpha)
@@ -95,6 +111,10 @@ def elu(x: Tensor, alpha: float = 1.0) -> Array:
 @op
 def gelu(x: Tensor, approximate: bool = True) -> Array:
     """Compute x * P(X <= x) for a standard normal X, or its tanh approximation.
+
+    Example:
+        >>> gelu([0.0, 1.0]).tolist()
+        [0.0, 0.84119...]
 
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """
@@ -110,6 +130,10 @@ def gelu(x: Tensor, approximate: bool = True) -> Array:
 def glu(x: Tensor, axis: int = -1) -> Array:
     """Compute a * sigmoid(b), where a and b are the halves of x along an axis.
 
+    Example:
+        >>> glu([1.0, 2.0, 0.0, 0.0]).tolist()
+        [0.5, 1.0]
+
     Reference: Dauphin et al. 2017, https://arxiv.org/abs/1612.08083
     """
     return nn.glu(float_array(x), axis)
@@ -117,7 +141,12 @@ def glu(x: Tensor, axis: int = -1) -> Array:
 
 @op
 def hard_shrink(x: Tensor, threshold: float = 0.5) -> Array:
-    """Return x where |x| > threshold, else 0."""
+    """Return x where |x| > threshold, else 0.
+
+    Example:
+        >>> hard_shrink([-1.0, 0.25, 1.0]).tolist()
+        [-1.0, 0.0, 1.0]
+    """
     x = float_array(x)
     return jnp.where(jnp.abs(x) > threshold, x, 0.0)
 
@@ -125,6 +154,10 @@ def hard_shrink(x: Tensor, threshold: float = 0.5) -> Array:
 @op
 def hard_silu(x: Tensor) -> Array:
     """Compute x * hard_sigmoid(x).
+
+    Example:
+        >>> hard_silu([0.0, 1.5, 4.0]).tolist()
+        [0.0, 1.125, 4.0]
 
     Reference: Howard et al. 2019, https://arxiv.org/abs/1905.02244
     """
@@ -136,19 +169,33 @@ hard_swish = hard_silu
 
 @op
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Array:
-    """Return x where x >= 0, else negative_slope * x."""
+    """Return x where x >= 0, else negative_slope * x.
+
+    Example:
+        >>> leaky_relu([-2.0, 3.0], negative_slope=0.5).tolist()
+        [-1.0, 3.0]
+    """
     return nn.leaky_relu(float_array(x), negative_slope)
 
 
 @op(static=["axis"])
 def log_softmax(x: Tensor, axis: Axis = -1) -> Array:
-    """Compute log(softmax(x)) without overflow; over all axes for `axis=None`."""
+    """Compute log(softmax(x)) without overflow; over all axes for `axis=None`.
+
+    Example:
+        >>> log_softmax([[0.0, -1000.0]]).tolist()
+        [[0.0, -1000.0]]
+    """
     return nn.log_softmax(float_array(x), axes_of(axis))
 
 
 @op
 def selu(x: Tensor) -> Array:
     """Compute scale * elu(x, alpha), with alpha = 1.67326324 and scale = 1.05070098.
+
+    Example:
+        >>> selu([0.0, 1.0]).tolist()
+        [0.0, 1.05070...]
 
     Reference: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
     """
@@ -158,6 +205,10 @@ def selu(x: Tensor) -> Array:
 @op
 def silu(x: Tensor) -> Array:
     """Compute x * sigmoid(x).
+
+    Example:
+        >>> silu([0.0, 1.0]).tolist()
+        [0.0, 0.73105...]
 
     Reference: Ramachandran et al. 2017, https://arxiv.org/abs/1710.05941
     """
@@ -169,7 +220,12 @@ swish = silu
 
 @op
 def soft_shrink(x: Tensor, threshold: float = 0.5) -> Array:
-    """Shrink x towards 0 by `threshold`; 0 where |x| <= threshold."""
+    """Shrink x towards 0 by `threshold`; 0 where |x| <= threshold.
+
+    Example:
+        >>> soft_shrink([-1.0, 0.25, 2.0]).tolist()
+        [-0.5, 0.0, 1.5]
+    """
     x = float_array(x)
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - threshold, 0.0)
 
@@ -202,13 +258,22 @@ def _has_size_one(shape: Sequence[int], axis: Axis) -> bool:
 
 @op
 def softsign(x: Tensor) -> Array:
-    """Compute x / (1 + |x|)."""
+    """Compute x / (1 + |x|).
+
+    Example:
+        >>> softsign([-1.0, 0.0, 3.0]).tolist()
+        [-0.5, 0.0, 0.75]
+    """
     return nn.soft_sign(float_array(x))
 
 
 @op
 def sparse_sigmoid(x: Tensor) -> Array:
     """Compute (x + 1) / 2, clipped to [0, 1].
+
+    Example:
+        >>> sparse_sigmoid([-2.0, 0.5, 2.0]).tolist()
+        [0.0, 0.75, 1.0]
 
     Reference: Blondel et al. 2019, https://arxiv.org/abs/1901.02324
     """
@@ -239,6 +304,10 @@ def sparsemax(x: Tensor, axis: int = -1) -> Array:
 def squareplus(x: Tensor, b: float = 4) -> Array:
     """Compute (x + sqrt(x**2 + b)) / 2.
 
+    Example:
+        >>> squareplus([0.0, 1.5]).tolist()
+        [1.0, 2.0]
+
     Reference: Barron 2021, https://arxiv.org/abs/2112.11687
     """
     return nn.squareplus(float_array(x), b)
@@ -246,90 +315,23 @@ def squareplus(x: Tensor, b: float = 4) -> Array:
 
 @op
 def tanh_shrink(x: Tensor) -> Array:
-    """Compute x - tanh(x)."""
+    """Compute x - tanh(x).
+
+    Example:
+        >>> tanh_shrink([0.0, 1.0]).tolist()
+        [0.0, 0.23840...]
+    """
     x = float_array(x)
     return x - jnp.tanh(x)
 
 
 @op
 def threshold(x: Tensor, threshold: float, default_value: float) -> Array:
-    """Return x where x > threshold, else `default_value`."""
+    """Return x where x > threshold, else `default_value`.
+
+    Example:
+        >>> threshold([-1.0, 0.5, 2.0], threshold=1.0, default_value=0.0).tolist()
+        [0.0, 0.0, 2.0]
+    """
     x = float_array(x)
     return jnp.where(x > threshold, x, default_value)
-
-
-@op
-def binary_crossentropy(
-    target: Tensor, output: Tensor, from_logits: bool = False
-) -> Array:
-    """Compute -target * log(output) - (1 - target) * log(1 - output) element-wise.
-
-    Args:
-        target: probabilities in [0, 1].
-        output: predicted probabilities, or logits.
-        from_logits: whether `output` is logits, before the sigmoid.
-
-    Raises:
-        ShapeError: the shapes differ.
-    """
-    target, output = array_of(target), float_array(output)
-    check_same_shape("binary_crossentropy", target.shape, output.shape)
-    if from_logits:
-        positive, negative = nn.log_sigmoid(output), nn.log_sigmoid(-output)
-    else:
-        output = crossentropy.clip_probability(output)
-        positive, negative = jnp.log(output), jnp.log(1.0 - output)
-    target = target.astype(output.dtype)
-    return -target * positive - (1.0 - target) * negative
-
-
-@op
-def categorical_crossentropy(
-    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
-) -> Array:
-    """Compute -sum(target * log(output)) over the classes.
-
-    Args:
-        target: a probability for each class.
-        output: predicted probabilities, or logits.
-        from_logits: whether `output` is logits, before the softmax.
-        axis: the axis of classes.
-
-    Raises:
-        ShapeError: the shapes differ.
-    """
-    target, output = array_of(target), float_array(output)
-    check_same_shape("categorical_crossentropy", target.shape, output.shape)
-    target, output = (jnp.moveaxis(a, axis, -1) for a in (target, output))
-    target = target.astype(output.dtype)
-    return crossentropy.dense_crossentropy(output, target, from_logits)
-
-
-@op
-def sparse_categorical_crossentropy(
-    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
-) -> Array:
-    """Compute -log(output[target]) for integer classes.
-
-    Args:
-        target: the class of each row; a last axis of length 1 is removed. A class
-            out of range costs 0.
-        output: predicted probabilities, or logits.
-        from_logits: whether `output` is logits, before the softmax.
-        axis: the axis of classes.
-
-    Raises:
-        ShapeError: `target` does not have the shape of `output` without `axis`.
-    """
-    target, output = array_of(target).astype("int32"), float_array(output)
-    if target.ndim == output.ndim and target.shape[-1] == 1:
-        target = jnp.squeeze(target, -1)
-    check_axis("sparse_categorical_crossentropy", output, axis)
-    output = jnp.moveaxis(output, axis, -1)
-    check_same_shape(
-        "sparse_categorical_crossentropy",
-        target.shape,
-        output.shape[:-1],
-        "`target` and the rows of `output`",
-    )
-    return crossentropy.sparse_crossentropy(output, target, from_logits)

@@ -151,6 +151,11 @@ def depthwise_conv(
 
     Raises:
         ShapeError: the channels do not match, or the window is larger than the input.
+
+    Example:
+        >>> image, kernel = jnp.ones((1, 4, 4, 3)), jnp.ones((2, 2, 3, 5))
+        >>> depthwise_conv(image, kernel).shape
+        (1, 3, 3, 15)
     """
     owner = "depthwise_conv"
     x, kernel = _operands(owner, inputs, kernel, data_format)
@@ -183,6 +188,11 @@ def separable_conv(
         padding: "valid" or "same".
         data_format: "channels_last" or "channels_first"; `None` for the default.
         dilation_rate: distance between the window's elements.
+
+    Example:
+        >>> image = jnp.ones((1, 4, 4, 3))
+        >>> separable_conv(image, jnp.ones((2, 2, 3, 1)), jnp.ones((1, 1, 3, 8))).shape
+        (1, 3, 3, 8)
     """
     depthwise = depthwise_conv(
         inputs, depthwise_kernel, strides, padding, data_format, dilation_rate
@@ -214,6 +224,11 @@ def conv_transpose(
 
     Raises:
         ShapeError: the channels do not match.
+
+    Example:
+        >>> image, kernel = jnp.ones((1, 4, 4, 3)), jnp.ones((2, 2, 8, 3))
+        >>> conv_transpose(image, kernel, strides=2).shape
+        (1, 8, 8, 8)
     """
     owner = "conv_transpose"
     x, kernel = _operands(owner, inputs, kernel, data_format)

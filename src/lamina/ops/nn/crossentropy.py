@@ -1,6 +1,7 @@
 """Crossentropy of classes, with a gradient of logits in a single pass.
 
-Classes are along the last axis here; `nn` and the losses support any axis.
+`sparse_crossentropy` and `dense_crossentropy` take classes along the last axis; the ops
+and the losses support any axis.
 """
 
 from __future__ import annotations
@@ -9,9 +10,112 @@ import jax
 import jax.numpy as jnp
 
 from lamina import config
+from lamina.core.graph import op
+from lamina.ops.types import (
+    Tensor,
+    array_of,
+    check_axis,
+    check_same_shape,
+    float_array,
+)
 from lamina.typing import Array
 
+__all__ = [
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+]
+
 Arrays = tuple[Array, ...]
+
+
+@op
+def binary_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False
+) -> Array:
+    """Compute -target * log(output) - (1 - target) * log(1 - output) element-wise.
+
+    Args:
+        target: probabilities in [0, 1].
+        output: predicted probabilities, or logits.
+        from_logits: whether `output` is logits, before the sigmoid.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    Example:
+        >>> binary_crossentropy([1.0, 0.0], [0.5, 0.75]).tolist()
+        [0.69314..., 1.38629...]
+    """
+    target, output = array_of(target), float_array(output)
+    check_same_shape("binary_crossentropy", target.shape, output.shape)
+    if from_logits:
+        positive, negative = jax.nn.log_sigmoid(output), jax.nn.log_sigmoid(-output)
+    else:
+        output = clip_probability(output)
+        positive, negative = jnp.log(output), jnp.log(1.0 - output)
+    target = target.astype(output.dtype)
+    return -target * positive - (1.0 - target) * negative
+
+
+@op
+def categorical_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
+) -> Array:
+    """Compute -sum(target * log(output)) over the classes.
+
+    Args:
+        target: a probability for each class.
+        output: predicted probabilities, or logits.
+        from_logits: whether `output` is logits, before the softmax.
+        axis: the axis of classes.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    Example:
+        >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).tolist()
+        [0.69314...]
+    """
+    target, output = array_of(target), float_array(output)
+    check_same_shape("categorical_crossentropy", target.shape, output.shape)
+    target, output = (jnp.moveaxis(a, axis, -1) for a in (target, output))
+    target = target.astype(output.dtype)
+    return dense_crossentropy(output, target, from_logits)
+
+
+@op
+def sparse_categorical_crossentropy(
+    target: Tensor, output: Tensor, from_logits: bool = False, axis: int = -1
+) -> Array:
+    """Compute -log(output[target]) for integer classes.
+
+    Args:
+        target: the class of each row; a last axis of length 1 is removed. A class
+            out of range costs 0.
+        output: predicted probabilities, or logits.
+        from_logits: whether `output` is logits, before the softmax.
+        axis: the axis of classes.
+
+    Raises:
+        ShapeError: `target` does not have the shape of `output` without `axis`.
+
+    Example:
+        >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.25, 0.75]]).tolist()
+        [0.69314..., 1.38629...]
+    """
+    target, output = array_of(target).astype("int32"), float_array(output)
+    if target.ndim == output.ndim and target.shape[-1] == 1:
+        target = jnp.squeeze(target, -1)
+    check_axis("sparse_categorical_crossentropy", output, axis)
+    output = jnp.moveaxis(output, axis, -1)
+    check_same_shape(
+        "sparse_categorical_crossentropy",
+        target.shape,
+        output.shape[:-1],
+        "`target` and the rows of `output`",
+    )
+    return sparse_crossentropy(output, target, from_logits)
 
 
 def sparse_crossentropy(output: Array, labels: Array, from_logits: bool) -> Array:

@@ -73,6 +73,10 @@ def one_hot(
         axis: position of the new axis.
         dtype: `None` for `config.floatx()`.
         sparse: must be False; arrays are dense.
+
+    Example:
+        >>> one_hot([0, 2], 3).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     require_dense("one_hot", sparse)
     labels = array_of(x)
@@ -90,6 +94,10 @@ def polar(abs_: Tensor, angle: Tensor) -> Array:
     Args:
         abs_: absolute values.
         angle: angles in radians.
+
+    Example:
+        >>> polar([2.0], [0.0]).tolist()
+        [(2+0j)]
     """
     length, angle = float_array(abs_), float_array(angle)
     return lax.complex(length * jnp.cos(angle), length * jnp.sin(angle))

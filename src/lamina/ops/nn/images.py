@@ -74,6 +74,10 @@ def space_to_depth(
         x: (batch, rows, columns, channels), or with the channels second.
         block_size: rows and columns of a block, a divisor of those of x.
         data_format: "channels_last" or "channels_first".
+
+    Example:
+        >>> space_to_depth(jnp.ones((1, 4, 4, 3)), block_size=2).shape
+        (1, 2, 2, 12)
     """
     x = _image("space_to_depth", x, block_size, data_format)
     n, rows, columns, channels = x.shape
@@ -141,6 +145,10 @@ def fold(
 
     Returns:
         (batch, channels, rows, columns).
+
+    Example:
+        >>> fold(jnp.ones((1, 4, 4)), output_size=4, kernel_size=2, stride=2).shape
+        (1, 1, 4, 4)
     """
     x = array_of(x)
     kernel, steps, edges, strides, size = _pairs(
@@ -173,6 +181,10 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Array:
 
     Raises:
         ShapeError: the shapes differ.
+
+    Example:
+        >>> float(psnr([0.0, 1.0], [0.0, 0.9], max_val=1.0))
+        23.01029...
     """
     x1, x2 = float_array(x1), float_array(x2)
     check_same_shape("psnr", x1.shape, x2.shape)

@@ -60,6 +60,12 @@ def batch_normalization(
         offset: offset of each channel, or `None`.
         scale: scale of each channel, or `None`.
         epsilon: added to the variance for numerical stability.
+
+    Example:
+        >>> x = [[1.0, 10.0], [3.0, 30.0]]
+        >>> mean, variance = [2.0, 20.0], [1.0, 25.0]
+        >>> batch_normalization(x, mean, variance, axis=1, epsilon=0.0).tolist()
+        [[-1.0, -2.0], [1.0, 2.0]]
     """
     x = float_array(x)
     check_axis("batch_normalization", x, axis)
@@ -102,6 +108,10 @@ def layer_normalization(
         rms_scaling: deprecated, as in Keras: do not subtract the mean or add `beta`.
             Use `rms_normalization`.
 
+    Example:
+        >>> layer_normalization([[1.0, 3.0], [10.0, 30.0]], epsilon=0.0).tolist()
+        [[-1.0, 1.0], [-1.0, 1.0]]
+
     Reference: Ba et al. 2016, https://arxiv.org/abs/1607.06450
     """
     x = float_array(x)
@@ -131,6 +141,10 @@ def rms_normalization(
 
     The arguments are those of `layer_normalization`. A `scale` of the rank of x
     broadcasts.
+
+    Example:
+        >>> rms_normalization([2.0, -2.0], scale=[1.0, 3.0], epsilon=0.0).tolist()
+        [1.0, -3.0]
 
     Reference: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467
     """
@@ -166,6 +180,12 @@ def normalize(
         axis: the axes of the norm; `None` for the whole array.
         order: 1 for the sum of absolute values, 2 for the Euclidean norm, ...
         epsilon: the smallest divisor; `None` for `config.epsilon()`.
+
+    Example:
+        >>> normalize([[3.0, 4.0]]).tolist()
+        [[0.60000..., 0.80000...]]
+        >>> normalize([[1.0, 3.0]], order=1).tolist()
+        [[0.25, 0.75]]
     """
     x = float_array(x)
     check_arguments("normalize", {"order": positive_int}, {"order": order})

@@ -43,6 +43,10 @@ def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> Array:
 
     Smaller elements come before it and larger ones after it, in any order. `axis=None`
     flattens x first.
+
+    Example:
+        >>> int(argpartition([30, 10, 20], kth=0)[0])
+        1
     """
     x = array_of(x)
     return jnp.argpartition(x.ravel() if axis is None else x, kth, axis or 0)
@@ -50,7 +54,12 @@ def argpartition(x: Tensor, kth: int, axis: int | None = -1) -> Array:
 
 @op
 def argsort(x: Tensor, axis: int = -1) -> Array:
-    """Return the indices that sort x."""
+    """Return the indices that sort x.
+
+    Example:
+        >>> argsort([30, 10, 20]).tolist()
+        [1, 2, 0]
+    """
     x = array_of(x)
     return jnp.argsort(x, axis if x.ndim else None)
 
@@ -73,6 +82,10 @@ def bincount(
 
     Raises:
         ArgumentError: x is not known, and `minlength` is not given.
+
+    Example:
+        >>> bincount([0, 2, 2]).tolist()
+        [1, 0, 2]
     """
     require_dense("bincount", sparse)
     x = array_of(x)
@@ -90,13 +103,23 @@ def bincount(
 
 @op
 def digitize(x: Tensor, bins: Sequence[float]) -> Array:
-    """Return the index of the bin of each element, for increasing `bins`."""
+    """Return the index of the bin of each element, for increasing `bins`.
+
+    Example:
+        >>> digitize([0.5, 1.0, 7.0], bins=[1.0, 5.0]).tolist()
+        [0, 1, 2]
+    """
     return jnp.digitize(array_of(x), jnp.asarray(bins))
 
 
 @op
 def get_item(x: Tensor, key: Any) -> Array:
-    """Return x[key]."""
+    """Return x[key].
+
+    Example:
+        >>> get_item([[1, 2], [3, 4]], (0, 1)).tolist()
+        2
+    """
     with known_size("get_item", "Use `where(mask, x, 0)`, whose size is known."):
         return array_of(x)[tuple(key) if isinstance(key, list) else key]
 
@@ -147,6 +170,11 @@ def nonzero(x: Tensor) -> tuple[Array, ...]:
 
     Their number depends on the values, so this does not work inside models and compiled
     functions; `where` with three arguments does.
+
+    Example:
+        >>> rows, columns = nonzero([[0, 5], [7, 0]])
+        >>> rows.tolist(), columns.tolist()
+        ([0, 1], [1, 0])
     """
     with known_size("nonzero", _WHERE):
         return jnp.nonzero(array_of(x))
@@ -160,6 +188,10 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
         sorted_sequence: 1D, in increasing order.
         values: any array.
         side: "left" to insert before equal elements, "right" after them.
+
+    Example:
+        >>> searchsorted([10, 20, 30], [15, 20]).tolist()
+        [1, 1]
     """
     return jnp.searchsorted(array_of(sorted_sequence), array_of(values), side)
 
@@ -168,7 +200,13 @@ def searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") ->
 def select(
     condlist: Sequence[Tensor], choicelist: Sequence[Tensor], default: Tensor = 0
 ) -> Array:
-    """Select from the first choice whose condition is true, else `default`."""
+    """Select from the first choice whose condition is true, else `default`.
+
+    Example:
+        >>> x = jnp.arange(5)
+        >>> select([x < 2, x > 3], [x, x * 10], default=-1).tolist()
+        [0, 1, -1, -1, 40]
+    """
     conditions = [array_of(c) for c in condlist]
     choices = [array_of(c) for c in choicelist]
     return jnp.select(conditions, choices, operand(default))
@@ -176,7 +214,12 @@ def select(
 
 @op
 def sort(x: Tensor, axis: int = -1) -> Array:
-    """Sort x in increasing order along an axis."""
+    """Sort x in increasing order along an axis.
+
+    Example:
+        >>> sort([3, 1, 2]).tolist()
+        [1, 2, 3]
+    """
     return jnp.sort(array_of(x), axis)
 
 
@@ -186,13 +229,22 @@ def take(x: Tensor, indices: Tensor, axis: int | None = None) -> Array:
 
     Negative indices count from the end. Indices out of range give NaN, or the smallest
     integer.
+
+    Example:
+        >>> take([10, 20, 30], [2, 0]).tolist()
+        [30, 10]
     """
     return jnp.take(array_of(x), array_of(indices), axis)
 
 
 @op
 def take_along_axis(x: Tensor, indices: Tensor, axis: int | None = None) -> Array:
-    """Take elements by an array of indices along an axis."""
+    """Take elements by an array of indices along an axis.
+
+    Example:
+        >>> take_along_axis([[10, 20], [30, 40]], [[1], [0]], axis=1).tolist()
+        [[20], [30]]
+    """
     return jnp.take_along_axis(array_of(x), array_of(indices), axis)
 
 
@@ -257,6 +309,10 @@ def where(condition: Tensor, x1: Tensor | None = None, x2: Tensor | None = None)
     """Select x1 where the condition is true, else x2.
 
     Without x1 and x2, return the indices of true elements, as `nonzero` does.
+
+    Example:
+        >>> where([True, False, True], [1, 2, 3], 0).tolist()
+        [1, 0, 3]
     """
     if x1 is None or x2 is None:
         with known_size("where", _WHERE):
