@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from lamina.core.registry import deserialize, serialize
-from lamina.errors import invalid
+from lamina.errors import ArgumentError, invalid
 from lamina.layers import (
     Discretization,
     Hashing,
@@ -174,6 +174,61 @@ class FeatureKinds:
     ) -> Feature:
         """Return a feature of integers, hashed into bins."""
         return Feature("int32", Hashing(num_bins, name=_layer_name(name)), output_mode)
+
+
+def as_feature(
+    name: str, feature: Any, hashing_dim: int, num_discretization_bins: int
+) -> Feature:
+    """Return a feature, made with default arguments if only its kind is given.
+
+    Args:
+        name: the column's name.
+        feature: a feature, its config, or a kind.
+        hashing_dim: number of bins of hashed features.
+        num_discretization_bins: number of bins of discretized features.
+
+    Raises:
+        ArgumentError: the kind is unknown.
+    """
+    feature = deserialize(feature)
+    if isinstance(feature, Feature):
+        return feature
+    if feature not in FeatureKinds.kinds:
+        expected = f"a feature or one of {', '.join(FeatureKinds.kinds)}"
+        raise invalid("FeatureSpace", f"features[{name!r}]", feature, expected)
+    options: dict[str, Any] = {"name": name}
+    if feature == "float_discretized":
+        options["num_bins"] = num_discretization_bins
+    elif feature in ("integer_hashed", "string_hashed"):
+        options["num_bins"] = hashing_dim
+    return getattr(FeatureKinds, feature)(**options)
+
+
+def as_cross(cross: Any, crossing_dim: int | None, features: Container[str]) -> Cross:
+    """Return a cross of known features, made if only their names are given.
+
+    Args:
+        cross: a cross, its config, or names of features.
+        crossing_dim: number of bins, for names.
+        features: names of all features.
+
+    Raises:
+        ArgumentError: a name is unknown, or `crossing_dim` is needed.
+    """
+    cross = deserialize(cross)
+    if not isinstance(cross, Cross):
+        if not crossing_dim:
+            raise ArgumentError(
+                "FeatureSpace: crosses need a `crossing_dim`, such as 32."
+            )
+        cross = Cross(cross, crossing_dim)
+    unknown = [n for n in cross.feature_names if n not in features]
+    if unknown:
+        raise ArgumentError(
+            "FeatureSpace: all features in `crosses` should be present in "
+            f"`features`. Unknown: {unknown}."
+        )
+    return cross
 
 
 def _check_mode(owner: str, mode: str, *known: str) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from lamina.core.check import one_of, optional, positive_int
 from lamina.core.graph import SymbolicTensor, is_symbolic
-from lamina.core.registry import deserialize, serialize
+from lamina.core.registry import serialize
 from lamina.core.scope import local
 from lamina.data.host import host_arrays
-from lamina.errors import ArgumentError, DataError, StateError, invalid
+from lamina.errors import ArgumentError, DataError, StateError
 from lamina.layers import (
     CategoryEncoding,
     Concatenate,
@@ -27,7 +27,13 @@ from lamina.layers import (
     StringLookup,
 )
 from lamina.layers.preprocessing.lookup_base import Lookup
-from lamina.models.feature_kinds import Cross, Feature, FeatureKinds
+from lamina.models.feature_kinds import (
+    Cross,
+    Feature,
+    FeatureKinds,
+    as_cross,
+    as_feature,
+)
 from lamina.models.model import Model
 from lamina.typing import Config
 
@@ -96,44 +102,15 @@ class FeatureSpace(FeatureKinds, Model):
         self.output_mode, self.crossing_dim = output_mode.lower(), crossing_dim
         self.hashing_dim = hashing_dim
         self.num_discretization_bins = num_discretization_bins
-        self.features = {n: self._as_feature(n, f) for n, f in features.items()}
-        self.crosses = [self._as_cross(cross) for cross in crosses or ()]
+        bins = hashing_dim, num_discretization_bins
+        self.features = {n: as_feature(n, f, *bins) for n, f in features.items()}
+        self.crosses = [as_cross(c, crossing_dim, features) for c in crosses or ()]
         self.preprocessors = {n: f.preprocessor for n, f in self.features.items()}
         self.crossers = {
             c.name: HashedCrossing(c.crossing_dim, name=c.name) for c in self.crosses
         }
         self.one_hot_encoders: dict[str, CategoryEncoding]
         self._is_adapted = False
-
-    def _as_feature(self, name: str, feature: Any) -> Feature:
-        feature = deserialize(feature)
-        if isinstance(feature, Feature):
-            return feature
-        if feature not in self.kinds:
-            expected = f"a feature or one of {', '.join(self.kinds)}"
-            raise invalid("FeatureSpace", f"features[{name!r}]", feature, expected)
-        options: dict[str, Any] = {"name": name}
-        if feature == "float_discretized":
-            options["num_bins"] = self.num_discretization_bins
-        elif feature in ("integer_hashed", "string_hashed"):
-            options["num_bins"] = self.hashing_dim
-        return getattr(self, feature)(**options)
-
-    def _as_cross(self, cross: Any) -> Cross:
-        cross = deserialize(cross)
-        if not isinstance(cross, Cross):
-            if not self.crossing_dim:
-                raise ArgumentError(
-                    "FeatureSpace: crosses need a `crossing_dim`, such as 32."
-                )
-            cross = Cross(cross, self.crossing_dim)
-        unknown = [n for n in cross.feature_names if n not in self.features]
-        if unknown:
-            raise ArgumentError(
-                "FeatureSpace: all features in `crosses` should be present in "
-                f"`features`. Unknown: {unknown}."
-            )
-        return cross
 
     # Adapting
 
@@ -196,10 +173,8 @@ class FeatureSpace(FeatureKinds, Model):
             parts = [values[n] for n in cross.feature_names]
             crossed = self.crossers[cross.name](parts)
             encoded[cross.name] = self._encoded(cross.name, cross, crossed)
-        outputs: Any = encoded
-        if self.output_mode == "concat":
-            outputs = self._concatenated(encoded)
-        self._set_graph(inputs, outputs)
+        is_dict = self.output_mode == "dict"
+        self._set_graph(inputs, encoded if is_dict else _concatenated(encoded))
 
     def _encoded(self, name: str, spec: Feature | Cross, value: Any) -> Any:
         if spec.output_mode != "one_hot":
@@ -213,16 +188,6 @@ class FeatureSpace(FeatureKinds, Model):
             )
         encoder = self.one_hot_encoders[name] = CategoryEncoding(size)
         return encoder(value)
-
-    def _concatenated(self, encoded: dict[str, Any]) -> Any:
-        for name, tensor in encoded.items():
-            if tensor.dtype.startswith("int") or tensor.dtype == "string":
-                raise ArgumentError(
-                    f"Cannot concatenate features: {name!r} has not been encoded, its "
-                    f"type is {tensor.dtype}. Use `output_mode='dict'`."
-                )
-        tensors = list(encoded.values())
-        return Concatenate()(tensors) if len(tensors) > 1 else tensors[0]
 
     def __call__(self, data: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Mapping):
@@ -266,6 +231,17 @@ class FeatureSpace(FeatureKinds, Model):
         """Create the weights of a model that had been adapted."""
         self._is_adapted = True
         self._encode()
+
+
+def _concatenated(encoded: dict[str, Any]) -> Any:
+    for name, tensor in encoded.items():
+        if tensor.dtype.startswith("int") or tensor.dtype == "string":
+            raise ArgumentError(
+                f"Cannot concatenate features: {name!r} has not been encoded, its "
+                f"type is {tensor.dtype}. Use `output_mode='dict'`."
+            )
+    tensors = list(encoded.values())
+    return Concatenate()(tensors) if len(tensors) > 1 else tensors[0]
 
 
 def _needs_data(layer: Any) -> bool:

@@ -18,14 +18,13 @@ from lamina.core.check import (
 from lamina.core.scope import RunKey, StateScope
 from lamina.data.pipeline.collate import Collate, collate, padded
 from lamina.data.pipeline.items import EpochKey, Items
-from lamina.data.pipeline.rows import ordered, rows_of_batches, shuffled_windows
+from lamina.data.pipeline.rows import cached, ordered, rows_of_batches, shuffled_windows
 from lamina.data.prefetch import Recent
 from lamina.errors import invalid
 
 # The value of `tf.data.AUTOTUNE`.
 AUTOTUNE = -1
-_MOST = 2**31 - 1
-_COUNT = integer(-1, _MOST)
+_COUNT = integer(-1, 2**31 - 1)
 _SEED = integer(-(2**63), 2**63 - 1)
 
 
@@ -249,12 +248,12 @@ class Dataset(Items):
         return self._select(length, source)
 
     def cache(self, filename: str = "", name: str | None = None) -> Self:
-        """Keep all items in memory once they are computed, for all later epochs.
+        """Store all items in memory once they are computed, for all later epochs.
 
         Items that depend on the seed have that of the first use, also in a later `fit`.
 
         Args:
-            filename: must be empty: items are kept in memory.
+            filename: must be empty: items are stored in memory.
             name: accepted for TensorFlow's signature.
 
         Raises:
@@ -264,16 +263,7 @@ class Dataset(Items):
             raise invalid(
                 "cache", "filename", filename, "empty", "Use memory: `dataset.cache()`."
             )
-        pinned: dict[str, EpochKey] = {}
-        recent = Recent[tuple[EpochKey, int], Any](lambda k: self._item(*k), _MOST)
-
-        def item(key: EpochKey, index: int) -> Any:
-            first = pinned.setdefault("key", key._replace(epoch=0))
-            return recent((first, index))
-
-        def count(key: EpochKey, index: int) -> int:
-            return self._counts(pinned.get("key", key._replace(epoch=0)), index)
-
+        item, count = cached(self._item, self._counts)
         result = self._derive(self._length, item, count if self._is_batched else None)
         result._is_sequential = False
         return result

@@ -1,8 +1,9 @@
-"""Single rows of batches."""
+"""Items in another form: rows of batches, shuffled windows, stored items."""
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -83,3 +84,22 @@ def shuffled_windows(
 
     recent = Recent[tuple[EpochKey, int], list[Any]](window, _WINDOWS)
     return lambda key, i: recent((key, i - i % size))[i % size]
+
+
+def cached(
+    item: ItemFunction, counts: ItemFunction
+) -> tuple[ItemFunction, ItemFunction]:
+    """Return functions of items that are computed once, and of their numbers of rows.
+
+    Items that depend on the seed have that of the first use in all epochs.
+    """
+    first: dict[str, EpochKey] = {}
+    recent = Recent[tuple[EpochKey, int], Any](lambda k: item(*k), sys.maxsize)
+
+    def stored(key: EpochKey, index: int) -> Any:
+        return recent((first.setdefault("key", key._replace(epoch=0)), index))
+
+    def count(key: EpochKey, index: int) -> int:
+        return counts(first.get("key", key._replace(epoch=0)), index)
+
+    return stored, count

@@ -284,12 +284,15 @@ class Lookup(HostLayer):
             return self.max_tokens
         return self.vocabulary_size()
 
-    def call(self, inputs: Any) -> Any:
+    def _require_vocabulary(self) -> None:
         if not self._indices:
             raise StateError(
                 f"{self._label} has no vocabulary yet: call `layer.adapt(data)`, or "
                 "give one as `vocabulary`."
             )
+
+    def call(self, inputs: Any) -> Any:
+        self._require_vocabulary()
         if self.invert:
             return self._invert(inputs)
         found = self._lookup(self._values(inputs))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import string
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain, repeat
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,26 +13,19 @@ import numpy as np
 from lamina import config
 from lamina.core.check import Check, one_of, optional, positive_int
 from lamina.core.module import Module, Untracked
-from lamina.errors import ArgumentError, ShapeError, StateError
+from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
+from lamina.layers.preprocessing.tokens import (
+    STANDARDIZATIONS,
+    TextFunction,
+    Tokenizer,
+    decoded,
+)
 from lamina.typing import Array, PartialShape, PyTree
-
-# Functions of a NumPy array of strings; a split returns a list of tokens per string.
-TextFunction: TypeAlias = Callable[[np.ndarray], Any]
 
 # Texts that are split at once: tokens take much more memory than their indices.
 _BLOCK = 10_000
-
-# As in TensorFlow, only ASCII letters and ASCII whitespace count, so that texts can be
-# processed as bytes, which is several times as fast.
-_LOWER = bytes(range(256)).lower()
-_PUNCTUATION = string.punctuation.encode()
-_TABLES: dict[str, tuple[bytes | None, bytes]] = {
-    "lower_and_strip_punctuation": (_LOWER, _PUNCTUATION),
-    "lower": (_LOWER, b""),
-    "strip_punctuation": (None, _PUNCTUATION),
-}
 
 
 def _or_function(check: Check) -> Check:
@@ -111,7 +103,7 @@ class TextVectorization(Lookup):
     num_oov_indices, invert, mask_token, oov_token = 1, False, "", "[UNK]"
     arguments = {
         **Lookup.arguments,
-        "standardize": _or_function(one_of(*_TABLES)),
+        "standardize": _or_function(one_of(*STANDARDIZATIONS)),
         "split": _or_function(one_of("whitespace", "character")),
         "ngrams": optional(_widths),
         "output_sequence_length": optional(positive_int),
@@ -194,10 +186,19 @@ class TextVectorization(Lookup):
         super().adapt(data, steps)
 
     def _values(self, values: np.ndarray) -> list[Any]:
-        return [_text(v, self.encoding) for v in values.ravel().tolist()]
+        return [decoded(v, self.encoding) for v in values.ravel().tolist()]
 
-    def _rows(self, values: np.ndarray) -> Sequence[Sequence[bytes]]:
-        return self._tokens(values)
+    def _rows(
+        self, values: np.ndarray, limit: int | None = None
+    ) -> Sequence[Sequence[bytes]]:
+        """Return the tokens of each text, at most `limit` of each."""
+        if self.split is not None and values.ndim > 1 and values.shape[-1] != 1:
+            raise ShapeError(
+                f"{self._label} splits texts, so the last axis must have size 1. "
+                f"Received: shape {values.shape}. Use `split=None` for tokens."
+            )
+        fields = self.standardize, self.split, self.ngrams, self.encoding
+        return Tokenizer(*fields)(values, limit)
 
     def finalize_state(self) -> None:
         """Make the vocabulary of the tokens that `update_state` has counted."""
@@ -209,48 +210,6 @@ class TextVectorization(Lookup):
             for counts in (self._counts, self._documents)
         )
         super().finalize_state()
-
-    # Tokens
-
-    def _tokens(self, texts: np.ndarray, limit: int | None = None) -> list[list[bytes]]:
-        """Return the n-grams of each text, at most `limit` of each."""
-        if self.split is None:
-            width = texts.shape[-1] if texts.ndim else 1
-            flat = self._standardized(texts)
-            rows = [flat[i : i + width] for i in range(0, len(flat), width)]
-        elif texts.ndim > 1 and texts.shape[-1] != 1:
-            raise ShapeError(
-                f"{self._label} splits texts, so the last axis must have size 1. "
-                f"Received: shape {texts.shape}. Use `split=None` for tokens."
-            )
-        else:
-            rows = self._split(texts, None if self.ngrams else limit)
-        if self.ngrams is not None:
-            widths = self.ngrams
-            widths = range(1, widths + 1) if isinstance(widths, int) else widths
-            rows = [_ngrams(row, widths) for row in rows]
-        if limit is None or max(map(len, rows), default=0) <= limit:
-            return rows
-        return [row[:limit] for row in rows]
-
-    def _standardized(self, texts: np.ndarray) -> list[bytes]:
-        if callable(self.standardize):
-            given = np.array(self._values(texts), str).reshape(texts.shape)
-            texts = np.asarray(self.standardize(given))
-        encoded = [_encoded(text, self.encoding) for text in texts.ravel().tolist()]
-        if isinstance(self.standardize, str):
-            table, removed = _TABLES[self.standardize.lower()]
-            return [text.translate(table, removed) for text in encoded]
-        return encoded
-
-    def _split(self, texts: np.ndarray, limit: int | None) -> list[list[bytes]]:
-        flat = self._standardized(texts)
-        if callable(self.split):
-            rows = self.split(np.array([text.decode() for text in flat], str))
-            return [[_encoded(t, self.encoding) for t in row] for row in rows]
-        if self.split == "character":
-            return [[c.encode() for c in text.decode()] for text in flat]
-        return [text.split(None, -1 if limit is None else limit) for text in flat]
 
     # Lookup
 
@@ -271,56 +230,61 @@ class TextVectorization(Lookup):
         return tuple(shape[:-1] if has_tokens else shape)
 
     def call(self, inputs: np.ndarray) -> Array:
-        if not self._indices:
-            raise StateError(
-                f"{self._label} has no vocabulary yet: call `layer.adapt(texts)`, or "
-                "give one as `vocabulary`."
-            )
+        self._require_vocabulary()
         leading = self._leading(inputs.shape)
         starts = range(0, len(inputs), _BLOCK) if leading else ()
         blocks = [inputs[i : i + _BLOCK] for i in starts] or [inputs]
         found = zip(*map(self._indexed, blocks), strict=True)
         indices, lengths = map(np.concatenate, found)
-        if self.output_mode in ("int", "one_hot"):
-            rows = self._padded(indices, lengths)
-        else:
-            rows = self._vectors(indices, lengths)
+        rows = self._encoded(indices, lengths)
         shape = *inputs.shape[: len(leading)], *rows.shape[1:]
         return jnp.asarray(rows.reshape(shape))
 
     def _indexed(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices of all tokens, and the number of tokens of each text."""
-        rows = self._tokens(texts, self.output_sequence_length)
+        rows = self._rows(texts, self.output_sequence_length)
         lengths = np.fromiter(map(len, rows), np.int64, len(rows))
         unknown = repeat(int(self._has_mask_index))
         found = map(self._index_of.get, chain.from_iterable(rows), unknown)
         return np.fromiter(found, np.int32, lengths.sum()), lengths
 
-    def _padded(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        width = self.output_sequence_length or int(lengths.max(initial=0))
-        fill = 0 if self.output_mode == "int" else -1
-        padded = np.full((len(lengths), width), fill, np.int32)
-        padded[np.arange(width) < lengths[:, None]] = indices
-        if self.output_mode == "int":
-            return padded
-        vectors = encode(
-            jnp.asarray(padded[..., None]), "one_hot", self._depth(), config.floatx()
-        )
-        return np.asarray(vectors)
-
-    def _vectors(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        depth = self._depth()
-        vectors = np.zeros((len(lengths), depth), config.floatx())
-        starts = np.repeat(np.arange(len(lengths)) * depth, lengths)
-        known = indices >= 0
-        at = starts[known] + indices[known]
-        if self.output_mode == "multi_hot":
-            vectors.reshape(-1)[at] = 1
-        else:
-            np.add.at(vectors.reshape(-1), at, np.ones((), vectors.dtype))
+    def _encoded(self, indices: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return rows of indices, or vectors, of texts of some lengths."""
+        mode, depth = self.output_mode, self._depth()
+        if mode in ("int", "one_hot"):
+            width = self.output_sequence_length or int(lengths.max(initial=0))
+            rows = _padded(indices, lengths, width, 0 if mode == "int" else -1)
+            if mode == "int":
+                return rows
+            columns = jnp.asarray(rows[..., None])
+            return np.asarray(encode(columns, "one_hot", depth, config.floatx()))
+        vectors = _vectors(indices, lengths, depth, mode == "multi_hot")
         if self._idf is not None:
             vectors *= self._idf
         return vectors
+
+
+def _padded(
+    indices: np.ndarray, lengths: np.ndarray, width: int, fill: int
+) -> np.ndarray:
+    rows = np.full((len(lengths), width), fill, np.int32)
+    rows[np.arange(width) < lengths[:, None]] = indices
+    return rows
+
+
+def _vectors(
+    indices: np.ndarray, lengths: np.ndarray, depth: int, is_binary: bool
+) -> np.ndarray:
+    """Count the indices of each text, or mark those that it has."""
+    vectors = np.zeros((len(lengths), depth), config.floatx())
+    starts = np.repeat(np.arange(len(lengths)) * depth, lengths)
+    known = indices >= 0
+    at = starts[known] + indices[known]
+    if is_binary:
+        vectors.reshape(-1)[at] = 1
+    else:
+        np.add.at(vectors.reshape(-1), at, np.ones((), vectors.dtype))
+    return vectors
 
 
 class _LookupLayer(Module):
@@ -330,23 +294,3 @@ class _LookupLayer(Module):
         self.name = "lookup"
         self.save_own_variables = owner.save_own_variables
         self.load_own_variables = owner.load_own_variables
-
-
-def _text(value: object, encoding: str) -> str:
-    return value.decode(encoding) if isinstance(value, bytes) else str(value)
-
-
-def _encoded(value: object, encoding: str) -> bytes:
-    """Return a text as UTF-8; lone surrogates become question marks."""
-    if isinstance(value, bytes) and encoding == "utf-8":
-        return value
-    return _text(value, encoding).encode("utf-8", "replace")
-
-
-def _ngrams(row: list[bytes], widths: Sequence[int]) -> list[bytes]:
-    """Return the n-grams of each width, the first width first."""
-    return [
-        b" ".join(row[i : i + width])
-        for width in widths
-        for i in range(len(row) - width + 1)
-    ]
