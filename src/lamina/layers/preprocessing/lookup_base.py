@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain, count, repeat
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -33,6 +33,7 @@ from lamina.layers.preprocessing.categorical import (
     mode_check,
     mode_name,
 )
+from lamina.layers.preprocessing.counts import ValueCounts
 from lamina.layers.preprocessing.hashing import farm_hash, salt_pair, sip_hash
 from lamina.layers.preprocessing.host import HostLayer
 from lamina.typing import ArrayLike, PartialShape, PyTree
@@ -232,29 +233,20 @@ class Lookup(HostLayer):
             data: rows of values; a single axis is one row.
         """
         rows = self._rows(self._host_array(data))
-        self._counts.update(chain.from_iterable(rows))
-        if self.output_mode == "tf_idf":
-            for row in rows:
-                self._documents.update(set(row))
-        self._num_documents += len(rows)
+        self._counts.update(rows, self.output_mode == "tf_idf")
 
     def finalize_state(self) -> None:
         """Make the vocabulary of the values that `update_state` has counted."""
-        counts, documents, total = self._counts, self._documents, self._num_documents
+        counts = self._counts
         self.reset_state()
-        for special in (self.mask_token, self.oov_token):
-            counts.pop(special, None)
-        end = self.max_tokens and self.max_tokens - len(self._special_tokens())
-        known = sorted(counts, key=lambda v: (counts[v], v), reverse=True)[:end]
-        weights = [np.log(1 + total / (1 + documents[v])) for v in known]
-        needs_weights = self.output_mode == "tf_idf"
-        self.set_vocabulary(known, weights if needs_weights else None)
+        limit = self.max_tokens and self.max_tokens - len(self._special_tokens())
+        known = counts.most_frequent((self.mask_token, self.oov_token), limit)
+        weights = counts.weights(known) if self.output_mode == "tf_idf" else None
+        self.set_vocabulary(known, weights)
 
     def reset_state(self) -> None:
         """Forget the values that `update_state` has counted."""
-        self._counts: Counter[Any] = Counter()
-        self._documents: Counter[Any] = Counter()
-        self._num_documents = 0
+        self._counts = ValueCounts()
 
     def _rows(self, values: np.ndarray) -> Sequence[Sequence[Any]]:
         """Return the values of each row of a batch, as `_values` does."""

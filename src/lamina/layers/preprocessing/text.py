@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, repeat
 from typing import Any
@@ -203,12 +202,7 @@ class TextVectorization(Lookup):
     def finalize_state(self) -> None:
         """Make the vocabulary of the tokens that `update_state` has counted."""
         # Bytes sort like the texts they encode, and are faster to count.
-        self._counts, self._documents = (
-            Counter(
-                {token.decode("utf-8", "replace"): n for token, n in counts.items()}
-            )
-            for counts in (self._counts, self._documents)
-        )
+        self._counts.convert(lambda token: token.decode("utf-8", "replace"))
         super().finalize_state()
 
     # Lookup
