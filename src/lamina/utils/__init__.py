@@ -35,7 +35,8 @@ from lamina.training.callbacks.progress.logger import Progbar
 from lamina.utils import legacy
 from lamina.utils.arrays import normalize, pad_sequences, to_categorical
 from lamina.utils.config import Config
-from lamina.viz.dot import model_to_dot, plot_model
+from lamina.viz.dot import model_to_dot
+from lamina.viz.model_plot import plot_model
 
 if TYPE_CHECKING:
     from lamina.data.files.directories import (
