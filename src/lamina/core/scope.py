@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -45,6 +46,7 @@ class _Local(threading.local):
     shared_id: Callable[[Any], int | None] | None = None
     remat: Any = None  # a `RematMode`
     names: tuple[str, ...] = ()  # of the active `name_scope` blocks
+    names_operations = False  # whether operations get the names of layers
 
 
 local = _Local()
@@ -88,6 +90,8 @@ class StateScope:
         self.watched: list[Any] = []
         # The losses that layers add in the scope, if it collects them.
         self.collected: list[Any] | None = None
+        # Pairs of variable and gradient that optimizers get, if it collects them.
+        self.gradients: list[tuple[Any, Any]] | None = None
         self.parent: StateScope | None = None
 
     def __enter__(self) -> StateScope:
@@ -213,7 +217,8 @@ def call_scope(name: str, training: bool | None) -> Iterator[CallScope]:
     path, before = scope.path, scope.training
     scope.path, scope.training = (*path, name), training
     try:
-        with override(call=scope):
+        named = jax.named_scope(name) if local.names_operations else nullcontext()
+        with override(call=scope), named:
             yield scope
     finally:
         scope.path, scope.training = path, before

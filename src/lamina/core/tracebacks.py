@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 import types
 import warnings
@@ -105,6 +106,22 @@ def _entries(error: BaseException) -> Iterator[types.TracebackType]:
 
 def _package_of(frame: types.FrameType) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+@functools.cache
+def _library_folders() -> tuple[str, ...]:
+    names = _LIBRARY | {"h5py", "numpy", "optax"}
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in names]
+    return tuple(f"{os.path.dirname(file)}{os.sep}" for file in files if file)
+
+
+def is_library_file(path: str) -> bool:
+    """Return whether a file belongs to lamina, JAX or Python, not to a user."""
+    if path.startswith(("<frozen", *_library_folders())):
+        return True
+    return path.startswith(os.path.dirname(os.__file__)) and (
+        "site-packages" not in path and "dist-packages" not in path
+    )
 
 
 def _is_user_frame(entry: types.TracebackType) -> bool:

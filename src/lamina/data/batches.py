@@ -86,6 +86,19 @@ class Batches(NamedTuple):
         indices = shuffled(start + jnp.arange(count), rows, *run)
         return map_rows(lambda a: gather(a, indices), arrays)
 
+    def numbered(self, data: Data, run: Run, i: int) -> tuple[PyTree, Any]:
+        """Return batch `i` of the epoch, and its rows' numbers in the data if known."""
+        if self.kind != "rows":
+            return self.take(data, run, i), None
+        rows = leaves(data[0])[0].shape[0]
+        start, count = i * self.stride, self.size
+        if self.rest and i >= self.full(data):
+            start, count = rows - self.rest, self.rest
+        numbers = start + jnp.arange(count)
+        if self.shuffled:
+            numbers = shuffled(numbers, rows, *run)
+        return self._rows(data, run, start, count), numbers
+
     def full(self, data: Data) -> int:
         """Return the number of batches before the smaller one."""
         return leaves(data[0])[0].shape[0] // self.size

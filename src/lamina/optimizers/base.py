@@ -22,6 +22,7 @@ from lamina.core.check import (
 )
 from lamina.core.module import Hyperparameter, signature, with_parameters
 from lamina.core.registry import Registry
+from lamina.core.scope import local
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
 from lamina.errors import StateError
@@ -171,7 +172,10 @@ class Optimizer(OptimizerState):
         if len(grads) == 0:
             return
         targets = self._resolve_variables(trainable_variables)
-        self._step(*match_gradients(type(self).__name__, grads, targets))
+        gradients, variables = match_gradients(type(self).__name__, grads, targets)
+        if local.state is not None and local.state.gradients is not None:
+            local.state.gradients.extend(zip(variables, gradients, strict=True))
+        self._step(gradients, variables)
 
     def _step(self, gradients: list[jax.Array], variables: list[Variable]) -> None:
         if self.loss_scale_factor is not None:

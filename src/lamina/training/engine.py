@@ -74,6 +74,10 @@ class Engine:
     def _trace(self, state: ModuleState, batches: Sequence[PyTree]) -> TracedStep:
         return trace_step(self.step.function, state, batches, self.step.guard)
 
+    def state(self) -> ModuleState:
+        """Return the variables and hyperparameters that the step uses."""
+        return self._cache.state()
+
     def release(self) -> None:
         """Free the memory that is retained for more steps."""
         for runner in self._cache.programs():

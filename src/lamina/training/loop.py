@@ -17,6 +17,8 @@ from lamina.data.feeds import Feed
 from lamina.runtime.interrupts import Interrupted
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
+from lamina.training.checks.not_finite import explain
+from lamina.training.checks.replay import FailedStep
 from lamina.training.device_loop import DispatchResult
 from lamina.training.dispatch import (
     ENDLESS,
@@ -146,7 +148,8 @@ class EpochLoop:
         self._steps = self.feed.steps
         self._bad: Any = -1
         self._out: DispatchResult | None = None
-        self._pending: tuple[DispatchResult, int, int] | None = None
+        self._pending: tuple[DispatchResult, Segment, int, int] | None = None
+        self._failed: FailedStep | None = None
         self.done = first
         if self.stream_state is not None:  # after the last batch of another epoch
             self.stream_state = 0, self.stream_state[1]
@@ -173,7 +176,8 @@ class EpochLoop:
         bad = int(np.asarray(self._bad))
         if bad < 0:
             return EpochResult(logs, self.done, whole)
-        return EpochResult(self._not_finite(logs, bad), bad)
+        assert self._failed is not None
+        return EpochResult(self._not_finite(logs, self._failed), bad)
 
     def _logs_before(self) -> dict[str, Any]:
         """Return logs of an epoch that was resumed after its last batch."""
@@ -216,8 +220,9 @@ class EpochLoop:
             for i in range(complete)
         ]
         if bad >= 0:
-            logs, number = host_logs(out.logs), bad % steps
-            finished.append(EpochResult(self._not_finite(logs, number), number))
+            failed = FailedStep(self.engine, segment, args, bad)
+            logs = self._not_finite(host_logs(out.logs), failed)
+            finished.append(EpochResult(logs, failed.batch_number))
         return finished
 
     def prepare(self, everything: bool = False) -> None:
@@ -270,7 +275,7 @@ class EpochLoop:
             if self.needs != "epochs":
                 self._report_batches(out, first, last)
             self._settle()
-            self._pending = out, last - first, last
+            self._pending = out, segment, last - first, last
         runner.chunk = self.sizer.chunk
 
     def _limit(self) -> int:
@@ -284,24 +289,29 @@ class EpochLoop:
     ) -> DispatchResult:
         if self.needs == "model":
             runner = self._runner(segment)
-        steps = ENDLESS if self._steps is None else self._steps
-        args = DispatchArgs(
-            self._seed, self._step, self._number, steps, first, last, self._bad
-        )
-        self._out = runner.run(segment.data, args)
+        self._out = runner.run(segment.data, self._args(first, last))
         self._started = True
         self._bad = self._out.bad
         return self._out
+
+    def _args(self, first: int, last: int = 0) -> DispatchArgs:
+        steps = ENDLESS if self._steps is None else self._steps
+        return DispatchArgs(
+            self._seed, self._step, self._number, steps, first, last, self._bad
+        )
 
     def _settle(self) -> None:
         """Wait for the dispatch before the running one."""
         if self._pending is None:
             return
-        (out, steps, done), self._pending = self._pending, None
+        (out, segment, steps, done), self._pending = self._pending, None
         jax.block_until_ready(out.logs)
         self.sizer.note(steps)
-        if int(out.bad) >= 0:
+        bad = int(out.bad)
+        if bad >= 0:
             self.interrupted = True
+            step = FailedStep(self.engine, segment, self._args(bad), bad)
+            self._failed = self._failed or step
         logs = out.logs
         if self.kind == "predict":
             self.outputs.append(jax.tree.map(np.asarray, logs))
@@ -328,18 +338,11 @@ class EpochLoop:
     def _should_stop(self) -> bool:
         return self.interrupted or self._stopped()
 
-    def _not_finite(self, logs: dict[str, Any], bad: int) -> dict[str, Any]:
+    def _not_finite(self, logs: dict[str, Any], step: FailedStep) -> dict[str, Any]:
         """Stop, warn, and return the logs with NaN as loss."""
         self.interrupted = True
-        warn(
-            f"The loss or a gradient was not finite in batch {bad} of this epoch. "
-            "Training stopped before that batch's update, so the weights are the last "
-            "finite ones. Usual causes: a learning rate that is too high, a division "
-            "by zero or logarithm of zero in a custom loss, values in the data that "
-            "are not normalised.",
-            NonFiniteWarning,
-        )
-        known = logs if bad > 0 else _unknown(logs)
+        warn(explain(step), NonFiniteWarning)
+        known = logs if step.batch_number > 0 else _unknown(logs)
         return {**known, "loss": float("nan")}
 
 

@@ -1,0 +1,196 @@
+"""A traced program as a flat list of its operations, and the origin of bad values."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.core.tracebacks import is_library_file
+from lamina.typing import Array
+
+# Calls whose body is part of the list. Loops and branches are one operation.
+_INLINED = frozenset(
+    {
+        "closed_call",
+        "core_call",
+        "custom_jvp_call",
+        "custom_vjp_call",
+        "jit",
+        "pjit",
+        "remat2",
+    }
+)
+# Operations that pass values on: a constant -inf, as in masks, may enter here.
+_PASSES_ON = frozenset(
+    {"broadcast_in_dim", "concatenate", "convert_element_type", "pad", "select_n"}
+)
+_TRANSFORMS = re.compile(
+    r"\b(?:transpose|jvp|vmap|rematted_computation)\(?|checkpoint/|\)"
+)
+
+
+class SourceLine(NamedTuple):
+    """A line of a user's program."""
+
+    file: str
+    number: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.number}: {self.text}"
+
+
+class Operation(NamedTuple):
+    """An operation of a program; values are numbered."""
+
+    equation: Any
+    scope: str  # JAX's name stack
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its primitive, such as "log"."""
+        return self.equation.primitive.name
+
+    @property
+    def path(self) -> str:
+        """The names of the scopes that it is in, without those of transformations."""
+        inner = self.scope.rsplit("jvp(", 1)[-1]
+        return "/".join(part for part in _TRANSFORMS.sub("", inner).split("/") if part)
+
+    def source_line(self) -> SourceLine | None:
+        """Return the user's line that called it, unless a layer of lamina did."""
+        traceback = self.equation.source_info.traceback
+        for frame in traceback.frames if traceback else ():
+            if not is_library_file(frame.file_name):
+                text = linecache.getline(frame.file_name, frame.line_num).strip()
+                return SourceLine(frame.file_name, frame.line_num, text)
+            if "/lamina/layers/" in frame.file_name or "/losses/" in frame.file_name:
+                return None
+        return None
+
+    def bind(self, values: Sequence[Array]) -> list[Array]:
+        """Compute the outputs."""
+        primitive = self.equation.primitive
+        params = primitive.get_bind_params(self.equation.params)
+        outputs = primitive.bind(*values, **params)
+        return list(outputs) if primitive.multiple_results else [outputs]
+
+
+class OperationList:
+    """The operations of a function, in their order.
+
+    Args:
+        function: takes and returns trees of arrays.
+        args: its arguments, or their shapes.
+    """
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        closed, self.shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+        self.operations: list[Operation] = []
+        self._constants: dict[int, Any] = {}
+        self._count = 0
+        self._inputs = [self._new() for _ in closed.jaxpr.invars]
+        outputs = self._inline(closed.jaxpr, closed.consts, self._inputs, "")
+        # The number of the value behind each output, in the structure of the outputs.
+        self.outputs = jax.tree.unflatten(jax.tree.structure(self.shapes), outputs)
+
+    def evaluate(self, args: Any, stop: int | None = None) -> dict[int, Array]:
+        """Return all values, or those that the operations before `stop` compute."""
+        values = dict(self._constants)
+        values.update(zip(self._inputs, jax.tree.leaves(args), strict=True))
+        for operation in self.operations[:stop]:
+            results = operation.bind([values[i] for i in operation.inputs])
+            values.update(zip(operation.outputs, results, strict=True))
+        return values
+
+    def finite_flags(self, values: Mapping[int, Array]) -> Array:
+        """Return whether the outputs of each operation are finite, from all values."""
+        flags = [
+            jnp.all(jnp.stack([_is_finite(values[i]) for i in operation.outputs]))
+            for operation in self.operations
+            if operation.outputs
+        ]
+        return jnp.stack(flags)
+
+    def origin(self, flags: np.ndarray, targets: Iterable[int]) -> int | None:
+        """Return the index of the first operation from which bad values reach targets.
+
+        Args:
+            flags: the result of `finite_flags`.
+            targets: numbers of values.
+        """
+        listed = [i for i, o in enumerate(self.operations) if o.outputs]
+        bad = {
+            number: i
+            for i, flag in zip(listed, flags, strict=True)
+            if not flag
+            for number in self.operations[i].outputs
+        }
+        wanted, seen = [bad[t] for t in targets if t in bad], set[int]()
+        origins: list[int] = []
+        while wanted:
+            index = wanted.pop()
+            if index in seen:
+                continue
+            seen.add(index)
+            earlier = [bad[i] for i in self.operations[index].inputs if i in bad]
+            wanted.extend(earlier)
+            if not earlier and self.operations[index].name not in _PASSES_ON:
+                origins.append(index)
+        return min(origins or seen, default=None)
+
+    def _new(self, constant: Any = None) -> int:
+        self._count += 1
+        if constant is not None:
+            self._constants[self._count] = constant
+        return self._count
+
+    def _inline(
+        self, jaxpr: Any, constants: Sequence[Any], inputs: Sequence[int], scope: str
+    ) -> list[int]:
+        """Append the operations of a function; return the numbers of its results."""
+        known = dict(zip(jaxpr.constvars, map(self._new, constants), strict=True))
+        known.update(zip(jaxpr.invars, inputs, strict=True))
+
+        def number(atom: Any) -> int:
+            return self._new(atom.val) if hasattr(atom, "val") else known[atom]
+
+        for equation in jaxpr.eqns:
+            stack = str(equation.source_info.name_stack)
+            inner_scope = "/".join(part for part in (scope, stack) if part)
+            numbers = tuple(map(number, equation.invars))
+            body = _body(equation)
+            if body is None:
+                outputs = tuple(self._new() for _ in equation.outvars)
+                self.operations.append(
+                    Operation(equation, inner_scope, numbers, outputs)
+                )
+            else:
+                outputs = self._inline(*body, numbers, inner_scope)
+            known.update(zip(equation.outvars, outputs, strict=True))
+        return [number(atom) for atom in jaxpr.outvars]
+
+
+def _body(equation: Any) -> tuple[Any, Sequence[Any]] | None:
+    """Return the function that a call runs, and its constants."""
+    if equation.primitive.name not in _INLINED:
+        return None
+    names = "jaxpr", "call_jaxpr", "fun_jaxpr"
+    body = next(equation.params[n] for n in names if n in equation.params)
+    return getattr(body, "jaxpr", body), getattr(body, "consts", ())
+
+
+def _is_finite(value: Any) -> Array:
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
+        return jnp.bool_(True)
+    return jnp.all(jnp.isfinite(value))
