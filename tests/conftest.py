@@ -27,7 +27,7 @@ from lamina.core.random import seeds  # noqa: E402
 OPTIMIZE_LESS = "jax_disable_most_optimizations"
 QUICKLY_COMPILED = (
     *("laws", "unit/layers", "unit/losses", "unit/metrics", "unit/models"),
-    *("unit/ops", "unit/optimizers"),
+    *("unit/ops", "unit/optimizers", "flows/real_files"),
 )
 FULLY_COMPILED = ("laws/test_kernels.py", "unit/ops/kernels")
 
