@@ -19,13 +19,13 @@ class Confusion(NamedTuple):
     Attributes:
         true: index of the true class.
         predicted: index of the predicted class.
-        count: number of rows.
+        rows: number of rows.
         share: fraction of the true class's rows.
     """
 
     true: int
     predicted: int
-    count: int
+    rows: int
     share: float
 
 
@@ -44,14 +44,14 @@ class Calibration(NamedTuple):
     Attributes:
         confidence: mean confidence of each bin with rows.
         accuracy: fraction of correct rows in these bins.
-        count: number of rows in these bins.
+        rows: number of rows in these bins.
         error: expected calibration error, the mean of |accuracy - confidence| over
             rows.
     """
 
     confidence: Numbers
     accuracy: Numbers
-    count: Numbers
+    rows: Numbers
     error: float
 
 

@@ -25,6 +25,7 @@ from lamina.typing import Data
 
 CallbacksLike: TypeAlias = Callback | Sequence["CallbacksLike"] | None
 Resume: TypeAlias = str | Path | Checkpoints | None
+ReportLike: TypeAlias = str | Path | Callback | None
 
 # Arguments that a resumed run must be given again, or it is another run.
 _RECORDED = (
@@ -96,6 +97,7 @@ class FitOptions(EvaluateOptions):
     seed: int | None
     check_data: bool
     resume: Resume
+    report: ReportLike = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "initial_epoch"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,12 +10,15 @@ import jax
 from lamina.core.variable import state_lock
 from lamina.data.feeds import Feed
 from lamina.layers.base.call_graph import CallGraph, graph_of
+from lamina.lazy import LazyImport
 from lamina.runtime.executable import argument_shapes
-from lamina.training.callbacks import CallbackList, History
+from lamina.training.callbacks import Callback, CallbackList, History
 from lamina.training.checks.arrays import check_data
 from lamina.training.checks.label_shapes import check_label_shapes
 from lamina.training.options import EvaluateOptions
 from lamina.training.state import MetricsOwner, TrainingState, is_overridden
+
+_REPORT = LazyImport("lamina.report.callback:Report")
 
 
 def callback_list(
@@ -40,6 +44,19 @@ def callback_list(
     verbose = 1 if options.verbose == "auto" else int(options.verbose)
     params = {"verbose": verbose, "epochs": options.epochs, "steps": steps}
     return CallbackList(callbacks, history, verbose > 0, model, **params)
+
+
+def add_report(callbacks: CallbackList, report: str | Path | Callback) -> None:
+    """Append the callback of a report; as the last, it gets the logs of all others.
+
+    Args:
+        callbacks: the callbacks of a run.
+        report: the path of the page, or the callback.
+    """
+    added = report if isinstance(report, Callback) else _REPORT.load()(report)
+    added.set_model(callbacks.model)
+    added.set_params(callbacks.params)
+    callbacks.append(added)
 
 
 def prepare_model(

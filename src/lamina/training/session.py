@@ -18,7 +18,7 @@ from lamina.training.checks.pairs import check_pairs
 from lamina.training.evaluation import Evaluation
 from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
-from lamina.training.prepare import callback_list, prepare_model
+from lamina.training.prepare import add_report, callback_list, prepare_model
 from lamina.training.state import MetricsOwner, TrainingState
 from lamina.typing import Array
 
@@ -40,6 +40,8 @@ class FitSession:
         options = replace(options, host=state.host(options.x)).with_split()
         self._state, self._model, self._options = state, state.model, options
         callbacks = callback_list(state.model, options, None, history=True)
+        if options.report is not None:
+            add_report(callbacks, options.report)
         self._callbacks = callbacks
         self._checkpoints = CheckpointManager(state, callbacks, options.resume)
         self._seed = self._checkpoints.seed(options.seed)
@@ -48,6 +50,7 @@ class FitSession:
         callbacks.params["steps"] = self._feed.steps
         self._interrupt = Interrupt(terminate=self._checkpoints.is_active)
         self._prepare()
+        callbacks.set_fit_arguments({**vars(options), "seed": self._seed})
         self._held_out = options.validation_feed()
         self._validation = self._make_validation()
         self._loop = EpochLoop(

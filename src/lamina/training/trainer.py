@@ -18,6 +18,7 @@ from lamina.training.options import (
     CallbacksLike,
     EvaluateOptions,
     FitOptions,
+    ReportLike,
     Resume,
 )
 from lamina.training.plan import CompileArgs, LossLike, MetricsLike, OptimizerLike
@@ -165,6 +166,7 @@ class Trainer(ModelSteps):
         seed: int | None = None,
         check_data: bool = True,
         resume: Resume = None,
+        report: ReportLike = None,
     ) -> History:
         """Train for a number of epochs.
 
@@ -200,6 +202,8 @@ class Trainer(ModelSteps):
             resume: folder, or `Checkpoints`, for the checkpoints of this run. If the
                 folder has some, `fit` continues from the last one; the result is bit
                 for bit that of an uninterrupted run.
+            report: path of an HTML page about the run, which is rewritten after each
+                epoch; or a `lamina.callbacks.Report`.
 
         Returns:
             A `History`, whose `history` has a list for each metric.

@@ -71,7 +71,7 @@ def test_worst_confusions_are_sorted_by_count():
 def test_calibration_error_by_hand():
     confidence = np.array([0.55, 0.55, 0.95, 0.95, 1.0])
     found = evaluation.calibration(confidence, np.array([1, 0, 1, 1, 1]))
-    np.testing.assert_allclose(found.count, [2, 3])
+    np.testing.assert_allclose(found.rows, [2, 3])
     np.testing.assert_allclose(found.accuracy, [0.5, 1])
     np.testing.assert_allclose(found.confidence, [0.55, 2.9 / 3])
     assert found.error == pytest.approx((0.1 + 0.1) / 5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from lamina.core.check import Check, is_int
@@ -110,6 +110,13 @@ class Callback:
     def set_params(self, params: dict[str, Any]) -> None:
         """Set epochs, steps and verbosity; called before the other methods."""
         self.params = params
+
+    def set_fit_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """Receive the arguments of `fit` by name, before `on_train_begin`.
+
+        `seed` is the seed that is used, and `validation_data` is the part of the data
+        that `validation_split` held out.
+        """
 
     def on_epoch_begin(self, epoch: int, logs: OptionalLogs = None) -> None:
         """Called before an epoch."""

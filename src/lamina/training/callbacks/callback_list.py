@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from lamina.errors import ArgumentError, ArgumentTypeError
@@ -68,6 +68,11 @@ class CallbackList(Callback):
         self.params = params
         for callback in self.callbacks:
             callback.set_params(params)
+
+    def set_fit_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """Pass the arguments of `fit` to all callbacks."""
+        for callback in self.callbacks:
+            callback.set_fit_arguments(arguments)
 
     def find(self, kind: type[C]) -> C | None:
         """Return the first callback of a class, or `None`."""

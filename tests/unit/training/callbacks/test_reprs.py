@@ -17,6 +17,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "LearningRateScheduler": (lambda epoch, rate: rate,),
     "ModelCheckpoint": ("model.keras",),
     "OrbaxCheckpoint": ("folder",),
+    "Report": ("run.html",),
 }
 CLASSES = [
     value

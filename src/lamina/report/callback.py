@@ -1,0 +1,155 @@
+"""`Report`: a callback that writes the training report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from lamina.core.check import Check
+from lamina.errors import StateError
+from lamina.io.files import atomic_write
+from lamina.report.collect.record import record_of
+from lamina.report.page.page import page
+from lamina.report.run import Run
+from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.learning_rate import rates_of
+from lamina.typing import Logs
+
+_page_path = Check(
+    "the path of an .html file",
+    lambda v: isinstance(v, (str, os.PathLike)) and os.fspath(v).endswith(".html"),
+    ("report.txt", 3, None),
+)
+
+
+class Report(Callback):
+    """Callback that writes a page about the run, after each epoch.
+
+    The page is one HTML file that needs no network. It is replaced as a whole, so that
+    it can be opened at any time.
+
+    Args:
+        path: path of the page, which ends in `.html`.
+
+    Raises:
+        ArgumentError: the path does not end in `.html`.
+        SaveError: the page cannot be written.
+
+    Example:
+        >>> Report("run.html")
+        Report(path='run.html')
+    """
+
+    arguments = {"path": _page_path}
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._run = Run("")
+        self._given: Mapping[str, Any] = {}
+        self._clock: dict[str, float] = {}
+
+    def set_fit_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """Store the arguments of `fit`."""
+        self._given = arguments
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Start a new page, and write it, so that a wrong path shows at once."""
+        self._run = Run(self.model.name, record_of(self.model, self._given))
+        self._write()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Start the clock of the epoch."""
+        self._clock = {"start": time.perf_counter(), "validation": 0.0, "compile": 0.0}
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Start the clock of the validation."""
+        self._clock["test"] = time.perf_counter()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Add the time of the validation."""
+        self._clock["validation"] += time.perf_counter() - self._clock["test"]
+
+    def on_compile(self, kind: str, seconds: float, done: bool) -> None:
+        """Add the time of a compilation."""
+        if done and "compile" in self._clock:
+            self._clock["compile"] += seconds
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Add the epoch and rewrite the page."""
+        run, now = self._run, time.perf_counter()
+        before = len(run.epochs)
+        run.epochs.append(epoch + 1)
+        for name, value in (logs or {}).items():
+            _append(run.logs, name, value, before)
+        with suppress(StateError):  # an optimizer without a learning rate
+            for name, value in rates_of(self.model).items():
+                _append(run.rates, name, value, before)
+        times = {
+            "total": now - self._clock["start"],
+            "validation": self._clock["validation"],
+            "compile": self._clock["compile"],
+        }
+        for name, value in times.items():
+            _append(run.seconds, name, value, before)
+        self._write()
+        _append(run.seconds, "report", time.perf_counter() - now, before)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Evaluate predictions and write the page a last time."""
+        self._run.complete = True
+        self._write()
+
+    def _write(self) -> None:
+        self._run.memory = memory()
+        write_page(self.path, page(self._run))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the data of the page, for a run that is resumed."""
+        return {"run": json.dumps(self._run.data())}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the data of the page, except the record of this process."""
+        record = self._run.record
+        self._run = Run.from_data(json.loads(state["run"]))
+        self._run.record = record
+
+
+def _append(table: dict[str, list[Any]], name: str, value: Any, before: int) -> None:
+    """Append a value to a column, which may be new and shorter than the others."""
+    column = table.setdefault(name, [])
+    column.extend([None] * (before - len(column)))
+    column.append(value)
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page atomically.
+
+    Raises:
+        SaveError: the folder cannot be written to or the disk is full.
+    """
+    content = text.encode()
+    with atomic_write(path, len(content)) as file:
+        file.write(content)
+
+
+def memory() -> dict[str, int]:
+    """Return the peak memory of the process and of the device in bytes, if known."""
+    found: dict[str, int] = {}
+    if sys.platform != "win32":
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found["process"] = peak if sys.platform == "darwin" else peak * 1024
+    stats = jax.devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in stats:
+        found["device"] = int(stats["peak_bytes_in_use"])
+    return found

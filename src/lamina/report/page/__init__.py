@@ -1,0 +1,1 @@
+"""The report as HTML, made from the data of runs."""

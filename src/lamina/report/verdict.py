@@ -1,0 +1,176 @@
+"""The verdict about a run: what was reached, and whether it can be trusted."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from lamina.report.run import Run
+from lamina.report.text import number, percent, readable, seconds
+
+Mark = Literal["good", "warn", "bad", "none"]
+
+# Relative increase of the validation loss above its best value that counts.
+_TURNED = 0.05
+# Epochs without improvement that count as a turn, as a share of all epochs.
+_PATIENCE = 0.2
+# Change of the loss over the last fifth of training that counts as progress.
+_PROGRESS = 0.02
+# Expected calibration errors of good and of usable probabilities.
+_CALIBRATED, _USABLE = 0.05, 0.15
+
+
+class Trust(NamedTuple):
+    """One answer to whether a result can be trusted.
+
+    Attributes:
+        name: what was examined.
+        mark: the answer.
+        text: the answer as a sentence.
+    """
+
+    name: str
+    mark: Mark
+    text: str
+
+
+def headline(run: Run) -> str:
+    """Return the main finding about a run in one sentence."""
+    best = run.best()
+    if not run.epochs:
+        return "No epoch has ended yet."
+    if best is None:
+        return "The loss was not finite in any epoch."
+    name, index, value = best
+    last = run.scalars()[name][-1]
+    where = f"epoch {run.epochs[index]} of {run.epochs[-1]}"
+    result = f"Best {readable(name)} {number(value)} in {where}"
+    if not math.isfinite(last):
+        return f"{result}; then the loss was not finite."
+    turn = _turn(run)
+    if turn is not None and turn >= _TURNED:
+        return f"{result}; since then it rose by {percent(turn)}: the model overfits."
+    if turn is not None and _stalled(run):
+        return f"{result}; it has not improved since."
+    if index >= len(run.epochs) - 2 and _progress(run) > _PROGRESS:
+        return f"{result}; it was still improving at the end, so train for longer."
+    return f"{result}."
+
+
+def _turn(run: Run) -> float | None:
+    """Return the relative rise of the validation loss since its best epoch."""
+    best = run.best()
+    if best is None or best[0] != "val_loss":
+        return None
+    name, _, value = best
+    last = run.scalars()[name][-1]
+    return (last - value) / max(abs(value), 1e-12)
+
+
+def _stalled(run: Run) -> bool:
+    best = run.best()
+    past = len(run.epochs) - 1 - (best[1] if best else 0)
+    return past >= max(5, _PATIENCE * len(run.epochs))
+
+
+def _progress(run: Run) -> float:
+    """Return the relative decrease of the loss over the last fifth of training."""
+    best = run.best()
+    values = np.asarray(run.scalars()[best[0]] if best else [], float)
+    count = len(values) // 5
+    if not count:
+        return 0.0
+    before, after = np.nanmean(values[-2 * count : -count]), np.nanmean(values[-count:])
+    return float((before - after) / max(abs(before), 1e-12))
+
+
+def trust(run: Run) -> list[Trust]:
+    """Return what was examined, and the result of each examination."""
+    found = [_checks(run), _fit(run)]
+    for result in run.evaluation:
+        prefix = f"{result['name']}: " if len(run.evaluation) > 1 else ""
+        found += [t._replace(text=prefix + t.text) for t in _of_result(result)]
+    if run.complete and run.evaluation and run.evaluation[0]["source"] == "training":
+        text = "There is no held-out data: predictions were evaluated on training rows."
+        found.append(Trust("Held-out data", "warn", text))
+    return found
+
+
+def _checks(run: Run) -> Trust:
+    counts = {
+        level: sum(f["severity"] == level for f in run.findings)
+        for level in ("error", "warning", "advice")
+    }
+    named = [
+        f"{n} {level}{'s' if n > 1 and level != 'advice' else ''}"
+        for level, n in counts.items()
+        if n
+    ]
+    if not named:
+        return Trust("Checks", "good", "No mistake was found in model and data.")
+    mark: Mark = "bad" if counts["error"] else "warn" if counts["warning"] else "good"
+    return Trust("Checks", mark, f"{', '.join(named)}: see the findings below.")
+
+
+def _fit(run: Run) -> Trust:
+    logs, turn = run.scalars(), _turn(run)
+    losses = logs.get("loss", [])
+    if losses and not math.isfinite(losses[-1]):
+        return Trust("Training", "bad", "The loss became infinite or not a number.")
+    if turn is None:
+        text = "Without validation data, overfitting cannot be seen."
+        return Trust("Overfitting", "none", text)
+    gap = logs["val_loss"][-1] - losses[-1] if losses else 0.0
+    text = f"Validation loss minus training loss is {number(gap, 3)} at the end"
+    if turn >= _TURNED:
+        best = run.best()
+        epoch = run.epochs[best[1]] if best else 0
+        text = f"The validation loss rises after epoch {epoch}. {text}."
+        return Trust("Overfitting", "warn" if turn < 0.5 else "bad", text)
+    return Trust("Overfitting", "good", f"{text}; it does not rise.")
+
+
+def _of_result(result: dict[str, object]) -> list[Trust]:
+    scores = result["scores"]
+    assert isinstance(scores, dict)
+    found: list[Trust] = []
+    accuracy, baseline = scores.get("accuracy"), scores.get("baseline")
+    if accuracy is not None and baseline is not None:
+        better = accuracy > baseline
+        text = (
+            f"Accuracy {percent(accuracy)}; always answering the most frequent class "
+            f"reaches {percent(baseline)}."
+        )
+        found.append(Trust("Baseline", "good" if better else "bad", text))
+    error = scores.get("calibration_error")
+    if error is not None:
+        mark: Mark = (
+            "good" if error < _CALIBRATED else "warn" if error < _USABLE else "bad"
+        )
+        text = f"Confidence differs from accuracy by {percent(error)} on average."
+        found.append(Trust("Calibration", mark, text))
+    r2 = scores.get("r2")
+    if r2 is not None:
+        text = (
+            f"The model explains {percent(r2)} of the variance; answering the mean "
+            "explains 0 %."
+        )
+        found.append(Trust("Baseline", "good" if r2 > 0 else "bad", text))
+    return found
+
+
+def sentence(run: Run) -> str:
+    """Return what was trained on what, and for how long."""
+    data = run.record.get("data") or {}
+    rows = data.get("rows")
+    parameters = sum(row.get("params", 0) for row in run.layers if not row["level"])
+    size = f", {parameters:,} parameters," if run.layers else ""
+    what = f"{rows:,} rows" if rows else "batches of data"
+    total = run.total_seconds()
+    count = len(run.epochs)
+    state = "was trained" if run.complete else "is being trained"
+    time = f" in {seconds(total)}" if total else ""
+    epochs = f"{count} epoch{'' if count == 1 else 's'}"
+    return f"{run.name}{size} {state} on {what} for {epochs}{time}."
