@@ -18,7 +18,7 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-from lamina import config, limits  # noqa: E402
+from lamina import config, execution, limits  # noqa: E402
 from lamina.core import custom_objects, module  # noqa: E402
 from lamina.core.random import seeds  # noqa: E402
 
@@ -54,6 +54,7 @@ def optimizations(request: pytest.FixtureRequest) -> None:
 def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Automatic names, seeds, settings and registered objects as in a new process."""
     monkeypatch.setattr(config, "_settings", dict(config._settings))
+    monkeypatch.setattr(execution, "_settings", dict(execution._settings))
     monkeypatch.setattr(limits, "_limits", dict(limits._limits))
     custom = dict(custom_objects._custom)
     monkeypatch.setattr(custom_objects, "_custom", custom)

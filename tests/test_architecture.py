@@ -23,6 +23,7 @@ ORDER = (
     "errors",
     "typing",
     "limits",
+    "execution",
     "config",
     "lazy",
     "core",

@@ -130,7 +130,12 @@ __all__ = [
 
 
 def version() -> str:
-    """Return the version of lamina."""
+    """Return the version of lamina.
+
+    Example:
+        >>> version() == lamina.__version__
+        True
+    """
     return __version__
 
 

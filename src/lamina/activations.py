@@ -89,7 +89,12 @@ def __dir__() -> list[str]:
 
 @op
 def exponential(x: Tensor) -> jax.Array:
-    """Exponential activation: exp(x)."""
+    """Exponential activation: exp(x).
+
+    Example:
+        >>> exponential([0.0, 1.0]).tolist()
+        [1.0, 2.71828...]
+    """
     return jnp.exp(float_array(x))
 
 
@@ -99,19 +104,32 @@ def gelu(x: Tensor, approximate: bool = False) -> jax.Array:
 
     With `approximate`, the probability is approximated by a formula with tanh.
 
+    Example:
+        >>> gelu([0.0, 1.0]).tolist()
+        [0.0, 0.84134...]
+
     Reference: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """
     return nn.gelu(x, approximate)
 
 
 def linear(x: ArrayLike) -> Any:
-    """Linear activation: x."""
+    """Linear activation: x.
+
+    Example:
+        >>> linear(3.0)
+        3.0
+    """
     return x
 
 
 @op
 def mish(x: Tensor) -> jax.Array:
     """Mish activation: x * tanh(softplus(x)).
+
+    Example:
+        >>> mish([0.0, 1.0]).tolist()
+        [0.0, 0.86509...]
 
     Reference: Misra 2019, https://arxiv.org/abs/1908.08681
     """
@@ -181,5 +199,9 @@ def get(identifier: object) -> Any:
 
     Raises:
         UnknownNameError: no activation has that name.
+
+    Example:
+        >>> get("relu") is relu, get(None) is linear
+        (True, True)
     """
     return linear if identifier is None else registry.get(identifier)

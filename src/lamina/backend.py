@@ -62,6 +62,10 @@ def is_float_dtype(dtype: DTypeLike) -> bool:
 
     Args:
         dtype: a name or a type.
+
+    Example:
+        >>> is_float_dtype("bfloat16"), is_float_dtype("int32")
+        (True, False)
     """
     return is_float(standardize_dtype(dtype))
 
@@ -71,6 +75,10 @@ def is_int_dtype(dtype: DTypeLike) -> bool:
 
     Args:
         dtype: a name or a type.
+
+    Example:
+        >>> is_int_dtype("uint8"), is_int_dtype("float32")
+        (True, False)
     """
     return jnp.issubdtype(standardize_dtype(dtype), jnp.integer)
 

@@ -9,14 +9,24 @@ machine's memory, unless glibc is configured already or `LAMINA_ALLOCATOR=off` i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
-import jax
-
 from lamina.errors import ArgumentError, invalid
+from lamina.execution import (
+    autotune,
+    cache_folder,
+    disable_flash_attention,
+    enable_determinism,
+    enable_flash_attention,
+    is_deterministic,
+    is_flash_attention_enabled,
+    kernel,
+    matmul_precision,
+    set_autotune,
+    set_kernel,
+    set_matmul_precision,
+)
 from lamina.limits import (
     max_epochs,
     max_steps_per_epoch,
@@ -70,40 +80,46 @@ def __dir__() -> list[str]:
     return __all__
 
 
-# JAX's names. Its "bfloat16" would leave the choice to the device.
-_PRECISIONS = {
-    "float32": "float32",
-    "tensorfloat32": "tensorfloat32",
-    "bfloat16": "BF16_BF16_F32",
-}
 _FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
 _settings: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
-    "deterministic": False,
     "dtype_policy": None,
     "interactive_logging": True,
-    "flash_attention": True,
     "traceback_filtering": True,
-    "kernels": {},
-    "matmul_precision": None,
-    "autotune": os.environ.get("LAMINA_AUTOTUNE", "").lower() not in ("off", "0"),
 }
 
 
 def backend() -> str:
-    """Return the name of the backend, always `"jax"`."""
+    """Return the name of the backend, always `"jax"`.
+
+    Example:
+        >>> backend()
+        'jax'
+    """
     return "jax"
 
 
 def floatx() -> str:
-    """Return the default float type of weights and inputs, initially `"float32"`."""
+    """Return the default float type of weights and inputs, initially `"float32"`.
+
+    Example:
+        >>> floatx()
+        'float32'
+    """
     return _settings["floatx"]
 
 
 def set_floatx(value: str) -> None:
-    """Set the default float type: bfloat16, float16, float32 or float64."""
+    """Set the default float type: bfloat16, float16, float32 or float64.
+
+    Example:
+        >>> set_floatx("bfloat16")
+        >>> lamina.ops.zeros(2).dtype.name
+        'bfloat16'
+        >>> set_floatx("float32")
+    """
     if value not in _FLOAT_TYPES:
         raise invalid("set_floatx", "value", value, f"one of {_FLOAT_TYPES}")
     _settings["floatx"] = value
@@ -119,7 +135,12 @@ def register_policies(make_policy: Callable[[Any], Any]) -> None:
 
 
 def dtype_policy() -> Any:
-    """Return the default policy of layers, initially that of `floatx()`."""
+    """Return the default policy of layers, initially that of `floatx()`.
+
+    Example:
+        >>> dtype_policy().name
+        'float32'
+    """
     policy = _settings["dtype_policy"]
     return _settings["make_policy"](floatx()) if policy is None else policy
 
@@ -129,28 +150,59 @@ def set_dtype_policy(policy: Any) -> None:
 
     Args:
         policy: a `DTypePolicy`, or a name such as `"mixed_bfloat16"`.
+
+    Example:
+        >>> set_dtype_policy("mixed_bfloat16")
+        >>> layer = lamina.layers.Dense(1)
+        >>> layer.compute_dtype, layer.variable_dtype
+        ('bfloat16', 'float32')
+        >>> set_dtype_policy(None)
     """
     make_policy = _settings["make_policy"]
     _settings["dtype_policy"] = None if policy is None else make_policy(policy)
 
 
 def enable_interactive_logging() -> None:
-    """Show progress on standard output, the default."""
+    """Show progress on standard output, the default.
+
+    Example:
+        >>> enable_interactive_logging()
+        >>> is_interactive_logging_enabled()
+        True
+    """
     _settings["interactive_logging"] = True
 
 
 def disable_interactive_logging() -> None:
-    """Send progress to the logger `"lamina"`, without progress bars."""
+    """Send progress to the logger `"lamina"`, without progress bars.
+
+    Example:
+        >>> disable_interactive_logging()
+        >>> is_interactive_logging_enabled()
+        False
+        >>> enable_interactive_logging()
+    """
     _settings["interactive_logging"] = False
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Return whether progress is shown on standard output."""
+    """Return whether progress is shown on standard output.
+
+    Example:
+        >>> is_interactive_logging_enabled()
+        True
+    """
     return _settings["interactive_logging"]
 
 
 def enable_traceback_filtering() -> None:
-    """Show only your own frames in the traceback of an error, the default."""
+    """Show only your own frames in the traceback of an error, the default.
+
+    Example:
+        >>> enable_traceback_filtering()
+        >>> is_traceback_filtering_enabled()
+        True
+    """
     _settings["traceback_filtering"] = True
 
 
@@ -158,166 +210,80 @@ def disable_traceback_filtering() -> None:
     """Show the frames of lamina and JAX in the traceback of an error as well.
 
     Do so to debug lamina itself, or to inspect its frames with `pdb.post_mortem`.
+
+    Example:
+        >>> disable_traceback_filtering()
+        >>> is_traceback_filtering_enabled()
+        False
+        >>> enable_traceback_filtering()
     """
     _settings["traceback_filtering"] = False
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """Return whether tracebacks show only your own frames."""
+    """Return whether tracebacks show only your own frames.
+
+    Example:
+        >>> is_traceback_filtering_enabled()
+        True
+    """
     return _settings["traceback_filtering"]
 
 
 def epsilon() -> float:
-    """Return the constant that keeps divisions finite, initially 1e-7."""
+    """Return the constant that keeps divisions finite, initially 1e-7.
+
+    Example:
+        >>> epsilon()
+        1e-07
+    """
     return _settings["epsilon"]
 
 
 def set_epsilon(value: float) -> None:
-    """Set the value of `epsilon()`."""
+    """Set the value of `epsilon()`.
+
+    Example:
+        >>> set_epsilon(1e-5)
+        >>> epsilon()
+        1e-05
+        >>> set_epsilon(1e-7)
+    """
     _settings["epsilon"] = float(value)
 
 
 def image_data_format() -> str:
-    """Return `"channels_last"` (the default) or `"channels_first"`."""
+    """Return `"channels_last"` (the default) or `"channels_first"`.
+
+    Example:
+        >>> image_data_format()
+        'channels_last'
+    """
     return _settings["image_data_format"]
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Set the default data format of image layers."""
+    """Set the default data format of image layers.
+
+    Example:
+        >>> set_image_data_format("channels_first")
+        >>> lamina.layers.Conv2D(8, 3).compute_output_shape((None, 3, 32, 32))
+        (None, 8, 30, 30)
+        >>> set_image_data_format("channels_last")
+    """
     if data_format not in ("channels_last", "channels_first"):
         expected = "'channels_last' or 'channels_first'"
         raise invalid("set_image_data_format", "data_format", data_format, expected)
     _settings["image_data_format"] = data_format
 
 
-def matmul_precision() -> str | None:
-    """Return the precision of float32 matrix products; `None` for JAX's default."""
-    return _settings["matmul_precision"]
-
-
-def set_matmul_precision(precision: str | None) -> None:
-    """Set the precision of matrix products and convolutions of float32 arrays.
-
-    "tensorfloat32" rounds factors to 10 fraction bits and "bfloat16" to 7; both
-    accumulate in float32. GPUs and TPUs are then several times faster. "float32" does
-    not round factors. On a GPU of 2020 or later JAX's default is "tensorfloat32"; on a
-    CPU all are equal. Applies to functions that are traced afterwards.
-
-    Args:
-        precision: "float32", "tensorfloat32", "bfloat16", or `None` for JAX's default.
-
-    Example:
-        >>> set_matmul_precision("tensorfloat32")
-        >>> matmul_precision()
-        'tensorfloat32'
-        >>> set_matmul_precision(None)
-    """
-    if precision is not None and precision not in _PRECISIONS:
-        expected = f"one of {(*_PRECISIONS,)}, or None"
-        raise invalid("set_matmul_precision", "precision", precision, expected)
-    _settings["matmul_precision"] = precision
-    name = None if precision is None else _PRECISIONS[precision]
-    jax.config.update("jax_default_matmul_precision", name)
-
-
-def kernel(op: str) -> str | None:
-    """Return the kernel selected for an op, or `None` for automatic selection."""
-    return _settings["kernels"].get(op)
-
-
-def set_kernel(op: str, kernel: str | None) -> None:
-    """Select a kernel for an op wherever the kernel applies.
-
-    Applies to functions that are traced afterwards, not to compiled programs.
-
-    Args:
-        op: a name of `lamina.kernels.available()`, such as `"conv"`.
-        kernel: one of the op's kernels; `"reference"` is plain JAX, `None` restores
-            automatic selection.
-
-    Example:
-        >>> set_kernel("conv", "reference")
-        >>> kernel("conv")
-        'reference'
-        >>> set_kernel("conv", None)
-    """
-    others = {k: v for k, v in _settings["kernels"].items() if k != op}
-    _settings["kernels"] = others if kernel is None else {**others, op: kernel}
-
-
-def enable_flash_attention() -> None:
-    """Let attention use fused kernels, the default.
-
-    A fused kernel never stores all scores at once. Device, types and shapes determine
-    the kernel; where none applies, attention uses its reference kernel.
-    """
-    _settings["flash_attention"] = True
-
-
-def disable_flash_attention() -> None:
-    """Make attention use its reference kernel, which stores all scores at once.
-
-    Does not affect layers and calls with `flash_attention=True`. Applies to functions
-    that are traced afterwards, not to compiled programs.
-
-    Example:
-        >>> disable_flash_attention()
-        >>> is_flash_attention_enabled()
-        False
-        >>> enable_flash_attention()
-    """
-    _settings["flash_attention"] = False
-
-
-def is_flash_attention_enabled() -> bool:
-    """Return whether attention may use fused kernels."""
-    return _settings["flash_attention"]
-
-
-def autotune() -> bool:
-    """Return whether the autotuner may time kernels, initially `True`."""
-    return _settings["autotune"] and not _settings["deterministic"]
-
-
-def set_autotune(enabled: bool) -> None:
-    """Turn the autotuner on or off.
-
-    The autotuner times kernels of an op that are about equally fast. It takes a few
-    percent of the first epoch and stores its results beside the compile cache. Results
-    of two machines, or before and after timing, may then differ in the last bits; a
-    run that `fit(resume=...)` resumes reuses its kernels. The environment variable
-    `LAMINA_AUTOTUNE=off` also turns the autotuner off.
-    """
-    _settings["autotune"] = bool(enabled)
-
-
-def enable_determinism(enabled: bool = True) -> None:
-    """Make training on a GPU reproducible bit by bit.
-
-    By default a GPU sums in an order that depends on its threads, and XLA chooses
-    libraries by timing them. On a CPU results are always reproducible. Applies to
-    programs that are compiled afterwards, so call it first. Sums over many rows with
-    equal indices, as in the gradient of an embedding, become slower.
-
-    Args:
-        enabled: whether to turn determinism on or off.
-
-    Example:
-        >>> enable_determinism()
-        >>> is_deterministic()
-        True
-        >>> enable_determinism(False)
-    """
-    _settings["deterministic"] = bool(enabled)
-
-
-def is_deterministic() -> bool:
-    """Return whether `enable_determinism` was called."""
-    return _settings["deterministic"]
-
-
 def is_nnx_enabled() -> bool:
-    """Return whether layers are modules of Flax NNX, always `False`."""
+    """Return whether layers are modules of Flax NNX, always `False`.
+
+    Example:
+        >>> is_nnx_enabled()
+        False
+    """
     return False
 
 
@@ -326,6 +292,9 @@ def set_backend(backend: str) -> None:
 
     Raises:
         ArgumentError: another backend.
+
+    Example:
+        >>> set_backend("jax")
     """
     if backend != "jax":
         hint = "lamina computes with JAX only: remove the call."
@@ -337,33 +306,14 @@ def enable_unsafe_deserialization() -> NoReturn:
 
     Raises:
         ArgumentError: always; the message has an alternative.
+
+    Example:
+        >>> enable_unsafe_deserialization()
+        Traceback (most recent call last):
+            ...
+        lamina.errors.ArgumentError: There is no unsafe mode: lamina never runs code ...
     """
     raise ArgumentError(
         "There is no unsafe mode: lamina never runs code from a file. Pass the "
         "functions that the model needs: `load_model(path, custom_objects={...})`."
     )
-
-
-def cache_folder() -> Path | None:
-    """Return the folder of the compile cache, `None` if it is turned off."""
-    choice = os.environ.get("LAMINA_COMPILE_CACHE", "")
-    if choice.lower() in ("off", "0", "none"):
-        return None
-    if choice:
-        return Path(choice)
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "lamina" / "xla"
-
-
-def _enable_compile_cache() -> None:
-    folder = cache_folder()
-    settings: Any = jax.config
-    if folder is None or settings.jax_compilation_cache_dir:
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    # JAX's defaults skip programs that compile in under a second, as most here do.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-_enable_compile_cache()

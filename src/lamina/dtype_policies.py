@@ -29,6 +29,10 @@ def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
 
     Args:
         dtype_policy: a policy.
+
+    Example:
+        >>> serialize(DTypePolicy("mixed_bfloat16"))["config"]
+        {'name': 'mixed_bfloat16'}
     """
     return registry.serialize(dtype_policy)
 
@@ -44,6 +48,10 @@ def deserialize(
 
     Raises:
         ArgumentError: the config describes another object.
+
+    Example:
+        >>> deserialize(serialize(DTypePolicy("mixed_bfloat16"))).compute_dtype
+        'bfloat16'
     """
     policy = registry.deserialize(config, custom_objects)
     if not isinstance(policy, DTypePolicy):

@@ -65,6 +65,13 @@ class LaminaError(Exception):
     Args:
         message: full sentences. Very long messages are shortened, and control
             characters escaped.
+
+    Example:
+        >>> try:
+        ...     lamina.layers.Dense(-1)
+        ... except LaminaError as error:
+        ...     print(error)
+        Dense: `units` must be a positive integer. Received: units=-1.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -75,66 +82,176 @@ class LaminaError(Exception):
 
 
 class ArgumentError(LaminaError, ValueError):
-    """An argument has a value that is not valid."""
+    """An argument has a value that is not valid.
+
+    Example:
+        >>> lamina.layers.Dense(-1)
+        Traceback (most recent call last):
+            ...
+        lamina.errors.ArgumentError: Dense: `units` must be a positive integer. ...
+    """
 
 
 class UnknownNameError(ArgumentError):
-    """A string is not the name of a loss, layer, optimizer or other known object."""
+    """A string is not the name of a loss, layer, optimizer or other known object.
+
+    Example:
+        >>> lamina.losses.get("mean_sqared_error")
+        Traceback (most recent call last):
+            ...
+        lamina.errors.UnknownNameError: Unknown loss: 'mean_sqared_error'. Did you ...
+    """
 
 
 class ShapeError(ArgumentError):
-    """Shapes or ranks do not fit together."""
+    """Shapes or ranks do not fit together.
+
+    Example:
+        >>> lamina.ops.cdist(jnp.ones((2, 3)), jnp.ones((2, 4)))
+        Traceback (most recent call last):
+            ...
+        lamina.errors.ShapeError: cdist: `x` and `y` must have the shapes (..., n, ...
+    """
 
 
 class OperandShapeError(ShapeError, TypeError):
     """Shapes of an op's operands do not fit together, found while a model is built.
 
     JAX raises TypeError for such arrays.
+
+    Example:
+        >>> lamina.Input((3,)) + lamina.Input((4,))
+        Traceback (most recent call last):
+            ...
+        lamina.errors.OperandShapeError: add got incompatible shapes for ...
     """
 
 
 class DataError(ArgumentError):
-    """Data passed to `fit`, `evaluate` or `predict` is not valid."""
+    """Data passed to `fit`, `evaluate` or `predict` is not valid.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.fit(jnp.ones((4, 2)), jnp.ones((3, 1)), verbose=0)
+        Traceback (most recent call last):
+            ...
+        lamina.errors.DataError: x has 4 rows, but y has 3. Each row of x needs one.
+    """
 
 
 class MissingFileError(ArgumentError, FileNotFoundError):
-    """A file does not exist."""
+    """A file does not exist.
+
+    Example:
+        >>> lamina.saving.load_model("missing.keras")
+        Traceback (most recent call last):
+            ...
+        lamina.errors.MissingFileError: No such file: 'missing.keras'.
+    """
 
 
 class ArgumentTypeError(LaminaError, TypeError):
-    """An unknown keyword, a missing argument or a value of a wrong type."""
+    """An unknown keyword, a missing argument or a value of a wrong type.
+
+    Example:
+        >>> lamina.layers.Dense(3, unit=4)
+        Traceback (most recent call last):
+            ...
+        lamina.errors.ArgumentTypeError: Dense has no argument 'unit'. Did you mean ...
+    """
 
 
 class StateError(LaminaError, ValueError):
-    """An object was used before it was ready: not built, not compiled."""
+    """An object was used before it was ready: not built, not compiled.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.layers.Dense(1)])
+        >>> model.fit(jnp.ones((4, 2)), jnp.ones((4, 1)))
+        Traceback (most recent call last):
+            ...
+        lamina.errors.StateError: Call `compile()` before `fit()`, for example: ...
+    """
 
 
 class MissingMethodError(LaminaError, NotImplementedError):
-    """A subclass does not define a method that it must define."""
+    """A subclass does not define a method that it must define.
+
+    Example:
+        >>> lamina.layers.Layer()(jnp.ones(3))
+        Traceback (most recent call last):
+            ...
+        lamina.errors.MissingMethodError: Layer has no `call` method. Define ...
+    """
 
 
 class FileFormatError(LaminaError, ValueError):
-    """A file is damaged or is not of the expected format."""
+    """A file is damaged or is not of the expected format.
+
+    Example:
+        >>> config = {"class_name": "Denze", "config": {}}
+        >>> lamina.saving.deserialize_keras_object(config)
+        Traceback (most recent call last):
+            ...
+        lamina.errors.FileFormatError: The config names 'Denze' of module None, ...
+    """
 
 
 class DownloadError(LaminaError, OSError):
-    """A file could not be downloaded."""
+    """A file could not be downloaded.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     lamina.utils.get_file("a", "http://localhost:1/a.h5", cache_dir=folder)
+        Traceback (most recent call last):
+            ...
+        lamina.errors.DownloadError: Could not download http://localhost:1/a.h5: ...
+    """
 
 
 class SaveError(LaminaError, OSError):
-    """A file could not be written; an existing file is unchanged."""
+    """A file could not be written; an existing file is unchanged.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        >>> model.save("/dev/null/model.keras")
+        Traceback (most recent call last):
+            ...
+        lamina.errors.SaveError: '/dev/null/model.keras' was not written: ...
+    """
 
 
 class MissingPackageError(LaminaError, ModuleNotFoundError):
-    """An optional package is not installed; the message names the extra to install."""
+    """An optional package is not installed; the message names the extra to install.
+
+    Example:
+        >>> raise missing_package("rich", "tables", "rich")
+        Traceback (most recent call last):
+            ...
+        lamina.errors.MissingPackageError: rich is not installed, and it is needed ...
+    """
 
 
 class LikelyMistakeWarning(UserWarning):
-    """Code that runs, but is probably not what was intended."""
+    """Code that runs, but is probably not what was intended.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", LikelyMistakeWarning)
+        ...     lamina.ops.softmax([[5.0]]).tolist()
+        [[1.0]]
+    """
 
 
 def shown(value: object) -> str:
-    """Return the `repr` of a value, shortened if it is long."""
+    """Return the `repr` of a value, shortened if it is long.
+
+    Example:
+        >>> shown([1, 2]), len(shown("a" * 5000))
+        ('[1, 2]', 1004)
+    """
     text = repr(value)
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]} ..."
 
@@ -158,7 +275,12 @@ def _printable(message: str) -> str:
 
 
 def did_you_mean(name: object, options: Iterable[str]) -> str:
-    """Return a sentence with the nearest known names, or an empty string."""
+    """Return a sentence with the nearest known names, or an empty string.
+
+    Example:
+        >>> did_you_mean("sofmax", ["relu", "softmax"])
+        " Did you mean 'softmax'?"
+    """
     text = str(name).lower()
     if len(text) > _MAX_NAME:
         return ""
@@ -172,7 +294,12 @@ def did_you_mean(name: object, options: Iterable[str]) -> str:
 def invalid(
     owner: str, argument: str, got: object, expected: str, hint: str = ""
 ) -> ArgumentError:
-    """Return the error for an argument whose value is not valid."""
+    """Return the error for an argument whose value is not valid.
+
+    Example:
+        >>> print(invalid("Dense", "units", -1, "a positive integer"))
+        Dense: `units` must be a positive integer. Received: units=-1.
+    """
     text = (
         f"{owner}: `{argument}` must be {expected}. Received: {argument}={shown(got)}."
     )
@@ -180,7 +307,12 @@ def invalid(
 
 
 def missing_package(package: str, purpose: str, extra: str) -> MissingPackageError:
-    """Return the error for an optional package that is not installed."""
+    """Return the error for an optional package that is not installed.
+
+    Example:
+        >>> print(missing_package("rich", "tables", "rich"))
+        rich is not installed, and it is needed for tables. Install it with ...
+    """
     return MissingPackageError(
         f"{package} is not installed, and it is needed for {purpose}. Install it with "
         f"`pip install 'lamina[{extra}]'`."

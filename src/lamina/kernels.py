@@ -46,6 +46,11 @@ def choices(model: Any, batch_size: int = 32) -> list[Choice]:
 
     Raises:
         StateError: the model is not built, or takes several arrays.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((8,)), lamina.layers.Dense(4)])
+        >>> [(choice.op, choice.kernel) for choice in choices(model)]
+        [('matmul', 'matmul_pretransposed')]
     """
     inputs = _inputs_of(model, batch_size)
     with in_process_compile(), table.recording() as found:
@@ -64,6 +69,13 @@ def explain(
         model: a model or a layer that is built.
         batch_size: batch size, where the model's input does not fix it.
         print_fn: called once with the whole table.
+
+    Example:
+        >>> dense = lamina.layers.Dense(4, name="dense")
+        >>> model = lamina.Sequential([lamina.Input((8,)), dense])
+        >>> explain(model)
+        layer  op      kernel                reason
+        dense  matmul  matmul_pretransposed  XLA is slow at the gradient ...
     """
     rows = [("layer", "op", "kernel", "reason")]
     for path, op, kernel, reason in choices(model, batch_size):

@@ -34,6 +34,10 @@ def max_epochs() -> int | None:
     """Return the maximum number of epochs of `fit`, `None` without a limit.
 
     The environment variable `LAMINA_MAX_EPOCHS` sets the initial value.
+
+    Example:
+        >>> print(max_epochs())
+        None
     """
     return _limits["epochs"]
 
@@ -43,6 +47,12 @@ def set_max_epochs(max_epochs: int | None) -> None:
 
     Args:
         max_epochs: the limit; `None` removes it.
+
+    Example:
+        >>> set_max_epochs(1)
+        >>> max_epochs()
+        1
+        >>> set_max_epochs(None)
     """
     _check("set_max_epochs", "max_epochs", max_epochs, "epochs")
     _limits["epochs"] = max_epochs
@@ -52,6 +62,10 @@ def max_steps_per_epoch() -> int | None:
     """Return the maximum number of steps of an epoch, `None` without a limit.
 
     The environment variable `LAMINA_MAX_STEPS_PER_EPOCH` sets the initial value.
+
+    Example:
+        >>> print(max_steps_per_epoch())
+        None
     """
     return _limits["steps"]
 
@@ -61,6 +75,12 @@ def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
 
     Args:
         max_steps_per_epoch: the limit; `None` removes it.
+
+    Example:
+        >>> set_max_steps_per_epoch(5)
+        >>> max_steps_per_epoch()
+        5
+        >>> set_max_steps_per_epoch(None)
     """
     name = "max_steps_per_epoch"
     _check("set_max_steps_per_epoch", name, max_steps_per_epoch, "steps")
@@ -72,6 +92,10 @@ def memory_limit() -> int:
 
     The default is the machine's memory. Larger variables raise an error, instead of
     ending the process.
+
+    Example:
+        >>> memory_limit() > 0
+        True
     """
     return _limits["memory"] or _memory_of_machine()
 
@@ -80,6 +104,13 @@ def set_memory_limit(size: int) -> None:
     """Set the value of `memory_limit()`, in bytes.
 
     A server that builds models from untrusted configs needs a low limit.
+
+    Example:
+        >>> previous = memory_limit()
+        >>> set_memory_limit(2**30)
+        >>> memory_limit()
+        1073741824
+        >>> set_memory_limit(previous)
     """
     if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
         raise invalid("set_memory_limit", "size", size, "a positive number of bytes")

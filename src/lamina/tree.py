@@ -34,7 +34,12 @@ def __dir__() -> list[str]:
 
 
 class MAP_TO_NONE:
-    """Marker that a function passed to `traverse` returns to insert `None`."""
+    """Marker that a function passed to `traverse` returns to insert `None`.
+
+    Example:
+        >>> traverse(lambda x: MAP_TO_NONE if x == 0 else None, [0, 1])
+        [None, 1]
+    """
 
 
 def is_nested(structure: PyTree) -> bool:
@@ -42,6 +47,10 @@ def is_nested(structure: PyTree) -> bool:
 
     Args:
         structure: any value.
+
+    Example:
+        >>> is_nested([1, 2]), is_nested({"a": 1}), is_nested(3)
+        (True, True, False)
     """
     is_dictionary = type(structure) in (dict, OrderedDict, defaultdict)
     return is_dictionary or isinstance(structure, (list, tuple))
@@ -219,6 +228,13 @@ def assert_same_structure(a: PyTree, b: PyTree, check_types: object = None) -> N
 
     Raises:
         ArgumentError: the structures differ.
+
+    Example:
+        >>> assert_same_structure([1, {"a": 2}], [3, {"a": 4}])
+        >>> assert_same_structure([1, 2], [1])
+        Traceback (most recent call last):
+            ...
+        lamina.errors.ArgumentError: The structures differ: one has [0, 1] where ...
     """
     if is_nested(a) != is_nested(b):
         raise ArgumentError(
@@ -239,6 +255,13 @@ def assert_same_paths(a: PyTree, b: PyTree) -> None:
 
     Raises:
         ArgumentError: only one structure has a leaf at some path.
+
+    Example:
+        >>> assert_same_paths([1, 2], (3, 4))
+        >>> assert_same_paths([1, 2], [1])
+        Traceback (most recent call last):
+            ...
+        lamina.errors.ArgumentError: The structures differ: only the first has ...
     """
     paths = [{path for path, _ in _leaves(structure)} for structure in (a, b)]
     if paths[0] != paths[1]:

@@ -118,6 +118,14 @@ _ERRORS = (
     "FileFormatError: the file does not have the weights of this model.",
 )
 
+# Not a doctest: large models take seconds to build. Tests build each of them.
+_EXAMPLE = """\
+Example:
+    ```python
+    model = lamina.applications.{title}(weights=None, classes=10)
+    model.output_shape  # (None, 10)
+    ```"""
+
 
 def _docstring(
     row: Architecture, arguments: Sequence[str], described: Mapping[str, str]
@@ -133,6 +141,7 @@ def _docstring(
         textwrap.fill(f"The architecture is from {row.paper}. {pixels}", 88),
         "\n".join(["Args:", *map(_item, items)]),
         "\n".join(["Raises:", *map(_item, _ERRORS)]),
+        _EXAMPLE.format(title=row.title),
     ]
     return "\n\n".join(parts)
 

@@ -119,6 +119,10 @@ def preprocess_caffe(x: Images, data_format: str | None = None) -> Images:
 
     Raises:
         ArgumentError: the data format is unknown.
+
+    Example:
+        >>> lamina.applications.resnet.preprocess_input(np.zeros((1, 1, 3))).tolist()
+        [[[-103.939, -116.779, -123.68]]]
     """
     return preprocess_input(x, data_format, "caffe")
 
@@ -134,6 +138,11 @@ def preprocess_tf(x: Images, data_format: str | None = None) -> Images:
 
     Raises:
         ArgumentError: the data format is unknown.
+
+    Example:
+        >>> white = np.full((1, 1, 3), 255)
+        >>> lamina.applications.mobilenet.preprocess_input(white).tolist()
+        [[[1.0, 1.0, 1.0]]]
     """
     return preprocess_input(x, data_format, "tf")
 
@@ -150,6 +159,11 @@ def preprocess_torch(x: Images, data_format: str | None = None) -> Images:
 
     Raises:
         ArgumentError: the data format is unknown.
+
+    Example:
+        >>> white = np.full((1, 1, 3), 255)
+        >>> print(lamina.applications.densenet.preprocess_input(white).round(2))
+        [[[2.25 2.43 2.64]]]
     """
     return preprocess_input(x, data_format, "torch")
 
@@ -160,6 +174,11 @@ def preprocess_nothing(x: Images, data_format: str | None = None) -> Images:
     Args:
         x: images with values from 0 to 255.
         data_format: not used.
+
+    Example:
+        >>> white = np.full((1, 1, 3), 255)
+        >>> lamina.applications.convnext.preprocess_input(white).tolist()
+        [[[255, 255, 255]]]
     """
     del data_format
     return x
@@ -192,6 +211,12 @@ def decode_predictions(
     Raises:
         ShapeError: `preds` has another shape.
         DownloadError: the names of the classes are neither in the cache nor reachable.
+
+    Example:
+        ```python
+        model = lamina.applications.ResNet50()
+        decode_predictions(model.predict(images), top=1)
+        ```
     """
     scores = np.asarray(preds)
     if scores.ndim != 2 or scores.shape[1] != 1000:

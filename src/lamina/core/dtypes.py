@@ -38,6 +38,10 @@ def standardize_dtype(dtype: DTypeLike) -> str:
 
     Raises:
         ArgumentError: the element type is unknown.
+
+    Example:
+        >>> standardize_dtype(float), standardize_dtype(np.int8)
+        ('float32', 'int8')
     """
     if dtype is None or dtype is float:
         return config.floatx()

@@ -59,6 +59,13 @@ class SymbolicTensor:
 
     Raises:
         ArgumentError: the shape is not valid, or both `sparse` and `ragged` are True.
+
+    Example:
+        >>> x = lamina.KerasTensor((None, 3))
+        >>> lamina.ops.sum(x, axis=0).shape
+        (3,)
+        >>> (x + 1).shape
+        (None, 3)
     """
 
     def __init__(

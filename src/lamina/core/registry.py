@@ -113,6 +113,10 @@ class Registry:
 
         Raises:
             ArgumentError: `identifier` is none of these.
+
+        Example:
+            >>> type(lamina.regularizers.get("l2")).__name__
+            'L2'
         """
         found = identifier
         if isinstance(identifier, str):
@@ -140,7 +144,13 @@ class Registry:
     def deserialize(
         self, config: object, custom_objects: dict[str, Any] | None = None
     ) -> Any:
-        """Return the object of a config or name, which may use `custom_objects`."""
+        """Return the object of a config or name, which may use `custom_objects`.
+
+        Example:
+            >>> config = lamina.regularizers.serialize(lamina.regularizers.L2(0.5))
+            >>> lamina.regularizers.deserialize(config).l2
+            0.5
+        """
         with custom_object_scope(custom_objects):
             return self.get(config)
 
@@ -158,7 +168,13 @@ class _Kind(NamedTuple):
 
 
 def serialize(obj: object) -> Any:
-    """Return a JSON-serializable config of a value, as Keras writes it."""
+    """Return a JSON-serializable config of a value, as Keras writes it.
+
+    Example:
+        >>> config = lamina.saving.serialize_keras_object(lamina.layers.Dense(3))
+        >>> config["class_name"], config["config"]["units"]
+        ('Dense', 3)
+    """
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
     if isinstance(obj, np.generic):
@@ -249,6 +265,11 @@ def deserialize(
         FileFormatError: the config names an object that is neither lamina's nor
             registered nor passed in, or its values are not valid. Nothing is imported
             by name.
+
+    Example:
+        >>> config = lamina.saving.serialize_keras_object(lamina.layers.Dense(3))
+        >>> lamina.saving.deserialize_keras_object(config).units
+        3
     """
     require_safe(safe_mode)
     with custom_object_scope(custom_objects), untrusted_config(config):

@@ -109,6 +109,10 @@ def get(identifier: object) -> Any:
 
     Raises:
         ArgumentError: the identifier is none of these.
+
+    Example:
+        >>> type(get("he_normal")).__name__
+        'HeNormal'
     """
     if isinstance(identifier, (np.ndarray, np.number, np.bool, jax.Array)):
         return Constant(identifier)

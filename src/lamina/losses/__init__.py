@@ -152,6 +152,12 @@ def serialize(loss: object) -> Any:
 
     Args:
         loss: a loss or a function.
+
+    Example:
+        >>> serialize(MeanSquaredError())["class_name"]
+        'MeanSquaredError'
+        >>> serialize(mean_squared_error)
+        'mean_squared_error'
     """
     return registry.serialize(loss)
 

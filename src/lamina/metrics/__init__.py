@@ -208,6 +208,10 @@ def serialize(metric: object) -> Any:
 
     Args:
         metric: a metric or a function.
+
+    Example:
+        >>> serialize(AUC(num_thresholds=50))["config"]["num_thresholds"]
+        50
     """
     return registry.serialize(metric)
 

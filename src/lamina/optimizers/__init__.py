@@ -113,6 +113,10 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
 
     Args:
         optimizer: any optimizer except `OptaxOptimizer`.
+
+    Example:
+        >>> serialize(Adam(0.5))["config"]["learning_rate"]
+        0.5
     """
     return registry.serialize(optimizer)
 

@@ -20,6 +20,12 @@ class Optimizer:
 
     Raises:
         ImportError: always.
+
+    Example:
+        >>> Optimizer()
+        Traceback (most recent call last):
+            ...
+        ImportError: The optimizers of `optimizers.legacy` do not exist any more. ...
     """
 
     def __init__(self, *args: object, **kwargs: object) -> NoReturn:

@@ -378,8 +378,9 @@ schedule_registry.add(InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay)
 def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """Return the config of a schedule.
 
-    Args:
-        learning_rate_schedule: any schedule.
+    Example:
+        >>> serialize(ExponentialDecay(0.5, 100, 0.9))["config"]["decay_steps"]
+        100
     """
     return registry.serialize(learning_rate_schedule)
 
@@ -387,11 +388,7 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
 def deserialize(
     config: dict[str, Any], custom_objects: dict[str, Any] | None = None
 ) -> LearningRateSchedule:
-    """Create a schedule from its config.
-
-    Args:
-        config: a config returned by `serialize`.
-        custom_objects: classes by the name that the config uses.
+    """Create a schedule from its config, which may use `custom_objects` by name.
 
     Example:
         >>> deserialize(serialize(CosineDecay(0.1, decay_steps=50))).decay_steps

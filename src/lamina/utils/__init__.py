@@ -119,6 +119,10 @@ def is_keras_tensor(x: object) -> bool:
 
     Args:
         x: any value.
+
+    Example:
+        >>> is_keras_tensor(lamina.Input((3,))), is_keras_tensor(jnp.zeros(3))
+        (True, False)
     """
     return isinstance(x, SymbolicTensor)
 
@@ -130,5 +134,10 @@ def clear_session(free_memory: bool = True) -> None:
 
     Args:
         free_memory: accepted for Keras's signature.
+
+    Example:
+        >>> clear_session()
+        >>> lamina.layers.Dense(1).name
+        'dense'
     """
     reset_names()

@@ -49,6 +49,12 @@ def dropout(
             the mask along that axis.
         seed: an integer, a `SeedGenerator`, or `None`.
 
+    Example:
+        >>> lamina.random.dropout(jnp.ones(4), rate=0.0, seed=0).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+        >>> lamina.random.dropout(jnp.ones((2, 3)), rate=0.5, seed=0).shape
+        (2, 3)
+
     Reference: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
     inputs = jnp.asarray(inputs)

@@ -36,6 +36,13 @@ def set_seed(seed: int) -> None:
 
     Args:
         seed: an integer from 0 to 2**32 - 1.
+
+    Example:
+        >>> lamina.utils.set_random_seed(0)
+        >>> first = lamina.random.normal((2,))
+        >>> lamina.utils.set_random_seed(0)
+        >>> bool((first == lamina.random.normal((2,))).all())
+        True
     """
     python_random.seed(seed)
     np.random.seed(seed)

@@ -64,7 +64,13 @@ class Kernel(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Kernel that a call of an op selected, and the reason."""
+    """Kernel that a call of an op selected, and the reason.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((8,)), lamina.layers.Dense(4)])
+        >>> lamina.kernels.choices(model)[0].op
+        'matmul'
+    """
 
     path: tuple[str, ...]  # of the layer that called the op
     op: str
