@@ -79,8 +79,7 @@ def _body(
     return x
 
 
-def _scale(x: SymbolicTensor, is_pretrained: bool, name: str) -> SymbolicTensor:
-    del is_pretrained
+def _scale(x: SymbolicTensor, _: bool, name: str) -> SymbolicTensor:
     if channels(x) != 3:
         return x
     mean = [255 * value for value in _RGB_MEAN]

@@ -69,8 +69,7 @@ def _body(
     return body(x, stages, stem, depth, total, round_filters, _block, momentum=0.9)
 
 
-def _scale(x: SymbolicTensor, is_pretrained: bool) -> SymbolicTensor:
-    del is_pretrained
+def _scale(x: SymbolicTensor, _: bool) -> SymbolicTensor:
     return layers.Rescaling(1 / 128, -1.0)(x)
 
 

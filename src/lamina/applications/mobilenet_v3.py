@@ -40,10 +40,15 @@ __all__ = [
 
 
 class _Block(NamedTuple):
-    """A block: factor of the width inside, filters, and three features.
+    """Arguments of a block; those of minimalistic models end with `stride`.
 
-    Minimalistic models have windows of 3x3 pixels, do not weight channels, and have
-    ReLUs only.
+    Args:
+        expansion: factor of the number of channels inside.
+        filters: number of outputs.
+        stride: stride of the depthwise convolution.
+        size: height and width of its windows.
+        weights_channels: whether channels are weighted by their averages.
+        activation: activation function.
     """
 
     expansion: float
@@ -152,8 +157,7 @@ def _head(
     )
 
 
-def _scale(x: SymbolicTensor, is_pretrained: bool) -> SymbolicTensor:
-    del is_pretrained
+def _scale(x: SymbolicTensor, _: bool) -> SymbolicTensor:
     return layers.Rescaling(1 / 127.5, -1.0)(x)
 
 

@@ -154,10 +154,12 @@ class Distiller(Model):
             self.distillation_losses, self.distillation_loss_weights, strict=True
         )
         for loss, weight in pairs:
-            theirs = teacher[loss.teacher_layer_name or _FINAL]
-            ours = student[loss.student_layer_name or _FINAL]
-            loss.validate_outputs(theirs, ours)
-            value = loss.compute_loss(theirs, ours)
+            outputs = (
+                teacher[loss.teacher_layer_name or _FINAL],
+                student[loss.student_layer_name or _FINAL],
+            )
+            loss.validate_outputs(*outputs)
+            value = loss.compute_loss(*outputs)
             if jnp.ndim(value):
                 raise ShapeError(
                     f"{type(loss).__name__}.compute_loss must return a scalar, such as "

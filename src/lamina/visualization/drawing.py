@@ -40,10 +40,10 @@ def draw_bounding_boxes(
             boxes), and optionally "confidences" (batch, boxes). Boxes with the label -1
             are not drawn.
         bounding_box_format: see `utils.bounding_boxes`.
-        class_mapping: the name of each class that is to be written.
-        color: of boxes and names, from 0 to 255.
-        line_thickness: of the boxes, in pixels.
-        text_thickness: of the letters, in pixels; None for `line_thickness`.
+        class_mapping: names of classes; boxes of other classes have no name.
+        color: color of boxes and names, from 0 to 255.
+        line_thickness: thickness of the boxes in pixels.
+        text_thickness: thickness of the letters in pixels; None for `line_thickness`.
         font_scale: 1 for letters of 22 pixels.
         data_format: "channels_last", "channels_first", or None for
             `config.image_data_format()`.
@@ -68,14 +68,14 @@ def draw_bounding_boxes(
     scores, names = converted.get("confidences"), class_mapping or {}
     stroke = text_thickness or line_thickness
     for i, image in enumerate(pixels):
-        pen = _Pen(image, color, line_thickness, stroke, font_scale)
+        drawing = _Drawing(image, color, line_thickness, stroke, font_scale)
         for j in np.flatnonzero(labels[i] != -1):
             text = names.get(int(labels[i, j]), "")
             if text and scores is not None:
                 text = f"{text} | {float(np.asarray(scores)[i, j]):.2f}"
             left, top, right, bottom = boxes[i, j].tolist()
-            pen.draw(left, top, right, bottom, text)
-        pixels[i] = pen.pixels()
+            drawing.add_box(left, top, right, bottom, text)
+        pixels[i] = drawing.pixels()
     if is_channels_last(owner, data_format):
         return pixels
     return pixels.transpose(0, 3, 1, 2)
@@ -99,8 +99,8 @@ def draw_segmentation_masks(
             with an axis of one channel.
         num_classes: the largest class that is drawn; None for the largest one of the
             masks.
-        color_mapping: the color of each class that is to be drawn; None for a palette,
-            in which class 0 is black.
+        color_mapping: colors of classes; other classes are not drawn. None for a
+            palette in which class 0 is black.
         alpha: weight of the colors, from 0 to 1; the images have `1 - alpha`.
         blend: whether to add images and colors with these weights; otherwise colors
             replace pixels.
@@ -191,12 +191,12 @@ def _converted(
     return convert_format(boxes, bounding_box_format, "xyxy", height, width)
 
 
-class _Pen:
-    """Draws boxes and text into one image.
+class _Drawing:
+    """An image into which boxes and text are drawn.
 
     Args:
         image: (height, width, channels) of uint8.
-        color: of boxes and text.
+        color: color of boxes and text.
         line: thickness of the boxes in pixels.
         stroke: thickness of the letters in pixels.
         font_scale: 1 for letters of `_FONT_SIZE`.
@@ -219,7 +219,7 @@ class _Pen:
         if image.shape[-1] == 1:
             self._color = self._color[0]
 
-    def draw(self, left: int, top: int, right: int, bottom: int, text: str) -> None:
+    def add_box(self, left: int, top: int, right: int, bottom: int, text: str) -> None:
         """Draw a box, and a text above it or, near the edge, at its top."""
         out, line = self._line // 2, self._line  # lines are centered on the edges
         corners = left - out, top - out, right + out, bottom + out

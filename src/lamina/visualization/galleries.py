@@ -138,9 +138,9 @@ def plot_bounding_box_gallery(
         value_range: the values of black and white.
         true_color: color of the true boxes, from 0 to 255.
         pred_color: color of the predicted boxes.
-        line_thickness: of the boxes, in pixels.
+        line_thickness: thickness of the boxes in pixels.
         font_scale: 1 for letters of 22 pixels.
-        text_thickness: of the letters, in pixels; None for `line_thickness`.
+        text_thickness: thickness of the letters in pixels; None for `line_thickness`.
         class_mapping: the names of the classes.
         ground_truth_mapping: the names for the true boxes, instead of `class_mapping`.
         prediction_mapping: the names for the predicted boxes.
@@ -213,7 +213,7 @@ def plot_segmentation_mask_gallery(
         y_true: the true classes of the pixels, (batch, height, width) or with an axis
             of one channel.
         y_pred: the predicted classes.
-        color_mapping: as in `draw_segmentation_masks`, as the next three.
+        color_mapping: colors of classes, as in `draw_segmentation_masks`.
         blend: whether colors and images are added.
         alpha: weight of the colors.
         ignore_index: a class that is not drawn.

@@ -24,6 +24,7 @@ from lamina.errors import (
     ShapeError,
     missing_package,
 )
+from lamina.ops.image.layout import aspect_padding, center_window, crop
 from lamina.typing import Array, ArrayLike, DTypeLike
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def load_img(
         return img
     box = None
     if keep_aspect_ratio:
-        left, top, width, height = center_crop(*img.size, *reversed(target_size))
+        top, left, height, width = center_window(img.height, img.width, *target_size)
         box = left, top, left + width, top + height
     method = getattr(pillow().Resampling, interpolation.upper())
     return img.resize((target_size[1], target_size[0]), method, box=box)
@@ -246,11 +247,8 @@ def smart_resize(
             f"four axes. Received: shape {images.shape}."
         )
     axis = images.ndim - (2 if data_format == "channels_first" else 3)
-    height, width = images.shape[axis : axis + 2]
-    target_height, target_width = size
-    left, top, width, height = center_crop(width, height, target_width, target_height)
-    images = jax.lax.slice_in_dim(images, top, top + height, axis=axis)
-    images = jax.lax.slice_in_dim(images, left, left + width, axis=axis + 1)
+    window = center_window(*images.shape[axis : axis + 2], *size)
+    images = crop(images, window, (axis, axis + 1))
     shape = (*images.shape[:axis], *size, *images.shape[axis + 2 :])
     resized = jax.image.resize(images, shape, interpolation.lower(), antialias=False)
     return np.asarray(resized) if isinstance(x, np.ndarray) else resized
@@ -323,13 +321,12 @@ def load_pixels(path: str, form: ImageForm) -> np.ndarray:
 
 def _fitted(pixels: np.ndarray, form: ImageForm) -> np.ndarray:
     """Crop or pad an image to the aspect ratio of a form."""
-    height, width, _ = pixels.shape
+    (height, width, _), size = pixels.shape, (form.height, form.width)
     if form.fit == "crop":
-        left, top, width, height = center_crop(width, height, form.width, form.height)
+        top, left, height, width = center_window(height, width, *size)
         return pixels[top : top + height, left : left + width]
     if form.fit == "pad":
-        rows = max(width * form.height // form.width - height, 0) // 2
-        columns = max(height * form.width // form.height - width, 0) // 2
+        rows, columns = aspect_padding(height, width, *size)
         return np.pad(pixels, ((rows, rows), (columns, columns), (0, 0)))
     return pixels
 
@@ -344,13 +341,3 @@ def convert_mode(img: Picture, color_mode: str) -> Picture:
     mode, _ = COLOR_MODES[color_mode]
     is_converted = img.mode in _GRAY_MODES if mode == "L" else img.mode == mode
     return img if is_converted else img.convert(mode)
-
-
-def center_crop(
-    width: int, height: int, target_width: int, target_height: int
-) -> tuple[int, int, int, int]:
-    """Return (left, top, width, height) of the largest crop of an aspect ratio."""
-    new_height = min(height, width * target_height // target_width)
-    new_width = min(width, height * target_width // target_height)
-    new_height, new_width = max(new_height, 1), max(new_width, 1)
-    return (width - new_width) // 2, (height - new_height) // 2, new_width, new_height

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -18,16 +18,8 @@ from lamina.layers.image.base import (
 )
 from lamina.layers.image.parameters import Draws
 from lamina.ops.image import resize
+from lamina.ops.image.layout import Window, center_window, crop
 from lamina.typing import Array, Shape
-
-
-class Window(NamedTuple):
-    """The part of an image that is resized to the result; may extend beyond it."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 class SizeLayer(MovingLayer):
@@ -44,23 +36,20 @@ class SizeLayer(MovingLayer):
         return self.height, self.width
 
     def _window(self, height: int, width: int) -> Window:
-        """Return the part of an image of that size that is shown."""
-        return Window(0, 0, height, width)
+        """Return the part that is resized to the result; may extend beyond the image.
 
-    def _largest_window(self, height: int, width: int) -> Window:
-        """Return the largest part in the center with the aspect ratio of the result."""
-        rows = max(min(height, width * self.height // self.width), 1)
-        columns = max(min(width, height * self.width // self.height), 1)
-        return Window((height - rows) // 2, (width - columns) // 2, rows, columns)
+        Args:
+            height: number of rows of the image.
+            width: number of columns of the image.
+        """
+        return Window(0, 0, height, width)
 
     def _move_pixels(
         self, images: Array, transformation: Transformation, interpolation: str
     ) -> Array:
         rows, columns = self.spatial_axes
         window = self._window(images.shape[rows], images.shape[columns])
-        last_row, last_column = window.top + window.height, window.left + window.width
-        images = jax.lax.slice_in_dim(images, window.top, last_row, axis=rows)
-        images = jax.lax.slice_in_dim(images, window.left, last_column, axis=columns)
+        images = crop(images, window, (rows, columns))
         size = self.height, self.width
         if size == (window.height, window.width):
             return images
@@ -80,7 +69,7 @@ class CropLayer(SizeLayer):
     def _window(self, height: int, width: int) -> Window:
         top, left = height - self.height, width - self.width
         if top < 0 or left < 0:
-            return self._largest_window(height, width)
+            return center_window(height, width, self.height, self.width)
         return Window(top // 2, left // 2, self.height, self.width)
 
 
@@ -244,7 +233,7 @@ class Resizing(SizeLayer):
                 -((rows - height) // 2), -((columns - width) // 2), rows, columns
             )
         if self.crop_to_aspect_ratio:
-            return self._largest_window(height, width)
+            return center_window(height, width, self.height, self.width)
         return super()._window(height, width)
 
     def _move_pixels(

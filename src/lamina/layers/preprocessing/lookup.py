@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina.core.check import one_of
 from lamina.layers.preprocessing.lookup_base import Lookup, Vocabulary, Weights
+from lamina.layers.preprocessing.tokens import decoded
 
 
 class StringLookup(Lookup):
@@ -75,9 +76,7 @@ class StringLookup(Lookup):
         flat = values.ravel().tolist()
         if values.dtype.kind == "U":
             return flat
-        return [
-            v.decode(self.encoding) if isinstance(v, bytes) else str(v) for v in flat
-        ]
+        return [decoded(value, self.encoding) for value in flat]
 
 
 class IntegerLookup(Lookup):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax import lax
 
 from lamina.errors import ShapeError
 from lamina.ops.nn.conv_params import is_channels_last
@@ -40,6 +42,39 @@ def channels_axis(owner: str, data_format: str | None) -> int:
 def spatial_axes(owner: str, data_format: str | None) -> tuple[int, int]:
     """Return the axes of rows and columns, counted from the last one."""
     return (-3, -2) if is_channels_last(owner, data_format) else (-2, -1)
+
+
+class Window(NamedTuple):
+    """A part of an image: its first row and column, and its size."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def center_window(height: int, width: int, new_height: int, new_width: int) -> Window:
+    """Return the largest part in the center that has the aspect ratio of a new size."""
+    rows = max(min(height, width * new_height // new_width), 1)
+    columns = max(min(width, height * new_width // new_height), 1)
+    return Window((height - rows) // 2, (width - columns) // 2, rows, columns)
+
+
+def aspect_padding(
+    height: int, width: int, new_height: int, new_width: int
+) -> tuple[int, int]:
+    """Return the rows and columns to add on each side for a new aspect ratio."""
+    rows = max(width * new_height // new_width - height, 0) // 2
+    columns = max(height * new_width // new_height - width, 0) // 2
+    return rows, columns
+
+
+def crop(images: Array, window: Window, axes: tuple[int, int]) -> Array:
+    """Return a part of images whose rows and columns are two axes."""
+    ends = window.top + window.height, window.left + window.width
+    for axis, start, end in zip(axes, window[:2], ends, strict=True):
+        images = lax.slice_in_dim(images, start, end, axis=axis)
+    return images
 
 
 def map_batch(

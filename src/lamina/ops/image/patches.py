@@ -55,16 +55,8 @@ def extract_patches(
         (2, 4, 4, 75)
     """
     rank = 3 if isinstance(size, (tuple, list)) and len(size) == 3 else 2
-    return _patches(
-        "extract_patches",
-        rank,
-        images,
-        size,
-        strides,
-        dilation_rate,
-        padding,
-        data_format,
-    )
+    options = size, strides, dilation_rate, padding, data_format
+    return _patches("extract_patches", rank, images, *options)
 
 
 @op(static=_STATIC)
@@ -100,16 +92,8 @@ def extract_patches_3d(
         >>> extract_patches_3d(jnp.ones((8, 8, 8, 3)), 4).shape
         (2, 2, 2, 192)
     """
-    return _patches(
-        "extract_patches_3d",
-        3,
-        volumes,
-        size,
-        strides,
-        dilation_rate,
-        padding,
-        data_format,
-    )
+    options = size, strides, dilation_rate, padding, data_format
+    return _patches("extract_patches_3d", 3, volumes, *options)
 
 
 def _patches(

@@ -17,7 +17,14 @@ from lamina.core.budget import check_output
 from lamina.core.check import boolean, check_arguments, is_int, one_of
 from lamina.core.graph import op
 from lamina.errors import ArgumentError, invalid
-from lamina.ops.image.layout import as_dtype_of, images_of, spatial_axes
+from lamina.ops.image.layout import (
+    as_dtype_of,
+    aspect_padding,
+    center_window,
+    crop,
+    images_of,
+    spatial_axes,
+)
 from lamina.ops.image.weights import resize_matrix, terms_of
 from lamina.ops.types import Tensor, array_of, float_array, upcast
 from lamina.typing import Array
@@ -108,7 +115,8 @@ def resize(
             "`crop_to_aspect_ratio` or `pad_to_aspect_ratio` to False."
         )
     if crop_to_aspect_ratio:
-        x = _crop_to(x, (rows, columns), axes)
+        window = center_window(x.shape[axes[0]], x.shape[axes[1]], rows, columns)
+        x = crop(x, window, axes)
     elif pad_to_aspect_ratio:
         x = _pad_to(x, (rows, columns), axes, fill_value)
     resized = _resize(x, (rows, columns), axes, interpolation.lower(), bool(antialias))
@@ -168,31 +176,14 @@ def _size_of(size: Sequence[int]) -> tuple[int, int]:
     return int(values[0]), int(values[1])
 
 
-def _crop_to(x: Array, size: tuple[int, int], axes: tuple[int, int]) -> Array:
-    """Crop the images to the aspect ratio of a size."""
-    rows, columns = (x.shape[axis] for axis in axes)
-    wanted = (
-        min(rows, int(columns * size[0] / size[1])),
-        min(columns, int(rows * size[1] / size[0])),
-    )
-    for axis, count in zip(axes, wanted, strict=True):
-        count = max(count, 1)
-        start = (x.shape[axis] - count) // 2
-        x = jax.lax.slice_in_dim(x, start, start + count, axis=axis)
-    return x
-
-
 def _pad_to(
     x: Array, size: tuple[int, int], axes: tuple[int, int], value: float
 ) -> Array:
     """Pad the images to the aspect ratio of a size."""
-    rows, columns = (x.shape[axis] for axis in axes)
-    more_rows = max(int(columns * size[0] / size[1]) - rows, 0) // 2
-    more_columns = max(int(rows * size[1] / size[0]) - columns, 0) // 2
     widths = [(0, 0)] * x.ndim
-    widths[axes[0]] = more_rows, more_rows
-    if not more_rows:
-        widths[axes[1]] = more_columns, more_columns
+    padding = aspect_padding(x.shape[axes[0]], x.shape[axes[1]], *size)
+    for axis, count in zip(axes, padding, strict=True):
+        widths[axis] = count, count
     return jnp.pad(float_array(x), widths, constant_values=value)
 
 

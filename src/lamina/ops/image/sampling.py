@@ -1,7 +1,7 @@
 """Values of images at real coordinates: one gather of whole pixels for each neighbor.
 
-XLA's CPU gathers are slow, so their number and their index arithmetic are what a warp
-costs: the border of the mode "constant" is padding, which needs no masks.
+XLA's CPU gathers are slow: their number and their index arithmetic determine the time
+of a warp. So the mode "constant" pads images with a border instead of masking values.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from lamina import errors
-from lamina.data.files.images import center_crop
+from lamina.ops.image.layout import center_window
 from lamina.preprocessing.image import smart_resize
 from lamina.utils import array_to_img, img_to_array, load_img, save_img
 
@@ -103,10 +103,10 @@ def test_gray_images_keep_their_bits(tmp_path: Path) -> None:
     )
 
 
-def test_center_crop_has_the_aspect_ratio_of_the_target() -> None:
-    assert center_crop(500, 340, 200, 200) == (80, 0, 340, 340)
-    assert center_crop(10, 100, 20, 10) == (0, 47, 10, 5)
-    assert center_crop(1, 1, 1, 9) == (0, 0, 1, 1)
+def test_center_window_has_the_aspect_ratio_of_the_target() -> None:
+    assert center_window(340, 500, 200, 200) == (0, 80, 340, 340)
+    assert center_window(100, 10, 10, 20) == (47, 0, 5, 10)
+    assert center_window(1, 1, 9, 1) == (0, 0, 1, 1)
 
 
 @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
