@@ -8,12 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 from lamina.applications.blocks import Pooling, classifier, pooled
-from lamina.core.check import (
-    Check,
-    check_arguments,
-    checked_shape,
-    positive_number,
-)
+from lamina.core.check import Check, check_arguments, checked_shape, positive_number
 from lamina.core.graph import SymbolicTensor
 from lamina.typing import ActivationLike, PartialShape
 

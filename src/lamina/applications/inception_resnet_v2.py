@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from lamina.applications.architecture import Architecture
-from lamina.applications.blocks import (
-    Step,
-    branches,
-    chain,
-    channels,
-    conv,
-    norm,
-    relu,
-)
+from lamina.applications.blocks import Step, branches, chain, channels, conv, norm, relu
 from lamina.applications.build import standard, variant
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input

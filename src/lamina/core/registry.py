@@ -27,12 +27,7 @@ from lamina.core.custom_objects import (
     library,
     module_of,
 )
-from lamina.core.dtypes import (
-    KNOWN_DTYPES,
-    POLICY_CLASSES,
-    DTypePolicy,
-    policy_config,
-)
+from lamina.core.dtypes import KNOWN_DTYPES, POLICY_CLASSES, DTypePolicy, policy_config
 from lamina.core.scope import local, override
 from lamina.core.tracebacks import filter_traceback
 from lamina.errors import (

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 from lamina.core.registry import deserialize
 from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from lamina.layers.attention.dot_product import AdditiveAttention, Attention
-from lamina.layers.attention.multi_head import (
-    GroupQueryAttention,
-    MultiHeadAttention,
-)
+from lamina.layers.attention.multi_head import GroupQueryAttention, MultiHeadAttention
 from lamina.layers.base.layer import Layer, layer_registry, serialize
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.convolution.regular import Conv1D, Conv2D, Conv3D
@@ -106,11 +103,7 @@ from lamina.layers.pooling.windows import (
 )
 from lamina.layers.preprocessing.categorical import CategoryEncoding
 from lamina.layers.preprocessing.lookup import IntegerLookup, StringLookup
-from lamina.layers.preprocessing.numeric import (
-    Discretization,
-    Normalization,
-    Rescaling,
-)
+from lamina.layers.preprocessing.numeric import Discretization, Normalization, Rescaling
 from lamina.layers.recurrent import (
     GRU,
     LSTM,

@@ -9,13 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from lamina import config, ops
-from lamina.core.check import (
-    boolean,
-    one_of,
-    optional,
-    positive_int,
-    positive_number,
-)
+from lamina.core.check import boolean, one_of, optional, positive_int, positive_number
 from lamina.core.dtypes import is_float
 from lamina.core.tracebacks import warn
 from lamina.errors import ArgumentTypeError, invalid

@@ -8,12 +8,7 @@ from jax import lax
 
 from lamina.core.graph import op
 from lamina.errors import ShapeError
-from lamina.ops.families import (
-    Function,
-    family,
-    float_reduction,
-    float_unary,
-)
+from lamina.ops.families import Function, family, float_reduction, float_unary
 from lamina.ops.types import Tensor, array_of, float_array, known_size
 from lamina.typing import Array
 

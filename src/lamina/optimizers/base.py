@@ -13,13 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import (
-    Check,
-    at_least,
-    between,
-    optional,
-    positive_number,
-)
+from lamina.core.check import Check, at_least, between, optional, positive_number
 from lamina.core.module import Hyperparameter, signature, with_parameters
 from lamina.core.registry import Registry
 from lamina.core.scope import local

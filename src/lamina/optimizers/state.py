@@ -15,12 +15,7 @@ from lamina.core.module import Module, described_names, snake_case, unique_name
 from lamina.core.registry import serialize
 from lamina.core.scope import no_state
 from lamina.core.variable import Variable
-from lamina.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    FileFormatError,
-    StateError,
-)
+from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, StateError
 from lamina.optimizers.arguments import CHECKS, LearningRate
 from lamina.optimizers.schedules import LearningRateSchedule
 from lamina.typing import ArrayLike, DTypeLike, InitializerLike

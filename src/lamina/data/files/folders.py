@@ -10,13 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina import config
-from lamina.core.check import (
-    check_arguments,
-    integer,
-    one_of,
-    optional,
-    positive_int,
-)
+from lamina.core.check import check_arguments, integer, one_of, optional, positive_int
 from lamina.data.pipeline.arrays import FORMAT
 from lamina.data.pipeline.dataset import Dataset, available_cores
 from lamina.errors import ArgumentError, DataError, MissingFileError, invalid

@@ -8,13 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lamina.core.check import (
-    check_arguments,
-    integer,
-    one_of,
-    optional,
-    positive_int,
-)
+from lamina.core.check import check_arguments, integer, one_of, optional, positive_int
 from lamina.data.arrays import num_rows
 from lamina.data.pipeline.dataset import Dataset
 from lamina.data.pipeline.items import EpochKey

@@ -8,13 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lamina.core.check import (
-    boolean,
-    check_arguments,
-    integer,
-    optional,
-    positive_int,
-)
+from lamina.core.check import boolean, check_arguments, integer, optional, positive_int
 from lamina.core.scope import RunKey, StateScope
 from lamina.data.pipeline.collate import Collate, collate, padded
 from lamina.data.pipeline.items import EpochKey, Items

@@ -10,12 +10,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import boolean, integer, positive_int, positive_number
 from lamina.core.random.bits import noise_bits
-from lamina.layers.image.base import (
-    BoxOptions,
-    ImageLayer,
-    Transformation,
-    per_image,
-)
+from lamina.layers.image.base import BoxOptions, ImageLayer, Transformation, per_image
 from lamina.layers.image.color import (
     ColorLayer,
     RandomBrightness,

@@ -8,13 +8,7 @@ from typing import Unpack
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import (
-    Check,
-    at_least,
-    boolean,
-    is_int,
-    positive_number,
-)
+from lamina.core.check import Check, at_least, boolean, is_int, positive_number
 from lamina.core.module import Hyperparameter
 from lamina.core.variable import Variable
 from lamina.errors import ShapeError

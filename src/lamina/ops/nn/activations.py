@@ -13,13 +13,7 @@ from lamina.core.graph import op
 from lamina.core.scope import local
 from lamina.errors import LikelyMistakeWarning
 from lamina.ops.families import float_unary, unary
-from lamina.ops.types import (
-    Axis,
-    Tensor,
-    axes_of,
-    float_array,
-    upcast,
-)
+from lamina.ops.types import Axis, Tensor, axes_of, float_array, upcast
 from lamina.typing import Array
 
 __all__ = [

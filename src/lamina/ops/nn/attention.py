@@ -16,11 +16,7 @@ from lamina.core.graph import op
 from lamina.errors import ShapeError
 from lamina.ops.kernels import dispatch, register_reference
 from lamina.ops.kernels.calls import AttentionCall
-from lamina.ops.nn.attention_mask import (
-    MASK_VALUE,
-    AttentionConfig,
-    combine_masks,
-)
+from lamina.ops.nn.attention_mask import MASK_VALUE, AttentionConfig, combine_masks
 from lamina.ops.types import Tensor, array_of, upcast
 from lamina.typing import Array
 

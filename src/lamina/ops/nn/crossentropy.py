@@ -11,13 +11,7 @@ import jax.numpy as jnp
 
 from lamina import config
 from lamina.core.graph import op
-from lamina.ops.types import (
-    Tensor,
-    array_of,
-    check_axis,
-    check_same_shape,
-    float_array,
-)
+from lamina.ops.types import Tensor, array_of, check_axis, check_same_shape, float_array
 from lamina.typing import Array
 
 __all__ = [

@@ -12,11 +12,7 @@ from lamina.data.feeds import Feed
 from lamina.data.streams import State
 from lamina.errors import StateError
 from lamina.ops.kernels import autotune
-from lamina.training.callbacks import (
-    BackupAndRestore,
-    CallbackList,
-    TerminateOnNaN,
-)
+from lamina.training.callbacks import BackupAndRestore, CallbackList, TerminateOnNaN
 from lamina.training.checkpoint.checkpoints import Checkpoints, TrainPosition, warn
 from lamina.training.checkpoint.run_file import Tree
 from lamina.training.checkpoint.run_state import (

@@ -12,14 +12,7 @@ from jax import lax
 
 from lamina.ops.kernels.calls import RecurrenceCall
 from lamina.ops.kernels.table import register_kernel
-from lamina.ops.nn.cells import (
-    CellSpec,
-    Loop,
-    Run,
-    Weights,
-    collect_run,
-    select_states,
-)
+from lamina.ops.nn.cells import CellSpec, Loop, Run, Weights, collect_run, select_states
 
 Arrays = list[jax.Array]
 

@@ -9,9 +9,7 @@ import jax.numpy as jnp
 
 from lamina.ops.kernels.calls import AttentionCall
 from lamina.ops.kernels.table import register_kernel
-from lamina.ops.nn.attention_mask import (
-    combine_masks,
-)
+from lamina.ops.nn.attention_mask import combine_masks
 
 Arrays = tuple[Any, ...]
 
