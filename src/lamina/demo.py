@@ -22,7 +22,7 @@ from lamina.layers import (
 )
 from lamina.models import Sequential
 from lamina.training.callbacks import EarlyStopping
-from lamina.viz.plots import plot_history, plot_images
+from lamina.viz.plots import plot_images
 
 __all__ = ["run"]
 
@@ -74,7 +74,7 @@ def fuel_consumption(folder: Path) -> None:
     history = model.fit(x_train, y_train, epochs=1000, validation_split=0.2, verbose=0)
     seconds = time.perf_counter() - began
     curve = folder / "auto_mpg_overfitting.png"
-    plot_history(history, curve, skip=20)
+    history.plot(skip=20, path=curve)
     best = int(np.argmin(history.history["val_mae"]))
     print(
         f"\n1000 epochs took {seconds:.1f} s. The validation error was lowest after "
@@ -88,7 +88,7 @@ def fuel_consumption(folder: Path) -> None:
     history = model.fit(
         x_train, y_train, epochs=1000, validation_split=0.2, verbose=0, callbacks=[stop]
     )
-    plot_history(history, folder / "auto_mpg_early_stopping.png", skip=20)
+    history.plot(skip=20, path=folder / "auto_mpg_early_stopping.png")
     _, mae, _ = model.evaluate(x_test, y_test, verbose=0)
     print(f"With early stopping, training ended after epoch {len(history.epoch)}.")
     print(f"Mean absolute error on the test set: {mae:5.2f} MPG\n")
@@ -123,7 +123,7 @@ def handwritten_digits(folder: Path) -> None:
     history = model.fit(
         x_train, y_train, epochs=30, validation_data=(x_test, y_test), verbose=2
     )
-    plot_history(history, folder / "digits_learning_curves.png")
+    history.plot(path=folder / "digits_learning_curves.png")
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     print(f"\nAccuracy on the test set: {accuracy:.1%}")
     predicted = model.predict(x_test).argmax(-1)

@@ -1,4 +1,4 @@
-"""Pictures of images with labels, bounding boxes and segmentation masks.
+"""Figures of images with labels, boxes and masks, of predictions and of weights.
 
 Matplotlib and Pillow are imported only when something is drawn.
 """
@@ -11,13 +11,17 @@ from lamina.visualization.galleries import (
     plot_image_gallery,
     plot_segmentation_mask_gallery,
 )
+from lamina.visualization.plots import plot_confusion, plot_filters, show_predictions
 
 __all__ = [
     "draw_bounding_boxes",
     "draw_segmentation_masks",
     "plot_bounding_box_gallery",
+    "plot_confusion",
+    "plot_filters",
     "plot_image_gallery",
     "plot_segmentation_mask_gallery",
+    "show_predictions",
 ]
 
 

@@ -8,11 +8,12 @@ import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
+from lamina.display import Side, html_table
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
 from lamina.layers.base.call_graph import graph_of
@@ -233,7 +234,7 @@ class Column(NamedTuple):
     """One column of the table."""
 
     header: str
-    side: Literal["left", "center", "right"]
+    side: Side
     cells: list[str]
 
 
@@ -337,20 +338,11 @@ def _print(
 def notebook_table(model: Trainer) -> str:
     """Return a model's table as self-contained HTML for notebooks."""
     columns = _columns(list(_rows(model, expand=False)), show_trainable=False)
-    styles = [f' style="text-align:{c.side}"' for c in columns]
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        pairs = zip(styles, cells, strict=True)
-        inside = [f"<{tag}{s}>{html.escape(c)}</{tag}>" for s, c in pairs]
-        return f"<tr>{''.join(inside)}</tr>"
-
-    head = line("th", [c.header for c in columns])
-    body = [
-        line("td", cells) for cells in zip(*(c.cells for c in columns), strict=True)
-    ]
+    headers = [html.escape(column.header) for column in columns]
+    rows = list(zip(*(column.cells for column in columns), strict=True))
+    table = html_table(headers, rows, [column.side for column in columns])
     below = [f"{name}: {size}" for name, size in _totals(model)] + _notes(model)
     return (
-        f"<b>Model: {html.escape(model.name)}</b>"
-        f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+        f"<b>Model: {html.escape(model.name)}</b>{table}"
         f"{'<br>'.join(html.escape(text) for text in below)}"
     )

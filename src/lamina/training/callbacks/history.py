@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import html
+import math
 import numbers
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lamina.core.module import short
+from lamina.display import Side, html_table, sparkline
 from lamina.training.callbacks.base import Callback
+from lamina.training.callbacks.history_views.curves import plot_curves
 from lamina.typing import Logs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["History"]
 
@@ -46,9 +54,44 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
+    def plot(
+        self,
+        metrics: Sequence[str] | None = None,
+        skip: int = 0,
+        path: str | os.PathLike[str] | None = None,
+    ) -> Figure:
+        """Plot metrics by epoch, each with its validation in one panel.
+
+        A dashed line marks the best validation epoch of each metric whose direction is
+        known from its name. By default metrics with equal values share a panel, such as
+        the loss "mse" and the metric `mse`.
+
+        Args:
+            metrics: names of the metrics to plot, without `val_`; all by default.
+            skip: number of first epochs to omit, whose values are often much larger.
+            path: path of an image file to write, with an extension of Matplotlib.
+
+        Returns:
+            A figure of Matplotlib, which notebooks show.
+
+        Raises:
+            ArgumentError: a metric is unknown, or there are no epochs to plot.
+
+        Example:
+            >>> history = History()
+            >>> history.on_train_begin()
+            >>> history.on_epoch_end(0, {"loss": 0.5, "mae": 0.6})
+            >>> len(history.plot(["loss"]).axes)
+            1
+        """
+        figure = plot_curves(self.history, metrics, skip)
+        if path is not None:
+            figure.savefig(path, dpi=100)
+        return figure
+
     def __dir__(self) -> list[str]:
-        # Attributes of a result; the methods are for `fit` only.
-        return ["epoch", "history", "model", "params"]
+        # Attributes of a result; the other methods are for `fit` only.
+        return ["epoch", "history", "model", "params", "plot"]
 
     def __repr__(self) -> str:
         count = len(self.epoch)
@@ -57,18 +100,26 @@ class History(Callback):
         return f"<History: {', '.join([text, *values])}>"
 
     def _repr_html_(self) -> str:
-        """Return the last epochs as an HTML table."""
+        """Return the last epochs as an HTML table, with a curve of each metric."""
         first = max(0, len(self.epoch) - _ROWS)
-        rows = [["epoch", *self.history]]
-        for i in range(first, len(self.epoch)):
-            texts = ["".join(map(_text, v[i : i + 1])) for v in self.history.values()]
-            rows.append([str(self.epoch[i] + 1), *texts])
-        lines = [
-            "".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows
+        headers = [
+            f"{html.escape(name)}<br>{sparkline(_numbers(values))}"
+            for name, values in self.history.items()
+        ]
+        rows = [
+            [str(self.epoch[i] + 1)]
+            + ["".join(map(_text, v[i : i + 1])) for v in self.history.values()]
+            for i in range(first, len(self.epoch))
         ]
         caption = f"The last {_ROWS} of {len(self.epoch)} epochs" if first else ""
-        return f"{caption}<table><tr>{'</tr><tr>'.join(lines)}</tr></table>"
+        sides: list[Side] = ["right"] * (len(headers) + 1)
+        return caption + html_table(["epoch", *headers], rows, sides)
 
 
 def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, numbers.Real) else short(value)
+
+
+def _numbers(values: Sequence[object]) -> list[float]:
+    """Return values as numbers; NaN for others, such as arrays."""
+    return [float(v) if isinstance(v, numbers.Real) else math.nan for v in values]

@@ -66,7 +66,7 @@ def test_history_shows_the_last_values(history: callbacks.History) -> None:
 
 
 def test_history_completion_has_no_internals(history: callbacks.History) -> None:
-    assert dir(history) == ["epoch", "history", "model", "params"]
+    assert dir(history) == ["epoch", "history", "model", "params", "plot"]
     assert all(hasattr(history, name) for name in dir(history))
 
 
