@@ -26,6 +26,7 @@ ORDER = (
     "execution",
     "config",
     "lazy",
+    "progress",
     "core",
     "io",
     "display",

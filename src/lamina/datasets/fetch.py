@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,8 +23,10 @@ from lamina.errors import (
     SaveError,
     invalid,
 )
+from lamina.progress.bar import ProgressBar
 
 _TIMEOUT_SECONDS = 60
+_BLOCK_BYTES = 2**16
 # File systems take names of 255 bytes; folders of unpacked archives add up to 10.
 _MAX_NAME_BYTES = 240
 # What http.client and urllib raise for bad addresses, headers and connections.
@@ -227,16 +228,16 @@ def _open(origin: str) -> Any:
 
 
 def _stream(origin: str, out: IO[bytes], target: Path) -> None:
-    from rich.progress import wrap_file
-
     try:
         with _open(origin) as response:
             size = int(response.headers.get("Content-Length") or 0)
             if size < 0:
                 raise ValueError(f"its Content-Length is {size}")
-            text = f"Downloading {target.name}"
-            with wrap_file(response, size, description=text) as body:
-                shutil.copyfileobj(body, out)
+            text, total = f"Downloading {target.name}", size or None
+            with ProgressBar(text, total, "B", delay=0.2, is_kept=True) as bar:
+                while block := response.read(_BLOCK_BYTES):
+                    out.write(block)
+                    bar.add(len(block))
     except _NETWORK_ERRORS as error:
         if getattr(error, "errno", None) in _DISK_ERRORS:
             raise

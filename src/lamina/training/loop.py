@@ -34,6 +34,8 @@ from lamina.typing import Logs
 # Seconds between two dispatches. Each allocates all its memory, which costs up to a
 # fourth of a step of a convolutional network, so it should run several steps.
 _WAKE_SECONDS = 0.4
+# Shortest time between two segments that is reported as waiting for data.
+_MIN_WAIT_SECONDS = 1e-3
 
 
 class NonFiniteWarning(RuntimeWarning):
@@ -187,13 +189,23 @@ class EpochLoop:
     def _run(self, segments: Generator[Segment]) -> None:
         """Run segments up to the last one or to a stop."""
         while not self._should_stop():
+            began = time.perf_counter()
             segment = next(segments, None)
             if segment is None:
                 return
+            self._note_wait(time.perf_counter() - began)
             self.stream_state = segment.before
             self._segment(segment)
             if self.done == segment.last:
                 self.stream_state = segment.after
+
+    def _note_wait(self, seconds: float) -> None:
+        """Report that the next segment came late, if the device had nothing to do."""
+        if seconds < _MIN_WAIT_SECONDS:
+            return
+        out = self._pending[0] if self._pending else None
+        if out is None or all(log.is_ready() for log in jax.tree.leaves(out.logs)):
+            self.callbacks.on_data_wait(self.kind, seconds)
 
     def _fused_epochs(self, most: int) -> list[EpochResult]:
         """Run several short epochs of arrays in one dispatch, if more than one fits."""

@@ -31,7 +31,7 @@ from lamina.data.dataset import PyDataset as Sequence
 from lamina.data.pipeline.arrays import split_dataset, timeseries_dataset_from_array
 from lamina.lazy import lazy_attributes, origins_of
 from lamina.models.function import get_source_inputs
-from lamina.training.callbacks.progress.logger import Progbar
+from lamina.progress.progbar import Progbar
 from lamina.utils import legacy
 from lamina.utils.arrays import normalize, pad_sequences, to_categorical
 from lamina.utils.config import Config

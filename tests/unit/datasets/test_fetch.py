@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import os
@@ -160,10 +159,11 @@ def test_unwritable_cache_raises_save_error(web, tmp_path, kind):
 def test_full_disk_raises_save_error(web, monkeypatch):
     web.put("a", b"content")
 
-    def copy(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def open_full(handle, mode):
+        os.close(handle)
+        return open("/dev/full", mode, buffering=0)
 
-    monkeypatch.setattr("lamina.datasets.fetch.shutil.copyfileobj", copy)
+    monkeypatch.setattr("lamina.datasets.fetch.os.fdopen", open_full)
     with pytest.raises(SaveError, match="No space left"):
         get_file(origin=web.address + "a")
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina import config
 from lamina.core.check import check_arguments, integer, one_of, optional, positive_int
 from lamina.data.pipeline.arrays import FORMAT
 from lamina.data.pipeline.dataset import Dataset, available_cores
 from lamina.errors import ArgumentError, DataError, MissingFileError, invalid
+from lamina.progress.bar import ProgressBar
+from lamina.progress.output import write_line
 
+# Seconds of a scan before its progress is shown.
+_SCAN_SECONDS = 1.0
 _SUBSETS = one_of("training", "validation", "both")
 _CHECKS = {
     "batch_size": optional(positive_int),
@@ -202,7 +205,7 @@ def _split(files: _Files, given: FolderArguments) -> dict[str, _Files]:
     }
     wanted = [name for name in parts if given.subset in (name.strip(), "both")]
     for name in wanted if given.verbose else ():
-        _report(f"Using {len(parts[name].paths)} files for {name.strip()}.")
+        write_line(f"Using {len(parts[name].paths)} files for {name.strip()}.")
     return {name: parts[name] for name in wanted}
 
 
@@ -212,7 +215,12 @@ def _list_files(given: FolderArguments, endings: tuple[str, ...]) -> _Files:
     if not os.path.isdir(root):
         raise MissingFileError(f"{given.owner}: no such folder: {root!r}.")
     names = _class_folders(given, root) if given.labels == "inferred" else [""]
-    found = [_walk(os.path.join(root, n), given.follow_links, endings) for n in names]
+    delay = _SCAN_SECONDS if given.verbose else math.inf
+    with ProgressBar("Scanning folders", unit="file", delay=delay) as bar:
+        found = [
+            _walk(os.path.join(root, n), given.follow_links, endings, bar)
+            for n in names
+        ]
     paths = [path for folder in found for path in folder]
     labels, class_names = None, None
     if given.labels == "inferred":
@@ -230,7 +238,7 @@ def _list_files(given: FolderArguments, endings: tuple[str, ...]) -> _Files:
         classes = (
             "" if labels is None else f" belonging to {len(class_names or ())} classes"
         )
-        _report(f"Found {len(paths)} files{classes}.")
+        write_line(f"Found {len(paths)} files{classes}.")
     return _Files(
         paths, None if labels is None else labels.astype("int32"), class_names
     )
@@ -246,19 +254,18 @@ def _class_folders(given: FolderArguments, root: str) -> list[str]:
     return list(given.class_names or folders)
 
 
-def _walk(folder: str, follow_links: bool, endings: tuple[str, ...]) -> list[str]:
+def _walk(
+    folder: str, follow_links: bool, endings: tuple[str, ...], bar: ProgressBar
+) -> list[str]:
     """Return the paths below a folder, sorted by folder and then by name."""
-    visited = sorted(os.walk(folder, followlinks=follow_links), key=lambda v: v[0])
+    visited: list[tuple[str, list[str], list[str]]] = []
+    for found in os.walk(folder, followlinks=follow_links):
+        visited.append(found)
+        bar.add(len(found[2]))
+    visited.sort(key=lambda v: v[0])
     return [
         os.path.join(parent, name)
         for parent, _, names in visited
         for name in sorted(names)
         if name.lower().endswith(endings)
     ]
-
-
-def _report(text: str) -> None:
-    if config.is_interactive_logging_enabled():
-        print(text)
-    else:
-        logging.getLogger("lamina").info(text)

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from lamina import config
 from lamina.errors import DataError
+from lamina.progress.bar import ProgressBar
 from lamina.typing import DTypeLike
 
-if TYPE_CHECKING:
-    from rich.status import Status
-
-# Rows that are converted at once, and time after which progress is shown.
+# Rows that are converted at once.
 _LINES = 10_000
-_SECONDS = 1.0
 _SINGLE = (Path, str, bytes)
 
 
@@ -102,24 +96,7 @@ def with_progress(batches: Iterable[np.ndarray], title: str) -> Iterator[np.ndar
         batches: arrays of rows.
         title: text before the number of rows that are done.
     """
-    begin, status, done = time.monotonic(), None, 0
-    shows = config.is_interactive_logging_enabled() and sys.stdout.isatty()
-    try:
+    with ProgressBar(title, unit="row") as bar:
         for batch in batches:
             yield batch
-            done += len(batch)
-            if shows and time.monotonic() - begin > _SECONDS:
-                status = status or _started_status(title)
-                status.update(f"{title}: {done:,} rows")
-    finally:
-        if status is not None:
-            status.stop()
-
-
-def _started_status(title: str) -> Status:
-    """Return a line of text in the terminal, which is erased at the end."""
-    from rich.console import Console
-
-    status = Console().status(title)
-    status.start()
-    return status
+            bar.add(len(batch))

@@ -15,7 +15,7 @@ from lamina.core.check import at_least, boolean, one_of, optional, positive_int
 from lamina.errors import ArgumentError, ShapeError, StateError
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
-from lamina.layers.preprocessing.batches import batches_of
+from lamina.layers.preprocessing.batches import batches_of, with_progress
 from lamina.layers.preprocessing.categorical import dense, encode
 from lamina.typing import Array, ArrayLike, DTypeLike, PartialShape, PyTree
 
@@ -180,7 +180,7 @@ class Normalization(Layer):
                 "`adapt` has nothing to compute. Omit both to use `adapt`."
             )
         self._moments = _Moments()
-        for batch in batches_of(data):
+        for batch in with_progress(batches_of(data), f"Adapting {self.name}"):
             self._check_batch(batch)
             self._moments.add(batch.astype(np.float64), self._kept_axes)
         self.finalize_state()
@@ -311,7 +311,7 @@ class Discretization(Layer):
                 "compute them from data, create it with `num_bins`."
             )
         self.reset_state()
-        for batch in batches_of(data, steps):
+        for batch in with_progress(batches_of(data, steps), f"Adapting {self.name}"):
             self.update_state(batch)
         self.finalize_state()
 

@@ -186,6 +186,14 @@ class Callback:
             done: whether the program is compiled.
         """
 
+    def on_data_wait(self, kind: str, seconds: float) -> None:
+        """Called after the device waited for the next batches.
+
+        Args:
+            kind: `"train"`, `"test"` or `"predict"`.
+            seconds: time spent waiting.
+        """
+
     def close(self) -> None:
         """Release open resources; called last, also after an error."""
 

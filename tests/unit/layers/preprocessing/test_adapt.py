@@ -7,7 +7,6 @@ import pytest
 
 from lamina import layers
 from lamina.errors import ArgumentError, DataError, ShapeError, StateError
-from lamina.layers.preprocessing import batches as module
 from tests.tables.arrays import floats
 
 DATA = floats(31, 3, low=-4, high=9).astype("float64")
@@ -142,22 +141,3 @@ def test_finalize_without_batches_keeps_mean_and_variance():
     before = layer.get_weights()
     layer.finalize_state()
     np.testing.assert_array_equal(layer.get_weights()[0], before[0])
-
-
-def test_long_work_shows_the_number_of_rows(monkeypatch):
-    shown = []
-
-    class Status:
-        def update(self, text):
-            shown.append(text)
-
-        def stop(self):
-            shown.append("stopped")
-
-    monkeypatch.setattr(module, "_SECONDS", -1.0)
-    monkeypatch.setattr(module.sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(module, "_started_status", lambda title: Status())
-    layer = layers.StringLookup(name="words")
-    layer.adapt(["a"] * 10_001)
-    texts = [f"Adapting words: {n} rows" for n in ("10,000", "10,001")]
-    assert shown == [*texts, "stopped"]

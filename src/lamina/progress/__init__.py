@@ -1,0 +1,1 @@
+"""Display of progress in terminals, notebooks and files."""
