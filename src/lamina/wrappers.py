@@ -39,7 +39,7 @@ def __dir__() -> list[str]:
 
 
 class _Estimator(BaseEstimator):
-    """Base of the estimators, whose arguments are those of scikit-learn's `clone`."""
+    """Base class of the estimators."""
 
     model_: Model
     history_: History

@@ -36,8 +36,8 @@ def _norm(name: str | None = None) -> Layer:
     return layers.LayerNormalization(epsilon=_EPSILON, name=name)
 
 
-def _halved(filters: int, index: int, name: str) -> Layer:
-    """Return the layers before a stage; the first reduces the size to a quarter."""
+def _downsampling(filters: int, index: int, name: str) -> Layer:
+    """Return the downsampling before a stage; the first one is to a quarter."""
     if index == 0:
         first = layers.Conv2D(filters, 4, strides=4, name=f"{name}_stem_conv")
         parts, part = [first, _norm(f"{name}_stem_layernorm")], "stem"
@@ -71,7 +71,7 @@ def _body(
     x: SymbolicTensor, depths: Sequence[int], widths: Sequence[int], name: str
 ) -> SymbolicTensor:
     # All four are made first, which decides their order among numbered names.
-    reductions = [_halved(width, i, name) for i, width in enumerate(widths)]
+    reductions = [_downsampling(width, i, name) for i, width in enumerate(widths)]
     for i, (reduction, depth) in enumerate(zip(reductions, depths, strict=True)):
         x = reduction(x)
         for j in range(depth):

@@ -52,7 +52,7 @@ class Stage(NamedTuple):
         expansion: factor of the number of channels inside.
         stride: stride of the first block.
         is_fused: whether one convolution replaces the expansion and the depthwise
-            convolution, and the channels are not weighted.
+            convolution, without squeeze and excitation.
     """
 
     size: int
@@ -104,8 +104,8 @@ def unit(
     return steps if is_activated else steps[:2]
 
 
-def _weighted(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
-    """Multiply the channels by weights computed from their averages."""
+def _squeeze_excite(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
+    """Multiply the channels by weights that are computed from their averages."""
     layer, count = partial(_conv, use_bias=True), channels(x)
     weights = chain(
         x,
@@ -122,7 +122,7 @@ def residual(
 ) -> SymbolicTensor:
     """Add the input of a block if it has the shape of the result.
 
-    Training drops the result of a fraction `rate` of the images.
+    Training drops the result of a fraction `rate` of the images (stochastic depth).
     """
     if stride > 1 or channels(x) != channels(inputs):
         return x
@@ -143,7 +143,7 @@ def block(
     pad_name: str = "dwconv_pad",
     momentum: float = 0.99,
 ) -> SymbolicTensor:
-    """Apply an expansion, a depthwise convolution, weights and a projection.
+    """Apply expansion, depthwise convolution, squeeze and excitation, and projection.
 
     Args:
         x: the feature maps.
@@ -171,7 +171,7 @@ def block(
     )
     activation = layers.Activation("swish", name=f"{name}activation")
     x = chain(x, norm(f"{name}bn", momentum), activation)
-    x = _weighted(x, max(1, width // 4), name)
+    x = _squeeze_excite(x, max(1, width // 4), name)
     project = unit(f"{name}project", filters, momentum=momentum, is_activated=False)
     return residual(chain(x, *project), inputs, stride, rate, name)
 

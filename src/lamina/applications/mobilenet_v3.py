@@ -1,4 +1,4 @@
-"""MobileNet V3: blocks of MobileNet V2 that also weight their channels."""
+"""MobileNet V3: blocks of MobileNet V2 with squeeze and excitation."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Block(NamedTuple):
         filters: number of outputs.
         stride: stride of the depthwise convolution.
         size: height and width of its windows.
-        weights_channels: whether channels are weighted by their averages.
+        squeeze_excite: whether channels are multiplied by computed weights.
         activation: activation function.
     """
 
@@ -55,14 +55,14 @@ class _Block(NamedTuple):
     filters: int
     stride: int = 1
     size: int = 3
-    weights_channels: bool = False
+    squeeze_excite: bool = False
     activation: str = "hard_swish"
 
 
 _relu = partial(_Block, activation="relu")
-_wide = partial(_Block, size=5, weights_channels=True)
+_wide = partial(_Block, size=5, squeeze_excite=True)
 _SMALL = (
-    _relu(1, 16, 2, weights_channels=True),
+    _relu(1, 16, 2, squeeze_excite=True),
     _relu(72 / 16, 24, 2),
     _relu(88 / 24, 24),
     _wide(4, 40, 2),
@@ -80,7 +80,7 @@ _LARGE = (
     _Block(6, 80, 2),
     _Block(2.5, 80),
     *[_Block(2.3, 80)] * 2,
-    *[_Block(6, 112, weights_channels=True)] * 2,
+    *[_Block(6, 112, squeeze_excite=True)] * 2,
     _wide(6, 160, 2),
     *[_wide(6, 160)] * 2,
 )
@@ -91,8 +91,8 @@ def _activation(name: str) -> Step:
     return layers.ReLU() if name == "relu" else layers.Activation(name)
 
 
-def _weighted(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
-    """Multiply the channels by weights computed from their averages."""
+def _squeeze_excite(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
+    """Multiply the channels by weights that are computed from their averages."""
     weights = chain(
         x,
         layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_avg_pool"),
@@ -114,8 +114,8 @@ def _block(x: SymbolicTensor, spec: _Block, alpha: float, index: int) -> Symboli
     spatial = f"{name}depthwise"
     x = depthwise(x, spec.size, spec.stride, f"{spatial}_pad", name=spatial)
     x = chain(x, _norm(f"{spatial}_bn"), _activation(spec.activation))
-    if spec.weights_channels:
-        x = _weighted(x, divisible(inside), f"{name}squeeze_excite")
+    if spec.squeeze_excite:
+        x = _squeeze_excite(x, divisible(inside), f"{name}squeeze_excite")
     x = chain(x, conv(filters, name=f"{name}project"), _norm(f"{name}project_bn"))
     if spec.stride == 1 and channels(inputs) == filters:
         x = layers.Add(name=f"{name}add")([inputs, x])
@@ -217,7 +217,8 @@ _variant = partial(
     variant,
     _mobilenet,
     alpha="factor of the number of filters.",
-    minimalistic="whether to use only 3x3 windows and ReLUs, and not weight channels.",
+    minimalistic="whether to use only 3x3 windows and ReLUs, and no squeeze and "
+    "excitation.",
     dropout_rate="fraction of the features that the classifier drops in training.",
     input_shape="shape of one image, (None, None, 3) by default; at least {min_size} "
     "pixels high and wide.",

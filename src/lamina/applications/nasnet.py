@@ -1,4 +1,4 @@
-"""NASNet-A: cells that a search has found."""
+"""NASNet-A: cells that were found by architecture search."""
 
 from __future__ import annotations
 

@@ -74,12 +74,12 @@ def prefetch(items: Iterator[T], ahead: int) -> Generator[T]:
         yield from item
 
 
-class Recent(Generic[S, T]):
-    """A function whose last results are kept, and computed once for all threads.
+class LruCache(Generic[S, T]):
+    """Thread-safe cache of a function's results, least recently used first out.
 
     Args:
-        function: the function.
-        capacity: maximum number of results that are kept.
+        function: the function, called once for an argument even if threads share it.
+        capacity: maximum number of results.
     """
 
     def __init__(self, function: Callable[[S], T], capacity: int) -> None:

@@ -147,12 +147,13 @@ def folder_datasets(
     parts = _split(files, given)
     for name, part in parts.items():
         if not part.paths:
+            kind = "" if name == "all" else f"{name} "
             raise DataError(
-                f"{given.owner}: no {name}files ending in {', '.join(endings)} in "
+                f"{given.owner}: no {kind}files ending in {', '.join(endings)} in "
                 f"{os.fspath(given.directory)!r}."
             )
     made = [
-        _dataset(part, given, load, pad, given.shuffle and name != "validation ")
+        _dataset(part, given, load, pad, given.shuffle and name != "validation")
         for name, part in parts.items()
     ]
     return made if given.subset == "both" else made[0]
@@ -194,18 +195,18 @@ def _encoded(files: _Files, mode: str | None) -> np.ndarray | None:
 
 
 def _split(files: _Files, given: FolderArguments) -> dict[str, _Files]:
-    """Return the requested parts by name, which ends in a space for messages."""
+    """Return the requested parts by name; the only one without a split is "all"."""
     if not given.validation_split:
-        return {"": files}
+        return {"all": files}
     count = int(given.validation_split * len(files.paths))
     cut = len(files.paths) - count
     parts = {
-        "training ": files.part(slice(cut)),
-        "validation ": files.part(slice(cut, None)),
+        "training": files.part(slice(cut)),
+        "validation": files.part(slice(cut, None)),
     }
-    wanted = [name for name in parts if given.subset in (name.strip(), "both")]
+    wanted = [name for name in parts if given.subset in (name, "both")]
     for name in wanted if given.verbose else ():
-        write_line(f"Using {len(parts[name].paths)} files for {name.strip()}.")
+        write_line(f"Using {len(parts[name].paths)} files for {name}.")
     return {name: parts[name] for name in wanted}
 
 

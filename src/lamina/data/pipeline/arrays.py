@@ -15,7 +15,7 @@ from lamina.data.pipeline.items import EpochKey
 from lamina.errors import ArgumentError, invalid
 from lamina.typing import ArrayLike
 
-# What Keras's data sets can be made of; here, both are the same.
+# The libraries behind Keras's data sets; both values have the same effect.
 FORMAT = one_of("tf", "grain")
 
 

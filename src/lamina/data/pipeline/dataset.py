@@ -13,7 +13,7 @@ from lamina.core.scope import RunKey, StateScope
 from lamina.data.pipeline.collate import Collate, collate, padded
 from lamina.data.pipeline.items import EpochKey, Items
 from lamina.data.pipeline.rows import cached, ordered, rows_of_batches, shuffled_windows
-from lamina.data.prefetch import Recent
+from lamina.data.prefetch import LruCache
 from lamina.errors import invalid
 
 # The value of `tf.data.AUTOTUNE`.
@@ -193,7 +193,7 @@ class Dataset(Items):
         rows, size = self._length, buffer_size or 0
         if self._is_sequential and 0 < size < rows:
             return self._derive(rows, shuffled_windows(rows, self._item, size, seeded))
-        order = Recent[EpochKey, np.ndarray](lambda k: ordered(k, rows, salt), 2)
+        order = LruCache[EpochKey, np.ndarray](lambda k: ordered(k, rows, salt), 2)
         return self._select(rows, lambda key, i: (key, int(order(seeded(key))[i])))
 
     def take(self, count: int, name: str | None = None) -> Self:

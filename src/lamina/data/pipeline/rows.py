@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina.data.pipeline.collate import row, rows_of
 from lamina.data.pipeline.items import EpochKey, ItemFunction
-from lamina.data.prefetch import Recent
+from lamina.data.prefetch import LruCache
 from lamina.data.shuffle import permutation
 from lamina.errors import ArgumentTypeError, DataError
 
@@ -41,7 +41,7 @@ def rows_of_batches(
         raise ArgumentTypeError(
             "unbatch: the data set is infinite. Call `unbatch()` before `repeat()`."
         )
-    recent = Recent[tuple[EpochKey, int], Any](lambda k: item(*k), _BATCHES)
+    recent = LruCache[tuple[EpochKey, int], Any](lambda k: item(*k), _BATCHES)
 
     @functools.lru_cache(maxsize=2)
     def ends(key: EpochKey) -> np.ndarray:
@@ -82,7 +82,7 @@ def shuffled_windows(
         order = ordered(seeded(key), len(items), salt=start)
         return [items[i] for i in order]
 
-    recent = Recent[tuple[EpochKey, int], list[Any]](window, _WINDOWS)
+    recent = LruCache[tuple[EpochKey, int], list[Any]](window, _WINDOWS)
     return lambda key, i: recent((key, i - i % size))[i % size]
 
 
@@ -94,7 +94,7 @@ def cached(
     Items that depend on the seed have that of the first use in all epochs.
     """
     first: dict[str, EpochKey] = {}
-    recent = Recent[tuple[EpochKey, int], Any](lambda k: item(*k), sys.maxsize)
+    recent = LruCache[tuple[EpochKey, int], Any](lambda k: item(*k), sys.maxsize)
 
     def stored(key: EpochKey, index: int) -> Any:
         return recent((first.setdefault("key", key._replace(epoch=0)), index))

@@ -64,7 +64,7 @@ class RandomPerspective(WarpLayer):
         change = draws.uniform(-self.scale / 2, self.scale / 2, 4, 2)
         start = jnp.broadcast_to(corners, change.shape)
         return {
-            "apply_perspective": draws.choices(*self.factor),
+            "apply_perspective": draws.bernoulli(*self.factor),
             "start_points": start,
             "end_points": start + start * change,
         }
@@ -134,7 +134,7 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
         sigma = jnp.full(2, deviation * scale[0] + 1e-6)
         field = draws.noise(shape[0], height, width, 2) * sigma[0]
         field = blur(field, (window, window), sigma)
-        strength = 0.1 * max(height, width) * scale[0] * draws.choices(*self.factor)
+        strength = 0.1 * max(height, width) * scale[0] * draws.bernoulli(*self.factor)
         return {"displacements": field * per_image(strength)}
 
     def _move_pixels(

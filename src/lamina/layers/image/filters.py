@@ -91,7 +91,7 @@ class RandomGaussianBlur(ColorLayer):
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         return {
-            "should_apply_blur": draws.choices(*self.factor),
+            "should_apply_blur": draws.bernoulli(*self.factor),
             "blur_factor": draws.uniform(*self.sigma, 2)[0] + 1e-6,
         }
 

@@ -38,7 +38,7 @@ class RandomInvert(FactorLayer):
         super().__init__(factor, value_range, data_format, seed, **kwargs)
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
-        return {"apply_inversion": draws.choices(*self.factor)}
+        return {"apply_inversion": draws.bernoulli(*self.factor)}
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         is_inverted = per_image(transformation["apply_inversion"])

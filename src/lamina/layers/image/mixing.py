@@ -225,7 +225,7 @@ class RandomErasing(ColorLayer):
         height, width = jnp.sqrt(draws.uniform(*self.scale, 2)).T
         masks = _draw_regions(draws, self.image_size(shape), height, width)
         return {
-            "apply_erasing": draws.choices(*self.factor),
+            "apply_erasing": draws.bernoulli(*self.factor),
             "batch_masks": jnp.expand_dims(masks, self.channel_axis),
             "fill_value": self._fill(draws, shape),
         }

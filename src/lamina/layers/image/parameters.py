@@ -105,7 +105,7 @@ class Draws:
         """Draw -1 or 1 for each image."""
         return jnp.where(self.uniform() < 0.5, 1.0, -1.0)
 
-    def choices(self, low: float, high: float) -> Array:
+    def bernoulli(self, low: float, high: float) -> Array:
         """Draw booleans that are true with a probability drawn from [low, high)."""
         return self.uniform() < self.uniform(low, high)
 

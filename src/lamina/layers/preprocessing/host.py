@@ -51,7 +51,7 @@ class HostLayer(Layer):
         return np.asarray(value) if hasattr(value, "__array__") else value
 
     def _prepare(self, inputs: Any) -> Any:
-        """Return the argument of `call`, from what the layer was called on."""
+        """Convert the layer's input to the argument of `call`."""
         return (
             inputs if isinstance(inputs, SymbolicTensor) else self._host_array(inputs)
         )

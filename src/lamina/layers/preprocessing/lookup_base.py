@@ -245,7 +245,7 @@ class Lookup(HostLayer):
         self.set_vocabulary(known, weights)
 
     def reset_state(self) -> None:
-        """Forget the values that `update_state` has counted."""
+        """Reset the counts of `update_state`."""
         self._counts = ValueCounts()
 
     def _rows(self, values: np.ndarray) -> Sequence[Sequence[Any]]:

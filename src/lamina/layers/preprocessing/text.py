@@ -282,7 +282,7 @@ def _vectors(
 
 
 class _LookupLayer(Module):
-    """A second place of the weights in files: Keras's layer has a `StringLookup`."""
+    """Alias of the layer in files, in which Keras's layer has a `StringLookup`."""
 
     def __init__(self, owner: TextVectorization) -> None:
         self.name = "lookup"
