@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from lamina.config import (
@@ -97,4 +98,7 @@ def result_type(*dtypes: DTypeLike) -> str:
     if not dtypes:
         return floatx()
     types = [_NUMBERS[d] if d in _NUMBERS else standardize_dtype(d) for d in dtypes]
-    return jnp.result_type(*types).name
+    # JAX warns of 64-bit types and has another table of types without them.
+    with jax.enable_x64(True):
+        found = jnp.result_type(*types)
+    return jax.dtypes.canonicalize_dtype(found).name

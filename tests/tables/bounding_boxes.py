@@ -41,7 +41,7 @@ def case(name: str, function: str, *args: Any, **kwargs: Any) -> SmallCase:
         copies = [dict(a) if isinstance(a, dict) else a for a in args]
         return getattr(k.utils.bounding_boxes, function)(*copies, **kwargs)
 
-    return SmallCase(name, make)
+    return SmallCase(f"utils.bounding_boxes.{function} {name}", make)
 
 
 BOUNDING_BOXES = [

@@ -465,20 +465,3 @@ CASES = [
     *SIGNALS,
     *LOSSES_AND_NORMS,
 ]
-
-# Ops without a formula of one line, which other files test.
-ELSEWHERE = {
-    "test_control": "associative_scan cond fori_loop map scan switch vectorized_map "
-    "while_loop",
-    "test_core": "custom_gradient",
-    "test_elementwise": "nextafter vectorize",
-    "test_convolution": "conv conv_transpose depthwise_conv separable_conv",
-    "test_pooling": "average_pool max_pool",
-    "test_index": "in_top_k scatter scatter_update slice_update",
-    "test_create": "dtype is_tensor",
-    "test_linalg": "eig jvp qr",
-    "test_ctc": "ctc_decode ctc_loss",
-    "test_nn": "sparsemax",
-    "test_signal": "istft",
-    "test_images": "fold space_to_depth",
-}

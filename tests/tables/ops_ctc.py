@@ -17,14 +17,14 @@ LABELS = np.array([[1, 1, 2], [2, 1, 1], [2, 1, 1]], "int32")
 def loss(name: str, counts: list[int], **kwargs: Any) -> SmallCase:
     lengths = np.array(counts, "int32")
     return SmallCase(
-        f"ctc_loss_{name}",
+        f"ops.ctc_loss {name}",
         lambda k: k.ops.ctc_loss(LABELS, LOGITS, lengths, STEPS, **kwargs),
     )
 
 
 def decode(name: str, **kwargs: Any) -> SmallCase:
     return SmallCase(
-        f"ctc_decode_{name}", lambda k: k.ops.ctc_decode(LOGITS, STEPS, **kwargs)
+        f"ops.ctc_decode {name}", lambda k: k.ops.ctc_decode(LOGITS, STEPS, **kwargs)
     )
 
 

@@ -101,6 +101,7 @@ def net():
 def test_choices_are_keyed_by_layer_path():
     config.set_kernel("conv", "reference")
     found = {choice.path: choice for choice in kernels.choices(net())}
+    assert all(isinstance(choice, kernels.Choice) for choice in found.values())
     assert found["net", "conv"].kernel == "reference"
     assert found["net", "inner", "pool"].op == "average_pool"
     assert found["net", "head"].kernel == "matmul_pretransposed"

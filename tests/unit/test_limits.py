@@ -55,6 +55,7 @@ def test_steps_are_limited(data, given, limit, steps):
     arguments = arguments or {"x": batches()}
     trained.fit(**arguments, steps_per_epoch=given, verbose=0)
     assert int(trained.optimizer.iterations) == steps
+    assert config.max_steps_per_epoch() == limit
 
 
 def test_predictions_are_limited():

@@ -54,7 +54,7 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
         >>> normalize([[3.0, 4.0]])
         array([[0.6, 0.8]])
     """
-    array = np.atleast_1d(np.asarray(x, dtype=float))
+    array = np.atleast_1d(np.asarray(x))
     norm = np.linalg.norm(array, order, axis, keepdims=True)
     return array / np.where(norm == 0, 1.0, norm)
 

@@ -37,6 +37,18 @@ def test_library_class_may_name_itself_as_registered(name):
     assert type(deserialize(config)) is layers.Dense
 
 
+def test_registered_name_is_that_of_the_class_alone():
+    @saving.register_keras_serializable("mine", "Other")
+    class Registered(layers.Dense):
+        pass
+
+    class Derived(Registered):
+        pass
+
+    assert saving.get_registered_name(Registered) == "mine>Other"
+    assert saving.get_registered_name(Derived) == "Derived"
+
+
 def test_library_objects_are_not_registered_under_other_names():
     config = {**serialize(layers.Dense(1)), "registered_name": "os.system"}
     with pytest.raises(FileFormatError, match="registered_name"):

@@ -30,6 +30,14 @@ def two_ends(first: str, second: str) -> lamina.Model:
     return lamina.Model([a, b, c], [ends[first], ends[second]])
 
 
+def test_model_of_inputs_and_outputs_is_functional():
+    model = two_ends("o1", "o2")
+    assert isinstance(model, lamina.models.Functional)
+    assert not isinstance(lamina.Sequential([]), lamina.models.Functional)
+    assert lamina.utils.is_keras_tensor(model.output[0])
+    assert not lamina.utils.is_keras_tensor(X)
+
+
 def shared() -> lamina.Model:
     a, b = inputs("a", "b")
     twice = layers.Dense(2, name="twice")
