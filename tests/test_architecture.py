@@ -53,6 +53,7 @@ ORDER = (
     "callbacks",
     "saving",
     "export",
+    "tuning",
     "models",
     "adapters",
     "datasets",

@@ -30,6 +30,7 @@ GUIDES = (
     "docs/masking.md",
     "docs/mixed-precision.md",
     "docs/transfer-learning.md",
+    "docs/tuning.md",
 )
 ENGLISH_ONLY = (*GUIDES, "docs/extending.md")
 # A block of Python and, if the block prints, the block of text after it.

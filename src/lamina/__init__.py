@@ -61,11 +61,12 @@ from lamina.regularizers import Regularizer
 from lamina.runtime.device import device
 
 if TYPE_CHECKING:
-    from lamina import applications, visualization, wrappers
+    from lamina import applications, tuning, visualization, wrappers
 else:
     __getattr__ = lazy_attributes(
         __name__,
         applications="lamina.applications",
+        tuning="lamina.tuning",
         visualization="lamina.visualization",
         wrappers="lamina.wrappers",
     )
@@ -121,6 +122,7 @@ __all__ = [
     "remat",
     "saving",
     "tree",
+    "tuning",
     "utils",
     "value_and_grad",
     "version",
