@@ -12,11 +12,11 @@ import numpy as np
 from lamina.core.check import Check, check_arguments, is_int
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
+from lamina.display import new_figure
 from lamina.errors import StateError, invalid
 from lamina.training.trainer import Trainer
 from lamina.tuning.trial import trial
 from lamina.typing import Data
-from lamina.viz.plots import plot_learning_rates
 
 # Weight of earlier losses in the mean that tells whether the loss diverges.
 _MEMORY = 0.98
@@ -59,9 +59,18 @@ class LearningRates:
         Returns:
             A Matplotlib figure.
         """
-        return plot_learning_rates(
-            self.learning_rates, self.losses, self.suggestion, path
-        )
+        figure, (panel,) = new_figure(1, 1, 5.5, 4)
+        panel.plot(self.learning_rates, self.losses)
+        if self.suggestion is not None:
+            [index] = np.flatnonzero(self.learning_rates == self.suggestion)
+            label = f"suggestion: {self.suggestion:.2g}"
+            panel.plot([self.suggestion], self.losses[[index]], "o", label=label)
+            panel.legend()
+        panel.set(xscale="log", xlabel="learning rate", ylabel="smoothed loss")
+        panel.grid(alpha=0.3)
+        if path is not None:
+            figure.savefig(path, dpi=100)
+        return figure
 
     def __repr__(self) -> str:
         count = len(self.losses)
