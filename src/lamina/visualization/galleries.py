@@ -83,18 +83,7 @@ def plot_image_gallery(
         frameon=False,
         squeeze=False,
     )
-    for panel in axes.flat:
-        panel.axis("off")
-    for i, (panel, image) in enumerate(zip(axes.flat, pixels, strict=False)):
-        # Matplotlib colors images of one channel only if they have no channel axis.
-        panel.imshow(
-            image.squeeze(-1) if image.shape[-1] == 1 else image,
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-        )
-        if i < len(titles):
-            panel.set_title(titles[i], fontsize=8)
+    _draw_panels(axes, pixels, titles)
     if legend_handles is not None:
         figure.legend(handles=legend_handles, loc="lower center")
     if path is not None:
@@ -105,6 +94,17 @@ def plot_image_gallery(
     elif show or show is None:
         plt.show()
         plt.close(figure)
+
+
+def _draw_panels(axes: Any, pixels: np.ndarray, titles: Sequence[str]) -> None:
+    for panel in axes.flat:
+        panel.axis("off")
+    # Matplotlib colors images of one channel only if they have no channel axis.
+    images = pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels
+    for panel, image in zip(axes.flat, images, strict=False):
+        panel.imshow(image, cmap="gray", vmin=0, vmax=255)
+    for panel, title in zip(axes.flat, titles[: len(pixels)], strict=False):
+        panel.set_title(title, fontsize=8)
 
 
 def plot_bounding_box_gallery(
@@ -161,21 +161,14 @@ def plot_bounding_box_gallery(
     if legend and legend_handles:
         raise ArgumentError(f"{owner}: pass `legend` or `legend_handles`, not both.")
     pixels = _to_bytes(channels_last(owner, images, data_format), value_range)
-    for boxes, color, mapping in (
-        (y_true, true_color, ground_truth_mapping or class_mapping),
-        (y_pred, pred_color, prediction_mapping or class_mapping),
+    style = line_thickness, text_thickness, font_scale, "channels_last"
+    for boxes, mapping, color in (
+        (y_true, ground_truth_mapping or class_mapping, true_color),
+        (y_pred, prediction_mapping or class_mapping, pred_color),
     ):
         if boxes is not None:
             pixels = draw_bounding_boxes(
-                pixels,
-                boxes,
-                bounding_box_format,
-                mapping,
-                color,
-                line_thickness,
-                text_thickness,
-                font_scale,
-                "channels_last",
+                pixels, boxes, bounding_box_format, mapping, color, *style
             )
     if legend:
         legend_handles = _color_patches(
