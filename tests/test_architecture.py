@@ -50,6 +50,7 @@ ORDER = (
     "training",
     "viz",
     "report",
+    "trackers",
     "callbacks",
     "saving",
     "export",

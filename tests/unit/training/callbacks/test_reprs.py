@@ -14,10 +14,17 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BackupAndRestore": ("backup",),
     "CSVLogger": ("log.csv",),
     "Checkpoints": ("folder",),
+    "Trackio": ("project",),
     "LearningRateScheduler": (lambda epoch, rate: rate,),
     "ModelCheckpoint": ("model.keras",),
     "OrbaxCheckpoint": ("folder",),
     "Report": ("run.html",),
+}
+PACKAGES = {
+    "MLflow": "mlflow",
+    "OrbaxCheckpoint": "orbax.checkpoint",
+    "Trackio": "trackio",
+    "WeightsAndBiases": "wandb",
 }
 CLASSES = [
     value
@@ -29,8 +36,9 @@ CLASSES = [
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda c: c.__name__)
 def test_repr_names_the_class_and_no_address(cls: Any) -> None:
-    if cls is callbacks.OrbaxCheckpoint:
-        pytest.importorskip("orbax.checkpoint")
+    needed = PACKAGES.get(cls.__name__)
+    if needed is not None:
+        pytest.importorskip(needed)
     text = repr(cls(*ARGUMENTS.get(cls.__name__, ())))
     assert text.lstrip("<").startswith(cls.__name__)
     assert " at 0x" not in text

@@ -1,0 +1,1 @@
+"""Callbacks that send a training run to an experiment tracker."""
