@@ -12,5 +12,9 @@ def test_blocks_print_the_output_shown(page):
     assert run(page) == [shown for _, shown in blocks(page)]
 
 
-def test_blocks_about_resuming_run():
-    assert "Epoch 5/5" in run("docs/resuming.md")[0]
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [("docs/resuming.md", "Epoch 5/5"), ("docs/progress.md", "Epoch 3/3")],
+)
+def test_blocks_that_print_times_run(page, line):
+    assert line in run(page)[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import math
+import sys
 from collections.abc import Sequence
 
-from lamina.progress.lines import position, sorted_metrics
+from lamina.progress.lines import finished_lines, position, sorted_metrics
 from lamina.progress.snapshot import Metric, Snapshot
 from lamina.progress.text import change, duration, number, resampled
 
@@ -20,6 +21,7 @@ _COLOURS = {True: _BETTER, False: _WORSE, None: "inherit"}
 _BOX = "color:inherit;font-variant-numeric:tabular-nums;line-height:1.6"
 _SCROLL = "max-height:24em;overflow:auto;display:inline-block"
 _DIM = "opacity:.7"
+_CHANGE = "display:inline-block;min-width:4em;text-align:left"  # values are aligned
 
 
 def html_of(rows: Sequence[Snapshot], moving: Snapshot | None) -> str:
@@ -39,7 +41,10 @@ def html_of(rows: Sequence[Snapshot], moving: Snapshot | None) -> str:
     if len(shown) < len(rows):
         hidden = len(rows) - len(shown)
         parts.append(f'<div style="{_DIM}">{hidden} earlier epochs</div>')
-    if shown:
+    if shown and not shown[-1].is_epoch:
+        line = finished_lines(shown[-1], sys.maxsize)[0].plain
+        parts.append(f"<div>{html.escape(line)}</div>")
+    elif shown:
         parts.append(_table(shown))
     return f'<div class="lamina-progress" style="{_BOX}">{"".join(parts)}</div>'
 
@@ -68,11 +73,10 @@ def _inline(metric: Metric) -> str:
 
 
 def _value(metric: Metric) -> str:
-    text = number(metric.value)
-    if metric.change is not None:
-        colour = _COLOURS[metric.is_better]
-        text += f' <small style="color:{colour}">{change(metric.change)}</small>'
-    return text
+    text = "" if metric.change is None else change(metric.change)
+    colour = _COLOURS[metric.is_better]
+    small = f'<small style="{_CHANGE};color:{colour}">{text}</small>'
+    return f"{number(metric.value)} {small}"
 
 
 def _table(rows: Sequence[Snapshot]) -> str:

@@ -17,6 +17,9 @@ from lamina.progress.snapshot import Snapshot, plain_line
 # Seconds between two times that lines are flushed, or that a notebook is updated.
 _FLUSH_SECONDS, _NOTEBOOK_SECONDS = 0.1, 0.25
 
+# Rows of a notebook's output as text, for readers that show no HTML.
+_TEXT_ROWS = 20
+
 
 def write_line(text: str) -> None:
     """Print a line, or log it if interactive logging is off."""
@@ -165,7 +168,8 @@ class NotebookOutput(Output):
         from IPython.display import display  # pyright: ignore[reportMissingImports]
 
         text = "\n".join(
-            f"{row.title} - {plain_line(row, has_bar=False)}" for row in self._rows
+            f"{row.title} - {plain_line(row, has_bar=False)}"
+            for row in self._rows[-_TEXT_ROWS:]
         )
         data = {"text/html": html_of(self._rows, self._last), "text/plain": text}
         if self._handle is None:

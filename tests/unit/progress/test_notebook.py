@@ -54,6 +54,13 @@ def test_table_has_values_and_changes():
     ]
 
 
+def test_evaluation_is_a_line():
+    snapshot = Snapshot("Evaluate", 9, 9, 1.0, 0.1, metrics=METRICS[:1])
+    tree = parsed([snapshot], None)
+    line = "Evaluate  9/9  1.0s  10.0 steps/s  loss 0.2500 ↓0.05"
+    assert [text for text in tree.itertext() if "Evaluate" in text] == [line]
+
+
 def test_curve_leaves_out_values_that_are_not_finite():
     [line] = parsed([EPOCH], None).iter("polyline")
     assert line.get("points") == "2.0,2.0 158.0,38.0"
