@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from typing import Any
 import jax
 
 from lamina.core.check import Check
+from lamina.core.tracebacks import warn
 from lamina.errors import StateError
 from lamina.io.files import atomic_write
+from lamina.report.collect.layers import structure_of
+from lamina.report.collect.predictions import evaluate
 from lamina.report.collect.record import record_of
 from lamina.report.page.page import page
 from lamina.report.run import Run
@@ -38,6 +41,7 @@ class Report(Callback):
 
     Args:
         path: path of the page, which ends in `.html`.
+        class_names: names of the classes, for a classifier.
 
     Raises:
         ArgumentError: the path does not end in `.html`.
@@ -50,9 +54,14 @@ class Report(Callback):
 
     arguments = {"path": _page_path}
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        class_names: Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         self.path = Path(path)
+        self.class_names = class_names
         self._run = Run("")
         self._given: Mapping[str, Any] = {}
         self._clock: dict[str, float] = {}
@@ -63,7 +72,8 @@ class Report(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start a new page, and write it, so that a wrong path shows at once."""
-        self._run = Run(self.model.name, record_of(self.model, self._given))
+        record = record_of(self.model, self._given)
+        self._run = Run(self.model.name, record, **structure_of(self.model)._asdict())
         self._write()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -105,8 +115,25 @@ class Report(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Evaluate predictions and write the page a last time."""
+        self._run.evaluation = self._evaluation()
         self._run.complete = True
         self._write()
+
+    def _evaluation(self) -> list[dict[str, Any]]:
+        given = self._given
+        data, source, share = given.get("validation_data"), "validation", 1.0
+        if data is None:
+            x, y = given.get("x"), given.get("y")
+            data = x if y is None else (x, y)
+            share = given.get("validation_split") or 1.0
+            source = "validation" if share < 1 else "training"
+        try:
+            return evaluate(self.model, data, source, self.class_names, share)
+        # User-defined models and data may raise anything. The training has succeeded,
+        # and must not seem to have failed because of its report.
+        except Exception as error:
+            warn(f"The report has no predictions: {error}", RuntimeWarning)
+            return []
 
     def _write(self) -> None:
         self._run.memory = memory()

@@ -16,6 +16,8 @@ Mark = Literal["good", "warn", "bad", "none"]
 _TURNED = 0.05
 # Epochs without improvement that count as a turn, as a share of all epochs.
 _PATIENCE = 0.2
+# Ratio of validation to training loss that counts as overfitting.
+_GAP = 2.0
 # Change of the loss over the last fifth of training that counts as progress.
 _PROGRESS = 0.02
 # Expected calibration errors of good and of usable probabilities.
@@ -122,14 +124,24 @@ def _fit(run: Run) -> Trust:
     if turn is None:
         text = "Without validation data, overfitting cannot be seen."
         return Trust("Overfitting", "none", text)
-    gap = logs["val_loss"][-1] - losses[-1] if losses else 0.0
-    text = f"Validation loss minus training loss is {number(gap, 3)} at the end"
+    text, ratio = _gap(logs["val_loss"][-1], losses[-1] if losses else math.nan)
     if turn >= _TURNED:
         best = run.best()
         epoch = run.epochs[best[1]] if best else 0
-        text = f"The validation loss rises after epoch {epoch}. {text}."
+        text = f"The validation loss rises after epoch {epoch}. {text}"
         return Trust("Overfitting", "warn" if turn < 0.5 else "bad", text)
-    return Trust("Overfitting", "good", f"{text}; it does not rise.")
+    text = f"The validation loss does not rise. {text}"
+    return Trust("Overfitting", "warn" if ratio > _GAP else "good", text)
+
+
+def _gap(validation: float, training: float) -> tuple[str, float]:
+    """Return the gap of two losses as a sentence, and their ratio."""
+    ratio = validation / training if training > 0 else math.nan
+    if ratio > 1.5:
+        return f"At the end it is {number(ratio, 2)} times the training loss.", ratio
+    side = "above" if validation > training else "below"
+    gap = number(abs(validation - training), 3)
+    return f"At the end it is {gap} {side} the training loss.", ratio
 
 
 def _of_result(result: dict[str, object]) -> list[Trust]:
@@ -165,6 +177,8 @@ def sentence(run: Run) -> str:
     """Return what was trained on what, and for how long."""
     data = run.record.get("data") or {}
     rows = data.get("rows")
+    split = (run.record.get("arguments") or {}).get("validation_split") or 0.0
+    rows = rows and math.floor(rows * (1.0 - split))
     parameters = sum(row.get("params", 0) for row in run.layers if not row["level"])
     size = f", {parameters:,} parameters," if run.layers else ""
     what = f"{rows:,} rows" if rows else "batches of data"

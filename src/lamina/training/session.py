@@ -37,6 +37,7 @@ class FitSession:
     """
 
     def __init__(self, state: TrainingState, options: FitOptions) -> None:
+        given = options
         options = replace(options, host=state.host(options.x)).with_split()
         self._state, self._model, self._options = state, state.model, options
         callbacks = callback_list(state.model, options, None, history=True)
@@ -50,7 +51,7 @@ class FitSession:
         callbacks.params["steps"] = self._feed.steps
         self._interrupt = Interrupt(terminate=self._checkpoints.is_active)
         self._prepare()
-        callbacks.set_fit_arguments({**vars(options), "seed": self._seed})
+        callbacks.set_fit_arguments({**vars(given), "seed": self._seed})
         self._held_out = options.validation_feed()
         self._validation = self._make_validation()
         self._loop = EpochLoop(

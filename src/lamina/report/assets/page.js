@@ -12,7 +12,7 @@
   const short = (v) => {
     if (v === null || v === undefined || Number.isNaN(v)) return "–";
     const size = Math.abs(v);
-    if (size !== 0 && (size < 1e-3 || size >= 1e5)) return v.toExponential(2);
+    if (size !== 0 && (size < 1e-3 || size >= 1e5)) return v.toExponential(2).replace(/\.?0+e/, "e");
     return String(Number(v.toPrecision(4)));
   };
 

@@ -6,7 +6,13 @@ import functools
 from collections.abc import Sequence
 from importlib.resources import files
 
-from lamina.report.page import curves, record, verdict_section
+from lamina.report.page import (
+    architecture,
+    curves,
+    predictions,
+    record,
+    verdict_section,
+)
 from lamina.report.page.html import Markup, data_script, element, markup
 from lamina.report.run import Run
 
@@ -24,6 +30,8 @@ def page(run: Run) -> str:
     body = [
         verdict_section.header(run),
         curves.section([curves.Group(run.name, [run])]),
+        predictions.section(run),
+        architecture.section(run),
         record.section(run),
     ]
     return document(f"Training report: {run.name}", body, [run])

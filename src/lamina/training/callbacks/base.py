@@ -114,8 +114,7 @@ class Callback:
     def set_fit_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Receive the arguments of `fit` by name, before `on_train_begin`.
 
-        `seed` is the seed that is used, and `validation_data` is the part of the data
-        that `validation_split` held out.
+        They are as the user passed them, except that `seed` is the seed that is used.
         """
 
     def on_epoch_begin(self, epoch: int, logs: OptionalLogs = None) -> None:

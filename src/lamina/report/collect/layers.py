@@ -1,0 +1,147 @@
+"""The layers of a model: a row for each, and the connections between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+
+from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
+from lamina.layers import Layer
+from lamina.layers.base.call_graph import CallGraph, graph_of
+from lamina.layers.base.shapes import is_shape
+
+
+class Structure(NamedTuple):
+    """Rows of layers, and pairs of indices of rows that are connected."""
+
+    layers: list[dict[str, Any]]
+    edges: list[tuple[int, int]]
+
+
+def structure_of(model: Any) -> Structure:
+    """Return the layers of a model as JSON data.
+
+    A row has the name, the kind, the shape of the output, the number of parameters,
+    how many of these are trained, the main arguments, and the level: 0 for the model's
+    own layers, 1 for the layers of these, and so on. Rows of level 0 are connected.
+    """
+    graph = graph_of(model)
+    if graph is None:
+        return Structure(list(_children(model, 0)), [])
+    layers: list[dict[str, Any]] = []
+    made: dict[int, int] = {}
+    edges: list[tuple[int, int]] = []
+    counted: set[int] = set()
+    for tensor in graph.input_leaves:
+        made[id(tensor)] = len(layers)
+        layers.append(_row(tensor.name, "Input", [tensor], None, 0))
+    for node in graph.nodes:
+        index = len(layers)
+        edges += [(made[id(t)], index) for t in node.inputs if id(t) in made]
+        outputs = symbolic_leaves(node.outputs)
+        made.update({id(tensor): index for tensor in outputs})
+        layer = node.operation if isinstance(node.operation, Layer) else None
+        kind = "function" if layer is None else type(layer).__name__
+        first = layer is None or id(layer) not in counted
+        layers.append(_row(node.name, kind, outputs, layer if first else None, 0))
+        if layer is not None and first:
+            counted.add(id(layer))
+            layers += _children(layer, 1)
+    return Structure(layers, list(dict.fromkeys(edges)))
+
+
+def _children(item: Any, level: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the layers in a model or a layer."""
+    for layer in getattr(item, "layers", ()):
+        shapes = jax.tree.leaves(_known_shape(layer), is_leaf=is_shape)
+        row = _row(layer.name, type(layer).__name__, [], layer, level)
+        yield row | {"shape": ", ".join(map(_shape_text, shapes))}
+        yield from _children(layer, level + 1)
+
+
+def _shape_text(shape: Any) -> str:
+    """Return the shape of a row, as in "28 × 28 × 1"; "?" are unknown sizes."""
+    return " × ".join("?" if n is None else str(n) for n in shape[1:]) or "scalar"
+
+
+def _known_shape(layer: Any) -> Any:
+    """Return the output's shape of a layer outside of a graph, `None` if unknown."""
+    graph = graph_of(layer)
+    if graph is not None:
+        return [t.shape for t in graph.output_leaves]
+    config = layer.get_build_config() if layer.built else None
+    shape = getattr(layer, "batch_shape", None)
+    if shape is not None or not config or config.get("input_shape") is None:
+        return [shape] if shape is not None else None
+    try:
+        return layer.compute_output_shape(config["input_shape"])
+    # A user-defined layer may raise any exception.
+    except Exception:
+        return None
+
+
+def _row(
+    name: str, kind: str, outputs: list[SymbolicTensor], layer: Any, level: int
+) -> dict[str, Any]:
+    weights: list[Any] = [] if layer is None else layer.weights
+    return {
+        "name": name,
+        "kind": kind,
+        "shape": ", ".join(_shape_text(t.shape) for t in outputs),
+        "params": sum(v.size for v in weights),
+        "trained": sum(v.size for v in weights if v.trainable),
+        "details": "" if layer is None else _details(layer),
+        "level": level,
+    }
+
+
+# Arguments that say most about a layer, in the order in which they are shown.
+_ARGUMENTS = (
+    "units",
+    "filters",
+    "kernel_size",
+    "pool_size",
+    "strides",
+    "padding",
+    "input_dim",
+    "output_dim",
+    "num_heads",
+    "key_dim",
+    "rate",
+    "activation",
+)
+_COMMON = {"strides": (1, 1), "padding": "valid", "activation": "linear"}
+
+
+def _details(layer: Any) -> str:
+    """Return the main arguments of a layer, as in "32 units, relu"."""
+    parts: list[str] = []
+    for name in _ARGUMENTS:
+        value = getattr(layer, name, None)
+        value = getattr(value, "__name__", value)
+        if value is None or value == _COMMON.get(name):
+            continue
+        if isinstance(value, (list, tuple)):
+            value = "×".join(map(str, value))
+        if not isinstance(value, (str, int, float)):
+            continue
+        plain = name in ("activation", "padding")
+        parts.append(str(value) if plain else f"{name.replace('_', ' ')} {value}")
+    return ", ".join(parts)
+
+
+def activation_nodes(graph: CallGraph) -> list[tuple[str, Node, SymbolicTensor]]:
+    """Return the layers of a graph whose outputs are one array of floats.
+
+    Returns:
+        The name, the node and the output of each.
+    """
+    found: list[tuple[str, Node, SymbolicTensor]] = []
+    for node in graph.nodes:
+        outputs = symbolic_leaves(node.outputs)
+        is_float = len(outputs) == 1 and "float" in str(outputs[0].dtype)
+        if is_float and isinstance(node.operation, Layer):
+            found.append((node.name, node, outputs[0]))
+    return found
