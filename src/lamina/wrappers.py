@@ -221,6 +221,14 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
     Attributes:
         model_: the trained model.
         history_: the result of `Model.fit`.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((4,)), lamina.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> estimator = SKLearnRegressor(model, fit_kwargs={"verbose": 0})
+        >>> X, y = np.eye(4, dtype="float32"), [0.0, 1.0, 2.0, 3.0]
+        >>> estimator.fit(X, y).predict(X).shape
+        (4,)
     """
 
     @filter_traceback
@@ -252,6 +260,14 @@ class SKLearnTransformer(TransformerMixin, _Estimator):
     Attributes:
         model_: the trained model.
         history_: the result of `Model.fit`.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((4,)), lamina.layers.Dense(2)])
+        >>> model.compile("sgd", "mse")
+        >>> estimator = SKLearnTransformer(model, fit_kwargs={"verbose": 0})
+        >>> X = np.eye(4, dtype="float32")
+        >>> estimator.fit(X, X[:, :2]).transform(X).shape
+        (4, 2)
     """
 
     @filter_traceback

@@ -23,12 +23,24 @@ KNOWN = {
     "np": np,
     "jnp": jnp,
 }
-MODULES = [module.name for module in pkgutil.walk_packages(lamina.__path__, "lamina.")]
+MODULES = ["lamina"]
+MODULES += [module.name for module in pkgutil.walk_packages(lamina.__path__, "lamina.")]
 CALLABLES = [
     pytest.param(value, id=name)
     for name, value in public_names()
     if inspect.isclass(value) or inspect.isfunction(value)
 ]
+# Modules with examples that are blocks of code, which are not run, and why.
+BLOCKS = {
+    "lamina.applications": "large models take seconds, and weights are downloaded",
+    "lamina.data.files.directories": "they need folders of files",
+    "lamina.datasets": "data is downloaded",
+    "lamina.distillation.distiller": "two models must be compiled",
+    "lamina.layers.external": "they need optional packages",
+    "lamina.saving.file_editor": "it needs a file",
+    "lamina.training.callbacks.monitoring.orbax_checkpoint": "it needs Orbax",
+    "lamina.training.checkpoint.checkpoints": "it changes the filters of warnings",
+}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -40,6 +52,25 @@ def test_examples_run(module):
         optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
     )
     assert result.failed == 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [pytest.param(v, id=name) for name, v in public_names() if callable(v)],
+)
+def test_has_an_example(value):
+    text = inspect.cleandoc(value.__doc__)
+    example = re.search(r"^Example:\n((?:[ ]{4}.*\n?|\n)+)", text, re.MULTILINE)
+    assert example is not None, "add an `Example:` after the arguments"
+    assert ">>> " in example[1] or value.__module__.startswith(tuple(BLOCKS))
+
+
+def test_examples_of_public_names_are_found():
+    finder = doctest.DocTestFinder()
+    modules = map(importlib.import_module, MODULES)
+    found = {test.docstring for module in modules for test in finder.find(module)}
+    values = [value for _, value in public_names() if callable(value)]
+    assert [v for v in values if ">>> " in v.__doc__ and v.__doc__ not in found] == []
 
 
 def documented(value) -> list[str]:

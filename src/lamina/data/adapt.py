@@ -25,7 +25,12 @@ RESIDENT_SHARE = 0.4
 
 
 def unpack_x_y_sample_weight(data: PyTree) -> Parts:
-    """Return `(x, y, sample_weight)` of a batch: x, (x,), (x, y) or all three."""
+    """Return `(x, y, sample_weight)` of a batch: x, (x,), (x, y) or all three.
+
+    Example:
+        >>> lamina.utils.unpack_x_y_sample_weight((1, 2))
+        (1, 2, None)
+    """
     if isinstance(data, list):
         data = tuple(data)
     if not isinstance(data, tuple):
@@ -42,7 +47,12 @@ def unpack_x_y_sample_weight(data: PyTree) -> Parts:
 def pack_x_y_sample_weight(
     x: PyTree, y: PyTree = None, sample_weight: PyTree = None
 ) -> PyTree:
-    """Return a batch as users pass it: x alone, (x, y), or all three."""
+    """Return a batch as users pass it: x alone, (x, y), or all three.
+
+    Example:
+        >>> lamina.utils.pack_x_y_sample_weight(1, 2)
+        (1, 2)
+    """
     if sample_weight is not None:
         return x, y, sample_weight
     if y is not None:

@@ -23,6 +23,13 @@ class DistillationLoss:
     Override `compute_loss`. A loss with the attributes `teacher_layer_name` and
     `student_layer_name` gets the outputs of these layers; `None` stands for the output
     of the model.
+
+    Example:
+        >>> class MeanDistance(DistillationLoss):
+        ...     def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
+        ...         return jnp.mean(jnp.abs(teacher_outputs - student_outputs))
+        >>> float(MeanDistance().compute_loss(jnp.ones((2, 3)), jnp.zeros((2, 3))))
+        1.0
     """
 
     teacher_layer_name: str | None = None

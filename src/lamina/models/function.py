@@ -85,7 +85,13 @@ class Function:
 
 
 def get_source_inputs(tensor: SymbolicTensor) -> list[SymbolicTensor]:
-    """Return the input tensors that a symbolic tensor depends on, each once."""
+    """Return the input tensors that a symbolic tensor depends on, each once.
+
+    Example:
+        >>> x = lamina.Input((3,), name="x")
+        >>> [tensor.name for tensor in get_source_inputs(lamina.ops.sum(x * 2))]
+        ['x']
+    """
     found: dict[int, SymbolicTensor] = {}
     seen: set[int] = set()
     stack = [tensor]

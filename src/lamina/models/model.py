@@ -53,8 +53,7 @@ class Model(Structure):
     Example:
         >>> from lamina import Input, Model, layers
         >>> inputs = Input((4,))
-        >>> hidden = layers.Dense(8, activation="relu")(inputs)
-        >>> model = Model(inputs, layers.Dense(3)(hidden))
+        >>> model = Model(inputs, layers.Dense(3, activation="softmax")(inputs))
         >>> model.output_shape
         (None, 3)
     """
@@ -110,7 +109,9 @@ class Model(Structure):
     def __call__(self, *args: Any, **kwargs: Any) -> jax.Array | Any:
         if is_symbolic(args):
             return super().__call__(*args, **kwargs)
-        if local.state is not None or not _all_concrete(args, kwargs):
+        values = jax.tree.leaves((args, kwargs))
+        is_traced = any(isinstance(v, (SymbolicTensor, Tracer)) for v in values)
+        if local.state is not None or is_traced:
             return self._unpacked(super().__call__(*args, **kwargs))
         try:
             return self._unpacked(self._call_compiled(args, kwargs))
@@ -382,6 +383,11 @@ class Functional(Model):
     Args:
         inputs: symbolic tensors: one, or a list or dictionary of them.
         outputs: symbolic tensors that depend on them, in any of these structures.
+
+    Example:
+        >>> x = lamina.Input((3,))
+        >>> lamina.Functional(x, lamina.layers.Dense(1)(x)).output_shape
+        (None, 1)
     """
 
     def __init__(
@@ -392,8 +398,3 @@ class Functional(Model):
 
 def _symbolic_like(array: Any) -> SymbolicTensor:
     return SymbolicTensor(array.shape, str(array.dtype))
-
-
-def _all_concrete(args: PyTree, kwargs: PyTree) -> bool:
-    leaves = jax.tree.leaves((args, kwargs))
-    return not any(isinstance(v, (SymbolicTensor, Tracer)) for v in leaves)

@@ -63,6 +63,14 @@ def save_model(
         ArgumentError: the suffix is unknown, the file exists and `overwrite` is false,
             or a subclassed model is saved to an `.h5` file.
         SaveError: the disk is full, or the folder cannot be written to.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.keras")
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        >>> save_model(model, path)
+        >>> path.is_file()
+        True
     """
     _check_options(filepath, zipped, kwargs)
     files.warn_legacy_format(filepath, ".keras")
@@ -201,6 +209,13 @@ def load_model(
         FileFormatError: the file is not a model file, names a class or function that
             is neither lamina's nor in `custom_objects`, or its variables do not match
             the model; the message shows a table of mismatches.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.keras")
+        >>> lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)]).save(path)
+        >>> load_model(path).output_shape
+        (None, 1)
     """
     require_safe(safe_mode)
     tolerance = Tolerance(skip_mismatch, strict)

@@ -50,6 +50,14 @@ def save_weights(
             false; or `max_shard_size` is not `None`.
         StateError: the model has layers without weights, because it is not built.
         SaveError: the disk is full, or the folder cannot be written to.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.weights.h5")
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        >>> save_weights(model, path)
+        >>> path.is_file()
+        True
     """
     if max_shard_size is not None:
         hint = "A file of any size is read in parts: remove the argument."
@@ -129,6 +137,14 @@ def load_weights(
         FileFormatError: the file's variables do not match the model's.
         ArgumentError: `name_map` maps to an unknown name, or the file's format does not
             support `name_map` or `by_name`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.weights.h5")
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        >>> model.save_weights(path)
+        >>> load_weights(model, path)
+        2 variables loaded, all that model and file have
     """
     tolerance = Tolerance(skip_mismatch, strict)
     with files.open_file(filepath) as file:

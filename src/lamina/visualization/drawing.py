@@ -56,6 +56,11 @@ def draw_bounding_boxes(
         ArgumentTypeError: `bounding_boxes` is not a dictionary.
         ArgumentError: it lacks boxes or labels, or the format is unknown.
         MissingPackageError: Pillow is not installed.
+
+    Example:
+        >>> boxes = {"boxes": [[[1, 1, 6, 6]]], "labels": [[0]]}
+        >>> draw_bounding_boxes(np.zeros((1, 8, 8, 3)), boxes, "xyxy").shape
+        (1, 8, 8, 3)
     """
     owner = "draw_bounding_boxes"
     pixels = channels_last(owner, images, data_format)

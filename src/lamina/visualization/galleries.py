@@ -60,6 +60,13 @@ def plot_image_gallery(
     Raises:
         ShapeError: the images are not 4D.
         ArgumentError: there are both `path` and `show`, or labels without `label_map`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "images.png")
+        >>> plot_image_gallery(np.zeros((2, 8, 8, 3)), path=path)
+        >>> path.is_file()
+        True
     """
     owner = "plot_image_gallery"
     if path is not None and show:
@@ -156,6 +163,14 @@ def plot_bounding_box_gallery(
         ShapeError: the images are not 4D.
         ArgumentError: there are both `legend` and `legend_handles`, or boxes are not
             valid.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "boxes.png")
+        >>> boxes = {"boxes": [[[1, 1, 6, 6]]], "labels": [[0]]}
+        >>> plot_bounding_box_gallery(np.zeros((1, 8, 8, 3)), "xyxy", boxes, path=path)
+        >>> path.is_file()
+        True
     """
     owner = "plot_bounding_box_gallery"
     if legend and legend_handles:
@@ -216,6 +231,14 @@ def plot_segmentation_mask_gallery(
 
     Raises:
         ShapeError: the images are not 4D, or the masks have another size.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "masks.png")
+        >>> images, masks = np.zeros((1, 8, 8, 3)), np.ones((1, 8, 8), "int32")
+        >>> plot_segmentation_mask_gallery(images, 2, y_true=masks, path=path)
+        >>> path.is_file()
+        True
     """
     owner = "plot_segmentation_mask_gallery"
     pixels = _to_bytes(channels_last(owner, images, data_format), value_range)

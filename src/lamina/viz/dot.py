@@ -41,6 +41,11 @@ def model_to_dot(
     Raises:
         StateError: the model is not built.
         MissingPackageError: pydot is not installed.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        >>> len(model_to_dot(model).get_nodes())
+        3
     """
     details = Details(
         names=show_layer_names,

@@ -60,6 +60,14 @@ def plot_model(
         ArgumentError: the extension is not an image format, or `rankdir` is unknown.
         StateError: the model is not built.
         MissingPackageError: pydot is not installed, for a `.dot` file.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.svg")
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        >>> plot_model(model, path)
+        >>> path.is_file()
+        True
     """
     path = Path(to_file)
     kind = path.suffix.removeprefix(".").lower() or "png"

@@ -177,6 +177,12 @@ def text_dataset_from_directory(
     Raises:
         ArgumentError: an argument is not valid, or there is no such folder.
         DataError: the folder has no such files. While iterating: a file is damaged.
+
+    Example:
+        ```python
+        train = text_dataset_from_directory("reviews", batch_size=64, seed=1)
+        train.class_names  # the names of the folders in "reviews"
+        ```
     """
     owner = "text_dataset_from_directory"
     check_arguments(owner, {"max_length": optional(positive_int)}, locals())
@@ -242,6 +248,12 @@ def audio_dataset_from_directory(
     Raises:
         ArgumentError: an argument is not valid, or there is no such folder.
         DataError: the folder has no such files. While iterating: a file is damaged.
+
+    Example:
+        ```python
+        train = audio_dataset_from_directory("sounds", output_sequence_length=16_000)
+        sounds, labels = next(iter(train))  # (32, 16000, 1) and (32,)
+        ```
     """
     owner = "audio_dataset_from_directory"
     lengths = ("sampling_rate", "output_sequence_length")

@@ -121,6 +121,11 @@ def img_to_array(
 
     Raises:
         ShapeError: the image has neither two nor three axes.
+
+    Example:
+        >>> from PIL import Image
+        >>> img_to_array(Image.new("RGB", (4, 2))).shape
+        (2, 4, 3)
     """
     first = is_channels_first("img_to_array", data_format)
     pixels = np.asarray(img, dtype=standardize_dtype(dtype or config.floatx()))
@@ -154,6 +159,13 @@ def save_img(
             open file needs it.
         scale: whether to scale values from their minimum and maximum to 0 and 255.
         **kwargs: arguments of Pillow's `Image.save`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "white.png")
+        >>> save_img(path, np.full((2, 4, 3), 255))
+        >>> path.is_file()
+        True
     """
     if file_format is None and isinstance(path, (str, os.PathLike)):
         file_format = Path(path).suffix[1:]
@@ -189,6 +201,13 @@ def load_img(
         MissingFileError: the file does not exist.
         ArgumentError: an argument is not one of these values.
         MissingPackageError: Pillow is not installed.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "white.png")
+        >>> lamina.utils.save_img(path, np.full((2, 4, 3), 255))
+        >>> load_img(path).size, load_img(path, target_size=(8, 8)).size
+        ((4, 2), (8, 8))
     """
     checks = {
         "color_mode": COLOR_MODE,

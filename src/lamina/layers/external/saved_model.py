@@ -28,6 +28,12 @@ class TFSMLayer(Layer):
 
     Raises:
         MissingMethodError: always.
+
+    Example:
+        >>> TFSMLayer("saved_model")
+        Traceback (most recent call last):
+            ...
+        lamina.errors.MissingMethodError: TFSMLayer cannot run 'saved_model': ...
     """
 
     def __init__(

@@ -140,6 +140,11 @@ def clip_to_image_size(
 
     Raises:
         ArgumentError: the format is unknown, or `height` and `width` are missing.
+
+    Example:
+        >>> boxes = {"boxes": np.array([[-2.0, 0.0, 8.0, 20.0]])}
+        >>> lamina.utils.bounding_boxes.clip_to_image_size(boxes, 10, 10)["boxes"]
+        Array([[ 0.,  0.,  8., 10.]], dtype=float32)
     """
     if is_relative(bounding_box_format):
         height = width = 1
@@ -203,6 +208,13 @@ def affine_transform(
 
     Raises:
         ArgumentError: the boxes have another format.
+
+    Example:
+        >>> from lamina.utils.bounding_boxes import affine_transform
+        >>> boxes, zero = np.array([[[0.0, 0.0, 2.0, 2.0]]]), np.zeros(1)
+        >>> half, one = np.full(1, 0.5), np.ones(1)
+        >>> affine_transform(boxes, zero, half, zero, one, zero, zero, 8, 8)
+        Array([[[3.5, 0. , 5.5, 2. ]]], dtype=float32)
     """
     _require_corners("affine_transform", bounding_box_format)
     linear = _linear_map(angle, scale, shear_x, shear_y)
@@ -266,6 +278,10 @@ def crop(
         height: height of the part.
         width: width of the part.
         bounding_box_format: must be `"xyxy"`.
+
+    Example:
+        >>> lamina.utils.bounding_boxes.crop([[2, 2, 8, 8]], 4, 0, 10, 10)
+        Array([[2, 0, 8, 4]], dtype=int32)
     """
     boxes = pad(
         boxes, -jnp.asarray(top), -jnp.asarray(left), None, None, bounding_box_format
@@ -290,6 +306,10 @@ def pad(
         height: not used: boxes in pixels do not depend on the height.
         width: not used: boxes in pixels do not depend on the width.
         bounding_box_format: must be `"xyxy"`.
+
+    Example:
+        >>> lamina.utils.bounding_boxes.pad([[2, 2, 8, 8]], top=1, left=3)
+        Array([[ 5,  3, 11,  9]], dtype=int32)
     """
     _require_corners("crop and pad", bounding_box_format)
     array = jnp.asarray(boxes)

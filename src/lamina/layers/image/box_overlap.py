@@ -110,6 +110,11 @@ def compute_ciou(
     Raises:
         ArgumentError: the boxes are relative and there is no `image_shape`.
 
+    Example:
+        >>> from lamina.utils.bounding_boxes import compute_ciou
+        >>> compute_ciou([[0, 0, 4, 4]], [[0, 0, 4, 4]], "xyxy").round(3)
+        Array([1.], dtype=float32)
+
     Reference: Zheng et al. 2020, https://arxiv.org/abs/1911.08287
     """
     height, width = _image_size("compute_ciou", bounding_box_format, image_shape)
@@ -161,6 +166,12 @@ def encode_box_to_deltas(
 
     Raises:
         ArgumentError: the encoding is unknown, or `variance` does not have 4 numbers.
+
+    Example:
+        >>> from lamina.utils.bounding_boxes import encode_box_to_deltas
+        >>> anchors, boxes = np.array([[0.0, 0, 4, 4]]), np.array([[1.0, 0, 5, 4]])
+        >>> encode_box_to_deltas(anchors, boxes, "xyxy", "xyxy")
+        Array([[0.  , 0.25, 0.  , 0.  ]], dtype=float32)
     """
     _check_encoding("encode_box_to_deltas", "encoding_format", encoding_format)
     factor = _variance("encode_box_to_deltas", variance)
@@ -197,6 +208,12 @@ def decode_deltas_to_boxes(
 
     Raises:
         ArgumentError: the encoding is unknown, or `variance` does not have 4 numbers.
+
+    Example:
+        >>> from lamina.utils.bounding_boxes import decode_deltas_to_boxes
+        >>> anchors, deltas = np.array([[0.0, 0, 4, 4]]), np.array([[0.0, 0.25, 0, 0]])
+        >>> decode_deltas_to_boxes(anchors, deltas, "xyxy", "xyxy")
+        Array([[1., 0., 5., 4.]], dtype=float32)
     """
     _check_encoding("decode_deltas_to_boxes", "encoded_format", encoded_format)
     factor = _variance("decode_deltas_to_boxes", variance)

@@ -114,6 +114,11 @@ class RandomContrast(FactorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = RandomContrast(0.5, value_range=(0, 1), seed=0)
+        >>> float(layer(np.array([[[0.25], [0.75]]])).mean())
+        0.5
     """
 
     def __init__(
@@ -149,6 +154,11 @@ class RandomColorDegeneration(FactorLayer):
     Shape:
         (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
         rows, to the same shape.
+
+    Example:
+        >>> layer = RandomColorDegeneration((1.0, 1.0), value_range=(0, 1))
+        >>> layer(np.array([[[1.0, 0.0, 0.0]]])).ravel()
+        Array([0.2989, 0.2989, 0.2989], dtype=float32)
     """
 
     factor: Range = Range(-1, 1)
@@ -196,6 +206,11 @@ class RandomSaturation(HSVLayer):
     Shape:
         (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
         rows, to the same shape.
+
+    Example:
+        >>> layer = RandomSaturation((0.0, 0.0), value_range=(0, 1))
+        >>> layer(np.array([[[1.0, 0.5, 0.0]]])).ravel()
+        Array([1., 1., 1.], dtype=float32)
     """
 
     factor: Range = Range(-1, 1)
@@ -224,6 +239,11 @@ class RandomHue(HSVLayer):
     Shape:
         (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
         rows, to the same shape.
+
+    Example:
+        >>> layer = RandomHue((1.0, 1.0), value_range=(0, 1))
+        >>> layer(np.array([[[1.0, 0.0, 0.0]]])).ravel()
+        Array([0., 1., 1.], dtype=float32)
     """
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
@@ -249,6 +269,10 @@ class RandomGrayscale(RandomImageLayer):
     Shape:
         (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
         rows, to the same shape.
+
+    Example:
+        >>> RandomGrayscale(factor=1.0)(np.array([[[100.0, 200.0, 50.0]]])).ravel()
+        Array([152.99, 152.99, 152.99], dtype=float32)
     """
 
     casts_integers = False
@@ -296,6 +320,11 @@ class RandomColorJitter(ColorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape; saturation and hue need 3 channels.
+
+    Example:
+        >>> layer = RandomColorJitter((0, 1), brightness_factor=0.2, hue_factor=0.1)
+        >>> layer(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
     """
 
     arguments = {

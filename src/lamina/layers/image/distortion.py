@@ -39,6 +39,10 @@ class RandomPerspective(WarpLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> RandomPerspective(factor=0.5, scale=0.3)(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
     """
 
     factor: Range = Range(0, 1)
@@ -96,6 +100,10 @@ class RandomElasticTransform(MovingLayer, RandomImageLayer):
 
     Raises:
         ArgumentError: there are bounding boxes, which the layer cannot distort.
+
+    Example:
+        >>> RandomElasticTransform(factor=0.5)(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
 
     Reference: Simard et al. 2003, https://doi.org/10.1109/ICDAR.2003.1227801
     """

@@ -41,6 +41,11 @@ class RandomSharpness(FactorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = RandomSharpness((0.0, 0.0), value_range=(0, 255))
+        >>> layer(np.array([[[0.0], [13.0], [0.0]]])).ravel()
+        Array([1., 5., 1.], dtype=float32)
     """
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
@@ -69,6 +74,10 @@ class RandomGaussianBlur(ColorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> RandomGaussianBlur(factor=0.5, sigma=1.0)(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
     """
 
     factor: Range = Range(0, 1)

@@ -166,6 +166,12 @@ class RandomRotation(WarpLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = RandomRotation((0.25, 0.25), interpolation="nearest")
+        >>> layer(np.array([[[1.0], [2.0]], [[3.0], [4.0]]]))[..., 0]
+        Array([[2., 4.],
+               [1., 3.]], dtype=float32)
     """
 
     factor: Range = Range(-1, 1)
@@ -214,6 +220,11 @@ class RandomTranslation(WarpLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = RandomTranslation(0.0, (0.5, 0.5), fill_mode="constant")
+        >>> layer(np.array([[[1.0], [2.0], [3.0], [4.0]]])).ravel()
+        Array([0., 0., 1., 2.], dtype=float32)
     """
 
     height_factor: Range = Range(-1, 1)
@@ -264,6 +275,14 @@ class RandomZoom(WarpLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> zoom = RandomZoom((0.5, 0.5), fill_mode="constant", interpolation="nearest")
+        >>> zoom(np.ones((4, 4, 1)))[..., 0]
+        Array([[0., 0., 0., 0.],
+               [0., 1., 1., 0.],
+               [0., 1., 1., 0.],
+               [0., 0., 0., 0.]], dtype=float32)
     """
 
     height_factor: Range = Range(-1, 1)
@@ -316,6 +335,10 @@ class RandomShear(WarpLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> RandomShear(x_factor=0.2, y_factor=0.2)(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
     """
 
     x_factor: Range = Range(-1, 1)

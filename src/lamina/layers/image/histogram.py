@@ -73,6 +73,11 @@ class Equalization(ImageLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = Equalization(value_range=(0, 255))
+        >>> layer(np.array([[[10.0], [11.0], [12.0]]]), training=True).ravel()
+        Array([  0., 128., 255.], dtype=float32)
     """
 
     in_inference = False
@@ -128,6 +133,11 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 2))
+        >>> layer(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
 
     Reference: Zuiderveld 1994, "Contrast limited adaptive histogram equalization"
     """

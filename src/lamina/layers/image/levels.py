@@ -25,6 +25,11 @@ class RandomInvert(FactorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = RandomInvert((1.0, 1.0), value_range=(0, 255))
+        >>> layer(np.array([[[0.0], [55.0]]])).ravel()
+        Array([255., 200.], dtype=float32)
     """
 
     def __init__(
@@ -59,6 +64,10 @@ class RandomPosterization(FactorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> RandomPosterization((1, 1))(np.array([[[100.0], [200.0]]])).ravel()
+        Array([  0., 128.], dtype=float32)
     """
 
     factor: Range = Range(1, 8)
@@ -86,6 +95,11 @@ class Solarization(ColorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = Solarization(threshold_factor=(0.5, 0.5))
+        >>> layer(np.array([[[100.0], [200.0]]])).ravel()
+        Array([100.,  55.], dtype=float32)
     """
 
     addition_factor: Range = Range(0, 1)

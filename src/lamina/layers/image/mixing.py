@@ -73,6 +73,12 @@ class MixUp(RandomImageLayer):
         (batch, rows, columns, channels), or with the channels before the rows, to the
         same shape. Labels must be one-hot vectors, (batch, classes).
 
+    Example:
+        >>> batch = {"images": np.ones((4, 8, 8, 3)), "labels": np.eye(4)}
+        >>> mixed = MixUp(alpha=0.2, seed=0)(batch)
+        >>> mixed["images"].shape, mixed["labels"].shape
+        ((4, 8, 8, 3), (4, 4))
+
     Reference: Zhang et al. 2018, https://arxiv.org/abs/1710.09412
     """
 
@@ -131,6 +137,12 @@ class CutMix(RandomImageLayer):
 
     Raises:
         ArgumentError: there are bounding boxes, which the layer cannot cut.
+
+    Example:
+        >>> batch = {"images": np.ones((4, 8, 8, 3)), "labels": np.eye(4)}
+        >>> mixed = CutMix(seed=0)(batch)
+        >>> mixed["images"].shape, mixed["labels"].shape
+        ((4, 8, 8, 3), (4, 4))
 
     Reference: Yun et al. 2019, https://arxiv.org/abs/1905.04899
     """
@@ -197,6 +209,11 @@ class RandomErasing(ColorLayer):
     Shape:
         (batch, rows, columns, channels) or (rows, columns, channels), or with the
         channels before the rows, to the same shape.
+
+    Example:
+        >>> layer = RandomErasing((1.0, 1.0), fill_value=9.0, seed=0)
+        >>> layer(np.ones((2, 8, 8, 3))).max()
+        Array(9., dtype=float32)
 
     Reference: Zhong et al. 2020, https://arxiv.org/abs/1708.04896
     """

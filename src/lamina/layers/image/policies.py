@@ -142,6 +142,10 @@ class RandAugment(PolicyLayer):
         (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
         rows, to the same shape.
 
+    Example:
+        >>> RandAugment(num_ops=2, factor=0.3)(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
+
     Reference: Cubuk et al. 2020, https://arxiv.org/abs/1909.13719
     """
 
@@ -205,6 +209,10 @@ class AugMix(PolicyLayer):
     Shape:
         (batch, rows, columns, 3) or (rows, columns, 3), or with the channels before the
         rows, to the same shape.
+
+    Example:
+        >>> AugMix(num_chains=2)(lamina.Input((8, 8, 3))).shape
+        (None, 8, 8, 3)
 
     Reference: Hendrycks et al. 2020, https://arxiv.org/abs/1912.02781
     """

@@ -119,6 +119,10 @@ class RandomCrop(CropLayer, RandomImageLayer):
         (batch, rows, columns, channels) or (rows, columns, channels) to (batch, height,
         width, channels) or (height, width, channels), or with the channels before the
         rows.
+
+    Example:
+        >>> RandomCrop(4, 4, seed=0)(np.ones((2, 8, 8, 3)), training=True).shape
+        (2, 4, 4, 3)
     """
 
     in_inference = True
@@ -262,6 +266,13 @@ class MaxNumBoundingBoxes(ImageLayer):
     Shape:
         Images of any shape to the same shape; boxes (batch, n, 4) to (batch,
         max_number, 4), and their labels (batch, n) to (batch, max_number).
+
+    Example:
+        >>> boxes = {"boxes": np.ones((1, 1, 4)), "labels": np.array([[7]])}
+        >>> layer = MaxNumBoundingBoxes(2, bounding_box_format="xyxy")
+        >>> padded = layer({"images": np.ones((1, 4, 4, 3)), "bounding_boxes": boxes})
+        >>> padded["bounding_boxes"]["labels"]
+        Array([[ 7, -1]], dtype=int32)
     """
 
     casts_integers = False

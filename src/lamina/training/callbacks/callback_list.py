@@ -30,6 +30,13 @@ class CallbackList(Callback):
 
     Raises:
         ArgumentTypeError: an object in `callbacks` is not a callback.
+
+    Example:
+        >>> callbacks = CallbackList([lamina.callbacks.History()], epochs=2)
+        >>> callbacks.on_train_begin()
+        >>> callbacks.on_epoch_end(0, {"loss": 0.5})
+        >>> callbacks.callbacks[0].history
+        {'loss': [0.5]}
     """
 
     def __init__(

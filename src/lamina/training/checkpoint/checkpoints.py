@@ -46,7 +46,14 @@ class TrainPosition(NamedTuple):
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint could not be written, or could not be read."""
+    """A checkpoint could not be written, or could not be read.
+
+    Example:
+        ```python
+        # Stop training if a checkpoint cannot be written.
+        warnings.simplefilter("error", lamina.callbacks.CheckpointWarning)
+        ```
+    """
 
 
 class Checkpoints:

@@ -55,6 +55,11 @@ class OrbaxCheckpoint(SavingCallback):
 
     Raises:
         MissingPackageError: the package orbax-checkpoint is not installed.
+
+    Example:
+        ```python
+        model.fit(x, y, epochs=3, callbacks=[OrbaxCheckpoint("checkpoints", "loss")])
+        ```
     """
 
     arguments = {

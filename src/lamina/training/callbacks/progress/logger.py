@@ -25,6 +25,10 @@ class ProgbarLogger(Callback):
     metric since the last epoch, and a table of the finished ones; a notebook shows the
     same in the cell's output. Files get two lines for each epoch in the form of Keras,
     as does `verbose=2`.
+
+    Example:
+        >>> lamina.callbacks.CallbackList(add_progbar=True).callbacks
+        [ProgbarLogger()]
     """
 
     def __init__(self) -> None:
