@@ -28,7 +28,12 @@ _CHECKS = {"init_val": _positive, "max_trials": _positive, "steps_per_trial": _p
 
 
 class BatchSizeTrial(NamedTuple):
-    """Speed of training with one batch size; NaN if the memory was not sufficient."""
+    """Speed of training with one batch size; NaN if the memory was not sufficient.
+
+    Example:
+        >>> BatchSizeTrial(batch_size=64, step_ms=2.5, rows_per_second=25_600.0).cells()
+        ('64', '2.50', '25,600')
+    """
 
     batch_size: int
     step_ms: float
@@ -49,6 +54,14 @@ class BatchSizes(NamedTuple):
         trials: the sizes that were tried, in order.
         suggestion: the smallest size with 90 % of the best throughput; `None` if none
             could be trained.
+
+    Example:
+        >>> trials = [BatchSizeTrial(32, 2.0, 16_000.0), BatchSizeTrial(64, 2.5, 25_600.0)]
+        >>> BatchSizes(trials, suggestion=64)
+        batch size  ms / step  rows / s
+                32       2.00    16,000
+                64       2.50    25,600
+        suggestion: 64
     """
 
     trials: list[BatchSizeTrial]

@@ -43,6 +43,11 @@ class LearningRates:
         suggestion: the learning rate at which the loss fell most steeply; `None` if
             it did not fall.
         stopped: whether the test stopped early because the loss diverged.
+
+    Example:
+        >>> rates, losses = np.array([0.001, 0.01, 0.1]), np.array([1.0, 0.5, 0.25])
+        >>> LearningRates(rates, losses, suggestion=0.01, stopped=False)
+        <LearningRates: suggestion 0.01; 3 steps from 0.001 to 0.1>
     """
 
     learning_rates: np.ndarray

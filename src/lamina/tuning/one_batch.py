@@ -31,6 +31,10 @@ class OneBatch(NamedTuple):
         last_loss: the mean loss of the last steps; NaN if it diverged.
         steps: number of steps.
         seconds: time they took, without the first one, which compiles.
+
+    Example:
+        >>> OneBatch(first_loss=2.0, last_loss=0.125, steps=51, seconds=0.1).learned
+        True
     """
 
     first_loss: float
@@ -40,7 +44,7 @@ class OneBatch(NamedTuple):
 
     @property
     def learned(self) -> bool:
-        """Whether the loss fell to a tenth of the first one."""
+        """True if the loss fell to a tenth of the first one."""
         return self.last_loss <= _LEARNED * self.first_loss
 
     def __repr__(self) -> str:

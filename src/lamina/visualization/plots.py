@@ -108,6 +108,12 @@ def show_predictions(
 
     Raises:
         ShapeError: `x` are not images, or the model has another output than a vector.
+
+    Example:
+        >>> images = np.zeros((4, 8, 8))
+        >>> model = lamina.Sequential([lamina.layers.Flatten(), lamina.layers.Dense(3)])
+        >>> len(show_predictions(model, images, labels=["a", "b", "c"]).axes)
+        4
     """
     images = np.asarray(x)[:count]
     if images.ndim not in (3, 4):
