@@ -56,7 +56,7 @@ class BatchSizes(NamedTuple):
             could be trained.
 
     Example:
-        >>> trials = [BatchSizeTrial(32, 2.0, 16_000.0), BatchSizeTrial(64, 2.5, 25_600.0)]
+        >>> trials = [BatchSizeTrial(32, 2.0, 16e3), BatchSizeTrial(64, 2.5, 25.6e3)]
         >>> BatchSizes(trials, suggestion=64)
         batch size  ms / step  rows / s
                 32       2.00    16,000
