@@ -11,6 +11,7 @@ import pytest
 import lamina
 from lamina import layers
 from lamina.training.callbacks import LambdaCallback, TensorBoard
+from lamina.training.callbacks.tensorboard.graph import serialized_graph
 from tests.unit.training.callbacks.helpers import X, Y, small_model
 
 event_pb2 = pytest.importorskip("tensorboardX.proto.event_pb2")
@@ -147,3 +148,73 @@ def test_mismatched_embedding_names_are_refused(tmp_path, lines, name, words):
     path.write_text("red\n" * lines)
     with pytest.raises(lamina.errors.ArgumentError, match=words):
         embedded(tmp_path / "logs", {name: path})
+
+
+def branched():
+    x = layers.Input((4,), name="x")
+    inner = lamina.Sequential(
+        [layers.Input((4,)), layers.Dense(3, name="first"), layers.Dropout(0.1)],
+        name="inner",
+    )
+    shared = layers.Dense(3, name="shared")
+    y = layers.Add(name="sum")([inner(x) * 2.0, shared(shared(layers.Dense(3)(x)))])
+    return lamina.Model(x, layers.Dense(1, name="head")(y), name="outer")
+
+
+def written(folder):
+    """What TensorBoard reads from the files of a run."""
+    module = "tensorboard.backend.event_processing.event_accumulator"
+    reader = pytest.importorskip(module)
+    sizes = dict.fromkeys(("scalars", "histograms", "images", "tensors"), 0)
+    found = reader.EventAccumulator(str(folder), size_guidance=sizes)
+    found.Reload()
+    return found
+
+
+def test_graph_of_layers_is_written():
+    graph_pb2 = pytest.importorskip("tensorboardX.proto.graph_pb2")
+    graph = graph_pb2.GraphDef.FromString(serialized_graph(branched()))
+    nodes = {node.name: (node.op, list(node.input)) for node in graph.node}
+    dense = next(name for name in nodes if name.startswith("dense"))
+    dropout = next(name for name in nodes if name.startswith("inner/dropout"))
+    assert nodes == {
+        "x": ("InputLayer", []),
+        "inner/first": ("Dense", ["x"]),
+        dropout: ("Dropout", ["inner/first"]),
+        "multiply": ("multiply", [dropout]),
+        dense: ("Dense", ["x"]),
+        "shared": ("Dense", [dense]),
+        "shared_1": ("Dense", ["shared"]),
+        "sum": ("Add", ["multiply", "shared_1"]),
+        "head": ("Dense", ["sum"]),
+    }
+    [shape] = graph.node[-1].attr["_output_shapes"].list.shape
+    assert [dim.size for dim in shape.dim] == [-1, 1]
+
+
+def test_tensorboard_reads_all_that_is_written(tmp_path):
+    model = branched()
+    model.compile("sgd", "mse", metrics=["mae"])
+    board = TensorBoard(tmp_path, histogram_freq=1, write_images=True, update_freq=1)
+    x, y = np.ones((4, 4), "float32"), np.ones((4, 1), "float32")
+    history = model.fit(
+        x, y, batch_size=2, epochs=2, validation_data=(x, y), verbose=0,
+        callbacks=[board],
+    )  # fmt: skip
+    train, validation = (written(tmp_path / n) for n in ("train", "validation"))
+    for name in ("loss", "mae"):
+        scalars = [event.value for event in train.Scalars(f"epoch_{name}")]
+        assert scalars == pytest.approx(history.history[name])
+        scalars = [event.value for event in validation.Scalars(f"epoch_{name}")]
+        assert scalars == pytest.approx(history.history[f"val_{name}"])
+        assert [event.step for event in train.Scalars(f"batch_{name}")] == [1, 2, 3, 4]
+    kernel = model.get_layer("head").kernel.numpy()
+    last = train.Histograms("head/kernel/histogram")[-1]
+    assert last.step == 1
+    assert last.histogram_value.num == kernel.size
+    assert last.histogram_value.sum == pytest.approx(kernel.sum())
+    image = train.Images("head/kernel/image")[-1]
+    assert (image.width, image.height) == (1, 3)
+    [text] = train.Tensors("model/text_summary")
+    assert b"Trainable params" in text.tensor_proto.string_val[0]
+    assert {node.op for node in train.Graph().node} >= {"Dense", "Add"}

@@ -18,6 +18,7 @@ from lamina.layers import Embedding
 from lamina.training.callbacks.base import NEVER, Callback, frequency, period_of
 from lamina.training.callbacks.learning_rate import rates_of
 from lamina.training.callbacks.tensorboard.event_file import summary_writer
+from lamina.training.callbacks.tensorboard.graph import serialized_graph
 from lamina.typing import Logs
 
 FilePath: TypeAlias = str | os.PathLike[str]
@@ -43,7 +44,7 @@ class TensorBoard(Callback):
     Args:
         log_dir: path of the folder; it gets subfolders `train` and `validation`.
         histogram_freq: number of epochs between histograms of all weights; 0 for none.
-        write_graph: whether to write the model's summary as text.
+        write_graph: whether to write the model's graph, and its summary as text.
         write_images: whether to write weights as images too, from black for the
             smallest to white for the largest; needs `lamina[images]`.
         write_steps_per_second: whether to write the number of steps per second.
@@ -128,7 +129,7 @@ class TensorBoard(Callback):
                 self._writer(writer).add_scalar(title.format(name), float(value), step)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Write the model's summary.
+        """Write the model's graph and summary.
 
         Raises:
             SaveError: the folder cannot be written to.
@@ -143,6 +144,9 @@ class TensorBoard(Callback):
             self.model.summary(
                 print_fn=lambda text: writer.add_text("model", f"<pre>{text}</pre>", 0)
             )
+            graph = serialized_graph(self.model)
+            if graph is not None:
+                writer.file_writer.add_graph(graph)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Store the time."""

@@ -43,11 +43,13 @@ class _EventFile:
         self, summary: Any, global_step: int | None = None, walltime: Any = None
     ) -> None:
         """Write an event with a summary."""
-        from tensorboardX.proto import event_pb2
-
-        messages: Any = event_pb2  # its classes are made at run time
-        event = messages.Event(summary=summary, wall_time=walltime or time.time())
+        event = _event(summary=summary, wall_time=walltime or time.time())
         event.step = int(global_step or 0)
+        self._attempt("write_event", event)
+
+    def add_graph(self, graph: bytes) -> None:
+        """Write an event with a serialized graph."""
+        event = _event(graph_def=graph, wall_time=time.time())
         self._attempt("write_event", event)
 
     def flush(self) -> None:
@@ -78,6 +80,13 @@ class _EventFile:
         with suppress(OSError):
             if file is not None:
                 file.close()
+
+
+def _event(**fields: object) -> Any:
+    from tensorboardX.proto import event_pb2
+
+    messages: Any = event_pb2  # its classes are made at run time
+    return messages.Event(**fields)
 
 
 def _reason(error: OSError) -> str:
