@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.core.graph import SymbolicTensor
 from lamina.core.module import is_user_defined
@@ -11,8 +11,14 @@ from lamina.data.host import HostFunction, host_arrays
 from lamina.errors import ArgumentError, StateError, did_you_mean
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph
+from lamina.lazy import LazyImport
 from lamina.training.trainer import Trainer
-from lamina.typing import PyTree
+from lamina.typing import Data, PyTree
+
+if TYPE_CHECKING:
+    from lamina.tuning.profiling import Profile
+
+_profile = LazyImport("lamina.tuning.profiling:profile")
 
 
 class Structure(Trainer):
@@ -120,6 +126,56 @@ class Structure(Trainer):
     def output_names(self) -> list[str] | None:
         """The names of the outputs; `None` for a model without a graph."""
         return None if self.call_graph is None else self.call_graph.output_names
+
+    @filter_traceback
+    def profile(
+        self,
+        x: Data,
+        y: Data | None = None,
+        sample_weight: Data | None = None,
+        *,
+        batch_size: int | None = None,
+        steps: int = 10,
+    ) -> Profile:
+        """Measure time and memory of a training step by layer.
+
+        The training step is compiled as one program, as in `fit`, with the names of
+        the layers in it. JAX's profiler measures its operations on the device. The
+        compiler fuses operations of neighboring layers: the time of a fused one is
+        divided among them by the number of values that each computes, which is an
+        estimate. On a CPU, operations run in several threads at once, so the sum over
+        the layers may be larger than the step. Measurements on a busy computer vary:
+        compare only what differs by much, and repeat with more `steps`. "saved" counts
+        values that the forward pass stores for the backward pass, in the layer that
+        computes them; the compiler may compute some again instead. The model is not
+        changed.
+
+        Args:
+            x: inputs, as for `fit`; one batch of them is used.
+            y: targets, as for `fit`.
+            sample_weight: weight of each row.
+            batch_size: rows per step; 32 by default.
+            steps: number of steps that are measured.
+
+        Returns:
+            A table, which `print` and notebooks show; `layers` has its rows.
+
+        Raises:
+            StateError: the model is not compiled.
+            ArgumentError: `steps` is not a positive integer.
+
+        Example:
+            >>> import numpy as np
+            >>> import lamina
+            >>> dense = lamina.layers.Dense(1, name="head")
+            >>> model = lamina.Sequential([lamina.Input((2,)), dense])
+            >>> model.compile("sgd", "mse")
+            >>> table = model.profile(np.ones((32, 2)), np.ones(32))
+            >>> [row.name for row in table.layers]
+            ['head', '(loss)', '(optimizer, metrics)']
+        """
+        measure = _profile.load()
+        return measure(self, x, y, sample_weight, batch_size, steps)
 
 
 def _shapes_of(tensors: list[SymbolicTensor]) -> Any:

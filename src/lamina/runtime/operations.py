@@ -6,13 +6,14 @@ import linecache
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.tracebacks import is_library_file
+from lamina.runtime.executable import in_process_compile
 from lamina.typing import Array
 
 # Calls whose body is part of the list. Loops and branches are one operation.
@@ -32,8 +33,34 @@ _PASSES_ON = frozenset(
     {"broadcast_in_dim", "concatenate", "convert_element_type", "pad", "select_n"}
 )
 _TRANSFORMS = re.compile(
-    r"\b(?:transpose|jvp|vmap|rematted_computation)\(?|checkpoint/|\)"
+    r"\b(?:jit\(\w*\)|transpose\(?|jvp\(?|vmap\(?|rematted_computation|checkpoint/)|\)"
 )
+_T = TypeVar("_T")
+
+
+def scope_path(name: str) -> str:
+    """Return the names in one of JAX's name stacks, without those of transformations.
+
+    Example:
+        >>> scope_path("transpose(jvp(model))/dense/mul")
+        'model/dense/mul'
+    """
+    inner = name.rsplit("jvp(", 1)[-1]
+    return "/".join(part for part in _TRANSFORMS.sub("", inner).split("/") if part)
+
+
+def innermost(path: str, known: Mapping[str, _T]) -> tuple[str, _T] | None:
+    """Return the innermost known object that a path leads into, and the path to it.
+
+    The path begins with the outer model; the keys of `known` may not.
+    """
+    names = path.split("/")
+    for end in range(len(names), 0, -1):
+        for start in range(end):
+            found = known.get("/".join(names[start:end]))
+            if found is not None:
+                return "/".join(names[1:end]) or names[0], found
+    return None
 
 
 class SourceLine(NamedTuple):
@@ -62,9 +89,13 @@ class Operation(NamedTuple):
 
     @property
     def path(self) -> str:
-        """The names of the scopes that it is in, without those of transformations."""
-        inner = self.scope.rsplit("jvp(", 1)[-1]
-        return "/".join(part for part in _TRANSFORMS.sub("", inner).split("/") if part)
+        """The names of the scopes that it is in."""
+        return scope_path(self.scope)
+
+    @property
+    def is_backward(self) -> bool:
+        """Whether it computes a gradient."""
+        return "transpose(" in self.scope
 
     def source_line(self) -> SourceLine | None:
         """Return the user's line that called it, unless a layer of lamina did."""
@@ -94,7 +125,8 @@ class OperationList:
     """
 
     def __init__(self, function: Callable[..., Any], *args: Any) -> None:
-        closed, self.shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+        with in_process_compile():
+            closed, self.shapes = jax.make_jaxpr(function, return_shape=True)(*args)
         self.operations: list[Operation] = []
         self._constants: dict[int, Any] = {}
         self._count = 0

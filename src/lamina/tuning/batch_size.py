@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import jax
 from lamina.core.check import Check, check_arguments, is_int
 from lamina.core.tracebacks import filter_traceback
 from lamina.data.arrays import num_rows
+from lamina.display import Side, html_table
 from lamina.training.dispatch import DispatchArgs
 from lamina.training.trainer import Trainer
 from lamina.tuning.trial import Trial, trial
@@ -77,10 +77,8 @@ class BatchSizes(NamedTuple):
         return "\n".join([*lines, f"suggestion: {self.suggestion}"])
 
     def _repr_html_(self) -> str:
-        rows = ["".join(f"<th>{name}</th>" for name in _HEADERS)]
-        for t in self.trials:
-            rows.append("".join(f"<td>{html.escape(c)}</td>" for c in t.cells()))
-        table = f"<table><tr>{'</tr><tr>'.join(rows)}</tr></table>"
+        sides: list[Side] = ["right"] * len(_HEADERS)
+        table = html_table(_HEADERS, [t.cells() for t in self.trials], sides)
         return f"{table}suggestion: {self.suggestion}"
 
 

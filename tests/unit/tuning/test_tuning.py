@@ -186,4 +186,4 @@ def test_table_of_sizes():
         "     1,024       2.00   512,000",
         "suggestion: 1024",
     ]
-    assert "<td>512,000</td>" in found._repr_html_()
+    assert ">512,000</td>" in found._repr_html_()

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.layers import Layer
-from lamina.runtime.operations import Operation
+from lamina.runtime.operations import Operation, innermost
 from lamina.training.checks.replay import FailedStep, Origin, Replay, replay
 
 _USUAL_CAUSES = (
@@ -111,7 +111,7 @@ class _Explanation:
 
     def _where(self, found: Replay, operation: Operation) -> str:
         what = f"the operation {operation.name!r}"
-        layer = self._layer(operation.path)
+        layer = innermost(operation.path, self.layers)
         if layer is not None:
             path, kind = layer[0], type(layer[1]).__name__
             return f"the {found.part} of layer {path!r} ({kind}), in {what}"
@@ -121,19 +121,6 @@ class _Explanation:
             return f"the gradient of the loss, in {what}; the loss is finite"
         paths = ", ".join(repr(v.path) for v in found.bad_variables[:3])
         return f"the new value of {paths}, in {what}; loss and gradients are finite"
-
-    def _layer(self, path: str) -> tuple[str, Layer] | None:
-        """Return the innermost layer that has an operation at a path, and its path.
-
-        The path of a call begins with the outer model, that of a layer may not.
-        """
-        names = path.split("/")
-        for end in range(len(names), 0, -1):
-            for start in range(end):
-                layer = self.layers.get("/".join(names[start:end]))
-                if layer is not None:
-                    return "/".join(names[1:end]) or names[0], layer
-        return None
 
     def _numbered(self, rows: np.ndarray) -> str:
         count = len(jax.tree.leaves(self.batch)[0])
