@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Unpack
 import jax
 import jax.numpy as jnp
 
-from lamina import config
 from lamina.core.check import at_least, between, dimensions, fraction, optional
 from lamina.core.module import Hyperparameter
 from lamina.core.random.masks import bernoulli_mask, dropout, noise
@@ -16,7 +15,7 @@ from lamina.core.random.seeds import SeedGenerator
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
-from lamina.layers.spatial import data_formats
+from lamina.layers.spatial import DataFormat, data_formats
 from lamina.typing import Array, DTypeLike
 
 
@@ -161,6 +160,7 @@ class ImageDropout(SpatialDropout):
         seed: seed of the random values; a new one by default.
     """
 
+    data_format: DataFormat = DataFormat()
     arguments = {**SpatialDropout.arguments, "data_format": data_formats}
 
     def __init__(
@@ -172,7 +172,7 @@ class ImageDropout(SpatialDropout):
         dtype: DTypeLike = None,
     ) -> None:
         super().__init__(rate, seed, name, dtype)
-        self.data_format = (data_format or config.image_data_format()).lower()
+        self.data_format = data_format
 
 
 class SpatialDropout2D(ImageDropout):

@@ -8,14 +8,13 @@ from typing import Unpack
 
 import jax.numpy as jnp
 
-from lamina import config
 from lamina.core.check import Check, is_int, one_of, positive_int
 from lamina.errors import ShapeError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
-from lamina.layers.spatial import PerAxis, Spatial, data_formats
+from lamina.layers.spatial import DataFormat, PerAxis, Spatial, data_formats
 from lamina.ops.image import resize
 from lamina.typing import Array, PartialShape
 
@@ -35,13 +34,14 @@ class Flatten(Layer):
         (2, 12)
     """
 
+    data_format: DataFormat = DataFormat()
     arguments = {"data_format": data_formats}
 
     def __init__(
         self, data_format: str | None = None, **kwargs: Unpack[Options]
     ) -> None:
         super().__init__(**kwargs)
-        self.data_format = (data_format or config.image_data_format()).lower()
+        self.data_format = data_format
         self.input_spec = InputSpec(min_ndim=1)
 
     def call(self, inputs: Array) -> Array:

@@ -19,8 +19,11 @@ def per_axis(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
-def _data_format(value: str | None) -> str:
-    return (value or config.image_data_format()).lower()
+class DataFormat(Converted[str]):
+    """Attribute with the order of the axes; `None` sets that of the configuration."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda v: (v or config.image_data_format()).lower())
 
 
 class PerAxis(Converted[tuple[int, ...]]):
@@ -54,7 +57,7 @@ class Spatial(Layer):
     """
 
     rank: ClassVar[int]
-    data_format: Converted[str] = Converted(_data_format)
+    data_format: DataFormat = DataFormat()
     arguments = {"data_format": data_formats}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -10,21 +10,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina import config
 from lamina.core.check import optional
 from lamina.core.dtypes import is_float
 from lamina.core.module import is_user_defined
 from lamina.core.random.seeds import Seed, SeedGenerator
 from lamina.core.tracing.trace_state import is_tracing
 from lamina.errors import ArgumentError, MissingMethodError, ShapeError, shown
-from lamina.layers.base import Converted, Layer, Options
+from lamina.layers.base import Options
 from lamina.layers.image.box_formats import (
     box_format,
     clip_to_image_size,
     convert_format,
 )
 from lamina.layers.image.parameters import Draws, Range, ValueRange
-from lamina.layers.spatial import data_formats
+from lamina.layers.spatial import Spatial
 from lamina.typing import Array, ArrayLike, Shape
 
 Transformation: TypeAlias = dict[str, Any]
@@ -57,7 +56,7 @@ def per_image(values: ArrayLike, like: Array | None = None) -> Array:
     return column if like is None else column.astype(like.dtype)
 
 
-class ImageLayer(Layer):
+class ImageLayer(Spatial):
     """Base class of layers that transform images, and boxes, masks and labels alike.
 
     The input is one image, a batch, or a dictionary with `"images"` and, if there are
@@ -79,11 +78,8 @@ class ImageLayer(Layer):
     in_inference: ClassVar[bool] = True
     # Whether integer images are cast to the compute type too.
     casts_integers: ClassVar[bool] = True
-    data_format: Converted[str] = Converted(lambda v: v or config.image_data_format())
-    arguments = {
-        "bounding_box_format": optional(box_format),
-        "data_format": data_formats,
-    }
+    rank = 2
+    arguments = {**Spatial.arguments, "bounding_box_format": optional(box_format)}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,10 +94,11 @@ class ImageLayer(Layer):
         data_format: str | None = None,
         **kwargs: Unpack[Options],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(data_format, **kwargs)
+        self.input_spec = None  # the input is not always a batch
         # Only images are cast to the compute type: boxes need more digits.
         self.autocast = False
-        self.bounding_box_format, self.data_format = bounding_box_format, data_format
+        self.bounding_box_format = bounding_box_format
 
     # Calling
 
@@ -289,16 +286,6 @@ class ImageLayer(Layer):
         )
 
     # Layouts
-
-    @property
-    def channel_axis(self) -> int:
-        """The axis of the channels."""
-        return -1 if self.data_format == "channels_last" else 1
-
-    @property
-    def spatial_axes(self) -> tuple[int, int]:
-        """The axes of the rows and columns of a batch."""
-        return (1, 2) if self.data_format == "channels_last" else (2, 3)
 
     def image_size(self, shape: Shape) -> tuple[int, int]:
         """Return the numbers of rows and columns of images of a shape."""

@@ -8,11 +8,10 @@ from typing import Unpack
 import jax.numpy as jnp
 
 from lamina.core.check import Check, is_int
-from lamina.layers.base import Converted
 from lamina.layers.image.base import BoxOptions, Transformation, per_image
 from lamina.layers.image.color import ColorLayer, FactorLayer
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range
-from lamina.layers.spatial import per_axis
+from lamina.layers.spatial import PerAxis
 from lamina.ops.image import gaussian_blur
 from lamina.ops.image.filters import correlate
 from lamina.typing import Array, Shape
@@ -82,7 +81,7 @@ class RandomGaussianBlur(ColorLayer):
 
     factor: Range = Range(0, 1)
     sigma: Range = Range(0, 1)
-    kernel_size: Converted[tuple[int, ...]] = Converted(lambda v: per_axis(v, 2))
+    kernel_size: PerAxis = PerAxis()
     arguments = {**ColorLayer.arguments, "kernel_size": _ODD}
 
     def __init__(

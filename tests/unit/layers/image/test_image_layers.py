@@ -162,6 +162,11 @@ def test_layer_takes_one_image_with_its_boxes():
     assert moved["bounding_boxes"]["boxes"].shape == (1, 4)
 
 
+def test_data_format_may_be_in_upper_case():
+    layer = layers.CenterCrop(1, 2, data_format="CHANNELS_LAST")
+    assert layer(np.zeros((1, 2, 4, 3))).shape == (1, 1, 2, 3)
+
+
 def test_boxes_are_cut_and_padded():
     layer = layers.MaxNumBoundingBoxes(2, **XYXY)
     padded = layer(square())["bounding_boxes"]
