@@ -1,4 +1,4 @@
-"""lamina: deep learning for people who think in layers.
+"""Deep learning library with the API of Keras 3, on JAX.
 
     import lamina
     from lamina import layers
@@ -7,7 +7,8 @@
     model.compile("adam", "mse")
     model.fit(x, y, epochs=3)
 
-The names are Keras 3's; the engine is JAX, and training is one compiled program.
+Names, arguments and defaults are those of Keras 3. The whole training loop is compiled
+into one program.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lamina",
-        description="Deep learning for people who think in layers.",
+        description="Deep learning library with the API of Keras 3, on JAX.",
         epilog="lamina COMMAND --help shows the arguments of a command.",
     )
     parser.add_argument("--version", action="version", version=version("lamina"))
