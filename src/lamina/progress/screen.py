@@ -105,9 +105,9 @@ class Screen:
                 self._restore()
             self._stream.flush()
 
-    def is_foreign(self) -> bool:
-        """Return whether this is a child process, which has no blocks."""
-        return os.getpid() != self._process
+    def has_blocks(self) -> bool:
+        """Return whether text is printed above blocks; a child process has none."""
+        return bool(self._blocks) and os.getpid() == self._process
 
     def _text(self, line: Styled) -> str:
         return line.coloured if has_colours() else line.plain
@@ -148,7 +148,7 @@ class _Above:
 
     def write(self, text: str) -> int:
         """Print the lines that are complete."""
-        if self.screen.is_foreign():
+        if not self.screen.has_blocks():
             return self.stream.write(text)
         lines, end, rest = (self._begun + text).rpartition("\n")
         # Bars of other libraries return to the beginning of their line.
@@ -159,7 +159,7 @@ class _Above:
 
     def flush(self) -> None:
         """Print the text so far as a line: it may ask for input."""
-        if self._begun and not self.screen.is_foreign():
+        if self._begun and self.screen.has_blocks():
             begun, self._begun = self._begun, ""
             self.screen.print(f"{begun}\n")
         self.stream.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from typing import NamedTuple
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _GAP = "  "
+# Latin and other alphabets, arrows, lines and blocks; looking up each letter is slow.
+_NARROW = re.compile("[ -\u10ff\u2010-\u21ff\u2500-\u25fc]*")
 
 
 def duration(seconds: float) -> str:
@@ -91,7 +94,7 @@ def sparkline(values: Sequence[float], width: int = 10) -> str:
 
 def columns(text: str) -> int:
     """Return the number of columns that a terminal uses for a text."""
-    if text.isascii():
+    if _NARROW.fullmatch(text):
         return len(text)
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
     return len(text) + wide

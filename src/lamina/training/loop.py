@@ -203,8 +203,8 @@ class EpochLoop:
         """Report that the next segment came late, if the device had nothing to do."""
         if seconds < _MIN_WAIT_SECONDS:
             return
-        out = self._pending[0] if self._pending else None
-        if out is None or all(log.is_ready() for log in jax.tree.leaves(out.logs)):
+        running = jax.tree.leaves(self._pending[0].logs) if self._pending else []
+        if all(not isinstance(log, jax.Array) or log.is_ready() for log in running):
             self.callbacks.on_data_wait(self.kind, seconds)
 
     def _fused_epochs(self, most: int) -> list[EpochResult]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import pytest
@@ -76,8 +77,11 @@ def test_errors_are_printed_above_the_block_in_a_terminal(monkeypatch, to_termin
     print("careful", file=sys.stderr)
     assert terminal.rows() == (["careful", "ab"] if to_terminal else ["ab"])
     assert "careful" in errors.getvalue()
+    handler = logging.StreamHandler()  # stores the stream of this moment
     Screen.current().remove("owner")
     assert sys.stderr is errors
+    handler.emit(logging.makeLogRecord({"msg": "late"}))
+    assert errors.getvalue().endswith("late\n")
 
 
 def test_text_of_other_programs_is_not_lost(monkeypatch):

@@ -45,6 +45,8 @@ TEXTS = [
     (text.sparkline, (range(100), 4), "▁▃▆█"),
     (text.columns, ("loss",), 4),
     (text.columns, ("손실 a",), 6),
+    (text.columns, ("━─↑↓█…",), 6),
+    (text.columns, ("⌚",), 2),
 ]
 
 

@@ -167,7 +167,7 @@ def test_epochs_in_a_terminal(clock, monkeypatch):
     terminal = open_terminal(monkeypatch)
     bar = started()
     bar.on_epoch_begin(0)
-    assert terminal.rows()[0].endswith("  0/100  compiling")
+    assert terminal.rows()[0].endswith("  0/100  starting")
     for seconds in (1.0, 2.0):
         clock.now += 1.0
         bar.on_compile("train", seconds, seconds == 2.0)

@@ -12,7 +12,6 @@ from lamina.training.callbacks.progress.course import MetricCourse
 from lamina.training.callbacks.progress.timer import StepTimer
 from lamina.typing import Logs
 
-_COMPILING = "compiling"
 # Shortest time, in seconds, that a finished epoch mentions, and the smallest part of an
 # epoch that waiting for data must take to be mentioned.
 _MIN_SECONDS, _MIN_WAITING = 0.1, 0.1
@@ -80,7 +79,7 @@ class ProgbarLogger(Callback):
         self._start(f"Epoch {epoch + 1}/{self.params.get('epochs', 1)}")
         self._output.begin(self._title)
         if is_first:
-            self._draw(state=_COMPILING)
+            self._draw(state="starting")
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Start the display of `evaluate`, or show that validation runs."""
@@ -101,7 +100,7 @@ class ProgbarLogger(Callback):
         if done:
             self._timer.add_compilation(seconds, validating)
         elif self._output.is_due():
-            text = f"{_COMPILING} {duration(seconds)}"
+            text = f"compiling {duration(seconds)}"
             self._draw(state=f"validating: {text}" if validating else text)
 
     def on_data_wait(self, kind: str, seconds: float) -> None:
