@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from lamina.core.module import short
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -38,6 +40,31 @@ def html_table(
     body = "".join(line("td", [html.escape(cell) for cell in row]) for row in rows)
     head = line("th", headers)
     return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def layer_html(layer: Any) -> str:
+    """Return the arguments and weights of a layer as HTML tables.
+
+    Args:
+        layer: a layer, built or not.
+    """
+    arguments = layer.constructor_arguments().items()
+    rows = [[name, short(value)] for name, value in arguments if name != "name"]
+    title = f"<b>{html.escape(type(layer).__name__)}: {html.escape(layer.name)}</b>"
+    parts = [title]
+    if rows:
+        parts.append(html_table(["Argument", "Value"], rows, ["left", "left"]))
+    weights = [
+        [w.path, str(tuple(w.shape)), w.dtype, f"{w.size:,}", "NY"[w.trainable]]
+        for w in layer.weights
+    ]
+    if weights:
+        headers = ["Weight", "Shape", "Type", "Param #", "Trainable"]
+        sides: list[Side] = ["left", "left", "left", "right", "center"]
+        parts.append(html_table(headers, weights, sides))
+    elif not layer.built:
+        parts.append("Not built: the first data determine shapes and weights.")
+    return "".join(parts)
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -33,6 +33,7 @@ from lamina.core.module import (
 from lamina.core.scope import autocast, call_scope, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
+from lamina.display import layer_html
 from lamina.errors import ArgumentTypeError, MissingMethodError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
@@ -364,6 +365,9 @@ class Layer(Buildable):
         parts = [f"{k}={short(v)}" for k, v in values.items()]
         text = ", ".join([*parts, f"name={self.name!r}"])
         return f"{type(self).__name__}({text})"
+
+    def _repr_html_(self) -> str:
+        return layer_html(self)
 
 
 def serialize(layer: Layer) -> Config:
