@@ -35,6 +35,11 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Tests have few rows and small models, made to be quick.
+    config.addinivalue_line("filterwarnings", "ignore::lamina.errors.AdviceWarning")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") and jax.default_backend() != "gpu":
         pytest.skip("needs a GPU")

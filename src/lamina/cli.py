@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from lamina import demo
 from lamina.errors import ArgumentError, LaminaError
 from lamina.models.convert import convert_file
 from lamina.saving.inspect import inspect_file, inspection_text
+from lamina.training.checks.findings import Findings
+from lamina.training.checks.script import ScriptCheck
 
 __all__ = ["main"]
 
@@ -47,6 +50,17 @@ examples:
   lamina convert --model model.keras weights.safetensors retrained.keras
 
 exit status: 0, 1 if it failed and OUT is unchanged, 2 if the arguments are not valid"""
+_CHECK = """\
+Runs a program up to each call of `fit` or `train_on_batch`, looks for mistakes in the
+model, the data and the arguments, and goes on without training. What `evaluate` and
+`predict` return is that of an untrained model."""
+_CHECK_EPILOG = """\
+examples:
+  lamina check train.py
+  lamina check train.py --epochs 5
+  lamina check --json train.py | jq -r .code
+
+exit status: 0, 1 if there is an error or a warning, 2 if the arguments are not valid"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        options.run(options)
+        status = options.run(options)
         sys.stdout.flush()
     except LaminaError as error:
         print(f"lamina {options.command}: {error}", file=sys.stderr)
@@ -69,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # A reader such as `head` has exited; avoid an error when Python flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -120,7 +135,22 @@ def _parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace OUT if it exists"
     )
     convert.set_defaults(run=_convert)
+    _add_check(commands.add_parser)
     return parser
+
+
+def _add_check(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    check = add_parser(
+        "check",
+        help="look for mistakes in a program that trains a model, without training",
+        description=_CHECK,
+        epilog=_CHECK_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("--json", action="store_true", help="as JSON, one line each")
+    check.add_argument("script", metavar="SCRIPT", type=Path)
+    check.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    check.set_defaults(run=_check)
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -137,3 +167,27 @@ def _convert(options: argparse.Namespace) -> None:
             f"File exists: {options.target!r}. Pass --force to replace it."
         )
     convert_file(options.source, options.target, options.model, options.force)
+
+
+def _check(options: argparse.Namespace) -> int:
+    # `--json` after the script is the command's own.
+    rest = [a for a in options.arguments if a != "--json"]
+    check = ScriptCheck(options.json or len(rest) < len(options.arguments))
+    found = check.run(options.script, rest)
+    if not check.as_json:
+        print(_summary(found, check.calls))
+    return 1 if found.of("error", "warning") else 0
+
+
+def _summary(found: Findings, calls: int) -> str:
+    if not calls and not found:
+        return "The program did not call `fit` or `train_on_batch`."
+    counts = Counter(finding.severity for finding in found)
+    text = ", ".join(map(_counted, counts.keys(), counts.values()))
+    where = f"{calls} call{'' if calls == 1 else 's'} of fit"
+    return f"{text or 'No findings'} in {where}."
+
+
+def _counted(severity: str, count: int) -> str:
+    plural = "" if count == 1 or severity == "advice" else "s"
+    return f"{count} {severity}{plural}"

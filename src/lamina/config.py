@@ -9,7 +9,7 @@ machine's memory, unless glibc is configured already or `LAMINA_ALLOCATOR=off` i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from lamina.errors import ArgumentError, invalid
@@ -40,6 +40,7 @@ __all__ = [
     "autotune",
     "backend",
     "cache_folder",
+    "checks",
     "disable_flash_attention",
     "disable_interactive_logging",
     "disable_traceback_filtering",
@@ -64,6 +65,7 @@ __all__ = [
     "memory_limit",
     "set_autotune",
     "set_backend",
+    "set_checks",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
@@ -73,6 +75,7 @@ __all__ = [
     "set_max_epochs",
     "set_max_steps_per_epoch",
     "set_memory_limit",
+    "silenced_checks",
 ]
 
 
@@ -88,6 +91,8 @@ _settings: dict[str, Any] = {
     "dtype_policy": None,
     "interactive_logging": True,
     "traceback_filtering": True,
+    "checks": "all",
+    "silenced_checks": frozenset(),
 }
 
 
@@ -193,6 +198,48 @@ def is_interactive_logging_enabled() -> bool:
         True
     """
     return _settings["interactive_logging"]
+
+
+def checks() -> str:
+    """Return which mistakes `fit` looks for, as set by `set_checks`.
+
+    Example:
+        >>> checks()
+        'all'
+    """
+    return _settings["checks"]
+
+
+def set_checks(level: str = "all", silence: Iterable[str] = ()) -> None:
+    """Set which mistakes `fit` looks for in the model, the data and the arguments.
+
+    Args:
+        level: `"all"`, the default, warns of likely mistakes; `"errors"` only raises
+            errors; `"off"` does not look for any.
+        silence: codes of findings to leave out, such as `"unscaled-input"`.
+
+    Raises:
+        ArgumentError: the level is unknown.
+
+    Example:
+        >>> set_checks("all", silence=["unscaled-input"])
+        >>> silenced_checks()
+        frozenset({'unscaled-input'})
+        >>> set_checks("all")
+    """
+    if level not in ("all", "errors", "off"):
+        raise invalid("set_checks", "level", level, "'all', 'errors' or 'off'")
+    _settings["checks"], _settings["silenced_checks"] = level, frozenset(silence)
+
+
+def silenced_checks() -> frozenset[str]:
+    """Return the codes that `set_checks` silences.
+
+    Example:
+        >>> sorted(silenced_checks())
+        []
+    """
+    return _settings["silenced_checks"]
 
 
 def enable_traceback_filtering() -> None:

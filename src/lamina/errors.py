@@ -17,6 +17,7 @@
         (ModuleNotFoundError)
 
     LikelyMistakeWarning (UserWarning)     code that runs but is probably wrong
+    └── AdviceWarning                      right code that could train better
 
 A message says what was received, what is needed and, if known, the line that fixes
 it. The built-in base classes let code written for Keras catch the same exceptions.
@@ -25,9 +26,11 @@ it. The built-in base classes let code written for Keras catch the same exceptio
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
+    "AdviceWarning",
     "ArgumentError",
     "ArgumentTypeError",
     "DataError",
@@ -65,6 +68,8 @@ class LaminaError(Exception):
     Args:
         message: full sentences. Very long messages are shortened, and control
             characters escaped.
+        code: name of the mistake, as `model.check` and `lamina check` report it; by
+            default that of the class, such as "shape-error".
 
     Example:
         >>> try:
@@ -74,11 +79,15 @@ class LaminaError(Exception):
         Dense: `units` must be a positive integer. Received: units=-1.
     """
 
-    def __init__(self, message: str = "") -> None:
+    code: str
+
+    def __init__(self, message: str = "", code: str = "") -> None:
         super().__init__(_printable(_shorten(message)))
+        self.code = code or type(self).code
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "lamina.errors"
+        cls.code = re.sub("(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
 
 class ArgumentError(LaminaError, ValueError):
@@ -242,6 +251,15 @@ class LikelyMistakeWarning(UserWarning):
         ...     warnings.simplefilter("ignore", LikelyMistakeWarning)
         ...     lamina.ops.softmax([[5.0]]).tolist()
         [[1.0]]
+    """
+
+
+class AdviceWarning(LikelyMistakeWarning):
+    """Code that is right, but would probably train better in another form.
+
+    Example:
+        >>> import warnings
+        >>> warnings.simplefilter("ignore", AdviceWarning)
     """
 
 

@@ -47,6 +47,8 @@ class _Local(threading.local):
     remat: Any = None  # a `RematMode`
     names: tuple[str, ...] = ()  # of the active `name_scope` blocks
     names_operations = False  # whether operations get the names of layers
+    # Takes the findings of `fit` and the line that calls it; `fit` then does not train.
+    on_findings: Callable[[Any, str], None] | None = None
 
 
 local = _Local()

@@ -62,10 +62,29 @@ def shorten(error: BaseException) -> None:
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the user's program that called the library."""
+    warnings.warn(message, category, stacklevel=_user_frame()[1] - 1)
+
+
+def user_location() -> str:
+    """Return the line of the user's program that called the library, as "file:line"."""
+    frame, _ = _user_frame()
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def location_of(error: BaseException) -> str:
+    """Return the innermost line of the user's program in a traceback."""
+    lines = [e for e in _entries(error) if _is_user_frame(e)]
+    if not lines:
+        return ""
+    return f"{lines[-1].tb_frame.f_code.co_filename}:{lines[-1].tb_lineno}"
+
+
+def _user_frame() -> tuple[types.FrameType | None, int]:
+    """Return the innermost frame outside of the library, and its distance."""
     frame, level = inspect.currentframe(), 1
     while frame is not None and _package_of(frame) in _LIBRARY | _HELPERS:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    return frame, level
 
 
 def _shorten_one(error: BaseException) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from lamina.core.random.seeds import SeedGenerator
+from lamina.core.scope import local, override
 from lamina.data.streams import State
 from lamina.errors import LaminaError
 from lamina.runtime.interrupts import Interrupt
@@ -13,8 +16,9 @@ from lamina.training.callbacks import History, TerminateOnNaN
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
 from lamina.training.checks.arrays import check_class_weight
-from lamina.training.checks.monitors import check_monitors
-from lamina.training.checks.pairs import check_pairs
+from lamina.training.checks.case import Case
+from lamina.training.checks.findings import Finding, Findings
+from lamina.training.checks.report import check_case, error_finding
 from lamina.training.evaluation import Evaluation
 from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
@@ -37,7 +41,7 @@ class FitSession:
     """
 
     def __init__(self, state: TrainingState, options: FitOptions) -> None:
-        given = options
+        self._given = options
         options = replace(options, host=state.host(options.x)).with_split()
         self._state, self._model, self._options = state, state.model, options
         callbacks = callback_list(state.model, options, None, history=True)
@@ -51,7 +55,7 @@ class FitSession:
         callbacks.params["steps"] = self._feed.steps
         self._interrupt = Interrupt(terminate=self._checkpoints.is_active)
         self._prepare()
-        callbacks.set_fit_arguments({**vars(given), "seed": self._seed})
+        callbacks.set_fit_arguments({**vars(self._given), "seed": self._seed})
         self._held_out = options.validation_feed()
         self._validation = self._make_validation()
         self._loop = EpochLoop(
@@ -62,7 +66,8 @@ class FitSession:
             self._seed,
             self._pause,
         )
-        self._loop.prepare()
+        if local.on_findings is None:
+            self._loop.prepare()
         self._epoch, self._stage = 0, _BETWEEN
         self._model.stop_training = False
 
@@ -78,9 +83,9 @@ class FitSession:
                 generator.reseed(options.seed, number)
         if state.plan is not None:
             check_class_weight(options.class_weight, state.plan, pred)
-            check_pairs(state.plan, self._feed.sample()[1], pred)
-            has_validation = options.validation_data is not None
-            check_monitors(self._model, self._callbacks, has_validation)
+        arrays, callbacks = self._feed.sample(), self._callbacks.callbacks
+        case = Case(state.model, state.plan, arrays, pred, options, callbacks)
+        check_case(state, self._given, case)
 
     def _make_validation(self) -> Evaluation | None:
         """Prepare the evaluation after epochs, so that mistakes show before the first.
@@ -101,6 +106,8 @@ class FitSession:
 
     def run(self) -> History:
         """Train up to the last epoch; an interrupt is reported, then raised."""
+        if local.on_findings is not None:
+            return self._untrained()
         with self._interrupt as interrupt, self._callbacks.compile_clock("train"):
             try:
                 with self._callbacks as callbacks, self._checkpoints as checkpoints:
@@ -116,6 +123,16 @@ class FitSession:
                 print(self._interruption(), flush=True)
                 raise
         return self._model.history
+
+    def _untrained(self) -> History:
+        """Return a history without values, for a program that is only checked."""
+        names = ["loss", *self._model.metrics_names]
+        if self._validation is not None:
+            names += [f"val_{name}" for name in names]
+        history, epochs = self._model.history, range(self._options.epochs)
+        history.epoch = list(epochs)
+        history.history = {name: [math.nan for _ in epochs] for name in names}
+        return history
 
     def _begin(self) -> TrainPosition:
         """Return the position to train from, that of a resumed run if there is one."""
@@ -207,3 +224,19 @@ def _finalize(model: MetricsOwner) -> None:
     """Write the optimizer's averages into the weights, if it keeps any."""
     if hasattr(model.optimizer, "finalize_variable_values"):
         model.optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def check_fit(state: TrainingState, options: Callable[[], FitOptions]) -> Findings:
+    """Return the findings of a call of `fit`, errors included, without training.
+
+    Args:
+        state: the training of a compiled model.
+        options: makes the arguments of `fit`.
+    """
+    found = list[Finding]()
+    with override(on_findings=lambda findings, where: found.extend(findings)):
+        try:
+            FitSession(state, options())
+        except LaminaError as error:
+            found.append(error_finding(error, ""))
+    return Findings(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar, cast
@@ -58,19 +59,22 @@ class TrainingState:
         self._engines: dict[tuple[str, bool], Engine] = {}
         self._made: dict[Hashable, Any] = {}
         self._version = -1  # structure version that `_made` is valid for
+        # Arguments and data that the last `fit` was checked with.
+        self.checked: tuple[Hashable, list[weakref.ref[Any]]] | None = None
 
     def compile(self, arguments: CompileArgs) -> None:
         """Set the losses and metrics, and discard the programs of the previous ones."""
         arguments.check_names()
         self.arguments, self.plan = arguments, None
         self.loss_tracker = Mean(name="loss")
-        self._engines, self._made = {}, {}
+        self._engines, self._made, self.checked = {}, {}, None
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy compiles its own programs.
         cached = ("predictor", "_lock")
         state = {k: v for k, v in vars(self).items() if k not in cached}
-        return {**state, "_engines": {}, "_made": {}, "_running": None}
+        made = {"_engines": {}, "_made": {}, "_running": None, "checked": None}
+        return {**state, **made}
 
     @functools.cached_property
     def _lock(self) -> threading.RLock:

@@ -8,11 +8,13 @@ from typing import Any, Literal, SupportsInt, overload
 import numpy as np
 
 from lamina import optimizers
-from lamina.core.module import known_keywords
+from lamina.core.module import known_keywords, signature
 from lamina.core.registry import deserialize, serialize
+from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.training import evaluation
 from lamina.training.callbacks import History
+from lamina.training.checks.findings import Findings
 from lamina.training.model_steps import ModelSteps
 from lamina.training.options import (
     CallbacksLike,
@@ -22,7 +24,7 @@ from lamina.training.options import (
     Resume,
 )
 from lamina.training.plan import CompileArgs, LossLike, MetricsLike, OptimizerLike
-from lamina.training.session import FitSession
+from lamina.training.session import FitSession, check_fit
 from lamina.training.state_tree import StateTree, get_state_tree, set_state_tree
 from lamina.typing import Data
 
@@ -216,6 +218,42 @@ class Trainer(ModelSteps):
         with self._training.running("fit"):
             return FitSession(self._training, options).run()
 
+    def check(
+        self, x: Data | None = None, y: Data | None = None, **arguments: Any
+    ) -> Findings:
+        """Look for mistakes in the model, the data and the arguments of `fit`.
+
+        `fit` does the same before the first step. Nothing is trained; a model without
+        weights yet gets them.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, if `x` is not an iterable of batches.
+            **arguments: other arguments of `fit`.
+
+        Returns:
+            The findings, the most severe first; an error that `fit` would raise is
+            one of them.
+
+        Raises:
+            StateError: the model is not compiled.
+
+        Example:
+            >>> model = lamina.Sequential([Input((3,)), Dense(1, "softmax")])
+            >>> model.compile("adam", "binary_crossentropy")
+            >>> model.check(np.ones((2, 3)), np.ones((2, 1))).codes
+            ['softmax-one-unit']
+        """
+        with self._training.running("check"):
+            return check_fit(
+                self._training, lambda: self._fit_options(x=x, y=y, **arguments)
+            )
+
+    def _fit_options(self, **arguments: Any) -> FitOptions:
+        bound = signature(Trainer.fit).bind(self, **arguments)
+        bound.apply_defaults()
+        return FitOptions(**_arguments(bound.arguments))
+
     @overload
     def evaluate(
         self,
@@ -313,7 +351,13 @@ class Trainer(ModelSteps):
         """
         data = x, y, sample_weight
         with self._training.running("train_on_batch"):
-            logs = evaluation.on_batch(self._training, "train", data, class_weight)
+            if local.on_findings is None:
+                logs = evaluation.on_batch(self._training, "train", data, class_weight)
+            else:  # the program is only checked
+                given = {"sample_weight": sample_weight, "class_weight": class_weight}
+                options = self._fit_options(x=x, y=y, **given)
+                history = FitSession(self._training, options).run().history
+                logs = {name: values[0] for name, values in history.items()}
         return logs if return_dict else self._in_order(logs)
 
     @known_keywords
@@ -343,6 +387,6 @@ class Trainer(ModelSteps):
         return values[0] if len(values) == 1 else values
 
 
-def _arguments(variables: dict[str, Any]) -> dict[str, Any]:
+def _arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a method from its local variables."""
     return {k: v for k, v in variables.items() if k not in ("self", "return_dict")}

@@ -46,7 +46,8 @@ def input_error(
     return ShapeError(
         f"Input {tensor.name!r} takes arrays of shape {tensor.shape}, with None for "
         f"any size. Received: shape {shape}. "
-        + (hint or _common_hint(tensor.shape, shape))
+        + (hint or _common_hint(tensor.shape, shape)),
+        code="input-shape",
     )
 
 

@@ -72,7 +72,8 @@ def _check_finite(array: Array | np.ndarray, what: str) -> None:
         f"{what} has values that are not finite in {rows} of {len(bad)} rows; the "
         f"first is {what}{index} = {array[tuple(index)]}. Remove or fill them, as with "
         f"`np.nan_to_num({what})`, or pass `check_data=False` if the model handles "
-        "them."
+        "them.",
+        code="values-not-finite",
     )
 
 
@@ -103,7 +104,8 @@ def _check_indices(array: ArrayLike | None, layer: Embedding) -> None:
             mend = f"Give it input_dim={int(high) + 1}, or renumber the indices."
         raise DataError(
             f"{start} indices from 0 to {size - 1}. In x they range from {low:.0f} to "
-            f"{high:.0f}: x{_first(indices == wrong)} = {wrong:.0f}. {mend}"
+            f"{high:.0f}: x{_first(indices == wrong)} = {wrong:.0f}. {mend}",
+            code="embedding-index",
         )
     _check_integers(indices, "x", f"{start} integer indices", "Use a Dense layer for")
 
@@ -119,7 +121,8 @@ def _check_integers(values: np.ndarray, what: str, needed: str, mend: str) -> No
     index = _first(values != np.rint(values))
     raise DataError(
         f"{needed}, but {what}{index} = {values[tuple(index)]}. {mend} continuous "
-        "values."
+        "values.",
+        code="label-values" if what == "y" else "embedding-index",
     )
 
 
@@ -141,7 +144,8 @@ def _check_class_indices(true: np.ndarray, pred: Output, loss: Loss, what: str) 
         mend = f"Give the last layer {int(high) + 1} units, or renumber the labels."
     raise DataError(
         f"{what} range from {low} to {high}, but the model has {classes} outputs, "
-        f"so class indices must be from 0 to {classes - 1}. {mend}"
+        f"so class indices must be from 0 to {classes - 1}. {mend}",
+        code="label-values",
     )
 
 
@@ -152,7 +156,8 @@ def _check_probabilities(true: np.ndarray, pred: Output, loss: Loss, what: str) 
             f"{what} range from {low:g} to {high:g}, but {loss_kind(loss)!r} needs "
             "probabilities from 0 to 1. Renumber two classes to 0 and 1; for more "
             "classes use 'sparse_categorical_crossentropy'; for continuous values use "
-            "'mse', or scale them to 0 to 1."
+            "'mse', or scale them to 0 to 1.",
+            code="label-values",
         )
 
 
@@ -172,7 +177,8 @@ def check_class_weight(
     if classes and wrong and kind.endswith("crossentropy"):
         raise ArgumentError(
             f"`class_weight` has the key {wrong[0]!r}, but the model has {classes} "
-            f"classes, 0 to {classes - 1}. Remove the key."
+            f"classes, 0 to {classes - 1}. Remove the key.",
+            code="class-weight",
         )
 
 

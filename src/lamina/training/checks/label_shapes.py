@@ -47,7 +47,8 @@ def check_label_shapes(
             text = explanation(
                 Misfit(out.name, loss_kind(out.loss), labels, pred, to_train)
             )
-            raise ShapeError(text) if text else refused
+            refused.code = "label-shape"
+            raise ShapeError(text, refused.code) if text else refused
 
 
 def _has_known_shapes(loss: Loss) -> bool:

@@ -1,16 +1,15 @@
-"""Check of monitored metrics before the first step."""
+"""Explanations of monitored metrics that do not exist."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 
 from lamina.core.module import is_user_defined
-from lamina.core.tracebacks import warn
-from lamina.errors import LikelyMistakeWarning, UnknownNameError
+from lamina.errors import UnknownNameError
 from lamina.metrics.base import metric_registry
-from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 
@@ -19,8 +18,10 @@ _ADDED = ("learning_rate",)
 _STEPS = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
 
 
-def check_monitors(model: Any, callbacks: CallbackList, validates: bool) -> None:
-    """Warn of callbacks whose metric will not be in the logs of any epoch.
+def unknown_monitors(
+    model: Any, callbacks: Sequence[Callback], validates: bool
+) -> Iterator[str]:
+    """Yield an explanation of each metric that will not be in the logs of any epoch.
 
     Args:
         model: a model whose metrics are known.
@@ -29,12 +30,12 @@ def check_monitors(model: Any, callbacks: CallbackList, validates: bool) -> None
     """
     if any(is_user_defined(type(model), name) for name in _STEPS):
         return
-    for callback in callbacks.callbacks:
+    for callback in callbacks:
         if isinstance(callback, MonitorCallback):
             problem = _problem(model, callback, validates)
             callback.is_explained = problem is not None
             if problem is not None:
-                warn(problem, LikelyMistakeWarning)
+                yield problem
         elif _adds_logs(callback):
             return
 

@@ -66,6 +66,7 @@ def test_rates_are_those_of_keras(curve, arguments, expected):
     assert rates == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("ignore::lamina.errors.LikelyMistakeWarning")
 def test_plateau_in_training_reduces_the_learning_rate(capsys):
     model = small_model(optimizer=SGD(0.0))
     model.optimizer.learning_rate = 1e-9

@@ -213,6 +213,7 @@ def test_callback_that_does_not_pause_training_is_not_named(callbacks, capsys):
     assert "pauses" not in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore::lamina.errors.LikelyMistakeWarning")
 def test_model_is_current_after_each_batch():
     class Counting(lamina.Model):
         def __init__(self):

@@ -73,6 +73,7 @@ def test_metrics_of_the_epoch_are_those_of_its_good_batches(row, known, needs):
         assert math.isnan(seen[-2]["loss"]) and math.isnan(seen[-2]["mae"])
 
 
+@pytest.mark.filterwarnings("ignore::lamina.errors.LikelyMistakeWarning")
 def test_epochs_of_one_dispatch_end_with_metrics_that_are_not_known():
     """The epoch that fails at its first batch is not the first of its dispatch."""
     x, y = np.ones((4, 3), "float32"), np.full((4, 1), 1e30, "float32")

@@ -157,6 +157,7 @@ def test_later_callbacks_see_added_logs(middle):
     assert list(history.history) == ["loss", "learning_rate"]
 
 
+@pytest.mark.filterwarnings("ignore::lamina.errors.LikelyMistakeWarning")
 def test_logs_of_batches_are_means_over_the_epoch_so_far():
     losses = []
     look = LambdaCallback(on_train_batch_end=lambda _, logs: losses.append(logs["mae"]))

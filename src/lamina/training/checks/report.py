@@ -1,0 +1,89 @@
+"""Report of findings: errors are raised, the rest is one warning."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from lamina import config
+from lamina.core.scope import local
+from lamina.core.tracebacks import user_location, warn
+from lamina.core.variable import structure_version
+from lamina.errors import AdviceWarning, ArgumentError, LikelyMistakeWarning
+from lamina.training.checks.case import Case
+from lamina.training.checks.findings import Finding, Findings
+from lamina.training.checks.rules import find
+from lamina.training.options import FitOptions
+from lamina.training.state import TrainingState
+
+_ARRAYS = np.ndarray, jax.Array
+
+
+def check_case(state: TrainingState, given: FitOptions, case: Case) -> None:
+    """Look for mistakes, and report them as `lamina.config.set_checks` says.
+
+    A call of `fit` with the data and arguments of the last one is not checked again.
+
+    Args:
+        state: the model's training.
+        given: the arguments of `fit` as the user passed them.
+        case: the model with its data.
+
+    Raises:
+        ArgumentError: a finding is an error.
+    """
+    level = config.checks()
+    if level == "off" or _is_checked(state, given):
+        return
+    found = Findings(find(case))
+    if local.on_findings is not None:
+        where = user_location()
+        local.on_findings(Findings(f._replace(where=where) for f in found), where)
+        return
+    errors, rest = found.of("error"), found.of("warning", "advice")
+    if errors:
+        raise ArgumentError("\n".join(map(str, errors)), code=errors[0].code)
+    if rest and level == "all":
+        is_advice = not rest.of("warning")
+        warn(_text(rest), AdviceWarning if is_advice else LikelyMistakeWarning)
+
+
+def _is_checked(state: TrainingState, given: FitOptions) -> bool:
+    """Return whether the last call had the same data; remember this one."""
+    data = list(_leaves((given.x, given.y, given.validation_data)))
+    numbers = given.batch_size, given.epochs, given.validation_split, given.shuffle
+    key = structure_version(), config.checks(), config.silenced_checks(), numbers
+    before, state.checked = state.checked, None
+    if local.on_findings is None and all(isinstance(a, _ARRAYS) for a in data):
+        state.checked = key, [weakref.ref(a) for a in data]
+    if before is None or before[0] != key or len(before[1]) != len(data):
+        return False
+    return all(ref() is a for ref, a in zip(before[1], data, strict=True))
+
+
+def _leaves(data: Any) -> Iterator[Any]:
+    """Yield the values in nested lists and dictionaries."""
+    if isinstance(data, Mapping):
+        data = tuple(data.values())
+    if isinstance(data, (list, tuple)):
+        for item in data:
+            yield from _leaves(item)
+    elif data is not None:
+        yield data
+
+
+def _text(found: Findings) -> str:
+    """Return findings as the text of one warning."""
+    if len(found) == 1:
+        return f"{found[0]} [{found[0].code}]"
+    lines = [f"- {each} [{each.code}]" for each in found]
+    return "\n".join([f"{len(found)} likely mistakes:", *lines])
+
+
+def error_finding(error: Exception, where: str) -> Finding:
+    """Return an error that lamina raised as a finding."""
+    return Finding(getattr(error, "code", "error"), "error", str(error), "", where)

@@ -1,0 +1,114 @@
+"""Rules for the optimizer, the arguments of `fit` and the callbacks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lamina import optimizers
+from lamina.training.checks.case import Case
+from lamina.training.checks.rules.base import Advice, rule
+
+# Largest learning rate that usually works.
+_HIGHEST = {
+    "SGD": 1.0,
+    "Adagrad": 1.0,
+    "Ftrl": 1.0,
+    "Lion": 0.01,
+    "Adam": 0.05,
+    "AdamW": 0.05,
+    "Adamax": 0.1,
+    "Nadam": 0.05,
+    "RMSprop": 0.05,
+    "Lamb": 0.1,
+}
+_LOWEST = 1e-7
+# Default learning rate, for the fix.
+_USUAL = {"SGD": 0.01, "Adagrad": 0.01, "Lion": 1e-4}
+_FEW_UPDATES = 50
+
+
+def _rate(optimizer: Any) -> float:
+    """Return the learning rate of the first step; 0 if it is unknown."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not isinstance(inner, optimizers.Optimizer):
+        return math.nan
+    return float(np.asarray(inner.learning_rate))
+
+
+@rule("learning-rate-high", "warning")
+def learning_rate_too_high(case: Case) -> Advice:
+    kind, rate = type(case.model.optimizer).__name__, _rate(case.model.optimizer)
+    highest = _HIGHEST.get(kind)
+    if highest is None or not rate > 1.01 * highest:
+        return None
+    return (
+        f"The learning rate of {kind} is {rate:g}: its steps will probably be too "
+        "large, and the loss grow or stay high.",
+        f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
+    )
+
+
+@rule("learning-rate-low", "warning")
+def learning_rate_too_low(case: Case) -> Advice:
+    optimizer = case.model.optimizer
+    kind, rate = type(optimizer).__name__, _rate(optimizer)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = getattr(inner, "_learning_rate", None)
+    if not rate < _LOWEST or callable(schedule):
+        return None
+    return (
+        f"The learning rate of {kind} is {rate:g}, so training changes almost nothing.",
+        f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
+    )
+
+
+@rule("epsilon-large", "advice")
+def large_epsilon(case: Case) -> Advice:
+    epsilon = getattr(case.model.optimizer, "epsilon", None)
+    if not isinstance(epsilon, float) or epsilon < 0.5:
+        return None
+    kind = type(case.model.optimizer).__name__
+    return (
+        f"{kind} has epsilon={epsilon:g}, which makes its steps much smaller than the "
+        "learning rate.",
+        "Remove the argument.",
+    )
+
+
+@rule("one-batch-per-epoch", "advice")
+def one_batch_per_epoch(case: Case) -> Advice:
+    size, options = case.options.batch_size, case.options
+    if not case.inputs or not size or options.steps_per_epoch:
+        return None
+    rows = len(case.inputs[0].array)
+    if size < rows or rows < 200 or options.epochs >= _FEW_UPDATES:
+        return None
+    return (
+        f"batch_size={size} puts all {rows} rows into one batch, so {options.epochs} "
+        f"epochs are only {options.epochs} updates of the weights.",
+        "Use batch_size=32, or more epochs.",
+    )
+
+
+@rule("few-steps-per-epoch", "advice")
+def steps_per_epoch_of_few_rows(case: Case) -> Advice:
+    options = case.options
+    steps, size = options.steps_per_epoch, options.batch_size or 32
+    if not steps or not case.inputs or not isinstance(options.x, np.ndarray):
+        return None
+    rows = len(case.inputs[0].array)
+    if steps * size * 10 > rows or rows < 1000:
+        return None
+    return (
+        f"steps_per_epoch={steps} with batches of {size} uses {steps * size} of "
+        f"{rows} rows in an epoch.",
+        "Remove `steps_per_epoch`: an epoch then has all rows.",
+    )
+
+
+@rule("unknown-monitor", "warning", each="unknown_monitors")
+def monitored_metric_that_will_not_exist(problem: str) -> Advice:
+    return problem, ""

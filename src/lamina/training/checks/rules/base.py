@@ -1,0 +1,58 @@
+"""Registration and evaluation of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+from lamina import config
+from lamina.training.checks.case import Case
+from lamina.training.checks.findings import Finding, Severity
+
+Advice: TypeAlias = tuple[str, str] | None
+
+
+class Rule(NamedTuple):
+    """A function that recognizes one mistake.
+
+    Args:
+        code: its name in findings.
+        severity: severity of its findings.
+        each: attribute of `Case` whose items the function takes; "" for the case.
+        function: returns a message and a fix, or None.
+    """
+
+    code: str
+    severity: Severity
+    each: str
+    function: Callable[[Any], Advice]
+
+    def findings(self, case: Case) -> Iterator[Finding]:
+        """Yield the rule's findings."""
+        for item in getattr(case, self.each) if self.each else (case,):
+            found = self.function(item)
+            if found is not None:
+                yield Finding(self.code, self.severity, *found)
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(
+    code: str, severity: Severity, each: str = ""
+) -> Callable[[Callable[[Any], Advice]], Callable[[Any], Advice]]:
+    """Register a function as a rule; see `Rule`."""
+
+    def register(function: Callable[[Any], Advice]) -> Callable[[Any], Advice]:
+        RULES[code] = Rule(code, severity, each, function)
+        return function
+
+    return register
+
+
+def find(case: Case) -> Iterator[Finding]:
+    """Yield the findings of all rules that are not silenced."""
+    silenced = config.silenced_checks()
+    for each in RULES.values():
+        if each.code not in silenced:
+            yield from each.findings(case)

@@ -1,0 +1,199 @@
+"""Rules for the last activation, the loss and the metrics of an output."""
+
+from __future__ import annotations
+
+from lamina import metrics
+from lamina.layers import Dense, Dropout
+from lamina.training.checks.case import OutputCase, activation_of
+from lamina.training.checks.rules.base import Advice, rule
+
+# Activation that makes probabilities for each loss.
+_SQUASHING = {
+    "binary_crossentropy": "sigmoid",
+    "binary_focal_crossentropy": "sigmoid",
+    "categorical_crossentropy": "softmax",
+    "categorical_focal_crossentropy": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+}
+# Activations of single values whose results are no probabilities.
+_NOT_PROBABILITIES = (
+    *("linear", "relu", "relu6", "tanh", "elu", "selu", "gelu", "silu", "leaky_relu"),
+    *("softplus", "exponential", "softsign", "mish"),
+)
+_RANGES = {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, float("inf")),
+    "softplus": (0.0, float("inf")),
+}
+_DIFFERENCES = (
+    *("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
+    *("mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
+)
+
+
+@rule("softmax-one-unit", "warning", each="outputs")
+def softmax_over_one_unit(out: OutputCase) -> Advice:
+    last = out.activation
+    if last.name != "softmax" or out.units != 1:
+        return None
+    return (
+        f"Layer {last.layer!r} ends in a softmax over one unit, which is always 1, so "
+        "nothing can be learned.",
+        "For two classes use Dense(1, activation='sigmoid') with "
+        "'binary_crossentropy'.",
+    )
+
+
+@rule("activation-and-from-logits", "warning", each="outputs")
+def activation_and_from_logits(out: OutputCase) -> Advice:
+    last, wanted = out.activation, _SQUASHING.get(out.kind)
+    if not (wanted and out.takes_logits and last.name in ("softmax", "sigmoid")):
+        return None
+    if last.name == "softmax" and out.units == 1:
+        return None
+    return (
+        f"Layer {last.layer!r} ends in a {last.name}, and the loss has "
+        f"from_logits=True, so it applies a {wanted} to probabilities again.",
+        "Remove one of the two.",
+    )
+
+
+@rule("output-activation", "warning", each="outputs")
+def output_is_no_probability(out: OutputCase) -> Advice:
+    last, wanted = out.activation, _SQUASHING.get(out.kind)
+    if not wanted or out.takes_logits or last.name not in _NOT_PROBABILITIES:
+        return None
+    return (
+        f"Layer {last.layer!r} ends in the activation {last.name!r}, so its outputs "
+        f"are not probabilities from 0 to 1, which the loss {out.kind!r} needs.",
+        f"Give it activation={wanted!r}, or the loss from_logits=True.",
+    )
+
+
+@rule("sigmoid-for-classes", "warning", each="outputs")
+def sigmoid_under_categorical_crossentropy(out: OutputCase) -> Advice:
+    last = out.activation
+    if _SQUASHING.get(out.kind) != "softmax" or last.name != "sigmoid":
+        return None
+    # The loss itself refuses one unit.
+    if out.units in (None, 1) or out.takes_logits:
+        return None
+    return (
+        f"Layer {last.layer!r} ends in a sigmoid, which treats each of the "
+        f"{out.units} units alone, but the loss {out.kind!r} needs probabilities that "
+        "sum to 1.",
+        "Give it activation='softmax'; for several labels in a row, compile with "
+        "loss='binary_crossentropy'.",
+    )
+
+
+@rule("softmax-for-binary-loss", "advice", each="outputs")
+def softmax_under_binary_crossentropy(out: OutputCase) -> Advice:
+    last, labels = out.activation, out.labels
+    if out.kind != "binary_crossentropy" or last.name != "softmax" or out.units == 1:
+        return None
+    if labels is None or not labels.are_one_hot:
+        return None
+    return (
+        f"Layer {last.layer!r} ends in a softmax over {out.units} classes, but the "
+        "loss 'binary_crossentropy' treats each class alone, and its accuracy counts "
+        "each class of a row.",
+        "Compile with loss='categorical_crossentropy'.",
+    )
+
+
+@rule("target-range", "warning", each="outputs")
+def targets_out_of_reach(out: OutputCase) -> Advice:
+    last, labels = out.activation, out.labels
+    limits = _RANGES.get(last.name or "")
+    if limits is None or labels is None or out.kind not in _DIFFERENCES:
+        return None
+    (least, most), (low, high) = limits, labels.range
+    margin = 0.01 * (most - least) if most < float("inf") else 0.0
+    if low >= least - margin and high <= most + margin:
+        return None
+    if last.name == "softmax" and out.units == 1:
+        return None
+    reach = "values of 0 and above"
+    if most < float("inf"):
+        reach = f"values from {least:g} to {most:g}"
+    return (
+        f"Layer {last.layer!r} ends in a {last.name}, which returns {reach}, but the "
+        f"targets range from {low:g} to {high:g}: they cannot be reached.",
+        "For continuous targets remove the last activation, or scale the targets to "
+        "its range.",
+    )
+
+
+@rule("activation-before-softmax", "warning", each="outputs")
+def activation_before_softmax(out: OutputCase) -> Advice:
+    calls = out.activation.calls
+    if out.activation.name not in ("softmax", "sigmoid") or out.units == 1:
+        return None
+    layer = calls[-1].operation
+    if isinstance(layer, Dense) or len(out.nodes) <= len(calls):
+        return None
+    before = out.nodes[len(calls)]
+    name = activation_of(before.operation)
+    if name not in ("relu", "softmax", "sigmoid"):
+        return None
+    return (
+        f"Layer {before.name!r} has the activation {name!r}, and {calls[-1].name!r} "
+        f"applies a {out.activation.name} to its result, which loses what the first "
+        "one cuts off.",
+        f"Remove the activation of {before.name!r}.",
+    )
+
+
+@rule("dropout-on-output", "warning", each="outputs")
+def dropout_after_last_layer(out: OutputCase) -> Advice:
+    for node in out.nodes:
+        if isinstance(node.operation, Dropout) and node.operation.rate > 0:
+            return (
+                f"Layer {node.name!r} (Dropout) acts on {out.title} itself, so "
+                "training sees some predictions as 0.",
+                "Move it before the last Dense layer.",
+            )
+        if not _keeps_values(node.operation):
+            return None
+    return None
+
+
+def _keeps_values(operation: object) -> bool:
+    return type(operation).__name__ in ("Flatten", "Reshape", "Activation", "Softmax")
+
+
+@rule("accuracy-of-regression", "warning", each="outputs")
+def accuracy_of_continuous_targets(out: OutputCase) -> Advice:
+    for metric in (*out.plan.metrics, *out.plan.weighted_metrics):
+        if type(metric) is not metrics.BinaryAccuracy or out.labels is None:
+            continue
+        low, high = out.labels.range
+        if out.labels.are_integers and (low, high) in ((0, 1), (0, 0), (1, 1)):
+            continue
+        return (
+            f"The metric {metric.name!r} compares outputs above {metric.threshold} "
+            f"with labels of 1, but the labels range from {low:g} to {high:g}.",
+            "For continuous values use a metric such as 'mae'; for classes, use one "
+            "output per class.",
+        )
+    return None
+
+
+@rule("threshold-of-logits", "warning", each="outputs")
+def threshold_of_logits(out: OutputCase) -> Advice:
+    if not out.takes_logits or out.activation.name not in ("linear", None):
+        return None
+    if _SQUASHING.get(out.kind) != "sigmoid" or not out.activation.layer:
+        return None
+    for metric in (*out.plan.metrics, *out.plan.weighted_metrics):
+        if type(metric) is metrics.BinaryAccuracy and metric.threshold == 0.5:
+            return (
+                f"The metric {metric.name!r} counts outputs above 0.5 as class 1, but "
+                "the outputs are logits, whose middle is 0.",
+                "Use metrics=[lamina.metrics.BinaryAccuracy(threshold=0.0)].",
+            )
+    return None

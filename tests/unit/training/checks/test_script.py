@@ -1,0 +1,76 @@
+"""`lamina check` runs programs up to each `fit`, and prints the findings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lamina.cli import main
+
+START = """
+import sys
+import numpy as np
+import lamina
+from lamina import layers
+
+x, y = np.eye(4, dtype="float32"), np.arange(4) % 2
+model = lamina.Sequential([layers.Input((4,)), layers.Dense(1, "{activation}")])
+model.compile("adam", "{loss}", metrics=["accuracy"])
+"""
+WRONG = START.format(activation="softmax", loss="binary_crossentropy")
+RIGHT = START.format(activation="sigmoid", loss="binary_crossentropy")
+MISTAKE = "softmax-one-unit"
+# The end of a program, the codes that are found and the exit status.
+PROGRAMS: dict[str, tuple[str, list[str], int]] = {
+    "fit": (WRONG + "model.fit(x, y)", [MISTAKE], 1),
+    "right": (RIGHT + "model.fit(x, y)", [], 0),
+    "twice": (WRONG + "for _ in range(3): model.fit(x, y)", [MISTAKE], 1),
+    "batches": (WRONG + "while True: model.train_on_batch(x, y)", [MISTAKE], 1),
+    "error": (RIGHT + "model.fit(x, y + 5)", ["label-values"], 1),
+    "history": (
+        RIGHT
+        + "history = model.fit(x, y, epochs=2, validation_data=(x + 1, y)).history\n"
+        "assert len(history['val_accuracy']) == 2",
+        [],
+        0,
+    ),
+    "arguments": (RIGHT + "assert sys.argv[1:] == ['--epochs', '3']", [], 0),
+    "exit": (WRONG + "model.fit(x, y)\nsys.exit(3)", [MISTAKE], 1),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_findings_are_printed(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program, codes, status = PROGRAMS[name]
+    path = tmp_path / "train.py"
+    path.write_text(program)
+    assert main(["check", "--json", str(path), "--epochs", "3"]) == status
+    printed = capsys.readouterr()
+    found = [json.loads(line) for line in printed.out.splitlines()]
+    assert [each["code"] for each in found] == codes
+    assert all(each["where"].startswith(f"{path}:") for each in found)
+    assert "Traceback" not in printed.err
+
+
+def test_text_has_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(WRONG + "model.fit(x, y)")
+    assert main(["check", str(path)]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"warning  {MISTAKE}  ({path}:10)\n")
+    assert printed.endswith("1 warning in 1 call of fit.\n")
+
+
+def test_errors_of_the_program_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text("1 / 0")
+    assert main(["check", str(path)]) == 0
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    assert main(["check", str(tmp_path / "missing.py")]) == 1
+    assert "There is no program" in capsys.readouterr().err
