@@ -148,6 +148,7 @@ CAUSES = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::lamina.errors.LikelyMistakeWarning")
 @pytest.mark.parametrize("case", CAUSES)
 def test_planted_cause_is_named(case):
     make, arguments, expected = CAUSES[case]
