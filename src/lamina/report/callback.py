@@ -6,25 +6,35 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
 from lamina.core.check import Check
 from lamina.core.tracebacks import warn
+from lamina.data.adapt import is_array_data
 from lamina.errors import StateError
 from lamina.io.files import atomic_write
-from lamina.report.collect.layers import structure_of
+from lamina.report.collect.layers import layers_of
 from lamina.report.collect.predictions import evaluate
 from lamina.report.collect.record import record_of
+from lamina.report.collect.snapshots import Snapshots
 from lamina.report.page.page import page
 from lamina.report.run import Run
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rates_of
 from lamina.typing import Logs
+from lamina.viz.diagram import Details
+from lamina.viz.svg import model_svg
+
+T = TypeVar("T")
+# Parts of the time of an epoch.
+_TIMES = ("compile", "validation", "wait")
+
+_DETAILS = Details(outputs=True, params=True)
 
 _page_path = Check(
     "the path of an .html file",
@@ -65,6 +75,8 @@ class Report(Callback):
         self._run = Run("")
         self._given: Mapping[str, Any] = {}
         self._clock: dict[str, float] = {}
+        self._snapshots: Snapshots | None = None
+        self._drawing = ""
 
     def set_fit_arguments(self, arguments: Mapping[str, Any]) -> None:
         """Store the arguments of `fit`."""
@@ -73,12 +85,19 @@ class Report(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start a new page, and write it, so that a wrong path shows at once."""
         record = record_of(self.model, self._given)
-        self._run = Run(self.model.name, record, **structure_of(self.model)._asdict())
+        record["steps"] = self.params.get("steps")
+        record["batch_size"] = _batch_size(self._given)
+        self._run = Run(self.model.name, record, layers=layers_of(self.model))
+        drawing = self._attempt("drawing", lambda: model_svg(self.model, _DETAILS))
+        self._drawing = drawing or ""
+        self._snapshots = self._attempt(
+            "distributions", lambda: Snapshots(self.model, self._given.get("x"))
+        )
         self._write()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Start the clock of the epoch."""
-        self._clock = {"start": time.perf_counter(), "validation": 0.0, "compile": 0.0}
+        self._clock = {"start": time.perf_counter(), **dict.fromkeys(_TIMES, 0.0)}
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Start the clock of the validation."""
@@ -86,12 +105,18 @@ class Report(Callback):
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """Add the time of the validation."""
-        self._clock["validation"] += time.perf_counter() - self._clock["test"]
+        began = self._clock.pop("test", time.perf_counter())
+        self._clock["validation"] += time.perf_counter() - began
 
     def on_compile(self, kind: str, seconds: float, done: bool) -> None:
         """Add the time of a compilation."""
-        if done and "compile" in self._clock:
+        if done and "compile" in self._clock and "test" not in self._clock:
             self._clock["compile"] += seconds
+
+    def on_data_wait(self, kind: str, seconds: float) -> None:
+        """Add the time that training waited for data."""
+        if kind == "train" and "wait" in self._clock:
+            self._clock["wait"] += seconds
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the epoch and rewrite the page."""
@@ -103,13 +128,10 @@ class Report(Callback):
         with suppress(StateError):  # an optimizer without a learning rate
             for name, value in rates_of(self.model).items():
                 _append(run.rates, name, value, before)
-        times = {
-            "total": now - self._clock["start"],
-            "validation": self._clock["validation"],
-            "compile": self._clock["compile"],
-        }
-        for name, value in times.items():
-            _append(run.seconds, name, value, before)
+        _append(run.seconds, "total", now - self._clock["start"], before)
+        for name in _TIMES:
+            _append(run.seconds, name, self._clock[name], before)
+        self._take_snapshot(epoch + 1)
         self._write()
         _append(run.seconds, "report", time.perf_counter() - now, before)
 
@@ -127,17 +149,35 @@ class Report(Callback):
             data = x if y is None else (x, y)
             share = given.get("validation_split") or 1.0
             source = "validation" if share < 1 else "training"
+        found = self._attempt(
+            "predictions",
+            lambda: evaluate(self.model, data, source, self.class_names, share),
+        )
+        return found or []
+
+    def _take_snapshot(self, epoch: int) -> None:
+        snapshots = self._snapshots
+        if snapshots is None:
+            return
+        taken = self._attempt("more distributions", lambda: snapshots.take(epoch) or 1)
+        self._snapshots = snapshots if taken else None
+        self._run.snapshots = snapshots.data
+
+    def _attempt(self, what: str, function: Callable[[], T]) -> T | None:
+        """Call a function, and warn if it fails.
+
+        User-defined models and data may raise anything, and training must not fail
+        because of its report.
+        """
         try:
-            return evaluate(self.model, data, source, self.class_names, share)
-        # User-defined models and data may raise anything. The training has succeeded,
-        # and must not seem to have failed because of its report.
+            return function()
         except Exception as error:
-            warn(f"The report has no predictions: {error}", RuntimeWarning)
-            return []
+            warn(f"The report has no {what}: {error}", RuntimeWarning)
+            return None
 
     def _write(self) -> None:
         self._run.memory = memory()
-        write_page(self.path, page(self._run))
+        write_page(self.path, page(self._run, self._drawing))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the data of the page, for a run that is resumed."""
@@ -148,6 +188,14 @@ class Report(Callback):
         record = self._run.record
         self._run = Run.from_data(json.loads(state["run"]))
         self._run.record = record
+        if self._snapshots is not None and self._run.snapshots:
+            self._snapshots.data = self._run.snapshots
+
+
+def _batch_size(given: Mapping[str, Any]) -> int | None:
+    """Return the rows of a step, if data is arrays."""
+    size = given.get("batch_size")
+    return size or (32 if is_array_data(given.get("x")) else None)
 
 
 def _append(table: dict[str, list[Any]], name: str, value: Any, before: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,6 @@ class Run:
         seconds: time of each epoch in seconds, by kind: "total", "validation",
             "compile" and "report".
         layers: a row for each layer.
-        edges: pairs of indices of connected layers.
         snapshots: quantiles of weights, updates and activations by layer.
         evaluation: predictions compared with targets, one for each output.
         findings: what the checks found: code, severity, message and fix.
@@ -43,7 +42,6 @@ class Run:
     rates: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     seconds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     layers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    edges: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     snapshots: dict[str, Any] = field(default_factory=dict[str, Any])
     evaluation: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     findings: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
@@ -58,7 +56,15 @@ class Run:
 
     def data(self) -> dict[str, Any]:
         """Return the run as JSON data, with thinned curves."""
-        return {**asdict(self), **self.curves()}
+        return {**vars(self), **self.curves()}
+
+    def summary(self) -> dict[str, Any]:
+        """Return what other pages show of the run, as JSON data."""
+        results = [
+            {k: r[k] for k in ("name", "task", "source", "rows", "scores")}
+            for r in self.evaluation
+        ]
+        return {**self.data(), "snapshots": {}, "evaluation": results}
 
     def curves(self) -> dict[str, Any]:
         """Return `epochs`, `logs` and `rates` with a bounded number of points."""

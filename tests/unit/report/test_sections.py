@@ -13,10 +13,9 @@ from PIL import Image
 
 import lamina
 from lamina import layers
-from lamina.report.collect.layers import structure_of
+from lamina.report.collect.layers import layers_of
 from lamina.report.collect.predictions import evaluate
 from lamina.report.collect.rows import Rows, png_url, some_rows
-from lamina.report.page.diagram import Box, Layout
 from lamina.report.page.page import page
 from lamina.report.run import Run
 from tests.unit.report.test_page import HOSTILE, Tags
@@ -36,28 +35,20 @@ def branched() -> Any:
     return lamina.Model([image, other], layers.Dense(3, name="out")(joined))
 
 
-def test_structure_has_the_layers_and_their_connections():
-    rows, edges = structure_of(branched())
+def test_layers_have_shapes_and_parameters_in_the_order_of_calls():
+    rows = layers_of(branched())
     names = [row["name"] for row in rows]
-    found = {(names[a], names[b]) for a, b in edges}
-    assert found == {
-        ("image", "first"),
-        ("first", "second"),
-        ("first", "sum"),
-        ("second", "sum"),
-        ("sum", "flat"),
-        ("flat", "both"),
-        ("other", "both"),
-        ("both", "out"),
-    }
-    out = rows[names.index("out")]
+    expected = ["image", "other", "first", "second", "sum", "flat", "both", "out"]
+    assert names == expected
+    assert rows[2]["shape"] == "4×4×2"
+    out = rows[-1]
     assert (out["kind"], out["shape"], out["params"]) == ("Dense", "3", 35 * 3 + 3)
 
 
-def test_structure_of_nested_and_subclassed_models_has_levels():
+def test_layers_of_nested_and_subclassed_models_has_levels():
     inner = lamina.Sequential([layers.Dense(2, name="deep")], name="inner")
     model = lamina.Sequential([lamina.Input((4,)), inner])
-    rows = structure_of(model).layers
+    rows = layers_of(model)
     assert [(r["name"], r["level"]) for r in rows[1:]] == [("inner", 0), ("deep", 1)]
 
     class Own(lamina.Model):
@@ -70,39 +61,16 @@ def test_structure_of_nested_and_subclassed_models_has_levels():
 
     own = Own()
     own(np.zeros((1, 3), "float32"))
-    rows, edges = structure_of(own)
+    rows = layers_of(own)
     assert [(r["name"], r["params"]) for r in rows] == [("own_dense", 8)]
-    assert edges == []
 
 
 def test_shared_layer_is_counted_once():
     inputs = [lamina.Input((3,)), lamina.Input((3,))]
     shared = layers.Dense(3, name="shared")
     model = lamina.Model(inputs, layers.add([shared(i) for i in inputs]))
-    counts = [r["params"] for r in structure_of(model).layers if r["name"] == "shared"]
+    counts = [r["params"] for r in layers_of(model) if r["name"] == "shared"]
     assert counts == [12, 0]
-
-
-@pytest.mark.parametrize(
-    "edges",
-    [
-        [(0, 1), (1, 2), (2, 3), (3, 4)],
-        [(0, 1), (1, 2), (0, 2), (2, 3), (2, 4), (0, 4)],
-        [(0, 4), (1, 4), (2, 4), (3, 4)],
-        [],
-    ],
-)
-def test_boxes_of_a_diagram_do_not_overlap_and_edges_go_down(edges):
-    boxes = [Box(f"layer {'x' * 5 * i}", "") for i in range(5)]
-    layout = Layout(boxes, edges)
-    for i, (box, at) in enumerate(zip(boxes, layout.places, strict=True)):
-        assert at.x >= -1e-6
-        assert at.x + box.width <= layout.width + 1e-6
-        for other, place in zip(boxes[:i], layout.places, strict=False):
-            apart = at.x >= place.x + other.width or place.x >= at.x + box.width
-            assert at.y != place.y or apart
-    for start, stop in edges:
-        assert layout.places[start].y < layout.places[stop].y
 
 
 def compiled(outputs: int, activation: str | None, loss: Any) -> Any:

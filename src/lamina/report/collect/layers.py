@@ -1,47 +1,32 @@
-"""The layers of a model: a row for each, and the connections between them."""
+"""The layers of a model, a row for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
-from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
+from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.layers.base.shapes import is_shape
 
 
-class Structure(NamedTuple):
-    """Rows of layers, and pairs of indices of rows that are connected."""
-
-    layers: list[dict[str, Any]]
-    edges: list[tuple[int, int]]
-
-
-def structure_of(model: Any) -> Structure:
-    """Return the layers of a model as JSON data.
+def layers_of(model: Any) -> list[dict[str, Any]]:
+    """Return the layers of a model as JSON data, in the order of their calls.
 
     A row has the name, the kind, the shape of the output, the number of parameters,
     how many of these are trained, the main arguments, and the level: 0 for the model's
-    own layers, 1 for the layers of these, and so on. Rows of level 0 are connected.
+    own layers, 1 for the layers of these, and so on.
     """
     graph = graph_of(model)
     if graph is None:
-        return Structure(list(_children(model, 0)), [])
-    layers: list[dict[str, Any]] = []
-    made: dict[int, int] = {}
-    edges: list[tuple[int, int]] = []
+        return list(_children(model, 0))
+    layers = [_row(t.name, "Input", [t], None, 0) for t in graph.input_leaves]
     counted: set[int] = set()
-    for tensor in graph.input_leaves:
-        made[id(tensor)] = len(layers)
-        layers.append(_row(tensor.name, "Input", [tensor], None, 0))
     for node in graph.nodes:
-        index = len(layers)
-        edges += [(made[id(t)], index) for t in node.inputs if id(t) in made]
         outputs = symbolic_leaves(node.outputs)
-        made.update({id(tensor): index for tensor in outputs})
         layer = node.operation if isinstance(node.operation, Layer) else None
         kind = "function" if layer is None else type(layer).__name__
         first = layer is None or id(layer) not in counted
@@ -49,7 +34,7 @@ def structure_of(model: Any) -> Structure:
         if layer is not None and first:
             counted.add(id(layer))
             layers += _children(layer, 1)
-    return Structure(layers, list(dict.fromkeys(edges)))
+    return layers
 
 
 def _children(item: Any, level: int) -> Iterator[dict[str, Any]]:
@@ -62,8 +47,8 @@ def _children(item: Any, level: int) -> Iterator[dict[str, Any]]:
 
 
 def _shape_text(shape: Any) -> str:
-    """Return the shape of a row, as in "28 × 28 × 1"; "?" are unknown sizes."""
-    return " × ".join("?" if n is None else str(n) for n in shape[1:]) or "scalar"
+    """Return the shape of a row, as in "28×28×1"; "?" are unknown sizes."""
+    return "×".join("?" if n is None else str(n) for n in shape[1:]) or "scalar"
 
 
 def _known_shape(layer: Any) -> Any:
@@ -132,16 +117,22 @@ def _details(layer: Any) -> str:
     return ", ".join(parts)
 
 
-def activation_nodes(graph: CallGraph) -> list[tuple[str, Node, SymbolicTensor]]:
-    """Return the layers of a graph whose outputs are one array of floats.
+def activations_of(graph: CallGraph) -> dict[str, SymbolicTensor]:
+    """Return the outputs of the layers that have weights or are activations.
+
+    Those that are not one array of floats are omitted.
 
     Returns:
-        The name, the node and the output of each.
+        The output of each layer, by the layer's name.
     """
-    found: list[tuple[str, Node, SymbolicTensor]] = []
+    found: dict[str, SymbolicTensor] = {}
     for node in graph.nodes:
-        outputs = symbolic_leaves(node.outputs)
+        outputs, layer = symbolic_leaves(node.outputs), node.operation
         is_float = len(outputs) == 1 and "float" in str(outputs[0].dtype)
-        if is_float and isinstance(node.operation, Layer):
-            found.append((node.name, node, outputs[0]))
+        if is_float and isinstance(layer, Layer) and (layer.weights or _acts(layer)):
+            found[node.name] = outputs[0]
     return found
+
+
+def _acts(layer: Layer) -> bool:
+    return type(layer).__module__.endswith("layers.activation")

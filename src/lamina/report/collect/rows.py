@@ -43,7 +43,7 @@ def some_rows(data: Any, most: int, share: float = 1.0) -> Sample | None:
     if x is None:
         return None
     if not is_array_data(x):
-        return None if isinstance(x, Iterator) else _first_rows(x, most)
+        return None if isinstance(x, Iterator) else _first_batches(x, most)
     leaves = list(_leaves(x))
     if y is None or not leaves:
         return None
@@ -54,7 +54,7 @@ def some_rows(data: Any, most: int, share: float = 1.0) -> Sample | None:
     return Sample(take(x, rows), take(y, rows), rows, count - first)
 
 
-def _first_rows(batches: Any, most: int) -> Sample | None:
+def _first_batches(batches: Any, most: int) -> Sample | None:
     found: list[tuple[PyTree, PyTree]] = []
     count = 0
     for batch in _iterated(batches):
@@ -69,6 +69,11 @@ def _first_rows(batches: Any, most: int) -> Sample | None:
         return None
     x, y = (_joined(list(trees)) for trees in zip(*found, strict=True))
     return Sample(x, y, np.arange(count), None)
+
+
+def first_rows(x: PyTree, most: int) -> PyTree:
+    """Return at most `most` rows from the start of arrays."""
+    return take(x, np.arange(min(most, len(next(_leaves(x))))))
 
 
 def _iterated(batches: Any) -> Iterable[Any]:

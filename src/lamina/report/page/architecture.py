@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.report.page.diagram import diagram
 from lamina.report.page.html import Markup, element, table
 from lamina.report.run import Run
 
 
-def section(run: Run) -> Markup | None:
-    """Return the graph and the table of the layers."""
+def section(run: Run, drawing: str = "") -> Markup | None:
+    """Return the graph and the table of the layers.
+
+    Args:
+        run: the run.
+        drawing: the graph as SVG, without a script.
+    """
     if not run.layers:
         return None
     top = [row for row in run.layers if not row["level"]]
@@ -21,9 +25,9 @@ def section(run: Run) -> Markup | None:
     )
     if trained == total:
         text = f"{total:,} parameters in {len(top)} layers, all trained."
-    drawing = element(
+    graph = element(
         "div",
-        diagram(run.layers, run.edges),
+        Markup(drawing),
         class_="graph",
         tabindex="0",
         role="group",
@@ -33,8 +37,8 @@ def section(run: Run) -> Markup | None:
         "section",
         element("h2", "Architecture"),
         element("p", text, class_="note"),
-        drawing if run.edges else None,
-        element("p", "Shapes are those of one row.", class_="note"),
+        graph if drawing else None,
+        element("p", "Shapes in the table are those of one row.", class_="note"),
         table("Layers", ("Layer", "Output", "#Parameters"), map(_cells, run.layers)),
         id="architecture",
     )

@@ -72,7 +72,10 @@ def data_script(name: str, value: object) -> Markup:
         name: the element's `id`.
         value: JSON data; numbers that are not finite become `null`.
     """
-    text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError):  # arrays, or numbers that are not finite
+        text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     head = f'<script type="application/json" id="{html.escape(name)}">'

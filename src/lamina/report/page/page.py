@@ -11,7 +11,9 @@ from lamina.report.page import (
     curves,
     predictions,
     record,
+    time,
     verdict_section,
+    weights,
 )
 from lamina.report.page.html import Markup, data_script, element, markup
 from lamina.report.run import Run
@@ -25,13 +27,20 @@ _POLICY = (
 DATA_ID = "run-data"
 
 
-def page(run: Run) -> str:
-    """Return the report of a run as an HTML page."""
+def page(run: Run, drawing: str = "") -> str:
+    """Return the report of a run as an HTML page.
+
+    Args:
+        run: the run.
+        drawing: the graph of the model as SVG, without a script.
+    """
     body = [
         verdict_section.header(run),
         curves.section([curves.Group(run.name, [run])]),
         predictions.section(run),
-        architecture.section(run),
+        architecture.section(run, drawing),
+        weights.section(run),
+        time.section(run),
         record.section(run),
     ]
     return document(f"Training report: {run.name}", body, [run])
@@ -54,7 +63,7 @@ def document(title: str, body: Sequence[Markup | None], runs: Sequence[Run]) -> 
         element("title", title),
         element("style", _asset("vendor/uPlot.min.css"), _asset("assets/page.css")),
     )
-    data = data_script(DATA_ID, [run.data() for run in runs])
+    data = data_script(DATA_ID, [run.summary() for run in runs])
     scripts = [
         element("script", _asset(name))
         for name in ("vendor/uPlot.iife.min.js", "assets/page.js")
