@@ -127,7 +127,7 @@ def adapt(
 
 
 def on_host(x: PyTree, host: HostFunction | None) -> PyTree:
-    """Return array data behind the layers that it passes on the host, if any."""
+    """Return array data after the layers that run on the host, if there are any."""
     if host is None or host.is_prepared(x) or not is_array_data(x):
         return x
     return host_rows(host, x)

@@ -75,7 +75,7 @@ class Structure(Trainer):
         return None if graph is None else graph.host_stage
 
     def _on_host(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the arguments of a call, the first behind the host layers."""
+        """Return the arguments of a call, with the host layers applied to the first."""
         host = self._host_function(*args[:1])
         return args if host is None else (host(host_arrays(args[0])), *args[1:])
 

@@ -1,10 +1,10 @@
 """Functions on arrays, variables and symbolic tensors, named as in `keras.ops`.
 
 An op is a function of JAX arrays under `@op`, which lets it take variables and symbolic
-tensors. To add an op: write the function, or a line of the file's table if only the JAX
-function is new; add its name to the file's `__all__`, and add a case to the tests.
-Types are promoted as in `jax.numpy`. A faster implementation for one platform goes into
-`kernels`.
+tensors. To add an op: write the function, or a member of a family of `families` if it
+only calls a JAX function; add its name to the file's `__all__`, and add a case to the
+tests. Types are promoted as in `jax.numpy`. A faster implementation for one platform
+goes into `kernels`.
 """
 
 from __future__ import annotations

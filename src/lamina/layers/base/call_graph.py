@@ -199,7 +199,7 @@ class CallGraph:
 
     @functools.cached_property
     def program(self) -> CallGraph:
-        """The graph behind the host layers; it takes what they make, by name."""
+        """The graph after the host layers; its inputs are their outputs, by name."""
         if self.host_stage is None:
             return self
         graph = CallGraph(self.host_stage.tensors, self.outputs)

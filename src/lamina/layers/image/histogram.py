@@ -184,8 +184,10 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
         return upper * (1 - y) + lower * y
 
     def _tables(self, tiles: Array) -> Array:
-        """Return where each tile maps each level: (down, across, rows, columns) to
-        (down, across, 256)."""
+        """Return the new value of each level in each tile.
+
+        Takes (down, across, rows, columns) and returns (down, across, 256).
+        """
         pixels = tiles.shape[2] * tiles.shape[3]
         flat = tiles.reshape(-1, pixels)
         counts = jax.vmap(lambda t: jnp.bincount(t, length=_LEVELS))(flat)
@@ -201,8 +203,10 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
 
 
 def _tile_before(length: int, tile: int) -> tuple[Array, Array]:
-    """Return the tile whose center is before each pixel, counted from one outside, and
-    the share of the next one."""
+    """Return the tile whose center precedes each pixel, and the weight of the next one.
+
+    Tiles are counted from one outside of the image.
+    """
     position = (jnp.arange(length, dtype="float32") - tile / 2) / tile + 1
     before = jnp.floor(position)
     return before.astype("int32"), position - before

@@ -53,7 +53,7 @@ def _count_parts(parts: Parts) -> int:
 
 
 def _split_by(
-    function: Callable[[Array, Parts], list[Array]], x: Tensor, parts: Parts
+    function: Callable[..., list[Array]], x: Tensor, parts: Parts
 ) -> list[Array]:
     check_count(function.__name__, _count_parts(parts))
     return function(array_of(x), parts)

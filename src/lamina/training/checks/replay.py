@@ -57,7 +57,7 @@ class Origin(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """What a replay of a failed step has found."""
+    """Result of the replay of a failed step."""
 
     bad_loss: bool  # whether the loss was not finite, not only a gradient
     bad_variables: list[Any]  # variables that are not finite after the step
@@ -66,7 +66,7 @@ class Replay(NamedTuple):
 
     @property
     def part(self) -> str:
-        """What was not finite first: an "output", "gradient" or other "state"."""
+        """The part that was not finite first: "output", "gradient" or other "state"."""
         if self.bad_loss:
             return "output"
         bad = any(not np.isfinite(norm) for _, norm in self.gradient_norms)
@@ -74,7 +74,7 @@ class Replay(NamedTuple):
 
 
 class _Stats(NamedTuple):
-    """What the replay program returns."""
+    """Output of the replay program."""
 
     flags: Any
     norms: Any
