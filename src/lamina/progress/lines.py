@@ -43,8 +43,9 @@ def position(snapshot: Snapshot) -> list[str]:
     texts = [amount(snapshot.done, snapshot.total, snapshot.unit)]
     if snapshot.state:
         return [*texts, snapshot.state]
-    texts.append(rate(snapshot.each, snapshot.unit))
-    if snapshot.total is None or not snapshot.done:
+    if snapshot.done > 1:  # the first step takes longer than the others
+        texts.append(rate(snapshot.each, snapshot.unit))
+    if snapshot.total is None or snapshot.done <= 1:
         return [*texts, duration(snapshot.seconds)]
     left = snapshot.each * max(snapshot.total - snapshot.done, 0)
     texts.append(f"{duration(left)} left")

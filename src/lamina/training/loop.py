@@ -204,7 +204,8 @@ class EpochLoop:
         if seconds < _MIN_WAIT_SECONDS:
             return
         running = jax.tree.leaves(self._pending[0].logs) if self._pending else []
-        if all(not isinstance(log, jax.Array) or log.is_ready() for log in running):
+        # In eager steps of users, logs may be NumPy arrays.
+        if not any(hasattr(log, "is_ready") and not log.is_ready() for log in running):
             self.callbacks.on_data_wait(self.kind, seconds)
 
     def _fused_epochs(self, most: int) -> list[EpochResult]:

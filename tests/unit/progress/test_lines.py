@@ -46,6 +46,7 @@ def test_running_epoch():
         ({"state": "compiling 1.0s"}, "412/938  compiling 1.0s"),
         ({"total": None}, "412 steps  400 steps/s  1.0s"),
         ({"done": 0, "each": 0.0}, "0/938  1.0s"),
+        ({"done": 1, "each": 1.0}, "1/938  1.0s"),
         ({"done": 1000, "left": None}, "1000/938  400 steps/s  0ms left"),
         ({"unit": "B"}, "412 B of 938 B  400 B/s  1.3s left  40.0s to the end"),
     ],
