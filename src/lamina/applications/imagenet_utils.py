@@ -16,6 +16,7 @@ from lamina.core.graph import SymbolicTensor
 from lamina.core.tracebacks import filter_traceback
 from lamina.datasets.fetch import get_file
 from lamina.errors import ShapeError, invalid
+from lamina.ops.image.layout import channels_axis
 from lamina.typing import Array
 
 __all__ = ["decode_predictions", "preprocess_input"]
@@ -82,11 +83,7 @@ def preprocess_input(
     if mode not in _MODES:
         expected = "'caffe', 'tf' or 'torch'"
         raise invalid("preprocess_input", "mode", mode, expected)
-    if data_format not in (None, "channels_last", "channels_first"):
-        expected = "'channels_last' or 'channels_first'"
-        raise invalid("preprocess_input", "data_format", data_format, expected)
-    data_format = data_format or config.image_data_format()
-    return _scaled(x, -1 if data_format == "channels_last" else -3, _MODES[mode])
+    return _scaled(x, channels_axis("preprocess_input", data_format), _MODES[mode])
 
 
 def _scaled(x: Any, axis: int, mode: _Mode) -> Any:

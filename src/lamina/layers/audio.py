@@ -18,11 +18,10 @@ from lamina.layers.base.attributes import Converted
 from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
+from lamina.layers.spatial import DataFormat, data_formats
 from lamina.typing import Array, DTypeLike, PartialShape
 
 Window: TypeAlias = str | ArrayLike | None
-
-_formats = optional(one_of("channels_last", "channels_first"))
 
 
 class STFTSpectrogram(Layer):
@@ -68,6 +67,7 @@ class STFTSpectrogram(Layer):
 
     mode: Converted[str] = Converted(str.lower)
     padding: Converted[str] = Converted(str.lower)
+    data_format: DataFormat = DataFormat()
     frame_length: int
     expand_dims: bool
     arguments = {
@@ -79,7 +79,7 @@ class STFTSpectrogram(Layer):
         "scaling": optional(one_of("density", "spectrum")),
         "padding": one_of("valid", "same"),
         "expand_dims": boolean,
-        "data_format": _formats,
+        "data_format": data_formats,
     }
 
     def __init__(
@@ -97,7 +97,6 @@ class STFTSpectrogram(Layer):
         **kwargs: Unpack[Options],
     ) -> None:
         super().__init__(**kwargs)
-        data_format = data_format or config.image_data_format()
         self._store_arguments(locals())
         self._step = frame_step or max(frame_length // 2, 1)
         self._fft_length = fft_length or 1 << (frame_length - 1).bit_length()

@@ -22,12 +22,12 @@ from lamina.data.files.folders import folder_datasets
 from lamina.data.files.images import (
     COLOR_MODE,
     ImageForm,
-    is_channels_first,
     load_pixels,
     pillow,
 )
 from lamina.data.files.resize import METHODS
 from lamina.errors import invalid
+from lamina.ops.nn.conv_params import is_channels_last
 
 
 @filter_traceback
@@ -118,7 +118,7 @@ def image_dataset_from_directory(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         hint = "Set only one of crop_to_aspect_ratio and pad_to_aspect_ratio."
         raise invalid(owner, "pad_to_aspect_ratio", True, "False here", hint)
-    first = is_channels_first(owner, data_format)
+    first = not is_channels_last(owner, data_format)
     fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else None
     height, width = size
     form = ImageForm(color_mode, height, width, interpolation.lower(), fit, first)

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lamina import config
+from lamina import config, ops
 from lamina.core.check import check_arguments, one_of, optional, sizes
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.tracebacks import filter_traceback, warn
@@ -24,7 +23,9 @@ from lamina.errors import (
     ShapeError,
     missing_package,
 )
-from lamina.ops.image.layout import aspect_padding, center_window, crop
+from lamina.ops.image.layout import aspect_padding, center_window
+from lamina.ops.nn.conv_params import is_channels_last
+from lamina.ops.types import float_array
 from lamina.typing import Array, ArrayLike, DTypeLike
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ COLOR_MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
 _GRAY_MODES = ("L", "I;16", "I")
 _METHODS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
-DATA_FORMAT = optional(one_of("channels_first", "channels_last"))
 COLOR_MODE = one_of(*COLOR_MODES)
 
 
@@ -54,12 +54,6 @@ def pillow() -> Any:
     except ImportError:
         raise missing_package("Pillow", "images", "images") from None
     return Image
-
-
-def is_channels_first(owner: str, data_format: str | None) -> bool:
-    """Return whether channels come first, by an argument or else by the setting."""
-    check_arguments(owner, {"data_format": DATA_FORMAT}, {"data_format": data_format})
-    return (data_format or config.image_data_format()) == "channels_first"
 
 
 @filter_traceback
@@ -86,9 +80,9 @@ def array_to_img(
         >>> array_to_img(np.zeros((4, 6, 3))).size
         (6, 4)
     """
-    first, image = is_channels_first("array_to_img", data_format), pillow()
+    last, image = is_channels_last("array_to_img", data_format), pillow()
     pixels = np.asarray(x, dtype=standardize_dtype(dtype or config.floatx()))
-    if pixels.ndim == 3 and first:
+    if pixels.ndim == 3 and not last:
         pixels = pixels.transpose(1, 2, 0)
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4):
         raise ShapeError(
@@ -127,7 +121,7 @@ def img_to_array(
         >>> img_to_array(Image.new("RGB", (4, 2))).shape
         (2, 4, 3)
     """
-    first = is_channels_first("img_to_array", data_format)
+    last = is_channels_last("img_to_array", data_format)
     pixels = np.asarray(img, dtype=standardize_dtype(dtype or config.floatx()))
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
@@ -136,7 +130,7 @@ def img_to_array(
             "img_to_array: an image has two or three axes. Received: shape "
             f"{pixels.shape}."
         )
-    return pixels.transpose(2, 0, 1) if first else pixels
+    return pixels if last else pixels.transpose(2, 0, 1)
 
 
 @filter_traceback
@@ -253,11 +247,7 @@ def smart_resize(
         (200, 200, 3)
     """
     names = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
-    checks = {
-        "size": sizes(2),
-        "interpolation": one_of(*names),
-        "data_format": DATA_FORMAT,
-    }
+    checks = {"size": sizes(2), "interpolation": one_of(*names)}
     check_arguments("smart_resize", checks, locals())
     images = jnp.asarray(x)
     if images.ndim not in (3, 4):
@@ -265,11 +255,14 @@ def smart_resize(
             "smart_resize: `x` must be one image or a batch of images, of three or "
             f"four axes. Received: shape {images.shape}."
         )
-    axis = images.ndim - (2 if data_format == "channels_first" else 3)
-    window = center_window(*images.shape[axis : axis + 2], *size)
-    images = crop(images, window, (axis, axis + 1))
-    shape = (*images.shape[:axis], *size, *images.shape[axis + 2 :])
-    resized = jax.image.resize(images, shape, interpolation.lower(), antialias=False)
+    is_nearest = interpolation.lower() == "nearest"
+    resized = ops.image.resize(
+        images if is_nearest else float_array(images),
+        size,
+        interpolation,
+        crop_to_aspect_ratio=True,
+        data_format=data_format,
+    )
     return np.asarray(resized) if isinstance(x, np.ndarray) else resized
 
 

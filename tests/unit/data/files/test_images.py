@@ -109,6 +109,13 @@ def test_center_window_has_the_aspect_ratio_of_the_target() -> None:
     assert center_window(1, 1, 9, 1) == (0, 0, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("interpolation", "dtype"), [("nearest", "uint8"), ("bicubic", "float32")]
+)
+def test_smart_resize_of_bytes(interpolation: str, dtype: str) -> None:
+    assert smart_resize(PIXELS, (2, 2), interpolation).dtype == dtype
+
+
 @pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
 def test_smart_resize_crops_then_resizes(data_format: str) -> None:
     x = np.arange(2 * 4 * 8 * 1, dtype="float32").reshape(2, 4, 8, 1)
