@@ -25,6 +25,7 @@ GUIDES = (
     "docs/callbacks.md",
     "docs/custom-layers.md",
     "docs/data.md",
+    "docs/figures.md",
     "docs/files.md",
     "docs/functional-api.md",
     "docs/masking.md",
@@ -42,8 +43,12 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
 
 
-def run(page: str) -> list[str]:
+def run(page: str, folder: Path | None = None) -> list[str]:
     """Run a page's blocks in order in one namespace.
+
+    Args:
+        page: path of the page in the repository.
+        folder: folder for files that the blocks write; a temporary one by default.
 
     Returns:
         The output of each block.
@@ -53,8 +58,8 @@ def run(page: str) -> list[str]:
     # A page may change print options and write files; both are undone.
     with (
         np.printoptions(),
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.chdir(folder),
+        tempfile.TemporaryDirectory() as temporary,
+        contextlib.chdir(folder or temporary),
     ):
         for number, (code, _) in enumerate(blocks(page), start=1):
             with contextlib.redirect_stdout(io.StringIO()) as output:

@@ -13,6 +13,7 @@ import pytest
 
 from lamina import callbacks
 from tests.unit.trackers.test_tracker import fit, stop_at
+from tools import doc_outputs
 
 BLOCK = 32768  # bytes in a file of Weights & Biases
 
@@ -202,3 +203,12 @@ def test_run_of_the_program_is_used(files, tmp_path):
     [run] = files.runs()
     assert {("loss", 0), ("mine", 1)} <= run["metrics"].keys()
     assert {"mine", "epochs"} <= run["config"].keys()
+
+
+def test_blocks_of_the_page_run(tmp_path, monkeypatch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for kind in (TrackioFiles, WandbFiles, MLflowFiles):
+            kind(tmp_path, monkeypatch)
+        pytest.importorskip("tensorboardX")
+        assert len(doc_outputs.run("docs/trackers.md")) == 6
