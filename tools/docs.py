@@ -14,7 +14,7 @@ import posixpath
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,14 +90,26 @@ def module_page(module: str) -> str:
 
 def differences() -> dict[str, list[str]]:
     """Return the rows of the table of differences from Keras by the names in them."""
+    names = {name.rpartition(".")[2] for name in entries()}
     found: dict[str, list[str]] = {}
     for line in DIFFERENCES.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
         if not line.startswith("|") or len(cells) != 3:
             continue
-        for name in re.findall(r"`(?:\w+\.)*(\w+)", cells[0]):
+        paths = re.findall(r"`((?:\w+\.)*\w+)(?![\w.*])", cells[0])
+        for name in dict.fromkeys(_subject(path, names) for path in paths):
             found.setdefault(name, []).append(f"{cells[0]}: {cells[1]} {cells[2]}")
     return found
+
+
+def _subject(path: str, names: Collection[str]) -> str:
+    """Return the name whose page describes an object, for a method its class."""
+    *parents, last = path.split(".")
+    for name in (last, *reversed(parents)):
+        if name in names:
+            return name
+    owners = [owner for owner in (lamina.Layer, lamina.Model) if hasattr(owner, last)]
+    return owners[0].__name__ if owners else last
 
 
 def entry_text(entry: Entry, rows: list[str]) -> str:

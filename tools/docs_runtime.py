@@ -29,7 +29,7 @@ def runtime_function(name: str, value: Any) -> griffe.Function:
             parameter.name,
             annotation=_text(parameter.annotation),
             kind=KINDS[parameter.kind],
-            default=_text(parameter.default),
+            default=_default(parameter.default),
         )
         for parameter in signature.parameters.values()
     ]
@@ -48,12 +48,15 @@ def _known(docstring: str) -> str:
     return docstring.replace("\nExample:\n", "\nExamples:\n")
 
 
-def _text(value: Any) -> str | None:
-    """Return an annotation or default as source, None if there is none."""
+def _text(annotation: Any) -> str | None:
+    """Return an annotation as source, None if there is none."""
+    return annotation if isinstance(annotation, str) else _default(annotation)
+
+
+def _default(value: Any) -> str | None:
+    """Return a default as source, None if there is none."""
     if value is inspect.Parameter.empty:
         return None
-    if isinstance(value, str):
-        return value
     return getattr(value, "__name__", None) or repr(value)
 
 

@@ -30,4 +30,5 @@ def test_links_of_generated_pages_lead_to_pages():
 
 def test_page_lists_the_differences_from_keras():
     assert "Keras differs" in PAGES["api/lamina/ops/fft.md"]
+    assert "`save(zipped=False)`" in PAGES["api/lamina/Model.md"]
     assert "Keras differs" not in PAGES["api/lamina/ops/sin.md"]
