@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 from lamina import config
 from lamina.core.budget import readable_size
 from lamina.errors import DataError
+from lamina.io.checksum import nbytes
 
 
 def is_sparse(value: object) -> bool:
@@ -29,7 +29,7 @@ def dense(value: Any, what: str) -> np.ndarray:
     Raises:
         DataError: the array exceeds the available memory.
     """
-    size = _dense_size(value)
+    size = nbytes(value)
     if size > config.memory_limit():
         raise DataError(
             f"{what} is a sparse matrix of shape {tuple(value.shape)}: as an array it "
@@ -37,10 +37,6 @@ def dense(value: Any, what: str) -> np.ndarray:
             "matrix with two axes as x, which is converted batch by batch."
         )
     return np.asarray(value.toarray() if hasattr(value, "toarray") else value.todense())
-
-
-def _dense_size(value: Any) -> int:
-    return math.prod(value.shape) * np.dtype(value.dtype).itemsize
 
 
 class LazyRows:
@@ -101,7 +97,7 @@ class SparseRows(LazyRows):
         self._matrix = matrix
         self.shape: tuple[int, ...] = matrix.shape
         self.dtype = matrix.dtype
-        self.nbytes = _dense_size(matrix)
+        self.nbytes = nbytes(matrix)
 
     def __getitem__(self, rows: slice | np.ndarray) -> SparseRows | np.ndarray:
         part = self._matrix[rows]

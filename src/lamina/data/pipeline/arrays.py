@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from lamina.core.check import check_arguments, integer, one_of, optional, positive_int
 from lamina.data.arrays import num_rows
+from lamina.data.pipeline.collate import row
 from lamina.data.pipeline.dataset import Dataset
 from lamina.data.pipeline.items import EpochKey
 from lamina.errors import ArgumentError, invalid
@@ -53,21 +55,17 @@ def split_dataset(
     if isinstance(dataset, (list, tuple, dict)):
         arrays = jax.tree.map(np.asarray, dataset)
         arrays = tuple(arrays) if isinstance(arrays, list) else arrays
-        total = num_rows(arrays, "dataset")
-
-        def row(index: int) -> Any:
-            return jax.tree.map(lambda array: array[index], arrays)
-
+        total, item = num_rows(arrays, "dataset"), functools.partial(row, arrays)
     else:
         items: Any = dataset if hasattr(dataset, "__getitem__") else list(dataset)
-        total, row = len(items), items.__getitem__
+        total, item = len(items), items.__getitem__
     left, right = _sizes(total, left_size, right_size)
     order = list(range(total))
     if shuffle:
         random.Random(seed).shuffle(order)
     return (
-        Dataset(left, lambda _, i: row(order[i])),
-        Dataset(right, lambda _, i: row(order[total - right + i])),
+        Dataset(left, lambda _, i: item(order[i])),
+        Dataset(right, lambda _, i: item(order[total - right + i])),
     )
 
 
