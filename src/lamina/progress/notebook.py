@@ -16,12 +16,12 @@ _MOVING_ROWS, _ROWS = 10, 100
 _CHART_POINTS = 80
 _CHART_WIDTH, _CHART_HEIGHT = 160, 40
 # Colours that can be read on white and on black.
-_BETTER, _WORSE, _FIRST, _SECOND = "#238551", "#cd4246", "#2d72d2", "#c87619"
+_BETTER, _WORSE, _FIRST, _SECOND = "#238551", "#cd4246", "#2d72d2", "#b8660f"
 _COLOURS = {True: _BETTER, False: _WORSE, None: "inherit"}
 _BOX = "color:inherit;font-variant-numeric:tabular-nums;line-height:1.6"
 _SCROLL = "max-height:24em;overflow:auto;display:inline-block"
-_DIM = "opacity:.7"
-_CHANGE = "display:inline-block;min-width:4em;text-align:left"  # values are aligned
+_DIM = "opacity:.8"
+_CHANGE = "display:inline-block;min-width:4.5em;text-align:left"  # values are aligned
 
 
 def html_of(rows: Sequence[Snapshot], moving: Snapshot | None) -> str:
@@ -67,9 +67,10 @@ def _sorted(metrics: Sequence[Metric]) -> list[Metric]:
 
 
 def _inline(metric: Metric) -> str:
-    style = f' style="{_DIM}"' if metric.is_old else ""
-    name = f'<span style="{_DIM}">{html.escape(metric.name)}</span>'
-    return f"<span{style}>{name} {_value(metric)}</span>&emsp;"
+    name, value = html.escape(metric.name), _value(metric)
+    if metric.is_old:
+        return f'<span style="{_DIM}">{name} {value}</span>&emsp;'
+    return f'<span><span style="{_DIM}">{name}</span> {value}</span>&emsp;'
 
 
 def _value(metric: Metric) -> str:

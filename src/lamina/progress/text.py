@@ -66,10 +66,12 @@ def number(value: float) -> str:
 
 
 def change(difference: float) -> str:
-    """Format a difference with an arrow: ↓0.041."""
+    """Format a difference with an arrow in at most seven letters: ↓0.041."""
     if difference == 0 or not math.isfinite(difference):
         return ""
-    return f"{'↑' if difference > 0 else '↓'}{abs(difference):.2g}"
+    value = abs(difference)
+    digits = ".0f" if 100 <= value < 1e5 else ".2g" if 1e-3 <= value < 100 else ".1g"
+    return f"{'↑' if difference > 0 else '↓'}{value:{digits}}"
 
 
 def resampled(values: Sequence[float], most: int) -> Sequence[float]:
