@@ -15,6 +15,7 @@ from tests.oracles import observe
 from tests.tables import (
     activations,
     applications,
+    bfloat16,
     bounding_boxes,
     functions,
     initializers,
@@ -93,6 +94,7 @@ FAMILIES = {
 # Contents of the files that Keras writes, and the arguments that it accepts.
 FORMATS = {
     **{name: Family(observe.config, cases) for name, cases in CONFIG_TABLES.items()},
+    "bfloat16": Family(observe.bfloat16, bfloat16.BFLOAT16),
     "architectures": Family(observe.architecture, applications.STRUCTURES),
     "weight_files": Family(observe.weight_files, applications.FUNCTIONS),
     "signatures": Family(

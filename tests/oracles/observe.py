@@ -18,7 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.core.scope import override
+from tests.tables.activations import INPUTS as ACTIVATION_INPUTS
 from tests.tables.arrays import floats
+from tests.tables.bfloat16 import Call, Calls
 from tests.tables.cases import (
     ActivationCase,
     LayerCase,
@@ -33,7 +35,6 @@ from tests.tables.schedules import STEPS
 
 Observed = dict[str, np.ndarray]
 MATRIX = floats(4, 3)
-EXTREMES = np.array([[-100.0, -30.0, 0.0, 1e-4, 30.0, 100.0]], "float32")
 
 
 def is_float(array: Any) -> bool:
@@ -210,14 +211,13 @@ def mask(k: Any, case: SmallCase) -> Observed:
 
 def activation(k: Any, case: ActivationCase) -> Observed:
     function = case.make(k)
-    x = np.concatenate([floats(5, 6, low=-4, high=4), EXTREMES])
     cotangent = floats(6, 6, seed=1)
 
     def scalar(x: jax.Array) -> tuple:
         y = function(x)
         return jnp.sum(y * cotangent[: y.shape[0], : y.shape[1]]), y
 
-    (_, y), gradient = jax.value_and_grad(scalar, has_aux=True)(x)
+    (_, y), gradient = jax.value_and_grad(scalar, has_aux=True)(ACTIVATION_INPUTS)
     return {"output": np.asarray(y), "gradient": np.asarray(gradient)}
 
 
@@ -246,6 +246,27 @@ def schedule(k: Any, case: SmallCase) -> Observed:
 def result(k: Any, case: SmallCase) -> Observed:
     """The arrays that `make` returns."""
     return numbered("value", case.make(k))
+
+
+def bfloat16(k: Any, case: Calls) -> Observed:
+    """The types of the results, and those results that are not near to float32's."""
+
+    def types(call: Call) -> str:
+        try:
+            leaves = jax.tree.leaves(call.make(k))
+        except (AttributeError, NotImplementedError, TypeError, ValueError):
+            return ""  # not supported
+        return " ".join(jnp.asarray(leaf).dtype.name for leaf in leaves)
+
+    return {
+        "names": np.array([call.name for call in case.calls]),
+        "types": np.array([types(call) for call in case.calls]),
+        **{
+            call.name: np.asarray(call.make(k), "float32")
+            for call in case.calls
+            if isinstance(call.expected, tuple) and call.expected[0] == "bfloat16"
+        },
+    }
 
 
 def loss(k: Any, case: LossCase) -> Observed:

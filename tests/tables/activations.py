@@ -6,7 +6,11 @@ from functools import partial
 
 import numpy as np
 
+from tests.tables.arrays import floats
 from tests.tables.cases import ActivationCase
+
+EXTREMES = np.array([[-100.0, -30.0, 0.0, 1e-4, 30.0, 100.0]], "float32")
+INPUTS = np.concatenate([floats(5, 6, low=-4, high=4), EXTREMES])
 
 
 def plain(name: str):

@@ -310,6 +310,7 @@ def view_as_complex(x: Tensor) -> Array:
             "view_as_complex: the last axis must have size 2, for real and imaginary "
             f"part. Received: shape {x.shape}."
         )
+    x = x.astype(jnp.promote_types(x.dtype, "float32"))
     return lax.complex(x[..., 0], x[..., 1])
 
 

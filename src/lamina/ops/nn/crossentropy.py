@@ -127,6 +127,8 @@ def sparse_crossentropy(output: Array, labels: Array, from_logits: bool) -> Arra
         chosen = jnp.sum(jnp.where(_one_hot(labels, output), output, 0), -1)
         loss = -jnp.log(clip_probability(chosen / jnp.sum(output, -1)))
     is_class = (labels >= 0) & (labels < output.shape[-1])
+    # Keras's targets are a one-hot array in float32.
+    loss = loss.astype(jnp.promote_types(loss.dtype, "float32"))
     return jnp.where(is_class, loss, 0)
 
 

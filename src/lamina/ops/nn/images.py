@@ -188,7 +188,9 @@ def psnr(x1: Tensor, x2: Tensor, max_val: float) -> Array:
     """
     x1, x2 = float_array(x1), float_array(x2)
     check_same_shape("psnr", x1.shape, x2.shape)
-    return 20 * jnp.log10(max_val) - 10 * jnp.log10(jnp.mean(jnp.square(x1 - x2)))
+    error = jnp.mean(jnp.square(x1 - x2))
+    peak = jnp.asarray(max_val, error.dtype)
+    return 20 * jnp.log10(peak) - 10 * jnp.log10(error)
 
 
 def _image(function: str, x: Tensor, block_size: int, data_format: str) -> Array:
