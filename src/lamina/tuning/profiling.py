@@ -43,6 +43,10 @@ class LayerCost(NamedTuple):
         saved_bytes: bytes of values that the forward pass stores for the backward pass.
         weight_bytes: bytes of its weights.
         kernels: names of the kernels of its ops, where an op has several.
+
+    Example:
+        >>> LayerCost("dense", 0.25, 0.5, 4096, 1024, "reference").total_ms
+        0.75
     """
 
     name: str
@@ -68,6 +72,15 @@ class Profile(NamedTuple):
         temporary_bytes: memory that the program needs besides inputs and results.
         variable_bytes: memory of weights, optimizer and metrics.
         device: platform, such as "cpu".
+
+    Example:
+        >>> cost = LayerCost("dense", 0.25, 0.75, 2**20, 2**20, "reference")
+        >>> Profile([cost], 1.0, 32, 2**20, 2**21, "cpu")
+        layer  forward  backward      %  saved  weights  kernels
+        dense    0.250     0.750  100.0   1.00     1.00  reference
+        A step of 32 rows takes 1 ms on cpu.
+        Memory: 2.00 MiB of variables, 1.00 MiB temporary.
+        Times are in ms, memory is in MiB; saved: for the backward pass.
     """
 
     layers: list[LayerCost]
