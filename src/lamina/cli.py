@@ -14,6 +14,7 @@ from pathlib import Path
 from lamina import demo
 from lamina.errors import ArgumentError, LaminaError
 from lamina.models.convert import convert_file
+from lamina.report.write import report_runs
 from lamina.saving.inspect import inspect_file, inspection_text
 from lamina.training.checks.findings import Findings
 from lamina.training.checks.script import ScriptCheck
@@ -61,6 +62,18 @@ examples:
   lamina check --json train.py | jq -r .code
 
 exit status: 0, 1 if there is an error or a warning, 2 if the arguments are not valid"""
+
+_REPORT = """\
+Writes one HTML page, which needs no network, about runs of `fit`. RUN is a folder of
+fit(resume=...), a page of fit(report=...), or a folder of such pages. With several
+runs the page shows their results, curves, and what differs between them; runs that
+differ in their seed only are one curve with a band."""
+_REPORT_EPILOG = """\
+examples:
+  lamina report runs/a
+  lamina report runs/a runs/b runs/c --output compared.html
+
+exit status: 0, 1 if a run cannot be read, 2 if the arguments are not valid"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -136,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     convert.set_defaults(run=_convert)
     _add_check(commands.add_parser)
+    _add_report(commands.add_parser)
     return parser
 
 
@@ -153,6 +167,25 @@ def _add_check(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
     check.set_defaults(run=_check)
 
 
+def _add_report(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    report = add_parser(
+        "report",
+        help="write an HTML page about a run, or a page that compares several",
+        description=_REPORT,
+        epilog=_REPORT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument("runs", nargs="+", metavar="RUN")
+    report.add_argument(
+        "--output",
+        "-o",
+        metavar="FILE",
+        default="report.html",
+        help="page to write (default: %(default)s)",
+    )
+    report.set_defaults(run=_report)
+
+
 def _inspect(options: argparse.Namespace) -> None:
     found = inspect_file(options.file)
     text = json.dumps(found, indent=2) if options.json else inspection_text(found)
@@ -167,6 +200,15 @@ def _convert(options: argparse.Namespace) -> None:
             f"File exists: {options.target!r}. Pass --force to replace it."
         )
     convert_file(options.source, options.target, options.model, options.force)
+
+
+def _report(options: argparse.Namespace) -> None:
+    runs = report_runs(options.runs, options.output)
+    epochs = sum(len(run.epochs) for run in runs)
+    print(
+        f"{options.output}: {len(runs)} run{'' if len(runs) == 1 else 's'}, "
+        f"{epochs} epoch{'' if epochs == 1 else 's'}"
+    )
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina.core.graph import SymbolicTensor
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from lamina.tuning.profiling import Profile
 
 _profile = LazyImport("lamina.tuning.profiling:profile")
+_report = LazyImport("lamina.report.write:report_model")
 
 
 class Structure(Trainer):
@@ -126,6 +129,42 @@ class Structure(Trainer):
     def output_names(self) -> list[str] | None:
         """The names of the outputs; `None` for a model without a graph."""
         return None if self.call_graph is None else self.call_graph.output_names
+
+    @filter_traceback
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        x: Data,
+        y: Data | None = None,
+        *,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        """Write an HTML page about the model and its predictions.
+
+        It has the curves of the last `fit`, the layers, the findings of `check`, and
+        predictions for `x` compared with `y`. `fit(report=path)` also shows how weights
+        changed and where the time went.
+
+        Args:
+            path: path of the page, which ends in `.html`.
+            x: inputs, as for `fit`.
+            y: targets, if `x` is not an iterable of batches.
+            class_names: names of the classes, for a classifier.
+
+        Raises:
+            ArgumentError: the path does not end in `.html`.
+            StateError: the model is not compiled.
+            SaveError: the page cannot be written.
+
+        Example:
+            >>> import numpy as np
+            >>> import lamina
+            >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> model.report("model.html", np.ones((8, 2)), np.ones(8))
+        """
+        write = _report.load()
+        write(self, path, x, y, class_names)
 
     @filter_traceback
     def profile(

@@ -4,43 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jax
-
-from lamina.core.check import Check
 from lamina.core.tracebacks import warn
 from lamina.data.adapt import is_array_data
 from lamina.errors import StateError
-from lamina.io.files import atomic_write
 from lamina.report.collect.layers import layers_of
 from lamina.report.collect.predictions import evaluate
 from lamina.report.collect.record import record_of
 from lamina.report.collect.snapshots import Snapshots
 from lamina.report.page.page import page
 from lamina.report.run import Run
+from lamina.report.write import (
+    DETAILS,
+    finding_rows,
+    memory,
+    page_path,
+    write_page,
+)
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rates_of
 from lamina.typing import Logs
-from lamina.viz.diagram import Details
 from lamina.viz.svg import model_svg
 
 T = TypeVar("T")
 # Parts of the time of an epoch.
 _TIMES = ("compile", "validation", "wait")
-
-_DETAILS = Details(outputs=True, params=True)
-
-_page_path = Check(
-    "the path of an .html file",
-    lambda v: isinstance(v, (str, os.PathLike)) and os.fspath(v).endswith(".html"),
-    ("report.txt", 3, None),
-)
 
 
 class Report(Callback):
@@ -62,7 +55,7 @@ class Report(Callback):
         Report(path='run.html')
     """
 
-    arguments = {"path": _page_path}
+    arguments = {"path": page_path}
 
     def __init__(
         self,
@@ -88,7 +81,8 @@ class Report(Callback):
         record["steps"] = self.params.get("steps")
         record["batch_size"] = _batch_size(self._given)
         self._run = Run(self.model.name, record, layers=layers_of(self.model))
-        drawing = self._attempt("drawing", lambda: model_svg(self.model, _DETAILS))
+        self._run.findings = finding_rows(self._given.get("findings", ()))
+        drawing = self._attempt("drawing", lambda: model_svg(self.model, DETAILS))
         self._drawing = drawing or ""
         self._snapshots = self._attempt(
             "distributions", lambda: Snapshots(self.model, self._given.get("x"))
@@ -137,6 +131,8 @@ class Report(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Evaluate predictions and write the page a last time."""
+        found = getattr(self.model.history, "findings", ())
+        self._run.findings += finding_rows(found)
         self._run.evaluation = self._evaluation()
         self._run.complete = True
         self._write()
@@ -203,28 +199,3 @@ def _append(table: dict[str, list[Any]], name: str, value: Any, before: int) -> 
     column = table.setdefault(name, [])
     column.extend([None] * (before - len(column)))
     column.append(value)
-
-
-def write_page(path: Path, text: str) -> None:
-    """Write a page atomically.
-
-    Raises:
-        SaveError: the folder cannot be written to or the disk is full.
-    """
-    content = text.encode()
-    with atomic_write(path, len(content)) as file:
-        file.write(content)
-
-
-def memory() -> dict[str, int]:
-    """Return the peak memory of the process and of the device in bytes, if known."""
-    found: dict[str, int] = {}
-    if sys.platform != "win32":
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        found["process"] = peak if sys.platform == "darwin" else peak * 1024
-    stats = jax.devices()[0].memory_stats() or {}
-    if "peak_bytes_in_use" in stats:
-        found["device"] = int(stats["peak_bytes_in_use"])
-    return found

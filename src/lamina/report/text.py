@@ -23,7 +23,7 @@ def percent(share: float | None) -> str:
     """Return a share as a percentage, `-` for none."""
     if share is None or math.isnan(share):
         return "-"
-    return f"{share * 100:.1f} %"
+    return f"{share * 100:.1f}\N{NO-BREAK SPACE}%"
 
 
 def seconds(time: float) -> str:

@@ -173,9 +173,18 @@ def _of_result(result: dict[str, object]) -> list[Trust]:
     return found
 
 
+def _short_sentence(run: Run) -> str:
+    parameters = sum(row["params"] for row in run.layers if not row["level"])
+    size = f" has {parameters:,} parameters and" if run.layers else ""
+    count = len(run.epochs)
+    return f"{run.name}{size} was trained for {count} epoch{'' if count == 1 else 's'}."
+
+
 def sentence(run: Run) -> str:
     """Return what was trained on what, and for how long."""
-    data = run.record.get("data") or {}
+    data = run.record.get("data")
+    if data is None:
+        return _short_sentence(run)
     rows = data.get("rows")
     split = (run.record.get("arguments") or {}).get("validation_split") or 0.0
     rows = rows and math.floor(rows * (1.0 - split))

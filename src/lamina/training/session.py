@@ -54,8 +54,10 @@ class FitSession:
         self._feed = options.train_feed(self._seed, most=1 if one_by_one else None)
         callbacks.params["steps"] = self._feed.steps
         self._interrupt = Interrupt(terminate=self._checkpoints.is_active)
-        self._prepare()
-        callbacks.set_fit_arguments({**vars(self._given), "seed": self._seed})
+        findings = self._prepare()
+        callbacks.set_fit_arguments(
+            {**vars(self._given), "seed": self._seed, "findings": findings}
+        )
         self._held_out = options.validation_feed()
         self._validation = self._make_validation()
         self._loop = EpochLoop(
@@ -71,7 +73,7 @@ class FitSession:
         self._epoch, self._stage = 0, _BETWEEN
         self._model.stop_training = False
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> Findings:
         """Build the model, seed its layers and check the data."""
         state, options = self._state, self._options
         finite = self._callbacks.find(TerminateOnNaN) is None  # else it decides
@@ -85,7 +87,7 @@ class FitSession:
             check_class_weight(options.class_weight, state.plan, pred)
         arrays, callbacks = self._feed.sample(), self._callbacks.callbacks
         case = Case(state.model, state.plan, arrays, pred, options, callbacks)
-        check_case(state, self._given, case)
+        return check_case(state, self._given, case)
 
     def _make_validation(self) -> Evaluation | None:
         """Prepare the evaluation after epochs, so that mistakes show before the first.

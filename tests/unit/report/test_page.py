@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lamina.report.page.html import data_script, element, plain
+from lamina.report.html import data_script, element, plain
 from lamina.report.page.page import page
 from lamina.report.run import Run
 from lamina.report.text import number, seconds
@@ -104,7 +104,11 @@ def test_page_of_many_epochs_is_bounded():
     [
         ([], [], "No epoch has ended yet."),
         ([3.0, 1.0], [], "Best loss 1 in epoch 2 of 2."),
-        ([3, 2, 1], [3.0, 2.0, 4.0], "rose by 100.0 %: the model overfits."),
+        (
+            [3, 2, 1],
+            [3.0, 2.0, 4.0],
+            "rose by 100.0\xa0%: the model overfits.",
+        ),
         ([3.0, math.nan], [3.0, math.nan], "then the loss was not finite."),
         ([math.nan], [math.nan], "The loss was not finite in any epoch."),
         ([*range(20, 10, -1)], [*range(20, 10, -1)], "so train for longer."),

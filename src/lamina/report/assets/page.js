@@ -46,7 +46,7 @@
       if (!line.band) continue;
       for (const edge of line.band) {
         columns.push(onLog(smooth(edge, state.smoothing)));
-        series.push({ label: "", stroke: "transparent", width: 0, points: { show: false }, spanGaps: true });
+        series.push({ label: "edge", stroke: "transparent", width: 0, points: { show: false }, spanGaps: true });
       }
       const last = columns.length - 1;
       bands.push({ series: [last, last - 1], fill: color + "2b" });
@@ -98,7 +98,7 @@
     // Edges of bands have no entry in the legend.
     for (const plot of plots) {
       plot.root.querySelectorAll(".u-series").forEach((row, i) => {
-        if (plot.series[i].label === "") row.style.display = "none";
+        if (plot.series[i].label === "edge") row.style.display = "none";
       });
     }
   };

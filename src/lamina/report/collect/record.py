@@ -31,6 +31,7 @@ _OMITTED = (
     "resume",
     "check_data",
     "steps",
+    "findings",
 )
 # A report is passed on to others; a command may contain passwords.
 _SECRET = re.compile(r"(?i)(token|secret|password|passwd|api[-_]?key|credential)")
@@ -79,14 +80,16 @@ def _validation_record(data: Any) -> dict[str, Any] | None:
     return data_record(data, None)
 
 
-def data_record(x: PyTree, y: PyTree) -> dict[str, Any]:
+def data_record(x: PyTree, y: PyTree) -> dict[str, Any] | None:
     """Return the shapes, types and fingerprint of data, or the kind of its source.
 
     Args:
-        x: inputs: arrays, or an iterable of batches.
+        x: inputs: arrays, or an iterable of batches; `None` if they are unknown.
         y: targets, or `None`.
     """
-    if x is None or not is_array_data(x):
+    if x is None:
+        return None
+    if not is_array_data(x):
         return {"source": type(x).__name__}
     found: dict[str, Any] = {}
     for name, tree in (("x", x), ("y", y)):

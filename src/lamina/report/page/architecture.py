@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.report.page.html import Markup, element, table
+from lamina.report.html import Markup, element, table
 from lamina.report.run import Run
 
 

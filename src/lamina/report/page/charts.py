@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lamina.report.page.html import Markup, element
+from lamina.report.html import Markup, element
 from lamina.report.text import number
 
 _WIDTH, _HEIGHT = 340.0, 250.0

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from lamina.report.collect.rows import png_url
+from lamina.report.html import Child, Markup, element, markup
 from lamina.report.page.examples import example_list, row_cell
-from lamina.report.page.html import Child, Markup, element, markup
 from lamina.report.text import percent
 
 # Classes of a matrix with numbers; a larger one is an image.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.report.page.html import Markup, data_script, element, markup
+from lamina.report.html import Markup, data_script, element, markup
 from lamina.report.run import Run, direction, rounded
 from lamina.report.text import number
 

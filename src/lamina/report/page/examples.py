@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.report.html import Markup, element
 from lamina.report.page.charts import spark_line
-from lamina.report.page.html import Markup, element
 from lamina.report.text import number
 
 

@@ -6,16 +6,18 @@ import functools
 from collections.abc import Sequence
 from importlib.resources import files
 
+from lamina.report.html import Markup, data_script, element, markup
 from lamina.report.page import (
     architecture,
+    comparison,
     curves,
+    findings,
     predictions,
     record,
     time,
     verdict_section,
     weights,
 )
-from lamina.report.page.html import Markup, data_script, element, markup
 from lamina.report.run import Run
 
 # Everything that the page needs is in it; a browser refuses anything else.
@@ -36,6 +38,7 @@ def page(run: Run, drawing: str = "") -> str:
     """
     body = [
         verdict_section.header(run),
+        findings.section(run),
         curves.section([curves.Group(run.name, [run])]),
         predictions.section(run),
         architecture.section(run, drawing),
@@ -44,6 +47,12 @@ def page(run: Run, drawing: str = "") -> str:
         record.section(run),
     ]
     return document(f"Training report: {run.name}", body, [run])
+
+
+def comparison_page(runs: Sequence[Run]) -> str:
+    """Return a page about several runs."""
+    names = ", ".join(run.name for run in runs)
+    return document(f"Runs compared: {names}", comparison.sections(runs), runs)
 
 
 def document(title: str, body: Sequence[Markup | None], runs: Sequence[Run]) -> str:

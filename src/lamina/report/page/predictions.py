@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.report.html import Child, Markup, element, table
 from lamina.report.page.charts import Axis, Chart, figure
 from lamina.report.page.confusion import confusions, matrix, sequences
 from lamina.report.page.examples import example_list, row_cell
-from lamina.report.page.html import Child, Markup, element, table
 from lamina.report.run import Run
 from lamina.report.text import number, percent
 
@@ -16,7 +16,7 @@ _SOURCES = {
     "training": "training rows",
     "given": "rows",
 }
-_SCORES = {
+SCORES = {
     "accuracy": "accuracy",
     "baseline": "accuracy of the most frequent class",
     "calibration_error": "calibration error",
@@ -41,6 +41,9 @@ def section(run: Run) -> Markup | None:
 
 
 def _result(result: dict[str, Any], several: bool) -> list[Child]:
+    heading = element("h3", f"Output {result['name']}") if several else None
+    if "total" not in result:  # a summary, from another page
+        return [heading, scores(result["scores"])]
     total = result["total"]
     some = f" of {total:,}" if total and total > result["rows"] else ""
     what = _SOURCES[result["source"]]
@@ -53,7 +56,7 @@ def _result(result: dict[str, Any], several: bool) -> list[Child]:
     elif task == "numbers":
         parts[task] = _numbers(result)
     return [
-        element("h3", f"Output {result['name']}") if several else None,
+        heading,
         element("p", f"Predicted {result['rows']:,}{some} {what}.", class_="note"),
         scores(result["scores"]),
         parts[task],
@@ -65,7 +68,7 @@ def scores(found: dict[str, float]) -> Markup:
     cells = [
         element(
             "div",
-            element("dt", _SCORES[name]),
+            element("dt", SCORES[name]),
             element("dd", score_text(name, value)),
         )
         for name, value in found.items()

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lamina.report.collect.record import flattened
-from lamina.report.page.html import Markup, element, table
+from lamina.report.html import Child, Markup, element, table
 from lamina.report.run import Run
 
 _VERSIONS = {
@@ -21,10 +21,15 @@ _VERSIONS = {
 
 
 def section(run: Run) -> Markup | None:
-    """Return the record of a run."""
-    record = run.record
-    if not record:
+    """Return the section with the record of a run."""
+    if not run.record:
         return None
+    return element("section", element("h2", "Record"), content(run), id="record")
+
+
+def content(run: Run) -> list[Child]:
+    """Return the record of a run: how to repeat it, its data, versions, arguments."""
+    record = run.record
     versions = record.get("versions") or {}
     arguments = flattened(record.get("arguments") or {})
     rows = [
@@ -32,9 +37,7 @@ def section(run: Run) -> Markup | None:
         *_data_rows("Validation data", record.get("validation_data")),
         *((name, versions[key]) for key, name in _VERSIONS.items() if key in versions),
     ]
-    return element(
-        "section",
-        element("h2", "Record"),
+    return [
         _repetition(record, arguments),
         table("Record", ("What", "Value"), _cells(rows), class_="record"),
         element(
@@ -47,8 +50,7 @@ def section(run: Run) -> Markup | None:
                 class_="record",
             ),
         ),
-        id="record",
-    )
+    ]
 
 
 def _cells(rows: Any) -> list[tuple[str, Markup]]:
@@ -57,6 +59,8 @@ def _cells(rows: Any) -> list[tuple[str, Markup]]:
 
 def shown(value: Any) -> str:
     """Return a value of the record as text."""
+    if isinstance(value, float):
+        return f"{value:.6g}"  # of 32-bit numbers, the digits that were written
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.report.page.html import Markup, element, table
+from lamina.report.html import Markup, element, table
 from lamina.report.run import Run
 from lamina.report.text import number, percent, seconds
 

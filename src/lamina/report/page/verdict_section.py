@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lamina.report.page.html import Markup, element
+from lamina.report.html import Markup, element
 from lamina.report.run import Run, direction
 from lamina.report.text import number, readable
 from lamina.report.verdict import Mark, headline, sentence, trust

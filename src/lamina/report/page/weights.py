@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.report.collect.rows import png_url
-from lamina.report.page.html import Markup, element
+from lamina.report.html import Markup, element
 from lamina.report.run import Run
 from lamina.report.text import number, percent
 

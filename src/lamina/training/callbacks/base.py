@@ -115,6 +115,7 @@ class Callback:
         """Receive the arguments of `fit` by name, before `on_train_begin`.
 
         They are as the user passed them, except that `seed` is the seed that is used.
+        `findings` is what the checks before training found.
         """
 
     def on_epoch_begin(self, epoch: int, logs: OptionalLogs = None) -> None:

@@ -23,7 +23,7 @@ from lamina.training.state import TrainingState
 _ARRAYS = np.ndarray, jax.Array
 
 
-def check_case(state: TrainingState, given: FitOptions, case: Case) -> None:
+def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
     """Look for mistakes, and report them as `lamina.config.set_checks` says.
 
     A call of `fit` with the data and arguments of the last one is not checked again.
@@ -33,23 +33,27 @@ def check_case(state: TrainingState, given: FitOptions, case: Case) -> None:
         given: the arguments of `fit` as the user passed them.
         case: the model with its data.
 
+    Returns:
+        The findings; none if this call is not checked again.
+
     Raises:
         ArgumentError: a finding is an error.
     """
     level = config.checks()
     if level == "off" or _is_checked(state, given):
-        return
+        return Findings()
     found = Findings(find(case))
     if local.on_findings is not None:
         where = user_location()
         local.on_findings(Findings(f._replace(where=where) for f in found), where)
-        return
+        return found
     errors, rest = found.of("error"), found.of("warning", "advice")
     if errors:
         raise ArgumentError("\n".join(map(str, errors)), code=errors[0].code)
     if rest and level == "all":
         is_advice = not rest.of("warning")
         warn(_text(rest), AdviceWarning if is_advice else LikelyMistakeWarning)
+    return rest
 
 
 def _is_checked(state: TrainingState, given: FitOptions) -> bool:
