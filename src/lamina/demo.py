@@ -22,7 +22,7 @@ from lamina.layers import (
 )
 from lamina.models import Sequential
 from lamina.training.callbacks import EarlyStopping
-from lamina.viz.plots import plot_images
+from lamina.visualization import show_predictions
 
 __all__ = ["run"]
 
@@ -130,16 +130,8 @@ def handwritten_digits(folder: Path) -> None:
     wrong = predicted != y_test
     order = np.argsort(~wrong, kind="stable")[:32]
     picture = folder / "digits_predictions.png"
-    plot_images(
-        x_test[order, ..., 0],
-        [f"{predicted[i]} ({y_test[i]})" for i in order],
-        picture,
-        marked=list(wrong[order]),
-    )
-    print(
-        f"{picture.name} shows predictions (and truth), the {wrong.sum()} wrong ones "
-        "first."
-    )
+    show_predictions(model, x_test[order], y_test[order], count=32, path=picture)
+    print(f"{picture.name} shows predictions, the {wrong.sum()} wrong ones first.")
     save_and_reload(model, x_test, folder / "digits.keras")
 
 

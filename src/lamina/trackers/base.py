@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping
@@ -48,6 +49,11 @@ class Tracker(Callback):
         self.best: dict[str, float] = {}
         self._given: Mapping[str, Any] = {}
         self._is_open = False
+
+    @property
+    def _module(self) -> Any:
+        """The tracker's package, which is imported when training starts."""
+        return importlib.import_module(self.package)
 
     def _open(self, config: dict[str, object]) -> str:
         """Start a run, or continue that of `run_id`, and return its identifier."""

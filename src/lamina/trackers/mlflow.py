@@ -48,9 +48,8 @@ class MLflow(Tracker):
         self._is_mine = True
 
     def _open(self, config: dict[str, object]) -> str:
-        import mlflow  # pyright: ignore[reportMissingImports]
-
-        active, resumed = mlflow.active_run(), self.run_id is not None
+        mlflow = self._module
+        active = mlflow.active_run()
         self._is_mine = active is None
         if active is None:
             if self.tracking_uri is not None:
@@ -58,24 +57,21 @@ class MLflow(Tracker):
             if self.experiment is not None:
                 mlflow.set_experiment(self.experiment)
             active = mlflow.start_run(run_id=self.run_id, run_name=self.name)
-        if not resumed:  # the parameters of a run cannot change
+        run_id = active.info.run_id
+        if run_id != self.run_id:  # the parameters of a resumed run cannot change
             params = [(_key(name), value) for name, value in config.items()]
             for i in range(0, len(params), _MOST_PARAMS):
                 mlflow.log_params(dict(params[i : i + _MOST_PARAMS]))
-        return active.info.run_id
+        return run_id
 
     def _log(self, metrics: dict[str, float], epoch: int | None) -> None:
-        import mlflow  # pyright: ignore[reportMissingImports]
-
         values = {_key(name): value for name, value in metrics.items()}
-        mlflow.log_metrics(values, step=epoch, run_id=self.run_id)
+        self._module.log_metrics(values, step=epoch, run_id=self.run_id)
 
     def _finish(self, summary: dict[str, float], completed: bool) -> None:
-        import mlflow  # pyright: ignore[reportMissingImports]
-
         self._log(summary, None)
         if self._is_mine:
-            mlflow.end_run("FINISHED" if completed else "FAILED")
+            self._module.end_run("FINISHED" if completed else "FAILED")
 
 
 def _key(name: str) -> str:

@@ -44,10 +44,8 @@ class Trackio(Tracker):
         self._last = 0
 
     def _open(self, config: dict[str, object]) -> str:
-        import trackio  # pyright: ignore[reportMissingImports]
-
         # Trackio resumes a run by its name.
-        self._run = trackio.init(
+        self._run = self._module.init(
             project=self.project,
             name=self.run_id or self.name,
             resume="allow" if self.run_id else "never",

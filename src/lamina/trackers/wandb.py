@@ -48,17 +48,15 @@ class WeightsAndBiases(Tracker):
         self._defined: set[str] = set()
 
     def _open(self, config: dict[str, object]) -> str:
-        import wandb  # pyright: ignore[reportMissingImports]
-
-        self._is_mine, self._defined = wandb.run is None, set()
-        if wandb.run is not None:
-            self._run = wandb.run
+        self._run, self._defined = self._module.run, set()
+        self._is_mine = self._run is None
+        if not self._is_mine:
             self._run.config.update(config, allow_val_change=True)
             return self._run.id
         given: dict[str, Any] = {"project": self.project, "name": self.name}
         if self.run_id is not None:
             given |= {"id": self.run_id, "resume": "allow"}
-        self._run = wandb.init(config=config, **given, **self.options)
+        self._run = self._module.init(config=config, **given, **self.options)
         return self._run.id
 
     def _log(self, metrics: dict[str, float], epoch: int) -> None:

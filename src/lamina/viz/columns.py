@@ -21,18 +21,18 @@ class Ranked(NamedTuple):
         above: the neighbors of each node in the rank above.
         below: the neighbors of each node in the rank below.
         widths: of each node; 0 for a bend.
-        count: number of nodes; those with larger numbers are bends.
+        node_count: number of nodes; those with larger numbers are bends.
     """
 
     rows: list[list[int]]
     above: list[list[int]]
     below: list[list[int]]
     widths: list[float]
-    count: int
+    node_count: int
 
     def weight(self, node: int, other: int) -> float:
         """Return the weight of a link."""
-        return _WEIGHTS[(node >= self.count) + (other >= self.count)]
+        return _WEIGHTS[(node >= self.node_count) + (other >= self.node_count)]
 
     def gap(self, left: int, right: int) -> float:
         """Return the least distance between the centers of neighbors in a row."""

@@ -60,12 +60,12 @@ class Arrow(NamedTuple):
     Args:
         source: key of the item that makes it.
         target: key of the item that receives it.
-        index: position among the inputs of the target.
+        position: place among the inputs of the target, from 0.
     """
 
     source: int
     target: int
-    index: int
+    position: int
 
 
 class Group(NamedTuple):

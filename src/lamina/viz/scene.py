@@ -122,8 +122,10 @@ def _arranged(group: Group, direction: str) -> Scene:
         else:
             loop = _loop(layout.centers[start], frames[start])
             curves.append([turn(point) for point in loop])
-    size = (layout.width, layout.height)
-    return Scene(*(size[::-1] if is_level else size), rectangles, curves)
+    width, height = layout.width, layout.height
+    if is_level:
+        width, height = height, width
+    return Scene(width, height, rectangles, curves)
 
 
 def arrowhead(curve: list[Point]) -> list[Point]:

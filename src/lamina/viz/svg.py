@@ -30,8 +30,10 @@ _RULES = {
     " g.frozen rect": "stroke-dasharray:4 3",
 }
 _DARK = ".lamina-diagram:root{color:#e6edf3;background:#0d1117}"
-_STYLE = "".join(f".lamina-diagram{name}{{{rule}}}" for name, rule in _RULES.items())
-_STYLE += f"@media(prefers-color-scheme:dark){{{_DARK}}}"
+_STYLE = (
+    "".join(f".lamina-diagram{name}{{{rule}}}" for name, rule in _RULES.items())
+    + f"@media(prefers-color-scheme:dark){{{_DARK}}}"
+)
 _TITLE = ' class="title"'
 
 
