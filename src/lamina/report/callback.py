@@ -134,6 +134,8 @@ class Report(Callback):
         found = getattr(self.model.history, "findings", ())
         self._run.findings += finding_rows(found)
         self._run.evaluation = self._evaluation()
+        found = self.model.history.findings
+        self._run.findings += [{**finding._asdict()} for finding in found]
         self._run.complete = True
         self._write()
 

@@ -17,8 +17,8 @@ from lamina.data.feeds import Feed
 from lamina.runtime.interrupts import Interrupted
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
-from lamina.training.checks.not_finite import explain
-from lamina.training.checks.replay import FailedStep
+from lamina.training.checks.steps.not_finite import explain
+from lamina.training.checks.steps.replay import FailedStep
 from lamina.training.device_loop import DispatchResult
 from lamina.training.dispatch import (
     ENDLESS,

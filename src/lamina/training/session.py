@@ -19,6 +19,7 @@ from lamina.training.checks.arrays import check_class_weight
 from lamina.training.checks.case import Case
 from lamina.training.checks.findings import Finding, Findings
 from lamina.training.checks.report import check_case, error_finding
+from lamina.training.checks.watch import watch
 from lamina.training.evaluation import Evaluation
 from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
@@ -71,6 +72,7 @@ class FitSession:
         if local.on_findings is None:
             self._loop.prepare()
         self._epoch, self._stage = 0, _BETWEEN
+        self._is_fresh = state.steps_done == 0 and options.initial_epoch == 0
         self._model.stop_training = False
 
     def _prepare(self) -> Findings:
@@ -117,7 +119,11 @@ class FitSession:
                     logs = self._epochs(self._begin())
                     interrupt.check()
                     _finalize(self._model)
+                    self._model.history.findings = found = self._findings()
                     callbacks.on_train_end(logs)
+                    if self._options.verbose:
+                        for finding in found:
+                            print(f"{finding.code}: {finding}", flush=True)
                     stopped = interrupt.requested or self._loop.interrupted
                     checkpoints.complete = not stopped
                 interrupt.check()
@@ -200,6 +206,12 @@ class FitSession:
         self._epoch += 1
         self._stage = _BETWEEN
         return logs
+
+    def _findings(self) -> Findings:
+        if self._interrupt.requested or self._loop.interrupted:
+            return Findings()
+        engine, fresh = self._loop.engine, self._is_fresh
+        return watch(self._model, self._callbacks, engine, self._feed, fresh)
 
     def _interruption(self) -> str:
         """Return a line that says where training was interrupted and what was kept."""

@@ -11,9 +11,10 @@ from lamina.core.check import Check, check_arguments, is_int
 from lamina.core.tracebacks import filter_traceback
 from lamina.data.arrays import num_rows
 from lamina.display import Side, html_table
+from lamina.training.checks.steps.trial import Trial
 from lamina.training.dispatch import DispatchArgs
 from lamina.training.trainer import Trainer
-from lamina.tuning.trial import Trial, trial
+from lamina.tuning.trial import trial
 from lamina.typing import Data
 
 # A size is better if it trains this many times the rows a second.

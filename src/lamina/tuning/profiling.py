@@ -125,7 +125,8 @@ class Profile(NamedTuple):
         return "\n".join([*lines, *self._notes()])
 
     def _repr_html_(self) -> str:
-        sides: list[Side] = ["left", *["right"] * 5, "left"]
+        numbers: list[Side] = ["right"] * (len(_HEADERS) - 2)
+        sides: list[Side] = ["left", *numbers, "left"]
         table = html_table(_HEADERS, list(self._cells()), sides)
         return f"{table}{'<br>'.join(self._notes())}"
 

@@ -13,6 +13,7 @@ from lamina.core.module import short
 from lamina.display import Side, html_table, sparkline
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.history_views.curves import plot_curves
+from lamina.training.checks.findings import Findings
 from lamina.typing import Logs
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ _ROWS = 10
 class History(Callback):
     """Callback that records the logs of each epoch; `fit` returns one.
 
-    `history` maps each metric to the list of its values, `epoch` lists the epochs.
+    `history` maps each metric to the list of its values, `epoch` lists the epochs, and
+    `findings` what the curves show, such as overfitting; it is empty for most runs.
 
     Example:
         >>> history = History()
@@ -43,10 +45,11 @@ class History(Callback):
         super().__init__()
         self.epoch: list[int] = []
         self.history: dict[str, list[Any]] = {}
+        self.findings = Findings()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Reset the list of epochs."""
-        self.epoch = []
+        self.epoch, self.findings = [], Findings()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's logs."""
@@ -91,7 +94,7 @@ class History(Callback):
 
     def __dir__(self) -> list[str]:
         # Attributes of a result; the other methods are for `fit` only.
-        return ["epoch", "history", "model", "params", "plot"]
+        return ["epoch", "findings", "history", "model", "params", "plot"]
 
     def __repr__(self) -> str:
         count = len(self.epoch)

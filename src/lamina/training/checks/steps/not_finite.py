@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina.layers import Layer
 from lamina.runtime.operations import Operation, innermost
-from lamina.training.checks.replay import FailedStep, Origin, Replay, replay
+from lamina.training.checks.steps.replay import FailedStep, Origin, Replay, replay
 
 _USUAL_CAUSES = (
     "Usual causes: a learning rate that is too high, a division by zero or logarithm "
