@@ -11,6 +11,7 @@ import pytest
 import lamina
 from lamina import Input, Sequential, layers
 from lamina.errors import ArgumentError, StateError
+from lamina.initializers import GlorotUniform
 from lamina.optimizers import SGD, Adam
 from lamina.tuning import (
     BatchSizes,
@@ -29,7 +30,12 @@ Y = X @ np.array([[1.0], [-2.0], [0.5]], "float32")
 
 def compiled(optimizer=None, **arguments):
     model = Sequential(
-        [Input((3,)), layers.Dense(1, kernel_initializer="ones"), layers.Dropout(0.1)]
+        [
+            Input((3,)),
+            layers.Dense(4, "relu", kernel_initializer=GlorotUniform(seed=0)),
+            layers.Dropout(0.1),
+            layers.Dense(1, kernel_initializer=GlorotUniform(seed=1)),
+        ]
     )
     model.compile(optimizer or Adam(0.01), "mse", metrics=["mae"], **arguments)
     return model

@@ -31,7 +31,7 @@ def test_healthy_run_is_silent(capsys):
 
 @pytest.mark.parametrize("verbose", [0, 2])
 def test_rate_that_is_too_small_is_named(verbose, capsys):
-    model = trained(SGD(1e-9), verbose=verbose)
+    model = trained(SGD(1e-6), verbose=verbose)
     codes = [f.code for f in model.history.findings]
     assert codes == ["no-progress", "small-updates"]
     printed = capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_rate_that_is_too_small_is_named(verbose, capsys):
 def test_dead_units_are_the_cause():
     bias = {"bias_initializer": lambda shape, dtype=None: np.full(shape, -99.0)}
     hidden = layers.Dense(4, "relu", name="hidden", **bias)
-    model = trained(SGD(1e-9), hidden=[hidden])
+    model = trained(SGD(1e-6), hidden=[hidden])
     assert [f.code for f in model.history.findings] == ["no-progress", "dead-units"]
 
 
@@ -56,7 +56,7 @@ def test_large_penalty_is_found():
 def test_findings_can_be_silenced(silence):
     config.set_checks(*silence)
     try:
-        codes = [f.code for f in trained(SGD(1e-9)).history.findings]
+        codes = [f.code for f in trained(SGD(1e-6)).history.findings]
     finally:
         config.set_checks("all")
     assert codes == (["small-updates"] if silence[0] == "all" else [])
@@ -68,22 +68,22 @@ class OwnStep(Sequential):
 
 
 def test_own_steps_and_short_runs_say_nothing():
-    assert trained(SGD(1e-9), epochs=4).history.findings == ()
+    assert trained(SGD(1e-6), epochs=4).history.findings == ()
     model = OwnStep([Input((3,)), layers.Dense(1)])
-    model.compile(SGD(1e-9), "mse")
+    model.compile(SGD(1e-6), "mse")
     assert model.fit(X, Y, epochs=6, verbose=0).findings == ()
 
 
 def test_model_that_learned_before_may_stand_still():
-    model = trained(Adam(0.1), epochs=1)
-    model.optimizer.learning_rate = 0.0
+    model = trained(Adam(0.01), epochs=1)
+    model.optimizer.learning_rate = 1e-6
     assert model.fit(X, Y, epochs=6, verbose=0).findings == ()
 
 
 def test_examination_changes_no_bit(monkeypatch):
-    examined = trained(SGD(1e-9, momentum=0.9))
+    examined = trained(SGD(1e-6, momentum=0.9))
     monkeypatch.setattr(session, "watch", lambda *_: [])
-    other = trained(SGD(1e-9, momentum=0.9))
+    other = trained(SGD(1e-6, momentum=0.9))
     for one, two in zip(examined.variables, other.variables, strict=True):
         assert one.numpy().tobytes() == two.numpy().tobytes()
     for one, two in zip(
