@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, Unpack
+from typing import Unpack
 
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from lamina import config, ops
 from lamina.core.check import boolean, one_of, optional, positive_int, positive_number
@@ -19,9 +18,8 @@ from lamina.layers.base.layer import Layer
 from lamina.layers.base.options import Options
 from lamina.layers.base.spec import InputSpec
 from lamina.layers.spatial import DataFormat, data_formats
+from lamina.ops.signal import Window
 from lamina.typing import Array, DTypeLike, PartialShape
-
-Window: TypeAlias = str | ArrayLike | None
 
 
 class STFTSpectrogram(Layer):
@@ -124,12 +122,9 @@ class STFTSpectrogram(Layer):
         """Create the kernels that the mode needs."""
         shape = (self.frame_length, 1, self._fft_length // 2 + 1)
         for part, initializer in self._initializers.items():
-            if self.mode in (part, *self._modes_of_both()):
+            if self.mode not in {"real", "imag"} - {part}:
                 kernel = self.add_weight(shape, initializer, name=f"{part}_kernel")
                 setattr(self, kernel.name, kernel)
-
-    def _modes_of_both(self) -> set[str]:
-        return {*self.arguments["mode"].options} - {"real", "imag"}
 
     def call(self, inputs: Array) -> Array:
         if not is_float(inputs.dtype):
