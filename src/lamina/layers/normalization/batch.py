@@ -43,6 +43,14 @@ def _is_clipping(value: object) -> bool:
     return rmin <= rmax and value.get("dmax", 0) >= 0
 
 
+_clipping = Check(
+    "a dictionary with any of 'rmin', 'rmax' and 'dmax', where rmin <= rmax and "
+    "dmax >= 0",
+    _is_clipping,
+    ({"max": 1.0}, 3, {"rmin": 1.0, "rmax": 0.0}, {"dmax": -1.0}),
+)
+
+
 def _statistic(prefix: str = "") -> Any:
     return weight(prefix, trainable=False, autocast=False)
 
@@ -107,14 +115,7 @@ class BatchNormalization(Affine):
         "center": boolean,
         "scale": boolean,
         "renorm": boolean,
-        "renorm_clipping": optional(
-            Check(
-                "a dictionary with any of 'rmin', 'rmax' and 'dmax', where "
-                "rmin <= rmax and dmax >= 0",
-                _is_clipping,
-                ({"max": 1.0}, 3, {"rmin": 1.0, "rmax": 0.0}, {"dmax": -1.0}),
-            )
-        ),
+        "renorm_clipping": optional(_clipping),
         "renorm_momentum": between(0, 1),
     }
 
@@ -196,11 +197,7 @@ class BatchNormalization(Affine):
                 f"Layer {self.name!r} (BatchNormalization) needs a mask with one axis "
                 f"less than its input {x.shape}. It got one of shape {mask.shape}."
             )
-        mask = jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), -1), x.shape)
-        count = jnp.sum(mask, rest, x.dtype, keepdims=True) + config.epsilon()
-        mean = jnp.sum(jnp.where(mask, x, 0), rest, keepdims=True) / count
-        squares = jnp.where(mask, jnp.square(x - mean), 0)
-        return mean, jnp.sum(squares, rest, keepdims=True) / count
+        return _masked_moments(x, mask, rest)
 
     def _renormalized(
         self, x: Array, mean: Array, variance: Array, axes: Sequence[int]
@@ -226,6 +223,15 @@ class BatchNormalization(Affine):
         shifted_mean = mean - d * deviation / r
         scaled_variance = jnp.square(deviation / r) - self.epsilon
         return self.normalized(x, shifted_mean, scaled_variance, axes)
+
+
+def _masked_moments(x: Array, mask: Array, axes: Sequence[int]) -> tuple[Array, Array]:
+    """Return mean and variance along axes of the elements that are not masked."""
+    mask = jnp.broadcast_to(jnp.expand_dims(mask.astype(bool), -1), x.shape)
+    count = jnp.sum(mask, axes, x.dtype, keepdims=True) + config.epsilon()
+    mean = jnp.sum(jnp.where(mask, x, 0), axes, keepdims=True) / count
+    squares = jnp.where(mask, jnp.square(x - mean), 0)
+    return mean, jnp.sum(squares, axes, keepdims=True) / count
 
 
 def _update_average(average: Variable, value: Array, momentum: float) -> None:
