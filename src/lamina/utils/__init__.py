@@ -35,8 +35,6 @@ from lamina.progress.progbar import Progbar
 from lamina.utils import legacy
 from lamina.utils.arrays import normalize, pad_sequences, to_categorical
 from lamina.utils.config import Config
-from lamina.viz.dot import model_to_dot
-from lamina.viz.model_plot import plot_model
 
 if TYPE_CHECKING:
     from lamina.data.files.directories import (
@@ -48,6 +46,8 @@ if TYPE_CHECKING:
     from lamina.datasets.fetch import get_file
     from lamina.models.feature_space import FeatureSpace
     from lamina.utils import bounding_boxes
+    from lamina.viz.dot import model_to_dot
+    from lamina.viz.model_plot import plot_model
 else:
     _MODULES = {
         "data.files.directories": (
@@ -58,6 +58,8 @@ else:
         "data.files.images": ("array_to_img", "img_to_array", "load_img", "save_img"),
         "datasets.fetch": ("get_file",),
         "models.feature_space": ("FeatureSpace",),
+        "viz.dot": ("model_to_dot",),
+        "viz.model_plot": ("plot_model",),
     }
     __getattr__ = lazy_attributes(
         __name__,
