@@ -201,13 +201,14 @@ def targets_are_a_column_of_inputs(case: Case) -> Advice:
     if len(case.outputs) != 1 or case.outputs[0].labels is None:
         return None
     labels = case.outputs[0].labels
-    if labels.width > 1 or len(labels.values) < 20 or len(case.inputs) != 1:
+    # Continuous targets are sometimes a feature, to try something.
+    if not labels.counts or len(labels.values) < 20 or len(case.inputs) != 1:
         return None
     data = case.inputs[0]
     if not _is_table(data) or data.sample.shape[1] < 2:
         return None
-    values, y = np.asarray(data.array), labels.values.reshape(len(labels.values), 1)
-    if len(values) != len(y) or (y == y[0]).all():
+    values, y = np.asarray(data.array), labels.values.reshape(len(labels.values), -1)
+    if y.shape != (len(values), 1) or (y == y[0]).all():
         return None
     same = np.flatnonzero((values == y).all(axis=0))
     if not same.size:
