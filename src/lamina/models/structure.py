@@ -14,6 +14,8 @@ from lamina.errors import ArgumentError, StateError, did_you_mean
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph
 from lamina.lazy import LazyImport
+from lamina.training.checks.findings import Findings
+from lamina.training.session import check_fit
 from lamina.training.trainer import Trainer
 from lamina.typing import Data, PyTree
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _profile = LazyImport("lamina.tuning.profiling:profile")
 _report = LazyImport("lamina.report.write:report_model")
+_probe = LazyImport("lamina.tuning.probe:probe")
 
 
 class Structure(Trainer):
@@ -165,6 +168,51 @@ class Structure(Trainer):
         """
         write = _report.load()
         write(self, path, x, y, class_names)
+
+    @filter_traceback
+    def check(
+        self,
+        x: Data | None = None,
+        y: Data | None = None,
+        *,
+        probe: bool = False,
+        **arguments: Any,
+    ) -> Findings:
+        """Look for mistakes in the model, the data and the arguments of `fit`.
+
+        `fit` does the same before the first step. Nothing is trained; a model without
+        weights yet gets them.
+
+        Args:
+            x: inputs, as for `fit`.
+            y: targets, if `x` is not an iterable of batches.
+            probe: whether to train on one batch for about a second as well, which
+                shows units that are dead, gradients that vanish, or inputs that the
+                model does not use. The model is restored, bit for bit.
+            **arguments: other arguments of `fit`.
+
+        Returns:
+            The findings, the most severe first; an error that `fit` would raise is
+            one of them.
+
+        Raises:
+            StateError: the model is not compiled.
+
+        Example:
+            >>> model = lamina.Sequential([Input((3,)), Dense(1, "softmax")])
+            >>> model.compile("adam", "binary_crossentropy")
+            >>> model.check(np.ones((2, 3)), np.ones((2, 1))).codes
+            ['softmax-one-unit']
+        """
+        with self._training.running("check"):
+            found = check_fit(
+                self._training, lambda: self._fit_options(x=x, y=y, **arguments)
+            )
+            if probe and not found.of("error"):
+                weight = arguments.get("sample_weight")
+                size = arguments.get("batch_size")
+                found = Findings([*found, *_probe.load()(self, x, y, weight, size)])
+        return found
 
     @filter_traceback
     def profile(

@@ -96,6 +96,7 @@ class FitOptions(EvaluateOptions):
     validation_freq: int | Sequence[int]
     seed: int | None
     check_data: bool
+    check: str | None
     resume: Resume
     report: ReportLike = None
 
@@ -111,6 +112,9 @@ class FitOptions(EvaluateOptions):
         if not listed and (not is_int(frequency) or frequency < 1):
             expected = "a positive integer, or a list of epochs counted from 1"
             raise invalid("fit", "validation_freq", frequency, expected)
+        if self.check not in (None, "off", "errors", "all", "probe"):
+            expected = "'all', 'errors', 'off', 'probe' or None"
+            raise invalid("fit", "check", self.check, expected)
         super().__post_init__()
 
     def with_split(self) -> FitOptions:

@@ -14,7 +14,6 @@ from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.training import evaluation
 from lamina.training.callbacks import History
-from lamina.training.checks.findings import Findings
 from lamina.training.model_steps import ModelSteps
 from lamina.training.options import (
     CallbacksLike,
@@ -24,7 +23,7 @@ from lamina.training.options import (
     Resume,
 )
 from lamina.training.plan import CompileArgs, LossLike, MetricsLike, OptimizerLike
-from lamina.training.session import FitSession, check_fit
+from lamina.training.session import FitSession
 from lamina.training.state_tree import StateTree, get_state_tree, set_state_tree
 from lamina.typing import Data
 
@@ -167,6 +166,7 @@ class Trainer(ModelSteps):
         *,
         seed: int | None = None,
         check_data: bool = True,
+        check: str | None = None,
         resume: Resume = None,
         report: ReportLike = None,
     ) -> History:
@@ -201,6 +201,10 @@ class Trainer(ModelSteps):
                 called.
             check_data: whether to check before training that values are finite and
                 that labels are valid classes.
+            check: which mistakes to look for in the model, the data and these
+                arguments: "all", "errors" or "off" (`lamina.config.set_checks`, whose
+                level is the default), or "probe" to train on one batch first, for
+                about a second, and restore the model.
             resume: folder, or `Checkpoints`, for the checkpoints of this run. If the
                 folder has some, `fit` continues from the last one; the result is bit
                 for bit that of an uninterrupted run.
@@ -217,37 +221,6 @@ class Trainer(ModelSteps):
         options = FitOptions(**_arguments(locals()))
         with self._training.running("fit"):
             return FitSession(self._training, options).run()
-
-    def check(
-        self, x: Data | None = None, y: Data | None = None, **arguments: Any
-    ) -> Findings:
-        """Look for mistakes in the model, the data and the arguments of `fit`.
-
-        `fit` does the same before the first step. Nothing is trained; a model without
-        weights yet gets them.
-
-        Args:
-            x: inputs, as for `fit`.
-            y: targets, if `x` is not an iterable of batches.
-            **arguments: other arguments of `fit`.
-
-        Returns:
-            The findings, the most severe first; an error that `fit` would raise is
-            one of them.
-
-        Raises:
-            StateError: the model is not compiled.
-
-        Example:
-            >>> model = lamina.Sequential([Input((3,)), Dense(1, "softmax")])
-            >>> model.compile("adam", "binary_crossentropy")
-            >>> model.check(np.ones((2, 3)), np.ones((2, 1))).codes
-            ['softmax-one-unit']
-        """
-        with self._training.running("check"):
-            return check_fit(
-                self._training, lambda: self._fit_options(x=x, y=y, **arguments)
-            )
 
     def _fit_options(self, **arguments: Any) -> FitOptions:
         bound = signature(Trainer.fit).bind(self, **arguments)

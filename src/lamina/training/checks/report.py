@@ -14,6 +14,7 @@ from lamina.core.scope import local
 from lamina.core.tracebacks import user_location, warn
 from lamina.core.variable import structure_version
 from lamina.errors import AdviceWarning, ArgumentError, LikelyMistakeWarning
+from lamina.lazy import LazyImport
 from lamina.training.checks.case import Case
 from lamina.training.checks.findings import Finding, Findings
 from lamina.training.checks.rules import find
@@ -21,6 +22,7 @@ from lamina.training.options import FitOptions
 from lamina.training.state import TrainingState
 
 _ARRAYS = np.ndarray, jax.Array
+_probe = LazyImport("lamina.tuning.probe:probe")
 
 
 def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
@@ -39,10 +41,13 @@ def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
     Raises:
         ArgumentError: a finding is an error.
     """
-    level = config.checks()
+    level = given.check or config.checks()
     if level == "off" or _is_checked(state, given):
         return Findings()
     found = Findings(find(case))
+    if level == "probe" and given.y is not None:
+        data = given.x, given.y, given.sample_weight, given.batch_size
+        found = Findings([*found, *_probe.load()(case.model, *data)])
     if local.on_findings is not None:
         where = user_location()
         local.on_findings(Findings(f._replace(where=where) for f in found), where)
@@ -50,7 +55,7 @@ def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
     errors, rest = found.of("error"), found.of("warning", "advice")
     if errors:
         raise ArgumentError("\n".join(map(str, errors)), code=errors[0].code)
-    if rest and level == "all":
+    if rest and level != "errors":
         is_advice = not rest.of("warning")
         warn(_text(rest), AdviceWarning if is_advice else LikelyMistakeWarning)
     return rest
@@ -60,7 +65,8 @@ def _is_checked(state: TrainingState, given: FitOptions) -> bool:
     """Return whether the last call had the same data; remember this one."""
     data = list(_leaves((given.x, given.y, given.validation_data)))
     numbers = given.batch_size, given.epochs, given.validation_split, given.shuffle
-    key = structure_version(), config.checks(), config.silenced_checks(), numbers
+    level = given.check or config.checks()
+    key = structure_version(), level, config.silenced_checks(), numbers
     before, state.checked = state.checked, None
     if local.on_findings is None and all(isinstance(a, _ARRAYS) for a in data):
         state.checked = key, [weakref.ref(a) for a in data]
