@@ -9,14 +9,21 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.core.tracebacks import warn
 from lamina.data.adapt import adapt
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import Feed
 from lamina.runtime.interrupts import Interrupt
 from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.batch_hooks import joined
+from lamina.training.checks.steps.not_finite import USUAL_CAUSES
 from lamina.training.dispatch import DispatchArgs
-from lamina.training.loop import EpochLoop, host_logs
+from lamina.training.loop import (
+    EpochLoop,
+    NonFiniteWarning,
+    host_logs,
+    unknown_logs,
+)
 from lamina.training.options import EvaluateOptions
 from lamina.training.prepare import callback_list, prepare_model
 from lamina.training.state import TrainingState
@@ -129,4 +136,12 @@ def on_batch(
     out = state.engine(kind).runner(segment).run(segment.data, args)
     if kind == "train":
         state.steps_done += 1
-    return host_logs(out.logs)
+    logs = host_logs(out.logs)
+    if int(out.bad) < 0:
+        return logs
+    warn(
+        "The loss or a gradient of this batch was not finite, so its update was "
+        f"discarded. {USUAL_CAUSES} `fit` on this batch names the operation.",
+        NonFiniteWarning,
+    )
+    return unknown_logs(logs)

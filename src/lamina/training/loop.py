@@ -80,7 +80,7 @@ def _plain(logs: dict[str, np.ndarray]) -> dict[str, Any]:
     return {k: float(v) if np.ndim(v) == 0 else v for k, v in logs.items()}
 
 
-def _unknown(logs: dict[str, Any]) -> dict[str, Any]:
+def unknown_logs(logs: dict[str, Any]) -> dict[str, Any]:
     """Return NaN for each of the logs: metrics of no batch have no value."""
     return {k: math.nan if np.ndim(v) == 0 else v * math.nan for k, v in logs.items()}
 
@@ -344,7 +344,7 @@ class EpochLoop:
                 logs = host_logs(out.logs)
             if i == bad:
                 self.interrupted = True
-                self._hooks.end(i, _unknown(logs))
+                self._hooks.end(i, unknown_logs(logs))
                 return
             self._hooks.end(i, logs)
 
@@ -355,7 +355,7 @@ class EpochLoop:
         """Stop, warn, and return the logs with NaN as loss."""
         self.interrupted = True
         warn(explain(step), NonFiniteWarning)
-        known = logs if step.batch_number > 0 else _unknown(logs)
+        known = logs if step.batch_number > 0 else unknown_logs(logs)
         return {**known, "loss": float("nan")}
 
 

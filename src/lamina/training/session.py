@@ -19,7 +19,7 @@ from lamina.training.checks.arrays import check_class_weight
 from lamina.training.checks.case import Case
 from lamina.training.checks.findings import Finding, Findings
 from lamina.training.checks.report import check_case, error_finding
-from lamina.training.checks.watch import watch
+from lamina.training.checks.watch import text_of, watch
 from lamina.training.evaluation import Evaluation
 from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
@@ -121,9 +121,8 @@ class FitSession:
                     _finalize(self._model)
                     self._model.history.findings = found = self._findings()
                     callbacks.on_train_end(logs)
-                    if self._options.verbose:
-                        for finding in found:
-                            print(f"{finding.code}: {finding}", flush=True)
+                    if self._options.verbose and found:
+                        print(text_of(found), flush=True)
                     stopped = interrupt.requested or self._loop.interrupted
                     checkpoints.complete = not stopped
                 interrupt.check()

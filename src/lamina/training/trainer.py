@@ -320,7 +320,8 @@ class Trainer(ModelSteps):
     ) -> Any:
         """Run one training step on a batch and return the metrics of this batch.
 
-        Each call resets the metrics.
+        Each call resets the metrics. If the loss or a gradient is not finite, the
+        update is discarded, a warning says so, and the metrics are NaN.
         """
         data = x, y, sample_weight
         with self._training.running("train_on_batch"):

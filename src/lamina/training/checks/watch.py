@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -32,6 +34,7 @@ from lamina.typing import PyTree
 # Curves of these kinds have causes in the model.
 _EXAMINED = frozenset({"no-progress", "oscillation", "plateau", "rising-loss"})
 _ROWS = 256
+_WIDTH = 120
 
 
 def watch(
@@ -69,6 +72,16 @@ def watch(
         with suppress(Exception):  # the run has ended well, whatever fails here
             found += _causes(model, engine, feed)
     return Findings(f for f in found if f.code not in config.silenced_checks())
+
+
+def text_of(found: Findings) -> str:
+    """Return findings as text of the terminal's width, a paragraph for each."""
+    width = min(shutil.get_terminal_size().columns, _WIDTH)
+    paragraphs = [f"{finding.code}: {finding}" for finding in found]
+    return "\n".join(
+        textwrap.fill(p, width, subsequent_indent="  ", break_long_words=False)
+        for p in paragraphs
+    )
 
 
 def _causes(model: MetricsOwner, engine: Engine, feed: Feed) -> list[Finding]:

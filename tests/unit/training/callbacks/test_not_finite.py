@@ -84,6 +84,17 @@ def test_epochs_of_one_dispatch_end_with_metrics_that_are_not_known():
     assert np.isfinite(history["mae"][:-1]).all()
 
 
+def test_single_batch_is_discarded_with_a_warning():
+    model = small_model()
+    before = model.train_on_batch(X, Y)
+    weights = model.get_weights()
+    with pytest.warns(NonFiniteWarning, match="its update was discarded"):
+        logs = model.train_on_batch(X, BAD, return_dict=True)
+    assert all(map(math.isnan, logs.values()))
+    np.testing.assert_array_equal(model.get_weights()[0], weights[0])
+    assert np.isfinite(before).all() and np.isfinite(model.train_on_batch(X, Y)).all()
+
+
 def test_terminate_on_nan_prints_a_message(capsys):
     fit(callbacks=[TerminateOnNaN()])
     assert "invalid loss, terminating training" in capsys.readouterr().out

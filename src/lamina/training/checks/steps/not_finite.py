@@ -13,7 +13,7 @@ from lamina.layers import Layer
 from lamina.runtime.operations import Operation, innermost
 from lamina.training.checks.steps.replay import FailedStep, Origin, Replay, replay
 
-_USUAL_CAUSES = (
+USUAL_CAUSES = (
     "Usual causes: a learning rate that is too high, a division by zero or logarithm "
     "of zero in a custom loss, values in the data that are not normalised."
 )
@@ -44,7 +44,7 @@ def explain(step: FailedStep) -> str:
         lines = list(_Explanation(step).lines())
     except Exception:  # the explanation must not hide what it explains
         lines = []
-    return "\n  ".join([head, *lines]) if lines else f"{head} {_USUAL_CAUSES}"
+    return "\n  ".join([head, *lines]) if lines else f"{head} {USUAL_CAUSES}"
 
 
 class _Explanation:
