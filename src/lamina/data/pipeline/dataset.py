@@ -223,7 +223,7 @@ class Dataset(Items):
         return self._select(rest, lambda key, i: (key, i + count))
 
     def repeat(self, count: int | None = None, name: str | None = None) -> Self:
-        """Return the items several times; each time is an epoch of its own.
+        """Return the items several times; each repetition is an epoch.
 
         Args:
             count: number of times; `None` or -1 for infinitely often.
