@@ -30,6 +30,7 @@ def mel(name, x=SAMPLES, **options):
 
 # Decibels are limited relative to the largest value of the batch.
 COUPLED = frozenset({"couples rows"})
+JUMPS = frozenset({"jumps"})  # between -pi and pi
 
 PREPROCESSING = [
     stft(""),
@@ -37,7 +38,7 @@ PREPROCESSING = [
     stft("_psd", mode="psd", scaling="spectrum", padding="same", expand_dims=True),
     stft("_real", mode="real", window=None, scaling=None),
     stft("_imag", mode="imag", frame_step=None, fft_length=None),
-    stft("_angle", mode="angle", trainable=False),
+    stft("_angle", mode="angle", trainable=False)._replace(traits=JUMPS),
     stft("_stft", mode="stft", window="blackman"),
     stft(
         "_channels_first",
