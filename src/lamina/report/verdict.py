@@ -14,6 +14,8 @@ Mark = Literal["good", "warn", "bad", "none"]
 
 # Relative increase of the validation loss above its best value that counts.
 _TURNED = 0.05
+# Number of the last epochs that must be worse than the best one.
+_LAST = 3
 # Epochs without improvement that count as a turn, as a share of all epochs.
 _PATIENCE = 0.2
 # Ratio of validation to training loss that counts as overfitting.
@@ -62,12 +64,20 @@ def headline(run: Run) -> str:
 
 
 def _turn(run: Run) -> float | None:
-    """Return the relative rise of the validation loss since its best epoch."""
+    """Return the relative rise of the validation loss since its best epoch.
+
+    It is that of the median of the last epochs, since single values vary. It is 0 if
+    the best epoch is one of these, and `None` without validation.
+    """
     best = run.best()
     if best is None or best[0] != "val_loss":
         return None
-    name, _, value = best
-    last = run.scalars()[name][-1]
+    name, index, value = best
+    values = np.asarray(run.scalars()[name], float)
+    count = max(_LAST, len(values) // 10)
+    if index >= len(values) - count:
+        return 0.0
+    last = float(np.median(values[-count:]))
     return (last - value) / max(abs(value), 1e-12)
 
 
