@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ from lamina.viz.svg import model_svg
 _INK = "#1f2328"
 _LINES = {"frozen": (0, (4, 3)), "group": (0, (2, 3))}
 _NARROWER = 0.9  # the letters of Matplotlib's font are wider than those of Helvetica
-_LARGEST = 2**16 - 1  # pixels of a side of an image of Matplotlib
+# Pixels of an image: of a side, by Matplotlib, and of all, which are 400 MB.
+_LARGEST_SIDE, _MOST_PIXELS = 2**16 - 1, 10**8
 
 
 def plot_model(
@@ -48,7 +50,7 @@ def plot_model(
         show_layer_names: whether boxes have the layers' names.
         rankdir: direction of arrows: "TB" down, "BT" up, "LR" right, "RL" left.
         expand_nested: whether to show the layers of nested models.
-        dpi: resolution of the image in dots per inch.
+        dpi: resolution of the image in dots per inch; less for very large images.
         show_layer_activations: whether boxes have the layers' activations.
         show_trainable: whether boxes say whether layers are trainable.
         splines: Graphviz's style of arrows in a `.dot` file.
@@ -95,9 +97,14 @@ def plot_model(
             "plot_model: `to_file` must end in '.png', '.svg', '.pdf', '.dot' or "
             f"another image format of Matplotlib. Received: {str(to_file)!r}."
         )
-    largest = max(figure.get_size_inches())
-    figure.savefig(path, format=kind, dpi=min(dpi, _LARGEST / largest))
+    figure.savefig(path, format=kind, dpi=_bounded(dpi, *figure.get_size_inches()))
     return _shown("Image", path) if kind in ("png", "jpg", "jpeg") else None
+
+
+def _bounded(dpi: float, width: float, height: float) -> float:
+    """Return a resolution at which an image of this size in inches can be drawn."""
+    area = math.sqrt(_MOST_PIXELS / (width * height))
+    return min(dpi, _LARGEST_SIDE / max(width, height), area)
 
 
 def _shown(kind: str, path: Path) -> Any:

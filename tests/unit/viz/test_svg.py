@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ import lamina
 from lamina import layers
 from lamina.errors import ArgumentError, StateError
 from lamina.utils import plot_model
+from lamina.viz import model_plot
 from lamina.viz.diagram import Details
 from lamina.viz.svg import model_svg
 from tests.unit.viz.test_dot import wired
@@ -143,6 +145,15 @@ def test_file_has_the_format_of_its_extension(
 ) -> None:
     plot_model(wired(), tmp_path / name, show_shapes=True, dpi=50)
     assert (tmp_path / name).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("limit", ["_LARGEST_SIDE", "_MOST_PIXELS"])
+def test_images_have_a_largest_size(limit: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(model_plot, limit, 200)
+    plot_model(wired(), tmp_path / "model.png")
+    header = (tmp_path / "model.png").read_bytes()[16:24]
+    width, height = struct.unpack(">II", header)
+    assert (max(width, height) if limit == "_LARGEST_SIDE" else width * height) <= 200
 
 
 @pytest.mark.parametrize(
