@@ -37,7 +37,6 @@ BLOCKS = {
     "lamina.datasets": "data is downloaded",
     "lamina.distillation.distiller": "two models must be compiled",
     "lamina.layers.external": "they need optional packages",
-    "lamina.saving.file_editor": "it needs a file",
     "lamina.training.callbacks.monitoring.orbax_checkpoint": "it needs Orbax",
     "lamina.training.checkpoint.checkpoints": "it changes the filters of warnings",
 }

@@ -47,12 +47,16 @@ class KerasFileEditor:
         FileFormatError: the file is damaged.
 
     Example:
-        ```python
-        editor = KerasFileEditor("old.weights.h5")
-        editor.rename_object("layers/dense_2", "dense_3")
-        editor.delete_object("layers/dropout")
-        editor.save("new.weights.h5")
-        ```
+        >>> import pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
+        >>> model.save_weights(folder / "old.weights.h5")
+        >>> editor = KerasFileEditor(folder / "old.weights.h5")
+        Keras model file '.../old.weights.h5'
+        >>> editor.rename_object("layers/dense", "dense_1")
+        >>> list(editor.weights_dict["layers"])
+        ['dense_1']
+        >>> editor.save(folder / "new.weights.h5")
     """
 
     @filter_traceback

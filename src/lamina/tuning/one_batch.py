@@ -74,10 +74,10 @@ def overfit_one_batch(
     batch_size: int | None = None,
     max_steps: int = 500,
 ) -> OneBatch:
-    """Train on one batch again and again, and report whether it could be learned.
+    """Train on one batch repeatedly, and report whether the model can fit it.
 
-    A model that cannot learn 32 rows by heart will not learn a data set: the labels,
-    the loss, the architecture or the learning rate is wrong. The test ends when the
+    If a model cannot fit 32 rows, it cannot fit a data set: the labels, the loss, the
+    architecture or the learning rate is wrong. The test ends when the
     loss is a tenth of the first one. Afterwards the model and the optimizer are what
     they were, bit for bit. Dropout and regularizers stay active and can keep the loss
     of a good model above that bar.
