@@ -208,6 +208,8 @@ def public_methods(value: type) -> Iterator[str]:
 def test_public_names_have_docstrings(name, value):
     if inspect.ismodule(value) or callable(value):
         assert value.__doc__, name
+    if callable(value):
+        assert "Example:\n" in value.__doc__, "add an `Example:` after the arguments"
     if inspect.isclass(value):
         methods = public_methods(value)
         assert [m for m in methods if not inspect.getdoc(getattr(value, m))] == []
