@@ -101,7 +101,9 @@ def warn_legacy_format(filepath: object, preferred: str) -> None:
 
 
 @contextmanager
-def atomic_write(path: Path, size: int) -> Iterator[BufferedWriter]:
+def atomic_write(
+    path: Path, size: int, durable: bool = True
+) -> Iterator[BufferedWriter]:
     """Open a temporary file that replaces `path` when the block ends.
 
     The temporary file is in the same folder and is flushed to disk before it is
@@ -110,6 +112,8 @@ def atomic_write(path: Path, size: int) -> Iterator[BufferedWriter]:
     Args:
         path: the file to replace or create.
         size: number of bytes that will be written.
+        durable: whether to wait until the disk has the file. Without it, the file may
+            be lost in a power failure, but other programs never see a part of it.
 
     Raises:
         SaveError: the folder cannot be written to or the disk is full; the old file
@@ -132,11 +136,13 @@ def atomic_write(path: Path, size: int) -> Iterator[BufferedWriter]:
                 _copy_permissions(path, temporary)
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     except OSError as error:
         if isinstance(error, SaveError):
             raise

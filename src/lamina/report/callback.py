@@ -17,6 +17,7 @@ from lamina.report.collect.layers import layers_of
 from lamina.report.collect.predictions import evaluate
 from lamina.report.collect.record import record_of
 from lamina.report.collect.snapshots import Snapshots
+from lamina.report.html import plain
 from lamina.report.page.page import page
 from lamina.report.run import Run
 from lamina.report.write import (
@@ -179,7 +180,7 @@ class Report(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the data of the page, for a run that is resumed."""
-        return {"run": json.dumps(self._run.data())}
+        return {"run": json.dumps(plain(vars(self._run)))}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the data of the page, except the record of this process."""

@@ -12,7 +12,7 @@ import numpy as np
 from lamina.training.callbacks.monitoring.monitor import better_direction
 
 # Points of a curve that a page holds.
-_MOST_POINTS = 2000
+_MOST_POINTS = 1000
 
 
 @dataclass
@@ -54,20 +54,17 @@ class Run:
         known = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
         return cls(**known)
 
-    def data(self) -> dict[str, Any]:
-        """Return the run as JSON data, with thinned curves."""
-        return {**vars(self), **self.curves()}
-
     def summary(self) -> dict[str, Any]:
         """Return what other pages show of the run, as JSON data."""
         results = [
             {k: r[k] for k in ("name", "task", "source", "rows", "scores")}
             for r in self.evaluation
         ]
-        return {**self.data(), "snapshots": {}, "evaluation": results}
+        rest = {"snapshots": {}, "evaluation": results}
+        return {**vars(self), **self.curves(), **rest}
 
     def curves(self) -> dict[str, Any]:
-        """Return `epochs`, `logs` and `rates` with a bounded number of points."""
+        """Return curves with a bounded number of points, and the sums of times."""
         keep = thinned(len(self.epochs))
 
         def some(values: Sequence[Any]) -> list[Any]:
@@ -77,15 +74,20 @@ class Run:
             "epochs": [self.epochs[i] for i in keep],
             "logs": {name: some(values) for name, values in self.logs.items()},
             "rates": {name: some(values) for name, values in self.rates.items()},
-            "seconds": {name: some(values) for name, values in self.seconds.items()},
+            "seconds": {
+                name: [rounded(self.total_seconds(name))] for name in self.seconds
+            },
         }
 
     def scalars(self) -> dict[str, list[float]]:
         """Return the metrics that are numbers, NaN where one is missing."""
         return {
-            name: [math.nan if v is None else float(v) for v in values]
+            name: [math.nan if v is None else v for v in values]
+            if None in values
+            else values
             for name, values in self.logs.items()
-            if all(v is None or isinstance(v, (int, float)) for v in values)
+            # A metric has the same form in every epoch.
+            if values and isinstance(values[-1], (int, float))
         }
 
     def best(self) -> tuple[str, int, float] | None:
@@ -103,7 +105,7 @@ class Run:
 
     def total_seconds(self, kind: str = "total") -> float:
         """Return the sum of a time over epochs."""
-        return float(sum(self.seconds.get(kind, ())))
+        return float(sum(filter(None, self.seconds.get(kind, ()))))
 
 
 def direction(metric: str) -> str:

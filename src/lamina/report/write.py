@@ -116,7 +116,8 @@ def write_page(path: Path, text: str) -> None:
         SaveError: the folder cannot be written to or the disk is full.
     """
     content = text.encode()
-    with atomic_write(path, len(content)) as file:
+    # A page is written after each epoch, and a disk may take 100 ms to confirm.
+    with atomic_write(path, len(content), durable=False) as file:
         file.write(content)
 
 

@@ -94,7 +94,7 @@ def test_page_of_many_epochs_is_bounded():
     size = len(text)
     assert size < 500_000
     points = embedded(text, "curves-data")[0]
-    assert len(points["x"]) == 2000
+    assert len(points["x"]) == 1000
     assert points["x"][0] == 1
     assert points["x"][-1] == count
 

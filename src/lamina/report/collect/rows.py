@@ -229,7 +229,7 @@ def png_url(pixels: np.ndarray) -> str:
     header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
     chunks = (
         (b"IHDR", header),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
+        (b"IDAT", zlib.compress(lines.tobytes(), 6)),
         (b"IEND", b""),
     )
     data = b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)

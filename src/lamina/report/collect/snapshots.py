@@ -24,6 +24,8 @@ from lamina.typing import Array, PyTree
 # Layers that are recorded, snapshots that are kept, values of an array that are read,
 # rows that activations are computed for, and quantiles of a distribution.
 _LAYERS, _SNAPSHOTS, _VALUES, _ROWS, _QUANTILES = 16, 48, 4096, 64, 17
+# Activations that are computed for a snapshot, which bounds its time.
+_COMPUTED = 2**19
 
 T = TypeVar("T")
 
@@ -128,7 +130,9 @@ def _few_rows(graph: CallGraph, x: PyTree) -> PyTree:
     """Return the first rows, as the program takes them; `None` if there are none."""
     if x is None or not is_array_data(x) or not activations_of(graph.program):
         return None
-    rows = first_rows(x, _ROWS)
+    outputs = activations_of(graph.program).values()
+    values = sum(math.prod(n or 1 for n in t.shape[1:]) for t in outputs)
+    rows = first_rows(x, max(1, min(_ROWS, _COMPUTED // values)))
     stage = graph.host_stage
     return as_arrays(rows if stage is None else stage(host_arrays(rows)), "x")
 

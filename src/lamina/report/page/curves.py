@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.report.html import Markup, data_script, element, markup
-from lamina.report.run import Run, direction, rounded
+from lamina.report.run import Run, direction, rounded, thinned
 from lamina.report.text import number
 
 
@@ -97,7 +97,7 @@ def _notes(groups: Sequence[Group]) -> list[str]:
 def _panels(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """Return the panels: one for each metric, then one for each learning rate."""
     runs = [run for group in groups for run in group.runs]
-    epochs = sorted({epoch for run in runs for epoch in run.curves()["epochs"]})
+    epochs = sorted({run.epochs[i] for run in runs for i in thinned(len(run.epochs))})
     if not epochs:
         return []
     logs = dict.fromkeys(name for run in runs for name in run.scalars())

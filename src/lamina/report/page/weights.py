@@ -73,15 +73,18 @@ def _range(quantiles: np.ndarray) -> tuple[float, float]:
 
 def _image(quantiles: np.ndarray, low: float, high: float) -> str:
     """Draw the density of each column from its quantiles, the highest value on top."""
-    edges = np.linspace(low, high, _BINS + 1)
-    levels = np.linspace(0, 1, quantiles.shape[1])
-    columns: list[np.ndarray] = []
-    for row in quantiles:
-        # Equal quantiles are one step of the distribution, which must be increasing.
-        steps = row + np.arange(len(row)) * 1e-9 * (high - low)
-        below = np.interp(edges, steps, levels, left=0.0, right=1.0)
-        columns.append(np.diff(below)[::-1])
-    density = np.stack(columns, 1)
+    count, size = quantiles.shape
+    # One interpolation of all columns: column i is between 2 i and 2 i + 1, with
+    # points at both sides where its distribution is 0 and 1.
+    inner = np.clip((quantiles - low) / (high - low), -0.4, 1.4)
+    sides = np.full((count, 1), 0.45)
+    steps = np.concatenate([-sides, inner, 1 + sides], 1)
+    # Equal quantiles are one step of the distribution, which must be increasing.
+    steps += np.arange(size + 2) * 1e-9 + 2 * np.arange(count)[:, None]
+    levels = np.concatenate([[0.0], np.linspace(0, 1, size), [1.0]])
+    edges = np.linspace(0, 1, _BINS + 1) + 2 * np.arange(count)[:, None]
+    below = np.interp(edges.ravel(), steps.ravel(), np.tile(levels, count))
+    density = np.diff(below.reshape(count, -1), axis=1).T[::-1]
     share = density / np.maximum(density.max(0, keepdims=True), 1e-12)
     pixels = np.empty((*share.shape, 4), np.uint8)
     pixels[..., :3] = _COLOR
