@@ -132,11 +132,8 @@ class Report(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Evaluate predictions and write the page a last time."""
-        found = getattr(self.model.history, "findings", ())
-        self._run.findings += finding_rows(found)
         self._run.evaluation = self._evaluation()
-        found = self.model.history.findings
-        self._run.findings += [{**finding._asdict()} for finding in found]
+        self._run.findings += finding_rows(self.model.history.findings)
         self._run.complete = True
         self._write()
 

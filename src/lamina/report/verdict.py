@@ -147,6 +147,8 @@ def _fit(run: Run) -> Trust:
 def _gap(validation: float, training: float) -> tuple[str, float]:
     """Return the gap of two losses as a sentence, and their ratio."""
     ratio = validation / training if training > 0 else math.nan
+    if ratio > 100:
+        return "At the end it is more than 100 times the training loss.", ratio
     if ratio > 1.5:
         return f"At the end it is {number(ratio, 2)} times the training loss.", ratio
     side = "above" if validation > training else "below"

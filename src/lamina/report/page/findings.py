@@ -23,7 +23,7 @@ def section(run: Run) -> Markup | None:
                 element("code", row["code"]),
             ),
             element("p", row["message"]),
-            element("p", element("code", row["fix"])) if row["fix"] else None,
+            element("p", f"→ {row['fix']}", class_="fix") if row["fix"] else None,
             class_="finding",
         )
         for row in rows
