@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from lamina.core.tracebacks import is_library_file
 from lamina.runtime.executable import in_process_compile
@@ -135,35 +134,46 @@ class OperationList:
         # The number of the value behind each output, in the structure of the outputs.
         self.outputs = jax.tree.unflatten(jax.tree.structure(self.shapes), outputs)
 
-    def evaluate(self, args: Any, stop: int | None = None) -> dict[int, Array]:
-        """Return all values, or those that the operations before `stop` compute."""
+    def evaluate(
+        self,
+        args: Any,
+        stop: int | None = None,
+        visit: Callable[[list[Array]], None] = lambda _: None,
+    ) -> dict[int, Array]:
+        """Return the values of the outputs, or what the last operation takes and makes.
+
+        Other values are freed after their last use.
+
+        Args:
+            args: the arguments of the function.
+            stop: number of operations; all by default.
+            visit: called with the outputs of each operation, in order.
+        """
+        operations = self.operations[:stop]
         values = dict(self._constants)
         values.update(zip(self._inputs, jax.tree.leaves(args), strict=True))
-        for operation in self.operations[:stop]:
+        kept = {*jax.tree.leaves(self.outputs)} if stop is None else set[int]()
+        kept |= {i for o in operations[-1:] for i in (*o.inputs, *o.outputs)}
+        last_use = {i: n for n, o in enumerate(operations) for i in o.inputs}
+        for n, operation in enumerate(operations):
             results = operation.bind([values[i] for i in operation.inputs])
+            visit(results)
             values.update(zip(operation.outputs, results, strict=True))
+            for i in {*operation.inputs} - kept:
+                if last_use[i] == n:
+                    del values[i]
         return values
 
-    def finite_flags(self, values: Mapping[int, Array]) -> Array:
-        """Return whether the outputs of each operation are finite, from all values."""
-        flags = [
-            jnp.all(jnp.stack([_is_finite(values[i]) for i in operation.outputs]))
-            for operation in self.operations
-            if operation.outputs
-        ]
-        return jnp.stack(flags)
-
-    def origin(self, flags: np.ndarray, targets: Iterable[int]) -> int | None:
+    def origin(self, flags: Sequence[Any], targets: Iterable[int]) -> int | None:
         """Return the index of the first operation from which bad values reach targets.
 
         Args:
-            flags: the result of `finite_flags`.
+            flags: whether the outputs of each operation are finite.
             targets: numbers of values.
         """
-        listed = [i for i, o in enumerate(self.operations) if o.outputs]
         bad = {
             number: i
-            for i, flag in zip(listed, flags, strict=True)
+            for i, flag in enumerate(flags)
             if not flag
             for number in self.operations[i].outputs
         }
@@ -221,8 +231,9 @@ def _body(equation: Any) -> tuple[Any, Sequence[Any]] | None:
     return getattr(body, "jaxpr", body), getattr(body, "consts", ())
 
 
-def _is_finite(value: Any) -> Array:
+def is_finite(value: Any) -> Array:
+    """Return whether all values of an array are finite, as integers always are."""
     dtype = getattr(value, "dtype", None)
     if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
         return jnp.bool_(True)
-    return jnp.all(jnp.isfinite(value))
+    return jnp.isfinite(value).all()

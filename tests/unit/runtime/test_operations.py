@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lamina.runtime.operations import OperationList
+from lamina.runtime.operations import OperationList, is_finite
 
 X = np.linspace(0.5, 2.0, 6, dtype="float32").reshape(2, 3)
 
@@ -39,6 +39,12 @@ def test_list_computes_what_the_function_does(function, gradient):
     np.testing.assert_allclose(values[listed.outputs], function(X), rtol=1e-6)
 
 
+def flags_of(listed, x):
+    flags = []
+    listed.evaluate(x, visit=lambda made: flags.append(all(map(is_finite, made))))
+    return flags
+
+
 def masked(x):
     """A constant -inf in a mask is not the origin of the NaN, nor is a guarded log."""
     scores = jnp.where(x > 1, x, -jnp.inf)
@@ -52,7 +58,7 @@ def masked(x):
 def test_origin_is_the_first_operation_that_reaches_the_target(compiled):
     x = X - 0.5
     listed = OperationList(jax.jit(masked) if compiled else masked, x)
-    flags = np.asarray(listed.finite_flags(listed.evaluate(x)))
+    flags = flags_of(listed, x)
     origin = listed.operations[listed.origin(flags, [listed.outputs])]
     assert (origin.name, origin.path) == ("div", "outer/inner")
     line = origin.source_line()
@@ -61,5 +67,15 @@ def test_origin_is_the_first_operation_that_reaches_the_target(compiled):
 
 def test_finite_targets_have_no_origin():
     listed = OperationList(lambda x: (jnp.log(x), x + 1), X * 0)
-    flags = np.asarray(listed.finite_flags(listed.evaluate(X * 0)))
+    flags = flags_of(listed, X * 0)
     assert listed.origin(flags, [listed.outputs[1]]) is None
+
+
+def test_evaluation_stops_with_the_values_of_the_last_operation():
+    listed = OperationList(lambda x: jnp.sqrt(jnp.exp(x) + 1), X)
+    last = listed.operations[1]
+    values = listed.evaluate(X, stop=2)
+    assert last.name == "add"
+    [made] = [values[i] for i in last.outputs]
+    np.testing.assert_allclose(made, np.exp(X) + 1, rtol=1e-6)
+    assert {*last.inputs, *last.outputs} <= values.keys()

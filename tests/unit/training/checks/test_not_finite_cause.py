@@ -10,6 +10,7 @@ import pytest
 import lamina
 from lamina import Input, Sequential, layers, ops
 from lamina.optimizers import SGD
+from lamina.training.checks.steps import replay
 from lamina.training.loop import NonFiniteWarning
 
 X = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
@@ -152,6 +153,13 @@ CAUSES = {
 @pytest.mark.parametrize("case", CAUSES)
 def test_planted_cause_is_named(case):
     make, arguments, expected = CAUSES[case]
+    text = message(make(), **arguments)
+    assert [part for part in expected if part not in text] == [], text
+
+
+def test_long_step_is_run_operation_by_operation(monkeypatch):
+    monkeypatch.setattr(replay, "_LONG", 10)
+    make, arguments, expected = CAUSES["division by 0"]
     text = message(make(), **arguments)
     assert [part for part in expected if part not in text] == [], text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,11 +13,15 @@ from lamina.core.scope import RunKey, StateScope, local, override
 from lamina.data.arrays import Parts
 from lamina.data.batches import Segment
 from lamina.runtime.executable import Program
-from lamina.runtime.operations import Operation, OperationList
+from lamina.runtime.operations import Operation, OperationList, is_finite
 from lamina.runtime.pure_function import PureFunction
 from lamina.training.dispatch import DispatchArgs
 from lamina.training.engine import Engine
 from lamina.typing import PyTree
+
+# Programs of more operations compile for minutes, as each result is checked; their
+# operations are run one by one.
+_LONG = 600
 
 
 class FailedStep(NamedTuple):
@@ -132,18 +136,27 @@ def _losses(scope: StateScope, logs: Any) -> list[Any]:
 
 def _measure(listed: OperationList, inputs: PyTree) -> _Stats:
     def measure(inputs: PyTree) -> _Stats:
-        values = listed.evaluate(inputs)
+        flags: list[Any] = []
+
+        def visit(made: list[Any]) -> None:
+            flags.append([is_finite(value) for value in made])
+
+        values = listed.evaluate(inputs, visit=visit)
         result = jax.tree.map(lambda number: values[number], listed.outputs)
         losses, gradients = result.outputs
-        floats = {
-            i: jnp.all(jnp.isfinite(value))
-            for i, value in result.changed.items()
-            if jnp.issubdtype(value.dtype, jnp.floating)
-        }
+        floats = {i: is_finite(value) for i, value in result.changed.items()}
         norms = [jnp.linalg.norm(g.astype(jnp.float32).ravel()) for g in gradients]
-        return _Stats(listed.finite_flags(values), norms, losses, floats)
+        return _Stats(flags, norms, losses, floats)
 
-    return jax.device_get(Program(measure)(inputs))
+    stats = jax.device_get(_run(measure, listed, inputs))
+    return stats._replace(flags=[all(some) for some in stats.flags])
+
+
+def _run(function: Callable[..., Any], listed: OperationList, inputs: PyTree) -> Any:
+    """Call a function that evaluates a list, compiled as one program if it is short."""
+    if len(listed.operations) > _LONG:
+        return function(inputs)
+    return Program(function)(inputs)
 
 
 def _origin(listed: OperationList, inputs: Any, index: int, run: Any) -> Origin:
@@ -154,7 +167,7 @@ def _origin(listed: OperationList, inputs: Any, index: int, run: Any) -> Origin:
         used, made = operation.inputs, operation.outputs
         return [values[i] for i in used], [values[i] for i in made]
 
-    used, made = jax.device_get(Program(compute)(inputs))
+    used, made = jax.device_get(_run(compute, listed, inputs))
     return Origin(operation, used, made, _bad_rows(inputs, run, operation, index, made))
 
 
