@@ -44,7 +44,8 @@ BLOCKS = {
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples_run(module):
+def test_examples_run(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     module = importlib.import_module(module)
     result = doctest.testmod(
         module,

@@ -160,11 +160,13 @@ class Structure(Trainer):
             SaveError: the page cannot be written.
 
         Example:
-            >>> import numpy as np
-            >>> import lamina
+            >>> import pathlib, tempfile
+            >>> path = pathlib.Path(tempfile.mkdtemp(), "model.html")
             >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(1)])
             >>> model.compile("sgd", "mse")
-            >>> model.report("model.html", np.ones((8, 2)), np.ones(8))
+            >>> model.report(path, np.ones((8, 2)), np.ones(8))
+            >>> path.is_file()
+            True
         """
         write = _report.load()
         write(self, path, x, y, class_names)

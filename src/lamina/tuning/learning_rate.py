@@ -37,7 +37,7 @@ _CHECKS = {
 class LearningRates:
     """Result of `lr_find`.
 
-    Attributes:
+    Args:
         learning_rates: the learning rate of each step, shape (steps,).
         losses: smoothed losses, shape (steps,).
         suggestion: the learning rate at which the loss fell most steeply; `None` if
