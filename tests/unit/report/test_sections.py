@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 from PIL import Image
 
 import lamina
@@ -150,6 +151,13 @@ def test_data_without_targets_or_read_once_has_no_predictions():
     assert (result["rows"], result["total"]) == (2 * N, None)
 
 
+def test_rows_of_nested_lists_are_those_of_arrays():
+    sample = some_rows(([[1.0, 2.0], [3.0, 4.0]], [5, 6]), 10)
+    assert sample is not None
+    np.testing.assert_array_equal(sample.x, [[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(sample.y, [5, 6])
+
+
 def test_rows_keep_their_number_when_some_are_taken():
     x = np.arange(100.0)[:, None]
     sample = some_rows((x, x), 5, share=0.4)
@@ -177,6 +185,7 @@ def test_png_is_read_by_pillow(shape):
         (np.array(["a", "b", "c"]), "text"),
         (np.zeros((3, 4)), "table"),
         ([np.zeros((3, 4)), np.array(["a", "b", "c"])], "text"),
+        (scipy.sparse.csr_matrix(np.eye(3, 20)), "table"),
     ],
 )
 def test_rows_are_shown_by_the_kind_of_data(x, kind):

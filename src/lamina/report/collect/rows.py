@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.data.adapt import is_array_data, unpack_x_y_sample_weight
+from lamina.data.arrays import map_arrays
 from lamina.report.run import rounded
 from lamina.typing import PyTree
 
@@ -44,6 +45,7 @@ def some_rows(data: Any, most: int, share: float = 1.0) -> Sample | None:
         return None
     if not is_array_data(x):
         return None if isinstance(x, Iterator) else _first_batches(x, most)
+    x, y = _as_arrays(x), _as_arrays(y)
     leaves = list(_leaves(x))
     if y is None or not leaves:
         return None
@@ -73,7 +75,13 @@ def _first_batches(batches: Any, most: int) -> Sample | None:
 
 def first_rows(x: PyTree, most: int) -> PyTree:
     """Return at most `most` rows from the start of arrays."""
+    x = _as_arrays(x)
     return take(x, np.arange(min(most, len(next(_leaves(x))))))
+
+
+def _as_arrays(tree: PyTree) -> PyTree:
+    """Return a tree in which lists of numbers are arrays."""
+    return map_arrays(lambda v: v if hasattr(v, "shape") else np.asarray(v), tree)
 
 
 def _iterated(batches: Any) -> Iterable[Any]:
@@ -103,8 +111,7 @@ def _leaves(tree: Any) -> Iterator[Any]:
 
 
 def _is_list_of_arrays(tree: Any) -> bool:
-    is_list = isinstance(tree, (list, tuple)) and bool(tree)
-    return is_list and hasattr(tree[0], "__len__") and not isinstance(tree[0], str)
+    return isinstance(tree, (list, tuple)) and bool(tree) and hasattr(tree[0], "shape")
 
 
 def take(tree: Any, rows: np.ndarray) -> PyTree:
@@ -115,8 +122,6 @@ def take(tree: Any, rows: np.ndarray) -> PyTree:
         return tree.iloc[rows]
     if _is_list_of_arrays(tree):
         return [take(value, rows) for value in tree]
-    if not hasattr(tree, "shape"):
-        return np.asarray(tree)[rows]
     return tree[rows]
 
 
@@ -129,7 +134,11 @@ class Rows:
     """
 
     def __init__(self, x: PyTree, index: np.ndarray) -> None:
-        leaves = list(_leaves(x))
+        leaves = [
+            # Of sparse matrices, as many columns as are shown.
+            leaf[:, :_FEATURES].toarray() if hasattr(leaf, "toarray") else leaf
+            for leaf in _leaves(x)
+        ]
         self._index = index
         self._leaf = min(leaves, key=_rank)
         self._names = [str(name) for name in getattr(self._leaf, "columns", ())]
