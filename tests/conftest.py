@@ -7,6 +7,7 @@ import signal
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Set before lamina is imported: it reads the variable then. Programs compiled by one
 # run are there for the next; deleting the folder only costs time.
@@ -63,12 +64,16 @@ def optimizations(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     jax.devices()  # XLA has read its flags then
-    options = executable._options
+    optimized = executable._optimized
+
+    def fully_optimized(lowered: Any, wanted: list[Any]) -> Any:
+        return optimized(lowered, [*wanted, FULL_OPTIONS])
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XLA_FLAGS", FLAGS)
         patch.delenv(FEW_OPTIMIZATIONS)
         patch.setattr(executable, "_executables", OrderedDict())
-        patch.setattr(executable, "_options", lambda *a: [*options(*a), FULL_OPTIONS])
+        patch.setattr(executable, "_optimized", fully_optimized)
         jax.clear_caches()  # they do not distinguish these programs
         jax.config.update(FEW_OPTIMIZATIONS.lower(), False)
         yield

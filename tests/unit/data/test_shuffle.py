@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,6 +39,7 @@ def test_part_of_ten_million_rows_needs_no_memory() -> None:
     assert compiled.memory_analysis().temp_size_in_bytes < 10_000
 
 
+@functools.lru_cache(4)
 def orders(rows: int, count: int) -> np.ndarray:
     """Many orders: even rows by seed, odd ones by epoch."""
     by_seed = jax.vmap(lambda s: shuffled(jnp.arange(rows), rows, s, 0))
