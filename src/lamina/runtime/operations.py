@@ -236,4 +236,9 @@ def is_finite(value: Any) -> Array:
     dtype = getattr(value, "dtype", None)
     if dtype is None or not jnp.issubdtype(dtype, jnp.inexact):
         return jnp.bool_(True)
+    return _all_finite(value)
+
+
+@jax.jit
+def _all_finite(value: Array) -> Array:
     return jnp.isfinite(value).all()
