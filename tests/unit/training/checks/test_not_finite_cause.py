@@ -178,7 +178,7 @@ def test_step_that_cannot_be_traced_gets_the_usual_causes():
 
 def test_replay_draws_the_same_random_numbers():
     """In one of eight steps, dropout leaves nothing of the row."""
-    model = sequential(layers.Dropout(0.5), Calls(scale, name="scale"))
+    model = sequential(layers.Dropout(0.5, seed=3), Calls(scale, name="scale"))
     text = message(model, x=np.ones_like(X), batch_size=1, epochs=8)
     assert "layer 'scale'" in text and "a division by 0" in text
 
