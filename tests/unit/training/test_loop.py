@@ -71,6 +71,7 @@ def test_epochs_run_together_only_for_callbacks_that_let_them(tmp_path: Any) -> 
         assert not callbacks.CallbackList([log, other]).allows_epoch_fusion()
 
 
+@pytest.mark.filterwarnings("ignore:The learning rate of SGD is 3")
 def test_epochs_that_run_together_stop_at_the_last_finite_step() -> None:
     model = lamina.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
     model.compile(lamina.optimizers.SGD(3.0), "mse")
@@ -223,6 +224,7 @@ def test_training_stops_before_the_first_step_that_is_not_finite(where: str) -> 
     assert np.isfinite(model.get_weights()[0]).all()
 
 
+@pytest.mark.filterwarnings("ignore:All")  # values of x, rows of y are the same
 @pytest.mark.parametrize("cut", [[200], [60], [1, 7, 30]], ids=str)
 @pytest.mark.parametrize("bad", [0, 1, 24, 25, 60, 100, 119])
 @pytest.mark.parametrize("where", ["loss", "weights"])

@@ -40,7 +40,7 @@ def inputs_of_large_values(data: InputCase) -> Advice:
     if layer is None or len(data.array) < 20:
         return None
     low, high = data.range
-    spread = float(data.sample.astype("float32").std())
+    spread = float(data.sample.astype("float32").std(dtype="float64"))
     if max(-low, high) < 20 or spread < 8 or _mixed_scales(data) is not None:
         return None
     mend = "Standardize it: layers.Normalization(), with adapt(x), as the first layer."
