@@ -34,10 +34,11 @@ from lamina.core.scope import autocast, call_scope, local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.display import layer_html
-from lamina.errors import ArgumentTypeError, MissingMethodError
+from lamina.errors import ArgumentTypeError, MissingMethodError, ShapeError
 from lamina.layers.base.attributes import Converted
 from lamina.layers.base.building import Buildable
 from lamina.layers.base.input_checks import check_loss
+from lamina.layers.base.lineage import draw_chain
 from lamina.layers.base.shapes import (
     call_names,
     is_leaf,
@@ -151,9 +152,14 @@ class Layer(Buildable):
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Build the layer, add a node to the graph and return its outputs."""
-        with call_scope(self.name, None):
-            self._check_and_build(args, kwargs)
-        outputs = record(self, args, kwargs, self._call_arrays)
+        try:
+            with call_scope(self.name, None):
+                self._check_and_build(args, kwargs)
+            outputs = record(self, args, kwargs, self._call_arrays)
+        except ShapeError as error:
+            chain = draw_chain(self, symbolic_leaves((args, kwargs)))
+            error.args = (f"{chain}{error}",)
+            raise
         self._call_losses = []  # losses of shape inference have no values
         self._nodes.append(symbolic_leaves(outputs)[0].node)
         return outputs

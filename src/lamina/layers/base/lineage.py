@@ -5,6 +5,7 @@ This module imports no layers: it identifies them by class name and attributes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lamina.core.graph import SymbolicTensor
@@ -20,6 +21,7 @@ _ELEMENTWISE = frozenset({
     "SpatialDropout2D", "SpatialDropout3D", "TimeDistributed", "UnitNormalization",
 })  # fmt: skip
 _MAX_ARGUMENT_LENGTH = 40
+_MOST_LAYERS, _MOST_BRANCHES = 6, 3
 
 
 def origin(tensor: Any) -> tuple[Any, Any]:
@@ -68,6 +70,39 @@ def returns_last_step(layer: object) -> bool:
 def described(layer: Module) -> str:
     """Return a layer's name and class for messages."""
     return f"layer {layer.name!r} ({type(layer).__name__})"
+
+
+def draw_chain(layer: Module, inputs: Sequence[SymbolicTensor]) -> str:
+    """Return lines with the layers and shapes that lead to a layer, or "".
+
+    Args:
+        layer: the layer that cannot be called.
+        inputs: its inputs.
+    """
+    rows = [row for tensor in inputs[:_MOST_BRANCHES] for row in _rows_to(tensor)]
+    if len(rows) < 2:
+        return ""
+    rows.append((layer.name or "", type(layer).__name__, "<- here"))
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    lines = [f"    {a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows]
+    return "\n".join(["", *lines, ""])
+
+
+def _rows_to(tensor: Any) -> list[tuple[str, str, str]]:
+    """Return name, class and output shape of the last layers before a tensor."""
+    rows: list[tuple[str, str, str]] = []
+    while (node := getattr(tensor, "node", None)) is not None:
+        if len(rows) == _MOST_LAYERS:
+            return [("...", "", ""), *rows[::-1]]
+        kind = node.operation
+        name = type(kind).__name__ if isinstance(kind, Module) else "ops"
+        rows.append((node.name, name, str(tensor.shape)))
+        if not node.inputs:
+            break
+        tensor = node.inputs[0]
+    else:
+        rows.append((tensor.name, "Input", str(tensor.shape)))
+    return rows[::-1]
 
 
 def as_code(layer: Module, **changes: object) -> str:
