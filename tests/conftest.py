@@ -42,13 +42,15 @@ FULL_OPTIONS = (
     ("xla_cpu_parallel_codegen_split_count", "32"),
 )
 
+# Programs of these tests are like those of users. Others have few rows and small
+# models, made to be quick, which would be warned of.
+CHECKED = (
+    *("flows", "laws/test_bad_input.py", "laws/test_docstrings.py", "unit/report"),
+    *("unit/training/checks", "unit/training/callbacks/test_monitor.py", "unit/tuning"),
+)
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # Tests have few rows and small models, made to be quick.
-    config.addinivalue_line("filterwarnings", "ignore::lamina.errors.AdviceWarning")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -82,9 +84,13 @@ def optimizations(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh_state(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Automatic names, seeds, settings and registered objects as in a new process."""
     monkeypatch.setattr(config, "_settings", dict(config._settings))
+    path = request.path.relative_to(Path(__file__).parent).as_posix()
+    config.set_checks("all" if path.startswith(CHECKED) else "errors")
     monkeypatch.setattr(execution, "_settings", dict(execution._settings))
     monkeypatch.setattr(limits, "_limits", dict(limits._limits))
     custom = dict(custom_objects._custom)

@@ -44,7 +44,7 @@ def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
     level = given.check or config.checks()
     if level == "off" or _is_checked(state, given):
         return Findings()
-    found = Findings(find(case))
+    found = Findings(find(case, level))
     if level == "probe" and given.y is not None:
         data = given.x, given.y, given.sample_weight, given.batch_size
         found = Findings([*found, *_probe.load()(case.model, *data)])
@@ -55,7 +55,7 @@ def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
     errors, rest = found.of("error"), found.of("warning", "advice")
     if errors:
         raise ArgumentError("\n".join(map(str, errors)), code=errors[0].code)
-    if rest and level != "errors":
+    if rest:
         is_advice = not rest.of("warning")
         warn(_text(rest), AdviceWarning if is_advice else LikelyMistakeWarning)
     return rest

@@ -50,9 +50,15 @@ def rule(
     return register
 
 
-def find(case: Case) -> Iterator[Finding]:
-    """Yield the findings of all rules that are not silenced."""
+def find(case: Case, level: str = "all") -> Iterator[Finding]:
+    """Yield the findings of all rules that are not silenced.
+
+    Args:
+        case: a model with its data.
+        level: "errors" for the rules whose findings are errors.
+    """
     silenced = config.silenced_checks()
     for each in RULES.values():
-        if each.code not in silenced:
+        is_wanted = level != "errors" or each.severity == "error"
+        if is_wanted and each.code not in silenced:
             yield from each.findings(case)
