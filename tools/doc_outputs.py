@@ -30,6 +30,7 @@ GUIDES = (
     "docs/functional-api.md",
     "docs/masking.md",
     "docs/mixed-precision.md",
+    "docs/old-code.md",
     "docs/reports.md",
     "docs/transfer-learning.md",
     "docs/tuning.md",

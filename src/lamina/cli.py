@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lamina import demo
+from lamina.compat import installed
+from lamina.compat.program import run_program
 from lamina.errors import ArgumentError, LaminaError
 from lamina.models.convert import convert_file
 from lamina.report.write import report_runs
@@ -62,6 +64,17 @@ examples:
   lamina check --json train.py | jq -r .code
 
 exit status: 0, 1 if there is an error or a warning, 2 if the arguments are not valid"""
+
+_RUN = """\
+Runs a program written for Keras 1, 2 or 3 or tf.keras, unchanged: in it, `keras` and
+`tensorflow` are lamina, which also understands old names, arguments and module paths.
+Each old spelling is named once with today's, on standard error."""
+_RUN_EPILOG = """\
+examples:
+  lamina run mnist_cnn.py
+  lamina run --quiet train.py --epochs 5
+
+exit status: that of the program, 2 if the arguments are not valid"""
 
 _REPORT = """\
 Writes one HTML page, which needs no network, about runs of `fit`. RUN is a folder of
@@ -148,9 +161,25 @@ def _parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="replace OUT if it exists"
     )
     convert.set_defaults(run=_convert)
-    _add_check(commands.add_parser)
-    _add_report(commands.add_parser)
+    for add in (_add_run, _add_check, _add_report):
+        add(commands.add_parser)
     return parser
+
+
+def _add_run(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
+    run = add_parser(
+        "run",
+        help="run a program written for any version of Keras or tf.keras",
+        description=_RUN,
+        epilog=_RUN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument(
+        "--quiet", action="store_true", help="do not name the old spellings"
+    )
+    run.add_argument("script", metavar="SCRIPT", type=Path)
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
+    run.set_defaults(run=_run)
 
 
 def _add_check(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
@@ -211,11 +240,16 @@ def _report(options: argparse.Namespace) -> None:
     )
 
 
+def _run(options: argparse.Namespace) -> int:
+    return run_program(options.script, options.arguments, options.quiet)
+
+
 def _check(options: argparse.Namespace) -> int:
     # `--json` after the script is the command's own.
     rest = [a for a in options.arguments if a != "--json"]
     check = ScriptCheck(options.json or len(rest) < len(options.arguments))
-    found = check.run(options.script, rest)
+    with installed(quiet=True):
+        found = check.run(options.script, rest)
     if not check.as_json:
         print(_summary(found, check.calls))
     return 1 if found.of("error", "warning") else 0

@@ -86,10 +86,10 @@ def get_file(
     should_unpack = extract or untar
     needs_suffix = should_unpack and (fname is None or "." not in name)
     with _cache_errors():
-        folder = Path(cache_dir or _cache_home()).expanduser() / cache_subdir
+        folder = Path(cache_dir or cache_home()).expanduser() / cache_subdir
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / (f"{name}_archive" if needs_suffix else name)
-        if force_download or not target.exists() or not _has_hash(target, *check):
+        if force_download or not target.exists() or not validate_file(target, *check):
             _download(address, target, *check)
         if not should_unpack:
             return str(target)
@@ -100,10 +100,10 @@ def get_file(
 
 def is_cached(name: str) -> bool:
     """Return whether a dataset's file is in the cache; its hash is not checked."""
-    return (_cache_home() / "datasets" / name).is_file()
+    return (cache_home() / "datasets" / name).is_file()
 
 
-def _cache_home() -> Path:
+def cache_home() -> Path:
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "lamina"
 
@@ -159,7 +159,7 @@ def _algorithm(digest: str, algorithm: str) -> str:
     return algorithm
 
 
-def _has_hash(path: Path, digest: str, algorithm: str) -> bool:
+def validate_file(path: Path, digest: str, algorithm: str) -> bool:
     """Return whether a file has the expected hash, if there is one."""
     with path.open("rb") as file:
         found = hashlib.file_digest(file, algorithm).hexdigest() if digest else ""
@@ -174,7 +174,7 @@ def _download(origin: str, target: Path, digest: str, algorithm: str) -> None:
     try:
         with os.fdopen(handle, "wb") as out:
             _stream(origin, out, target)
-        if not _has_hash(partial, digest, algorithm):
+        if not validate_file(partial, digest, algorithm):
             raise FileFormatError(
                 f"The file at {origin} is not the expected one: its {algorithm} hash "
                 f"is not {digest}. Try again; if that does not help, the file at that "
@@ -218,7 +218,7 @@ _NETWORK_HANDLERS = (
 )
 
 
-def _open(origin: str) -> Any:
+def urlopen(origin: str) -> Any:
     """Open an address with handlers for http, https and local files only."""
     opener = request.OpenerDirector()
     is_file = urlsplit(origin).scheme == "file"
@@ -229,7 +229,7 @@ def _open(origin: str) -> Any:
 
 def _stream(origin: str, out: IO[bytes], target: Path) -> None:
     try:
-        with _open(origin) as response:
+        with urlopen(origin) as response:
             size = int(response.headers.get("Content-Length") or 0)
             if size < 0:
                 raise ValueError(f"its Content-Length is {size}")

@@ -55,7 +55,7 @@ class ScriptCheck:
         if not path.is_file():
             raise MissingFileError(f"There is no program {str(path)!r}.")
         scope = override(on_findings=self._add)
-        with _command_line(path, arguments), self._redirected(), scope:
+        with command_line(path, arguments), self._redirected(), scope:
             try:
                 runpy.run_path(str(path), run_name="__main__")
             except (_EndOfCheck, SystemExit):
@@ -94,7 +94,7 @@ class ScriptCheck:
 
 
 @contextlib.contextmanager
-def _command_line(path: Path, arguments: Sequence[str]) -> Iterator[None]:
+def command_line(path: Path, arguments: Sequence[str]) -> Iterator[None]:
     """Set the command line and the import path as for `python PATH`."""
     before = sys.argv, list(sys.path)
     sys.argv = [str(path), *arguments]

@@ -1,0 +1,117 @@
+"""Import of `keras`, `tensorflow` and their submodules as modules of lamina."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import FunctionType, ModuleType
+from typing import Any
+
+from lamina.compat.names import NAMES, VERSIONS
+from lamina.compat.patches import with_old_names
+from lamina.compat.paths import library_paths
+from lamina.lazy import LazyImport
+
+ROOTS = tuple(VERSIONS)
+_TENSORFLOW = "compat.tensorflow"
+
+
+class CompatModule(ModuleType):
+    """Module with old names, then the public names of modules of lamina.
+
+    Args:
+        name: its name, such as "keras.layers.core".
+        targets: the modules that its names are looked up in, by path.
+    """
+
+    def __init__(self, name: str, targets: dict[str, ModuleType]) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
+        self.__version__ = VERSIONS.get(name, "")
+        self._targets = targets
+        public = {n for t in targets.values() for n in getattr(t, "__all__", ())}
+        old = {n.rpartition(".") for n in NAMES}
+        self.__all__ = sorted(public | {n for p, _, n in old if p in targets})
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        for path, target in self._targets.items():
+            found = _find(path, target, name)
+            if found is not None:
+                vars(self)[name] = found
+                return found
+        try:
+            return importlib.import_module(f"{self.__name__}.{name}")
+        except ModuleNotFoundError:
+            raise AttributeError(
+                f"lamina does not have {self.__name__}.{name}. The page "
+                "docs/old-code.md lists what runs."
+            ) from None
+
+    def __dir__(self) -> list[str]:
+        return [*self.__all__, *vars(self)]
+
+
+def _find(path: str, target: ModuleType, name: str) -> Any:
+    """Return an old or a public name of a module, `None` if it has neither."""
+    origin = NAMES.get(f"{path}.{name}")
+    found = LazyImport(origin).load() if origin else getattr(target, name, None)
+    if isinstance(found, ModuleType):
+        return None
+    return with_old_names(found) if isinstance(found, FunctionType) else found
+
+
+class CompatFinder(MetaPathFinder, Loader):
+    """Finder of the modules that old programs import."""
+
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> ModuleSpec | None:
+        """Return the spec of a module that lamina has a form of."""
+        if fullname.partition(".")[0] not in ROOTS:
+            return None
+        if fullname not in (*ROOTS, "tensorflow.python") and not _targets(fullname):
+            raise ModuleNotFoundError(
+                f"lamina does not have a module {fullname!r}. The page "
+                "docs/old-code.md lists what runs.",
+                name=fullname,
+            )
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module, whose names are looked up when they are used."""
+        return CompatModule(spec.name, _targets(spec.name))
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing: names are looked up when they are used."""
+
+
+def _targets(fullname: str) -> dict[str, ModuleType]:
+    modules = {path: _module(path) for path in _paths(fullname)}
+    return {path: module for path, module in modules.items() if module is not None}
+
+
+def _paths(fullname: str) -> Sequence[str]:
+    """Return the paths within lamina of the modules that a module's names are in."""
+    root, *rest = fullname.split(".")
+    if root != "tensorflow":
+        return library_paths(".".join(rest))
+    if rest[:1] == ["python"]:
+        rest = rest[1:]
+    for start in (["keras"], ["compat", "v1", "keras"]):
+        if rest[: len(start)] == start:
+            return library_paths(".".join(rest[len(start) :]))
+    return (".".join([_TENSORFLOW, *rest]),)
+
+
+def _module(path: str) -> ModuleType | None:
+    """Import a module of lamina, if there is a public one of this path."""
+    name = f"lamina.{path}" if path else "lamina"
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
+    return module if hasattr(module, "__all__") or "compat" in path else None

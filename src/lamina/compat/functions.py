@@ -1,0 +1,64 @@
+"""Old functions of `keras.utils`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina.compat.notices import tell
+from lamina.models import Model
+
+
+def cache_home() -> Path:
+    """Return the cache folder of Keras."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def probas_to_classes(y_pred: np.ndarray) -> np.ndarray:
+    """Return the class of each row of probabilities."""
+    tell("probas_to_classes", "numpy.argmax(y_pred, axis=-1)")
+    if y_pred.ndim > 1 and y_pred.shape[1] > 1:
+        return y_pred.argmax(axis=1)
+    return np.array([1 if p > 0.5 else 0 for p in y_pred])
+
+
+def print_summary(model: Model, *args: Any, **options: Any) -> None:
+    """Print the summary of a model."""
+    tell("print_summary(model)", "model.summary()")
+    model.summary(*args, **options)
+
+
+def multi_gpu_model(model: Model, gpus: Any = None, **_: Any) -> Model:
+    """Return the model itself, which trains on one device."""
+    tell("multi_gpu_model(model)", "model, which trains on one device here")
+    return model
+
+
+class HDF5Matrix:
+    """Rows of a data set in an HDF5 file.
+
+    Args:
+        datapath: path of the file.
+        dataset: name of the data set.
+        start: first row.
+        end: row after the last.
+        normalizer: function of the rows.
+    """
+
+    def __new__(
+        cls,
+        datapath: str,
+        dataset: str,
+        start: int = 0,
+        end: int | None = None,
+        normalizer: Any = None,
+    ) -> Any:
+        import h5py
+
+        tell("HDF5Matrix", "h5py.File(path)[dataset][start:end]")
+        with h5py.File(datapath) as file:
+            rows = file[dataset][start:end]
+        return rows if normalizer is None else normalizer(rows)

@@ -1,0 +1,218 @@
+"""Old layers, and old positional arguments of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lamina import activations, initializers, layers, ops, regularizers
+from lamina.compat.notices import tell
+from lamina.core.graph import SymbolicTensor
+from lamina.layers import Input, Layer
+from lamina.models import Model
+from lamina.saving.legacy.names import MERGES
+
+
+def _convolution(old: str, new: type[Layer], sizes: int) -> Callable[..., Layer]:
+    """Return a function that takes a convolution's kernel sizes as `sizes` integers."""
+
+    def create(filters: Any = None, *positional: Any, **options: Any) -> Layer:
+        given = positional[:sizes]
+        is_old = len(given) == sizes and all(isinstance(n, int) for n in given)
+        if filters is not None:
+            options["filters"] = filters
+        if is_old:
+            shape = ", ".join(map(str, given))
+            options["kernel_size"] = given
+            name = new.__name__
+            tell(f"{old}({filters}, {shape})", f"{name}({filters}, ({shape}))")
+            positional = positional[sizes:]
+        elif positional:
+            options["kernel_size"], *positional = positional
+        return new(**options, **dict(zip(_AFTER_SIZE, positional, strict=False)))
+
+    create.__name__ = old
+    return create
+
+
+# Arguments that followed the kernel size in Keras 1.
+_AFTER_SIZE = ("init", "activation", "weights", "border_mode", "subsample")
+Convolution1D = _convolution("Convolution1D", layers.Conv1D, 1)
+Convolution2D = _convolution("Convolution2D", layers.Conv2D, 2)
+Convolution3D = _convolution("Convolution3D", layers.Conv3D, 3)
+AtrousConvolution1D = _convolution("AtrousConvolution1D", layers.Conv1D, 1)
+AtrousConvolution2D = _convolution("AtrousConvolution2D", layers.Conv2D, 2)
+SeparableConvolution2D = _convolution(
+    "SeparableConvolution2D", layers.SeparableConv2D, 2
+)
+_transposed = _convolution("Deconvolution2D", layers.Conv2DTranspose, 2)
+
+
+def Deconvolution2D(*args: Any, output_shape: Any = None, **options: Any) -> Layer:
+    """Create a `Conv2DTranspose`; `output_shape` follows from the other arguments."""
+    return _transposed(*args, **options)
+
+
+def TimeDistributedDense(output_dim: int, **options: Any) -> Layer:
+    """Create a `Dense` layer, which applies to each step."""
+    tell("TimeDistributedDense", "Dense")
+    options.pop("input_length", None)
+    return layers.Dense(output_dim, **options)
+
+
+def _cell(old: str, new: type[Layer], **fixed: Any) -> Callable[..., Layer]:
+    def create(units: int, **options: Any) -> Layer:
+        tell(old, new.__name__)
+        return new(units, **options, **fixed)
+
+    create.__name__ = old
+    return create
+
+
+CuDNNLSTM = _cell("CuDNNLSTM", layers.LSTM)
+CuDNNGRU = _cell("CuDNNGRU", layers.GRU, reset_after=True)
+
+
+def merge(
+    inputs: Sequence[SymbolicTensor],
+    mode: str | Callable[..., Any] = "sum",
+    dot_axes: int | Sequence[int] = -1,
+    concat_axis: int = -1,
+    output_shape: Any = None,
+    name: str | None = None,
+    **_: Any,
+) -> SymbolicTensor:
+    """Merge tensors by a mode of Keras 1, or by a function of their list."""
+    if callable(mode):
+        tell("merge(mode=function)", "layers.Lambda(function)(inputs)")
+        return layers.Lambda(mode, name=name)(list(inputs))
+    options: dict[str, Any] = {"name": name}
+    if mode == "concat":
+        options["axis"] = concat_axis
+    if mode in ("dot", "cos"):
+        options.update(axes=dot_axes, normalize=mode == "cos")
+    tell(f"merge(mode={mode!r})", f"layers.{MERGES[mode]}()(inputs)")
+    return getattr(layers, MERGES[mode])(**options)(list(inputs))
+
+
+def Merge(
+    branches: Sequence[Any] = (), mode: str | Callable[..., Any] = "sum", **options: Any
+) -> Model:
+    """Create a model that merges the outputs of models or layers.
+
+    Args:
+        branches: models, or layers that have `input_shape`.
+        mode: as for `merge`.
+        **options: as for `merge`.
+    """
+    inputs: list[SymbolicTensor] = []
+    outputs: list[SymbolicTensor] = []
+    for branch in branches:
+        is_wired = isinstance(branch, Model) and branch.call_graph is not None
+        if is_wired:
+            inputs += branch.inputs
+            outputs += branch.outputs
+        else:
+            inputs.append(Input(batch_shape=branch.batch_input_shape))
+            outputs.append(branch(inputs[-1]))
+    return Model(inputs, merge(outputs, mode, **options))
+
+
+class MaxoutDense(Layer):
+    """Largest of several linear functions of the input.
+
+    Args:
+        output_dim: number of outputs.
+        nb_feature: number of linear functions.
+        init: initializer of the kernel.
+        W_regularizer: penalty on the kernel.
+        bias: whether there is a bias.
+        **kwargs: options of every layer.
+    """
+
+    def __init__(
+        self,
+        output_dim: int,
+        nb_feature: int = 4,
+        init: Any = "glorot_uniform",
+        W_regularizer: Any = None,
+        bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_dim, self.nb_feature, self.bias = output_dim, nb_feature, bias
+        self.init = initializers.get(init)
+        self.W_regularizer = regularizers.get(W_regularizer)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the kernel and the bias."""
+        self.kernel = self.add_weight(
+            (self.nb_feature, input_shape[-1], self.output_dim),
+            self.init,
+            regularizer=self.W_regularizer,
+        )
+        self.b = None
+        if self.bias:
+            self.b = self.add_weight((self.nb_feature, self.output_dim), "zeros")
+
+    def call(self, inputs: Any) -> Any:
+        """Return the largest value of the functions."""
+        values = ops.einsum("bi,kio->bko", inputs, self.kernel)
+        return ops.max(values if self.b is None else values + self.b, axis=1)
+
+
+class Highway(Layer):
+    """Densely connected highway layer: a gate mixes the input and its transform.
+
+    Args:
+        activation: activation of the transform.
+        init: initializer of both kernels.
+        transform_bias: initial bias of the gate.
+        **kwargs: options of every layer.
+    """
+
+    def __init__(
+        self,
+        init: Any = "glorot_uniform",
+        activation: Any = None,
+        transform_bias: float = -1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.init, self.transform_bias = initializers.get(init), transform_bias
+        self.activation = activations.get(activation)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the layers of the transform and of its gate."""
+        size = input_shape[-1]
+        bias = initializers.Constant(self.transform_bias)
+        self.gate = layers.Dense(
+            size, "sigmoid", kernel_initializer=self.init, bias_initializer=bias
+        )
+        self.transform = layers.Dense(
+            size, self.activation, kernel_initializer=self.init
+        )
+        self.gate.build(input_shape)
+        self.transform.build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the mixture."""
+        gate = self.gate(inputs)
+        return gate * self.transform(inputs) + (1 - gate) * inputs
+
+
+class ThresholdedReLU(Layer):
+    """`x` where it is above `theta`, else 0.
+
+    Args:
+        theta: the threshold.
+        **kwargs: options of every layer.
+    """
+
+    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.theta = theta
+
+    def call(self, inputs: Any) -> Any:
+        """Return the values above the threshold."""
+        return ops.where(inputs > self.theta, inputs, 0.0)

@@ -1,0 +1,176 @@
+"""Old methods of models and optimizers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from lamina.compat.arguments import FUNCTIONS, renamed
+from lamina.compat.notices import tell
+from lamina.layers import Layer
+from lamina.models import Functional, Model, Sequential
+from lamina.optimizers import Optimizer
+from lamina.training.callbacks.history import History
+
+
+def fit_generator(
+    model: Any,
+    generator: Iterable[Any],
+    steps_per_epoch: int | None = None,
+    epochs: int = 1,
+    **options: Any,
+) -> Any:
+    """Train on a generator's batches, with the arguments of Keras 1 or 2."""
+    tell("model.fit_generator", "model.fit")
+    found = renamed("fit_generator", FUNCTIONS["fit_generator"], options)
+    samples = found.pop("samples_per_epoch", None)
+    if samples is not None:
+        generator, steps_per_epoch = _counted(generator, samples)
+    samples = found.pop("val_samples", None)
+    validation = found.get("validation_data")
+    if samples is not None and not isinstance(validation, (tuple, list, type(None))):
+        counted = _counted(validation, samples)
+        found["validation_data"], found["validation_steps"] = counted
+    options = {"epochs": epochs, **found}
+    return model.fit(generator, steps_per_epoch=steps_per_epoch, **options)
+
+
+def evaluate_generator(
+    model: Any, generator: Iterable[Any], steps: int | None = None, **options: Any
+) -> Any:
+    """Evaluate on a generator's batches, with the arguments of Keras 1 or 2."""
+    tell("model.evaluate_generator", "model.evaluate")
+    return _over_generator(
+        model.evaluate, "evaluate_generator", generator, steps, options
+    )
+
+
+def predict_generator(
+    model: Any, generator: Iterable[Any], steps: int | None = None, **options: Any
+) -> Any:
+    """Predict on a generator's batches, with the arguments of Keras 1 or 2."""
+    tell("model.predict_generator", "model.predict")
+    return _over_generator(
+        model.predict, "predict_generator", generator, steps, options
+    )
+
+
+def _over_generator(
+    method: Any,
+    name: str,
+    generator: Iterable[Any],
+    steps: int | None,
+    options: Mapping[str, Any],
+) -> Any:
+    found = renamed(name, FUNCTIONS[name], options)
+    samples = found.pop("val_samples", None)
+    if samples is not None:
+        generator, steps = _counted(generator, samples)
+    return method(generator, steps=steps, **found)
+
+
+def _counted(source: Iterable[Any], samples: int) -> tuple[Iterable[Any], int]:
+    """Return batches, and the number of them that have this number of rows.
+
+    The first batch tells the number of rows in each.
+    """
+    batches = iter(source)
+    first = x = next(batches)
+    while isinstance(x, (tuple, list, dict)):
+        x = next(iter(x.values())) if isinstance(x, dict) else x[0]
+    return itertools.chain([first], batches), max(1, -(-int(samples) // len(x)))
+
+
+def predict_classes(
+    model: Any, x: Any, batch_size: int | None = None, verbose: int = 0
+) -> np.ndarray:
+    """Return the most probable class of each row."""
+    tell("model.predict_classes(x)", "model.predict(x).argmax(axis=-1), or > 0.5")
+    scores = np.asarray(model.predict(x, batch_size=batch_size, verbose=verbose))
+    if scores.shape[-1] > 1:
+        return scores.argmax(axis=-1)
+    return (scores > 0.5).astype("int32")
+
+
+def predict_proba(
+    model: Any, x: Any, batch_size: int | None = None, verbose: int = 0
+) -> np.ndarray:
+    """Return the outputs, which are probabilities if the model computes them."""
+    tell("model.predict_proba", "model.predict")
+    return model.predict(x, batch_size=batch_size, verbose=verbose)
+
+
+def reset_states(model: Any) -> None:
+    """Set the states of recurrent layers to zero."""
+    tell("model.reset_states", "layer.reset_state for each recurrent layer")
+    for layer in model.all_layers():
+        if layer is not model and hasattr(layer, "reset_state"):
+            layer.reset_state()
+
+
+def _get_learning_rate(optimizer: Any) -> Any:
+    tell("optimizer.lr", "optimizer.learning_rate")
+    return optimizer.learning_rate
+
+
+def _set_learning_rate(optimizer: Any, value: Any) -> None:
+    tell("optimizer.lr", "optimizer.learning_rate")
+    optimizer.learning_rate = value
+
+
+def _output_shape_for(layer: Any, input_shape: Any) -> Any:
+    tell("layer.get_output_shape_for", "layer.compute_output_shape")
+    return layer.compute_output_shape(input_shape)
+
+
+def _rebuild(model: Any) -> None:
+    """Wire a stack whose first layer may be a model of several inputs (`Merge`)."""
+    first = next(iter(model.layers), None)
+    if not isinstance(first, Functional) or len(first.inputs) == 1:
+        _rebuild_stack(model)
+        return
+    tensor = first.output
+    for layer in model.layers[1:]:
+        tensor = layer(tensor)
+    model._set_graph(first.inputs, tensor)
+
+
+_rebuild_stack = vars(Sequential)["_rebuild"]
+
+
+class _OldKeys(dict[str, Any]):
+    """Logs by name, where the accuracy is `acc` too."""
+
+    def __missing__(self, name: str) -> Any:
+        new = {"acc": "accuracy", "val_acc": "val_accuracy", "lr": "learning_rate"}
+        if name not in new:
+            raise KeyError(name)
+        tell(f"history[{name!r}]", f"history[{new[name]!r}]")
+        return self[new[name]]
+
+
+def _init_history(history: History) -> None:
+    _init(history)
+    history.history = _OldKeys()
+
+
+_init = vars(History)["__init__"]
+
+
+METHODS: Mapping[type, Mapping[str, Any]] = {
+    Model: {
+        "fit_generator": fit_generator,
+        "evaluate_generator": evaluate_generator,
+        "predict_generator": predict_generator,
+        "predict_classes": predict_classes,
+        "predict_proba": predict_proba,
+        "reset_states": reset_states,
+    },
+    Sequential: {"_rebuild": _rebuild},
+    History: {"__init__": _init_history},
+    Optimizer: {"lr": property(_get_learning_rate, _set_learning_rate)},
+    Layer: {"get_output_shape_for": _output_shape_for},
+}

@@ -1,0 +1,77 @@
+"""Old names, and where lamina has what they stand for."""
+
+from __future__ import annotations
+
+# Versions that programs compare with.
+VERSIONS = {"keras": "3.15.1", "keras_core": "0.1.7", "tensorflow": "2.16.1"}
+
+_LAYERS = "lamina.compat.layers"
+_OWN_LAYERS = (
+    *("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"),
+    *("AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"),
+    *("TimeDistributedDense", "CuDNNLSTM", "CuDNNGRU", "merge", "Merge"),
+    *("MaxoutDense", "Highway", "ThresholdedReLU"),
+)
+_RENAMED = {
+    "layers": {
+        "Convolution2DTranspose": "lamina.compat.layers:Deconvolution2D",
+        "SeparableConv1D": "lamina.layers:SeparableConv1D",
+        "Recurrent": "lamina.layers:RNN",
+        "Model": "lamina:Model",
+        "Sequential": "lamina:Sequential",
+        "BatchNormalizationV1": "lamina.layers:BatchNormalization",
+        "BatchNormalizationV2": "lamina.layers:BatchNormalization",
+    },
+    "models": {"Input": "lamina:Input", "Merge": "lamina.compat.layers:Merge"},
+    "losses": {
+        "mse": "lamina.losses:mean_squared_error",
+        "mae": "lamina.losses:mean_absolute_error",
+        "kullback_leibler_divergence": "lamina.losses:kl_divergence",
+        "cosine_proximity": "lamina.losses:cosine_similarity",
+        "logcosh": "lamina.losses:log_cosh",
+    },
+    "regularizers": {
+        "l1l2": "lamina.regularizers:L1L2",
+        "activity_l1": "lamina.regularizers:L1",
+        "activity_l2": "lamina.regularizers:L2",
+        "activity_l1l2": "lamina.regularizers:L1L2",
+        "WeightRegularizer": "lamina.regularizers:L1L2",
+    },
+    "constraints": {
+        "maxnorm": "lamina.constraints:MaxNorm",
+        "max_norm": "lamina.constraints:MaxNorm",
+        "nonneg": "lamina.constraints:NonNeg",
+        "unitnorm": "lamina.constraints:UnitNorm",
+    },
+    "initializers": {
+        "normal": "lamina.initializers:RandomNormal",
+        "uniform": "lamina.initializers:RandomUniform",
+        "zero": "lamina.initializers:Zeros",
+        "one": "lamina.initializers:Ones",
+    },
+    "optimizers": {
+        "rmsprop": "lamina.optimizers:RMSprop",
+        "sgd": "lamina.optimizers:SGD",
+        "adam": "lamina.optimizers:Adam",
+    },
+    "utils": {
+        "plot": "lamina.utils:plot_model",
+        "print_summary": "lamina.compat.functions:print_summary",
+        "probas_to_classes": "lamina.compat.functions:probas_to_classes",
+        "categorical_probas_to_classes": "lamina.compat.functions:probas_to_classes",
+        "multi_gpu_model": "lamina.compat.functions:multi_gpu_model",
+        "layer_from_config": "lamina.layers:deserialize",
+        "HDF5Matrix": "lamina.compat.functions:HDF5Matrix",
+    },
+    "preprocessing": {
+        "image_dataset_from_directory": "lamina.utils:image_dataset_from_directory",
+    },
+    "optimizers.schedules": {
+        "LinearCosineDecay": "lamina.optimizers.schedules:CosineDecay",
+    },
+}
+# Old names by the path of the module that has their today's meaning.
+NAMES: dict[str, str] = {
+    **{f"{path}.{n}": o for path, table in _RENAMED.items() for n, o in table.items()},
+    **{f"layers.{name}": f"{_LAYERS}:{name}" for name in _OWN_LAYERS},
+}

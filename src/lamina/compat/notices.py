@@ -1,0 +1,44 @@
+"""Lines on standard error that name each old spelling and today's, once per line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from lamina.core.tracebacks import user_location
+
+is_quiet = False
+_told: set[tuple[str, str]] = set()
+
+
+def tell(old: str, new: str) -> None:
+    """Print that the program uses an old spelling, once for each line of it.
+
+    Args:
+        old: the old spelling, such as "Dense(output_dim=)".
+        new: today's spelling, or "" for what has no effect today.
+    """
+    location = user_location()
+    if (location, old) in _told:
+        return
+    _told.add((location, old))
+    if is_quiet or not location:
+        return
+    path, _, line = location.rpartition(":")
+    text = f"is now {new}" if new else "has no effect today; remove it"
+    print(f"{os.path.basename(path)}:{line}: {old} {text}", file=sys.stderr)
+
+
+def summary() -> str:
+    """Return the number of old spellings that were told, "" if there are none."""
+    count = len(_told)
+    if not count:
+        return ""
+    if count == 1:
+        return "1 old spelling of Keras; lamina ran it."
+    return f"{count} old spellings of Keras; lamina ran them."
+
+
+def forget() -> None:
+    """Forget which spellings were told."""
+    _told.clear()

@@ -1,0 +1,143 @@
+"""Changes of lamina's classes that last while old programs run.
+
+Classes stay the same objects, so that `isinstance` and subclassing work.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from lamina.compat.arguments import (
+    FUNCTIONS,
+    constructor_arguments,
+    library_class,
+    renamed,
+)
+from lamina.compat.functions import cache_home
+from lamina.compat.methods import METHODS
+from lamina.compat.notices import tell
+from lamina.core.module import Module, accepted_names, is_user_defined
+from lamina.datasets import fetch
+from lamina.layers import Layer
+from lamina.layers.base.building import Buildable
+from lamina.models import Model
+from lamina.training import callbacks
+from lamina.training.trainer import Trainer
+
+_ABSENT = object()
+_originals: dict[tuple[Any, str], Any] = {}
+
+
+def apply_patches() -> None:
+    """Let constructors and methods accept old arguments, and add old methods."""
+    for cls in (Module, Model):
+        _replace(cls, "__new__", staticmethod(_new(vars(cls)["__new__"].__func__)))
+    mark_built = _mark_built(vars(Buildable)["_mark_built"])
+    _replace(Buildable, "_mark_built", mark_built)
+    for name in ("compile", "fit", "evaluate", "predict"):
+        _replace(Trainer, name, with_old_names(vars(Trainer)[name]))
+    for name in ("ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard"):
+        cls = getattr(callbacks, name)
+        _replace(cls, "__init__", with_old_names(vars(cls)["__init__"]))
+    _replace(fetch, "cache_home", cache_home)
+    for cls in (type(jnp.zeros(0)), Tracer):
+        _replace(cls, "numpy", lambda array: np.asarray(array))
+    for cls, methods in METHODS.items():
+        for name, method in methods.items():
+            _replace(cls, name, method)
+
+
+def undo_patches() -> None:
+    """Undo `apply_patches`."""
+    for (cls, name), original in reversed(_originals.items()):
+        if original is _ABSENT:
+            delattr(cls, name)
+        else:
+            setattr(cls, name, original)
+    _originals.clear()
+
+
+def with_old_names(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that also takes the old names of its arguments."""
+    owner = function.__qualname__
+    module = function.__module__.rpartition(".")[2]
+    table = FUNCTIONS.get(owner) or FUNCTIONS.get(f"{module}.{owner}")
+    if table is None:
+        return function
+    shown = owner.removesuffix(".__init__").removeprefix("Trainer.")
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **renamed(shown, table, kwargs))
+
+    return call
+
+
+def _replace(cls: type | ModuleType, name: str, value: Any) -> None:
+    _originals.setdefault((cls, name), vars(cls).get(name, _ABSENT))
+    setattr(cls, name, value)
+
+
+def _new(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `__new__` whose check of the arguments sees today's names."""
+
+    @functools.wraps(function)
+    def new(cls: type, *args: Any, **kwargs: Any) -> Any:
+        for base in cls.__mro__:
+            if (base, "__init__") not in _originals and _has_own_init(base):
+                _replace(base, "__init__", _initialize(vars(base)["__init__"]))
+        if not is_user_defined(cls, "__init__"):
+            args, kwargs = constructor_arguments(library_class(cls), args, kwargs)
+            if _sets_weights(cls):
+                kwargs.pop("weights", None)
+        return function(cls, *args, **kwargs)
+
+    return new
+
+
+def _has_own_init(cls: type) -> bool:
+    return (
+        issubclass(cls, Module) and "__init__" in vars(cls) and not is_user_defined(cls)
+    )
+
+
+def _initialize(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an `__init__` that also takes old names of its arguments."""
+
+    @functools.wraps(function)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        cls = library_class(type(self))
+        args, found = constructor_arguments(cls, args, kwargs)
+        weights = found.pop("weights", None) if _sets_weights(cls) else None
+        function(self, *args, **found)
+        if weights is not None:
+            tell(f"{cls.__name__}(weights=)", "layer.set_weights() after it is built")
+            vars(self)["_initial_weights"] = weights
+
+    return init
+
+
+def _sets_weights(cls: type) -> bool:
+    """Return whether `weights` is an old argument of a class."""
+    library = library_class(cls)
+    return issubclass(library, Layer) and "weights" not in accepted_names(library)
+
+
+def _mark_built(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a method that also assigns the weights passed to the constructor."""
+
+    @functools.wraps(function)
+    def mark_built(self: Any, *shapes: Any, **named: Any) -> None:
+        function(self, *shapes, **named)
+        weights = vars(self).pop("_initial_weights", None)
+        if weights is not None:
+            self.set_weights(weights)
+
+    return mark_built

@@ -1,0 +1,55 @@
+"""Paths of modules in releases of Keras, and the modules of lamina for them."""
+
+from __future__ import annotations
+
+_LAYERS = (
+    *("core", "convolutional", "pooling", "recurrent", "embeddings", "normalization"),
+    *("noise", "local", "wrappers", "merge", "advanced_activations", "containers"),
+    *("convolutional_recurrent", "cudnn_recurrent", "experimental.preprocessing"),
+    *("experimental", "core.dense", "preprocessing"),
+)
+_BACKEND = ("compat.backend", "backend", "ops", "config", "random")
+_UTILS = (
+    *("np_utils", "generic_utils", "data_utils", "layer_utils", "io_utils"),
+    *("vis_utils", "visualize_util", "training_utils"),
+)
+# Paths whose modules have other paths in lamina.
+PATHS: dict[str, tuple[str, ...]] = {
+    **{f"layers.{name}": ("layers",) for name in _LAYERS},
+    "engine": ("layers", "models", ""),
+    "engine.topology": ("layers", "models", ""),
+    "engine.training": ("models",),
+    "engine.sequential": ("models",),
+    "engine.base_layer": ("layers",),
+    "engine.input_layer": ("layers", ""),
+    "legacy": ("legacy",),
+    "legacy.layers": ("layers",),
+    "objectives": ("losses",),
+    "initializations": ("initializers",),
+    "backend": _BACKEND,
+    "backend.tensorflow_backend": _BACKEND,
+    "backend.theano_backend": _BACKEND,
+    **{f"utils.{name}": ("utils",) for name in _UTILS},
+    "callbacks.callbacks": ("callbacks",),
+    "callbacks.experimental": ("callbacks",),
+    "optimizers.experimental": ("optimizers",),
+    "optimizers.legacy": ("optimizers",),
+    "preprocessing.text": ("compat.text",),
+    "mixed_precision.experimental": ("mixed_precision",),
+    "experimental": ("optimizers.schedules",),
+}
+# Modules of Keras whose path, without its start, is a public one.
+_STARTS = ("src.", "api.", "_tf_keras.keras.")
+
+
+def library_paths(path: str) -> tuple[str, ...]:
+    """Return the paths of lamina's modules for a path within Keras."""
+    for start in _STARTS:
+        path = path.removeprefix(start)
+    if path in ("src", "api", "_tf_keras", "_tf_keras.keras"):
+        return ("",)
+    if path in PATHS:
+        return PATHS[path]
+    parent, _, name = path.rpartition(".")
+    parents = library_paths(parent) if parent else ("",)
+    return tuple(f"{p}.{name}" if p else name for p in parents)

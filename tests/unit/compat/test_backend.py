@@ -1,0 +1,77 @@
+"""Functions of old `keras.backend`, against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+X = np.arange(1.0, 7.0, dtype="float32").reshape(2, 3)
+CUBE = np.arange(24.0, dtype="float32").reshape(2, 3, 4)
+EXPECTED = [
+    ("mean", (X,), {"axis": 1, "keepdims": True}, X.mean(1, keepdims=True)),
+    ("sum", (X,), {}, X.sum()),
+    ("abs", (-X,), {}, X),
+    ("pow", (X, 2), {}, X**2),
+    ("argmax", (X,), {}, [2, 2]),
+    ("concatenate", ([X, X],), {}, np.concatenate([X, X], -1)),
+    ("expand_dims", (X,), {}, X[..., None]),
+    ("flatten", (CUBE,), {}, CUBE.ravel()),
+    ("batch_flatten", (CUBE,), {}, CUBE.reshape(2, 12)),
+    ("permute_dimensions", (CUBE, (2, 0, 1)), {}, CUBE.transpose(2, 0, 1)),
+    ("repeat", (X, 3), {}, np.stack([X, X, X], 1)),
+    ("repeat_elements", (X, 2, 1), {}, X.repeat(2, 1)),
+    ("reverse", (X, 1), {}, X[:, ::-1]),
+    ("gather", (X, np.array([1, 1])), {}, X[[1, 1]]),
+    ("dot", (CUBE, np.ones((4, 2), "float32")), {}, CUBE @ np.ones((4, 2))),
+    ("batch_dot", (X, X), {"axes": 1}, (X * X).sum(1, keepdims=True)),
+    ("batch_dot", (CUBE, CUBE), {"axes": 2}, CUBE @ CUBE.transpose(0, 2, 1)),
+    ("batch_dot", (CUBE, CUBE), {"axes": [1, 1]}, CUBE.transpose(0, 2, 1) @ CUBE),
+    ("relu", (X - 3,), {"alpha": 0.5, "max_value": 2}, [[-1, -0.5, 0], [1, 2, 2]]),
+    ("hard_sigmoid", (X - 3,), {}, [[0.1, 0.3, 0.5], [0.7, 0.9, 1]]),
+    ("l2_normalize", (X,), {"axis": 1}, X / np.linalg.norm(X, axis=1, keepdims=True)),
+    ("clip", (X, 2, 3), {}, X.clip(2, 3)),
+    ("switch", (X > 3, X, -X), {}, np.where(X > 3, X, -X)),
+    ("get_value", (X,), {}, X),
+    ("constant", (2,), {"shape": (2,)}, [2, 2]),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "options", "expected"), EXPECTED, ids=[c[0] for c in EXPECTED]
+)
+def test_function_equals_numpy(name, args, options, expected):
+    from keras import backend as K
+
+    assert_allclose(getattr(K, name)(*args, **options), expected, rtol=1e-6)
+
+
+def test_function_computes_symbolic_tensors():
+    from keras import backend as K
+    from keras.layers import Dense, Input
+    from keras.models import Model
+
+    x = Input((3,))
+    hidden = Dense(2)(x)
+    model = Model(input=x, output=Dense(1)(hidden))
+    f = K.function([model.input, K.learning_phase()], [hidden])
+    kernel, bias = model.layers[1].get_weights()
+    (found,) = f([X, 0])
+    assert_allclose(found, X @ kernel + bias, rtol=1e-5)
+
+
+def test_variables_are_read_and_set():
+    from keras import backend as K
+
+    v = K.variable([1, 2])
+    K.set_value(v, [3, 4])
+    assert_allclose(K.get_value(v), [3, 4])
+    assert K.get_value(K.variable(2.0)) == 2.0
+    assert (K.ndim(v), K.int_shape(v), K.dtype(v)) == (1, (2,), "float32")
+
+
+def test_data_format_has_its_old_names():
+    from keras import backend as K
+
+    K.set_image_dim_ordering("th")
+    assert (K.image_dim_ordering(), K.image_data_format()) == ("th", "channels_first")

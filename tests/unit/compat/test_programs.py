@@ -1,0 +1,186 @@
+"""Short programs of all generations of Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lamina.compat.program import run_program
+from lamina.errors import MissingFileError
+
+PROGRAMS = {
+    "keras1_sequential": """
+        import numpy as np
+        from keras.layers.core import Activation, Dense, Dropout
+        from keras.models import Sequential
+        from keras.optimizers import SGD
+        from keras.utils import np_utils
+
+        x = np.random.RandomState(0).rand(8, 4)
+        y = np_utils.to_categorical(np.arange(8) % 2, nb_classes=2)
+        model = Sequential()
+        model.add(Dense(output_dim=3, input_dim=4, init="uniform"))
+        model.add(Activation("relu"))
+        model.add(Dropout(p=0.5))
+        model.add(Dense(2, activation="softmax"))
+        model.compile(
+            loss="categorical_crossentropy",
+            optimizer=SGD(lr=0.1, decay=1e-6, nesterov=True, momentum=0.9),
+            metrics=["accuracy"],
+        )
+        history = model.fit(x, y, nb_epoch=2, verbose=0, validation_data=(x, y))
+        assert len(history.history["acc"]) == len(history.history["val_acc"]) == 2
+        assert model.predict_classes(x, verbose=0).shape == (8,)
+        assert model.predict_proba(x).shape == (8, 2)
+        """,
+    "keras1_merged_branches": """
+        import numpy as np
+        from keras.layers import Dense, Merge
+        from keras.models import Sequential
+
+        branches = [Sequential([Dense(2, input_dim=3)]) for _ in range(2)]
+        model = Sequential()
+        model.add(Merge(branches, mode="concat"))
+        model.add(Dense(1))
+        model.compile("rmsprop", "mse")
+        x = np.ones((4, 3))
+        model.fit([x, x], np.ones(4), nb_epoch=1, verbose=0)
+        assert model.predict([x, x], verbose=0).shape == (4, 1)
+        """,
+    "keras1_generator": """
+        import numpy as np
+        from keras.layers import Dense
+        from keras.models import Sequential
+
+        def batches(drawn):
+            while True:
+                drawn.append(1)
+                yield np.ones((4, 2)), np.ones(4)
+
+        model = Sequential([Dense(1, input_dim=2)])
+        model.compile("sgd", "mse")
+        drawn = []
+        history = model.fit_generator(
+            batches(drawn), samples_per_epoch=12, nb_epoch=2, verbose=0,
+            validation_data=batches([]), nb_val_samples=8, nb_worker=1,
+        )
+        assert history.epoch == [0, 1] and "val_loss" in history.history
+        assert len(drawn) >= 6
+        assert model.evaluate_generator(batches([]), val_samples=8) >= 0
+        assert model.predict_generator(batches([]), steps=2).shape == (8, 1)
+        """,
+    "keras1_initial_weights": """
+        import numpy as np
+        from keras.layers import Dense, MaxoutDense, Highway
+        from keras.models import Sequential
+
+        kernel, bias = np.full((2, 3), 2.0), np.ones(3)
+        model = Sequential()
+        model.add(Dense(3, input_dim=2, weights=[kernel, bias]))
+        assert (model.predict(np.ones((1, 2)), verbose=0) == 5).all()
+        model.add(Highway(activation="relu"))
+        model.add(MaxoutDense(2, nb_feature=3))
+        assert model.predict(np.ones((1, 2)), verbose=0).shape == (1, 2)
+        """,
+    "keras2_functional": """
+        import numpy as np
+        from keras import backend as K
+        from keras.engine.topology import Layer
+        from keras.layers import Dense, Input
+        from keras.models import Model
+
+        class Scale(Layer):
+            def __init__(self, output_dim, **kwargs):
+                self.output_dim = output_dim
+                super(Scale, self).__init__(**kwargs)
+
+            def build(self, input_shape):
+                self.w = self.add_weight(
+                    name="w", shape=(input_shape[1], self.output_dim),
+                    initializer="uniform", trainable=True,
+                )
+                super(Scale, self).build(input_shape)
+
+            def call(self, x):
+                return K.dot(x, self.w)
+
+            def compute_output_shape(self, input_shape):
+                return (input_shape[0], self.output_dim)
+
+        inputs = Input(shape=(3,))
+        model = Model(inputs=inputs, outputs=Dense(1)(Scale(2)(inputs)))
+        model.compile("adam", lambda t, p: K.mean(K.square(t - p), axis=-1))
+        x = np.ones((4, 3))
+        model.fit(x, np.ones(4), epochs=1, verbose=0, workers=2)
+        K.set_value(model.optimizer.lr, 0.5)
+        assert K.get_value(model.optimizer.lr) == 0.5
+        K.clear_session()
+        """,
+    "tf_keras": """
+        import numpy as np
+        from tensorflow import keras
+        from tensorflow.keras import layers
+
+        model = keras.Sequential([
+            layers.experimental.preprocessing.Rescaling(0.5, input_shape=(3,)),
+            layers.Dense(1),
+        ])
+        model.compile(keras.optimizers.Adam(lr=1e-3), "mse", metrics=["mae"])
+        model.fit(np.ones((4, 3)), np.ones(4), epochs=1, verbose=0)
+        result = model(np.ones((1, 3))).numpy()
+        assert isinstance(result, np.ndarray)
+        """,
+    "keras3": """
+        import keras
+        import numpy as np
+        from keras import layers, ops
+
+        inputs = keras.Input((3,))
+        outputs = layers.Dense(1)(ops.relu(inputs))
+        model = keras.Model(inputs, outputs)
+        model.compile(keras.optimizers.Adam(1e-3), "mse")
+        model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
+        assert keras.__version__ >= "3"
+        """,
+}
+
+
+def written(path: Path, text: str) -> Path:
+    lines = text.strip("\n").splitlines()
+    path.write_text("\n".join(line.removeprefix(" " * 8) for line in lines))
+    return path
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_runs(name, tmp_path, capsys):
+    path = written(tmp_path / f"{name}.py", PROGRAMS[name])
+    assert run_program(path) == 0, capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert ("is now" in told) == (name != "keras3")
+
+
+def test_error_is_that_of_the_program(tmp_path, capsys):
+    path = written(tmp_path / "a.py", "import sys\nx = 1\nprint(sys.argv[1])\n1 / 0")
+    assert run_program(path, ["given"]) == 1
+    output = capsys.readouterr()
+    assert output.out == "given\n"
+    assert "line 4" in output.err and "ZeroDivisionError" in output.err
+    assert "runpy" not in output.err
+
+
+def test_quiet_tells_nothing(tmp_path, capsys):
+    text = "from keras.layers import Dropout\nDropout(p=0.5)"
+    path = written(tmp_path / "a.py", text)
+    assert run_program(path, quiet=True) == 0
+    assert capsys.readouterr().err == ""
+    assert run_program(path) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "a.py:2: Dropout(p=) is now Dropout(rate=)",
+        "1 old spelling of Keras; lamina ran it.",
+    ]
+
+
+def test_missing_program_is_refused(tmp_path):
+    with pytest.raises(MissingFileError, match="There is no program"):
+        run_program(tmp_path / "no.py")

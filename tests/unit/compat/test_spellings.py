@@ -1,0 +1,201 @@
+"""An old spelling makes the same object as today's."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lamina import compat, layers, models, optimizers
+from lamina.compat.arguments import FUNCTIONS
+from lamina.compat.finder import CompatModule
+from lamina.compat.names import NAMES
+from lamina.compat.paths import PATHS
+from lamina.core.module import accepted_names
+
+# Old expression, and today's, with `keras` as K2.
+SAME = [
+    ("layers.Dense(output_dim=3)", "layers.Dense(units=3)"),
+    ("layers.Dense(3, init='normal')", "layers.Dense(3, kernel_initializer='normal')"),
+    (
+        "layers.Dense(3, init='uniform')",
+        "layers.Dense(3, kernel_initializer='uniform')",
+    ),
+    ("layers.Dense(3, bias=False)", "layers.Dense(3, use_bias=False)"),
+    (
+        "layers.Dense(3, W_regularizer=regularizers.l2(0.1))",
+        "layers.Dense(3, kernel_regularizer=regularizers.L2(0.1))",
+    ),
+    (
+        "layers.Dense(3, W_constraint=constraints.maxnorm(2))",
+        "layers.Dense(3, kernel_constraint=constraints.MaxNorm(2))",
+    ),
+    ("layers.core.Dropout(p=0.5)", "layers.Dropout(0.5)"),
+    ("layers.SpatialDropout1D(p=0.5)", "layers.SpatialDropout1D(0.5)"),
+    ("layers.noise.GaussianNoise(sigma=0.1)", "layers.GaussianNoise(stddev=0.1)"),
+    (
+        "layers.Convolution2D(4, 3, 5, border_mode='same', subsample=(2, 2))",
+        "layers.Conv2D(4, (3, 5), padding='same', strides=(2, 2))",
+    ),
+    ("layers.Convolution2D(4, (3, 5))", "layers.Conv2D(4, (3, 5))"),
+    (
+        "layers.Convolution2D(nb_filter=4, nb_row=3, nb_col=5, dim_ordering='th')",
+        "layers.Conv2D(4, (3, 5), data_format='channels_first')",
+    ),
+    (
+        "layers.Conv2D(4, 3, 5, border_mode='same')",
+        "layers.Conv2D(4, (3, 5), padding='same')",
+    ),
+    ("layers.Conv2D(4, 3, 2)", "layers.Conv2D(4, 3, strides=2)"),
+    (
+        "layers.Convolution1D(nb_filter=4, filter_length=3, subsample_length=2)",
+        "layers.Conv1D(4, 3, strides=2)",
+    ),
+    ("layers.Convolution3D(4, 2, 3, 2)", "layers.Conv3D(4, (2, 3, 2))"),
+    (
+        "layers.AtrousConvolution2D(4, 3, 3, atrous_rate=(2, 2))",
+        "layers.Conv2D(4, (3, 3), dilation_rate=(2, 2))",
+    ),
+    (
+        "layers.Deconvolution2D(4, 3, 3, output_shape=(None, 9, 9, 4))",
+        "layers.Conv2DTranspose(4, (3, 3))",
+    ),
+    ("layers.MaxPooling1D(pool_length=3, stride=2)", "layers.MaxPooling1D(3, 2)"),
+    ("layers.UpSampling1D(length=3)", "layers.UpSampling1D(size=3)"),
+    ("layers.TimeDistributedDense(3)", "layers.Dense(3)"),
+    (
+        "layers.Embedding(9, 4, init='glorot_normal', dropout=0.1)",
+        "layers.Embedding(9, 4, embeddings_initializer='glorot_normal')",
+    ),
+    (
+        "layers.LSTM(output_dim=4, inner_activation='sigmoid', dropout_W=0.1, "
+        "dropout_U=0.2, consume_less='gpu', forget_bias_init='one')",
+        "layers.LSTM(4, dropout=0.1, recurrent_dropout=0.2)",
+    ),
+    ("layers.CuDNNGRU(4)", "layers.GRU(4)"),
+    (
+        "layers.LSTM(4, input_dim=3, input_length=5)",
+        "layers.LSTM(4, input_shape=(5, 3))",
+    ),
+    ("layers.LeakyReLU(alpha=0.2)", "layers.LeakyReLU(negative_slope=0.2)"),
+    ("layers.Reshape(dims=(2, 2))", "layers.Reshape((2, 2))"),
+    ("optimizers.SGD(lr=0.5, momentum=0.9)", "optimizers.SGD(0.5, momentum=0.9)"),
+    (
+        "optimizers.Adam(lr=0.5, decay=0.1)",
+        "optimizers.Adam(optimizers.schedules.InverseTimeDecay(0.5, 1, 0.1))",
+    ),
+    ("optimizers.SGD(lr=0.5, decay=0.0)", "optimizers.SGD(0.5)"),
+    ("optimizers.Nadam(schedule_decay=0.004)", "optimizers.Nadam()"),
+    ("regularizers.l1l2(0.1, 0.2)", "regularizers.L1L2(0.1, 0.2)"),
+    ("losses.mse", "losses.mean_squared_error"),
+    ("objectives.mse", "losses.mean_squared_error"),
+]
+
+
+def evaluated(expression: str) -> Any:
+    import keras
+
+    return eval(f"keras.{expression}", {"keras": keras, **vars_of(keras)})
+
+
+def vars_of(keras: Any) -> dict[str, Any]:
+    names = "layers", "optimizers", "regularizers", "constraints", "losses"
+    return {name: getattr(keras, name) for name in names}
+
+
+@pytest.mark.parametrize(("old", "new"), SAME, ids=[old for old, _ in SAME])
+def test_old_spelling_makes_the_same_object(old, new):
+    found, wanted = evaluated(old), evaluated(new)
+    assert type(found) is type(wanted)
+    if hasattr(found, "get_config"):
+        configs = [dict(x.get_config()) for x in (found, wanted)]
+        for config in configs:
+            config.pop("name", None)
+        assert configs[0] == configs[1]
+    else:
+        assert found is wanted
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "root", ["keras", "tensorflow.keras", "tensorflow.python.keras"]
+)
+def test_old_path_is_a_module(root, path):
+    module = importlib.import_module(f"{root}.{path}")
+    assert isinstance(module, CompatModule)
+    assert all(getattr(module, name) is not None for name in module.__all__)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_old_name_is_found(name):
+    path, _, attribute = name.rpartition(".")
+    module = importlib.import_module(f"keras.{path}")
+    assert getattr(module, attribute) is not None
+    assert attribute in dir(module)
+
+
+def test_new_names_of_arguments_exist():
+    methods = {"fit", "evaluate", "predict", "compile"}
+    for owner, table in FUNCTIONS.items():
+        name = owner.removeprefix("Trainer.")
+        if name in methods:
+            taken = getattr(models.Model, name).__wrapped__
+            known = accepted_names(type("", (), {"__init__": taken}))
+            assert {new for new in table.values() if new} <= set(known)
+
+
+def test_classes_are_those_of_lamina():
+    import keras
+    from tensorflow.keras.layers import Conv2D
+
+    assert keras.layers.Dense is layers.Dense
+    assert Conv2D is layers.Conv2D
+
+    class Mine(keras.layers.Dropout):
+        pass
+
+    assert isinstance(Mine(p=0.25), layers.Dropout)
+    assert Mine(p=0.25).rate == 0.25
+
+
+def test_own_arguments_with_an_old_name_stay():
+    class Mine(layers.Layer):
+        def __init__(self, output_dim, lr, **kwargs):
+            super().__init__(**kwargs)
+            self.output_dim, self.lr = output_dim, lr
+
+    layer = Mine(output_dim=3, lr=0.1)
+    assert (layer.output_dim, layer.lr) == (3, 0.1)
+    assert layer.get_config()["output_dim"] == 3
+
+
+def test_old_arguments_are_told_once_for_each_line(capsys):
+    for _ in range(2):
+        layers.Dropout(p=0.5)
+    layers.Dropout(p=0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all("Dropout(p=) is now Dropout(rate=)" in line for line in lines)
+
+
+def test_unknown_arguments_names_and_modules_are_refused():
+    import keras
+
+    with pytest.raises(TypeError, match="has no argument 'foo'"):
+        layers.Dropout(0.5, foo=1)
+    with pytest.raises(AttributeError, match=r"lamina does not have keras\.layers\.No"):
+        _ = keras.layers.No
+    with pytest.raises(ModuleNotFoundError, match=r"'keras\.no'"):
+        importlib.import_module("keras.no")
+
+
+def test_uninstall_restores_all():
+    compat.uninstall()
+    with pytest.raises(TypeError, match="has no argument 'p'"):
+        layers.Dropout(p=0.5)
+    with pytest.raises(TypeError):
+        optimizers.SGD(lr=0.5)
+    assert not hasattr(models.Model, "fit_generator")
+    assert not hasattr(layers.Dense(2)(np.ones((1, 2))), "numpy")
