@@ -35,7 +35,7 @@ model.compile(
     loss=keras.losses.BinaryCrossentropy(from_logits=True),
     metrics=[
         keras.metrics.BinaryCrossentropy(from_logits=True, name="binary_crossentropy"),
-        "accuracy",
+        keras.metrics.BinaryAccuracy(threshold=0.0),
     ],
 )
 history = model.fit(

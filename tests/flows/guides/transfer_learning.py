@@ -44,7 +44,7 @@ model.summary(show_trainable=True)
 images = 255 * np.random.default_rng(0).random((16, 16, 16, 3))
 labels = np.arange(16) % 2
 loss = keras.losses.BinaryCrossentropy(from_logits=True)
-metrics = [keras.metrics.BinaryAccuracy()]
+metrics = [keras.metrics.BinaryAccuracy(threshold=0.0)]
 model.compile(optimizer=keras.optimizers.Adam(), loss=loss, metrics=metrics)
 frozen = base_model.get_weights()
 model.fit(images, labels, epochs=1, verbose=0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import optimizers
-from lamina.training.checks.case import Case
+from lamina.training.checks.case import Case, has_weights
 from lamina.training.checks.rules.base import Advice, rule
 
 # Largest learning rate that usually works.
@@ -43,6 +43,9 @@ def learning_rate_too_high(case: Case) -> Advice:
     kind, rate = type(case.model.optimizer).__name__, _rate(case.model.optimizer)
     highest = _HIGHEST.get(kind)
     if highest is None or not rate > 1.01 * highest:
+        return None
+    weighted = [node for node in case.nodes if has_weights(node.operation)]
+    if len(weighted) == 1 and rate <= 1:  # a linear model has larger steps
         return None
     return (
         f"The learning rate of {kind} is {rate:g}: its steps will probably be too "

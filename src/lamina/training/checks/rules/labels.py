@@ -233,7 +233,7 @@ def validation_data_is_training_data(case: Case) -> Advice:
         return None
     if not isinstance(held_out[0], np.ndarray) or not x.size or not held_out[0].size:
         return None
-    if not np.shares_memory(x, held_out[0], max_work=1):
+    if len(held_out[0]) < 20 or not np.may_share_memory(x, held_out[0]):
         return None
     return (
         "Rows of `validation_data` are rows of the training data, so its metrics do "
@@ -248,7 +248,8 @@ def class_weight_without_a_class(out: OutputCase) -> Advice:
     if not weights or not counts:
         return None
     missing = [c for c in counts if c not in {int(k) for k in weights}]
-    if not missing:
+    # Few weights stress some classes, and the others keep 1 on purpose.
+    if not missing or 2 * len(missing) > len(counts) or 1 in weights.values():
         return None
     return (
         f"`class_weight` has no weight for {_shown(missing)}, so its rows count 1.",

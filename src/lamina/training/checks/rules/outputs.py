@@ -90,21 +90,6 @@ def sigmoid_under_categorical_crossentropy(out: OutputCase) -> Advice:
     )
 
 
-@rule("softmax-for-binary-loss", "advice", each="outputs")
-def softmax_under_binary_crossentropy(out: OutputCase) -> Advice:
-    last, labels = out.activation, out.labels
-    if out.kind != "binary_crossentropy" or last.name != "softmax" or out.units == 1:
-        return None
-    if labels is None or not labels.are_one_hot:
-        return None
-    return (
-        f"Layer {last.layer!r} ends in a softmax over {out.units} classes, but the "
-        "loss 'binary_crossentropy' treats each class alone, and its accuracy counts "
-        "each class of a row.",
-        "Compile with loss='categorical_crossentropy'.",
-    )
-
-
 @rule("target-range", "warning", each="outputs")
 def targets_out_of_reach(out: OutputCase) -> Advice:
     last, labels = out.activation, out.labels
@@ -183,7 +168,7 @@ def accuracy_of_continuous_targets(out: OutputCase) -> Advice:
     return None
 
 
-@rule("threshold-of-logits", "warning", each="outputs")
+@rule("threshold-of-logits", "advice", each="outputs")
 def threshold_of_logits(out: OutputCase) -> Advice:
     if not out.takes_logits or out.activation.name not in ("linear", None):
         return None
