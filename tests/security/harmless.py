@@ -12,7 +12,7 @@ import jax
 import pytest
 
 import lamina
-from lamina import config
+from lamina import config, layers
 from lamina.errors import LaminaError
 
 # Names of audit events, https://docs.python.org/3/library/audit_events.html, that a
@@ -58,6 +58,7 @@ def _note(event: str, arguments: tuple) -> None:
 sys.addaudithook(_note)
 config.memory_limit()  # found out once, from files of the system
 jax.jit(lambda x: x).lower(0.0)  # JAX imports modules when it lowers a first program
+[getattr(layers, name) for name in layers.__all__]  # some are imported on first use
 
 
 def _peak_memory() -> int:
