@@ -9,9 +9,9 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
 
-from lamina.compat.names import NAMES, VERSIONS
+from lamina.compat.names import CHANGED, NAMES, VERSIONS
 from lamina.compat.patches import with_old_names
-from lamina.compat.paths import library_paths
+from lamina.compat.paths import PATHS, library_paths
 from lamina.lazy import LazyImport
 
 ROOTS = tuple(VERSIONS)
@@ -31,6 +31,8 @@ class CompatModule(ModuleType):
         self.__path__: list[str] = []
         self.__version__ = VERSIONS.get(name, "")
         self._targets = targets
+        root, _, path = name.partition(".")
+        self._is_old = root == "tensorflow" or path in PATHS
         public = {n for t in targets.values() for n in getattr(t, "__all__", ())}
         old = {n.rpartition(".") for n in NAMES}
         self.__all__ = sorted(public | {n for p, _, n in old if p in targets})
@@ -39,7 +41,7 @@ class CompatModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         for path, target in self._targets.items():
-            found = _find(path, target, name)
+            found = _find(path, target, name, self._is_old)
             if found is not None:
                 vars(self)[name] = found
                 return found
@@ -55,9 +57,10 @@ class CompatModule(ModuleType):
         return [*self.__all__, *vars(self)]
 
 
-def _find(path: str, target: ModuleType, name: str) -> Any:
+def _find(path: str, target: ModuleType, name: str, is_old: bool) -> Any:
     """Return an old or a public name of a module, `None` if it has neither."""
-    origin = NAMES.get(f"{path}.{name}")
+    key = f"{path}.{name}"
+    origin = (is_old and CHANGED.get(key)) or NAMES.get(key)
     found = LazyImport(origin).load() if origin else getattr(target, name, None)
     if isinstance(found, ModuleType):
         return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lamina import utils
 from lamina.compat.notices import tell
 from lamina.models import Model
 
@@ -15,6 +17,34 @@ from lamina.models import Model
 def cache_home() -> Path:
     """Return the cache folder of Keras."""
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def is_keras_archive(name: str) -> bool:
+    """Return whether Keras has an archive of CIFAR in its cache under this name."""
+    return "python" in name
+
+
+def get_file(*arguments: Any, **options: Any) -> str:
+    """Download a file once; an archive is unpacked beside it, as in Keras 2.
+
+    Returns:
+        The path of the file; with `untar` and a name without an ending, the folder.
+    """
+    bound = inspect.signature(utils.get_file).bind(*arguments, **options)
+    bound.apply_defaults()
+    values = bound.arguments
+    path = Path(utils.get_file(**values))
+    if not (values["extract"] or values["untar"]):
+        return str(path)
+    name = str(values["fname"] or values["origin"].rpartition("/")[2])
+    if path.name == name:
+        inner = path / name
+        return str(inner if inner.is_dir() else path)
+    for item in path.iterdir():
+        beside = path.parent / item.name
+        if not beside.exists():
+            beside.symlink_to(item)
+    return str(path.parent / name)
 
 
 def probas_to_classes(y_pred: np.ndarray) -> np.ndarray:

@@ -70,6 +70,8 @@ _RENAMED = {
         "LinearCosineDecay": "lamina.optimizers.schedules:CosineDecay",
     },
 }
+# Names whose meaning has changed, for modules of tf.keras and modules with old paths.
+CHANGED = {"utils.get_file": "lamina.compat.functions:get_file"}
 # Old names by the path of the module that has their today's meaning.
 NAMES: dict[str, str] = {
     **{f"{path}.{n}": o for path, table in _RENAMED.items() for n, o in table.items()},

@@ -20,11 +20,11 @@ from lamina.compat.arguments import (
     library_class,
     renamed,
 )
-from lamina.compat.functions import cache_home
+from lamina.compat.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
 from lamina.core.module import Module, accepted_names, is_user_defined
-from lamina.datasets import fetch
+from lamina.datasets import cifar, fetch
 from lamina.layers import Layer
 from lamina.layers.base.building import Buildable
 from lamina.models import Model
@@ -47,6 +47,7 @@ def apply_patches() -> None:
         cls = getattr(callbacks, name)
         _replace(cls, "__init__", with_old_names(vars(cls)["__init__"]))
     _replace(fetch, "cache_home", cache_home)
+    _replace(cifar, "is_cached", is_keras_archive)
     for cls in (type(jnp.zeros(0)), Tracer):
         _replace(cls, "numpy", lambda array: np.asarray(array))
     for cls, methods in METHODS.items():

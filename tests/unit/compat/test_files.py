@@ -1,0 +1,53 @@
+"""Files are in the cache of Keras, and archives are unpacked as in Keras 2."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home" / "datasets"
+
+
+def zipped(path: Path) -> str:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("words/a.txt", "text")
+    return path.as_uri()
+
+
+def test_archive_is_unpacked_beside_itself(tmp_path, home):
+    import tensorflow as tf
+    from keras.utils.data_utils import get_file
+
+    origin = zipped(tmp_path / "words.zip")
+    for function in (tf.keras.utils.get_file, get_file):
+        path = Path(function("words.zip", origin, extract=True))
+        assert path == home / "words.zip" and path.is_file()
+        assert (path.parent / "words" / "a.txt").read_text() == "text"
+
+
+def test_path_of_keras_3_is_the_folder(tmp_path, home):
+    import keras
+
+    origin = zipped(tmp_path / "words.zip")
+    path = Path(keras.utils.get_file("words.zip", origin, extract=True))
+    assert path == home / "words_extracted"
+
+
+def test_untar_returns_the_folder_in_the_archive(tmp_path):
+    import tensorflow as tf
+
+    source = tmp_path / "photos.tgz"
+    with tarfile.open(source, "w:gz") as archive:
+        member = tarfile.TarInfo("photos/a.txt")
+        member.size = 4
+        archive.addfile(member, io.BytesIO(b"text"))
+    path = tf.keras.utils.get_file("photos", source.as_uri(), untar=True)
+    assert (Path(path) / "a.txt").read_text() == "text"
