@@ -66,6 +66,9 @@ _RENAMED = {
     "preprocessing": {
         "image_dataset_from_directory": "lamina.utils:image_dataset_from_directory",
     },
+    "preprocessing.image": {
+        "ImageDataGenerator": "lamina.compat.images:ImageDataGenerator",
+    },
     "optimizers.schedules": {
         "LinearCosineDecay": "lamina.optimizers.schedules:CosineDecay",
     },

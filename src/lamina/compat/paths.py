@@ -35,6 +35,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "optimizers.experimental": ("optimizers",),
     "optimizers.legacy": ("optimizers",),
     "preprocessing.text": ("compat.text",),
+    "wrappers.scikit_learn": ("compat.wrappers",),
     "mixed_precision.experimental": ("mixed_precision",),
     "experimental": ("optimizers.schedules",),
 }

@@ -1,0 +1,330 @@
+"""`ImageDataGenerator` of `keras.preprocessing.image` in Keras 1 and 2."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from lamina.compat.notices import tell
+from lamina.config import image_data_format
+from lamina.data.dataset import PyDataset
+from lamina.errors import ArgumentError
+from lamina.utils import img_to_array, load_img, to_categorical
+
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".gif", ".tif", ".tiff", ".webp")
+_FILL_MODES = {"nearest": "nearest", "constant": "constant", "reflect": "mirror"}
+
+
+class ImageDataGenerator:
+    """Batches of images, changed at random, from arrays, folders or data frames.
+
+    The arguments are those of Keras 2; `zca_whitening` is not supported.
+
+    Args:
+        featurewise_center: whether to subtract the mean that `fit` computes.
+        samplewise_center: whether to subtract each image's mean.
+        featurewise_std_normalization: whether to divide by the standard deviation that
+            `fit` computes.
+        samplewise_std_normalization: whether to divide by each image's.
+        rotation_range: largest angle of a random rotation, in degrees.
+        width_shift_range: largest random shift, as a fraction of the width or, from
+            1 up, in pixels.
+        height_shift_range: the same for the height.
+        brightness_range: bounds of a random factor.
+        shear_range: largest angle of a random shear, in degrees.
+        zoom_range: bounds of a random zoom, or its largest distance from 1.
+        channel_shift_range: largest random number added to a channel.
+        fill_mode: "nearest", "constant", "reflect" or "wrap", for points outside.
+        cval: value of points outside for "constant".
+        horizontal_flip: whether to flip half of the images.
+        vertical_flip: whether to flip half of the images upside down.
+        rescale: factor of all values.
+        preprocessing_function: function of an image, called after the random changes.
+        data_format: order of the axes; `image_data_format()` by default.
+        validation_split: fraction of the images, from the start, that the subset
+            "validation" has.
+    """
+
+    def __init__(
+        self,
+        featurewise_center: bool = False,
+        samplewise_center: bool = False,
+        featurewise_std_normalization: bool = False,
+        samplewise_std_normalization: bool = False,
+        zca_whitening: bool = False,
+        zca_epsilon: float = 1e-6,
+        rotation_range: float = 0,
+        width_shift_range: float = 0.0,
+        height_shift_range: float = 0.0,
+        brightness_range: Sequence[float] | None = None,
+        shear_range: float = 0.0,
+        zoom_range: float | Sequence[float] = 0.0,
+        channel_shift_range: float = 0.0,
+        fill_mode: str = "nearest",
+        cval: float = 0.0,
+        horizontal_flip: bool = False,
+        vertical_flip: bool = False,
+        rescale: float | None = None,
+        preprocessing_function: Callable[[np.ndarray], np.ndarray] | None = None,
+        data_format: str | None = None,
+        validation_split: float = 0.0,
+        dtype: str | None = None,
+    ) -> None:
+        tell("ImageDataGenerator", "layers.RandomFlip, RandomRotation, RandomZoom, ...")
+        if zca_whitening:
+            raise ArgumentError("ImageDataGenerator: zca_whitening is not supported.")
+        self.featurewise_center = featurewise_center
+        self.samplewise_center = samplewise_center
+        self.featurewise_std_normalization = featurewise_std_normalization
+        self.samplewise_std_normalization = samplewise_std_normalization
+        self.rotation_range = rotation_range
+        self.shifts = height_shift_range, width_shift_range
+        self.brightness_range, self.shear_range = brightness_range, shear_range
+        is_number = isinstance(zoom_range, (int, float))
+        zoom = (1 - zoom_range, 1 + zoom_range) if is_number else tuple(zoom_range)
+        self.zoom_range = zoom
+        self.channel_shift_range = channel_shift_range
+        self.fill_mode, self.cval = _FILL_MODES.get(fill_mode, fill_mode), cval
+        self.flips = vertical_flip, horizontal_flip
+        self.rescale, self.preprocessing_function = rescale, preprocessing_function
+        self.data_format = data_format or image_data_format()
+        self.validation_split = validation_split
+        self.mean: Any = 0.0
+        self.std: Any = 1.0
+
+    def fit(
+        self, x: Any, augment: bool = False, rounds: int = 1, seed: Any = None
+    ) -> None:
+        """Compute the mean and standard deviation of each channel."""
+        x = np.asarray(x, "float32")
+        channel = 3 if self.data_format == "channels_last" else 1
+        axes = tuple(axis for axis in (0, 1, 2, 3) if axis != channel)
+        self.mean = x.mean(axes, keepdims=True)[0]
+        self.std = x.std(axes, keepdims=True)[0]
+
+    def standardize(self, x: np.ndarray) -> np.ndarray:
+        """Return an image after the changes that are not random."""
+        if self.preprocessing_function is not None:
+            x = self.preprocessing_function(x)
+        if self.rescale is not None:
+            x = x * self.rescale
+        if self.samplewise_center:
+            x = x - x.mean(keepdims=True)
+        if self.samplewise_std_normalization:
+            x = x / (x.std(keepdims=True) + 1e-6)
+        if self.featurewise_center:
+            x = x - self.mean
+        if self.featurewise_std_normalization:
+            x = x / (self.std + 1e-6)
+        return x
+
+    def random_transform(self, x: np.ndarray, seed: int | None = None) -> np.ndarray:
+        """Return an image after random changes."""
+        return self.transformed(x, np.random.default_rng(seed))
+
+    def transformed(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return an image after changes drawn from a generator."""
+        is_last = self.data_format == "channels_last"
+        image = x if is_last else np.moveaxis(x, 0, -1)
+        image = self._moved(image, rng)
+        if self.channel_shift_range:
+            bound = self.channel_shift_range
+            shifts = rng.uniform(-bound, bound, image.shape[-1])
+            image = np.clip(image + shifts, image.min(), image.max())
+        for axis, flips in enumerate(self.flips):
+            if flips and rng.random() < 0.5:
+                image = np.flip(image, axis)
+        if self.brightness_range is not None:
+            image = np.clip(image * rng.uniform(*self.brightness_range), 0, 255)
+        return image if is_last else np.moveaxis(image, -1, 0)
+
+    def _moved(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Rotate, shift, shear and zoom around the center."""
+        angle = math.radians(rng.uniform(-1, 1) * self.rotation_range)
+        shear = math.radians(rng.uniform(-1, 1) * self.shear_range)
+        zoom = rng.uniform(*self.zoom_range, 2)
+        shift = [
+            rng.uniform(-1, 1) * bound * (size if bound < 1 else 1)
+            for bound, size in zip(self.shifts, image.shape, strict=False)
+        ]
+        cos, sin = math.cos(angle), math.sin(angle)
+        matrix = np.array([[cos, -sin], [sin, cos]])
+        matrix = matrix @ [[1, -math.sin(shear)], [0, math.cos(shear)]] @ np.diag(zoom)
+        if np.array_equal(matrix, np.eye(2)) and not any(shift):
+            return image
+        center = (np.array(image.shape[:2]) - 1) / 2
+        offset = center + matrix @ (np.array(shift) - center)
+        channels = [
+            ndimage.affine_transform(
+                channel, matrix, offset, order=1, mode=self.fill_mode, cval=self.cval
+            )
+            for channel in np.moveaxis(image, -1, 0)
+        ]
+        return np.stack(channels, axis=-1)
+
+    def flow(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        seed: int | None = None,
+        subset: str | None = None,
+        **_: Any,
+    ) -> ImageBatches:
+        """Return batches of the images in an array."""
+        x = np.asarray(x)
+        rows = self._subset(len(x), subset)
+        others = [np.asarray(v) for v in (y, sample_weight) if v is not None]
+        return ImageBatches(
+            self,
+            lambda i: x[i].astype("float32"),
+            [other[rows] for other in others],
+            rows,
+            (batch_size, shuffle, seed),
+        )
+
+    def flow_from_directory(
+        self,
+        directory: str,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        subset: str | None = None,
+        interpolation: str = "nearest",
+        **_: Any,
+    ) -> ImageBatches:
+        """Return batches of the images in a folder for each class."""
+        folder = Path(directory)
+        names = classes or sorted(p.name for p in folder.iterdir() if p.is_dir())
+        files: list[tuple[Path, int]] = []
+        for label, name in enumerate(names):
+            found = sorted(p for p in (folder / name).rglob("*") if _is_image(p))
+            rows = self._subset(len(found), subset)
+            files += [(found[i], label) for i in rows]
+        labels = np.array([label for _, label in files], "int32")
+        paths = [path for path, _ in files]
+        print(f"Found {len(files)} images belonging to {len(names)} classes.")
+        batches = ImageBatches(
+            self,
+            lambda i: self._load(paths[i], color_mode, target_size, interpolation),
+            _targets(labels, class_mode, len(names)),
+            np.arange(len(files)),
+            (batch_size, shuffle, seed),
+        )
+        batches.classes = labels
+        batches.class_indices = {name: label for label, name in enumerate(names)}
+        batches.filenames = [str(path.relative_to(folder)) for path in paths]
+        return batches
+
+    def _load(
+        self, path: Path, color: str, size: Any, interpolation: str
+    ) -> np.ndarray:
+        image = load_img(
+            path, color_mode=color, target_size=size, interpolation=interpolation
+        )
+        return img_to_array(image, data_format=self.data_format)
+
+    def _subset(self, count: int, subset: str | None) -> np.ndarray:
+        """Return the indices of a subset; that for validation comes first."""
+        split = int(self.validation_split * count)
+        bounds = {
+            None: (0, count),
+            "validation": (0, split),
+            "training": (split, count),
+        }
+        return np.arange(*bounds[subset])
+
+
+class ImageBatches(PyDataset):
+    """Batches of an `ImageDataGenerator`; iteration over them does not end.
+
+    Args:
+        generator: the generator, which changes images.
+        load: function of an index that returns an image.
+        others: targets and weights of the images.
+        rows: indices of the images.
+        options: size of batches, whether to shuffle, seed.
+    """
+
+    classes: np.ndarray
+    class_indices: dict[str, int]
+    filenames: list[str]
+
+    def __init__(
+        self,
+        generator: ImageDataGenerator,
+        load: Callable[[int], np.ndarray],
+        others: Sequence[np.ndarray],
+        rows: np.ndarray,
+        options: tuple[int, bool, int | None],
+    ) -> None:
+        super().__init__()
+        self.image_data_generator, self._load = generator, load
+        self._others, self._rows = others, rows
+        self.batch_size, self.shuffle, self.seed = options
+        self.n = self.samples = len(rows)
+        self._rng = np.random.default_rng(self.seed)
+        self._next = 0
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        """Number of batches that have all images once."""
+        return -(-self.n // self.batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return batch `index`."""
+        start = index * self.batch_size
+        chosen = self._order[start : start + self.batch_size]
+        generator = self.image_data_generator
+        images = [
+            generator.standardize(generator.transformed(self._load(row), self._rng))
+            for row in self._rows[chosen]
+        ]
+        batch = np.stack(images).astype("float32")
+        return (batch, *(o[chosen] for o in self._others)) if self._others else batch
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next batch; after the last, the first of a new order."""
+        if self._next >= len(self):
+            self.reset()
+            self.on_epoch_end()
+        self._next += 1
+        return self[self._next - 1]
+
+    next = __next__
+
+    def reset(self) -> None:
+        """Start again with the first batch."""
+        self._next = 0
+
+    def on_epoch_end(self) -> None:
+        """Draw a new order of the images."""
+        self._order = (
+            self._rng.permutation(self.n) if self.shuffle else np.arange(self.n)
+        )
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in _SUFFIXES
+
+
+def _targets(labels: np.ndarray, mode: str | None, count: int) -> list[np.ndarray]:
+    if mode is None:
+        return []
+    if mode == "categorical":
+        return [np.asarray(to_categorical(labels, count))]
+    return [labels.astype("float32") if mode == "binary" else labels]

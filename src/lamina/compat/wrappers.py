@@ -1,0 +1,103 @@
+"""Estimators of `keras.wrappers.scikit_learn` in Keras 1 and 2."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from lamina.compat.notices import tell
+from lamina.models import Model
+from lamina.utils import to_categorical
+
+__all__ = ["KerasClassifier", "KerasRegressor"]
+
+
+class _Wrapper(BaseEstimator):
+    """Estimator that trains the model that a function returns.
+
+    Args:
+        build_fn: function that returns a compiled model.
+        **sk_params: arguments of that function, and of `fit` and `predict`.
+    """
+
+    model: Model
+
+    def __init__(self, build_fn: Callable[..., Model] | None = None, **sk_params: Any):
+        tell(type(self).__name__, f"wrappers.SKLearn{type(self).__name__[5:]}")
+        self.build_fn, self.sk_params = build_fn, sk_params
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments."""
+        return {"build_fn": self.build_fn, **self.sk_params}
+
+    def set_params(self, **params: Any) -> Any:
+        """Set arguments."""
+        self.build_fn = params.pop("build_fn", self.build_fn)
+        self.sk_params = {**self.sk_params, **params}
+        return self
+
+    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+        """Build a model and train it.
+
+        Returns:
+            The `History`.
+        """
+        build = self.build_fn or self
+        self.model = build(**self._arguments(build))
+        options = {**self._arguments(Model.fit, "nb_epoch"), **kwargs}
+        return self.model.fit(x, self._labels(np.asarray(y)), **options)
+
+    def _labels(self, y: np.ndarray) -> np.ndarray:
+        return y
+
+    def _predict(self, x: Any, options: Mapping[str, Any]) -> np.ndarray:
+        found = {**self._arguments(Model.predict), **options}
+        return np.asarray(self.model.predict(np.asarray(x), **found))
+
+    def _arguments(self, function: Any, *names: str) -> dict[str, Any]:
+        """Return the arguments that a function takes."""
+        taken = {*inspect.signature(function).parameters, *names}
+        return {n: v for n, v in self.sk_params.items() if n in taken}
+
+
+class KerasClassifier(ClassifierMixin, _Wrapper):
+    """Classifier that trains the model that a function returns."""
+
+    def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
+        """Build a model and train it on labels, or on rows of probabilities."""
+        y = np.asarray(y)
+        is_rows = y.ndim == 2 and y.shape[1] > 1
+        self.classes_ = np.arange(y.shape[1]) if is_rows else np.unique(y)
+        self.n_classes_ = len(self.classes_)
+        return super().fit(
+            x, y if is_rows else np.searchsorted(self.classes_, y), **kwargs
+        )
+
+    def _labels(self, y: np.ndarray) -> np.ndarray:
+        loss = getattr(self.model._training.arguments, "loss", None)
+        is_categorical = loss == "categorical_crossentropy" and y.ndim < 2
+        return np.asarray(to_categorical(y)) if is_categorical else y
+
+    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+        """Return the most probable class of each row."""
+        scores = self._predict(x, kwargs)
+        if scores.shape[-1] > 1:
+            return self.classes_[scores.argmax(axis=-1)]
+        return self.classes_[(scores[:, 0] > 0.5).astype("int32")]
+
+    def predict_proba(self, x: Any, **kwargs: Any) -> np.ndarray:
+        """Return the probability of each class."""
+        scores = self._predict(x, kwargs)
+        return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores
+
+
+class KerasRegressor(RegressorMixin, _Wrapper):
+    """Regressor that trains the model that a function returns."""
+
+    def predict(self, x: Any, **kwargs: Any) -> np.ndarray:
+        """Return the outputs."""
+        return np.squeeze(self._predict(x, kwargs), axis=-1)

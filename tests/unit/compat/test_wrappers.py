@@ -1,0 +1,58 @@
+"""Old estimators of scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+import lamina
+from lamina import layers
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(24, 3)).astype("float32")
+
+
+def model(units: int, loss: str, activation=None, hidden: int = 2):
+    made = lamina.Sequential([layers.Dense(hidden), layers.Dense(units, activation)])
+    made.compile("sgd", loss)
+    return made
+
+
+def test_classifier_is_tuned_and_predicts_labels():
+    from keras.wrappers.scikit_learn import KerasClassifier
+
+    labels = np.array(["a", "b", "c"])[np.arange(24) % 3]
+
+    def build(hidden=2):
+        return model(3, "categorical_crossentropy", "softmax", hidden)
+
+    classifier = KerasClassifier(build, nb_epoch=1, batch_size=8, verbose=0)
+    search = GridSearchCV(classifier, {"hidden": [2, 3]}, cv=2)
+    search.fit(X, labels)
+    best = search.best_estimator_
+    assert {*best.predict(X)} <= {"a", "b", "c"}
+    assert best.model.layers[0].units == search.best_params_["hidden"]
+    np.testing.assert_allclose(best.predict_proba(X).sum(1), 1, rtol=1e-5)
+
+
+def test_classifier_of_one_output_has_two_classes():
+    from keras.wrappers.scikit_learn import KerasClassifier
+
+    classifier = KerasClassifier(
+        lambda: model(1, "binary_crossentropy", "sigmoid"), verbose=0
+    )
+    history = classifier.fit(X, np.arange(24) % 2, epochs=2)
+    assert history.epoch == [0, 1]
+    scores = classifier.predict_proba(X)
+    assert scores.shape == (24, 2)
+    assert (classifier.predict(X) == (scores[:, 1] > 0.5)).all()
+
+
+def test_regressor_predicts_numbers():
+    from keras.wrappers.scikit_learn import KerasRegressor
+
+    regressor = clone(KerasRegressor(lambda: model(1, "mse"), epochs=1, verbose=0))
+    regressor.fit(X, X[:, 0])
+    assert regressor.predict(X).shape == (24,)
+    assert regressor.score(X, X[:, 0]) <= 1
