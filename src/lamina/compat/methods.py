@@ -141,15 +141,26 @@ def _rebuild(model: Any) -> None:
 _rebuild_stack = vars(Sequential)["_rebuild"]
 
 
+# Old names in logs, and the names of today's metrics.
+_LOG_NAMES = {
+    "acc": "accuracy",
+    "lr": "learning_rate",
+    "mean_absolute_error": "mae",
+    "mean_absolute_percentage_error": "mape",
+    "mean_squared_error": "mse",
+}
+
+
 class _OldKeys(dict[str, Any]):
-    """Logs by name, where the accuracy is `acc` too."""
+    """Logs by name, which old names find too, such as `acc`."""
 
     def __missing__(self, name: str) -> Any:
-        new = {"acc": "accuracy", "val_acc": "val_accuracy", "lr": "learning_rate"}
-        if name not in new:
+        prefix = "val_" if name.startswith("val_") else ""
+        new = prefix + _LOG_NAMES.get(name.removeprefix(prefix), "")
+        if new not in self:
             raise KeyError(name)
-        tell(f"history[{name!r}]", f"history[{new[name]!r}]")
-        return self[new[name]]
+        tell(f"history[{name!r}]", f"history[{new!r}]")
+        return self[new]
 
 
 def _init_history(history: History) -> None:

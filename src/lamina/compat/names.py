@@ -5,16 +5,18 @@ from __future__ import annotations
 # Versions that programs compare with.
 VERSIONS = {"keras": "3.15.1", "keras_core": "0.1.7", "tensorflow": "2.16.1"}
 
-_LAYERS = "lamina.compat.layers"
+_LAYERS = "lamina.compat.keras.layers"
 _OWN_LAYERS = (
     *("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution2D"),
     *("AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"),
     *("TimeDistributedDense", "CuDNNLSTM", "CuDNNGRU", "merge", "Merge"),
-    *("MaxoutDense", "Highway", "ThresholdedReLU"),
+    *("MaxoutDense", "Highway", "ThresholdedReLU", "LocallyConnected1D"),
+    "LocallyConnected2D",
 )
+_FUNCTIONS = "lamina.compat.keras.functions"
 _RENAMED = {
     "layers": {
-        "Convolution2DTranspose": "lamina.compat.layers:Deconvolution2D",
+        "Convolution2DTranspose": "lamina.compat.keras.layers:Deconvolution2D",
         "SeparableConv1D": "lamina.layers:SeparableConv1D",
         "Recurrent": "lamina.layers:RNN",
         "Model": "lamina:Model",
@@ -22,7 +24,7 @@ _RENAMED = {
         "BatchNormalizationV1": "lamina.layers:BatchNormalization",
         "BatchNormalizationV2": "lamina.layers:BatchNormalization",
     },
-    "models": {"Input": "lamina:Input", "Merge": "lamina.compat.layers:Merge"},
+    "models": {"Input": "lamina:Input", "Merge": "lamina.compat.keras.layers:Merge"},
     "losses": {
         "mse": "lamina.losses:mean_squared_error",
         "mae": "lamina.losses:mean_absolute_error",
@@ -56,25 +58,25 @@ _RENAMED = {
     },
     "utils": {
         "plot": "lamina.utils:plot_model",
-        "print_summary": "lamina.compat.functions:print_summary",
-        "probas_to_classes": "lamina.compat.functions:probas_to_classes",
-        "categorical_probas_to_classes": "lamina.compat.functions:probas_to_classes",
-        "multi_gpu_model": "lamina.compat.functions:multi_gpu_model",
+        "print_summary": f"{_FUNCTIONS}:print_summary",
+        "probas_to_classes": f"{_FUNCTIONS}:probas_to_classes",
+        "categorical_probas_to_classes": f"{_FUNCTIONS}:probas_to_classes",
+        "multi_gpu_model": f"{_FUNCTIONS}:multi_gpu_model",
         "layer_from_config": "lamina.layers:deserialize",
-        "HDF5Matrix": "lamina.compat.functions:HDF5Matrix",
+        "HDF5Matrix": f"{_FUNCTIONS}:HDF5Matrix",
     },
     "preprocessing": {
         "image_dataset_from_directory": "lamina.utils:image_dataset_from_directory",
     },
     "preprocessing.image": {
-        "ImageDataGenerator": "lamina.compat.images:ImageDataGenerator",
+        "ImageDataGenerator": "lamina.compat.keras.images:ImageDataGenerator",
     },
     "optimizers.schedules": {
         "LinearCosineDecay": "lamina.optimizers.schedules:CosineDecay",
     },
 }
 # Names whose meaning has changed, for modules of tf.keras and modules with old paths.
-CHANGED = {"utils.get_file": "lamina.compat.functions:get_file"}
+CHANGED = {"utils.get_file": f"{_FUNCTIONS}:get_file"}
 # Old names by the path of the module that has their today's meaning.
 NAMES: dict[str, str] = {
     **{f"{path}.{n}": o for path, table in _RENAMED.items() for n, o in table.items()},

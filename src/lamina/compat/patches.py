@@ -20,7 +20,7 @@ from lamina.compat.arguments import (
     library_class,
     renamed,
 )
-from lamina.compat.functions import cache_home, is_keras_archive
+from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
 from lamina.core.module import Module, accepted_names, is_user_defined
@@ -43,6 +43,7 @@ def apply_patches() -> None:
     _replace(Buildable, "_mark_built", mark_built)
     for name in ("compile", "fit", "evaluate", "predict"):
         _replace(Trainer, name, with_old_names(vars(Trainer)[name]))
+    _replace(Layer, "add_loss", with_old_names(vars(Layer)["add_loss"]))
     for name in ("ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard"):
         cls = getattr(callbacks, name)
         _replace(cls, "__init__", with_old_names(vars(cls)["__init__"]))
@@ -72,7 +73,9 @@ def with_old_names(function: Callable[..., Any]) -> Callable[..., Any]:
     table = FUNCTIONS.get(owner) or FUNCTIONS.get(f"{module}.{owner}")
     if table is None:
         return function
-    shown = owner.removesuffix(".__init__").removeprefix("Trainer.")
+    shown = (
+        owner.removesuffix(".__init__").removeprefix("Trainer.").removeprefix("Layer.")
+    )
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,7 @@ _LAYERS = (
     *("convolutional_recurrent", "cudnn_recurrent", "experimental.preprocessing"),
     *("experimental", "core.dense", "preprocessing"),
 )
-_BACKEND = ("compat.backend", "backend", "ops", "config", "random")
+_BACKEND = ("compat.keras.backend", "backend", "ops", "config", "random")
 _UTILS = (
     *("np_utils", "generic_utils", "data_utils", "layer_utils", "io_utils"),
     *("vis_utils", "visualize_util", "training_utils"),
@@ -34,8 +34,8 @@ PATHS: dict[str, tuple[str, ...]] = {
     "callbacks.experimental": ("callbacks",),
     "optimizers.experimental": ("optimizers",),
     "optimizers.legacy": ("optimizers",),
-    "preprocessing.text": ("compat.text",),
-    "wrappers.scikit_learn": ("compat.wrappers",),
+    "preprocessing.text": ("compat.keras.text",),
+    "wrappers.scikit_learn": ("compat.keras.wrappers",),
     "mixed_precision.experimental": ("mixed_precision",),
     "experimental": ("optimizers.schedules",),
 }

@@ -1,0 +1,1 @@
+"""Parts of Keras 1 and 2 that Keras 3 does not have, with their old arguments."""

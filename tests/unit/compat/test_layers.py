@@ -1,0 +1,83 @@
+"""Layers of Keras 1 and 2 that Keras 3 does not have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from lamina.compat.keras import layers
+from lamina.errors import ArgumentError
+
+RNG = np.random.default_rng(0)
+
+
+def randomized(layer, x: np.ndarray) -> list[np.ndarray]:
+    layer(x)
+    weights = [RNG.normal(size=w.shape).astype("float32") for w in layer.weights]
+    layer.set_weights(weights)
+    return weights
+
+
+def test_locally_connected_multiplies_each_window_by_its_kernel():
+    x = RNG.normal(size=(2, 5, 4, 3)).astype("float32")
+    layer = layers.LocallyConnected2D(6, (2, 3), strides=(2, 1))
+    kernel, bias = randomized(layer, x)
+    expected = np.empty((2, 2, 2, 6))
+    for row in range(2):
+        for column in range(2):
+            window = x[:, 2 * row : 2 * row + 2, column : column + 3].reshape(2, -1)
+            expected[:, row, column] = window @ kernel[2 * row + column]
+    assert_allclose(layer(x), expected + bias, rtol=1e-4, atol=1e-5)
+
+
+def test_locally_connected_of_one_axis():
+    x = RNG.normal(size=(2, 5, 3)).astype("float32")
+    layer = layers.LocallyConnected1D(4, 3, activation="relu")
+    kernel, bias = randomized(layer, x)
+    values = [x[:, i : i + 3].reshape(2, -1) @ kernel[i] for i in range(3)]
+    assert_allclose(layer(x), np.maximum(np.stack(values, 1) + bias, 0), rtol=1e-4)
+    with pytest.raises(ArgumentError, match="only padding='valid'"):
+        layers.LocallyConnected1D(4, 3, padding="same")
+
+
+def test_maxout_is_the_largest_of_linear_functions():
+    x = RNG.normal(size=(2, 3)).astype("float32")
+    layer = layers.MaxoutDense(2, nb_feature=3)
+    kernel, bias = randomized(layer, x)
+    assert_allclose(layer(x), (x @ kernel + bias[:, None]).max(0), rtol=1e-4)
+
+
+def test_highway_mixes_by_its_gate():
+    x = RNG.normal(size=(2, 3)).astype("float32")
+    layer = layers.Highway(activation="tanh")
+    weights = randomized(layer, x)
+    (gate_kernel, gate_bias), (kernel, bias) = weights[:2], weights[2:]
+    gate = 1 / (1 + np.exp(-(x @ gate_kernel + gate_bias)))
+    expected = gate * np.tanh(x @ kernel + bias) + (1 - gate) * x
+    assert_allclose(layer(x), expected, rtol=1e-4)
+
+
+def test_thresholded_relu():
+    x = np.array([-1.0, 0.5, 1.0, 2.0], "float32")
+    assert_allclose(layers.ThresholdedReLU(0.7)(x), [0, 0, 1, 2])
+
+
+def test_merge_applies_a_mode_or_a_function():
+    a, b = layers.Input((2,)), layers.Input((2,))
+    x, y = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
+    cosine = 11 / np.sqrt(5 * 25)
+    expected = {
+        "sum": [4, 6],
+        "mul": [3, 8],
+        "ave": [2, 3],
+        "max": [3, 4],
+        "concat": [1, 2, 3, 4],
+        "dot": [11],
+        "cos": [cosine],
+    }
+    for mode, values in expected.items():
+        model = layers.Model([a, b], layers.merge([a, b], mode=mode))
+        assert_allclose(model([x, y]), [values], rtol=1e-5)
+    difference = layers.merge([a, b], mode=lambda xs: xs[0] - xs[1])
+    assert_allclose(layers.Model([a, b], difference)([x, y]), x - y)
