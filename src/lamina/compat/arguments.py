@@ -10,6 +10,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+import numpy as np
+
 from lamina.compat.notices import tell
 from lamina.core.module import accepted_names
 from lamina.optimizers.schedules import InverseTimeDecay
@@ -100,7 +103,9 @@ def constructor_arguments(
     table = {o: n for o, n in _table(cls).items() if o in old}
     found = renamed(kind, table, found)
     positional = _sizes(kind, positional) if old else positional
-    return positional, {n: _value(kind, n, value) for n, value in found.items()}
+    return tuple(map(_number, positional)), {
+        n: _value(kind, n, value) for n, value in found.items()
+    }
 
 
 @functools.cache
@@ -118,9 +123,17 @@ def _table(cls: type) -> Renames:
     return {o: n for o, n in table.items() if n is None or n in known}
 
 
+def _number(value: Any) -> Any:
+    """Return an integer in an array, such as a product of sizes, as Python's."""
+    if isinstance(value, (jax.Array, np.ndarray)) and value.ndim == 0:
+        return value.item()
+    return value
+
+
 def _value(kind: str, name: str, value: Any) -> Any:
     """Return today's value of an argument."""
     suffix = name.rpartition("_")[2]
+    value = _number(value)
     if not isinstance(value, str):
         return initializer(value) if suffix == "initializer" else value
     new = names.VALUES.get(suffix, {}).get(value, value)

@@ -24,7 +24,12 @@ _RENAMED = {
         "BatchNormalizationV1": "lamina.layers:BatchNormalization",
         "BatchNormalizationV2": "lamina.layers:BatchNormalization",
     },
-    "models": {"Input": "lamina:Input", "Merge": "lamina.compat.keras.layers:Merge"},
+    "saving": {"load_model": "lamina.compat.files:load_model"},
+    "models": {
+        "load_model": "lamina.compat.files:load_model",
+        "Input": "lamina:Input",
+        "Merge": "lamina.compat.keras.layers:Merge",
+    },
     "losses": {
         "mse": "lamina.losses:mean_squared_error",
         "mae": "lamina.losses:mean_absolute_error",

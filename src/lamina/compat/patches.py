@@ -20,6 +20,7 @@ from lamina.compat.arguments import (
     library_class,
     renamed,
 )
+from lamina.compat.files import checkpointing, reading, saving
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
@@ -43,6 +44,12 @@ def apply_patches() -> None:
     _replace(Buildable, "_mark_built", mark_built)
     for name in ("compile", "fit", "evaluate", "predict"):
         _replace(Trainer, name, with_old_names(vars(Trainer)[name]))
+    _replace(Model, "save", saving(vars(Model)["save"], weights_only=False))
+    weights = saving(vars(Model)["save_weights"], weights_only=True)
+    _replace(Model, "save_weights", weights)
+    _replace(Model, "load_weights", reading(vars(Model)["load_weights"]))
+    init = checkpointing(vars(callbacks.ModelCheckpoint)["__init__"])
+    _replace(callbacks.ModelCheckpoint, "__init__", init)
     _replace(Layer, "add_loss", with_old_names(vars(Layer)["add_loss"]))
     for name in ("ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard"):
         cls = getattr(callbacks, name)

@@ -51,3 +51,32 @@ def test_untar_returns_the_folder_in_the_archive(tmp_path):
         archive.addfile(member, io.BytesIO(b"text"))
     path = tf.keras.utils.get_file("photos", source.as_uri(), untar=True)
     assert (Path(path) / "a.txt").read_text() == "text"
+
+
+def test_files_without_an_ending_get_one(tmp_path, capsys):
+    import keras
+    import numpy as np
+
+    x = np.ones((2, 3))
+    model = keras.Sequential([keras.layers.Dense(1, input_dim=3)])
+    model.compile("sgd", "mse")
+    path = str(tmp_path / "model")
+    model.save(path, save_format="tf")
+    assert "model.keras" in capsys.readouterr().err
+    loaded = keras.models.load_model(path)
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    model.save_weights(str(tmp_path / "checkpoint"))
+    loaded.set_weights([w * 2 for w in model.get_weights()])
+    loaded.load_weights(str(tmp_path / "checkpoint"))
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "at_{epoch}"))
+    model.fit(x, x[:, :1], verbose=0, callbacks=[checkpoint])
+    assert (tmp_path / "at_1.keras").is_file()
+
+
+def test_sizes_may_be_arrays():
+    import tensorflow as tf
+
+    size = tf.math.reduce_prod((2, 3))
+    assert tf.keras.layers.Dense(size).units == 6
+    assert tf.keras.layers.Dense(units=size).get_config()["units"] == 6

@@ -43,7 +43,7 @@ def get_file(*arguments: Any, **options: Any) -> str:
     for item in path.iterdir():
         beside = path.parent / item.name
         if not beside.exists():
-            beside.symlink_to(item)
+            beside.symlink_to(item.resolve())
     return str(path.parent / name)
 
 

@@ -1,0 +1,70 @@
+"""Names of files without an ending that lamina writes, such as SavedModel folders."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+from lamina.compat.notices import tell
+from lamina.saving import keras_zip
+
+_MODELS = (".keras", ".h5", ".hdf5")
+_WEIGHTS = (".h5", ".hdf5", ".safetensors")
+
+
+def ended(path: Any, weights_only: bool = False) -> Any:
+    """Return a path with an ending that lamina writes."""
+    endings = _WEIGHTS if weights_only else _MODELS
+    name = os.fspath(path).rstrip("/")
+    if name.endswith(endings):
+        return path
+    new = name + (".weights.h5" if weights_only else ".keras")
+    tell(f"the file {name!r}", f"{new!r}")
+    return new
+
+
+def existing(path: Any, ending: str) -> Any:
+    """Return a path as it is, or with an ending if only that exists."""
+    name = os.fspath(path).rstrip("/")
+    is_file = os.path.isfile(name)
+    return path if is_file or not os.path.exists(name + ending) else name + ending
+
+
+def saving(save: Callable[..., Any], weights_only: bool) -> Callable[..., Any]:
+    """Return a method of a model that writes a file with a known ending."""
+
+    @functools.wraps(save)
+    def call(model: Any, filepath: Any, overwrite: bool = True, **options: Any) -> Any:
+        if options.pop("save_format", None):
+            tell(f"model.{save.__name__}(save_format=)", "the ending of the path")
+        return save(model, ended(filepath, weights_only), overwrite, **options)
+
+    return call
+
+
+def reading(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of a model that reads weights from a file of either name."""
+
+    @functools.wraps(load)
+    def call(model: Any, filepath: Any, *args: Any, **options: Any) -> Any:
+        return load(model, existing(filepath, ".weights.h5"), *args, **options)
+
+    return call
+
+
+def load_model(filepath: Any, *args: Any, **options: Any) -> Any:
+    """Load a model from a file, also by its old name without an ending."""
+    return keras_zip.load_model(existing(filepath, ".keras"), *args, **options)
+
+
+def checkpointing(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor of `ModelCheckpoint` whose path may have any ending."""
+
+    @functools.wraps(init)
+    def call(callback: Any, filepath: Any, *args: Any, **options: Any) -> None:
+        weights_only = bool(options.get("save_weights_only", args[3:4] == (True,)))
+        init(callback, ended(filepath, weights_only), *args, **options)
+
+    return call
