@@ -28,7 +28,7 @@ class CompatModule(ModuleType):
 
     def __init__(self, name: str, targets: dict[str, ModuleType]) -> None:
         super().__init__(name)
-        self.__path__: list[str] = []
+        self.__path__ = []
         self.__version__ = VERSIONS.get(name, "")
         self._targets = targets
         root, _, path = name.partition(".")

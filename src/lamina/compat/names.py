@@ -68,7 +68,7 @@ _RENAMED = {
         "categorical_probas_to_classes": f"{_FUNCTIONS}:probas_to_classes",
         "multi_gpu_model": f"{_FUNCTIONS}:multi_gpu_model",
         "layer_from_config": "lamina.layers:deserialize",
-        "HDF5Matrix": f"{_FUNCTIONS}:HDF5Matrix",
+        "HDF5Matrix": "lamina.compat.keras.hdf5:HDF5Matrix",
     },
     "preprocessing": {
         "image_dataset_from_directory": "lamina.utils:image_dataset_from_directory",

@@ -8,7 +8,14 @@ _LAYERS = (
     *("convolutional_recurrent", "cudnn_recurrent", "experimental.preprocessing"),
     *("experimental", "core.dense", "preprocessing"),
 )
-_BACKEND = ("compat.keras.backend", "backend", "ops", "config", "random")
+_BACKEND = (
+    "compat.keras.backend",
+    "compat.keras.variables",
+    "backend",
+    "ops",
+    "config",
+    "random",
+)
 _UTILS = (
     *("np_utils", "generic_utils", "data_utils", "layer_utils", "io_utils"),
     *("vis_utils", "visualize_util", "training_utils"),

@@ -32,6 +32,51 @@ EXPECTED = [
     ("l2_normalize", (X,), {"axis": 1}, X / np.linalg.norm(X, axis=1, keepdims=True)),
     ("clip", (X, 2, 3), {}, X.clip(2, 3)),
     ("switch", (X > 3, X, -X), {}, np.where(X > 3, X, -X)),
+    ("in_train_phase", (X, -X), {"training": True}, X),
+    ("in_train_phase", (lambda: X, lambda: -X), {"training": False}, -X),
+    ("in_test_phase", (X, -X), {"training": True}, -X),
+    ("bias_add", (X, X[0]), {}, X + X[0]),
+    (
+        "bias_add",
+        (CUBE, np.arange(3.0)),
+        {"data_format": "channels_first"},
+        CUBE + np.arange(3.0)[:, None],
+    ),
+    (
+        "conv1d",
+        (CUBE, np.ones((2, 4, 1), "float32")),
+        {},
+        (CUBE[:, :-1] + CUBE[:, 1:]).sum(-1, keepdims=True),
+    ),
+    (
+        "conv2d",
+        (CUBE[..., None], np.ones((1, 4, 1, 1), "float32")),
+        {},
+        CUBE.sum(-1)[..., None, None],
+    ),
+    (
+        "pool2d",
+        (CUBE[..., None], (3, 4)),
+        {"pool_mode": "avg"},
+        CUBE.mean((1, 2)).reshape(2, 1, 1, 1),
+    ),
+    ("pool2d", (CUBE[..., None], (3, 4)), {}, CUBE.max((1, 2)).reshape(2, 1, 1, 1)),
+    ("temporal_padding", (CUBE,), {}, np.pad(CUBE, [(0, 0), (1, 1), (0, 0)])),
+    (
+        "spatial_2d_padding",
+        (CUBE[..., None],),
+        {"padding": ((1, 0), (0, 2))},
+        np.pad(CUBE[..., None], [(0, 0), (1, 0), (0, 2), (0, 0)]),
+    ),
+    (
+        "spatial_2d_padding",
+        (CUBE[None],),
+        {"data_format": "channels_first"},
+        np.pad(CUBE[None], [(0, 0), (0, 0), (1, 1), (1, 1)]),
+    ),
+    ("map_fn", (lambda row: 2 * row, X), {}, 2 * X),
+    ("foldl", (lambda a, b: a - b, X), {}, X[0] - X[1]),
+    ("foldl", (lambda a, b: a - b, X), {"initializer": 0.0}, -X[0] - X[1]),
     ("get_value", (X,), {}, X),
     ("constant", (2,), {"shape": (2,)}, [2, 2]),
 ]
@@ -67,6 +112,11 @@ def test_variables_are_read_and_set():
     K.set_value(v, [3, 4])
     assert_allclose(K.get_value(v), [3, 4])
     assert K.get_value(K.variable(2.0)) == 2.0
+    assert K.get_value(K.update_add(v, [1, 1])).tolist() == [4, 5]
+    assert K.get_value(K.update_sub(v, [2, 2])).tolist() == [2, 3]
+    K.batch_set_value([(K.update(v, [0, 0]), [3, 4])])
+    assert K.batch_get_value([v])[0].tolist() == [3, 4]
+    assert K.placeholder(ndim=3).shape == (None, None, None)
     assert (K.ndim(v), K.int_shape(v), K.dtype(v)) == (1, (2,), "float32")
 
 

@@ -9,9 +9,6 @@ import numpy as np
 
 from lamina import activations, config, losses, ops, random
 from lamina.compat.notices import tell
-from lamina.core.graph import SymbolicTensor
-from lamina.core.variable import Variable
-from lamina.models import Model
 from lamina.typing import Array
 
 _ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
@@ -137,7 +134,7 @@ def clip(x: Any, min_value: Any, max_value: Any) -> Array:
 
 def switch(condition: Any, then_expression: Any, else_expression: Any) -> Array:
     """Select values, or results of functions, by a condition."""
-    branches = [
+    branches: list[Any] = [
         branch() if callable(branch) else branch
         for branch in (then_expression, else_expression)
     ]
@@ -199,50 +196,6 @@ def count_params(x: Any) -> int:
     return int(np.prod(x.shape))
 
 
-def variable(
-    value: Any, dtype: Any = None, name: str | None = None, **_: Any
-) -> Variable:
-    """Create a variable."""
-    return Variable(np.asarray(value, dtype or config.floatx()), name=name)
-
-
-def constant(
-    value: Any, dtype: Any = None, shape: Any = None, name: str | None = None
-) -> Array:
-    """Return an array, filled with a number if there is a shape."""
-    array = np.asarray(value, dtype or config.floatx())
-    return ops.convert_to_tensor(array if shape is None else np.full(shape, array))
-
-
-def eval(x: Any) -> np.ndarray:
-    """Return a value as a NumPy array."""
-    return np.asarray(x)
-
-
-def get_value(x: Any) -> Any:
-    """Return a variable's value as a NumPy array or number."""
-    tell("K.get_value(x)", "x.numpy(), or float(x)")
-    value = np.asarray(x)
-    return value.item() if value.ndim == 0 else value
-
-
-def set_value(x: Any, value: Any) -> None:
-    """Assign to a variable."""
-    tell("K.set_value(x, value)", "x.assign(value)")
-    x.assign(value)
-
-
-def batch_get_value(tensors: Sequence[Any]) -> list[Any]:
-    """Return the values of variables."""
-    return [get_value(x) for x in tensors]
-
-
-def batch_set_value(tuples: Sequence[tuple[Any, Any]]) -> None:
-    """Assign to several variables."""
-    for x, value in tuples:
-        set_value(x, value)
-
-
 def random_normal(
     shape: Any,
     mean: float = 0.0,
@@ -265,50 +218,74 @@ def random_uniform(
     return random.uniform(tuple(shape), minval, maxval, dtype, seed)
 
 
-def function(
-    inputs: Any, outputs: Any, updates: Any = None, **_: Any
-) -> Callable[..., Any]:
-    """Return a function of NumPy arrays that computes symbolic tensors.
-
-    Args:
-        inputs: symbolic tensors; `K.learning_phase()` among them is not used.
-        outputs: symbolic tensors that depend on them.
-        updates: must be empty.
-    """
-    tell("K.function(inputs, outputs)", "keras.Model(inputs, outputs).predict")
-    several = isinstance(outputs, (list, tuple))
-    used = [x for x in inputs if isinstance(x, SymbolicTensor)]
-    model = Model(used, list(outputs) if several else [outputs])
-
-    def call(values: Sequence[Any]) -> list[np.ndarray]:
-        arrays = [
-            np.asarray(v)
-            for x, v in zip(inputs, values, strict=True)
-            if isinstance(x, SymbolicTensor)
-        ]
-        results = model(arrays)
-        results = results if isinstance(results, (list, tuple)) else [results]
-        return [np.asarray(result) for result in results]
-
-    return call
+def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Array:
+    """Add a bias to the channels."""
+    if (data_format or config.image_data_format()) == "channels_last":
+        return ops.add(x, bias)
+    sizes = (-1,) + (1,) * (len(x.shape) - 2)
+    return ops.add(x, ops.reshape(bias, sizes))
 
 
-def learning_phase() -> int:
-    """Return 0: layers get `training` as an argument."""
-    tell("K.learning_phase()", "the argument `training` of the call")
-    return 0
+def conv2d(
+    x: Any,
+    kernel: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = (1, 1),
+) -> Array:
+    """Convolve images with a kernel of (rows, columns, channels, filters)."""
+    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
-def set_learning_phase(value: int) -> None:
-    """Do nothing: layers get `training` as an argument."""
-    tell("K.set_learning_phase(value)", "")
+def conv1d(
+    x: Any,
+    kernel: Any,
+    strides: int = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int = 1,
+) -> Array:
+    """Convolve sequences with a kernel of (steps, channels, filters)."""
+    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
-def get_session() -> None:
-    """Return nothing: there are no sessions."""
-    tell("K.get_session()", "")
+def pool2d(
+    x: Any,
+    pool_size: Any,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    pool_mode: str = "max",
+) -> Array:
+    """Reduce each window of images to its largest value or its mean ("avg")."""
+    pool = ops.max_pool if pool_mode == "max" else ops.average_pool
+    return pool(x, pool_size, strides, padding, data_format)
 
 
-def set_session(session: Any) -> None:
-    """Do nothing: there are no sessions."""
-    tell("K.set_session(session)", "")
+def temporal_padding(x: Any, padding: Any = (1, 1)) -> Array:
+    """Pad the steps of sequences with zeros."""
+    return ops.pad(x, [(0, 0), tuple(padding), (0, 0)])
+
+
+def spatial_2d_padding(
+    x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None
+) -> Array:
+    """Pad the rows and columns of images with zeros."""
+    sides = [tuple(side) for side in padding]
+    is_last = (data_format or config.image_data_format()) == "channels_last"
+    none = [(0, 0)]
+    return ops.pad(x, none + sides + none if is_last else none + none + sides)
+
+
+def map_fn(fn: Callable[[Any], Any], elems: Any, **_: Any) -> Array:
+    """Apply a function to each row."""
+    return ops.vectorized_map(fn, elems)
+
+
+def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None) -> Any:
+    """Combine the rows from the first to the last."""
+    found, start = (elems[0], 1) if initializer is None else (initializer, 0)
+    for index in range(start, len(elems)):
+        found = fn(found, elems[index])
+    return found

@@ -65,30 +65,3 @@ def multi_gpu_model(model: Model, gpus: Any = None, **_: Any) -> Model:
     """Return the model itself, which trains on one device."""
     tell("multi_gpu_model(model)", "model, which trains on one device here")
     return model
-
-
-class HDF5Matrix:
-    """Rows of a data set in an HDF5 file.
-
-    Args:
-        datapath: path of the file.
-        dataset: name of the data set.
-        start: first row.
-        end: row after the last.
-        normalizer: function of the rows.
-    """
-
-    def __new__(
-        cls,
-        datapath: str,
-        dataset: str,
-        start: int = 0,
-        end: int | None = None,
-        normalizer: Any = None,
-    ) -> Any:
-        import h5py
-
-        tell("HDF5Matrix", "h5py.File(path)[dataset][start:end]")
-        with h5py.File(datapath) as file:
-            rows = file[dataset][start:end]
-        return rows if normalizer is None else normalizer(rows)

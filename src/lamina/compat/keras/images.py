@@ -85,9 +85,9 @@ class ImageDataGenerator:
         self.rotation_range = rotation_range
         self.shifts = height_shift_range, width_shift_range
         self.brightness_range, self.shear_range = brightness_range, shear_range
-        is_number = isinstance(zoom_range, (int, float))
-        zoom = (1 - zoom_range, 1 + zoom_range) if is_number else tuple(zoom_range)
-        self.zoom_range = zoom
+        if isinstance(zoom_range, (int, float)):
+            zoom_range = (1 - zoom_range, 1 + zoom_range)
+        self.zoom_range = zoom_range[0], zoom_range[1]
         self.channel_shift_range = channel_shift_range
         self.fill_mode, self.cval = _FILL_MODES.get(fill_mode, fill_mode), cval
         self.flips = vertical_flip, horizontal_flip
@@ -140,14 +140,16 @@ class ImageDataGenerator:
             if flips and rng.random() < 0.5:
                 image = np.flip(image, axis)
         if self.brightness_range is not None:
-            image = np.clip(image * rng.uniform(*self.brightness_range), 0, 255)
+            low, high = self.brightness_range
+            image = np.clip(image * rng.uniform(low, high), 0, 255)
         return image if is_last else np.moveaxis(image, -1, 0)
 
     def _moved(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Rotate, shift, shear and zoom around the center."""
         angle = math.radians(rng.uniform(-1, 1) * self.rotation_range)
         shear = math.radians(rng.uniform(-1, 1) * self.shear_range)
-        zoom = rng.uniform(*self.zoom_range, 2)
+        low, high = self.zoom_range
+        zoom = rng.uniform(low, high, 2)
         shift = [
             rng.uniform(-1, 1) * bound * (size if bound < 1 else 1)
             for bound, size in zip(self.shifts, image.shape, strict=False)
@@ -158,7 +160,7 @@ class ImageDataGenerator:
         if np.array_equal(matrix, np.eye(2)) and not any(shift):
             return image
         center = (np.array(image.shape[:2]) - 1) / 2
-        offset = center + matrix @ (np.array(shift) - center)
+        offset: Any = center + matrix @ (np.array(shift) - center)
         channels = [
             ndimage.affine_transform(
                 channel, matrix, offset, order=1, mode=self.fill_mode, cval=self.cval

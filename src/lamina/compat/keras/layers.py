@@ -16,22 +16,25 @@ from lamina.models import Model
 from lamina.saving.legacy.names import MERGES
 
 
-def _convolution(old: str, new: type[Layer], sizes: int) -> Callable[..., Layer]:
+def _convolution(
+    old: str, new: Callable[..., Layer], sizes: int
+) -> Callable[..., Layer]:
     """Return a function that takes a convolution's kernel sizes as `sizes` integers."""
 
-    def create(filters: Any = None, *positional: Any, **options: Any) -> Layer:
+    def create(filters: Any = None, *sizes_and_more: Any, **options: Any) -> Layer:
+        positional = list(sizes_and_more)
         given = positional[:sizes]
         is_old = len(given) == sizes and all(isinstance(n, int) for n in given)
         if filters is not None:
             options["filters"] = filters
         if is_old:
             shape = ", ".join(map(str, given))
-            options["kernel_size"] = given
+            options["kernel_size"] = tuple(given)
             name = new.__name__
             tell(f"{old}({filters}, {shape})", f"{name}({filters}, ({shape}))")
             positional = positional[sizes:]
         elif positional:
-            options["kernel_size"], *positional = positional
+            options["kernel_size"] = positional.pop(0)
         return new(**options, **dict(zip(_AFTER_SIZE, positional, strict=False)))
 
     create.__name__ = old
@@ -63,7 +66,7 @@ def TimeDistributedDense(output_dim: int, **options: Any) -> Layer:
     return layers.Dense(output_dim, **options)
 
 
-def _cell(old: str, new: type[Layer], **fixed: Any) -> Callable[..., Layer]:
+def _cell(old: str, new: Callable[..., Layer], **fixed: Any) -> Callable[..., Layer]:
     def create(units: int, **options: Any) -> Layer:
         tell(old, new.__name__)
         return new(units, **options, **fixed)
@@ -108,8 +111,8 @@ def Merge(
         mode: as for `merge`.
         **options: as for `merge`.
     """
-    inputs: list[SymbolicTensor] = []
-    outputs: list[SymbolicTensor] = []
+    inputs: list[Any] = []
+    outputs: list[Any] = []
     for branch in branches:
         is_wired = isinstance(branch, Model) and branch.call_graph is not None
         if is_wired:
@@ -161,7 +164,7 @@ class MaxoutDense(Layer):
     def call(self, inputs: Any) -> Any:
         """Return the largest value of the functions."""
         values = ops.einsum("bi,kio->bko", inputs, self.kernel)
-        return ops.max(values if self.b is None else values + self.b, axis=1)
+        return ops.max(values if self.b is None else ops.add(values, self.b), axis=1)
 
 
 class Highway(Layer):
@@ -273,7 +276,9 @@ class LocallyConnected1D(Layer):
         rows = ops.reshape(values, (-1, count, window))
         result = ops.einsum("bpi,pio->bpo", rows, self.kernel)
         result = ops.reshape(result, (-1, *self.output_sizes, self.filters))
-        return self.activation(result if self.bias is None else result + self.bias)
+        return self.activation(
+            result if self.bias is None else ops.add(result, self.bias)
+        )
 
     def _window(self, offset: Sequence[int]) -> list[slice]:
         """Return the slices of the inputs at an offset in each window."""

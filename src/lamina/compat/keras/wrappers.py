@@ -46,7 +46,7 @@ class _Wrapper(BaseEstimator):
         Returns:
             The `History`.
         """
-        build = self.build_fn or self
+        build: Any = self.build_fn or self
         self.model = build(**self._arguments(build))
         options = {**self._arguments(Model.fit, "nb_epoch"), **kwargs}
         return self.model.fit(x, self._labels(np.asarray(y)), **options)
@@ -78,7 +78,7 @@ class KerasClassifier(ClassifierMixin, _Wrapper):
         )
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
-        loss = getattr(self.model._training.arguments, "loss", None)
+        loss = (self.model.get_compile_config() or {}).get("loss")
         is_categorical = loss == "categorical_crossentropy" and y.ndim < 2
         return np.asarray(to_categorical(y)) if is_categorical else y
 

@@ -25,7 +25,7 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
     devices = [
         PhysicalDevice(f"/physical_device:{kind}:{device.id}", kind)
         for device in jax.devices()
-        for kind in [names.get(device.platform, device.platform.upper())]
+        for kind in [names.get(str(device.platform), str(device.platform).upper())]
     ]
     return [d for d in devices if device_type in (None, d.device_type)]
 
