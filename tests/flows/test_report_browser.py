@@ -81,7 +81,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of the page of a run, and of a page that compares two runs."""
     folder = tmp_path_factory.mktemp("reports")
     rng = np.random.default_rng(0)
-    x, y = rng.random((90, 6, 6)).astype("float32"), rng.integers(0, 2, 90)
+    x, y = rng.random((90, 6, 6)).astype("float32"), rng.integers(0, 3, 90)
     for seed in range(2):
         lamina.utils.set_random_seed(seed)
         stack = [lamina.Input((6, 6)), layers.Flatten(), layers.Dense(3, "softmax")]

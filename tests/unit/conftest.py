@@ -65,10 +65,10 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
 def internet(web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
     """Whatever address a loader asks for, the server answers by the file's name."""
 
-    open_address = fetch._open
+    open_address = fetch.urlopen
 
     def open_here(url: str):
         return open_address(web.address + url.rsplit("/", 1)[1])
 
-    monkeypatch.setattr(fetch, "_open", open_here)
+    monkeypatch.setattr(fetch, "urlopen", open_here)
     return web

@@ -196,7 +196,9 @@ def validation_split_of_sorted_rows(case: Case) -> Advice:
     train, held_out = _class_sets(case)
     if not train or not case.options.validation_split:
         return None
-    parts = case.outputs[0].labels.values, np.asarray(case.validation[1])
+    labels = case.outputs[0].labels
+    assert labels is not None  # it has classes
+    parts = labels.values, np.asarray(case.validation[1])
     # One-hot columns are as sorted as their indices.
     indices = [p.argmax(-1) if p.ndim > 1 and p.shape[-1] > 1 else p for p in parts]
     order = np.diff(np.concatenate([i.ravel().astype("float64") for i in indices]))
@@ -277,14 +279,15 @@ def _class_sets(case: Case) -> tuple[set[float], set[float]]:
     data = case.validation
     if len(case.outputs) != 1 or not data or len(data[1].shape) > 2:
         return set(), set()
-    if loss_kind(case.outputs[0].loss) not in _CROSSENTROPIES:
+    labels = case.outputs[0].labels
+    if labels is None or loss_kind(case.outputs[0].loss) not in _CROSSENTROPIES:
         return set(), set()
-    train, held_out = _classes(case.outputs[0]), Labels(np.asarray(data[1]))
+    train, held_out = labels.counts, Labels(np.asarray(data[1]))
     if held_out.values.dtype.kind not in "biuf" or not held_out.values.size:
         return set(), set()
     if not 2 <= len(train) + len(held_out.counts) <= 2 * _MAX_CLASSES:
         return set(), set()
-    if min(len(case.outputs[0].labels.values), len(held_out.values)) < 20:
+    if min(len(labels.values), len(held_out.values)) < 20:
         return set(), set()
     return set(train), set(held_out.counts)
 

@@ -26,6 +26,10 @@ def _called(case: Case, *kinds: type) -> list[Any]:
     return list({id(layer): layer for layer in layers}.values())
 
 
+def _is_pointwise(layer: object) -> bool:
+    return isinstance(layer, Conv) and set(layer.kernel_size) == {1}
+
+
 def _is_linear(layer: object) -> bool:
     return isinstance(layer, (Dense, Conv)) and activation_of(layer) == "linear"
 
@@ -36,14 +40,14 @@ def layers_without_activation_between(case: Case) -> Advice:
         return None
     for before, after in _direct_pairs(case):
         first, second = before.operation, after.operation
-        if not _is_linear(first) or type(first) is not type(second):
+        if not _is_linear(first):
             continue
-        if isinstance(first, Dense):
+        if isinstance(first, Dense) and isinstance(second, Dense):
             features, units = before.inputs[0].shape[-1] or 0, first.units
             # A narrow layer between wide ones is a factorization, made on purpose.
             if units < min(features, second.units):
                 continue
-        elif isinstance(first, Conv) and set(second.kernel_size) == {1}:
+        elif type(first) is not type(second) or _is_pointwise(second):
             continue
         return (
             f"Layer {before.name!r} has no activation, so it and {after.name!r} "
