@@ -147,9 +147,11 @@ def initializer(value: Any) -> Any:
     if not inspect.isfunction(value) or "dtype" in inspect.signature(value).parameters:
         return value
 
+    named = {n: None for n in inspect.signature(value).parameters if n == "name"}
+
     @functools.wraps(value)
     def call(shape: Any, dtype: Any = None, **_: Any) -> Any:
-        return value(shape)
+        return value(shape, **named)
 
     vars(call)["__signature__"] = inspect.Signature(
         [

@@ -26,6 +26,7 @@ _RENAMED = {
     },
     "saving": {"load_model": "lamina.compat.files:load_model"},
     "models": {
+        "slice_X": f"{_FUNCTIONS}:slice_arrays",
         "load_model": "lamina.compat.files:load_model",
         "Input": "lamina:Input",
         "Merge": "lamina.compat.keras.layers:Merge",

@@ -32,7 +32,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "legacy": ("legacy",),
     "legacy.layers": ("layers",),
     "objectives": ("losses",),
-    "initializations": ("initializers",),
+    "initializations": ("compat.keras.initializations",),
     "backend": _BACKEND,
     "backend.tensorflow_backend": _BACKEND,
     "backend.theano_backend": _BACKEND,

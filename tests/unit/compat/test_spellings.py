@@ -171,6 +171,36 @@ def test_own_arguments_with_an_old_name_stay():
     assert layer.get_config()["output_dim"] == 3
 
 
+def test_function_of_a_shape_is_an_initializer():
+    from keras import initializations
+
+    def init(shape, name=None):
+        return initializations.identity(shape, scale=2.0, name=name)
+
+    for function in (init, lambda shape, name: init(shape, name=name)):
+        layer = layers.Dense(2, init=function)
+        layer.build((None, 2))
+        assert (layer.get_weights()[0] == 2 * np.eye(2)).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["normal", "uniform", "orthogonal", "he_normal", "one"]
+)
+def test_initialization_returns_an_array(name):
+    from keras import initializations
+
+    found = getattr(initializations, name)((4, 4), name="w")
+    assert found.shape == (4, 4) and np.abs(found).max() > 0
+
+
+def test_rows_are_sliced_from_each_array():
+    from keras.engine.training import slice_X
+
+    x = np.arange(5)
+    assert slice_X(x, 1, 3).tolist() == [1, 2]
+    assert [a.tolist() for a in slice_X([x, -x], [0, 2])] == [[0, 2], [0, -2]]
+
+
 def test_old_arguments_are_told_once_for_each_line(capsys):
     for _ in range(2):
         layers.Dropout(p=0.5)

@@ -202,8 +202,10 @@ def random_normal(
     stddev: float = 1.0,
     dtype: Any = None,
     seed: Any = None,
+    std: float | None = None,
 ) -> Array:
-    """Return normally distributed numbers."""
+    """Return normally distributed numbers; `std` is an older name of `stddev`."""
+    stddev = stddev if std is None else std
     return random.normal(tuple(shape), mean, stddev, dtype, seed)
 
 

@@ -47,6 +47,19 @@ def get_file(*arguments: Any, **options: Any) -> str:
     return str(path.parent / name)
 
 
+def slice_arrays(arrays: Any, start: Any = None, stop: int | None = None) -> Any:
+    """Return rows of an array, or of each array in a list.
+
+    Args:
+        arrays: an array or a list of arrays.
+        start: the first row, or the indices of the rows.
+        stop: the row after the last.
+    """
+    if isinstance(arrays, list):
+        return [slice_arrays(array, start, stop) for array in arrays]
+    return arrays[start] if hasattr(start, "__len__") else arrays[start:stop]
+
+
 def probas_to_classes(y_pred: np.ndarray) -> np.ndarray:
     """Return the class of each row of probabilities."""
     tell("probas_to_classes", "numpy.argmax(y_pred, axis=-1)")
