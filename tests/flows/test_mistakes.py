@@ -11,8 +11,7 @@ import pytest
 from lamina import config
 from lamina.core.scope import override
 from lamina.errors import LaminaError
-from lamina.training.checks.findings import Finding, Findings
-from lamina.training.checks.report import error_finding
+from lamina.training.checks.findings import Finding, Findings, error_finding
 from lamina.training.checks.rules import RULES
 
 PAGE = Path(__file__).parents[2] / "docs" / "mistakes.md"

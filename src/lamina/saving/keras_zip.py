@@ -21,17 +21,18 @@ from lamina.io.checksum import Checksum
 from lamina.io.hdf5 import Group
 from lamina.io.load_report import Mismatch, Tolerance
 from lamina.io.safetensors import Tensors
+from lamina.lazy import LazyImport
 from lamina.optimizers import Optimizer
 from lamina.saving import archive, records
 from lamina.saving.assets import SavedAssets, load_assets
-from lamina.saving.legacy.h5 import load_legacy_model
-from lamina.saving.legacy.write import legacy_model_file, require_architecture
 from lamina.saving.loading import deserialize_model, read_weights, untrusted_model
 from lamina.saving.restore import Restorer
 from lamina.saving.weight_files import write_file
 from lamina.training.trainer import Trainer
 
 _Pieces: TypeAlias = Iterable[bytes | memoryview]
+_load_legacy_model = LazyImport("lamina.saving.legacy.h5:load_legacy_model")
+_write = LazyImport("lamina.saving.legacy.write")
 _SUFFIXES = (".keras", *files.HDF5_SUFFIXES)
 
 
@@ -90,9 +91,9 @@ def prepare_model(
     """
     path = files.check_target(filepath, _SUFFIXES, overwrite)
     if files.is_legacy_hdf5(path):
-        require_architecture(model)
+        _write.load().require_architecture(model)
         config = _model_config(model, include_optimizer)
-        return partial(write_file, path, legacy_model_file(model, config))
+        return partial(write_file, path, _write.load().legacy_model_file(model, config))
     if path.name.endswith(".weights.h5"):
         raise ArgumentError(
             f"save_model: the suffix of {str(path)!r} is for weights only. Call "
@@ -228,7 +229,9 @@ def load_model(
                 f"{what} holds only weights, not a model. Build the model, and call "
                 "`model.load_weights(file)`."
             )
-        return load_legacy_model(contents, what, custom_objects, compile, tolerance)
+        return _load_legacy_model.load()(
+            contents, what, custom_objects, compile, tolerance
+        )
 
 
 def _load_archive(

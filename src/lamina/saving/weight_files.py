@@ -14,15 +14,16 @@ from lamina.io.hdf5 import Group
 from lamina.io.hdf5_write import HDF5File
 from lamina.io.load_report import LoadReport, Tolerance
 from lamina.io.safetensors import SafetensorsFile, Tensors
+from lamina.lazy import LazyImport
 from lamina.saving import records
 from lamina.saving.archive import Archive, read_contents
-from lamina.saving.legacy.h5 import load_legacy_weights
-from lamina.saving.legacy.weights import is_legacy
-from lamina.saving.legacy.write import legacy_weights_file
 from lamina.saving.loading import read_weights
 from lamina.saving.named_weights import NameMap, load_named_weights, named_weights
 from lamina.training.trainer import Trainer
 
+_load_legacy_weights = LazyImport("lamina.saving.legacy.h5:load_legacy_weights")
+_is_legacy = LazyImport("lamina.saving.legacy.weights:is_legacy")
+_legacy_weights_file = LazyImport("lamina.saving.legacy.write:legacy_weights_file")
 _HDF5, _SAFETENSORS = ".weights.h5", ".safetensors"
 
 
@@ -79,7 +80,7 @@ def prepare_weights(
     )
     _require_built(model)
     if files.is_legacy_hdf5(path):
-        contents = legacy_weights_file(model)
+        contents = _legacy_weights_file.load()(model)
     elif path.name.endswith(_SAFETENSORS):
         arrays = {name: v.value for name, v in named_weights(model).items()}
         contents = SafetensorsFile(arrays, {"format": "lamina"})
@@ -149,7 +150,8 @@ def load_weights(
     tolerance = Tolerance(skip_mismatch, strict)
     with files.open_file(filepath) as file:
         contents, what = read_contents(file), repr(file.name)
-        old = contents if isinstance(contents, Group) and is_legacy(contents) else None
+        is_old = isinstance(contents, Group) and _is_legacy.load()(contents)
+        old = contents if is_old else None
         if by_name and old is None:
             raise ArgumentError(
                 "`by_name` is for the `.h5` files of Keras 1, Keras 2 and tf.keras. "
@@ -168,7 +170,7 @@ def load_weights(
                 "Remove `name_map`."
             )
         if old is not None:
-            return load_legacy_weights(model, old, what, tolerance, by_name)
+            return _load_legacy_weights.load()(model, old, what, tolerance, by_name)
         if isinstance(contents, Archive):
             stored = records.StoredModel(contents.weights(), contents.metadata)
         else:

@@ -13,10 +13,10 @@ from lamina.core.tracebacks import warn
 from lamina.data.adapt import adapt
 from lamina.data.arrays import as_arrays
 from lamina.data.feeds import Feed
+from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt
 from lamina.training.callbacks import CallbackList
 from lamina.training.callbacks.batch_hooks import joined
-from lamina.training.checks.steps.not_finite import USUAL_CAUSES
 from lamina.training.dispatch import DispatchArgs
 from lamina.training.loop import (
     EpochLoop,
@@ -32,6 +32,7 @@ from lamina.typing import Data
 # "auto" shows no progress of shorter predictions.
 _LONG_PREDICTION = 100
 _ALL_ROWS = 2**31 - 1
+_usual_causes = LazyImport("lamina.training.checks.steps.not_finite:USUAL_CAUSES")
 
 
 class Evaluation:
@@ -141,7 +142,7 @@ def on_batch(
         return logs
     warn(
         "The loss or a gradient of this batch was not finite, so its update was "
-        f"discarded. {USUAL_CAUSES} `fit` on this batch names the operation.",
+        f"discarded. {_usual_causes.load()} `fit` on this batch names the operation.",
         NonFiniteWarning,
     )
     return unknown_logs(logs)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,11 +14,10 @@ import numpy as np
 from lamina.core.tracebacks import warn
 from lamina.data.batches import Batches, Segment
 from lamina.data.feeds import Feed
+from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupted
 from lamina.training.callbacks.batch_hooks import BatchHooks
 from lamina.training.callbacks.callback_list import CallbackList
-from lamina.training.checks.steps.not_finite import explain
-from lamina.training.checks.steps.replay import FailedStep
 from lamina.training.device_loop import DispatchResult
 from lamina.training.dispatch import (
     ENDLESS,
@@ -31,6 +30,11 @@ from lamina.training.dispatch import (
 from lamina.training.engine import Engine, Runner
 from lamina.typing import Logs
 
+if TYPE_CHECKING:
+    from lamina.training.checks.steps.replay import FailedStep
+
+_explain = LazyImport("lamina.training.checks.steps.not_finite:explain")
+_failed_step = LazyImport("lamina.training.checks.steps.replay:FailedStep")
 # Seconds between two dispatches. Each allocates all its memory, which costs up to a
 # fourth of a step of a convolutional network, so it should run several steps.
 _WAKE_SECONDS = 0.4
@@ -233,7 +237,7 @@ class EpochLoop:
             for i in range(complete)
         ]
         if bad >= 0:
-            failed = FailedStep(self.engine, segment, args, bad)
+            failed = _failed_step.load()(self.engine, segment, args, bad)
             logs = self._not_finite(host_logs(out.logs), failed)
             finished.append(EpochResult(logs, failed.batch_number))
         return finished
@@ -323,7 +327,7 @@ class EpochLoop:
         bad = int(out.bad)
         if bad >= 0:
             self.interrupted = True
-            step = FailedStep(self.engine, segment, self._args(bad), bad)
+            step = _failed_step.load()(self.engine, segment, self._args(bad), bad)
             self._failed = self._failed or step
         logs = out.logs
         if self.kind == "predict":
@@ -354,7 +358,7 @@ class EpochLoop:
     def _not_finite(self, logs: dict[str, Any], step: FailedStep) -> dict[str, Any]:
         """Stop, warn, and return the logs with NaN as loss."""
         self.interrupted = True
-        warn(explain(step), NonFiniteWarning)
+        warn(_explain.load()(step), NonFiniteWarning)
         known = logs if step.batch_number > 0 else unknown_logs(logs)
         return {**known, "loss": float("nan")}
 

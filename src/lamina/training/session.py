@@ -11,15 +11,13 @@ from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local, override
 from lamina.data.streams import State
 from lamina.errors import LaminaError
+from lamina.lazy import LazyImport
 from lamina.runtime.interrupts import Interrupt
 from lamina.training.callbacks import History, TerminateOnNaN
 from lamina.training.checkpoint.checkpoints import TrainPosition
 from lamina.training.checkpoint.manager import CheckpointManager
 from lamina.training.checks.arrays import check_class_weight
-from lamina.training.checks.case import Case
-from lamina.training.checks.findings import Finding, Findings
-from lamina.training.checks.report import check_case, error_finding
-from lamina.training.checks.watch import text_of, watch
+from lamina.training.checks.findings import Finding, Findings, error_finding
 from lamina.training.evaluation import Evaluation
 from lamina.training.loop import EpochLoop, EpochResult
 from lamina.training.options import FitOptions
@@ -28,6 +26,8 @@ from lamina.training.state import MetricsOwner, TrainingState
 from lamina.typing import Array
 
 _BETWEEN, _STEPS, _VALIDATION = "between epochs", "steps", "validation"
+_report = LazyImport("lamina.training.checks.report")
+_watch = LazyImport("lamina.training.checks.watch")
 
 
 class FitSession:
@@ -88,8 +88,9 @@ class FitSession:
         if state.plan is not None:
             check_class_weight(options.class_weight, state.plan, pred)
         arrays, callbacks = self._feed.sample(), self._callbacks.callbacks
-        case = Case(state.model, state.plan, arrays, pred, options, callbacks)
-        return check_case(state, self._given, case)
+        report = _report.load()
+        case = report.Case(state.model, state.plan, arrays, pred, options, callbacks)
+        return report.check_case(state, self._given, case)
 
     def _make_validation(self) -> Evaluation | None:
         """Prepare the evaluation after epochs, so that mistakes show before the first.
@@ -122,7 +123,7 @@ class FitSession:
                     self._model.history.findings = found = self._findings()
                     callbacks.on_train_end(logs)
                     if self._options.verbose and found:
-                        print(text_of(found), flush=True)
+                        print(_watch.load().text_of(found), flush=True)
                     stopped = interrupt.requested or self._loop.interrupted
                     checkpoints.complete = not stopped
                 interrupt.check()
@@ -210,7 +211,9 @@ class FitSession:
         if self._interrupt.requested or self._loop.interrupted:
             return Findings()
         engine, fresh = self._loop.engine, self._is_fresh
-        return watch(self._model, self._callbacks, engine, self._feed, fresh)
+        return _watch.load().watch(
+            self._model, self._callbacks, engine, self._feed, fresh
+        )
 
     def _interruption(self) -> str:
         """Return a line that says where training was interrupted and what was kept."""

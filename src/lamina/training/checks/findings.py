@@ -103,3 +103,8 @@ def _wrap(text: str, start: str) -> list[str]:
 def _row(finding: Finding) -> str:
     cells: list[Any] = [finding.severity, finding.code, finding.message, finding.fix]
     return "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>"
+
+
+def error_finding(error: Exception, where: str) -> Finding:
+    """Return an error that lamina raised as a finding."""
+    return Finding(getattr(error, "code", "error"), "error", str(error), "", where)

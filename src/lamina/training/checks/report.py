@@ -16,7 +16,7 @@ from lamina.core.variable import structure_version
 from lamina.errors import AdviceWarning, ArgumentError, LikelyMistakeWarning
 from lamina.lazy import LazyImport
 from lamina.training.checks.case import Case
-from lamina.training.checks.findings import Finding, Findings
+from lamina.training.checks.findings import Findings
 from lamina.training.checks.rules import find
 from lamina.training.options import FitOptions
 from lamina.training.state import TrainingState
@@ -92,8 +92,3 @@ def _text(found: Findings) -> str:
         return f"{found[0]} [{found[0].code}]"
     lines = [f"- {each} [{each.code}]" for each in found]
     return "\n".join([f"{len(found)} likely mistakes:", *lines])
-
-
-def error_finding(error: Exception, where: str) -> Finding:
-    """Return an error that lamina raised as a finding."""
-    return Finding(getattr(error, "code", "error"), "error", str(error), "", where)

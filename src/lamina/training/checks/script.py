@@ -14,8 +14,7 @@ from pathlib import Path
 from lamina.core.scope import override
 from lamina.core.tracebacks import location_of
 from lamina.errors import LaminaError, MissingFileError
-from lamina.training.checks.findings import Finding, Findings
-from lamina.training.checks.report import error_finding
+from lamina.training.checks.findings import Finding, Findings, error_finding
 
 # Calls of `fit` or `train_on_batch` from one line, after which a program ends.
 _MOST_CALLS = 20
