@@ -16,6 +16,7 @@ from lamina.lazy import LazyImport
 
 ROOTS = tuple(VERSIONS)
 _TENSORFLOW = "compat.tensorflow"
+_MISSING = object()
 
 
 class CompatModule(ModuleType):
@@ -42,7 +43,7 @@ class CompatModule(ModuleType):
             raise AttributeError(name)
         for path, target in self._targets.items():
             found = _find(path, target, name, self._is_old)
-            if found is not None:
+            if found is not _MISSING:
                 vars(self)[name] = found
                 return found
         try:
@@ -58,12 +59,12 @@ class CompatModule(ModuleType):
 
 
 def _find(path: str, target: ModuleType, name: str, is_old: bool) -> Any:
-    """Return an old or a public name of a module, `None` if it has neither."""
+    """Return an old or a public name of a module, `_MISSING` if it has neither."""
     key = f"{path}.{name}"
     origin = (is_old and CHANGED.get(key)) or NAMES.get(key)
-    found = LazyImport(origin).load() if origin else getattr(target, name, None)
+    found = LazyImport(origin).load() if origin else getattr(target, name, _MISSING)
     if isinstance(found, ModuleType):
-        return None
+        return _MISSING
     return with_old_names(found) if isinstance(found, FunctionType) else found
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lamina import compat
+from lamina.cli import main
 from lamina.compat.program import run_program
 from lamina.errors import MissingFileError
 
@@ -179,6 +181,17 @@ def test_quiet_tells_nothing(tmp_path, capsys):
         "a.py:2: Dropout(p=) is now Dropout(rate=)",
         "1 old spelling of Keras; lamina ran it.",
     ]
+
+
+def test_command_runs_and_checks_old_programs(tmp_path, capsys):
+    path = written(tmp_path / "a.py", PROGRAMS["keras1_generator"])
+    compat.uninstall()
+    assert main(["run", "--quiet", str(path)]) == 0
+    assert "is now" not in capsys.readouterr().err
+    main(["check", str(path)])
+    output = capsys.readouterr()
+    assert "in 1 call of fit." in output.out
+    assert "is now" not in output.err
 
 
 def test_missing_program_is_refused(tmp_path):

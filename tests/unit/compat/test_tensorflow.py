@@ -54,6 +54,12 @@ def test_function_equals_numpy(name, args, options, expected):
         assert_allclose(found.numpy(), expected, rtol=1e-6)
 
 
+def test_new_axis_is_none():
+    import tensorflow as tf
+
+    assert X[:, tf.newaxis].shape == (2, 1, 3)
+
+
 def test_functions_of_ops_exist():
     assert all(hasattr(lamina.ops, name) for name in SAME.values())
     assert math.top_k is nn.top_k is lamina.ops.top_k
