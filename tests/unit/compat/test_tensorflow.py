@@ -22,7 +22,7 @@ EXPECTED = [
     ("gather", (X, [1, 0]), {"axis": 1}, X[:, [1, 0]]),
     ("one_hot", ([1, 0],), {"depth": 3}, [[0, 1, 0], [1, 0, 0]]),
     ("fill", ([2], 3.0), {}, [3, 3]),
-    ("clip_by_value", (X, 2, 3), {}, X.clip(2, 3)),
+    ("clip_by_value", (X, 2), {"clip_value_max": 3}, X.clip(2, 3)),
     ("range", (3,), {}, [0, 1, 2]),
     ("linspace", (0.0, 1.0, 3), {}, [0, 0.5, 1]),
     ("constant", ([1, 2],), {"dtype": "float32"}, [1, 2]),

@@ -46,7 +46,6 @@ SAME = {
             *("less_equal", "roll", "meshgrid"),
         )
     },
-    "clip_by_value": "clip",
     "pow": "power",
     "range": "arange",
 }
@@ -144,6 +143,13 @@ def gather(params: Any, indices: Any, axis: int = 0, **_: Any) -> Any:
 def one_hot(indices: Any, depth: int, dtype: Any = "float32", **_: Any) -> Any:
     """Return a row for each index, with a one at it."""
     return ops.one_hot(indices, depth, dtype=dtype)
+
+
+def clip_by_value(
+    t: Any, clip_value_min: Any, clip_value_max: Any, name: Any = None
+) -> Any:
+    """Limit values to a range."""
+    return ops.clip(t, clip_value_min, clip_value_max)
 
 
 def fill(dims: Any, value: Any, name: Any = None) -> Any:
