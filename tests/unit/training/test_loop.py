@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 
 import lamina
-from lamina import callbacks, layers
+from lamina import callbacks, config, layers
 from lamina.errors import LikelyMistakeWarning
 from lamina.runtime import executable
 from lamina.training import device_loop, engine, loop, prepare
@@ -168,6 +168,7 @@ def test_a_repeated_fit_prepares_nothing_for_the_same_shapes(monkeypatch: Any) -
 
 
 def test_a_warning_names_the_line_that_called_fit() -> None:
+    config.set_checks("all")
     model = lamina.Sequential([layers.Dense(1, "softmax", input_shape=(1,))])
     model.compile("sgd", "mse")
     x = np.ones((4, 1), "float32")
