@@ -74,7 +74,8 @@ def test_history_shows_the_last_values(history: callbacks.History) -> None:
 
 
 def test_history_completion_has_no_internals(history: callbacks.History) -> None:
-    assert dir(history) == ["epoch", "history", "model", "params", "plot"]
+    names = ["epoch", "findings", "history", "model", "params", "plot"]
+    assert dir(history) == names
     assert all(hasattr(history, name) for name in dir(history))
 
 
