@@ -14,6 +14,7 @@ import pytest
 import lamina
 from lamina import config, layers
 from lamina.errors import LaminaError
+from lamina.saving.legacy import h5, weights, write  # noqa: F401, on first use
 
 # Names of audit events, https://docs.python.org/3/library/audit_events.html, that a
 # loader has no business with: running code, starting programs, the network, changes
