@@ -26,6 +26,7 @@ from lamina.typing import Array
 _SAMPLE_ROWS = 256
 _SAMPLE_VALUES = 1_000_000
 _MAX_CLASSES = 10_000
+_MOST_LABELS = 1_000_000
 # Layers that do not change values.
 _SHAPE_LAYERS = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
 _FUNCTIONS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu"}
@@ -46,14 +47,16 @@ class LastActivation(NamedTuple):
 
 
 class Labels:
-    """Values of an output's labels.
+    """Values of an output's labels; of many, those of some rows, evenly spread.
 
     Args:
         values: the labels of all rows, or of the first batch of a stream.
     """
 
     def __init__(self, values: np.ndarray) -> None:
-        self.values = values
+        self.are_all = values.size <= _MOST_LABELS
+        step = -(-values.size // _MOST_LABELS)
+        self.values = values if self.are_all else values[::step]
 
     @cached_property
     def range(self) -> tuple[float, float]:
@@ -79,11 +82,13 @@ class Labels:
         return bool((self.values.sum(-1) == 1).all())
 
     @cached_property
-    def counts(self) -> dict[float, int]:
-        """Number of rows of each class; empty if the values are not classes.
+    def counts(self) -> dict[int, int]:
+        """Number of rows of each class; empty if the values are not all or no classes.
 
         Classes are one-hot columns, or integers from 0 with few different values.
         """
+        if not self.are_all:
+            return {}
         if self.are_one_hot:
             indices = self.values.argmax(-1).ravel()
         elif self.width > 1 or not self.are_integers or self.range[0] < 0:
@@ -92,8 +97,8 @@ class Labels:
             indices = self.values.ravel()
         if self.range[1] > _MAX_CLASSES:
             return {}
-        found, counts = np.unique(indices, return_counts=True)
-        return dict(zip(found.tolist(), counts.tolist(), strict=True))
+        counts = np.bincount(indices.astype(int))
+        return {int(c): int(counts[c]) for c in np.flatnonzero(counts)}
 
 
 class OutputCase:

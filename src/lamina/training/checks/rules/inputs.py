@@ -81,9 +81,13 @@ def _mixed_scales(data: InputCase) -> tuple[float, float] | None:
 def columns_with_one_value(data: InputCase) -> Advice:
     if not _is_table(data) or len(data.array) < 50:
         return None
+    sample = data.sample
+    constant = np.flatnonzero((sample == sample[0]).all(axis=0))
+    if constant.size in (0, sample.shape[1]):
+        return None
     values = np.asarray(data.array)
-    constant = np.flatnonzero((values == values[0]).all(axis=0))
-    if constant.size in (0, values.shape[1]):
+    constant = constant[(values[:, constant] == values[0, constant]).all(axis=0)]
+    if constant.size == 0:
         return None
     return (
         f"{_columns(constant)} of {data.name} the same value in all rows.",
@@ -112,11 +116,14 @@ def input_with_one_value(data: InputCase) -> Advice:
 def columns_that_are_equal(data: InputCase) -> Advice:
     if not _is_table(data) or len(data.array) < 50:
         return None
-    values = np.asarray(data.array)
+    sample = data.sample
     seen: dict[bytes, int] = {}
-    for i in range(values.shape[1]):
-        first = seen.setdefault(values[:, i].tobytes(), i)
-        if first != i and not (values[:, i] == values[0, i]).all():
+    for i in range(sample.shape[1]):
+        first = seen.setdefault(sample[:, i].tobytes(), i)
+        if first == i or (sample[:, i] == sample[0, i]).all():
+            continue
+        values = np.asarray(data.array)
+        if (values[:, i] == values[:, first]).all():
             return (
                 f"Columns {first} and {i} of {data.name} are equal.",
                 "Remove one of them.",

@@ -270,11 +270,11 @@ def sample_weights_of_zero(case: Case) -> Advice:
     )
 
 
-def _classes(out: OutputCase) -> dict[float, int]:
+def _classes(out: OutputCase) -> dict[int, int]:
     return {} if out.labels is None else out.labels.counts
 
 
-def _class_sets(case: Case) -> tuple[set[float], set[float]]:
+def _class_sets(case: Case) -> tuple[set[int], set[int]]:
     """Return the classes of training rows and those of validation rows."""
     data = case.validation
     if len(case.outputs) != 1 or not data or len(data[1].shape) > 2:
@@ -292,6 +292,6 @@ def _class_sets(case: Case) -> tuple[set[float], set[float]]:
     return set(train), set(held_out.counts)
 
 
-def _shown(classes: list[float]) -> str:
+def _shown(classes: list[int]) -> str:
     names = ", ".join(f"{c:g}" for c in classes[:5])
     return f"class {names}" if len(classes) == 1 else f"the classes {names}"
