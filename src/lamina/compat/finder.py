@@ -16,6 +16,8 @@ from lamina.lazy import LazyImport
 
 ROOTS = tuple(VERSIONS)
 _TENSORFLOW = "compat.tensorflow"
+# Modules of Keras that TensorFlow also publishes itself.
+_SAME_IN_TENSORFLOW = ("initializers", "losses", "metrics", "optimizers")
 _MISSING = object()
 
 
@@ -108,6 +110,8 @@ def _paths(fullname: str) -> Sequence[str]:
     for start in (["keras"], ["compat", "v1", "keras"]):
         if rest[: len(start)] == start:
             return library_paths(".".join(rest[len(start) :]))
+    if rest[:1] and rest[0] in _SAME_IN_TENSORFLOW:
+        return library_paths(".".join(rest))
     return (".".join([_TENSORFLOW, *rest]),)
 
 

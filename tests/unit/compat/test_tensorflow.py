@@ -166,3 +166,10 @@ def test_model_trains_on_slices_of_a_frame():
     model.fit(slices.shuffle(2).batch(2).prefetch(tf.data.AUTOTUNE), verbose=0)
     with pytest.raises(ArgumentError, match="different numbers of rows"):
         tf.data.Dataset.from_tensor_slices((frame, np.array([0])))
+
+
+def test_modules_of_keras_are_in_tensorflow_too() -> None:
+    import tensorflow as tf
+
+    assert tf.optimizers.Adam is lamina.optimizers.Adam
+    assert tf.losses.MeanSquaredError is lamina.losses.MeanSquaredError

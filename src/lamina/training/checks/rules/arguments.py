@@ -17,11 +17,11 @@ _HIGHEST = {
     "Adagrad": 1.0,
     "Ftrl": 1.0,
     "Lion": 0.01,
-    "Adam": 0.05,
-    "AdamW": 0.05,
+    "Adam": 0.1,
+    "AdamW": 0.1,
     "Adamax": 0.1,
-    "Nadam": 0.05,
-    "RMSprop": 0.05,
+    "Nadam": 0.1,
+    "RMSprop": 0.1,
     "Lamb": 0.1,
 }
 _LOWEST = 1e-7
