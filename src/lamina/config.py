@@ -215,7 +215,7 @@ def set_checks(level: str = "all", silence: Iterable[str] = ()) -> None:
 
     Args:
         level: `"all"`, the default, warns of likely mistakes; `"errors"` only raises
-            errors; `"off"` does not look for any.
+            errors; `"off"` does not look for any, nor at the values of the data.
         silence: codes of findings to leave out, such as `"unscaled-input"`.
 
     Raises:

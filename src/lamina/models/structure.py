@@ -208,7 +208,8 @@ class Structure(Trainer):
         """
         with self._training.running("check"):
             found = check_fit(
-                self._training, lambda: self._fit_options(x=x, y=y, **arguments)
+                self._training,
+                lambda: self._fit_options(x=x, y=y, **{"check": "all", **arguments}),
             )
             if probe and not found.of("error"):
                 weight = arguments.get("sample_weight")

@@ -117,6 +117,16 @@ class FitOptions(EvaluateOptions):
             raise invalid("fit", "check", self.check, expected)
         super().__post_init__()
 
+    @property
+    def check_level(self) -> str:
+        """Which mistakes to look for, that of `lamina.config` by default."""
+        return self.check or config.checks()
+
+    @property
+    def checks_values(self) -> bool:
+        """Whether to check the values of the data."""
+        return self.check_data and self.check_level != "off"
+
     def with_split(self) -> FitOptions:
         """Return options in which `validation_split` has become `validation_data`."""
         if not self.validation_split or self.validation_data is not None:

@@ -79,7 +79,7 @@ class FitSession:
         """Build the model, seed its layers and check the data."""
         state, options = self._state, self._options
         finite = self._callbacks.find(TerminateOnNaN) is None  # else it decides
-        pred = prepare_model(state, self._feed, options.check_data, finite, True)
+        pred = prepare_model(state, self._feed, options.checks_values, finite, True)
         if options.seed is not None:
             modules = self._model.modules()
             generators = (m for m in modules if isinstance(m, SeedGenerator))
@@ -102,7 +102,7 @@ class FitSession:
             return None
         validation = Evaluation(state, "test", feed, self._callbacks, self._interrupt)
         try:
-            prepare_model(state, feed, self._options.check_data)
+            prepare_model(state, feed, self._options.checks_values)
             validation.loop.prepare(everything=True)
         except LaminaError as error:
             error.add_note("This is about the validation data.")
@@ -208,7 +208,8 @@ class FitSession:
         return logs
 
     def _findings(self) -> Findings:
-        if self._interrupt.requested or self._loop.interrupted:
+        is_looked_for = self._options.check_level in ("all", "probe")
+        if self._interrupt.requested or self._loop.interrupted or not is_looked_for:
             return Findings()
         engine, fresh = self._loop.engine, self._is_fresh
         return _watch.load().watch(

@@ -15,7 +15,7 @@ from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
 from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
-from lamina.training.checks.case import activation_of, has_weights
+from lamina.training.checks.case import activation_of
 from lamina.training.checks.findings import Finding, Findings
 from lamina.training.plan import loss_kind
 from lamina.training.trainer import Trainer
@@ -156,7 +156,8 @@ def _measure_units(graph: CallGraph, x: Any, found: _Measures) -> None:
     def call(node: Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         result = node.operation(*args, **kwargs)
         name = activation_of(node.operation)
-        if has_weights(node.operation) and jnp.ndim(result) > 1:
+        is_trained = getattr(node.operation, "trainable_variables", ())
+        if is_trained and jnp.ndim(result) > 1:
             units = result.reshape(-1, result.shape[-1])
             if name == "relu":
                 found.dead[node.name] = (units <= 0).all(axis=0).mean()

@@ -212,7 +212,10 @@ class InputCase:
         rows, size = len(self.array), max(int(self.array.size), 1)
         count = min(_SAMPLE_ROWS, max(_SAMPLE_VALUES * rows // size, 1), rows)
         index = np.linspace(0, rows - 1, count).astype(int)
-        return np.asarray(self.array[index]).reshape(count, -1)
+        # Indexing an array of JAX compiles a program; on the CPU it is no copy.
+        on_cpu = isinstance(self.array, np.ndarray) or _is_on_cpu(self.array)
+        array = np.asarray(self.array) if on_cpu else self.array
+        return np.asarray(array[index]).reshape(count, -1)
 
     @cached_property
     def range(self) -> tuple[float, float]:
@@ -228,20 +231,19 @@ class InputCase:
             if known.intersection(map(case.key, node.inputs)):
                 found.append(node)
                 known.update(map(case.key, symbolic_leaves(node.outputs)))
-                if has_weights(node.operation):
+                if case.is_trained(node):
                     break
         return found
 
     @property
     def first_layer(self) -> Any:
         """The first layer that has weights to train, `None` if it is unknown."""
-        last = self.first_calls[-1].operation if self.first_calls else None
-        return last if has_weights(last) else None
+        last = self.first_calls[-1] if self.first_calls else None
+        return last.operation if last and self.case.is_trained(last) else None
 
 
-def has_weights(layer: object) -> bool:
-    """Return whether a layer has weights that training changes."""
-    return bool(getattr(layer, "trainable_variables", ()))
+def _is_on_cpu(array: jax.Array) -> bool:
+    return all(device.platform == "cpu" for device in array.devices())
 
 
 class Case:
@@ -285,6 +287,18 @@ class Case:
             return []
         self._keys: dict[int, int] = {}
         return list(_flat_nodes(self.graph, self._keys))
+
+    def is_trained(self, node: Node) -> bool:
+        """Return whether the layer that is called has weights to train."""
+        return id(node.operation) in self._trained
+
+    @cached_property
+    def _trained(self) -> set[int]:
+        layers = {id(node.operation): node.operation for node in self.nodes}
+        variables = {
+            k: getattr(v, "trainable_variables", ()) for k, v in layers.items()
+        }
+        return {key for key, found in variables.items() if found}
 
     def key(self, tensor: object) -> int:
         """Return a key of a tensor that is the same within a nested model."""

@@ -12,8 +12,7 @@ import numpy as np
 from lamina import config
 from lamina.core.scope import local
 from lamina.core.tracebacks import user_location, warn
-from lamina.core.variable import structure_version
-from lamina.errors import AdviceWarning, ArgumentError, LikelyMistakeWarning
+from lamina.errors import AdviceWarning, LikelyMistakeWarning
 from lamina.lazy import LazyImport
 from lamina.training.checks.case import Case
 from lamina.training.checks.findings import Findings
@@ -28,7 +27,7 @@ _probe = LazyImport("lamina.tuning.probe:probe")
 def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
     """Look for mistakes, and report them as `lamina.config.set_checks` says.
 
-    A call of `fit` with the data and arguments of the last one is not checked again.
+    A call with the data, callbacks and numbers of the last one is not checked again.
 
     Args:
         state: the model's training.
@@ -37,36 +36,33 @@ def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
 
     Returns:
         The findings; none if this call is not checked again.
-
-    Raises:
-        ArgumentError: a finding is an error.
     """
-    level = given.check or config.checks()
-    if level == "off" or _is_checked(state, given):
+    if given.check_level in ("off", "errors") or _is_checked(state, given, case):
         return Findings()
-    found = Findings(find(case, level))
-    if level == "probe" and given.y is not None:
+    found = Findings(find(case))
+    if given.check_level == "probe" and given.y is not None:
         data = given.x, given.y, given.sample_weight, given.batch_size
         found = Findings([*found, *_probe.load()(case.model, *data)])
     if local.on_findings is not None:
         where = user_location()
         local.on_findings(Findings(f._replace(where=where) for f in found), where)
         return found
-    errors, rest = found.of("error"), found.of("warning", "advice")
-    if errors:
-        raise ArgumentError("\n".join(map(str, errors)), code=errors[0].code)
-    if rest:
-        is_advice = not rest.of("warning")
-        warn(_text(rest), AdviceWarning if is_advice else LikelyMistakeWarning)
-    return rest
+    if found:
+        is_advice = not found.of("warning")
+        warn(_text(found), AdviceWarning if is_advice else LikelyMistakeWarning)
+    return found
 
 
-def _is_checked(state: TrainingState, given: FitOptions) -> bool:
-    """Return whether the last call had the same data; remember this one."""
-    data = list(_leaves((given.x, given.y, given.validation_data)))
-    numbers = given.batch_size, given.epochs, given.validation_split, given.shuffle
-    level = given.check or config.checks()
-    key = structure_version(), level, config.silenced_checks(), numbers
+def _is_checked(state: TrainingState, given: FitOptions, case: Case) -> bool:
+    """Return whether the last call had this data and these arguments; store them."""
+    weight, held_out = given.sample_weight, given.validation_data
+    data = list(_leaves((given.x, given.y, weight, held_out)))
+    key = (
+        *(id(case.graph), given.check_level, config.silenced_checks()),
+        *(given.batch_size, given.epochs, given.steps_per_epoch, given.shuffle),
+        *(given.validation_split, repr(given.class_weight)),
+        tuple(getattr(callback, "monitor", None) for callback in case.callbacks),
+    )
     before, state.checked = state.checked, None
     if local.on_findings is None and all(isinstance(a, _ARRAYS) for a in data):
         state.checked = key, [weakref.ref(a) for a in data]

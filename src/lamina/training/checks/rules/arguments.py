@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import optimizers
-from lamina.training.checks.case import Case, has_weights
+from lamina.training.checks.case import Case
 from lamina.training.checks.rules.base import Advice, rule
 
 # Largest learning rate that usually works.
@@ -44,7 +44,7 @@ def learning_rate_too_high(case: Case) -> Advice:
     highest = _HIGHEST.get(kind)
     if highest is None or not rate > 1.01 * highest:
         return None
-    weighted = [node for node in case.nodes if has_weights(node.operation)]
+    weighted = [node for node in case.nodes if case.is_trained(node)]
     if len(weighted) == 1 and rate <= 1:  # a linear model has larger steps
         return None
     return (

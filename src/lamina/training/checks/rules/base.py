@@ -50,15 +50,9 @@ def rule(
     return register
 
 
-def find(case: Case, level: str = "all") -> Iterator[Finding]:
-    """Yield the findings of all rules that are not silenced.
-
-    Args:
-        case: a model with its data.
-        level: "errors" for the rules whose findings are errors.
-    """
+def find(case: Case) -> Iterator[Finding]:
+    """Yield the findings of all rules that are not silenced."""
     silenced = config.silenced_checks()
     for each in RULES.values():
-        is_wanted = level != "errors" or each.severity == "error"
-        if is_wanted and each.code not in silenced:
+        if each.code not in silenced:
             yield from each.findings(case)

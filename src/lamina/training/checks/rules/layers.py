@@ -10,7 +10,7 @@ from lamina import initializers
 from lamina.core.graph import Node
 from lamina.layers import RNN, BatchNormalization, Dense, Dropout
 from lamina.layers.convolution.regular import Conv
-from lamina.training.checks.case import Case, activation_of, has_weights
+from lamina.training.checks.case import Case, activation_of
 from lamina.training.checks.rules.base import Advice, rule
 
 _NONLINEAR = (
@@ -80,14 +80,14 @@ def _has_nonlinearity(case: Case) -> bool:
 
 @rule("no-nonlinearity", "warning")
 def model_without_nonlinearity(case: Case) -> Advice:
-    layers = [n for n in case.nodes if has_weights(n.operation)]
+    layers = [n for n in case.nodes if case.is_trained(n)]
     hidden = [n for n in layers[:-1] if isinstance(n.operation, (Dense, Conv))]
     if len(hidden) < 1 or len(case.outputs) != 1 or _has_nonlinearity(case):
         return None
     if not all(isinstance(n.operation, (Dense, Conv)) for n in layers):
         return None
     plain = ("Dropout", "Flatten", "Reshape", "Activation", "Softmax", "Rescaling")
-    others = (n.operation for n in case.nodes if not has_weights(n.operation))
+    others = (n.operation for n in case.nodes if not case.is_trained(n))
     if not all(type(layer).__name__ in plain for layer in others):
         return None
     rows, columns = case.inputs[0].array.shape[-1] if case.inputs else 0, hidden[0]

@@ -1,0 +1,72 @@
+"""Likely mistakes are reported once, at the level that is set."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import callbacks, config, layers
+from lamina.errors import ArgumentError, DataError, LikelyMistakeWarning
+
+X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
+Y = np.arange(8) % 2
+
+
+def model_of(activation: str = "softmax") -> Any:
+    model = lamina.Sequential([layers.Input((3,)), layers.Dense(1, activation)])
+    model.compile("sgd", "binary_crossentropy")
+    return model
+
+
+def count(model: Any, *data: Any, **arguments: Any) -> int:
+    """Return the number of warnings of a call of `fit`."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model.fit(*data, verbose=0, **arguments)
+    return sum(issubclass(w.category, LikelyMistakeWarning) for w in found)
+
+
+def test_same_call_is_checked_once() -> None:
+    model = model_of()
+    assert [count(model, X, Y) for _ in range(3)] == [1, 0, 0]
+    assert count(model, X.copy(), Y) == 1
+    assert count(model, X, Y, batch_size=2) == 1
+
+
+def test_new_callback_is_checked() -> None:
+    model = model_of("sigmoid")
+    assert count(model, X, Y) == 0
+    assert count(model, X, Y, callbacks=[callbacks.EarlyStopping("val_auc")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("level", "warned"), [("all", 1), ("errors", 0), ("off", 0), (None, 1)]
+)
+def test_levels(level: str | None, warned: int) -> None:
+    assert count(model_of(), X, Y, check=level) == warned
+    if level is not None:
+        config.set_checks(level)
+    assert count(model_of(), X, Y) == warned
+    assert model_of().check(X, Y).codes == ["softmax-one-unit"]
+
+
+@pytest.mark.parametrize("level", ["errors", "off"])
+def test_values_are_not_checked_at_level_off(level: str) -> None:
+    config.set_checks(level)
+    model = model_of("sigmoid")
+    if level == "off":
+        model.fit(X, Y + 1, verbose=0)
+    else:
+        with pytest.raises(DataError, match="labels"):
+            model.fit(X, Y + 1, verbose=0)
+
+
+def test_unknown_level_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="`level` must be"):
+        config.set_checks("some")
+    with pytest.raises(ArgumentError, match="`check` must be"):
+        model_of().fit(X, Y, check="some")
