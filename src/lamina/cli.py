@@ -7,16 +7,14 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from lamina import demo
-from lamina.compat import installed
-from lamina.compat.program import run_program
 from lamina.errors import ArgumentError, LaminaError
+from lamina.lazy import LazyImport
 from lamina.models.convert import convert_file
-from lamina.report.write import report_runs
 from lamina.saving.inspect import inspect_file, inspection_text
 from lamina.training.checks.findings import Findings
 from lamina.training.checks.script import ScriptCheck
@@ -121,98 +119,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version("lamina"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    formatter = argparse.RawDescriptionHelpFormatter
-    run_demo = commands.add_parser(
-        "demo", help="train, evaluate and save two models on real data"
-    )
-    run_demo.add_argument(
-        "--folder",
-        type=Path,
-        default=Path("lamina-demo"),
-        help="folder for models and pictures (default: %(default)s)",
-    )
-    run_demo.set_defaults(run=lambda options: demo.run(options.folder))
-    inspect = commands.add_parser(
-        "inspect",
-        help="show the content of a model file, without building the model",
-        description=_INSPECT,
-        epilog=_INSPECT_EPILOG,
-        formatter_class=formatter,
-    )
-    inspect.add_argument("file", metavar="FILE")
-    inspect.add_argument("--json", action="store_true", help="as JSON, for programs")
-    inspect.set_defaults(run=_inspect)
-    convert = commands.add_parser(
-        "convert",
-        help="write a model or its weights in another format",
-        description=_CONVERT,
-        epilog=_CONVERT_EPILOG,
-        formatter_class=formatter,
-    )
-    convert.add_argument("source", metavar="IN")
-    convert.add_argument("target", metavar="OUT")
-    convert.add_argument(
-        "--model",
-        metavar="FILE",
-        help="the model of IN's weights, if IN has only weights: a .keras file, or the "
-        "text of model.to_json() in a .json file",
-    )
-    convert.add_argument(
-        "--force", action="store_true", help="replace OUT if it exists"
-    )
-    convert.set_defaults(run=_convert)
-    for add in (_add_run, _add_check, _add_report):
-        add(commands.add_parser)
+    for name, (run, summary, description, epilog, arguments) in _COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=run)
+        for flags, options in arguments.items():
+            command.add_argument(*flags.split(), **options)
     return parser
 
 
-def _add_run(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
-    run = add_parser(
-        "run",
-        help="run a program written for any version of Keras or tf.keras",
-        description=_RUN,
-        epilog=_RUN_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    run.add_argument(
-        "--quiet", action="store_true", help="do not name the old spellings"
-    )
-    run.add_argument("script", metavar="SCRIPT", type=Path)
-    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
-    run.set_defaults(run=_run)
-
-
-def _add_check(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
-    check = add_parser(
-        "check",
-        help="look for mistakes in a program that trains a model, without training",
-        description=_CHECK,
-        epilog=_CHECK_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    check.add_argument("--json", action="store_true", help="as JSON, one line each")
-    check.add_argument("script", metavar="SCRIPT", type=Path)
-    check.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
-    check.set_defaults(run=_check)
-
-
-def _add_report(add_parser: Callable[..., argparse.ArgumentParser]) -> None:
-    report = add_parser(
-        "report",
-        help="write an HTML page about a run, or a page that compares several",
-        description=_REPORT,
-        epilog=_REPORT_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    report.add_argument("runs", nargs="+", metavar="RUN")
-    report.add_argument(
-        "--output",
-        "-o",
-        metavar="FILE",
-        default="report.html",
-        help="page to write (default: %(default)s)",
-    )
-    report.set_defaults(run=_report)
+def _demo(options: argparse.Namespace) -> None:
+    _load("lamina.demo:run")(options.folder)
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -232,7 +154,7 @@ def _convert(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    runs = report_runs(options.runs, options.output)
+    runs = _load("lamina.report.write:report_runs")(options.runs, options.output)
     epochs = sum(len(run.epochs) for run in runs)
     print(
         f"{options.output}: {len(runs)} run{'' if len(runs) == 1 else 's'}, "
@@ -241,6 +163,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    run_program = _load("lamina.compat.program:run_program")
     return run_program(options.script, options.arguments, options.quiet)
 
 
@@ -248,7 +171,7 @@ def _check(options: argparse.Namespace) -> int:
     # `--json` after the script is the command's own.
     rest = [a for a in options.arguments if a != "--json"]
     check = ScriptCheck(options.json or len(rest) < len(options.arguments))
-    with installed(quiet=True):
+    with _load("lamina.compat:installed")(quiet=True):
         found = check.run(options.script, rest)
     if not check.as_json:
         print(_summary(found, check.calls))
@@ -267,3 +190,77 @@ def _summary(found: Findings, calls: int) -> str:
 def _counted(severity: str, count: int) -> str:
     plural = "" if count == 1 or severity == "advice" else "s"
     return f"{count} {severity}{plural}"
+
+
+def _load(origin: str) -> Any:
+    """Import what only one command needs."""
+    return LazyImport(origin).load()
+
+
+def _flag(text: str) -> dict[str, Any]:
+    return {"action": "store_true", "help": text}
+
+
+_SCRIPT = {
+    "script": {"metavar": "SCRIPT", "type": Path},
+    "arguments": {"nargs": argparse.REMAINDER, "metavar": "..."},
+}
+_FOLDER = {
+    "type": Path,
+    "default": Path("lamina-demo"),
+    "help": "folder for models and pictures (default: %(default)s)",
+}
+_MODEL = {
+    "metavar": "FILE",
+    "help": "the model of IN's weights, if IN has only weights: a .keras file, or the "
+    "text of model.to_json() in a .json file",
+}
+_OUTPUT = {
+    "metavar": "FILE",
+    "default": "report.html",
+    "help": "page to write (default: %(default)s)",
+}
+# Function, summary, description, epilog and arguments of each command.
+_COMMANDS: dict[str, tuple[Any, str, str | None, str | None, dict[str, Any]]] = {
+    "demo": (
+        _demo,
+        "train, evaluate and save two models on real data",
+        *(None, None),
+        {"--folder": _FOLDER},
+    ),
+    "inspect": (
+        _inspect,
+        "show the content of a model file, without building the model",
+        *(_INSPECT, _INSPECT_EPILOG),
+        {"file": {"metavar": "FILE"}, "--json": _flag("as JSON, for programs")},
+    ),
+    "convert": (
+        _convert,
+        "write a model or its weights in another format",
+        *(_CONVERT, _CONVERT_EPILOG),
+        {
+            "source": {"metavar": "IN"},
+            "target": {"metavar": "OUT"},
+            "--model": _MODEL,
+            "--force": _flag("replace OUT if it exists"),
+        },
+    ),
+    "run": (
+        _run,
+        "run a program written for any version of Keras or tf.keras",
+        *(_RUN, _RUN_EPILOG),
+        {"--quiet": _flag("do not name the old spellings"), **_SCRIPT},
+    ),
+    "check": (
+        _check,
+        "look for mistakes in a program that trains a model, without training",
+        *(_CHECK, _CHECK_EPILOG),
+        {"--json": _flag("as JSON, one line each"), **_SCRIPT},
+    ),
+    "report": (
+        _report,
+        "write an HTML page about a run, or a page that compares several",
+        *(_REPORT, _REPORT_EPILOG),
+        {"runs": {"nargs": "+", "metavar": "RUN"}, "--output -o": _OUTPUT},
+    ),
+}

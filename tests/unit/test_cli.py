@@ -243,3 +243,13 @@ def test_help_has_examples(command, capsys):
         main([command, "--help"])
     text = capsys.readouterr().out
     assert "examples:" in text and "exit status" in text
+
+
+def test_packages_of_one_command_are_not_imported_by_the_others():
+    code = (
+        "import sys, lamina.cli\n"
+        "print(*sys.modules.keys() & {'lamina.compat', 'lamina.demo', 'lamina.report'})"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
