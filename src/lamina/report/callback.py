@@ -127,15 +127,14 @@ class Report(Callback):
         for name in _TIMES:
             _append(run.seconds, name, self._clock[name], before)
         self._take_snapshot(epoch + 1)
-        self._write()
+        self._attempt(f"epoch {epoch + 1}", self._write)
         _append(run.seconds, "report", time.perf_counter() - now, before)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Evaluate predictions and write the page a last time."""
         self._run.evaluation = self._evaluation()
         self._run.findings += finding_rows(self.model.history.findings)
-        self._run.complete = True
-        self._write()
+        self._attempt("end of the run", self._write)
 
     def _evaluation(self) -> list[dict[str, Any]]:
         given = self._given
@@ -162,8 +161,8 @@ class Report(Callback):
     def _attempt(self, what: str, function: Callable[[], T]) -> T | None:
         """Call a function, and warn if it fails.
 
-        User-defined models and data may raise anything, and training must not fail
-        because of its report.
+        User-defined models and data may raise anything, a disk may be full, and
+        training must not fail because of its report.
         """
         try:
             return function()
@@ -184,8 +183,8 @@ class Report(Callback):
         record = self._run.record
         self._run = Run.from_data(json.loads(state["run"]))
         self._run.record = record
-        if self._snapshots is not None and self._run.snapshots:
-            self._snapshots.data = self._run.snapshots
+        if self._snapshots is not None:
+            self._snapshots.resume(self._run.snapshots or self._snapshots.data)
 
 
 def _batch_size(given: Mapping[str, Any]) -> int | None:

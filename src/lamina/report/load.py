@@ -121,7 +121,6 @@ def _run_of_folder(folder: Path) -> Run:
         for name, values in history["history"].items()
         if all(isinstance(v, (int, float)) for v in values)
     }
-    run.complete = len(run.epochs) >= (record.get("epochs") or 0)
     return run
 
 

@@ -32,7 +32,6 @@ class Run:
         evaluation: predictions compared with targets, one for each output.
         findings: what the checks found: code, severity, message and fix.
         memory: peak bytes, by kind.
-        complete: whether training has ended.
     """
 
     name: str
@@ -46,7 +45,6 @@ class Run:
     evaluation: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     findings: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     memory: dict[str, int] = field(default_factory=dict[str, int])
-    complete: bool = False
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -116,7 +114,7 @@ def direction(metric: str) -> str:
 
 
 def thinned(count: int, most: int = _MOST_POINTS) -> list[int]:
-    """Return the indices of at most `most` epochs, with the first and the last."""
+    """Return at most `most` evenly spread indices, with the first and the last."""
     if count <= most:
         return list(range(count))
     return np.unique(np.linspace(0, count - 1, most).astype(int)).tolist()

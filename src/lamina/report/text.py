@@ -26,6 +26,11 @@ def percent(share: float | None) -> str:
     return f"{share * 100:.1f}\N{NO-BREAK SPACE}%"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, as in "1 row" or "2 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def seconds(time: float) -> str:
     """Return a time in milliseconds, seconds, minutes or hours."""
     if time < 1:

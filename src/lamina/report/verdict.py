@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from lamina.report.run import Run
-from lamina.report.text import number, percent, readable, seconds
+from lamina.report.text import counted, number, percent, readable, seconds
 
 Mark = Literal["good", "warn", "bad", "none"]
 
@@ -104,7 +104,7 @@ def trust(run: Run) -> list[Trust]:
     for result in run.evaluation:
         prefix = f"{result['name']}: " if len(run.evaluation) > 1 else ""
         found += [t._replace(text=prefix + t.text) for t in _of_result(result)]
-    if run.complete and run.evaluation and run.evaluation[0]["source"] == "training":
+    if run.evaluation and run.evaluation[0]["source"] == "training":
         text = "There is no held-out data: predictions were evaluated on training rows."
         found.append(Trust("Held-out data", "warn", text))
     return found
@@ -116,7 +116,7 @@ def _checks(run: Run) -> Trust:
         for level in ("error", "warning", "advice")
     }
     named = [
-        f"{n} {level}{'s' if n > 1 and level != 'advice' else ''}"
+        f"{n} advice" if level == "advice" else counted(n, level)
         for level, n in counts.items()
         if n
     ]
@@ -176,36 +176,33 @@ def _of_result(result: dict[str, object]) -> list[Trust]:
         text = f"Confidence differs from accuracy by {percent(error)} on average."
         found.append(Trust("Calibration", mark, text))
     r2 = scores.get("r2")
-    if r2 is not None:
-        text = (
-            f"The model explains {percent(r2)} of the variance; answering the mean "
-            "explains 0 %."
-        )
+    if r2 is not None and not math.isnan(r2):
+        text = f"R² is {number(r2)}: always answering the mean would be better."
+        if r2 > 0:
+            text = (
+                f"The model explains {percent(r2)} of the variance; answering the mean "
+                "explains 0 %."
+            )
         found.append(Trust("Baseline", "good" if r2 > 0 else "bad", text))
     return found
 
 
-def _short_sentence(run: Run) -> str:
-    parameters = sum(row["params"] for row in run.layers if not row["level"])
-    size = f" has {parameters:,} parameters and" if run.layers else ""
-    count = len(run.epochs)
-    return f"{run.name}{size} was trained for {count} epoch{'' if count == 1 else 's'}."
-
-
 def sentence(run: Run) -> str:
     """Return what was trained on what, and for how long."""
-    data = run.record.get("data")
-    if data is None:
-        return _short_sentence(run)
-    rows = data.get("rows")
-    split = (run.record.get("arguments") or {}).get("validation_split") or 0.0
-    rows = rows and math.floor(rows * (1.0 - split))
+    arguments = run.record.get("arguments") or {}
     parameters = sum(row.get("params", 0) for row in run.layers if not row["level"])
     size = f", {parameters:,} parameters," if run.layers else ""
-    what = f"{rows:,} rows" if rows else "batches of data"
-    total = run.total_seconds()
+    data, on = run.record.get("data"), ""
+    if data is not None:
+        kept = 1.0 - (arguments.get("validation_split") or 0.0)
+        rows = data.get("rows")
+        on = f" on {counted(math.floor(rows * kept), 'row') if rows else 'batches'}"
     count = len(run.epochs)
-    state = "was trained" if run.complete else "is being trained"
+    # Training may have stopped early, been interrupted, or not ended yet.
+    missing = (arguments.get("epochs") or 0) - max(run.epochs, default=0)
+    epochs = f"{count:,} of {count + missing:,} epochs"
+    if missing <= 0:
+        epochs = counted(count, "epoch")
+    total = run.total_seconds()
     time = f" in {seconds(total)}" if total else ""
-    epochs = f"{count} epoch{'' if count == 1 else 's'}"
-    return f"{run.name}{size} {state} on {what} for {epochs}{time}."
+    return f"{run.name}{size} was trained{on} for {epochs}{time}."

@@ -56,7 +56,6 @@ def report_model(
         layers=layers_of(model),
         findings=finding_rows(findings),
         memory=memory(),
-        complete=True,
     )
     if history is not None:
         run.epochs = [epoch + 1 for epoch in history.epoch]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import lamina
 from lamina import callbacks, layers
 from lamina.errors import ArgumentError, SaveError
 from lamina.report.collect.record import command
-from tests.unit.report.test_page import embedded
+from tests.unit.report.test_page import Tags, embedded
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
 Y = X.sum(1, keepdims=True)
@@ -49,7 +50,7 @@ def test_page_is_rewritten_after_each_epoch(tmp_path):
     assert watch.found == [[], [1], [1, 2]]
     run = run_in(path)
     assert run["epochs"] == [1, 2, 3]
-    assert run["complete"]
+    assert "trained on 24 rows for 3 epochs" in Tags(path.read_text("utf-8")).text
     for name, values in history.history.items():
         np.testing.assert_allclose(run["logs"][name], values, 1e-5)
     assert run["rates"] == {"learning_rate": [0.01] * 3}
@@ -86,6 +87,49 @@ def test_resumed_run_keeps_its_page(tmp_path):
             X, Y, epochs=epochs, verbose=0, report=path, resume=tmp_path / "run"
         )
     assert run_in(path)["epochs"] == [1, 2, 3, 4]
+
+
+def test_resumed_run_measures_updates_from_its_checkpoint(tmp_path):
+    ratios = []
+    for steps, more in (((2, 4), {"resume": tmp_path / "run"}), ((4,), {})):
+        for epochs in steps:
+            model = lamina.Sequential([lamina.Input((4,)), layers.Dense(1, name="d")])
+            model.compile("sgd", "mse")
+            report = callbacks.Report(tmp_path / "run.html")
+            lamina.utils.set_random_seed(1)
+            model.fit(
+                X, Y, epochs=epochs, seed=1, verbose=0, callbacks=[report], **more
+            )
+        run = json.loads(report.state_dict()["run"])
+        ratios.append(run["snapshots"]["layers"]["d"]["ratio"])
+    assert len(ratios[0]) == 4
+    assert max(ratios[0]) < 0.1  # the weights were not compared with initial ones
+
+
+def test_page_says_how_many_epochs_were_trained(tmp_path):
+    path = tmp_path / "run.html"
+
+    def stop(epoch: int, logs: Any) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    interrupt = callbacks.LambdaCallback(on_epoch_begin=stop)
+    with pytest.raises(KeyboardInterrupt):
+        small_model().fit(X, Y, epochs=3, report=path, callbacks=interrupt)
+    assert "was trained on 32 rows for 1 of 3 epochs" in Tags(path.read_text()).text
+
+
+def test_full_disk_does_not_end_training(tmp_path):
+    report = callbacks.Report(tmp_path / "run.html")
+
+    def fill(epoch: int, logs: Any) -> None:
+        report.path = tmp_path / "file" / "run.html"
+
+    (tmp_path / "file").touch()
+    last = callbacks.LambdaCallback(on_epoch_begin=fill)
+    with pytest.warns(RuntimeWarning, match="The report has no (epoch 1|end)"):
+        history = small_model().fit(X, Y, verbose=0, report=report, callbacks=last)
+    assert history.epoch == [0]
 
 
 def test_path_that_cannot_be_written_is_refused_before_training(tmp_path):

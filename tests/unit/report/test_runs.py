@@ -34,7 +34,7 @@ def write_run(path: Path, losses: list[float], **arguments: Any) -> None:
     """Write the page of a run without training."""
     epochs = list(range(1, len(losses) + 1))
     record = {"arguments": arguments}
-    run = Run("m", record, epochs, {"loss": losses, "val_loss": losses}, complete=True)
+    run = Run("m", record, epochs, {"loss": losses, "val_loss": losses})
     write_page(path, page(run))
 
 

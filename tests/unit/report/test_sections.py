@@ -133,6 +133,13 @@ def test_positions_of_sequences_are_classified():
     )
 
 
+def test_targets_that_are_all_ignored_have_no_scores():
+    model = compiled(3, None, LOGITS)
+    (result,) = evaluate(model, (X, np.full(N, -1)), "given")
+    assert result["scores"] == {}
+    assert "Predicted 24 rows." in Tags(page(Run("m", evaluation=[result]))).text
+
+
 class Batches(lamina.utils.PyDataset):
     """Two batches that can be read again."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina.report import evaluation
 from lamina.report.collect.rows import Rows, some_rows
-from lamina.report.run import rounded
+from lamina.report.run import rounded, thinned
 from lamina.training.plan import flatten_by_names, output_names_of
 
 # Rows that are predicted, positions of sequences, points of a scatter plot.
@@ -114,6 +114,8 @@ def _classes(
     labels, flat = true.reshape(-1), scores.reshape(-1, count)
     # Negative labels are those that a loss ignores.
     known = np.flatnonzero((labels >= 0) & (labels < count))[:_POSITIONS]
+    if not len(known):
+        return {"task": "rows", "scores": {}}
     labels, flat = labels[known], flat[known]
     pred, confidence = flat.argmax(-1), flat.max(-1)
     matrix = evaluation.confusion_matrix(labels, pred, count)
@@ -200,24 +202,19 @@ def _binary(
     result = _classes(labels, np.stack([1 - scores, scores], -1), rows, names)
     result["task"] = "binary"
     if 0 < labels.sum() < len(labels):
-        result["thresholds"] = _thresholds(labels, scores)
         curves = evaluation.threshold_curves(labels, scores)
-        areas = {
-            "roc_auc": curves.roc_auc,
-            "average_precision": curves.average_precision,
-        }
-        result["scores"].update(areas)
+        result["thresholds"] = _thresholds(curves)
+        for name in ("roc_auc", "average_precision"):
+            result["scores"][name] = getattr(curves, name)
     return result
 
 
-def _thresholds(labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+def _thresholds(curves: evaluation.ThresholdCurves) -> dict[str, Any]:
     """Return curves with a bounded number of points, and the threshold of best F1."""
-    curves = evaluation.threshold_curves(labels, scores)
     both = curves.precision + curves.recall
     f1 = 2 * curves.precision * curves.recall / np.where(both > 0, both, 1)
     best = int(f1.argmax())
-    count = len(curves.threshold)
-    some = np.unique(np.linspace(0, count - 1, min(count, _THRESHOLDS)).astype(int))
+    some = thinned(len(curves.threshold), _THRESHOLDS)
     names = ("threshold", "precision", "recall", "false_positive_rate")
     table = {name: rounded(getattr(curves, name)[some]) for name in names}
     chosen = {name: rounded(float(getattr(curves, name)[best])) for name in names}
@@ -252,8 +249,7 @@ def _numbers(true: np.ndarray, pred: np.ndarray, rows: Rows) -> dict[str, Any]:
         return {"task": "rows", "scores": {}}
     true = np.asarray(true, float).reshape(pred.shape)
     values = {"true": true.reshape(-1), "pred": np.asarray(pred, float).reshape(-1)}
-    size = len(values["true"])
-    some = np.unique(np.linspace(0, size - 1, min(size, _SCATTER)).astype(int))
+    some = thinned(true.size, _SCATTER)
     error = pred.reshape(len(pred), -1) - true.reshape(len(pred), -1)
     worst = np.argsort(-np.abs(error).mean(-1), kind="stable")[:_WORST]
     counts, edges = np.histogram(values["pred"] - values["true"], 24)

@@ -12,7 +12,7 @@ import numpy as np
 
 from lamina.data.adapt import is_array_data, unpack_x_y_sample_weight
 from lamina.data.arrays import map_arrays
-from lamina.report.run import rounded
+from lamina.report.run import rounded, thinned
 from lamina.typing import PyTree
 
 # Pixels of the longer side of an image, characters of a text, numbers of a row.
@@ -51,8 +51,7 @@ def some_rows(data: Any, most: int, share: float = 1.0) -> Sample | None:
         return None
     count = len(leaves[0])
     first = int(np.floor(count * (1.0 - share)))  # as `validation_split` does
-    size = min(count - first, most)
-    rows = np.unique(np.linspace(first, count - 1, size).astype(int))
+    rows = first + np.asarray(thinned(count - first, most))
     return Sample(take(x, rows), take(y, rows), rows, count - first)
 
 
@@ -140,9 +139,9 @@ class Rows:
             for leaf in _leaves(x)
         ]
         self._index = index
-        self._leaf = min(leaves, key=_rank)
-        self._names = [str(name) for name in getattr(self._leaf, "columns", ())]
-        self._array = np.asarray(self._leaf)
+        leaf = min(leaves, key=_rank)
+        self._names = [str(name) for name in getattr(leaf, "columns", ())]
+        self._array = np.asarray(leaf)
         self._kind = _kind(self._array)
         self._range = _value_range(self._array) if self._kind == "image" else (0.0, 1.0)
 

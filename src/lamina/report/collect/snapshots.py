@@ -16,7 +16,7 @@ from lamina.data.host import host_arrays
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.report.collect.layers import activations_of
 from lamina.report.collect.rows import first_rows
-from lamina.report.run import rounded
+from lamina.report.run import rounded, thinned
 from lamina.runtime.compiled_function import CompiledFunction
 from lamina.runtime.module_state import ModuleState
 from lamina.typing import Array, PyTree
@@ -59,9 +59,11 @@ class Snapshots:
                 lambda rows: jax.tree.map(_sample, inner(rows)), state
             )
         self._before = self._read()
-        self._every = 1
-        self._count = 0
-        self.data: dict[str, Any] = {"epochs": [], "layers": {}}
+        self.data: dict[str, Any] = {"epochs": [], "every": 1, "layers": {}}
+
+    def resume(self, data: dict[str, Any]) -> None:
+        """Continue the data of a run whose weights the model has now."""
+        self.data, self._before = data, self._read()
 
     def take(self, epoch: int) -> None:
         """Record the distributions after an epoch.
@@ -71,12 +73,12 @@ class Snapshots:
         after = self._read()
         changed = zip(self._weights, self._before, after, strict=True)
         self._before = after
-        self._count += 1
-        if (self._count - 1) % self._every:
+        epochs = self.data["epochs"]
+        if epochs and (epoch - epochs[0]) % self.data["every"]:
             return
-        self.data["epochs"].append(epoch)
+        epochs.append(epoch)
         for name, old, new in changed:
-            old, new = np.asarray(old), np.asarray(new)
+            old, new = np.asarray(old, float), np.asarray(new, float)
             self._add(name, "weights", _quantiles(new))
             self._add(name, "updates", _quantiles(new - old))
             self._add(name, "ratio", _ratio(new - old, new))
@@ -84,7 +86,7 @@ class Snapshots:
             array = np.asarray(values)
             self._add(name, "activations", _quantiles(array))
             self._add(name, "zeros", rounded(float((array == 0).mean())))
-        if len(self.data["epochs"]) > _SNAPSHOTS:
+        if len(epochs) > _SNAPSHOTS:
             self._thin()
 
     def _activations(self) -> dict[str, Array]:
@@ -95,7 +97,7 @@ class Snapshots:
         series.setdefault(kind, []).append(value)
 
     def _thin(self) -> None:
-        self._every *= 2
+        self.data["every"] *= 2
         self.data["epochs"] = self.data["epochs"][::2]
         for kinds in self.data["layers"].values():
             for kind, values in kinds.items():
@@ -114,10 +116,8 @@ def _main_weights(model: Any) -> dict[str, Variable]:
 
 def _spread(table: dict[str, T]) -> dict[str, T]:
     """Return at most `_LAYERS` entries that are spread evenly over a table."""
-    count = len(table)
-    some = np.unique(np.linspace(0, count - 1, min(count, _LAYERS)).astype(int))
     items = list(table.items())
-    return dict(items[i] for i in some)
+    return dict(items[i] for i in thinned(len(items), _LAYERS))
 
 
 def _activation_graph(graph: CallGraph) -> CallGraph:

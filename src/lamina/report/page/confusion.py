@@ -9,7 +9,7 @@ import numpy as np
 from lamina.report.collect.rows import png_url
 from lamina.report.html import Child, Markup, element, markup
 from lamina.report.page.examples import example_list, row_cell
-from lamina.report.text import percent
+from lamina.report.text import counted, percent
 
 # Classes of a matrix with numbers; a larger one is an image.
 _MOST = 16
@@ -82,12 +82,11 @@ def confusions(result: dict[str, Any]) -> Markup | None:
             names[i] if i < len(names) else str(i)
             for i in (confusion["true"], confusion["predicted"])
         )
-        count = confusion["rows"]
         title = markup(
             element("b", true),
             " predicted as ",
             element("b", predicted, class_="wrong"),
-            f": {count:,} {unit}{'' if count == 1 else 's'}, "
+            f": {counted(confusion['rows'], unit)}, "
             f"{percent(confusion['share'])} of the class",
         )
         rows = confusion["examples"]

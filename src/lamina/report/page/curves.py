@@ -216,7 +216,7 @@ def _values(groups: Sequence[Group]) -> Markup | None:
         return None
     run = groups[0].runs[0]
     logs = run.scalars()
-    keep = np.unique(np.linspace(0, len(run.epochs) - 1, 50).astype(int))
+    keep = thinned(len(run.epochs), 50)
     lines = ["\t".join(["epoch", *logs])]
     for i in keep:
         cells = [number(v[i]) if i < len(v) else "-" for v in logs.values()]
