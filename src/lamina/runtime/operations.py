@@ -137,23 +137,23 @@ class OperationList:
     def evaluate(
         self,
         args: Any,
-        stop: int | None = None,
+        targets: Iterable[int] | None = None,
         visit: Callable[[list[Array]], None] = lambda _: None,
     ) -> dict[int, Array]:
-        """Return the values of the outputs, or what the last operation takes and makes.
+        """Return the values of targets; stop after the operation that makes the last.
 
         Other values are freed after their last use.
 
         Args:
             args: the arguments of the function.
-            stop: number of operations; all by default.
+            targets: numbers of values; by default those of all outputs.
             visit: called with the outputs of each operation, in order.
         """
-        operations = self.operations[:stop]
+        kept = {*(jax.tree.leaves(self.outputs) if targets is None else targets)}
+        made_at = {i: n for n, o in enumerate(self.operations, 1) for i in o.outputs}
+        operations = self.operations[: max(made_at.get(i, 0) for i in kept)]
         values = dict(self._constants)
         values.update(zip(self._inputs, jax.tree.leaves(args), strict=True))
-        kept = {*jax.tree.leaves(self.outputs)} if stop is None else set[int]()
-        kept |= {i for o in operations[-1:] for i in (*o.inputs, *o.outputs)}
         last_use = {i: n for n, o in enumerate(operations) for i in o.inputs}
         for n, operation in enumerate(operations):
             results = operation.bind([values[i] for i in operation.inputs])

@@ -71,11 +71,11 @@ def test_finite_targets_have_no_origin():
     assert listed.origin(flags, [listed.outputs[1]]) is None
 
 
-def test_evaluation_stops_with_the_values_of_the_last_operation():
+def test_evaluation_stops_after_the_last_target():
     listed = OperationList(lambda x: jnp.sqrt(jnp.exp(x) + 1), X)
-    last = listed.operations[1]
-    values = listed.evaluate(X, stop=2)
-    assert last.name == "add"
+    last, count = listed.operations[1], []
+    values = listed.evaluate(X, (*last.inputs, *last.outputs), count.append)
+    assert last.name == "add" and len(count) == 2
     [made] = [values[i] for i in last.outputs]
     np.testing.assert_allclose(made, np.exp(X) + 1, rtol=1e-6)
     assert {*last.inputs, *last.outputs} <= values.keys()

@@ -10,6 +10,7 @@ import pytest
 import lamina
 from lamina import Input, Sequential, layers, ops
 from lamina.optimizers import SGD
+from lamina.runtime.interrupts import Interrupted
 from lamina.training.checks.steps import replay
 from lamina.training.loop import NonFiniteWarning
 
@@ -76,6 +77,10 @@ class PythonStep(CustomStep):
     def train_step(self, data):
         logs = super().train_step(data)
         return logs if float(logs["loss"]) < 1e9 else {"loss": logs["loss"]}
+
+
+def interrupted():
+    raise Interrupted
 
 
 def message(model, x=X, y=Y, optimizer="sgd", loss="mse", eager=False, **arguments):
@@ -157,11 +162,23 @@ def test_planted_cause_is_named(case):
     assert [part for part in expected if part not in text] == [], text
 
 
-def test_long_step_is_run_operation_by_operation(monkeypatch):
+@pytest.mark.parametrize("case", ["division by 0", "gradient alone"])
+def test_long_step_is_run_operation_by_operation(monkeypatch, case):
     monkeypatch.setattr(replay, "_LONG", 10)
-    make, arguments, expected = CAUSES["division by 0"]
+    make, arguments, expected = CAUSES[case]
     text = message(make(), **arguments)
     assert [part for part in expected if part not in text] == [], text
+
+
+@pytest.mark.parametrize("limit", ["time", "Ctrl-C"])
+def test_long_replay_ends_with_the_usual_causes(monkeypatch, limit):
+    monkeypatch.setattr(replay, "_LONG", 10)
+    if limit == "time":
+        monkeypatch.setattr(replay, "_SECONDS", -1.0)
+    else:
+        monkeypatch.setattr(replay, "check_interrupt", interrupted)
+    make, arguments, _ = CAUSES["division by 0"]
+    assert "Usual causes" in message(make(), **arguments)
 
 
 def test_rows_of_a_stream_are_counted_in_the_batch():

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lamina.layers import Layer
+from lamina.runtime.interrupts import Interrupted
 from lamina.runtime.operations import Operation, innermost
 from lamina.training.checks.steps.replay import FailedStep, Origin, Replay, replay
 
@@ -42,7 +43,8 @@ def explain(step: FailedStep) -> str:
     )
     try:
         lines = list(_Explanation(step).lines())
-    except Exception:  # the explanation must not hide what it explains
+    # The explanation must not hide what it explains; Ctrl-C ends it.
+    except (Exception, Interrupted):
         lines = []
     return "\n  ".join([head, *lines]) if lines else f"{head} {USUAL_CAUSES}"
 

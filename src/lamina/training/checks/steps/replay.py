@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from lamina.core.scope import RunKey, StateScope, local, override
 from lamina.data.arrays import Parts
 from lamina.data.batches import Segment
 from lamina.runtime.executable import Program
+from lamina.runtime.interrupts import check_interrupt
 from lamina.runtime.operations import Operation, OperationList, is_finite
 from lamina.runtime.pure_function import PureFunction
 from lamina.training.dispatch import DispatchArgs
@@ -22,6 +24,9 @@ from lamina.typing import PyTree
 # Programs of more operations compile for minutes, as each result is checked; their
 # operations are run one by one.
 _LONG = 600
+# Limit of a replay, after which the step gets no explanation. One of MobileNetV2's 6300
+# operations takes 40 s on two cores, its forward pass 15 s.
+_SECONDS = 60.0
 
 
 class FailedStep(NamedTuple):
@@ -77,6 +82,14 @@ class Replay(NamedTuple):
         return "gradient" if bad else "state"
 
 
+class _Numbers(NamedTuple):
+    """Numbers of the values to evaluate, as in `OperationList.outputs`."""
+
+    losses: Any
+    gradients: Any
+    changed: Any
+
+
 class _Stats(NamedTuple):
     """Output of the replay program."""
 
@@ -113,12 +126,12 @@ def replay(step: FailedStep, batch: Parts) -> Replay:
     inputs = [v.raw for v in state.variables], state.hyperparameters(), batch, key
     listed = OperationList(run, *inputs)
     stats = _measure(listed, inputs)
-    bad_loss = not all(np.isfinite(loss).all() for loss in stats.losses)
+    bad_loss = not _are_finite(stats.losses)
     bad = [i for i, finite in stats.changed.items() if not finite]
     outputs = listed.outputs
     targets = outputs.outputs[0] if bad_loss else [outputs.changed[i] for i in bad]
     index = listed.origin(stats.flags, targets)
-    norms = zip(variables, stats.norms, strict=True)
+    norms = zip(variables, stats.norms, strict=False)  # none for a long list
     return Replay(
         bad_loss,
         [state.variables[i] for i in bad],
@@ -135,21 +148,40 @@ def _losses(scope: StateScope, logs: Any) -> list[Any]:
 
 
 def _measure(listed: OperationList, inputs: PyTree) -> _Stats:
+    """Evaluate a list; of a long one, only the losses if these are not finite."""
+    (losses, gradients), changed = listed.outputs.outputs, listed.outputs.changed
+    end = time.monotonic() + _SECONDS
+    if len(listed.operations) > _LONG:
+        stats = _stats(listed, inputs, _Numbers(losses, [], {}), end)
+        if not _are_finite(stats.losses):
+            return stats
+    return _stats(listed, inputs, _Numbers(losses, gradients, changed), end)
+
+
+def _stats(
+    listed: OperationList, inputs: PyTree, numbers: _Numbers, end: float
+) -> _Stats:
     def measure(inputs: PyTree) -> _Stats:
         flags: list[Any] = []
 
         def visit(made: list[Any]) -> None:
+            check_interrupt()
+            if time.monotonic() > end:
+                raise TimeoutError
             flags.append([is_finite(value) for value in made])
 
-        values = listed.evaluate(inputs, visit=visit)
-        result = jax.tree.map(lambda number: values[number], listed.outputs)
-        losses, gradients = result.outputs
-        floats = {i: is_finite(value) for i, value in result.changed.items()}
+        values = listed.evaluate(inputs, jax.tree.leaves(numbers), visit)
+        losses, gradients, changed = jax.tree.map(lambda i: values[i], numbers)
+        floats = {i: is_finite(value) for i, value in changed.items()}
         norms = [jnp.linalg.norm(g.astype(jnp.float32).ravel()) for g in gradients]
         return _Stats(flags, norms, losses, floats)
 
     stats = jax.device_get(_run(measure, listed, inputs))
     return stats._replace(flags=[all(some) for some in stats.flags])
+
+
+def _are_finite(losses: Sequence[np.ndarray]) -> bool:
+    return all(np.isfinite(loss).all() for loss in losses)
 
 
 def _run(function: Callable[..., Any], listed: OperationList, inputs: PyTree) -> Any:
@@ -161,14 +193,15 @@ def _run(function: Callable[..., Any], listed: OperationList, inputs: PyTree) ->
 
 def _origin(listed: OperationList, inputs: Any, index: int, run: Any) -> Origin:
     operation = listed.operations[index]
+    used, made = operation.inputs, operation.outputs
 
     def compute(inputs: PyTree) -> tuple[list[Any], list[Any]]:
-        values = listed.evaluate(inputs, index + 1)
-        used, made = operation.inputs, operation.outputs
+        values = listed.evaluate(inputs, (*used, *made))
         return [values[i] for i in used], [values[i] for i in made]
 
-    used, made = jax.device_get(_run(compute, listed, inputs))
-    return Origin(operation, used, made, _bad_rows(inputs, run, operation, index, made))
+    taken, results = jax.device_get(_run(compute, listed, inputs))
+    rows = _bad_rows(inputs, run, operation, index, results)
+    return Origin(operation, taken, results, rows)
 
 
 def _bad_rows(
