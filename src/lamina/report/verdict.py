@@ -9,13 +9,10 @@ import numpy as np
 
 from lamina.report.run import Run
 from lamina.report.text import counted, number, percent, readable, seconds
+from lamina.training.checks.curves import overfitting
 
 Mark = Literal["good", "warn", "bad", "none"]
 
-# Relative increase of the validation loss above its best value that counts.
-_TURNED = 0.05
-# Number of the last epochs that must be worse than the best one.
-_LAST = 3
 # Epochs without improvement that count as a turn, as a share of all epochs.
 _PATIENCE = 0.2
 # Ratio of validation to training loss that counts as overfitting.
@@ -53,32 +50,23 @@ def headline(run: Run) -> str:
     result = f"Best {readable(name)} {number(value)} in {where}"
     if not math.isfinite(last):
         return f"{result}; then the loss was not finite."
-    turn = _turn(run)
-    if turn is not None and turn >= _TURNED:
-        return f"{result}; since then it rose by {percent(turn)}: the model overfits."
-    if turn is not None and _stalled(run):
+    rise = _rise(run)
+    if rise:
+        return f"{result}; since then it rose by {percent(rise)}: the model overfits."
+    if name == "val_loss" and _stalled(run):
         return f"{result}; it has not improved since."
     if index >= len(run.epochs) - 2 and _progress(run) > _PROGRESS:
         return f"{result}; it was still improving at the end, so train for longer."
     return f"{result}."
 
 
-def _turn(run: Run) -> float | None:
-    """Return the relative rise of the validation loss since its best epoch.
-
-    It is that of the median of the last epochs, since single values vary. It is 0 if
-    the best epoch is one of these, and `None` without validation.
-    """
-    best = run.best()
-    if best is None or best[0] != "val_loss":
-        return None
-    name, index, value = best
-    values = np.asarray(run.scalars()[name], float)
-    count = max(_LAST, len(values) // 10)
-    if index >= len(values) - count:
-        return 0.0
-    last = float(np.median(values[-count:]))
-    return (last - value) / max(abs(value), 1e-12)
+def _rise(run: Run) -> float:
+    """Return the relative rise of the validation loss if the model overfits, or 0."""
+    logs, best = run.scalars(), run.best()
+    pairs = zip(logs.get("loss", ()), logs.get("val_loss", ()), strict=False)
+    known = [(loss, val) for loss, val in pairs if math.isfinite(val)]
+    turn = overfitting([loss for loss, _ in known], [val for _, val in known])
+    return 0.0 if turn is None or best is None else turn.last / best[2] - 1
 
 
 def _stalled(run: Run) -> bool:
@@ -127,20 +115,18 @@ def _checks(run: Run) -> Trust:
 
 
 def _fit(run: Run) -> Trust:
-    logs, turn = run.scalars(), _turn(run)
+    logs, best, rise = run.scalars(), run.best(), _rise(run)
     losses = logs.get("loss", [])
     if losses and not math.isfinite(losses[-1]):
         return Trust("Training", "bad", "The loss became infinite or not a number.")
-    if turn is None:
+    if best is None or best[0] != "val_loss":
         text = "Without validation data, overfitting cannot be seen."
         return Trust("Overfitting", "none", text)
     text, ratio = _gap(logs["val_loss"][-1], losses[-1] if losses else math.nan)
-    if turn >= _TURNED:
-        best = run.best()
-        epoch = run.epochs[best[1]] if best else 0
-        text = f"The validation loss rises after epoch {epoch}. {text}"
-        return Trust("Overfitting", "warn" if turn < 0.5 else "bad", text)
-    text = f"The validation loss does not rise. {text}"
+    if rise:
+        text = f"The validation loss rises after epoch {run.epochs[best[1]]}. {text}"
+        return Trust("Overfitting", "warn" if rise < 0.5 else "bad", text)
+    text = f"The validation loss does not clearly rise. {text}"
     return Trust("Overfitting", "warn" if ratio > _GAP else "good", text)
 
 

@@ -131,18 +131,43 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
 
 
-def _overfitting(curves: _Curves) -> Finding | None:
-    val, loss = curves.values.get("val_loss"), curves.loss
-    if val is None or curves.facts.restores_best or not np.isfinite(val).all():
+class Turn(NamedTuple):
+    """Rise of the validation loss while the training loss falls.
+
+    Attributes:
+        best: index of the epoch after which the validation loss rises.
+        last: median of the last three validation losses.
+    """
+
+    best: int
+    last: float
+
+
+def overfitting(loss: Sequence[float], val_loss: Sequence[float]) -> Turn | None:
+    """Return the turn of the validation loss; `None` if it does not clearly rise.
+
+    Args:
+        loss: training losses by epoch.
+        val_loss: validation losses of the same epochs.
+    """
+    val = np.asarray(val_loss, float)
+    if len(val) < MIN_EPOCHS or not np.isfinite(val).all():
         return None
     smooth = _smooth(val)
     best, last = int(np.argmin(smooth)), float(np.median(val[-3:]))
-    if best > curves.epochs - 4 or smooth[best] <= 0:
+    if best > len(val) - 4 or smooth[best] <= 0:
         return None
     noise = 4 * float(np.median(np.abs(np.diff(val))))
-    rise = last - smooth[best]
-    if rise < max(_TURNED * smooth[best], noise) or loss[-1] > 0.95 * loss[best]:
+    is_rise = last - smooth[best] >= max(_TURNED * smooth[best], noise)
+    return Turn(best, last) if is_rise and loss[-1] <= 0.95 * loss[best] else None
+
+
+def _overfitting(curves: _Curves) -> Finding | None:
+    val, loss = curves.values.get("val_loss"), curves.loss
+    turn = None if val is None else overfitting(loss.tolist(), val.tolist())
+    if val is None or turn is None or curves.facts.restores_best:
         return None
+    best, last = turn
     message = (
         f"The validation loss turned in epoch {best + 1} of {curves.epochs}: "
         f"{val[best]:.3g} then, {last:.3g} at the end, while the loss fell to "
