@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import lamina
 from lamina import Input, errors, ops
 
 
@@ -34,3 +35,19 @@ def test_operands_that_do_not_fit_are_shape_and_type_errors():
         ops.add(Input((3,)), np.ones((2, 4)))
     assert isinstance(caught.value, errors.ShapeError)
     assert isinstance(caught.value, TypeError)
+
+
+BASE_CALLS = {
+    "data set": lambda: lamina.utils.PyDataset()[0],
+    "initializer": lambda: lamina.initializers.Initializer()((2,)),
+    "loss": lambda: lamina.losses.Loss()(np.ones(2), np.ones(2)),
+    "metric": lambda: lamina.metrics.Metric().result(),
+    "metric's update": lambda: lamina.metrics.Metric().update_state(1.0),
+    "schedule": lambda: lamina.optimizers.schedules.LearningRateSchedule()(1),
+}
+
+
+@pytest.mark.parametrize("call", BASE_CALLS.values(), ids=BASE_CALLS)
+def test_base_class_names_the_method_to_define(call):
+    with pytest.raises(errors.MissingMethodError, match="must define"):
+        call()

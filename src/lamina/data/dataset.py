@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina.data.prefetch import prefetch_map
 from lamina.data.processes import process_items
-from lamina.errors import StateError
+from lamina.errors import MissingMethodError, StateError
 
 
 class PyDataset:
@@ -55,7 +55,7 @@ class PyDataset:
 
     def __getitem__(self, index: int) -> Any:
         """Return batch `index`."""
-        raise StateError(f"{type(self).__name__} has no `__getitem__` method.")
+        raise MissingMethodError(f"{type(self).__name__} must define `__getitem__`.")
 
     def __iter__(self) -> Iterator[Any]:
         """Yield all batches in order."""

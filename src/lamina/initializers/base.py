@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina.core.dtypes import standardize_dtype
 from lamina.core.module import Module
+from lamina.errors import MissingMethodError
 from lamina.typing import ArrayLike, DTypeLike
 
 
@@ -36,7 +37,7 @@ class Initializer(Module):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike = None) -> jax.Array:
         """Return values of a shape and dtype; `None` for `config.floatx()`."""
-        raise NotImplementedError(
+        raise MissingMethodError(
             f"{type(self).__name__} must define `__call__(self, shape, dtype=None)`."
         )
 

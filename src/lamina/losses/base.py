@@ -26,7 +26,7 @@ from lamina.core.module import (
 )
 from lamina.core.registry import Registry, serialize, snake_case
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentTypeError, ShapeError
+from lamina.errors import ArgumentTypeError, MissingMethodError, ShapeError
 from lamina.ops.types import float_array
 from lamina.typing import Array, ArrayLike, DTypeLike, PyTree
 
@@ -105,7 +105,7 @@ class Loss(Module):
 
     def call(self, y_true: Array, y_pred: Array) -> Any:
         """Compute the loss of each element or example."""
-        raise NotImplementedError(
+        raise MissingMethodError(
             f"{type(self).__name__} must define `call(self, y_true, y_pred)`."
         )
 

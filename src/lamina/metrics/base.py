@@ -18,6 +18,7 @@ from lamina.core.registry import Registry, snake_case
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
+from lamina.errors import MissingMethodError
 from lamina.losses.base import broadcast_weights, match_shapes
 from lamina.typing import ArrayLike, DTypeLike, InitializerLike
 
@@ -122,11 +123,11 @@ class Metric(Module):
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Update the state from `(y_true, y_pred, sample_weight=None)`."""
-        raise NotImplementedError(f"{type(self).__name__} must define `update_state`.")
+        raise MissingMethodError(f"{type(self).__name__} must define `update_state`.")
 
     def result(self) -> Any:
         """Return the value of the metric since the last reset."""
-        raise NotImplementedError(f"{type(self).__name__} must define `result`.")
+        raise MissingMethodError(f"{type(self).__name__} must define `result`.")
 
     def reset_state(self) -> None:
         """Set all variables to zero."""

@@ -19,7 +19,7 @@ from lamina.core.registry import Registry
 from lamina.core.scope import local
 from lamina.core.tracing import stateless
 from lamina.core.variable import Variable
-from lamina.errors import StateError
+from lamina.errors import MissingMethodError, StateError
 from lamina.optimizers.arguments import (
     CHECKS,
     LearningRate,
@@ -140,7 +140,7 @@ class Optimizer(OptimizerState):
             step: the number of this update, a float that starts at 1.
             learning_rate: the value returned by `prepare`.
         """
-        raise StateError(f"{type(self).__name__} has no `update` method: define one.")
+        raise MissingMethodError(f"{type(self).__name__} must define `update`.")
 
     def decay_of(self, variable: Variable) -> Any:
         """Return the weight decay of a variable, or `None`."""

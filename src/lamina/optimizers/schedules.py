@@ -20,7 +20,7 @@ from lamina.core.check import (
     positive_number,
 )
 from lamina.core.module import Hyperparameter, Module, with_default_name
-from lamina.errors import ArgumentError, StateError
+from lamina.errors import ArgumentError, MissingMethodError
 from lamina.typing import ArrayLike
 
 __all__ = [
@@ -62,9 +62,8 @@ class LearningRateSchedule(Module):
 
     def __call__(self, step: ArrayLike) -> jax.Array:
         """Return the learning rate of a step, which may be traced."""
-        raise StateError(
-            f"{type(self).__name__} has no `__call__(self, step)`: define one that "
-            "returns the learning rate of a step."
+        raise MissingMethodError(
+            f"{type(self).__name__} must define `__call__(self, step)`."
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lamina.core.module import Module
 from lamina.core.tracing.stateless import bind
-from lamina.errors import ArgumentError, StateError
+from lamina.errors import ArgumentError
 from lamina.optimizers import schedules
 from lamina.runtime.module_state import ModuleState
 
@@ -113,9 +113,3 @@ def test_config_round_trip_preserves_the_schedule(schedule, expected):
 def test_invalid_arguments_are_refused(make):
     with pytest.raises(ArgumentError):
         make()
-
-
-def test_schedule_without_call_is_refused():
-    assert issubclass(schedules.LearningRateSchedule, Module)
-    with pytest.raises(StateError, match="define one"):
-        schedules.LearningRateSchedule()(1)
