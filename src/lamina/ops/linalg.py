@@ -273,7 +273,7 @@ def qr(x: Tensor, mode: str = "reduced") -> tuple[Array, Array]:
         True
     """
     check_arguments("qr", _MODES, {"mode": mode})
-    q, r = jnp.linalg.qr(_matrices("qr", x), mode)
+    q, r = jnp.linalg.qr(_matrices("qr", x), mode.lower())
     return q, r
 
 

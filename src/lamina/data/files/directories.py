@@ -121,7 +121,8 @@ def image_dataset_from_directory(
     first = not is_channels_last(owner, data_format)
     fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else None
     height, width = size
-    form = ImageForm(color_mode, height, width, interpolation.lower(), fit, first)
+    mode, method = color_mode.lower(), interpolation.lower()
+    form = ImageForm(mode, height, width, method, fit, first)
     pillow()
     endings = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
     load = functools.partial(load_pixels, form=form)

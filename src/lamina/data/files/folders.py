@@ -133,6 +133,10 @@ def folder_datasets(
     if given.label_mode is None:
         given = given._replace(labels=None)
     given.check()
+    mode, subset = given.label_mode, given.subset
+    given = given._replace(
+        label_mode=mode and mode.lower(), subset=subset and subset.lower()
+    )
     files = _list_files(given, endings)
     count = len(files.class_names or ())
     if files.labels is not None and given.label_mode == "binary" and count != 2:

@@ -209,7 +209,7 @@ def load_img(
         "target_size": optional(sizes(2)),
     }
     check_arguments("load_img", checks, locals())
-    img = convert_mode(open_image(path), color_mode)
+    img = convert_mode(open_image(path), color_mode.lower())
     if target_size is None or img.size == (target_size[1], target_size[0]):
         return img
     box = None

@@ -70,7 +70,7 @@ class Attention(Layer):
         self.scale = self.concat_score_weight = None
         if self.use_scale:
             self.scale = self.add_weight((), "ones", name="scale")
-        if self.score_mode == "concat":
+        if self.score_mode.lower() == "concat":
             self.concat_score_weight = self.add_weight(
                 (), "ones", name="concat_score_weight"
             )

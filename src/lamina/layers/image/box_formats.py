@@ -89,7 +89,7 @@ def _known_format(argument: str, value: str) -> str:
 
 def is_relative(name: str) -> bool:
     """Return whether a format counts fractions of the image instead of pixels."""
-    return name.startswith("rel_")
+    return name.lower().startswith("rel_")
 
 
 def _size(height: Any, width: Any, dtype: DTypeLike) -> Array:
@@ -146,7 +146,8 @@ def clip_to_image_size(
         >>> lamina.utils.bounding_boxes.clip_to_image_size(boxes, 10, 10)["boxes"]
         Array([[ 0.,  0.,  8., 10.]], dtype=float32)
     """
-    if is_relative(bounding_box_format):
+    source = _known_format("bounding_box_format", bounding_box_format)
+    if is_relative(source):
         height = width = 1
     elif height is None or width is None:
         raise ArgumentError(
@@ -154,11 +155,9 @@ def clip_to_image_size(
             f"image. Received: height={height}, width={width}."
         )
     boxes = jnp.asarray(bounding_boxes["boxes"])
-    corners = _to_corners(
-        boxes, _known_format("bounding_box_format", bounding_box_format)
-    )
+    corners = _to_corners(boxes, source)
     corners = jnp.clip(corners, 0, _size(height, width, corners.dtype))
-    clipped = {**bounding_boxes, "boxes": _from_corners(corners, bounding_box_format)}
+    clipped = {**bounding_boxes, "boxes": _from_corners(corners, source)}
     if bounding_boxes.get("labels") is not None:
         labels = jnp.asarray(bounding_boxes["labels"])
         clipped["labels"] = jnp.where(box_areas(corners) > 0, labels, -1)

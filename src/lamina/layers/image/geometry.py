@@ -62,7 +62,7 @@ class RandomFlip(MovingLayer, RandomImageLayer):
         **kwargs: Unpack[BoxOptions],
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.mode = mode
+        self.mode = mode.lower()
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         return {"flips": draws.uniform(0, 1, 2) < 0.5}

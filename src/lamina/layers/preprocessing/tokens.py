@@ -64,7 +64,7 @@ class Tokenizer(NamedTuple):
         if callable(self.split):
             rows = self.split(np.array([text.decode() for text in texts], str))
             return [[_encoded(t, self.encoding) for t in row] for row in rows]
-        if self.split == "character":
+        if str(self.split).lower() == "character":
             return [[c.encode() for c in text.decode()] for text in texts]
         return [text.split(None, -1 if limit is None else limit) for text in texts]
 
