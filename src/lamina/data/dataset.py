@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina.data.prefetch import prefetch_map
 from lamina.data.processes import process_items
-from lamina.errors import MissingMethodError, StateError
+from lamina.errors import MissingMethodError
 
 
 class PyDataset:

@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-from lamina.core.module import Module
 from lamina.core.tracing.stateless import bind
 from lamina.errors import ArgumentError
 from lamina.optimizers import schedules
