@@ -21,7 +21,6 @@ from lamina.report.html import plain
 from lamina.report.page.page import page
 from lamina.report.run import Run
 from lamina.report.write import (
-    DETAILS,
     finding_rows,
     memory,
     page_path,
@@ -83,7 +82,7 @@ class Report(Callback):
         record["batch_size"] = _batch_size(self._given)
         self._run = Run(self.model.name, record, layers=layers_of(self.model))
         self._run.findings = finding_rows(self._given.get("findings", ()))
-        drawing = self._attempt("drawing", lambda: model_svg(self.model, DETAILS))
+        drawing = self._attempt("drawing", lambda: model_svg(self.model))
         self._drawing = drawing or ""
         self._snapshots = self._attempt(
             "distributions", lambda: Snapshots(self.model, self._given.get("x"))

@@ -22,10 +22,7 @@ from lamina.report.page.page import comparison_page, page
 from lamina.report.run import Run
 from lamina.training.checks.findings import Finding
 from lamina.typing import Data
-from lamina.viz.diagram import Details
 from lamina.viz.svg import model_svg
-
-DETAILS = Details(outputs=True, params=True)
 
 page_path = Check(
     "the path of an .html file",
@@ -65,7 +62,7 @@ def report_model(
     snapshots = Snapshots(model, x)
     snapshots.take(run.epochs[-1] if run.epochs else 0)
     run.snapshots = snapshots.data
-    write_page(Path(path), page(run, model_svg(model, DETAILS)))
+    write_page(Path(path), page(run, model_svg(model)))
 
 
 def report_runs(

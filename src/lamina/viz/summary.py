@@ -10,14 +10,11 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax
-
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.display import Side, html_table
 from lamina.errors import ArgumentError, did_you_mean, invalid
 from lamina.kernels import Choice, choices
-from lamina.layers.base.call_graph import graph_of
-from lamina.layers.base.shapes import is_shape
+from lamina.layers.base.call_graph import graph_of, known_output_shapes
 from lamina.training.trainer import Trainer
 
 _MAX_WIDTH = 120
@@ -114,7 +111,7 @@ def _row(name: str, item: Any, nodes: list[Node], connected: str, level: int) ->
     params = f"{item.count_params():,}" if item.built else "0 (unbuilt)"
     trainable = "-" if not item.weights else "Y" if item.trainable else "N"
     shapes = dict.fromkeys(_node_shape(n) for n in nodes)
-    shape = ", ".join(shapes) or _known_shape(item)
+    shape = ", ".join(shapes) or _shape_text(known_output_shapes(item)) or "?"
     kind = type(item).__name__
     return Row(name, kind, shape, params, connected, trainable, level=level)
 
@@ -125,24 +122,6 @@ def _node_shape(node: Node) -> str:
 
 def _shape_text(shapes: list[Any]) -> str:
     return ", ".join(str(tuple(shape)) for shape in shapes)
-
-
-def _known_shape(layer: Any) -> str:
-    """Return the output shape of a layer outside a graph, "?" if unknown."""
-    if getattr(layer, "batch_shape", None) is not None:
-        return str(tuple(layer.batch_shape))
-    graph = graph_of(layer)
-    if graph is not None:
-        return _shape_text([t.shape for t in graph.output_leaves])
-    config = layer.get_build_config()
-    if not layer.built or not config or config.get("input_shape") is None:
-        return "?"
-    try:
-        shape = layer.compute_output_shape(config["input_shape"])
-    # A user-defined layer may raise any exception.
-    except Exception:
-        return "?"
-    return _shape_text(jax.tree.leaves(shape, is_leaf=is_shape))
 
 
 def _in_order(model: Any, nodes: Sequence[Node]) -> list[Any]:

@@ -17,6 +17,7 @@ from lamina.core.random.seeds import SeedGenerator
 from lamina.core.scope import local
 from lamina.errors import ArgumentError
 from lamina.layers.base.input_shapes import fitted_shape, input_error
+from lamina.layers.base.shapes import is_shape
 from lamina.typing import PyTree
 
 # Calls a node with values in place of symbolic tensors.
@@ -292,6 +293,24 @@ class GraphOwner:
 def graph_of(item: object) -> CallGraph | None:
     """Return the graph of a model; `None` for all other objects."""
     return item.call_graph if isinstance(item, GraphOwner) else None
+
+
+def known_output_shapes(layer: Any) -> list[Any]:
+    """Return the output shapes of a layer outside of a graph; none if unknown."""
+    if getattr(layer, "batch_shape", None) is not None:
+        return [layer.batch_shape]
+    graph = graph_of(layer)
+    if graph is not None:
+        return [t.shape for t in graph.output_leaves]
+    config = layer.get_build_config() if layer.built else None
+    if not config or config.get("input_shape") is None:
+        return []
+    try:
+        shape = layer.compute_output_shape(config["input_shape"])
+    # A user-defined layer may raise any exception.
+    except Exception:
+        return []
+    return jax.tree.leaves(shape, is_leaf=is_shape)
 
 
 def _pair(wanted: PyTree, given: PyTree, found: dict[int, Any]) -> None:

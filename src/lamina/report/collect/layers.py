@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-import jax
 
 from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.layers import Layer
-from lamina.layers.base.call_graph import CallGraph, graph_of
-from lamina.layers.base.shapes import is_shape
+from lamina.layers.base.call_graph import CallGraph, graph_of, known_output_shapes
 
 
 def layers_of(model: Any) -> list[dict[str, Any]]:
@@ -23,14 +20,14 @@ def layers_of(model: Any) -> list[dict[str, Any]]:
     graph = graph_of(model)
     if graph is None:
         return list(_children(model, 0))
-    layers = [_row(t.name, "Input", [t], None, 0) for t in graph.input_leaves]
+    layers = [_row(t.name, "Input", [t.shape], None, 0) for t in graph.input_leaves]
     counted: set[int] = set()
     for node in graph.nodes:
-        outputs = symbolic_leaves(node.outputs)
+        shapes = [t.shape for t in symbolic_leaves(node.outputs)]
         layer = node.operation if isinstance(node.operation, Layer) else None
         kind = "function" if layer is None else type(layer).__name__
         first = layer is None or id(layer) not in counted
-        layers.append(_row(node.name, kind, outputs, layer if first else None, 0))
+        layers.append(_row(node.name, kind, shapes, layer if first else None, 0))
         if layer is not None and first:
             counted.add(id(layer))
             layers += _children(layer, 1)
@@ -40,9 +37,8 @@ def layers_of(model: Any) -> list[dict[str, Any]]:
 def _children(item: Any, level: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of the layers in a model or a layer."""
     for layer in getattr(item, "layers", ()):
-        shapes = jax.tree.leaves(_known_shape(layer), is_leaf=is_shape)
-        row = _row(layer.name, type(layer).__name__, [], layer, level)
-        yield row | {"shape": ", ".join(map(_shape_text, shapes))}
+        shapes = known_output_shapes(layer)
+        yield _row(layer.name, type(layer).__name__, shapes, layer, level)
         yield from _children(layer, level + 1)
 
 
@@ -51,30 +47,14 @@ def _shape_text(shape: Any) -> str:
     return "×".join("?" if n is None else str(n) for n in shape[1:]) or "scalar"
 
 
-def _known_shape(layer: Any) -> Any:
-    """Return the output's shape of a layer outside of a graph, `None` if unknown."""
-    graph = graph_of(layer)
-    if graph is not None:
-        return [t.shape for t in graph.output_leaves]
-    config = layer.get_build_config() if layer.built else None
-    shape = getattr(layer, "batch_shape", None)
-    if shape is not None or not config or config.get("input_shape") is None:
-        return [shape] if shape is not None else None
-    try:
-        return layer.compute_output_shape(config["input_shape"])
-    # A user-defined layer may raise any exception.
-    except Exception:
-        return None
-
-
 def _row(
-    name: str, kind: str, outputs: list[SymbolicTensor], layer: Any, level: int
+    name: str, kind: str, shapes: Sequence[Any], layer: Any, level: int
 ) -> dict[str, Any]:
     weights: list[Any] = [] if layer is None else layer.weights
     return {
         "name": name,
         "kind": kind,
-        "shape": ", ".join(_shape_text(t.shape) for t in outputs),
+        "shape": ", ".join(map(_shape_text, shapes)),
         "params": sum(v.size for v in weights),
         "trained": sum(v.size for v in weights if v.trainable),
         "details": "" if layer is None else _details(layer),
