@@ -61,7 +61,8 @@ examples:
   lamina check train.py --epochs 5
   lamina check --json train.py | jq -r .code
 
-exit status: 0, 1 if there is an error or a warning, 2 if the arguments are not valid"""
+exit status: 0, 1 if there is an error or a warning or the program fails before `fit`,
+2 if the arguments are not valid"""
 
 _RUN = """\
 Runs a program written for Keras 1, 2 or 3 or tf.keras, unchanged: in it, `keras` and
@@ -175,7 +176,8 @@ def _check(options: argparse.Namespace) -> int:
         found = check.run(options.script, rest)
     if not check.as_json:
         print(_summary(found, check.calls))
-    return 1 if found.of("error", "warning") else 0
+    has_failed = check.has_failed and not check.calls
+    return 1 if has_failed or found.of("error", "warning") else 0
 
 
 def _summary(found: Findings, calls: int) -> str:

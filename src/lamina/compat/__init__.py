@@ -9,8 +9,10 @@ lamina does not know of them.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from lamina.compat import notices
 from lamina.compat.finder import ROOTS, CompatFinder
@@ -19,7 +21,10 @@ from lamina.compat.patches import apply_patches, undo_patches
 __all__ = ["install", "installed", "uninstall"]
 
 _finder = CompatFinder()
-_hidden: dict[str, object] = {}
+_hidden: dict[str, ModuleType] = {}
+_lock = threading.RLock()
+# Number of open blocks of `installed`, except those within an `install()`.
+_blocks = 0
 
 
 def install() -> None:
@@ -34,11 +39,12 @@ def install() -> None:
         True
         >>> lamina.compat.uninstall()
     """
-    if _finder in sys.meta_path:
-        return
-    _hidden.update(_remove_modules())
-    sys.meta_path.insert(0, _finder)
-    apply_patches()
+    with _lock:
+        if _finder in sys.meta_path:
+            return
+        _hidden.update(_remove_modules())
+        sys.meta_path.insert(0, _finder)
+        apply_patches()
 
 
 def uninstall() -> None:
@@ -47,19 +53,20 @@ def uninstall() -> None:
     Example:
         >>> lamina.compat.uninstall()
     """
-    if _finder not in sys.meta_path:
-        return
-    sys.meta_path.remove(_finder)
-    undo_patches()
-    notices.forget()
-    _remove_modules()
-    sys.modules.update(_hidden)  # type: ignore[arg-type]
-    _hidden.clear()
+    with _lock:
+        if _finder not in sys.meta_path:
+            return
+        sys.meta_path.remove(_finder)
+        undo_patches()
+        notices.forget()
+        _remove_modules()
+        sys.modules.update(_hidden)
+        _hidden.clear()
 
 
 @contextmanager
 def installed(quiet: bool = False) -> Iterator[None]:
-    """Return a context manager in which old programs run.
+    """Return a context manager in which old programs run; the last to end uninstalls.
 
     Args:
         quiet: whether not to name old spellings on standard error.
@@ -68,16 +75,22 @@ def installed(quiet: bool = False) -> Iterator[None]:
         >>> with lamina.compat.installed():
         ...     from tensorflow.keras import layers
     """
-    before = notices.is_quiet
-    notices.is_quiet = quiet
-    install()
+    global _blocks
+    with _lock:
+        is_counted = _blocks > 0 or _finder not in sys.meta_path
+        _blocks += is_counted
+        before, notices.is_quiet = notices.is_quiet, quiet
+        install()
     try:
         yield
     finally:
-        uninstall()
-        notices.is_quiet = before
+        with _lock:
+            notices.is_quiet = before
+            _blocks -= is_counted
+            if is_counted and not _blocks:
+                uninstall()
 
 
-def _remove_modules() -> dict[str, object]:
+def _remove_modules() -> dict[str, ModuleType]:
     names = [n for n in sys.modules if n.partition(".")[0] in ROOTS]
     return {name: sys.modules.pop(name) for name in names}

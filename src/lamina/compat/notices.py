@@ -40,5 +40,7 @@ def summary() -> str:
 
 
 def forget() -> None:
-    """Forget which spellings were told."""
+    """Forget which spellings were told, and tell about them again."""
+    global is_quiet
+    is_quiet = False
     _told.clear()

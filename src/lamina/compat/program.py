@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 from lamina.compat import installed, notices
-from lamina.errors import MissingFileError
-from lamina.training.checks.script import command_line
+from lamina.training.checks.script import run_script
 
 
 def run_program(path: Path, arguments: Sequence[str] = (), quiet: bool = False) -> int:
@@ -28,25 +25,11 @@ def run_program(path: Path, arguments: Sequence[str] = (), quiet: bool = False) 
         MissingFileError: there is no such file.
         SystemExit: the program ended so.
     """
-    if not path.is_file():
-        raise MissingFileError(f"There is no program {str(path)!r}.")
-    with command_line(path, arguments), installed(quiet):
+    with installed(quiet):
         try:
-            runpy.run_path(str(path), run_name="__main__")
-        except Exception as error:
-            entry = _own_entries(error.__traceback__, str(path))
-            sys.excepthook(type(error), error.with_traceback(entry), entry)
-            return 1
+            return run_script(path, arguments)
         finally:
             text = notices.summary()
+            notices.forget()
             if text and not quiet:
                 print(text, file=sys.stderr)
-    return 0
-
-
-def _own_entries(entry: TracebackType | None, path: str) -> TracebackType | None:
-    """Return the entries of a traceback from the program's first one."""
-    found = entry
-    while found is not None and found.tb_frame.f_code.co_filename != path:
-        found = found.tb_next
-    return found or entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -162,13 +163,36 @@ def test_program_runs(name, tmp_path, capsys):
     assert ("is now" in told) == (name != "keras3")
 
 
-def test_error_is_that_of_the_program(tmp_path, capsys):
-    path = written(tmp_path / "a.py", "import sys\nx = 1\nprint(sys.argv[1])\n1 / 0")
-    assert run_program(path, ["given"]) == 1
-    output = capsys.readouterr()
-    assert output.out == "given\n"
-    assert "line 4" in output.err and "ZeroDivisionError" in output.err
-    assert "runpy" not in output.err
+# Program that fails, its exit status, and the lines of it in the traceback.
+FAILURES = [
+    ("import sys\nx = 1\nprint(sys.argv[1])\n1 / 0", 1, [4]),
+    ("from keras import layers\n\nlayers.Dense(output_dim='a')", 1, [3]),
+    ("import keras\nkeras.Sequential().fit([1], nb_epoch=1)", 1, [2]),
+    ("import keras\nraise KeyboardInterrupt", 130, [2]),
+    ("x = (", 1, [1]),
+]
+
+
+@pytest.mark.parametrize(("text", "status", "lines"), FAILURES)
+def test_traceback_has_the_frames_of_the_program_only(
+    text, status, lines, tmp_path, capsys
+):
+    path = written(tmp_path / "a.py", text)
+    assert run_program(path, ["given"]) == status
+    frames = re.findall(r'File "(.*)", line (\d+)', capsys.readouterr().err)
+    assert frames == [(str(path), str(line)) for line in lines]
+
+
+def test_program_imports_the_files_beside_it_also_through_a_link(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "beside_the_program.py").write_text("VALUE = 3")
+    text = "import sys\nfrom beside_the_program import VALUE\nsys.exit(VALUE)"
+    link = tmp_path / "a.py"
+    link.symlink_to(written(folder / "a.py", text))
+    with pytest.raises(SystemExit) as ended:
+        run_program(link)
+    assert ended.value.code == 3
 
 
 def test_quiet_tells_nothing(tmp_path, capsys):

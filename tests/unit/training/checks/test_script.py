@@ -70,7 +70,7 @@ def test_errors_of_the_program_are_shown(
 ) -> None:
     path = tmp_path / "train.py"
     path.write_text("1 / 0")
-    assert main(["check", str(path)]) == 0
+    assert main(["check", str(path)]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "missing.py")]) == 1
     assert "There is no program" in capsys.readouterr().err
