@@ -142,8 +142,19 @@ class LoadReport:
         return f"{text}, {len(self.mismatches)} not:\n{self._table()}"
 
 
-def format_table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Format rows of equal length as lines of left-aligned columns."""
+def format_table(
+    rows: Sequence[Sequence[str]], sides: Sequence[str] | None = None
+) -> list[str]:
+    """Format rows of equal length as lines.
+
+    Args:
+        rows: text of the cells.
+        sides: alignment of each column, "left" or "right"; by default all are left.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = [[t.ljust(w) for t, w in zip(row, widths, strict=True)] for row in rows]
+    signs = ["<>"[side == "right"] for side in sides or ["left"] * len(widths)]
+    padded = [
+        [f"{t:{s}{w}}" for t, s, w in zip(row, signs, widths, strict=True)]
+        for row in rows
+    ]
     return ["  ".join(cells).rstrip() for cells in padded]

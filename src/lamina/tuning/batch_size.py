@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 
-from lamina.core.check import Check, check_arguments, is_int
+from lamina.core.check import check_arguments, positive_int
 from lamina.core.tracebacks import filter_traceback
+from lamina.data.adapt import is_array_data
 from lamina.data.arrays import num_rows
+from lamina.data.feeds import Feed
 from lamina.display import Side, html_table
+from lamina.errors import ArgumentTypeError, invalid
+from lamina.io.load_report import format_table
 from lamina.training.checks.steps.trial import Trial
 from lamina.training.dispatch import DispatchArgs
 from lamina.training.trainer import Trainer
@@ -23,9 +28,9 @@ _BETTER = 1.1
 _ENOUGH = 0.9
 _REPEATS = 3
 _HEADERS = "batch size", "ms / step", "rows / s"
+_SIDES: Sequence[Side] = ["right"] * len(_HEADERS)
 
-_positive = Check("a positive integer", lambda v: is_int(v) and v > 0, (0, 1.5))
-_CHECKS = {"init_val": _positive, "max_trials": _positive, "steps_per_trial": _positive}
+_CHECKS = dict.fromkeys(("init_val", "max_trials", "steps_per_trial"), positive_int)
 
 
 class BatchSizeTrial(NamedTuple):
@@ -69,17 +74,11 @@ class BatchSizes(NamedTuple):
     suggestion: int | None
 
     def __repr__(self) -> str:
-        rows = [_HEADERS, *(t.cells() for t in self.trials)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True))
-            for row in rows
-        ]
+        lines = format_table([_HEADERS, *(t.cells() for t in self.trials)], _SIDES)
         return "\n".join([*lines, f"suggestion: {self.suggestion}"])
 
     def _repr_html_(self) -> str:
-        sides: list[Side] = ["right"] * len(_HEADERS)
-        table = html_table(_HEADERS, [t.cells() for t in self.trials], sides)
+        table = html_table(_HEADERS, [t.cells() for t in self.trials], _SIDES)
         return f"{table}suggestion: {self.suggestion}"
 
 
@@ -113,7 +112,9 @@ def find_batch_size(
 
     Raises:
         StateError: the model is not compiled.
-        ArgumentError: a number is not a positive integer.
+        ArgumentError: a number is not a positive integer, or the first size is larger
+            than the number of rows.
+        ArgumentTypeError: the data is not arrays.
 
     Example:
         >>> import numpy as np
@@ -134,12 +135,17 @@ def find_batch_size(
         "steps_per_trial": steps_per_trial,
     }
     check_arguments("find_batch_size", _CHECKS, values)
-    rows = num_rows((x, y, sample_weight), "the data")
+    if not is_array_data(x):
+        raise ArgumentTypeError(
+            f"find_batch_size: `x` must be arrays, not a {type(x).__name__}, whose "
+            "batches have their sizes. Load a part of the data into arrays x and y."
+        )
     trials: list[BatchSizeTrial] = []
-    size = init_val
+    size = rows = init_val
     while len(trials) < max_trials and size <= rows and not _is_finished(trials):
         try:
             with trial(model, "find_batch_size", (x, y, sample_weight), size) as steps:
+                rows = _num_rows(steps.feed, init_val)
                 seconds = _seconds(steps, steps_per_trial)
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
@@ -148,6 +154,14 @@ def find_batch_size(
         trials.append(BatchSizeTrial(size, seconds * 1e3, size / seconds))
         size *= 2
     return BatchSizes(trials, _suggestion(trials))
+
+
+def _num_rows(feed: Feed, size: int) -> int:
+    rows = num_rows(feed.sample(), "the data")
+    if size > rows:
+        expected = f"at most {rows}, the number of rows"
+        raise invalid("find_batch_size", "init_val", size, expected)
+    return rows
 
 
 def _seconds(steps: Trial, count: int) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.core.check import Check, check_arguments, is_int
+from lamina.core.check import Check, check_arguments, is_int, positive_number
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.variable import Variable
 from lamina.display import new_figure
@@ -27,8 +27,8 @@ _DIVERGED = 4.0
 _WIDTH = 0.05
 
 _CHECKS = {
-    "start_lr": Check("a positive number", lambda v: 0 < v < math.inf, (0.0, -1.0)),
-    "end_lr": Check("a positive number", lambda v: 0 < v < math.inf, (0.0, -1.0)),
+    "start_lr": positive_number,
+    "end_lr": positive_number,
     "num_it": Check("an integer of at least 10", lambda v: is_int(v) and v >= 10, (9,)),
 }
 
@@ -79,6 +79,8 @@ class LearningRates:
 
     def __repr__(self) -> str:
         count = len(self.losses)
+        if count == 0:
+            return "<LearningRates: no suggestion, as the first step was not finite>"
         tested = f"{count} steps from {self.learning_rates[0]:.2g} to "
         tested += f"{self.learning_rates[-1]:.2g}"
         tested += ", where the loss diverged" if self.stopped else ""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lamina.core.check import Check, check_arguments, is_int
+from lamina.core.check import check_arguments, positive_int
 from lamina.core.tracebacks import filter_traceback
 from lamina.training.trainer import Trainer
 from lamina.tuning.trial import trial
@@ -18,9 +18,7 @@ _CHUNK = 25  # steps between two looks at the loss
 # A batch counts as learned if its loss falls to this part of the first one.
 _LEARNED = 0.1
 
-_CHECKS = {
-    "max_steps": Check("a positive integer", lambda v: is_int(v) and v > 0, (0, 1.5))
-}
+_CHECKS = {"max_steps": positive_int}
 
 
 class OneBatch(NamedTuple):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from lamina.core.check import Check, check_arguments, is_int
+from lamina.core.check import check_arguments, positive_int
 from lamina.core.scope import RunKey, override
 from lamina.core.tracing.trace_state import platform
 from lamina.display import Side, html_table
+from lamina.io.load_report import format_table
 from lamina.layers import Layer
 from lamina.ops.kernels import autotune
 from lamina.ops.kernels.table import recording
@@ -27,10 +28,11 @@ from lamina.tuning.trial import trial
 from lamina.typing import Data, PyTree
 
 _HEADERS = "layer", "forward", "backward", "%", "saved", "weights", "kernels"
+_SIDES: Sequence[Side] = ["left", *["right"] * (len(_HEADERS) - 2), "left"]
 _LOSS, _REST = "(loss)", "(optimizer, metrics)"
 # Kernels are timed as for an epoch of so many steps.
 _AUTOTUNED_STEPS = 1000
-_CHECKS = {"steps": Check("a positive integer", lambda v: is_int(v) and v > 0, (0,))}
+_CHECKS = {"steps": positive_int}
 
 
 class LayerCost(NamedTuple):
@@ -112,22 +114,11 @@ class Profile(NamedTuple):
         ]
 
     def __repr__(self) -> str:
-        rows = [list(_HEADERS), *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        last = len(_HEADERS) - 1
-        lines = [
-            "  ".join(
-                cell.ljust(w) if i in (0, last) else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
+        lines = format_table([_HEADERS, *self._cells()], _SIDES)
         return "\n".join([*lines, *self._notes()])
 
     def _repr_html_(self) -> str:
-        numbers: list[Side] = ["right"] * (len(_HEADERS) - 2)
-        sides: list[Side] = ["left", *numbers, "left"]
-        table = html_table(_HEADERS, list(self._cells()), sides)
+        table = html_table(_HEADERS, list(self._cells()), _SIDES)
         return f"{table}{'<br>'.join(self._notes())}"
 
 

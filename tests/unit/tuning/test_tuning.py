@@ -10,7 +10,7 @@ import pytest
 
 import lamina
 from lamina import Input, Sequential, layers
-from lamina.errors import ArgumentError, StateError
+from lamina.errors import ArgumentError, ArgumentTypeError, StateError
 from lamina.initializers import GlorotUniform
 from lamina.optimizers import SGD, Adam
 from lamina.tuning import (
@@ -105,6 +105,36 @@ def test_figure_has_the_curve(suggestion, tmp_path):
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), rates)
     assert len(axes.lines) == (1 if suggestion is None else 2)
     assert (tmp_path / "lr.png").stat().st_size > 0
+
+
+def test_first_step_that_is_not_finite_ends_the_test():
+    model = Sequential([Input((3,)), layers.Lambda(lambda x: x / 0.0)])
+    model.compile("sgd", "mse")
+    found = lr_find(model, X, X, num_it=10)
+    assert found.stopped and "the first step was not finite" in repr(found)
+
+
+def test_batches_of_a_stream_have_no_other_sizes():
+    with pytest.raises(ArgumentTypeError, match="`x` must be arrays, not a list_iter"):
+        find_batch_size(compiled(), iter([(X, Y)]))
+
+
+def test_lists_have_batch_sizes():
+    found = find_batch_size(compiled(), X.tolist(), Y.tolist(), init_val=64)
+    assert [t.batch_size for t in found.trials] == [64]
+
+
+@pytest.mark.parametrize(
+    ("search", "argument", "expected"),
+    [
+        (find_batch_size, {"init_val": 65}, "at most 64, the number of rows"),
+        (find_batch_size, {"init_val": True}, "a positive integer"),
+        (lr_find, {"start_lr": "a"}, "a number greater than 0"),
+    ],
+)
+def test_wrong_arguments_are_refused(search, argument, expected):
+    with pytest.raises(ArgumentError, match=expected):
+        search(compiled(), X, Y, **argument)
 
 
 @pytest.mark.parametrize("end_lr", [1e-8, 1e-7])
