@@ -95,10 +95,9 @@ class Run:
         """
         found = self.scalars()
         for name in ("val_loss", "loss"):
-            values = np.asarray(found.get(name, ()), float)
-            if np.isfinite(values).any():
-                best = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
-                return name, best, float(values[best])
+            best = best_index(found.get(name, ()), "min")
+            if best is not None:
+                return name, best, found[name][best]
         return None
 
     def total_seconds(self, kind: str = "total") -> float:
@@ -111,6 +110,21 @@ def direction(metric: str) -> str:
     if metric.removeprefix("val_").endswith("loss"):
         return "min"
     return better_direction(metric) or ""
+
+
+def best_index(values: Sequence[float], better: str) -> int | None:
+    """Return the index of the best finite value.
+
+    Args:
+        values: of a metric.
+        better: "min" or "max"; any other word has no best value.
+    """
+    sign = {"min": 1.0, "max": -1.0}.get(better)
+    array = np.asarray(values, float)
+    known = np.isfinite(array)
+    if sign is None or not known.any():
+        return None
+    return int(np.argmin(np.where(known, sign * array, np.inf)))
 
 
 def thinned(count: int, most: int = _MOST_POINTS) -> list[int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lamina.errors import missing_package
-from lamina.report.collect.record import record_of
+from lamina.report.collect.record import flattened, record_of
 from lamina.report.run import direction
 from lamina.training.callbacks.base import Callback
 from lamina.training.callbacks.learning_rate import rates_of
@@ -136,24 +136,15 @@ def flat(record: Mapping[str, Any]) -> dict[str, object]:
         >>> flat({"arguments": {"epochs": 3, "compile": {"optimizer": optimizer}}})
         {'epochs': 3, 'optimizer': 'SGD', 'optimizer.momentum': 0.9}
     """
-    return dict(_items("", record))
+    entries = flattened(record).items()
+    return {name: _plain(value) for name, value in entries if value is not None}
 
 
-def _items(prefix: str, value: Any) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping) and "class_name" in value:
-        yield prefix, value["class_name"]
-        value = value.get("config") or {}
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            is_shown = key in ("arguments", "compile")
-            name = prefix if is_shown else f"{prefix}.{key}" if prefix else str(key)
-            yield from _items(name, inner)
-    elif isinstance(value, (list, tuple)):
-        yield prefix, ", ".join(map(_text, value))
-    elif isinstance(value, float):
-        yield prefix, float(f"{value:.6g}")  # float32 as a user wrote it
-    elif value is not None:
-        yield prefix, value
+def _plain(value: Any) -> object:
+    """Return a list as text, and a float32 as a user wrote it."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_text, value))
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _text(value: Any) -> str:

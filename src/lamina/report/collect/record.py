@@ -143,11 +143,14 @@ def folder_record(record: Mapping[str, Any]) -> dict[str, Any]:
 def flattened(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the entries of nested dictionaries by dotted names.
 
-    The class of an object is the value of its name; the keys of configs are omitted.
+    The arguments of `fit` and `compile` have no prefix. The class of an object is the
+    value of its name; the keys of configs are omitted.
     """
     found: dict[str, Any] = {}
     for key, value in record.items():
         name = f"{prefix}.{key}" if prefix else key
+        if key in ("arguments", "compile"):
+            name = prefix
         if isinstance(value, Mapping) and "class_name" in value:
             found[name] = value["class_name"]
             found.update(flattened(value.get("config") or {}, name))

@@ -147,7 +147,7 @@ def _differences(runs: Sequence[Run]) -> Markup:
     entries = [_entries(run) for run in runs]
     names = dict.fromkeys(name for some in entries for name in some)
     rows = [
-        (name.removeprefix("arguments.").removeprefix("compile."), *map(_shown, values))
+        (name, *map(_shown, values))
         for name in names
         for values in [[some.get(name, math.nan) for some in entries]]
         if any(value != values[0] for value in values)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.report.html import Markup, data_script, element, markup
-from lamina.report.run import Run, direction, rounded, thinned
+from lamina.report.run import Run, best_index, direction, rounded, thinned
 from lamina.report.text import number
 
 
@@ -190,12 +190,8 @@ def _best_epoch(groups: Sequence[Group], name: str) -> int | None:
     if len(groups) != 1 or len(groups[0].runs) != 1:
         return None
     run = groups[0].runs[0]
-    values = np.asarray(run.scalars().get(f"val_{name}", ()), float)
-    better = direction(name)
-    if not better or not np.isfinite(values).any():
-        return None
-    best = np.nanargmax(values) if better == "max" else np.nanargmin(values)
-    return run.epochs[int(best)]
+    best = best_index(run.scalars().get(f"val_{name}", ()), direction(name))
+    return None if best is None else run.epochs[best]
 
 
 def _description(panel: dict[str, Any]) -> str:

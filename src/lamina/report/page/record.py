@@ -46,7 +46,7 @@ def content(run: Run) -> list[Child]:
             table(
                 "Arguments",
                 ("Argument", "Value"),
-                _cells((k.removeprefix("compile."), v) for k, v in arguments.items()),
+                _cells(arguments.items()),
                 class_="record",
             ),
         ),

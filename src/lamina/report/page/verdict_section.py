@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from lamina.report.html import Markup, element
-from lamina.report.run import Run, direction
+from lamina.report.run import Run, best_index, direction
 from lamina.report.text import number, readable
 from lamina.report.verdict import Mark, headline, sentence, trust
 
@@ -53,7 +51,11 @@ def figures(run: Run) -> Markup | None:
     _, index, _ = best
     logs = run.scalars()
     shown = [name for name in logs if name.startswith("val_")] or list(logs)
-    shown = [n for n in shown if not n.startswith("learning_rate")]
+    shown = [
+        name
+        for name in shown
+        if not name.startswith("learning_rate") and index < len(logs[name])
+    ]
     shown = sorted(shown, key=lambda n: not n.endswith("loss"))[:4]
     cells = [
         element(
@@ -62,28 +64,19 @@ def figures(run: Run) -> Markup | None:
             element("dd", number(logs[name][index])),
         )
         for name in shown
-        if index < len(logs[name]) and math.isfinite(logs[name][index])
+        if math.isfinite(logs[name][index])
     ]
     others = [
         element(
             "div",
-            element("dt", f"best {readable(name)}, epoch {epoch}"),
-            element("dd", number(value)),
+            element("dt", f"best {readable(name)}, epoch {run.epochs[i]}"),
+            element("dd", number(logs[name][i])),
         )
         for name in shown
-        for epoch, value in [_best_of(run, name)]
-        if epoch not in (None, run.epochs[index]) and value != logs[name][index]
+        for i in [best_index(logs[name], direction(name))]
+        if i is not None and logs[name][i] != logs[name][index]
     ]
     return element("dl", cells, others[:2], class_="figures")
-
-
-def _best_of(run: Run, name: str) -> tuple[int | None, float]:
-    values = np.asarray(run.scalars()[name], float)
-    better = direction(name)
-    if not better or not np.isfinite(values).any():
-        return None, math.nan
-    best = int(np.nanargmax(values) if better == "max" else np.nanargmin(values))
-    return run.epochs[best], float(values[best])
 
 
 def _trust_list(run: Run) -> Markup:
