@@ -28,12 +28,13 @@ from rich.text import Text
 
 import lamina
 from lamina import layers
+from tools.report_pictures import screenshot
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROWS, EPOCHS, PICTURED_EPOCH = 100_000, 6, 5
 TIMEOUT = 120.0
 PAGE = """<!doctype html><meta charset="utf-8"><style>
-body {{ margin: 12px; overflow: hidden; {colours} }}
+body {{ margin: 12px; overflow: hidden; {colors} }}
 body {{ font: 13px system-ui, sans-serif }}
 table {{ border-collapse: collapse }}
 th, td {{ padding: 2px 8px; text-align: right; white-space: nowrap }}
@@ -73,7 +74,7 @@ def wait_for(look: Callable[[], str], pattern: str) -> str:
 
 
 def terminal_text(columns: int) -> str:
-    """Return what a terminal shows in the middle of an epoch, with its colours."""
+    """Return what a terminal shows in the middle of an epoch, with its colors."""
     server = ["tmux", "-L", f"lamina-pictures-{columns}"]
     call = "from tools.progress_pictures import train; train()"
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(call)}"
@@ -89,7 +90,7 @@ def terminal_text(columns: int) -> str:
 
 
 def terminal_picture(text: str, columns: int) -> str:
-    """Return an SVG of lines with codes of colours, which loads no fonts."""
+    """Return an SVG of lines with color codes, which loads no fonts."""
     console = Console(record=True, width=columns, file=io.StringIO())
     console.print(Text.from_ansi(text))
     svg = console.export_svg(title="python train.py", unique_id=f"progress-{columns}")
@@ -119,18 +120,12 @@ def notebook_html() -> str:
     return next(text for text in shown if moving in text and "left" in text)
 
 
-def draw(body: str, colours: str, target: Path) -> None:
-    """Draw HTML by Chromium into a picture."""
+def draw(body: str, colors: str, target: Path) -> None:
+    """Draw HTML into a picture."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder, "page.html")
-        page.write_text(PAGE.format(colours=colours, body=body), encoding="utf-8")
-        options = [
-            *("--headless", "--no-sandbox", "--disable-gpu", "--window-size=760,240"),
-            *("--force-device-scale-factor=1.5", f"--user-data-dir={folder}/profile"),
-            f"--screenshot={target}",
-        ]
-        command = ["chromium", *options, page.as_uri()]
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        page.write_text(PAGE.format(colors=colors, body=body), encoding="utf-8")
+        screenshot(page, target, "760,240", "--force-device-scale-factor=1.5")
 
 
 def main() -> None:
@@ -142,9 +137,9 @@ def main() -> None:
         )
         print(path.name)
     body = notebook_html()
-    for theme, colours in THEMES.items():
+    for theme, colors in THEMES.items():
         path = DOCS / f"progress-notebook-{theme}.png"
-        draw(body, colours, path)
+        draw(body, colors, path)
         print(path.name)
 
 

@@ -36,23 +36,16 @@ def write_report(path: Path) -> None:
     model.fit(x, y, epochs=40, validation_split=0.2, seed=1, verbose=0, report=path)
 
 
-def picture(page: Path, theme: str, path: Path) -> None:
-    """Draw the top of a page in a theme."""
+def screenshot(page: Path, path: Path, size: str, *options: str) -> None:
+    """Draw the top of a page, at most `size` wide and high, into a picture."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("Chromium is not installed: apt-get install chromium")
     with tempfile.TemporaryDirectory() as profile:
         command = [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--hide-scrollbars",
-            f"--user-data-dir={profile}",
-            f"--window-size={SIZE}",
-            f"--blink-settings=preferredColorScheme={THEMES[theme]}",
-            "--virtual-time-budget=3000",
-            f"--screenshot={path}",
-            page.as_uri(),
+            *(browser, "--headless", "--no-sandbox", "--hide-scrollbars"),
+            *(f"--user-data-dir={profile}", f"--window-size={size}", *options),
+            *(f"--screenshot={path}", page.as_uri()),
         ]
         subprocess.run(command, check=True, capture_output=True, timeout=120)
 
@@ -62,8 +55,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "digits.html"
         write_report(page)
-        for theme in THEMES:
-            picture(page, theme, DOCS / f"report-{theme}.png")
+        for theme, value in THEMES.items():
+            options = (
+                f"--blink-settings=preferredColorScheme={value}",
+                "--virtual-time-budget=3000",
+            )
+            screenshot(page, DOCS / f"report-{theme}.png", SIZE, *options)
 
 
 if __name__ == "__main__":

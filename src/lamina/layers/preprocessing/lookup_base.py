@@ -18,7 +18,7 @@ from lamina.core.check import boolean, integer, is_int, one_of, optional
 from lamina.core.module import Untracked, overridable
 from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
 from lamina.io.bounded_json import MAX_BYTES
-from lamina.io.files import StrPath
+from lamina.io.files import StrPath, open_file
 from lamina.layers.base.attributes import Converted
 from lamina.layers.preprocessing.batches import (
     batches_of,
@@ -159,7 +159,8 @@ class Lookup(HostLayer):
                 the weights do not match it.
         """
         if isinstance(vocabulary, (str, Path)):
-            vocabulary = _lines(Path(vocabulary).read_text("utf-8"))
+            with open_file(vocabulary) as file:
+                vocabulary = _lines(file.read().decode())
         values = self._values(np.array(vocabulary, object))
         specials = self._special_tokens()
         complete = bool(specials) and values[: len(specials)] == specials

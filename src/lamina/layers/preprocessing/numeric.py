@@ -243,8 +243,8 @@ class Discretization(Layer):
     """Discretization: the index of the bin that contains each value.
 
     Args:
-        bin_boundaries: boundaries between bins, ascending; n boundaries define n + 1
-            bins.
+        bin_boundaries: boundaries between bins, usually ascending; n boundaries define
+            n + 1 bins.
         num_bins: number of bins; `adapt` chooses boundaries so that each bin has about
             the same fraction of the data.
         epsilon: error tolerance of these fractions.
@@ -348,7 +348,7 @@ class Discretization(Layer):
                 "`layer.adapt(data)` first."
             )
         boundaries = jnp.asarray(self.bin_boundaries, jnp.float32)
-        bins = jnp.searchsorted(boundaries, jnp.asarray(inputs), side="right")
+        bins = jnp.digitize(jnp.asarray(inputs), boundaries)
         depth = len(self.bin_boundaries) + 1
         return encode(bins, self.output_mode, depth, self.compute_dtype)
 

@@ -90,6 +90,12 @@ def test_discretization_makes_equal_bins(cut):
     np.testing.assert_allclose(shares, 0.25, atol=0.02)
 
 
+def test_boundaries_may_descend():
+    x = np.array([0.0, 1.0, 1.5, 3.0, 4.0])
+    bins = layers.Discretization([3.0, 1.0])(x)
+    assert np.array_equal(bins, np.digitize(x, [3.0, 1.0]))
+
+
 def test_discretization_survives_its_config():
     layer = layers.Discretization(num_bins=3, output_mode="one_hot")
     layer.adapt(DATA)

@@ -9,7 +9,13 @@ import pytest
 import lamina
 from lamina import layers
 from lamina.core.module import Untracked
-from lamina.errors import ArgumentError, DataError, FileFormatError, StateError
+from lamina.errors import (
+    ArgumentError,
+    DataError,
+    FileFormatError,
+    MissingFileError,
+    StateError,
+)
 
 TEXTS = [["a", "c", "d"], ["d", "z", "b"]]
 
@@ -74,6 +80,8 @@ def test_a_vocabulary_from_a_file(tmp_path):
     layer = layers.StringLookup(vocabulary=str(path))
     assert layer.get_vocabulary() == ["[UNK]", "a", "b"]
     assert layer.get_config()["vocabulary"] == ["a", "b"]
+    with pytest.raises(MissingFileError, match="No such file"):
+        layers.StringLookup(vocabulary=tmp_path / "missing.txt")
 
 
 def test_a_config_can_not_open_a_file(tmp_path):
