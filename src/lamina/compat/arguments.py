@@ -15,6 +15,7 @@ import numpy as np
 
 from lamina.compat.notices import tell
 from lamina.core.module import accepted_names
+from lamina.errors import ArgumentError
 from lamina.optimizers.schedules import InverseTimeDecay
 from lamina.saving.legacy import names
 
@@ -30,7 +31,6 @@ _COMMON: Renames = {
 _OPTIMIZER: Renames = {"lr": "learning_rate", "schedule_decay": None}
 _CLASSES: Mapping[str, Renames] = {
     **names.CLASS_ARGUMENTS,
-    "Embedding": {**names.CLASS_ARGUMENTS["Embedding"], "dropout": None},
     "Model": {"input": "inputs", "output": "outputs"},
     "Functional": {"input": "inputs", "output": "outputs"},
     "ELU": {},
@@ -50,7 +50,6 @@ FUNCTIONS: Mapping[str, Renames] = {
     "Trainer.evaluate": {"show_accuracy": None, **_UNUSED_BY_FIT},
     "Trainer.predict": _UNUSED_BY_FIT,
     "Layer.add_loss": {"inputs": None},
-    "ModelCheckpoint.__init__": {"period": None},
     "ReduceLROnPlateau.__init__": {"epsilon": "min_delta"},
     "TensorBoard.__init__": dict.fromkeys(
         (
@@ -217,9 +216,30 @@ def _forget_bias(kind: str, found: dict[str, Any]) -> None:
     found["unit_forget_bias"] = value == "one"
 
 
+def _normalization_mode(kind: str, found: dict[str, Any]) -> None:
+    mode = found["mode"]
+    if kind == "BatchNormalization" and mode:
+        today = {
+            1: "It normalizes each sample, as layers.LayerNormalization() does.",
+            2: "It normalizes by the batch in inference too, as a layer called with "
+            "training=True does.",
+        }
+        raise ArgumentError(
+            f"BatchNormalization: mode={mode!r} is not supported. {today.get(mode, '')}"
+        )
+
+
+def _embedding_dropout(kind: str, found: dict[str, Any]) -> None:
+    if kind == "Embedding" and found.pop("dropout"):
+        new = "layers.Dropout(rate, noise_shape=(None, None, 1)) after it, omitted here"
+        tell("Embedding(dropout=)", new)
+
+
 _CONVERSIONS: tuple[tuple[tuple[str, ...], Callable[..., None]], ...] = (
     (("nb_row", "kernel_dim1"), _merge_kernel_sizes),
     (("decay",), _decay),
     (("input_length",), _input_length),
     (("forget_bias_init",), _forget_bias),
+    (("mode",), _normalization_mode),
+    (("dropout",), _embedding_dropout),
 )

@@ -60,11 +60,27 @@ def load_model(filepath: Any, *args: Any, **options: Any) -> Any:
 
 
 def checkpointing(init: Callable[..., None]) -> Callable[..., None]:
-    """Return a constructor of `ModelCheckpoint` whose path may have any ending."""
+    """Return a constructor of `ModelCheckpoint` that takes any ending and `period`."""
 
     @functools.wraps(init)
     def call(callback: Any, filepath: Any, *args: Any, **options: Any) -> None:
         weights_only = bool(options.get("save_weights_only", args[3:4] == (True,)))
+        period = options.pop("period", 1)
         init(callback, ended(filepath, weights_only), *args, **options)
+        if period > 1:
+            new = f"ModelCheckpoint(save_freq={period} * batches_per_epoch)"
+            tell("ModelCheckpoint(period=)", new)
+            callback._epochs_per_save = period
+
+    return call
+
+
+def saving_epochs(on_epoch_end: Callable[..., None]) -> Callable[..., None]:
+    """Return a method of `ModelCheckpoint` that saves every `period` epochs."""
+
+    @functools.wraps(on_epoch_end)
+    def call(callback: Any, epoch: int, logs: Any = None) -> None:
+        if (epoch + 1) % vars(callback).get("_epochs_per_save", 1) == 0:
+            on_epoch_end(callback, epoch, logs)
 
     return call

@@ -20,7 +20,7 @@ from lamina.compat.arguments import (
     library_class,
     renamed,
 )
-from lamina.compat.files import checkpointing, reading, saving
+from lamina.compat.files import checkpointing, reading, saving, saving_epochs
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
@@ -48,11 +48,13 @@ def apply_patches() -> None:
     weights = saving(vars(Model)["save_weights"], weights_only=True)
     _replace(Model, "save_weights", weights)
     _replace(Model, "load_weights", reading(vars(Model)["load_weights"]))
-    init = checkpointing(vars(callbacks.ModelCheckpoint)["__init__"])
-    _replace(callbacks.ModelCheckpoint, "__init__", init)
+    checkpoint = callbacks.ModelCheckpoint
+    _replace(checkpoint, "__init__", checkpointing(vars(checkpoint)["__init__"]))
+    _replace(checkpoint, "on_epoch_end", saving_epochs(checkpoint.on_epoch_end))
+    new = vars(callbacks.Callback)["__new__"].__func__
+    _replace(callbacks.Callback, "__new__", staticmethod(_new_callback(new)))
     _replace(Layer, "add_loss", with_old_names(vars(Layer)["add_loss"]))
-    for name in ("ModelCheckpoint", "ReduceLROnPlateau", "TensorBoard"):
-        cls = getattr(callbacks, name)
+    for cls in (callbacks.ReduceLROnPlateau, callbacks.TensorBoard):
         _replace(cls, "__init__", with_old_names(vars(cls)["__init__"]))
     _replace(fetch, "cache_home", cache_home)
     _replace(cifar, "is_cached", is_keras_archive)
@@ -108,6 +110,20 @@ def _new(function: Callable[..., Any]) -> Callable[..., Any]:
             args, kwargs = constructor_arguments(library_class(cls), args, kwargs)
             if _sets_weights(cls):
                 kwargs.pop("weights", None)
+        return function(cls, *args, **kwargs)
+
+    return new
+
+
+def _new_callback(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a `__new__` of callbacks that also takes old names of arguments."""
+
+    @functools.wraps(function)
+    def new(cls: type, *args: Any, **kwargs: Any) -> Any:
+        if not is_user_defined(cls, "__init__"):
+            name = library_class(cls).__name__
+            kwargs = renamed(name, FUNCTIONS.get(f"{name}.__init__", {}), kwargs)
+            kwargs.pop("period", None)
         return function(cls, *args, **kwargs)
 
     return new

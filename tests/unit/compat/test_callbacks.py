@@ -1,0 +1,37 @@
+"""Old arguments of callbacks."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from lamina import Sequential, layers
+from lamina.training import callbacks
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("ReduceLROnPlateau", {"epsilon": 0.1}, {"min_delta": 0.1}),
+        ("TensorBoard", {"write_grads": True, "batch_size": 3}, {}),
+        ("ModelCheckpoint", {"filepath": "m", "period": 1}, {"filepath": "m.keras"}),
+    ],
+)
+def test_old_arguments_make_the_same_callback(name, old, new):
+    cls = getattr(callbacks, name)
+    found, expected = (dict(vars(cls(**options))) for options in (old, new))
+    for attributes in (found, expected):
+        attributes.pop("_arguments")
+    assert found == expected
+
+
+def test_checkpoint_of_a_period_saves_every_so_many_epochs(tmp_path):
+    model = Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    path = tmp_path / "{epoch}.keras"
+    checkpoint = callbacks.ModelCheckpoint(path, period=3)  # pyright: ignore
+    x = np.ones((4, 2))
+    model.fit(x, x[:, :1], epochs=7, verbose=0, callbacks=[checkpoint])
+    assert sorted(os.listdir(tmp_path)) == ["3.keras", "6.keras"]
