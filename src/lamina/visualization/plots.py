@@ -54,6 +54,7 @@ def plot_confusion(
 
     Raises:
         DataError: the numbers of rows differ, or there are more classes than labels.
+        ShapeError: the classes are not numbers of these shapes.
 
     Example:
         >>> figure = plot_confusion([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
@@ -107,7 +108,9 @@ def show_predictions(
         A figure of Matplotlib, which notebooks show.
 
     Raises:
-        ShapeError: `x` are not images, or the model has another output than a vector.
+        ShapeError: `x` are not images, `y` has other rows, or the model has another
+            output than a vector.
+        ArgumentError: there are more classes than labels.
 
     Example:
         >>> images = np.zeros((4, 8, 8))
@@ -124,6 +127,11 @@ def show_predictions(
         )
     outputs = np.asarray(model.predict(images, verbose=0))
     true = None if y is None else np.asarray(y)[:count]
+    if true is not None and len(true) != len(images):
+        raise ShapeError(
+            "show_predictions: `y` must have a row for each image. Received: "
+            f"{len(true)} rows for {len(images)} images."
+        )
     captions = _captions(outputs, true, labels)
     columns = min(len(images), _COLUMNS)
     rows = -(-len(images) // columns)
@@ -209,9 +217,15 @@ def _saved(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
 def _classes(values: ArrayLike) -> np.ndarray:
     """Return class indices for indices, one-hot rows or probabilities."""
     array = np.asarray(values)
+    if array.ndim not in (1, 2) or not array.size or array.dtype.kind not in "biuf":
+        raise ShapeError(
+            "Classes must be numbers of shape (rows,) or (rows, classes). Received: "
+            f"shape {array.shape}, type {array.dtype}. Convert names to indices, as in "
+            "np.unique(y, return_inverse=True)[1]."
+        )
     if array.ndim == 2 and array.shape[1] > 1:
         return array.argmax(1)
-    flat = array.reshape(len(array), -1).squeeze(-1)
+    flat = array.reshape(-1)
     is_binary = flat.dtype.kind == "f" and bool((flat != np.round(flat)).any())
     return (flat >= 0.5 if is_binary else flat).astype(int)
 
@@ -245,6 +259,11 @@ def _captions(
                 for score, v in zip(scores[:, 0].tolist(), values, strict=True)
             ]
         scores = np.concatenate([1 - scores, scores], 1)
+    if labels is not None and len(labels) < scores.shape[1]:
+        raise ArgumentError(
+            f"show_predictions: `labels` must name {scores.shape[1]} classes. "
+            f"Received: {len(labels)} names."
+        )
     chosen = scores.argmax(1)
     right = chosen if true is None else _classes(true)
     captions: list[_Caption] = []

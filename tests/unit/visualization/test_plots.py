@@ -70,6 +70,22 @@ def test_confusion_needs_a_label_for_each_class():
         visualization.plot_confusion(TRUE, PREDICTED, ["a", "b"])
 
 
+@pytest.mark.parametrize("y", [[], ["a", "b"], np.zeros((2, 2, 2))])
+def test_confusion_of_values_that_are_no_classes_is_refused(y):
+    with pytest.raises(ShapeError, match="Classes must be numbers"):
+        visualization.plot_confusion(y, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "labels", "error"),
+    [([0], None, ShapeError), (None, ["a"], ArgumentError)],
+)
+def test_predictions_need_targets_and_names_of_all(y, labels, error):
+    x = images([0, 1, 0], [1, 0, 0])
+    with pytest.raises(error, match="Received: "):
+        visualization.show_predictions(identity(), x, y, labels)
+
+
 def identity():
     """A model that returns the first row of an image."""
     return lamina.Sequential([layers.Input((2, 3)), layers.Lambda(lambda x: x[:, 0])])
