@@ -337,10 +337,13 @@ class Case:
             pairs = [(a, None) for a in jax.tree.leaves(x)]
         else:
             pairs = list(zip(graph.match(x), graph.input_leaves, strict=True))
+        keys: Sequence[Any] = range(len(pairs))
+        if graph is not None and isinstance(x, dict):
+            keys = graph.input_names
         several = len(pairs) > 1
         return [
-            InputCase(self, f"x[{i}]" if several else "x", a, t)
-            for i, (a, t) in enumerate(pairs)
+            InputCase(self, f"x[{key!r}]" if several else "x", a, t)
+            for key, (a, t) in zip(keys, pairs, strict=True)
             if isinstance(a, (np.ndarray, jax.Array)) and a.ndim > 0
         ]
 

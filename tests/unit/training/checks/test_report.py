@@ -65,6 +65,34 @@ def test_values_are_not_checked_at_level_off(level: str) -> None:
             model.fit(X, Y + 1, verbose=0)
 
 
+class Rateless(lamina.optimizers.SGD):
+    """Optimizer whose learning rate cannot be read."""
+
+    @property
+    def learning_rate(self) -> Any:
+        raise RuntimeError("no rate")
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        pass
+
+
+def test_rule_that_fails_does_not_stop_training() -> None:
+    model = model_of()
+    model.optimizer = Rateless()
+    assert "softmax-one-unit" in model.check(X, Y).codes
+
+
+def test_inputs_have_their_names() -> None:
+    first, second = layers.Input((3,), name="age"), layers.Input((3,), name="size")
+    outputs = layers.Dense(1)(layers.Concatenate()([first, second]))
+    model = lamina.Model({"age": first, "size": second}, outputs)
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    found = model.check({"age": x, "size": 100 * x}, x[:, 0])
+    assert [f.message[:9] for f in found] == ["x['size']"], found
+
+
 def test_unknown_level_is_refused() -> None:
     with pytest.raises(ArgumentError, match="`level` must be"):
         config.set_checks("some")

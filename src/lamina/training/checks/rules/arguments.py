@@ -31,11 +31,12 @@ _FEW_UPDATES = 50
 
 
 def _rate(optimizer: Any) -> float:
-    """Return the learning rate of the first step; 0 if it is unknown."""
+    """Return the learning rate of the first step; NaN if it is unknown."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     if not isinstance(inner, optimizers.Optimizer):
         return math.nan
-    return float(np.asarray(inner.learning_rate))
+    rate = getattr(inner, "learning_rate", None)  # several optimizers have several
+    return math.nan if rate is None else float(np.asarray(rate))
 
 
 @rule("learning-rate-high", "warning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 from lamina import config
@@ -28,11 +29,15 @@ class Rule(NamedTuple):
     function: Callable[[Any], Advice]
 
     def findings(self, case: Case) -> Iterator[Finding]:
-        """Yield the rule's findings."""
-        for item in getattr(case, self.each) if self.each else (case,):
-            found = self.function(item)
-            if found is not None:
-                yield Finding(self.code, self.severity, *found)
+        """Yield the rule's findings; none if a user's object makes it fail.
+
+        Looking for mistakes must never be what stops a training.
+        """
+        with suppress(Exception):
+            for item in getattr(case, self.each) if self.each else (case,):
+                found = self.function(item)
+                if found is not None:
+                    yield Finding(self.code, self.severity, *found)
 
 
 RULES: dict[str, Rule] = {}
