@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lamina.core.check import check_arguments, integer, one_of, optional, positive_int
+from lamina.core.check import (
+    check_arguments,
+    integer,
+    is_int,
+    one_of,
+    optional,
+    positive_int,
+)
 from lamina.data.pipeline.arrays import FORMAT
 from lamina.data.pipeline.dataset import Dataset, available_cores
 from lamina.errors import ArgumentError, DataError, MissingFileError, invalid
@@ -68,8 +75,9 @@ class FolderArguments(NamedTuple):
             ArgumentError: an argument is not valid.
         """
         check_arguments(self.owner, _CHECKS, self._asdict())
-        is_list = isinstance(self.labels, (list, tuple))
-        if not is_list and self.labels not in ("inferred", None):
+        labels = self.labels
+        is_list = isinstance(labels, (list, tuple))
+        if not (all(map(is_int, labels)) if is_list else labels in ("inferred", None)):
             expected = "'inferred', None or a list of integers, one for each file"
             raise invalid(self.owner, "labels", self.labels, expected)
         if self.class_names and self.labels != "inferred":
@@ -132,18 +140,15 @@ def folder_datasets(
     given = FolderArguments(**{name: arguments[name] for name in names})
     if given.label_mode is None:
         given = given._replace(labels=None)
+    if isinstance(given.labels, np.ndarray):
+        given = given._replace(labels=given.labels.tolist())
     given.check()
     mode, subset = given.label_mode, given.subset
     given = given._replace(
         label_mode=mode and mode.lower(), subset=subset and subset.lower()
     )
     files = _list_files(given, endings)
-    count = len(files.class_names or ())
-    if files.labels is not None and given.label_mode == "binary" and count != 2:
-        raise DataError(
-            f"{given.owner}: label_mode='binary' needs two classes. Received: "
-            f"class_names={files.class_names}."
-        )
+    _check_classes(files, given)
     if given.shuffle and given.seed is not None:
         order = np.arange(len(files.paths))
         np.random.RandomState(given.seed).shuffle(order)
@@ -161,6 +166,20 @@ def folder_datasets(
         for name, part in parts.items()
     ]
     return made if given.subset == "both" else made[0]
+
+
+def _check_classes(files: _Files, given: FolderArguments) -> None:
+    """Refuse classes that the form of the labels cannot hold."""
+    if files.labels is None or given.label_mode == "int":
+        return
+    count, is_binary = len(files.class_names or ()), given.label_mode == "binary"
+    is_known = (files.labels >= 0) & (files.labels < count)
+    if not is_known.all() or (is_binary and count != 2):
+        expected = "two classes, 0 and 1" if is_binary else f"classes 0 to {count - 1}"
+        raise DataError(
+            f"{given.owner}: label_mode={given.label_mode!r} needs {expected}. "
+            f"Received: class_names={files.class_names}."
+        )
 
 
 def _dataset(

@@ -72,6 +72,7 @@ LABELS: dict[str, tuple[dict[str, Any], Any]] = {
     "binary": ({"label_mode": "binary"}, [[0.0]] * 7 + [[1.0]] * 5),
     "categorical": ({"label_mode": "categorical"}, [[1.0, 0.0]] * 7 + [[0.0, 1.0]] * 5),
     "list": ({"labels": [3, 1] * 6}, [3, 1] * 6),
+    "array": ({"labels": np.array([3, 1] * 6)}, [3, 1] * 6),
     "order": ({"class_names": ["dogs", "cats"]}, [0] * 5 + [1] * 7),
     "one class": ({"class_names": ["dogs"]}, [0] * 5),
 }
@@ -168,6 +169,12 @@ def test_damaged_images_are_named(photos: Path) -> None:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "labels": ({"labels": "guessed"}, "`labels` must be 'inferred', None or a list"),
+    "fractions": ({"labels": [0.5] * 12}, "a list of integers"),
+    "names as labels": ({"labels": ["a"] * 12}, "a list of integers"),
+    "skipped class": (
+        {"labels": [0, 2] * 6, "label_mode": "categorical"},
+        "needs classes 0 to 1",
+    ),
     "number of labels": ({"labels": [1, 2]}, "2 entries, but .* has 12 files"),
     "label_mode": ({"label_mode": "words"}, "`label_mode` must be one of"),
     "two classes": ({"label_mode": "binary", "class_names": ["cats"]}, "two classes"),
