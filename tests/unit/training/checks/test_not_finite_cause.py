@@ -37,6 +37,11 @@ def sequential(*middle):
     return Sequential([Input((3,)), *middle, layers.Dense(1, name="head")])
 
 
+def two_inputs():
+    inputs = [Input((3,), name="a"), Input((3,), name="b")]
+    return lamina.Model(inputs, layers.Dense(1)(layers.Concatenate()(inputs)))
+
+
 def scale(x):
     return x / ops.sum(x, -1, keepdims=True)
 
@@ -124,7 +129,7 @@ CAUSES = {
     "NaN in a row": (
         sequential,
         {"x": with_row(7, np.nan), "batch_size": 4},
-        ["the data 'x'", "rows: 7 of the data", "np.nan_to_num(x)"],
+        ["the data x has", "rows: 7 of the data", "np.nan_to_num(x)"],
     ),
     "large values in a row": (
         lambda: sequential(layers.Dense(4)),
@@ -134,7 +139,12 @@ CAUSES = {
     "infinite label": (
         sequential,
         {"y": np.where(np.arange(16)[:, None] == 3, np.inf, Y)},
-        ["the data 'y'", "rows: 3 of the data"],
+        ["the data y has", "rows: 3 of the data"],
+    ),
+    "NaN in one of two inputs": (
+        two_inputs,
+        {"x": {"a": X, "b": with_row(7, np.nan)}, "batch_size": 4},
+        ["the data x['b']", "rows: 7 of the data", "x['b'] = np.nan_to_num(x['b'])"],
     ),
     "gradient alone": (
         lambda: sequential(layers.Dense(2, use_bias=False), Calls(root, name="length")),

@@ -66,10 +66,10 @@ class _Explanation:
         """Yield the lines of the explanation; none if the replay found nothing."""
         if self.bad_data:
             name, rows = self.bad_data
-            yield f"where: the data {name!r} has values that are not finite"
+            yield f"where: the data {name} has values that are not finite"
             yield f"rows: {self._numbered(rows)}"
             yield from self._facts()
-            yield f"suspect: values in {name!r} that are infinite or NaN."
+            yield f"suspect: values in {name} that are infinite or NaN."
             yield (
                 "fix: remove these rows, or fill the values: "
                 f"{name} = np.nan_to_num({name})."
@@ -103,12 +103,12 @@ class _Explanation:
     def _bad_data(self) -> tuple[str, np.ndarray] | None:
         """Return the name and the rows of the first data that is not finite."""
         names = "x", "y", "sample_weight"
-        for name, part in zip(names, self.batch, strict=True):
-            for leaf in jax.tree.leaves(part):
-                if jnp.issubdtype(leaf.dtype, jnp.inexact):
-                    bad = ~np.isfinite(np.asarray(leaf, np.float32))
-                    if bad.any():
-                        return name, np.flatnonzero(bad.reshape(len(bad), -1).any(1))
+        for (part, *path), leaf in jax.tree.leaves_with_path(self.batch):
+            if jnp.issubdtype(leaf.dtype, jnp.inexact):
+                bad = ~np.isfinite(np.asarray(leaf, np.float32))
+                if bad.any():
+                    rows = np.flatnonzero(bad.reshape(len(bad), -1).any(1))
+                    return names[part.idx] + jax.tree_util.keystr(tuple(path)), rows
         return None
 
     def _where(self, found: Replay, operation: Operation) -> str:
