@@ -65,6 +65,12 @@ def _text(value: object) -> str:
     return html.escape(text)
 
 
+def part(title: str, note: str | None, *content: Child) -> Markup:
+    """Return a part of a section, with a title and a note."""
+    text = None if note is None else element("p", note, class_="note")
+    return element("div", element("h3", title), text, *content)
+
+
 def data_script(name: str, value: object) -> Markup:
     """Return a script element with data as JSON that cannot end the element.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.report.html import Markup, element, table
+from lamina.report.html import Markup, element, markup, table
 from lamina.report.run import Run
 
 
@@ -33,14 +33,11 @@ def section(run: Run, drawing: str = "") -> Markup | None:
         role="group",
         aria_label="Graph of the layers",
     )
-    return element(
-        "section",
-        element("h2", "Architecture"),
+    return markup(
         element("p", text, class_="note"),
         graph if drawing else None,
         element("p", "Shapes in the table are those of one row.", class_="note"),
         table("Layers", ("Layer", "Output", "#Parameters"), map(_cells, run.layers)),
-        id="architecture",
     )
 
 

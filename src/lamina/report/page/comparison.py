@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.report.collect.record import flattened
-from lamina.report.html import Child, Markup, element, table
+from lamina.report.html import Markup, element, markup, table
 from lamina.report.page import curves, record
 from lamina.report.page.predictions import SCORES, score_text
 from lamina.report.run import Run
@@ -18,31 +18,18 @@ from lamina.report.text import number, readable, seconds
 _IGNORED = ("started", "command", "steps")
 
 
-def sections(runs: Sequence[Run]) -> list[Markup | None]:
-    """Return the content of a page about several runs."""
-    groups = grouped(runs)
-    return [
-        _header(runs),
-        element(
-            "section",
-            element("h2", "Results"),
-            _results(runs),
-            _scores(runs),
-            id="results",
-        ),
-        _differences(runs),
-        curves.section(groups),
-        _records(runs),
-    ]
+def results(runs: Sequence[Run]) -> Markup:
+    """Return the best losses and the scores of runs."""
+    return markup(_losses(runs), _scores(runs))
 
 
-def _records(runs: Sequence[Run]) -> Markup:
-    parts = [
-        element("details", element("summary", run.name), record.content(run))
+def records(runs: Sequence[Run]) -> Markup:
+    """Return the records of runs."""
+    return markup(
+        element("details", element("summary", run.name), record.section(run))
         for run in runs
         if run.record
-    ]
-    return element("section", element("h2", "Records"), parts, id="records")
+    )
 
 
 def grouped(runs: Sequence[Run]) -> list[curves.Group]:
@@ -63,7 +50,8 @@ def grouped(runs: Sequence[Run]) -> list[curves.Group]:
     ]
 
 
-def _header(runs: Sequence[Run]) -> Markup:
+def header(runs: Sequence[Run]) -> Markup:
+    """Return the number of runs, the best one, and their names."""
     names = ", ".join(run.name for run in runs)
     return element(
         "header",
@@ -90,7 +78,7 @@ def _verdict(runs: Sequence[Run]) -> str:
     )
 
 
-def _results(runs: Sequence[Run]) -> Markup:
+def _losses(runs: Sequence[Run]) -> Markup:
     rows: list[tuple[str, ...]] = []
     for run in runs:
         best = run.best()
@@ -142,7 +130,7 @@ def _name(run: Run) -> Markup:
     return element("span", run.name, class_="run")
 
 
-def _differences(runs: Sequence[Run]) -> Markup:
+def differences(runs: Sequence[Run]) -> Markup:
     """Return the entries of the records that are not the same in all runs."""
     entries = [_entries(run) for run in runs]
     names = dict.fromkeys(name for some in entries for name in some)
@@ -153,12 +141,9 @@ def _differences(runs: Sequence[Run]) -> Markup:
         if any(value != values[0] for value in values)
     ]
     head = ("What", *(run.name for run in runs))
-    content: Child = (
-        table("What differs", head, rows)
-        if rows
-        else element("p", "The records of the runs are equal.")
-    )
-    return element("section", element("h2", "What differs"), content, id="differences")
+    if not rows:
+        return element("p", "The records of the runs are equal.")
+    return table("What differs", head, rows)
 
 
 def _shown(value: Any) -> Markup | str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.report.collect.rows import png_url
-from lamina.report.html import Child, Markup, element, markup
+from lamina.report.html import Child, Markup, element, markup, part
 from lamina.report.page.examples import example_list, row_cell
 from lamina.report.text import counted, percent
 
@@ -24,12 +24,7 @@ def matrix(result: dict[str, Any]) -> Markup | None:
     unit = "positions" if result["positions"] else "rows"
     text = f"Number of {unit}: a line is a true class, a column a predicted one."
     drawn = _table(counts, names) if len(names) <= _MOST else _image(counts)
-    return element(
-        "div",
-        element("h3", "Confusion matrix"),
-        element("p", text, class_="note"),
-        drawn,
-    )
+    return part("Confusion matrix", text, drawn)
 
 
 def _table(counts: list[list[int]], names: list[str]) -> Markup:
@@ -95,9 +90,7 @@ def confusions(result: dict[str, Any]) -> Markup | None:
         )
     wide = any(c["examples"] and c["examples"][0]["kind"] == "text" for c in found)
     kind = "confusions wide" if wide else "confusions"
-    return element(
-        "div", element("h3", "Worst confusions"), element("div", parts, class_=kind)
-    )
+    return part("Worst confusions", None, element("div", parts, class_=kind))
 
 
 def sequences(result: dict[str, Any]) -> Markup | None:
@@ -117,12 +110,8 @@ def sequences(result: dict[str, Any]) -> Markup | None:
         for row in rows
     ]
     text = "Positions that are wrong have the predicted class, then the true one."
-    return element(
-        "div",
-        element("h3", "Sequences with most wrong positions"),
-        element("p", text, class_="note"),
-        element("ul", items, class_="rows"),
-    )
+    content = element("ul", items, class_="rows")
+    return part("Sequences with most wrong positions", text, content)
 
 
 def _known(row: dict[str, Any]) -> list[tuple[int, int]]:

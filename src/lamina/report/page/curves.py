@@ -24,8 +24,7 @@ def section(groups: Sequence[Group]) -> Markup:
     """Return the section with a plot of each metric, and its data."""
     panels = _panels(groups)
     if not panels:
-        text = "Curves appear after the first epoch."
-        return element("section", element("h2", "Learning curves"), element("p", text))
+        return element("p", "Curves appear after the first epoch.")
     figures = [
         element(
             "figure",
@@ -42,16 +41,8 @@ def section(groups: Sequence[Group]) -> Markup:
         for i, panel in enumerate(panels)
     ]
     notes = [element("p", note, class_="note") for note in _notes(groups)]
-    return element(
-        "section",
-        element("h2", "Learning curves"),
-        notes,
-        _controls(),
-        figures,
-        _values(groups),
-        data_script("curves-data", panels),
-        id="curves",
-    )
+    data = data_script("curves-data", panels)
+    return markup(notes, _controls(), figures, _values(groups), data)
 
 
 def _controls() -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.report.html import Markup, element
+from lamina.report.html import Markup, element, markup
 from lamina.report.run import Run
 
 
@@ -28,4 +28,4 @@ def section(run: Run) -> Markup | None:
         )
         for row in rows
     ]
-    return element("section", element("h2", "Findings"), items, id="findings")
+    return markup(items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from lamina.report.html import Markup, data_script, element, markup
@@ -36,26 +36,49 @@ def page(run: Run, drawing: str = "") -> str:
         run: the run.
         drawing: the graph of the model as SVG, without a script.
     """
-    body = [
-        verdict_section.header(run),
-        findings.section(run),
-        curves.section([curves.Group(run.name, [run])]),
-        predictions.section(run),
-        architecture.section(run, drawing),
-        weights.section(run),
-        time.section(run),
-        record.section(run),
-    ]
-    return document(f"Training report: {run.name}", body, [run])
+    contents = {
+        "Findings": findings.section(run),
+        "Learning curves": curves.section([curves.Group(run.name, [run])]),
+        "Predictions": predictions.section(run),
+        "Architecture": architecture.section(run, drawing),
+        "Weights": weights.section(run),
+        "Time and memory": time.section(run),
+        "Record": record.section(run),
+    }
+    sections = _sections(contents)
+    links = [element("a", title, href=f"#{_id(title)}") for title in sections]
+    navigation = element("nav", links, aria_label="Sections")
+    header = verdict_section.header(run, navigation)
+    return document(f"Training report: {run.name}", [header, *sections.values()], [run])
 
 
 def comparison_page(runs: Sequence[Run]) -> str:
     """Return a page about several runs."""
+    contents = {
+        "Results": comparison.results(runs),
+        "What differs": comparison.differences(runs),
+        "Learning curves": curves.section(comparison.grouped(runs)),
+        "Records": comparison.records(runs),
+    }
     names = ", ".join(run.name for run in runs)
-    return document(f"Runs compared: {names}", comparison.sections(runs), runs)
+    body = [comparison.header(runs), *_sections(contents).values()]
+    return document(f"Runs compared: {names}", body, runs)
 
 
-def document(title: str, body: Sequence[Markup | None], runs: Sequence[Run]) -> str:
+def _sections(contents: Mapping[str, Markup | None]) -> dict[str, Markup]:
+    """Return sections by title, without those that have no content."""
+    return {
+        title: element("section", element("h2", title), content, id=_id(title))
+        for title, content in contents.items()
+        if content is not None
+    }
+
+
+def _id(title: str) -> str:
+    return title.lower().replace(" ", "-")
+
+
+def document(title: str, body: Sequence[Markup], runs: Sequence[Run]) -> str:
     """Return a page with styles, scripts and the runs' data.
 
     Args:

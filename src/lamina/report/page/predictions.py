@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.report.html import Child, Markup, element, table
+from lamina.report.html import Child, Markup, element, markup, part, table
 from lamina.report.page.charts import Axis, Chart, figure
 from lamina.report.page.confusion import confusions, matrix, sequences
 from lamina.report.page.examples import example_list, row_cell
@@ -36,8 +36,7 @@ def section(run: Run) -> Markup | None:
     if not run.evaluation:
         return None
     several = len(run.evaluation) > 1
-    parts = [_result(result, several) for result in run.evaluation]
-    return element("section", element("h2", "Predictions"), parts, id="predictions")
+    return markup(_result(result, several) for result in run.evaluation)
 
 
 def _result(result: dict[str, Any], several: bool) -> list[Child]:
@@ -104,12 +103,8 @@ def _per_class(result: dict[str, Any], title: str) -> Markup:
     ]
     head = (title, "Precision", "Recall", "#F1", "#Rows")
     note = "Sorted by F1, the lowest first."
-    return element(
-        "div",
-        element("h3", f"{title}: precision and recall"),
-        element("p", note, class_="note"),
-        table("Precision and recall", head, cells),
-    )
+    content = table("Precision and recall", head, cells)
+    return part(f"{title}: precision and recall", note, content)
 
 
 def _bar(share: float | None) -> Markup | str:
@@ -143,16 +138,9 @@ def _calibration(result: dict[str, Any]) -> Markup:
         "If confidence were accuracy, the points would lie on the dashed line. Below "
         "it the model is too sure of its answers."
     )
-    both = (
-        figure(chart, "Accuracy by confidence"),
-        figure(counts.bars(bars, "first"), "Rows by confidence"),
-    )
-    return element(
-        "div",
-        element("h3", "Calibration"),
-        element("p", text, class_="note"),
-        element("div", both, class_="pair"),
-    )
+    counts.bars(bars, "first")
+    both = figure(chart, "Accuracy by confidence"), figure(counts, "Rows by confidence")
+    return part("Calibration", text, element("div", both, class_="pair"))
 
 
 def _thresholds(result: dict[str, Any]) -> Markup | None:
@@ -174,12 +162,7 @@ def _thresholds(result: dict[str, Any]) -> Markup | None:
         f"{percent(best['recall'])}. It is the dot in both charts."
     )
     pair = figure(roc, "ROC curve"), figure(curve, "Precision and recall")
-    return element(
-        "div",
-        element("h3", "Decision threshold"),
-        element("p", text, class_="note"),
-        element("div", pair, class_="pair"),
-    )
+    return part("Decision threshold", text, element("div", pair, class_="pair"))
 
 
 def _numbers(result: dict[str, Any]) -> list[Child]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from lamina.report.collect.record import flattened
-from lamina.report.html import Child, Markup, element, table
+from lamina.report.html import Markup, element, markup, table
 from lamina.report.run import Run
 
 _VERSIONS = {
@@ -21,15 +21,10 @@ _VERSIONS = {
 
 
 def section(run: Run) -> Markup | None:
-    """Return the section with the record of a run."""
-    if not run.record:
-        return None
-    return element("section", element("h2", "Record"), content(run), id="record")
-
-
-def content(run: Run) -> list[Child]:
     """Return the record of a run: how to repeat it, its data, versions, arguments."""
     record = run.record
+    if not record:
+        return None
     versions = record.get("versions") or {}
     arguments = flattened(record.get("arguments") or {})
     rows = [
@@ -37,7 +32,7 @@ def content(run: Run) -> list[Child]:
         *_data_rows("Validation data", record.get("validation_data")),
         *((name, versions[key]) for key, name in _VERSIONS.items() if key in versions),
     ]
-    return [
+    return markup(
         _repetition(record, arguments),
         table("Record", ("What", "Value"), _cells(rows), class_="record"),
         element(
@@ -50,7 +45,7 @@ def content(run: Run) -> list[Child]:
                 class_="record",
             ),
         ),
-    ]
+    )
 
 
 def _cells(rows: Any) -> list[tuple[str, Markup]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.report.html import Markup, element, table
+from lamina.report.html import Markup, element, markup, table
 from lamina.report.run import Run
 from lamina.report.text import number, percent, seconds
 
@@ -40,13 +40,10 @@ def section(run: Run) -> Markup | None:
     ]
     text = ", ".join(f"{_PARTS[k][0]} {percent(t / whole)}" for k, t in shares)
     label = f"Where the time went: {text}."
-    return element(
-        "section",
-        element("h2", "Time and memory"),
+    return markup(
         element("div", bars, class_="shares", role="img", aria_label=label),
         table("Where the time went", ("Part", "#Time", "#Share"), rows),
         table("Speed and memory", ("What", "#Value"), _speed(run, totals)),
-        id="time",
     )
 
 

@@ -16,18 +16,9 @@ _WORDS: dict[Mark, str] = {
     "bad": "problem",
     "none": "unknown",
 }
-_SECTIONS = {
-    "findings": "Findings",
-    "curves": "Learning curves",
-    "predictions": "Predictions",
-    "architecture": "Architecture",
-    "weights": "Weights",
-    "time": "Time and memory",
-    "record": "Record",
-}
 
 
-def header(run: Run) -> Markup:
+def header(run: Run, navigation: Markup) -> Markup:
     """Return the verdict about a run, its main figures, and links to the sections."""
     started = run.record.get("started", "")
     eyebrow = f"Training report · {started[:16]}" if started else "Training report"
@@ -39,7 +30,7 @@ def header(run: Run) -> Markup:
         element("p", sentence(run), class_="note"),
         figures(run),
         _trust_list(run),
-        _navigation(run),
+        navigation,
     )
 
 
@@ -93,21 +84,3 @@ def _trust_list(run: Run) -> Markup:
         for name, mark, text in trust(run)
     ]
     return element("ul", items, class_="trust")
-
-
-def _navigation(run: Run) -> Markup:
-    present = {
-        "findings": run.findings,
-        "curves": run.epochs,
-        "predictions": run.evaluation,
-        "architecture": run.layers,
-        "weights": run.snapshots.get("layers"),
-        "time": run.seconds.get("total"),
-        "record": run.record,
-    }
-    links = [
-        element("a", title, href=f"#{name}")
-        for name, title in _SECTIONS.items()
-        if present[name]
-    ]
-    return element("nav", links, aria_label="Sections")

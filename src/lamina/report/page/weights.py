@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.report.collect.rows import png_url
-from lamina.report.html import Markup, element
+from lamina.report.html import Markup, element, markup
 from lamina.report.run import Run
 from lamina.report.text import number, percent
 
@@ -32,13 +32,7 @@ def section(run: Run) -> Markup | None:
         "whose updates stay at 0, does not learn."
     )
     rows = [_layer(name, kinds) for name, kinds in layers.items()]
-    return element(
-        "section",
-        element("h2", "Weights, updates and activations"),
-        element("p", text, class_="note"),
-        rows,
-        id="weights",
-    )
+    return markup(element("p", text, class_="note"), rows)
 
 
 def _layer(name: str, kinds: dict[str, Any]) -> Markup:
