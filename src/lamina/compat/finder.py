@@ -12,6 +12,7 @@ from typing import Any
 from lamina.compat.names import CHANGED, NAMES, VERSIONS
 from lamina.compat.patches import with_old_names
 from lamina.compat.paths import PATHS, library_paths
+from lamina.errors import MissingPackageError
 from lamina.lazy import LazyImport
 
 ROOTS = tuple(VERSIONS)
@@ -50,11 +51,8 @@ class CompatModule(ModuleType):
                 return found
         try:
             return importlib.import_module(f"{self.__name__}.{name}")
-        except ModuleNotFoundError:
-            raise AttributeError(
-                f"lamina does not have {self.__name__}.{name}. The page "
-                "docs/old-code.md lists what runs."
-            ) from None
+        except ModuleNotFoundError as error:
+            raise AttributeError(str(error)) from None
 
     def __dir__(self) -> list[str]:
         return [*self.__all__, *vars(self)]
@@ -76,14 +74,14 @@ class CompatFinder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
-        """Return the spec of a module that lamina has a form of."""
+        """Return the spec of a module of Keras or TensorFlow that lamina has."""
         if fullname.partition(".")[0] not in ROOTS:
             return None
         if fullname not in (*ROOTS, "tensorflow.python") and not _targets(fullname):
-            raise ModuleNotFoundError(
-                f"lamina does not have a module {fullname!r}. The page "
-                "docs/old-code.md lists what runs.",
-                name=fullname,
+            # With its `name`, `from module import name` would hide the message.
+            raise MissingPackageError(
+                f"lamina does not have {fullname}. The page docs/old-code.md lists "
+                "what runs."
             )
         return ModuleSpec(fullname, self, is_package=True)
 
@@ -120,6 +118,8 @@ def _module(path: str) -> ModuleType | None:
     name = f"lamina.{path}" if path else "lamina"
     try:
         module = importlib.import_module(name)
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("lamina"):
+            raise
         return None
     return module if hasattr(module, "__all__") or "compat" in path else None

@@ -61,6 +61,31 @@ EXPECTED = [
         CUBE.mean((1, 2)).reshape(2, 1, 1, 1),
     ),
     ("pool2d", (CUBE[..., None], (3, 4)), {}, CUBE.max((1, 2)).reshape(2, 1, 1, 1)),
+    (
+        "conv3d",
+        (CUBE[..., None, None], np.ones((3, 4, 1, 1, 1), "float32")),
+        {},
+        CUBE.sum((1, 2)).reshape(2, 1, 1, 1, 1),
+    ),
+    (
+        "pool3d",
+        (CUBE[..., None, None], (3, 4, 1)),
+        {},
+        CUBE.max((1, 2)).reshape(2, 1, 1, 1, 1),
+    ),
+    ("binary_crossentropy", (X > 3, X / 7), {}, -np.log(np.where(X > 3, X, 7 - X) / 7)),
+    (
+        "categorical_crossentropy",
+        (np.eye(3, dtype="float32")[:2], X),
+        {},
+        -np.log([1 / 6, 5 / 15]),
+    ),
+    (
+        "sparse_categorical_crossentropy",
+        (np.array([0, 1]), X / [[6], [15]]),
+        {},
+        -np.log([1 / 6, 5 / 15]),
+    ),
     ("temporal_padding", (CUBE,), {}, np.pad(CUBE, [(0, 0), (1, 1), (0, 0)])),
     (
         "spatial_2d_padding",

@@ -169,6 +169,7 @@ FAILURES = [
     ("from keras import layers\n\nlayers.Dense(output_dim='a')", 1, [3]),
     ("import keras\nkeras.Sequential().fit([1], nb_epoch=1)", 1, [2]),
     ("import keras\nraise KeyboardInterrupt", 130, [2]),
+    ("import keras\n\nfrom keras.layers import No", 1, [3]),
     ("x = (", 1, [1]),
 ]
 

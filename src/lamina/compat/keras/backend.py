@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import activations, config, losses, ops, random
+from lamina import activations, config, ops, random
 from lamina.compat.notices import tell
 from lamina.typing import Array
 
@@ -153,29 +153,6 @@ def cast_to_floatx(x: Any) -> Any:
     return np.asarray(x, config.floatx())
 
 
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Array:
-    """Return the binary cross-entropy of each element."""
-    return ops.binary_crossentropy(target, output, from_logits=from_logits)
-
-
-def categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Array:
-    """Return the cross-entropy of each row."""
-    return losses.categorical_crossentropy(
-        target, output, from_logits=from_logits, axis=axis
-    )
-
-
-def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Array:
-    """Return the cross-entropy of each row for class indices."""
-    return losses.sparse_categorical_crossentropy(
-        target, output, from_logits=from_logits, axis=axis
-    )
-
-
 def int_shape(x: Any) -> tuple[int | None, ...]:
     """Return the shape, with `None` for unknown sizes."""
     return tuple(x.shape)
@@ -231,38 +208,38 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Array:
 def conv2d(
     x: Any,
     kernel: Any,
-    strides: Any = (1, 1),
+    strides: Any = 1,
     padding: str = "valid",
     data_format: str | None = None,
-    dilation_rate: Any = (1, 1),
+    dilation_rate: Any = 1,
 ) -> Array:
-    """Convolve images with a kernel of (rows, columns, channels, filters)."""
+    """Convolve images with a kernel of (rows, columns, channels, filters).
+
+    `conv1d` and `conv3d` do so along one axis and three.
+    """
     return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
-def conv1d(
-    x: Any,
-    kernel: Any,
-    strides: int = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: int = 1,
-) -> Array:
-    """Convolve sequences with a kernel of (steps, channels, filters)."""
-    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
+conv1d = conv3d = conv2d
 
 
 def pool2d(
     x: Any,
     pool_size: Any,
-    strides: Any = (1, 1),
+    strides: Any = 1,
     padding: str = "valid",
     data_format: str | None = None,
     pool_mode: str = "max",
 ) -> Array:
-    """Reduce each window of images to its largest value or its mean ("avg")."""
+    """Reduce each window of images to its largest value or its mean ("avg").
+
+    `pool3d` does so along three axes.
+    """
     pool = ops.max_pool if pool_mode == "max" else ops.average_pool
     return pool(x, pool_size, strides, padding, data_format)
+
+
+pool3d = pool2d
 
 
 def temporal_padding(x: Any, padding: Any = (1, 1)) -> Array:
