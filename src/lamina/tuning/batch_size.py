@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 
-from lamina.core.check import check_arguments, positive_int
+from lamina.core.check import Check, check_arguments, positive_int
 from lamina.core.tracebacks import filter_traceback
 from lamina.data.adapt import is_array_data
 from lamina.data.arrays import num_rows
@@ -28,9 +28,10 @@ _BETTER = 1.1
 _ENOUGH = 0.9
 _REPEATS = 3
 _HEADERS = "batch size", "ms / step", "rows / s"
-_SIDES: Sequence[Side] = ["right"] * len(_HEADERS)
+_SIDES: Sequence[Side] = "right", "right", "right"
 
-_CHECKS = dict.fromkeys(("init_val", "max_trials", "steps_per_trial"), positive_int)
+_COUNTS = "init_val", "max_trials", "steps_per_trial"
+_CHECKS: dict[str, Check] = dict.fromkeys(_COUNTS, positive_int)
 
 
 class BatchSizeTrial(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +28,8 @@ from lamina.tuning.trial import trial
 from lamina.typing import Data, PyTree
 
 _HEADERS = "layer", "forward", "backward", "%", "saved", "weights", "kernels"
-_SIDES: Sequence[Side] = ["left", *["right"] * (len(_HEADERS) - 2), "left"]
+_NUMBERS: tuple[Side, ...] = "right", "right", "right", "right", "right"
+_SIDES: tuple[Side, ...] = "left", *_NUMBERS, "left"
 _LOSS, _REST = "(loss)", "(optimizer, metrics)"
 # Kernels are timed as for an epoch of so many steps.
 _AUTOTUNED_STEPS = 1000

@@ -13,9 +13,9 @@ from lamina.training.checks.findings import Finding
 MIN_EPOCHS = 5
 
 # Relative rise of the validation loss above its smallest value that counts.
-_TURNED = 0.1
+_MIN_RISE = 0.1
 # Relative changes below this are noise of a loss that stands still.
-_STILL = 0.01
+_NOISE = 0.01
 # Relative jump from epoch to epoch that counts as oscillation.
 _JUMP = 0.15
 # Updates of a weight per step, relative to it, of a healthy run.
@@ -80,7 +80,7 @@ def curve_findings(
         return []
     curves = _Curves(values, facts or RunFacts())
     found = list(filter(None, (rule(curves) for rule in _RULES)))
-    return [*found, *_deaf_metrics(curves)]
+    return [*found, *_metrics_without_gain(curves)]
 
 
 def update_findings(ratios: Mapping[str, float]) -> list[Finding]:
@@ -158,7 +158,7 @@ def overfitting(loss: Sequence[float], val_loss: Sequence[float]) -> Turn | None
     if best > len(val) - 4 or smooth[best] <= 0:
         return None
     noise = 4 * float(np.median(np.abs(np.diff(val))))
-    is_rise = last - smooth[best] >= max(_TURNED * smooth[best], noise)
+    is_rise = last - smooth[best] >= max(_MIN_RISE * smooth[best], noise)
     return Turn(best, last) if is_rise and loss[-1] <= 0.95 * loss[best] else None
 
 
@@ -169,7 +169,7 @@ def _overfitting(curves: _Curves) -> Finding | None:
         return None
     best, last = turn
     message = (
-        f"The validation loss turned in epoch {best + 1} of {curves.epochs}: "
+        f"The validation loss rises since epoch {best + 1} of {curves.epochs}: "
         f"{val[best]:.3g} then, {last:.3g} at the end, while the loss fell to "
         f"{loss[-1]:.3g}."
     )
@@ -182,7 +182,7 @@ def _overfitting(curves: _Curves) -> Finding | None:
 
 def _no_progress(curves: _Curves) -> Finding | None:
     loss = curves.loss
-    if not curves.facts.fresh or loss.min() < (1 - 2 * _STILL) * loss[0]:
+    if not curves.facts.fresh or loss.min() < (1 - 2 * _NOISE) * loss[0]:
         return None
     message = (
         f"The loss is {loss[0]:.3g} in the first and {loss[-1]:.3g} in the last of "
@@ -197,7 +197,7 @@ def _plateau(curves: _Curves) -> Finding | None:
     smooth = _smooth(curves.loss)
     if curves.epochs < 10 or smooth[-1] < 0.3 * smooth[0]:
         return None
-    still = np.flatnonzero(smooth > (1 + _STILL) * smooth.min())
+    still = np.flatnonzero(smooth > (1 + _NOISE) * smooth.min())
     start = int(still[-1]) + 1 if len(still) else 0
     if start == 0 or start > 0.4 * curves.epochs:
         return None
@@ -252,7 +252,7 @@ def _penalty(curves: _Curves) -> Finding | None:
     return Finding("large-penalty", "warning", message, fix)
 
 
-def _deaf_metrics(curves: _Curves) -> Iterator[Finding]:
+def _metrics_without_gain(curves: _Curves) -> Iterator[Finding]:
     """Yield a finding for each metric that does not improve while the loss falls."""
     loss = curves.loss
     if loss[-1] > 0.5 * loss[0]:
@@ -264,7 +264,7 @@ def _deaf_metrics(curves: _Curves) -> Iterator[Finding]:
             continue
         gain = values[-1] - values[0] if direction == "max" else values[0] - values[-1]
         is_perfect = direction == "max" and values[-1] > 0.98
-        if gain > 2 * _STILL * abs(values[0]) or gain > 0.005 or is_perfect:
+        if gain > 2 * _NOISE * abs(values[0]) or gain > 0.005 or is_perfect:
             continue
         message = (
             f"The loss fell from {loss[0]:.3g} to {loss[-1]:.3g}, but {name!r} went "

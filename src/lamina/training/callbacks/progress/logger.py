@@ -8,7 +8,7 @@ from lamina.progress.output import Output, open_output, write_line
 from lamina.progress.snapshot import Metric, Snapshot
 from lamina.progress.text import duration
 from lamina.training.callbacks.base import Callback
-from lamina.training.callbacks.progress.course import MetricCourse
+from lamina.training.callbacks.progress.metric_history import MetricHistory
 from lamina.training.callbacks.progress.timer import StepTimer
 from lamina.typing import Logs
 
@@ -35,7 +35,7 @@ class ProgbarLogger(Callback):
         self.others: Sequence[Callback] = ()
         self._in_fit = False
         self._output = Output()
-        self._course = MetricCourse()
+        self._metrics = MetricHistory()
         self._shown: Sequence[Metric] = ()
         self._epoch = 0
         self._epoch_seconds = 0.0  # of the last epoch
@@ -55,7 +55,11 @@ class ProgbarLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Name the callbacks for which training pauses at every batch."""
         self._in_fit = True
-        self._course, self._last_steps, self._epoch_seconds = MetricCourse(), None, 0.0
+        self._metrics, self._last_steps, self._epoch_seconds = (
+            MetricHistory(),
+            None,
+            0.0,
+        )
         self._title = ""
         self._open()
         slow = [c for c in self.others if c.batch_needs("train") == "model"]
@@ -117,7 +121,7 @@ class ProgbarLogger(Callback):
         if validating:
             self._draw(state=f"validating, step {done}")
         else:
-            self._draw(metrics=self._course.moving(logs))
+            self._draw(metrics=self._metrics.moving(logs))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Show the epoch as finished."""
@@ -149,7 +153,7 @@ class ProgbarLogger(Callback):
         self._output.draw(self._snapshot(self._shown, state))
 
     def _finish(self, logs: Logs | None) -> None:
-        self._shown = self._course.finished(logs or {})
+        self._shown = self._metrics.finished(logs or {})
         total = self._timer.done or None
         self._output.finish(self._snapshot(self._shown)._replace(total=total))
 

@@ -1,4 +1,4 @@
-"""`MetricCourse`: the values of metrics over the epochs."""
+"""`MetricHistory`: the values of metrics over the epochs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lamina.typing import ArrayLike, Logs
 _CURVES = ("loss", "val_loss")
 
 
-class MetricCourse:
+class MetricHistory:
     """Values of metrics in finished epochs, and what changed since."""
 
     def __init__(self) -> None:
