@@ -126,3 +126,9 @@ def test_model_trains_on_a_folder(tmp_path, capsys):
 def test_whitening_is_refused():
     with pytest.raises(ArgumentError, match="zca_whitening is not supported"):
         ImageDataGenerator(zca_whitening=True)
+
+
+def test_images_as_targets_are_refused(tmp_path):
+    (tmp_path / "cat").mkdir()
+    with pytest.raises(ArgumentError, match="class_mode='input' is not supported"):
+        ImageDataGenerator().flow_from_directory(str(tmp_path), class_mode="input")

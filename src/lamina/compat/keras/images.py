@@ -329,4 +329,9 @@ def _targets(labels: np.ndarray, mode: str | None, count: int) -> list[np.ndarra
         return []
     if mode == "categorical":
         return [np.asarray(to_categorical(labels, count))]
+    if mode not in ("binary", "sparse"):
+        raise ArgumentError(
+            f"flow_from_directory: class_mode={mode!r} is not supported. Pass "
+            "'categorical', 'binary', 'sparse' or None."
+        )
     return [labels.astype("float32") if mode == "binary" else labels]
