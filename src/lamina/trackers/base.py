@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina.core.tracebacks import warn
 from lamina.errors import missing_package
 from lamina.report.collect.record import flattened, record_of
 from lamina.report.run import direction
@@ -88,8 +88,6 @@ class Tracker(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Send the epoch's metrics and learning rates."""
-        # A run that is resumed within an epoch has no `on_epoch_begin`.
-        self.on_epoch_begin(epoch)
         values = {**(logs or {}), **rates_of(self.model)}
         metrics = {k: float(v) for k, v in values.items() if np.ndim(v) == 0}
         for name, value in metrics.items():
@@ -118,10 +116,9 @@ class Tracker(Callback):
             method(*args)
         # Trackers raise errors of their own kinds and of those of HTTP libraries.
         except Exception as error:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} could not send the logs: "
-                f"{type(error).__name__}: {error}. Training continues without them.",
-                stacklevel=3,
+                f"{type(error).__name__}: {error}. Training continues without them."
             )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,21 @@ def test_resumed_run_continues(tmp_path):
     assert steps[:4] == ["open", 0, 1, "failed"] and steps[-2:] == [2, "completed"]
     first_loss = runs["run 1"][1][1]["loss"]
     assert runs["run 1"][-1][1]["best_loss"] < first_loss
+
+
+def test_run_resumed_within_an_epoch_continues(tmp_path):
+    def interrupt(batch, logs):
+        if batch == 0 and len(runs["run 0"]) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    runs = {}
+    with pytest.raises(KeyboardInterrupt):
+        stop = LambdaCallback(on_train_batch_end=interrupt)
+        fit(Recorder(runs), stop, epochs=3, resume=tmp_path)
+    fit(Recorder(runs), LambdaCallback(), epochs=3, resume=tmp_path)
+    assert list(runs) == ["run 0"]
+    steps = [step for step, _ in runs["run 0"]]
+    assert steps == ["open", 0, "failed", "open", 1, 2, "completed"]
 
 
 def test_best_value_follows_the_direction_of_the_metric_and_skips_nan():

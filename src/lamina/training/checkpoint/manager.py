@@ -152,11 +152,12 @@ class CheckpointManager:
                 "continues, but rounding may differ."
             )
         position, stream = TrainPosition(*saved["place"]), saved["stream"]
-        if position.batch > 0:
-            # Replay on_epoch_begin, then restore each callback's state.
-            self._callbacks.on_epoch_begin(position.epoch)
-            self.logs = saved["logs"]
         restore(self._state, self._callbacks, saved)
+        if position.batch > 0:
+            # Replay on_epoch_begin, and undo what it changes.
+            self._callbacks.on_epoch_begin(position.epoch)
+            restore(self._state, self._callbacks, saved)
+            self.logs = saved["logs"]
         checkpoints.best = saved["best"]
         if self.logs:
             feed.seek(position.epoch + 1, 0, stream and (0, stream[1]))
