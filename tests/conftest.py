@@ -13,7 +13,7 @@ from typing import Any
 # run are there for the next; deleting the folder only costs time.
 CACHE = Path(__file__).parents[1] / ".pytest_cache" / "xla"
 os.environ.setdefault("LAMINA_COMPILE_CACHE", str(CACHE))
-# What is timed may come out another way the next time.
+# Timing selects kernels, and timings differ between runs.
 os.environ["LAMINA_AUTOTUNE"] = "off"
 # Compiling the training step of an MLP takes 0.3 s instead of 1.6 s. XLA aborts the
 # process if it does not know a flag.
@@ -42,8 +42,8 @@ FULL_OPTIONS = (
     ("xla_cpu_parallel_codegen_split_count", "32"),
 )
 
-# Programs of these tests are like those of users. Others have few rows and small
-# models, made to be quick, which would be warned of.
+# These tests run all checks, as users do. Others have small models and few rows, which
+# cause warnings.
 CHECKED = (
     *("flows", "laws/test_bad_input.py", "laws/test_docstrings.py", "unit/report"),
     *("unit/training/checks", "unit/training/callbacks/test_monitor.py", "unit/tuning"),
@@ -65,7 +65,7 @@ def optimizations(request: pytest.FixtureRequest) -> Iterator[None]:
     if not path.startswith(FULLY_COMPILED):
         yield
         return
-    jax.devices()  # XLA has read its flags then
+    jax.devices()  # makes XLA read its flags
     optimized = executable._optimized
 
     def fully_optimized(lowered: Any, wanted: list[Any]) -> Any:

@@ -216,7 +216,7 @@ def set_checks(level: str = "all", silence: Iterable[str] = ()) -> None:
     Args:
         level: `"all"`, the default, warns of likely mistakes; `"errors"` only raises
             errors; `"off"` does not look for any, nor at the values of the data.
-        silence: codes of findings to leave out, such as `"unscaled-input"`.
+        silence: one or more codes of findings to leave out, such as `"unscaled-input"`.
 
     Raises:
         ArgumentError: the level is unknown.
@@ -229,7 +229,8 @@ def set_checks(level: str = "all", silence: Iterable[str] = ()) -> None:
     """
     if level not in ("all", "errors", "off"):
         raise invalid("set_checks", "level", level, "'all', 'errors' or 'off'")
-    _settings["checks"], _settings["silenced_checks"] = level, frozenset(silence)
+    codes = [silence] if isinstance(silence, str) else silence
+    _settings["checks"], _settings["silenced_checks"] = level, frozenset(codes)
 
 
 def silenced_checks() -> frozenset[str]:

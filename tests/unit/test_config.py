@@ -51,3 +51,10 @@ def test_environment_selects_the_cache_folder(variables, folder, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert config.cache_folder() == folder
+
+
+def test_checks_are_silenced_by_one_code_or_several():
+    config.set_checks(silence="unscaled-input")
+    assert config.silenced_checks() == {"unscaled-input"}
+    config.set_checks(silence=["unscaled-input", "unused-units"])
+    assert config.silenced_checks() == {"unscaled-input", "unused-units"}

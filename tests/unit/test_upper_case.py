@@ -58,16 +58,18 @@ def test_upper_case_loads_the_same_image(folder):
 
 
 def test_upper_case_makes_the_same_data_set(folder):
-    options = {"image_size": (4, 4), "validation_split": 0.5, "verbose": False}
-    found = [
-        list(
+    def rows(**arguments):
+        return list(
             utils.image_dataset_from_directory(
-                folder, shuffle=False, **options, **arguments
+                folder,
+                image_size=(4, 4),
+                shuffle=False,
+                validation_split=0.5,
+                verbose=False,
+                **arguments,
             )
         )
-        for arguments in (
-            FOLDER_ARGUMENTS,
-            {name: value.upper() for name, value in FOLDER_ARGUMENTS.items()},
-        )
-    ]
-    jax.tree.map(np.testing.assert_array_equal, *found)
+
+    upper = {name: value.upper() for name, value in FOLDER_ARGUMENTS.items()}
+    lower = rows(**FOLDER_ARGUMENTS)
+    jax.tree.map(np.testing.assert_array_equal, lower, rows(**upper))

@@ -74,8 +74,8 @@ class Architecture(NamedTuple):
         name: the default name of the models; empty if it depends on the arguments.
         module: the public module.
         paper: title and address of the paper.
-        body: the layers between the input and the classifier, a function of the images
-            and of what the function that creates models binds.
+        body: the layers between the input and the classifier, a function of the images;
+            its other arguments are bound when a model is created.
         file: the address of the weights with the classifier, below that of Keras's
             files or as a whole; empty if it depends on the arguments.
         suffix: end of the file's name for the weights without the classifier.
