@@ -49,7 +49,6 @@ FUNCTIONS: Mapping[str, Renames] = {
     "Trainer.fit": {"nb_epoch": "epochs", "show_accuracy": None, **_UNUSED_BY_FIT},
     "Trainer.evaluate": {"show_accuracy": None, **_UNUSED_BY_FIT},
     "Trainer.predict": _UNUSED_BY_FIT,
-    "Layer.add_loss": {"inputs": None},
     "ReduceLROnPlateau.__init__": {"epsilon": "min_delta"},
     "TensorBoard.__init__": dict.fromkeys(
         (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina.compat.arguments import FUNCTIONS, renamed
+from lamina.compat.keras import batch, graphs
 from lamina.compat.notices import tell
 from lamina.layers import Layer
 from lamina.models import Functional, Model, Sequential
@@ -126,6 +127,10 @@ def _output_shape_for(layer: Any, input_shape: Any) -> Any:
     return layer.compute_output_shape(input_shape)
 
 
+def _add_update(layer: Any, updates: Any, inputs: Any = None) -> None:
+    tell("layer.add_update(update)", "")
+
+
 def _rebuild(model: Any) -> None:
     """Wire a stack whose first layer may be a model of several inputs (`Merge`)."""
     first = next(iter(model.layers), None)
@@ -182,6 +187,14 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
     },
     Sequential: {"_rebuild": _rebuild},
     History: {"__init__": _init_history},
-    Optimizer: {"lr": property(_get_learning_rate, _set_learning_rate)},
-    Layer: {"get_output_shape_for": _output_shape_for},
+    Optimizer: {
+        "lr": property(_get_learning_rate, _set_learning_rate),
+        "get_updates": graphs.get_updates,
+        "get_gradients": graphs.get_gradients,
+    },
+    Layer: {
+        "get_output_shape_for": _output_shape_for,
+        "add_metric": batch.add_metric,
+        "add_update": _add_update,
+    },
 }

@@ -11,7 +11,7 @@ _OWN_LAYERS = (
     *("AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"),
     *("TimeDistributedDense", "CuDNNLSTM", "CuDNNGRU", "merge", "Merge"),
     *("MaxoutDense", "Highway", "ThresholdedReLU", "LocallyConnected1D"),
-    "LocallyConnected2D",
+    *("LocallyConnected2D", "_Merge"),
 )
 _FUNCTIONS = "lamina.compat.keras.functions"
 _RENAMED = {

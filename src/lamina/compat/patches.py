@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -21,6 +22,7 @@ from lamina.compat.arguments import (
     renamed,
 )
 from lamina.compat.files import checkpointing, reading, saving, saving_epochs
+from lamina.compat.keras import batch
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
@@ -28,8 +30,11 @@ from lamina.core.module import Module, accepted_names, is_user_defined
 from lamina.datasets import cifar, fetch
 from lamina.layers import Layer
 from lamina.layers.base.building import Buildable
+from lamina.layers.base.call_graph import CallGraph
 from lamina.models import Model
 from lamina.training import callbacks
+from lamina.training.model_steps import ModelSteps
+from lamina.training.state import MetricsOwner
 from lamina.training.trainer import Trainer
 
 _ABSENT = object()
@@ -42,8 +47,9 @@ def apply_patches() -> None:
         _replace(cls, "__new__", staticmethod(_new(vars(cls)["__new__"].__func__)))
     mark_built = _mark_built(vars(Buildable)["_mark_built"])
     _replace(Buildable, "_mark_built", mark_built)
-    for name in ("compile", "fit", "evaluate", "predict"):
+    for name in ("fit", "evaluate", "predict"):
         _replace(Trainer, name, with_old_names(vars(Trainer)[name]))
+    _replace(Trainer, "compile", with_old_names(_compile(vars(Trainer)["compile"])))
     _replace(Model, "save", saving(vars(Model)["save"], weights_only=False))
     weights = saving(vars(Model)["save_weights"], weights_only=True)
     _replace(Model, "save_weights", weights)
@@ -53,7 +59,7 @@ def apply_patches() -> None:
     _replace(checkpoint, "on_epoch_end", saving_epochs(checkpoint.on_epoch_end))
     new = vars(callbacks.Callback)["__new__"].__func__
     _replace(callbacks.Callback, "__new__", staticmethod(_new_callback(new)))
-    _replace(Layer, "add_loss", with_old_names(vars(Layer)["add_loss"]))
+    _replace_symbolic()
     for cls in (callbacks.ReduceLROnPlateau, callbacks.TensorBoard):
         _replace(cls, "__init__", with_old_names(vars(cls)["__init__"]))
     _replace(fetch, "cache_home", cache_home)
@@ -63,6 +69,18 @@ def apply_patches() -> None:
     for cls, methods in METHODS.items():
         for name, method in methods.items():
             _replace(cls, name, method)
+
+
+def _replace_symbolic() -> None:
+    """Let losses and metrics use symbolic tensors of the model."""
+    _replace(CallGraph, "run", batch.recording_run(vars(CallGraph)["run"]))
+    for name in ("train_step", "test_step"):
+        step = batch.recording_step(vars(ModelSteps)[name], name == "train_step")
+        _replace(ModelSteps, name, step)
+    compute_metrics = vars(MetricsOwner)["compute_metrics"]
+    _replace(MetricsOwner, "compute_metrics", batch.updating_metrics(compute_metrics))
+    _replace(Layer, "add_loss", batch.add_loss(vars(Layer)["add_loss"]))
+    _replace(Layer, "losses", property(batch.all_losses))
 
 
 def undo_patches() -> None:
@@ -91,6 +109,29 @@ def with_old_names(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **renamed(shown, table, kwargs))
 
     return call
+
+
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `compile` whose losses and metrics may use symbolic tensors."""
+
+    @functools.wraps(function)
+    def call(model: Any, *args: Any, **options: Any) -> Any:
+        names = ("optimizer", "loss", *_compile_order(args[2:3]))
+        found = {**dict(zip(names, args, strict=False)), **options}
+        for name in found.keys() & {"loss", "metrics", "weighted_metrics"}:
+            found[name] = batch.with_graph_values(found[name])
+        return function(model, **found)
+
+    return call
+
+
+def _compile_order(third: tuple[Any, ...]) -> tuple[str, str]:
+    """Return the names of the third and fourth argument of `compile`.
+
+    In Keras 1 and 2 metrics come before the weights of losses.
+    """
+    is_weights = any(isinstance(v, (int, float)) for v in jax.tree.leaves(third))
+    return ("loss_weights", "metrics") if is_weights else ("metrics", "loss_weights")
 
 
 def _replace(cls: type | ModuleType, name: str, value: Any) -> None:

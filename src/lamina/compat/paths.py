@@ -11,6 +11,7 @@ _LAYERS = (
 _BACKEND = (
     "compat.keras.backend",
     "compat.keras.variables",
+    "compat.keras.graphs",
     "backend",
     "ops",
     "config",

@@ -124,6 +124,17 @@ def Merge(
     return Model(inputs, merge(outputs, mode, **options))
 
 
+class _Merge(Layer):
+    """Base of layers of Keras 2 that merge a list of tensors."""
+
+    def call(self, inputs: Any) -> Any:
+        """Merge the tensors."""
+        return self._merge_function(inputs)
+
+    def _merge_function(self, inputs: Any) -> Any:
+        raise NotImplementedError
+
+
 class MaxoutDense(Layer):
     """Largest of several linear functions of the input.
 

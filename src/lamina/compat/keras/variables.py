@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina import config, ops
 from lamina.compat.notices import tell
-from lamina.core.graph import SymbolicTensor
 from lamina.core.variable import Variable
 from lamina.layers import Input
-from lamina.models import Model
 from lamina.typing import Array
 
 
@@ -58,34 +56,6 @@ def batch_set_value(tuples: Sequence[tuple[Any, Any]]) -> None:
     """Assign to several variables."""
     for x, value in tuples:
         set_value(x, value)
-
-
-def function(
-    inputs: Any, outputs: Any, updates: Any = None, **_: Any
-) -> Callable[..., Any]:
-    """Return a function of NumPy arrays that computes symbolic tensors.
-
-    Args:
-        inputs: symbolic tensors; `K.learning_phase()` among them is not used.
-        outputs: symbolic tensors that depend on them.
-        updates: must be empty.
-    """
-    tell("K.function(inputs, outputs)", "keras.Model(inputs, outputs).predict")
-    several = isinstance(outputs, (list, tuple))
-    used = [x for x in inputs if isinstance(x, SymbolicTensor)]
-    model = Model(used, list(outputs) if several else [outputs])
-
-    def call(values: Sequence[Any]) -> list[np.ndarray]:
-        arrays = [
-            np.asarray(v)
-            for x, v in zip(inputs, values, strict=True)
-            if isinstance(x, SymbolicTensor)
-        ]
-        results = model(arrays)
-        results = results if isinstance(results, (list, tuple)) else [results]
-        return [np.asarray(result) for result in results]
-
-    return call
 
 
 def learning_phase() -> int:
