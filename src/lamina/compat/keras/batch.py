@@ -199,9 +199,7 @@ def updating_metrics(compute: Callable[..., Any]) -> Callable[..., Any]:
     """Return `compute_metrics` that also updates those of symbolic tensors."""
 
     @functools.wraps(compute)
-    def call(
-        model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> Any:
+    def call(model: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         batch = _batch.values
         if batch is None:
             return compute(model, x, y, y_pred, sample_weight)

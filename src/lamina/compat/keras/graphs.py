@@ -146,9 +146,7 @@ def function(
 
     def call(values: Sequence[Any]) -> Any:
         results = program(list(values))
-        found = [
-            next(results) if isinstance(v, SymbolicTensor) else v for v in wanted
-        ]
+        found = [next(results) if isinstance(v, SymbolicTensor) else v for v in wanted]
         arrays = [np.asarray(v) for v in found]
         for change in changes:
             _apply(change, results)
