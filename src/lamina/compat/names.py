@@ -11,7 +11,7 @@ _OWN_LAYERS = (
     *("AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"),
     *("TimeDistributedDense", "CuDNNLSTM", "CuDNNGRU", "merge", "Merge"),
     *("MaxoutDense", "Highway", "ThresholdedReLU", "LocallyConnected1D"),
-    *("LocallyConnected2D", "_Merge"),
+    "LocallyConnected2D",
 )
 _FUNCTIONS = "lamina.compat.keras.functions"
 _RENAMED = {
@@ -19,6 +19,7 @@ _RENAMED = {
         "Convolution2DTranspose": "lamina.compat.keras.layers:Deconvolution2D",
         "SeparableConv1D": "lamina.layers:SeparableConv1D",
         "Recurrent": "lamina.layers:RNN",
+        "_Merge": "lamina.compat.keras.layers:MergeBase",
         "Model": "lamina:Model",
         "Sequential": "lamina:Sequential",
         "BatchNormalizationV1": "lamina.layers:BatchNormalization",

@@ -33,6 +33,7 @@ from lamina.core.tracing.unknown_sizes import (
     is_shape_error,
     merged_shape,
     operand_shape_error,
+    sizes_in_error,
 )
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ArgumentTypeError, invalid
@@ -189,9 +190,11 @@ def infer(
     def evaluate(sizes: Sizes) -> list[Any]:
         return [_evaluate(function, args, kwargs, p, sizes) for p in probes]
 
-    def evaluate_with_known_sizes() -> list[Any] | None:
+    def evaluate_with_known_sizes(error: Exception) -> list[Any] | None:
         leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_leaf)
         integers = [v for v in leaves if type(v) is int and v > 0]
+        # A function may also use arrays, whose sizes the error names.
+        integers += sizes_in_error(error)
         for sizes in candidate_sizes(shapes, integers):
             with suppress(Exception):
                 return evaluate(sizes)
@@ -200,7 +203,7 @@ def infer(
     try:
         results = evaluate({})
     except Exception as error:
-        results = evaluate_with_known_sizes()
+        results = evaluate_with_known_sizes(error)
         if results is None:
             for probe in probes[1:]:
                 try:

@@ -60,6 +60,17 @@ def test_errors_show_unknown_sizes_as_unknown() -> None:
     assert "'failing'" in note and "(None, None, 3)" in note
 
 
+def test_arrays_in_a_call_set_the_size_of_the_batch() -> None:
+    class Weighted(layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            a, b = inputs
+            return ops.ones((4, 1)) * a + b
+
+    a, b = layers.Input((3,)), layers.Input((3,))
+    assert Weighted()([a, b]).shape == (4, 3)
+    assert ops.add(a, np.ones((4, 3))).shape == (4, 3)
+
+
 def test_errors_show_known_sizes_whatever_they_are() -> None:
     for size in (960, 1920):
         with pytest.raises(

@@ -124,7 +124,7 @@ def Merge(
     return Model(inputs, merge(outputs, mode, **options))
 
 
-class _Merge(Layer):
+class MergeBase(Layer):
     """Base of layers of Keras 2 that merge a list of tensors."""
 
     def call(self, inputs: Any) -> Any:

@@ -62,7 +62,7 @@ def _combinations(choices: Sequence[Sizes], total: int) -> Iterator[Sizes]:
     for choice in choices:
         yield from ({key: size} for key, size in choice.items())
     for count in (total, *range(2, total)):
-        for choice in choices[:2]:
+        for choice in choices if count == total else choices[:2]:
             yield from map(dict, combinations(choice.items(), count))
 
 
@@ -88,6 +88,15 @@ def hide_unknown_sizes(error: Exception, other: Exception) -> None:
 def is_shape_error(error: Exception) -> bool:
     """Return whether JAX refuses shapes, which are TypeErrors like wrong types."""
     return type(error) is TypeError and bool(_SHAPE_WORDS.search(str(error)))
+
+
+def sizes_in_error(error: Exception) -> list[int]:
+    """Return the known sizes that an error about shapes has in its message."""
+    if not is_shape_error(error):
+        return []
+    shapes = re.findall(r"\(([\d, ]+)\)", str(error))
+    numbers = [int(n) for shape in shapes for n in re.findall(r"\d+", shape)]
+    return [n for n in dict.fromkeys(numbers) if n > 1 and n % PROBES[0]]
 
 
 def operand_shape_error(error: Exception) -> OperandShapeError:
