@@ -19,7 +19,7 @@ from lamina.core.budget import untrusted_config
 from lamina.core.check import Check, check_arguments, check_name
 from lamina.core.registry import deserialize, serialize, snake_case
 from lamina.core.scope import local
-from lamina.core.tracebacks import filter_traceback, shorten
+from lamina.core.tracebacks import filter_traceback, record_creation, shorten
 from lamina.core.tracing.trace_state import trace_state
 from lamina.core.tracing.tracers import tracers_in, without_tracers
 from lamina.core.variable import Variable, bump_structure_version
@@ -181,10 +181,9 @@ def with_parameters(function: F, parameters: Sequence[inspect.Parameter]) -> F:
 
 def with_default_name(init: F, name: str) -> F:
     """Return a constructor whose argument `name` has another default."""
-    parameters = signature(init).parameters.values()
-    return with_parameters(
-        init, [p.replace(default=name) if p.name == "name" else p for p in parameters]
-    )
+    known = signature(init).parameters.values()
+    parameters = [p.replace(default=name) if p.name == "name" else p for p in known]
+    return with_parameters(init, parameters)
 
 
 def overridable(method: Callable[..., R]) -> Callable[..., R]:
@@ -270,6 +269,7 @@ class Module:
             raise
         if values is not None:
             object.__setattr__(self, "_arguments", Untracked(values))
+        record_creation(self)
         return self
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -284,8 +284,8 @@ class Module:
         object.__delattr__(self, name)
 
     def _members(self, kind: type[M]) -> list[M]:
-        members = _members_in(vars(self).values())
-        return unique(m for m in members if isinstance(m, kind))
+        values = vars(self).values()
+        return unique(m for m in _members_in(values) if isinstance(m, kind))
 
     def own_variables(self) -> list[Variable]:
         """Return the variables of this module, without those of its children."""

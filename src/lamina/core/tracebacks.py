@@ -19,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _LIBRARY = frozenset({"lamina", "jax", "jaxlib"})
 # Frames of these packages belong to the library where the library called them.
 _HELPERS = sys.stdlib_module_names | {"h5py", "matplotlib", "numpy", "optax", "rich"}
+_PACKAGES = _LIBRARY | _HELPERS
 _JAX_NOTE = "For simplicity, JAX has removed its internal frames"
 
 
@@ -67,8 +68,21 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 def user_location() -> str:
     """Return the line of the user's program that called the library, as "file:line"."""
-    frame, _ = _user_frame()
+    frame = inspect.currentframe()
+    while frame is not None and _package_of(frame) in _PACKAGES:
+        frame = frame.f_back
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def record_creation(module: object) -> None:
+    """Record the line that creates an object, for findings of the checks."""
+    if config.checks() != "off":
+        object.__setattr__(module, "_created_at", user_location())
+
+
+def created_at(module: object) -> str:
+    """Return the line of the user's program that created an object, "" if unknown."""
+    return getattr(module, "_created_at", "")
 
 
 def location_of(error: BaseException) -> str:
@@ -82,7 +96,7 @@ def location_of(error: BaseException) -> str:
 def _user_frame() -> tuple[types.FrameType | None, int]:
     """Return the innermost frame outside of the library, and its distance."""
     frame, level = inspect.currentframe(), 1
-    while frame is not None and _package_of(frame) in _LIBRARY | _HELPERS:
+    while frame is not None and _package_of(frame) in _PACKAGES:
         frame, level = frame.f_back, level + 1
     return frame, level
 
@@ -144,4 +158,4 @@ def is_library_file(path: str) -> bool:
 
 
 def _is_user_frame(entry: types.TracebackType) -> bool:
-    return _package_of(entry.tb_frame) not in _LIBRARY | _HELPERS
+    return _package_of(entry.tb_frame) not in _PACKAGES

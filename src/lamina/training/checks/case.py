@@ -12,6 +12,7 @@ import numpy as np
 from lamina import activations, losses
 from lamina.core.graph import Node, SymbolicTensor, symbolic_leaves
 from lamina.core.module import is_user_defined
+from lamina.core.tracebacks import created_at
 from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.callbacks.base import Callback
@@ -44,6 +45,11 @@ class LastActivation(NamedTuple):
     name: str | None
     layer: str
     calls: Sequence[Node]
+
+    @property
+    def where(self) -> str:
+        """The line that creates the layer, "" if there is none."""
+        return created_at(self.calls[-1].operation) if self.calls else ""
 
 
 class Labels:
@@ -279,6 +285,11 @@ class Case:
         if graph is None or is_overridden(self.model, "call"):
             return None
         return graph.program
+
+    @property
+    def compiled_at(self) -> str:
+        """The line that calls `compile`, which creates the metric of the loss."""
+        return created_at(self.model.metrics[0])
 
     @cached_property
     def nodes(self) -> list[Node]:

@@ -47,7 +47,9 @@ def check_case(state: TrainingState, given: FitOptions, case: Case) -> Findings:
         found = Findings([*found, *_probe.load()(case.model, *data)])
     if local.on_findings is not None:
         where = user_location()
-        local.on_findings(Findings(f._replace(where=where) for f in found), where)
+        local.on_findings(
+            Findings(f._replace(where=f.where or where) for f in found), where
+        )
         return found
     if found:
         is_advice = not found.of("warning")

@@ -56,12 +56,68 @@ def test_findings_are_printed(
     assert "Traceback" not in printed.err
 
 
+# Programs whose mistake is on the line with the comment.
+LINES: dict[str, str] = {
+    "layer": """
+model = lamina.Sequential([
+    layers.Input((4,)),
+    layers.Dense(1, "softmax"),  # mistake
+])
+model.compile("adam", "binary_crossentropy")
+model.fit(x, y)
+""",
+    "layer of a class": """
+class Model(lamina.Model):
+    def __init__(self):
+        super().__init__()
+        self.drop = layers.Dropout(0.95)  # mistake
+        self.dense = layers.Dense(1, "sigmoid")
+
+    def call(self, x):
+        return self.dense(self.drop(x))
+
+model = Model()
+model.compile("adam", "binary_crossentropy")
+model.fit(x, y)
+""",
+    "optimizer": """
+optimizer = lamina.optimizers.Adam(5.0)  # mistake
+model = lamina.Sequential([layers.Dense(8, "relu"), layers.Dense(1)])
+model.compile(optimizer, "mse")
+model.fit(x, y)
+""",
+    "loss": """
+model = lamina.Sequential([layers.Input((4,)), layers.Dense(1)])
+model.compile("adam", "mape")  # mistake
+model.fit(x, y)
+""",
+    "arguments of fit": """
+model = lamina.Sequential([layers.Input((4,)), layers.Dense(1, "sigmoid")])
+model.compile("adam", "binary_crossentropy")
+model.fit(x, y, sample_weight=np.zeros(4))  # mistake
+""",
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_finding_names_the_line_of_the_mistake(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(START.partition("model")[0] + LINES[name])
+    assert main(["check", "--json", str(path)]) == 1
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = path.read_text().splitlines()
+    (number,) = (i for i, line in enumerate(lines, 1) if "# mistake" in line)
+    assert [each["where"] for each in found] == [f"{path}:{number}"], found
+
+
 def test_text_has_a_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "train.py"
     path.write_text(WRONG + "model.fit(x, y)")
     assert main(["check", str(path)]) == 1
     printed = capsys.readouterr().out
-    assert printed.startswith(f"warning  {MISTAKE}  ({path}:10)\n")
+    assert printed.startswith(f"warning  {MISTAKE}  ({path}:8)\n")
     assert printed.endswith("1 warning in 1 call of fit.\n")
 
 

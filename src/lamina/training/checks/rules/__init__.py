@@ -1,8 +1,9 @@
 """Rules that find likely mistakes in a model, its data and the arguments of `fit`.
 
 A rule is a function of a `Case`, or of one of its outputs, inputs or layer calls. It
-returns a message and a fix, or None where it does not apply. To add one, write the
-function in the file of its subject and a section with its code in docs/mistakes.md.
+returns a message, a fix and, if it is not that of `fit`, the line to change, or None
+where it does not apply. To add one, write the function in the file of its subject and a
+section with its code in docs/mistakes.md.
 """
 
 from lamina.training.checks.rules import arguments, inputs, labels, layers, outputs

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import optimizers
+from lamina.core.tracebacks import created_at
 from lamina.training.checks.case import Case
 from lamina.training.checks.rules.base import Advice, rule
 
@@ -52,6 +53,7 @@ def learning_rate_too_high(case: Case) -> Advice:
         f"The learning rate of {kind} is {rate:g}: its steps will probably be too "
         "large, and the loss grow or stay high.",
         f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
+        created_at(case.model.optimizer),
     )
 
 
@@ -66,6 +68,7 @@ def learning_rate_too_low(case: Case) -> Advice:
     return (
         f"The learning rate of {kind} is {rate:g}, so training changes almost nothing.",
         f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
+        created_at(case.model.optimizer),
     )
 
 
@@ -79,6 +82,7 @@ def large_epsilon(case: Case) -> Advice:
         f"{kind} has epsilon={epsilon:g}, which makes its steps much smaller than the "
         "learning rate.",
         "Remove the argument.",
+        created_at(case.model.optimizer),
     )
 
 

@@ -10,7 +10,8 @@ from lamina import config
 from lamina.training.checks.case import Case
 from lamina.training.checks.findings import Finding, Severity
 
-Advice: TypeAlias = tuple[str, str] | None
+# Message, fix, and the line to change if it is not that of `fit`.
+Advice: TypeAlias = tuple[str, str] | tuple[str, str, str] | None
 
 
 class Rule(NamedTuple):
@@ -20,7 +21,7 @@ class Rule(NamedTuple):
         code: its name in findings.
         severity: severity of its findings.
         each: attribute of `Case` whose items the function takes; "" for the case.
-        function: returns a message and a fix, or None.
+        function: returns a message, a fix and the line to change, or None.
     """
 
     code: str

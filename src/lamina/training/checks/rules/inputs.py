@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.tracebacks import created_at
 from lamina.layers import RNN, Dense, Embedding, Rescaling
 from lamina.training.checks.case import Case, InputCase
 from lamina.training.checks.rules.base import Advice, rule
@@ -146,6 +147,7 @@ def data_that_is_scaled_twice(data: InputCase) -> Advice:
         f"The values of {data.name} range from {low:g} to {high:g} already, and layer "
         f"{first.name!r} (Rescaling) multiplies them by {scale:.3g}.",
         "Remove the layer, or pass the values as they were, 0 to 255.",
+        created_at(first),
     )
 
 
@@ -200,6 +202,7 @@ def last_steps_of_padding(data: InputCase) -> Advice:
         f"{after[0].name!r} returns its last step, which has read padding since.",
         f"Write {type(layer).__name__}(..., mask_zero=True), or pad in front: "
         "pad_sequences(x, padding='pre').",
+        created_at(layer),
     )
 
 

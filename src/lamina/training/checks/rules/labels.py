@@ -84,6 +84,7 @@ def labels_start_at_one(out: OutputCase) -> Advice:
         f"The labels range from 1 to {high:g}, and the model has {out.units} units: "
         "the first one stands for a class that no row has.",
         f"Pass `y - 1` as labels and give the last layer {out.units - 1} units.",
+        out.activation.where,
     )
 
 
@@ -102,6 +103,7 @@ def more_units_than_classes(out: OutputCase) -> Advice:
         f"The model has {units} units, but the labels are {classes} classes, 0 to "
         f"{classes - 1}.",
         f"Give the last layer {classes} units.",
+        out.activation.where,
     )
 
 
@@ -128,6 +130,7 @@ def classes_under_regression_loss(out: OutputCase) -> Advice:
         "numbers to come close to.",
         f"End the model in Dense({units}, activation={activation!r}) and compile with "
         f"loss={loss!r}.",
+        out.case.compiled_at,
     )
 
 
@@ -180,6 +183,7 @@ def targets_outside_domain_of_loss(out: OutputCase) -> Advice:
             f"The loss {out.kind!r} divides by the targets, and some are 0: their "
             "errors count a hundred million times.",
             "Compile with loss='mae', or remove these rows.",
+            out.case.compiled_at,
         )
     least, reason = _DOMAINS.get(out.kind, (low, ""))
     if low >= least and not (out.kind == "kl_divergence" and high > 1.001):
@@ -188,6 +192,7 @@ def targets_outside_domain_of_loss(out: OutputCase) -> Advice:
         f"The loss {out.kind!r} {reason}, but the targets range from {low:g} to "
         f"{high:g}.",
         "For any real numbers compile with loss='mse'.",
+        out.case.compiled_at,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from lamina import initializers
 from lamina.core.graph import Node
+from lamina.core.tracebacks import created_at
 from lamina.layers import RNN, BatchNormalization, Dense, Dropout
 from lamina.layers.convolution.regular import Conv
 from lamina.training.checks.case import Case, activation_of
@@ -53,6 +54,7 @@ def layers_without_activation_between(case: Case) -> Advice:
             f"Layer {before.name!r} has no activation, so it and {after.name!r} "
             "together can do no more than one layer.",
             f"Give {before.name!r} activation='relu'.",
+            created_at(first),
         )
     return None
 
@@ -100,6 +102,7 @@ def model_without_nonlinearity(case: Case) -> Advice:
         f"No layer before the last one has an activation, so the {len(layers)} layers "
         "together are one linear layer.",
         f"Give {hidden[0].name!r} activation='relu', and the other hidden layers too.",
+        created_at(hidden[0].operation),
     )
 
 
@@ -114,6 +117,7 @@ def softmax_in_a_hidden_layer(case: Case) -> Advice:
                 f"The hidden layer {before.name!r} has the activation 'softmax', which "
                 f"makes its {layer.units} units share a sum of 1.",
                 "Give it activation='relu'.",
+                created_at(layer),
             )
     return None
 
@@ -121,13 +125,15 @@ def softmax_in_a_hidden_layer(case: Case) -> Advice:
 @rule("sigmoid-hidden", "advice")
 def several_hidden_sigmoids(case: Case) -> Advice:
     layers = [n for n in case.nodes if isinstance(n.operation, (Dense, Conv))]
-    names = [n.name for n in layers[:-1] if activation_of(n.operation) == "sigmoid"]
-    if len(names) < 2 or len(names) < (len(layers) - 1) / 2:
+    hidden = [n for n in layers[:-1] if activation_of(n.operation) == "sigmoid"]
+    if len(hidden) < 2 or len(hidden) < (len(layers) - 1) / 2:
         return None
+    names = ", ".join(repr(n.name) for n in hidden[:4])
     return (
-        f"The hidden layers {', '.join(map(repr, names[:4]))} have the activation "
-        "'sigmoid', which makes gradients small, the more the deeper they are.",
+        f"The hidden layers {names} have the activation 'sigmoid', which makes "
+        "gradients small, the more the deeper they are.",
         "Give them activation='relu'.",
+        created_at(hidden[0].operation),
     )
 
 
@@ -140,6 +146,7 @@ def relu_in_a_recurrent_layer(case: Case) -> Advice:
                 f"The recurrent layer {layer.name!r} has the activation {name!r}, so "
                 "its state can grow at each step until it is not finite.",
                 "Remove the argument; the default is 'tanh'.",
+                created_at(layer),
             )
     return None
 
@@ -161,6 +168,7 @@ def hidden_layer_of_one_unit(case: Case) -> Advice:
                 f"The hidden layer {before.name!r} has one unit: all that later layers "
                 "know of a row is one number.",
                 f"Give {before.name!r} more units, such as 32.",
+                created_at(layer),
             )
     return None
 
@@ -173,6 +181,7 @@ def dropout_of_almost_everything(case: Case) -> Advice:
                 f"Layer {layer.name!r} (Dropout) sets {layer.rate:.0%} of its inputs "
                 "to 0; `rate` is the fraction that is removed.",
                 "Use a rate of 0.2 to 0.5.",
+                created_at(layer),
             )
     return None
 
@@ -187,6 +196,7 @@ def dropout_before_batch_normalization(case: Case) -> Advice:
                 "(BatchNormalization), whose averages then differ between training "
                 "and prediction.",
                 "Put the Dropout after it.",
+                created_at(before.operation),
             )
     return None
 
@@ -206,6 +216,7 @@ def batch_normalization_over_wrong_axis(case: Case) -> Advice:
             f"Layer {node.name!r} (BatchNormalization) has axis={layer.axis}, but the "
             f"channels of {(None, *shape[1:])} are its last axis.",
             "Remove the argument; the default is -1.",
+            created_at(layer),
         )
     return None
 
@@ -243,6 +254,7 @@ def weights_that_stay_equal(case: Case) -> Advice:
                 f"All weights of layer {layer.name!r} begin with the same value "
                 f"(kernel_initializer={name}), so its {size} units stay equal.",
                 "Remove the argument; the default is 'glorot_uniform'.",
+                created_at(layer),
             )
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lamina import metrics
+from lamina.core.tracebacks import created_at
 from lamina.layers import Dense, Dropout
 from lamina.training.checks.case import OutputCase, activation_of
 from lamina.training.checks.rules.base import Advice, rule
@@ -44,6 +45,7 @@ def softmax_over_one_unit(out: OutputCase) -> Advice:
         "nothing can be learned.",
         "For two classes use Dense(1, activation='sigmoid') with "
         "'binary_crossentropy'.",
+        last.where,
     )
 
 
@@ -58,6 +60,7 @@ def activation_and_from_logits(out: OutputCase) -> Advice:
         f"Layer {last.layer!r} ends in a {last.name}, and the loss has "
         f"from_logits=True, so it applies a {wanted} to probabilities again.",
         "Remove one of the two.",
+        last.where,
     )
 
 
@@ -70,6 +73,7 @@ def output_is_no_probability(out: OutputCase) -> Advice:
         f"Layer {last.layer!r} ends in the activation {last.name!r}, so its outputs "
         f"are not probabilities from 0 to 1, which the loss {out.kind!r} needs.",
         f"Give it activation={wanted!r}, or the loss from_logits=True.",
+        last.where,
     )
 
 
@@ -87,6 +91,7 @@ def sigmoid_under_categorical_crossentropy(out: OutputCase) -> Advice:
         "sum to 1.",
         "Give it activation='softmax'; for several labels in a row, compile with "
         "loss='binary_crossentropy'.",
+        last.where,
     )
 
 
@@ -110,6 +115,7 @@ def targets_out_of_reach(out: OutputCase) -> Advice:
         f"targets range from {low:g} to {high:g}: they cannot be reached.",
         "For continuous targets remove the last activation, or scale the targets to "
         "its range.",
+        last.where,
     )
 
 
@@ -130,6 +136,7 @@ def activation_before_softmax(out: OutputCase) -> Advice:
         f"applies a {out.activation.name} to its result, which loses what the first "
         "one cuts off.",
         f"Remove the activation of {before.name!r}.",
+        created_at(before.operation),
     )
 
 
@@ -141,6 +148,7 @@ def dropout_after_last_layer(out: OutputCase) -> Advice:
                 f"Layer {node.name!r} (Dropout) acts on {out.title} itself, so "
                 "training sees some predictions as 0.",
                 "Move it before the last Dense layer.",
+                created_at(node.operation),
             )
         if not _keeps_values(node.operation):
             return None
@@ -164,6 +172,7 @@ def accuracy_of_continuous_targets(out: OutputCase) -> Advice:
             f"with labels of 1, but the labels range from {low:g} to {high:g}.",
             "For continuous values use a metric such as 'mae'; for classes, use one "
             "output per class.",
+            out.case.compiled_at,
         )
     return None
 
@@ -180,5 +189,6 @@ def threshold_of_logits(out: OutputCase) -> Advice:
                 f"The metric {metric.name!r} counts outputs above 0.5 as class 1, but "
                 "the outputs are logits, whose middle is 0.",
                 "Use metrics=[lamina.metrics.BinaryAccuracy(threshold=0.0)].",
+                out.case.compiled_at,
             )
     return None
