@@ -151,3 +151,30 @@ def test_preprocessing_layers_take_lists(layer):
 def test_rows_without_categories_are_zero(mode):
     layer = layers.CategoryEncoding(3, output_mode=mode)
     assert layer(np.zeros((2, 0), int)).tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
+class ComputesInBuild(layers.Masking):
+    def build(self, input_shape: Any) -> None:
+        start = lamina.initializers.GlorotUniform()((input_shape[-1], 2))
+        self.kernel = lamina.Variable(start)
+        self.positions = lamina.ops.arange(2, dtype="float32")
+
+    def call(self, inputs: Any) -> Any:
+        return lamina.ops.matmul(inputs, self.kernel) + self.positions
+
+
+@pytest.mark.parametrize("method", ["__call__", "predict", "fit"])
+def test_build_computes_arrays_while_a_program_is_traced(method):
+    class Outer(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = ComputesInBuild()
+
+        def call(self, inputs: Any) -> Any:
+            return self.inner(inputs)
+
+    model = Outer()
+    model.compile("sgd", "mse")
+    options = {"fit": {"y": ROWS[:, :2], "verbose": 0}, "predict": {"verbose": 0}}
+    getattr(model, method)(ROWS, **options.get(method, {}))
+    assert np.asarray(model.inner.positions).tolist() == [0, 1]

@@ -251,3 +251,16 @@ def test_stateless_steps_may_call_those_of_the_base_class(run_eagerly):
     assert logs == plain and test == plain_test
     for one, other in zip(weights, same_weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+class LastMetricOnly(lamina.Sequential):
+    def train_step(self, state, data):
+        logs, state = super().train_step(state, data)
+        return logs["mae"], state
+
+
+def test_stateless_step_without_names_has_the_logs_of_the_metrics():
+    x = np.ones((4, 2), "float32")
+    model = LastMetricOnly([lamina.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    assert set(model.fit(x, x[:, :1], verbose=0).history) == {"loss", "mae"}

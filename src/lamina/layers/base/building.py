@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import jax
+
 from lamina.core.module import Untracked, is_user_defined, overridable, signature
 from lamina.core.scope import autocast, call_scope, local
 from lamina.errors import ArgumentError
@@ -112,7 +114,9 @@ def _wrap_build(build: Callable[..., None]) -> Callable[..., None]:
     def wrapped(self: Any, *shapes: Any, **named: Any) -> None:
         # Sublayers get a path below this layer's, whoever calls `build`.
         inside = local.call is not None and local.call.path[-1:] == (self.name,)
-        with nullcontext() if inside else call_scope(self.name, None), autocast(None):
+        scope = nullcontext() if inside else call_scope(self.name, None)
+        # Arrays that `build` computes outlive a program that calls it while traced.
+        with scope, autocast(None), jax.ensure_compile_time_eval():
             build(self, *shapes, **named)
             _prefix_paths(self)
         self._mark_built(*shapes, **named)

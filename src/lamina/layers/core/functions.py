@@ -230,7 +230,6 @@ class Masking(Layer):
     def __init__(self, mask_value: ArrayLike = 0.0, **kwargs: Unpack[Options]) -> None:
         super().__init__(**kwargs)
         self.mask_value = mask_value
-        self.built = True
 
     def compute_mask(self, inputs: Array, mask: Array | None = None) -> Array:
         """Return True for the steps with a value other than `mask_value`."""

@@ -44,7 +44,8 @@ class InputLayer(Layer):
         (batch_size, *shape) to the same shape.
 
     Raises:
-        ArgumentError: neither or both of `shape` and `batch_shape` are given.
+        ArgumentError: neither or both of `shape` and `batch_shape` are given, or an
+            argument contradicts another one or `input_tensor`.
 
     Example:
         >>> InputLayer((28, 28, 1), name="pixels").output.shape
@@ -76,20 +77,30 @@ class InputLayer(Layer):
         batch_shape = batch_input_shape if batch_shape is None else batch_shape
         require_dense("InputLayer", ragged=ragged)
         if input_tensor is not None:
-            batch_shape, dtype = input_tensor.shape, input_tensor.dtype
+            given = (shape, batch_shape, batch_size, dtype, sparse)
+            _check_agreement(input_tensor, *given)
+            batch_shape = input_tensor.shape
         elif (shape is None) == (batch_shape is None):
             raise ArgumentError(
                 "InputLayer: give either `shape`, the shape of one row such as "
                 "(28, 28, 1), or `batch_shape`, which includes the batch axis. "
                 f"Received: shape={shape}, batch_shape={batch_shape}."
             )
+        elif batch_size is not None and batch_shape is not None:
+            raise ArgumentError(
+                "InputLayer: `batch_shape` includes the number of rows. Remove "
+                f"`batch_size`. Received: batch_size={batch_size}, "
+                f"batch_shape={batch_shape}."
+            )
         if batch_shape is None:
             batch_shape = (batch_size, *(shape or ()))
         self.batch_shape = tuple(batch_shape)
         self.optional = optional
-        self._tensor = input_tensor or SymbolicTensor(
-            self.batch_shape, standardize_dtype(dtype), bool(sparse), name=self.name
-        )
+        if input_tensor is None:
+            input_tensor = SymbolicTensor(
+                self.batch_shape, standardize_dtype(dtype), bool(sparse), name=self.name
+            )
+        self._tensor = input_tensor
         check_output(self.name, self.batch_shape, self._tensor.dtype)
         self._tensor.layer = self
         self.built = True
@@ -100,11 +111,21 @@ class InputLayer(Layer):
         return self._tensor.dtype
 
     @property
+    def sparse(self) -> bool:
+        """Whether the data is sparse."""
+        return self._tensor.sparse
+
+    @property
+    def ragged(self) -> bool:
+        """Whether the data is ragged."""
+        return self._tensor.ragged
+
+    @property
     def output(self) -> SymbolicTensor:
         """The symbolic tensor that represents the data."""
         return self._tensor
 
-    def call(self, inputs: Array) -> Array:
+    def call(self, inputs: Array | None = None) -> Array | None:
         return inputs
 
     def get_config(self) -> Config:
@@ -112,11 +133,35 @@ class InputLayer(Layer):
         return {
             "batch_shape": self.batch_shape,
             "dtype": self.dtype,
-            "sparse": self._tensor.sparse,
-            "ragged": False,
+            "sparse": self.sparse,
+            "ragged": self.ragged,
             "name": self.name,
             "optional": self.optional,
         }
+
+
+def _check_agreement(
+    tensor: SymbolicTensor,
+    shape: PartialShape | None,
+    batch_shape: PartialShape | None,
+    batch_size: int | None,
+    dtype: DTypeLike,
+    sparse: bool | None,
+) -> None:
+    rows = tensor.shape[0] if tensor.shape else None
+    checks = (
+        ("shape", shape and tuple(shape), tensor.shape[1:]),
+        ("batch_shape", batch_shape and tuple(batch_shape), tensor.shape),
+        ("batch_size", batch_size, rows),
+        ("dtype", dtype and standardize_dtype(dtype), tensor.dtype),
+        ("sparse", sparse, tensor.sparse),
+    )
+    for name, given, present in checks:
+        if given is not None and given != present:
+            raise ArgumentError(
+                f"InputLayer: `{name}` must be that of `input_tensor`, {present}, or "
+                f"None. Received: {name}={given}."
+            )
 
 
 @filter_traceback
