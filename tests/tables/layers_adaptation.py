@@ -45,6 +45,7 @@ ADAPTATION = [
         lambda k: k.layers.EinsumDense("ab,cb->ac", 4, lora_rank=2),
         ROWS,
     ),
+    lora("conv1d_lora", lambda k: k.layers.Conv1D(4, 2, lora_rank=2), SEQUENCE),
     lora(
         "embedding_lora",
         lambda k: k.layers.Embedding(

@@ -10,6 +10,7 @@ from lamina.core.check import boolean, one_of, positive_int
 from lamina.core.variable import Variable
 from lamina.errors import ArgumentError, ShapeError
 from lamina.layers.base import CommonOptions, Converted, InputSpec, weight
+from lamina.layers.core.lora import Adaptable, adaptable_weight
 from lamina.layers.spatial import PerAxis, Spatial
 from lamina.ops.nn.convolution import add_bias
 from lamina.typing import (
@@ -73,7 +74,7 @@ class Convolution(Spatial):
         return self.activation(outputs)
 
 
-class Conv(Convolution):
+class Conv(Adaptable, Convolution):
     """Convolution: `activation(conv(inputs, kernel) + bias)`.
 
     As usual in deep learning, this is a cross-correlation: the kernel is not flipped.
@@ -98,6 +99,9 @@ class Conv(Convolution):
         activity_regularizer: penalty on the output.
         kernel_constraint: projection of the kernel after each update.
         bias_constraint: projection of the bias after each update.
+        lora_rank: rank of a low-rank update (LoRA), which is trained instead of the
+            kernel; see `enable_lora`.
+        lora_alpha: scale of the update, times `lora_rank`; `lora_rank` by default.
 
     Raises:
         ArgumentError: `groups` does not divide `filters`.
@@ -107,7 +111,9 @@ class Conv(Convolution):
 
     filters: int
     groups: int
+    kernel: Variable = adaptable_weight()
     arguments = {
+        **Adaptable.arguments,
         **Convolution.arguments,
         "filters": positive_int,
         "groups": positive_int,
@@ -131,6 +137,8 @@ class Conv(Convolution):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Unpack[CommonOptions],
     ) -> None:
         super().__init__(**kwargs)

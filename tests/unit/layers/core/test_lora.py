@@ -11,7 +11,9 @@ from lamina.errors import ArgumentError, StateError
 from tests.tables.arrays import floats, ints
 
 ROWS, INDICES = floats(8, 3), ints(8, 2, below=5)
+IMAGES = floats(4, 5, 5, 2)
 CASES = {
+    "conv2d": (lambda **k: layers.Conv2D(4, 3, groups=2, **k), IMAGES),
     "dense": (lambda **k: layers.Dense(4, **k), ROWS),
     "einsum_dense": (lambda **k: layers.EinsumDense("ab,bc->ac", 4, **k), ROWS),
     "embedding": (lambda **k: layers.Embedding(5, 4, **k), INDICES),
