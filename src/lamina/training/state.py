@@ -6,7 +6,7 @@ import functools
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -309,7 +309,7 @@ def _with_state(
     for group, values in zip(groups, after, strict=True):
         for variable, value in zip(group, values, strict=True):
             variable.assign(value)
-    if not isinstance(logs, Mapping):  # a value without a name, as the loss alone
+    if not isinstance(logs, dict):  # a value without a name, as the loss alone
         logs = model.get_metrics_result()
     if "loss" in logs and name == "train_step":
         scope.watch(logs["loss"])
