@@ -67,7 +67,9 @@ else:
     __getattr__ = lazy_attributes(
         __name__,
         applications="lamina.applications",
+        load_ipython_extension="lamina.compat.ipython:load_ipython_extension",
         tuning="lamina.tuning",
+        unload_ipython_extension="lamina.compat.ipython:unload_ipython_extension",
         visualization="lamina.visualization",
         wrappers="lamina.wrappers",
     )

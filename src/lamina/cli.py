@@ -21,6 +21,8 @@ from lamina.training.checks.script import ScriptCheck
 
 __all__ = ["main"]
 
+# Status of a program that Ctrl-C has ended; its traceback has been printed.
+_INTERRUPTED = 130
 _INSPECT = """\
 Shows the content of a .keras, .weights.h5, .safetensors or (older Keras) .h5 file:
 the architecture, the number of parameters, versions, how the model was compiled, all
@@ -54,7 +56,7 @@ exit status: 0, 1 if it failed and OUT is unchanged, 2 if the arguments are not 
 _CHECK = """\
 Runs a program up to each call of `fit` or `train_on_batch`, looks for mistakes in the
 model, the data and the arguments, and goes on without training. What `evaluate` and
-`predict` return is that of an untrained model."""
+`predict` return is that of an untrained model. SCRIPT may be a notebook (.ipynb)."""
 _CHECK_EPILOG = """\
 examples:
   lamina check train.py
@@ -67,11 +69,16 @@ exit status: 0, 1 if there is an error or a warning or the program fails before 
 _RUN = """\
 Runs a program written for Keras 1, 2 or 3 or tf.keras, unchanged: in it, `keras` and
 `tensorflow` are lamina, which also understands old names, arguments and module paths.
-Each old spelling is named once with today's, on standard error."""
+Each old spelling is named once with today's, on standard error.
+
+SCRIPT may be a notebook (.ipynb): its cells run in order, without magics and shell
+lines."""
 _RUN_EPILOG = """\
 examples:
   lamina run mnist_cnn.py
   lamina run --quiet train.py --epochs 5
+  lamina run train.ipynb
+  lamina run -m package.train --epochs 5
 
 exit status: that of the program, 2 if the arguments are not valid"""
 
@@ -165,7 +172,14 @@ def _report(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     run_program = _load("lamina.compat.program:run_program")
-    return run_program(options.script, options.arguments, options.quiet)
+    status = run_program(
+        options.script, options.arguments, options.quiet, options.module
+    )
+    if status == _INTERRUPTED:
+        # Python ends by the signal after Ctrl-C, so that a loop of a shell ends too.
+        sys.excepthook = lambda *_: None
+        raise KeyboardInterrupt
+    return status
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -173,7 +187,7 @@ def _check(options: argparse.Namespace) -> int:
     rest = [a for a in options.arguments if a != "--json"]
     check = ScriptCheck(options.json or len(rest) < len(options.arguments))
     with _load("lamina.compat:installed")(quiet=True):
-        found = check.run(options.script, rest)
+        found = check.run(options.script, rest, options.module)
     if not check.as_json:
         print(_summary(found, check.calls))
     has_failed = check.has_failed and not check.calls
@@ -204,6 +218,7 @@ def _flag(text: str) -> dict[str, Any]:
 
 
 _SCRIPT = {
+    "-m --module": _flag("SCRIPT is the name of a module, as for python -m"),
     "script": {"metavar": "SCRIPT", "type": Path},
     "arguments": {"nargs": argparse.REMAINDER, "metavar": "..."},
 }

@@ -8,9 +8,10 @@ lamina does not know of them.
 
 from __future__ import annotations
 
+import multiprocessing.spawn
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
@@ -21,6 +22,7 @@ from lamina.compat.patches import apply_patches, undo_patches
 __all__ = ["install", "installed", "uninstall"]
 
 _finder = CompatFinder()
+_preparation_data = multiprocessing.spawn.get_preparation_data
 _hidden: dict[str, ModuleType] = {}
 _lock = threading.RLock()
 # Number of open blocks of `installed`, except those within an `install()`.
@@ -44,6 +46,7 @@ def install() -> None:
             return
         _hidden.update(_remove_modules())
         sys.meta_path.insert(0, _finder)
+        multiprocessing.spawn.get_preparation_data = _data_with_install
         apply_patches()
 
 
@@ -57,6 +60,7 @@ def uninstall() -> None:
         if _finder not in sys.meta_path:
             return
         sys.meta_path.remove(_finder)
+        multiprocessing.spawn.get_preparation_data = _preparation_data
         undo_patches()
         notices.forget()
         _remove_modules()
@@ -89,6 +93,23 @@ def installed(quiet: bool = False) -> Iterator[None]:
             _blocks -= is_counted
             if is_counted and not _blocks:
                 uninstall()
+
+
+class _InstallQuietly:
+    """Object that installs where it is unpickled: in a process that is spawned."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return _install_quietly, ()
+
+
+def _install_quietly() -> None:
+    notices.is_quiet = True
+    install()
+
+
+def _data_with_install(name: str) -> dict[str, object]:
+    """Return what a spawned process needs; it also runs old programs."""
+    return {"lamina": _InstallQuietly(), **_preparation_data(name)}
 
 
 def _remove_modules() -> dict[str, ModuleType]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from lamina.core.tracebacks import user_location
 
 is_quiet = False
+# Function that returns the name to show of a file of code, such as a notebook's cell.
+name_of_source: Callable[[str], str] = os.path.basename
 _told: set[tuple[str, str]] = set()
 
 
@@ -26,7 +29,7 @@ def tell(old: str, new: str) -> None:
         return
     path, _, line = location.rpartition(":")
     text = f"is now {new}" if new else "has no effect today; remove it"
-    print(f"{os.path.basename(path)}:{line}: {old} {text}", file=sys.stderr)
+    print(f"{name_of_source(path)}:{line}: {old} {text}", file=sys.stderr)
 
 
 def summary() -> str:

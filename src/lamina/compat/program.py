@@ -6,30 +6,41 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lamina.compat import installed, notices
-from lamina.training.checks.script import run_script
+from lamina.compat import install, notices
+from lamina.training.checks.program import run_script
 
 
-def run_program(path: Path, arguments: Sequence[str] = (), quiet: bool = False) -> int:
+def run_program(
+    script: Path,
+    arguments: Sequence[str] = (),
+    quiet: bool = False,
+    is_module: bool = False,
+) -> int:
     """Run a program as Python would, with lamina as its Keras and TensorFlow.
 
+    They stay so afterwards, for functions that the program registers with `atexit`.
+
     Args:
-        path: the program.
+        script: path of a script or a notebook, or the name of a module.
         arguments: its command line arguments.
         quiet: whether not to tell about old spellings.
+        is_module: whether `script` is the name of a module.
 
     Returns:
         The exit status: 1 if the program raised an error, which is printed.
 
     Raises:
-        MissingFileError: there is no such file.
+        MissingFileError: there is no such file or module.
+        FileFormatError: the notebook cannot be read.
         SystemExit: the program ended so.
     """
-    with installed(quiet):
-        try:
-            return run_script(path, arguments)
-        finally:
-            text = notices.summary()
-            notices.forget()
-            if text and not quiet:
-                print(text, file=sys.stderr)
+    install()
+    before, notices.is_quiet = notices.is_quiet, quiet
+    try:
+        return run_script(script, arguments, is_module=is_module)
+    finally:
+        text = notices.summary()
+        if text and not quiet:
+            print(text, file=sys.stderr)
+        notices.forget()
+        notices.is_quiet = before

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 import threading
-from types import ModuleType
+from types import FunctionType, ModuleType
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from jax.core import Tracer
 
+import lamina
 from lamina import compat, layers
+from lamina.datasets import cifar, fetch
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +66,62 @@ def test_blocks_of_two_threads_overlap(old_keras):
         thread.join()
         assert is_old() and layers.Dropout(p=0.5).rate == 0.5
     assert sys.modules["keras"] is old_keras
+
+
+def functions() -> dict[tuple[object, str], object]:
+    """Return the methods of lamina's classes, and the functions that are replaced."""
+    modules = [m for n, m in sys.modules.items() if n.startswith("lamina")]
+    classes = {c for m in modules for c in vars(m).values() if isinstance(c, type)}
+    library = [c for c in classes if c.__module__.startswith("lamina")]
+    kinds = FunctionType, staticmethod, classmethod, property
+    others = type(jnp.zeros(0)), Tracer, fetch, cifar, multiprocessing.spawn
+    return {
+        (owner, name): value
+        for owner in [*library, *others]
+        for name, value in vars(owner).items()
+        if isinstance(value, kinds)
+    }
+
+
+def test_uninstall_leaves_the_process_as_it_was():
+    compat.uninstall()
+    layers.Dense(2)(np.ones((1, 3)))
+    before, finders, names = functions(), list(sys.meta_path), set(sys.modules)
+    compat.install()
+    import tensorflow.keras
+
+    tensorflow.keras.layers.Dense(output_dim=2)(np.ones((1, 3)))
+    compat.uninstall()
+    after = functions()
+    assert {key: after[key] for key in before} == before
+    assert sys.meta_path == finders
+    assert {n.partition(".")[0] for n in set(sys.modules) - names} <= {"lamina"}
+
+
+def test_spawned_process_runs_old_programs():
+    with compat.installed():
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(1) as pool:
+            expression = "__import__('keras').layers.Dense(output_dim=3).units"
+            assert pool.apply(eval, (expression,)) == 3
+
+
+class Shell:
+    """Shell of a notebook in which this file is cell 3."""
+
+    class compile:
+        @staticmethod
+        def format_code_name(name: str) -> tuple[str, str] | None:
+            return ("Cell", "In[3]") if name == __file__ else None
+
+
+def test_extension_of_ipython_names_cells(capsys):
+    shell = Shell()
+    lamina.load_ipython_extension(shell)
+    assert is_old()
+    layers.Dropout(p=0.5)
+    assert capsys.readouterr().err.startswith("Cell In[3]:")
+    lamina.unload_ipython_extension(shell)
+    assert not is_old()
+    with pytest.raises(TypeError, match="has no argument 'p'"):
+        layers.Dropout(p=0.5)  # pyright: ignore

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import runpy
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lamina.core.scope import override
-from lamina.core.tracebacks import location_of, shorten
-from lamina.errors import LaminaError, MissingFileError
+from lamina.core.tracebacks import location_of
+from lamina.errors import LaminaError
 from lamina.training.checks.findings import Finding, Findings, error_finding
+from lamina.training.checks.program import print_error, run_script
 
 # Calls of `fit` or `train_on_batch` from one line, after which a program ends.
 _MOST_CALLS = 20
@@ -38,22 +38,27 @@ class ScriptCheck:
         self._calls: Counter[str] = Counter()
         self._output = sys.stdout
 
-    def run(self, path: Path, arguments: Sequence[str] = ()) -> Findings:
+    def run(
+        self, script: Path, arguments: Sequence[str] = (), is_module: bool = False
+    ) -> Findings:
         """Run a program and return the findings.
 
         An error that lamina raises is a finding; others are printed, as Python would.
 
         Args:
-            path: the program.
+            script: path of a script or a notebook, or the name of a module.
             arguments: its command line arguments.
+            is_module: whether `script` is the name of a module.
 
         Raises:
-            MissingFileError: there is no such file.
+            MissingFileError: there is no such file or module.
+            FileFormatError: the notebook cannot be read.
         """
         scope = override(on_findings=self._add)
         ended = contextlib.suppress(_EndOfCheck, SystemExit)
         with self._redirected(), scope, ended:
-            self.has_failed = run_script(path, arguments, self._add_error) != 0
+            status = run_script(script, arguments, self._add_error, is_module)
+            self.has_failed = status != 0
         return Findings(self.found)
 
     @property
@@ -86,56 +91,3 @@ class ScriptCheck:
         if self.as_json:
             return contextlib.redirect_stdout(sys.stderr)
         return contextlib.nullcontext()
-
-
-def print_error(error: BaseException) -> int:
-    """Print an error with the frames of the program only, as Python would.
-
-    Returns:
-        The exit status of the program.
-    """
-    shorten(error)
-    # A file that cannot be compiled has no frames.
-    entries = error.__traceback__ if location_of(error) else None
-    sys.excepthook(type(error), error.with_traceback(entries), entries)
-    return 130 if isinstance(error, KeyboardInterrupt) else 1
-
-
-def run_script(
-    path: Path,
-    arguments: Sequence[str] = (),
-    on_error: Callable[[BaseException], int] = print_error,
-) -> int:
-    """Run a program as `python PATH` would, in this process.
-
-    Args:
-        path: the program.
-        arguments: its command line arguments.
-        on_error: called with an error that the program raises; returns the status.
-
-    Returns:
-        The exit status.
-
-    Raises:
-        MissingFileError: there is no such file.
-        SystemExit: the program called `sys.exit`.
-    """
-    if not path.is_file():
-        raise MissingFileError(f"There is no program {str(path)!r}.")
-    with _command_line(path, arguments):
-        try:
-            runpy.run_path(str(path), run_name="__main__")
-        except (Exception, KeyboardInterrupt) as error:
-            return on_error(error)
-    return 0
-
-
-@contextlib.contextmanager
-def _command_line(path: Path, arguments: Sequence[str]) -> Iterator[None]:
-    before = sys.argv, list(sys.path)
-    sys.argv = [str(path), *arguments]
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        yield
-    finally:
-        sys.argv, sys.path[:] = before
