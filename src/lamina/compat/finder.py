@@ -12,6 +12,7 @@ from typing import Any
 from lamina.compat.names import CHANGED, NAMES, VERSIONS
 from lamina.compat.patches import with_old_names
 from lamina.compat.paths import PATHS, library_paths
+from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
 from lamina.errors import MissingPackageError
 from lamina.lazy import LazyImport
 
@@ -44,11 +45,10 @@ class CompatModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        for path, target in self._targets.items():
-            found = _find(path, target, name, self._is_old)
-            if found is not _MISSING:
-                vars(self)[name] = found
-                return found
+        found = self._find(name)
+        if found is not _MISSING:
+            vars(self)[name] = found
+            return found
         try:
             return importlib.import_module(f"{self.__name__}.{name}")
         except ModuleNotFoundError as error:
@@ -56,6 +56,33 @@ class CompatModule(ModuleType):
 
     def __dir__(self) -> list[str]:
         return [*self.__all__, *vars(self)]
+
+    def _find(self, name: str) -> Any:
+        found = (_find(p, t, name, self._is_old) for p, t in self._targets.items())
+        return next((value for value in found if value is not _MISSING), _MISSING)
+
+
+class SourceModule(CompatModule):
+    """Module of Keras's source, with the public names of modules of lamina.
+
+    Args:
+        path: the path within `keras.src`, such as "losses.losses".
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"keras.src.{path}".rstrip("."), {})
+        self._path = path
+        self._modules = source_modules(path)
+        own = {n.rpartition(".") for n in SOURCE_NAMES}
+        public = {n for module in self._modules for n in module.__all__}
+        self.__all__ = sorted(public | {n for p, _, n in own if p == path})
+
+    def _find(self, name: str) -> Any:
+        origin = SOURCE_NAMES.get(f"{self._path}.{name}")
+        if origin:
+            return LazyImport(origin).load()
+        found = (getattr(m, name) for m in self._modules if name in m.__all__)
+        return next((v for v in found if not isinstance(v, ModuleType)), _MISSING)
 
 
 def _find(path: str, target: ModuleType, name: str, is_old: bool) -> Any:
@@ -77,7 +104,7 @@ class CompatFinder(MetaPathFinder, Loader):
         """Return the spec of a module of Keras or TensorFlow that lamina has."""
         if fullname.partition(".")[0] not in ROOTS:
             return None
-        if fullname not in (*ROOTS, "tensorflow.python") and not _targets(fullname):
+        if fullname not in (*ROOTS, "tensorflow.python") and not _exists(fullname):
             # With its `name`, `from module import name` would hide the message.
             raise MissingPackageError(
                 f"lamina does not have {fullname}. The page docs/old-code.md lists "
@@ -87,14 +114,30 @@ class CompatFinder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Return the module, whose names are looked up when they are used."""
+        path = _source_path(spec.name)
+        if path is not None and source_modules(path):
+            return SourceModule(path)
         return CompatModule(spec.name, _targets(spec.name))
 
     def exec_module(self, module: ModuleType) -> None:
         """Do nothing: names are looked up when they are used."""
 
 
+def _source_path(fullname: str) -> str | None:
+    """Return the path within `keras.src`, `None` for other modules."""
+    if fullname == "keras.src":
+        return ""
+    path = fullname.removeprefix("keras.src.")
+    return path if path != fullname else None
+
+
+def _exists(fullname: str) -> bool:
+    path = _source_path(fullname)
+    return bool(path is not None and source_modules(path) or _targets(fullname))
+
+
 def _targets(fullname: str) -> dict[str, ModuleType]:
-    modules = {path: _module(path) for path in _paths(fullname)}
+    modules = {path: public_module(path) for path in _paths(fullname)}
     return {path: module for path, module in modules.items() if module is not None}
 
 
@@ -112,14 +155,3 @@ def _paths(fullname: str) -> Sequence[str]:
         return library_paths(".".join(rest))
     return (".".join([_TENSORFLOW, *rest]),)
 
-
-def _module(path: str) -> ModuleType | None:
-    """Import a module of lamina, if there is a public one of this path."""
-    name = f"lamina.{path}" if path else "lamina"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("lamina"):
-            raise
-        return None
-    return module if hasattr(module, "__all__") or "compat" in path else None
