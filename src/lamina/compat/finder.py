@@ -154,4 +154,3 @@ def _paths(fullname: str) -> Sequence[str]:
     if rest[:1] and rest[0] in _SAME_IN_TENSORFLOW:
         return library_paths(".".join(rest))
     return (".".join([_TENSORFLOW, *rest]),)
-

@@ -53,8 +53,7 @@ _PARTS: dict[str, str] = {
     "optimizers": "base_optimizer schedules learning_rate_schedule",
     "random": "random",
     "regularizers": "regularizers",
-    "saving": "file_editor object_registration saving_api saving_lib "
-    "serialization_lib",
+    "saving": "file_editor object_registration saving_api saving_lib serialization_lib",
     "trainers": "data_adapters data_adapter_utils py_dataset_adapter",
     "tree": "tree_api",
     "utils": "argument_validation audio_dataset_utils backend_utils config "
