@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from lamina import config
 from lamina.core.check import between, optional
@@ -18,7 +19,8 @@ from lamina.layers.image.base import (
     per_image,
 )
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
-from lamina.ops.image import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv
+from lamina.ops.image import rgb_to_grayscale
+from lamina.ops.image.color import color_planes, hue_planes, value_and_spread
 from lamina.typing import Array, Shape
 
 
@@ -170,25 +172,29 @@ class RandomColorDegeneration(FactorLayer):
 
 
 class HSVLayer(FactorLayer):
-    """Base class of layers that change hue and saturation of colors.
+    """Base class of layers that change hue or saturation of colors.
 
-    A subclass overrides `_change_hsv`, which gets numbers from 0 to 1.
+    A subclass overrides `_change_colors`, which gets numbers from 0 to 1.
     """
 
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        hsv = rgb_to_hsv(rescale(images, self.value_range, (0, 1)), self.data_format)
-        hue, saturation, value = jnp.moveaxis(hsv, self.channel_axis, 0)
-        factor = per_image(transformation["factor"], hue)
-        hue, saturation = self._change_hsv(hue, saturation, factor)
-        hsv = jnp.stack([hue, saturation, value], self.channel_axis)
-        rgb = jnp.clip(hsv_to_rgb(hsv, self.data_format), 0, 1)
-        return rescale(rgb, (0, 1), self.value_range)
+        # Without barriers XLA computes the colors again for each channel and gradient,
+        # which takes three times as long on CPUs.
+        images = lax.optimization_barrier(rescale(images, self.value_range, (0, 1)))
+        planes = [
+            lax.index_in_dim(images, channel, self.channel_axis, keepdims=False)
+            for channel in range(3)
+        ]
+        factor = per_image(transformation["factor"], planes[0])
+        changed = jnp.stack(self._change_colors(planes, factor), self.channel_axis)
+        changed = jnp.clip(lax.optimization_barrier(changed), 0, 1)
+        return rescale(changed, (0, 1), self.value_range)
 
-    def _change_hsv(
-        self, hue: Array, saturation: Array, factor: Array
-    ) -> tuple[Array, Array]:
-        """Return the new hue and saturation."""
-        raise MissingMethodError(f"{type(self).__name__} has no `_change_hsv` method.")
+    def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
+        """Return the new channels from red, green and blue."""
+        raise MissingMethodError(
+            f"{type(self).__name__} has no `_change_colors` method."
+        )
 
 
 class RandomSaturation(HSVLayer):
@@ -219,10 +225,13 @@ class RandomSaturation(HSVLayer):
         factor = draws.uniform(*self.factor)
         return {"factor": factor / (1 - factor + config.epsilon())}
 
-    def _change_hsv(
-        self, hue: Array, saturation: Array, factor: Array
-    ) -> tuple[Array, Array]:
-        return hue, jnp.clip(saturation * factor, 0, 1)
+    def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
+        # Saturation is (highest - lowest) / highest, and distances of channels from the
+        # highest one are proportional to it. It is at most 1.
+        value, spread = value_and_spread(*planes)
+        most = jnp.maximum(value, 0) / jnp.where(spread > 0, spread, 1)
+        ratio = jnp.clip(factor, 0, most)
+        return [value - (value - plane) * ratio for plane in planes]
 
 
 class RandomHue(HSVLayer):
@@ -249,12 +258,9 @@ class RandomHue(HSVLayer):
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         return {"factor": draws.signs() * draws.uniform(*self.factor) * 0.5}
 
-    def _change_hsv(
-        self, hue: Array, saturation: Array, factor: Array
-    ) -> tuple[Array, Array]:
-        hue = hue + factor
-        hue = jnp.where(hue > 1, hue - 1, jnp.where(hue < 0, hue + 1, hue))
-        return hue, saturation
+    def _change_colors(self, planes: list[Array], factor: Array) -> list[Array]:
+        sector, spread, value = hue_planes(*planes)
+        return color_planes(sector + 6 * factor, spread, value)
 
 
 class RandomGrayscale(RandomImageLayer):
