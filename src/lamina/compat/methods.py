@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lamina.compat.arguments import FUNCTIONS, renamed
-from lamina.compat.keras import batch, graphs
+from lamina.compat.keras import batch
+from lamina.compat.keras.backend import graphs
 from lamina.compat.notices import tell
 from lamina.layers import Layer
 from lamina.models import Functional, Model, Sequential

@@ -9,9 +9,8 @@ _LAYERS = (
     *("experimental", "core.dense", "preprocessing"),
 )
 _BACKEND = (
-    "compat.keras.backend",
-    "compat.keras.variables",
-    "compat.keras.graphs",
+    *(f"compat.keras.backend.{part}" for part in ("arrays", "variables", "graphs")),
+    *("compat.keras.backend.neural", "compat.keras.backend.recurrent"),
     "backend",
     "ops",
     "config",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from lamina.core.variable import Variable
+from lamina.errors import ArgumentError, MissingMethodError
+
 X = np.arange(1.0, 7.0, dtype="float32").reshape(2, 3)
 CUBE = np.arange(24.0, dtype="float32").reshape(2, 3, 4)
+WIDE = CUBE[None].repeat(2, 3)
+LOCAL = np.arange(2 * 8 * 5.0).reshape(2, 8, 5)
+SEPARABLE = np.full((1, 1, 4, 1), 2, "float32"), np.ones((1, 1, 4, 1), "float32")
+
+
+def _variable(value):
+    return Variable(value.copy())
+
+
 EXPECTED = [
     ("mean", (X,), {"axis": 1, "keepdims": True}, X.mean(1, keepdims=True)),
     ("sum", (X,), {}, X.sum()),
@@ -102,7 +116,99 @@ EXPECTED = [
     ("map_fn", (lambda row: 2 * row, X), {}, 2 * X),
     ("foldl", (lambda a, b: a - b, X), {}, X[0] - X[1]),
     ("foldl", (lambda a, b: a - b, X), {"initializer": 0.0}, -X[0] - X[1]),
+    ("foldr", (lambda a, b: a - b, X), {}, X[1] - X[0]),
     ("get_value", (X,), {}, X),
+    ("zeros", ((2, 3),), {}, np.zeros((2, 3))),
+    ("ones", ((2, 3),), {}, np.ones((2, 3))),
+    ("eye", (3,), {}, np.eye(3)),
+    ("ones_like", (X,), {"name": "ones"}, np.ones_like(X)),
+    ("identity", (X,), {}, X),
+    ("arange", (1, 7, 2), {}, [1, 3, 5]),
+    ("cumsum", (X,), {}, X.cumsum(0)),
+    ("cumprod", (X,), {"axis": 1}, X.cumprod(1)),
+    ("slice", (X,), {"start": (0, 1), "size": (2, 2)}, X[:, 1:]),
+    ("in_top_k", (X, np.array([2, 0]), 1), {}, [True, False]),
+    ("lesser", (X, 3), {}, X < 3),
+    ("lesser_equal", (X, 3), {}, X <= 3),
+    (
+        "relu",
+        (X,),
+        {"threshold": 2.5, "alpha": 0.5},
+        np.where(X > 2.5, X, X / 2 - 1.25),
+    ),
+    ("to_dense", (X,), {}, X),
+    ("is_sparse", (X,), {}, False),
+    ("random_binomial", ((2, 3), 1.0), {}, np.ones((2, 3))),
+    ("dropout", (X, 0.0), {}, X),
+    ("moving_average_update", (_variable(X), 0.0, 0.75), {}, 0.75 * X),
+    (
+        "batch_normalization",
+        (X, X[0], X[0], X[1], X[0]),
+        {"epsilon": 0.5},
+        (X - X[0]) / np.sqrt(X[0] + 0.5) * X[0] + X[1],
+    ),
+    (
+        "batch_normalization",
+        (CUBE, X[0], X[0], None, None),
+        {"axis": 1, "epsilon": 0.5},
+        (CUBE - X[0][:, None]) / np.sqrt(X[0][:, None] + 0.5),
+    ),
+    (
+        "resize_images",
+        (CUBE[..., None], 2, 3, "channels_last"),
+        {},
+        CUBE.repeat(2, 1).repeat(3, 2)[..., None],
+    ),
+    ("resize_images", (CUBE[None], 1, 2), {"data_format": "channels_first"}, WIDE),
+    (
+        "resize_volumes",
+        (CUBE[None, ..., None], 2, 1, 1),
+        {},
+        CUBE.repeat(2, 0)[None, ..., None],
+    ),
+    (
+        "spatial_3d_padding",
+        (CUBE[None, ..., None],),
+        {},
+        np.pad(CUBE[None, ..., None], [(0, 0), *[(1, 1)] * 3, (0, 0)]),
+    ),
+    (
+        "conv2d_transpose",
+        (X[:, None, None], np.ones((1, 2, 4, 3), "float32"), (2, 1, 2, 4)),
+        {},
+        X.sum(1).repeat(8).reshape(2, 1, 2, 4),
+    ),
+    (
+        "depthwise_conv2d",
+        (CUBE[..., None, :], np.full((1, 1, 4, 1), 2, "float32")),
+        {},
+        2 * CUBE[..., None, :],
+    ),
+    (
+        "separable_conv2d",
+        (CUBE[..., None, :], *SEPARABLE),
+        {},
+        2 * CUBE.sum(-1)[..., None, None],
+    ),
+    (
+        "local_conv1d",
+        (CUBE, np.arange(2 * 8 * 5.0).reshape(2, 8, 5), (2,), (1,)),
+        {},
+        np.stack([CUBE[:, i : i + 2].reshape(2, 8) @ LOCAL[i] for i in (0, 1)], 1),
+    ),
+    (
+        "local_conv2d",
+        (CUBE[:, None, :, :2], np.arange(2 * 2 * 4.0).reshape(4, 2, 2), (2, 1), (1, 1)),
+        {"data_format": "channels_first"},
+        np.stack(
+            [
+                CUBE[:, i : i + 2, j] @ np.arange(16.0).reshape(4, 2, 2)[2 * i + j]
+                for i in (0, 1)
+                for j in (0, 1)
+            ],
+            -1,
+        ).reshape(2, 2, 2, 2),
+    ),
     ("constant", (2,), {"shape": (2,)}, [2, 2]),
 ]
 
@@ -116,18 +222,90 @@ def test_function_equals_numpy(name, args, options, expected):
     assert_allclose(getattr(K, name)(*args, **options), expected, rtol=1e-6)
 
 
-def test_function_computes_symbolic_tensors():
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_rnn_calls_the_step_function_in_turn(go_backwards):
     from keras import backend as K
-    from keras.layers import Dense, Input
+
+    mask = np.array([[1, 1, 0], [0, 1, 1]])
+
+    def step(x, states):
+        total, factor = states
+        return factor * (total + x), [total + x]
+
+    start = np.zeros((2, 4), "float32")
+    last, outputs, (state,) = K.rnn(
+        step, CUBE, [start], go_backwards, mask, constants=[2.0]
+    )
+    order = [2, 1, 0] if go_backwards else [0, 1, 2]
+    total, output, expected = start, start, []
+    for i in order:
+        used = mask[:, i, None] == 1
+        total = np.where(used, total + CUBE[:, i], total)
+        output = np.where(used, 2 * total, output)
+        expected.append(output)
+    assert_allclose(outputs, np.stack(expected, 1))
+    assert_allclose(last, expected[-1])
+    assert_allclose(state, total)
+    inputs = K.placeholder((None, 3, 4))
+    f = K.function([inputs], [K.rnn(step, inputs, [start], constants=[2.0])[0]])
+    assert_allclose(f([CUBE])[0], 2 * CUBE.sum(1))
+
+
+def test_ctc_sums_the_alignments_and_finds_the_best():
+    from keras import backend as K
+
+    p = np.random.default_rng(0).dirichlet(np.ones(3), (1, 3)).astype("float32")
+    labels, lengths = np.array([[0, 1]]), (np.array([[3]]), np.array([[2]]))
+
+    def collapsed(path):
+        return tuple(c for c, _ in itertools.groupby(path) if c != 2)
+
+    totals = {}
+    for path in itertools.product(range(3), repeat=3):
+        chance = np.prod([p[0, i, c] for i, c in enumerate(path)])
+        totals[collapsed(path)] = totals.get(collapsed(path), 0) + chance
+    cost = K.ctc_batch_cost(labels, p, *lengths)
+    assert_allclose(cost, [[-np.log(totals[0, 1])]], rtol=1e-5)
+    (found,), _ = K.ctc_decode(p, np.array([3]), greedy=False, beam_width=9)
+    best = max(totals, key=totals.get)
+    assert tuple(np.asarray(found)[0][: len(best)]) == best
+    (found,), _ = K.ctc_decode(p, np.array([3]))
+    best = collapsed(p[0].argmax(-1))
+    assert tuple(np.asarray(found)[0][: len(best)]) == best
+    with pytest.raises(ArgumentError, match="at most `beam_width`"):
+        K.ctc_decode(p, np.array([3]), greedy=False, beam_width=1, top_paths=2)
+    with pytest.raises(MissingMethodError, match=r"ops\.ctc_loss"):
+        K.ctc_label_dense_to_sparse(labels, lengths[1])
+
+
+def test_phase_is_that_of_the_call():
+    from keras import backend as K
+    from keras.layers import Input, Lambda
     from keras.models import Model
 
+    assert K.learning_phase() == 0
     x = Input((3,))
-    hidden = Dense(2)(x)
-    model = Model(input=x, output=Dense(1)(hidden))
-    f = K.function([model.input, K.learning_phase()], [hidden])
-    kernel, bias = model.layers[1].get_weights()
-    (found,) = f([X, 0])
-    assert_allclose(found, X @ kernel + bias, rtol=1e-5)
+    model = Model(x, Lambda(lambda x: K.in_train_phase(2 * x, x))(x))
+    assert_allclose(model.predict(X, verbose=0), X)
+    assert_allclose(model(X, training=True), 2 * X)
+    y = K.in_train_phase(2 * x, x)
+    f = K.function([x, K.learning_phase()], [y])
+    assert_allclose(f([X, 1])[0], 2 * X)
+    assert_allclose(K.get_session().run([y], {x: X, K.learning_phase(): 0}), [X])
+    K.set_learning_phase(1)
+    assert_allclose(K.in_test_phase(X, -X), -X)
+    K.set_learning_phase(0)
+
+
+def test_kinds_of_values():
+    from keras import backend as K
+
+    v, x = K.random_uniform_variable((2,), 0, 1), K.placeholder((None, 2))
+    assert K.is_variable(v) and not K.is_variable(x)
+    assert K.is_placeholder(x) and not K.is_placeholder(2 * x)
+    assert K.is_symbolic(2 * x) and not K.is_symbolic(v)
+    assert K.is_variable(K.random_normal_variable((2,), 0, 1))
+    assert K.batch_flatten(K.placeholder((None, 2, 3))).shape == (None, 6)
 
 
 def test_variables_are_read_and_set():

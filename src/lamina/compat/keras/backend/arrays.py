@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lamina import activations, config, ops, random
 from lamina.compat.notices import tell
+from lamina.core.graph import op
 from lamina.typing import Array
 
 _ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
@@ -67,7 +70,12 @@ def flatten(x: Any) -> Array:
 
 def batch_flatten(x: Any) -> Array:
     """Return each row's elements in one axis."""
-    return ops.reshape(x, (-1, int(np.prod(x.shape[1:]))))
+    return _in_rows(x)
+
+
+@op
+def _in_rows(x: Any) -> Array:
+    return jnp.reshape(x, (x.shape[0], -1))
 
 
 def permute_dimensions(x: Any, pattern: Sequence[int]) -> Array:
@@ -112,9 +120,11 @@ def batch_dot(x: Any, y: Any, axes: int | Sequence[int] | None = None) -> Array:
     return ops.expand_dims(result, 1) if len(kept) == 1 else result
 
 
-def relu(x: Any, alpha: float = 0.0, max_value: float | None = None) -> Array:
-    """Return positive values, and alpha times the others."""
-    return activations.relu(x, negative_slope=alpha, max_value=max_value)
+def relu(
+    x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> Array:
+    """Return values above a threshold, and alpha times the distance of the others."""
+    return activations.relu(x, alpha, max_value, threshold)
 
 
 def hard_sigmoid(x: Any) -> Array:
@@ -139,6 +149,46 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Array:
         for branch in (then_expression, else_expression)
     ]
     return ops.where(condition, *branches)
+
+
+def in_top_k(predictions: Any, targets: Any, k: int) -> Array:
+    """Return whether targets are among the k largest predictions."""
+    return ops.in_top_k(targets, predictions, k)
+
+
+def cumsum(x: Any, axis: int = 0) -> Array:
+    """Return sums of the first values, along the first axis by default."""
+    return ops.cumsum(x, axis=axis)
+
+
+def cumprod(x: Any, axis: int = 0) -> Array:
+    """Return products of the first values, along the first axis by default."""
+    return ops.cumprod(x, axis=axis)
+
+
+def slice(x: Any, start: Sequence[int], size: Sequence[int]) -> Array:
+    """Return the part of an array that begins at indices and has a size."""
+    return ops.slice(x, start, size)
+
+
+def identity(x: Any, name: str | None = None) -> Any:
+    """Return the value itself."""
+    return x
+
+
+def arange(start: int, stop: Any = None, step: int = 1, dtype: str = "int32") -> Array:
+    """Return numbers in steps."""
+    return ops.arange(start, stop, step, dtype)
+
+
+def lesser(x: Any, y: Any) -> Array:
+    """Return `x < y`."""
+    return ops.less(x, y)
+
+
+def lesser_equal(x: Any, y: Any) -> Array:
+    """Return `x <= y`."""
+    return ops.less_equal(x, y)
 
 
 def stop_gradient(variables: Any) -> Any:
@@ -205,56 +255,39 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Array:
     return ops.add(x, ops.reshape(bias, sizes))
 
 
-def conv2d(
-    x: Any,
-    kernel: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    dilation_rate: Any = 1,
-) -> Array:
-    """Convolve images with a kernel of (rows, columns, channels, filters).
-
-    `conv1d` and `conv3d` do so along one axis and three.
-    """
-    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
-
-
-conv1d = conv3d = conv2d
-
-
-def pool2d(
-    x: Any,
-    pool_size: Any,
-    strides: Any = 1,
-    padding: str = "valid",
-    data_format: str | None = None,
-    pool_mode: str = "max",
-) -> Array:
-    """Reduce each window of images to its largest value or its mean ("avg").
-
-    `pool3d` does so along three axes.
-    """
-    pool = ops.max_pool if pool_mode == "max" else ops.average_pool
-    return pool(x, pool_size, strides, padding, data_format)
-
-
-pool3d = pool2d
-
-
 def temporal_padding(x: Any, padding: Any = (1, 1)) -> Array:
     """Pad the steps of sequences with zeros."""
-    return ops.pad(x, [(0, 0), tuple(padding), (0, 0)])
+    sides = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    return ops.pad(x, [(0, 0), sides, (0, 0)])
+
+
+def asymmetric_temporal_padding(x: Any, left_pad: int = 1, right_pad: int = 1) -> Array:
+    """Pad the steps of sequences with zeros."""
+    return temporal_padding(x, (left_pad, right_pad))
 
 
 def spatial_2d_padding(
-    x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None
+    x: Any,
+    padding: Any = ((1, 1), (1, 1)),
+    data_format: str | None = None,
+    dim_ordering: str = "",
 ) -> Array:
-    """Pad the rows and columns of images with zeros."""
-    sides = [tuple(side) for side in padding]
-    is_last = (data_format or config.image_data_format()) == "channels_last"
+    """Pad the rows and columns of images with zeros.
+
+    `spatial_3d_padding` pads volumes. A number in `padding` is for both sides.
+    """
+    sides = [(side, side) if isinstance(side, int) else tuple(side) for side in padding]
+    order = _ORDERINGS.get(dim_ordering, data_format) or config.image_data_format()
     none = [(0, 0)]
+    is_last = order == "channels_last"
     return ops.pad(x, none + sides + none if is_last else none + none + sides)
+
+
+def spatial_3d_padding(
+    x: Any, padding: Any = ((1, 1),) * 3, data_format: str | None = None, **old: Any
+) -> Array:
+    """Pad the axes of volumes with zeros."""
+    return spatial_2d_padding(x, padding, data_format, **old)
 
 
 def map_fn(fn: Callable[[Any], Any], elems: Any, **_: Any) -> Array:
@@ -262,9 +295,44 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, **_: Any) -> Array:
     return ops.vectorized_map(fn, elems)
 
 
+@op
 def foldl(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None) -> Any:
     """Combine the rows from the first to the last."""
-    found, start = (elems[0], 1) if initializer is None else (initializer, 0)
-    for index in range(start, len(elems)):
-        found = fn(found, elems[index])
-    return found
+    rows = elems[1:] if initializer is None else elems
+    found = jnp.asarray(elems[0] if initializer is None else initializer)
+    result = jax.eval_shape(fn, found, elems[0])
+    found = jnp.broadcast_to(found, result.shape).astype(result.dtype)
+    return jax.lax.scan(lambda total, row: (fn(total, row), None), found, rows)[0]
+
+
+def foldr(fn: Callable[[Any, Any], Any], elems: Any, initializer: Any = None) -> Any:
+    """Combine the rows from the last to the first."""
+    return foldl(fn, elems[::-1], initializer)
+
+
+def random_binomial(
+    shape: Any, p: float = 0.0, dtype: Any = None, seed: Any = None
+) -> Array:
+    """Return ones with a probability, else zeros."""
+    draws = random.uniform(tuple(shape), 0.0, 1.0, None, seed)
+    return ops.cast(draws <= p, dtype or config.floatx())
+
+
+def normalize_data_format(value: str | None) -> str:
+    """Return a data format, by default that of the settings."""
+    return value or config.image_data_format()
+
+
+def pattern_broadcast(x: Any, pattern: Any) -> Any:
+    """Return the value itself: axes of size 1 are broadcast."""
+    return x
+
+
+def is_sparse(tensor: Any) -> bool:
+    """Return whether an input stands for sparse data."""
+    return bool(getattr(tensor, "sparse", False))
+
+
+def to_dense(tensor: Any) -> Any:
+    """Return the value itself: lamina computes with dense arrays."""
+    return tensor

@@ -1,0 +1,1 @@
+"""Functions of `keras.backend` in Keras 1 and 2."""

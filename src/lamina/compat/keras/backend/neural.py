@@ -1,0 +1,292 @@
+"""Convolutions, pooling and normalization of `keras.backend` in Keras 1 and 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from lamina import config, ops, random
+from lamina.core.graph import op
+from lamina.core.variable import Variable
+from lamina.typing import Array
+
+
+def _is_last(data_format: str | None) -> bool:
+    return (data_format or config.image_data_format()) == "channels_last"
+
+
+def conv2d(
+    x: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    **old: Any,
+) -> Array:
+    """Convolve images with a kernel of (rows, columns, channels, filters).
+
+    `conv1d` and `conv3d` do so along one axis and three.
+
+    Args:
+        x: the images.
+        kernel: the kernel.
+        strides: distance between windows.
+        padding: "valid" or "same".
+        data_format: order of the axes of `x`.
+        dilation_rate: distance between the values of a window.
+        **old: `border_mode` and `dim_ordering` of Keras 1.
+    """
+    padding, data_format = _old_options(padding, data_format, old)
+    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
+
+
+conv1d = conv3d = conv2d
+
+
+def atrous_conv2d(
+    x: Any, kernel: Any, rate: int = 1, border_mode: str = "valid", **_: Any
+) -> Array:
+    """Convolve images with a dilated kernel."""
+    return ops.conv(x, kernel, 1, border_mode, None, rate)
+
+
+def _old_options(
+    padding: str, data_format: str | None, old: dict[str, Any]
+) -> tuple[str, str | None]:
+    names = {"tf": "channels_last", "th": "channels_first"}
+    data_format = names.get(old.get("dim_ordering", ""), data_format)
+    return old.get("border_mode", padding), data_format
+
+
+def conv2d_transpose(
+    x: Any,
+    kernel: Any,
+    output_shape: Any = None,
+    strides: Any = (1, 1),
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+    **old: Any,
+) -> Array:
+    """Transposed convolution with a kernel of (rows, columns, filters, channels).
+
+    `conv3d_transpose` does so along three axes.
+
+    Args:
+        x: the images.
+        kernel: the kernel.
+        output_shape: not used; it follows from the other arguments.
+        strides: distance between the windows of the output.
+        padding: "valid" or "same".
+        data_format: order of the axes of `x`.
+        dilation_rate: distance between the values of a window.
+        **old: `border_mode` and `dim_ordering` of Keras 1.
+    """
+    padding, data_format = _old_options(padding, data_format, old)
+    return ops.conv_transpose(
+        x, kernel, strides, padding, None, data_format, dilation_rate
+    )
+
+
+deconv2d = conv3d_transpose = conv2d_transpose
+
+
+def depthwise_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Array:
+    """Convolve each channel with kernels of its own."""
+    return ops.depthwise_conv(
+        x, depthwise_kernel, strides, padding, data_format, dilation_rate
+    )
+
+
+def separable_conv2d(
+    x: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
+) -> Array:
+    """Convolve each channel, then mix the channels.
+
+    `separable_conv1d` does so along one axis.
+    """
+    return ops.separable_conv(
+        x,
+        depthwise_kernel,
+        pointwise_kernel,
+        strides,
+        padding,
+        data_format,
+        dilation_rate,
+    )
+
+
+separable_conv1d = separable_conv2d
+
+
+def pool2d(
+    x: Any,
+    pool_size: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    pool_mode: str = "max",
+    **old: Any,
+) -> Array:
+    """Reduce each window of images to its largest value or its mean ("avg").
+
+    `pool3d` does so along three axes.
+    """
+    padding, data_format = _old_options(padding, data_format, old)
+    pool = ops.max_pool if pool_mode == "max" else ops.average_pool
+    return pool(x, pool_size, strides, padding, data_format)
+
+
+pool3d = pool2d
+
+
+def local_conv2d(
+    inputs: Any,
+    kernel: Any,
+    kernel_size: Sequence[int],
+    strides: Sequence[int],
+    output_shape: Sequence[int] | None = None,
+    data_format: str | None = None,
+) -> Array:
+    """Convolve with a kernel of its own for each position.
+
+    Args:
+        inputs: the images; for `local_conv1d` the sequences.
+        kernel: (positions, window * channels, filters).
+        kernel_size: size of the window.
+        strides: distance between windows.
+        output_shape: not used; it follows from the other arguments.
+        data_format: order of the axes of `inputs`.
+    """
+    last = _is_last(data_format)
+    x = inputs if last else ops.moveaxis(inputs, 1, -1)
+    axes = zip(x.shape[1:-1], kernel_size, strides, strict=True)
+    sizes = [(n - k) // s + 1 for n, k, s in axes]
+    patches = op(_patches)(x, tuple(kernel_size), tuple(strides))
+    result = ops.einsum("bpi,pio->bpo", patches, kernel)
+    result = ops.reshape(result, (-1, *sizes, kernel.shape[-1]))
+    return result if last else ops.moveaxis(result, -1, 1)
+
+
+local_conv1d = local_conv2d
+
+
+def _patches(x: Any, size: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """Return windows (batch, positions, window * channels), channels last in each."""
+    rank = len(size)
+    axes = "HWD"[:rank]
+    found = jax.lax.conv_general_dilated_patches(
+        x,
+        size,
+        strides,
+        "VALID",
+        dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
+    )
+    rows, positions = found.shape[0], -1
+    # JAX orders a window's values by channel first.
+    found = found.reshape(rows, positions, x.shape[-1], found.shape[-1] // x.shape[-1])
+    return jnp.swapaxes(found, 2, 3).reshape(rows, found.shape[1], -1)
+
+
+def resize_images(
+    x: Any,
+    height_factor: int,
+    width_factor: int,
+    data_format: str | None = None,
+    interpolation: str = "nearest",
+) -> Array:
+    """Enlarge images by integer factors."""
+    last = _is_last(data_format)
+    if interpolation == "nearest":
+        first = 1 if last else 2
+        return _repeated(x, (height_factor, width_factor), first)
+    rows, columns = x.shape[1:3] if last else x.shape[2:4]
+    size = rows * height_factor, columns * width_factor
+    return ops.image.resize(x, size, interpolation, data_format=data_format)
+
+
+def resize_volumes(
+    x: Any,
+    depth_factor: int,
+    height_factor: int,
+    width_factor: int,
+    data_format: str | None = None,
+) -> Array:
+    """Enlarge volumes by integer factors, by repetition."""
+    factors = depth_factor, height_factor, width_factor
+    return _repeated(x, factors, 1 if _is_last(data_format) else 2)
+
+
+def _repeated(x: Any, factors: Sequence[int], first: int) -> Array:
+    for axis, factor in enumerate(factors, first):
+        x = ops.repeat(x, factor, axis=axis)
+    return x
+
+
+def dropout(x: Any, level: float, noise_shape: Any = None, seed: Any = None) -> Array:
+    """Set a fraction of the values to zero, and scale the others."""
+    return random.dropout(x, level, noise_shape, seed)
+
+
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    var: Any,
+    beta: Any,
+    gamma: Any,
+    axis: int = -1,
+    epsilon: float = 1e-3,
+) -> Array:
+    """Return `(x - mean) / sqrt(var + epsilon) * gamma + beta`."""
+    rank = len(x.shape)
+    sizes = tuple(-1 if a == axis % rank else 1 for a in range(rank))
+
+    def fit(value: Any) -> Any:
+        return ops.reshape(value, sizes) if len(value.shape) == 1 else value
+
+    scale = ops.rsqrt(ops.add(fit(var), epsilon))
+    if gamma is not None:
+        scale = ops.multiply(scale, fit(gamma))
+    result = ops.multiply(ops.subtract(x, fit(mean)), scale)
+    return result if beta is None else ops.add(result, fit(beta))
+
+
+def normalize_batch_in_training(
+    x: Any, gamma: Any, beta: Any, reduction_axes: Sequence[int], epsilon: float = 1e-3
+) -> tuple[Array, Array, Array]:
+    """Normalize a batch by its moments.
+
+    Returns:
+        The normalized batch, the mean and the variance.
+    """
+    axes = list(reduction_axes)
+    mean, variance = ops.moments(x, axes)
+    wide = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+    parts = [
+        None if v is None else ops.reshape(v, wide)
+        for v in (mean, variance, beta, gamma)
+    ]
+    return batch_normalization(x, *parts, epsilon=epsilon), mean, variance
+
+
+def moving_average_update(x: Variable, value: Any, momentum: float) -> Variable:
+    """Move a variable towards a value, by the fraction `1 - momentum`."""
+    x.assign(momentum * x.value + (1 - momentum) * value)
+    return x
