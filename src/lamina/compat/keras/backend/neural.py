@@ -279,11 +279,14 @@ def normalize_batch_in_training(
     axes = list(reduction_axes)
     mean, variance = ops.moments(x, axes)
     wide = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
-    parts = [
-        None if v is None else ops.reshape(v, wide)
-        for v in (mean, variance, beta, gamma)
-    ]
-    return batch_normalization(x, *parts, epsilon=epsilon), mean, variance
+
+    def fit(value: Any) -> Any:
+        return None if value is None else ops.reshape(value, wide)
+
+    result = batch_normalization(
+        x, fit(mean), fit(variance), fit(beta), fit(gamma), epsilon=epsilon
+    )
+    return result, mean, variance
 
 
 def moving_average_update(x: Variable, value: Any, momentum: float) -> Variable:

@@ -83,12 +83,14 @@ def ctc_batch_cost(
         input_length: number of steps, (batch, 1).
         label_length: number of labels, (batch, 1).
     """
-    lengths = [ops.reshape(n, (-1,)) for n in (label_length, input_length)]
     blank = y_pred.shape[-1] - 1
     scores = ops.log(ops.add(y_pred, config.epsilon()))
     labels = ops.cast(y_true, "int32")
-    lengths = [ops.cast(n, "int32") for n in lengths]
-    return ops.expand_dims(ops.ctc_loss(labels, scores, *lengths, blank), 1)
+    lengths = [
+        ops.cast(ops.reshape(n, (-1,)), "int32") for n in (label_length, input_length)
+    ]
+    costs = ops.ctc_loss(labels, scores, lengths[0], lengths[1], blank)
+    return ops.expand_dims(costs, 1)
 
 
 def ctc_decode(

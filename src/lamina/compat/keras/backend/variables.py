@@ -215,8 +215,8 @@ def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
         alt: value or function for inference.
         training: whether it is training; by default as `learning_phase`.
     """
-    values = [v() if callable(v) else v for v in (x, alt)]
-    return _by_phase(*values, training)
+    x, alt = (v() if callable(v) else v for v in (x, alt))
+    return _by_phase(x, alt, training)
 
 
 @op
