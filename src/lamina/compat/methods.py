@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.compat import logs
 from lamina.compat.arguments import FUNCTIONS, renamed
 from lamina.compat.keras import batch
 from lamina.compat.keras.backend import graphs
@@ -15,7 +16,9 @@ from lamina.compat.notices import tell
 from lamina.layers import Layer
 from lamina.models import Functional, Model, Sequential
 from lamina.optimizers import Optimizer
+from lamina.training.callbacks import ModelCheckpoint
 from lamina.training.callbacks.history import History
+from lamina.training.callbacks.monitoring.monitor import MonitorCallback
 
 
 def fit_generator(
@@ -147,36 +150,6 @@ def _rebuild(model: Any) -> None:
 _rebuild_stack = vars(Sequential)["_rebuild"]
 
 
-# Old names in logs, and the names of today's metrics.
-_LOG_NAMES = {
-    "acc": "accuracy",
-    "lr": "learning_rate",
-    "mean_absolute_error": "mae",
-    "mean_absolute_percentage_error": "mape",
-    "mean_squared_error": "mse",
-}
-
-
-class _OldKeys(dict[str, Any]):
-    """Logs by name, which old names find too, such as `acc`."""
-
-    def __missing__(self, name: str) -> Any:
-        prefix = "val_" if name.startswith("val_") else ""
-        new = prefix + _LOG_NAMES.get(name.removeprefix(prefix), "")
-        if new not in self:
-            raise KeyError(name)
-        tell(f"history[{name!r}]", f"history[{new!r}]")
-        return self[new]
-
-
-def _init_history(history: History) -> None:
-    _init(history)
-    history.history = _OldKeys()
-
-
-_init = vars(History)["__init__"]
-
-
 METHODS: Mapping[type, Mapping[str, Any]] = {
     Model: {
         "fit_generator": fit_generator,
@@ -187,7 +160,9 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
         "reset_states": reset_states,
     },
     Sequential: {"_rebuild": _rebuild},
-    History: {"__init__": _init_history},
+    History: {"__init__": logs.init_history},
+    MonitorCallback: {"monitor": logs.MONITOR},
+    ModelCheckpoint: {"filepath": logs.FILEPATH},
     Optimizer: {
         "lr": property(_get_learning_rate, _set_learning_rate),
         "get_updates": graphs.get_updates,

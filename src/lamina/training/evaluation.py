@@ -91,7 +91,8 @@ def predict(state: TrainingState, options: EvaluateOptions) -> Any:
         # Users call this in loops, where preparation would take most of the time.
         x = options.x if host is None else host(options.x)
         batch = as_arrays(x, "x"), None, None
-        return jax.tree.map(np.asarray, state.predictor(batch))
+        # A copy can be written to.
+        return jax.tree.map(np.array, state.predictor(batch))
     feed = replace(options, host=host).feed()
     if options.verbose == "auto" and (feed.steps or 0) < _LONG_PREDICTION:
         options = replace(options, verbose=0)

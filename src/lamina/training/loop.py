@@ -252,13 +252,18 @@ class EpochLoop:
             return
         if not self.feed.is_resident:
             if everything:
-                self.engine.trace(self.feed.example())
+                self.trace()
             return
         first, *rest = self._segments(0)
         if everything:
             self._runner(first)
         for segment in rest:
             self._runner(segment).prepare(segment.data)
+
+    def trace(self) -> None:
+        """Trace one step, so that it raises what it would raise."""
+        if self.engine.is_compiled:
+            self.engine.trace(self.feed.example())
 
     def _segments(self, number: int) -> Generator[Segment]:
         if self.kind == "predict":

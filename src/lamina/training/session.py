@@ -71,6 +71,8 @@ class FitSession:
         )
         if local.on_findings is None:
             self._loop.prepare()
+        else:
+            self._loop.trace()
         self._epoch, self._stage = 0, _BETWEEN
         self._is_fresh = state.steps_done == 0 and options.initial_epoch == 0
         self._model.stop_training = False
@@ -89,7 +91,15 @@ class FitSession:
             check_class_weight(options.class_weight, state.plan, pred)
         arrays, callbacks = self._feed.sample(), self._callbacks.callbacks
         report = _report.load()
-        case = report.Case(state.model, state.plan, arrays, pred, options, callbacks)
+        case = report.Case(
+            state.model,
+            state.plan,
+            arrays,
+            pred,
+            options,
+            callbacks,
+            self._feed.is_resident,
+        )
         return report.check_case(state, self._given, case)
 
     def _make_validation(self) -> Evaluation | None:

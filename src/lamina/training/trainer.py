@@ -329,7 +329,7 @@ class Trainer(ModelSteps):
                 logs = evaluation.on_batch(self._training, "train", data, class_weight)
             else:  # the program is only checked
                 given = {"sample_weight": sample_weight, "class_weight": class_weight}
-                options = self._fit_options(x=x, y=y, **given)
+                options = self._fit_options(x=x, y=y, steps_per_epoch=1, **given)
                 history = FitSession(self._training, options).run().history
                 logs = {name: values[0] for name, values in history.items()}
         return logs if return_dict else self._in_order(logs)

@@ -27,6 +27,19 @@ def test_old_arguments_make_the_same_callback(name, old, new):
     assert found == expected
 
 
+def test_old_names_of_metrics_are_monitored(tmp_path):
+    model = Sequential([layers.Input((2,)), layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    path = str(tmp_path / "{epoch}-{val_acc:.1f}.keras")
+    checkpoint = callbacks.ModelCheckpoint(path, "val_acc", save_best_only=True)
+    stop = callbacks.EarlyStopping(monitor="acc", patience=0)
+    x = np.ones((20, 2))
+    data = {"validation_data": (x, x[:, :1])}
+    model.fit(x, x[:, :1], epochs=3, verbose=0, callbacks=[checkpoint, stop], **data)
+    assert (checkpoint.monitor, stop.monitor) == ("val_accuracy", "accuracy")
+    assert os.listdir(tmp_path) == [f"1-{checkpoint.best:.1f}.keras"]
+
+
 def test_checkpoint_of_a_period_saves_every_so_many_epochs(tmp_path):
     model = Sequential([layers.Input((2,)), layers.Dense(1)])
     model.compile("sgd", "mse")

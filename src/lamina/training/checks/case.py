@@ -17,6 +17,7 @@ from lamina.data.arrays import Parts
 from lamina.layers.base.call_graph import CallGraph, graph_of
 from lamina.training.callbacks.base import Callback
 from lamina.training.checks.history import Output, nodes_of
+from lamina.training.checks.label_values import Labels
 from lamina.training.checks.monitors import unknown_monitors
 from lamina.training.options import FitOptions
 from lamina.training.plan import OutputPlan, Plan, loss_kind
@@ -26,11 +27,14 @@ from lamina.typing import Array
 # Rows whose values are looked at, evenly spread over the data.
 _SAMPLE_ROWS = 256
 _SAMPLE_VALUES = 1_000_000
-_MAX_CLASSES = 10_000
-_MOST_LABELS = 1_000_000
 # Layers that do not change values.
 _SHAPE_LAYERS = ("Reshape", "Flatten", "Permute", "RepeatVector", "Dropout")
-_FUNCTIONS = {"Softmax": "softmax", "ReLU": "relu", "LeakyReLU": "leaky_relu"}
+_FUNCTIONS = {
+    "Softmax": "softmax",
+    "ReLU": "relu",
+    "LeakyReLU": "leaky_relu",
+    "BatchNormalization": "linear",
+}
 
 
 class LastActivation(NamedTuple):
@@ -50,61 +54,6 @@ class LastActivation(NamedTuple):
     def where(self) -> str:
         """The line that creates the layer, "" if there is none."""
         return created_at(self.calls[-1].operation) if self.calls else ""
-
-
-class Labels:
-    """Values of an output's labels; of many, those of some rows, evenly spread.
-
-    Args:
-        values: the labels of all rows, or of the first batch of a stream.
-    """
-
-    def __init__(self, values: np.ndarray) -> None:
-        self.are_all = values.size <= _MOST_LABELS
-        step = -(-values.size // _MOST_LABELS)
-        self.values = values if self.are_all else values[::step]
-
-    @cached_property
-    def range(self) -> tuple[float, float]:
-        """Smallest and largest value."""
-        return float(self.values.min()), float(self.values.max())
-
-    @cached_property
-    def are_integers(self) -> bool:
-        """True if all values are whole numbers."""
-        values = self.values
-        return values.dtype.kind in "iub" or bool((values == np.rint(values)).all())
-
-    @cached_property
-    def width(self) -> int:
-        """Number of columns; 0 for one value for each row without an axis."""
-        return self.values.shape[-1] if self.values.ndim > 1 else 0
-
-    @cached_property
-    def are_one_hot(self) -> bool:
-        """True if each row has one 1 among zeros, in two columns or more."""
-        if self.width < 2 or not self.are_integers or self.range != (0, 1):
-            return False
-        return bool((self.values.sum(-1) == 1).all())
-
-    @cached_property
-    def counts(self) -> dict[int, int]:
-        """Number of rows of each class; empty if the values are not all or no classes.
-
-        Classes are one-hot columns, or integers from 0 with few different values.
-        """
-        if not self.are_all:
-            return {}
-        if self.are_one_hot:
-            indices = self.values.argmax(-1).ravel()
-        elif self.width > 1 or not self.are_integers or self.range[0] < 0:
-            return {}
-        else:
-            indices = self.values.ravel()
-        if self.range[1] > _MAX_CLASSES:
-            return {}
-        counts = np.bincount(indices.astype(int))
-        return {int(c): int(counts[c]) for c in np.flatnonzero(counts)}
 
 
 class OutputCase:
@@ -180,6 +129,8 @@ def activation_of(layer: object) -> str | None:
     kind = type(layer).__name__
     if kind in _FUNCTIONS:
         return _FUNCTIONS[kind]
+    if kind == "TimeDistributed":
+        return activation_of(getattr(layer, "layer", None))
     # The output of recurrent layers is a product, not their activation.
     if hasattr(layer, "recurrent_activation"):
         return None
@@ -237,15 +188,15 @@ class InputCase:
             if known.intersection(map(case.key, node.inputs)):
                 found.append(node)
                 known.update(map(case.key, symbolic_leaves(node.outputs)))
-                if case.is_trained(node):
+                if case.has_weights(node):
                     break
         return found
 
     @property
     def first_layer(self) -> Any:
-        """The first layer that has weights to train, `None` if it is unknown."""
+        """The first layer that has weights, `None` if it is unknown."""
         last = self.first_calls[-1] if self.first_calls else None
-        return last.operation if last and self.case.is_trained(last) else None
+        return last.operation if last and self.case.has_weights(last) else None
 
 
 def _is_on_cpu(array: jax.Array) -> bool:
@@ -262,6 +213,7 @@ class Case:
         pred: the outputs in the plan's order, with nodes if a graph computes them.
         options: the arguments of `fit`.
         callbacks: the run's callbacks.
+        is_whole: whether the arrays are all rows of the data.
     """
 
     def __init__(
@@ -272,9 +224,12 @@ class Case:
         pred: Sequence[Output],
         options: FitOptions,
         callbacks: Sequence[Callback] = (),
+        is_whole: bool = True,
     ) -> None:
         self.model, self.plan, self.arrays, self.pred = model, plan, arrays, pred
         self.options, self.callbacks = options, callbacks
+        # The rows of one batch say little about the data.
+        self.is_whole = is_whole and options.steps_per_epoch != 1
         # A user's own step may use data and outputs in any way.
         self.is_plain = not is_overridden(model, "train_step", "compute_loss")
 
@@ -303,13 +258,21 @@ class Case:
         """Return whether the layer that is called has weights to train."""
         return id(node.operation) in self._trained
 
+    def has_weights(self, node: Node) -> bool:
+        """Return whether the layer that is called has weights, frozen or not."""
+        return id(node.operation) in self._weighted
+
     @cached_property
     def _trained(self) -> set[int]:
+        return self._with("trainable_variables")
+
+    @cached_property
+    def _weighted(self) -> set[int]:
+        return self._with("weights")
+
+    def _with(self, attribute: str) -> set[int]:
         layers = {id(node.operation): node.operation for node in self.nodes}
-        variables = {
-            k: getattr(v, "trainable_variables", ()) for k, v in layers.items()
-        }
-        return {key for key, found in variables.items() if found}
+        return {k for k, v in layers.items() if getattr(v, attribute, ())}
 
     def key(self, tensor: object) -> int:
         """Return a key of a tensor that is the same within a nested model."""

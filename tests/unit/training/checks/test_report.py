@@ -10,6 +10,7 @@ import pytest
 
 import lamina
 from lamina import callbacks, config, layers
+from lamina.core.scope import local
 from lamina.errors import ArgumentError, DataError, LikelyMistakeWarning
 
 X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
@@ -66,11 +67,13 @@ def test_values_are_not_checked_at_level_off(level: str) -> None:
 
 
 class Rateless(lamina.optimizers.SGD):
-    """Optimizer whose learning rate cannot be read."""
+    """Optimizer whose learning rate cannot be read outside of a step."""
 
     @property
     def learning_rate(self) -> Any:
-        raise RuntimeError("no rate")
+        if local.state is None:
+            raise RuntimeError("no rate")
+        return 0.1
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:

@@ -36,6 +36,24 @@ PROGRAMS: dict[str, tuple[str, list[str], int]] = {
         [],
         0,
     ),
+    "checkpoint": (
+        RIGHT + "saved = lamina.callbacks.ModelCheckpoint('best.keras')\n"
+        "model.fit(x, y, callbacks=[saved])\n"
+        "lamina.models.load_model('best.keras')",
+        [],
+        0,
+    ),
+    "batches of one class": (
+        RIGHT + "x = np.random.normal(size=(32, 4))\n"
+        "for i in range(4): model.train_on_batch(x, np.full(32, i % 2))",
+        [],
+        0,
+    ),
+    "loss without a value": (
+        RIGHT + "model.compile('adam', lambda t, p: None)\nmodel.fit(x, y)",
+        ["argument-type-error"],
+        1,
+    ),
     "arguments": (RIGHT + "assert sys.argv[1:] == ['--epochs', '3']", [], 0),
     "exit": (WRONG + "model.fit(x, y)\nsys.exit(3)", [MISTAKE], 1),
 }

@@ -7,6 +7,7 @@ import pytest
 
 from lamina import Input, Sequential, config, layers, regularizers
 from lamina.data.adapt import adapt
+from lamina.errors import AdviceWarning
 from lamina.optimizers import SGD, Adam
 from lamina.training.checks.watch import dead_units, update_ratios
 
@@ -45,7 +46,8 @@ def test_dead_units_are_the_cause():
 
 
 def test_large_penalty_is_found():
-    model = trained(Adam(0.01), kernel_regularizer=regularizers.L2(10.0))
+    with pytest.warns(AdviceWarning, match="large-penalty"):
+        model = trained(Adam(0.01), kernel_regularizer=regularizers.L2(10.0))
     assert "large-penalty" in [f.code for f in model.history.findings]
 
 

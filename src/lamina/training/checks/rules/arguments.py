@@ -25,6 +25,7 @@ _HIGHEST = {
     "RMSprop": 0.1,
     "Lamb": 0.1,
 }
+_USUALLY_HIGHEST = 0.02
 _LOWEST = 1e-7
 # Default learning rate, for the fix.
 _USUAL = {"SGD": 0.01, "Adagrad": 0.01, "Lion": 1e-4}
@@ -53,6 +54,23 @@ def learning_rate_too_high(case: Case) -> Advice:
         f"The learning rate of {kind} is {rate:g}: its steps will probably be too "
         "large, and the loss grow or stay high.",
         f"Use optimizers.{kind}(learning_rate={_USUAL.get(kind, 0.001)}).",
+        created_at(case.model.optimizer),
+    )
+
+
+@rule("learning-rate-unusual", "advice")
+def learning_rate_unusual(case: Case) -> Advice:
+    kind, rate = type(case.model.optimizer).__name__, _rate(case.model.optimizer)
+    is_adaptive = _HIGHEST.get(kind) == _HIGHEST["Adam"]
+    if not is_adaptive or not _USUALLY_HIGHEST < rate <= 1.01 * _HIGHEST[kind]:
+        return None
+    # Small models learn with such rates too.
+    if sum(case.is_trained(node) for node in case.nodes) < 3:
+        return None
+    return (
+        f"The learning rate of {kind} is {rate:g}; a model of several layers usually "
+        "needs one from 0.0001 to 0.01, and stops learning at larger ones.",
+        f"Use optimizers.{kind}(learning_rate=0.001).",
         created_at(case.model.optimizer),
     )
 

@@ -42,7 +42,9 @@ def inputs_of_large_values(data: InputCase) -> Advice:
         return None
     low, high = data.range
     spread = float(data.sample.astype("float32").std(dtype="float64"))
-    if max(-low, high) < 20 or spread < 8 or _mixed_scales(data) is not None:
+    if not np.isfinite(spread) or max(-low, high) < 20 or spread < 8:
+        return None
+    if _mixed_scales(data) is not None:
         return None
     mend = "Standardize it: layers.Normalization(), with adapt(x), as the first layer."
     if low >= 0 and 128 <= high <= 255:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lamina import metrics
-from lamina.training.checks.case import Case, Labels, OutputCase
+from lamina.training.checks.case import Case, OutputCase
+from lamina.training.checks.label_values import Labels
 from lamina.training.checks.rules.base import Advice, rule
 from lamina.training.plan import loss_kind
 
@@ -23,6 +24,7 @@ _ACCURACIES = (
 )
 _MAX_CLASSES = 50
 _MIN_ROWS = 100
+_CHANCE = 0.001
 # Lowest targets that a loss accepts, and the reason.
 _DOMAINS = {
     "mean_squared_logarithmic_error": (-1.0, "takes the logarithm of 1 + y"),
@@ -33,8 +35,11 @@ _DOMAINS = {
 
 @rule("constant-targets", "warning", each="outputs")
 def constant_targets(out: OutputCase) -> Advice:
-    labels = out.labels
-    if labels is None or len(labels.values) < 20 or _has_constant_inputs(out.case):
+    labels, case = out.labels, out.case
+    if labels is None or len(labels.values) < 20 or _has_constant_inputs(case):
+        return None
+    # Own losses ignore targets, and a generator is trained to be taken for real.
+    if not (case.is_whole and out.is_known_loss) or _is_frozen_in_part(case):
         return None
     first = labels.values[0]
     if not (labels.values == first).all() or np.unique(first).size > 2:
@@ -44,6 +49,10 @@ def constant_targets(out: OutputCase) -> Advice:
         "model learns to return that, whatever the inputs are.",
         "Check how y is made.",
     )
+
+
+def _is_frozen_in_part(case: Case) -> bool:
+    return any(case.has_weights(n) and not case.is_trained(n) for n in case.nodes)
 
 
 def _has_constant_inputs(case: Case) -> bool:
@@ -77,6 +86,8 @@ def imbalanced_classes(out: OutputCase) -> Advice:
 def labels_start_at_one(out: OutputCase) -> Advice:
     if out.kind != _SPARSE or out.labels is None or out.units is None:
         return None
+    if not out.case.is_whole:
+        return None
     low, high = out.labels.range
     if not (low == 1 and high == out.units - 1 and out.labels.values.size >= 20):
         return None
@@ -96,7 +107,7 @@ def more_units_than_classes(out: OutputCase) -> Advice:
     rows, classes = sum(counts.values()), len(counts)
     if units <= max(counts) + 1 or classes < max(counts) + 1 or units > _MAX_CLASSES:
         return None
-    _, held_out = _class_sets(out.case)
+    _, held_out = _class_counts(out.case)
     if rows < 20 * units or max(held_out, default=0) >= classes:
         return None
     return (
@@ -198,7 +209,7 @@ def targets_outside_domain_of_loss(out: OutputCase) -> Advice:
 
 @rule("sorted-validation-split", "warning")
 def validation_split_of_sorted_rows(case: Case) -> Advice:
-    train, held_out = _class_sets(case)
+    train, held_out = map(set, _class_counts(case))
     if not train or not case.options.validation_split:
         return None
     labels = case.outputs[0].labels
@@ -221,9 +232,14 @@ def validation_split_of_sorted_rows(case: Case) -> Advice:
 
 @rule("validation-only-classes", "warning")
 def classes_only_in_validation(case: Case) -> Advice:
-    train, held_out = _class_sets(case)
-    missing = sorted(held_out - train)
-    if not train or not missing or (case.options.validation_split):
+    train, held_out = _class_counts(case)
+    if not train or case.options.validation_split:
+        return None
+    rows, total = sum(train.values()), sum(held_out.values())
+    # Rare classes may be missing by chance.
+    likely = {c for c, n in held_out.items() if (1 - n / total) ** rows < _CHANCE}
+    missing = sorted(likely - set(train))
+    if not missing:
         return None
     return (
         f"The validation data has {_shown(missing)}, which no row of training has, so "
@@ -233,14 +249,15 @@ def classes_only_in_validation(case: Case) -> Advice:
     )
 
 
-@rule("validation-is-training", "warning")
+@rule("validation-is-training", "advice")
 def validation_data_is_training_data(case: Case) -> Advice:
     x, held_out = case.arrays[0], case.validation
     if not held_out or not isinstance(x, np.ndarray) or case.options.validation_split:
         return None
     if not isinstance(held_out[0], np.ndarray) or not x.size or not held_out[0].size:
         return None
-    if len(held_out[0]) < 20 or not np.may_share_memory(x, held_out[0]):
+    # Slices of one array, such as every second row, may have no row in common.
+    if len(held_out[0]) < 20 or not np.shares_memory(x, held_out[0]):
         return None
     return (
         "Rows of `validation_data` are rows of the training data, so its metrics do "
@@ -276,25 +293,26 @@ def sample_weights_of_zero(case: Case) -> Advice:
 
 
 def _classes(out: OutputCase) -> dict[int, int]:
-    return {} if out.labels is None else out.labels.counts
+    """Return the number of rows of each class, if all rows are known."""
+    return out.labels.counts if out.labels and out.case.is_whole else {}
 
 
-def _class_sets(case: Case) -> tuple[set[int], set[int]]:
-    """Return the classes of training rows and those of validation rows."""
+def _class_counts(case: Case) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the number of rows of each class, in training and in validation."""
     data = case.validation
     if len(case.outputs) != 1 or not data or len(data[1].shape) > 2:
-        return set(), set()
-    labels = case.outputs[0].labels
-    if labels is None or loss_kind(case.outputs[0].loss) not in _CROSSENTROPIES:
-        return set(), set()
-    train, held_out = labels.counts, Labels(np.asarray(data[1]))
-    if held_out.values.dtype.kind not in "biuf" or not held_out.values.size:
-        return set(), set()
-    if not 2 <= len(train) + len(held_out.counts) <= 2 * _MAX_CLASSES:
-        return set(), set()
-    if min(len(labels.values), len(held_out.values)) < 20:
-        return set(), set()
-    return set(train), set(held_out.counts)
+        return {}, {}
+    train, values = _classes(case.outputs[0]), np.asarray(data[1])
+    if not train or loss_kind(case.outputs[0].loss) not in _CROSSENTROPIES:
+        return {}, {}
+    if values.dtype.kind not in "biuf" or not values.size:
+        return {}, {}
+    held_out = Labels(values).counts
+    if not 2 <= len(train) + len(held_out) <= 2 * _MAX_CLASSES:
+        return {}, {}
+    if min(sum(train.values()), sum(held_out.values())) < 20:
+        return {}, {}
+    return train, held_out
 
 
 def _shown(classes: list[int]) -> str:

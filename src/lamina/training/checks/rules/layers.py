@@ -9,11 +9,12 @@ import numpy as np
 from lamina import initializers
 from lamina.core.graph import Node
 from lamina.core.tracebacks import created_at
-from lamina.layers import RNN, BatchNormalization, Dense, Dropout
+from lamina.layers import RNN, BatchNormalization, Bidirectional, Dense, Dropout
 from lamina.layers.convolution.regular import Conv
 from lamina.training.checks.case import Case, activation_of
 from lamina.training.checks.rules.base import Advice, rule
 
+_LARGE_PENALTY = 0.5
 _NONLINEAR = (
     *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Add", "Multiply"),
     *("BatchNormalization", "LayerNormalization", "Concatenate", "Lambda"),
@@ -41,7 +42,8 @@ def layers_without_activation_between(case: Case) -> Advice:
         return None
     for before, after in _direct_pairs(case):
         first, second = before.operation, after.operation
-        if not _is_linear(first):
+        # The first one is trained for a second one that is frozen, as in a GAN.
+        if not (_is_linear(first) and case.is_trained(after)):
             continue
         if isinstance(first, Dense) and isinstance(second, Dense):
             features, units = before.inputs[0].shape[-1] or 0, first.units
@@ -139,7 +141,8 @@ def several_hidden_sigmoids(case: Case) -> Advice:
 
 @rule("recurrent-relu", "advice")
 def relu_in_a_recurrent_layer(case: Case) -> Advice:
-    for layer in _called(case, RNN):
+    wrapped = [layer.forward_layer for layer in _called(case, Bidirectional)]
+    for layer in (*_called(case, RNN), *wrapped):
         name = activation_of_state(layer)
         if name in ("relu", "linear", "leaky_relu", "elu"):
             return (
@@ -254,6 +257,21 @@ def weights_that_stay_equal(case: Case) -> Advice:
                 f"All weights of layer {layer.name!r} begin with the same value "
                 f"(kernel_initializer={name}), so its {size} units stay equal.",
                 "Remove the argument; the default is 'glorot_uniform'.",
+                created_at(layer),
+            )
+    return None
+
+
+@rule("large-penalty", "advice")
+def penalty_that_dominates(case: Case) -> Advice:
+    for layer in _called(case, Dense, Conv):
+        penalty = layer.kernel_regularizer
+        factors = [getattr(penalty, name, 0.0) for name in ("l1", "l2")]
+        if max(factors) >= _LARGE_PENALTY:
+            return (
+                f"Layer {layer.name!r} has kernel_regularizer={penalty!r}, whose "
+                "penalty is much larger than most losses and keeps the weights near 0.",
+                "Begin with regularizers.L2(0.001).",
                 created_at(layer),
             )
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina import metrics
 from lamina.core.tracebacks import created_at
-from lamina.layers import Dense, Dropout
+from lamina.layers import Dropout
 from lamina.training.checks.case import OutputCase, activation_of
 from lamina.training.checks.rules.base import Advice, rule
 
@@ -31,6 +31,7 @@ _RANGES = {
 }
 _DIFFERENCES = (
     *("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"),
+    *("hinge", "squared_hinge"),
     *("mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
 )
 
@@ -95,6 +96,39 @@ def sigmoid_under_categorical_crossentropy(out: OutputCase) -> Advice:
     )
 
 
+@rule("softmax-for-labels", "warning", each="outputs")
+def softmax_for_several_labels(out: OutputCase) -> Advice:
+    labels, last = out.labels, out.activation
+    classes = _SQUASHING.get(out.kind) == "softmax" or last.name == "softmax"
+    if not classes or out.kind not in _SQUASHING or not out.is_known_loss:
+        return None
+    if labels is None or not labels.has_several_ones or labels.width != out.units:
+        return None
+    return (
+        f"Rows have several labels of {labels.width}, but a softmax shares a "
+        "probability of 1 among them.",
+        f"End the model in Dense({labels.width}, activation='sigmoid') and compile "
+        "with loss='binary_crossentropy'.",
+        last.where,
+    )
+
+
+@rule("binary-loss-for-classes", "warning", each="outputs")
+def binary_crossentropy_of_one_hot_classes(out: OutputCase) -> Advice:
+    labels, last = out.labels, out.activation
+    if out.kind != "binary_crossentropy" or last.name != "softmax":
+        return None
+    if labels is None or not labels.are_one_hot or labels.width < 3:
+        return None
+    return (
+        f"The loss {out.kind!r} judges each of the {labels.width} classes alone, and "
+        f"so does the metric 'accuracy': it is {1 - 1 / labels.width:.0%} if all "
+        "outputs are near 0.",
+        "Compile with loss='categorical_crossentropy'.",
+        out.case.compiled_at,
+    )
+
+
 @rule("target-range", "warning", each="outputs")
 def targets_out_of_reach(out: OutputCase) -> Advice:
     last, labels = out.activation, out.labels
@@ -124,8 +158,9 @@ def activation_before_softmax(out: OutputCase) -> Advice:
     calls = out.activation.calls
     if out.activation.name not in ("softmax", "sigmoid") or out.units == 1:
         return None
-    layer = calls[-1].operation
-    if isinstance(layer, Dense) or len(out.nodes) <= len(calls):
+    # A layer with weights makes new values of what it gets.
+    is_activation = type(calls[-1].operation).__name__ in ("Activation", "Softmax")
+    if not is_activation or len(out.nodes) <= len(calls):
         return None
     before = out.nodes[len(calls)]
     name = activation_of(before.operation)
@@ -159,7 +194,7 @@ def _keeps_values(operation: object) -> bool:
     return type(operation).__name__ in ("Flatten", "Reshape", "Activation", "Softmax")
 
 
-@rule("accuracy-of-regression", "warning", each="outputs")
+@rule("accuracy-of-regression", "advice", each="outputs")
 def accuracy_of_continuous_targets(out: OutputCase) -> Advice:
     for metric in (*out.plan.metrics, *out.plan.weighted_metrics):
         if type(metric) is not metrics.BinaryAccuracy or out.labels is None:
@@ -184,11 +219,16 @@ def threshold_of_logits(out: OutputCase) -> Advice:
     if _SQUASHING.get(out.kind) != "sigmoid" or not out.activation.layer:
         return None
     for metric in (*out.plan.metrics, *out.plan.weighted_metrics):
-        if type(metric) is metrics.BinaryAccuracy and metric.threshold == 0.5:
+        kind, name = type(metric), "threshold"
+        if kind in (metrics.Precision, metrics.Recall):
+            name = "thresholds"
+        elif kind is not metrics.BinaryAccuracy:
+            continue
+        if getattr(metric, name) in (0.5, [0.5]):
             return (
                 f"The metric {metric.name!r} counts outputs above 0.5 as class 1, but "
                 "the outputs are logits, whose middle is 0.",
-                "Use metrics=[lamina.metrics.BinaryAccuracy(threshold=0.0)].",
+                f"Use metrics=[lamina.metrics.{kind.__name__}({name}=0.0)].",
                 out.case.compiled_at,
             )
     return None

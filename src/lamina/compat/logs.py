@@ -1,0 +1,83 @@
+"""Old names of metrics in histories, monitors and names of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from typing import Any
+
+from lamina.compat.notices import tell
+from lamina.training.callbacks.history import History
+
+# Old names in logs, and the names of today's metrics.
+_NAMES = {
+    "acc": "accuracy",
+    "lr": "learning_rate",
+    "mean_absolute_error": "mae",
+    "mean_absolute_percentage_error": "mape",
+    "mean_squared_error": "mse",
+}
+
+
+def _today(name: str, known: Container[str]) -> str:
+    """Return today's name of a metric, or the name itself if it is one of `known`."""
+    metric = name.removeprefix("val_")
+    new = _NAMES.get(metric, metric)
+    if name in known or metric in known or new not in known:
+        return name
+    return name.removesuffix(metric) + new
+
+
+class _OldKeys(dict[str, Any]):
+    """Logs by name, which old names find too, such as `acc`."""
+
+    def __missing__(self, name: str) -> Any:
+        prefix = "val_" if name.startswith("val_") else ""
+        new = prefix + _NAMES.get(name.removeprefix(prefix), "")
+        if new not in self:
+            raise KeyError(name)
+        tell(f"history[{name!r}]", f"history[{new!r}]")
+        return self[new]
+
+
+_init = vars(History)["__init__"]
+
+
+def init_history(history: History) -> None:
+    """Initialize a history that old names find values in."""
+    _init(history)
+    history.history = _OldKeys()
+
+
+def _metrics(callback: Any) -> Container[str]:
+    """Return the names of the metrics of a callback's model, once it is known."""
+    return getattr(callback.model, "metrics_names", ())
+
+
+def _monitor(callback: Any) -> str:
+    old = vars(callback)["monitor"]
+    new = _today(old, _metrics(callback))
+    if new != old:
+        tell(f"monitor={old!r}", f"monitor={new!r}")
+    return new
+
+
+def _filepath(callback: Any) -> str:
+    known, path = _metrics(callback), vars(callback)["filepath"]
+
+    def replace(match: re.Match[str]) -> str:
+        new = _today(match[0], known)
+        if new != match[0]:
+            tell(f"{{{match[0]}}} in a file name", f"{{{new}}}")
+        return new
+
+    # The name before a format, as in `{val_acc:.2f}`.
+    return re.sub(r"(?<={)\w+", replace, path)
+
+
+def _attribute(name: str, get: Any) -> property:
+    """Return a property that reads the attribute of the same name by `get`."""
+    return property(get, lambda callback, value: vars(callback).update({name: value}))
+
+
+MONITOR, FILEPATH = _attribute("monitor", _monitor), _attribute("filepath", _filepath)

@@ -1,0 +1,211 @@
+"""Programs of many kinds: which findings they have, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina
+from lamina import Input, Model, Sequential, layers, losses, metrics
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 8)).astype("float32")
+BINARY = (X[:, 0] > 0).astype("int32")
+CLASSES = np.digitize(X[:, 0], [-0.5, 0.5])
+SEQUENCES = RNG.normal(size=(40, 5, 3)).astype("float32")
+IMAGES = RNG.random((24, 8, 8, 3), dtype="float32")
+
+Program = Callable[[], tuple[Any, Any, Any]]
+
+
+def stack(*last: Any, hidden: int = 6) -> Sequential:
+    return Sequential([Input((8,)), layers.Dense(hidden, "relu"), *last])
+
+
+def compiled(model: Any, *arguments: Any, **options: Any) -> Any:
+    model.compile("adam", *arguments, **options)
+    return model
+
+
+def each_step(unit: Any) -> Any:
+    return Sequential(
+        [
+            Input((5, 3)),
+            layers.LSTM(4, return_sequences=True),
+            layers.TimeDistributed(unit),
+        ]
+    )
+
+
+def frozen_judge() -> Any:
+    judge = Sequential([Input((8,)), layers.Dense(4, "relu"), layers.Dense(1)])
+    judge.trainable = False
+    return stack(layers.Dense(8), judge)
+
+
+def segmentation() -> Any:
+    image = Input((8, 8, 3))
+    hidden = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    return Model(image, layers.Conv2D(1, 1, activation="sigmoid")(hidden))
+
+
+def frozen_words() -> Any:
+    words = layers.Embedding(300, 4, trainable=False)
+    return Sequential(
+        [Input((6,)), words, layers.Flatten(), layers.Dense(1, "sigmoid")]
+    )
+
+
+def bidirectional() -> Any:
+    layer = layers.Bidirectional(layers.LSTM(4, activation="relu"))
+    return Sequential([Input((5, 3)), layer, layers.Dense(1)])
+
+
+LOGITS = losses.BinaryCrossentropy(from_logits=True)
+SIGNS = np.where(BINARY, 1, -1)
+WRONG: dict[str, tuple[Program, str]] = {
+    "softmax of one unit at each step": (
+        lambda: (
+            compiled(each_step(layers.Dense(1, "softmax")), "binary_crossentropy"),
+            SEQUENCES,
+            RNG.integers(0, 2, (40, 5, 1)),
+        ),
+        "softmax-one-unit",
+    ),
+    "targets out of reach at each step": (
+        lambda: (
+            compiled(each_step(layers.Dense(1, "sigmoid")), "mse"),
+            SEQUENCES,
+            30 * SEQUENCES[..., :1],
+        ),
+        "target-range",
+    ),
+    "sigmoid under hinge": (
+        lambda: (compiled(stack(layers.Dense(1, "sigmoid")), "hinge"), X, SIGNS),
+        "target-range",
+    ),
+    "one unit under categorical crossentropy": (
+        lambda: (
+            compiled(stack(layers.Dense(1, "sigmoid")), "categorical_crossentropy"),
+            X,
+            BINARY,
+        ),
+        "shape-error",
+    ),
+    "metric of one-hot labels": (
+        lambda: (
+            compiled(
+                stack(layers.Dense(3, "softmax")),
+                "sparse_categorical_crossentropy",
+                metrics=[metrics.AUC()],
+            ),
+            X,
+            CLASSES,
+        ),
+        "shape-error",
+    ),
+    "precision of logits": (
+        lambda: (
+            compiled(stack(layers.Dense(1)), LOGITS, metrics=[metrics.Precision()]),
+            X,
+            BINARY,
+        ),
+        "threshold-of-logits",
+    ),
+    "relu in both directions": (
+        lambda: (compiled(bidirectional(), "mse"), SEQUENCES, SEQUENCES[:, 0, 0]),
+        "recurrent-relu",
+    ),
+    "normalization after the softmax": (
+        lambda: (
+            compiled(
+                stack(layers.Dense(3, "softmax"), layers.BatchNormalization()),
+                "categorical_crossentropy",
+            ),
+            X,
+            np.eye(3)[CLASSES],
+        ),
+        "output-activation",
+    ),
+}
+RIGHT: dict[str, Program] = {
+    "generator of a GAN": lambda: (
+        compiled(frozen_judge(), LOGITS),
+        X,
+        np.ones(60),
+    ),
+    "targets that the loss ignores": lambda: (
+        compiled(stack(layers.Dense(1)), lambda y_true, y_pred: y_pred),
+        X,
+        np.zeros(60),
+    ),
+    "relu before the convolution of the output": lambda: (
+        compiled(segmentation(), "binary_crossentropy"),
+        IMAGES,
+        RNG.integers(0, 2, (24, 8, 8, 1)),
+    ),
+    "words of a frozen embedding": lambda: (
+        compiled(frozen_words(), "binary_crossentropy"),
+        RNG.integers(0, 300, (60, 6)),
+        BINARY,
+    ),
+    "two classes under binary crossentropy": lambda: (
+        compiled(stack(layers.Dense(2, "softmax")), "binary_crossentropy"),
+        X,
+        np.eye(2)[BINARY],
+    ),
+    "advantages as targets": lambda: (
+        compiled(stack(layers.Dense(3, "softmax")), "categorical_crossentropy"),
+        X,
+        np.eye(3)[CLASSES] * X[:, :1],
+    ),
+    "batches of one class each": lambda: (
+        compiled(stack(layers.Dense(3, "softmax")), "sparse_categorical_crossentropy"),
+        ((X[:32], np.full(32, c)) for c in range(3)),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_mistake_is_found(name: str) -> None:
+    program, code = WRONG[name]
+    model, x, y = program()
+    assert model.check(x, y).codes == [code]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_program_has_no_finding(name: str) -> None:
+    model, x, y = RIGHT[name]()
+    assert model.check(x, y) == ()
+
+
+@pytest.mark.parametrize(
+    ("held_out", "codes"), [(30, ["validation-only-classes"]), (2, [])]
+)
+def test_class_is_missing_by_chance_or_not(held_out: int, codes: list[str]) -> None:
+    model = compiled(
+        stack(layers.Dense(3, "softmax")), "sparse_categorical_crossentropy"
+    )
+    rows, y = CLASSES < 2, np.where(np.arange(60) < held_out, 2, 0)
+    found: list[Any] = []
+    with lamina.core.scope.override(on_findings=lambda some, _: found.extend(some)):
+        model.fit(X[rows], CLASSES[rows], validation_data=(X, y))
+    assert [each.code for each in found] == codes
+
+
+def test_rows_between_those_of_training_are_new() -> None:
+    model = compiled(stack(layers.Dense(1)), "mse")
+    data = X[::2], X[::2, 0]
+    assert model.check(*data, validation_data=(X[1::2], X[1::2, 0])) == ()
+    found = model.check(*data, validation_data=(X[:40], X[:40, 0]))
+    assert found.codes == ["validation-is-training"]
+
+
+def test_predictions_can_be_written_to() -> None:
+    prediction = stack(layers.Dense(1)).predict(X[:4])
+    prediction[0] = 3
+    assert prediction[0, 0] == 3
