@@ -172,8 +172,13 @@ def _report(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     run_program = _load("lamina.compat.program:run_program")
+    releases = _load("lamina.compat.defaults:RELEASES")
     status = run_program(
-        options.script, options.arguments, options.quiet, options.module
+        options.script,
+        options.arguments,
+        options.quiet,
+        options.module,
+        releases.get(options.keras),
     )
     if status == _INTERRUPTED:
         # Python ends by the signal after Ctrl-C, so that a loop of a shell ends too.
@@ -186,7 +191,8 @@ def _check(options: argparse.Namespace) -> int:
     # `--json` after the script is the command's own.
     rest = [a for a in options.arguments if a != "--json"]
     check = ScriptCheck(options.json or len(rest) < len(options.arguments))
-    with _load("lamina.compat:installed")(quiet=True):
+    defaults_of = _load("lamina.compat.defaults:defaults_of")
+    with _load("lamina.compat:installed")(quiet=True), defaults_of(options.script):
         found = check.run(options.script, rest, options.module)
     if not check.as_json:
         print(_summary(found, check.calls))
@@ -266,7 +272,15 @@ _COMMANDS: dict[str, tuple[Any, str, str | None, str | None, dict[str, Any]]] = 
         _run,
         "run a program written for any version of Keras or tf.keras",
         *(_RUN, _RUN_EPILOG),
-        {"--quiet": _flag("do not name the old spellings"), **_SCRIPT},
+        {
+            "--quiet": _flag("do not name the old spellings"),
+            "--keras": {
+                "type": int,
+                "choices": (1, 2, 3),
+                "help": "whose defaults apply; by default that of the spellings",
+            },
+            **_SCRIPT,
+        },
     ),
     "check": (
         _check,

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lamina.compat.defaults import DEFAULTS, old_meaning, release
 from lamina.compat.notices import tell
 from lamina.core.module import accepted_names
 from lamina.errors import ArgumentError
@@ -101,14 +102,20 @@ def constructor_arguments(
     table = {o: n for o, n in _table(cls).items() if o in old}
     found = renamed(kind, table, found)
     positional = _sizes(kind, positional) if old else positional
-    return tuple(map(_number, positional)), {
+    taken = [*_order(cls)[: len(positional)], *[""] * len(positional)]
+    return tuple(map(functools.partial(_value, kind), taken, positional)), {
         n: _value(kind, n, value) for n, value in found.items()
     }
 
 
 @functools.cache
+def _order(cls: type) -> list[str]:
+    return accepted_names(cls)
+
+
+@functools.cache
 def _known(cls: type) -> frozenset[str]:
-    return frozenset(accepted_names(cls))
+    return frozenset(_order(cls))
 
 
 @functools.cache
@@ -137,7 +144,7 @@ def _value(kind: str, name: str, value: Any) -> Any:
     new = names.VALUES.get(suffix, {}).get(value, value)
     if new != value:
         tell(f"{kind}({name}={value!r})", f"{kind}({name}={new!r})")
-    return new
+    return old_meaning(suffix, new)
 
 
 def initializer(value: Any) -> Any:
@@ -195,7 +202,9 @@ def _decay(kind: str, found: dict[str, Any]) -> None:
 
 
 def _default_rate(kind: str) -> float:
-    return 0.01 if kind in ("SGD", "Adagrad") else 0.001
+    rows = [r for r in DEFAULTS if (r.owner, r.argument) == (kind, "learning_rate")]
+    old = next((r.value for r in rows if r.until >= release()), None)
+    return old or (0.01 if kind == "SGD" else 0.001)
 
 
 def _input_length(kind: str, found: dict[str, Any]) -> None:

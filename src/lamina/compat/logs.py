@@ -6,21 +6,20 @@ import re
 from collections.abc import Container
 from typing import Any
 
+from lamina.compat.defaults import LOG_NAMES
 from lamina.compat.notices import tell
 from lamina.training.callbacks.history import History
 
-# Old names in logs, and the names of today's metrics.
+# Other names in logs of one value: Keras 2.2 and today have different ones.
 _NAMES = {
-    "acc": "accuracy",
+    **{old: new for new, old in LOG_NAMES.items()},
+    **LOG_NAMES,
     "lr": "learning_rate",
-    "mean_absolute_error": "mae",
-    "mean_absolute_percentage_error": "mape",
-    "mean_squared_error": "mse",
 }
 
 
 def _today(name: str, known: Container[str]) -> str:
-    """Return today's name of a metric, or the name itself if it is one of `known`."""
+    """Return the name of `known` for a metric, or the name itself if there is none."""
     metric = name.removeprefix("val_")
     new = _NAMES.get(metric, metric)
     if name in known or metric in known or new not in known:

@@ -21,12 +21,13 @@ from lamina.compat.arguments import (
     library_class,
     renamed,
 )
+from lamina.compat.defaults import log_name, with_method_defaults, with_old_defaults
 from lamina.compat.files import checkpointing, reading, saving, saving_epochs
 from lamina.compat.keras import batch
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
-from lamina.core.module import Module, accepted_names, is_user_defined
+from lamina.core.module import Module, accepted_names, is_user_defined, signature
 from lamina.datasets import cifar, fetch
 from lamina.layers import Layer
 from lamina.layers.base.building import Buildable
@@ -104,9 +105,13 @@ def with_old_names(function: Callable[..., Any]) -> Callable[..., Any]:
         owner.removesuffix(".__init__").removeprefix("Trainer.").removeprefix("Layer.")
     )
 
+    names = list(signature(function).parameters)
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **renamed(shown, table, kwargs))
+        found = renamed(shown, table, kwargs)
+        with_method_defaults(shown, names[: len(args)], found)
+        return function(*args, **found)
 
     return call
 
@@ -118,6 +123,8 @@ def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(model: Any, *args: Any, **options: Any) -> Any:
         names = ("optimizer", "loss", *_compile_order(args[2:3]))
         found = {**dict(zip(names, args, strict=False)), **options}
+        for name in found.keys() & {"metrics", "weighted_metrics"}:
+            found[name] = jax.tree.map(log_name, found[name])
         for name in found.keys() & {"loss", "metrics", "weighted_metrics"}:
             found[name] = batch.with_graph_values(found[name])
         return function(model, **found)
@@ -146,7 +153,7 @@ def _new(function: Callable[..., Any]) -> Callable[..., Any]:
     def new(cls: type, *args: Any, **kwargs: Any) -> Any:
         for base in cls.__mro__:
             if (base, "__init__") not in _originals and _has_own_init(base):
-                _replace(base, "__init__", _initialize(vars(base)["__init__"]))
+                _replace(base, "__init__", _initialize(base, vars(base)["__init__"]))
         if not is_user_defined(cls, "__init__"):
             args, kwargs = constructor_arguments(library_class(cls), args, kwargs)
             if _sets_weights(cls):
@@ -176,13 +183,16 @@ def _has_own_init(cls: type) -> bool:
     )
 
 
-def _initialize(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an `__init__` that also takes old names of its arguments."""
+def _initialize(owner: type, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the `__init__` of a class that also takes old names of its arguments."""
 
     @functools.wraps(function)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         cls = library_class(type(self))
         args, found = constructor_arguments(cls, args, kwargs)
+        # Not in the constructor of a base, which does not take all arguments.
+        if next(c for c in cls.__mro__ if "__init__" in vars(c)) is owner:
+            with_old_defaults(cls, len(args), found)
         weights = found.pop("weights", None) if _sets_weights(cls) else None
         function(self, *args, **found)
         if weights is not None:

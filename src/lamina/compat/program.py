@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamina.compat import install, notices
+from lamina.compat.defaults import Release, defaults_of
 from lamina.training.checks.program import run_script
 
 
@@ -15,6 +16,7 @@ def run_program(
     arguments: Sequence[str] = (),
     quiet: bool = False,
     is_module: bool = False,
+    release: Release | None = None,
 ) -> int:
     """Run a program as Python would, with lamina as its Keras and TensorFlow.
 
@@ -25,6 +27,8 @@ def run_program(
         arguments: its command line arguments.
         quiet: whether not to tell about old spellings.
         is_module: whether `script` is the name of a module.
+        release: the release of Keras whose defaults apply; by default that of the
+            program's spellings.
 
     Returns:
         The exit status: 1 if the program raised an error, which is printed.
@@ -37,7 +41,8 @@ def run_program(
     install()
     before, notices.is_quiet = notices.is_quiet, quiet
     try:
-        return run_script(script, arguments, is_module=is_module)
+        with defaults_of(script, release):
+            return run_script(script, arguments, is_module=is_module)
     finally:
         text = notices.summary()
         if text and not quiet:

@@ -1,0 +1,137 @@
+"""Defaults and names of logs of the release that a program was written for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lamina import config, layers, optimizers
+from lamina.compat.defaults import (
+    DEFAULTS,
+    Release,
+    data_format_of,
+    defaults_of,
+    release_of,
+    use,
+)
+from lamina.compat.program import run_program
+
+# Release, class and an old default, as the documentation of that release has it.
+OLD = [
+    (Release.KERAS_1, optimizers.Adam, "epsilon", 1e-8),
+    (Release.KERAS_2_2, optimizers.Adam, "epsilon", 1e-7),
+    (Release.KERAS_2_3, optimizers.Adadelta, "learning_rate", 1.0),
+    (Release.TF_KERAS_2, optimizers.Adadelta, "learning_rate", 0.001),
+    (Release.KERAS_2_2, optimizers.Adagrad, "learning_rate", 0.01),
+    (Release.KERAS_2_2, optimizers.Nadam, "learning_rate", 0.002),
+    (Release.KERAS_2_3, optimizers.Adamax, "learning_rate", 0.002),
+    (Release.KERAS_3, optimizers.Adamax, "learning_rate", 0.001),
+]
+
+
+@pytest.mark.parametrize(("release", "cls", "argument", "value"), OLD)
+def test_default_of_an_optimizer(release, cls, argument, value):
+    with use(release):
+        assert cls().get_config()[argument] == pytest.approx(value)
+        assert cls(**{argument: 0.5}).get_config()[argument] == 0.5
+
+
+def test_default_is_not_added_to_a_positional_argument():
+    with use(Release.KERAS_2_2):
+        assert float(optimizers.Adadelta(0.5).learning_rate) == 0.5
+        assert layers.LSTM(3, "tanh", "tanh").recurrent_activation.__name__ == "tanh"
+
+
+def test_names_of_optimizers_and_decay_have_old_defaults():
+    with use(Release.KERAS_2_2):
+        assert float(optimizers.get("adadelta").learning_rate) == 1.0
+        decayed = optimizers.Nadam(decay=1.0).get_config()["learning_rate"]
+        assert decayed["config"]["initial_learning_rate"] == pytest.approx(0.002)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_gates_are_hard_sigmoids_of_their_time(name):
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    with use(Release.KERAS_2_2):
+        old = getattr(layers, name)(4)
+        old(x)
+        activation = layers.Activation("hard_sigmoid")
+    assert np.allclose(activation(x), np.clip(0.2 * x + 0.5, 0, 1))
+    new = getattr(layers, name)(
+        4, recurrent_activation=old.recurrent_activation, **_reset(name)
+    )
+    new(x)
+    new.set_weights(old.get_weights())
+    assert np.allclose(old(x), new(x), atol=1e-6)
+    assert old.recurrent_activation(10.0) == 1
+
+
+def _reset(name):
+    return {"reset_after": False} if name == "GRU" else {}
+
+
+def test_rows_name_arguments_that_exist():
+    for row in DEFAULTS:
+        cls = getattr(optimizers, row.owner, None) or getattr(layers, row.owner)
+        with use(Release.KERAS_3):
+            new = (
+                cls(3)
+                if issubclass(cls, layers.Layer) and "2D" not in row.owner
+                else None
+            )
+        assert new is None or hasattr(new, row.argument)
+
+
+RELEASES = [
+    ("from keras.layers import Dense\nmodel.fit(x, y, nb_epoch=2)", Release.KERAS_1),
+    ("from keras.layers import Dense\nDense(3, init='uniform')", Release.KERAS_1),
+    ("from keras.utils import np_utils", Release.KERAS_2_2),
+    ("from keras.optimizers import SGD\nSGD(lr=0.1)", Release.KERAS_2_2),
+    ("import keras.layers.core\nAdam(learning_rate=0.1)", Release.KERAS_2_3),
+    ("from tensorflow.keras.optimizers import SGD\nSGD(lr=1)", Release.TF_KERAS_2),
+    ("from tensorflow import keras", Release.KERAS_3),
+    ("import keras\nfrom keras import ops\nnp_utils", Release.KERAS_3),
+    ("import keras\nnb_epoch = 3\nmodel.fit(x, y, epochs=nb_epoch)", Release.KERAS_3),
+]
+
+
+@pytest.mark.parametrize(("text", "release"), RELEASES)
+def test_release_is_known_from_spellings(text, release):
+    assert release_of(text) == release
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Conv2D(3, input_shape=(1, 28, 28))", "channels_first"),
+        ("Convolution2D(3, input_shape=(3, img_width, img_height))", "channels_first"),
+        ("Convolution2D(3)\ninput_shape = (1, img_rows, img_cols)", "channels_first"),
+        ("Conv2D(3, input_shape=(28, 28, 1))", "channels_last"),
+        ("K.set_image_dim_ordering('tf')\nConv2D(input_shape=(1, 28, 28))",)
+        + ("channels_last",),
+        ("LSTM(3, input_shape=(1, 28, 28))", "channels_last"),
+    ],
+)
+def test_data_format_is_known_from_shapes(text, expected):
+    assert data_format_of(text) == expected
+
+
+def test_program_runs_with_its_defaults(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text(
+        "import keras, numpy as np\n"
+        "from keras.models import Sequential\n"
+        "from keras.layers import Convolution2D, Dense\n"
+        "images = Sequential([Convolution2D(4, 3, 3, input_shape=(3, 32, 32))])\n"
+        "assert images.output_shape == (None, 4, 30, 30)\n"
+        "model = Sequential([Dense(1, init='one', input_dim=2)])\n"
+        "model.compile('sgd', 'mse', metrics=['accuracy', 'mae'])\n"
+        "x, y = np.ones((4, 2)), np.ones(4)\n"
+        "logs = model.fit(x, y, verbose=0, validation_data=(x, y)).history\n"
+        "assert {'acc', 'val_acc', 'mean_absolute_error'} <= set(logs), logs\n"
+        "assert logs['accuracy'] == logs['acc'] and len(logs['acc']) == 10\n"
+    )
+    assert run_program(path, quiet=True) == 0
+    assert config.image_data_format() == "channels_last"
+    with defaults_of(path, Release.KERAS_3):
+        assert float(optimizers.Nadam().learning_rate) == pytest.approx(0.001)
