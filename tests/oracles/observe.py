@@ -150,7 +150,7 @@ def architecture(k: Any, case: SmallCase) -> Observed:
 def weight_files(k: Any, case: SmallCase) -> Observed:
     """The addresses and hashes of the files of a model, with and without classifier."""
     is_lamina = k.__name__ == "lamina"
-    module = k.applications.weights if is_lamina else k.src.utils.file_utils
+    module = k.applications.architecture if is_lamina else k.src.utils.file_utils
     asked: list[str] = []
 
     def get_file(

@@ -60,65 +60,20 @@ from lamina.applications.vgg16 import VGG16
 from lamina.applications.vgg19 import VGG19
 from lamina.applications.xception import Xception
 
-__all__ = [
-    "ConvNeXtBase",
-    "ConvNeXtLarge",
-    "ConvNeXtSmall",
-    "ConvNeXtTiny",
-    "ConvNeXtXLarge",
-    "DenseNet121",
-    "DenseNet169",
-    "DenseNet201",
-    "EfficientNetB0",
-    "EfficientNetB1",
-    "EfficientNetB2",
-    "EfficientNetB3",
-    "EfficientNetB4",
-    "EfficientNetB5",
-    "EfficientNetB6",
-    "EfficientNetB7",
-    "EfficientNetV2B0",
-    "EfficientNetV2B1",
-    "EfficientNetV2B2",
-    "EfficientNetV2B3",
-    "EfficientNetV2L",
-    "EfficientNetV2M",
-    "EfficientNetV2S",
-    "InceptionResNetV2",
-    "InceptionV3",
-    "MobileNet",
-    "MobileNetV2",
-    "MobileNetV3Large",
-    "MobileNetV3Small",
-    "NASNetLarge",
-    "NASNetMobile",
-    "ResNet101",
-    "ResNet101V2",
-    "ResNet152",
-    "ResNet152V2",
-    "ResNet50",
-    "ResNet50V2",
-    "VGG16",
-    "VGG19",
-    "Xception",
-    "convnext",
-    "densenet",
-    "efficientnet",
-    "efficientnet_v2",
-    "imagenet_utils",
-    "inception_resnet_v2",
-    "inception_v3",
-    "mobilenet",
-    "mobilenet_v2",
-    "mobilenet_v3",
-    "nasnet",
-    "resnet",
-    "resnet50",
-    "resnet_v2",
-    "vgg16",
-    "vgg19",
-    "xception",
-]
+__all__ = ["ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny"]
+__all__ += ["ConvNeXtXLarge", "DenseNet121", "DenseNet169", "DenseNet201"]
+__all__ += ["EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3"]
+__all__ += ["EfficientNetB4", "EfficientNetB5", "EfficientNetB6", "EfficientNetB7"]
+__all__ += ["EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2"]
+__all__ += ["EfficientNetV2B3", "EfficientNetV2L", "EfficientNetV2M"]
+__all__ += ["EfficientNetV2S", "InceptionResNetV2", "InceptionV3", "MobileNet"]
+__all__ += ["MobileNetV2", "MobileNetV3Large", "MobileNetV3Small", "NASNetLarge"]
+__all__ += ["NASNetMobile", "ResNet101", "ResNet101V2", "ResNet152", "ResNet152V2"]
+__all__ += ["ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception"]
+__all__ += ["convnext", "densenet", "efficientnet", "efficientnet_v2"]
+__all__ += ["imagenet_utils", "inception_resnet_v2", "inception_v3", "mobilenet"]
+__all__ += ["mobilenet_v2", "mobilenet_v3", "nasnet", "resnet", "resnet50"]
+__all__ += ["resnet_v2", "vgg16", "vgg19", "xception"]
 
 
 def __dir__() -> list[str]:

@@ -3,48 +3,75 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from typing import Concatenate, ParamSpec
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Concatenate, ParamSpec
 
-from lamina.applications.architecture import Architecture, Options, Weights
-from lamina.applications.blocks import ImageShape, Pooling, channel_axis
-from lamina.applications.inputs import image_input, input_shape
-from lamina.applications.weights import check_weights, weights_path
-from lamina.core.graph import SymbolicTensor
+from lamina.applications.architecture import (
+    Architecture,
+    Options,
+    Weights,
+    check,
+    image_input,
+    weights_path,
+)
+from lamina.applications.nn import ImageShape, Pooling, Tensor
 from lamina.core.tracebacks import filter_traceback
-from lamina.errors import ArgumentError
 from lamina.models import Model
 from lamina.ops.families import check_call
 from lamina.typing import ActivationLike, PartialShape
 
 P = ParamSpec("P")
+_FILE = "{name}/{name}_weights_tf_dim_ordering_tf_kernels.h5"
+Create = Callable[Concatenate[Architecture, P], Model]
 
 
 def standard(
     row: Architecture,
     include_top: bool = True,
     weights: Weights = "imagenet",
-    input_tensor: SymbolicTensor | None = None,
+    input_tensor: Tensor | None = None,
     input_shape: PartialShape | None = None,
     pooling: Pooling = None,
     classes: int = 1000,
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
 ) -> Model:
-    """Build a model of an architecture that takes only the shared arguments."""
+    """Build a {row.title} model.
+
+    The architecture is from {row.paper}. {pixels}
+
+    Args:
+        include_top: whether to add the classifier.
+        weights: `"imagenet"` to download weights trained on ImageNet, the path or
+            address of a file with weights, or `None` for random weights.
+        input_tensor: the symbolic tensor of images; a new input by default.
+        input_shape: shape of one image, by default ({row.size}, {row.size}, 3) with a
+            classifier and (None, None, 3) without; at least {row.min_size} pixels high
+            and wide.
+        pooling: without the classifier: `"avg"` or `"max"` for global pooling, `None`
+            for the feature maps.
+        classes: number of classes of the classifier; 1000 for weights of ImageNet.
+        classifier_activation: activation of the classifier; `None` for the logits.
+        include_preprocessing: whether the model scales pixel values from 0 to 255;
+            otherwise it takes scaled values.
+        name: name of the model.
+
+    Raises:
+        ArgumentError: an argument is not valid.
+        DownloadError: the weights are neither in the cache nor reachable.
+        FileFormatError: the file does not have the weights of this model.
+
+    Example:
+        ```python
+        model = lamina.applications.{row.title}(weights=None, classes=10)
+        model.output_shape  # (None, 10)
+        ```
+    """
     return build(row, Options.of(locals()))
-
-
-def check(row: Architecture, options: Options) -> ImageShape:
-    """Check the shared arguments and return the shape of one image."""
-    if channel_axis() != -1 and not row.channels_first:
-        raise ArgumentError(
-            f"{row.title} needs images with the channels last. Call "
-            "`lamina.config.set_image_data_format('channels_last')` before."
-        )
-    check_weights(row, options)
-    return input_shape(row, options)
 
 
 def build(
@@ -67,84 +94,72 @@ def build(
     return model
 
 
-def variant(
-    create: Callable[Concatenate[Architecture, P], Model],
-    row: Architecture,
-    **described: str,
-) -> Callable[P, Model]:
-    """Return the public function of an architecture.
+def family(
+    create: Create[P], module: str, title: str, name: str | None = None
+) -> Callable[..., Callable[P, Model]]:
+    """Return a function that makes the public functions of similar architectures.
+
+    It takes what replaces `{}` in `title`, and in lower case in `name` and in `file`.
+    Its other arguments are fields of `Architecture`, or arguments of the body. In
+    `name`, `{title}` is the title, and in `file`, `{name}` is the name.
 
     Args:
-        create: a function of the architecture and the user's arguments.
-        row: the architecture.
-        **described: descriptions of arguments for the docstring, in place of the shared
-            ones.
+        create: a function of the architecture and the user's arguments. Its docstring
+            describes the arguments that `standard` does not have.
+        module: the module that contains the public functions. Its docstring has the
+            paper as its second paragraph.
+        title: the public name.
+        name: the default name of models, by default the title in lower case; empty if
+            it depends on the arguments.
     """
+    paper = (sys.modules[module].__doc__ or "").partition("\n\n")[2].strip()
+
+    def member(variant: str = "", **facts: Any) -> Callable[P, Model]:
+        facts = {"module": module, "paper": paper, "file": _FILE, **facts}
+        own = {k: facts.pop(k) for k in {*facts}.difference(Architecture._fields)}
+        full, part = title.format(variant), variant.lower()
+        label = full.lower() if name is None else name.format(part, title=full)
+        facts["file"] = facts["file"].format(part, name=label)
+        facts["body"] = partial(facts["body"], **own)
+        return _public(create, Architecture(full, label, **facts))
+
+    return member
+
+
+def _public(create: Create[P], row: Architecture) -> Callable[P, Model]:
+    """Return the public function of an architecture."""
 
     @filter_traceback
     def application(*args: P.args, **kwargs: P.kwargs) -> Model:
         check_call(row.title, signature, args, kwargs)
         return create(row, *args, **kwargs)
 
-    _, *found = inspect.signature(create).parameters.values()
+    _, *found = inspect.signature(create, eval_str=True).parameters.values()
     found[-1] = found[-1].replace(default=row.name or None)
     signature = inspect.Signature(found)
     application.__signature__ = signature  # type: ignore[attr-defined]
     application.__name__ = application.__qualname__ = row.title
-    application.__module__ = f"lamina.applications.{row.module}"
-    application.__doc__ = _docstring(row, [p.name for p in found], described)
+    application.__module__ = row.module
+    application.__doc__ = _docstring(row, create, list(signature.parameters))
     return application
 
 
-# Descriptions of the shared arguments for docstrings.
-_DESCRIBED = {
-    "include_top": "whether to add the classifier.",
-    "weights": '`"imagenet"` to download weights trained on ImageNet, the path or '
-    "address of a file with weights, or `None` for random weights.",
-    "input_tensor": "the symbolic tensor of images; a new input by default.",
-    "input_shape": "shape of one image, by default ({size}, {size}, 3) with a "
-    "classifier and (None, None, 3) without; at least {min_size} pixels high and wide.",
-    "pooling": 'without the classifier: `"avg"` or `"max"` for global pooling, `None` '
-    "for the feature maps.",
-    "classes": "number of classes of the classifier; 1000 for weights of ImageNet.",
-    "classifier_activation": "activation of the classifier; `None` for the logits.",
-    "include_preprocessing": "whether the model scales pixel values from 0 to 255; "
-    "otherwise it takes scaled values.",
-    "name": "name of the model.",
-}
-_ERRORS = (
-    "ArgumentError: an argument is not valid.",
-    "DownloadError: the weights are neither in the cache nor reachable.",
-    "FileFormatError: the file does not have the weights of this model.",
-)
-
-# Not a doctest: large models take seconds to build. Tests build each of them.
-_EXAMPLE = """\
-Example:
-    ```python
-    model = lamina.applications.{title}(weights=None, classes=10)
-    model.output_shape  # (None, 10)
-    ```"""
-
-
-def _docstring(
-    row: Architecture, arguments: Sequence[str], described: Mapping[str, str]
-) -> str:
-    known = _DESCRIBED | dict(described)
-    sizes = {"size": row.size, "min_size": row.min_size}
-    items = [f"{name}: {known[name].format(**sizes)}" for name in arguments]
-    pixels = f"Prepare images with `{row.module}.preprocess_input`."
+def _docstring(row: Architecture, create: Create[P], arguments: list[str]) -> str:
+    """Return the docstring of `standard` for an architecture and its arguments."""
+    pixels = f"Prepare images with `{row.module.rpartition('.')[2]}.preprocess_input`."
     if row.scale is not None:
         pixels = "The models take pixel values from 0 to 255 and scale them themselves."
-    parts = [
-        f"Build a {row.title} model.",
-        textwrap.fill(f"The architecture is from {row.paper}. {pixels}", 88),
-        "\n".join(["Args:", *map(_item, items)]),
-        "\n".join(["Raises:", *map(_item, _ERRORS)]),
-        _EXAMPLE.format(title=row.title),
-    ]
-    return "\n\n".join(parts)
+    docs = [inspect.cleandoc(f.__doc__ or "") for f in (standard, create)]
+    text = "\n\n".join(docs).format(row=row, pixels=pixels)
+    known = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE))
+    if not known:
+        return ""  # Python removed the docstrings, because of its option -OO
+    intro, about, _, errors, example, *_ = text.split("\n\n")
+    items = [_filled(f"{name}: {known[name]}", 4) for name in arguments]
+    args = "\n".join(["Args:", *items])
+    return "\n\n".join([intro, _filled(about), args, errors, example])
 
 
-def _item(text: str) -> str:
-    return textwrap.fill(text, 88, initial_indent=" " * 4, subsequent_indent=" " * 8)
+def _filled(text: str, indent: int = 0) -> str:
+    lines = textwrap.wrap(" ".join(text.split()), 88 - 2 * indent)
+    return textwrap.indent(f"\n{' ' * indent}".join(lines), " " * indent)

@@ -1,63 +1,49 @@
-"""ConvNeXt: a convolutional network with the design of transformers."""
+"""ConvNeXt: a convolutional network with the design of transformers.
+
+A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from lamina import layers, ops
+from lamina.applications import nn
 from lamina.applications.architecture import Architecture, Options, Weights
-from lamina.applications.blocks import Pooling, chain, channels, pooled
-from lamina.applications.build import build, variant
+from lamina.applications.build import Tensor, build, family
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_nothing as preprocess_input
-from lamina.core.graph import SymbolicTensor
-from lamina.layers import Layer
 from lamina.layers.scaling import LayerScale
 from lamina.models import Model, Sequential
 from lamina.typing import ActivationLike, PartialShape
 
-__all__ = [
-    "ConvNeXtBase",
-    "ConvNeXtLarge",
-    "ConvNeXtSmall",
-    "ConvNeXtTiny",
-    "ConvNeXtXLarge",
-    "decode_predictions",
-    "preprocess_input",
-]
-
+__all__ = ["ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny"]
+__all__ += ["ConvNeXtXLarge", "decode_predictions", "preprocess_input"]
 
 _EPSILON = 1e-6
 _RGB_MEAN, _RGB_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_norm = partial(layers.LayerNormalization, epsilon=_EPSILON)
 
 
-def _norm(name: str | None = None) -> Layer:
-    return layers.LayerNormalization(epsilon=_EPSILON, name=name)
-
-
-def _downsampling(filters: int, index: int, name: str) -> Layer:
+def _downsampling(filters: int, index: int, name: str) -> layers.Layer:
     """Return the downsampling before a stage; the first one is to a quarter."""
     if index == 0:
         first = layers.Conv2D(filters, 4, strides=4, name=f"{name}_stem_conv")
-        parts, part = [first, _norm(f"{name}_stem_layernorm")], "stem"
+        parts, part = [first, _norm(name=f"{name}_stem_layernorm")], "stem"
     else:
-        last = layers.Conv2D(
-            filters, 2, strides=2, name=f"{name}_downsampling_conv_{index - 1}"
-        )
-        parts = [_norm(f"{name}_downsampling_layernorm_{index - 1}"), last]
+        label = f"{name}_downsampling_conv_{index - 1}"
+        last = layers.Conv2D(filters, 2, strides=2, name=label)
+        parts = [_norm(name=f"{name}_downsampling_layernorm_{index - 1}"), last]
         part = f"downsampling_block_{index - 1}"
     return Sequential(parts, name=f"{name}_{part}")
 
 
-def _block(x: SymbolicTensor, name: str) -> SymbolicTensor:
-    filters = channels(x)
-    return chain(
+def _block(x: Tensor, name: str) -> Tensor:
+    filters, label = nn.channels(x), f"{name}_depthwise_conv"
+    return nn.chain(
         x,
-        layers.Conv2D(
-            filters, 7, padding="same", groups=filters, name=f"{name}_depthwise_conv"
-        ),
-        _norm(f"{name}_layernorm"),
+        layers.Conv2D(filters, 7, padding="same", groups=filters, name=label),
+        _norm(name=f"{name}_layernorm"),
         layers.Dense(4 * filters, name=f"{name}_pointwise_conv_1"),
         layers.Activation("gelu", name=f"{name}_gelu"),
         layers.Dense(filters, name=f"{name}_pointwise_conv_2"),
@@ -68,8 +54,8 @@ def _block(x: SymbolicTensor, name: str) -> SymbolicTensor:
 
 
 def _body(
-    x: SymbolicTensor, depths: Sequence[int], widths: Sequence[int], name: str
-) -> SymbolicTensor:
+    x: Tensor, depths: tuple[int, ...], widths: tuple[int, ...], name: str
+) -> Tensor:
     # All four are made first, which decides their order among numbered names.
     reductions = [_downsampling(width, i, name) for i, width in enumerate(widths)]
     for i, (reduction, depth) in enumerate(zip(reductions, depths, strict=True)):
@@ -79,8 +65,8 @@ def _body(
     return x
 
 
-def _scale(x: SymbolicTensor, _: bool, name: str) -> SymbolicTensor:
-    if channels(x) != 3:
+def _scale(x: Tensor, _: bool, name: str) -> Tensor:
+    if nn.channels(x) != 3:
         return x
     mean = [255 * value for value in _RGB_MEAN]
     variance = [(255 * value) ** 2 for value in _RGB_DEVIATION]
@@ -88,29 +74,27 @@ def _scale(x: SymbolicTensor, _: bool, name: str) -> SymbolicTensor:
     return layers.Normalization(mean=mean, variance=variance, name=name)(x)
 
 
-def _head(
-    x: SymbolicTensor, classes: int, activation: ActivationLike, name: str
-) -> SymbolicTensor:
-    return chain(
+def _head(x: Tensor, classes: int, activation: ActivationLike, name: str) -> Tensor:
+    return nn.chain(
         x,
         layers.GlobalAveragePooling2D(name=f"{name}_head_gap"),
-        _norm(f"{name}_head_layernorm"),
+        _norm(name=f"{name}_head_layernorm"),
         layers.Dense(classes, activation, name=f"{name}_head_dense"),
     )
 
 
-def _pool(x: SymbolicTensor, pooling: Pooling) -> SymbolicTensor:
-    return _norm()(pooled(x, pooling))
+def _pool(x: Tensor, pooling: nn.Pooling) -> Tensor:
+    return _norm()(nn.pooled(x, pooling))
 
 
-def _convnext(
+def _create(
     row: Architecture,
     include_top: bool = True,
     include_preprocessing: bool = True,
     weights: Weights = "imagenet",
-    input_tensor: SymbolicTensor | None = None,
+    input_tensor: Tensor | None = None,
     input_shape: PartialShape | None = None,
-    pooling: Pooling = None,
+    pooling: nn.Pooling = None,
     classes: int = 1000,
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
@@ -121,28 +105,18 @@ def _convnext(
     return build(row, Options.of(locals()))
 
 
-def _architecture(
-    size: str, depths: Sequence[int], widths: Sequence[int]
-) -> Architecture:
-    name = f"convnext_{size.lower()}"
-    return Architecture(
-        title=f"ConvNeXt{size}",
-        name=name,
-        module="convnext",
-        paper="A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545",
-        body=partial(_body, depths=depths, widths=widths),
-        file=f"convnext/{name}.h5",
-        scale=_scale,
-        head=_head,
-        pool=_pool,
-        channels_first=False,
-    )
-
-
-_SHALLOW, _DEEP = (3, 3, 9, 3), (3, 3, 27, 3)
-_variant = partial(variant, _convnext)
-ConvNeXtTiny = _variant(_architecture("Tiny", _SHALLOW, (96, 192, 384, 768)))
-ConvNeXtSmall = _variant(_architecture("Small", _DEEP, (96, 192, 384, 768)))
-ConvNeXtBase = _variant(_architecture("Base", _DEEP, (128, 256, 512, 1024)))
-ConvNeXtLarge = _variant(_architecture("Large", _DEEP, (192, 384, 768, 1536)))
-ConvNeXtXLarge = _variant(_architecture("XLarge", _DEEP, (256, 512, 1024, 2048)))
+_convnext = partial(
+    family(_create, __name__, "ConvNeXt{}", "convnext_{}"),
+    body=_body,
+    file="convnext/{name}.h5",
+    scale=_scale,
+    pool=_pool,
+    channels_first=False,
+)
+_shallow = partial(_convnext, depths=(3, 3, 9, 3))
+_deep = partial(_convnext, depths=(3, 3, 27, 3))
+ConvNeXtTiny = _shallow("Tiny", widths=(96, 192, 384, 768))
+ConvNeXtSmall = _deep("Small", widths=(96, 192, 384, 768))
+ConvNeXtBase = _deep("Base", widths=(128, 256, 512, 1024))
+ConvNeXtLarge = _deep("Large", widths=(192, 384, 768, 1536))
+ConvNeXtXLarge = _deep("XLarge", widths=(256, 512, 1024, 2048))

@@ -1,31 +1,29 @@
-"""EfficientNet V2: EfficientNet with fused convolutions in the first stages."""
+"""EfficientNet V2: EfficientNet with fused convolutions in the first stages.
+
+EfficientNetV2: Smaller Models and Faster Training, https://arxiv.org/abs/2104.00298
+"""
 
 from __future__ import annotations
 
 from functools import partial
 
 from lamina import layers
+from lamina.applications import nn
 from lamina.applications.architecture import Architecture, Options, Weights
-from lamina.applications.blocks import Pooling, chain, channel_axis, channels, pooled
-from lamina.applications.build import build, variant
-from lamina.applications.efficientnet import Stage, block, body, head, residual, unit
+from lamina.applications.build import Tensor, build, family
+from lamina.applications.efficientnet import Network, Stage, head
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_nothing as preprocess_input
-from lamina.core.graph import SymbolicTensor
 from lamina.models import Model
 from lamina.typing import ActivationLike, PartialShape
 
-__all__ = [
-    "EfficientNetV2B0",
-    "EfficientNetV2B1",
-    "EfficientNetV2B2",
-    "EfficientNetV2B3",
-    "EfficientNetV2L",
-    "EfficientNetV2M",
-    "EfficientNetV2S",
-    "decode_predictions",
-    "preprocess_input",
-]
+__all__ = ["EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2"]
+__all__ += ["EfficientNetV2B3", "EfficientNetV2L", "EfficientNetV2M"]
+__all__ += ["EfficientNetV2S", "decode_predictions", "preprocess_input"]
+
+
+def _rounded(filters: float) -> int:
+    return max(8, int(filters + 4) // 8 * 8)
 
 
 # The number of blocks and the filters of each stage.
@@ -39,55 +37,34 @@ _KINDS = (
     *((1, 1, True), (4, 2, True), (4, 2, True)),
     *((4, 2, False), (6, 1, False), (6, 2, False), (6, 1, False)),
 )
-_unit = partial(unit, momentum=0.9)
-_separate_block = partial(block, depthwise_name="dwconv2", pad_name="", momentum=0.9)
 
 
-def _block(
-    x: SymbolicTensor, stage: Stage, filters: int, stride: int, rate: float, name: str
-) -> SymbolicTensor:
-    if not stage.is_fused:
-        return _separate_block(x, stage, filters, stride, rate, name)
-    inputs, width, expansion = x, channels(x), stage.expansion
-    if expansion > 1:
-        expand = _unit(f"{name}expand", width * expansion, stage.size, stride)
-        project = _unit(f"{name}project", filters, is_activated=False)
-        x = chain(x, *expand, *project)
-    else:
-        x = chain(x, *_unit(f"{name}project", filters, stage.size, stride))
-    return residual(x, inputs, stride, rate, name)
-
-
-def _body(
-    x: SymbolicTensor, sizes: Sizes, stem: int, width: float, depth: float
-) -> SymbolicTensor:
-    def round_filters(count: int) -> int:
-        return max(8, int(count * width + 4) // 8 * 8)
-
+def _body(x: Tensor, sizes: Sizes, stem: int, **scale: float) -> Tensor:
     stages = [Stage(3, *size, *kind) for size, kind in zip(sizes, _KINDS, strict=False)]
     total = sum(repeats for repeats, _ in sizes)
-    return body(x, stages, stem, depth, total, round_filters, _block, momentum=0.9)
+    network = Network(stages, stem, total, 0.9, _rounded, "dwconv2", pads=False)
+    return network.body(x, **scale)
 
 
-def _scale(x: SymbolicTensor, _: bool) -> SymbolicTensor:
+def _scale(x: Tensor, _: bool) -> Tensor:
     return layers.Rescaling(1 / 128, -1.0)(x)
 
 
-def _normalize(x: SymbolicTensor, is_pretrained: bool) -> SymbolicTensor:
-    if channels(x) != 3:
+def _normalize(x: Tensor, is_pretrained: bool) -> Tensor:
+    if nn.channels(x) != 3:
         return _scale(x, is_pretrained)
     mean, variance = [0.485, 0.456, 0.406], [0.229**2, 0.224**2, 0.225**2]
-    normalization = layers.Normalization(channel_axis(), mean, variance)
-    return chain(x, layers.Rescaling(1 / 255), normalization)
+    normalization = layers.Normalization(nn.channel_axis(), mean, variance)
+    return nn.chain(x, layers.Rescaling(1 / 255), normalization)
 
 
-def _efficientnet(
+def _create(
     row: Architecture,
     include_top: bool = True,
     weights: Weights = "imagenet",
-    input_tensor: SymbolicTensor | None = None,
+    input_tensor: Tensor | None = None,
     input_shape: PartialShape | None = None,
-    pooling: Pooling = None,
+    pooling: nn.Pooling = None,
     classes: int = 1000,
     classifier_activation: ActivationLike = "softmax",
     include_preprocessing: bool = True,
@@ -96,34 +73,19 @@ def _efficientnet(
     return build(row, Options.of(locals()))
 
 
-def _architecture(
-    kind: str,
-    size: int,
-    sizes: Sizes,
-    stem: int,
-    width: float = 1.0,
-    depth: float = 1.0,
-) -> Architecture:
-    name = f"efficientnetv2-{kind.lower()}"
-    return Architecture(
-        title=f"EfficientNetV2{kind}",
-        name=name,
-        module="efficientnet_v2",
-        paper="EfficientNetV2: Smaller Models and Faster Training, "
-        "https://arxiv.org/abs/2104.00298",
-        body=partial(_body, sizes=sizes, stem=stem, width=width, depth=depth),
-        file=f"efficientnet_v2/{name}.h5",
-        size=size,
-        scale=_normalize if sizes is _B else _scale,
-        head=head(0.2),
-        pool=partial(pooled, is_named=True),
-    )
-
-
-EfficientNetV2B0 = variant(_efficientnet, _architecture("B0", 224, _B, 32))
-EfficientNetV2B1 = variant(_efficientnet, _architecture("B1", 240, _B, 32, 1.0, 1.1))
-EfficientNetV2B2 = variant(_efficientnet, _architecture("B2", 260, _B, 32, 1.1, 1.2))
-EfficientNetV2B3 = variant(_efficientnet, _architecture("B3", 300, _B, 32, 1.2, 1.4))
-EfficientNetV2S = variant(_efficientnet, _architecture("S", 384, _S, 24))
-EfficientNetV2M = variant(_efficientnet, _architecture("M", 480, _M, 24))
-EfficientNetV2L = variant(_efficientnet, _architecture("L", 480, _L, 32))
+_efficientnet = partial(
+    family(_create, __name__, "EfficientNetV2{}", "efficientnetv2-{}"),
+    body=_body,
+    file="efficientnet_v2/{name}.h5",
+    head=head(0.2),
+    pool=partial(nn.pooled, is_named=True),
+)
+_base = partial(_efficientnet, sizes=_B, stem=32, scale=_normalize)
+_large = partial(_efficientnet, scale=_scale)
+EfficientNetV2B0 = _base("B0")
+EfficientNetV2B1 = _base("B1", size=240, depth=1.1)
+EfficientNetV2B2 = _base("B2", size=260, width=1.1, depth=1.2)
+EfficientNetV2B3 = _base("B3", size=300, width=1.2, depth=1.4)
+EfficientNetV2S = _large("S", size=384, sizes=_S, stem=24)
+EfficientNetV2M = _large("M", size=480, sizes=_M, stem=24)
+EfficientNetV2L = _large("L", size=480, sizes=_L, stem=32)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,11 +20,6 @@ from lamina.typing import Array
 
 __all__ = ["decode_predictions", "preprocess_input"]
 
-
-def __dir__() -> list[str]:
-    return __all__
-
-
 Images = TypeVar("Images", np.ndarray, Array, SymbolicTensor)
 
 _CLASS_INDEX = (
@@ -35,19 +29,12 @@ _CLASS_INDEX = (
 )
 
 
-class _Mode(NamedTuple):
-    """Images become `(images / scale - mean) / std`, with RGB reversed if `bgr`."""
-
-    bgr: bool
-    scale: float
-    mean: Sequence[float]
-    std: Sequence[float]
-
-
+# Images become `(images / scale - mean) / std`, after RGB is reversed if so.
+# Whether RGB is reversed, the scale, the means and the deviations.
 _MODES = {
-    "caffe": _Mode(True, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
-    "tf": _Mode(False, 127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
-    "torch": _Mode(False, 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "caffe": (True, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    "tf": (False, 127.5, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
+    "torch": (False, 255.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 
 
@@ -83,22 +70,20 @@ def preprocess_input(
     if mode not in _MODES:
         expected = "'caffe', 'tf' or 'torch'"
         raise invalid("preprocess_input", "mode", mode, expected)
-    return _scaled(x, channels_axis("preprocess_input", data_format), _MODES[mode])
+    return _scaled(x, channels_axis("preprocess_input", data_format), mode)
 
 
-def _scaled(x: Any, axis: int, mode: _Mode) -> Any:
+def _scaled(x: Any, axis: int, mode: str) -> Any:
+    is_reversed, scale, *statistics = _MODES[mode]
     is_numpy = isinstance(x, np.ndarray)
     if not jnp.issubdtype(jnp.dtype(x.dtype), np.floating):
         floats = config.floatx()
         x = x.astype(floats) if is_numpy else ops.cast(x, floats)
-    if mode.bgr:
+    if is_reversed:
         x = np.flip(x, axis) if is_numpy else ops.flip(x, axis)
-    shape = (3,) + (1,) * (-1 - axis)
-    mean, std = (
-        np.reshape(np.asarray(value, jnp.dtype(x.dtype)), shape)
-        for value in (mode.mean, mode.std)
-    )
-    x /= mode.scale
+    shape, dtype = (3,) + (1,) * (-1 - axis), jnp.dtype(x.dtype)
+    mean, std = (np.reshape(np.asarray(v, dtype), shape) for v in statistics)
+    x /= scale
     x -= mean
     x /= std
     return x

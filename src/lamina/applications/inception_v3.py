@@ -1,48 +1,50 @@
-"""Inception V3: blocks of parallel paths with convolutions of several sizes."""
+"""Inception V3: blocks of parallel paths with convolutions of several sizes.
+
+Rethinking the Inception Architecture for Computer Vision,
+https://arxiv.org/abs/1512.00567
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from lamina import layers
-from lamina.applications.architecture import Architecture
-from lamina.applications.blocks import Step, branches, chain, conv, norm, relu
-from lamina.applications.build import standard, variant
+from lamina.applications import nn
+from lamina.applications.build import Tensor, family, standard
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.core.graph import SymbolicTensor
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 
 
-def unit(
-    filters: int,
-    size: int | tuple[int, int] = 1,
-    strides: int = 1,
-    padding: str = "same",
-) -> Step:
+def unit(filters: int, *shape: Any, padding: str = "same") -> nn.Step:
     """Return a step: convolution, normalization without scale, ReLU."""
 
-    shape = filters, size, strides, padding
-    return lambda x: chain(x, conv(*shape), norm(scale=False), relu())
+    def step(x: Tensor) -> Tensor:
+        layer = nn.conv(filters, *shape, padding=padding)
+        return nn.chain(x, layer, nn.norm(scale=False), nn.relu())
+
+    return step
 
 
-def halving(filters: int, size: int = 3) -> Step:
+def halving(filters: int, size: int = 3) -> nn.Step:
     """Return a step that halves the size."""
-    return unit(filters, size, 2, "valid")
+    return unit(filters, size, 2, padding="valid")
 
 
-def average(x: SymbolicTensor) -> SymbolicTensor:
+def average(x: Tensor) -> Tensor:
     """Average each pixel with its neighbours."""
     return layers.AveragePooling2D(3, strides=1, padding="same")(x)
 
 
-def maximum(x: SymbolicTensor) -> SymbolicTensor:
+def maximum(x: Tensor) -> Tensor:
     """Halve the size by the maximum of each window."""
     return layers.MaxPooling2D(3, strides=2)(x)
 
 
-def stem(x: SymbolicTensor) -> SymbolicTensor:
+def stem(x: Tensor) -> Tensor:
     """Reduce the images to about an eighth of their size."""
-    return chain(
+    return nn.chain(
         x,
         halving(32),
         unit(32, 3, padding="valid"),
@@ -57,11 +59,9 @@ def stem(x: SymbolicTensor) -> SymbolicTensor:
 _ROW, _COLUMN = (1, 7), (7, 1)
 
 
-def block_a(
-    x: SymbolicTensor, pooled: int, name: str, first: int = 64
-) -> SymbolicTensor:
+def block_a(x: Tensor, pooled: int, name: str, first: int = 64) -> Tensor:
     """Apply paths with windows of 1x1, 5x5 and twice 3x3 pixels, and an average."""
-    return branches(
+    return nn.branches(
         x,
         name,
         (unit(first),),
@@ -71,9 +71,9 @@ def block_a(
     )
 
 
-def _block_b(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
+def _block_b(x: Tensor, filters: int, name: str) -> Tensor:
     twice = (unit(filters, _COLUMN), unit(filters, _ROW))
-    return branches(
+    return nn.branches(
         x,
         name,
         (unit(192),),
@@ -83,12 +83,12 @@ def _block_b(x: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
     )
 
 
-def _split(name: str | None) -> Step:
-    return lambda x: branches(x, name, (unit(384, (1, 3)),), (unit(384, (3, 1)),))
+def _split(name: str | None) -> nn.Step:
+    return lambda x: nn.branches(x, name, (unit(384, (1, 3)),), (unit(384, (3, 1)),))
 
 
-def _block_c(x: SymbolicTensor, index: int) -> SymbolicTensor:
-    return branches(
+def _block_c(x: Tensor, index: int) -> Tensor:
+    return nn.branches(
         x,
         f"mixed{9 + index}",
         (unit(320),),
@@ -98,30 +98,21 @@ def _block_c(x: SymbolicTensor, index: int) -> SymbolicTensor:
     )
 
 
-def _body(x: SymbolicTensor) -> SymbolicTensor:
+def _body(x: Tensor) -> Tensor:
     x = stem(x)
     for i, pooled in enumerate((32, 64, 64)):
         x = block_a(x, pooled, f"mixed{i}")
     path = (unit(64), unit(96, 3), halving(96))
-    x = branches(x, "mixed3", (halving(384),), path, (maximum,))
+    x = nn.branches(x, "mixed3", (halving(384),), path, (maximum,))
     for i, filters in enumerate((128, 160, 160, 192), 4):
         x = _block_b(x, filters, f"mixed{i}")
     path = (unit(192), unit(192, _ROW), unit(192, _COLUMN), halving(192))
-    x = branches(x, "mixed8", (unit(192), halving(320)), path, (maximum,))
+    x = nn.branches(x, "mixed8", (unit(192), halving(320)), path, (maximum,))
     return _block_c(_block_c(x, 0), 1)
 
 
-InceptionV3 = variant(
-    standard,
-    Architecture(
-        title="InceptionV3",
-        name="inception_v3",
-        module="inception_v3",
-        paper="Rethinking the Inception Architecture for Computer Vision, "
-        "https://arxiv.org/abs/1512.00567",
-        body=_body,
-        file="inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
-        size=299,
-        min_size=75,
-    ),
+InceptionV3 = family(standard, __name__, "InceptionV3", "inception_v3")(
+    body=_body,
+    size=299,
+    min_size=75,
 )

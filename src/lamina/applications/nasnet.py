@@ -1,30 +1,19 @@
-"""NASNet-A: cells that were found by architecture search."""
+"""NASNet-A: cells that were found by architecture search.
+
+Learning Transferable Architectures for Scalable Image Recognition,
+https://arxiv.org/abs/1707.07012
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from lamina import layers
+from lamina.applications import nn
 from lamina.applications.architecture import Architecture, Options, Weights
-from lamina.applications.blocks import (
-    Pooling,
-    Step,
-    branches,
-    chain,
-    channels,
-    classifier,
-    conv,
-    height_and_width,
-    norm,
-    pad_before_stride,
-    relu,
-    separable,
-)
-from lamina.applications.build import build, variant
+from lamina.applications.build import Tensor, build, family
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_tf as preprocess_input
-from lamina.core.graph import SymbolicTensor
 from lamina.core.tracing.scopes import name_scope
 from lamina.errors import invalid
 from lamina.models import Model
@@ -32,162 +21,144 @@ from lamina.typing import ActivationLike, PartialShape
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
 
+# A tensor, what is applied to it, and the end of a layer's name. Integers are the sizes
+# of separable convolutions.
+Operand = tuple[str, str | int, str]
+Pairs = tuple[tuple[Operand, Operand, str], ...]
 
-Cell = tuple[SymbolicTensor, SymbolicTensor]
-"""The results of a cell and of the one before it."""
-
-_norm = partial(norm, momentum=0.9997)
-_conv = partial(conv, kernel_initializer="he_normal")
+# Pairs of operands, and the name of their sum. "h" is the result of the last cell, "p"
+# of the one before it, and "1" the sum of the first pair.
+_NORMAL: Pairs = (
+    (("h", 5, "left1"), ("p", 3, "right1"), "add_1"),
+    (("p", 5, "left2"), ("p", 3, "right2"), "add_2"),
+    (("h", "average", "left3"), ("p", "identity", ""), "add_3"),
+    (("p", "average", "left4"), ("p", "average", "right4"), "add_4"),
+    (("h", 3, "left5"), ("h", "identity", ""), "add_5"),
+)
+_REDUCTION: Pairs = (
+    (("h", 5, "left1"), ("p", 7, "right1"), "add_1"),
+    (("padded", "halve_max", "left2"), ("p", 7, "right2"), "add_2"),
+    (("padded", "halve_average", "left3"), ("p", 5, "right3"), "add3"),
+    (("2", "identity", ""), ("1", "average", "left4"), ""),
+    (("1", 3, "left4"), ("padded", "halve_max", "right5"), "add4"),
+)
+_POOLS = {
+    "average": partial(layers.AveragePooling2D, 3, 1, padding="same"),
+    "halve_average": partial(layers.AveragePooling2D, 3, strides=2),
+    "halve_max": partial(layers.MaxPooling2D, 3, strides=2),
+}
+_norm = partial(nn.norm, momentum=0.9997)
+_conv = partial(nn.conv, kernel_initializer="he_normal")
 
 
 def _separable(
-    x: SymbolicTensor, filters: int, size: int, name: str, strides: int = 1
-) -> SymbolicTensor:
+    x: Tensor, filters: int, size: int, name: str, strides: int = 1
+) -> Tensor:
     """Apply two separable convolutions."""
     with name_scope(f"separable_conv_block_{name}"):
-        x, padding = relu()(x), "same"
+        x, padding = nn.relu()(x), "same"
         if strides == 2:
-            x = pad_before_stride(x, size, f"separable_conv_1_pad_{name}")
+            x = nn.pad_before_stride(x, size, f"separable_conv_1_pad_{name}")
             padding = "valid"
-        return chain(
+        return nn.chain(
             x,
-            separable(filters, size, strides, padding, f"separable_conv_1_{name}"),
+            nn.separable(filters, size, strides, padding, f"separable_conv_1_{name}"),
             _norm(f"separable_conv_1_bn_{name}"),
-            relu(),
-            separable(filters, size, name=f"separable_conv_2_{name}"),
+            nn.relu(),
+            nn.separable(filters, size, name=f"separable_conv_2_{name}"),
             _norm(f"separable_conv_2_bn_{name}"),
         )
 
 
-def _halved(p: SymbolicTensor, filters: int, name: str) -> SymbolicTensor:
+def _halved(p: Tensor, filters: int, name: str) -> Tensor:
     """Halve the size by two samplings, of which one is shifted by a pixel."""
 
-    def sampling(index: int) -> tuple[Step, Step]:
-        pool = layers.AveragePooling2D(
-            1, strides=2, name=f"adjust_avg_pool_{index}_{name}"
-        )
+    def sampling(index: int) -> tuple[nn.Step, nn.Step]:
+        label = f"adjust_avg_pool_{index}_{name}"
+        pool = layers.AveragePooling2D(1, strides=2, name=label)
         return pool, _conv(filters // 2, name=f"adjust_conv_{index}_{name}")
 
     with name_scope(f"adjust_reduction_block_{name}"):
-        p = relu(f"adjust_relu_1_{name}")(p)
-        shift = (
-            layers.ZeroPadding2D(((0, 1), (0, 1))),
-            layers.Cropping2D(((1, 0), (1, 0))),
-        )
-        p = branches(p, None, sampling(1), (*shift, *sampling(2)))
+        p = nn.relu(f"adjust_relu_1_{name}")(p)
+        pad = layers.ZeroPadding2D(((0, 1), (0, 1)))
+        crop = layers.Cropping2D(((1, 0), (1, 0)))
+        p = nn.branches(p, None, sampling(1), (pad, crop, *sampling(2)))
         return _norm(f"adjust_bn_{name}")(p)
 
 
-def _adjusted(
-    x: SymbolicTensor, p: SymbolicTensor | None, filters: int, name: str
-) -> SymbolicTensor:
+def _adjusted(x: Tensor, p: Tensor | None, filters: int, name: str) -> Tensor:
     """Return the result of the cell before in the size that this cell needs."""
     if p is None:
         return x
     with name_scope("adjust_block"):
-        if height_and_width(p.shape)[1] != height_and_width(x.shape)[1]:
+        if nn.height_and_width(p.shape)[1] != nn.height_and_width(x.shape)[1]:
             return _halved(p, filters, name)
-        if channels(p) == filters:
+        if nn.channels(p) == filters:
             return p
         with name_scope(f"adjust_projection_block_{name}"):
-            projection = _conv(filters, name=f"adjust_conv_projection_{name}")
-            return chain(p, relu(), projection, _norm(f"adjust_bn_{name}"))
+            names = f"adjust_conv_projection_{name}", f"adjust_bn_{name}"
+            return _projected(p, filters, *names)
 
 
-def _squeezed(x: SymbolicTensor, filters: int, kind: str, name: str) -> SymbolicTensor:
-    layer = _conv(filters, name=f"{kind}_conv_1_{name}")
-    return chain(x, relu(), layer, _norm(f"{kind}_bn_1_{name}"))
+def _projected(x: Tensor, filters: int, conv: str, norm: str) -> Tensor:
+    return nn.chain(x, nn.relu(), _conv(filters, name=conv), _norm(norm))
 
 
-def _normal_cell(x: SymbolicTensor, p: SymbolicTensor, filters: int, name: str) -> Cell:
-    inputs = x
+def _operand(
+    tensors: dict[str, Tensor], operand: Operand, filters: int, kind: str, name: str
+) -> Tensor:
+    source, op, part = operand
+    x, label = tensors[source], f"{kind}_{part}_{name}"
+    if isinstance(op, int):
+        halves = kind == "reduction" and source in "hp"
+        return _separable(x, filters, op, label, strides=2 if halves else 1)
+    return x if op == "identity" else _POOLS[op](name=label)(x)
 
-    def unit(tensor: SymbolicTensor, size: int, part: str) -> SymbolicTensor:
-        return _separable(tensor, filters, size, f"normal_{part}_{name}")
 
-    def pool(tensor: SymbolicTensor, part: str) -> SymbolicTensor:
-        layer_name = f"normal_{part}_{name}"
-        return layers.AveragePooling2D(3, 1, padding="same", name=layer_name)(tensor)
-
-    with name_scope(f"normal_A_block_{name}"):
-        p = _adjusted(x, p, filters, name)
-        h = _squeezed(x, filters, "normal", name)
-        pairs = (
-            lambda: (unit(h, 5, "left1"), unit(p, 3, "right1")),
-            lambda: (unit(p, 5, "left2"), unit(p, 3, "right2")),
-            lambda: (pool(h, "left3"), p),
-            lambda: (pool(p, "left4"), pool(p, "right4")),
-            lambda: (unit(h, 3, "left5"), h),
-        )
-        sums = [p]
-        for i, pair in enumerate(pairs, 1):
+def _cell(x: Tensor, p: Tensor | None, filters: int, kind: str, name: str) -> Tensor:
+    with name_scope(f"{kind}_A_block_{name}"):
+        tensors = {"p": _adjusted(x, p, filters, name)}
+        names = f"{kind}_conv_1_{name}", f"{kind}_bn_1_{name}"
+        tensors["h"] = _projected(x, filters, *names)
+        if kind == "reduction":
+            label = f"reduction_pad_1_{name}"
+            tensors["padded"] = nn.pad_before_stride(tensors["h"], 3, label)
+        pairs = _NORMAL if kind == "normal" else _REDUCTION
+        for i, (*pair, sum_name) in enumerate(pairs, 1):
             with name_scope(f"block_{i}"):
-                sums.append(layers.Add(name=f"normal_add_{i}_{name}")(list(pair())))
-        return layers.Concatenate(name=f"normal_concat_{name}")(sums), inputs
+                both = [_operand(tensors, side, filters, kind, name) for side in pair]
+                label = sum_name and f"{kind}_{sum_name}_{name}"
+                tensors[str(i)] = layers.Add(name=label or None)(both)
+        keys = "p12345" if kind == "normal" else "2345"
+        concat = layers.Concatenate(name=f"{kind}_concat_{name}")
+        return concat([tensors[key] for key in keys])
 
 
-def _reduction_cell(
-    x: SymbolicTensor, p: SymbolicTensor | None, filters: int, name: str
-) -> Cell:
-    inputs = x
-
-    def part(text: str) -> str:
-        return f"reduction_{text}_{name}"
-
-    def unit(tensor: SymbolicTensor, size: int, text: str) -> SymbolicTensor:
-        return _separable(tensor, filters, size, part(text), strides=2)
-
-    def sum_of(first: SymbolicTensor, second: SymbolicTensor, text: str) -> Any:
-        return layers.Add(name=part(text) if text else None)([first, second])
-
-    with name_scope(f"reduction_A_block_{name}"):
-        p = _adjusted(x, p, filters, name)
-        h = _squeezed(x, filters, "reduction", name)
-        padded = pad_before_stride(h, 3, part("pad_1"))
-        with name_scope("block_1"):
-            x1 = sum_of(unit(h, 5, "left1"), unit(p, 7, "right1"), "add_1")
-        with name_scope("block_2"):
-            left = layers.MaxPooling2D(3, strides=2, name=part("left2"))(padded)
-            x2 = sum_of(left, unit(p, 7, "right2"), "add_2")
-        with name_scope("block_3"):
-            left = layers.AveragePooling2D(3, strides=2, name=part("left3"))(padded)
-            x3 = sum_of(left, unit(p, 5, "right3"), "add3")
-        with name_scope("block_4"):
-            pool = layers.AveragePooling2D(3, 1, padding="same", name=part("left4"))
-            x4 = sum_of(x2, pool(x1), "")
-        with name_scope("block_5"):
-            left = _separable(x1, filters, 3, part("left4"))
-            right = layers.MaxPooling2D(3, strides=2, name=part("right5"))(padded)
-            x5 = sum_of(left, right, "add4")
-        return layers.Concatenate(name=part("concat"))([x2, x3, x4, x5]), inputs
-
-
-def _body(
-    x: SymbolicTensor, filters: int, cells: int, stem: int, skip_reduction: bool
-) -> SymbolicTensor:
+def _body(x: Tensor, filters: int, cells: int, stem: int, skip: bool) -> Tensor:
     first = _conv(stem, 3, 2, "valid", name="stem_conv1")
-    x, p = _reduction_cell(
-        chain(x, first, _norm("stem_bn1")), None, filters // 4, "stem_1"
-    )
-    x, p = _reduction_cell(x, p, filters // 2, "stem_2")
+    before, x = None, nn.chain(x, first, _norm("stem_bn1"))
+    for i, width in enumerate((filters // 4, filters // 2), 1):
+        before, x = x, _cell(x, before, width, "reduction", f"stem_{i}")
     for stage in range(3):
         width = filters * 2**stage
         if stage:
-            x, before = _reduction_cell(x, p, width, f"reduce_{stage * cells}")
-            p = p if skip_reduction else before
+            label = f"reduce_{stage * cells}"
+            last, x = x, _cell(x, before, width, "reduction", label)
+            before = before if skip else last
         for i in range(cells):
             # The numbers skip one for each reduction.
-            x, p = _normal_cell(x, p, width, f"{stage * cells + i + (stage > 0)}")
-    return relu()(x)
+            label = f"{stage * cells + i + (stage > 0)}"
+            before, x = x, _cell(x, before, width, "normal", label)
+    return nn.relu()(x)
 
 
-def _nasnet(
+def _create(
     row: Architecture,
     input_shape: PartialShape | None = None,
     include_top: bool = True,
     weights: Weights = "imagenet",
-    input_tensor: SymbolicTensor | None = None,
-    pooling: Pooling = None,
+    input_tensor: Tensor | None = None,
+    pooling: nn.Pooling = None,
     classes: int = 1000,
     classifier_activation: ActivationLike = "softmax",
     name: str | None = None,
@@ -202,31 +173,13 @@ def _nasnet(
     return build(row, options)
 
 
-_architecture = partial(
-    Architecture,
-    module="nasnet",
-    paper="Learning Transferable Architectures for Scalable Image Recognition, "
-    "https://arxiv.org/abs/1707.07012",
+_nasnet = partial(
+    family(_create, __name__, "NASNet{}", "nasnet_{}"),
+    body=_body,
+    file="nasnet/NASNet-{}.h5",
     suffix="-no-top",
-    head=partial(classifier, pool_name=None),
+    head=partial(nn.classifier, pool_name=None),
     channels_first=False,
 )
-NASNetMobile = variant(
-    _nasnet,
-    _architecture(
-        title="NASNetMobile",
-        name="nasnet_mobile",
-        body=partial(_body, filters=44, cells=4, stem=32, skip_reduction=False),
-        file="nasnet/NASNet-mobile.h5",
-    ),
-)
-NASNetLarge = variant(
-    _nasnet,
-    _architecture(
-        title="NASNetLarge",
-        name="nasnet_large",
-        body=partial(_body, filters=168, cells=6, stem=96, skip_reduction=True),
-        file="nasnet/NASNet-large.h5",
-        size=331,
-    ),
-)
+NASNetMobile = _nasnet("Mobile", filters=44, cells=4, stem=32, skip=False)
+NASNetLarge = _nasnet("Large", size=331, filters=168, cells=6, stem=96, skip=True)

@@ -1,25 +1,26 @@
-"""VGG16: blocks of 3x3 convolutions."""
+"""VGG16: blocks of 3x3 convolutions.
+
+Very Deep Convolutional Networks for Large-Scale Image Recognition,
+https://arxiv.org/abs/1409.1556
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from lamina import layers
-from lamina.applications.architecture import Architecture
-from lamina.applications.blocks import chain, conv
-from lamina.applications.build import standard, variant
+from lamina.applications import nn
+from lamina.applications.build import Tensor, family, standard
 from lamina.applications.imagenet_utils import decode_predictions
 from lamina.applications.imagenet_utils import preprocess_caffe as preprocess_input
-from lamina.core.graph import SymbolicTensor
 from lamina.typing import ActivationLike
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 
 
-def _body(x: SymbolicTensor, depths: Sequence[int]) -> SymbolicTensor:
+def _body(x: Tensor, depths: tuple[int, ...]) -> Tensor:
     """Apply blocks of some depths; each halves the size."""
-    layer = partial(conv, size=3, use_bias=True, activation="relu")
+    layer = partial(nn.conv, size=3, use_bias=True, activation="relu")
     filters = (64, 128, 256, 512, 512)
     for i, (depth, count) in enumerate(zip(depths, filters, strict=True), 1):
         for j in range(1, depth + 1):
@@ -28,10 +29,8 @@ def _body(x: SymbolicTensor, depths: Sequence[int]) -> SymbolicTensor:
     return x
 
 
-def _head(
-    x: SymbolicTensor, classes: int, activation: ActivationLike
-) -> SymbolicTensor:
-    return chain(
+def _head(x: Tensor, classes: int, activation: ActivationLike) -> Tensor:
+    return nn.chain(
         x,
         layers.Flatten(name="flatten"),
         layers.Dense(4096, "relu", name="fc1"),
@@ -40,19 +39,9 @@ def _head(
     )
 
 
-def vgg(title: str, depths: Sequence[int]) -> Architecture:
-    """Return the architecture with blocks of some depths."""
-    name = title.lower()
-    return Architecture(
-        title=title,
-        name=name,
-        module=name,
-        paper="Very Deep Convolutional Networks for Large-Scale Image Recognition, "
-        "https://arxiv.org/abs/1409.1556",
-        body=partial(_body, depths=depths),
-        file=f"{name}/{name}_weights_tf_dim_ordering_tf_kernels.h5",
-        head=_head,
-    )
-
-
-VGG16 = variant(standard, vgg("VGG16", (2, 2, 3, 3, 3)))
+vgg = partial(
+    family(standard, __name__, "VGG{}"),
+    body=_body,
+    head=_head,
+)
+VGG16 = vgg("16", depths=(2, 2, 3, 3, 3))

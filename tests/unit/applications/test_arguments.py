@@ -11,7 +11,7 @@ import pytest
 import lamina
 from lamina import applications, config
 from lamina.applications import nasnet
-from lamina.applications.build import check
+from lamina.applications.architecture import check
 from lamina.errors import ArgumentError, LikelyMistakeWarning
 
 IMAGENET = {"weights": "imagenet"}

@@ -12,14 +12,15 @@ from lamina.layers import Layer
 from lamina.ops.image.layout import channels_axis
 from lamina.typing import ActivationLike, PartialShape
 
-Step: TypeAlias = Callable[[SymbolicTensor], Any]
+Tensor: TypeAlias = SymbolicTensor
+Step: TypeAlias = Callable[[Tensor], Any]
 """A layer, or a function that calls layers."""
 Pooling = Literal["avg", "max"] | None
 ImageShape = tuple[int | None, ...]
 Size = TypeVar("Size", int, None)
 
 
-def chain(x: SymbolicTensor, *steps: Step) -> SymbolicTensor:
+def chain(x: Tensor, *steps: Step) -> Tensor:
     """Call layers one after the other."""
     return reduce(lambda tensor, step: step(tensor), steps, x)
 
@@ -29,7 +30,7 @@ def channel_axis() -> int:
     return channels_axis("applications", None)
 
 
-def channels(x: SymbolicTensor) -> int:
+def channels(x: Tensor) -> int:
     """Return the number of channels."""
     size = x.shape[channel_axis()]
     assert size is not None  # a convolution or the input's shape has set it
@@ -68,15 +69,9 @@ def separable(
     return layers.SeparableConv2D(*shape, use_bias=False, name=name)
 
 
-def norm(
-    name: str | None = None,
-    momentum: float = 0.99,
-    epsilon: float = 1e-3,
-    scale: bool = True,
-) -> Layer:
+def norm(name: str | None = None, **options: Any) -> Layer:
     """Return a batch normalization of the channels."""
-    axis = channel_axis()
-    return layers.BatchNormalization(axis, momentum, epsilon, scale=scale, name=name)
+    return layers.BatchNormalization(channel_axis(), name=name, **options)
 
 
 def relu(name: str | None = None) -> Layer:
@@ -84,7 +79,7 @@ def relu(name: str | None = None) -> Layer:
     return layers.Activation("relu", name=name)
 
 
-def pad_before_stride(x: SymbolicTensor, size: int, name: str) -> SymbolicTensor:
+def pad_before_stride(x: Tensor, size: int, name: str) -> Tensor:
     """Pad so that a window with stride 2 and padding "valid" ends at the last pixel.
 
     An even image gets one row and column less in front.
@@ -95,23 +90,19 @@ def pad_before_stride(x: SymbolicTensor, size: int, name: str) -> SymbolicTensor
     return chain(x, layers.ZeroPadding2D(padding, name=name))
 
 
-def depthwise(
-    x: SymbolicTensor, size: int, stride: int, pad_name: str, **options: Any
-) -> SymbolicTensor:
+def depthwise(x: Tensor, size: int, stride: int, pad: str, **options: Any) -> Tensor:
     """Apply a depthwise convolution without bias.
 
-    With stride 2, a layer of the name `pad_name` pads the images, if it is not empty.
+    With stride 2, a layer of the name `pad` pads the images, if it is not empty.
     """
     padding = "same"
-    if stride == 2 and pad_name:
-        x, padding = pad_before_stride(x, size, pad_name), "valid"
+    if stride == 2 and pad:
+        x, padding = pad_before_stride(x, size, pad), "valid"
     layer = layers.DepthwiseConv2D(size, stride, padding, use_bias=False, **options)
     return layer(x)
 
 
-def branches(
-    x: SymbolicTensor, name: str | None, *paths: tuple[Step, ...]
-) -> SymbolicTensor:
+def branches(x: Tensor, name: str | None, *paths: tuple[Step, ...]) -> Tensor:
     """Concatenate the results of several paths from one tensor."""
     outputs = [chain(x, *path) for path in paths]
     return layers.Concatenate(channel_axis(), name=name)(outputs)
@@ -123,9 +114,7 @@ def divisible(value: float) -> int:
     return rounded + 8 if rounded < 0.9 * value else rounded
 
 
-def pooled(
-    x: SymbolicTensor, pooling: Pooling, is_named: bool = False
-) -> SymbolicTensor:
+def pooled(x: Tensor, pooling: Pooling, is_named: bool = False) -> Tensor:
     """Apply a global pooling; its name is numbered unless it is fixed."""
     if pooling is None:
         return x
@@ -135,13 +124,13 @@ def pooled(
 
 
 def classifier(
-    x: SymbolicTensor,
+    x: Tensor,
     classes: int,
     activation: ActivationLike,
     pool_name: str | None = "avg_pool",
     dropout: float = 0.0,
     **options: Any,
-) -> SymbolicTensor:
+) -> Tensor:
     """Apply an average pooling and a dense layer of classes."""
     x = layers.GlobalAveragePooling2D(name=pool_name)(x)
     if dropout:
