@@ -146,8 +146,12 @@ if TYPE_CHECKING:
         RandomHue,
         RandomSaturation,
     )
-    from lamina.layers.image.distortion import RandomElasticTransform, RandomPerspective
-    from lamina.layers.image.filters import RandomGaussianBlur, RandomSharpness
+    from lamina.layers.image.distortion import (
+        RandomElasticTransform,
+        RandomGaussianBlur,
+        RandomPerspective,
+        RandomSharpness,
+    )
     from lamina.layers.image.geometry import (
         RandomFlip,
         RandomRotation,
@@ -155,12 +159,10 @@ if TYPE_CHECKING:
         RandomTranslation,
         RandomZoom,
     )
-    from lamina.layers.image.histogram import (
+    from lamina.layers.image.levels import (
         AutoContrast,
         ContrastLimitedAdaptiveHistogramEqualization,
         Equalization,
-    )
-    from lamina.layers.image.levels import (
         RandomInvert,
         RandomPosterization,
         Solarization,

@@ -22,8 +22,12 @@ LAZY = origins_of(
             "RandomHue",
             "RandomSaturation",
         ),
-        "image.distortion": ("RandomElasticTransform", "RandomPerspective"),
-        "image.filters": ("RandomGaussianBlur", "RandomSharpness"),
+        "image.distortion": (
+            "RandomElasticTransform",
+            "RandomGaussianBlur",
+            "RandomPerspective",
+            "RandomSharpness",
+        ),
         "image.geometry": (
             "RandomFlip",
             "RandomRotation",
@@ -31,12 +35,14 @@ LAZY = origins_of(
             "RandomTranslation",
             "RandomZoom",
         ),
-        "image.histogram": (
+        "image.levels": (
             "AutoContrast",
             "ContrastLimitedAdaptiveHistogramEqualization",
             "Equalization",
+            "RandomInvert",
+            "RandomPosterization",
+            "Solarization",
         ),
-        "image.levels": ("RandomInvert", "RandomPosterization", "Solarization"),
         "image.mixing": ("CutMix", "MixUp", "RandomErasing"),
         "image.policies": ("AugMix", "RandAugment"),
         "image.sizes": ("CenterCrop", "MaxNumBoundingBoxes", "RandomCrop", "Resizing"),

@@ -29,6 +29,9 @@ from lamina.typing import Array, ArrayLike, Shape
 Transformation: TypeAlias = dict[str, Any]
 """Random parameters of a call, with a row for each image, and `"input_shape"`."""
 
+Boxes: TypeAlias = dict[str, Any]
+"""`"boxes"` and their `"labels"`."""
+
 _PARTS = ("images", "labels", "bounding_boxes", "segmentation_masks")
 
 
@@ -42,18 +45,6 @@ class ImageOptions(BoxOptions, total=False):
     """Options of image layers that have no argument `data_format`."""
 
     data_format: str | None
-
-
-def per_image(values: ArrayLike, like: Array | None = None) -> Array:
-    """Return one value for each image, in a shape that broadcasts against images.
-
-    Args:
-        values: (batch,).
-        like: images whose number of axes and type the result has.
-    """
-    rank = 4 if like is None else like.ndim
-    column = jnp.asarray(values).reshape(-1, *[1] * (rank - 1))
-    return column if like is None else column.astype(like.dtype)
 
 
 class ImageLayer(Spatial):
@@ -274,9 +265,7 @@ class ImageLayer(Spatial):
     def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
         return masks
 
-    def _change_boxes(
-        self, boxes: dict[str, Any], transformation: Transformation
-    ) -> dict[str, Any]:
+    def _change_boxes(self, boxes: Boxes, transformation: Transformation) -> Boxes:
         return boxes
 
     def _no_boxes(self) -> ArgumentError:
@@ -284,6 +273,14 @@ class ImageLayer(Spatial):
             f"Layer {self.name!r} ({type(self).__name__}) cannot transform bounding "
             "boxes. Use another layer, or leave the boxes out of its input."
         )
+
+    def _inner_options(self) -> dict[str, Any]:
+        """Return the options of layers that this layer calls."""
+        return {
+            "data_format": self.data_format,
+            "bounding_box_format": self.bounding_box_format,
+            "dtype": self.dtype_policy,
+        }
 
     # Layouts
 
@@ -358,9 +355,7 @@ class MovingLayer(ImageLayer):
     def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
         return self._move_pixels(masks, transformation, "nearest")
 
-    def _change_boxes(
-        self, boxes: dict[str, Any], transformation: Transformation
-    ) -> dict[str, Any]:
+    def _change_boxes(self, boxes: Boxes, transformation: Transformation) -> Boxes:
         given = boxes["boxes"]
         height, width = self.image_size(transformation["input_shape"])
         source = str(self.bounding_box_format)

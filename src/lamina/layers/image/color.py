@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,11 @@ from lamina.layers.image.base import (
     ImageOptions,
     RandomImageLayer,
     Transformation,
-    per_image,
 )
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range, ValueRange
 from lamina.ops.image import rgb_to_grayscale
 from lamina.ops.image.color import color_planes, hue_planes, value_and_spread
+from lamina.ops.image.layout import per_image
 from lamina.typing import Array, Shape
 
 
@@ -66,7 +66,20 @@ class FactorLayer(ColorLayer):
         return {"factor": draws.uniform(*self.factor)}
 
 
-class RandomBrightness(FactorLayer):
+class SimpleFactorLayer(FactorLayer):
+    """Base class of layers with a factor and a seed, and `data_format` as an option."""
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Bounds = (0, 255),
+        seed: int | None = None,
+        **kwargs: Unpack[ImageOptions],
+    ) -> None:
+        super().__init__(factor, value_range, seed=seed, **kwargs)
+
+
+class RandomBrightness(SimpleFactorLayer):
     """Change of brightness: a random number is added to all pixels of an image.
 
     Args:
@@ -87,15 +100,6 @@ class RandomBrightness(FactorLayer):
 
     factor: Range = Range(-1, 1)
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Bounds = (0, 255),
-        seed: int | None = None,
-        **kwargs: Unpack[ImageOptions],
-    ) -> None:
-        super().__init__(factor, value_range, seed=seed, **kwargs)
-
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         low, high = self.value_range
         return {"rgb_delta": draws.uniform(*self.factor) * (high - low)}
@@ -104,7 +108,7 @@ class RandomBrightness(FactorLayer):
         return self._clip(images + per_image(transformation["rgb_delta"], images))
 
 
-class RandomContrast(FactorLayer):
+class RandomContrast(SimpleFactorLayer):
     """Change of contrast: distances from the mean of an image's channel are scaled.
 
     Args:
@@ -122,15 +126,6 @@ class RandomContrast(FactorLayer):
         >>> float(layer(np.array([[[0.25], [0.75]]])).mean())
         0.5
     """
-
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Bounds = (0, 255),
-        seed: int | None = None,
-        **kwargs: Unpack[ImageOptions],
-    ) -> None:
-        super().__init__(factor, value_range, seed=seed, **kwargs)
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         less, more = self.factor
@@ -181,12 +176,10 @@ class HSVLayer(FactorLayer):
         # Without barriers XLA computes the colors again for each channel and gradient,
         # which takes three times as long on CPUs.
         images = lax.optimization_barrier(rescale(images, self.value_range, (0, 1)))
-        planes = [
-            lax.index_in_dim(images, channel, self.channel_axis, keepdims=False)
-            for channel in range(3)
-        ]
+        axis = self.channel_axis
+        planes = [lax.index_in_dim(images, i, axis, keepdims=False) for i in range(3)]
         factor = per_image(transformation["factor"], planes[0])
-        changed = jnp.stack(self._change_colors(planes, factor), self.channel_axis)
+        changed = jnp.stack(self._change_colors(planes, factor), axis)
         changed = jnp.clip(lax.optimization_barrier(changed), 0, 1)
         return rescale(changed, (0, 1), self.value_range)
 
@@ -310,6 +303,9 @@ _JITTER: dict[str, type[FactorLayer]] = {
 }
 
 
+_FACTORS = {f"{n}_factor": optional(v.factor.check) for n, v in _JITTER.items()}
+
+
 class RandomColorJitter(ColorLayer):
     """Changes of brightness, contrast, saturation and hue, in this order.
 
@@ -333,10 +329,7 @@ class RandomColorJitter(ColorLayer):
         (None, 8, 8, 3)
     """
 
-    arguments = {
-        **ColorLayer.arguments,
-        **{f"{name}_factor": optional(v.factor.check) for name, v in _JITTER.items()},
-    }
+    arguments = {**ColorLayer.arguments, **_FACTORS}
 
     def __init__(
         self,
@@ -351,10 +344,7 @@ class RandomColorJitter(ColorLayer):
     ) -> None:
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self._store_arguments(locals())
-        options: dict[str, Any] = {
-            "data_format": data_format,
-            "dtype": self.dtype_policy,
-        }
+        options = self._inner_options()
         for name, kind in _JITTER.items():
             factor, layer = getattr(self, f"{name}_factor"), None
             if factor is not None:

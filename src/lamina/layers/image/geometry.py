@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import jax.numpy as jnp
@@ -13,15 +13,15 @@ from lamina.layers.image.base import (
     MovingLayer,
     RandomImageLayer,
     Transformation,
-    per_image,
 )
 from lamina.layers.image.box_formats import corner_points, enclosing_boxes
 from lamina.layers.image.parameters import Draws, Factor, Range
 from lamina.ops.image import affine_transform
+from lamina.ops.image.layout import per_image
 from lamina.ops.image.sampling import INTERPOLATIONS
 from lamina.typing import Array, Shape
 
-_FILL_MODES = one_of("reflect", "wrap", "constant", "nearest")
+_MODES = one_of("horizontal", "vertical", "horizontal_and_vertical")
 
 
 class RandomFlip(MovingLayer, RandomImageLayer):
@@ -49,10 +49,7 @@ class RandomFlip(MovingLayer, RandomImageLayer):
         Array([[3., 0., 4., 1.]], dtype=float32)
     """
 
-    arguments = {
-        **RandomImageLayer.arguments,
-        "mode": one_of("horizontal", "vertical", "horizontal_and_vertical"),
-    }
+    arguments = {**RandomImageLayer.arguments, "mode": _MODES}
 
     def __init__(
         self,
@@ -105,7 +102,7 @@ class WarpLayer(MovingLayer, RandomImageLayer):
     fill_value = 0.0
     arguments = {
         **RandomImageLayer.arguments,
-        "fill_mode": _FILL_MODES,
+        "fill_mode": one_of("reflect", "wrap", "constant", "nearest"),
         "interpolation": INTERPOLATIONS,
         "fill_value": number,
     }
@@ -117,19 +114,13 @@ class WarpLayer(MovingLayer, RandomImageLayer):
     def _move_pixels(
         self, images: Array, transformation: Transformation, interpolation: str
     ) -> Array:
-        return affine_transform(
-            images,
-            self._matrices(transformation),
-            interpolation,
-            self.fill_mode,
-            self.fill_value,
-            self.data_format,
-        )
+        matrices = self._matrices(transformation)
+        outside = self.fill_mode, self.fill_value, self.data_format
+        return affine_transform(images, matrices, interpolation, *outside)
 
     def _move_boxes(self, boxes: Array, transformation: Transformation) -> Array:
         matrices = self._matrices(transformation)
-        ones = jnp.ones_like(matrices[:, :1])
-        rows = jnp.concatenate([matrices, ones], 1).reshape(-1, 3, 3)
+        rows = jnp.pad(matrices, ((0, 0), (0, 1)), constant_values=1).reshape(-1, 3, 3)
         # The adjugate is the inverse times a factor, which the division cancels.
         first, second, third = rows[:, 0], rows[:, 1], rows[:, 2]
         pairs = (second, third), (third, first), (first, second)
@@ -140,10 +131,7 @@ class WarpLayer(MovingLayer, RandomImageLayer):
         return enclosing_boxes(moved[..., :2] / moved[..., 2:])
 
 
-def _matrix(
-    x: tuple[Array | float, Array | float, Array | float],
-    y: tuple[Array | float, Array | float, Array | float],
-) -> Array:
+def _matrix(x: Sequence[Array | float], y: Sequence[Array | float]) -> Array:
     """Return affine transforms from the rows of coefficients, each (batch,) or one."""
     rows = [jnp.ravel(jnp.asarray(v, "float32")) for v in (*x, *y, 0.0, 0.0)]
     return jnp.stack(jnp.broadcast_arrays(*rows), -1)
@@ -194,12 +182,11 @@ class RandomRotation(WarpLayer):
 
     def _matrices(self, transformation: Transformation) -> Array:
         height, width = self.image_size(transformation["input_shape"])
-        angle = transformation["angle"] * (math.pi / 180)
+        angle = jnp.deg2rad(transformation["angle"])
         cos, sin = jnp.cos(angle), jnp.sin(angle)
         x, y = (width - 1) / 2, (height - 1) / 2
-        return _matrix(
-            (cos, -sin, x - x * cos + y * sin), (sin, cos, y - x * sin - y * cos)
-        )
+        right, down = x - x * cos + y * sin, y - x * sin - y * cos
+        return _matrix((cos, -sin, right), (sin, cos, down))
 
 
 class RandomTranslation(WarpLayer):
@@ -311,10 +298,8 @@ class RandomZoom(WarpLayer):
     def _matrices(self, transformation: Transformation) -> Array:
         height, width = self.image_size(transformation["input_shape"])
         down, across = transformation["height_zoom"], transformation["width_zoom"]
-        return _matrix(
-            (across, 0.0, (width - 1) / 2 * (1 - across)),
-            (0.0, down, (height - 1) / 2 * (1 - down)),
-        )
+        x, y = (width - 1) / 2 * (1 - across), (height - 1) / 2 * (1 - down)
+        return _matrix((across, 0.0, x), (0.0, down, y))
 
 
 class RandomShear(WarpLayer):

@@ -9,34 +9,26 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, is_number, positive_number
 from lamina.core.dtypes import is_float
-from lamina.layers.image.base import (
-    BoxOptions,
-    RandomImageLayer,
-    Transformation,
-    per_image,
-)
+from lamina.layers.image.base import Boxes, BoxOptions, RandomImageLayer, Transformation
 from lamina.layers.image.color import ColorLayer
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range
+from lamina.ops.image.layout import per_image
 from lamina.typing import Array, ArrayLike, Shape
 
 
 def _mix(values: ArrayLike, transformation: Transformation) -> Array:
     """Return weighted means of the rows of a batch and their partners."""
     values = jnp.asarray(values)
-    if not is_float(values.dtype):
-        values = values.astype("float32")
+    values = values if is_float(values.dtype) else values.astype("float32")
     weight = per_image(transformation["mix_weight"], values)
-    partners = _partners(values, transformation)
-    return weight * values + (1 - weight) * partners
+    return weight * values + (1 - weight) * _partners(values, transformation)
 
 
 def _partners(values: Array, transformation: Transformation) -> Array:
     return values[jnp.asarray(transformation["permutation_order"])]
 
 
-def _draw_regions(
-    draws: Draws, size: tuple[int, int], height: Array, width: Array
-) -> Array:
+def _draw_regions(draws: Draws, size: Shape, height: Array, width: Array) -> Array:
     """Draw a rectangle in each image.
 
     Args:
@@ -107,15 +99,11 @@ class MixUp(RandomImageLayer):
     def _change_labels(self, labels: ArrayLike, transformation: Transformation) -> Any:
         return _mix(labels, transformation)
 
-    def _change_boxes(
-        self, boxes: dict[str, Any], transformation: Transformation
-    ) -> dict[str, Any]:
-        both = {
-            name: jnp.concatenate([values, _partners(values, transformation)], 1)
-            for name, values in boxes.items()
-            if name in ("boxes", "labels")
-        }
-        return {**boxes, **both}
+    def _change_boxes(self, boxes: Boxes, transformation: Transformation) -> Boxes:
+        for name in ("boxes", "labels"):
+            both = boxes[name], _partners(boxes[name], transformation)
+            boxes = {**boxes, name: jnp.concatenate(both, 1)}
+        return boxes
 
 
 class CutMix(RandomImageLayer):
@@ -179,15 +167,16 @@ class CutMix(RandomImageLayer):
     def _change_labels(self, labels: ArrayLike, transformation: Transformation) -> Any:
         return _mix(labels, transformation)
 
-    def _change_boxes(
-        self, boxes: dict[str, Any], transformation: Transformation
-    ) -> dict[str, Any]:
+    def _change_boxes(self, boxes: Boxes, transformation: Transformation) -> Boxes:
         raise self._no_boxes()
 
 
 def _is_fill(value: object) -> bool:
     numbers = value if isinstance(value, (list, tuple)) else [value]
     return value is None or all(map(is_number, numbers))
+
+
+_FILL = Check("a number, or one for each channel", _is_fill, ("a",))
 
 
 class RandomErasing(ColorLayer):
@@ -220,10 +209,7 @@ class RandomErasing(ColorLayer):
 
     factor: Range = Range(0, 1)
     scale: Range = Range(0, 1)
-    arguments = {
-        **ColorLayer.arguments,
-        "fill_value": Check("a number, or one for each channel", _is_fill, ("a",)),
-    }
+    arguments = {**ColorLayer.arguments, "fill_value": _FILL}
 
     def __init__(
         self,

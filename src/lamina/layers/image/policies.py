@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any, Unpack
 
 import jax
@@ -10,20 +10,26 @@ import jax.numpy as jnp
 
 from lamina.core.check import boolean, integer, positive_int, positive_number
 from lamina.core.random.bits import noise_bits
-from lamina.layers.image.base import BoxOptions, ImageLayer, Transformation, per_image
+from lamina.errors import MissingMethodError
+from lamina.layers.image.base import Boxes, BoxOptions, ImageLayer, Transformation
 from lamina.layers.image.color import (
     ColorLayer,
     RandomBrightness,
     RandomColorDegeneration,
     RandomContrast,
 )
-from lamina.layers.image.filters import RandomSharpness
+from lamina.layers.image.distortion import RandomSharpness
 from lamina.layers.image.geometry import RandomRotation, RandomShear, RandomTranslation
-from lamina.layers.image.histogram import AutoContrast, Equalization
-from lamina.layers.image.levels import RandomPosterization, Solarization
+from lamina.layers.image.levels import (
+    AutoContrast,
+    Equalization,
+    RandomPosterization,
+    Solarization,
+)
 from lamina.layers.image.parameters import Bounds, Draws, Factor, Range
+from lamina.ops.image.layout import per_image
 from lamina.ops.image.sampling import INTERPOLATIONS
-from lamina.typing import Array, PyTree, Shape
+from lamina.typing import Array, Shape
 
 _BASIC = (
     *("random_shear", "random_translation", "random_rotation", "random_posterization"),
@@ -40,39 +46,25 @@ class PolicyLayer(ColorLayer):
 
     A choice is made for the whole batch, and its parameters are drawn for each image.
 
+    A subclass calls `_create_layers` when it has stored its arguments.
+
     Args:
         value_range: smallest and largest value of a pixel.
         factor: range of the strength of all layers; x stands for (0, x).
         interpolation: `"nearest"` or `"bilinear"`.
-        seed: seed of the random choices.
-        data_format: `"channels_last"` or `"channels_first"`.
     """
 
+    interpolation: str
     factor: Range = Range(0, 1)
     layer_names: tuple[str, ...] = _ALL
     arguments = {**ColorLayer.arguments, "interpolation": INTERPOLATIONS}
 
-    def __init__(
-        self,
-        value_range: Bounds,
-        factor: Factor,
-        interpolation: str,
-        seed: int | None,
-        data_format: str | None,
-        **kwargs: Unpack[BoxOptions],
-    ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self._store_arguments(locals())
-        factor = self.factor
-        options: dict[str, Any] = {
-            "data_format": data_format,
-            "bounding_box_format": self.bounding_box_format,
-            "dtype": self.dtype_policy,
-        }
-        seeded: dict[str, Any] = {"seed": seed, **options}
+    def _create_layers(self) -> None:
+        factor, value_range = self.factor, self.value_range
+        options, bits = self._inner_options(), max(1, int(8 * factor[1]))
+        seeded: dict[str, Any] = {"seed": self.seed, **options}
         color: dict[str, Any] = {"value_range": value_range, **seeded}
-        warp: dict[str, Any] = {"interpolation": interpolation, **seeded}
-        bits = max(1, int(8 * factor[1]))
+        warp: dict[str, Any] = {"interpolation": self.interpolation, **seeded}
         self.random_shear = RandomShear(factor, factor, **warp)
         self.random_translation = RandomTranslation(factor, factor, **warp)
         self.random_rotation = RandomRotation(factor, **warp)
@@ -86,6 +78,16 @@ class PolicyLayer(ColorLayer):
             self.random_contrast = RandomContrast(factor, **color)
             self.random_sharpness = RandomSharpness(factor, **color)
 
+    def _change(self, part: str, value: Any, transformation: Transformation) -> Any:
+        """Change a part of the input, `"images"`, for example."""
+        raise MissingMethodError(f"{type(self).__name__} has no `_change` method.")
+
+    def _change_images(self, images: Array, transformation: Transformation) -> Array:
+        return self._change("images", images, transformation)
+
+    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
+        return self._change("segmentation_masks", masks, transformation)
+
     def _apply_all(self, part: str, value: Any, choices: Any, shape: Shape) -> Any:
         """Transform a part of the input by one layer after the other.
 
@@ -98,27 +100,20 @@ class PolicyLayer(ColorLayer):
         """
         images = jax.ShapeDtypeStruct(tuple(shape), "float32")
 
-        def branch(name: str) -> Callable[[Any, Array], Any]:
+        def apply(name: str, value: Any, key: Array) -> Any:
             layer: ImageLayer = getattr(self, name)
-            transform = getattr(layer, f"transform_{part}")
+            parameters = layer.get_random_transformation(images, True, key)
+            changed = getattr(layer, f"transform_{part}")(value, parameters)
+            return jax.tree.map(lambda x, new: new.astype(x.dtype), value, changed)
 
-            def apply(value: Any, key: Array) -> Any:
-                parameters = layer.get_random_transformation(images, True, key)
-                return _with_types_of(value, transform(value, parameters))
-
-            return apply
-
-        branches = [*map(branch, self.layer_names), lambda value, key: value]
+        branches = [partial(apply, name) for name in self.layer_names]
+        branches.append(partial(lambda value, key: value))
 
         def step(value: Any, choice: tuple[Array, Array]) -> tuple[Any, None]:
             index, key = choice
             return jax.lax.switch(index, branches, value, key), None
 
         return jax.lax.scan(step, value, tuple(choices))[0]
-
-
-def _with_types_of(value: PyTree, changed: PyTree) -> Any:
-    return jax.tree.map(lambda old, new: new.astype(old.dtype), value, changed)
 
 
 class RandAugment(PolicyLayer):
@@ -161,10 +156,9 @@ class RandAugment(PolicyLayer):
         data_format: str | None = None,
         **kwargs: Unpack[BoxOptions],
     ) -> None:
-        super().__init__(
-            value_range, factor, interpolation, seed, data_format, **kwargs
-        )
-        self.num_ops = num_ops
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self._store_arguments(locals())
+        self._create_layers()
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         choices = draws.uniform(0, len(self.layer_names), self.num_ops)[0]
@@ -175,15 +169,7 @@ class RandAugment(PolicyLayer):
         choices = transformation["layer_idxes"], transformation["keys"]
         return self._apply_all(part, value, choices, transformation["input_shape"])
 
-    def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        return self._change("images", images, transformation)
-
-    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
-        return self._change("segmentation_masks", masks, transformation)
-
-    def _change_boxes(
-        self, boxes: dict[str, Any], transformation: Transformation
-    ) -> dict[str, Any]:
+    def _change_boxes(self, boxes: Boxes, transformation: Transformation) -> Boxes:
         return self._change("bounding_boxes", boxes, transformation)
 
 
@@ -238,12 +224,10 @@ class AugMix(PolicyLayer):
         data_format: str | None = None,
         **kwargs: Unpack[BoxOptions],
     ) -> None:
+        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        self._store_arguments(locals())
         self.layer_names = _ALL if all_ops else _BASIC
-        super().__init__(
-            value_range, factor, interpolation, seed, data_format, **kwargs
-        )
-        self.num_chains, self.chain_depth = num_chains, chain_depth
-        self.alpha, self.all_ops = alpha, all_ops
+        self._create_layers()
 
     def _draw(self, draws: Draws, shape: Shape) -> Transformation:
         chains = self.num_chains, self.chain_depth
@@ -257,7 +241,9 @@ class AugMix(PolicyLayer):
             "weight_sample": draws.beta(self.alpha),
         }
 
-    def _mix(self, part: str, value: Array, transformation: Transformation) -> Array:
+    def _change(self, part: str, value: Any, transformation: Transformation) -> Any:
+        value = value if part == "images" else value.astype("float32")
+
         def add_chain(total: Array, chain: Any) -> tuple[Array, None]:
             weight, *choices = chain
             shape = transformation["input_shape"]
@@ -268,11 +254,5 @@ class AugMix(PolicyLayer):
         chains = weights, transformation["layer_idxes"], transformation["keys"]
         mixture, _ = jax.lax.scan(add_chain, jnp.zeros_like(value), chains)
         weight = per_image(transformation["weight_sample"], value)
-        return weight * value + (1 - weight) * mixture
-
-    def _change_images(self, images: Array, transformation: Transformation) -> Array:
-        return self._clip(self._mix("images", images, transformation))
-
-    def _change_masks(self, masks: Array, transformation: Transformation) -> Array:
-        masks = masks.astype("float32")
-        return self._mix("segmentation_masks", masks, transformation)
+        mixed = weight * value + (1 - weight) * mixture
+        return self._clip(mixed) if part == "images" else mixed

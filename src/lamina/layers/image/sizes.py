@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from lamina.core.check import Check, boolean, is_int, number, one_of, positive_int
 from lamina.layers.image.base import (
+    Boxes,
     BoxOptions,
     ImageLayer,
     ImageOptions,
@@ -291,9 +292,7 @@ class MaxNumBoundingBoxes(ImageLayer):
     def _change_images(self, images: Array, transformation: Transformation) -> Array:
         return images
 
-    def _change_boxes(
-        self, boxes: dict[str, Any], transformation: Transformation
-    ) -> dict[str, Any]:
+    def _change_boxes(self, boxes: Boxes, transformation: Transformation) -> Boxes:
         cut = {name: boxes[name][:, : self.max_number] for name in ("boxes", "labels")}
         for name, values in cut.items():
             missing = self.max_number - values.shape[1]

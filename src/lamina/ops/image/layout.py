@@ -11,7 +11,7 @@ from jax import lax
 from lamina.errors import ShapeError
 from lamina.ops.nn.conv_params import is_channels_last
 from lamina.ops.types import Tensor, array_of
-from lamina.typing import Array, PartialShape
+from lamina.typing import Array, ArrayLike, PartialShape
 
 
 def images_of(owner: str, images: Tensor) -> Array:
@@ -104,3 +104,15 @@ def as_dtype_of(result: Array, images: Array) -> Array:
         return result.astype(images.dtype)
     limits = jnp.iinfo(images.dtype)
     return jnp.clip(jnp.round(result), limits.min, limits.max).astype(images.dtype)
+
+
+def per_image(values: ArrayLike, like: Array | None = None) -> Array:
+    """Return one value for each image, in a shape that broadcasts against images.
+
+    Args:
+        values: (batch,).
+        like: images whose number of axes and type the result has.
+    """
+    rank = 4 if like is None else like.ndim
+    column = jnp.asarray(values).reshape(-1, *[1] * (rank - 1))
+    return column if like is None else column.astype(like.dtype)
