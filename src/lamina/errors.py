@@ -9,6 +9,7 @@
     │   └── DataError                      invalid data for fit, evaluate or predict
     ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
     ├── StateError (ValueError)            an object is not ready: not built or compiled
+    │   └── MissingAttributeError          it has no such attribute yet (AttributeError)
     ├── MissingMethodError (NotImplementedError)   a class lacks a method it needs
     ├── FileFormatError (ValueError)       a file is damaged or of another format
     ├── DownloadError (OSError)            a file could not be downloaded
@@ -38,6 +39,7 @@ __all__ = [
     "FileFormatError",
     "LaminaError",
     "LikelyMistakeWarning",
+    "MissingAttributeError",
     "MissingFileError",
     "MissingMethodError",
     "MissingPackageError",
@@ -180,6 +182,19 @@ class StateError(LaminaError, ValueError):
         Traceback (most recent call last):
             ...
         lamina.errors.StateError: Call `compile()` before `fit()`, for example: ...
+    """
+
+
+class MissingAttributeError(StateError, AttributeError):
+    """An attribute does not exist before an object is built or called.
+
+    Example:
+        >>> hasattr(lamina.Sequential(), "output_shape")
+        False
+        >>> lamina.layers.Dense(1, name="last").output
+        Traceback (most recent call last):
+            ...
+        lamina.errors.MissingAttributeError: Layer 'last' has not been called ...
     """
 
 

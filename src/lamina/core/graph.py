@@ -102,6 +102,10 @@ class SymbolicTensor:
         """The number of dimensions, the batch included."""
         return len(self.shape)
 
+    @property
+    def _keras_mask(self) -> SymbolicTensor | None:  # as code for Keras reads it
+        return None if self.mask is None else SymbolicTensor(self.mask, "bool")
+
     def __repr__(self) -> str:
         return (
             f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
@@ -377,9 +381,7 @@ def walk(outputs: PyTree, inputs: Sequence[SymbolicTensor]) -> Iterator[Node]:
     """
     done = {id(t) for t in inputs}
     finished: set[int] = set()
-    stack: list[tuple[SymbolicTensor, bool]] = [
-        (t, False) for t in reversed(symbolic_leaves(outputs))
-    ]
+    stack = [(t, False) for t in reversed(symbolic_leaves(outputs))]
     while stack:
         tensor, ready = stack.pop()
         node = tensor.node

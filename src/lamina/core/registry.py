@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import ChainMap, Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import jax.numpy as jnp
@@ -202,16 +202,40 @@ def serialize_once(value: object) -> Any:
 
     Reading the config makes one object for each of these ids.
     """
-    # The list keeps all objects alive, so that no two have the same `id`.
-    seen: list[object] = []
-    with override(shared_id=seen.append):
+    alive: list[object] = []  # so that no two objects have the same `id`
+    numbers: dict[int, int] = {}
+
+    def number(item: object) -> int:
+        alive.append(item)
+        return numbers.setdefault(id(item), len(numbers))
+
+    with override(shared_id=number):
         config = serialize(value)
-    counts = Counter(id(item) for item in seen)
-    shared = {key: i for i, key in enumerate(counts) if counts[key] > 1}
-    if not shared:
+    return _with_repeated(config, Counter(_shared_ids(config)))
+
+
+def _shared_ids(config: object) -> Iterator[int]:
+    if isinstance(config, dict):
+        if "shared_object_id" in config:
+            yield config["shared_object_id"]
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for item in config:
+            yield from _shared_ids(item)
+
+
+def _with_repeated(config: Any, counts: Mapping[int, int]) -> Any:
+    """Return a config without the ids that occur once."""
+    if isinstance(config, (list, tuple)):
+        return type(config)([_with_repeated(item, counts) for item in config])
+    if not isinstance(config, dict):
         return config
-    with override(shared_id=lambda item: shared.get(id(item))):
-        return serialize(value)
+    is_single = counts.get(config.get("shared_object_id", -1)) == 1
+    return {
+        key: _with_repeated(item, counts)
+        for key, item in config.items()
+        if not (is_single and key == "shared_object_id")
+    }
 
 
 def _object_config(item: Any) -> Config:

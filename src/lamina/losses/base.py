@@ -6,7 +6,7 @@ Only a missing last axis of size 1 is added; nothing else is broadcast.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -151,6 +151,18 @@ class LossFunctionWrapper(Loss):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"fn": function_config(self.fn)}
+
+
+class LossSum(Loss):
+    """Sum of several losses of one output."""
+
+    def __init__(self, parts: Sequence[Loss]) -> None:
+        super().__init__("_".join(part.name for part in parts))
+        self.parts = list(parts)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the sum of the weighted and reduced losses."""
+        return sum(part(y_true, y_pred, sample_weight) for part in self.parts)
 
 
 class FunctionLoss(Loss):

@@ -45,9 +45,7 @@ class Function:
     @property
     def operations(self) -> list[Module | Node]:
         """The layers called, and the nodes of other operations, each once."""
-        called = [(n.operation, n) for n in self._graph.nodes]
-        found = [op if isinstance(op, Module) else node for op, node in called]
-        return list({id(operation): operation for operation in found}.values())
+        return self._graph.operations
 
     def __call__(self, inputs: PyTree) -> Any:
         got, needed = jax.tree.structure(inputs), jax.tree.structure(self._graph.inputs)

@@ -8,15 +8,23 @@ from lamina.core.graph import Node, SymbolicTensor
 from lamina.errors import ArgumentError
 from lamina.layers import InputLayer, Layer
 from lamina.layers.base.call_graph import CallGraph
+from lamina.typing import Array
 
 
 def input_layer(tensor: SymbolicTensor) -> InputLayer:
-    """Return the `InputLayer` of an input tensor."""
+    """Return the `InputLayer` of an input tensor, which may be another's output."""
     if tensor.layer is None:
+        # A later call of the layer that computes the tensor may be in the graph too.
+        name = tensor.name if tensor.node is None else f"{tensor.name}_input"
         tensor.layer = InputLayer(
-            batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name
+            batch_shape=tensor.shape, dtype=tensor.dtype, name=name
         )
     return tensor.layer
+
+
+def symbolic_like(array: Array) -> SymbolicTensor:
+    """Return a symbolic tensor of an array's shape and type."""
+    return SymbolicTensor(array.shape, str(array.dtype))
 
 
 def layers_of(graph: CallGraph) -> list[Layer]:
@@ -26,11 +34,12 @@ def layers_of(graph: CallGraph) -> list[Layer]:
         ArgumentError: two layers have the same name.
     """
     deepest: dict[int, int] = {}
+    given = {id(t) for t in graph.input_leaves}
     for node, depth in zip(graph.nodes, _depths(graph.nodes), strict=True):
-        starts = [(input_layer(t), depth + 1) for t in node.inputs if t.node is None]
+        starts = [(input_layer(t), depth + 1) for t in node.inputs if id(t) in given]
         for operation, deep in ((node.operation, depth), *starts):
             deepest[id(operation)] = max(deep, deepest.get(id(operation), 0))
-    ends = [input_layer(t) for t in graph.input_leaves if t.node is None]
+    ends = [input_layer(t) for t in graph.input_leaves]
     unused = [layer for layer in ends if id(layer) not in deepest]
     layers = {id(layer): layer for layer in (*unused, *_reached(graph))}
     found = sorted(layers.values(), key=lambda layer: -deepest.get(id(layer), 0))
@@ -51,12 +60,13 @@ def _depths(nodes: Sequence[Node]) -> list[int]:
 def _reached(graph: CallGraph) -> list[Layer]:
     """Return the layers in the order of a depth-first search from the outputs."""
     unvisited = {id(node) for node in graph.nodes}
+    given = {id(t) for t in graph.input_leaves}
     found: list[Layer] = []
     stack = graph.output_leaves[::-1]
     while stack:
         tensor = stack.pop()
         node = tensor.node
-        if node is None:
+        if node is None or id(tensor) in given:
             found.append(input_layer(tensor))
         elif id(node) in unvisited:
             unvisited.remove(id(node))

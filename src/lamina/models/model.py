@@ -24,8 +24,13 @@ from lamina.data.arrays import as_arrays
 from lamina.errors import ArgumentError, StateError
 from lamina.layers.base.call_graph import CallGraph
 from lamina.layers.base.shapes import is_shape, shapes_of
+from lamina.models.class_arguments import (
+    other_arguments,
+    takes_graph,
+    user_arguments,
+)
 from lamina.models.graph_config import graph_config, graph_from_config
-from lamina.models.graph_layers import layers_of
+from lamina.models.graph_layers import layers_of, symbolic_like
 from lamina.models.structure import Structure
 from lamina.runtime.compiled_function import CompiledFunction
 from lamina.saving import LoadReport, load_weights, save_model, save_weights
@@ -142,7 +147,7 @@ class Model(Structure):
     def _output_specs(self, x: PyTree) -> Any:
         """Build the model for inputs of these shapes and return its outputs' shapes."""
         if self.call_graph is None:
-            outputs = self._build_for((jax.tree.map(_symbolic_like, x),), {})
+            outputs = self._build_for((jax.tree.map(symbolic_like, x),), {})
             if self.call_graph is None:
                 return outputs
         self.call_graph.program.match(x)
@@ -156,7 +161,7 @@ class Model(Structure):
 
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Create all weights, so that no program creates them while it is traced."""
-        specs = jax.tree.map(_symbolic_like, args)
+        specs = jax.tree.map(symbolic_like, args)
         return infer(super().__call__, specs, kwargs)
 
     @filter_traceback
@@ -258,11 +263,11 @@ class Model(Structure):
 
     def get_config(self) -> Config:
         """Return the graph as Keras writes it, or the constructor's arguments."""
-        has_init = type(self).__init__ not in (Model.__init__, Functional.__init__)
-        if self.call_graph is None or has_init:
+        if self.call_graph is None or not takes_graph(type(self)):
             return super().get_config()
         head = {"name": self.name, "trainable": self.trainable}
-        return {**head, **graph_config(self.call_graph, self._graph_layers)}
+        head |= graph_config(self.call_graph, self._graph_layers)
+        return head | user_arguments(self)
 
     @classmethod
     @overridable
@@ -275,12 +280,10 @@ class Model(Structure):
             custom_object_scope(custom_objects),
             untrusted_config(config, f"The config of {cls.__name__}"),
         ):
-            if "input_layers" not in config:
+            if "input_layers" not in config or not takes_graph(cls):
                 return super().from_config(config)
             inputs, outputs = graph_from_config(config)
-            # Setting the attribute later would unfreeze frozen layers.
-            trainable = config.get("trainable", True)
-            return cls(inputs, outputs, name=config.get("name"), trainable=trainable)
+            return cls(inputs, outputs, **other_arguments(cls, config))
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the config as a JSON string; `kwargs` are passed to `json.dumps`."""
@@ -394,7 +397,3 @@ class Functional(Model):
         self, inputs: PyTree, outputs: PyTree, name: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(inputs, outputs, name=name, **kwargs)
-
-
-def _symbolic_like(array: Any) -> SymbolicTensor:
-    return SymbolicTensor(array.shape, str(array.dtype))

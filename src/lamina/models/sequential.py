@@ -17,6 +17,7 @@ from lamina.data.adapt import is_array_data
 from lamina.data.host import HostFunction
 from lamina.errors import ArgumentError, ArgumentTypeError, FileFormatError, shown
 from lamina.layers import InputLayer, Layer
+from lamina.layers.base.shapes import is_shape, shapes_of
 from lamina.models.graph_layers import input_layer
 from lamina.models.model import Model
 from lamina.typing import Config, PartialShape, PyTree
@@ -129,9 +130,24 @@ class Sequential(Model):
 
     @filter_traceback
     def build(self, input_shape: PartialShape | None = None) -> None:
-        """Create all weights for inputs of a shape, with the batch axis."""
-        if self.call_graph is None and input_shape is not None and self._stack:
-            self._infer_input(input_shape, None)
+        """Create all weights for inputs of a shape, with the batch axis.
+
+        Raises:
+            ArgumentError: the model has an input of another shape.
+        """
+        if input_shape is None or not self._stack:
+            return
+        if self.call_graph is None:
+            if is_shape(input_shape):
+                self._infer_input(input_shape, None)
+            else:  # shapes of several inputs, which the first layer takes
+                super().build(input_shape)
+        elif not self.is_input_inferred and not _fits(self.input_shape, input_shape):
+            raise ArgumentError(
+                f"Sequential {self.name!r} already has an input of shape "
+                f"{self.input_shape}. Received: input_shape={input_shape}. Make a new "
+                "model for another shape."
+            )
 
     @overridable
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -147,6 +163,8 @@ class Sequential(Model):
             # `None` means `floatx`, to which numbers are cast.
             dtype = "string" if args[0].dtype == "string" else None
             self._infer_input((None, *args[0].shape[1:]), dtype)
+        elif not self.built and args:  # the layers are built as they are called
+            self._mark_built(shapes_of(args[0]))
         super()._check_and_build(args, kwargs)
 
     def _host_function(self, x: PyTree = None) -> HostFunction | None:
@@ -202,6 +220,12 @@ class Sequential(Model):
             if shape is not None and not model.built:
                 model.build(tuple(shape))
             return model
+
+
+def _fits(known: PartialShape, given: PartialShape) -> bool:
+    sizes = zip(known, given, strict=False)
+    is_same = all(n == m or None in (n, m) for n, m in sizes)
+    return len(known) == len(given) and is_same
 
 
 def _declared_input(layer: Layer) -> InputLayer | None:

@@ -6,14 +6,15 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lamina.core.graph import SymbolicTensor
-from lamina.core.module import is_user_defined
+from lamina.core.graph import Node, SymbolicTensor
+from lamina.core.module import Module, is_user_defined
 from lamina.core.tracebacks import filter_traceback
 from lamina.data.host import HostFunction, host_arrays
-from lamina.errors import ArgumentError, StateError, did_you_mean
+from lamina.errors import ArgumentError, MissingAttributeError, did_you_mean
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph
 from lamina.lazy import LazyImport
+from lamina.models.graph_layers import input_layer
 from lamina.training.checks.findings import Findings
 from lamina.training.session import check_fit
 from lamina.training.trainer import Trainer
@@ -38,6 +39,13 @@ class Structure(Trainer):
         if self.call_graph is not None:
             return list(self._graph_layers)
         return [m for m in self.children() if isinstance(m, Layer)]
+
+    @property
+    def operations(self) -> list[Module | Node]:
+        """The inputs, layers and nodes of other operations of the graph, each once."""
+        graph = self._known_graph("operations")
+        inputs = [input_layer(tensor) for tensor in graph.input_leaves]
+        return [*inputs, *graph.operations]
 
     @filter_traceback
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -65,7 +73,7 @@ class Structure(Trainer):
 
     def _known_graph(self, what: str) -> CallGraph:
         if self.call_graph is None:
-            raise StateError(
+            raise MissingAttributeError(
                 f"Model {self.name!r} has no {what} yet. Make the model from `Input` "
                 "tensors, or build the Sequential first."
             )

@@ -18,7 +18,7 @@ from lamina.core.graph import SymbolicTensor
 from lamina.core.masks import get_mask
 from lamina.core.module import Hyperparameter, Module, snake_case
 from lamina.errors import ArgumentError, DataError, LaminaError, did_you_mean
-from lamina.losses.base import loss_registry
+from lamina.losses.base import LossSum, loss_registry
 from lamina.metrics.base import Metric, metric_registry
 from lamina.typing import Array, ArrayLike, Logs, PyTree
 
@@ -30,8 +30,6 @@ LossLike: TypeAlias = (
     str | Callable[..., Any] | Sequence[Any] | Mapping[str, Any] | None
 )
 MetricsLike: TypeAlias = LossLike | Metric
-
-
 Shaped: TypeAlias = jax.ShapeDtypeStruct | SymbolicTensor
 
 # Names for the form that fits labels and outputs.
@@ -322,7 +320,10 @@ def loss_kind(loss: object) -> str:
 
 
 def resolve_loss(identifier: object, y_true: Shaped, y_pred: Shaped) -> losses.Loss:
-    """Return the loss object for one output's loss given to `compile`."""
+    """Return the loss object for the loss, or list of losses, of one output."""
+    if isinstance(identifier, (list, tuple)):
+        parts = [resolve_loss(part, y_true, y_pred) for part in _listed(identifier)]
+        return parts[0] if len(parts) == 1 else LossSum(parts)
     if isinstance(identifier, str) and identifier.lower() in _CROSSENTROPY:
         identifier = f"{_kind(y_true, y_pred)}_crossentropy"
     found = losses.get(identifier)

@@ -69,3 +69,26 @@ def test_losses_and_metrics_have_the_form_of_the_outputs(name: str) -> None:
     model.compile("sgd", loss, metrics=metrics)
     logs = model.evaluate(np.ones((4, 3)), labels(tree), verbose=0, return_dict=True)
     assert sorted(logs) == sorted(["loss", *names])
+
+
+@pytest.mark.parametrize(
+    ("loss", "logged"),
+    [
+        ({"a": "mse", "b": ["mae"]}, ["a_loss", "b_loss", "loss"]),
+        ({"b": ["mae"]}, ["loss"]),
+        ({"a": "mse", "b": ["mae", "mse"]}, ["a_loss", "b_loss", "loss"]),
+    ],
+    ids=str,
+)
+def test_losses_of_one_output_may_be_a_list(loss, logged):
+    x, y = np.ones((4, 2), "float32"), np.zeros((4, 1), "float32")
+    inputs = layers.Input((2,))
+    ones = {"kernel_initializer": "ones"}
+    outputs = {name: layers.Dense(1, name=name, **ones)(inputs) for name in "ab"}
+    model = lamina.Model(inputs, outputs)
+    model.compile(lamina.optimizers.SGD(0.0), loss)
+    history = model.fit(x, {"a": y, "b": y}, verbose=0).history
+    assert sorted(history) == logged
+    values = {"mse": 4.0, "mae": 2.0}
+    given = [name for item in loss.values() for name in np.atleast_1d(item)]
+    assert history["loss"][0] == sum(values[name] for name in given)

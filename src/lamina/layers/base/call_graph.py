@@ -163,6 +163,13 @@ class CallGraph:
         self.nodes = list(walk(outputs, self.input_leaves))
 
     @property
+    def operations(self) -> list[Module | Node]:
+        """The layers called, and the nodes of other operations, each once."""
+        called = [(node.operation, node) for node in self.nodes]
+        found = [op if isinstance(op, Module) else node for op, node in called]
+        return list({id(operation): operation for operation in found}.values())
+
+    @property
     def input_names(self) -> list[str]:
         """The inputs' names, in order."""
         return [t.name for t in self.input_leaves]

@@ -13,7 +13,7 @@ from lamina.core.registry import deserialize
 from lamina.core.scope import local
 from lamina.core.tracebacks import filter_traceback
 from lamina.core.tracing.remat import RematMode, remat
-from lamina.errors import MissingMethodError, StateError
+from lamina.errors import MissingAttributeError, MissingMethodError
 from lamina.typing import Config
 
 
@@ -111,7 +111,7 @@ class Operation(Module):
     def _node(self, what: str) -> Any:
         if self._nodes:
             return self._nodes[0]
-        raise StateError(
+        raise MissingAttributeError(
             f"Layer {self.name!r} has not been called on a model's input yet, so it "
             f"has no {what}."
         )

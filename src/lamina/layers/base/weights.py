@@ -47,6 +47,9 @@ class WeightOwner(Operation):
                 f"{type(self).__name__}.__init__ must begin with "
                 "`super().__init__(**kwargs)`, before it makes layers or weights."
             )
+        found = getattr(type(self), name, None)
+        if isinstance(found, property):  # which raised AttributeError: raise it again
+            return found.__get__(self)
         text = f"{type(self).__name__!r} object has no attribute {name!r}"
         raise AttributeError(text, name=name, obj=self)
 
