@@ -7,7 +7,8 @@
     │   │   └── OperandShapeError          those of an op's operands (TypeError too)
     │   ├── MissingFileError               no file at a path (FileNotFoundError too)
     │   └── DataError                      invalid data for fit, evaluate or predict
-    ├── ArgumentTypeError (TypeError)      an unknown keyword, a value of a wrong type
+    ├── ArgumentTypeError                  an unknown keyword, a value of a wrong type
+    │   (TypeError and ValueError)
     ├── StateError (ValueError)            an object is not ready: not built or compiled
     │   └── MissingAttributeError          it has no such attribute yet (AttributeError)
     ├── MissingMethodError (NotImplementedError)   a class lacks a method it needs
@@ -162,7 +163,7 @@ class MissingFileError(ArgumentError, FileNotFoundError):
     """
 
 
-class ArgumentTypeError(LaminaError, TypeError):
+class ArgumentTypeError(LaminaError, TypeError, ValueError):
     """An unknown keyword, a missing argument or a value of a wrong type.
 
     Example:

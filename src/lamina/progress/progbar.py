@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from lamina.errors import ArgumentError
 from lamina.progress.output import open_output
 from lamina.progress.snapshot import Metric, Snapshot
 from lamina.typing import ArrayLike
@@ -28,6 +29,9 @@ class Progbar:
         stateless_metrics: names of metrics that are averaged; pass only one of both.
         unit_name: name of a step.
 
+    Raises:
+        ArgumentError: both `stateful_metrics` and `stateless_metrics` are given.
+
     Example:
         >>> bar = Progbar(2, verbose=2)
         >>> for loss in (3.0, 1.0):
@@ -45,6 +49,10 @@ class Progbar:
         stateless_metrics: Sequence[str] | None = None,
         unit_name: str = "step",
     ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ArgumentError(
+                "Progbar: pass `stateful_metrics` or `stateless_metrics`, not both."
+            )
         self.target, self.width, self.verbose = target, width, verbose
         self.interval, self.unit_name = interval, unit_name
         self._as_is = set(stateful_metrics or ())

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from numpy.typing import ArrayLike
 
 from lamina.errors import ArgumentError, invalid
 from lamina.typing import DTypeLike
 
 
-def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
+@overload
+def to_categorical(x: jax.Array, num_classes: int | None = None) -> jax.Array: ...
+
+
+@overload
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray: ...
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """Convert class indices to one-hot rows.
 
     Args:
@@ -20,16 +31,24 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
         num_classes: number of columns; the highest index plus one by default.
 
     Returns:
-        An array of floats, shape `x.shape + (num_classes,)`.
+        An array of floats, shape `x.shape + (num_classes,)`: a JAX array if `x` is
+        one, else a NumPy array.
 
     Raises:
-        ArgumentError: an index is negative or too high.
+        ArgumentError: an index is negative or too high; or `x` is traced by JAX and
+            `num_classes` is missing.
 
     Example:
         >>> to_categorical([0, 2])
         array([[1., 0., 0.],
                [0., 0., 1.]])
     """
+    if isinstance(x, Tracer):
+        if num_classes is None:
+            needed = "an integer if JAX traces `x`"
+            raise invalid("to_categorical", "num_classes", None, needed)
+        labels = x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x
+        return jax.nn.one_hot(labels, num_classes)
     labels = np.asarray(x).astype("int64")
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
@@ -39,10 +58,19 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray:
             f"to_categorical: class indices must be from 0 to {count - 1}. Received: "
             f"indices from {labels.min()} to {labels.max()}."
         )
-    return np.eye(count)[labels]
+    rows = np.eye(count)[labels]
+    return jnp.asarray(rows, "float32") if isinstance(x, jax.Array) else rows
 
 
-def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
+@overload
+def normalize(x: jax.Array, axis: int = -1, order: int = 2) -> jax.Array: ...
+
+
+@overload
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray: ...
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     """Scale vectors along an axis to a norm of 1; zero vectors are unchanged.
 
     Args:
@@ -50,13 +78,17 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray:
         axis: the axis of the vectors.
         order: order of the norm, such as 2 for the Euclidean norm.
 
+    Returns:
+        A JAX array if `x` is one, else a NumPy array.
+
     Example:
         >>> normalize([[3.0, 4.0]])
         array([[0.6, 0.8]])
     """
-    array = np.atleast_1d(np.asarray(x))
-    norm = np.linalg.norm(array, order, axis, keepdims=True)
-    return array / np.where(norm == 0, 1.0, norm)
+    xp = jnp if isinstance(x, jax.Array) else np
+    array = xp.atleast_1d(xp.asarray(x))
+    norm = xp.linalg.norm(array, order, axis, keepdims=True)
+    return array / xp.where(norm == 0, 1.0, norm)
 
 
 def pad_sequences(

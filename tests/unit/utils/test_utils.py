@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -140,3 +142,26 @@ def test_every_extra_that_is_offered_is_used():
     }
     sources = "".join(p.read_text() for p in (ROOT / "src").rglob("*.py"))
     assert {e for e in extras if f"[{e}]" in sources or f'"{e}")' in sources} == extras
+
+
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [
+        (lambda x: utils.to_categorical(x, 3), np.array([[0], [2]])),
+        (utils.normalize, np.array([[3.0, 4.0], [0.0, 0.0]], "float32")),
+        (lambda x: utils.normalize(x, axis=0, order=1), np.array([[3.0], [1.0]])),
+    ],
+    ids=["to_categorical", "normalize", "normalize_columns"],
+)
+def test_jax_arrays_stay_jax_arrays(function: Any, x: np.ndarray) -> None:
+    expected = function(x)
+    assert isinstance(expected, np.ndarray)
+    for call in (function, jax.jit(function)):
+        found = call(jnp.asarray(x))
+        assert isinstance(found, jax.Array)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_number_of_classes_is_needed_in_a_program() -> None:
+    with pytest.raises(errors.ArgumentError, match="num_classes"):
+        jax.jit(utils.to_categorical)(jnp.array([0, 1]))

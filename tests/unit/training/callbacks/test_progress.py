@@ -387,3 +387,8 @@ def test_lines_are_logged_without_interactive_logging(capsys, caplog):
     utils.enable_interactive_logging()
     small_model().fit(X, Y, verbose=1)
     assert "Epoch 1/1" in capsys.readouterr().out
+
+
+def test_metrics_of_a_bar_are_named_by_one_argument():
+    with pytest.raises(lamina.errors.ArgumentError, match="not both"):
+        utils.Progbar(3, stateful_metrics=["a"], stateless_metrics=[])
