@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lamina import config, utils
+from lamina import config, errors, utils
 from lamina.training.callbacks import Callback, CallbackList, ProgbarLogger
 from tests.unit.progress.notebook import open_notebook
 from tests.unit.progress.terminal import open_terminal
@@ -390,5 +390,5 @@ def test_lines_are_logged_without_interactive_logging(capsys, caplog):
 
 
 def test_metrics_of_a_bar_are_named_by_one_argument():
-    with pytest.raises(lamina.errors.ArgumentError, match="not both"):
+    with pytest.raises(errors.ArgumentError, match="not both"):
         utils.Progbar(3, stateful_metrics=["a"], stateless_metrics=[])
