@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,15 +15,7 @@ from lamina.errors import ArgumentError, invalid
 from lamina.typing import DTypeLike
 
 
-@overload
-def to_categorical(x: jax.Array, num_classes: int | None = None) -> jax.Array: ...
-
-
-@overload
-def to_categorical(x: ArrayLike, num_classes: int | None = None) -> np.ndarray: ...
-
-
-def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Any:
     """Convert class indices to one-hot rows.
 
     Args:
@@ -62,15 +54,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return jnp.asarray(rows, "float32") if isinstance(x, jax.Array) else rows
 
 
-@overload
-def normalize(x: jax.Array, axis: int = -1, order: int = 2) -> jax.Array: ...
-
-
-@overload
-def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> np.ndarray: ...
-
-
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> Any:
     """Scale vectors along an axis to a norm of 1; zero vectors are unchanged.
 
     Args:
