@@ -78,6 +78,10 @@ _RENAMED = {
     "preprocessing.image": {
         "ImageDataGenerator": "lamina.compat.keras.images:ImageDataGenerator",
     },
+    "preprocessing.sequence": {
+        name: f"lamina.compat.keras.sequences:{name}"
+        for name in ("TimeseriesGenerator", "make_sampling_table", "skipgrams")
+    },
     "optimizers.schedules": {
         "LinearCosineDecay": "lamina.optimizers.schedules:CosineDecay",
     },

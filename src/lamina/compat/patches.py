@@ -24,6 +24,7 @@ from lamina.compat.arguments import (
 from lamina.compat.defaults import log_name, with_method_defaults, with_old_defaults
 from lamina.compat.files import checkpointing, reading, saving, saving_epochs
 from lamina.compat.keras import batch
+from lamina.compat.keras.behavior import BEHAVIOR, checking_indices, get_shape
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
 from lamina.compat.notices import tell
@@ -34,6 +35,7 @@ from lamina.layers.base.building import Buildable
 from lamina.layers.base.call_graph import CallGraph
 from lamina.models import Model
 from lamina.training import callbacks
+from lamina.training.checks import arrays
 from lamina.training.model_steps import ModelSteps
 from lamina.training.state import MetricsOwner
 from lamina.training.trainer import Trainer
@@ -67,9 +69,13 @@ def apply_patches() -> None:
     _replace(cifar, "is_cached", is_keras_archive)
     for cls in (type(jnp.zeros(0)), Tracer):
         _replace(cls, "numpy", lambda array: np.asarray(array))
-    for cls, methods in METHODS.items():
-        for name, method in methods.items():
-            _replace(cls, name, method)
+        _replace(cls, "get_shape", get_shape)
+    for table in (METHODS, BEHAVIOR):
+        for cls, methods in table.items():
+            for name, method in methods.items():
+                _replace(cls, name, method)
+    check = checking_indices(vars(arrays)["_check_indices"])
+    _replace(arrays, "_check_indices", check)
 
 
 def _replace_symbolic() -> None:

@@ -1,0 +1,149 @@
+"""What layers and tensors of Keras 1 and 2 did that today's do not."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.compat.defaults import Release, release
+from lamina.compat.notices import tell
+from lamina.core.graph import SymbolicTensor
+from lamina.core.scope import local
+from lamina.errors import ArgumentTypeError, DataError, LikelyMistakeWarning
+from lamina.layers import Conv2D, Embedding, Lambda, Layer
+
+
+class Shape(tuple[Any, ...]):
+    """Shape with the methods of `TensorShape` in TensorFlow 1."""
+
+    def as_list(self) -> list[int | None]:
+        """Return the sizes in a list."""
+        return list(self)
+
+    @property
+    def ndims(self) -> int:
+        """The number of axes."""
+        return len(self)
+
+
+def get_shape(tensor: Any) -> Shape:
+    """Return the shape of an array or a symbolic tensor."""
+    tell("x.get_shape()", "x.shape")
+    return Shape(tensor.shape)
+
+
+def _history(tensor: SymbolicTensor) -> tuple[Any, int, int]:
+    tell("x._keras_history", "keras.Model and its layers")
+    return (tensor.node.operation if tensor.node else tensor.layer), 0, 0
+
+
+def _node_value(part: str, only_shape: bool) -> Callable[[Layer, int], Any]:
+    """Return a method that returns the inputs or outputs of a call of a layer."""
+
+    def method(layer: Layer, node_index: int) -> Any:
+        tell(f"layer.get_{part}_at(index)", f"the {part} of each call of the layer")
+        node = vars(layer)["_nodes"][node_index]
+        found = node.outputs if part == "output" else node.args[0]
+        if not only_shape:
+            return found
+        is_one = isinstance(found, SymbolicTensor)
+        return tuple(found.shape) if is_one else [tuple(t.shape) for t in found]
+
+    return method
+
+
+def _shape_of(part: str) -> property:
+    name = f"{part}_shape"
+
+    def get(layer: Layer) -> Any:
+        if name in vars(layer):
+            return vars(layer)[name]
+        if not vars(layer).get("_nodes"):
+            raise AttributeError(name)
+        return _node_value(part, only_shape=True)(layer, 0)
+
+    return property(get, lambda layer, value: vars(layer).update({name: value}))
+
+
+def _has_theano_kernel(layer: Any) -> bool:
+    """Return whether a program expects kernels with their filters first."""
+    is_first = getattr(layer, "data_format", "") == "channels_first"
+    return is_first and release() == Release.KERAS_1
+
+
+def _get_weights(layer: Conv2D) -> list[np.ndarray]:
+    weights = Layer.get_weights(layer)
+    if weights and _has_theano_kernel(layer):
+        weights[0] = weights[0].transpose(3, 2, 0, 1)
+    return weights
+
+
+def _set_weights(layer: Conv2D, weights: Sequence[Any]) -> None:
+    found = list(weights)
+    if found and _has_theano_kernel(layer):
+        found[0] = np.asarray(found[0]).transpose(2, 3, 1, 0)
+    Layer.set_weights(layer, found)
+
+
+def _call_lambda(layer: Lambda, *args: Any, **kwargs: Any) -> Any:
+    """Call a function on symbolic tensors that needs their graph, for gradients."""
+    try:
+        return Layer.symbolic_call(layer, *args, **kwargs)
+    except ArgumentTypeError as error:
+        if "K.gradients" not in str(error):
+            raise
+    found = layer.function(*args, **layer.keywords)
+    return found[0] if isinstance(found, list) and len(found) == 1 else found
+
+
+def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
+    """Return a check of indices that only warns about what old programs got away with.
+
+    TensorFlow returned zeros on GPUs for an index that an Embedding does not have.
+    """
+
+    @functools.wraps(check)
+    def call(array: Any, layer: Embedding) -> None:
+        try:
+            check(array, layer)
+        except DataError as error:
+            if local.on_findings is not None or release() > Release.KERAS_2_3:
+                raise
+            text = f"{error} Vectors of other indices are zeros."
+            warnings.warn(text, LikelyMistakeWarning, stacklevel=2)
+
+    return call
+
+
+def _embed(layer: Embedding, inputs: Any) -> Any:
+    rows = _lookup(layer, inputs)
+    if release() > Release.KERAS_2_3:
+        return rows
+    known = (inputs >= 0) & (inputs < layer.input_dim)
+    return jnp.where(known[..., None], rows, 0)
+
+
+_lookup: Callable[..., Any] = vars(Embedding)["call"]
+BEHAVIOR: Mapping[type, Mapping[str, Any]] = {
+    SymbolicTensor: {
+        "_keras_shape": property(lambda tensor: tuple(tensor.shape)),
+        "_keras_history": property(_history),
+        "get_shape": get_shape,
+    },
+    Layer: {
+        "get_input_at": _node_value("input", only_shape=False),
+        "get_output_at": _node_value("output", only_shape=False),
+        "get_input_shape_at": _node_value("input", only_shape=True),
+        "get_output_shape_at": _node_value("output", only_shape=True),
+        "input_shape": _shape_of("input"),
+        "output_shape": _shape_of("output"),
+    },
+    Conv2D: {"get_weights": _get_weights, "set_weights": _set_weights},
+    Lambda: {"symbolic_call": _call_lambda},
+    Embedding: {"call": _embed},
+}
