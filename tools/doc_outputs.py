@@ -29,13 +29,14 @@ GUIDES = (
     "docs/files.md",
     "docs/functional-api.md",
     "docs/masking.md",
+    "docs/mistakes.ko.md",
     "docs/mixed-precision.md",
     "docs/old-code.md",
     "docs/reports.md",
     "docs/transfer-learning.md",
     "docs/tuning.md",
 )
-ENGLISH_ONLY = (*GUIDES, "docs/extending.md")
+IN_ONE_LANGUAGE = (*GUIDES, "docs/extending.md")
 # A block of Python and, if the block prints, the block of text after it.
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
 
@@ -72,7 +73,7 @@ def run(page: str, folder: Path | None = None) -> list[str]:
 
 def main() -> None:
     """Rewrite the output in all pages."""
-    for pages in (*PAGES, *((page,) for page in ENGLISH_ONLY)):
+    for pages in (*PAGES, *((page,) for page in IN_ONE_LANGUAGE)):
         outputs = run(pages[0])
         for page in pages:
             rest = iter(outputs)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+import json
 from typing import Any
 
 import pytest
@@ -13,18 +12,15 @@ from lamina.core.scope import override
 from lamina.errors import LaminaError
 from lamina.training.checks.findings import Finding, Findings, error_finding
 from lamina.training.checks.rules import RULES
+from tools.record_mistakes import RECORD, Page, written
 
-PAGE = Path(__file__).parents[2] / "docs" / "mistakes.md"
-INTRODUCTION, *SECTIONS = re.split(r"^### ", PAGE.read_text(), flags=re.MULTILINE)
-BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
-PREPARATION = BLOCK.findall(INTRODUCTION)[-1]
-TEXTS = {code: text for code, text in (s.split("\n", 1) for s in SECTIONS)}
+PAGE = Page()
 
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    exec(PREPARATION, found)
+    exec(PAGE.preparation, found)
     return found
 
 
@@ -39,25 +35,31 @@ def findings(program: str, names: dict[str, Any]) -> Findings:
     return Findings(found)
 
 
-@pytest.mark.parametrize("code", TEXTS)
+@pytest.mark.parametrize("code", PAGE.sections)
 def test_wrong_program_is_found(code: str, names: dict[str, Any]) -> None:
-    wrong, _ = BLOCK.findall(TEXTS[code])
+    wrong, _ = PAGE.programs(code)
     found = findings(wrong, names)
-    assert [f.severity for f in found if f.code == code] == [
-        TEXTS[code].split(".")[0].strip().lower()
-    ], found
+    severities = [f.severity for f in found if f.code == code]
+    assert severities == [PAGE.severity(code)], found
     assert len(set(found.codes)) == 1, found
     config.set_checks("all", silence=[code])
     assert code in RULES or code in findings(wrong, names).codes
     assert code not in RULES or code not in findings(wrong, names).codes
 
 
-@pytest.mark.parametrize("code", TEXTS)
+@pytest.mark.parametrize("code", PAGE.sections)
 def test_corrected_program_is_silent(code: str, names: dict[str, Any]) -> None:
-    _, right = BLOCK.findall(TEXTS[code])
+    _, right = PAGE.programs(code)
     assert findings(right, names) == ()
 
 
 def test_every_rule_has_a_section() -> None:
-    assert set(RULES) <= set(TEXTS)
-    assert len(TEXTS) >= 45
+    assert set(RULES) <= set(PAGE.sections)
+    assert len(PAGE.sections) >= 45
+
+
+def test_page_shows_what_keras_does() -> None:
+    records = json.loads(RECORD.read_text(encoding="utf-8"))
+    recorded = {code: record["programs"] for code, record in records.items()}
+    assert recorded == {code: PAGE.digest(code) for code in PAGE.sections}
+    assert written(PAGE, records) == PAGE.text

@@ -25,7 +25,7 @@ _HIGHEST = {
     "RMSprop": 0.1,
     "Lamb": 0.1,
 }
-_USUALLY_HIGHEST = 0.02
+_USUALLY_HIGHEST = 0.05
 _LOWEST = 1e-7
 # Default learning rate, for the fix.
 _USUAL = {"SGD": 0.01, "Adagrad": 0.01, "Lion": 1e-4}
@@ -65,7 +65,7 @@ def learning_rate_unusual(case: Case) -> Advice:
     if not is_adaptive or not _USUALLY_HIGHEST < rate <= 1.01 * _HIGHEST[kind]:
         return None
     # Small models learn with such rates too.
-    if sum(case.is_trained(node) for node in case.nodes) < 3:
+    if sum(case.is_trained(node) for node in case.nodes) < 4:
         return None
     return (
         f"The learning rate of {kind} is {rate:g}; a model of several layers usually "
