@@ -23,7 +23,7 @@ from lamina.compat.arguments import (
 )
 from lamina.compat.defaults import log_name, with_method_defaults, with_old_defaults
 from lamina.compat.files import checkpointing, reading, saving, saving_epochs
-from lamina.compat.keras import batch
+from lamina.compat.keras import batch, frozen
 from lamina.compat.keras.behavior import BEHAVIOR, checking_indices, get_shape
 from lamina.compat.keras.functions import cache_home, is_keras_archive
 from lamina.compat.methods import METHODS
@@ -52,7 +52,10 @@ def apply_patches() -> None:
     _replace(Buildable, "_mark_built", mark_built)
     for name in ("fit", "evaluate", "predict"):
         _replace(Trainer, name, with_old_names(vars(Trainer)[name]))
-    _replace(Trainer, "compile", with_old_names(_compile(vars(Trainer)["compile"])))
+    compile_model = frozen.noting(_compile(vars(Trainer)["compile"]))
+    _replace(Trainer, "compile", with_old_names(compile_model))
+    for name in ("fit", "train_on_batch"):
+        _replace(Trainer, name, frozen.training(vars(Trainer)[name]))
     _replace(Model, "save", saving(vars(Model)["save"], weights_only=False))
     weights = saving(vars(Model)["save_weights"], weights_only=True)
     _replace(Model, "save_weights", weights)
