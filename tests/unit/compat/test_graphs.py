@@ -113,6 +113,31 @@ def test_loss_uses_the_same_values_of_tensors_as_the_outputs(form):
     assert history[1] < history[0]
 
 
+def test_layers_use_symbolic_tensors_of_the_model():
+    from keras import backend as K
+    from keras.layers import Lambda, Layer
+    from keras.models import Model
+
+    x, mean, noisy, y = autoencoder()
+
+    class Loss(Layer):
+        def call(self, inputs):
+            same = K.square(inputs[1] - noisy)
+            self.add_loss(K.mean(same + K.square(mean)), inputs=inputs)
+            return inputs[0]
+
+    model = Model(x, Loss()([x, noisy]))
+    model.compile("sgd", loss=None)
+    expected = np.mean((X @ model.get_weights()[0]) ** 2)
+    assert_allclose(model.evaluate(X, None, verbose=0), expected, rtol=1e-4)
+    history = model.fit(X, None, batch_size=4, epochs=2, verbose=0).history["loss"]
+    assert_allclose(history[0], expected, rtol=1e-4)
+    assert history[1] < history[0]
+    doubled = Model(x, Lambda(lambda m: m + mean)(mean))
+    encoder = Model(x, mean)
+    assert_allclose(doubled.predict(X), 2 * encoder.predict(X), rtol=1e-5)
+
+
 def test_metrics_use_symbolic_tensors():
     from keras import backend as K
     from keras.models import Model

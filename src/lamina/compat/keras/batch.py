@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from lamina.compat.notices import tell
 from lamina.core.graph import Node, SymbolicTensor, map_symbolic, symbolic_leaves
-from lamina.core.scope import StateScope, call_scope
+from lamina.core.scope import StateScope, call_scope, local
 from lamina.errors import ArgumentTypeError, OperandShapeError
 from lamina.layers import Layer
 from lamina.layers.base.call_graph import CallGraph, NodeCall
@@ -149,6 +149,12 @@ def add_loss(add: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(add)
     def call(layer: Layer, losses: PyTree, inputs: Any = None) -> None:
         leaves = losses if isinstance(losses, (list, tuple)) else [losses]
+        if local.call is not None:
+            # The tensors of the model that the call of a layer uses have values in a
+            # step; shapes can be inferred without the loss.
+            values = [value_of(v() if callable(v) else v) for v in leaves]
+            add(layer, [jnp.mean(v) for v in values if not symbolic_leaves(v)])
+            return
         late = [v for v in leaves if isinstance(v, SymbolicTensor) or callable(v)]
         if late:
             tell("add_loss(symbolic tensor)", "add_loss in the `call` of a layer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,9 +13,9 @@ import numpy as np
 
 from lamina.compat.defaults import Release, release
 from lamina.compat.notices import tell
-from lamina.core.graph import SymbolicTensor
+from lamina.core.graph import SymbolicTensor, symbolic_leaves
 from lamina.core.scope import local
-from lamina.errors import ArgumentTypeError, DataError, LikelyMistakeWarning
+from lamina.errors import DataError, LikelyMistakeWarning
 from lamina.layers import Conv2D, Embedding, Lambda, Layer
 
 
@@ -91,14 +92,19 @@ def _set_weights(layer: Conv2D, weights: Sequence[Any]) -> None:
 
 
 def _call_lambda(layer: Lambda, *args: Any, **kwargs: Any) -> Any:
-    """Call a function on symbolic tensors that needs their graph, for gradients."""
+    """Call a function on symbolic tensors if it needs their graph.
+
+    It may compute gradients, or use other symbolic tensors than its arguments.
+    """
     try:
         return Layer.symbolic_call(layer, *args, **kwargs)
-    except ArgumentTypeError as error:
-        if "K.gradients" not in str(error):
-            raise
-    found = layer.function(*args, **layer.keywords)
-    return found[0] if isinstance(found, list) and len(found) == 1 else found
+    except Exception:
+        with suppress(Exception):
+            found = layer.function(*args, **layer.keywords)
+            if symbolic_leaves(found):
+                is_one = isinstance(found, list) and len(found) == 1
+                return found[0] if is_one else found
+        raise
 
 
 def checking_indices(check: Callable[..., None]) -> Callable[..., None]:
