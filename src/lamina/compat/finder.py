@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
 
-from lamina.compat.names import CHANGED, NAMES, VERSIONS
+from lamina.compat.names import ADVICE, CHANGED, NAMES, VERSIONS
 from lamina.compat.patches import with_old_names
 from lamina.compat.paths import PATHS, library_paths
 from lamina.compat.source import SOURCE_NAMES, public_module, source_modules
@@ -17,7 +17,8 @@ from lamina.errors import MissingPackageError
 from lamina.lazy import LazyImport
 
 ROOTS = tuple(VERSIONS)
-_TENSORFLOW = "compat.tensorflow"
+# The modules that have those of TensorFlow.
+_TENSORFLOW = (["compat.tensorflow"], ["compat.tensorflow.utilities"])
 # Modules of Keras that TensorFlow also publishes itself.
 _SAME_IN_TENSORFLOW = ("initializers", "losses", "metrics", "optimizers")
 _MISSING = object()
@@ -106,9 +107,10 @@ class CompatFinder(MetaPathFinder, Loader):
             return None
         if fullname not in (*ROOTS, "tensorflow.python") and not _exists(fullname):
             # With its `name`, `from module import name` would hide the message.
+            advice = ADVICE.get(fullname.rpartition(".")[2], "")
             raise MissingPackageError(
-                f"lamina does not have {fullname}. The page docs/old-code.md lists "
-                "what runs."
+                f"lamina does not have {fullname}. {advice}".rstrip()
+                + " The page docs/old-code.md lists what runs."
             )
         return ModuleSpec(fullname, self, is_package=True)
 
@@ -153,4 +155,4 @@ def _paths(fullname: str) -> Sequence[str]:
             return library_paths(".".join(rest[len(start) :]))
     if rest[:1] and rest[0] in _SAME_IN_TENSORFLOW:
         return library_paths(".".join(rest))
-    return (".".join([_TENSORFLOW, *rest]),)
+    return tuple(".".join([*start, *rest]) for start in _TENSORFLOW)

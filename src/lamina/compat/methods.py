@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from lamina.compat import logs
@@ -13,7 +14,9 @@ from lamina.compat.arguments import FUNCTIONS, renamed
 from lamina.compat.keras import batch
 from lamina.compat.keras.backend import graphs
 from lamina.compat.notices import tell
+from lamina.data.pipeline.dataset import Dataset
 from lamina.layers import Layer
+from lamina.lazy import LazyImport
 from lamina.models import Functional, Model, Sequential
 from lamina.optimizers import Optimizer
 from lamina.training.callbacks import ModelCheckpoint
@@ -150,6 +153,30 @@ def _rebuild(model: Any) -> None:
 _rebuild_stack = vars(Sequential)["_rebuild"]
 
 
+# Methods of TensorFlow's data sets for those that lamina's functions return, such as
+# `image_dataset_from_directory`.
+_DATASET_METHODS = (
+    *("apply", "concatenate", "enumerate", "filter", "flat_map", "interleave"),
+    *("options", "reduce", "scan", "shard", "take_while", "window", "with_options"),
+    *("get_single_element", "zip"),
+)
+_as_dataset = LazyImport("lamina.compat.tensorflow.data.dataset:as_dataset")
+_tensor = LazyImport("lamina.compat.tensorflow.base.tensors:tensor")
+_items = Dataset.__iter__
+
+
+def _dataset_method(name: str) -> Callable[..., Any]:
+    def method(dataset: Dataset, *args: Any, **kwargs: Any) -> Any:
+        return getattr(_as_dataset.load()(dataset), name)(*args, **kwargs)
+
+    return method
+
+
+def _tensors(dataset: Dataset) -> Iterator[Any]:
+    tensor = _tensor.load()
+    return (jax.tree.map(tensor, item) for item in _items(dataset))
+
+
 METHODS: Mapping[type, Mapping[str, Any]] = {
     Model: {
         "fit_generator": fit_generator,
@@ -172,5 +199,10 @@ METHODS: Mapping[type, Mapping[str, Any]] = {
         "get_output_shape_for": _output_shape_for,
         "add_metric": batch.add_metric,
         "add_update": _add_update,
+    },
+    Dataset: {
+        **{name: _dataset_method(name) for name in _DATASET_METHODS},
+        "__iter__": _tensors,
+        "as_numpy_iterator": lambda dataset: _items(dataset),
     },
 }

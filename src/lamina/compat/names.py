@@ -93,3 +93,17 @@ NAMES: dict[str, str] = {
     **{f"{path}.{n}": o for path, table in _RENAMED.items() for n, o in table.items()},
     **{f"layers.{name}": f"{_LAYERS}:{name}" for name in _OWN_LAYERS},
 }
+# What to use in place of names of TensorFlow that lamina does not have.
+ADVICE = {
+    "saved_model": "Save with `model.save('model.keras')`, or `model.export`.",
+    "lite": "Export to ONNX: `model.export('model.onnx')`.",
+    "estimator": "Use a model of Keras.",
+    "feature_column": "Use `keras.utils.FeatureSpace`.",
+    "SparseTensor": "Use a dense tensor, or a sparse matrix of SciPy for `fit`.",
+    "sparse": "Use dense tensors.",
+    "lookup": "Use `keras.layers.StringLookup`.",
+    "Session": "Call a function or a model on the values.",
+    "placeholder": "Use `keras.Input`.",
+    "contrib": "Use a layer or optimizer of Keras.",
+    "gradients": "Use `tf.GradientTape`.",
+}

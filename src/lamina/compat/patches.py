@@ -6,7 +6,7 @@ Classes stay the same objects, so that `isinstance` and subclassing work.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -42,6 +42,7 @@ from lamina.training.trainer import Trainer
 
 _ABSENT = object()
 _originals: dict[tuple[Any, str], Any] = {}
+_extensions: list[Callable[..., Any]] = []
 
 
 def apply_patches() -> None:
@@ -101,6 +102,19 @@ def undo_patches() -> None:
         else:
             setattr(cls, name, original)
     _originals.clear()
+    _extensions.clear()
+
+
+def extend_patches(changes: Callable[[], Iterable[tuple[Any, str, Any]]]) -> None:
+    """Apply further changes, once, that last as long as the others.
+
+    Args:
+        changes: returns classes, names of attributes, and their new values.
+    """
+    if changes not in _extensions:
+        _extensions.append(changes)
+        for cls, name, value in changes():
+            _replace(cls, name, value)
 
 
 def with_old_names(function: Callable[..., Any]) -> Callable[..., Any]:

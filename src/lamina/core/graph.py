@@ -107,9 +107,8 @@ class SymbolicTensor:
         return None if self.mask is None else SymbolicTensor(self.mask, "bool")
 
     def __repr__(self) -> str:
-        return (
-            f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
-        )
+        text = f"shape={self.shape}, dtype={self.dtype}, name={self.name}"
+        return f"<SymbolicTensor {text}>"
 
     def _refuse(self, *_: object, **__: object) -> Any:
         raise ArgumentTypeError(
@@ -286,10 +285,8 @@ def record(
     node = Node(operation, args, kwargs)
     if local.budget is not None:
         local.budget.take_calls(1, node.count_values())
-    if spec is None:
-        outputs = infer(function or operation, args, kwargs)
-    else:
-        outputs = spec(*args, **kwargs)
+    inferred = functools.partial(infer, function or operation)
+    outputs = spec(*args, **kwargs) if spec else inferred(args, kwargs)
     is_recorded = all(tensor.record_history for tensor in node.inputs)
     for tensor in symbolic_leaves(outputs):
         check_output(node.name, tensor.shape, tensor.dtype)
@@ -336,6 +333,8 @@ def op(
             if is_symbolic(args) or (kwargs and is_symbolic(kwargs.values())):
                 _require_known(function, static, args, kwargs)
                 return record(call, args, kwargs, function=plain)
+            if local.recorder is not None:
+                return local.recorder(plain, args, kwargs)
             return plain(*args, **kwargs)
         except Exception as error:
             shorten(error)

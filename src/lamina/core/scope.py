@@ -45,6 +45,8 @@ class _Local(threading.local):
     stores: dict[tuple[int, str], Any] | None = None
     shared_id: Callable[[Any], int | None] | None = None
     remat: Any = None  # a `RematMode`
+    # Calls an op with its arguments, such as to differentiate it later.
+    recorder: Callable[[Callable[..., Any], Any, Any], Any] | None = None
     names: tuple[str, ...] = ()  # of the active `name_scope` blocks
     names_operations = False  # whether operations get the names of layers
     # Takes the findings of `fit` and the line that calls it; `fit` then does not train.

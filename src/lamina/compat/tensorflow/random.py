@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from lamina import random, utils
+from lamina.compat.tensorflow.base.declare import static
+from lamina.compat.tensorflow.base.tensors import dtype_of
+from lamina.core.random.seeds import make_seed
+from lamina.typing import Array, ArrayLike, DTypeLike
+
+Sizes = Sequence[int] | ArrayLike
+Seed = int | None
 
 
 def set_seed(seed: int) -> None:
@@ -12,37 +23,190 @@ def set_seed(seed: int) -> None:
     utils.set_random_seed(int(seed))
 
 
+def _sizes(shape: Sizes) -> tuple[int, ...]:
+    found = static(shape)
+    return (found,) if isinstance(found, int) else tuple(found)
+
+
+def _type(dtype: DTypeLike) -> str | None:
+    return None if dtype is None else jnp.dtype(dtype_of(dtype)).name
+
+
 def normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, **seed: Any
+    shape: Sizes,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = "float32",
+    seed: Seed = None,
+    name: str = "",
 ) -> Any:
     """Return normally distributed numbers."""
-    return random.normal(tuple(shape), mean, stddev, dtype, seed.get("seed"))
+    return random.normal(_sizes(shape), 0.0, 1.0, _type(dtype), seed) * stddev + mean
 
 
 def truncated_normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, **seed: Any
+    shape: Sizes,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike = "float32",
+    seed: Seed = None,
+    name: str = "",
 ) -> Any:
     """Return normally distributed numbers within two standard deviations."""
-    return random.truncated_normal(tuple(shape), mean, stddev, dtype, seed.get("seed"))
+    return random.truncated_normal(_sizes(shape), mean, stddev, _type(dtype), seed)
 
 
 def uniform(
-    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", **seed: Any
+    shape: Sizes,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: DTypeLike = "float32",
+    seed: Seed = None,
+    name: str = "",
 ) -> Any:
     """Return uniformly distributed numbers, integers if the type is."""
     if "int" in str(dtype):
-        return random.randint(tuple(shape), minval, maxval, dtype, seed.get("seed"))
+        return random.randint(_sizes(shape), minval, maxval, _type(dtype), seed)
     maxval = 1.0 if maxval is None else maxval
-    return random.uniform(tuple(shape), minval, maxval, dtype, seed.get("seed"))
+    unit = random.uniform(_sizes(shape), 0.0, 1.0, _type(dtype), seed)
+    return unit * (maxval - minval) + minval
 
 
-def shuffle(value: Any, seed: int | None = None, name: Any = None) -> Any:
+def shuffle(value: Any, seed: Seed = None, name: str = "") -> Any:
     """Return the rows in random order."""
     return random.shuffle(value, seed=seed)
 
 
 def categorical(
-    logits: Any, num_samples: int, seed: int | None = None, **_: Any
+    logits: Any,
+    num_samples: int,
+    dtype: DTypeLike = "int64",
+    seed: Seed = None,
+    name: str = "",
 ) -> Any:
     """Return class indices drawn by the logits of each row."""
-    return random.categorical(logits, num_samples, seed=seed)
+    return random.categorical(logits, num_samples, _type(dtype) or "int32", seed)
+
+
+def gamma(
+    shape: Sizes,
+    alpha: Any,
+    beta: Any = 1.0,
+    dtype: DTypeLike = "float32",
+    seed: Seed = None,
+    name: str = "",
+) -> Any:
+    """Return numbers of gamma distributions, one for each `alpha`."""
+    sizes = (*_sizes(shape), *jnp.shape(alpha))
+    return random.gamma(sizes, alpha, _type(dtype), seed) / beta
+
+
+def poisson(
+    shape: Sizes, lam: Any, dtype: DTypeLike = "float32", seed: Seed = None
+) -> Array:
+    """Return numbers of Poisson distributions, one for each `lam`."""
+    sizes = (*_sizes(shape), *jnp.shape(lam))
+    key = jax.random.key(make_seed() if seed is None else seed)
+    return jax.random.poisson(key, jnp.asarray(lam), sizes).astype(dtype_of(dtype))
+
+
+def _key(seed: ArrayLike) -> Array:
+    first, second = jnp.asarray(seed).astype(jnp.uint32).reshape(2)
+    return jax.random.fold_in(jax.random.key(first), second)
+
+
+def stateless_normal(
+    shape: Sizes,
+    seed: ArrayLike,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: DTypeLike = "float32",
+    **_: object,
+) -> Array:
+    """Return normally distributed numbers, the same for each pair of seeds."""
+    unit = jax.random.normal(_key(seed), _sizes(shape), dtype_of(dtype))
+    return unit * stddev + mean
+
+
+def stateless_uniform(
+    shape: Sizes,
+    seed: ArrayLike,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: DTypeLike = "float32",
+    **_: object,
+) -> Array:
+    """Return uniformly distributed numbers, the same for each pair of seeds."""
+    key, sizes, kind = _key(seed), _sizes(shape), dtype_of(dtype)
+    if "int" in str(dtype):
+        return jax.random.randint(key, sizes, minval, maxval, kind)
+    return jax.random.uniform(key, sizes, kind, minval, 1 if maxval is None else maxval)
+
+
+def split(seed: ArrayLike, num: int = 2, alg: str = "") -> Array:
+    """Return pairs of seeds made from one pair."""
+    words = jax.random.key_data(jax.random.split(_key(seed), num))
+    return (words >> 1).astype(jnp.int32)
+
+
+class Generator:
+    """Generator of random numbers.
+
+    Args:
+        seed: its seed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._key = jax.random.key(seed)
+
+    @classmethod
+    def from_seed(cls, seed: int, alg: object = None) -> Generator:
+        """Return a generator with a seed."""
+        return cls(int(seed))
+
+    @classmethod
+    def from_non_deterministic_state(cls, alg: object = None) -> Generator:
+        """Return a generator with a new seed."""
+        return cls(make_seed())
+
+    def _draw(self, draw: Callable[[Array], Array]) -> Array:
+        self._key, key = jax.random.split(self._key)
+        return draw(key)
+
+    def normal(
+        self,
+        shape: Sizes,
+        mean: Any = 0.0,
+        stddev: Any = 1.0,
+        dtype: DTypeLike = "float32",
+        name: str = "",
+    ) -> Array:
+        """Return normally distributed numbers."""
+        sizes, kind = _sizes(shape), dtype_of(dtype)
+        unit = self._draw(lambda key: jax.random.normal(key, sizes, kind))
+        return unit * stddev + mean
+
+    def uniform(
+        self,
+        shape: Sizes,
+        minval: Any = 0,
+        maxval: Any = None,
+        dtype: DTypeLike = "float32",
+        name: str = "",
+    ) -> Array:
+        """Return uniformly distributed numbers, integers if the type is."""
+        words = self._draw(lambda key: jax.random.bits(key, (2,)) >> 1)
+        return stateless_uniform(shape, words, minval, maxval, dtype)
+
+    def make_seeds(self, count: int = 1) -> Array:
+        """Return seeds for stateless functions, a column for each."""
+        return self._draw(lambda key: jax.random.bits(key, (2, count)) >> 1)
+
+    def split(self, count: int = 1) -> list[Generator]:
+        """Return generators whose numbers do not depend on each other."""
+        return [Generator(int(seed)) for seed in self.make_seeds(count)[0]]
+
+
+def get_global_generator() -> Generator:
+    """Return a generator seeded by `tf.random.set_seed`."""
+    return Generator(make_seed())

@@ -1,0 +1,1 @@
+"""Tensors, and the functions of `tensorflow` on them."""

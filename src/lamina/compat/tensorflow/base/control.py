@@ -1,0 +1,203 @@
+"""Functions of `tensorflow` that call functions: branches, loops and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from lamina import ops
+from lamina.compat.tensorflow.base.tensors import on_host, tensor
+from lamina.errors import StateError
+from lamina.typing import ArrayLike, DTypeLike, PyTree
+
+_print = print
+
+
+def cond(
+    pred: Any,
+    true_fn: Callable[[], Any],
+    false_fn: Callable[[], Any],
+    name: str | None = None,
+) -> Any:
+    """Call one of two functions, which a condition selects."""
+    if isinstance(pred, Tracer):
+        return ops.cond(pred, true_fn, false_fn)
+    return true_fn() if pred else false_fn()
+
+
+def case(
+    pred_fn_pairs: Sequence[tuple[Any, Callable[[], Any]]],
+    default: Callable[[], Any] | None = None,
+    **_: object,
+) -> Any:
+    """Call the function of the first condition that is true, or `default`."""
+    for condition, function in pred_fn_pairs:
+        if condition:
+            return function()
+    return default() if default is not None else None
+
+
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Sequence[Any],
+    shape_invariants: PyTree = None,
+    parallel_iterations: int = 10,
+    back_prop: bool = True,
+    swap_memory: bool = False,
+    maximum_iterations: int | None = None,
+    name: str | None = None,
+) -> Any:
+    """Call a function on its results as long as a condition is true."""
+    values: tuple[Any, ...] = tuple(loop_vars)
+    steps = 0
+    while (maximum_iterations is None or steps < maximum_iterations) and cond(*values):
+        found = body(*values)
+        values = tuple(found) if isinstance(found, (list, tuple)) else (found,)
+        steps += 1
+    first, *rest = values
+    return values if rest else first
+
+
+def _rows(elems: PyTree) -> list[Any]:
+    count = len(jax.tree.leaves(elems)[0])
+    return [jax.tree.map(lambda x, i=i: x[i], elems) for i in range(count)]
+
+
+def _stack(items: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *parts: ops.stack(parts), *items)
+
+
+def map_fn(fn: Callable[..., Any], elems: PyTree, *_: object, **__: object) -> Any:
+    """Apply a function to each row, and stack the results."""
+    return _stack([fn(row) for row in _rows(elems)])
+
+
+def vectorized_map(fn: Callable[..., Any], elems: PyTree, **_: object) -> Any:
+    """Apply a function to all rows at once."""
+    return ops.vectorized_map(fn, elems)
+
+
+def scan(
+    fn: Callable[[Any, Any], Any],
+    elems: PyTree,
+    initializer: PyTree = None,
+    **_: object,
+) -> Any:
+    """Combine the rows from the first to the last, and stack all results."""
+    rows = _rows(elems)
+    found = [rows.pop(0)] if initializer is None else []
+    state = found[0] if found else initializer
+    for row in rows:
+        state = fn(state, row)
+        found.append(state)
+    return _stack(found)
+
+
+def foldl(
+    fn: Callable[[Any, Any], Any],
+    elems: PyTree,
+    initializer: PyTree = None,
+    **_: object,
+) -> Any:
+    """Combine the rows from the first to the last."""
+    rows = _rows(elems)
+    state = rows.pop(0) if initializer is None else initializer
+    for row in rows:
+        state = fn(state, row)
+    return state
+
+
+def py_function(
+    func: Callable[..., Any],
+    inp: Sequence[Any],
+    Tout: PyTree = None,
+    name: str = "",
+) -> Any:
+    """Call a Python function on tensors."""
+    return func(*inp)
+
+
+def numpy_function(
+    func: Callable[..., Any], inp: Sequence[Any], Tout: PyTree = None, **_: object
+) -> Any:
+    """Call a function on NumPy arrays."""
+    found = func(*[np.asarray(x) for x in inp])
+    return jax.tree.map(on_host, found)
+
+
+def print(
+    *inputs: Any, output_stream: Any = None, end: str = "\n", **_: object
+) -> None:
+    """Print values, also from compiled functions."""
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves(inputs)):
+        jax.debug.print(" ".join("{}" for _ in inputs), *inputs)
+        return
+    shown = [np.asarray(x) if isinstance(x, jax.Array) else x for x in inputs]
+    _print(*shown, end=end, file=output_stream if output_stream != "print" else None)
+
+
+class TensorArray:
+    """List of tensors that are written and read by index.
+
+    Args:
+        dtype: their element type.
+        size: number of tensors.
+        dynamic_size: whether writing may add tensors.
+        **unused: further arguments without effect.
+    """
+
+    def __init__(
+        self,
+        dtype: DTypeLike,
+        size: int = 0,
+        dynamic_size: bool = False,
+        **unused: object,
+    ) -> None:
+        self.dtype = dtype
+        self._items: list[Any] = [None] * int(size)
+
+    def write(self, index: int, value: ArrayLike, name: str = "") -> TensorArray:
+        """Set a tensor and return the array."""
+        place = int(index)
+        self._items += [None] * (place + 1 - len(self._items))
+        self._items[place] = value
+        return self
+
+    def read(self, index: int, name: str = "") -> Any:
+        """Return a tensor.
+
+        Raises:
+            StateError: it was not written.
+        """
+        if self._items[int(index)] is None:
+            raise StateError(f"TensorArray: item {int(index)} was not written.")
+        return self._items[int(index)]
+
+    def stack(self, name: str = "") -> Any:
+        """Return all tensors as one."""
+        return ops.stack([jnp.zeros(()) if v is None else v for v in self._items])
+
+    def concat(self, name: str = "") -> Any:
+        """Join all tensors along their first axis."""
+        return ops.concatenate(self._items, axis=0)
+
+    def unstack(self, value: Any, name: str = "") -> TensorArray:
+        """Write the rows of a tensor and return the array."""
+        self._items = [value[i] for i in range(len(value))]
+        return self
+
+    def size(self) -> int:
+        """Return the number of tensors."""
+        return len(self._items)
+
+
+def Assert(condition: Any, data: Sequence[Any], **_: object) -> None:
+    """Raise an error if a condition is false."""
+    if not np.all(np.asarray(condition)):
+        raise AssertionError(" ".join(str(tensor(x)) for x in data))

@@ -1,0 +1,110 @@
+"""Functions that are declared by the name and arguments of TensorFlow's."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from lamina import ops
+from lamina.compat.tensorflow.base.tensors import dtype_of, is_host, is_text, on_host
+from lamina.core.graph import op
+from lamina.errors import ArgumentTypeError
+from lamina.lazy import LazyImport
+
+
+def declared(module: str, table: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module of declared functions.
+
+    Args:
+        module: the `__name__` of the module.
+        table: by the name of a function, its target and its arguments, as in
+            `"transpose a, /, axes:perm"`. The target is a function of `lamina.ops`, or
+            of the module that a path names. Arguments before `/` are passed by
+            position, others by name; `axes:perm` passes TensorFlow's `perm` as `axes`.
+            An entry `"package.module:name"` is another function, as it is.
+    """
+
+    def getattr_(name: str) -> Any:
+        if name not in table:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        if ":" in table[name].partition(" ")[0]:
+            return LazyImport(table[name]).load()
+        return _function(name, table[name])
+
+    return getattr_
+
+
+@functools.cache
+def _function(name: str, declaration: str) -> Callable[..., Any]:
+    """Return a function from its declaration."""
+    path, _, text = declaration.partition(" ")
+    before, slash, after = text.partition("/")
+    positional = _names(before) if slash else []
+    named = dict(_renamed(n) for n in _names(after if slash else before))
+    target, host = _target(path), getattr(np, path.rpartition(".")[2], None)
+    order = [*positional, *named]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(order):
+            raise ArgumentTypeError(
+                f"tf.{name} takes {len(order)} arguments ({', '.join(order)}), got "
+                f"{len(args)}."
+            )
+        values = dict(zip(order, args, strict=False)) | kwargs
+        values.pop("name", None)
+        unknown = [n for n in values if n not in order]
+        if unknown:
+            raise ArgumentTypeError(
+                f"tf.{name} has no argument {unknown[0]!r}. It has: {', '.join(order)}."
+            )
+        if values.get("dtype") is not None:
+            values["dtype"] = dtype_of(values["dtype"])
+        first = [values.pop(n) for n in positional if n in values]
+        rest = {named[n]: v for n, v in values.items()}
+        if host is not None and (is_host(*first) or any(map(is_text, first))):
+            found = host(*[_hosted(v) for v in first], **rest)
+            return jax.tree.map(on_host, found)
+        return target(*first, **rest)
+
+    call.__name__, call.__doc__ = name, f"See `{path}`."
+    return call
+
+
+def _hosted(value: Any) -> Any:
+    return on_host(value) if is_text(value) else value
+
+
+def _names(text: str) -> list[str]:
+    return [n.strip() for n in text.split(",") if n.strip()]
+
+
+def _renamed(parameter: str) -> tuple[str, str]:
+    """Return TensorFlow's name of an argument and the target's."""
+    new, _, old = parameter.partition(":")
+    return old or new, new
+
+
+def _target(path: str) -> Callable[..., Any]:
+    """Return a function of `lamina.ops`, or of another module as an op."""
+    module, _, name = path.rpartition(".")
+    if not module:
+        return getattr(ops, name)
+    found = LazyImport(f"{_MODULES.get(module, module)}:{name}").load()
+    return found if module.startswith("lamina") else op(found)
+
+
+_MODULES = {"jnp": "jax.numpy", "nn": "jax.nn", "linalg": "jax.numpy.linalg"}
+
+
+def static(value: Any) -> Any:
+    """Return sizes or axes as Python integers where they are known."""
+    if isinstance(value, (jax.Array, np.ndarray)) and not isinstance(value, Tracer):
+        return np.asarray(value).tolist()
+    if isinstance(value, (list, tuple)):
+        return tuple(static(v) for v in value)
+    return value

@@ -1,0 +1,218 @@
+"""Declarations of the functions of TensorFlow, by module; see `declare.declared`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def _same(names: Iterable[str], arguments: str) -> dict[str, str]:
+    return {name: f"{name} {arguments}" for name in names}
+
+
+_UNARY = {
+    **_same(
+        (
+            *("ceil", "cos", "cosh", "erf", "exp", "expm1", "floor", "imag", "log"),
+            *("log1p", "log_sigmoid", "negative", "real", "reciprocal", "round"),
+            *("rsqrt", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "square"),
+            *("tan", "tanh", "angle"),
+        ),
+        "x, /",
+    ),
+    "abs": "absolute x, /",
+    "acos": "arccos x, /",
+    "asin": "arcsin x, /",
+    "atan": "arctan x, /",
+    "conj": "conjugate x, /",
+    "is_finite": "isfinite x, /",
+    "is_inf": "isinf x, /",
+    "is_nan": "isnan x, /",
+    "lgamma": "jax.scipy.special.gammaln x, /",
+    "digamma": "jax.scipy.special.digamma x, /",
+    "logical_not": "logical_not x, /",
+    "rint": "round x, /",
+    "erfinv": "erfinv x, /",
+}
+_BINARY = {
+    **_same(
+        (
+            *("add", "subtract", "multiply", "divide", "equal", "not_equal", "greater"),
+            *("greater_equal", "less", "less_equal", "logical_and", "logical_or"),
+            *("logical_xor", "maximum", "minimum", "mod", "floor_divide"),
+        ),
+        "x, y, /",
+    ),
+    "atan2": "arctan2 y, x, /",
+    "divide_no_nan": "divide_no_nan x, y, /",
+    "floordiv": "floor_divide x, y, /",
+    "floormod": "mod x, y, /",
+    "pow": "power x, y, /",
+    "truediv": "divide x, y, /",
+}
+_REDUCE = {
+    **{
+        f"reduce_{name}": f"{name} input_tensor, /, axis, keepdims"
+        for name in ("sum", "mean", "max", "min", "prod", "any", "all", "std", "var")
+    },
+    "reduce_variance": "var input_tensor, /, axis, keepdims",
+    "reduce_logsumexp": "logsumexp input_tensor, /, axis, keepdims",
+    "cumprod": "cumprod x, /, axis",
+}
+_ARRAYS = "lamina.compat.tensorflow.base.arrays"
+_CALCULATIONS = "lamina.compat.tensorflow.base.calculations"
+_CONTROL = "lamina.compat.tensorflow.base.control"
+MATH = {
+    **_UNARY,
+    **_BINARY,
+    **_REDUCE,
+    **{
+        name: f"{_CALCULATIONS}:{name}"
+        for name in (
+            *("add_n", "argmax", "argmin", "bincount", "confusion_matrix"),
+            *("count_nonzero", "in_top_k", "l2_normalize", "top_k", "cumsum"),
+            *("squared_difference",),
+        )
+    },
+    "accumulate_n": f"{_CALCULATIONS}:add_n",
+    "segment_sum": "segment_sum data, segment_ids, /",
+    "segment_max": "segment_max data, segment_ids, /",
+    "unsorted_segment_sum": "segment_sum data, segment_ids, /, num_segments",
+    "polyval": "jnp.polyval coeffs, x, /",
+    "cross": "cross a, b, /",
+    "softmax": "softmax logits, /, axis",
+}
+_SHAPES = {
+    "broadcast_to": "broadcast_to input, shape, /",
+    "concat": f"{_ARRAYS}:concat",
+    "expand_dims": "expand_dims input, /, axis",
+    "meshgrid": "lamina.ops:meshgrid",
+    "pad": f"{_ARRAYS}:pad",
+    "repeat": "repeat input, repeats, /, axis",
+    "reshape": f"{_ARRAYS}:reshape",
+    "reverse": "flip tensor, /, axis",
+    "roll": "roll input, shift, /, axis",
+    "sort": f"{_CALCULATIONS}:sort",
+    "argsort": f"{_CALCULATIONS}:argsort",
+    "squeeze": "squeeze input, /, axis",
+    "stack": "stack values, /, axis",
+    "tile": "tile input, multiples, /",
+    "transpose": "transpose a, /, axes:perm",
+    "unstack": f"{_ARRAYS}:unstack",
+    "where": f"{_ARRAYS}:where",
+}
+_PRODUCTS = {
+    "einsum": "lamina.ops:einsum",
+    "matmul": f"{_CALCULATIONS}:matmul",
+    "tensordot": "tensordot a, b, axes, /",
+    "norm": "linalg.norm tensor, /, ord, axis, keepdims",
+}
+_OWN = {
+    _ARRAYS: (
+        *("boolean_mask", "cast", "dynamic_partition", "ensure_shape", "eye", "fill"),
+        *("gather", "gather_nd", "identity", "identity_n", "linspace", "one_hot"),
+        *("ones", "ones_like", "range", "rank", "saturate_cast", "scatter_nd"),
+        *("sequence_mask", "shape_n", "size", "slice", "split", "stop_gradient"),
+        *("strided_slice", "tensor_scatter_nd_add", "tensor_scatter_nd_update"),
+        *("unique", "zeros", "zeros_like"),
+    ),
+    _CALCULATIONS: (
+        *("clip_by_global_norm", "clip_by_norm", "clip_by_value", "complex"),
+        "searchsorted",
+    ),
+    _CONTROL: (
+        *("Assert", "TensorArray", "case", "cond", "foldl", "map_fn"),
+        *("numpy_function", "print", "py_function", "scan", "vectorized_map"),
+        "while_loop",
+    ),
+}
+_TENSORS = "lamina.compat.tensorflow.base.tensors"
+_RECORDING = "lamina.compat.tensorflow.recording"
+_INITIALIZERS = "lamina.initializers"
+ROOT = {
+    **MATH,
+    **_SHAPES,
+    **_PRODUCTS,
+    **{name: f"{path}:{name}" for path, names in _OWN.items() for name in names},
+    **{
+        name: f"{_TENSORS}:{name}"
+        for name in (
+            *("TensorShape", "TensorSpec", "Variable", "constant", "is_tensor"),
+            *("convert_to_tensor", "as_dtype", "shape", "DType"),
+        )
+    },
+    "Tensor": "jax:Array",
+    "GradientTape": f"{_RECORDING}.tape:GradientTape",
+    "Module": f"{_RECORDING}.module:Module",
+    "custom_gradient": f"{_RECORDING}.tape:custom_gradient",
+    "function": f"{_RECORDING}.function:function",
+    "random_normal_initializer": f"{_INITIALIZERS}:RandomNormal",
+    "random_uniform_initializer": f"{_INITIALIZERS}:RandomUniform",
+    "constant_initializer": f"{_INITIALIZERS}:Constant",
+    "ones_initializer": f"{_INITIALIZERS}:Ones",
+    "zeros_initializer": f"{_INITIALIZERS}:Zeros",
+}
+NN = {
+    **_same(
+        (
+            *("elu", "relu", "relu6", "selu", "sigmoid", "softplus", "softsign"),
+            *("tanh",),
+        ),
+        "features, /",
+    ),
+    "gelu": "gelu features, /, approximate",
+    "silu": "silu features, /",
+    "swish": "silu features, /",
+    "crelu": "lamina.ops:celu",
+    "log_softmax": "log_softmax logits, /, axis",
+    "softmax": "softmax logits, /, axis",
+    "moments": "moments x, axes, /, keepdims",
+    "conv1d": "conv input, filters, /, strides:stride, padding, data_format",
+    "bias_add": "add value, bias, /",
+    "embedding_lookup": f"{_ARRAYS}:gather",
+    "in_top_k": f"{_CALCULATIONS}:in_top_k",
+    "top_k": f"{_CALCULATIONS}:top_k",
+    "l2_loss": f"{_CALCULATIONS}:l2_loss",
+    "l2_normalize": f"{_CALCULATIONS}:l2_normalize",
+    "depth_to_space": "depth_to_space input, block_size, /, data_format",
+    "space_to_depth": "space_to_depth input, block_size, /, data_format",
+}
+LINALG = {
+    **_PRODUCTS,
+    "adjoint": "jnp.matrix_transpose matrix, /",
+    "cholesky": "cholesky input, /",
+    "cross": "cross a, b, /",
+    "det": "det input, /",
+    "diag": "jnp.diag diagonal, /",
+    "diag_part": "diagonal input, /",
+    "eigh": "eigh tensor, /",
+    "eye": f"{_ARRAYS}:eye",
+    "inv": "inv input, /",
+    "l2_normalize": f"{_CALCULATIONS}:l2_normalize",
+    "lstsq": "lstsq matrix, rhs, /",
+    "lu": "lu_factor input, /",
+    "matrix_rank": "linalg.matrix_rank a, /",
+    "matrix_transpose": "jnp.matrix_transpose a, /",
+    "matvec": f"{_CALCULATIONS}:matvec",
+    "normalize": "normalize tensor, /, order:ord, axis",
+    "pinv": "linalg.pinv a, /",
+    "qr": "qr input, /",
+    "set_diag": f"{_CALCULATIONS}:set_diag",
+    "solve": "solve matrix, rhs, /",
+    "band_part": f"{_CALCULATIONS}:band_part",
+    "trace": "trace x, /",
+    "svd": f"{_CALCULATIONS}:svd",
+    "tensor_diag": "jnp.diag diagonal, /",
+    "tensor_diag_part": "diagonal input, /",
+    "global_norm": f"{_CALCULATIONS}:global_norm",
+}
+SIGNAL = {
+    "fft": "jax.numpy.fft.fft input, /",
+    "ifft": "jax.numpy.fft.ifft input, /",
+    "rfft": "jax.numpy.fft.rfft input, /",
+    "irfft": "jax.numpy.fft.irfft input, /",
+    "fft2d": "jax.numpy.fft.fft2 input, /",
+    "ifft2d": "jax.numpy.fft.ifft2 input, /",
+    "rfft2d": "jax.numpy.fft.rfft2 input, /",
+    "irfft2d": "jax.numpy.fft.irfft2 input, /",
+    "hann_window": "jnp.hanning window_length, /",
+}

@@ -1,0 +1,345 @@
+"""Tensors of TensorFlow: arrays of JAX, and NumPy arrays of the host for text.
+
+Data sets compute in NumPy too, so that each small item is not sent to a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.compat.tensorflow.recording.record import recorded
+from lamina.core.graph import SymbolicTensor
+from lamina.core.scope import override
+from lamina.core.variable import Variable as _Variable
+from lamina.typing import Array, ArrayLike, DTypeLike, PyTree, Shape
+
+
+class DType(str):
+    """Element type, a string with the attributes of TensorFlow's types."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self)
+
+    @property
+    def as_numpy_dtype(self) -> Any:
+        """NumPy's type."""
+        return object if self == "string" else jnp.dtype(self).type
+
+    @property
+    def is_floating(self) -> bool:
+        """True for floats."""
+        return self != "string" and bool(jnp.issubdtype(self, jnp.floating))
+
+    @property
+    def is_integer(self) -> bool:
+        """True for integers."""
+        return self != "string" and bool(jnp.issubdtype(self, jnp.integer))
+
+    @property
+    def max(self) -> Any:
+        """Largest value."""
+        info = jnp.finfo if self.is_floating else jnp.iinfo
+        return info(self).max
+
+    @property
+    def min(self) -> Any:
+        """Smallest value."""
+        info = jnp.finfo if self.is_floating else jnp.iinfo
+        return info(self).min
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return jnp.dtype(self).itemsize
+
+
+def as_dtype(type_value: DTypeLike) -> DType:
+    """Return an element type from its name or NumPy's type."""
+    if isinstance(type_value, str):
+        return DType(type_value)
+    found = jnp.dtype(type_value)
+    return DType("string" if found.kind in "OSU" else found.name)
+
+
+class TensorShape(tuple[int | None, ...]):
+    """Shape, a tuple with the methods of TensorFlow's shapes."""
+
+    def __new__(cls, dims: Sequence[int | None] | int = ()) -> TensorShape:
+        sizes = (dims,) if isinstance(dims, int) else tuple(dims)
+        return super().__new__(cls, sizes)
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self)
+
+    ndims = rank
+    dims = property(list[int | None])
+
+    def as_list(self) -> list[int | None]:
+        """Return the sizes as a list."""
+        return list(self)
+
+    def num_elements(self) -> int:
+        """Return the product of the sizes."""
+        return int(np.prod([n or 0 for n in self]))
+
+    def is_fully_defined(self) -> bool:
+        """Return whether all sizes are known."""
+        return None not in self
+
+
+class TensorSpec:
+    """Shape and element type of a tensor.
+
+    Args:
+        shape: sizes of the axes.
+        dtype: element type.
+        name: its name.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] = (),
+        dtype: DTypeLike = "float32",
+        name: str | None = None,
+    ) -> None:
+        self.shape, self.dtype = TensorShape(shape), as_dtype(dtype)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={tuple(self.shape)}, dtype=tf.{self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TensorSpec) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+class HostTensor(np.ndarray):
+    """Tensor in NumPy: text as bytes, or numbers within a data set."""
+
+    def numpy(self) -> Any:
+        """Return a plain array, or the bytes or number of a single one."""
+        return np.asarray(self) if self.ndim else self.item()
+
+    def get_shape(self) -> TensorShape:
+        """Return the shape."""
+        return TensorShape(self.shape)
+
+    def __array_wrap__(
+        self, array: np.ndarray, context: object = None, return_scalar: bool = False
+    ) -> Any:
+        return array.view(HostTensor)
+
+    def __getitem__(self, index: Any) -> Any:
+        return on_host(super().__getitem__(index), self.dtype)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __add__(self, other: Any) -> Any:
+        return super().__add__(_bytes(other))
+
+    def __radd__(self, other: Any) -> Any:
+        return super().__radd__(_bytes(other))
+
+    def __eq__(self, other: object) -> Any:
+        return super().__eq__(_bytes(other))
+
+    def __ne__(self, other: object) -> Any:
+        return super().__ne__(_bytes(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _bytes(value: Any) -> Any:
+    return value.encode() if isinstance(value, str) else value
+
+
+def on_host(value: Any, dtype: Any = None) -> HostTensor:
+    """Return a value as a tensor of the host; text is encoded."""
+    # NumPy's own strings of bytes lose zeros at their end.
+    array = np.asarray(value, object if is_text(value) else dtype)
+    if array.dtype.kind in "OSU":
+        encoded = np.empty(array.shape, object)
+        flat = array.astype(object).reshape(-1)
+        encoded.reshape(-1)[:] = [_bytes(item) for item in flat]
+        array = encoded
+    return array.view(HostTensor)
+
+
+def is_text(value: object) -> bool:
+    """Return whether a value is text, or an array or list of text."""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "OSU"
+    return isinstance(value, (str, bytes))
+
+
+def is_host(*values: object) -> bool:
+    """Return whether there are tensors of the host, and none of a device."""
+    leaves = [v for value in values for v in (*_items(value),)]
+    device = (jax.Array, _Variable, SymbolicTensor)
+    return any(isinstance(v, HostTensor) for v in leaves) and not any(
+        isinstance(v, device) for v in leaves
+    )
+
+
+def _items(value: object) -> Sequence[object]:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def tensor(value: Any) -> Any:
+    """Return an item of a data set as a tensor: an array of JAX, or text."""
+    if is_text(value):
+        return on_host(value)
+    array = np.asarray(value)
+    return jax.device_put(array.view(np.ndarray))
+
+
+def dtype_of(dtype: DTypeLike) -> Any:
+    """Return the type that JAX uses for a type: those of 64 bits have 32."""
+    return None if dtype is None else jax.dtypes.canonicalize_dtype(dtype)
+
+
+_as_array = recorded(jnp.asarray)
+_stack = recorded(jnp.stack)
+
+
+def constant(
+    value: Any,
+    dtype: DTypeLike = None,
+    shape: Shape | None = None,
+    name: str = "",
+) -> Any:
+    """Return a tensor; text stays on the host."""
+    if is_text(value) or dtype == "string":
+        return on_host(value)
+    if isinstance(value, SymbolicTensor):
+        return value
+    if isinstance(value, (list, tuple)) and any(
+        isinstance(v, (jax.Array, _Variable)) for v in value
+    ):
+        array = _stack([_as_array(v, dtype_of(dtype)) for v in value])
+    else:
+        array = _as_array(value, dtype_of(dtype))
+    if shape is None:
+        return array
+    sizes = tuple(shape)
+    return array.reshape(sizes) if array.ndim else jnp.broadcast_to(array, sizes)
+
+
+def convert_to_tensor(
+    value: Any,
+    dtype: DTypeLike = None,
+    dtype_hint: DTypeLike = None,
+    name: str | None = None,
+) -> Any:
+    """Return a tensor; text stays on the host."""
+    return constant(value, dtype)
+
+
+def is_tensor(x: object) -> bool:
+    """Return whether a value is a tensor or a variable."""
+    return isinstance(x, (jax.Array, HostTensor, SymbolicTensor, _Variable))
+
+
+def shape(input: Any, out_type: DTypeLike = None, name: str = "") -> Any:
+    """Return the shape, as integers where they are known."""
+    return TensorShape(input.shape if hasattr(input, "shape") else np.shape(input))
+
+
+class Variable(_Variable):
+    """Variable with the arguments of TensorFlow.
+
+    Args:
+        initial_value: the value, or a function without arguments that returns it.
+        trainable: whether tapes watch it and training changes it.
+        validate_shape: has no effect: the shape is that of the value.
+        caching_device: has no effect.
+        name: its name.
+        variable_def: has no effect.
+        dtype: element type; that of the value by default.
+        **unused: further arguments without effect, such as `shape`.
+    """
+
+    def __init__(
+        self,
+        initial_value: Any,
+        trainable: bool | None = True,
+        validate_shape: bool = True,
+        caching_device: object = None,
+        name: str | None = None,
+        variable_def: object = None,
+        dtype: DTypeLike = None,
+        **unused: object,
+    ) -> None:
+        value = initial_value() if callable(initial_value) else initial_value
+        array = jnp.asarray(value, dtype_of(dtype))
+        super().__init__(
+            array, dtype=str(array.dtype), trainable=trainable is not False, name=name
+        )
+
+    def assign(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        value: ArrayLike,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:
+        """Replace the value and return the variable."""
+        with override(recorder=None):  # an assignment has no gradient
+            super().assign(jnp.array(value, self.dtype))
+        return self
+
+    def assign_add(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        delta: ArrayLike,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:
+        """Add to the value and return the variable."""
+        with override(recorder=None):
+            return self.assign(self.value + jnp.asarray(delta, self.dtype))
+
+    def assign_sub(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        delta: ArrayLike,
+        use_locking: bool = False,
+        name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:
+        """Subtract from the value and return the variable."""
+        with override(recorder=None):
+            return self.assign(self.value - jnp.asarray(delta, self.dtype))
+
+    def read_value(self) -> Array:
+        """Return the value."""
+        return self.value
+
+    def scatter_nd_update(
+        self, indices: ArrayLike, updates: ArrayLike, name: str | None = None
+    ) -> Any:
+        """Replace the items at indices and return the variable."""
+        places = tuple(jnp.moveaxis(jnp.asarray(indices), -1, 0))
+        return self.assign(self.value.at[places].set(jnp.asarray(updates)))
+
+    def get_shape(self) -> TensorShape:
+        """Return the shape."""
+        return TensorShape(self.shape)
+
+
+def numpy_of(tree: PyTree) -> Any:
+    """Return a tree with NumPy arrays in place of tensors."""
+    return jax.tree.map(lambda v: v.numpy() if is_tensor(v) else v, tree)

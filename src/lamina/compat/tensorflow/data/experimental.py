@@ -1,0 +1,41 @@
+"""Functions of `tensorflow.data.experimental`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lamina.compat.tensorflow.data.dataset import Dataset, as_dataset
+
+AUTOTUNE = -1
+INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -2
+
+
+def cardinality(dataset: Any) -> Any:
+    """Return the number of items, -1 if it is infinite, -2 if unknown."""
+    return as_dataset(dataset).cardinality()
+
+
+def assert_cardinality(expected_cardinality: int) -> Callable[[Any], Dataset]:
+    """Return a function that sets the number of items of a data set."""
+    return lambda d: Dataset(as_dataset(d).items, int(expected_cardinality))
+
+
+def get_single_element(dataset: Any) -> Any:
+    """Return the only item of a data set."""
+    return next(iter(dataset))
+
+
+def ignore_errors(log_warning: bool = False) -> Callable[[Any], Any]:
+    """Return a function that returns a data set as it is: errors are raised."""
+    return lambda dataset: dataset
+
+
+def Counter(start: int = 0, step: int = 1, dtype: Any = "int64") -> Dataset:
+    """Return a data set of all integers from a start."""
+    return Dataset.range(start, 2**62, step, output_type=dtype)
+
+
+def from_list(elements: list[Any], name: str = "") -> Dataset:
+    """Return a data set of the items of a list."""
+    return as_dataset(elements)

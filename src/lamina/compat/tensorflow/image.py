@@ -1,0 +1,342 @@
+"""Functions of `tensorflow.image`: (rows, columns, channels), with a batch or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina import ops
+from lamina.compat.tensorflow import random
+from lamina.compat.tensorflow.base.arrays import cast
+from lamina.compat.tensorflow.base.declare import declared, static
+from lamina.compat.tensorflow.base.tensors import dtype_of
+from lamina.errors import ArgumentError
+from lamina.typing import Array, DTypeLike
+
+_HERE = "lamina.compat.tensorflow.io"
+__getattr__ = declared(
+    __name__,
+    {
+        **{
+            name: f"{_HERE}:{name}"
+            for name in (
+                *("decode_bmp", "decode_gif", "decode_image", "decode_jpeg"),
+                *("decode_png", "encode_jpeg", "encode_png"),
+            )
+        },
+        "extract_patches": "lamina.ops.image.extract_patches images, /, size:sizes",
+        "hsv_to_rgb": "lamina.ops.image.hsv_to_rgb images, /",
+        "rgb_to_hsv": "lamina.ops.image.rgb_to_hsv images, /",
+        "rgb_to_grayscale": "lamina.ops.image.rgb_to_grayscale images, /",
+    },
+)
+Sizes = Sequence[int]
+
+
+class ResizeMethod:
+    """Names of the methods of `resize`."""
+
+    BILINEAR, NEAREST_NEIGHBOR, BICUBIC = "bilinear", "nearest", "bicubic"
+    LANCZOS3, LANCZOS5, AREA = "lanczos3", "lanczos5", "bilinear"
+
+
+def resize(
+    images: Any,
+    size: Sizes,
+    method: str = "bilinear",
+    preserve_aspect_ratio: bool = False,
+    antialias: bool = False,
+    name: str = "",
+) -> Any:
+    """Return images of another size, of type float32."""
+    rows, columns = static(size)
+    if preserve_aspect_ratio:
+        height, width = images.shape[-3:-1]
+        scale = min(rows / height, columns / width)
+        rows, columns = round(height * scale), round(width * scale)
+    method = "nearest" if method == "nearest_neighbor" else method
+    images = images if method == "nearest" else cast(images, "float32")
+    return ops.image.resize(
+        jnp.asarray(images) if isinstance(images, np.ndarray) else images,
+        (int(rows), int(columns)),
+        interpolation=method,
+        antialias=antialias,
+    )
+
+
+def resize_with_pad(
+    image: Any,
+    target_height: int,
+    target_width: int,
+    method: str = "bilinear",
+    antialias: bool = False,
+) -> Any:
+    """Return images of another size, with zeros where the aspect ratio differs."""
+    found = resize(image, (target_height, target_width), method, True, antialias)
+    return resize_with_crop_or_pad(found, target_height, target_width)
+
+
+def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -> Any:
+    """Return the center of images, with zeros around it where they are too small."""
+    found = jnp.asarray(image)
+    for axis, size in ((-3, int(target_height)), (-2, int(target_width))):
+        extra = size - found.shape[axis]
+        if extra < 0:
+            start = -extra // 2
+            found = jnp.take(found, jnp.arange(start, start + size), axis=axis)
+        widths = [(0, 0)] * found.ndim
+        widths[axis] = (max(extra, 0) // 2, max(extra, 0) - max(extra, 0) // 2)
+        found = jnp.pad(found, widths)
+    return found
+
+
+def convert_image_dtype(
+    image: Any, dtype: DTypeLike, saturate: bool = False, name: str = ""
+) -> Any:
+    """Convert the type; integers are from 0 to their largest, floats from 0 to 1."""
+    old, new = np.dtype(image.dtype), jnp.dtype(dtype_of(dtype))
+    if old.kind in "iu" and new.kind == "f":
+        return cast(image, dtype) * np.float32(1 / np.iinfo(old).max)
+    if old.kind == "f" and new.kind in "iu":
+        largest = np.iinfo(new.name).max
+        return cast(ops.clip(image * (largest + 0.5), 0, largest), dtype)
+    return cast(image, dtype)
+
+
+def _box(image: Any, top: int, left: int, height: int, width: int) -> Any:
+    return image[..., top : top + height, left : left + width, :]
+
+
+def crop_to_bounding_box(
+    image: Any,
+    offset_height: int,
+    offset_width: int,
+    target_height: int,
+    target_width: int,
+) -> Any:
+    """Return a part of images."""
+    place = offset_height, offset_width, target_height, target_width
+    return _box(image, *(int(n) for n in place))
+
+
+def pad_to_bounding_box(
+    image: Any,
+    offset_height: int,
+    offset_width: int,
+    target_height: int,
+    target_width: int,
+) -> Any:
+    """Return images with zeros around them."""
+    height, width = image.shape[-3:-1]
+    rows = (offset_height, target_height - height - offset_height)
+    columns = (offset_width, target_width - width - offset_width)
+    before = [(0, 0)] * (len(image.shape) - 3)
+    return ops.pad(image, [*before, rows, columns, (0, 0)])
+
+
+def central_crop(image: Any, central_fraction: float) -> Any:
+    """Return the central part of images."""
+    height, width = image.shape[-3:-1]
+    top = int((height - height * central_fraction) / 2)
+    left = int((width - width * central_fraction) / 2)
+    return _box(image, top, left, height - 2 * top, width - 2 * left)
+
+
+def flip_left_right(image: Any) -> Any:
+    """Reverse the columns."""
+    return image[..., ::-1, :]
+
+
+def flip_up_down(image: Any) -> Any:
+    """Reverse the rows."""
+    return image[..., ::-1, :, :]
+
+
+def transpose(image: Any, name: str = "") -> Any:
+    """Exchange rows and columns."""
+    return ops.swapaxes(image, -3, -2)
+
+
+def rot90(image: Any, k: int = 1, name: str = "") -> Any:
+    """Rotate by 90 degrees to the left, k times."""
+    return ops.rot90(image, k, axes=(len(image.shape) - 3, len(image.shape) - 2))
+
+
+def grayscale_to_rgb(images: Any, name: str = "") -> Any:
+    """Repeat the channel three times."""
+    return ops.repeat(images, 3, axis=-1)
+
+
+def _as_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that computes with floats, and keeps the image's type."""
+
+    def call(image: Any, *args: Any, **kwargs: Any) -> Any:
+        found = function(convert_image_dtype(image, "float32"), *args, **kwargs)
+        return convert_image_dtype(found, str(image.dtype), saturate=True)
+
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    return call
+
+
+@_as_floats
+def adjust_brightness(image: Any, delta: Any) -> Any:
+    """Add a number to all pixels."""
+    return image + delta
+
+
+@_as_floats
+def adjust_contrast(image: Any, contrast_factor: Any) -> Any:
+    """Scale the differences from the mean of each channel."""
+    mean = ops.mean(image, axis=(-3, -2), keepdims=True)
+    return (image - mean) * contrast_factor + mean
+
+
+@_as_floats
+def adjust_saturation(image: Any, saturation_factor: Any, name: str = "") -> Any:
+    """Scale the saturation."""
+    return _with_hsv(
+        image, lambda h, s, v: (h, ops.clip(s * saturation_factor, 0, 1), v)
+    )
+
+
+@_as_floats
+def adjust_hue(image: Any, delta: Any, name: str = "") -> Any:
+    """Add a number to the hue, which is between 0 and 1."""
+    return _with_hsv(image, lambda h, s, v: ((h + delta) % 1.0, s, v))
+
+
+@_as_floats
+def adjust_gamma(image: Any, gamma: float = 1, gain: float = 1) -> Any:
+    """Raise all pixels to a power."""
+    return gain * image**gamma
+
+
+def _with_hsv(image: Any, change: Callable[..., tuple[Any, ...]]) -> Any:
+    hsv = ops.image.rgb_to_hsv(image)
+    changed = change(hsv[..., 0], hsv[..., 1], hsv[..., 2])
+    return ops.image.hsv_to_rgb(ops.stack(changed, axis=-1))
+
+
+def _seed(seed: Any) -> Any:
+    """Return a pair of seeds: that of a stateless function, or a new one."""
+    if seed is None or isinstance(seed, int):
+        found = (
+            random.Generator(seed)
+            if seed is not None
+            else random.get_global_generator()
+        )
+        return found.make_seeds()[:, 0]
+    return seed
+
+
+def _between(seed: Any, low: Any, high: Any) -> Array:
+    return random.stateless_uniform((), _seed(seed), low, high)
+
+
+def stateless_random_flip_left_right(image: Any, seed: Any = None) -> Any:
+    """Reverse the columns of half of the images."""
+    return _flipped(image, seed, -2)
+
+
+def stateless_random_flip_up_down(image: Any, seed: Any = None) -> Any:
+    """Reverse the rows of half of the images."""
+    return _flipped(image, seed, -3)
+
+
+def _flipped(image: Any, seed: Any, axis: int) -> Any:
+    draws = random.stateless_uniform(image.shape[:-3], _seed(seed)) < 0.5
+    return ops.where(draws[..., None, None, None], ops.flip(image, axis=axis), image)
+
+
+def stateless_random_brightness(image: Any, max_delta: float, seed: Any = None) -> Any:
+    """Add a random number to all pixels."""
+    return adjust_brightness(image, _between(seed, -max_delta, max_delta))
+
+
+def stateless_random_contrast(
+    image: Any, lower: float, upper: float, seed: Any = None
+) -> Any:
+    """Scale the differences from the mean by a random factor."""
+    return adjust_contrast(image, _between(seed, lower, upper))
+
+
+def stateless_random_saturation(
+    image: Any, lower: float, upper: float, seed: Any = None
+) -> Any:
+    """Scale the saturation by a random factor."""
+    return adjust_saturation(image, _between(seed, lower, upper))
+
+
+def stateless_random_hue(image: Any, max_delta: float, seed: Any = None) -> Any:
+    """Add a random number to the hue."""
+    return adjust_hue(image, _between(seed, -max_delta, max_delta))
+
+
+def stateless_random_crop(
+    value: Any, size: Sizes, seed: Any = None, name: str = ""
+) -> Any:
+    """Return a random part of a size.
+
+    Raises:
+        ArgumentError: the size is larger than the image.
+    """
+    sizes = static(size)
+    rest = [m - n for m, n in zip(value.shape, sizes, strict=True)]
+    if min(rest) < 0:
+        raise ArgumentError(
+            f"random_crop: {tuple(sizes)} is larger than the image, {value.shape}."
+        )
+    draws = np.asarray(random.stateless_uniform((len(rest),), _seed(seed)))
+    starts = [math.floor(d * (r + 1)) for d, r in zip(draws, rest, strict=True)]
+    return value[tuple(slice(s, s + n) for s, n in zip(starts, sizes, strict=True))]
+
+
+random_flip_left_right = stateless_random_flip_left_right
+random_flip_up_down = stateless_random_flip_up_down
+random_brightness = stateless_random_brightness
+random_contrast = stateless_random_contrast
+random_saturation = stateless_random_saturation
+random_hue = stateless_random_hue
+random_crop = stateless_random_crop
+
+
+def per_image_standardization(image: Any) -> Any:
+    """Return images with mean 0 and variance 1."""
+    x = cast(image, "float32")
+    axes = (-3, -2, -1)
+    count = math.prod(x.shape[-3:])
+    deviation = ops.maximum(ops.std(x, axis=axes, keepdims=True), count**-0.5)
+    return (x - ops.mean(x, axis=axes, keepdims=True)) / deviation
+
+
+def total_variation(images: Any, name: str = "") -> Any:
+    """Return the sum of absolute differences of neighboring pixels."""
+    rows = ops.absolute(images[..., 1:, :, :] - images[..., :-1, :, :])
+    columns = ops.absolute(images[..., 1:, :] - images[..., :-1, :])
+    axes = (-3, -2, -1)
+    return ops.sum(rows, axis=axes) + ops.sum(columns, axis=axes)
+
+
+def image_gradients(image: Any) -> tuple[Any, Any]:
+    """Return the differences to the next row and the next column."""
+    rows = image[..., 1:, :, :] - image[..., :-1, :, :]
+    columns = image[..., 1:, :] - image[..., :-1, :]
+    none = [(0, 0)] * (len(image.shape) - 3)
+    return (
+        ops.pad(rows, [*none, (0, 1), (0, 0), (0, 0)]),
+        ops.pad(columns, [*none, (0, 0), (0, 1), (0, 0)]),
+    )
+
+
+def psnr(a: Any, b: Any, max_val: float, name: str = "") -> Any:
+    """Return the peak signal-to-noise ratio in dB."""
+    return ops.psnr(cast(a, "float32"), cast(b, "float32"), max_val)
+
+
+def ssim(img1: Any, img2: Any, max_val: float, **_: object) -> Any:
+    """Return the structural similarity."""
+    return ops.image.ssim(img1, img2, max_val)

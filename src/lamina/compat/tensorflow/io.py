@@ -1,0 +1,177 @@
+"""Functions of `tensorflow.io`: files, images and CSV lines, on the host."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io as _io
+import os
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
+from lamina.compat.tensorflow.data.sources import matching_files, paths
+from lamina.errors import ArgumentError, missing_package
+from lamina.typing import DTypeLike
+
+
+def read_file(filename: Any, name: str = "") -> Any:
+    """Return the bytes of a file."""
+    with open(paths(filename)[0], "rb") as file:
+        return on_host(file.read())
+
+
+def write_file(filename: Any, contents: Any, name: str = "") -> None:
+    """Write bytes to a file; its folder is created."""
+    path = paths(filename)[0]
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(on_host(contents).item())
+
+
+class _Files:
+    """Functions of `tensorflow.io.gfile`."""
+
+    exists = staticmethod(os.path.exists)
+    isdir = staticmethod(os.path.isdir)
+    listdir = staticmethod(os.listdir)
+    glob = staticmethod(glob.glob)
+    remove = staticmethod(os.remove)
+    rmtree = staticmethod(shutil.rmtree)
+    join = staticmethod(os.path.join)
+    GFile = staticmethod(open)
+
+    @staticmethod
+    def makedirs(path: str) -> None:
+        """Create a folder and those above it."""
+        os.makedirs(path, exist_ok=True)
+
+
+gfile = _Files()
+
+
+def match_filenames(pattern: Any, name: str = "") -> Any:
+    """Return the paths that match a pattern."""
+    return on_host(matching_files(pattern))
+
+
+def decode_image(
+    contents: Any,
+    channels: int = 0,
+    dtype: DTypeLike = "uint8",
+    name: str = "",
+    expand_animations: bool = True,
+    **_: object,
+) -> Any:
+    """Return the pixels of an image: (rows, columns, channels), 0 to 255 for uint8.
+
+    Raises:
+        MissingPackageError: Pillow is not installed.
+        ArgumentError: `channels` is not 0, 1, 3 or 4.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise missing_package("pillow", "tf.io.decode_image", "images") from None
+    modes = {0: None, 1: "L", 3: "RGB", 4: "RGBA"}
+    if channels not in modes:
+        raise ArgumentError(f"channels must be 0, 1, 3 or 4. Received: {channels!r}.")
+    image = Image.open(_io.BytesIO(on_host(contents).item()))
+    mode = modes[channels] or (image.mode if image.mode in ("L", "RGBA") else "RGB")
+    pixels = np.asarray(image.convert(mode))
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    if dtype != "uint8":
+        pixels = (pixels / 255.0).astype(dtype_of(dtype))
+    return on_host(pixels)
+
+
+decode_jpeg = decode_png = decode_bmp = decode_gif = decode_and_crop_jpeg = decode_image
+
+
+def encode_jpeg(image: Any, format: str = "", quality: int = 95, **_: object) -> Any:
+    """Return the bytes of an image file in the JPEG format."""
+    return _encoded(image, "JPEG", quality=quality)
+
+
+def encode_png(image: Any, compression: int = -1, name: str = "") -> Any:
+    """Return the bytes of an image file in the PNG format."""
+    return _encoded(image, "PNG")
+
+
+def _encoded(image: Any, kind: str, **options: Any) -> Any:
+    from PIL import Image
+
+    pixels = np.asarray(image, np.uint8)
+    pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+    buffer = _io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return on_host(buffer.getvalue())
+
+
+def decode_raw(
+    input_bytes: Any, out_type: DTypeLike, little_endian: bool = True, **_: object
+) -> Any:
+    """Return bytes as numbers."""
+    kind = np.dtype(str(out_type)).newbyteorder("<" if little_endian else ">")
+    array = np.frombuffer(on_host(input_bytes).item(), kind)
+    return on_host(array.astype(kind.newbyteorder("=")))
+
+
+def decode_csv(
+    records: Any,
+    record_defaults: Sequence[Any],
+    field_delim: str = ",",
+    use_quote_delim: bool = True,
+    na_value: str = "",
+    select_cols: Sequence[int] | None = None,
+    name: str = "",
+) -> list[Any]:
+    """Return a tensor for each column of lines of values separated by commas.
+
+    Raises:
+        ArgumentError: a value is missing that has no default.
+    """
+
+    lines = on_host(records)
+    texts = [line.decode() for line in lines.reshape(-1).tolist()]
+    rows = list(csv.reader(texts, delimiter=field_delim))
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if select_cols is not None:
+        columns = [columns[i] for i in select_cols]
+    pairs = zip(columns, record_defaults, strict=True)
+    found = [_column(values, default, na_value) for values, default in pairs]
+    return [column.reshape(lines.shape) for column in found]
+
+
+def _column(values: Sequence[str], default: Any, missing: str) -> Any:
+    """Return the values of a column; its default has their type."""
+    is_type = isinstance(default, str) and default in ("float32", "int32", "string")
+    first = None if is_type else next(iter(np.asarray(default).reshape(-1)), None)
+    kind = default if is_type else np.asarray(default).dtype
+    if first is None and missing in values:
+        raise ArgumentError(
+            "decode_csv: a value is missing. Give its column a default, such as "
+            "`record_defaults=[0.0]`."
+        )
+    filled = [first if value == missing else value for value in values]
+    if str(kind) == "string" or np.dtype(str(kind)).kind in "OSU":
+        return on_host(filled)
+    name = np.dtype(str(kind)).name.replace("64", "32")
+    return on_host(np.array(filled, np.float64).astype(name))
+
+
+def serialize_tensor(tensor: Any, name: str = "") -> Any:
+    """Return a tensor as bytes, in the format of NumPy's files."""
+    buffer = _io.BytesIO()
+    np.save(buffer, np.asarray(tensor), allow_pickle=False)
+    return on_host(buffer.getvalue())
+
+
+def parse_tensor(serialized: Any, out_type: DTypeLike, name: str = "") -> Any:
+    """Return the tensor that `serialize_tensor` has written."""
+    found = np.load(_io.BytesIO(on_host(serialized).item()), allow_pickle=False)
+    return jnp.asarray(found)

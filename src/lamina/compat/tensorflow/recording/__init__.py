@@ -1,0 +1,1 @@
+"""Gradient tapes, and functions that are compiled."""

@@ -1,0 +1,138 @@
+"""`tf.function`: functions that are compiled where they can be."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Hashable, Iterator
+from types import MethodType
+from typing import Any
+
+import jax
+
+from lamina.compat.tensorflow.recording.record import is_input
+from lamina.core.module import Module
+from lamina.core.scope import local
+from lamina.core.tracing.trace_state import is_tracing
+from lamina.errors import ArgumentError
+from lamina.runtime.compiled_function import CompiledFunction
+from lamina.runtime.module_state import ModuleState
+from lamina.typing import PyTree
+
+# A function of numbers is traced for each of their values, up to this number of them.
+_LIMIT = 16
+_settings = {"run_eagerly": False}
+
+
+class Function:
+    """A function that is compiled for each structure and shape of its arguments.
+
+    Where it cannot be compiled, as when the value of a tensor selects a branch, it runs
+    in Python.
+
+    Args:
+        function: takes and returns tensors, in any lists, tuples and dicts.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.python_function = function
+        self._needs_python = False
+        self._calls: set[Hashable] = set()
+        self._compiled = CompiledFunction(self._call, self._state)
+
+    def __get__(self, owner: object, kind: type | None = None) -> Any:
+        """Return the function of an object's class, with the object bound."""
+        return self if owner is None else MethodType(self, owner)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        is_inside = local.state is not None or local.recorder is not None
+        if self._needs_python or is_inside or _settings["run_eagerly"] or is_tracing():
+            return self.python_function(*args, **kwargs)
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        static = tuple([None if is_input(leaf) else leaf for leaf in leaves])
+        call = structure, static
+        if not all(isinstance(leaf, Hashable) for leaf in static) or (
+            call not in self._calls and len(self._calls) >= _LIMIT
+        ):
+            return self.python_function(*args, **kwargs)
+        self._calls.add(call)
+        self._found = [*static, *_used(self.python_function)]
+        try:
+            return self._compiled([v for v in leaves if is_input(v)], call=call)
+        # Any exception: the Python function raises it again if it is its own.
+        except Exception:
+            self._needs_python = True
+            return self.python_function(*args, **kwargs)
+
+    def _call(self, arrays: list[Any], *, call: tuple[Any, tuple[Any, ...]]) -> Any:
+        structure, static = call
+        found = iter(arrays)
+        leaves = [next(found) if leaf is None else leaf for leaf in static]
+        args, kwargs = jax.tree.unflatten(structure, leaves)
+        return self.python_function(*args, **kwargs)
+
+    def _state(self) -> ModuleState:
+        """Return the variables of the modules that the function names."""
+        return ModuleState.of([v for v in self._found if isinstance(v, Module)])
+
+    def get_concrete_function(self, *_: Any, **__: Any) -> Function:
+        """Return the function itself, which takes arrays of any shape."""
+        return self
+
+
+def _used(function: Callable[..., Any]) -> Iterator[object]:
+    """Yield the values of the global and outer names that a function uses."""
+    function = inspect.unwrap(function)
+    if not inspect.isfunction(function):
+        return
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    for name in function.__code__.co_names:
+        if name in function.__globals__:
+            yield function.__globals__[name]
+
+
+def function(
+    func: Callable[..., Any] | None = None,
+    input_signature: PyTree = None,
+    autograph: bool = True,
+    jit_compile: bool | None = None,
+    reduce_retracing: bool = False,
+    **_: object,
+) -> Any:
+    """Return a function that is compiled where it can be.
+
+    Args:
+        func: the function; without it, a decorator is returned.
+        input_signature: has no effect, as the other arguments: each shape is compiled.
+        autograph: see `input_signature`.
+        jit_compile: see `input_signature`.
+        reduce_retracing: see `input_signature`.
+
+    Example:
+        >>> @tf.function
+        ... def double(x):
+        ...     return 2 * x
+    """
+    if func is None:
+        return Function
+    if not callable(func):
+        raise ArgumentError(
+            f"tf.function takes a function. Received: a {type(func).__name__}. Name "
+            "the other arguments: `@tf.function(jit_compile=True)`."
+        )
+    return func if isinstance(func, Function) else Function(func)
+
+
+def run_functions_eagerly(run_eagerly: bool) -> None:
+    """Set whether functions run in Python, for debugging."""
+    _settings["run_eagerly"] = bool(run_eagerly)
+
+
+def functions_run_eagerly() -> bool:
+    """Return whether functions run in Python."""
+    return _settings["run_eagerly"]

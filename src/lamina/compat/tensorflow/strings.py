@@ -1,0 +1,202 @@
+"""Functions of `tensorflow.strings`, on the host."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from lamina.compat.tensorflow.base.ragged import RaggedTensor, ragged
+from lamina.compat.tensorflow.base.tensors import dtype_of, on_host
+from lamina.typing import Axis, DTypeLike
+
+Text = str | bytes | np.ndarray | Sequence[Any]
+
+
+def _each(function: Callable[[bytes], Any], input: Any) -> Any:
+    """Apply a function to each text."""
+    if isinstance(input, RaggedTensor):
+        return input.map(lambda row: _each(function, row))
+    array = on_host(input)
+    found = np.empty(array.shape, object)
+    found.reshape(-1)[:] = [function(item) for item in array.reshape(-1).tolist()]
+    return on_host(found)
+
+
+def _rows(function: Callable[[bytes], list[Any]], input: Any) -> Any:
+    """Apply a function that returns several texts to each text."""
+    array = on_host(input)
+    if not array.ndim:
+        return on_host(function(array.item()))
+    return ragged([_rows(function, item) for item in array])
+
+
+def _numbers(function: Callable[[bytes], Any], input: Any, dtype: DTypeLike) -> Any:
+    array = on_host(input)
+    found = [function(item) for item in array.reshape(-1).tolist()]
+    return jnp.asarray(np.array(found, dtype_of(dtype)).reshape(array.shape))
+
+
+def lower(input: Text, encoding: str = "", name: str = "") -> Any:
+    """Return the texts in lower case."""
+    return _each(lambda s: s.decode().lower(), input)
+
+
+def upper(input: Text, encoding: str = "", name: str = "") -> Any:
+    """Return the texts in upper case."""
+    return _each(lambda s: s.decode().upper(), input)
+
+
+def strip(input: Text, name: str = "") -> Any:
+    """Remove white space at both ends."""
+    return _each(bytes.strip, input)
+
+
+def regex_replace(
+    input: Text,
+    pattern: str | bytes,
+    rewrite: str | bytes,
+    replace_global: bool = True,
+    name: str = "",
+) -> Any:
+    """Replace what matches a pattern."""
+    found = re.compile(_str(pattern))
+    new = re.sub(r"\\(\d)", r"\\g<\1>", _str(rewrite))
+    count = 0 if replace_global else 1
+    return _each(lambda s: found.sub(new, s.decode(errors="replace"), count), input)
+
+
+def regex_full_match(input: Text, pattern: str | bytes, name: str = "") -> Any:
+    """Return whether the whole text matches a pattern."""
+    found = re.compile(_str(pattern))
+    return _numbers(lambda s: bool(found.fullmatch(s.decode())), input, "bool")
+
+
+def split(
+    input: Text, sep: str | bytes | None = None, maxsplit: int = -1, name: str = ""
+) -> Any:
+    """Split each text at a separator, or at white space."""
+    mark = on_host(sep).item() if sep is not None and len(sep) else None
+    return _rows(lambda s: s.split(mark, maxsplit), input)
+
+
+def unicode_split(
+    input: Text,
+    input_encoding: str = "UTF-8",
+    errors: str = "replace",
+    replacement_char: int = 65533,
+    name: str = "",
+) -> Any:
+    """Split each text into its characters."""
+    return _rows(lambda s: list(s.decode(errors=errors)), input)
+
+
+def bytes_split(input: Text, name: str = "") -> Any:
+    """Split each text into its bytes."""
+    return _rows(lambda s: [bytes([c]) for c in s], input)
+
+
+def unicode_decode(input: Text, input_encoding: str = "UTF-8", **_: object) -> Any:
+    """Return the code points of each text."""
+    array = on_host(input)
+    if not array.ndim:
+        return jnp.asarray([ord(c) for c in array.item().decode()], jnp.int32)
+    return ragged([unicode_decode(item) for item in array])
+
+
+def unicode_encode(input: Any, output_encoding: str = "UTF-8", **_: object) -> Any:
+    """Return texts from code points."""
+    rows = input if isinstance(input, RaggedTensor) else np.asarray(input)
+    if isinstance(rows, np.ndarray) and rows.ndim == 1:
+        return on_host("".join(map(chr, rows.tolist())))
+    return on_host([unicode_encode(row).item() for row in rows])
+
+
+def join(inputs: Sequence[Text], separator: str | bytes = "", name: str = "") -> Any:
+    """Join the texts at the same place of several tensors."""
+    arrays = np.broadcast_arrays(*[on_host(x) for x in inputs])
+    mark = on_host(separator).item()
+    columns = zip(*[a.reshape(-1).tolist() for a in arrays], strict=True)
+    found = np.empty(arrays[0].shape, object)
+    found.reshape(-1)[:] = [mark.join(column) for column in columns]
+    return on_host(found)
+
+
+def reduce_join(
+    inputs: Any,
+    axis: Axis = None,
+    keepdims: bool = False,
+    separator: str | bytes = "",
+    name: str = "",
+) -> Any:
+    """Join the texts along an axis, or all of them."""
+    mark = on_host(separator).item()
+    if isinstance(inputs, RaggedTensor):
+        return on_host([mark.join(on_host(row).tolist()) for row in inputs])
+    array = on_host(inputs)
+    if axis is None:
+        return on_host(mark.join(array.reshape(-1).tolist()))
+    rows = np.moveaxis(array, int(np.min(axis)), -1)
+    found = np.empty(rows.shape[:-1], object)
+    flat = rows.reshape(-1, rows.shape[-1])
+    found.reshape(-1)[:] = [mark.join(row.tolist()) for row in flat]
+    return on_host(np.expand_dims(found, axis) if keepdims else found)
+
+
+def length(input: Text, unit: str = "BYTE", name: str = "") -> Any:
+    """Return the number of bytes, or of characters, of each text."""
+    is_bytes = unit == "BYTE"
+    return _numbers(lambda s: len(s if is_bytes else s.decode()), input, "int32")
+
+
+def substr(input: Text, pos: int, len: int, unit: str = "BYTE", name: str = "") -> Any:
+    """Return a part of each text."""
+    start, stop = int(pos), int(pos) + int(len)
+    if unit == "BYTE":
+        return _each(lambda s: s[start:stop], input)
+    return _each(lambda s: s.decode()[start:stop], input)
+
+
+def to_number(input: Text, out_type: DTypeLike = "float32", name: str = "") -> Any:
+    """Return the numbers that texts are."""
+    read = int if "int" in str(out_type) else float
+    return _numbers(read, input, out_type)
+
+
+def as_string(input: Any, precision: int = -1, name: str = "", **_: object) -> Any:
+    """Return numbers as texts."""
+    array = np.asarray(input)
+    form = f"%.{precision}f" if precision >= 0 else "%s"
+    texts = [form % item for item in array.reshape(-1).tolist()]
+    return on_host(np.array(texts, object).reshape(array.shape))
+
+
+def format(
+    template: str,
+    inputs: Any,
+    placeholder: str = "{}",
+    summarize: int = 3,
+    name: str = "",
+) -> Any:
+    """Return a text with values in place of `{}`."""
+    values = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    for value in values:
+        template = template.replace(placeholder, str(np.asarray(value)), 1)
+    return on_host(template)
+
+
+def to_hash_bucket_fast(input: Text, num_buckets: int, name: str = "") -> Any:
+    """Return a number below `num_buckets` for each text."""
+
+    return _numbers(lambda s: zlib.crc32(s) % num_buckets, input, "int64")
+
+
+to_hash_bucket = to_hash_bucket_fast
+
+
+def _str(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""Small modules of `tensorflow`, each under its name."""

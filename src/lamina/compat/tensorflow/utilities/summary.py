@@ -1,0 +1,98 @@
+"""Functions of `tensorflow.summary`: scalars for TensorBoard."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina.compat.tensorflow.base.tensors import on_host
+from lamina.errors import missing_package
+
+_active: list[Any] = []
+_step: list[int] = [0]
+
+
+class FileWriter:
+    """Writer of event files for TensorBoard.
+
+    Args:
+        logdir: the folder.
+
+    Raises:
+        MissingPackageError: tensorboardX is not installed.
+    """
+
+    def __init__(self, logdir: Any) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError:
+            raise missing_package("tensorboardX", "tf.summary", "tensorboard") from None
+        self._writer: Any = SummaryWriter(str(logdir))
+
+    @contextlib.contextmanager
+    def as_default(self, step: int | None = None) -> Iterator[FileWriter]:
+        """Return a context manager in which the functions here write to this file."""
+        if step is not None:
+            set_step(step)
+        _active.append(self._writer)
+        try:
+            yield self
+        finally:
+            _active.pop()
+            self._writer.flush()
+
+    def flush(self) -> None:
+        """Write what is in memory."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.close()
+
+    def set_as_default(self, step: int | None = None) -> None:
+        """Let the functions here write to this file."""
+        _active.append(self._writer)
+
+
+def create_file_writer(logdir: Any, *_: object, **__: object) -> FileWriter:
+    """Return a writer of event files for TensorBoard."""
+    return FileWriter(logdir)
+
+
+def set_step(step: Any) -> None:
+    """Set the step of what is written without one."""
+    _step[0] = int(step)
+
+
+def _number(step: Any) -> int:
+    return _step[0] if step is None else int(step)
+
+
+def scalar(name: str, data: Any, step: Any = None, description: str = "") -> None:
+    """Write a number."""
+    for writer in _active[-1:]:
+        writer.add_scalar(name, float(data), _number(step))
+
+
+def histogram(name: str, data: Any, step: Any = None, **_: object) -> None:
+    """Write the distribution of numbers."""
+    for writer in _active[-1:]:
+        writer.add_histogram(name, np.asarray(data), _number(step))
+
+
+def image(
+    name: str, data: Any, step: Any = None, max_outputs: int = 3, **_: Any
+) -> None:
+    """Write images: (batch, rows, columns, channels)."""
+    for writer in _active[-1:]:
+        pixels = np.asarray(data)[:max_outputs]
+        writer.add_images(name, pixels, _number(step), dataformats="NHWC")
+
+
+def text(name: str, data: Any, step: Any = None, description: str = "") -> None:
+    """Write a text."""
+    for writer in _active[-1:]:
+        writer.add_text(name, on_host(data).item().decode(), _number(step))

@@ -1,0 +1,170 @@
+"""Checkpoints of `tensorflow.train`: the values of variables in NumPy's files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from lamina.core.module import Module
+from lamina.core.variable import Variable
+from lamina.errors import MissingFileError, ShapeError
+from lamina.optimizers import Optimizer
+from lamina.typing import PyTree
+
+_ENDING = ".npz"
+
+
+class Checkpoint:
+    """Values of the variables of models, optimizers and other objects.
+
+    Args:
+        root: an object without a name.
+        **kwargs: objects by name: models, layers, optimizers, variables, or lists.
+    """
+
+    def __init__(self, root: PyTree = None, **kwargs: Any) -> None:
+        self._objects = {"root": root, **kwargs} if root is not None else kwargs
+        self.save_counter = Variable(0, dtype="int32", trainable=False)
+        vars(self).update(kwargs)
+
+    def _variables(self) -> dict[str, Variable]:
+        trained = [
+            v
+            for value in self._objects.values()
+            for v in _variables(value)
+            if v.trainable and not isinstance(value, Optimizer)
+        ]
+        found: dict[str, Variable] = {}
+        for name, value in self._objects.items():
+            if isinstance(value, Optimizer) and not value.built and trained:
+                value.build(trained)
+            found |= {f"{name}/{i}": v for i, v in enumerate(_variables(value))}
+        return found
+
+    def save(self, file_prefix: Any, options: object = None) -> str:
+        """Write a numbered checkpoint and return its path without an ending."""
+        self.save_counter.assign_add(1)
+        return self.write(f"{file_prefix}-{int(self.save_counter)}")
+
+    def write(self, file_prefix: Any, options: object = None) -> str:
+        """Write a checkpoint and return its path without an ending."""
+        path = Path(f"{file_prefix}{_ENDING}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, Any] = {n: v.numpy() for n, v in self._variables().items()}
+        np.savez(path, **arrays, save_counter=self.save_counter.numpy())
+        return str(file_prefix)
+
+    def restore(self, save_path: Any, options: object = None) -> Status:
+        """Assign the values of a checkpoint; without a path, nothing changes.
+
+        Raises:
+            MissingFileError: there is no such checkpoint.
+            ShapeError: a variable has another shape.
+        """
+        if save_path is None:
+            return Status()
+        path = Path(f"{save_path}{_ENDING}")
+        if not path.exists():
+            raise MissingFileError(f"No such file: {str(path)!r}")
+        with np.load(path, allow_pickle=False) as arrays:
+            for name, variable in self._variables().items():
+                if name not in arrays:
+                    continue
+                if arrays[name].shape != variable.shape:
+                    raise ShapeError(
+                        f"{path}: {name} has shape {arrays[name].shape}, but the "
+                        f"variable {variable.path!r} has {variable.shape}."
+                    )
+                variable.assign(arrays[name])
+            self.save_counter.assign(arrays["save_counter"])
+        return Status()
+
+    read = restore
+
+
+class Status:
+    """Result of `Checkpoint.restore`; its methods do nothing."""
+
+    def _same(self) -> Self:
+        return self
+
+    assert_consumed = assert_existing_objects_matched = expect_partial = _same
+    assert_nontrivial_match = initialize_or_restore = _same
+
+
+class CheckpointManager:
+    """Checkpoints in a folder, of which the oldest are removed.
+
+    Args:
+        checkpoint: the values to write.
+        directory: the folder.
+        max_to_keep: number of checkpoints; `None` for all.
+        checkpoint_name: name of their files.
+        **unused: further arguments without effect.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        directory: Any,
+        max_to_keep: int | None = 5,
+        checkpoint_name: str = "ckpt",
+        **unused: object,
+    ) -> None:
+        self.checkpoint, self.directory = checkpoint, str(directory)
+        self._limit, self._name = max_to_keep, checkpoint_name
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The paths of the checkpoints, the newest last."""
+        return _checkpoints(self.directory)
+
+    @property
+    def latest_checkpoint(self) -> str | None:
+        """The path of the newest checkpoint; `None` without any."""
+        return latest_checkpoint(self.directory)
+
+    def save(self, checkpoint_number: int | None = None, **_: object) -> str:
+        """Write a checkpoint and return its path without an ending."""
+        prefix = f"{self.directory}/{self._name}"
+        if checkpoint_number is None:
+            path = self.checkpoint.save(prefix)
+        else:
+            path = self.checkpoint.write(f"{prefix}-{int(checkpoint_number)}")
+        for old in self.checkpoints[: -self._limit] if self._limit else ():
+            Path(f"{old}{_ENDING}").unlink()
+        return path
+
+    def restore_or_initialize(self) -> str | None:
+        """Assign the values of the newest checkpoint and return its path."""
+        self.checkpoint.restore(self.latest_checkpoint)
+        return self.latest_checkpoint
+
+
+def latest_checkpoint(
+    checkpoint_dir: Any, latest_filename: str | None = None
+) -> str | None:
+    """Return the path of the newest checkpoint in a folder; `None` without any."""
+    found = _checkpoints(str(checkpoint_dir))
+    return found[-1] if found else None
+
+
+def _checkpoints(directory: str) -> list[str]:
+    paths = [str(p)[: -len(_ENDING)] for p in Path(directory).glob(f"*{_ENDING}")]
+    return sorted(paths, key=lambda path: int(re.sub(r".*?(\d*)$", r"0\1", path)))
+
+
+def _variables(value: Any) -> list[Variable]:
+    """Return the variables of an object, or of a list of them."""
+    if isinstance(value, Variable):
+        return [value]
+    if isinstance(value, Module):
+        return list(value.all_variables())
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [v for part in value for v in _variables(part)]
+    return []

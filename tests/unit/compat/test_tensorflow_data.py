@@ -1,0 +1,206 @@
+"""`tensorflow.data`, against recorded semantics of TensorFlow."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import lamina
+from lamina.errors import ArgumentError, ArgumentTypeError, DataError
+
+
+def dataset(count: int):
+    import tensorflow as tf
+
+    return tf.data.Dataset.range(count)
+
+
+def parity(n):
+    return n % 2 == 0
+
+
+CASES = [
+    ("batch", lambda d: d.batch(2), [[0, 1], [2, 3], [4]], 3),
+    ("full batches", lambda d: d.batch(2, drop_remainder=True), [[0, 1], [2, 3]], 2),
+    ("filter", lambda d: d.filter(parity), [0, 2, 4], -2),
+    ("map", lambda d: d.map(lambda n: (n, 2 * n)).take(2), [[0, 0], [1, 2]], 2),
+    ("enumerate", lambda d: d.enumerate(3).take(1), [[3, 0]], 1),
+    ("concatenate", lambda d: d.take(1).concatenate(d.skip(4)), [0, 4], 2),
+    ("zip", lambda d: type(d).zip((d.take(2), d.skip(1))), [[0, 1], [1, 2]], 2),
+    ("zip of arguments", lambda d: type(d).zip(d.take(1), d), [[0, 0]], 1),
+    ("repeat", lambda d: d.take(2).repeat(2), [0, 1, 0, 1], 4),
+    ("endless", lambda d: d.repeat().skip(4).take(2), [4, 0], 2),
+    ("shard", lambda d: d.shard(2, 1), [1, 3], 2),
+    ("unbatch", lambda d: d.batch(3).unbatch(), [0, 1, 2, 3, 4], -2),
+    ("take while", lambda d: d.take_while(lambda n: n < 2), [0, 1], -2),
+    ("prefetch", lambda d: d.prefetch(-1).take(1), [0], 1),
+    ("cache", lambda d: d.cache().take(2), [0, 1], 2),
+    (
+        "windows",
+        lambda d: d.window(3, shift=1, drop_remainder=True).flat_map(
+            lambda w: w.batch(3)
+        ),
+        [[0, 1, 2], [1, 2, 3], [2, 3, 4]],
+        -2,
+    ),
+    (
+        "windows of several lengths",
+        lambda d: d.window(2, shift=3).flat_map(lambda w: w),
+        [0, 1, 3, 4],
+        -2,
+    ),
+    (
+        "windows with strides",
+        lambda d: d.window(2, shift=2, stride=2).take(1).flat_map(lambda w: w),
+        [0, 2],
+        -2,
+    ),
+    (
+        "windows of pairs",
+        lambda d: (
+            d.map(lambda n: (n, -n)).window(2).flat_map(lambda a, b: b.batch(2)).take(1)
+        ),
+        [[0, -1]],
+        -2,
+    ),
+    (
+        "interleave",
+        lambda d: d.take(2).interleave(
+            lambda n: d.take(3).map(lambda m: 10 * n + m),
+            cycle_length=2,
+            block_length=2,
+        ),
+        [0, 1, 10, 11, 2, 12],
+        -2,
+    ),
+    (
+        "padded batch",
+        lambda d: d.skip(1).take(2).map(lambda n: np.full(int(n), 7)).padded_batch(2),
+        [[[7, 0], [7, 7]]],
+        1,
+    ),
+    (
+        "padded batch of a size and value",
+        lambda d: (
+            d.skip(1)
+            .take(1)
+            .map(lambda n: np.full(int(n), 7))
+            .padded_batch(1, padded_shapes=[3], padding_values=-1)
+        ),
+        [[[7, -1, -1]]],
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "derive", "expected", "length"), CASES, ids=[c[0] for c in CASES]
+)
+def test_items_and_cardinality(name, derive, expected, length):
+    derived = derive(dataset(5))
+    for _ in range(2):
+        found = [jax.tree.map(lambda a: np.asarray(a).tolist(), i) for i in derived]
+        assert [list(i) if isinstance(i, tuple) else i for i in found] == expected
+    assert derived.cardinality() == length
+
+
+def test_items_are_tensors_and_numpy():
+    (item,) = dataset(3).batch(3)
+    assert item.numpy().tolist() == [0, 1, 2]
+    assert isinstance(item, lamina.typing.Array)
+    (array,) = dataset(3).batch(3).as_numpy_iterator()
+    assert type(array) is np.ndarray
+    assert dataset(3).batch(3).element_spec.shape == (None,)
+
+
+def test_reduce_combines_items():
+    assert int(dataset(5).reduce(np.int64(0), lambda total, n: total + n)) == 10
+
+
+def test_shuffle_has_another_order_each_time():
+    import tensorflow as tf
+
+    orders = []
+    for _ in range(2):
+        tf.random.set_seed(1)
+        shuffled = dataset(30).shuffle(10)
+        orders.append([[int(n) for n in shuffled] for _ in range(2)])
+    first, second = orders[0]
+    assert orders[0] == orders[1]
+    assert first != second and sorted(first) == sorted(second) == list(range(30))
+    # The item at a place comes from the buffer that was filled before it.
+    assert all(n < 10 + place for place, n in enumerate(first))
+    fixed = dataset(30).shuffle(30, seed=2, reshuffle_each_iteration=False)
+    assert [int(n) for n in fixed] == [int(n) for n in fixed]
+
+
+def test_generator_is_called_for_each_epoch_and_not_exhausted():
+    import tensorflow as tf
+
+    pulled = []
+
+    def count():
+        for n in range(10**9):
+            pulled.append(n)
+            yield n, [n, n]
+
+    signature = (tf.TensorSpec((), tf.float32), tf.TensorSpec((2,), tf.int32))
+    numbers = tf.data.Dataset.from_generator(count, output_signature=signature)
+    for _ in range(2):
+        n, pair = next(iter(numbers.skip(2).map(lambda a, b: (a / 2, b))))
+        assert (float(n), pair.tolist()) == (1.0, [2, 2])
+    assert pulled == [0, 1, 2] * 2
+
+
+def test_text_lines_are_bytes(tmp_path):
+    import tensorflow as tf
+
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    lines = tf.data.Dataset.list_files(str(tmp_path / "*.txt"), shuffle=False)
+    lines = lines.interleave(lambda path: tf.data.TextLineDataset(path).skip(1))
+    (line,) = lines
+    assert line.numpy() == b"two"
+    assert (line + "!").numpy().decode() == "two!"
+
+
+def test_rows_of_different_numbers_are_refused():
+    import tensorflow as tf
+
+    with pytest.raises(ArgumentError, match="different numbers of rows"):
+        tf.data.Dataset.from_tensor_slices((np.zeros(2), np.zeros(3)))
+    ragged = dataset(3).map(lambda n: np.zeros(int(n))).batch(2)
+    with pytest.raises(DataError, match="padded_batch"):
+        list(ragged)
+    with pytest.raises(ArgumentTypeError, match="infinite"):
+        len(dataset(3).repeat())
+
+
+def test_model_trains_on_slices_of_a_frame():
+    import pandas as pd
+    import tensorflow as tf
+
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    slices = tf.data.Dataset.from_tensor_slices((frame, np.array([0, 1])))
+    (x, _), *_ = slices.batch(2)
+    assert_array_equal(x.numpy(), frame.to_numpy())
+    columns = tf.data.Dataset.from_tensor_slices(dict(frame))
+    assert float(next(iter(columns))["b"]) == 3.0
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches = slices.shuffle(2).batch(2).prefetch(tf.data.AUTOTUNE)
+    history = model.fit(batches, validation_data=batches, epochs=2, verbose=0)
+    assert history.history["loss"][1] < history.history["loss"][0]
+    assert model.predict(batches.map(lambda x, y: x), verbose=0).shape == (2, 1)
+
+
+def test_data_sets_of_utilities_have_these_methods():
+    import tensorflow as tf
+
+    windows = tf.keras.utils.timeseries_dataset_from_array(np.arange(4), None, 2)
+    (batch,) = windows
+    assert batch.numpy().shape == (3, 2)
+    rows = windows.unbatch().filter(lambda row: row[0] > 0).enumerate()
+    assert [(int(i), row.tolist()) for i, row in rows] == [(0, [1, 2]), (1, [2, 3])]
+    assert [int(r.sum()) for r in windows.unbatch().as_numpy_iterator()] == [1, 3, 5]

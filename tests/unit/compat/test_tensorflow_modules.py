@@ -1,0 +1,221 @@
+"""Small modules of `tensorflow`: text, files, images, random numbers, checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import lamina
+from lamina.errors import ArgumentError, ArgumentTypeError, MissingFileError
+
+WORDS = ["Ab c", "d"]
+TEXTS = [
+    ("lower", (WORDS,), {}, [b"ab c", b"d"]),
+    ("upper", ("é",), {}, "É".encode()),
+    ("strip", (" a ",), {}, b"a"),
+    ("regex_replace", ("a-b", "[-]", " "), {}, b"a b"),
+    ("regex_replace", ("ab", "(a)(b)", r"\2\1"), {}, b"ba"),
+    ("regex_full_match", (WORDS, "[a-z]"), {}, [False, True]),
+    ("split", ("a,b", ","), {}, [b"a", b"b"]),
+    ("split", (WORDS,), {}, [[b"Ab", b"c"], [b"d"]]),
+    ("unicode_split", ("né",), {}, [b"n", "é".encode()]),
+    ("unicode_decode", ("né",), {}, [110, 233]),
+    ("unicode_encode", (np.array([110, 233]),), {}, "né".encode()),
+    ("bytes_split", ("ab",), {}, [b"a", b"b"]),
+    ("join", ([WORDS, "!"],), {"separator": "-"}, [b"Ab c-!", b"d-!"]),
+    ("reduce_join", (WORDS,), {"separator": "/"}, b"Ab c/d"),
+    ("reduce_join", ([["a", "b"], ["c", "d"]],), {"axis": -1}, [b"ab", b"cd"]),
+    ("length", (WORDS,), {}, [4, 1]),
+    ("length", ("é",), {"unit": "UTF8_CHAR"}, 1),
+    ("substr", (WORDS, 0, 2), {}, [b"Ab", b"d"]),
+    ("to_number", (["1.5", "2"],), {}, [1.5, 2]),
+    ("as_string", ([1, 2],), {}, [b"1", b"2"]),
+    ("format", ("{} of {}", (1, 2)), {}, b"1 of 2"),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "options", "expected"), TEXTS)
+def test_function_of_text(name, args, options, expected):
+    import tensorflow as tf
+
+    found = getattr(tf.strings, name)(*args, **options)
+    found = found.to_list() if hasattr(found, "to_list") else found.numpy()
+    assert (found.tolist() if isinstance(found, np.ndarray) else found) == expected
+
+
+def test_ragged_rows_are_padded_or_refused():
+    import tensorflow as tf
+
+    rows = tf.ragged.constant([[1, 2, 3], [4]])
+    assert rows.to_list() == [[1, 2, 3], [4]] and rows.shape == (2, None)
+    assert rows.to_tensor(default_value=-1).tolist() == [[1, 2, 3], [4, -1, -1]]
+    assert rows.to_tensor(shape=(None, 2)).tolist() == [[1, 2], [4, 0]]
+    with pytest.raises(ArgumentTypeError, match=r"Pad them: `x.to_tensor\(\)`"):
+        tf.reduce_sum(rows)
+
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (4, 6, 3)).astype("uint8")
+FLOATS = (IMAGE / 255).astype("float32")
+MEAN = FLOATS.mean((0, 1))
+VARIATION = sum(abs(np.diff(FLOATS, axis=axis)).sum() for axis in (0, 1))
+NONE = (0, 0)
+IMAGES = [
+    ("flip_left_right", (IMAGE,), IMAGE[:, ::-1]),
+    ("flip_up_down", (IMAGE,), IMAGE[::-1]),
+    ("rot90", (IMAGE,), np.rot90(IMAGE)),
+    ("transpose", (IMAGE,), IMAGE.swapaxes(0, 1)),
+    ("central_crop", (IMAGE, 0.5), IMAGE[1:3, 1:5]),
+    ("crop_to_bounding_box", (IMAGE, 1, 2, 2, 3), IMAGE[1:3, 2:5]),
+    ("pad_to_bounding_box", (IMAGE, 1, 0, 5, 6), np.pad(IMAGE, [(1, 0), NONE, NONE])),
+    (
+        "resize_with_crop_or_pad",
+        (IMAGE, 2, 8),
+        np.pad(IMAGE[1:3], [NONE, (1, 1), NONE]),
+    ),
+    ("resize", (IMAGE, (2, 3), "nearest"), IMAGE[1::2, 1::2]),
+    ("convert_image_dtype", (IMAGE, "float32"), FLOATS),
+    ("convert_image_dtype", (FLOATS, "uint8"), IMAGE),
+    ("adjust_brightness", (FLOATS, 0.1), FLOATS + 0.1),
+    ("adjust_contrast", (FLOATS, 2.0), (FLOATS - MEAN) * 2 + MEAN),
+    ("adjust_saturation", (FLOATS, 1.0), FLOATS),
+    ("adjust_hue", (FLOATS, 1.0), FLOATS),
+    ("per_image_standardization", (FLOATS,), (FLOATS - FLOATS.mean()) / FLOATS.std()),
+    ("grayscale_to_rgb", (FLOATS[..., :1],), np.repeat(FLOATS[..., :1], 3, -1)),
+    ("total_variation", (FLOATS,), VARIATION),
+    ("random_crop", (IMAGE, (4, 6, 3)), IMAGE),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "expected"), IMAGES)
+def test_function_of_images(name, args, expected):
+    import tensorflow as tf
+
+    found = getattr(tf.image, name)(*args)
+    assert_allclose(np.asarray(found), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_random_changes_of_images_follow_their_seed():
+    import tensorflow as tf
+
+    images = np.stack([FLOATS] * 16)
+    flipped = tf.image.stateless_random_flip_left_right(images, seed=(1, 2))
+    assert_array_equal(
+        flipped, tf.image.stateless_random_flip_left_right(images, seed=(1, 2))
+    )
+    is_flipped = [np.allclose(f, FLOATS[:, ::-1]) for f in np.asarray(flipped)]
+    is_same = [np.allclose(f, FLOATS) for f in np.asarray(flipped)]
+    assert any(is_flipped) and any(is_same)
+    assert all(np.logical_xor(is_flipped, is_same))
+    with pytest.raises(ArgumentError, match="larger than the image"):
+        tf.image.random_crop(FLOATS, (5, 5, 3))
+
+
+def test_files_of_images_and_lines(tmp_path):
+    import tensorflow as tf
+
+    path = str(tmp_path / "folder" / "a.png")
+    tf.io.write_file(path, tf.io.encode_png(IMAGE))
+    contents = tf.io.read_file(path)
+    assert_array_equal(tf.io.decode_image(contents), IMAGE)
+    assert tf.image.decode_png(contents, channels=1).shape == (4, 6, 1)
+    assert_allclose(tf.io.decode_image(contents, dtype="float32"), FLOATS, rtol=1e-6)
+    columns = tf.io.decode_csv(["1,a,", "2,b,3"], [0, "", 1.5])
+    assert [c.tolist() for c in columns] == [[1, 2], [b"a", b"b"], [1.5, 3.0]]
+    with pytest.raises(ArgumentError, match="Give its column a default"):
+        tf.io.decode_csv("1,", [[0], []])
+    raw = np.arange(3, dtype="int16")
+    assert tf.io.decode_raw(raw.tobytes(), tf.int16).tolist() == [0, 1, 2]
+    tensor = tf.io.parse_tensor(tf.io.serialize_tensor(raw), tf.int16)
+    assert tensor.tolist() == [0, 1, 2]
+
+
+def test_random_numbers_follow_their_seeds():
+    import tensorflow as tf
+
+    def draws(generator):
+        return [generator.normal((2,)).tolist() for _ in range(2)]
+
+    first, second = (draws(tf.random.Generator.from_seed(1)) for _ in range(2))
+    assert first == second and first[0] != first[1]
+    pair = tf.random.stateless_uniform((2,), (1, 2), 5, 7)
+    assert_array_equal(pair, tf.random.stateless_uniform((2,), (1, 2), 5, 7))
+    assert ((pair >= 5) & (pair < 7)).all()
+    whole = np.asarray(tf.random.uniform((50,), 2, 5, dtype=tf.int32))
+    assert {*whole.tolist()} == {2, 3, 4}
+
+
+def test_checkpoints_restore_a_model_and_its_optimizer(tmp_path):
+    import tensorflow as tf
+
+    def parts():
+        model = tf.keras.Sequential([tf.keras.Input((2,)), tf.keras.layers.Dense(1)])
+        optimizer = tf.keras.optimizers.Adam(0.1)
+        return model, optimizer, tf.train.Checkpoint(model=model, optimizer=optimizer)
+
+    model, optimizer, checkpoint = parts()
+    manager = tf.train.CheckpointManager(checkpoint, tmp_path, max_to_keep=2)
+    for _ in range(3):
+        gradients = [tf.ones_like(v) for v in model.trainable_variables]
+        pairs = zip(gradients, model.trainable_variables, strict=True)
+        optimizer.apply_gradients(pairs)
+        path = manager.save()
+    assert len(manager.checkpoints) == 2
+    assert tf.train.latest_checkpoint(tmp_path) == path == str(tmp_path / "ckpt-3")
+    other, its_optimizer, checkpoint = parts()
+    checkpoint.restore(path).assert_consumed()
+    assert int(its_optimizer.iterations) == 3
+    for ours, theirs in zip(other.get_weights(), model.get_weights(), strict=True):
+        assert_array_equal(ours, theirs)
+    with pytest.raises(MissingFileError, match="No such file"):
+        checkpoint.restore(tmp_path / "other")
+
+
+def test_module_finds_its_variables():
+    import tensorflow as tf
+
+    class Linear(tf.Module):
+        def __init__(self):
+            super().__init__(name="linear")
+            self.w = tf.Variable(2.0)
+            self.b = tf.Variable(1.0, trainable=False)
+
+        @tf.function
+        def __call__(self, x):
+            return self.w * x + self.b
+
+    module = Linear()
+    assert float(module(tf.constant(3.0))) == 7.0
+    module.w.assign(4.0)
+    assert float(module(tf.constant(3.0))) == 13.0
+    assert len(module.variables) == 2 and len(module.trainable_variables) == 1
+
+
+def test_control_flow_and_nests():
+    import tensorflow as tf
+
+    total = tf.while_loop(lambda n, s: n < 4, lambda n, s: (n + 1, s + n), [0, 0])[1]
+    assert int(total) == 6
+    assert tf.cond(tf.constant(True), lambda: 1, lambda: 2) == 1
+    array = tf.TensorArray(tf.float32, size=0, dynamic_size=True)
+    for n in range(3):
+        array = array.write(n, tf.constant([n, n]))
+    assert array.stack().tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert tf.nest.map_structure(lambda n: 2 * n, {"a": [1, 2]}) == {"a": [2, 4]}
+    assert tf.scan(lambda s, n: s + n, tf.constant([1, 2, 3])).tolist() == [1, 3, 6]
+    with pytest.raises(ArgumentError, match="assert_equal"):
+        tf.debugging.assert_equal(1, 2)
+
+
+def test_missing_names_say_what_to_use():
+    import tensorflow as tf
+
+    with pytest.raises(AttributeError, match="saved_model. Save with `model.save"):
+        _ = tf.saved_model
+    with pytest.raises(ImportError, match=r"feature_column. Use `keras.utils.F"):
+        from tensorflow import feature_column  # noqa: F401
+    with pytest.raises(ImportError, match="there are no sessions"):
+        _ = tf.compat.v1.Session
+    assert tf.compat.v1.keras.layers.Dense is lamina.layers.Dense
+    assert tf.dtypes.float32.as_numpy_dtype is np.float32
+    assert tf.__version__ == tf.version.VERSION
