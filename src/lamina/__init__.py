@@ -17,30 +17,16 @@ from typing import TYPE_CHECKING
 
 from lamina import (
     activations,
-    backend,
-    callbacks,
     config,
     constraints,
-    datasets,
-    distillation,
     dtype_policies,
     errors,
     initializers,
-    kernels,
     layers,
-    legacy,
-    losses,
-    metrics,
-    mixed_precision,
-    models,
     ops,
-    optimizers,
-    preprocessing,
     random,
     regularizers,
-    saving,
     tree,
-    utils,
 )
 from lamina.core.dtypes import DTypePolicy
 from lamina.core.dtypes import DTypePolicy as FloatDTypePolicy
@@ -52,26 +38,55 @@ from lamina.core.variable import Variable
 from lamina.initializers import Initializer
 from lamina.layers import Input, InputSpec, Layer
 from lamina.layers.base.operation import Operation
-from lamina.lazy import lazy_attributes
-from lamina.losses import Loss
-from lamina.metrics import Metric
-from lamina.models import Functional, Model, Sequential
-from lamina.models.function import Function
-from lamina.optimizers import Optimizer
+from lamina.lazy import lazy_attributes, origins_of
 from lamina.regularizers import Regularizer
 from lamina.runtime.device import device
 
+# What trains, measures and saves is imported on first use.
 if TYPE_CHECKING:
-    from lamina import applications, tuning, visualization, wrappers
+    from lamina import (
+        applications,
+        backend,
+        callbacks,
+        datasets,
+        distillation,
+        kernels,
+        legacy,
+        losses,
+        metrics,
+        mixed_precision,
+        models,
+        optimizers,
+        preprocessing,
+        saving,
+        tuning,
+        utils,
+        visualization,
+        wrappers,
+    )
+    from lamina.losses import Loss
+    from lamina.metrics import Metric
+    from lamina.models import Functional, Model, Sequential
+    from lamina.models.function import Function
+    from lamina.optimizers import Optimizer
 else:
+    _MODULES = (
+        *("applications", "backend", "callbacks", "datasets", "distillation"),
+        *("kernels", "legacy", "losses", "metrics", "mixed_precision", "models"),
+        *("optimizers", "preprocessing", "saving", "tuning", "utils"),
+        *("visualization", "wrappers"),
+    )
+    _CLASSES = {
+        "losses": ("Loss",),
+        "metrics": ("Metric",),
+        "models": ("Functional", "Model", "Sequential"),
+        "models.function": ("Function",),
+        "optimizers": ("Optimizer",),
+    }
     __getattr__ = lazy_attributes(
         __name__,
-        applications="lamina.applications",
-        load_ipython_extension="lamina.compat.ipython:load_ipython_extension",
-        tuning="lamina.tuning",
-        unload_ipython_extension="lamina.compat.ipython:unload_ipython_extension",
-        visualization="lamina.visualization",
-        wrappers="lamina.wrappers",
+        **{name: f"lamina.{name}" for name in _MODULES},
+        **origins_of("lamina", _CLASSES),
     )
 
 __version__ = "0.1.0"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import subprocess
 import sys
 from types import ModuleType
 
 import pytest
 
+import lamina
 from lamina import layers
 from lamina.layers.base.layer import layer_registry
-from lamina.layers.lazy import LAZY
+from lamina.layers.lazy import ALIASES, FUNCTIONS, LAZY
 from lamina.lazy import LazyImport, LazyTable, lazy_attributes
 
 
@@ -45,17 +48,70 @@ def test_table_imports_a_value_on_the_first_lookup(monkeypatch):
     assert table.get("missing", 2) == 2
 
 
-def test_import_of_the_package_loads_no_layers_for_images():
-    code = "import sys, lamina; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    loaded = done.stdout.split()
+def loaded_after(statement):
+    """Modules in a fresh Python."""
+    code = f"{statement}; import sys; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    return set(subprocess.check_output(command, text=True).split())
+
+
+def test_import_of_the_package_loads_no_families_of_layers():
+    loaded = loaded_after("import lamina")
     late = {origin.partition(":")[0] for origin in LAZY.values()}
     assert "lamina.layers" in loaded and late.isdisjoint(loaded)
+    assert {"lamina.models", "lamina.training"}.isdisjoint(loaded)
+
+
+def test_a_layer_loads_its_family_only():
+    loaded = loaded_after("from lamina.layers import Dense; Dense(1)")
+    assert "lamina.layers.core.dense" in loaded
+    assert {"lamina.layers.recurrent", "lamina.layers.pooling"}.isdisjoint(loaded)
+
+
+# What finds an object by name before the module of the object is imported.
+BY_NAME = [
+    "lamina.layers.deserialize({'class_name': 'GRU', 'config': {'units': 3}})",
+    "lamina.saving.deserialize_keras_object({'class_name': 'Sequential', 'module': "
+    "'keras', 'config': {'layers': []}})",
+    "lamina.saving.deserialize_keras_object({'class_name': 'SGD', 'module': "
+    "'keras.optimizers', 'config': {}})",
+    "lamina.saving.deserialize_keras_object('mse')",
+    "__import__('pickle').loads(b'clamina.layers.core.dense\\nDense\\n.')(3)",
+    "lamina.layers.Activation('relu')",
+    "lamina.losses.get('mse')",
+    "lamina.Variable('ones', (2, 2)) + 1",
+    "__import__('copy').deepcopy(lamina.layers.MaxPool2D(2))",
+]
+
+
+@pytest.mark.parametrize("expression", BY_NAME)
+def test_names_are_found_before_their_module_is_imported(expression):
+    code = f"import lamina; assert {expression} is not None"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", [lamina, layers])
+def test_type_checkers_see_the_names_that_are_imported_on_first_use(module):
+    tree = ast.parse(inspect.getsource(module))
+    block = next(n for n in tree.body if isinstance(n, ast.If))
+    typed = [n for n in ast.walk(block) if isinstance(n, ast.ImportFrom)]
+    for node in typed:
+        for alias in node.names:
+            origin = LazyImport(f"{node.module}:{alias.name}")
+            assert origin.load() is getattr(module, alias.name)
+    names = {alias.name for node in typed for alias in node.names}
+    assert names <= set(module.__all__)
+    if module is layers:
+        assert names == {*LAZY, *FUNCTIONS}
 
 
 @pytest.mark.parametrize("name", LAZY)
 def test_lazy_layers_are_public_and_known_to_files(name):
     assert name in layers.__all__
     assert layer_registry.find(name) is getattr(layers, name)
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_aliases_of_layers_are_public(name):
+    assert name in layers.__all__
+    assert getattr(layers, name) in {getattr(layers, other) for other in LAZY}

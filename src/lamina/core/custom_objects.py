@@ -9,13 +9,15 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 from lamina.errors import ArgumentError, FileFormatError, did_you_mean, shown
-from lamina.lazy import LazyTable
+from lamina.lazy import LazyImport, LazyTable
 from lamina.typing import Config
 
 T = TypeVar("T")
 _custom: dict[str, Any] = {}
 # The objects of registries, by the registry's module in configs.
 library: dict[str, NameTable] = {}
+# Packages with registries that `import lamina` does not import.
+_LATE = LazyImport("lamina.models"), LazyImport("lamina.distillation")
 # The scopes entered in this thread or task, the innermost last.
 _scopes: ContextVar[tuple[dict[str, Any], ...]] = ContextVar("scopes", default=())
 
@@ -33,6 +35,13 @@ def module_of(item: Any) -> str | None:
         if table.objects.get(item.__name__) is item:
             return module
     return None
+
+
+def complete_library() -> dict[str, NameTable]:
+    """Return the tables of all registries, for names that files contain."""
+    for package in _LATE:
+        package.load()
+    return library
 
 
 def custom_tables() -> tuple[dict[str, Any], ...]:
@@ -160,6 +169,7 @@ def find_class(config: Config) -> Any:
     A class of lamina's is found by its module and name: a registered name cannot
     replace it. A class of another module is the user's.
     """
+    library = complete_library()
     name, module = config["class_name"], config.get("module")
     library_class = None
     if module is None or module in library or _KERAS.match(module):
@@ -192,7 +202,8 @@ def find_function(config: Config) -> Callable[..., Any]:
         )
     found = get_registered_object(name)
     if found is None:
-        items = [t.objects[name] for t in library.values() if name in t.objects]
+        tables = complete_library().values()
+        items = [table.objects[name] for table in tables if name in table.objects]
         found = next(filter(inspect.isfunction, items), None)
     if found is None:
         # Keras up to 3.6 wrote functions without the package they are registered in.

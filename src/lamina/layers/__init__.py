@@ -1,138 +1,60 @@
-"""Layers."""
+"""Layers.
+
+Families are imported on first use: the table in `lazy` says where each layer is.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lamina.core.registry import deserialize
-from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from lamina.layers.attention.dot_product import AdditiveAttention, Attention
-from lamina.layers.attention.multi_head import GroupQueryAttention, MultiHeadAttention
 from lamina.layers.base.layer import Layer, layer_registry, serialize
 from lamina.layers.base.spec import InputSpec
-from lamina.layers.convolution.regular import Conv1D, Conv2D, Conv3D
-from lamina.layers.convolution.separable import (
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-)
-from lamina.layers.convolution.transposed import (
-    Conv1DTranspose,
-    Conv2DTranspose,
-    Conv3DTranspose,
-)
-from lamina.layers.core.dense import Dense, EinsumDense
-from lamina.layers.core.embedding import Embedding
-from lamina.layers.core.functions import (
-    Activation,
-    ActivityRegularization,
-    Identity,
-    Lambda,
-    Masking,
-    Maxout,
-)
 from lamina.layers.core.input import Input, InputLayer
-from lamina.layers.core.wrapper import Wrapper
-from lamina.layers.dropout import (
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-)
-from lamina.layers.lazy import LAZY
-from lamina.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-)
-from lamina.layers.merging_functions import (
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from lamina.layers.normalization.batch import BatchNormalization
-from lamina.layers.normalization.layer import (
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-    UnitNormalization,
-)
-from lamina.layers.padding import (
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
-)
-from lamina.layers.pooling.adaptive import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
-)
-from lamina.layers.pooling.windows import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)
-from lamina.layers.preprocessing.categorical import CategoryEncoding
-from lamina.layers.preprocessing.lookup import IntegerLookup, StringLookup
-from lamina.layers.preprocessing.numeric import Discretization, Normalization, Rescaling
-from lamina.layers.recurrent import (
-    GRU,
-    LSTM,
-    RNN,
-    Bidirectional,
-    ConvLSTM1D,
-    ConvLSTM2D,
-    ConvLSTM3D,
-    GRUCell,
-    LSTMCell,
-    SimpleRNN,
-    SimpleRNNCell,
-    StackedRNNCells,
-    TimeDistributed,
-)
-from lamina.layers.reshaping import (
-    Flatten,
-    Permute,
-    RepeatVector,
-    Reshape,
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-)
+from lamina.layers.lazy import ALIASES, FUNCTIONS, LAZY
 from lamina.lazy import lazy_attributes
 
 if TYPE_CHECKING:
+    from lamina.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+    from lamina.layers.attention.dot_product import AdditiveAttention, Attention
+    from lamina.layers.attention.multi_head import (
+        GroupQueryAttention,
+        MultiHeadAttention,
+    )
     from lamina.layers.audio import MelSpectrogram, STFTSpectrogram
+    from lamina.layers.convolution.regular import Conv1D, Conv2D, Conv3D
+    from lamina.layers.convolution.separable import (
+        DepthwiseConv1D,
+        DepthwiseConv2D,
+        SeparableConv1D,
+        SeparableConv2D,
+    )
+    from lamina.layers.convolution.transposed import (
+        Conv1DTranspose,
+        Conv2DTranspose,
+        Conv3DTranspose,
+    )
+    from lamina.layers.core.dense import Dense, EinsumDense
+    from lamina.layers.core.embedding import Embedding
+    from lamina.layers.core.functions import (
+        Activation,
+        ActivityRegularization,
+        Identity,
+        Lambda,
+        Masking,
+        Maxout,
+    )
     from lamina.layers.core.reversible_embedding import ReversibleEmbedding
+    from lamina.layers.core.wrapper import Wrapper
+    from lamina.layers.dropout import (
+        AlphaDropout,
+        Dropout,
+        GaussianDropout,
+        GaussianNoise,
+        SpatialDropout1D,
+        SpatialDropout2D,
+        SpatialDropout3D,
+    )
     from lamina.layers.external.flax import FlaxLayer
     from lamina.layers.external.functions import JaxLayer
     from lamina.layers.external.saved_model import TFSMLayer
@@ -175,22 +97,105 @@ if TYPE_CHECKING:
         RandomCrop,
         Resizing,
     )
+    from lamina.layers.merging import (
+        Add,
+        Average,
+        Concatenate,
+        Dot,
+        Maximum,
+        Minimum,
+        Multiply,
+        Subtract,
+    )
+    from lamina.layers.merging_functions import (
+        add,
+        average,
+        concatenate,
+        dot,
+        maximum,
+        minimum,
+        multiply,
+        subtract,
+    )
+    from lamina.layers.normalization.batch import BatchNormalization
+    from lamina.layers.normalization.layer import (
+        GroupNormalization,
+        LayerNormalization,
+        RMSNormalization,
+        UnitNormalization,
+    )
     from lamina.layers.normalization.spectral import SpectralNormalization
+    from lamina.layers.padding import (
+        Cropping1D,
+        Cropping2D,
+        Cropping3D,
+        ZeroPadding1D,
+        ZeroPadding2D,
+        ZeroPadding3D,
+    )
+    from lamina.layers.pooling.adaptive import (
+        AdaptiveAveragePooling1D,
+        AdaptiveAveragePooling2D,
+        AdaptiveAveragePooling3D,
+        AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D,
+        AdaptiveMaxPooling3D,
+    )
+    from lamina.layers.pooling.windows import (
+        AveragePooling1D,
+        AveragePooling2D,
+        AveragePooling3D,
+        GlobalAveragePooling1D,
+        GlobalAveragePooling2D,
+        GlobalAveragePooling3D,
+        GlobalMaxPooling1D,
+        GlobalMaxPooling2D,
+        GlobalMaxPooling3D,
+        MaxPooling1D,
+        MaxPooling2D,
+        MaxPooling3D,
+    )
+    from lamina.layers.preprocessing.categorical import CategoryEncoding
     from lamina.layers.preprocessing.hashed import HashedCrossing, Hashing
+    from lamina.layers.preprocessing.lookup import IntegerLookup, StringLookup
+    from lamina.layers.preprocessing.numeric import (
+        Discretization,
+        Normalization,
+        Rescaling,
+    )
     from lamina.layers.preprocessing.pipeline import Pipeline
     from lamina.layers.preprocessing.text import TextVectorization
-else:
-    __getattr__ = lazy_attributes(__name__, **LAZY)
+    from lamina.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+    from lamina.layers.recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
+    from lamina.layers.recurrent.rnn import RNN
+    from lamina.layers.recurrent.stack import StackedRNNCells
+    from lamina.layers.recurrent.standard import GRU, LSTM, SimpleRNN
+    from lamina.layers.recurrent.wrappers import Bidirectional, TimeDistributed
+    from lamina.layers.reshaping import (
+        Flatten,
+        Permute,
+        RepeatVector,
+        Reshape,
+        UpSampling1D,
+        UpSampling2D,
+        UpSampling3D,
+    )
 
-Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
-Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
-Convolution3DTranspose = Conv3DTranspose
-SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
-AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
-MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
-GlobalAvgPool1D, GlobalMaxPool1D = GlobalAveragePooling1D, GlobalMaxPooling1D
-GlobalAvgPool2D, GlobalMaxPool2D = GlobalAveragePooling2D, GlobalMaxPooling2D
-GlobalAvgPool3D, GlobalMaxPool3D = GlobalAveragePooling3D, GlobalMaxPooling3D
+    Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
+    Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+    Convolution3DTranspose = Conv3DTranspose
+    SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+    AvgPool1D, AvgPool2D, AvgPool3D = (
+        AveragePooling1D,
+        AveragePooling2D,
+        AveragePooling3D,
+    )
+    MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
+    GlobalAvgPool1D, GlobalMaxPool1D = GlobalAveragePooling1D, GlobalMaxPooling1D
+    GlobalAvgPool2D, GlobalMaxPool2D = GlobalAveragePooling2D, GlobalMaxPooling2D
+    GlobalAvgPool3D, GlobalMaxPool3D = GlobalAveragePooling3D, GlobalMaxPooling3D
+else:
+    __getattr__ = lazy_attributes(__name__, **LAZY, **FUNCTIONS, **ALIASES)
 
 __all__ = [
     "Activation",
@@ -371,13 +376,7 @@ __all__ = [
     "subtract",
 ]
 
-layer_registry.add(
-    *{
-        item
-        for name in __all__
-        if isinstance(item := globals().get(name), type) and issubclass(item, Layer)
-    }
-)
+layer_registry.add(Layer, InputLayer)
 layer_registry.add_lazy(LAZY)
 
 
